@@ -1,0 +1,28 @@
+// Brings what the project needs on first use: `npm start`, `npm test` and the others call it before they begin.
+// Plain JavaScript without dependencies, since it runs on the machine's own Node (20 or later) before anything is there.
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const home = dirname(dirname(fileURLToPath(import.meta.url)));
+const installed = join(home, 'node_modules', '.package-lock.json');
+const wanted = join(home, 'package-lock.json');
+const node24 = join(home, 'node_modules', '.bin', 'node');
+
+if (!isSetUp()) {
+  process.stderr.write('pillarbox: first use here, installing what it needs (npm install, about half a minute) …\n');
+  const npm = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: home,
+    stdio: ['ignore', process.stderr, process.stderr],
+  });
+  if (npm.status !== 0 || !existsSync(node24)) {
+    process.stderr.write('pillarbox: npm install failed; see above. It needs the npm registry once.\n');
+    process.exit(1);
+  }
+}
+
+function isSetUp() {
+  if (!existsSync(installed) || !existsSync(node24)) return false;
+  return !existsSync(wanted) || statSync(installed).mtimeMs >= statSync(wanted).mtimeMs;
+}

@@ -1,0 +1,80 @@
+// Every key of the bucket is built and parsed here (design §4). A date in a key is the UTC time of receipt.
+import type { MessageId } from '#mail/message-id.ts';
+
+/** The first folder of a key: what lifecycle rules and permissions go by. */
+export type KeyPrefix =
+  | 'raw/'
+  | 'inbox/'
+  | 'quarantine/'
+  | 'attachments/'
+  | 'deliveries/'
+  | 'suppressions/'
+  | 'destinations/'
+  | 'config/';
+
+type Received = { readonly id: MessageId; readonly receivedAt: string };
+type Addressed = Received & { readonly domain: string; readonly localPart: string };
+
+/** The configuration file's key. */
+export const configKey = 'config/pillarbox.json';
+
+/** `raw/<yyyy>/<mm>/<dd>/<hh>/<id>.eml` */
+export function rawKey({ id, receivedAt }: Received): string {
+  return `raw/${day(receivedAt)}/${receivedAt.slice(11, 13)}/${id}.eml`;
+}
+
+/** `<id>.envelope.json` beside the message: an envelope too large for object metadata. */
+export function envelopeKey(rawObjectKey: string): string {
+  return rawObjectKey.replace(/\.eml$/, '.envelope.json');
+}
+
+/** `inbox/<domain>/<mailbox>/<yyyy>/<mm>/<dd>/<id>.json`, or the same under `quarantine/`. */
+export function messageKey(folder: 'inbox' | 'quarantine', addressed: Addressed): string {
+  return `${mailboxPrefix(folder, addressed)}${day(addressed.receivedAt)}/${addressed.id}.json`;
+}
+
+/** `inbox/<domain>/<mailbox>/`, or the same under `quarantine/`. */
+export function mailboxPrefix(
+  folder: 'inbox' | 'quarantine',
+  { domain, localPart }: Pick<Addressed, 'domain' | 'localPart'>,
+): string {
+  return `${folder}/${encodeSegment(domain)}/${encodeSegment(localPart)}/`;
+}
+
+/** `attachments/<yyyy>/<mm>/<dd>/<id>/<n>`; `n` counts from 1, or is `text` or `html` for a large body. */
+export function attachmentKey({ id, receivedAt }: Received, n: number | 'text' | 'html'): string {
+  return `attachments/${day(receivedAt)}/${id}/${n}`;
+}
+
+/** `deliveries/<yyyy>/<mm>/<dd>/<id>/<domain>.json` */
+export function deliveryKey({ id, receivedAt, domain }: Received & { readonly domain: string }): string {
+  return `deliveries/${day(receivedAt)}/${id}/${encodeSegment(domain)}.json`;
+}
+
+/** `suppressions/<domain>/<local-part>.json` */
+export function suppressionKey({ domain, localPart }: Pick<Addressed, 'domain' | 'localPart'>): string {
+  return `suppressions/${encodeSegment(domain)}/${encodeSegment(localPart)}.json`;
+}
+
+/** `destinations/<domain>.json`: how a destination as a whole is doing (backed off until when, and why). */
+export function destinationKey(domain: string): string {
+  return `destinations/${encodeSegment(domain)}.json`;
+}
+
+/**
+ * One segment of a key from any text: lower-case letters, digits, `-`, `_`, `.`, `+`, `=` and `@` stand for themselves,
+ * every other byte of its UTF-8 is `%XX`; a leading dot is encoded too, so no text can be `.` or `..` or leave its prefix.
+ */
+function encodeSegment(text: string): string {
+  let segment = '';
+  for (const byte of Buffer.from(text, 'utf8')) {
+    const char = String.fromCharCode(byte);
+    const literal = /[A-Za-z0-9_+=@-]/.test(char) || (char === '.' && segment !== '');
+    segment += literal ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return segment;
+}
+
+function day(receivedAt: string): string {
+  return receivedAt.slice(0, 10).replaceAll('-', '/');
+}
