@@ -1,7 +1,7 @@
 // Brings what the project needs on first use: `npm start`, `npm test` and the others call it before they begin.
 // Plain JavaScript without dependencies, since it runs on the machine's own Node (20 or later) before anything is there.
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, statSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,6 +20,7 @@ if (!isSetUp()) {
     process.stderr.write('pillarbox: npm install failed; see above. It needs the npm registry once.\n');
     process.exit(1);
   }
+  utimesSync(installed, new Date(), new Date());
 }
 
 function isSetUp() {
