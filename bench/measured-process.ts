@@ -1,0 +1,57 @@
+// A server in a process of its own, and what it used: CPU seconds and peak memory, read from /proc (Linux).
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+const ticksPerSecond = 100; // USER_HZ, fixed in Linux's ABI
+
+export type MeasuredProcess = {
+  /** The line of JSON the process printed when it was ready. */
+  readonly ready: Readonly<Record<string, unknown>>;
+  /** CPU seconds used so far, user and system together, all threads. */
+  readonly cpuSeconds: () => number;
+  /** The most memory it ever held (VmHWM), in MiB. */
+  readonly peakMiB: () => number;
+  readonly stop: () => Promise<void>;
+};
+
+/** Starts `node <file> <args>` and resolves when it has printed its first line of JSON. */
+export async function startMeasured(file: string, args: readonly string[] = []): Promise<MeasuredProcess> {
+  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ready = await firstJsonLine(child);
+  child.stdout?.resume();
+  const pid = child.pid ?? 0;
+  return {
+    ready,
+    cpuSeconds: () => cpuSecondsOf(pid),
+    peakMiB: () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024,
+    stop: () => stop(child),
+  };
+}
+
+function cpuSecondsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+function firstJsonLine(child: ChildProcess): Promise<Record<string, unknown>> {
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it was ready`)));
+    if (child.stdout === null) return reject(new Error('no standard output'));
+    const lines = createInterface(child.stdout);
+    lines.on('line', (line) => {
+      if (!line.startsWith('{')) return;
+      lines.close();
+      resolve(JSON.parse(line));
+    });
+  });
+}
+
+function stop(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve());
+    child.kill('SIGTERM');
+    setTimeout(() => child.kill('SIGKILL'), 10_000).unref();
+  });
+}

@@ -1,0 +1,103 @@
+// The load: many SMTP connections from one process, as cheap as Node can make them, so that the server is what is
+// measured. One command at a time, as smtp-source does it. Closed loop (as fast as it answers) or open loop (a fixed rate). Talks to loopback only.
+import { createConnection, type Socket } from 'node:net';
+
+export type Load = {
+  readonly port: number;
+  readonly connections: number;
+  readonly messages: number;
+  /** The message as sent, without the final dot; lines end in CRLF. */
+  readonly body: Buffer;
+  readonly from: string;
+  readonly to: string;
+  /** Messages a second over all connections; left out: as fast as it goes. */
+  readonly perSecond?: number;
+  /** Told of each 250: the reply's text and how long DATA took, in milliseconds. */
+  readonly onAccepted?: (reply: string, milliseconds: number) => void;
+};
+
+export type LoadResult = { readonly accepted: number; readonly refused: number; readonly seconds: number };
+
+/** Sends `messages` messages and resolves when each has its answer; rejects when a connection breaks. */
+export async function runLoad(load: Load): Promise<LoadResult> {
+  const state = { next: 0, accepted: 0, refused: 0, startedAt: performance.now() };
+  const sockets = await Promise.all(Array.from({ length: load.connections }, () => greet(load.port)));
+  state.startedAt = performance.now();
+  await Promise.all(sockets.map((socket) => sendInTurn(socket, load, state)));
+  const seconds = (performance.now() - state.startedAt) / 1000;
+  return { accepted: state.accepted, refused: state.refused, seconds };
+}
+
+type State = { next: number; accepted: number; refused: number; readonly startedAt: number };
+type Peer = { readonly socket: Socket; readonly replies: (count: number) => Promise<readonly string[]> };
+
+async function sendInTurn(peer: Peer, load: Load, state: State): Promise<void> {
+  const commands = [`MAIL FROM:<${load.from}>\r\n`, `RCPT TO:<${load.to}>\r\n`, 'DATA\r\n'];
+  const data = Buffer.concat([load.body, Buffer.from('.\r\n')]);
+  while (state.next < load.messages) {
+    const turn = state.next++;
+    if (load.perSecond !== undefined) await until(state.startedAt + (turn * 1000) / load.perSecond);
+    let go = '';
+    for (const command of commands) {
+      peer.socket.write(command);
+      [go = ''] = await peer.replies(1);
+    }
+    if (!go.startsWith('354')) {
+      state.refused++;
+      continue;
+    }
+    const sentAt = performance.now();
+    peer.socket.write(data);
+    const [reply = ''] = await peer.replies(1);
+    if (reply.startsWith('250')) {
+      state.accepted++;
+      load.onAccepted?.(reply, performance.now() - sentAt);
+    } else state.refused++;
+  }
+  peer.socket.end('QUIT\r\n');
+}
+
+async function greet(port: number): Promise<Peer> {
+  const socket = createConnection({ port, host: '127.0.0.1', noDelay: true });
+  const peer = { socket, replies: replyReader(socket) };
+  await peer.replies(1);
+  socket.write('EHLO load.example\r\n');
+  await peer.replies(1);
+  return peer;
+}
+
+/** Reads whole replies (RFC 5321 §4.2.1: the last line of one has a space after its code). */
+function replyReader(socket: Socket): Peer['replies'] {
+  let text = '';
+  let waiting: { readonly count: number; resolve: (lines: string[]) => void; reject: (cause: Error) => void } | null =
+    null;
+  const ready: string[] = [];
+  const settle = () => {
+    if (waiting === null || ready.length < waiting.count) return;
+    const { resolve, count } = waiting;
+    waiting = null;
+    resolve(ready.splice(0, count));
+  };
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    text += chunk;
+    let end = text.indexOf('\r\n');
+    while (end >= 0) {
+      if (text[3] !== '-') ready.push(text.slice(0, end));
+      text = text.slice(end + 2);
+      end = text.indexOf('\r\n');
+    }
+    settle();
+  });
+  const fail = (cause: Error) => waiting?.reject(cause);
+  socket.on('error', fail).on('close', () => fail(new Error('the server closed the connection')));
+  return (count) =>
+    new Promise((resolve, reject) => {
+      waiting = { count, resolve, reject };
+      settle();
+    });
+}
+
+function until(at: number): Promise<void> {
+  const wait = at - performance.now();
+  return wait <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, wait));
+}
