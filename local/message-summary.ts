@@ -1,0 +1,90 @@
+// One line of a list of mail: what is taken over from the inbox message, and what a search looks at.
+// Both worlds make it from the stored JSON, so both lists read the same.
+import { type InboxMessage, inboxMessageSchema } from '#pipeline/inbox-message.ts';
+
+/** A message in a list. `mailbox` is `local@domain`; verdicts are the words of RFC 8601. */
+export type MessageSummary = {
+  readonly id: string;
+  readonly key: string;
+  readonly receivedAt: string;
+  readonly mailbox: string;
+  readonly tag: string | null;
+  readonly action: 'accept' | 'quarantine';
+  /** The first From address as a person writes it (`Ann <ann@a.example>`), or null. */
+  readonly from: string | null;
+  readonly to: readonly string[];
+  readonly subject: string | null;
+  /** The beginning of the text, on one line, at most 140 characters. */
+  readonly preview: string;
+  /** Size of the raw message. */
+  readonly bytes: number;
+  readonly attachments: number;
+  readonly problems: number;
+  readonly spf: string;
+  readonly dkim: string;
+  readonly dmarc: string;
+};
+
+const previewLength = 140;
+const searchedTextLength = 16_384;
+const listedAddresses = 20;
+
+/** The summary of an inbox message stored under `key`. */
+export function summarise(key: string, message: InboxMessage): MessageSummary {
+  const { id, receivedAt, mailbox, disposition, authentication, subject, raw } = message;
+  return {
+    id,
+    key,
+    receivedAt,
+    mailbox: `${mailbox.localPart}@${mailbox.domain}`,
+    tag: mailbox.tag,
+    action: disposition.action,
+    from: message.from[0] === undefined ? null : shownAddress(message.from[0]),
+    to: message.to.slice(0, listedAddresses).map(shownAddress),
+    subject,
+    preview: inlineText(message).slice(0, 2_000).replace(/\s+/g, ' ').trim().slice(0, previewLength),
+    bytes: raw.bytes,
+    attachments: message.attachments.length,
+    problems: message.problems.length,
+    spf: authentication.spf.result,
+    dkim:
+      authentication.dkim.find(({ result }) => result === 'pass')?.result ?? authentication.dkim[0]?.result ?? 'none',
+    dmarc: authentication.dmarc.result,
+  };
+}
+
+/** The text a search looks through, in lower case: sender, recipients, subject, file names, beginning of the text. */
+export function searchText(message: InboxMessage): string {
+  const addresses = [...message.from, ...message.to, ...message.cc].slice(0, 3 * listedAddresses).map(shownAddress);
+  const { reversePath, forwardPath } = message.envelope;
+  const names = message.attachments.slice(0, listedAddresses).map(({ filename }) => filename);
+  const text = inlineText(message).slice(0, searchedTextLength);
+  return [message.id, message.subject ?? '', reversePath, forwardPath, ...addresses, ...names, text]
+    .join('\n')
+    .toLowerCase();
+}
+
+/** Says whether every word of `q` is somewhere in a message's search text. */
+export function matchesSearch(searched: string, q: string): boolean {
+  return searchWords(q).every((word) => searched.includes(word));
+}
+
+/** The words of a search, lower-case; at most ten. */
+export function searchWords(q: string): readonly string[] {
+  return q.toLowerCase().split(/\s+/).filter(Boolean).slice(0, 10);
+}
+
+/** Reads stored JSON back; throws where it is not an inbox message. */
+export function parseInboxMessage(json: string): InboxMessage {
+  return inboxMessageSchema.parse(JSON.parse(json));
+}
+
+function inlineText({ text, html }: InboxMessage): string {
+  if (text?.kind === 'inline') return text.content;
+  if (html?.kind === 'inline') return html.content.slice(0, 20_000).replace(/<[^<>]{0,2000}>/g, ' ');
+  return '';
+}
+
+function shownAddress({ name, address }: { readonly name: string; readonly address: string }): string {
+  return name === '' ? address : `${name} <${address}>`;
+}
