@@ -1,0 +1,124 @@
+// The monthly bill of receiving mail, computed from volume, size and what the bench measured per message, beside
+// the two ways AWS itself sells (SES receiving, SES Mail Manager) with the same processing behind them.
+import { prices } from './prices.ts';
+
+const hours = 730;
+const gib = 1024 ** 3;
+
+/** What one inbound message costs in calls: measured by `npm run bench -- --only calls`. */
+export type CallsPerMessage = {
+  readonly puts: number;
+  readonly gets: number;
+  /** SQS requests of all hops: sends, receives and deletes, each batch one request. */
+  readonly sqsRequests: number;
+  readonly lambdaRequests: number;
+  /** Billed GiB-seconds of all functions. */
+  readonly lambdaGiBSeconds: number;
+  readonly logBytes: number;
+  /** What is stored for it besides the message itself: the inbox JSON. */
+  readonly extraBytes: number;
+};
+
+/** What stands there whatever the volume. */
+export type Standing = {
+  readonly tasks: number;
+  readonly taskCpu: number;
+  readonly taskGiB: number;
+  readonly zones: number;
+  readonly metrics: number;
+  readonly alarms: number;
+  readonly secrets: number;
+};
+
+export type Volume = { readonly mails: number; readonly bytes: number; readonly retentionDays: number };
+
+/** One line of a bill, in dollars a month. */
+export type BillLine = { readonly what: string; readonly dollars: number };
+
+/** What Pillarbox costs a month at this volume. */
+export function pillarboxBill(volume: Volume, calls: CallsPerMessage, standing: Standing): readonly BillLine[] {
+  const { mails } = volume;
+  return [
+    { what: 'S3 requests', dollars: mails * (calls.puts * prices.s3.perPut + calls.gets * prices.s3.perGet) },
+    { what: 'S3 storage', dollars: storage(volume, volume.bytes + calls.extraBytes) },
+    { what: 'SQS', dollars: mails * calls.sqsRequests * prices.sqs.perRequest },
+    {
+      what: 'Lambda',
+      dollars:
+        mails *
+        (calls.lambdaRequests * prices.lambdaArm.perRequest + calls.lambdaGiBSeconds * prices.lambdaArm.perGiBSecond),
+    },
+    ...standingLines(volume, standing),
+    {
+      what: 'CloudWatch',
+      dollars:
+        ((mails * calls.logBytes) / gib) * prices.cloudWatch.perLogGiB +
+        standing.metrics * prices.cloudWatch.perMetric +
+        standing.alarms * prices.cloudWatch.perAlarm +
+        prices.cloudWatch.perDashboard,
+    },
+    {
+      what: 'Secrets, image',
+      dollars: standing.secrets * prices.secretPerMonth + prices.imageStoragePerMonth,
+    },
+  ];
+}
+
+/** What SES receiving costs a month for the same: stored to S3, announced by SNS and SQS, parsed by one Lambda. */
+export function sesReceivingBill(volume: Volume): readonly BillLine[] {
+  const chunks = Math.floor(volume.bytes / prices.ses.chunkBytes);
+  return [
+    { what: 'SES receiving', dollars: volume.mails * (prices.ses.perMail + chunks * prices.ses.perFullChunk) },
+    ...processingLines(volume),
+  ];
+}
+
+/** What SES Mail Manager costs a month for the same. */
+export function mailManagerBill(volume: Volume): readonly BillLine[] {
+  const dollars = prices.mailManager.endpointPerMonth + volume.mails * prices.mailManager.perMail;
+  return [{ what: 'Mail Manager', dollars }, ...processingLines(volume)];
+}
+
+/** The sum of a bill's lines, in dollars. */
+export function total(lines: readonly BillLine[]): number {
+  return lines.reduce((sum, line) => sum + line.dollars, 0);
+}
+
+function standingLines(volume: Volume, standing: Standing): readonly BillLine[] {
+  const { fargateArm, loadBalancer, publicIpv4PerHour } = prices;
+  const capacityUnits = (volume.mails * volume.bytes * 1.1) / gib / hours / loadBalancer.gibPerCapacityUnitHour;
+  const addresses = standing.zones + standing.tasks;
+  return [
+    {
+      what: 'Fargate',
+      dollars:
+        standing.tasks *
+        hours *
+        (standing.taskCpu * fargateArm.perCpuHour + standing.taskGiB * fargateArm.perGiBHour),
+    },
+    {
+      what: 'Load balancer',
+      dollars: hours * (loadBalancer.perHour + capacityUnits * loadBalancer.perCapacityUnitHour),
+    },
+    { what: 'Public IPv4', dollars: addresses * hours * publicIpv4PerHour },
+  ];
+}
+
+/** What has to stand behind SES too: object, event, one Lambda of 1 GiB and 120 ms a mail as in docs/cost.md. */
+function processingLines(volume: Volume): readonly BillLine[] {
+  const { mails } = volume;
+  return [
+    { what: 'S3 requests', dollars: mails * (prices.s3.perPut + prices.s3.perGet) },
+    { what: 'S3 storage', dollars: storage(volume, volume.bytes) },
+    { what: 'SNS, SQS', dollars: mails * (prices.sns.perPublish + 0.2 * prices.sqs.perRequest) },
+    {
+      what: 'Lambda',
+      dollars: mails * (0.1 * prices.lambdaArm.perRequest + 0.12 * prices.lambdaArm.perGiBSecond),
+    },
+    { what: 'CloudWatch', dollars: ((mails * 1024) / gib) * prices.cloudWatch.perLogGiB },
+  ];
+}
+
+function storage(volume: Volume, bytesEach: number): number {
+  return ((volume.mails * bytesEach) / gib) * (volume.retentionDays / 30) * prices.s3.perGiBMonth;
+}

@@ -1,0 +1,21 @@
+// What AWS asks for, us-east-1, US dollars, free tiers left out. Read in November 2026 from the pages and price lists
+// that docs/cost.md names; check them before you decide by them.
+
+/** The day the prices were read. */
+export const pricesReadOn = '2026-11-21';
+
+/** Dollars per unit; the unit is in the name. `hour` prices run 730 hours a month. */
+export const prices = {
+  s3: { perPut: 5 / 1e6, perGet: 0.4 / 1e6, perGiBMonth: 0.023 },
+  sqs: { perRequest: 0.4 / 1e6, fairQueueExtra: 0.1 / 1e6, bytesPerRequest: 64 * 1024 },
+  lambdaArm: { perRequest: 0.2 / 1e6, perGiBSecond: 0.0000133334 },
+  fargateArm: { perCpuHour: 0.03238, perGiBHour: 0.00356 },
+  loadBalancer: { perHour: 0.0225, perCapacityUnitHour: 0.006, gibPerCapacityUnitHour: 1 },
+  publicIpv4PerHour: 0.005,
+  cloudWatch: { perLogGiB: 0.5, perMetric: 0.3, perDashboard: 3, perAlarm: 0.1 },
+  secretPerMonth: 0.4,
+  imageStoragePerMonth: 0.4,
+  ses: { perMail: 0.1 / 1e3, perFullChunk: 0.09 / 1e3, chunkBytes: 256 * 1024 },
+  mailManager: { endpointPerMonth: 50, perMail: 0.15 / 1e3 },
+  sns: { perPublish: 0.5 / 1e6 },
+} as const;
