@@ -1,0 +1,58 @@
+// From the text of `pillarbox.json` to a Config, or an error a person can act on: the file, the line and column or the
+// path of each fault, and what was expected there.
+import type { z } from 'zod';
+import { type Config, configSchema } from './config.ts';
+
+/** A configuration that cannot be used; `faults` has one sentence each, the message all of them. */
+export type ConfigError = Error & { readonly faults: readonly string[] };
+
+/** Reads a configuration. `where` names it in errors (its path or URL). Throws a {@link ConfigError}. */
+export function parseConfig(text: string, where: string): Config {
+  const parsed = configSchema.safeParse(parseJson(text, where));
+  if (parsed.success) return parsed.data;
+  throw configError(where, parsed.error.issues.flatMap(describeIssue));
+}
+
+function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    throw configError(where, [describeSyntax(text, message)]);
+  }
+}
+
+function describeSyntax(text: string, message: string): string {
+  if (text.trim() === '') return 'the file is empty: a JSON object is expected, "{}" at least';
+  const position = /at position (\d+)/.exec(message)?.[1];
+  if (position === undefined) return `not JSON: ${message}`;
+  const before = text.slice(0, Number(position)).split('\n');
+  const place = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+  const comment = /^\s*(\/\/|\/\*|#)/.test(text.slice(Number(position)));
+  const reason = message.replace(/ (?:in JSON )?at position.*$/s, '');
+  return `${place}: not JSON: ${comment ? 'comments are not allowed' : reason}`;
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string[] {
+  const at = pathText(issue.path);
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => `${pathText([...issue.path, key])}: there is no such setting`);
+  }
+  if (issue.code === 'invalid_key') return issue.issues.map((inner) => `${at}: ${inner.message}`);
+  return [`${at}: ${issue.message.replace(/^Invalid input: /, '')}`];
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return '(the whole file)';
+  return path.reduce<string>((so, part) => {
+    if (typeof part === 'number') return `${so}[${part}]`;
+    const name = String(part);
+    if (/^[A-Za-z_$][\w$]*$/.test(name)) return so === '' ? name : `${so}.${name}`;
+    return `${so}[${JSON.stringify(name)}]`;
+  }, '');
+}
+
+function configError(where: string, faults: readonly string[]): ConfigError {
+  const message = `${where} cannot be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`;
+  return Object.assign(new Error(message), { name: 'ConfigError', faults });
+}
