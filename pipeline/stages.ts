@@ -5,15 +5,30 @@ import type { KeyPrefix } from './keys.ts';
 
 export type StageName = 'authenticate' | 'parse' | 'deliver';
 
-export type Stage = {
+/** What one part of the service may touch: queues, prefixes of keys, secrets by name (`*` at a name's end: any rest). */
+export type Access = {
+  /** The queues it may send to. */
+  readonly sends: readonly QueueName[];
+  readonly reads: readonly KeyPrefix[];
+  readonly writes: readonly KeyPrefix[];
+  /** Whether it asks for objects that may be absent: S3 answers 404 only to those who may list, 403 to others. */
+  readonly looksForAbsent: boolean;
+  readonly secrets: readonly string[];
+};
+
+/** What the listener may touch. It is not a stage: nothing hands it jobs. */
+export const listenerAccess: Access = {
+  sends: ['received'],
+  reads: ['config/', 'suppressions/'],
+  writes: ['raw/'],
+  looksForAbsent: true,
+  secrets: ['tls-certificate', 'tls-key', 'srs', 'user-*'],
+};
+
+export type Stage = Access & {
   readonly name: StageName;
   /** The queue whose jobs it takes. */
   readonly consumes: QueueName;
-  /** The queues it may send to. */
-  readonly sends: readonly QueueName[];
-  /** The prefixes of keys it may read, and may write. */
-  readonly reads: readonly KeyPrefix[];
-  readonly writes: readonly KeyPrefix[];
   readonly timeoutSeconds: number;
   readonly memoryMiB: number;
   /** Jobs handed to one invocation at most. */
@@ -32,6 +47,8 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     sends: ['received', 'parse', 'deliver'],
     reads: ['raw/', 'config/'],
     writes: [],
+    looksForAbsent: false,
+    secrets: ['srs'],
     timeoutSeconds: 60,
     memoryMiB: 1024,
     batchSize: 10,
@@ -44,6 +61,8 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     sends: [],
     reads: ['raw/', 'config/'],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
+    looksForAbsent: false,
+    secrets: [],
     timeoutSeconds: 120,
     memoryMiB: 1769,
     batchSize: 10,
@@ -56,6 +75,8 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     sends: ['deliver', 'received'],
     reads: ['raw/', 'config/', 'deliveries/', 'suppressions/', 'destinations/'],
     writes: ['raw/', 'deliveries/', 'suppressions/', 'destinations/'],
+    looksForAbsent: true,
+    secrets: ['dkim-*', 'smarthost-password'],
     timeoutSeconds: 600,
     memoryMiB: 512,
     batchSize: 5,
