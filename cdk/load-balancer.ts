@@ -1,0 +1,100 @@
+// The network load balancer in front of the listener: static addresses, the client's own address kept, no connection
+// cut while it may still carry a message.
+import { Duration } from 'aws-cdk-lib';
+import { type IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import {
+  IpAddressType,
+  NetworkLoadBalancer,
+  NetworkTargetGroup,
+  Protocol,
+  TargetType,
+} from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { Construct } from 'constructs';
+import { acknowledge } from './acknowledge.ts';
+import type { DataStack } from './data-stack.ts';
+import { healthPort, type ListenerTasks, listenerPorts } from './listener-task.ts';
+import type { Options } from './options.ts';
+
+/** Longer than any wait of an SMTP client (RFC 5321 §4.5.3.2): the listener's own limits decide, not the balancer's. */
+const idleTimeout = Duration.seconds(900);
+
+export type LoadBalancerProps = {
+  readonly vpc: IVpc;
+  readonly data: DataStack;
+  readonly tasks: ListenerTasks;
+  readonly options: Options;
+};
+
+export class LoadBalancer extends Construct {
+  readonly balancer: NetworkLoadBalancer;
+  readonly targets: readonly NetworkTargetGroup[];
+
+  constructor(scope: Construct, id: string, props: LoadBalancerProps) {
+    super(scope, id);
+    const { vpc, data, tasks, options } = props;
+    const securityGroup = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'Mail from the world' });
+    this.balancer = new NetworkLoadBalancer(this, 'Balancer', {
+      vpc,
+      internetFacing: true,
+      crossZoneEnabled: true,
+      deletionProtection: true,
+      securityGroups: [securityGroup],
+      ipAddressType: options.ipAddressType === 'ipv4' ? IpAddressType.IPV4 : IpAddressType.DUAL_STACK,
+      subnetMappings: vpc.publicSubnets.map((subnet, index) => ({
+        subnet,
+        allocationId: addressOf(data, index),
+      })),
+    });
+    for (const { outside } of listenerPorts) {
+      securityGroup.addIngressRule(Peer.anyIpv4(), Port.tcp(outside));
+      if (options.ipAddressType === 'dualstack') securityGroup.addIngressRule(Peer.anyIpv6(), Port.tcp(outside));
+    }
+    this.targets = listenerPorts.map((port) => this.listen(port, props));
+    for (const inside of [...listenerPorts.map((port) => port.inside), healthPort]) {
+      tasks.securityGroup.addIngressRule(securityGroup, Port.tcp(inside));
+    }
+    acknowledge(securityGroup, {
+      EC23: 'Mail comes from anywhere: ports 25, 587 and 465 are what this service is for.',
+    });
+    acknowledge(this.balancer, {
+      ELB2: 'Access logs exist for TLS listeners only, and this one passes TCP through; the listener logs each session.',
+    });
+  }
+
+  private listen(
+    { name, outside, inside }: (typeof listenerPorts)[number],
+    { vpc, tasks, options }: LoadBalancerProps,
+  ): NetworkTargetGroup {
+    const group = new NetworkTargetGroup(this, `Targets-${name}`, {
+      vpc,
+      port: inside,
+      protocol: Protocol.TCP,
+      targetType: TargetType.IP,
+      preserveClientIp: options.preserveClientIp,
+      proxyProtocolV2: options.proxyProtocol,
+      deregistrationDelay: Duration.seconds(300),
+      connectionTermination: false,
+      healthCheck: healthCheck(options),
+      targets: [tasks.service.loadBalancerTarget({ containerName: 'listener', containerPort: inside })],
+    });
+    // A slow S3 makes a task unhealthy: no new connections for it, but what it is taking in goes on.
+    group.setAttribute('target_health_state.unhealthy.connection_termination.enabled', 'false');
+    const listener = this.balancer.addListener(name, { port: outside, tcpIdleTimeout: idleTimeout });
+    listener.addTargetGroups(`Forward-${name}`, group);
+    return group;
+  }
+}
+
+/** With PROXY v2 the balancer's checks carry its header too, which no HTTP server understands: there it only connects. */
+function healthCheck({ proxyProtocol }: Options) {
+  const common = { interval: Duration.seconds(10), healthyThresholdCount: 2, unhealthyThresholdCount: 3 };
+  return proxyProtocol
+    ? { ...common, protocol: Protocol.TCP }
+    : { ...common, protocol: Protocol.HTTP, port: String(healthPort), path: '/health' };
+}
+
+function addressOf(data: DataStack, index: number): string {
+  const address = data.addresses[index];
+  if (address === undefined) throw new Error(`no public address for zone ${index + 1}`);
+  return address.attrAllocationId;
+}

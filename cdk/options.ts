@@ -1,0 +1,106 @@
+// What a deployment may choose: `cdk.json` context or `-c key=value`, checked before anything is built. Every option
+// has a default but the host name and the domains, which nobody can guess.
+import { z } from 'zod';
+
+const hostName = z
+  .string()
+  .regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a domain name');
+const whole = z.coerce.number().int().positive();
+const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
+const list = z.union([
+  z.array(hostName),
+  z
+    .string()
+    .transform((text) => text.split(/[\s,]+/))
+    .pipe(z.array(hostName)),
+]);
+
+const optionsSchema = z.object({
+  /** The service's name: stacks, queues, secrets and metrics begin with it. */
+  serviceName: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{1,30}$/, 'lower-case letters, digits and hyphens')
+    .default('pillarbox'),
+  /** The name the world knows the listener by: MX record, greeting, EHLO, PTR. */
+  hostname: hostName.default('mx.pillarbox.example'),
+  /** The domains that the first configuration file accepts mail for (later ones need no deploy). */
+  domains: list.default(['pillarbox.example']),
+  /** `smarthost` works on day one; `mx` needs AWS to open port 25 first (docs/dns-and-port-25.md). */
+  deliveryMode: z.enum(['smarthost', 'mx']).default('smarthost'),
+  smarthost: hostName.optional(),
+  smarthostUser: z.string().optional(),
+  /** Listener tasks, two zones; at most `maxTasks` under load. */
+  tasks: whole.default(2),
+  maxTasks: whole.default(8),
+  taskCpu: z.coerce
+    .number()
+    .pipe(z.union([256, 512, 1024, 2048, 4096].map((cpu) => z.literal(cpu))))
+    .default(256),
+  taskMemoryMiB: whole.default(512),
+  /** Connections a task should carry before another is started. */
+  connectionsPerTask: whole.default(300),
+  /** Half of the tasks on Fargate Spot: cheaper, and now and then replaced within two minutes. */
+  spot: flag.default(false),
+  ipAddressType: z.enum(['ipv4', 'dualstack']).default('ipv4'),
+  preserveClientIp: flag.default(true),
+  proxyProtocol: flag.default(false),
+  /** Where the TLS certificate comes from: PEM texts you put in the secrets, or ACM exporting to them. */
+  certificate: z.enum(['secret', 'acm']).default('secret'),
+  hostedZoneId: z.string().optional(),
+  hostedZoneName: hostName.optional(),
+  versioning: flag.default(false),
+  encryption: z.enum(['s3', 'kms']).default('s3'),
+  rawDays: whole.default(30),
+  inboxDays: whole.default(30),
+  deliveriesDays: whole.default(90),
+  logDays: z.coerce
+    .number()
+    .pipe(z.union([7, 14, 30, 90, 365].map((days) => z.literal(days))))
+    .default(30),
+  /** How long Lambda may gather jobs before it is called, in seconds: longer is cheaper, and that much later. */
+  batchWindowSeconds: z.coerce.number().int().min(0).max(60).default(2),
+  alarmEmail: z.email().optional(),
+  /** Alarm when no mail has come for so many hours (0: never; at most a day). */
+  noMailHours: z.coerce.number().int().min(0).max(24).default(6),
+  tracing: flag.default(false),
+});
+
+/** The options in force. */
+export type Options = Readonly<z.output<typeof optionsSchema>>;
+
+/** The names of all options. */
+export const optionNames = Object.keys(optionsSchema.shape);
+
+/** Checks what was given. Throws an Error that names each wrong option, what was given and what was expected. */
+export function parseOptions(given: Readonly<Record<string, unknown>>): Options {
+  const parsed = optionsSchema.safeParse(given);
+  const wrong = (parsed.error?.issues ?? []).map(
+    ({ path, message }) => `${path.join('.')}: ${message} (given: ${JSON.stringify(given[String(path[0])])})`,
+  );
+  const faults = parsed.success ? contradictions(parsed.data) : wrong;
+  if (!parsed.success || faults.length > 0)
+    throw new Error(`cdk options:\n${faults.map((text) => `  ${text}`).join('\n')}`);
+  return parsed.data;
+}
+
+/** What cannot go together. Above all: SPF, limits and logs are worthless when every client looks like the balancer. */
+function contradictions(options: Options): string[] {
+  const faults: string[] = [];
+  if (!options.preserveClientIp && !options.proxyProtocol) {
+    faults.push('preserveClientIp: false hides every client behind the load balancer; set proxyProtocol: true instead');
+  }
+  if (options.ipAddressType === 'dualstack' && !options.proxyProtocol) {
+    faults.push(
+      'ipAddressType: dualstack hides IPv6 clients behind the load balancer; set proxyProtocol: true with it',
+    );
+  }
+  if (options.preserveClientIp && options.proxyProtocol) {
+    faults.push('preserveClientIp and proxyProtocol: choose one; set preserveClientIp: false with proxyProtocol: true');
+  }
+  if (options.maxTasks < options.tasks)
+    faults.push(`maxTasks: ${options.maxTasks} is less than tasks: ${options.tasks}`);
+  if (options.certificate === 'acm' && (!options.hostedZoneId || !options.hostedZoneName)) {
+    faults.push('certificate: acm needs hostedZoneId and hostedZoneName, to prove the host name by DNS');
+  }
+  return faults;
+}

@@ -1,0 +1,20 @@
+// The environment variables of a part of the service: where its things are, nothing more than it may touch.
+import type { Stack } from 'aws-cdk-lib';
+import type { Access } from '#pipeline/stages.ts';
+import { bucketName, queueUrl, secretsPrefix } from './names.ts';
+import type { Options } from './options.ts';
+
+/** What `pipeline/environment.ts` reads, for one part. */
+export function serviceEnvironment(stack: Stack, access: Access, options: Options): Record<string, string> {
+  const urls = access.sends.map((queue) => [
+    `PILLARBOX_QUEUE_${queue.toUpperCase()}_URL`,
+    queueUrl(stack, options, queue),
+  ]);
+  return {
+    PILLARBOX_BUCKET: bucketName(options),
+    PILLARBOX_SECRETS_PREFIX: secretsPrefix(options),
+    PILLARBOX_METRICS_NAMESPACE: options.serviceName,
+    ...Object.fromEntries(urls),
+    NODE_OPTIONS: '--enable-source-maps',
+  };
+}

@@ -1,0 +1,36 @@
+// What runs, in the order mail flows: network, listener, the three stages; and what watches it. May be deleted and
+// made anew at any time without losing a message.
+import { Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { stages } from '#pipeline/stages.ts';
+import type { DataStack } from './data-stack.ts';
+import { ListenerTasks } from './listener-task.ts';
+import { LoadBalancer } from './load-balancer.ts';
+import { Network } from './network.ts';
+import type { Options } from './options.ts';
+import { StageFunction } from './stage-function.ts';
+
+export class ServiceStack extends Stack {
+  constructor(
+    scope: Construct,
+    id: string,
+    props: StackProps & { readonly options: Options; readonly data: DataStack },
+  ) {
+    super(scope, id, props);
+    const { options, data } = props;
+    const network = new Network(this, 'Network', { options, outboundAddress: data.outboundAddress });
+    const { vpc } = network;
+
+    const tasks = new ListenerTasks(this, 'Listener', { vpc, data, options });
+    new LoadBalancer(this, 'Balancer', { vpc, data, tasks, options });
+
+    new StageFunction(this, 'Authenticate', { stage: stages.authenticate, data, options });
+    new StageFunction(this, 'Parse', { stage: stages.parse, data, options });
+    new StageFunction(this, 'Deliver', {
+      stage: stages.deliver,
+      data,
+      options,
+      ...(network.outbound === null ? {} : { network: { vpc, securityGroup: network.outbound } }),
+    });
+  }
+}

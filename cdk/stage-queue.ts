@@ -1,0 +1,38 @@
+// The queue of one stage and its dead-letter queue: encrypted, TLS only, kept when the stack goes.
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { Stage } from '#pipeline/stages.ts';
+import { acknowledge } from './acknowledge.ts';
+import { deadLettersName, queueName } from './names.ts';
+import type { Options } from './options.ts';
+
+/** AWS's advice: a job stays hidden for six times what its function may take. */
+const visibilityPerTimeout = 6;
+const longest = Duration.days(14);
+
+export class StageQueue extends Construct {
+  readonly queue: Queue;
+  readonly deadLetters: Queue;
+
+  constructor(scope: Construct, id: string, { stage, options }: { readonly stage: Stage; readonly options: Options }) {
+    super(scope, id);
+    const common = {
+      retentionPeriod: longest,
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    };
+    this.deadLetters = new Queue(this, 'DeadLetters', {
+      ...common,
+      queueName: deadLettersName(options, stage.consumes),
+    });
+    this.queue = new Queue(this, 'Queue', {
+      ...common,
+      queueName: queueName(options, stage.consumes),
+      visibilityTimeout: Duration.seconds(visibilityPerTimeout * stage.timeoutSeconds),
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: stage.maxReceives },
+    });
+    acknowledge(this.deadLetters, { SQS3: 'It is the dead-letter queue itself.' });
+  }
+}
