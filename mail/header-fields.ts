@@ -1,0 +1,144 @@
+// The header of a message, split into its fields; the bytes stay as they are. RFC 5322 §2.2, RFC 6532 (UTF-8).
+// Tolerant: whatever comes, something is answered, with problems saying what was wrong. Linear time, bounded memory.
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** One field: its name as written, and its bytes with name, folds and final line end. */
+export type HeaderField = { readonly name: string; readonly raw: Uint8Array };
+
+/** Something wrong with a header: a stable word for programs, a sentence for people. */
+export type HeaderProblem = {
+  readonly code: 'header-too-large' | 'too-many-fields' | 'malformed-header-line' | 'nul-in-header' | 'no-header-end';
+  readonly detail: string;
+};
+
+/** A header, split. `bodyOffset` is where the body begins; the length of the bytes where there is no empty line. */
+export type Header = {
+  readonly fields: readonly HeaderField[];
+  readonly bodyOffset: number;
+  readonly problems: readonly HeaderProblem[];
+};
+
+/** How much of a header is read: octets and fields; what is beyond is left out, and a problem says so. */
+export type HeaderLimits = { readonly headerBytes: number; readonly fields: number };
+
+/** Generous to people, no feast for attackers. */
+export const defaultHeaderLimits: HeaderLimits = { headerBytes: 1_048_576, fields: 10_000 };
+
+/**
+ * Splits the header off a message (or off as much of its beginning as there is) and into fields. Lines end in CRLF or
+ * bare LF. A line that is no field (an mbox `From `, rubbish) is passed over with its continuation.
+ */
+export function splitHeader(bytes: Uint8Array, limits: HeaderLimits = defaultHeaderLimits): Header {
+  const { bodyOffset, headerEnd } = findBody(bytes);
+  const end = Math.min(headerEnd, limits.headerBytes);
+  const fields: HeaderField[] = [];
+  let malformed = 0;
+  let dropped = 0;
+  for (let start = 0; start < end; ) {
+    const next = Math.min(fieldEnd(bytes, start, end), end);
+    const name = fieldName(bytes, start, next);
+    if (name === null) malformed++;
+    else if (fields.length < limits.fields) fields.push({ name, raw: bytes.subarray(start, next) });
+    else dropped++;
+    start = next;
+  }
+  return {
+    fields,
+    bodyOffset,
+    problems: [
+      ...found(
+        bodyOffset === bytes.length && headerEnd === bytes.length,
+        'no-header-end',
+        'no empty line ends the header',
+      ),
+      ...found(end < headerEnd, 'header-too-large', `the header has ${headerEnd} octets, ${end} were read`),
+      ...found(dropped > 0, 'too-many-fields', `the header has ${dropped} fields more than the ${limits.fields} read`),
+      ...found(malformed > 0, 'malformed-header-line', `${malformed} lines of the header are not fields`),
+      ...found(bytes.subarray(0, end).includes(0), 'nul-in-header', 'the header has NUL octets'),
+    ],
+  };
+}
+
+/** Where the body begins, or -1 while the bytes seen so far hold no empty line. */
+export function findHeaderEnd(bytes: Uint8Array): number {
+  const { bodyOffset, headerEnd } = findBody(bytes);
+  return headerEnd === bodyOffset ? -1 : bodyOffset;
+}
+
+/** All fields of a name (case ignored), in order. */
+export function fieldsNamed(fields: readonly HeaderField[], name: string): readonly HeaderField[] {
+  const wanted = name.toLowerCase();
+  return fields.filter((field) => field.name.toLowerCase() === wanted);
+}
+
+/** Says whether there is a field of that name. */
+export function hasField(fields: readonly HeaderField[], name: string): boolean {
+  const wanted = name.toLowerCase();
+  return fields.some((field) => field.name.toLowerCase() === wanted);
+}
+
+/** How many hosts a message has passed: its `Received:` fields (RFC 5321 §6.3). */
+export function countReceived(fields: readonly HeaderField[]): number {
+  return fieldsNamed(fields, 'received').length;
+}
+
+/**
+ * A field's value as text: unfolded (RFC 5322 §2.2.3), trimmed; UTF-8, or Latin-1 where it is not. Encoded words stay
+ * as they are.
+ */
+export function fieldText({ raw }: HeaderField): string {
+  const value = raw.subarray(raw.indexOf(0x3a) + 1);
+  return decode(value)
+    .replace(/\r?\n(?=[ \t])/g, '')
+    .replace(/\r?\n$/, '')
+    .trim();
+}
+
+function decode(bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const text = buffer.toString('utf8');
+  return text.includes('\ufffd') ? buffer.toString('latin1') : text;
+}
+
+/** `headerEnd` is behind the last field's line end; equal to `bodyOffset` where no empty line follows. */
+function findBody(bytes: Uint8Array): { bodyOffset: number; headerEnd: number } {
+  for (let line = 0; line < bytes.length; ) {
+    const emptyLine = bytes[line] === LF ? 1 : bytes[line] === CR && bytes[line + 1] === LF ? 2 : 0;
+    if (emptyLine > 0) return { bodyOffset: line + emptyLine, headerEnd: line };
+    const lf = bytes.indexOf(LF, line);
+    if (lf === -1) break;
+    line = lf + 1;
+  }
+  return { bodyOffset: bytes.length, headerEnd: bytes.length };
+}
+
+/** Behind the line end that is not followed by a continuation (RFC 5322 §2.2.3: a line that begins with white space). */
+function fieldEnd(bytes: Uint8Array, start: number, end: number): number {
+  for (let at = start; ; ) {
+    const lf = bytes.indexOf(LF, at);
+    if (lf === -1 || lf + 1 >= end) return end;
+    const first = bytes[lf + 1];
+    if (first !== 0x20 && first !== 0x09) return lf + 1;
+    at = lf + 1;
+  }
+}
+
+/** What stands before the colon, of visible ASCII (RFC 5322 §3.6.8), spaces before the colon forgiven (§4.5); or null. */
+function fieldName(bytes: Uint8Array, start: number, end: number): string | null {
+  let at = start;
+  while (at < end && isNameByte(bytes[at])) at++;
+  const nameEnd = at;
+  while (at < end && (bytes[at] === 0x20 || bytes[at] === 0x09)) at++;
+  if (nameEnd === start || bytes[at] !== 0x3a || at >= end) return null;
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, nameEnd - start).toString('latin1');
+}
+
+function isNameByte(byte: number | undefined): boolean {
+  return byte !== undefined && byte > 0x20 && byte < 0x7f && byte !== 0x3a;
+}
+
+function found(isSo: boolean, code: HeaderProblem['code'], detail: string): HeaderProblem[] {
+  return isSo ? [{ code, detail }] : [];
+}

@@ -1,0 +1,99 @@
+// Line endings of messages: CRLF is the only one (RFC 5321 §2.3.8). A CR or LF by itself is what smuggled commands are
+// made of; here it is found while a message streams in, and mended where the configuration or a signature wants it so.
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/** What a message may hold that it should not; a bare CR or LF outranks a NUL, the first of the two is named. */
+export type LineEndingFault = 'bare-cr' | 'bare-lf' | 'nul';
+
+/** A check that sees a message pass in chunks. Call `end` after the last one: a CR may be the last octet. */
+export type LineEndingCheck = {
+  readonly push: (chunk: Uint8Array) => void;
+  readonly end: () => void;
+  /** The fault found so far, or null. */
+  readonly found: LineEndingFault | null;
+};
+
+/** Makes a check for one message: chunks of any size, in order. Costs little: searches run in native code. */
+export function createLineEndingCheck(): LineEndingCheck {
+  let bare: 'bare-cr' | 'bare-lf' | null = null;
+  let hasNul = false;
+  let endedInCr = false;
+  return {
+    push(chunk) {
+      if (bare !== null || chunk.length === 0) return;
+      if (endedInCr && chunk[0] !== LF) bare = 'bare-cr';
+      else bare = findBare(chunk, endedInCr);
+      endedInCr = chunk.at(-1) === CR;
+      hasNul ||= chunk.includes(0);
+    },
+    end() {
+      if (endedInCr) bare ??= 'bare-cr';
+    },
+    get found() {
+      return bare ?? (hasNul ? 'nul' : null);
+    },
+  };
+}
+
+/** Turns every bare CR and bare LF into CRLF. Answers the same array where there is nothing to do. */
+export function normaliseLineEndings(bytes: Uint8Array): Uint8Array {
+  if (findBare(bytes, false) === null && bytes.at(-1) !== CR) return bytes;
+  const normaliser = createLineEndingNormaliser();
+  return Buffer.concat([normaliser.push(bytes), normaliser.end()]);
+}
+
+/** The same for a message that passes in chunks: `push` answers what may be sent on, `end` what is left at last. */
+export type LineEndingNormaliser = {
+  readonly push: (chunk: Uint8Array) => Uint8Array;
+  readonly end: () => Uint8Array;
+};
+
+/** Makes a normaliser for one message; a CR at a chunk's end is held back until the next octet tells what it is. */
+export function createLineEndingNormaliser(): LineEndingNormaliser {
+  let heldCr = false;
+  return {
+    push(chunk) {
+      if (chunk.length === 0) return chunk;
+      if (!heldCr && chunk.at(-1) !== CR && findBare(chunk, false) === null) return chunk;
+      const out = Buffer.allocUnsafe(chunk.length * 2 + 2);
+      let length = 0;
+      let previous = heldCr ? CR : -1;
+      for (const byte of chunk) {
+        if (previous === CR && byte !== LF) length = writeCrlf(out, length);
+        if (byte === LF) length = writeCrlf(out, length);
+        else if (byte !== CR) out[length++] = byte;
+        previous = byte;
+      }
+      heldCr = previous === CR;
+      return out.subarray(0, length);
+    },
+    end() {
+      const rest = heldCr ? Buffer.from('\r\n') : Buffer.alloc(0);
+      heldCr = false;
+      return rest;
+    },
+  };
+}
+
+function writeCrlf(out: Uint8Array, at: number): number {
+  out[at] = CR;
+  out[at + 1] = LF;
+  return at + 2;
+}
+
+/** The first bare CR or LF; a CR as the very last octet is left for the next chunk to judge. */
+function findBare(chunk: Uint8Array, afterCr: boolean): 'bare-cr' | 'bare-lf' | null {
+  let from = afterCr && chunk[0] === LF ? 1 : 0;
+  while (from < chunk.length) {
+    const lf = chunk.indexOf(LF, from);
+    const end = lf === -1 ? chunk.length : lf;
+    const cr = chunk.subarray(from, end).indexOf(CR);
+    if (cr === -1) return lf === -1 ? null : 'bare-lf';
+    if (from + cr === chunk.length - 1) return null;
+    if (from + cr !== end - 1 || lf === -1) return 'bare-cr';
+    from = lf + 1;
+  }
+  return null;
+}

@@ -1,0 +1,150 @@
+// Every reply the listener speaks, code and enhanced code together; nobody types a number elsewhere.
+// RFC 5321 §4.2 (codes), RFC 3463 and RFC 5248 (enhanced codes), RFC 4954 (AUTH), RFC 3207 (STARTTLS),
+// RFC 3030 (BDAT), RFC 7504 (521, 556), RFC 8689 (REQUIRETLS). Texts tell a person what to do, and nothing about us.
+
+/** A reply. `enhanced` is empty where none belongs (greeting, EHLO, 3xx). A line feed in `text` begins a new line. */
+export type Reply = { readonly code: number; readonly enhanced: string; readonly text: string };
+
+const maxLineChars = 500; // RFC 5321 §4.5.3.1.5: 512 octets, code, enhanced code and CRLF among them
+
+/** Says whether the peer may try again later. Derived from the code, stored nowhere. */
+export function isTemporary({ code }: Reply): boolean {
+  return code >= 400 && code <= 499;
+}
+
+/** Says whether the reply is a final no. */
+export function isPermanent({ code }: Reply): boolean {
+  return code >= 500 && code <= 599;
+}
+
+/** Writes a reply as it goes over the wire, CRLF at the end of each line, long lines cut, control characters blanked. */
+export function formatReply({ code, enhanced, text }: Reply): string {
+  const lines = text.split('\n');
+  const prefix = enhanced === '' ? '' : `${enhanced} `;
+  return lines
+    .map((line, index) => {
+      const mark = index === lines.length - 1 ? ' ' : '-';
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not get out.
+      const words = `${prefix}${line}`.replace(/[\0-\x1f\x7f]/g, ' ').slice(0, maxLineChars);
+      return `${code}${mark}${words}\r\n`;
+    })
+    .join('');
+}
+
+function reply(code: number, enhanced: string, text: string): Reply {
+  return { code, enhanced, text };
+}
+
+/** The replies by what they say. Functions where a reply names something. */
+export const replies = {
+  // The session
+  greeting: (hostname: string) => reply(220, '', `${hostname} ESMTP Pillarbox`),
+  helo: (hostname: string) => reply(250, '', hostname),
+  /** `extensions`: the lines of the EHLO answer behind the first. */
+  ehlo: (hostname: string, extensions: readonly string[]) => reply(250, '', [hostname, ...extensions].join('\n')),
+  bye: reply(221, '2.0.0', 'Bye'),
+  noop: reply(250, '2.0.0', 'OK'),
+  reset: reply(250, '2.0.0', 'Forgotten'),
+  help: reply(214, '2.0.0', 'See RFC 5321'),
+  /** RFC 5321 §3.5.3: mail to an existing mailbox is judged at RCPT, not here. */
+  cannotVerify: reply(252, '2.5.0', 'Cannot verify the address; send to it to find out'),
+  expandRefused: reply(502, '5.5.1', 'Lists are not shown'),
+
+  // The transaction
+  senderOk: reply(250, '2.1.0', 'Sender OK'),
+  recipientOk: reply(250, '2.1.5', 'Recipient OK'),
+  startData: reply(354, '', 'Send the message; end with a line of one dot'),
+  /** BDAT before the last chunk (RFC 3030 §2). */
+  chunkReceived: (bytes: number) => reply(250, '2.0.0', `${bytes} octets received`),
+  okQueued: (id: string) => reply(250, '2.6.0', `Message accepted as ${id}`),
+
+  // Platform faults: temporary, and the cause goes to the log only
+  platformFault: reply(451, '4.3.0', 'Temporary failure here; please try again later'),
+  shuttingDown: reply(421, '4.3.2', 'Shutting down; please reconnect'),
+  overloaded: reply(421, '4.3.2', 'Too busy; please try again later'),
+  storageFull: reply(452, '4.3.1', 'No room for the message now; please try again later'),
+
+  // Limits
+  tooManyConnections: reply(421, '4.7.0', 'Too many connections from your address; please try again later'),
+  tooManyConnectionsInAll: reply(421, '4.3.2', 'Too many connections; please try again later'),
+  tooManyMessages: reply(421, '4.7.0', 'Too many messages in a short time; please try again later'),
+  /** Says no to this message and keeps the session. */
+  messageRateLimited: reply(450, '4.7.1', 'Too many messages in a short time; please try again later'),
+  tooManyTransactions: reply(421, '4.7.0', 'Too many messages in one session; please reconnect'),
+  tooManyErrors: reply(421, '4.7.0', 'Too many errors'),
+  idleTimeout: reply(421, '4.4.2', 'Nothing came for too long'),
+  sessionTimeout: reply(421, '4.4.2', 'The session took too long'),
+  dataTimeout: reply(421, '4.4.2', 'The message came too slowly'),
+  messageTooBig: (maxBytes: number) => reply(552, '5.3.4', `The message is larger than ${maxBytes} octets`),
+  tooManyRecipients: (max: number) =>
+    reply(452, '4.5.3', `At most ${max} recipients in one message; send to the others in another`),
+  lineTooLong: reply(500, '5.5.6', 'The line is too long'),
+  earlyTalker: reply(554, '5.5.1', 'You spoke before the greeting'),
+
+  // Syntax and order of commands
+  unknownCommand: reply(500, '5.5.2', 'Command not recognised'),
+  notImplemented: reply(502, '5.5.1', 'Command not implemented'),
+  syntaxError: (problem: string) => reply(501, '5.5.4', `Syntax error: ${problem}`),
+  badSenderSyntax: (problem: string) => reply(501, '5.1.7', `Sender address: ${problem}`),
+  badRecipientSyntax: (problem: string) => reply(501, '5.1.3', `Recipient address: ${problem}`),
+  badParameter: (problem: string) => reply(501, '5.5.4', problem),
+  unknownParameter: (keyword: string) => reply(555, '5.5.4', `Parameter not recognised: ${keyword}`),
+  badHelo: reply(501, '5.5.4', 'A host name or an address literal is needed'),
+  heloFirst: reply(503, '5.5.1', 'EHLO first'),
+  mailFirst: reply(503, '5.5.1', 'MAIL first'),
+  rcptFirst: reply(503, '5.5.1', 'RCPT first'),
+  nestedMail: reply(503, '5.5.1', 'A transaction is already open'),
+  noValidRecipients: reply(554, '5.5.1', 'No valid recipients'),
+  notNow: (why: string) => reply(503, '5.5.1', why),
+  /** A BDAT out of order, or DATA within BDAT (RFC 3030 §2). */
+  chunkOutOfOrder: reply(503, '5.5.1', 'BDAT out of order'),
+  /** BODY=BINARYMIME can only be sent with BDAT (RFC 3030 §3). */
+  binaryNeedsChunks: reply(503, '5.5.1', 'BINARYMIME needs BDAT'),
+  smtpUtf8Needed: reply(553, '5.6.7', 'An address beyond ASCII needs the SMTPUTF8 parameter'),
+
+  // Recipients
+  unknownMailbox: reply(550, '5.1.1', 'No such mailbox here'),
+  relayDenied: reply(550, '5.7.1', 'Relaying denied: not a domain of ours'),
+  nullRecipient: reply(501, '5.1.3', 'The recipient is empty'),
+  /** The address has bounced before; the reason is what its host said. */
+  suppressedRecipient: (reason: string) => reply(550, '5.1.1', `The address is suppressed: ${reason}`),
+  /** RFC 7504 §3.2: the domain has said that it takes no mail (null MX, RFC 7505). */
+  domainTakesNoMail: reply(556, '5.1.10', 'The domain takes no mail'),
+  badForwardingAddress: (reason: string) => reply(550, '5.1.1', `Not a return address of ours: ${reason}`),
+  tlsRequiredForRecipient: reply(550, '5.7.30', 'REQUIRETLS cannot be honoured'),
+
+  // Senders
+  senderNotAllowed: reply(553, '5.7.1', 'You may not send from this address'),
+  fromNotAllowed: reply(550, '5.7.1', 'You may not write this address into the From field'),
+  fromMissing: reply(550, '5.6.0', 'The message needs exactly one From field with an address'),
+
+  // The message
+  bareLineFeed: reply(550, '5.6.11', 'The message has a bare CR or LF; lines end in CRLF'),
+  loop: reply(554, '5.4.6', 'The message is going round in circles'),
+  headerTooBig: reply(552, '5.3.4', 'The header of the message is too large'),
+
+  // TLS
+  startTlsReady: reply(220, '2.0.0', 'Begin TLS'),
+  startTlsUnavailable: reply(454, '4.7.0', 'TLS is not available now'),
+  startTlsFirst: reply(530, '5.7.0', 'STARTTLS first'),
+  tlsAlreadyActive: reply(503, '5.5.1', 'TLS is already active'),
+  /** RFC 3207 §4.1 and its known trap: commands sent in clear behind STARTTLS are not obeyed. */
+  startTlsPipelined: reply(501, '5.5.1', 'Nothing may be sent behind STARTTLS before the handshake'),
+  requireTlsWithoutTls: reply(530, '5.7.0', 'REQUIRETLS needs TLS'),
+
+  // AUTH
+  authOk: reply(235, '2.7.0', 'Welcome'),
+  authChallenge: (challenge: string) => reply(334, '', challenge),
+  authRequired: reply(530, '5.7.0', 'Authentication required'),
+  authFailed: reply(535, '5.7.8', 'Name or password is wrong'),
+  authTooManyFailures: reply(421, '4.7.0', 'Too many failed attempts'),
+  authNeedsTls: reply(538, '5.7.11', 'STARTTLS first: passwords are not taken in clear'),
+  authTemporaryFailure: reply(454, '4.7.0', 'Authentication is not available now'),
+  authUnknownMechanism: reply(504, '5.5.4', 'Mechanism not known'),
+  authBadBase64: reply(501, '5.5.2', 'Not base64'),
+  authCancelled: reply(501, '5.7.0', 'Authentication cancelled'),
+  authAlready: reply(503, '5.5.1', 'Already authenticated'),
+  authInTransaction: reply(503, '5.5.1', 'Not within a transaction'),
+  authNotOffered: reply(502, '5.5.1', 'AUTH is not offered here'),
+  authLineTooLong: reply(500, '5.5.6', 'The line is too long'),
+} as const;
