@@ -1,5 +1,5 @@
 // Every key of the bucket is built and parsed here (design §4). A date in a key is the UTC time of receipt.
-import type { MessageId } from '#mail/message-id.ts';
+import { isMessageId, type MessageId } from '#mail/message-id.ts';
 
 /** The first folder of a key: what lifecycle rules and permissions go by. */
 export type KeyPrefix =
@@ -61,6 +61,20 @@ export function destinationKey(domain: string): string {
   return `destinations/${encodeSegment(domain)}.json`;
 }
 
+/** The message and the destination that a `deliveries/` key is about; null for any other key. */
+export function parseDeliveryKey(key: string): { readonly id: MessageId; readonly domain: string } | null {
+  const [, id = '', segment = ''] = /^deliveries\/\d{4}\/\d\d\/\d\d\/([^/]+)\/([^/]+)\.json$/.exec(key) ?? [];
+  const domain = decodeSegment(segment);
+  return isMessageId(id) && domain !== null ? { id, domain } : null;
+}
+
+/** The address that a `suppressions/` key is about; null for any other key. */
+export function parseSuppressionKey(key: string): { readonly domain: string; readonly localPart: string } | null {
+  const [, first = '', second = ''] = /^suppressions\/([^/]+)\/([^/]+)\.json$/.exec(key) ?? [];
+  const [domain, localPart] = [decodeSegment(first), decodeSegment(second)];
+  return domain !== null && localPart !== null ? { domain, localPart } : null;
+}
+
 /**
  * One segment of a key from any text: lower-case letters, digits, `-`, `_`, `.`, `+`, `=` and `@` stand for themselves,
  * every other byte of its UTF-8 is `%XX`; a leading dot is encoded too, so no text can be `.` or `..` or leave its prefix.
@@ -73,6 +87,15 @@ function encodeSegment(text: string): string {
     segment += literal ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
   return segment;
+}
+
+/** The text that a segment was made from; null where it was not made by {@link encodeSegment}. */
+function decodeSegment(segment: string): string | null {
+  try {
+    return segment === '' ? null : decodeURIComponent(segment);
+  } catch {
+    return null;
+  }
 }
 
 function day(receivedAt: string): string {
