@@ -38,7 +38,12 @@ export function mailboxPrefix(
   folder: 'inbox' | 'quarantine',
   { domain, localPart }: Pick<Addressed, 'domain' | 'localPart'>,
 ): string {
-  return `${folder}/${encodeSegment(domain)}/${encodeSegment(localPart)}/`;
+  return `${domainPrefix(folder, domain)}${encodeSegment(localPart)}/`;
+}
+
+/** `inbox/<domain>/`, or the same under `quarantine/`. */
+export function domainPrefix(folder: 'inbox' | 'quarantine', domain: string): string {
+  return `${folder}/${encodeSegment(domain)}/`;
 }
 
 /** `attachments/<yyyy>/<mm>/<dd>/<id>/<n>`; `n` counts from 1, or is `text` or `html` for a large body. */
