@@ -1,0 +1,63 @@
+// Gathers what is asked for one by one within a few milliseconds and does it in one go.
+
+type Waiting<Item> = {
+  readonly item: Item;
+  readonly done: () => void;
+  readonly failed: (thrown: unknown) => void;
+};
+
+/**
+ * Returns a function that resolves when its item was in a successful `flush`. A flush has at most `maxItems` items of at
+ * most `maxBytes` together and starts at the latest `lingerMs` after its first; it answers each item's Error or null.
+ */
+export function createCoalescer<Item>({
+  maxItems,
+  maxBytes,
+  lingerMs,
+  sizeOf,
+  flush,
+}: {
+  readonly maxItems: number;
+  readonly maxBytes: number;
+  readonly lingerMs: number;
+  readonly sizeOf: (item: Item) => number;
+  readonly flush: (items: readonly Item[]) => Promise<readonly (Error | null)[]>;
+}): (item: Item) => Promise<void> {
+  let waiting: Waiting<Item>[] = [];
+  let bytes = 0;
+  let timer: NodeJS.Timeout | null = null;
+
+  const flushWaiting = (): void => {
+    const batch = waiting;
+    waiting = [];
+    bytes = 0;
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    if (batch.length > 0) void settle(batch, flush);
+  };
+  return (item) =>
+    new Promise((done, failed) => {
+      const size = sizeOf(item);
+      if (bytes + size > maxBytes) flushWaiting();
+      waiting.push({ item, done, failed });
+      bytes += size;
+      if (waiting.length >= maxItems) flushWaiting();
+      else timer ??= setTimeout(flushWaiting, lingerMs);
+    });
+}
+
+async function settle<Item>(
+  batch: readonly Waiting<Item>[],
+  flush: (items: readonly Item[]) => Promise<readonly (Error | null)[]>,
+): Promise<void> {
+  try {
+    const errors = await flush(batch.map(({ item }) => item));
+    for (const [index, { done, failed }] of batch.entries()) {
+      const error = errors[index];
+      if (error === null) done();
+      else failed(error ?? new Error('nothing was said about this item'));
+    }
+  } catch (thrown) {
+    for (const { failed } of batch) failed(thrown);
+  }
+}

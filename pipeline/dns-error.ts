@@ -1,0 +1,36 @@
+// The ways a DNS question can end without an answer, in five words; whatever c-ares says becomes one of them.
+
+/**
+ * `ENOTFOUND`: no such name. `ENODATA`: the name has no record of that type. `EBADNAME`: the name cannot exist (a label
+ * over 63 octets …). `ESERVFAIL`, `EREFUSED`: a server said so, or none could be reached. `ETIMEOUT`: no answer in time.
+ */
+export type DnsErrorCode = 'ENOTFOUND' | 'ENODATA' | 'EBADNAME' | 'ESERVFAIL' | 'EREFUSED' | 'ETIMEOUT';
+
+/** What a `Resolve` rejects with: an Error whose `code` is a {@link DnsErrorCode}. */
+export type DnsError = Error & { readonly code: DnsErrorCode };
+
+const words: Readonly<Record<string, DnsErrorCode>> = {
+  ENOTFOUND: 'ENOTFOUND',
+  NXDOMAIN: 'ENOTFOUND',
+  ENODATA: 'ENODATA',
+  EBADNAME: 'EBADNAME',
+  EREFUSED: 'EREFUSED',
+  ETIMEOUT: 'ETIMEOUT',
+  ECANCELLED: 'ETIMEOUT',
+};
+
+/** Makes the error a `Resolve` rejects with. */
+export function dnsError(code: DnsErrorCode, name: string, type: string): DnsError {
+  return Object.assign(new Error(`${code} ${type} ${name}`), { code });
+}
+
+/** The code of whatever a resolver rejected with; anything unknown counts as `ESERVFAIL`: nobody knows the answer. */
+export function dnsErrorCode(error: unknown): DnsErrorCode {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  return words[code] ?? 'ESERVFAIL';
+}
+
+/** Says whether asking again later may help: nothing is known about the name, as opposed to "it is not there". */
+export function isTemporaryDnsError(code: DnsErrorCode): boolean {
+  return code === 'ESERVFAIL' || code === 'EREFUSED' || code === 'ETIMEOUT';
+}

@@ -1,0 +1,54 @@
+// What the DNS said while one message was judged: each question once, kept so that a later replay sees the same.
+import { dnsErrorCode } from './dns-error.ts';
+import type { DnsEvidence } from './jobs.ts';
+import type { Resolve } from './ports.ts';
+
+export type EvidenceLimits = { readonly maxQuestions: number; readonly maxBytes: number };
+
+export type RecordingResolve = {
+  /** Asks each question once; whoever asks it again gets the same answer, also after a deadline has passed. */
+  readonly resolve: Resolve;
+  /** What was answered so far, sorted by name and type; what exceeds the limits is left out. */
+  readonly evidence: () => readonly DnsEvidence[];
+};
+
+const defaultLimits = { maxQuestions: 200, maxBytes: 131_072 } as const;
+
+/** Records what goes through `resolve`, at most some 200 questions and 128 KiB of answers. */
+export function recordEvidence(resolve: Resolve, limits: EvidenceLimits = defaultLimits): RecordingResolve {
+  const asked = new Map<string, Promise<unknown>>();
+  const recorded: DnsEvidence[] = [];
+  let bytesLeft = limits.maxBytes;
+
+  const record = (name: string, type: string, outcome: DnsEvidence['outcome']): void => {
+    const entry = { name, type, outcome };
+    const bytes = Buffer.byteLength(JSON.stringify(entry));
+    if (recorded.length >= limits.maxQuestions || bytes > bytesLeft) return;
+    bytesLeft -= bytes;
+    recorded.push(entry);
+  };
+  const ask = async (name: string, type: string): Promise<unknown> => {
+    try {
+      const answer = await resolve(name, type);
+      record(name, type, { kind: 'answer', json: JSON.stringify(answer) ?? 'null' });
+      return answer;
+    } catch (error) {
+      record(name, type, { kind: 'error', code: dnsErrorCode(error) });
+      throw error;
+    }
+  };
+  return {
+    resolve: async (name, type) => {
+      const key = `${type} ${name.toLowerCase().replace(/\.$/, '')}`;
+      const answer = asked.get(key) ?? ask(name, type);
+      asked.set(key, answer);
+      return structuredClone(await answer);
+    },
+    evidence: () => recorded.toSorted((a, b) => compare(a.name, b.name) || compare(a.type, b.type)),
+  };
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
