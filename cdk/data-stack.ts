@@ -100,8 +100,8 @@ export class DataStack extends Stack {
 
   /** Written once, where there is none: afterwards the file in the bucket is yours, and no deploy touches it. */
   private addFirstConfig(options: Options): void {
-    const { bucket } = this.mail;
-    const write = new AwsCustomResource(this, 'FirstConfig', {
+    const { bucket, key } = this.mail;
+    new AwsCustomResource(this, 'FirstConfig', {
       onCreate: {
         service: 'S3',
         action: 'PutObject',
@@ -112,9 +112,9 @@ export class DataStack extends Stack {
       installLatestAwsSdk: false,
       policy: AwsCustomResourcePolicy.fromStatements([
         new PolicyStatement({ actions: ['s3:PutObject'], resources: [bucket.arnForObjects(configKey)] }),
+        ...(key === null ? [] : [new PolicyStatement({ actions: ['kms:GenerateDataKey'], resources: [key.keyArn] })]),
       ]),
     });
-    this.mail.key?.grantEncrypt(write);
     const why =
       "The library's one-off function that writes the first configuration logs under the policy AWS keeps for that.";
     acknowledgeManagedPolicy(this, 'AWSLambdaBasicExecutionRole', why);

@@ -62,7 +62,6 @@ const optionsSchema = z.object({
   alarmEmail: z.email().optional(),
   /** Alarm when no mail has come for so many hours (0: never; at most a day). */
   noMailHours: z.coerce.number().int().min(0).max(24).default(6),
-  tracing: flag.default(false),
 });
 
 /** The options in force. */

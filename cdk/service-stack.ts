@@ -4,6 +4,7 @@ import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { stages } from '#pipeline/stages.ts';
 import type { DataStack } from './data-stack.ts';
+import { ExportedCertificate } from './exported-certificate.ts';
 import { ListenerTasks } from './listener-task.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { Network } from './network.ts';
@@ -21,6 +22,7 @@ export class ServiceStack extends Stack {
     const network = new Network(this, 'Network', { options, outboundAddress: data.outboundAddress });
     const { vpc } = network;
 
+    addCertificate(this, options);
     const tasks = new ListenerTasks(this, 'Listener', { vpc, data, options });
     new LoadBalancer(this, 'Balancer', { vpc, data, tasks, options });
 
@@ -33,4 +35,10 @@ export class ServiceStack extends Stack {
       ...(network.outbound === null ? {} : { network: { vpc, securityGroup: network.outbound } }),
     });
   }
+}
+
+function addCertificate(stack: ServiceStack, options: Options): void {
+  const { certificate, hostedZoneId, hostedZoneName } = options;
+  if (certificate !== 'acm' || hostedZoneId === undefined || hostedZoneName === undefined) return;
+  new ExportedCertificate(stack, 'Certificate', { options, hostedZoneId, zoneName: hostedZoneName });
 }

@@ -9,7 +9,6 @@ import {
   LoggingFormat,
   Runtime,
   SystemLogLevel,
-  Tracing,
 } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
@@ -59,7 +58,6 @@ export class StageFunction extends Construct {
       logGroup: this.logs,
       loggingFormat: LoggingFormat.JSON,
       systemLogLevelV2: SystemLogLevel.WARN,
-      tracing: options.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
       ...(network === undefined ? {} : { vpc: network.vpc, securityGroups: [network.securityGroup] }),
     });
     this.handler.addEventSource(trigger(stage, data, options));
