@@ -74,9 +74,13 @@ export function searchWords(q: string): readonly string[] {
   return q.toLowerCase().split(/\s+/).filter(Boolean).slice(0, 10);
 }
 
-/** Reads stored JSON back; throws where it is not an inbox message. */
-export function parseInboxMessage(json: string): InboxMessage {
-  return inboxMessageSchema.parse(JSON.parse(json));
+/** Reads stored JSON back; null where it is not an inbox message. */
+export function parseInboxMessage(json: string): InboxMessage | null {
+  try {
+    return inboxMessageSchema.safeParse(JSON.parse(json)).data ?? null;
+  } catch {
+    return null;
+  }
 }
 
 function inlineText({ text, html }: InboxMessage): string {

@@ -1,0 +1,50 @@
+// What the ops API asks of the embedded world. Lists are read in bounded steps, so that mail coming in never waits.
+import type { LocalAdmin, MessagePage, MessageQuery } from '#local/admin.ts';
+import type { MessageSummary } from '#local/message-summary.ts';
+import { isMessageId, messageIdTime } from '#mail/message-id.ts';
+import type { Client } from './client.ts';
+
+const searchMs = 5_000;
+const watchedFolders = ['inbox/', 'quarantine/', 'deliveries/'];
+
+/** `watchers` are told of every key written by whoever writes; here they are only kept. */
+export function createAdmin(client: Client, watchers: Set<(key: string) => void>): LocalAdmin {
+  return {
+    queues: () => client.ask({ kind: 'queues' }),
+    redrive: (queue) => client.ask({ kind: 'redrive', queue }),
+    purge: (queue) => client.ask({ kind: 'purge', queue }),
+    deadLetters: (queue, limit) => client.ask({ kind: 'deadLetters', queue, limit }),
+    messages: (query) => search(client, query),
+    findMessage: (id) => client.ask({ kind: 'findMessage', id }),
+    deliveryKeys: async ({ id, limit, after }) => {
+      if (id !== null && !isMessageId(id)) return { keys: [], next: null };
+      const prefix = id === null ? 'deliveries/' : `deliveries/${day(messageIdTime(id))}/${id}/`;
+      return client.ask({ kind: 'newestKeys', prefix, before: after, limit });
+    },
+    watch: (listener) => {
+      const watcher = (key: string): void => {
+        if (watchedFolders.some((folder) => key.startsWith(folder))) listener(key);
+      };
+      watchers.add(watcher);
+      return () => watchers.delete(watcher);
+    },
+  };
+}
+
+/** Steps through the mail until the page is full, all was looked at, or the time is over (`next` then leads on). */
+async function search(client: Client, query: MessageQuery): Promise<MessagePage> {
+  const end = performance.now() + searchMs;
+  const messages: MessageSummary[] = [];
+  let after = query.after;
+  do {
+    const limit = query.limit - messages.length;
+    const step = await client.ask({ kind: 'messages', ...query, limit, after });
+    messages.push(...step.messages);
+    after = step.next;
+  } while (after !== null && messages.length < query.limit && performance.now() < end);
+  return { messages, next: after };
+}
+
+function day(time: number): string {
+  return new Date(time).toISOString().slice(0, 10).replaceAll('-', '/');
+}

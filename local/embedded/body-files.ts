@@ -1,0 +1,56 @@
+// Large bodies as files beside the database: written, fsynced, renamed, their folder fsynced; only then may a row name
+// them. What a crash leaves behind without a row is swept out at the next start.
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Bodies over this many bytes become files. */
+export const inlineBytes = 262_144;
+
+export type BodyFile = {
+  readonly write: (piece: Uint8Array) => Promise<void>;
+  /** Makes the file durable under its final name, which it answers. */
+  readonly finish: () => Promise<{ readonly kind: 'file'; readonly name: string; readonly bytes: number }>;
+  /** Removes the file, finished or not. */
+  readonly discard: () => Promise<void>;
+};
+
+/** Starts a file in the bodies folder; rejects where the disk refuses it. */
+export async function createBodyFile(folder: string): Promise<BodyFile> {
+  const name = randomUUID();
+  const path = join(folder, name);
+  const handle = await open(`${path}.part`, 'wx', 0o600);
+  let bytes = 0;
+  return {
+    write: async (piece) => {
+      await writeAll(handle, piece);
+      bytes += piece.length;
+    },
+    finish: async () => {
+      await handle.sync();
+      await handle.close();
+      await rename(`${path}.part`, path);
+      await syncFolder(folder);
+      return { kind: 'file', name, bytes };
+    },
+    discard: async () => {
+      await handle.close().catch(() => {});
+      await rm(`${path}.part`, { force: true });
+      await rm(path, { force: true });
+    },
+  };
+}
+
+async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
+  let at = 0;
+  while (at < piece.length) at += (await handle.write(piece, at)).bytesWritten;
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,151 @@
+// The main thread's end of the database thread: collects what one turn of the event loop asks for, sends it in one
+// message, settles the promises. Keeps the one timer that says when something is due next.
+import { Worker } from 'node:worker_threads';
+import type { Clock } from '#pipeline/ports.ts';
+import type { Answer, Batch, Content, Kind, ReplyBatch, Request } from './requests.ts';
+
+/** A request without its bodies' places: those are given when the batch is made. */
+export type Client = {
+  /** Resolves when what was asked for is durable; rejects where it could not be done (nothing of it was then). */
+  readonly ask: <K extends Kind>(request: Request<K> & Request) => Promise<Answer<K>>;
+  /** Puts a body into the batch being collected; use the place it answers in a request asked in the same turn. */
+  readonly attach: (pieces: readonly Uint8Array[]) => Content;
+  /** Settles what is under way, then closes the file. */
+  readonly close: () => Promise<void>;
+  /** Resolves with the reason when the thread is lost: nothing works any more, the process had better end. */
+  readonly lost: Promise<Error>;
+};
+
+export type ClientOptions = {
+  readonly folder: string;
+  readonly clock: Clock;
+  /** Limits the size of the database, for tests of a full disk. */
+  readonly maxPages?: number;
+};
+
+type Waiting = { readonly settle: (value: unknown) => void; readonly fail: (error: Error) => void };
+
+const longestTimerMs = 60_000;
+
+/** Starts the thread and opens the data folder; rejects where that is in use or cannot be used. */
+export async function startClient({ folder, clock, maxPages }: ClientOptions): Promise<Client> {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: { folder, maxPages: maxPages ?? null, now: clock() },
+  });
+  await opened(worker);
+  const waiting = new Map<number, Waiting>();
+  const wake = createWake(clock, () => void ask({ kind: 'tick' }).catch(() => {}));
+  let failure: Error | null = null;
+  let sequence = 0;
+  let batch = emptyBatch();
+
+  const flush = (): void => {
+    const { requests, pieces, bytes } = batch;
+    batch = emptyBatch();
+    const buffer = new ArrayBuffer(bytes);
+    const target = new Uint8Array(buffer);
+    let at = 0;
+    for (const piece of pieces) {
+      target.set(piece, at);
+      at += piece.length;
+    }
+    const message: Batch = { now: clock(), buffer, requests };
+    worker.postMessage(message, [buffer]);
+  };
+
+  const ask = <K extends Kind>(request: Request<K> & Request): Promise<Answer<K>> =>
+    new Promise((resolve, reject) => {
+      if (failure !== null) return reject(failure);
+      const number = sequence++;
+      const settle = (value: unknown): void => {
+        if (isAnswer<K>(request, value)) resolve(value);
+      };
+      waiting.set(number, { settle, fail: reject });
+      if (batch.requests.length === 0) setImmediate(flush);
+      batch.requests.push({ number, request });
+    });
+
+  const lost = new Promise<Error>((resolve) => {
+    const end = (error: Error): void => {
+      failure = error;
+      wake.stop();
+      for (const { fail } of waiting.values()) fail(error);
+      waiting.clear();
+      resolve(error);
+    };
+    worker.on('error', (error) => end(error instanceof Error ? error : new Error(String(error))));
+    worker.on('exit', () => end(failure ?? new Error('the store is closed')));
+  });
+
+  worker.on('message', ({ replies, nextDue }: ReplyBatch) => {
+    for (const reply of replies) {
+      const entry = waiting.get(reply.number);
+      waiting.delete(reply.number);
+      if ('error' in reply) entry?.fail(new Error(reply.error));
+      else entry?.settle(reply.value);
+    }
+    wake.at(nextDue);
+  });
+
+  return {
+    ask,
+    lost,
+    attach: (pieces) => {
+      const at = batch.bytes;
+      for (const piece of pieces) {
+        batch.pieces.push(piece);
+        batch.bytes += piece.length;
+      }
+      return { kind: 'inline', at, bytes: batch.bytes - at };
+    },
+    close: async () => {
+      if (failure === null) await ask({ kind: 'close' });
+      await lost;
+    },
+  };
+}
+
+function emptyBatch() {
+  const requests: Batch['requests'][number][] = [];
+  const pieces: Uint8Array[] = [];
+  return { requests, pieces, bytes: 0 };
+}
+
+/** The thread is our own code, typed by the same table: what it answers is taken as it is. */
+function isAnswer<K extends Kind>(_request: Request<K>, _value: unknown): _value is Answer<K> {
+  return true;
+}
+
+function opened(worker: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.once('error', reject);
+    worker.once('message', (message: { readonly opened: boolean; readonly reason?: string }) => {
+      worker.off('error', reject);
+      if (message.opened) resolve();
+      else reject(new Error(message.reason));
+    });
+  });
+}
+
+/** One timer for the next thing due, however many jobs wait. */
+function createWake(clock: Clock, wake: () => void) {
+  let timer: NodeJS.Timeout | undefined;
+  let set: number | null = null;
+  return {
+    at: (due: number | null): void => {
+      if (due === set) return;
+      set = due;
+      clearTimeout(timer);
+      if (due === null) return;
+      timer = setTimeout(
+        () => {
+          set = null;
+          wake();
+        },
+        Math.min(longestTimerMs, Math.max(0, due - clock())),
+      );
+      timer.unref();
+    },
+    stop: (): void => clearTimeout(timer),
+  };
+}

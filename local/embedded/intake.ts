@@ -1,0 +1,102 @@
+// The front door's way in: message and `received` job in one transaction. Up to 256 KiB a message stays in memory and
+// costs one request; above, it streams into a file, and memory does not grow with it.
+import type { ReceivedJob } from '#pipeline/jobs.ts';
+import { envelopeKey } from '#pipeline/keys.ts';
+import type { Intake, IntakeWriter } from '#pipeline/ports.ts';
+import { type BodyFile, createBodyFile, inlineBytes } from './body-files.ts';
+import type { Client } from './client.ts';
+import type { Content, NewObject } from './requests.ts';
+
+const contentType = 'message/rfc822';
+const maxMetadataBytes = 2_048;
+
+/** The intake over the database thread. */
+export function createIntake(client: Client, bodiesFolder: string, now: () => number): Intake {
+  return {
+    open: ({ key, envelope }) => {
+      const body = createBody(bodiesFolder);
+      return {
+        write: body.write,
+        commit: async (job) => {
+          const file = await body.end();
+          const content = file ?? client.attach(body.pieces());
+          const beside = envelopeObject(client, key, envelope);
+          const raw: NewObject = {
+            key,
+            contentType,
+            metadata: JSON.stringify(beside === null ? envelopeMetadata(envelope) : {}),
+            content,
+            condition: null,
+          };
+          await client.ask({
+            kind: 'accept',
+            objects: beside === null ? [raw] : [raw, beside],
+            job: newJob(job, now()),
+          });
+          body.keep();
+        },
+        abort: body.abort,
+      } satisfies IntakeWriter;
+    },
+  };
+}
+
+/** Collects a body in memory, or in a file once it is too long for a row. */
+function createBody(folder: string) {
+  let held: Uint8Array[] = [];
+  let bytes = 0;
+  let file: BodyFile | null = null;
+  let spilling: Promise<void> = Promise.resolve();
+  let isKept = false;
+  const spill = async (): Promise<void> => {
+    file ??= await createBodyFile(folder);
+    const pieces = held;
+    held = [];
+    for (const piece of pieces) await file.write(piece);
+  };
+  /** One after the other, so that the pieces stay in order whether or not the caller waits. */
+  const spillNext = (): Promise<void> => {
+    spilling = spilling.then(spill);
+    return spilling;
+  };
+  return {
+    write: (chunk: Uint8Array): Promise<void> | undefined => {
+      held.push(chunk);
+      bytes += chunk.length;
+      return bytes > inlineBytes ? spillNext() : undefined;
+    },
+    /** The finished file, or null where the body is in `pieces`. */
+    end: async (): Promise<Content | null> => {
+      if (bytes <= inlineBytes) return null;
+      await spillNext();
+      return file === null ? null : file.finish();
+    },
+    pieces: (): readonly Uint8Array[] => held,
+    keep: (): void => {
+      isKept = true;
+      held = [];
+    },
+    abort: async (): Promise<void> => {
+      held = [];
+      await spilling.catch(() => {});
+      if (!isKept) await file?.discard();
+    },
+  };
+}
+
+/** Object metadata is one text a name; ours is one name. */
+function envelopeMetadata(envelope: Readonly<Record<string, unknown>>): Record<string, string> {
+  return { envelope: JSON.stringify(envelope) };
+}
+
+/** The envelope as an object beside the message, or null where it fits into the metadata (2 KB, ASCII). */
+function envelopeObject(client: Client, key: string, envelope: Readonly<Record<string, unknown>>): NewObject | null {
+  const json = JSON.stringify(envelope);
+  if (json.length <= maxMetadataBytes && /^[\x20-\x7e]*$/.test(json)) return null;
+  const content = client.attach([Buffer.from(json)]);
+  return { key: envelopeKey(key), contentType: 'application/json', metadata: '{}', content, condition: null };
+}
+
+function newJob(job: ReceivedJob, due: number) {
+  return { queue: 'received', body: JSON.stringify(job), messageId: job.id, group: '', due } as const;
+}

@@ -1,0 +1,36 @@
+// The queues over the database thread: jobs go in durably, and come out to the runner.
+import type { HandedOut, JobSource } from '#local/job-source.ts';
+import { jobSchemas } from '#pipeline/jobs.ts';
+import type { Clock, JobSender } from '#pipeline/ports.ts';
+import type { Client } from './client.ts';
+
+/** The way in: every job is checked against its queue's schema, then durable when the promise resolves. */
+export function createJobSender(client: Client, clock: Clock): JobSender {
+  return {
+    send: async (queue, job, { notBefore, group = '' } = {}) => {
+      const checked = jobSchemas[queue].parse(job);
+      const due = notBefore === undefined ? clock() : Math.max(clock(), Date.parse(notBefore));
+      await client.ask({
+        kind: 'send',
+        job: { queue, body: JSON.stringify(checked), messageId: checked.id, group, due },
+      });
+    },
+  };
+}
+
+/** The way out. Answers that come in the same turn go into one transaction. */
+export function createJobSource(client: Client, clock: Clock): JobSource {
+  return {
+    lease: ({ leaseSeconds, ...terms }) => client.ask({ kind: 'lease', ...terms, leaseMs: leaseSeconds * 1_000 }),
+    ack: async ({ handle }: HandedOut) => {
+      await client.ask({ kind: 'ack', handles: [handle] });
+    },
+    nack: async ({ handle, receiveCount }, { delaySeconds, reason }) => {
+      const retryAt = delaySeconds === null ? null : clock() + delaySeconds * 1_000;
+      await client.ask({ kind: 'nack', handle, receiveCount, retryAt, reason });
+    },
+    stop: async () => {
+      await client.ask({ kind: 'stopLeases' });
+    },
+  };
+}

@@ -1,0 +1,99 @@
+// Mail as lists: newest first, searched, and swept out when its time is over. Runs in the database thread; every call
+// looks at a bounded number of rows, so that mail coming in never waits long.
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import { z } from 'zod';
+import { type MessageSummary, matchesSearch } from '#local/message-summary.ts';
+import { asText } from './database.ts';
+import type { ObjectRows } from './object-rows.ts';
+import type { Answer, Request } from './requests.ts';
+
+const rowsPerSearch = 1_000;
+const summarySchema = z.custom<MessageSummary>((value) => typeof value === 'object' && value !== null);
+
+export type MailRows = {
+  readonly search: (query: Request<'messages'>) => Answer<'messages'>;
+  readonly find: (id: string) => readonly string[];
+  readonly newestKeys: (prefix: string, before: string | null, limit: number) => Answer<'newestKeys'>;
+  readonly sweep: (request: Request<'sweep'>) => number;
+};
+
+/** Over the same database as `objects`, which does the deleting. */
+export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows {
+  const sql = statements(database);
+  const select = (mailbox: string | null, before: { readonly id: string; readonly key: string }, limit: number) => {
+    if (mailbox === null) return sql.all.all(before.id, before.key, limit);
+    if (mailbox.startsWith('@')) return sql.ofDomain.all(mailbox.slice(1), before.id, before.key, limit);
+    return sql.ofMailbox.all(mailbox, before.id, before.key, limit);
+  };
+  return {
+    search: ({ mailbox, q, limit, after }) => {
+      const words = q ?? '';
+      const rows = select(mailbox, placeOf(after), words === '' ? limit + 1 : rowsPerSearch);
+      const found = rows.filter((row) => words === '' || matchesSearch(asText(row['searched']), words)).slice(0, limit);
+      const last = found.length === limit ? found.at(-1) : rows.at(-1);
+      const isEnd = last === rows.at(-1) && rows.length < (words === '' ? limit + 1 : rowsPerSearch);
+      return {
+        messages: found.map((row) => summarySchema.parse(JSON.parse(asText(row['summary'])))),
+        next: isEnd || last === undefined ? null : asText(last['key']),
+      };
+    },
+    find: (id) => sql.byId.all(id).map(({ key }) => asText(key)),
+    newestKeys: (prefix, before, limit) => {
+      const keys = objects.newestKeys(prefix, before, limit + 1);
+      return { keys: keys.slice(0, limit), next: keys.length > limit ? (keys[limit - 1] ?? null) : null };
+    },
+    sweep: ({ rawBefore, inboxBefore, limit }) => {
+      const keys = [
+        ...keysOf(sql.range.all('raw/', `raw/${hourPath(rawBefore)}`, limit)),
+        ...keysOf(sql.range.all('deliveries/', `deliveries/${dayPath(rawBefore)}`, limit)),
+        ...keysOf(sql.range.all('attachments/', `attachments/${dayPath(inboxBefore)}`, limit)),
+        ...keysOf(sql.olderThan.all(ulidStart(inboxBefore), limit)),
+      ].slice(0, limit);
+      for (const key of keys) objects.delete(key, null);
+      return keys.length;
+    },
+  };
+}
+
+function statements(database: DatabaseSync) {
+  const newest = (where: string): string =>
+    `SELECT key, summary, searched FROM messages WHERE ${where} (id, key) < (?, ?) ORDER BY id DESC, key DESC LIMIT ?`;
+  return {
+    all: database.prepare(newest('')),
+    ofMailbox: database.prepare(newest('mailbox = ? AND')),
+    ofDomain: database.prepare(newest('domain = ? AND')),
+    byId: database.prepare('SELECT key FROM messages WHERE id = ? ORDER BY key'),
+    olderThan: database.prepare('SELECT key FROM messages WHERE id < ? ORDER BY id LIMIT ?'),
+    range: database.prepare('SELECT key FROM objects WHERE key >= ? AND key < ? ORDER BY key LIMIT ?'),
+  };
+}
+
+function keysOf(rows: readonly Record<string, SQLOutputValue>[]): readonly string[] {
+  return rows.map(({ key }) => asText(key));
+}
+
+/** Where a page before ended: its last key, whose last segment starts with the message's id. */
+function placeOf(after: string | null): { readonly id: string; readonly key: string } {
+  if (after === null) return { id: '~', key: '' };
+  return { id: after.slice(after.lastIndexOf('/') + 1).replace(/\.json$/, ''), key: after };
+}
+
+function dayPath(time: string): string {
+  return time.slice(0, 10).replaceAll('-', '/');
+}
+
+function hourPath(time: string): string {
+  return `${dayPath(time)}/${time.slice(11, 13)}/`;
+}
+
+/** The lowest ULID of a time: its 48 bits in ten characters of Crockford base 32. */
+function ulidStart(time: string): string {
+  const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+  let rest = Date.parse(time);
+  let text = '';
+  for (let n = 0; n < 10; n++) {
+    text = alphabet.charAt(rest % 32) + text;
+    rest = Math.floor(rest / 32);
+  }
+  return text;
+}

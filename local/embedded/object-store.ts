@@ -1,0 +1,114 @@
+// The object store over the database thread: small bodies are rows, large ones files; either way a body is read in
+// chunks and never held whole.
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ObjectFacts, ObjectStore, PutRequest, StoredObject } from '#pipeline/ports.ts';
+import { type BodyFile, createBodyFile, inlineBytes } from './body-files.ts';
+import type { Client } from './client.ts';
+import type { Answer, Content, FoundObject } from './requests.ts';
+
+type Range = { readonly first: number; readonly last: number };
+
+const chunkBytes = 65_536;
+const listLimit = 1_000;
+
+/** `written` is told of each key that was stored. */
+export function createObjectStore(client: Client, bodiesFolder: string, written: (key: string) => void): ObjectStore {
+  const putFound = async (request: PutRequest, content: Content): Promise<Answer<'put'>> => {
+    const { key, contentType, metadata, condition } = request;
+    const object = {
+      key,
+      contentType,
+      metadata: JSON.stringify(metadata ?? {}),
+      content,
+      condition: condition ?? null,
+    };
+    const outcome = await client.ask({ kind: 'put', object });
+    if (outcome.outcome === 'stored') written(key);
+    return outcome;
+  };
+  const get = async (key: string, range?: Range): Promise<StoredObject | null> => {
+    for (;;) {
+      const found = await client.ask({ kind: 'get', key });
+      if (found === null) return null;
+      const facts = factsOf(found);
+      if (found.kind === 'inline') return { ...facts, body: pieces(cut(found.content, range)) };
+      const body = await openBody(join(bodiesFolder, found.file), range);
+      if (body !== null) return { ...facts, body };
+    }
+  };
+  return {
+    put: async (request) => {
+      const start = await readStart(request.body);
+      if (start.rest === null) return putFound(request, client.attach(start.pieces));
+      const file = await createBodyFile(bodiesFolder);
+      return putFile(file, start, (content) => putFound(request, content));
+    },
+    get,
+    head: (key) => client.ask({ kind: 'head', key }),
+    list: ({ prefix, after = '', limit = listLimit }) => client.ask({ kind: 'list', prefix, after, limit }),
+    delete: (key, condition) => client.ask({ kind: 'delete', key, ifMatch: condition?.ifMatch ?? null }),
+  };
+}
+
+type Start = { readonly pieces: readonly Uint8Array[]; readonly rest: AsyncIterable<Uint8Array> | null };
+
+/** Reads until the body has ended, or is too long for a row: then `rest` is what comes after `pieces`. */
+async function readStart(body: PutRequest['body']): Promise<Start> {
+  if (body instanceof Uint8Array) {
+    return body.length <= inlineBytes ? { pieces: [body], rest: null } : { pieces: [], rest: pieces(body) };
+  }
+  const source = body[Symbol.asyncIterator]();
+  const read: Uint8Array[] = [];
+  let bytes = 0;
+  while (bytes <= inlineBytes) {
+    const { done, value } = await source.next();
+    if (done === true) return { pieces: read, rest: null };
+    read.push(Uint8Array.from(value));
+    bytes += value.length;
+  }
+  return { pieces: read, rest: { [Symbol.asyncIterator]: () => source } };
+}
+
+async function putFile(
+  file: BodyFile,
+  { pieces: read, rest }: Start,
+  put: (content: Content) => Promise<Answer<'put'>>,
+): Promise<Answer<'put'>> {
+  try {
+    for (const piece of read) await file.write(piece);
+    for await (const piece of rest ?? []) await file.write(piece);
+    const outcome = await put(await file.finish());
+    if (outcome.outcome === 'conflict') await file.discard();
+    return outcome;
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+/** Null where the file has gone meanwhile: the object was overwritten or deleted after its row was read. */
+async function openBody(path: string, range: Range | undefined): Promise<AsyncIterable<Uint8Array> | null> {
+  try {
+    const handle = await open(path, 'r');
+    const options = { highWaterMark: chunkBytes };
+    return handle.createReadStream(
+      range === undefined ? options : { ...options, start: range.first, end: Math.max(range.first, range.last) },
+    );
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function cut(content: Uint8Array, range: Range | undefined): Uint8Array {
+  return range === undefined ? content : content.subarray(range.first, range.last + 1);
+}
+
+async function* pieces(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < content.length; at += chunkBytes) yield content.subarray(at, at + chunkBytes);
+}
+
+function factsOf({ key, bytes, etag, contentType, metadata, modifiedAt }: FoundObject): ObjectFacts {
+  return { key, bytes, etag, contentType, metadata, modifiedAt };
+}

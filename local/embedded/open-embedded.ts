@@ -1,0 +1,62 @@
+// The embedded world: one folder with one SQLite file, large bodies beside it, one process at a time.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LocalAdmin } from '#local/admin.ts';
+import type { JobSource } from '#local/job-source.ts';
+import type { Clock, Intake, JobSender, ObjectStore } from '#pipeline/ports.ts';
+import { createAdmin } from './admin.ts';
+import { startClient } from './client.ts';
+import { createIntake } from './intake.ts';
+import { createJobSender, createJobSource } from './job-queue.ts';
+import { createObjectStore } from './object-store.ts';
+import type { Statistics } from './requests.ts';
+
+export type EmbeddedWorld = {
+  readonly store: ObjectStore;
+  readonly jobs: JobSender;
+  readonly source: JobSource;
+  readonly intake: Intake;
+  readonly admin: LocalAdmin;
+  /** Deletes a little of what is older than these times (ISO 8601); answers how many objects, 0 when nothing is left. */
+  readonly sweep: (before: { readonly raw: string; readonly inbox: string }) => Promise<number>;
+  /** Has the clock looked at: needed only where the clock does not run by itself. */
+  readonly tick: () => Promise<void>;
+  readonly statistics: () => Promise<Statistics>;
+  /** Resolves when the database thread is lost (never, where all is well, before `close`). */
+  readonly lost: Promise<Error>;
+  readonly close: () => Promise<void>;
+};
+
+export type EmbeddedOptions = {
+  readonly folder: string;
+  readonly clock: Clock;
+  /** Limits the database to so many pages of 16 KiB, for tests of a full disk. */
+  readonly maxPages?: number;
+};
+
+const sweepLimit = 200;
+
+/** Opens the folder (making it where it is missing); rejects where another process has it, or it cannot be written. */
+export async function openEmbedded({ folder, clock, ...options }: EmbeddedOptions): Promise<EmbeddedWorld> {
+  const bodies = join(folder, 'bodies');
+  await mkdir(bodies, { recursive: true, mode: 0o700 });
+  const client = await startClient({ folder, clock, ...options });
+  const watchers = new Set<(key: string) => void>();
+  const written = (key: string): void => {
+    for (const watcher of watchers) watcher(key);
+  };
+  return {
+    store: createObjectStore(client, bodies, written),
+    jobs: createJobSender(client, clock),
+    source: createJobSource(client, clock),
+    intake: createIntake(client, bodies, clock),
+    admin: createAdmin(client, watchers),
+    sweep: ({ raw, inbox }) => client.ask({ kind: 'sweep', rawBefore: raw, inboxBefore: inbox, limit: sweepLimit }),
+    tick: async () => {
+      await client.ask({ kind: 'tick' });
+    },
+    statistics: () => client.ask({ kind: 'statistics' }),
+    lost: client.lost,
+    close: client.close,
+  };
+}

@@ -1,0 +1,124 @@
+// What the main thread asks of the database thread, and what it is answered. Requests travel in batches, one message
+// for all that came up in a turn of the event loop; the bodies of a batch travel in one transferred buffer.
+
+import type { DeadLetter, MessagePage, MessageQuery, QueueCounts } from '#local/admin.ts';
+import type { QueueName } from '#pipeline/jobs.ts';
+import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/ports.ts';
+
+/** A body: a part of the batch's buffer, or a file of the bodies folder that is already durable. */
+export type Content =
+  | { readonly kind: 'inline'; readonly at: number; readonly bytes: number }
+  | { readonly kind: 'file'; readonly name: string; readonly bytes: number };
+
+/** An object to be written; `metadata` is JSON text. */
+export type NewObject = {
+  readonly key: string;
+  readonly contentType: string;
+  readonly metadata: string;
+  readonly content: Content;
+  readonly condition: WriteCondition | null;
+};
+
+/** A job to be queued: its body as JSON text, handed out from `due` on (milliseconds since 1970). */
+export type NewJob = {
+  readonly queue: QueueName;
+  readonly body: string;
+  readonly messageId: string;
+  readonly group: string;
+  readonly due: number;
+};
+
+/** A job that was handed out; `handle` and `receiveCount` together name this hand-out of it. */
+export type LeasedJob = {
+  readonly handle: number;
+  readonly messageId: string;
+  readonly body: string;
+  readonly receiveCount: number;
+};
+
+/** How jobs are asked for: at most `max`, of one group no more than `maxPerGroup` at once. */
+export type LeaseTerms = {
+  readonly queue: QueueName;
+  readonly max: number;
+  readonly maxPerGroup: number;
+  readonly maxReceives: number;
+  readonly leaseMs: number;
+};
+
+/** A page of a search that looks at a bounded number of rows: `next` is where to look on, null at the end. */
+export type SearchStep = MessagePage;
+
+/** An object as the database knows it: its body, or the file that holds it. */
+export type FoundObject = ObjectFacts &
+  ({ readonly kind: 'inline'; readonly content: Uint8Array } | { readonly kind: 'file'; readonly file: string });
+
+type Exchange = {
+  /** Message, perhaps its envelope beside it, and its job: all or nothing. */
+  accept: { ask: { readonly objects: readonly NewObject[]; readonly job: NewJob }; answer: null };
+  put: { ask: { readonly object: NewObject }; answer: PutOutcome };
+  get: { ask: { readonly key: string }; answer: FoundObject | null };
+  head: { ask: { readonly key: string }; answer: ObjectFacts | null };
+  list: { ask: { readonly prefix: string; readonly after: string; readonly limit: number }; answer: ListPage };
+  delete: { ask: { readonly key: string; readonly ifMatch: string | null }; answer: 'deleted' | 'conflict' };
+  send: { ask: { readonly job: NewJob }; answer: null };
+  /** Answered when there is a job, or with none when the queue is being shut. */
+  lease: { ask: LeaseTerms; answer: readonly LeasedJob[] };
+  ack: { ask: { readonly handles: readonly number[] }; answer: null };
+  /** `retryAt` null: not again, it is a dead letter now. */
+  nack: {
+    ask: {
+      readonly handle: number;
+      readonly receiveCount: number;
+      readonly retryAt: number | null;
+      readonly reason: string;
+    };
+    answer: null;
+  };
+  stopLeases: { ask: object; answer: null };
+  queues: { ask: object; answer: readonly QueueCounts[] };
+  redrive: { ask: { readonly queue: QueueName }; answer: number };
+  purge: { ask: { readonly queue: QueueName }; answer: number };
+  deadLetters: { ask: { readonly queue: QueueName; readonly limit: number }; answer: readonly DeadLetter[] };
+  messages: { ask: MessageQuery; answer: SearchStep };
+  findMessage: { ask: { readonly id: string }; answer: readonly string[] };
+  newestKeys: {
+    ask: { readonly prefix: string; readonly before: string | null; readonly limit: number };
+    answer: { readonly keys: readonly string[]; readonly next: string | null };
+  };
+  /** Deletes some of what is older than the two times (ISO 8601); answers how many: 0 means nothing is left. */
+  sweep: {
+    ask: { readonly rawBefore: string; readonly inboxBefore: string; readonly limit: number };
+    answer: number;
+  };
+  /** Lets the clock be looked at: hands out what has become due, takes back what was not answered in time. */
+  tick: { ask: object; answer: null };
+  statistics: { ask: object; answer: Statistics };
+  close: { ask: object; answer: null };
+};
+
+/** What the database thread did since it was started. */
+export type Statistics = { readonly operations: number; readonly commits: number };
+
+/** The kinds of request. */
+export type Kind = keyof Exchange;
+
+/** A request of one kind; without a kind, any request. */
+export type Request<K extends Kind = Kind> = { [Each in K]: { readonly kind: Each } & Exchange[Each]['ask'] }[K];
+
+/** What a request of one kind is answered. */
+export type Answer<K extends Kind = Kind> = Exchange[K]['answer'];
+
+/** One message to the database thread. `buffer` holds the inline bodies; `now` is the time to go by. */
+export type Batch = {
+  readonly now: number;
+  readonly buffer: ArrayBuffer;
+  readonly requests: readonly { readonly number: number; readonly request: Request }[];
+};
+
+/** One answer: the value, or the text of the error that this request alone met. */
+export type Reply =
+  | { readonly number: number; readonly value: Answer }
+  | { readonly number: number; readonly error: string };
+
+/** One message from the database thread. `nextDue`: when something is due next (for the one timer), null for never. */
+export type ReplyBatch = { readonly replies: readonly Reply[]; readonly nextDue: number | null };

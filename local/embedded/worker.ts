@@ -1,0 +1,60 @@
+// The shell of the database thread: opens the file, gathers all batches that wait, answers them in one message.
+import { readdirSync, unlink } from 'node:fs';
+import { join } from 'node:path';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { z } from 'zod';
+import { lockFolder, openDatabase } from './database.ts';
+import { createDatabaseThread } from './database-thread.ts';
+import type { Answer, Batch, ReplyBatch } from './requests.ts';
+
+const batchesAtOnce = 64;
+const { folder, maxPages, now } = z
+  .object({ folder: z.string(), maxPages: z.number().nullable(), now: z.number() })
+  .parse(workerData);
+const port = parentPort;
+if (port === null) throw new Error('this file is the start of a worker thread');
+
+const lock = lockFolder(join(folder, 'lock.sqlite'));
+if (lock === null) {
+  port.postMessage({ opened: false, reason: `${folder} is in use by another Pillarbox` });
+} else {
+  const database = openDatabase(join(folder, 'pillarbox.sqlite'));
+  if (maxPages !== null) database.exec(`PRAGMA max_page_count = ${maxPages}`);
+  const bodies = join(folder, 'bodies');
+  const remove = (file: string): void => unlink(join(bodies, file), () => {});
+  const thread = createDatabaseThread(database, remove, now);
+  for (const file of readdirSync(bodies)) if (!thread.isKnownFile(file)) remove(file);
+
+  port.on('message', (first: Batch) => {
+    const batches = [first];
+    while (batches.length < batchesAtOnce) {
+      const waiting = receiveMessageOnPort(port);
+      if (waiting === undefined) break;
+      batches.push(waiting.message);
+    }
+    const replies = thread.run(batches);
+    port.postMessage(replies, transferOf(replies));
+    if (batches.some(({ requests }) => requests.some(({ request }) => request.kind === 'close'))) {
+      port.close();
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      database.close();
+      lock.close();
+    }
+  });
+  port.postMessage({ opened: true });
+}
+
+/** Bodies that were read go over without a copy. */
+function transferOf({ replies }: ReplyBatch): ArrayBuffer[] {
+  const buffers: ArrayBuffer[] = [];
+  for (const reply of replies) {
+    const body = 'value' in reply ? bodyOf(reply.value) : null;
+    if (body?.buffer instanceof ArrayBuffer && body.length > 0) buffers.push(body.buffer);
+  }
+  return buffers;
+}
+
+function bodyOf(value: Answer): Uint8Array | null {
+  const isObject = typeof value === 'object' && value !== null && 'content' in value;
+  return isObject && value.content instanceof Uint8Array ? value.content : null;
+}
