@@ -1,0 +1,158 @@
+// Stage 1: says who really sent a message, decides what becomes of it, and hands each recipient on (design §2, §7).
+// It reads the message and the DNS, and writes nothing but jobs.
+import type { Config } from '#pipeline/config.ts';
+import type { Authentication, Disposition, ReceivedJob } from '#pipeline/jobs.ts';
+import type {
+  Clock,
+  ConfigSource,
+  Handout,
+  JobSender,
+  Log,
+  Metrics,
+  ObjectStore,
+  Resolve,
+  Secrets,
+} from '#pipeline/ports.ts';
+import { decideDisposition, whyJudgeAgain } from './decide-disposition.ts';
+import { handOn, type Split } from './hand-on.ts';
+import { judgeMessage, notJudged } from './judge-message.ts';
+import { type OpenMessage, openMessage } from './open-message.ts';
+import { findSigningDomain } from './signing-domain.ts';
+import { groupLocal, groupRemote } from './split-recipients.ts';
+import { whyNotJudged } from './why-not-judged.ts';
+
+export type AuthenticateDeps = {
+  readonly store: Pick<ObjectStore, 'get'>;
+  readonly jobs: JobSender;
+  readonly config: ConfigSource;
+  readonly secrets: Secrets;
+  readonly resolve: Resolve;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
+/**
+ * `judge-again`: the DNS did not answer, the message is judged anew at `notBefore`. `handed-on`: every recipient has
+ * its job. Both times the jobs are durable.
+ */
+export type AuthenticateOutcome =
+  | { readonly outcome: 'judge-again'; readonly notBefore: string; readonly reason: string }
+  | {
+      readonly outcome: 'handed-on';
+      readonly authentication: Authentication;
+      readonly parseJobs: number;
+      readonly deliverJobs: number;
+    };
+
+/** Runs the stage for one message. Throws where the platform fails; nothing in a message makes it throw. */
+export async function authenticate(
+  deps: AuthenticateDeps,
+  job: ReceivedJob,
+  handout: Handout,
+): Promise<AuthenticateOutcome> {
+  const config = await deps.config.current();
+  const judged = await gatherAndJudge(deps, job, config);
+  const again = judgeAgain(deps, job, { config, authentication: judged.authentication });
+  if (again !== null) {
+    await deps.jobs.send('received', { ...job, attempt: job.attempt + 1 }, { notBefore: again.notBefore });
+    deps.log.info('judged-again-later', { id: job.id, attempt: job.attempt, ...again });
+    deps.metrics.count('messages_judged_again');
+    return { outcome: 'judge-again', ...again };
+  }
+  const local = groupLocal(job.recipients, (domain) => decideFor(config, domain, judged.authentication));
+  const remote = groupRemote(job.recipients);
+  await handOn(deps, job, { config, ...judged, local, remote });
+  report(deps, { job, handout, authentication: judged.authentication, local, remote });
+  return {
+    outcome: 'handed-on',
+    authentication: judged.authentication,
+    parseJobs: local.length,
+    deliverJobs: remote.length,
+  };
+}
+
+type Judged = {
+  readonly authentication: Authentication;
+  /** Whose keys sign what goes out, or null: strangers' mail keeps its own signatures. */
+  readonly signingDomain: string | null;
+};
+
+/** Strangers' mail is judged; our own is only asked who will sign it, where it goes out and there are keys. */
+async function gatherAndJudge(deps: AuthenticateDeps, job: ReceivedJob, config: Config): Promise<Judged> {
+  const reason = whyNotJudged(job.session, config);
+  if (reason === null) {
+    const options = {
+      resolve: deps.resolve,
+      hostname: config.hostname,
+      deadlineMs: config.dns.timeoutSeconds * 1_000,
+      now: new Date(deps.clock()),
+    };
+    const judge = (message: OpenMessage): Promise<Authentication> => judgeMessage(job, message, options);
+    return { authentication: await withMessage(deps, job, judge), signingDomain: null };
+  }
+  const authentication = notJudged(reason, config.hostname);
+  const isSigned = Object.values(config.domains).some(({ dkim }) => dkim.length > 0);
+  const goesOut = job.recipients.some(({ route }) => route.kind !== 'mailbox');
+  if (!isSubmitted(job) || !isSigned || !goesOut) return { authentication, signingDomain: null };
+  const signingDomain = await withMessage(deps, job, async ({ scanned }) => {
+    const fromFields = scanned.fields.filter(({ name }) => name === 'from').map(({ text }) => text);
+    return findSigningDomain({ fromFields, reversePath: job.reversePath }, config.domains);
+  });
+  return { authentication, signingDomain };
+}
+
+function isSubmitted({ session }: ReceivedJob): boolean {
+  return session.role !== 'mx' || session.user !== null;
+}
+
+async function withMessage<Found>(
+  { store }: Pick<AuthenticateDeps, 'store'>,
+  job: ReceivedJob,
+  use: (message: OpenMessage) => Promise<Found>,
+): Promise<Found> {
+  const message = await openMessage(store, job.raw.key);
+  try {
+    return await use(message);
+  } finally {
+    await message.close();
+  }
+}
+
+/** When and why to judge anew; null where the verdict stands, as it does after the last wait. */
+function judgeAgain(
+  { clock }: Pick<AuthenticateDeps, 'clock'>,
+  job: ReceivedJob,
+  { config, authentication }: { readonly config: Config; readonly authentication: Authentication },
+): { readonly notBefore: string; readonly reason: string } | null {
+  const waitSeconds = config.dns.temperrorRetrySeconds[job.attempt - 1];
+  const reason = whyJudgeAgain(authentication);
+  if (waitSeconds === undefined || reason === null) return null;
+  return { notBefore: new Date(clock() + waitSeconds * 1_000).toISOString(), reason };
+}
+
+function decideFor(config: Config, domain: string, authentication: Authentication): Disposition {
+  const ours = new Map(Object.entries(config.domains)).get(domain);
+  return decideDisposition(authentication, ours?.onDmarcFail ?? 'quarantine');
+}
+
+type Report = Pick<Split, 'authentication' | 'local' | 'remote'> & {
+  readonly job: ReceivedJob;
+  readonly handout: Handout;
+};
+
+function report(deps: AuthenticateDeps, { job, handout, authentication, local, remote }: Report): void {
+  const { spf, dkim, dmarc, arc } = authentication;
+  const best = dkim.find(({ result }) => result === 'pass') ?? dkim[0];
+  const isQuarantined = local.some(({ disposition }) => disposition.action === 'quarantine');
+  const verdicts = { spf: spf.result, dkim: best?.result ?? 'none', dmarc: dmarc.result, arc: arc.result };
+  deps.log.info('message-judged', {
+    id: job.id,
+    ...verdicts,
+    quarantined: isQuarantined,
+    parseJobs: local.length,
+    deliverJobs: remote.length,
+    receiveCount: handout.receiveCount,
+  });
+  deps.metrics.count('messages_judged', { dmarc: dmarc.result, action: isQuarantined ? 'quarantine' : 'accept' });
+}

@@ -1,0 +1,30 @@
+// What becomes of a judged message for the recipients of one domain: pure policy, no look-ups.
+import type { DomainConfig } from '#pipeline/config.ts';
+import type { Authentication, Disposition } from '#pipeline/jobs.ts';
+
+/**
+ * Quarantines what failed DMARC where the author's domain asks for it (`quarantine` or `reject`) and the recipient's
+ * domain has not said otherwise. We never refuse here: the message was acknowledged (design §7).
+ */
+export function decideDisposition(
+  { dmarc, arc }: Pick<Authentication, 'dmarc' | 'arc'>,
+  onDmarcFail: DomainConfig['onDmarcFail'],
+): Disposition {
+  const asked = dmarc.policy === 'quarantine' || dmarc.policy === 'reject' ? dmarc.policy : null;
+  const isForged = dmarc.result === 'fail' || dmarc.result === 'permerror';
+  if (!isForged || asked === null) return { action: 'accept', reason: dmarc.reason };
+  const sealed = arc.result === 'pass' ? ' A passing ARC chain does not override that.' : '';
+  const policy = `DMARC failed, and ${dmarc.domain ?? 'a domain in From'} asks for p=${asked}: ${dmarc.reason}${sealed}`;
+  if (onDmarcFail === 'quarantine') return { action: 'quarantine', reason: policy };
+  return { action: 'accept', reason: `${policy} The recipient's domain accepts such mail (onDmarcFail).` };
+}
+
+/**
+ * Whether a look-up that failed could still change the outcome, as a sentence; null where it could not. A message that
+ * passes DMARC is not kept waiting for its other identities.
+ */
+export function whyJudgeAgain({ spf, dkim, dmarc }: Pick<Authentication, 'spf' | 'dkim' | 'dmarc'>): string | null {
+  if (dmarc.result === 'pass') return null;
+  const unsure = [spf, ...dkim, dmarc].find(({ result }) => result === 'temperror');
+  return unsure === undefined ? null : unsure.reason;
+}

@@ -1,0 +1,87 @@
+// Turns the groups of recipients into jobs and sends them: `parse` for ours, `deliver` for other hosts' domains.
+import { parseAddress } from '#mail/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import { srsForward } from '#mail/srs.ts';
+import type { Config } from '#pipeline/config.ts';
+import type { Authentication, DeliverJob, ParseJob, ReceivedJob } from '#pipeline/jobs.ts';
+import type { Clock, JobSender, Secrets } from '#pipeline/ports.ts';
+import type { LocalGroup, RemoteGroup } from './split-recipients.ts';
+
+export type HandOnDeps = {
+  readonly jobs: JobSender;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+};
+
+/** A judged message and who gets it how. */
+export type Split = {
+  readonly authentication: Authentication;
+  /** Whose keys sign what goes out, or null: nobody's. */
+  readonly signingDomain: string | null;
+  readonly config: Config;
+  readonly local: readonly LocalGroup[];
+  readonly remote: readonly RemoteGroup[];
+};
+
+/** One job a group. Run twice, it sends them twice: what comes out of them has fixed keys. Throws where the platform fails. */
+export async function handOn(deps: HandOnDeps, job: ReceivedJob, split: Split): Promise<void> {
+  const srsSecret = await readSrsSecret(deps, job, split);
+  await Promise.all([
+    ...split.local.map((group) => deps.jobs.send('parse', parseJob(job, group, split.authentication))),
+    ...split.remote.map((group) => {
+      const reversePath = reversePathFor(job, group, split.config, srsSecret);
+      const delivery = deliverJob(job, group, { ...split, reversePath, nowMs: deps.clock() });
+      return deps.jobs.send('deliver', delivery, { group: group.domain });
+    }),
+  ]);
+}
+
+/** Read only where a reverse-path must be rewritten; null where none is. */
+async function readSrsSecret(deps: HandOnDeps, job: ReceivedJob, split: Split): Promise<string | null> {
+  const isNeeded = split.remote.some((group) => needsRewriting(job, group, split.config));
+  return isNeeded ? deps.secrets.read(split.config.srsSecret ?? 'secret:srs') : null;
+}
+
+/** SPF of a stranger's domain does not list us: what an alias sends on gets a reverse-path of ours (SRS). */
+function needsRewriting({ reversePath }: ReceivedJob, group: RemoteGroup, config: Config): boolean {
+  if (group.forwardedBy === null || reversePath === '') return false;
+  const sender = parseAddress(reversePath);
+  return isProblem(sender) || !Object.hasOwn(config.domains, sender.domain);
+}
+
+function reversePathFor(job: ReceivedJob, group: RemoteGroup, config: Config, srsSecret: string | null): string {
+  if (srsSecret === null || group.forwardedBy === null || !needsRewriting(job, group, config)) return job.reversePath;
+  return srsForward(job.reversePath, group.forwardedBy, srsSecret, Date.parse(job.receivedAt));
+}
+
+function parseJob(job: ReceivedJob, group: LocalGroup, authentication: Authentication): ParseJob {
+  const { attempt: _, recipients: __, ...message } = job;
+  return { ...message, recipients: group.recipients, authentication, disposition: group.disposition };
+}
+
+type DeliveryFacts = Pick<Split, 'config' | 'signingDomain'> & {
+  readonly reversePath: string;
+  readonly nowMs: number;
+};
+
+function deliverJob(job: ReceivedJob, group: RemoteGroup, facts: DeliveryFacts): DeliverJob {
+  const { recipients: _, ...message } = job;
+  const expiresMs = Date.parse(job.receivedAt) + facts.config.delivery.expireSeconds * 1_000;
+  return {
+    ...message,
+    domain: group.domain,
+    recipients: withinQueueLimit(group.recipients),
+    reversePath: facts.reversePath,
+    signingDomain: facts.signingDomain,
+    attempt: 1,
+    firstAttemptAt: null,
+    notBefore: new Date(facts.nowMs).toISOString(),
+    expiresAt: new Date(expiresMs).toISOString(),
+  };
+}
+
+/** A queue body holds 1 MiB; a thousand recipients with long ORCPTs would not fit, and those only colour bounces. */
+function withinQueueLimit(recipients: DeliverJob['recipients']): DeliverJob['recipients'] {
+  if (Buffer.byteLength(JSON.stringify(recipients)) < 900_000) return recipients;
+  return recipients.map((recipient) => ({ ...recipient, dsn: { ...recipient.dsn, orcpt: null } }));
+}

@@ -1,0 +1,86 @@
+// Who gets the message how: local recipients grouped by disposition for `parse`, the others by destination domain for
+// `deliver`. Pure: the same job gives the same split.
+import { type Domain, formatAddress, parseAddress } from '#mail/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import type { DeliverJob, Disposition, ParseJob, ReceivedJob } from '#pipeline/jobs.ts';
+
+/** Recipients of one `parse` job at most: with the verdict beside them a body stays well under 1 MiB. */
+const maxParseRecipients = 200;
+
+export type LocalGroup = { readonly disposition: Disposition; readonly recipients: ParseJob['recipients'] };
+
+/** All recipients at one remote domain. `forwardedBy`: the domain of ours whose alias led there, null for none. */
+export type RemoteGroup = {
+  readonly domain: Domain;
+  readonly recipients: DeliverJob['recipients'];
+  readonly forwardedBy: Domain | null;
+};
+
+/** Local recipients, each mailbox once, in groups of one disposition and at most 200. */
+export function groupLocal(
+  recipients: ReceivedJob['recipients'],
+  dispositionFor: (domain: string) => Disposition,
+): readonly LocalGroup[] {
+  const groups: { disposition: Disposition; recipients: ParseJob['recipients'] }[] = [];
+  const seen = new Set<string>();
+  for (const { forwardPath, dsn, route } of recipients) {
+    if (route.kind !== 'mailbox') continue;
+    const { mailbox } = route;
+    const key = `${mailbox.localPart}@${mailbox.domain}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const disposition = dispositionFor(mailbox.domain);
+    const open = groups.find(
+      (group) => isSame(group.disposition, disposition) && group.recipients.length < maxParseRecipients,
+    );
+    if (open === undefined) groups.push({ disposition, recipients: [{ forwardPath, dsn, mailbox }] });
+    else open.recipients.push({ forwardPath, dsn, mailbox });
+  }
+  return groups;
+}
+
+/** Remote recipients, each address once, one group a domain: its `deliveries/` object has one fixed key. */
+export function groupRemote(recipients: ReceivedJob['recipients']): readonly RemoteGroup[] {
+  const groups = new Map<
+    Domain,
+    { domain: Domain; recipients: DeliverJob['recipients']; forwardedBy: Domain | null }
+  >();
+  const seen = new Set<string>();
+  for (const { to, forwardPath, dsn, isForward } of destinations(recipients)) {
+    const { address, domain } = parsed(to);
+    if (seen.has(address)) continue;
+    seen.add(address);
+    const group = groups.get(domain) ?? { domain, recipients: [], forwardedBy: null };
+    groups.set(domain, group);
+    group.recipients.push({ forwardPath: address, dsn, originalForwardPath: isForward ? forwardPath : null });
+    if (isForward) group.forwardedBy ??= parsed(forwardPath).domain;
+  }
+  return [...groups.values()];
+}
+
+type Destination = Pick<ReceivedJob['recipients'][number], 'forwardPath' | 'dsn'> & {
+  readonly to: string;
+  readonly isForward: boolean;
+};
+
+/** Addresses the sender wrote itself come first: a double is then not one that an alias led to. */
+function destinations(recipients: ReceivedJob['recipients']): readonly Destination[] {
+  const relayed = recipients.flatMap(({ forwardPath, dsn, route }): Destination[] =>
+    route.kind === 'relay' ? [{ to: forwardPath, forwardPath, dsn, isForward: false }] : [],
+  );
+  const forwarded = recipients.flatMap(({ forwardPath, dsn, route }): Destination[] =>
+    route.kind === 'forward' ? route.to.map((to) => ({ to, forwardPath, dsn, isForward: true })) : [],
+  );
+  return [...relayed, ...forwarded];
+}
+
+function parsed(text: string): { readonly address: string; readonly domain: Domain } {
+  const address = parseAddress(text);
+  // The listener parsed it before it said 250, and the configuration checks its aliases: this would be our own bug.
+  if (isProblem(address)) throw new Error(`a recipient that is not an address: ${address.problem}`);
+  return { address: formatAddress(address), domain: address.domain };
+}
+
+function isSame(a: Disposition, b: Disposition): boolean {
+  return a.action === b.action && a.reason === b.reason;
+}
