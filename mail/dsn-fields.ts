@@ -18,6 +18,16 @@ export function deliveryStatus(input: DsnInput): string {
   return groups.map((lines) => lines.map((line) => `${fold(line)}\r\n`).join('')).join('\r\n');
 }
 
+/** A text with `?` for each control character and half of a surrogate pair: it stays on its line. */
+export function withoutControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu, '?');
+}
+
+/** A text with `?` for all that is not printable ASCII. */
+export function printableAscii(text: string): string {
+  return text.replace(/[^ -~]/gu, '?');
+}
+
 /** Printable ASCII of a text: anything else is a `?`, runs of white space one space, at most `maxChars`. */
 export function asciiText(text: string, maxChars: number): string {
   return text
@@ -50,8 +60,8 @@ function typeOf(address: string): string {
 function typed(text: string, smtpUtf8: boolean): string {
   const semicolon = text.indexOf(';');
   const type = asciiText(text.slice(0, semicolon), 40);
-  const address = text.slice(semicolon + 1, semicolon + 501).replace(/[\p{Cc}\p{Cs}]/gu, '?');
-  if (type !== 'utf-8') return `${type};${asciiText(address, 500)}`;
+  const address = withoutControls(text.slice(semicolon + 1, semicolon + 501));
+  if (type !== 'utf-8') return `${type};${printableAscii(address)}`;
   return `${type};${smtpUtf8 ? address : encodeUtf8Address(address)}`;
 }
 

@@ -2,7 +2,7 @@
 // RFC 3464 (fields), RFC 3461 (who gets which, what is returned), RFC 6522 (multipart/report), RFC 6533 (UTF-8),
 // RFC 3834 (automatic messages). What the peer said goes in as text that cannot become anything else.
 import { formatDateTime } from './date-time.ts';
-import { asciiText, deliveryStatus } from './dsn-fields.ts';
+import { deliveryStatus, printableAscii, withoutControls } from './dsn-fields.ts';
 import { humanPart, subjectOf } from './dsn-text.ts';
 import { fieldsNamed, fieldText, findHeaderEnd, splitHeader } from './header-fields.ts';
 import { normaliseLineEndings } from './line-endings.ts';
@@ -95,19 +95,21 @@ export function dsnRecipients<
   },
 >(reversePath: string, action: DsnAction, recipients: readonly Recipient[]): readonly Recipient[] {
   if (reversePath === '') return []; // RFC 5321 §4.5.5: no bounce of a bounce
-  return recipients.filter(({ dsn: { notify } }) => {
-    if (notify?.includes('never')) return false;
-    switch (action) {
-      case 'failed':
-        return notify === null || notify.includes('failure');
-      case 'delayed':
-        return notify === null || notify.includes('delay');
-      case 'delivered':
-      case 'relayed':
-      case 'expanded':
-        return notify?.includes('success') ?? false;
-    }
-  });
+  return recipients.filter(({ dsn: { notify } }) => isWanted(action, notify));
+}
+
+function isWanted(action: DsnAction, notify: readonly ('never' | 'success' | 'failure' | 'delay')[] | null): boolean {
+  if (notify?.includes('never')) return false;
+  switch (action) {
+    case 'failed':
+      return notify === null || notify.includes('failure');
+    case 'delayed':
+      return notify === null || notify.includes('delay');
+    case 'delivered':
+    case 'relayed':
+    case 'expanded':
+      return notify?.includes('success') ?? false;
+  }
 }
 
 function messageHeader(input: DsnInput, boundary: string, hasEightBit: boolean): string {
@@ -115,7 +117,7 @@ function messageHeader(input: DsnInput, boundary: string, hasEightBit: boolean):
   const original = originalMessageId(input.original);
   return [
     `From: Mail Delivery System <MAILER-DAEMON@${hostname}>`,
-    `To: <${smtpUtf8 ? reversePath.replace(/[\p{Cc}<>]/gu, '') : asciiText(reversePath, 254)}>`,
+    `To: <${smtpUtf8 ? withoutControls(reversePath) : printableAscii(reversePath)}>`,
     `Subject: ${subjectOf(input.recipients)}`,
     `Date: ${formatDateTime(Date.parse(now))}`,
     `Message-ID: <${id}@${hostname}>`,

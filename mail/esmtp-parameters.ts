@@ -144,7 +144,8 @@ function readEnvid(value: string | null): string | ParameterProblem {
 
 /** RFC 4954 §5: a mailbox in xtext, or `<>`. */
 function readAuth(value: string | null): string | ParameterProblem {
-  const text = value === null ? null : decodeXtext(value);
+  // RFC 6531 §3.4 lets it be plain UTF-8 as well.
+  const text = value === null || /[^\0-\x7f]/.test(value) ? value : decodeXtext(value);
   if (text === '<>') return '';
   const address = text === null ? null : parseAddress(text);
   if (address === null || isProblem(address)) return refuse('AUTH is an address in xtext, or <>');

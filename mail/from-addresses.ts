@@ -14,6 +14,7 @@ export type FromAddresses = {
 
 const maxAddresses = 1_000;
 const maxUnreadable = 10;
+const maxMailboxChars = 1_000; // bounds what the patterns below have to read
 
 /** Reads all From fields of a header. More than a thousand addresses count as unreadable. */
 export function addressesOfFrom(fields: readonly HeaderField[]): FromAddresses {
@@ -32,81 +33,104 @@ export function addressesOfFrom(fields: readonly HeaderField[]): FromAddresses {
 export function parseAddressList(text: string): Omit<FromAddresses, 'fieldCount'> {
   const addresses: EmailAddress[] = [];
   const unreadable: string[] = [];
-  for (const entry of splitEntries(text)) {
-    const mailbox = entry.angle ?? entry.plain.trim();
-    if (mailbox === '') continue;
-    const address = entry.isBroken ? null : parseAddress(withoutRoute(withoutSpace(mailbox)));
+  for (const { before, angle, after, isBroken } of splitEntries(text)) {
+    const mailbox = (angle ?? before).trim();
+    if (mailbox === '' && angle === null && !isBroken) continue; // an empty list element (RFC 5322 §4.4)
+    const address = isBroken || after.includes('@') ? null : readMailbox(mailbox);
     if (address !== null && !isProblem(address)) addresses.push(address);
-    else unreadable.push(mailbox.slice(0, 80));
+    else unreadable.push(`${mailbox} ${after}`.trim().slice(0, 80));
   }
   return { addresses, unreadable };
 }
 
-/** One entry of the list: what is in angle brackets, what is outside of them; broken where there are two of the former. */
-type Entry = { plain: string; angle: string | null; isBroken: boolean };
+function readMailbox(mailbox: string): ReturnType<typeof parseAddress> | null {
+  return mailbox.length > maxMailboxChars ? null : parseAddress(withoutRoute(withoutSpace(mailbox)));
+}
+
+/** One entry of the list: what is in angle brackets, what stands before and after; broken where it is not well-formed. */
+type Entry = { before: string; angle: string | null; after: string; isBroken: boolean };
+
+/** How a list is read on: the entry at hand, and where in it. */
+type Reading = { readonly entries: Entry[]; entry: Entry; place: 'before' | 'angle' | 'route' | 'after' };
 
 const special = /[\\"(),:;<>[\]]/g;
 
 /** Cuts a list into entries, one pass over the text: comments dropped, quoted strings and literals kept whole. */
-function splitEntries(text: string): Entry[] {
-  const entries: Entry[] = [];
-  let entry: Entry = { plain: '', angle: null, isBroken: false };
-  let isInAngle = false;
-  const add = (part: string) => {
-    if (isInAngle) entry.angle += part;
-    else entry.plain += part;
-  };
-  const finish = () => {
-    if (isInAngle) entry.isBroken = true;
-    isInAngle = false;
-    entries.push(entry);
-    entry = { plain: '', angle: null, isBroken: false };
-  };
+function splitEntries(text: string): readonly Entry[] {
+  const reading: Reading = { entries: [], entry: emptyEntry(), place: 'before' };
   for (let at = 0; at < text.length; ) {
     special.lastIndex = at;
     const next = special.exec(text)?.index ?? text.length;
-    add(text.slice(at, next));
-    const char = text[next];
-    at = next + 1;
-    if (char === '"' || char === '[') {
-      const end = char === '"' ? quotedEnd(text, next) : literalEnd(text, next);
-      add(text.slice(next, end));
-      at = end;
-    } else if (char === '(') {
-      at = commentEnd(text, next);
-      add(' ');
-    } else if (char === '<') {
-      if (entry.angle !== null || isInAngle) entry.isBroken = true;
-      entry.angle ??= '';
-      isInAngle = true;
-    } else if (char === '>') {
-      if (!isInAngle) entry.isBroken = true;
-      isInAngle = false;
-    } else if ((char === ',' && !(isInAngle && entry.angle?.trimStart().startsWith('@'))) || char === ';') {
-      finish();
-    } else if (char === ':' && !isInAngle) {
-      // The name of a group: what stood before is no address.
-      if (entry.angle !== null) entry.isBroken = true;
-      else entry.plain = '';
-    } else if (char !== undefined) {
-      add(char);
-    }
+    add(reading, text.slice(at, next));
+    at = next < text.length ? readSpecial(reading, text, next) : next;
   }
-  finish();
-  return entries;
+  finish(reading);
+  return reading.entries;
 }
 
+/** Takes in the special character at an index and what belongs to it; answers where to read on. */
+function readSpecial(reading: Reading, text: string, at: number): number {
+  const char = text[at];
+  if (char === '"' || char === '[' || char === '(') {
+    const end = char === '"' ? quotedEnd(text, at) : char === '[' ? literalEnd(text, at) : commentEnd(text, at);
+    if (end === -1) reading.entry.isBroken = true;
+    add(reading, char === '(' ? ' ' : text.slice(at, end === -1 ? undefined : end));
+    return end === -1 ? text.length : end;
+  }
+  if (char === '<') openAngle(reading, text, at);
+  else if (char === '>') closeAngle(reading);
+  else if (char === ':' && reading.place === 'before') nameGroup(reading);
+  else if (char === ';' || (char === ',' && reading.place !== 'route')) finish(reading);
+  else add(reading, char ?? ''); // out of place perhaps: then what it stands in will not read as an address
+  return at + 1;
+}
+
+function add({ entry, place }: Reading, part: string): void {
+  if (place === 'before') entry.before += part;
+  else if (place === 'after') entry.after += part;
+  else entry.angle += part;
+}
+
+function openAngle(reading: Reading, text: string, at: number): void {
+  if (reading.place !== 'before') reading.entry.isBroken = true;
+  reading.entry.angle ??= '';
+  reading.place = /^\s*@/.test(text.slice(at + 1, at + 40)) ? 'route' : 'angle';
+}
+
+function closeAngle(reading: Reading): void {
+  if (reading.place !== 'angle' && reading.place !== 'route') reading.entry.isBroken = true;
+  reading.place = 'after';
+}
+
+/** The name of a group is no address; one that looks like an address is not to be trusted. */
+function nameGroup({ entry }: Reading): void {
+  if (entry.before.includes('@')) entry.isBroken = true;
+  else entry.before = '';
+}
+
+function finish(reading: Reading): void {
+  if (reading.place === 'angle' || reading.place === 'route') reading.entry.isBroken = true;
+  reading.entries.push(reading.entry);
+  reading.entry = emptyEntry();
+  reading.place = 'before';
+}
+
+function emptyEntry(): Entry {
+  return { before: '', angle: null, after: '', isBroken: false };
+}
+
+/** Behind the closing quote; -1 where there is none. So with the two below. */
 function quotedEnd(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     if (text[at] === '\\') at++;
     else if (text[at] === '"') return at + 1;
   }
-  return text.length;
+  return -1;
 }
 
 function literalEnd(text: string, start: number): number {
   const end = text.indexOf(']', start);
-  return end === -1 ? text.length : end + 1;
+  return end === -1 ? -1 : end + 1;
 }
 
 /** Comments nest (RFC 5322 §3.2.2). */
@@ -117,7 +141,7 @@ function commentEnd(text: string, start: number): number {
     else if (text[at] === '(') depth++;
     else if (text[at] === ')' && --depth === 0) return at + 1;
   }
-  return text.length;
+  return -1;
 }
 
 /** White space between the parts of an address is allowed (RFC 5322 §4.4); within quotes it belongs to them. */

@@ -1,6 +1,8 @@
 // The header of a message, split into its fields; the bytes stay as they are. RFC 5322 §2.2, RFC 6532 (UTF-8).
 // Tolerant: whatever comes, something is answered, with problems saying what was wrong. Linear time, bounded memory.
 
+import { isUtf8 } from 'node:buffer';
+
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -98,8 +100,7 @@ export function fieldText({ raw }: HeaderField): string {
 
 function decode(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const text = buffer.toString('utf8');
-  return text.includes('\ufffd') ? buffer.toString('latin1') : text;
+  return buffer.toString(isUtf8(buffer) ? 'utf8' : 'latin1');
 }
 
 /** `headerEnd` is behind the last field's line end; equal to `bodyOffset` where no empty line follows. */

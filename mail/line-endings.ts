@@ -85,15 +85,12 @@ function writeCrlf(out: Uint8Array, at: number): number {
 
 /** The first bare CR or LF; a CR as the very last octet is left for the next chunk to judge. */
 function findBare(chunk: Uint8Array, afterCr: boolean): 'bare-cr' | 'bare-lf' | null {
-  let from = afterCr && chunk[0] === LF ? 1 : 0;
-  while (from < chunk.length) {
+  for (let from = afterCr && chunk[0] === LF ? 1 : 0; ; ) {
     const lf = chunk.indexOf(LF, from);
-    const end = lf === -1 ? chunk.length : lf;
-    const cr = chunk.subarray(from, end).indexOf(CR);
-    if (cr === -1) return lf === -1 ? null : 'bare-lf';
-    if (from + cr === chunk.length - 1) return null;
-    if (from + cr !== end - 1 || lf === -1) return 'bare-cr';
+    const cr = chunk.indexOf(CR, from);
+    if (lf === -1) return cr === -1 || cr === chunk.length - 1 ? null : 'bare-cr';
+    if (cr === -1 || cr > lf) return 'bare-lf';
+    if (cr !== lf - 1) return 'bare-cr';
     from = lf + 1;
   }
-  return null;
 }

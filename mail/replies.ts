@@ -17,15 +17,14 @@ export function isPermanent({ code }: Reply): boolean {
   return code >= 500 && code <= 599;
 }
 
-/** Writes a reply as it goes over the wire, CRLF at the end of each line, long lines cut, control characters blanked. */
+/** Writes a reply as it goes over the wire, CRLF at the end of each line; long lines are cut, what is not printable ASCII is `?`. */
 export function formatReply({ code, enhanced, text }: Reply): string {
   const lines = text.split('\n');
   const prefix = enhanced === '' ? '' : `${enhanced} `;
   return lines
     .map((line, index) => {
       const mark = index === lines.length - 1 ? ' ' : '-';
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not get out.
-      const words = `${prefix}${line}`.replace(/[\0-\x1f\x7f]/g, ' ').slice(0, maxLineChars);
+      const words = `${prefix}${line}`.slice(0, maxLineChars).replace(/[^ -~]/g, '?');
       return `${code}${mark}${words}\r\n`;
     })
     .join('');
@@ -107,7 +106,8 @@ export const replies = {
   relayDenied: reply(550, '5.7.1', 'Relaying denied: not a domain of ours'),
   nullRecipient: reply(501, '5.1.3', 'The recipient is empty'),
   /** The address has bounced before; the reason is what its host said. */
-  suppressedRecipient: (reason: string) => reply(550, '5.1.1', `The address is suppressed: ${reason}`),
+  suppressedRecipient: (reason: string) =>
+    reply(550, '5.1.1', `The address is suppressed: ${reason.replace(/\s+/g, ' ')}`),
   /** RFC 7504 §3.2: the domain has said that it takes no mail (null MX, RFC 7505). */
   domainTakesNoMail: reply(556, '5.1.10', 'The domain takes no mail'),
   badForwardingAddress: (reason: string) => reply(550, '5.1.1', `Not a return address of ours: ${reason}`),

@@ -42,9 +42,6 @@ export type RoutingOptions = {
   readonly srs?: (address: EmailAddress) => SrsReverse;
 };
 
-const maxAliasSteps = 1_000;
-const maxAliasDepth = 20;
-
 /** Decides for one recipient. For `<postmaster>` pass {@link postmasterAddress} of mail/path.ts. */
 export function routeRecipient(
   directory: Directory,
@@ -106,34 +103,36 @@ function findPostmaster(directory: Directory): { domain: string; name: string } 
 type Target = { readonly domain: string; readonly name: string; readonly tag: string | null };
 
 /**
- * Follows aliases from a name to all it leads to. Each alias is entered once, so a loop ends where it began; a name that
- * is an alias of itself too keeps a copy in its mailbox. A target without a mailbox of its own gets one: the operator wrote it.
+ * Follows aliases from a name to all it leads to. Each alias is entered once: that cuts loops and bounds the work. A name
+ * that is an alias of itself too keeps a copy in its mailbox. A target without a mailbox gets one: the operator wrote it.
  */
 function expand(directory: Directory, start: Target): RecipientRouting {
   const mailboxes = new Map<string, RecipientRoute>();
   const outside = new Set<string>();
   const entered = new Set<string>();
-  const waiting: (Target & { depth: number })[] = [{ ...start, depth: 0 }];
-  for (let steps = 0; steps < maxAliasSteps; steps++) {
-    const target = waiting.shift();
-    if (target === undefined) break;
-    const key = `${mailboxName(target.name)}@${target.domain}`;
-    const next = target.depth < maxAliasDepth ? aliasTargets(directory, target) : null;
-    if (next !== null && !entered.has(key)) {
-      entered.add(key);
-      for (const text of next) {
-        const led = readTarget(directory, text, target);
-        if (typeof led === 'string') outside.add(led);
-        else waiting.push({ ...led, depth: target.depth + 1 });
-      }
-    } else if (next === null || hasMailbox(directory, target)) {
-      mailboxes.set(`${key} ${target.tag}`, mailboxRoute(target.domain, target.name, target.tag));
+  const waiting: Target[] = [start];
+  const keep = ({ domain, name, tag }: Target) =>
+    mailboxes.set(`${targetKey({ domain, name })} ${tag}`, mailboxRoute(domain, name, tag));
+  for (const target of waiting) {
+    const targets = aliasTargets(directory, target);
+    const isEntered = entered.has(targetKey(target));
+    if (targets === null || (isEntered && hasMailbox(directory, target))) keep(target);
+    if (targets === null || isEntered) continue;
+    entered.add(targetKey(target));
+    for (const led of targets.map((text) => readTarget(directory, text, target))) {
+      if (typeof led === 'string') outside.add(led);
+      else if (targetKey(led) === targetKey(target)) keep(led);
+      else waiting.push(led);
     }
   }
   const [first, ...others] = outside;
   const forwards: RecipientRoute[] = first === undefined ? [] : [{ kind: 'forward', to: [first, ...others] }];
   const routes = [...mailboxes.values(), ...forwards];
   return routes.length > 0 ? accepted(routes) : refused('unknown-mailbox', 'The address leads nowhere');
+}
+
+function targetKey({ domain, name }: Pick<Target, 'domain' | 'name'>): string {
+  return `${mailboxName(name)}@${domain}`;
 }
 
 /** A target as a local one, or as the outside address it is. The tag of the address that led here is passed on. */

@@ -1,7 +1,7 @@
 // Names of attachments, made safe to save under on any system: the sender chose them.
 
 const maxBytes = 200;
-const reserved = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(?=\.|$)/i;
+const reserved = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(?=\s*\.|$)/i;
 
 /**
  * A name that is safe to save under: no path, no control or direction characters, nothing a Windows name may not

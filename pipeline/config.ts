@@ -2,7 +2,7 @@
 // The listener and the functions read the same file; secrets in it are references, never values.
 
 import { z } from 'zod';
-import { type Domain, parseAddress, parseDomain } from '#mail/address.ts';
+import { type Domain, mailboxName as nameOf, parseAddress, parseDomain } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
 
 const seconds = z.int().positive();
@@ -26,7 +26,7 @@ const mailboxName = z
   .max(64)
   .transform((text, context) => {
     const parsed = parseAddress(`${text}@mailbox.invalid`);
-    if (!isProblem(parsed)) return parsed.localPart.toLowerCase();
+    if (!isProblem(parsed)) return nameOf(parsed.localPart);
     context.addIssue({ code: 'custom', message: parsed.problem });
     return z.NEVER;
   });
