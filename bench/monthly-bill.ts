@@ -92,9 +92,7 @@ function standingLines(volume: Volume, standing: Standing): readonly BillLine[] 
     {
       what: 'Fargate',
       dollars:
-        standing.tasks *
-        hours *
-        (standing.taskCpu * fargateArm.perCpuHour + standing.taskGiB * fargateArm.perGiBHour),
+        standing.tasks * hours * (standing.taskCpu * fargateArm.perCpuHour + standing.taskGiB * fargateArm.perGiBHour),
     },
     {
       what: 'Load balancer',
