@@ -47,7 +47,9 @@ export function createDatabaseThread(
   const perform = (request: Exclude<Request, Request<'lease'>>, buffer: ArrayBuffer, at: number): Done => {
     switch (request.kind) {
       case 'accept':
-        for (const object of request.objects) put(object, buffer, at);
+        for (const object of request.objects) {
+          if (put(object, buffer, at).outcome === 'conflict') throw new Error(`${object.key} is already taken`);
+        }
         return { value: null, effect: jobs.insert(request.job, at) };
       case 'put':
         return { value: put(request.object, buffer, at) };

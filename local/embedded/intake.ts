@@ -8,7 +8,8 @@ import type { Client } from './client.ts';
 import type { Content, NewObject } from './requests.ts';
 
 const contentType = 'message/rfc822';
-const maxMetadataBytes = 2_048;
+/** What of the 2 KB of metadata an envelope may take (S3 has that limit; both worlds do the same). */
+const maxEnvelopeBytes = 1_900;
 
 /** The intake over the database thread. */
 export function createIntake(client: Client, bodiesFolder: string, now: () => number): Intake {
@@ -20,19 +21,9 @@ export function createIntake(client: Client, bodiesFolder: string, now: () => nu
         commit: async (job) => {
           const file = await body.end();
           const content = file ?? client.attach(body.pieces());
-          const beside = envelopeObject(client, key, envelope);
-          const raw: NewObject = {
-            key,
-            contentType,
-            metadata: JSON.stringify(beside === null ? envelopeMetadata(envelope) : {}),
-            content,
-            condition: null,
-          };
-          await client.ask({
-            kind: 'accept',
-            objects: beside === null ? [raw] : [raw, beside],
-            job: newJob(job, now()),
-          });
+          const { metadata, beside } = placeEnvelope(client, key, envelope);
+          const raw: NewObject = { key, contentType, metadata, content, condition: { ifAbsent: true } };
+          await client.ask({ kind: 'accept', objects: [raw, ...beside], job: newJob(job, now()) });
           body.keep();
         },
         abort: body.abort,
@@ -84,17 +75,22 @@ function createBody(folder: string) {
   };
 }
 
-/** Object metadata is one text a name; ours is one name. */
-function envelopeMetadata(envelope: Readonly<Record<string, unknown>>): Record<string, string> {
-  return { envelope: JSON.stringify(envelope) };
+/** The envelope goes into the object's metadata, or as an object beside the message where it is too long for that. */
+function placeEnvelope(client: Client, key: string, envelope: Readonly<Record<string, unknown>>) {
+  const text = asciiJson(envelope);
+  if (text.length <= maxEnvelopeBytes) return { metadata: JSON.stringify({ envelope: text }), beside: [] };
+  const metadata = JSON.stringify({ 'envelope-key': envelopeKey(key) });
+  const content = client.attach([Buffer.from(text)]);
+  const condition = { ifAbsent: true } as const;
+  const object = { key: envelopeKey(key), contentType: 'application/json', metadata: '{}', content, condition };
+  return { metadata, beside: [object] };
 }
 
-/** The envelope as an object beside the message, or null where it fits into the metadata (2 KB, ASCII). */
-function envelopeObject(client: Client, key: string, envelope: Readonly<Record<string, unknown>>): NewObject | null {
-  const json = JSON.stringify(envelope);
-  if (json.length <= maxMetadataBytes && /^[\x20-\x7e]*$/.test(json)) return null;
-  const content = client.attach([Buffer.from(json)]);
-  return { key: envelopeKey(key), contentType: 'application/json', metadata: '{}', content, condition: null };
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007F-\uFFFF]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function newJob(job: ReceivedJob, due: number) {

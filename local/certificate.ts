@@ -1,0 +1,78 @@
+// The certificate the listener shows: the configured one, or a self-signed one made at the first start and kept in the
+// data folder. Asked for again and again, it notices when files change, so a renewed certificate needs no restart.
+import { X509Certificate } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+import type { Clock, ConfigSource, Secrets } from '#pipeline/ports.ts';
+
+/** A certificate (chain) and its private key, both PEM. */
+export type CertificatePair = { readonly certificate: string; readonly key: string };
+
+const validYears = 10;
+const renewBeforeMs = 30 * 86_400_000;
+
+/** The listener's `certificate` function. Rejects where the configured one cannot be read. */
+export function certificateSource(deps: {
+  readonly config: ConfigSource;
+  readonly secrets: Secrets;
+  readonly folder: string;
+  readonly clock: Clock;
+}): () => Promise<CertificatePair> {
+  let making: Promise<CertificatePair> | null = null;
+  return async () => {
+    const { tls, hostname } = await deps.config.current();
+    if (tls !== null) {
+      const [certificate, key] = await Promise.all([deps.secrets.read(tls.certificate), deps.secrets.read(tls.key)]);
+      return { certificate, key };
+    }
+    making ??= ownCertificate(deps.folder, hostname, deps.clock()).finally(() => {
+      making = null;
+    });
+    return making;
+  };
+}
+
+/** The one kept in the folder, where it is for this name and still good; otherwise a new one, kept from now on. */
+async function ownCertificate(folder: string, hostname: string, now: number): Promise<CertificatePair> {
+  const path = join(folder, 'self-signed.pem');
+  const kept = await readKept(path);
+  if (kept !== null && isUsable(kept.certificate, hostname, now)) return kept;
+  const made = await make(hostname, now);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(`${path}.part`, `${made.key}\n${made.certificate}\n`, { mode: 0o600, flush: true });
+  await rename(`${path}.part`, path);
+  return made;
+}
+
+async function readKept(path: string): Promise<CertificatePair | null> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const key = /-----BEGIN (?:RSA |EC )?PRIVATE KEY-----[\s\S]+?-----END (?:RSA |EC )?PRIVATE KEY-----/.exec(text)?.[0];
+  const certificate = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/.exec(text)?.[0];
+  return key === undefined || certificate === undefined ? null : { certificate, key };
+}
+
+function isUsable(certificate: string, hostname: string, now: number): boolean {
+  try {
+    const parsed = new X509Certificate(certificate);
+    return parsed.checkHost(hostname) !== undefined && parsed.validToDate.getTime() - renewBeforeMs > now;
+  } catch {
+    return false;
+  }
+}
+
+async function make(hostname: string, now: number): Promise<CertificatePair> {
+  const notAfterDate = new Date(now);
+  notAfterDate.setUTCFullYear(notAfterDate.getUTCFullYear() + validYears);
+  const names = hostname === 'localhost' ? ['localhost'] : [hostname, 'localhost'];
+  const altNames = [...names.map((value) => ({ type: 2, value }) as const), { type: 7, ip: '127.0.0.1' } as const];
+  const made = await generate([{ name: 'commonName', value: hostname }], {
+    keyType: 'ec',
+    curve: 'P-256',
+    algorithm: 'sha256',
+    notBeforeDate: new Date(now - 86_400_000),
+    notAfterDate,
+    extensions: [{ name: 'subjectAltName', altNames }],
+  });
+  return { certificate: made.cert.trim(), key: made.private.trim() };
+}

@@ -1,0 +1,194 @@
+// Runs the stages in this process: for each a pool that leases jobs, checks their bodies, calls the stage, and answers
+// for them. What a stage throws is a fault of the platform: the job comes again later, and at last is a dead letter.
+import { z } from 'zod';
+import { type JobOf, jobSchemas, type QueueName } from '#pipeline/jobs.ts';
+import { errorFields } from '#pipeline/log.ts';
+import type { Clock, Handout, Log, Metrics } from '#pipeline/ports.ts';
+import { type Stage, type StageName, stages } from '#pipeline/stages.ts';
+import type { HandedOut, JobSource } from './job-source.ts';
+
+/** The stages to run; their outcomes are their own affair, only a throw counts here. */
+export type StageFunctions = {
+  readonly authenticate: (job: JobOf<'received'>, handout: Handout) => Promise<unknown>;
+  readonly parse: (job: JobOf<'parse'>, handout: Handout) => Promise<unknown>;
+  readonly deliver: (job: JobOf<'deliver'>, handout: Handout) => Promise<unknown>;
+};
+
+export type RunStagesDeps = {
+  readonly source: JobSource;
+  readonly stages: StageFunctions;
+  /** How many jobs of one destination may be out at once; asked for each lease. */
+  readonly maxPerDestination: () => Promise<number>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** The table of stages; tests pass shorter times. */
+  readonly table?: Readonly<Record<StageName, Stage>>;
+};
+
+/** The running pools. */
+export type RunningStages = {
+  /** Takes no new jobs and waits for those under way, at most so long; the rest comes again after the next start. */
+  readonly stop: (graceSeconds: number) => Promise<void>;
+};
+
+type Run = (job: HandedOut) => Promise<Answer>;
+type Answer =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly thrown: unknown }
+  | { readonly kind: 'unreadable'; readonly reason: string };
+
+/** Waits after the first, second, third … failure of one job. */
+const backoffSeconds = [1, 5, 30, 120];
+/** A lease outlives the run by this factor, as the visibility timeout does on AWS. */
+const leaseFactor = 6;
+const retryLeaseMs = 1_000;
+
+/** Starts one pool for each stage. */
+export function runStages(deps: RunStagesDeps): RunningStages {
+  const table = deps.table ?? stages;
+  const { authenticate, parse, deliver } = deps.stages;
+  const pools = [
+    startPool(deps, table.authenticate, checked('received', jobSchemas.received, authenticate)),
+    startPool(deps, table.parse, checked('parse', jobSchemas.parse, parse)),
+    startPool(deps, table.deliver, checked('deliver', jobSchemas.deliver, deliver)),
+  ];
+  return {
+    stop: async (graceSeconds) => {
+      for (const pool of pools) pool.close();
+      await deps.source.stop();
+      await Promise.race([Promise.all(pools.map((pool) => pool.idle())), graceTimer(graceSeconds)]);
+    },
+  };
+}
+
+/** A body that is not what its queue carries never gets to the stage. */
+function checked<Job>(
+  queue: QueueName,
+  schema: z.ZodType<Job>,
+  run: (job: Job, handout: Handout) => Promise<unknown>,
+): Run {
+  return async ({ body, receiveCount }) => {
+    const job = schema.safeParse(parseJson(body));
+    if (!job.success)
+      return { kind: 'unreadable', reason: `not a job of queue ${queue}: ${z.prettifyError(job.error)}` };
+    await run(job.data, { receiveCount });
+    return { kind: 'done' };
+  };
+}
+
+/** Undefined, which no schema takes, where it is not JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function startPool(deps: RunStagesDeps, stage: Stage, run: Run) {
+  const running = new Set<Promise<void>>();
+  let isOpen = true;
+  let freed = Promise.withResolvers<void>();
+
+  const start = (job: HandedOut): void => {
+    const work = runOne(deps, stage, { job, run }).finally(() => {
+      running.delete(work);
+      freed.resolve();
+    });
+    running.add(work);
+  };
+  const loop = async (): Promise<void> => {
+    while (isOpen) {
+      const free = stage.maxConcurrency.local - running.size;
+      if (free <= 0) {
+        freed = Promise.withResolvers();
+        await freed.promise;
+        continue;
+      }
+      for (const job of await leaseJobs(deps, stage, free)) start(job);
+    }
+  };
+  const looping = loop();
+  return {
+    close: (): void => {
+      isOpen = false;
+      freed.resolve();
+    },
+    idle: async (): Promise<void> => {
+      await looping;
+      await Promise.all(running);
+    },
+  };
+}
+
+/** A lease that fails is tried again: the store may be full, or on its way out. */
+async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promise<readonly HandedOut[]> {
+  try {
+    const maxPerGroup = stage.name === 'deliver' ? await deps.maxPerDestination() : Number.MAX_SAFE_INTEGER;
+    return await deps.source.lease({
+      queue: stage.consumes,
+      max: Math.min(free, stage.batchSize),
+      maxPerGroup,
+      maxReceives: stage.maxReceives,
+      leaseSeconds: stage.timeoutSeconds * leaseFactor,
+    });
+  } catch (error) {
+    deps.log.error('lease-failed', { stage: stage.name, ...errorFields(error) });
+    await new Promise((resolve) => setTimeout(resolve, retryLeaseMs));
+    return [];
+  }
+}
+
+async function runOne(
+  deps: RunStagesDeps,
+  stage: Stage,
+  { job, run }: { readonly job: HandedOut; readonly run: Run },
+): Promise<void> {
+  const startedAt = performance.now();
+  const answer = await withTimeout(stage, () => run(job));
+  deps.metrics.measure('stage_seconds', (performance.now() - startedAt) / 1_000, { stage: stage.name });
+  deps.metrics.count('stage_runs', { stage: stage.name, outcome: answer.kind });
+  const facts = { id: job.messageId, stage: stage.name, receiveCount: job.receiveCount };
+  try {
+    if (answer.kind === 'done') return await deps.source.ack(job);
+    const reason = answer.kind === 'failed' ? reasonOf(answer.thrown) : answer.reason;
+    const delaySeconds = answer.kind === 'failed' ? delayAfter(stage, job) : null;
+    const cause = answer.kind === 'failed' ? errorFields(answer.thrown) : { error: reason };
+    deps.log.error(delaySeconds === null ? 'job-dead' : 'job-failed', { ...facts, ...cause });
+    await deps.source.nack(job, { delaySeconds, reason });
+  } catch (error) {
+    // The lease runs out and the job comes again: stages are made for that.
+    deps.log.error('answer-not-kept', { ...facts, ...errorFields(error) });
+  }
+}
+
+/** Null after the last hand-out: the job is a dead letter then. */
+function delayAfter(stage: Stage, { receiveCount }: HandedOut): number | null {
+  if (receiveCount >= stage.maxReceives) return null;
+  return backoffSeconds[Math.min(receiveCount, backoffSeconds.length) - 1] ?? null;
+}
+
+/** As on AWS a run that takes too long counts as failed; what it still does is as harmless as a second run. */
+async function withTimeout(stage: Stage, run: () => Promise<Answer>): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<Answer>((resolve) => {
+    const thrown = new Error(`${stage.name} took longer than ${stage.timeoutSeconds} s`);
+    timer = setTimeout(() => resolve({ kind: 'failed', thrown }), stage.timeoutSeconds * 1_000);
+  });
+  try {
+    return await Promise.race([run(), timeout]);
+  } catch (thrown) {
+    return { kind: 'failed', thrown };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+}
+
+function graceTimer(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1_000).unref());
+}

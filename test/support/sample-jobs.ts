@@ -1,0 +1,63 @@
+// Jobs as a listener and the stages write them, for tests that need any valid one.
+import { createHash } from 'node:crypto';
+import { type MessageId, messageIdFactory } from '#mail/message-id.ts';
+import type { DeliverJob, ReceivedJob } from '#pipeline/jobs.ts';
+import { rawKey } from '#pipeline/keys.ts';
+
+const newId = messageIdFactory();
+
+/** A fresh id of the given time (milliseconds since 1970; now where left out). */
+export function sampleId(nowMs: number = Date.now()): MessageId {
+  return newId(nowMs);
+}
+
+/** A received job with one local recipient; `over` replaces fields. */
+export function sampleReceivedJob(over: Partial<ReceivedJob> & { readonly content?: Uint8Array } = {}): ReceivedJob {
+  const { content = Buffer.from('Subject: hello\r\n\r\nhello\r\n'), ...fields } = over;
+  const id = fields.id ?? sampleId();
+  const receivedAt = fields.receivedAt ?? new Date().toISOString();
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  const session = {
+    role: 'mx',
+    clientIp: '192.0.2.1',
+    clientName: null,
+    helo: 'mx.sender.example',
+    tls: null,
+    user: null,
+  } as const;
+  const mailbox = { domain: 'receiver.example', localPart: 'support', tag: null };
+  const dsn = { notify: null, orcpt: null };
+  return {
+    version: 1,
+    id,
+    receivedAt,
+    raw: { key: rawKey({ id, receivedAt }), bytes: content.length, sha256 },
+    session,
+    reversePath: 'ann@sender.example',
+    bodyType: '7bit',
+    smtpUtf8: false,
+    requireTls: false,
+    dsn: { ret: null, envid: null },
+    attempt: 1,
+    recipients: [{ forwardPath: 'support@receiver.example', dsn, route: { kind: 'mailbox', mailbox } }],
+    ...fields,
+  };
+}
+
+/** A deliver job with one recipient; `over` replaces fields. */
+export function sampleDeliverJob(over: Partial<DeliverJob> = {}): DeliverJob {
+  const { attempt: _attempt, recipients: _recipients, ...message } = sampleReceivedJob();
+  const domain = over.domain ?? 'remote.example';
+  const dsn = { notify: null, orcpt: null };
+  return {
+    ...message,
+    domain,
+    recipients: [{ forwardPath: `bob@${domain}`, dsn, originalForwardPath: null }],
+    signingDomain: null,
+    attempt: 1,
+    firstAttemptAt: null,
+    notBefore: message.receivedAt,
+    expiresAt: new Date(Date.parse(message.receivedAt) + 432_000_000).toISOString(),
+    ...over,
+  };
+}
