@@ -74,7 +74,15 @@ function outcomeOf({ status, ...found }: DKIMResult, signer: string): Pick<DkimV
     case 'fail':
       return { result: 'fail', reason: failReason(comment, signer) };
     case 'policy':
-      return { result: 'policy', reason: `The key or algorithm of ${signer} is too weak to prove anything.` };
+      return comment === 'weak algorithm'
+        ? {
+            result: 'policy',
+            reason: `The signature of ${signer} is by SHA-1, which proves nothing any more (RFC 8301).`,
+          }
+        : {
+            result: 'policy',
+            reason: `The key of ${signer} is shorter than 1,024 bits and proves nothing (RFC 8301).`,
+          };
     case 'temperror':
       return { result: 'temperror', reason: `The key of ${signer} could not be looked up: ${comment}` };
     default:

@@ -1,0 +1,183 @@
+// DKIM against signers we did not write: dkimpy (RSA and Ed25519) and OpenDKIM. What they sign passes, what is changed
+// afterwards does not.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { findPeer, peerOptions } from '#test/support/peers.ts';
+import type { Zone } from '#test/support/zone-resolver.ts';
+import { judge, runStage } from './run-stage.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'pillarbox-dkim-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const ed25519 = generateKeyPairSync('ed25519');
+const rsaFile = join(folder, 'rsa.pem');
+const edFile = join(folder, 'ed25519.key');
+writeFileSync(rsaFile, rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
+const edSeed = rawTail(ed25519.privateKey.export({ type: 'pkcs8', format: 'der' }));
+writeFileSync(edFile, edSeed.toString('base64'), { mode: 0o600 });
+
+const rsaRecord = `v=DKIM1; k=rsa; p=${rsa.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`;
+const edPublic = rawTail(ed25519.publicKey.export({ type: 'spki', format: 'der' }));
+const edRecord = `v=DKIM1; k=ed25519; p=${edPublic.toString('base64')}`;
+const zone: Zone = {
+  // A key over 255 octets stands in several strings of one record (RFC 6376 §3.6.2.2).
+  'rsa._domainkey.sender.example': { TXT: [[rsaRecord.slice(0, 200), rsaRecord.slice(200)]] },
+  'ed._domainkey.sender.example': { TXT: [edRecord] },
+  '_dmarc.sender.example': { TXT: ['v=DMARC1; p=reject'] },
+};
+
+const message = [
+  'From: Ann  <ann@sender.example>',
+  'To: bob@ours.example',
+  'Subject: a  subject that is',
+  '\tfolded',
+  'Date: Sat, 21 Nov 2026 12:00:00 +0000',
+  'Message-ID: <1@sender.example>',
+  '',
+  'Hello  Bob, \t ',
+  '.leading dot',
+  '',
+  'Bye',
+  '',
+  '',
+  '',
+].join('\r\n');
+
+type Signer = { readonly title: string; readonly peer: string; readonly sign: (text: string) => string };
+
+const dkimpy =
+  (...options: string[]) =>
+  (selector: string, key: string) =>
+  (text: string): string =>
+    run('dkimsign', [...options, selector, 'sender.example', key], text);
+
+const signers: readonly Signer[] = [
+  { title: 'dkimpy, rsa, relaxed/simple', peer: 'dkimsign', sign: dkimpy()('rsa', rsaFile) },
+  {
+    title: 'dkimpy, rsa, relaxed/relaxed',
+    peer: 'dkimsign',
+    sign: dkimpy('--hcanon', 'relaxed', '--bcanon', 'relaxed')('rsa', rsaFile),
+  },
+  {
+    title: 'dkimpy, rsa, simple/simple',
+    peer: 'dkimsign',
+    sign: dkimpy('--hcanon', 'simple', '--bcanon', 'simple')('rsa', rsaFile),
+  },
+  {
+    title: 'dkimpy, ed25519, relaxed/relaxed',
+    peer: 'dkimsign',
+    sign: dkimpy('--signalg', 'ed25519-sha256', '--bcanon', 'relaxed')('ed', edFile),
+  },
+];
+
+for (const { title, peer, sign } of signers) {
+  test(
+    `a message signed by ${title} passes DKIM and DMARC, and fails both once it was changed`,
+    peerOptions(peer),
+    async () => {
+      const signed = sign(message);
+      const verdict = await judge({ message: signed, zone });
+      assert.equal(verdict.dkim[0]?.result, 'pass', verdict.dkim[0]?.reason);
+      assert.equal(verdict.dkim[0]?.domain, 'sender.example');
+      assert.equal(verdict.dmarc.result, 'pass');
+      assert.deepEqual(verdict.dmarc.aligned, { spf: false, dkim: true });
+      assert.match(verdict.results, /dkim=pass .*header\.d=sender\.example/);
+
+      const changes = {
+        body: signed.replace('Bye', 'Pay'),
+        subject: signed.replace('a  subject', 'an  object'),
+        author: signed.replace('<ann@', '<eve@'),
+        appended: `${signed}Pay here\r\n`,
+      };
+      for (const [change, text] of Object.entries(changes)) {
+        assert.notEqual(text, signed);
+        const found = await judge({ message: text, zone });
+        assert.equal(found.dkim[0]?.result, 'fail', `${change}: ${found.dkim[0]?.reason}`);
+        assert.equal(found.dmarc.result, 'fail');
+        assert.equal(found.dmarc.policy, 'reject');
+      }
+    },
+  );
+}
+
+test(
+  'what stands behind the signed length (l=) makes a valid signature count for nothing',
+  peerOptions('dkimsign'),
+  async () => {
+    const signed = run('/usr/bin/python3', ['-c', signWithLength, rsaFile], message) + message;
+    assert.match(signed, /\bl=\d+/);
+    assert.equal((await judge({ message: signed, zone })).dkim[0]?.result, 'pass');
+
+    const { dkim, dmarc } = await judge({ message: `${signed}Pay here\r\n`, zone });
+    assert.equal(dkim[0]?.result, 'policy');
+    assert.match(dkim[0]?.reason ?? '', /covers only the first \d+ bytes/);
+    assert.equal(dmarc.result, 'fail');
+  },
+);
+
+test(
+  'a signature by rsa-sha1 (as opendkim-testmsg makes it) proves nothing (RFC 8301 §3.1)',
+  peerOptions('opendkim-testmsg'),
+  async () => {
+    const args = ['-C', '-d', 'sender.example', '-s', 'rsa', '-k', rsaFile];
+    const { dkim, dmarc } = await judge({ message: run('opendkim-testmsg', args, message), zone });
+    assert.equal(dkim[0]?.algorithm, 'rsa-sha1');
+    assert.equal(dkim[0]?.result, 'policy');
+    assert.equal(dmarc.result, 'fail');
+  },
+);
+
+test(
+  'a forged message of a domain with p=reject is quarantined, a signed one lands',
+  peerOptions('dkimsign'),
+  async () => {
+    const forged = await runStage({ message, zone });
+    assert.equal(forged.jobs.of('parse')[0]?.disposition.action, 'quarantine');
+    const signed = await runStage({ message: dkimpy()('rsa', rsaFile)(message), zone });
+    assert.equal(signed.jobs.of('parse')[0]?.disposition.action, 'accept');
+  },
+);
+
+test('one good signature is enough, and every signature has its verdict', peerOptions('dkimsign'), async () => {
+  const twice = dkimpy('--signalg', 'ed25519-sha256')('ed', edFile)(dkimpy()('rsa', rsaFile)(message));
+  const broken = twice.replace(/(s=ed;[^]*?bh=)./, '$1x');
+  assert.notEqual(broken, twice);
+  const both = await judge({ message: twice, zone });
+  assert.deepEqual(
+    both.dkim.map(({ result }) => result),
+    ['pass', 'pass'],
+  );
+  assert.deepEqual(
+    both.dkim.map(({ algorithm }) => algorithm),
+    ['ed25519-sha256', 'rsa-sha256'],
+  );
+  const one = await judge({ message: broken, zone });
+  assert.deepEqual(
+    one.dkim.map(({ result }) => result),
+    ['fail', 'pass'],
+  );
+  assert.equal(one.dmarc.result, 'pass');
+});
+
+const signWithLength = [
+  'import dkim, sys',
+  'key = open(sys.argv[1], "rb").read()',
+  'text = sys.stdin.buffer.read()',
+  'sys.stdout.buffer.write(dkim.sign(text, b"rsa", b"sender.example", key, length=True))',
+].join('\n');
+
+function run(command: string, args: readonly string[], input: string): string {
+  const { status, stdout, stderr } = spawnSync(findPeer(command) ?? command, args, { input, encoding: 'latin1' });
+  assert.equal(status, 0, `${command}: ${stderr}`);
+  return stdout.replace(/\r?\n/g, '\r\n');
+}
+
+function rawTail(der: Buffer): Buffer {
+  return der.subarray(-32);
+}

@@ -1,0 +1,106 @@
+// Runs the stage on one message with the ports as fakes, and gives back all that came of it.
+import { createHash } from 'node:crypto';
+import { type AuthenticateDeps, authenticate } from '#functions/authenticate/authenticate.ts';
+import { isMessageId, type MessageId } from '#mail/message-id.ts';
+import type { ConfigInput } from '#pipeline/config.ts';
+import type { ReceivedJob, Session } from '#pipeline/jobs.ts';
+import type { Resolve } from '#pipeline/ports.ts';
+import { fixedConfig } from '#test/support/fixed-config.ts';
+import { createMemoryJobs } from '#test/support/memory-jobs.ts';
+import { createMemoryStore } from '#test/support/memory-store.ts';
+import { noMetrics } from '#test/support/no-metrics.ts';
+import { setClock } from '#test/support/set-clock.ts';
+import { silentLog } from '#test/support/silent-log.ts';
+import { type Zone, zoneResolver } from '#test/support/zone-resolver.ts';
+
+export type Given = {
+  readonly message?: string | Uint8Array;
+  readonly zone?: Zone;
+  readonly resolve?: Resolve;
+  readonly config?: ConfigInput;
+  readonly session?: Partial<Session>;
+  readonly job?: Partial<ReceivedJob>;
+  readonly now?: string;
+};
+
+export const plainMessage =
+  'From: Ann <ann@sender.example>\r\nTo: bob@ours.example\r\nSubject: hello\r\n\r\nHello, Bob.\r\n';
+
+const id = '01KAJZ3M8R0000000000000000';
+
+/** A job for one local mailbox, as the `mx` listener would write it for a client at 192.0.2.1. */
+export function receivedJob({ message = plainMessage, session, job }: Given = {}): ReceivedJob {
+  const bytes = Buffer.from(message);
+  return {
+    version: 1,
+    id: messageId(id),
+    receivedAt: '2026-11-21T12:00:00.000Z',
+    raw: {
+      key: `raw/2026/11/21/12/${id}.eml`,
+      bytes: bytes.length,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    },
+    session: {
+      role: 'mx',
+      clientIp: '192.0.2.1',
+      clientName: null,
+      helo: 'mail.sender.example',
+      tls: null,
+      user: null,
+      ...session,
+    },
+    reversePath: 'ann@sender.example',
+    bodyType: '7bit',
+    smtpUtf8: false,
+    requireTls: false,
+    dsn: { ret: null, envid: null },
+    attempt: 1,
+    recipients: [mailboxRecipient('bob')],
+    ...job,
+  };
+}
+
+export const noDsn = { notify: null, orcpt: null } as const;
+
+export function mailboxRecipient(localPart: string, domain = 'ours.example'): ReceivedJob['recipients'][number] {
+  const mailbox = { domain, localPart, tag: null };
+  return { forwardPath: `${localPart}@${domain}`, dsn: noDsn, route: { kind: 'mailbox', mailbox } };
+}
+
+export async function runStage(given: Given = {}) {
+  const job = receivedJob(given);
+  const store = createMemoryStore();
+  store.seed(job.raw.key, given.message ?? plainMessage);
+  const jobs = createMemoryJobs();
+  const secretsRead: string[] = [];
+  const log = silentLog();
+  const deps: AuthenticateDeps = {
+    store,
+    jobs,
+    config: fixedConfig({ hostname: 'mx.ours.example', ...given.config }),
+    secrets: {
+      read: async (reference) => {
+        secretsRead.push(reference);
+        return 'the secret of the tests';
+      },
+    },
+    resolve: given.resolve ?? zoneResolver(given.zone ?? {}),
+    clock: setClock(given.now ?? '2026-11-21T12:00:01.000Z'),
+    log,
+    metrics: noMetrics(),
+  };
+  const outcome = await authenticate(deps, job, { receiveCount: 1 });
+  return { outcome, jobs, store, log, secretsRead, deps, job };
+}
+
+/** The verdict of a message that was handed on; fails where it is to be judged again. */
+export async function judge(given: Given = {}) {
+  const { outcome } = await runStage({ ...given, config: { dns: { temperrorRetrySeconds: [] }, ...given.config } });
+  if (outcome.outcome !== 'handed-on') throw new Error(`not handed on: ${outcome.reason}`);
+  return outcome.authentication;
+}
+
+function messageId(text: string): MessageId {
+  if (!isMessageId(text)) throw new Error('not an id');
+  return text;
+}
