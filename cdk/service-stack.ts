@@ -1,8 +1,10 @@
 // What runs, in the order mail flows: network, listener, the three stages; and what watches it. May be deleted and
 // made anew at any time without losing a message.
 import { Stack, type StackProps } from 'aws-cdk-lib';
+import { QueryDefinition, QueryString } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { stages } from '#pipeline/stages.ts';
+import { MailDashboard } from './dashboard.ts';
 import type { DataStack } from './data-stack.ts';
 import { ExportedCertificate } from './exported-certificate.ts';
 import { ListenerTasks } from './listener-task.ts';
@@ -10,6 +12,7 @@ import { LoadBalancer } from './load-balancer.ts';
 import { Network } from './network.ts';
 import type { Options } from './options.ts';
 import { StageFunction } from './stage-function.ts';
+import { watch } from './watch.ts';
 
 export class ServiceStack extends Stack {
   constructor(
@@ -24,15 +27,26 @@ export class ServiceStack extends Stack {
 
     addCertificate(this, options);
     const tasks = new ListenerTasks(this, 'Listener', { vpc, data, options });
-    new LoadBalancer(this, 'Balancer', { vpc, data, tasks, options });
+    const balancer = new LoadBalancer(this, 'Balancer', { vpc, data, tasks, options });
 
-    new StageFunction(this, 'Authenticate', { stage: stages.authenticate, data, options });
-    new StageFunction(this, 'Parse', { stage: stages.parse, data, options });
-    new StageFunction(this, 'Deliver', {
-      stage: stages.deliver,
-      data,
-      options,
-      ...(network.outbound === null ? {} : { network: { vpc, securityGroup: network.outbound } }),
+    const outbound = network.outbound === null ? {} : { network: { vpc, securityGroup: network.outbound } };
+    const functions = [
+      new StageFunction(this, 'Authenticate', { stage: stages.authenticate, data, options }),
+      new StageFunction(this, 'Parse', { stage: stages.parse, data, options }),
+      new StageFunction(this, 'Deliver', { stage: stages.deliver, data, options, ...outbound }),
+    ];
+
+    const alarms = watch(this, { options, data, balancer });
+    new MailDashboard(this, 'Dashboard', { options, data, balancer, functions, alarms });
+    new QueryDefinition(this, 'FollowOneMessage', {
+      queryDefinitionName: `${options.serviceName}/follow-one-message`,
+      logGroups: [tasks.logs, ...functions.map(({ logs }) => logs)],
+      queryString: new QueryString({
+        fields: ['@timestamp', '@message'],
+        filterStatements: ['id = "PUT-THE-ID-HERE"'],
+        sort: '@timestamp',
+        limit: 1000,
+      }),
     });
   }
 }

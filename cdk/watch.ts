@@ -1,0 +1,120 @@
+// The alarms of a deployment, one line each: what rises, from where on, and which runbook entry says what to do.
+import { Duration } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { type Stage, stages } from '#pipeline/stages.ts';
+import { Alarms } from './alarms.ts';
+import type { DataStack } from './data-stack.ts';
+import type { LoadBalancer } from './load-balancer.ts';
+import type { Options } from './options.ts';
+import { percent, serviceMetric } from './service-metrics.ts';
+
+export type Watched = { readonly options: Options; readonly data: DataStack; readonly balancer: LoadBalancer };
+
+/** Adds every alarm of the service. */
+export function watch(scope: Construct, watched: Watched): Alarms {
+  const alarms = new Alarms(scope, 'Alarms', watched.options);
+  for (const stage of Object.values(stages)) watchStage(alarms, stage, watched);
+  watchListener(alarms, watched);
+  watchDelivery(alarms, watched.options);
+  return alarms;
+}
+
+function watchStage(alarms: Alarms, stage: Stage, { options, data }: Watched): void {
+  const { queue, deadLetters } = data.queueOf(stage.name);
+  const period = Duration.minutes(5);
+  alarms.add(
+    {
+      runbook: 'dead-letters',
+      meaning: `Jobs of stage ${stage.name} were given up and wait in its dead-letter queue.`,
+      metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period }),
+      threshold: 1,
+    },
+    stage.name,
+  );
+  alarms.add(
+    {
+      runbook: 'queue-age',
+      meaning: `The oldest job of stage ${stage.name} has waited for more than five minutes.`,
+      metric: queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period }),
+      // A job that waits on purpose is as old as its wait: a hop of deliver's is at most 900 s, a judgement again 30 s.
+      threshold: stage.name === 'deliver' ? 900 + 300 : 300,
+      periods: 2,
+    },
+    stage.name,
+  );
+  const labels = { queue: stage.consumes, outcome: 'failed' };
+  const failed = serviceMetric(options, { stage: stage.name, name: 'jobs', labels });
+  alarms.add(
+    {
+      runbook: 'stage-errors',
+      meaning: `More than one in twenty jobs of stage ${stage.name} fail.`,
+      metric: percent(failed, queue.metricNumberOfMessagesReceived({ statistic: 'Sum', period }), 'failed, %'),
+      threshold: 5,
+    },
+    stage.name,
+  );
+}
+
+function watchListener(alarms: Alarms, { options, balancer }: Watched): void {
+  if (options.noMailHours > 0) {
+    alarms.add({
+      runbook: 'no-mail',
+      meaning: `No mail has come for ${options.noMailHours} hours.`,
+      metric: serviceMetric(options, {
+        stage: 'listener',
+        name: 'messages-accepted',
+        labels: { role: 'mx' },
+        period: Duration.hours(options.noMailHours),
+      }),
+      threshold: 1,
+      when: 'below',
+      silence: 'alarming',
+    });
+  }
+  const [mx] = balancer.targets;
+  if (mx === undefined) throw new Error('the load balancer has no targets');
+  alarms.add({
+    runbook: 'listener-unhealthy',
+    meaning: 'Fewer listener tasks are healthy than there should be.',
+    metric: mx.metrics.healthyHostCount({ statistic: 'Minimum', period: Duration.minutes(1) }),
+    threshold: options.tasks,
+    when: 'below',
+    periods: 5,
+    silence: 'alarming',
+  });
+  alarms.add({
+    runbook: 'authentication-attack',
+    meaning: 'Somebody is guessing passwords.',
+    metric: serviceMetric(options, { stage: 'listener', name: 'authentication-failures' }),
+    threshold: 100,
+  });
+  alarms.add({
+    runbook: 'certificate-expiring',
+    meaning: "The listener's certificate ends within 14 days.",
+    metric: serviceMetric(options, {
+      stage: 'listener',
+      name: 'certificate-days-left',
+      statistic: 'Minimum',
+      period: Duration.hours(1),
+    }),
+    threshold: 14,
+    when: 'below',
+  });
+}
+
+function watchDelivery(alarms: Alarms, options: Options): void {
+  const delivered = (outcome: string) =>
+    serviceMetric(options, { stage: 'deliver', name: 'deliveries', labels: { outcome }, period: Duration.hours(1) });
+  alarms.add({
+    runbook: 'port-25-blocked',
+    meaning: 'Connections to port 25 of unrelated hosts all time out: the network lets no mail out.',
+    metric: serviceMetric(options, { stage: 'deliver', name: 'port-25-blocked' }),
+    threshold: 1,
+  });
+  alarms.add({
+    runbook: 'bounces-high',
+    meaning: 'More than one in ten deliveries bounce.',
+    metric: percent(delivered('bounced'), delivered('delivered'), 'bounced per delivered, %'),
+    threshold: 10,
+  });
+}
