@@ -1,0 +1,205 @@
+// From an address to a connection that is ready for mail: TCP, greeting, EHLO or HELO (RFC 5321 §3.1, §3.2), STARTTLS
+// (RFC 3207) or TLS from the first byte (RFC 8314), AUTH for a smarthost (RFC 4954). Opportunistic TLS whose handshake fails
+// is tried once more in clear on a new connection; every stricter policy ends there.
+import type { SecureContext } from 'node:tls';
+import { type Broken, isBroken, openWire, type PeerReply, type TlsFacts, type Wire } from './smtp-wire.ts';
+
+/**
+ * What TLS must be. `never`: not even where offered; `opportunistic`: where offered, any certificate, else in clear;
+ * `encrypted`: always, any certificate; `verified`: always, and the certificate must be the host's.
+ */
+export type TlsPolicy = 'never' | 'opportunistic' | 'encrypted' | 'verified';
+
+/** One address of one host to connect to. */
+export type Endpoint = { readonly host: string; readonly ip: string; readonly port: number };
+
+/** How to open a connection. `clientName` is what we call ourselves in EHLO. */
+export type OpenRequest = {
+  readonly endpoint: Endpoint;
+  readonly clientName: string;
+  readonly tls: TlsPolicy;
+  /** TLS from the first byte instead of STARTTLS. */
+  readonly implicitTls: boolean;
+  readonly login: { readonly user: string; readonly password: string } | null;
+  readonly context: SecureContext;
+  readonly session: Buffer | null;
+  readonly limits: Limits;
+  /** When all must be over, in `performance.now()` milliseconds. */
+  readonly deadline: number;
+};
+
+/** How long single steps may take, in milliseconds. */
+export type Limits = { readonly connectMs: number; readonly greetMs: number; readonly commandMs: number };
+
+/** A connection that said EHLO and is ready for MAIL. `capabilities`: EHLO keyword in upper case → its parameters. */
+export type OpenConnection = {
+  readonly wire: Wire;
+  readonly endpoint: Endpoint;
+  readonly capabilities: ReadonlyMap<string, string>;
+  readonly tls: TlsFacts | null;
+  /** A note for the record, e.g. that TLS was offered and failed. */
+  readonly note: string | null;
+};
+
+/**
+ * `stage` is where it ended. `reply` is the peer's refusal where it was one; `how` what broke where it broke;
+ * `policy`: what the peer can do is not enough.
+ */
+export type OpenFailure = {
+  readonly outcome: 'failed';
+  readonly stage: 'connect' | 'greeting' | 'hello' | 'tls' | 'login';
+  readonly how: Broken['how'] | 'refused' | 'policy';
+  readonly reply: PeerReply | null;
+  readonly reason: string;
+};
+
+export type OpenOutcome = { readonly outcome: 'open'; readonly connection: OpenConnection } | OpenFailure;
+
+/** Divides the time for one attempt into limits for single steps, so that one mute host leaves time for the next. */
+export function limitsOf(attemptSeconds: number): Limits {
+  const attemptMs = attemptSeconds * 1000;
+  return {
+    connectMs: Math.min(30_000, attemptMs / 4),
+    greetMs: Math.min(60_000, attemptMs / 3),
+    commandMs: Math.min(150_000, attemptMs / 2),
+  };
+}
+
+/** Opens a connection and gets it ready for MAIL. Never throws. */
+export async function openConnection(request: OpenRequest): Promise<OpenOutcome> {
+  const first = await openOnce(request);
+  const inClear = first.outcome === 'failed' && first.stage === 'tls' && request.tls === 'opportunistic';
+  if (!inClear || request.implicitTls) return first;
+  const second = await openOnce({ ...request, tls: 'never' });
+  if (second.outcome === 'failed') return second;
+  return { outcome: 'open', connection: { ...second.connection, note: `sent in clear: ${first.reason}` } };
+}
+
+async function openOnce(request: OpenRequest): Promise<OpenOutcome> {
+  const { endpoint, limits, deadline } = request;
+  const wire = await openWire(endpoint, Math.max(1, Math.min(limits.connectMs, deadline - performance.now())));
+  if (isBroken(wire)) return brokenAt('connect', wire);
+  wire.setDeadline(deadline);
+  const outcome = await getReady(wire, request);
+  if (outcome.outcome === 'failed') wire.close();
+  return outcome;
+}
+
+async function getReady(wire: Wire, request: OpenRequest): Promise<OpenOutcome> {
+  let tls: TlsFacts | null = null;
+  if (request.implicitTls) {
+    const secured = await secure(wire, request);
+    if ('outcome' in secured) return secured;
+    tls = secured;
+  }
+  const greeting = await wire.nextReply(request.limits.greetMs);
+  if (isBroken(greeting)) return brokenAt('greeting', greeting);
+  if (greeting.code !== 220) return refusedAt('greeting', greeting);
+  let hello = await sayHello(wire, request);
+  if ('outcome' in hello) return hello;
+  if (tls === null && request.tls !== 'never' && hello.has('STARTTLS')) {
+    const secured = await startTls(wire, request);
+    if ('outcome' in secured) return secured;
+    if ('version' in secured) {
+      tls = secured;
+      hello = await sayHello(wire, request); // RFC 3207 §4.2: what was said in clear is forgotten
+      if ('outcome' in hello) return hello;
+    }
+  }
+  const { tls: policy, endpoint } = request;
+  if (tls === null && policy !== 'never' && policy !== 'opportunistic') {
+    return failedPolicy('the host does not offer STARTTLS, and sending in clear is not allowed');
+  }
+  if (request.login !== null) {
+    const refusal = await logIn(wire, request.login, { mechanisms: hello.get('AUTH') ?? '', request });
+    if (refusal !== null) return refusal;
+  }
+  return { outcome: 'open', connection: { wire, endpoint, capabilities: hello, tls, note: null } };
+}
+
+/** EHLO, and HELO where that is not understood (RFC 5321 §3.2): answers the capabilities, none after HELO. */
+async function sayHello(wire: Wire, { clientName, limits }: OpenRequest): Promise<Map<string, string> | OpenFailure> {
+  wire.write(`EHLO ${clientName}\r\n`);
+  const ehlo = await wire.nextReply(limits.greetMs);
+  if (isBroken(ehlo)) return brokenAt('hello', ehlo);
+  if (isPositive(ehlo)) return capabilitiesOf(ehlo);
+  if (ehlo.code < 500 || ehlo.code === 521 || ehlo.code === 554) return refusedAt('hello', ehlo);
+  wire.write(`HELO ${clientName}\r\n`);
+  const helo = await wire.nextReply(limits.greetMs);
+  if (isBroken(helo)) return brokenAt('hello', helo);
+  return isPositive(helo) ? new Map() : refusedAt('hello', helo);
+}
+
+/** A peer that offers STARTTLS and then refuses it leaves an opportunistic connection in clear and usable. */
+async function startTls(wire: Wire, request: OpenRequest): Promise<TlsFacts | OpenFailure | { readonly clear: true }> {
+  wire.write('STARTTLS\r\n');
+  const go = await wire.nextReply(request.limits.greetMs);
+  if (isBroken(go)) return brokenAt('tls', go);
+  if (go.code === 220) return secure(wire, request);
+  return request.tls === 'opportunistic' && go.code !== 421 ? { clear: true } : refusedAt('tls', go);
+}
+
+async function secure(wire: Wire, request: OpenRequest): Promise<TlsFacts | OpenFailure> {
+  const { endpoint, context, session, limits, tls } = request;
+  const facts = await wire.startTls({ name: endpoint.host, context, session }, limits.greetMs);
+  if (isBroken(facts)) return brokenAt('tls', facts);
+  if (tls !== 'verified' || facts.problem === null) return facts;
+  return failedPolicy(`the host's certificate is not to be trusted (${facts.problem}), and it must be`);
+}
+
+type LoginFacts = { readonly mechanisms: string; readonly request: OpenRequest };
+
+async function logIn(
+  wire: Wire,
+  { user, password }: { readonly user: string; readonly password: string },
+  { mechanisms, request }: LoginFacts,
+): Promise<OpenFailure | null> {
+  const offered = mechanisms.toUpperCase().split(/\s+/);
+  const lines = offered.includes('PLAIN')
+    ? [`AUTH PLAIN ${base64(`\0${user}\0${password}`)}`]
+    : ['AUTH LOGIN', base64(user), base64(password)];
+  if (!offered.includes('PLAIN') && !offered.includes('LOGIN')) {
+    return { ...failedPolicy('the smarthost offers neither AUTH PLAIN nor LOGIN'), stage: 'login' };
+  }
+  for (const [index, line] of lines.entries()) {
+    wire.write(`${line}\r\n`);
+    const reply = await wire.nextReply(request.limits.greetMs);
+    if (isBroken(reply)) return brokenAt('login', reply);
+    const isLast = index === lines.length - 1;
+    if (isLast ? reply.code !== 235 : reply.code !== 334) return refusedAt('login', reply);
+  }
+  return null;
+}
+
+function capabilitiesOf(reply: PeerReply): Map<string, string> {
+  const entries = reply.lines.slice(1).map((line): [string, string] => {
+    const [, keyword = '', parameters = ''] = /^([A-Za-z0-9-]+)[ =]?(.*)$/.exec(line) ?? [];
+    return [keyword.toUpperCase(), parameters];
+  });
+  return new Map(entries.filter(([keyword]) => keyword !== ''));
+}
+
+function isPositive({ code }: PeerReply): boolean {
+  return code >= 200 && code < 300;
+}
+
+function base64(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64');
+}
+
+function brokenAt(stage: OpenFailure['stage'], { how, detail }: Broken): OpenFailure {
+  return { outcome: 'failed', stage, how, reply: null, reason: detail };
+}
+
+function refusedAt(stage: OpenFailure['stage'], reply: PeerReply): OpenFailure {
+  return { outcome: 'failed', stage, how: 'refused', reply, reason: `refused at ${stage}: ${shownReply(reply)}` };
+}
+
+function failedPolicy(reason: string): OpenFailure {
+  return { outcome: 'failed', stage: 'tls', how: 'policy', reply: null, reason };
+}
+
+/** A reply on one line, as it came. */
+export function shownReply({ code, enhanced, text }: PeerReply): string {
+  return [String(code), enhanced, text].filter((part) => part !== null && part !== '').join(' ');
+}

@@ -1,0 +1,92 @@
+// Notices a network that lets no mail out: connections to several unrelated hosts time out and none succeeds. Cloud
+// networks block port 25 until asked not to. It is reported as such, and while it lasts no mail is given up.
+import { z } from 'zod';
+import { destinationKey } from '#pipeline/keys.ts';
+import type { Clock, Log, Metrics, ObjectStore } from '#pipeline/ports.ts';
+
+/** Where the record lies: `*` is no domain. */
+export const blockedPortKey = destinationKey('*');
+
+/** The health record: since when, and which hosts did not answer. */
+export const blockedPortSchema = z.strictObject({
+  schema: z.literal('port-blocked/1'),
+  port: z.int(),
+  since: z.iso.datetime({ precision: 3 }),
+  at: z.iso.datetime({ precision: 3 }),
+  hosts: z.array(z.string()),
+});
+
+export type BlockedPort = Readonly<z.infer<typeof blockedPortSchema>>;
+
+/** What this process saw: destinations whose hosts all timed out (and when), the last connection that came about. */
+export type PortMemory = { timeouts: Map<string, number>; lastSuccessAt: number | null; blockedSince: number | null };
+
+export type PortDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'put' | 'delete'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly memory: PortMemory;
+};
+
+const unrelatedHosts = 3;
+const windowMs = 3_600_000;
+const recordHoldsMs = 21_600_000;
+
+/** What the connections of one attempt showed: any came about, or all timed out, or neither. */
+export type PortSight = 'connected' | 'timed-out' | 'neither';
+
+/** Takes in what an attempt at a destination showed, and reports a change for the better or worse. */
+export async function watchPort(
+  deps: PortDeps,
+  sight: PortSight,
+  where: { readonly destination: string; readonly port: number },
+): Promise<void> {
+  const { memory, clock, metrics } = deps;
+  if (sight === 'neither') return;
+  if (sight === 'connected') return openAgain(deps);
+  memory.timeouts.set(siteOf(where.destination), clock());
+  for (const [site, at] of memory.timeouts) if (clock() - at > windowMs) memory.timeouts.delete(site);
+  if (memory.timeouts.size < unrelatedHosts) return;
+  metrics.count('outbound_port_blocked');
+  await reportBlocked(deps, where.port);
+}
+
+/** Whether mail may not be given up now because the network lets none out; asks the store only for mail that expired. */
+export async function isPortBlocked(deps: PortDeps): Promise<boolean> {
+  if (deps.memory.blockedSince !== null) return true;
+  const stored = await deps.store.get(blockedPortKey);
+  if (stored === null) return false;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stored.body) pieces.push(piece);
+  const { at } = blockedPortSchema.parse(JSON.parse(Buffer.concat(pieces).toString('utf8')));
+  return deps.clock() - Date.parse(at) < recordHoldsMs;
+}
+
+async function openAgain({ memory, store, clock, log }: PortDeps): Promise<void> {
+  memory.timeouts.clear();
+  memory.lastSuccessAt = clock();
+  if (memory.blockedSince === null) return;
+  memory.blockedSince = null;
+  log.info('outbound-port-open-again');
+  await store.delete(blockedPortKey);
+}
+
+async function reportBlocked({ memory, store, clock, log }: PortDeps, port: number): Promise<void> {
+  const hosts = [...memory.timeouts.keys()].slice(0, 10);
+  if (memory.blockedSince === null) log.error('outbound-port-blocked', { port, hosts: hosts.join(' ') });
+  memory.blockedSince ??= clock();
+  const record: BlockedPort = {
+    schema: 'port-blocked/1',
+    port,
+    since: new Date(memory.blockedSince).toISOString(),
+    at: new Date(clock()).toISOString(),
+    hosts,
+  };
+  await store.put({ key: blockedPortKey, body: Buffer.from(JSON.stringify(record)), contentType: 'application/json' });
+}
+
+/** Two hosts of one site are one sign: the last two labels of its name tell sites apart well enough here. */
+function siteOf(destination: string): string {
+  return destination.split('.').slice(-2).join('.');
+}

@@ -1,0 +1,170 @@
+// From the stored message to what goes over the wire: line endings made CRLF, signed, dots stuffed (RFC 5321 §4.5.2), in
+// this order, so that what is sent is what was signed, and nothing in a body can end DATA early. Small messages are one
+// buffer; large ones are read twice as streams, once for the signature, and never held.
+import { createPrivateKey } from 'node:crypto';
+import { findHeaderEnd, type HeaderField, splitHeader } from '#mail/header-fields.ts';
+import { createLineEndingNormaliser, normaliseLineEndings } from '#mail/line-endings.ts';
+import type { Config } from '#pipeline/config.ts';
+import type { DeliverJob } from '#pipeline/jobs.ts';
+import type { Clock, ObjectStore, Secrets } from '#pipeline/ports.ts';
+import type { Letter } from './converse.ts';
+import { createBodyHash, type SigningKey, signatureFields } from './dkim-signature.ts';
+
+export type PrepareDeps = {
+  readonly store: Pick<ObjectStore, 'get'>;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+  readonly keys: KeyCache;
+};
+
+/** Parsed private keys by reference: reading and parsing one costs more than signing with it. */
+export type KeyCache = Map<string, { readonly key: Promise<SigningKey['key']>; readonly readAt: number }>;
+
+const smallBytes = 262_144;
+const maxHeaderBytes = 1_048_576;
+const keyCacheMs = 300_000;
+const LF = 0x0a;
+const DOT = 0x2e;
+const end = Buffer.from('.\r\n');
+
+/** The letter for a job, signed with all keys of its signing domain. Throws where message or key cannot be read. */
+export async function prepareLetter(deps: PrepareDeps, config: Config, job: DeliverJob): Promise<Letter> {
+  const keys = await signingKeys(deps, config, job.signingDomain);
+  const stored = await deps.store.get(job.raw.key);
+  if (stored === null) throw new Error(`the stored message ${job.raw.key} is gone`);
+  const facts =
+    stored.bytes <= smallBytes ? await prepareSmall(stored.body) : await readLarge(stored.body, keys.length > 0);
+  const domain = job.signingDomain ?? '';
+  const isSigned = keys.length > 0 && facts.fields.some(({ name }) => name.toLowerCase() === 'from');
+  const prefix = Buffer.from(
+    isSigned ? await signatureFields({ ...facts, domain, bodyHash: facts.bodyHash() }, keys, deps.clock()) : '',
+  );
+  const needsUtf8 = job.smtpUtf8 && (!facts.hasAsciiHeader || !isAscii([job.reversePath, ...forwardPaths(job)].join()));
+  return {
+    reversePath: job.reversePath,
+    bytes: prefix.length + (facts.small?.length ?? stored.bytes),
+    content:
+      facts.small === null
+        ? { kind: 'large', open: () => openLarge(deps, job.raw.key, prefix) }
+        : { kind: 'small', wire: Buffer.concat([prefix, stuffDots(facts.small, true), end]) },
+    bodyType: job.bodyType,
+    needsUtf8,
+    requireTls: job.requireTls,
+    dsn: job.dsn,
+  };
+}
+
+type Facts = {
+  readonly fields: readonly HeaderField[];
+  readonly hasAsciiHeader: boolean;
+  /** The relaxed body hash, base64. */
+  readonly bodyHash: () => string;
+  /** The whole message, line endings mended, ending in CRLF; null where it is large. */
+  readonly small: Uint8Array | null;
+};
+
+async function prepareSmall(body: AsyncIterable<Uint8Array>): Promise<Facts> {
+  const small = withFinalLineEnd(normaliseLineEndings(await gather(body)));
+  const { fields, bodyOffset } = splitHeader(small);
+  const bodyHash = (): string => {
+    const hash = createBodyHash();
+    hash.push(small.subarray(bodyOffset));
+    return hash.digest();
+  };
+  return { fields, hasAsciiHeader: isAsciiBytes(small.subarray(0, bodyOffset)), bodyHash, small };
+}
+
+/** Reads the header, and where it will be signed the body too. */
+async function readLarge(body: AsyncIterable<Uint8Array>, willSign: boolean): Promise<Facts> {
+  const normaliser = createLineEndingNormaliser();
+  const hash = createBodyHash();
+  let head: Buffer | null = Buffer.alloc(0);
+  let facts: Pick<Facts, 'fields' | 'hasAsciiHeader'> = { fields: [], hasAsciiHeader: true };
+  const take = (piece: Uint8Array, isLast: boolean): void => {
+    if (head === null) {
+      hash.push(piece);
+      return;
+    }
+    head = Buffer.concat([head, piece]);
+    if (!isLast && findHeaderEnd(head) < 0 && head.length < maxHeaderBytes) return;
+    const { fields, bodyOffset } = splitHeader(head);
+    facts = { fields, hasAsciiHeader: isAsciiBytes(head.subarray(0, bodyOffset)) };
+    hash.push(head.subarray(bodyOffset));
+    head = null;
+  };
+  for await (const chunk of body) {
+    take(normaliser.push(chunk), false);
+    if (head === null && !willSign) break;
+  }
+  take(normaliser.end(), true);
+  return { ...facts, bodyHash: hash.digest, small: null };
+}
+
+/** Everything but the final dot may be lost without harm, so it comes in the last chunk, with the message's own end. */
+async function* openLarge(deps: PrepareDeps, key: string, prefix: Uint8Array): AsyncGenerator<Uint8Array> {
+  const stored = await deps.store.get(key);
+  if (stored === null) throw new Error(`the stored message ${key} is gone`);
+  const normaliser = createLineEndingNormaliser();
+  let last = LF;
+  if (prefix.length > 0) yield prefix;
+  for await (const chunk of stored.body) {
+    const piece = normaliser.push(chunk);
+    if (piece.length === 0) continue;
+    yield stuffDots(piece, last === LF);
+    last = piece.at(-1) ?? last;
+  }
+  const rest = normaliser.end();
+  const isEnded = rest.length > 0 || last === LF;
+  yield Buffer.concat([rest, isEnded ? Buffer.alloc(0) : Buffer.from('\r\n'), end]);
+}
+
+/** Doubles each dot that begins a line. Lines must end in CRLF; the chunk may begin within one. */
+export function stuffDots(chunk: Uint8Array, atLineStart: boolean): Uint8Array {
+  const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+  const pieces: Uint8Array[] = [];
+  let from = 0;
+  if (atLineStart && bytes[0] === DOT) pieces.push(Buffer.from('.'));
+  for (let at = bytes.indexOf('\n.'); at >= 0; at = bytes.indexOf('\n.', at + 1)) {
+    pieces.push(bytes.subarray(from, at + 1), Buffer.from('.'));
+    from = at + 1;
+  }
+  return pieces.length === 0 ? chunk : Buffer.concat([...pieces, bytes.subarray(from)]);
+}
+
+async function signingKeys(deps: PrepareDeps, config: Config, domain: string | null): Promise<SigningKey[]> {
+  const keys = Object.entries(config.domains).find(([name]) => name === domain)?.[1].dkim ?? [];
+  return Promise.all(
+    keys.map(async ({ selector, privateKey }) => ({ selector, key: await readKey(deps, privateKey) })),
+  );
+}
+
+function readKey({ secrets, clock, keys }: PrepareDeps, reference: string): Promise<SigningKey['key']> {
+  const cached = keys.get(reference);
+  if (cached !== undefined && clock() - cached.readAt < keyCacheMs) return cached.key;
+  const key = secrets.read(reference).then((pem) => createPrivateKey(pem));
+  keys.set(reference, { key, readAt: clock() });
+  key.catch(() => keys.delete(reference));
+  return key;
+}
+
+async function gather(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body) pieces.push(piece);
+  return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
+}
+
+function withFinalLineEnd(bytes: Uint8Array): Uint8Array {
+  return bytes.at(-1) === LF ? bytes : Buffer.concat([bytes, Buffer.from('\r\n')]);
+}
+
+function forwardPaths({ recipients }: DeliverJob): string[] {
+  return recipients.map(({ forwardPath }) => forwardPath);
+}
+
+function isAscii(text: string): boolean {
+  return isAsciiBytes(Buffer.from(text));
+}
+
+function isAsciiBytes(bytes: Uint8Array): boolean {
+  return !bytes.some((byte) => byte > 0x7f);
+}

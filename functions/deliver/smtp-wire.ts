@@ -1,0 +1,302 @@
+// One TCP connection to a mail host, as lines out and replies in (RFC 5321 §4.2). What the peer can do to us is a value:
+// a reply is bounded in line length, lines and number, every wait has a limit, and what breaks the wire is remembered
+// as its one `Broken`. Knows nothing of commands.
+import { connect as connectSocket, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+
+/** A peer's reply: its code, the enhanced code of its first line (RFC 2034) or null, and its words on one line. */
+export type PeerReply = {
+  readonly code: number;
+  readonly enhanced: string | null;
+  readonly text: string;
+  readonly lines: readonly string[];
+};
+
+/** Why a connection is of no more use. `how` is a stable word, `detail` a sentence for people. */
+export type Broken = {
+  readonly how: 'connect-timeout' | 'unreachable' | 'timeout' | 'closed' | 'bad-reply' | 'tls';
+  readonly detail: string;
+};
+
+/** What is known of the TLS in force. `problem` says why the certificate is not to be trusted, null where it is. */
+export type TlsFacts = { readonly version: string; readonly cipher: string; readonly problem: string | null };
+
+/** How to make TLS: for `name` (RFC 6066 SNI, and the name the certificate must carry). */
+export type TlsOptions = { readonly name: string; readonly context: SecureContext; readonly session: Buffer | null };
+
+/** One connection. Every wait ends at its own limit or at the deadline set last, whichever comes first. */
+export type Wire = {
+  /** Ends all waits at this time of `performance.now()`, in milliseconds. */
+  readonly setDeadline: (atMs: number) => void;
+  /** Hands bytes to the connection without waiting. */
+  readonly write: (bytes: string | Uint8Array) => void;
+  /** Hands over bytes and waits until more may follow (back-pressure); null, or what broke. */
+  readonly writeAndWait: (bytes: Uint8Array, limitMs: number) => Promise<Broken | null>;
+  /** The next reply, in the order of commands. */
+  readonly nextReply: (limitMs: number) => Promise<PeerReply | Broken>;
+  /** Turns the connection into TLS; anything the peer sent ahead in clear breaks it (RFC 3207 §6). */
+  readonly startTls: (options: TlsOptions, limitMs: number) => Promise<TlsFacts | Broken>;
+  /** Whether the connection is idle and whole: nothing broke, nothing unasked-for came. */
+  readonly isQuiet: () => boolean;
+  /** The TLS session to resume with next time, where the peer gave one. */
+  readonly session: () => Buffer | null;
+  readonly close: () => void;
+};
+
+const maxLineChars = 4_096; // RFC 5321 §4.5.3.1.5 allows 512 octets; some peers write more
+const maxReplyLines = 128;
+const maxWaitingReplies = 1_100; // one RCPT each for the most recipients a job may have, and some
+
+/** Tells a break from an answer. */
+export function isBroken(value: object): value is Broken {
+  return 'how' in value;
+}
+
+/** Connects to an IP address and port; `connect-timeout` and `unreachable` are told apart. */
+export function openWire(
+  { ip, port }: { readonly ip: string; readonly port: number },
+  limitMs: number,
+): Promise<Wire | Broken> {
+  return new Promise((resolve) => {
+    const socket = connectSocket({ host: ip, port, autoSelectFamily: false });
+    socket.setNoDelay(true);
+    const settle = (result: Wire | Broken): void => {
+      clearTimeout(timer);
+      socket.removeAllListeners();
+      if (isBroken(result)) {
+        socket.on('error', () => undefined);
+        socket.destroy();
+      }
+      resolve(result);
+    };
+    const timer = setTimeout(
+      () =>
+        settle({ how: 'connect-timeout', detail: `no connection to ${ip} port ${port} within ${seconds(limitMs)} s` }),
+      limitMs,
+    );
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.removeAllListeners();
+      resolve(createWire(socket));
+    });
+    socket.once('error', (error) => {
+      const how = 'code' in error && error.code === 'ETIMEDOUT' ? 'connect-timeout' : 'unreachable';
+      settle({ how, detail: `cannot connect to ${ip} port ${port}: ${error.message}` });
+    });
+  });
+}
+
+/** Speaks over a connected socket. */
+export function createWire(connected: Socket): Wire {
+  const inbox = createReplyReader();
+  let socket: Socket | TLSSocket = connected;
+  let deadline = Number.POSITIVE_INFINITY;
+  let session: Buffer | null = null;
+
+  const listen = (): void => {
+    socket.on('data', (chunk: Buffer) => {
+      inbox.push(chunk);
+      if (inbox.broken() !== null) socket.destroy();
+    });
+    socket.on('end', () => inbox.fail({ how: 'closed', detail: 'the peer closed the connection' }));
+    socket.on('close', () => inbox.fail({ how: 'closed', detail: 'the connection was closed' }));
+    socket.on('error', (error) => inbox.fail({ how: 'closed', detail: `the connection broke: ${error.message}` }));
+  };
+  const limited = (limitMs: number): number => Math.max(1, Math.min(limitMs, deadline - performance.now()));
+  listen();
+
+  return {
+    setDeadline: (atMs) => {
+      deadline = atMs;
+    },
+    write: (bytes) => {
+      if (socket.writable) socket.write(bytes);
+    },
+    writeAndWait: (bytes, limitMs) => {
+      if (inbox.broken() !== null || !socket.writable) return Promise.resolve(inbox.broken() ?? closed);
+      if (socket.write(bytes)) return Promise.resolve(null);
+      return drained(socket, limited(limitMs), inbox.broken);
+    },
+    nextReply: (limitMs) => inbox.next(limited(limitMs)),
+    startTls: async (options, limitMs) => {
+      if (!inbox.isEmpty())
+        return { how: 'bad-reply', detail: 'the peer sent more in clear after its reply to STARTTLS' };
+      socket.removeAllListeners();
+      socket.on('error', () => undefined);
+      const secured = await secure(socket, options, limited(limitMs));
+      if ('broken' in secured) {
+        inbox.fail(secured.broken);
+        socket.destroy();
+        return secured.broken;
+      }
+      socket = secured.socket;
+      socket.on('session', (ticket: Buffer) => {
+        session = ticket;
+      });
+      listen();
+      return secured.facts;
+    },
+    isQuiet: () => inbox.isEmpty() && inbox.broken() === null && socket.writable,
+    session: () => session,
+    close: () => {
+      inbox.fail({ how: 'closed', detail: 'the connection was closed by us' });
+      socket.destroy();
+    },
+  };
+}
+
+const closed: Broken = { how: 'closed', detail: 'the connection was closed' };
+
+function drained(socket: Socket, limitMs: number, broken: () => Broken | null): Promise<Broken | null> {
+  return new Promise((resolve) => {
+    const settle = (result: Broken | null): void => {
+      clearTimeout(timer);
+      socket.off('drain', onDrain);
+      socket.off('close', onClose);
+      resolve(result);
+    };
+    const onDrain = (): void => settle(null);
+    const onClose = (): void => settle(broken() ?? closed);
+    const timer = setTimeout(
+      () => settle({ how: 'timeout', detail: `the peer took nothing for ${seconds(limitMs)} s` }),
+      limitMs,
+    );
+    socket.once('drain', onDrain);
+    socket.once('close', onClose);
+  });
+}
+
+type Secured = { readonly socket: TLSSocket; readonly facts: TlsFacts } | { readonly broken: Broken };
+
+function secure(socket: Socket, { name, context, session }: TlsOptions, limitMs: number): Promise<Secured> {
+  return new Promise((resolve) => {
+    const secured = connectTls({
+      socket,
+      secureContext: context,
+      // The certificate is judged by policy, not here: opportunistic TLS takes any (RFC 7435).
+      rejectUnauthorized: false,
+      ...(isHostName(name) ? { servername: name } : { servername: '' }),
+      ...(isHostName(name) ? {} : { host: name }),
+      ...(session === null ? {} : { session }),
+    });
+    const settle = (result: Secured): void => {
+      clearTimeout(timer);
+      secured.removeListener('error', onError);
+      secured.removeListener('close', onClose);
+      if ('broken' in result) secured.on('error', () => undefined);
+      resolve(result);
+    };
+    const fail = (detail: string): void =>
+      settle({ broken: { how: 'tls', detail: `the TLS handshake failed: ${detail}` } });
+    const onError = (error: Error): void => fail(error.message);
+    const onClose = (): void => fail('the connection was closed');
+    const timer = setTimeout(() => fail(`no answer within ${seconds(limitMs)} s`), limitMs);
+    secured.once('error', onError);
+    secured.once('close', onClose);
+    secured.once('secureConnect', () => {
+      const facts = {
+        version: secured.getProtocol() ?? 'TLS',
+        cipher: secured.getCipher().name,
+        problem: secured.authorized ? null : String(secured.authorizationError),
+      };
+      settle({ socket: secured, facts });
+    });
+  });
+}
+
+function isHostName(name: string): boolean {
+  return /[a-z]/i.test(name) && !name.includes(':');
+}
+
+type ReplyReader = {
+  readonly push: (chunk: Buffer) => void;
+  readonly fail: (broken: Broken) => void;
+  readonly next: (limitMs: number) => Promise<PeerReply | Broken>;
+  readonly isEmpty: () => boolean;
+  readonly broken: () => Broken | null;
+};
+
+function createReplyReader(): ReplyReader {
+  const replies: PeerReply[] = [];
+  let rest = '';
+  let lines: string[] = [];
+  let broken: Broken | null = null;
+  let waiting: ((answer: PeerReply | Broken) => void) | null = null;
+
+  const fail = (reason: Broken): void => {
+    broken ??= reason;
+    waiting?.(broken);
+  };
+  const takeLine = (line: string): void => {
+    const match = /^([2-5]\d\d)(?:([ -])(.*))?$/.exec(line);
+    if (match === null || (lines.length > 0 && !line.startsWith(lines[0]?.slice(0, 3) ?? ''))) {
+      fail({ how: 'bad-reply', detail: `the peer's answer is not SMTP: ${JSON.stringify(line.slice(0, 80))}` });
+      return;
+    }
+    lines.push(line);
+    if (match[2] === '-') {
+      if (lines.length >= maxReplyLines) fail({ how: 'bad-reply', detail: "the peer's reply does not end" });
+      return;
+    }
+    const reply = replyOf(lines);
+    lines = [];
+    if (waiting !== null) waiting(reply);
+    else if (replies.push(reply) > maxWaitingReplies) fail({ how: 'bad-reply', detail: 'the peer answers unasked' });
+  };
+
+  return {
+    fail,
+    isEmpty: () => replies.length === 0 && rest === '' && lines.length === 0,
+    broken: () => broken,
+    push: (chunk) => {
+      let text = rest + chunk.toString('latin1');
+      for (let end = text.indexOf('\n'); end >= 0 && broken === null; end = text.indexOf('\n')) {
+        if (end > maxLineChars) break;
+        takeLine(printable(text.slice(0, end)));
+        text = text.slice(end + 1);
+      }
+      rest = text;
+      if (rest.length > maxLineChars && broken === null) {
+        fail({ how: 'bad-reply', detail: "a line of the peer's reply does not end" });
+      }
+    },
+    next: (limitMs) => {
+      const ready = replies.shift();
+      if (ready !== undefined) return Promise.resolve(ready);
+      if (broken !== null) return Promise.resolve(broken);
+      return new Promise((resolve) => {
+        const timer = setTimeout(
+          () => fail({ how: 'timeout', detail: `no reply within ${seconds(limitMs)} s` }),
+          limitMs,
+        );
+        waiting = (answer) => {
+          clearTimeout(timer);
+          waiting = null;
+          resolve(answer);
+        };
+      });
+    },
+  };
+}
+
+function replyOf(lines: readonly string[]): PeerReply {
+  const words = lines.map((line) => line.slice(4).trim());
+  const enhanced = /^([245]\.\d{1,3}\.\d{1,3})(?: |$)/.exec(words[0] ?? '')?.[1] ?? null;
+  const text = words
+    .map((line) => (enhanced !== null && line.startsWith(enhanced) ? line.slice(enhanced.length).trim() : line))
+    .filter((line) => line !== '')
+    .join(' ');
+  return { code: Number(lines[0]?.slice(0, 3)), enhanced, text: text.slice(0, 1_000), lines: words };
+}
+
+/** A line as text: UTF-8 decoded, the CR taken off, control characters shown as `?`. */
+function printable(line: string): string {
+  const bytes = /[\u0080-\u00ff]/.test(line) ? Buffer.from(line, 'latin1').toString('utf8') : line;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return bytes.replace(/\r$/, '').replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, '?');
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(ms < 10_000 ? 1 : 0);
+}

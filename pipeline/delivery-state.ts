@@ -1,0 +1,178 @@
+// The `deliveries/` object: what became of one message at one destination, every attempt included. Written by the deliver
+// stage, moved on by compare-and-set alone; read by the ops API and the command line. The zod schema is the source.
+import { z } from 'zod';
+import { type DeliverJob, deliverJobSchema } from './jobs.ts';
+import { deliveryKey } from './keys.ts';
+
+const timestamp = z.iso.datetime({ precision: 3 });
+
+/** A peer's reply: code, enhanced code where it gave one, its words on one line. */
+const replySchema = z.strictObject({
+  code: z.int(),
+  enhanced: z.string().nullable(),
+  text: z.string(),
+});
+
+/**
+ * What one host said of one recipient. `accepted`: took the message; `refused`: 5xx; `deferred`: 4xx; `unknown`: the
+ * connection broke after the whole message was sent, it may have been delivered; `untried`: broke before, nothing was sent.
+ */
+const recipientResultSchema = z.strictObject({
+  forwardPath: z.string(),
+  outcome: z.enum(['accepted', 'refused', 'deferred', 'unknown', 'untried']),
+  stage: z.enum(['mail', 'rcpt', 'data', 'message', 'capability']),
+  reply: replySchema.nullable(),
+  reason: z.string().nullable(),
+});
+
+/** One host of one attempt. `outcome` `failed`: no mail could be offered; `reason` says why, `reply` what the host said. */
+const hostTrySchema = z.strictObject({
+  host: z.string(),
+  ip: z.string(),
+  port: z.int(),
+  at: timestamp,
+  seconds: z.number().nonnegative(),
+  reused: z.boolean(),
+  tls: z.strictObject({ version: z.string(), cipher: z.string(), problem: z.string().nullable() }).nullable(),
+  outcome: z.enum(['talked', 'failed']),
+  /** Where it failed: `connect`, `greeting`, `hello`, `tls`, `login`; null where it did not. */
+  stage: z.string().nullable(),
+  reason: z.string().nullable(),
+  reply: replySchema.nullable(),
+  recipients: z.array(recipientResultSchema),
+});
+
+/** One attempt: when, how long, with which hosts. `reason`: why there was no host to try, or what ended it early. */
+const attemptSchema = z.strictObject({
+  attempt: z.int().positive(),
+  at: timestamp,
+  seconds: z.number().nonnegative(),
+  reason: z.string().nullable(),
+  hosts: z.array(hostTrySchema),
+});
+
+const recipientStateSchema = z.strictObject({
+  forwardPath: z.string(),
+  /** `bounced` is final too: refused, or given up when it expired. */
+  state: z.enum(['pending', 'delivered', 'bounced']),
+  /** Enhanced status code (RFC 3463), null where nothing is known yet. */
+  status: z.string().nullable(),
+  /** Why, as a sentence. */
+  reason: z.string().nullable(),
+  /** The last thing a peer said about it, as it came, and which host that was. */
+  diagnostic: z.string().nullable(),
+  host: z.string().nullable(),
+  at: timestamp.nullable(),
+});
+
+/** A notification the sender is owed or was given; `dropped` with the reason where it could go nowhere. */
+const noticeSchema = z.strictObject({
+  id: z.string(),
+  at: timestamp,
+  outcome: z.enum(['owed', 'sent', 'dropped']),
+  reason: z.string().nullable(),
+  recipients: z.array(
+    z.strictObject({ forwardPath: z.string(), action: z.enum(['failed', 'delayed', 'relayed', 'expanded']) }),
+  ),
+});
+
+/** See the file's head. */
+export const deliveryStateSchema = z.strictObject({
+  schema: z.literal('delivery/1'),
+  /**
+   * `sending`: an attempt is under way; `waiting`: for the next; else final: all `delivered`, all `bounced`, or `partial`.
+   */
+  state: z.enum(['sending', 'waiting', 'delivered', 'bounced', 'partial']),
+  /** The job of the first attempt, with all recipients: what a retry is made of. */
+  job: deliverJobSchema,
+  firstAttemptAt: timestamp.nullable(),
+  updatedAt: timestamp,
+  recipients: z.array(recipientStateSchema),
+  /** In order; where there are very many, the middle ones are left out. */
+  attempts: z.array(attemptSchema),
+  /** Who is at it; nobody else may try before `until`. */
+  lease: z.strictObject({ attempt: z.int().positive(), owner: z.string(), at: timestamp, until: timestamp }).nullable(),
+  /** The attempt to come; `queued` tells whether its job is known to be on the queue. */
+  next: z
+    .strictObject({ attempt: z.int().positive(), at: timestamp, reason: z.string(), queued: z.boolean() })
+    .nullable(),
+  /** When the sender was told of the delay. */
+  warnedAt: timestamp.nullable(),
+  notices: z.array(noticeSchema),
+});
+
+export type DeliveryState = Readonly<z.infer<typeof deliveryStateSchema>>;
+export type DeliveryAttempt = DeliveryState['attempts'][number];
+export type HostTry = DeliveryAttempt['hosts'][number];
+export type RecipientState = DeliveryState['recipients'][number];
+export type DeliveryNotice = DeliveryState['notices'][number];
+
+/**
+ * The key of a job's state. Forwarded mail (SRS) for a domain is a job beside that for mail addressed there directly,
+ * and so has a key beside it: `<domain>+forwarded`.
+ */
+export function deliveryStateKey(job: Pick<DeliverJob, 'id' | 'receivedAt' | 'domain' | 'recipients'>): string {
+  const isForwarded = job.recipients.some(({ originalForwardPath }) => originalForwardPath !== null);
+  const domain = isForwarded ? `${job.domain}+forwarded` : job.domain;
+  return deliveryKey({ id: job.id, receivedAt: job.receivedAt, domain });
+}
+
+/** The state before the first attempt. */
+export function newDeliveryState(job: DeliverJob, nowMs: number): DeliveryState {
+  return {
+    schema: 'delivery/1',
+    state: 'waiting',
+    job,
+    firstAttemptAt: null,
+    updatedAt: new Date(nowMs).toISOString(),
+    recipients: job.recipients.map(({ forwardPath }) => pendingRecipient(forwardPath)),
+    attempts: [],
+    lease: null,
+    next: null,
+    warnedAt: null,
+    notices: [],
+  };
+}
+
+/**
+ * What an operator's "try now" does: those still pending are tried at once; `again` also those that bounced, with a new
+ * time to expire (as long as the first). Answers the state to write (If-Match) and the job to send; null where nothing is
+ * left to try, or an attempt is under way.
+ */
+export function retryNow(
+  state: DeliveryState,
+  { nowMs, again }: { readonly nowMs: number; readonly again: boolean },
+): { readonly state: DeliveryState; readonly job: DeliverJob } | null {
+  const isUnderWay = state.lease !== null && Date.parse(state.lease.until) > nowMs;
+  const recipients = state.recipients.map((recipient) =>
+    again && recipient.state === 'bounced' ? pendingRecipient(recipient.forwardPath) : recipient,
+  );
+  const pending = new Set(recipients.filter((recipient) => recipient.state === 'pending').map((r) => r.forwardPath));
+  if (isUnderWay || pending.size === 0) return null;
+  const at = new Date(nowMs).toISOString();
+  const lifeMs = Date.parse(state.job.expiresAt) - Date.parse(state.job.receivedAt);
+  const expiresAt = again ? new Date(nowMs + lifeMs).toISOString() : state.job.expiresAt;
+  const attempt = state.next?.attempt ?? (state.attempts.at(-1)?.attempt ?? 0) + 1;
+  const job = { ...state.job, expiresAt };
+  return {
+    state: {
+      ...state,
+      state: 'waiting',
+      job,
+      recipients,
+      updatedAt: at,
+      lease: null,
+      next: { attempt, at, reason: 'tried again by hand', queued: true },
+    },
+    job: { ...pendingJob(job, pending), attempt, firstAttemptAt: state.firstAttemptAt, notBefore: at },
+  };
+}
+
+/** The job for those recipients that are still pending. */
+export function pendingJob(job: DeliverJob, pending: ReadonlySet<string>): DeliverJob {
+  return { ...job, recipients: job.recipients.filter(({ forwardPath }) => pending.has(forwardPath)) };
+}
+
+function pendingRecipient(forwardPath: string): RecipientState {
+  return { forwardPath, state: 'pending', status: null, reason: null, diagnostic: null, host: null, at: null };
+}
