@@ -20,7 +20,9 @@ import { createSignedSender, type RequestTarget, type SignedSender } from './sig
 /** The user metadata field of a write's mark; readers never see it. */
 export const writeMark = 'pillarbox-write';
 
-const partBytes = 8 * 1_048_576;
+const singleBytes = 8 * 1_048_576;
+/** The smallest S3 takes: the smaller, the less is in memory. */
+const partBytes = 5 * 1_048_576;
 const partsInFlight = 2;
 const maxConflictRetries = 5;
 /** S3 takes 2 KB of user metadata, names included; our mark needs some. */
@@ -74,7 +76,7 @@ function openUpload(target: Target, send: SignedSender): Upload {
     write: (chunk) => {
       chunks.push(chunk);
       bytes += chunk.length;
-      return bytes > partBytes ? writeParts() : undefined;
+      return bytes > (multipart === null ? singleBytes : partBytes) ? writeParts() : undefined;
     },
     finish: async () => {
       const body = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, bytes);
@@ -141,7 +143,7 @@ function refused(status: number, target: Target, thrown: unknown): PutOutcome {
 /** Says whether what is there now is this very write: its answer was lost and it was tried again. */
 async function ownWrite({ s3, bucket, request, mark }: Target): Promise<PutOutcome | null> {
   const head = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: request.key })).catch((thrown: unknown) => {
-    if (httpStatusOf(thrown) === 404) return null;
+    if (httpStatusOf(thrown) === 404 || httpStatusOf(thrown) === 403) return null; // 403: it may write, not read
     throw thrown;
   });
   if (head?.Metadata?.[writeMark] !== mark || head.ETag === undefined) return null;

@@ -84,3 +84,21 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     maxReceives: 5,
   },
 };
+
+/**
+ * How esbuild bundles what ships, for AWS and for the emulator alike: one ESM file with the SDK in it. CommonJS inside
+ * needs a `require`, which ESM has not.
+ */
+export const bundling = {
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  minify: true,
+  keepNames: false,
+  sourcemap: 'linked',
+  sourcesContent: false,
+  mainFields: ['module', 'main'],
+  legalComments: 'none',
+  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+} as const;

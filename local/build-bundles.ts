@@ -1,0 +1,89 @@
+// Bundles what ships into `.build/`: a folder for each function (`functions/<stage>/index.mjs`) and one for the
+// container (`container/main.mjs` beside its Dockerfile). cdk/ deploys these very files; the emulator world runs them.
+import { copyFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+import { bundling, stages } from '#pipeline/stages.ts';
+
+const home = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** The folder that cdk/ takes the bundles from. */
+export const bundlesFolder = join(home, '.build');
+
+/** One bundled file; `bytes` is its size. */
+export type Bundle = { readonly name: string; readonly file: string; readonly bytes: number };
+
+/** Builds everything into `folder`, over what is there. Throws with esbuild's errors. */
+export async function buildBundles(folder: string = bundlesFolder): Promise<readonly Bundle[]> {
+  const functions = Object.keys(stages).map((stage) => buildFunction(folder, stage));
+  return (await Promise.all([...functions, buildContainer(folder)])).flat();
+}
+
+async function buildFunction(folder: string, stage: string): Promise<readonly Bundle[]> {
+  return buildInto(join(folder, 'functions', stage), {
+    entry: join(home, 'functions', stage, 'handler.ts'),
+    name: 'index',
+  });
+}
+
+async function buildContainer(folder: string): Promise<readonly Bundle[]> {
+  const into = join(folder, 'container');
+  const built = await buildInto(into, { entry: join(home, 'container', 'main.ts'), name: 'main' });
+  await copyFile(join(home, 'container', 'Dockerfile'), join(into, 'Dockerfile'));
+  return built;
+}
+
+/** Builds one entry, and then each worker that it starts by `new URL('./name.ts', import.meta.url)`. */
+async function buildInto(
+  folder: string,
+  { entry, name }: { readonly entry: string; readonly name: string },
+): Promise<readonly Bundle[]> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const workers = new Set<string>();
+  const plugins = [workerFiles(workers)];
+  await build({ ...bundling, ...lists(), plugins, entryPoints: { [name]: entry }, outdir: folder });
+  for (const worker of workers) {
+    const entryPoints = { [basename(worker, '.ts')]: worker };
+    await build({ ...bundling, ...lists(), entryPoints, outdir: folder });
+  }
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.mjs')).sort();
+  return Promise.all(files.map((file) => describe(folder, file)));
+}
+
+function lists() {
+  return { mainFields: [...bundling.mainFields], outExtension: { '.js': '.mjs' }, absWorkingDir: home };
+}
+
+/** A worker's file stands beside the bundle, bundled itself: the reference to its source is changed to that. */
+function workerFiles(found: Set<string>): Plugin {
+  return {
+    name: 'worker-files',
+    setup: ({ onLoad }) => {
+      onLoad({ filter: /\/(functions|container|pipeline)\/.*\.ts$/ }, async ({ path }) => {
+        const source = await readFile(path, 'utf8');
+        const contents = source.replace(
+          /new URL\(\s*'\.\/([\w-]+)\.ts',\s*import\.meta\.url\s*\)/g,
+          (_, name: string) => {
+            found.add(join(dirname(path), `${name}.ts`));
+            return `new URL('./${name}.mjs', import.meta.url)`;
+          },
+        );
+        return { contents, loader: 'ts' };
+      });
+    },
+  };
+}
+
+async function describe(folder: string, file: string): Promise<Bundle> {
+  const path = join(folder, file);
+  const { size } = await stat(path);
+  return { name: `${basename(folder)}/${file}`, file: path, bytes: size };
+}
+
+if (import.meta.main) {
+  for (const { name, bytes } of await buildBundles()) {
+    process.stdout.write(`${name.padEnd(32)} ${(bytes / 1024).toFixed(0).padStart(6)} KiB\n`);
+  }
+}

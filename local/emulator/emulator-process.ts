@@ -1,0 +1,148 @@
+// The process that plays S3 and SQS: fauxqs over a SQLite file, on 127.0.0.1, with what it lacks put right: conditions on
+// writes, lists in byte order, an honest 501 for what it does not know. Started by emulator.ts; ends when that one does.
+import { buildApp } from 'fauxqs';
+import { z } from 'zod';
+import { refusalOf } from './preconditions.ts';
+
+const account = '000000000000';
+const region = 'us-east-1';
+
+/** What the process is told at start: where to keep things, and what there must be. */
+const orderSchema = z.object({
+  folder: z.string(),
+  port: z.number(),
+  bucket: z.string(),
+  queues: z.array(z.object({ name: z.string(), visibilitySeconds: z.number(), maxReceives: z.number() })),
+});
+type Order = z.infer<typeof orderSchema>;
+
+type Stores = Required<NonNullable<NonNullable<Parameters<typeof buildApp>[0]>['stores']>>;
+
+await start(orderSchema.parse(JSON.parse(process.argv[2] ?? '')));
+
+async function start(order: Order): Promise<void> {
+  const { stores, closeFiles } = await openStores(order.folder);
+  prepare(stores, order);
+  const app = buildApp({ logger: false, stores });
+  app.addHook('preHandler', (request, reply, done) => {
+    const refusal = refusalOf(request, (bucket, key) => etagOf(stores.s3Store, bucket, key));
+    if (refusal === null) return done();
+    reply.code(refusal.status).header('content-type', 'application/xml').send(refusal.xml);
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const key = writtenKey(request.method, request.url);
+    if (key !== null && reply.statusCode === 200) process.send?.({ kind: 'written', key });
+    done();
+  });
+  app.get('/_pillarbox/queues', () => order.queues.flatMap(({ name }) => [name, `${name}-dead`].map(countsOf(stores))));
+  app.get('/_pillarbox/queues/:name', (request) =>
+    messagesOf(stores, z.object({ name: z.string() }).parse(request.params)),
+  );
+  app.addHook('preClose', closeFiles);
+  await app.listen({ host: '127.0.0.1', port: order.port });
+  const end = () => void app.close().then(() => process.exit(0));
+  process.on('disconnect', end);
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => undefined);
+  const address = app.server.address();
+  process.send?.({ kind: 'listening', port: typeof address === 'object' ? address?.port : null });
+}
+
+/** The stores are not exported by the package's entry: they are taken from the files beside it. */
+async function openStores(folder: string): Promise<{ stores: Stores; closeFiles: () => void }> {
+  const beside = (file: string) => import(new URL(file, import.meta.resolve('fauxqs')).href);
+  const { SqsStore } = await beside('./sqs/sqsStore.js');
+  const { SnsStore } = await beside('./sns/snsStore.js');
+  const { S3Store } = await beside('./s3/s3Store.js');
+  const { PersistenceManager } = await beside('./persistence.js');
+  const stores: Stores = { sqsStore: new SqsStore(), snsStore: new SnsStore(), s3Store: new S3Store() };
+  const files = new PersistenceManager(folder);
+  files.load(stores.sqsStore, stores.snsStore, stores.s3Store);
+  stores.sqsStore.persistence = files;
+  stores.s3Store.persistence = files;
+  for (const queue of stores.sqsStore.allQueues()) queue.persistence = files;
+  return { stores, closeFiles: () => files.close() };
+}
+
+function prepare({ sqsStore, s3Store }: Stores, { bucket, queues }: Order): void {
+  s3Store.createBucket(bucket);
+  listInByteOrder(s3Store);
+  for (const { name, visibilitySeconds, maxReceives } of queues) {
+    const dead = `${name}-dead`;
+    const redrive = { deadLetterTargetArn: arnOf(dead), maxReceiveCount: maxReceives };
+    haveQueue(sqsStore, dead, { MessageRetentionPeriod: '1209600' });
+    haveQueue(sqsStore, name, {
+      VisibilityTimeout: String(visibilitySeconds),
+      MessageRetentionPeriod: '1209600',
+      RedrivePolicy: JSON.stringify(redrive),
+    });
+  }
+}
+
+/** Making a queue that is there would empty it. Whoever held its jobs died with the process before: they are free. */
+function haveQueue(sqsStore: Stores['sqsStore'], name: string, attributes: Record<string, string>): void {
+  const queue = sqsStore.getQueueByName(name);
+  if (queue === undefined) {
+    sqsStore.createQueue(name, `http://127.0.0.1/${account}/${name}`, arnOf(name), attributes);
+    return;
+  }
+  queue.setAttributes(attributes);
+  for (const handle of [...queue.inflightMessages.keys()]) queue.changeVisibility(handle, 0);
+}
+
+function arnOf(queue: string): string {
+  return `arn:aws:sqs:${region}:${account}:${queue}`;
+}
+
+/** fauxqs sorts by the locale, and so skips keys between pages; S3 sorts by bytes (our keys are ASCII). */
+function listInByteOrder(s3Store: Stores['s3Store']): void {
+  const list = s3Store.listObjects.bind(s3Store);
+  s3Store.listObjects = (bucket, options) => {
+    if (options?.delimiter !== undefined) return list(bucket, options);
+    const { prefix = '', maxKeys = 1_000 } = options ?? {};
+    const after = options?.startAfter ?? options?.marker ?? '';
+    const objects = s3Store['buckets'].get(bucket);
+    if (objects === undefined) return list(bucket, options);
+    const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && key > after).sort();
+    const page = keys.slice(0, maxKeys).flatMap((key) => objects.get(key) ?? []);
+    return { objects: page, commonPrefixes: [], isTruncated: keys.length > page.length };
+  };
+}
+
+function etagOf(s3Store: Stores['s3Store'], bucket: string, key: string): string | null {
+  return s3Store['buckets'].get(bucket)?.get(key)?.etag ?? null;
+}
+
+function writtenKey(method: string, url: string): string | null {
+  const { pathname, searchParams } = new URL(url, 'http://emulator');
+  const isPut = method === 'PUT' && !searchParams.has('partNumber');
+  const isComplete = method === 'POST' && searchParams.has('uploadId');
+  if (!isPut && !isComplete) return null;
+  return decodeURIComponent(pathname.split('/').slice(2).join('/')) || null;
+}
+
+function countsOf({ sqsStore }: Stores) {
+  return (name: string) => {
+    const queue = sqsStore.getQueueByName(name);
+    queue?.processTimers();
+    const due = (queue?.messages ?? []).map(({ sentTimestamp, delayUntil }) => delayUntil ?? sentTimestamp);
+    const oldest = due.reduce((so, at) => Math.min(so, at), Number.POSITIVE_INFINITY);
+    return {
+      name,
+      ready: queue?.messages.length ?? 0,
+      delayed: queue?.delayedMessages.length ?? 0,
+      inFlight: queue?.inflightMessages.size ?? 0,
+      oldestAt: Number.isFinite(oldest) ? oldest : null,
+    };
+  };
+}
+
+function messagesOf({ sqsStore }: Stores, { name }: { readonly name: string }) {
+  const messages = sqsStore.getQueueByName(name)?.messages ?? [];
+  return messages.slice(-1_000).map(({ messageId, body, approximateReceiveCount, sentTimestamp }) => ({
+    messageId,
+    body,
+    receiveCount: approximateReceiveCount,
+    sentAt: sentTimestamp,
+  }));
+}

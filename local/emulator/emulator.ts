@@ -1,0 +1,115 @@
+// Starts the emulator's process and knows its endpoint, bucket and queues. It ends with this process, however that ends.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import type { QueueName } from '#pipeline/jobs.ts';
+import { stages } from '#pipeline/stages.ts';
+
+const bucket = 'pillarbox-mail';
+const account = '000000000000';
+/** AWS's advice, which cdk/ follows too: a job stays hidden for six times what its function may take. */
+const visibilityPerTimeout = 6;
+
+/** How one queue is doing; `oldestAt` in milliseconds since 1970. */
+export type EmulatedQueue = {
+  readonly name: string;
+  readonly ready: number;
+  readonly delayed: number;
+  readonly inFlight: number;
+  readonly oldestAt: number | null;
+};
+
+const queueSchema = z.object({
+  name: z.string(),
+  ready: z.number(),
+  delayed: z.number(),
+  inFlight: z.number(),
+  oldestAt: z.number().nullable(),
+});
+const messageSchema = z.object({
+  messageId: z.string(),
+  body: z.string(),
+  receiveCount: z.number(),
+  sentAt: z.number(),
+});
+const reportSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('listening'), port: z.number() }),
+  z.object({ kind: z.literal('written'), key: z.string() }),
+]);
+
+/** S3 and SQS on this machine. */
+export type Emulator = {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly queueUrl: (queue: QueueName, dead?: 'dead') => string;
+  readonly queueArn: (queue: QueueName) => string;
+  readonly queues: () => Promise<readonly EmulatedQueue[]>;
+  /** The waiting messages of a queue, oldest first; the last thousand. */
+  readonly messages: (queue: QueueName, dead: 'dead') => Promise<readonly z.infer<typeof messageSchema>[]>;
+  /** Resolves when the process ended although nobody closed it. */
+  readonly lost: Promise<Error>;
+  readonly close: () => Promise<void>;
+};
+
+/** Starts it over a folder, made where it is missing. `onWritten` hears of every key written. */
+export async function startEmulator({
+  folder,
+  onWritten,
+}: {
+  readonly folder: string;
+  readonly onWritten: (key: string) => void;
+}): Promise<Emulator> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const queues = Object.values(stages).map(({ consumes, timeoutSeconds, maxReceives }) => ({
+    name: consumes,
+    visibilitySeconds: visibilityPerTimeout * timeoutSeconds,
+    maxReceives,
+  }));
+  const entry = fileURLToPath(new URL('./emulator-process.ts', import.meta.url));
+  const order = JSON.stringify({ folder, port: 0, bucket, queues });
+  const child = fork(entry, [order], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const port = await listening(child, onWritten);
+  return emulatorAt(`http://127.0.0.1:${port}`, child);
+}
+
+function listening(child: ChildProcess, onWritten: (key: string) => void): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the emulator ended at start (exit code ${code})`)));
+    child.on('message', (message) => {
+      const report = reportSchema.parse(message);
+      if (report.kind === 'listening') resolve(report.port);
+      else onWritten(report.key);
+    });
+  });
+}
+
+function emulatorAt(endpoint: string, child: ChildProcess): Emulator {
+  let isClosing = false;
+  const region = 'us-east-1';
+  const name = (queue: QueueName, dead?: 'dead') => (dead === undefined ? queue : `${queue}-dead`);
+  const ask = async (path: string): Promise<unknown> => (await fetch(`${endpoint}/_pillarbox${path}`)).json();
+  return {
+    endpoint,
+    region,
+    bucket,
+    queueUrl: (queue, dead) => `${endpoint}/${account}/${name(queue, dead)}`,
+    queueArn: (queue) => `arn:aws:sqs:${region}:${account}:${queue}`,
+    queues: async () => z.array(queueSchema).parse(await ask('/queues')),
+    messages: async (queue, dead) => z.array(messageSchema).parse(await ask(`/queues/${name(queue, dead)}`)),
+    lost: new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        if (!isClosing) resolve(new Error(`the emulator ended by itself (${signal ?? `exit code ${code}`})`));
+      });
+    }),
+    close: async () => {
+      isClosing = true;
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, 'exit');
+      if (child.connected) child.disconnect();
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,120 @@
+// Taking jobs off an SQS queue as Lambda does: records in the shape of an SQSEvent, deleted when done.
+// On AWS Lambda does this itself; the emulator world and the command line need it.
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+
+/** A record of an SQSEvent, as a function gets it. */
+export type SqsEventRecord = {
+  readonly messageId: string;
+  readonly receiptHandle: string;
+  readonly body: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly messageAttributes: Readonly<Record<string, SqsEventAttribute>>;
+  readonly md5OfBody: string;
+  readonly eventSource: 'aws:sqs';
+  readonly eventSourceARN: string;
+  readonly awsRegion: string;
+};
+
+type SqsEventAttribute = {
+  readonly stringValue?: string;
+  readonly stringListValues: readonly string[];
+  readonly binaryListValues: readonly string[];
+  readonly dataType: string;
+};
+
+/** The receiving end of one queue. */
+export type SqsReceiver = {
+  /** At most ten records; waits up to `waitSeconds` (20 at most) for the first. */
+  readonly receive: (terms: {
+    readonly max: number;
+    readonly waitSeconds: number;
+    readonly signal?: AbortSignal;
+  }) => Promise<readonly SqsEventRecord[]>;
+  /** These are done. Throws where SQS did not delete one. */
+  readonly remove: (records: readonly SqsEventRecord[]) => Promise<void>;
+  /** Hands these out again after some seconds, rather than when their visibility timeout ends. */
+  readonly release: (records: readonly SqsEventRecord[], delaySeconds: number) => Promise<void>;
+  /** Puts a record on another queue as it is, with a fresh count. */
+  readonly forward: (record: SqsEventRecord, queueUrl: string) => Promise<void>;
+};
+
+/** Makes a receiver; `sqs` must allow requests that wait (createPollingSqsClient). */
+export function createSqsReceiver({
+  sqs,
+  queueUrl,
+  queueArn,
+  region,
+}: {
+  readonly sqs: SQSClient;
+  readonly queueUrl: string;
+  readonly queueArn: string;
+  readonly region: string;
+}): SqsReceiver {
+  return {
+    receive: async ({ max, waitSeconds, signal }) => {
+      const command = new ReceiveMessageCommand({
+        QueueUrl: queueUrl,
+        MaxNumberOfMessages: Math.min(max, 10),
+        WaitTimeSeconds: waitSeconds,
+        MessageSystemAttributeNames: ['All'],
+        MessageAttributeNames: ['All'],
+      });
+      const { Messages = [] } = await sqs.send(command, signal ? { abortSignal: signal } : {});
+      return Messages.map((message) => recordOf(message, { queueArn, region }));
+    },
+    remove: async (records) => {
+      if (records.length === 0) return;
+      const Entries = records.map(({ receiptHandle }, index) => ({ Id: String(index), ReceiptHandle: receiptHandle }));
+      const { Failed = [] } = await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+      if (Failed[0]) throw new Error(`SQS did not delete ${Failed.length} messages: ${Failed[0].Code}`);
+    },
+    release: async (records, delaySeconds) => {
+      if (records.length === 0) return;
+      const Entries = records.map(({ receiptHandle }, index) => ({
+        Id: String(index),
+        ReceiptHandle: receiptHandle,
+        VisibilityTimeout: delaySeconds,
+      }));
+      await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
+    },
+    forward: async ({ body, messageAttributes, attributes }, target) => {
+      const MessageAttributes = Object.fromEntries(
+        Object.entries(messageAttributes).map(([name, { dataType, stringValue = '' }]) => [
+          name,
+          { DataType: dataType, StringValue: stringValue },
+        ]),
+      );
+      const group = attributes['MessageGroupId'];
+      const groupId = group === undefined ? {} : { MessageGroupId: group };
+      await sqs.send(new SendMessageCommand({ QueueUrl: target, MessageBody: body, MessageAttributes, ...groupId }));
+    },
+  };
+}
+
+function recordOf(
+  { MessageId = '', ReceiptHandle = '', Body = '', MD5OfBody = '', Attributes = {}, MessageAttributes = {} }: Message,
+  { queueArn, region }: { readonly queueArn: string; readonly region: string },
+): SqsEventRecord {
+  const attributes = Object.entries(MessageAttributes).map(([name, { DataType = 'String', StringValue }]) => {
+    const value = StringValue === undefined ? {} : { stringValue: StringValue };
+    return [name, { ...value, stringListValues: [], binaryListValues: [], dataType: DataType }] as const;
+  });
+  return {
+    messageId: MessageId,
+    receiptHandle: ReceiptHandle,
+    body: Body,
+    attributes: Attributes,
+    messageAttributes: Object.fromEntries(attributes),
+    md5OfBody: MD5OfBody,
+    eventSource: 'aws:sqs',
+    eventSourceARN: queueArn,
+    awsRegion: region,
+  };
+}
