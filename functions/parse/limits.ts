@@ -1,0 +1,29 @@
+// What one message may make of the JSON, and what reading it may cost: every cap of this stage, in one place.
+// Whatever is cut is named in `problems`; the raw message always has all of it.
+
+/** The caps. Bytes of JSON are bytes of UTF-8 after escaping. */
+export const limits = {
+  /** Header bytes that are read; past them only the fields that describe the body are looked for. */
+  headBytes: 1_048_576,
+  /** Bytes of one field that describes the body (Content-Type …). */
+  mimeFieldBytes: 16_384,
+  /** Header fields, and bytes of JSON of all of them together, in `headers`. */
+  headers: 1_000,
+  headersJsonBytes: 393_216,
+  /** Addresses in all address fields together, and bytes of one address field that are read. */
+  addresses: 1_000,
+  addressFieldBytes: 131_072,
+  addressesJsonBytes: 131_072,
+  references: 200,
+  messageIdBytes: 998,
+  subjectBytes: 16_384,
+  /** MIME parts that are read (the message itself is one), and bytes of the header of one part. */
+  parts: 1_000,
+  partHeadBytes: 131_072,
+  /** Attachments that are stored. */
+  attachments: 250,
+  /** A text or HTML body above this many bytes of UTF-8 is stored as an object of its own. */
+  inlineBodyBytes: 262_144,
+  problems: 100,
+  problemDetailChars: 300,
+} as const;

@@ -1,0 +1,65 @@
+// Looks over the MIME parser's shoulder: sees each part as it is found, to have it decoded safely and to note what is
+// broken, and takes text and HTML out of the finished tree as the sender wrote them (the parser's own answer joins
+// them with markup of its own). The one file that knows mailparser's inside (3.9.31).
+import { Transform } from 'node:stream';
+import type { MailParser } from 'mailparser';
+import { createQuotedPrintableDecoder } from './decode-quoted-printable.ts';
+import { type ProblemList, problemCodes } from './problems.ts';
+
+/** What has been seen; `bodies` may be asked when the parser has ended or failed. */
+export type MimeWatch = { readonly bodies: () => { readonly text: string | null; readonly html: string | null } };
+
+/** Begins to watch a parser that has not been written to yet. Throws where the parser is built in another way. */
+export function createMimeWatch(parser: MailParser, problems: ProblemList): MimeWatch {
+  const splitter: unknown = Reflect.get(parser, 'splitter');
+  if (!(splitter instanceof Transform)) throw new Error('mailparser has changed: no splitter');
+  const read = splitter.read.bind(splitter);
+  splitter.read = (size?: number): unknown => {
+    const item: unknown = read(size);
+    if (isObject(item) && item['type'] === 'node') prepareNode(item);
+    return item;
+  };
+  return { bodies: () => collectBodies(Reflect.get(parser, 'tree'), problems) };
+}
+
+/**
+ * format=flowed is left as it is (RFC 3676 is for showing, and undoing it is quadratic in the library), and
+ * quoted-printable goes through a decoder that streams.
+ */
+function prepareNode(node: Record<string, unknown>): void {
+  node['flowed'] = false;
+  if (node['encoding'] === 'quoted-printable') node['getDecoder'] = createQuotedPrintableDecoder;
+}
+
+/** All inline text/plain parts, and all inline text/html parts, in order; null where there is none of a kind. */
+function collectBodies(tree: unknown, problems: ProblemList): { text: string | null; html: string | null } {
+  const texts: string[] = [];
+  const htmls: string[] = [];
+  const open: unknown[] = [tree];
+  while (open.length > 0) {
+    const part = open.pop();
+    if (!isObject(part)) continue;
+    const { contentType, textContent, children } = part;
+    if (Array.isArray(children)) open.push(...children.toReversed());
+    if (typeof contentType === 'string' && /^multipart\//i.test(contentType) && !hasItems(children)) {
+      problems.add('malformed-mime', 'a multipart without any part in it');
+    }
+    if (part['isAttachment'] === true || typeof textContent !== 'string') continue;
+    if (textContent.includes('\ufffd')) problems.add('undecodable-text', problemCodes['undecodable-text']);
+    if (contentType === 'text/plain') texts.push(textContent.toWellFormed());
+    if (contentType === 'text/html') htmls.push(textContent.toWellFormed());
+  }
+  return { text: joined(texts), html: joined(htmls) };
+}
+
+function joined(parts: readonly string[]): string | null {
+  return parts.length === 0 ? null : parts.join('\n');
+}
+
+function hasItems(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

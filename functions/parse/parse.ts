@@ -1,0 +1,122 @@
+// Stage parse: MIME → one JSON object per local recipient in `inbox/` (or `quarantine/`), attachments beside it.
+// Reads the raw message once, streams what it finds to fixed keys, and writes the JSON last: that is the event which
+// users consume. Everything is written with ifAbsent, so a second run of the same job changes nothing.
+import { type InboxMessage, inboxMessageSchema } from '#pipeline/inbox-message.ts';
+import type { ParseJob } from '#pipeline/jobs.ts';
+import { messageKey } from '#pipeline/keys.ts';
+import type { Clock, ConfigSource, Handout, Log, Metrics, ObjectStore } from '#pipeline/ports.ts';
+import { assembleMessage, type ParsedContent } from './assemble-message.ts';
+import { describeHead } from './describe-head.ts';
+import { type KeptObject, keepObject } from './keep-object.ts';
+import type { Parser } from './parser.ts';
+import { createProblemList, type ProblemList } from './problems.ts';
+import { createHeadReader, type Head } from './read-head.ts';
+
+/** What the stage may touch. */
+export type ParseDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'put'>;
+  readonly config: ConfigSource;
+  readonly parser: Pick<Parser, 'parse'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
+/** `written`: the keys of the JSON that are new; `present`: those that an earlier run had written already. */
+export type ParseOutcome = {
+  readonly outcome: 'landed';
+  readonly written: readonly string[];
+  readonly present: readonly string[];
+  readonly problems: number;
+};
+
+/** Bytes of the beginning that are looked at where the parser gave nothing. */
+const fallbackHeadBytes = 65_536;
+
+/** Parses one job's message for its recipients. Throws where the raw message is missing or the store fails. */
+export async function parse(deps: ParseDeps, job: ParseJob, handout: Handout): Promise<ParseOutcome> {
+  const startedAt = deps.clock();
+  const content = await readContent(deps, job);
+  const written: string[] = [];
+  const present: string[] = [];
+  for (const [key, recipient] of recipientsByKey(job)) {
+    const message = inboxMessageSchema.parse(assembleMessage(job, recipient, content));
+    const isNew = await writeMessage(deps, key, message);
+    (isNew ? written : present).push(key);
+  }
+  const problems = content.problems.length;
+  const { action } = job.disposition;
+  deps.metrics.measure('parse_ms', deps.clock() - startedAt);
+  deps.metrics.count('messages_landed', { action }, written.length);
+  for (const { code } of content.problems) deps.metrics.count('parse_problems', { code });
+  deps.log.info('message-landed', {
+    id: job.id,
+    written: written.length,
+    present: present.length,
+    problems,
+    receiveCount: handout.receiveCount,
+  });
+  return { outcome: 'landed', written, present, problems };
+}
+
+/** The key of each mailbox's JSON and the recipient it is for: an alias and a mention that meet are one message. */
+function recipientsByKey(job: ParseJob): Map<string, ParseJob['recipients'][number]> {
+  const folder = job.disposition.action === 'accept' ? 'inbox' : 'quarantine';
+  const byKey = new Map<string, ParseJob['recipients'][number]>();
+  for (const recipient of job.recipients) {
+    const key = messageKey(folder, { ...recipient.mailbox, id: job.id, receivedAt: job.receivedAt });
+    if (!byKey.has(key)) byKey.set(key, recipient);
+  }
+  return byKey;
+}
+
+/** Runs the parser over the raw message; what it finds is stored on the way. */
+async function readContent(deps: ParseDeps, job: ParseJob): Promise<ParsedContent> {
+  const { budgetSeconds } = (await deps.config.current()).parse;
+  const kept = new Map<string, KeptObject>();
+  const parsed = await deps.parser.parse({
+    bytes: job.raw.bytes,
+    budgetMs: budgetSeconds * 1000,
+    open: () => openRaw(deps, job),
+    keep: async (start, content) => {
+      const object = await keepObject(deps.store, job, start, content);
+      kept.set(object.key, object);
+    },
+  });
+  const problems = createProblemList(parsed.problems);
+  const head = parsed.head ?? (await readHeadOnly(deps, job, problems));
+  return { head, text: parsed.text, html: parsed.html, kept: [...kept.values()], problems: problems.list() };
+}
+
+async function openRaw(deps: ParseDeps, job: ParseJob): Promise<AsyncIterable<Uint8Array>> {
+  const raw = await deps.store.get(job.raw.key);
+  if (raw === null) throw new Error(`the stored message is missing: ${job.raw.key}`);
+  return raw.body;
+}
+
+/** Where the parser did not get through the header: the beginning of it, read here, in linear time. */
+async function readHeadOnly(deps: ParseDeps, job: ParseJob, problems: ProblemList): Promise<ParsedContent['head']> {
+  const raw = await deps.store.get(job.raw.key, { first: 0, last: fallbackHeadBytes - 1 });
+  if (raw === null) throw new Error(`the stored message is missing: ${job.raw.key}`);
+  const found = createProblemList();
+  const reader = createHeadReader(found);
+  let head: Head | null = null;
+  for await (const chunk of raw.body) head ??= reader.push(chunk);
+  if (head === null && job.raw.bytes > fallbackHeadBytes) found.add('header-too-large');
+  const described = describeHead((head ?? reader.finish()).fields, found.list());
+  for (const { code, detail } of described.problems) problems.add(code, detail);
+  return described;
+}
+
+/** Writes one recipient's JSON; answers false where an earlier run had done it. */
+async function writeMessage({ store }: ParseDeps, key: string, message: InboxMessage): Promise<boolean> {
+  const body = Buffer.from(JSON.stringify(message), 'utf8');
+  const { outcome } = await store.put({
+    key,
+    body,
+    contentType: 'application/json',
+    metadata: { schema: message.schema },
+    condition: { ifAbsent: true },
+  });
+  return outcome === 'stored';
+}

@@ -1,0 +1,167 @@
+// The pool of parse workers: keeps hostile mail from ordinary mail. Two lanes: mail that turns out to be slow (or is
+// very large) goes on in the heavy lane, so that what is quick never waits behind it for more than a moment. A worker
+// that is over its budget of time or memory is ended and another takes its place when one is needed.
+import type { Worker } from 'node:worker_threads';
+import { type ParsedMessage, type ParseRequest, runSession, type SessionOutcome } from './parse-session.ts';
+import { startWorker } from './start-worker.ts';
+
+/** Parses messages, several at once; `close` ends the workers, and what is still being parsed rejects. */
+export type Parser = {
+  readonly parse: (request: ParseRequest) => Promise<ParsedMessage>;
+  readonly close: () => Promise<void>;
+};
+
+/** All optional. Times are milliseconds. */
+export type ParserOptions = {
+  /** How long the worker may be busy with one message (10,000). A request may say otherwise. */
+  readonly budgetMs?: number;
+  /** The heap that one worker may use (512). */
+  readonly memoryMiB?: number;
+  /** Workers for ordinary mail (2), and for slow mail (2). */
+  readonly workers?: number;
+  readonly heavyWorkers?: number;
+  /** How long a message may keep a place in the ordinary lane (400). */
+  readonly softMs?: number;
+  /** A message of more bytes is heavy from the start (4 MiB). */
+  readonly heavyBytes?: number;
+  /** The worker's entry: `parse-worker.ts` beside this file, or where it was bundled to. */
+  readonly workerUrl?: URL;
+};
+
+type Lane = 'ordinary' | 'heavy';
+type Entry = {
+  readonly request: ParseRequest;
+  readonly settled: PromiseWithResolvers<ParsedMessage>;
+  lane: Lane;
+};
+/** A worker and how many messages it has been given. */
+type Hand = { readonly worker: Worker; jobs: number };
+
+type Pool = {
+  readonly options: Required<ParserOptions>;
+  readonly waiting: Readonly<Record<Lane, Entry[]>>;
+  readonly running: Record<Lane, number>;
+  readonly idle: Hand[];
+  readonly workers: Set<Worker>;
+  closed: boolean;
+};
+
+/** Makes a parser. Workers are started when there is work; idle ones keep no process alive. */
+export function createParser(options: ParserOptions = {}): Parser {
+  const pool: Pool = {
+    options: {
+      budgetMs: 10_000,
+      memoryMiB: 512,
+      workers: 2,
+      heavyWorkers: 2,
+      softMs: 400,
+      heavyBytes: 4_194_304,
+      workerUrl: new URL('./parse-worker.ts', import.meta.url),
+      ...options,
+    },
+    waiting: { ordinary: [], heavy: [] },
+    running: { ordinary: 0, heavy: 0 },
+    idle: [],
+    workers: new Set(),
+    closed: false,
+  };
+  return {
+    parse: (request) => {
+      if (pool.closed) return Promise.reject(new Error('the parser is closed'));
+      const lane = request.bytes > pool.options.heavyBytes ? 'heavy' : 'ordinary';
+      const entry: Entry = { request, settled: Promise.withResolvers(), lane };
+      pool.waiting[lane].push(entry);
+      dispatch(pool);
+      return entry.settled.promise;
+    },
+    close: () => close(pool),
+  };
+}
+
+/** Starts whatever has a place. */
+function dispatch(pool: Pool): void {
+  const places = { ordinary: pool.options.workers, heavy: pool.options.heavyWorkers };
+  for (const lane of ['ordinary', 'heavy'] as const) {
+    while (pool.running[lane] < places[lane]) {
+      const entry = pool.waiting[lane].shift();
+      if (entry === undefined) break;
+      pool.running[lane] += 1;
+      run(pool, entry).catch(entry.settled.reject);
+    }
+  }
+}
+
+async function run(pool: Pool, entry: Entry): Promise<void> {
+  let hand: Hand | null = null;
+  let outcome: SessionOutcome | null = null;
+  try {
+    hand = pool.idle.pop() ?? (await hire(pool));
+    outcome = await converse(pool, entry, hand);
+  } finally {
+    pool.running[entry.lane] -= 1;
+    if (hand !== null) putAway(pool, hand, outcome?.outcome === 'parsed');
+    if (outcome?.outcome === 'evicted') {
+      entry.lane = 'heavy';
+      pool.waiting.heavy.push(entry);
+    }
+    dispatch(pool);
+  }
+  if (outcome.outcome !== 'evicted') entry.settled.resolve(outcome.message);
+}
+
+async function hire(pool: Pool): Promise<Hand> {
+  const { workerUrl, memoryMiB } = pool.options;
+  const worker = await startWorker(workerUrl, memoryMiB, (started) => {
+    pool.workers.add(started);
+    started.once('exit', () => {
+      pool.workers.delete(started);
+      const at = pool.idle.findIndex((hand) => hand.worker === started);
+      if (at >= 0) pool.idle.splice(at, 1);
+    });
+  });
+  return { worker, jobs: 0 };
+}
+
+function converse(pool: Pool, entry: Entry, hand: Hand): Promise<SessionOutcome> {
+  hand.jobs += 1;
+  hand.worker.ref();
+  return runSession(entry.request, {
+    worker: hand.worker,
+    job: hand.jobs,
+    budgetMs: entry.request.budgetMs ?? pool.options.budgetMs,
+    softMs: entry.lane === 'ordinary' ? pool.options.softMs : null,
+    mayGoOn: () => moveToHeavy(pool, entry),
+  });
+}
+
+/** Where the heavy lane has room, a slow message goes over to it with its worker; else it must begin anew there. */
+function moveToHeavy(pool: Pool, entry: Entry): boolean {
+  if (pool.running.heavy >= pool.options.heavyWorkers) return false;
+  pool.running.ordinary -= 1;
+  pool.running.heavy += 1;
+  entry.lane = 'heavy';
+  dispatch(pool);
+  return true;
+}
+
+/** A worker that finished its message waits for the next one; any other is ended. */
+function putAway(pool: Pool, hand: Hand, isFit: boolean): void {
+  const isWanted = pool.idle.length < pool.options.workers && pool.workers.has(hand.worker) && !pool.closed;
+  if (isFit && isWanted) {
+    hand.worker.unref();
+    pool.idle.push(hand);
+  } else end(hand.worker);
+}
+
+/** Ends a worker, also one that is in an endless loop. */
+function end(worker: Worker): void {
+  worker.terminate().catch(() => {});
+}
+
+async function close(pool: Pool): Promise<void> {
+  pool.closed = true;
+  const left = [...pool.waiting.ordinary.splice(0), ...pool.waiting.heavy.splice(0)];
+  for (const entry of left) entry.settled.reject(new Error('the parser is closed'));
+  pool.idle.length = 0;
+  await Promise.all([...pool.workers].map((worker) => worker.terminate()));
+}

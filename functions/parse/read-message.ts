@@ -1,0 +1,152 @@
+// Reads one message while it streams in: header first, then the MIME parts, each attachment streamed out as it comes.
+// Runs in the parse worker; knows nothing of threads. Parsing is mailparser's, which here sees the body and the fields
+// about it only: everything else in the header is read by this folder, in linear time and with caps.
+import { MailParser } from 'mailparser';
+import { describeHead } from './describe-head.ts';
+import { limits } from './limits.ts';
+import { createMimeWatch, type MimeWatch } from './mime-watch.ts';
+import { createProblemList, type ProblemList } from './problems.ts';
+import { readAttachment } from './read-attachment.ts';
+import { createHeadReader, type Head } from './read-head.ts';
+import type { FromWorker, ObjectStart, ParsedBody } from './worker-messages.ts';
+
+/** Where the parts go; `write` and `end` belong to the object last begun, `write` resolves when more may come. */
+export type MessageSink = {
+  readonly head: (message: Extract<FromWorker, { type: 'head' }>) => void;
+  readonly begin: (start: ObjectStart) => void;
+  readonly write: (bytes: Uint8Array) => Promise<void>;
+  readonly end: () => void;
+};
+
+type Reading = { readonly sink: MessageSink; readonly problems: ProblemList; attachments: number; failed: boolean };
+
+/** Reads the message; resolves with what comes last. A broken message is a problem in the answer, not a throw. */
+export async function readMessage(
+  input: AsyncIterable<Uint8Array>,
+  sink: MessageSink,
+): Promise<Extract<FromWorker, { type: 'done' }>> {
+  const chunks = input[Symbol.asyncIterator]();
+  const head = await readHead(chunks, sink);
+  const reading: Reading = { sink, problems: createProblemList(), attachments: 0, failed: false };
+  const watch = await readBody(head, chunks, reading);
+  const { text, html } = watch.bodies();
+  const done = {
+    text: await giveBody(text, 'text', sink),
+    html: await giveBody(html, 'html', sink),
+  };
+  return { type: 'done', ...done, problems: reading.problems.list() };
+}
+
+async function readHead(chunks: AsyncIterator<Uint8Array>, sink: MessageSink): Promise<Head> {
+  const problems = createProblemList();
+  const reader = createHeadReader(problems);
+  let head: Head | null = null;
+  while (head === null) {
+    const next = await chunks.next();
+    head = next.done === true ? reader.finish() : reader.push(next.value);
+  }
+  const { problems: found, ...described } = describeHead(head.fields, problems.list());
+  sink.head({ type: 'head', head: described, problems: [...found] });
+  return head;
+}
+
+/** Runs the MIME parser over the body to its end, or to where it fails. */
+async function readBody(head: Head, chunks: AsyncIterator<Uint8Array>, reading: Reading): Promise<MimeWatch> {
+  const parser = new MailParser({
+    skipHtmlToText: true,
+    skipTextToHtml: true,
+    skipTextLinks: true,
+    skipImageLinks: true,
+    keepCidLinks: true,
+    keepDeliveryStatus: true,
+    checksumAlgo: 'sha1',
+    ...{ ignoreEmbedded: true, maxHeadSize: limits.partHeadBytes, maxChildNodes: limits.parts },
+  });
+  const watch = createMimeWatch(parser, reading.problems);
+  const stopped = new AbortController();
+  const failed = new Promise<unknown>((resolve) => {
+    parser.on('error', resolve);
+  });
+  const read = Promise.all([feed(parser, head, chunks, stopped.signal), drain(parser, reading)]);
+  const failure = await Promise.race([
+    failed,
+    read.then(
+      () => null,
+      (error: unknown) => error,
+    ),
+  ]);
+  if (failure === null) return watch;
+  // What hangs on the failed parser stays where it is, and says nothing more.
+  reading.failed = true;
+  stopped.abort();
+  addFailure(failure, reading.problems);
+  return watch;
+}
+
+async function feed(
+  parser: MailParser,
+  head: Head,
+  chunks: AsyncIterator<Uint8Array>,
+  stopped: AbortSignal,
+): Promise<void> {
+  await write(parser, head.mime, stopped);
+  if (head.rest.length > 0) await write(parser, head.rest, stopped);
+  while (!stopped.aborted) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    await write(parser, next.value, stopped);
+  }
+  if (!stopped.aborted) parser.end();
+}
+
+function write(parser: MailParser, bytes: Uint8Array, stopped: AbortSignal): Promise<void> {
+  if (stopped.aborted || parser.write(bytes)) return Promise.resolve();
+  return new Promise((resolve) => {
+    parser.once('drain', resolve);
+    stopped.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** Takes the parser's output in order: attachments stream to the sink, the text that it makes of the rest is not used. */
+async function drain(parser: MailParser, reading: Reading): Promise<void> {
+  for await (const item of parser) {
+    const attachment = readAttachment(item, reading.attachments + 1, reading.problems);
+    if (attachment === null || reading.failed) continue;
+    reading.attachments += 1;
+    const isKept = reading.attachments <= limits.attachments;
+    if (isKept) reading.sink.begin(attachment.start);
+    else reading.problems.add('too-many-attachments');
+    for await (const chunk of attachment.content) {
+      if (reading.failed) return;
+      if (isKept && chunk instanceof Uint8Array) await reading.sink.write(chunk);
+    }
+    if (reading.failed) return;
+    if (isKept) reading.sink.end();
+    attachment.release();
+  }
+}
+
+function addFailure(failure: unknown, problems: ProblemList): void {
+  const message = failure instanceof Error ? failure.message : String(failure);
+  if (/child nodes/i.test(message)) problems.add('too-many-parts');
+  else if (/header size/i.test(message)) problems.add('part-header-too-large');
+  else problems.add('parse-failed', `the body could not be read to its end: ${message}`);
+}
+
+/** A body that is small, also when escaped as JSON, is given as it is; a larger one as an object. */
+async function giveBody(text: string | null, kind: 'text' | 'html', sink: MessageSink): Promise<ParsedBody> {
+  if (text === null) return null;
+  const isSmall = text.length <= limits.inlineBodyBytes && Buffer.byteLength(text) <= limits.inlineBodyBytes;
+  if (isSmall && Buffer.byteLength(JSON.stringify(text)) <= 2 * limits.inlineBodyBytes) return { inline: text };
+  sink.begin({ kind });
+  for (let at = 0; at < text.length; ) {
+    const end = at + 32_768;
+    // A pair of surrogates is one character: it is not cut in two.
+    const isInsidePair = /[\ud800-\udbff]/.test(text.charAt(end - 1)) && end < text.length;
+    const next = isInsidePair ? end + 1 : end;
+    await sink.write(Buffer.from(text.slice(at, next), 'utf8'));
+    at = next;
+  }
+  sink.end();
+  return 'object';
+}
