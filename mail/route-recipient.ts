@@ -104,15 +104,17 @@ type Target = { readonly domain: string; readonly name: string; readonly tag: st
 
 /**
  * Follows aliases from a name to all it leads to. Each alias is entered once: that cuts loops and bounds the work. A name
- * that is an alias of itself too keeps a copy in its mailbox. A target without a mailbox gets one: the operator wrote it.
+ * that is an alias of itself too keeps a copy in its mailbox. No mailbox and no outside address is named twice.
  */
 function expand(directory: Directory, start: Target): RecipientRouting {
   const mailboxes = new Map<string, RecipientRoute>();
   const outside = new Set<string>();
   const entered = new Set<string>();
   const waiting: Target[] = [start];
-  const keep = ({ domain, name, tag }: Target) =>
-    mailboxes.set(`${targetKey({ domain, name })} ${tag}`, mailboxRoute(domain, name, tag));
+  const keep = (target: Target) => {
+    const home = homeOf(directory, target);
+    if (!mailboxes.has(targetKey(home))) mailboxes.set(targetKey(home), mailboxRoute(home.domain, home.name, home.tag));
+  };
   for (const target of waiting) {
     const targets = aliasTargets(directory, target);
     const isEntered = entered.has(targetKey(target));
@@ -129,6 +131,12 @@ function expand(directory: Directory, start: Target): RecipientRouting {
   const forwards: RecipientRoute[] = first === undefined ? [] : [{ kind: 'forward', to: [first, ...others] }];
   const routes = [...mailboxes.values(), ...forwards];
   return routes.length > 0 ? accepted(routes) : refused('unknown-mailbox', 'The address leads nowhere');
+}
+
+/** A name without a mailbox falls to its domain's catch-all; where there is none it gets one: the operator wrote it. */
+function homeOf(directory: Directory, target: Target): Target {
+  const catchAll = hasMailbox(directory, target) ? null : (domainOf(directory, target.domain)?.catchAll ?? null);
+  return catchAll === null ? target : { ...target, name: catchAll };
 }
 
 function targetKey({ domain, name }: Pick<Target, 'domain' | 'name'>): string {
