@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseOptions } from '#cdk/options.ts';
+
+const refused = [
+  { given: { preserveClientIp: false }, because: /preserveClientIp: false hides every client/ },
+  { given: { ipAddressType: 'dualstack' }, because: /dualstack hides IPv6 clients/ },
+  { given: { proxyProtocol: 'true' }, because: /choose one/ },
+  { given: { tasks: 4, maxTasks: 2 }, because: /maxTasks: 2 is less than tasks: 4/ },
+  { given: { certificate: 'acm' }, because: /certificate: acm needs hostedZoneId/ },
+  { given: { hostname: 'not a name' }, because: /hostname: a domain name \(given: "not a name"\)/ },
+  { given: { domains: 'a.example, b_example' }, because: /domains\.1: a domain name/ },
+  { given: { tasks: 'two' }, because: /tasks: .* \(given: "two"\)/ },
+  { given: { alarmEmail: 'nobody' }, because: /alarmEmail/ },
+  { given: { deliveryMode: 'pigeon' }, because: /deliveryMode/ },
+];
+
+for (const { given, because } of refused) {
+  test(`the options ${JSON.stringify(given)} are refused with their names`, () => {
+    assert.throws(() => parseOptions(given), because);
+  });
+}
+
+test('what the command line gives as text is understood', () => {
+  const options = parseOptions({ domains: 'a.example b.example', tasks: '3', spot: 'true', noMailHours: '0' });
+  assert.deepEqual(
+    { domains: options.domains, tasks: options.tasks, spot: options.spot, noMailHours: options.noMailHours },
+    { domains: ['a.example', 'b.example'], tasks: 3, spot: true, noMailHours: 0 },
+  );
+});
+
+test('dual stack goes together with PROXY protocol, which carries the client’s address', () => {
+  const options = parseOptions({ ipAddressType: 'dualstack', proxyProtocol: true, preserveClientIp: false });
+  assert.equal(options.ipAddressType, 'dualstack');
+});

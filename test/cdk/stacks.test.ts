@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseEnvironment } from '#pipeline/environment.ts';
+import { stages } from '#pipeline/stages.ts';
+import { flat, resourcesOf, synthesize } from './synthesize.ts';
+
+const mixes = [
+  {},
+  { deliveryMode: 'mx', encryption: 'kms', spot: true, versioning: true },
+  { ipAddressType: 'dualstack', preserveClientIp: false, proxyProtocol: true },
+  {
+    certificate: 'acm',
+    hostedZoneId: 'Z0123456789',
+    hostedZoneName: 'pillarbox.example',
+    alarmEmail: 'ops@pillarbox.example',
+  },
+  { smarthost: 'smtp.relay.example', smarthostUser: 'app', noMailHours: 0, serviceName: 'post' },
+];
+
+for (const mix of mixes) {
+  test(`both stacks synthesize without findings of cdk-nag or CloudFormation: ${JSON.stringify(mix)}`, async () => {
+    await assert.doesNotReject(synthesize(mix));
+  });
+}
+
+test('every queue that a stage reads has a dead-letter queue, six times its function’s timeout, and encryption', async () => {
+  const { data } = await synthesize();
+  const queues = resourcesOf(data, 'AWS::SQS::Queue');
+  for (const stage of Object.values(stages)) {
+    const [, queue] = queues.find(([, { Properties }]) => Properties.QueueName === `pillarbox-${stage.consumes}`)!;
+    const [deadId] = queues.find(([, { Properties }]) => Properties.QueueName === `pillarbox-${stage.consumes}-dead`)!;
+    assert.equal(flat(queue.Properties.RedrivePolicy.deadLetterTargetArn), `<${deadId}.Arn>`);
+    assert.equal(queue.Properties.RedrivePolicy.maxReceiveCount, stage.maxReceives);
+    assert.ok(queue.Properties.VisibilityTimeout >= 6 * stage.timeoutSeconds);
+  }
+  for (const [, { Properties, DeletionPolicy }] of queues) {
+    assert.equal(Properties.SqsManagedSseEnabled, true);
+    assert.equal(Properties.MessageRetentionPeriod, 14 * 86_400);
+    assert.equal(DeletionPolicy, 'Retain');
+  }
+});
+
+test('every stage has alarms on its dead letters, on the age of its queue and on its errors', async () => {
+  const { service } = await synthesize();
+  const names = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties.AlarmName);
+  for (const stage of Object.keys(stages)) {
+    for (const kind of ['dead-letters', 'queue-age', 'stage-errors'])
+      assert.ok(names.includes(`pillarbox-${kind}-${stage}`));
+  }
+  for (const kind of [
+    'no-mail',
+    'authentication-attack',
+    'port-25-blocked',
+    'certificate-expiring',
+    'listener-unhealthy',
+  ]) {
+    assert.ok(names.includes(`pillarbox-${kind}`), kind);
+  }
+});
+
+test('every alarm tells somebody and names an entry that the runbook has', async () => {
+  const { service } = await synthesize();
+  const entries = [...readFileSync('docs/runbook.md', 'utf8').matchAll(/^## (.+)$/gm)].map(([, title]) => title);
+  for (const [, { Properties }] of resourcesOf(service, 'AWS::CloudWatch::Alarm')) {
+    const [, entry] = /docs\/runbook\.md#(\S+)$/.exec(Properties.AlarmDescription) ?? [];
+    assert.ok(entries.includes(entry), `${Properties.AlarmName}: ${Properties.AlarmDescription}`);
+    assert.equal(Properties.AlarmActions.length, 1);
+  }
+});
+
+test('each function runs its own bundle on nodejs24.x arm64, told its jobs with partial batches and a cap', async () => {
+  const { service, directory } = await synthesize();
+  const mappings = resourcesOf(service, 'AWS::Lambda::EventSourceMapping');
+  assert.equal(mappings.length, Object.keys(stages).length);
+  for (const [, { Properties }] of mappings) {
+    assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures']);
+    assert.ok(Properties.ScalingConfig.MaximumConcurrency >= 2);
+  }
+  for (const [id, { Properties }] of stageFunctions(service)) {
+    assert.deepEqual([Properties.Runtime, Properties.Architectures], ['nodejs24.x', ['arm64']], id);
+    assert.ok(statSync(join(assetOf(directory, Properties.Code.S3Key), 'index.mjs')).size > 0);
+  }
+});
+
+test('the variables of each function and of the listener are what the code parses, and name only what it may touch', async () => {
+  const { service } = await synthesize();
+  for (const stage of Object.values(stages)) {
+    const [, { Properties }] = stageFunctions(service).find(([id]) => id.toLowerCase().startsWith(stage.name))!;
+    const variables = Object.fromEntries(
+      Object.entries<any>(Properties.Environment.Variables).map(([name, value]) => [name, flat(value)]),
+    );
+    const environment = parseEnvironment({ ...asUrls(variables), AWS_REGION: 'eu-central-1' }, { queues: stage.sends });
+    assert.deepEqual(Object.keys(environment.queueUrls).sort(), [...stage.sends].sort());
+    assert.equal(environment.secretsPrefix, 'pillarbox/');
+  }
+});
+
+test('the listener is not root, has nothing writable, and gets two minutes to finish', async () => {
+  const { service } = await synthesize();
+  const [[, { Properties }]] = resourcesOf(service, 'AWS::ECS::TaskDefinition') as any;
+  const [container] = Properties.ContainerDefinitions;
+  assert.equal(container.User, '1000:1000');
+  assert.equal(container.ReadonlyRootFilesystem, true);
+  assert.equal(container.StopTimeout, 120);
+  assert.equal(Properties.RuntimePlatform.CpuArchitecture, 'ARM64');
+  assert.deepEqual(
+    container.PortMappings.map((mapping: any) => mapping.ContainerPort),
+    [2525, 5870, 4650, 8080],
+  );
+  assert.equal(Properties.NetworkMode, 'awsvpc');
+});
+
+test('the load balancer keeps each client’s address and cuts nothing that is in flight', async () => {
+  const { service } = await synthesize();
+  const groups = resourcesOf(service, 'AWS::ElasticLoadBalancingV2::TargetGroup');
+  assert.deepEqual(
+    groups.map(([, { Properties }]) => Properties.Port),
+    [2525, 5870, 4650],
+  );
+  for (const [, { Properties }] of groups) {
+    const attributes = attributesOf(Properties.TargetGroupAttributes);
+    assert.equal(attributes['preserve_client_ip.enabled'], 'true');
+    assert.equal(attributes['proxy_protocol_v2.enabled'], 'false');
+    assert.equal(attributes['deregistration_delay.connection_termination.enabled'], 'false');
+    assert.equal(attributes['target_health_state.unhealthy.connection_termination.enabled'], 'false');
+    assert.ok(Number(attributes['deregistration_delay.timeout_seconds']) >= 120);
+    assert.deepEqual(
+      [Properties.HealthCheckPath, Properties.HealthCheckPort, Properties.HealthCheckProtocol],
+      ['/health', '8080', 'HTTP'],
+    );
+    assert.equal(Properties.TargetType, 'ip');
+  }
+  for (const [, { Properties }] of resourcesOf(service, 'AWS::ElasticLoadBalancingV2::Listener')) {
+    assert.ok(Number(attributesOf(Properties.ListenerAttributes)['tcp.idle_timeout.seconds']) >= 600);
+  }
+  const [[, balancer]] = resourcesOf(service, 'AWS::ElasticLoadBalancingV2::LoadBalancer') as any;
+  assert.equal(balancer.Properties.SecurityGroups.length, 1);
+  assert.equal(balancer.Properties.SubnetMappings.length, 2);
+  assert.equal(attributesOf(balancer.Properties.LoadBalancerAttributes)['load_balancing.cross_zone.enabled'], 'true');
+});
+
+test('with PROXY protocol the target groups speak it, and their health check only connects', async () => {
+  const { service } = await synthesize({ ipAddressType: 'dualstack', preserveClientIp: false, proxyProtocol: true });
+  for (const [, { Properties }] of resourcesOf(service, 'AWS::ElasticLoadBalancingV2::TargetGroup')) {
+    assert.equal(attributesOf(Properties.TargetGroupAttributes)['proxy_protocol_v2.enabled'], 'true');
+    assert.equal(Properties.HealthCheckProtocol, 'TCP');
+  }
+  const [[, task]] = resourcesOf(service, 'AWS::ECS::TaskDefinition') as any;
+  const variables = task.Properties.ContainerDefinitions[0].Environment;
+  assert.ok(variables.some(({ Name, Value }: any) => Name === 'PILLARBOX_PROXY_PROTOCOL' && Value === 'v2'));
+});
+
+test('the bucket is kept, never public, TLS only, swept by prefix, and tells EventBridge', async () => {
+  const { data } = await synthesize();
+  const [[, bucket]] = resourcesOf(data, 'AWS::S3::Bucket') as any;
+  assert.equal(bucket.DeletionPolicy, 'Retain');
+  assert.ok(Object.values(bucket.Properties.PublicAccessBlockConfiguration).every(Boolean));
+  assert.equal(bucket.Properties.NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled, true);
+  const prefixes = bucket.Properties.LifecycleConfiguration.Rules.map((rule: any) => rule.Prefix).filter(Boolean);
+  assert.deepEqual(prefixes.sort(), ['attachments/', 'deliveries/', 'destinations/', 'inbox/', 'quarantine/', 'raw/']);
+});
+
+test('mail goes out through a smarthost by default, and in mx mode from one address of its own', async () => {
+  const byDefault = await synthesize();
+  assert.equal(resourcesOf(byDefault.service, 'AWS::EC2::NatGateway').length, 0);
+  const direct = await synthesize({ deliveryMode: 'mx', encryption: 'kms', spot: true, versioning: true });
+  assert.equal(resourcesOf(direct.service, 'AWS::EC2::NatGateway').length, 1);
+  const inVpc = stageFunctions(direct.service)
+    .filter(([, { Properties }]) => Properties.VpcConfig)
+    .map(([id]) => id);
+  assert.equal(inVpc.length, 1);
+  assert.match(inVpc[0]!, /^Deliver/);
+});
+
+test('the data stack is protected from deletion, and keeps its secrets and addresses', async () => {
+  const { data } = await synthesize();
+  for (const type of ['AWS::SecretsManager::Secret', 'AWS::EC2::EIP']) {
+    for (const [id, { DeletionPolicy }] of resourcesOf(data, type)) assert.equal(DeletionPolicy, 'Retain', id);
+  }
+});
+
+function stageFunctions(service: Awaited<ReturnType<typeof synthesize>>['service']) {
+  return resourcesOf(service, 'AWS::Lambda::Function').filter(([, { Properties }]) =>
+    /^Pillarbox stage /.test(Properties.Description ?? ''),
+  );
+}
+
+function attributesOf(list: readonly { Key: string; Value: string }[]): Record<string, string> {
+  return Object.fromEntries(list.map(({ Key, Value }) => [Key, Value]));
+}
+
+function assetOf(directory: string, s3Key: string): string {
+  const folder = join(directory, `asset.${s3Key.replace(/\.zip$/, '')}`);
+  assert.ok(existsSync(folder), `${folder} is not among ${readdirSync(directory).join(', ')}`);
+  return folder;
+}
+
+function asUrls(variables: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [name, value.replaceAll(/[<>]/g, '').replaceAll('AWS::', 'aws-')]),
+  );
+}

@@ -1,0 +1,54 @@
+// Synthesizes the app as `cdk synth` does, in memory and once for each mix of options.
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { buildApp } from '#cdk/build-app.ts';
+import { buildBundles } from '#local/build-bundles.ts';
+
+const flags = JSON.parse(readFileSync('cdk.json', 'utf8')).context;
+const known = new Map<string, Promise<Synthesized>>();
+
+export type Synthesized = { readonly data: Template; readonly service: Template; readonly directory: string };
+
+/** Both templates for these options; throws what synth throws. The bundles are built where there are none. */
+export function synthesize(context: Readonly<Record<string, unknown>> = {}): Promise<Synthesized> {
+  const key = JSON.stringify(context);
+  const made = known.get(key) ?? make(context);
+  known.set(key, made);
+  return made;
+}
+
+async function make(context: Readonly<Record<string, unknown>>): Promise<Synthesized> {
+  if (!existsSync('.build/container/Dockerfile')) await buildBundles();
+  const directory = mkdtempSync(join(tmpdir(), 'pillarbox-synth-'));
+  const { app, data, service } = buildApp(
+    new App({ outdir: directory, context: { ...flags, ...context }, analyticsReporting: false }),
+  );
+  app.synth();
+  return { data: Template.fromStack(data), service: Template.fromStack(service), directory };
+}
+
+export type Resource = {
+  readonly Type: string;
+  readonly Properties: any;
+  readonly DeletionPolicy?: string;
+  readonly DependsOn?: unknown;
+};
+
+/** All resources of a type in a template, by logical id. */
+export function resourcesOf(template: Template, type: string): [string, Resource][] {
+  const resources: Record<string, Resource> = template.toJSON()['Resources'];
+  return Object.entries(resources).filter(([, resource]) => resource.Type === type);
+}
+
+/** A value of a template with its references written as `<AWS::Region>`, `<LogicalId.Arn>`. */
+export function flat(value: any): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (value.Ref) return `<${value.Ref}>`;
+  if (value['Fn::GetAtt']) return `<${value['Fn::GetAtt'].join('.')}>`;
+  if (value['Fn::Join']) return value['Fn::Join'][1].map(flat).join(value['Fn::Join'][0]);
+  if (value['Fn::ImportValue']) return `<import ${flat(value['Fn::ImportValue'])}>`;
+  return JSON.stringify(value);
+}
