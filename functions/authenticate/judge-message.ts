@@ -12,7 +12,7 @@ import { judgeDkim, signatureTag, unsigned } from './judge-dkim.ts';
 import { type Author, judgeDmarc } from './judge-dmarc.ts';
 import { judgeSpf } from './judge-spf.ts';
 import type { OpenMessage } from './open-message.ts';
-import { maxSignatures, type Signatures, verifySignatures } from './verify-signatures.ts';
+import { maxSignatures, type Signatures, signatureFields, verifySignatures } from './verify-signatures.ts';
 
 export type JudgeOptions = {
   readonly resolve: Resolve;
@@ -77,7 +77,8 @@ function askableHelo(helo: string | null): string | null {
  * the zones that matter, and a long body must not make the key look-ups late.
  */
 async function askAhead(message: OpenMessage, resolver: DNSResolver): Promise<void> {
-  const signed = message.scanned.fields.filter(({ name }) => name !== 'from').slice(0, 2 * maxSignatures);
+  const ofChain = message.scanned.fields.filter(({ name }) => name.startsWith('arc-'));
+  const signed = [...signatureFields(message).slice(0, maxSignatures), ...ofChain.slice(0, maxSignatures)];
   const keys = signed.map((field) => `${signatureTag(field, 's')}._domainkey.${signatureTag(field, 'd')}`);
   const noVerdicts = { spf: { result: 'none', domain: null, reason: '' }, dkim: [] } as const;
   const policy = judgeDmarc({ author: scannedAuthor(message), ...noVerdicts }, resolver);
