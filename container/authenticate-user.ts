@@ -1,0 +1,121 @@
+// AUTH PLAIN and AUTH LOGIN (RFC 4954, RFC 4616), and the check of a name and a password: the same time for a name that
+// nobody has as for a wrong password, a bounded number of hashes at once, a short memory for what was right.
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { replies } from '#mail/replies.ts';
+import type { Config } from '#pipeline/config.ts';
+import { verifyPassword } from '#pipeline/password.ts';
+import { type Step, say } from './wire.ts';
+
+/** A configured user. */
+export type User = Config['users'][number];
+
+/** What a log-in comes to; `busy`: too many hashes are being computed. */
+export type LogIn =
+  | { readonly outcome: 'user'; readonly user: User }
+  | { readonly outcome: 'wrong' }
+  | { readonly outcome: 'busy' };
+
+/** Checks a name and a password against the configured users. */
+export type PasswordCheck = (users: readonly User[], name: string, password: string) => Promise<LogIn>;
+
+const maxHashesAtOnce = 2;
+const maxWaiting = 64;
+const rememberMs = 300_000;
+const maxRemembered = 10_000;
+/** Nobody's password, so that an unknown name costs what a known one does. */
+const nobody = 'scrypt:16384:8:1:AAAAAAAAAAAAAAAAAAAAAA==:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+
+/** A check with empty memory. `now`: milliseconds of a clock that never goes back. */
+export function createPasswordCheck(now: () => number): PasswordCheck {
+  const key = randomBytes(32);
+  const remembered = new Map<string, { proof: Buffer; at: number }>();
+  const waiting: (() => void)[] = [];
+  let hashing = 0;
+
+  async function hashed(password: string, stored: string): Promise<boolean> {
+    if (hashing >= maxHashesAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+    hashing += 1;
+    try {
+      return await verifyPassword(password, stored);
+    } finally {
+      hashing -= 1;
+      waiting.shift()?.();
+    }
+  }
+
+  return async (users, name, password) => {
+    const user = users.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
+    const stored = user?.password ?? nobody;
+    const proof = createHmac('sha256', key).update(`${stored}\0${password}`).digest();
+    const known = user === undefined ? undefined : remembered.get(user.name);
+    if (user !== undefined && known !== undefined && now() - known.at < rememberMs) {
+      if (timingSafeEqual(known.proof, proof)) return { outcome: 'user', user };
+    }
+    if (waiting.length >= maxWaiting) return { outcome: 'busy' };
+    const isRight = await hashed(password, stored);
+    if (user === undefined || !isRight) return { outcome: 'wrong' };
+    if (remembered.size >= maxRemembered) remembered.clear();
+    remembered.set(user.name, { proof, at: now() });
+    return { outcome: 'user', user };
+  };
+}
+
+/** What stands behind AUTH, and what to do with a name and a password once they are there. */
+export type AuthExchange = {
+  readonly argument: string;
+  readonly check: (name: string, password: string) => Promise<Step>;
+};
+
+/** Begins an exchange. */
+export function beginAuth({ argument, check }: AuthExchange): Step | Promise<Step> {
+  const [mechanism = '', initial, ...rest] = argument.split(/ +/).filter((word) => word !== '');
+  if (rest.length > 0) return say(replies.syntaxError('AUTH mechanism [initial response]'));
+  switch (mechanism.toUpperCase()) {
+    case 'PLAIN':
+      return initial === undefined ? ask('', (line) => plain(line, check)) : plain(initial, check);
+    case 'LOGIN':
+      return initial === undefined ? ask('VXNlcm5hbWU6', (line) => login(line, check)) : login(initial, check);
+    case '':
+      return say(replies.syntaxError('AUTH mechanism [initial response]'));
+    default:
+      return say(replies.authUnknownMechanism);
+  }
+}
+
+/** RFC 4616 §2: authorization identity, NUL, authentication identity, NUL, password. */
+function plain(response: string, check: AuthExchange['check']): Step | Promise<Step> {
+  const decoded = decode(response);
+  if (typeof decoded !== 'string') return decoded;
+  const [identity = '', name = '', password, ...rest] = decoded.split('\0');
+  if (password === undefined || rest.length > 0 || name === '') return say(replies.authBadBase64);
+  // To act for somebody else is not offered; to name oneself twice is common.
+  if (identity !== '' && identity.toLowerCase() !== name.toLowerCase()) return say(replies.authFailed);
+  return check(name, password);
+}
+
+function login(response: string, check: AuthExchange['check']): Step {
+  const name = decode(response);
+  if (typeof name !== 'string') return name;
+  return ask('UGFzc3dvcmQ6', (line) => {
+    const password = decode(line);
+    return typeof password === 'string' ? check(name, password) : password;
+  });
+}
+
+function ask(challenge: string, next: (line: string) => Step | Promise<Step>): Step {
+  return { step: 'prompt', reply: replies.authChallenge(challenge), next };
+}
+
+/** Base64 to text; `=` alone is an empty response, `*` gives up (RFC 4954 §4). */
+function decode(response: string): string | Step {
+  if (response === '*') return say(replies.authCancelled);
+  if (response === '=' || response === '') return '';
+  const isBase64 = response.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(response);
+  return isBase64 ? Buffer.from(response, 'base64').toString('utf8') : say(replies.authBadBase64);
+}
+
+/** Waits before an answer, so that guessing takes long. */
+export function pause(milliseconds: number): Promise<void> | undefined {
+  return milliseconds > 0 ? wait(milliseconds, undefined, { ref: false }) : undefined;
+}

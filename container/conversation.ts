@@ -1,0 +1,301 @@
+// One SMTP session from greeting to QUIT: which command may come when (RFC 5321 §4.1.4), and what it is answered.
+// The envelope is take-envelope.ts, the message receive-message.ts, passwords authenticate-user.ts, bytes smtp-protocol.ts.
+import { isUtf8 } from 'node:buffer';
+import { parseDomain } from '#mail/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import { type Reply, replies } from '#mail/replies.ts';
+import type { Config } from '#pipeline/config.ts';
+import { beginAuth, pause } from './authenticate-user.ts';
+import { limitFor } from './limits.ts';
+import { type IncomingMessage, receiveMessage } from './receive-message.ts';
+import type { SessionShared, SessionState } from './session-state.ts';
+import { takeRecipient, takeSender } from './take-envelope.ts';
+import { type Conversation, type MessageReceiver, type Step, say, sayAndClose, type Wire } from './wire.ts';
+
+const maxErrors = 10; // unknown or unreadable commands in one session
+const maxHeloChars = 255; // RFC 5321 §4.5.3.1.2
+const clientNameWaitMs = 2_000;
+
+/** Starts a session with the configuration in force. */
+export function startConversation(shared: SessionShared, config: Config, wire: Wire): Conversation {
+  const state: SessionState = {
+    shared,
+    wire,
+    config,
+    helo: null,
+    isEsmtp: false,
+    tls: null,
+    user: null,
+    transaction: null,
+    messages: 0,
+    refusedRecipients: 0,
+    errors: 0,
+    authFailures: 0,
+    clientName: null,
+  };
+  const name = lookUpClientName(state);
+  return {
+    greet: () => say(replies.greeting(config.hostname)),
+    command: (line) => command(state, name, line),
+    overlongLine: () => oops(state, replies.lineTooLong),
+    secured(tls) {
+      state.tls = tls;
+      state.helo = null;
+      state.isEsmtp = false;
+      state.user = null;
+      dropTransaction(state);
+    },
+    closed: () => dropTransaction(state),
+    maxLineBytes: () => config.limits.commandBytes,
+    pace: () => config.limits,
+  };
+}
+
+/** Asked as soon as the client is there, needed at DATA; null when it takes too long. Nobody asks for this machine. */
+function lookUpClientName(state: SessionState): Promise<void> {
+  const { deps } = state.shared;
+  if (state.wire.peer.isLoopback) return Promise.resolve();
+  const deadline = pause(clientNameWaitMs) ?? Promise.resolve();
+  const asked = deps.reverseName(state.wire.peer.ip).then(
+    (name) => {
+      state.clientName = name;
+    },
+    (error: unknown) => deps.log.warn('reverse-name-failed', { error: String(error) }),
+  );
+  return Promise.race([asked, deadline]);
+}
+
+function command(state: SessionState, name: Promise<void>, line: Buffer): Step | Promise<Step> {
+  const text = line.toString('utf8');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they have no place in a command.
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(text) || !isUtf8(line)) return oops(state, replies.unknownCommand);
+  if (/^[A-Z]+ \S+ HTTP\/\d/i.test(text)) return sayAndClose(replies.tooManyErrors);
+  const space = text.search(/[ \t]/);
+  const verb = (space < 0 ? text : text.slice(0, space)).toUpperCase();
+  const argument = space < 0 ? '' : text.slice(space + 1).trim();
+  switch (verb) {
+    case 'EHLO':
+    case 'HELO':
+      return greetClient(state, verb, argument);
+    case 'MAIL':
+      return mail(state, argument);
+    case 'RCPT':
+      return rcpt(state, argument);
+    case 'DATA':
+      return afterName(state, name, () => data(state, argument));
+    case 'BDAT':
+      return afterName(state, name, () => bdat(state, argument));
+    case 'RSET':
+      dropTransaction(state);
+      return say(argument === '' ? replies.reset : replies.syntaxError('RSET'));
+    case 'NOOP':
+      return say(replies.noop);
+    case 'QUIT':
+      return sayAndClose(replies.bye);
+    case 'STARTTLS':
+      return startTls(state, argument);
+    case 'AUTH':
+      return auth(state, argument);
+    case 'VRFY':
+      return argument === '' ? oops(state, replies.syntaxError('VRFY address')) : say(replies.cannotVerify);
+    case 'EXPN':
+      return say(replies.expandRefused);
+    case 'HELP':
+      return say(replies.help);
+    default:
+      return oops(state, replies.unknownCommand);
+  }
+}
+
+/** A command that is none: a few are answered, then it is enough. */
+function oops(state: SessionState, reply: Reply): Step {
+  state.errors += 1;
+  return state.errors >= maxErrors ? sayAndClose(replies.tooManyErrors) : say(reply);
+}
+
+function greetClient(state: SessionState, verb: 'EHLO' | 'HELO', argument: string): Step {
+  if (!/^[!-~]+$/.test(argument) || argument.length > maxHeloChars) return oops(state, replies.badHelo);
+  const domain = parseDomain(argument);
+  dropTransaction(state);
+  state.helo = isProblem(domain) ? argument : domain;
+  state.isEsmtp = verb === 'EHLO';
+  const { hostname } = state.config;
+  return say(verb === 'HELO' ? replies.helo(hostname) : replies.ehlo(hostname, extensionsFor(state)));
+}
+
+function extensionsFor({ shared, config, tls, user, wire }: SessionState): string[] {
+  const { limits } = config;
+  const perConnection = limitFor(limits, 'transactionsPerConnection', wire.peer);
+  const mailMax = Number.isFinite(perConnection) ? ` MAILMAX=${perConnection}` : '';
+  return [
+    'PIPELINING',
+    `SIZE ${limits.messageBytes}`,
+    '8BITMIME',
+    'SMTPUTF8',
+    'ENHANCEDSTATUSCODES',
+    'DSN',
+    'CHUNKING',
+    'BINARYMIME',
+    `LIMITS RCPTMAX=${limits.recipients}${mailMax}`, // RFC 9422
+    ...(tls === null ? ['STARTTLS'] : ['REQUIRETLS']),
+    ...(tls !== null && user === null && shared.role !== 'mx' ? ['AUTH PLAIN LOGIN'] : []),
+  ];
+}
+
+async function mail(state: SessionState, argument: string): Promise<Step> {
+  if (state.helo === null) return say(replies.heloFirst);
+  if (state.shared.role !== 'mx' && state.tls === null) return say(replies.startTlsFirst);
+  if (state.shared.role !== 'mx' && state.user === null) return say(replies.authRequired);
+  if (state.transaction !== null) return say(replies.nestedMail);
+  state.config = await state.shared.deps.config.current();
+  const { limits } = state.config;
+  const { rate, userRate } = state.shared;
+  const { peer } = state.wire;
+  if (state.messages >= limitFor(limits, 'transactionsPerConnection', peer))
+    return sayAndClose(replies.tooManyTransactions);
+  const taken = takeSender(state, argument);
+  if ('reply' in taken) return say(taken.reply);
+  if (!rate.allows(peer.group, limitFor(limits, 'messagesPerMinutePerIp', peer)))
+    return say(replies.messageRateLimited);
+  if (state.user !== null && !userRate.allows(state.user.name, limitFor(limits, 'messagesPerMinutePerUser', peer))) {
+    return say(replies.messageRateLimited);
+  }
+  state.messages += 1;
+  state.transaction = taken.transaction;
+  return say(replies.senderOk);
+}
+
+async function rcpt(state: SessionState, argument: string): Promise<Step> {
+  if (state.transaction === null) return say(replies.mailFirst);
+  if (state.transaction.message !== null) return say(replies.chunkOutOfOrder);
+  const reply = await takeRecipient(state, state.transaction, argument);
+  if (reply.code < 500) return say(reply);
+  state.refusedRecipients += 1;
+  return state.refusedRecipients > state.config.limits.recipients ? sayAndClose(replies.tooManyErrors) : say(reply);
+}
+
+function afterName(state: SessionState, name: Promise<void>, work: () => Step): Step | Promise<Step> {
+  return state.clientName !== null || state.wire.peer.isLoopback ? work() : name.then(work);
+}
+
+function data(state: SessionState, argument: string): Step {
+  const { transaction } = state;
+  if (argument !== '') return oops(state, replies.syntaxError('DATA'));
+  if (transaction === null) return say(state.helo === null ? replies.heloFirst : replies.mailFirst);
+  if (transaction.message !== null) return say(replies.chunkOutOfOrder);
+  if (transaction.recipients.size === 0)
+    return say(transaction.hasRefused ? replies.noValidRecipients : replies.rcptFirst);
+  if (transaction.parameters.bodyType === 'binarymime') return say(replies.binaryNeedsChunks);
+  const message = openMessage(state);
+  transaction.message = message;
+  return { step: 'data', reply: replies.startData, receiver: wholeMessage(state, message) };
+}
+
+/** RFC 3030 §2. The octets behind a BDAT come whatever we think of it: where it is refused, they are thrown away. */
+function bdat(state: SessionState, argument: string): Step {
+  const match = /^(\d{1,15})( +LAST)?$/i.exec(argument);
+  // How many octets follow is unknown: what comes next could be anything, so this is the end.
+  if (match === null) return sayAndClose(replies.syntaxError('BDAT length [LAST]'));
+  const bytes = Number(match[1]);
+  const refusal = chunkRefusal(state);
+  if (refusal !== null) {
+    if (bytes > state.config.limits.messageBytes) return sayAndClose(refusal);
+    return { step: 'chunk', bytes, receiver: { write: () => undefined, end: () => say(refusal) } };
+  }
+  const { transaction } = state;
+  if (transaction === null) return say(replies.mailFirst);
+  transaction.message ??= openMessage(state);
+  const { message } = transaction;
+  const isLast = match[2] !== undefined;
+  const receiver = isLast
+    ? wholeMessage(state, message)
+    : { write: message.write, end: () => say(replies.chunkReceived(bytes)) };
+  return { step: 'chunk', bytes, receiver };
+}
+
+function chunkRefusal({ transaction, helo }: SessionState): Reply | null {
+  if (transaction === null) return helo === null ? replies.heloFirst : replies.mailFirst;
+  if (transaction.recipients.size === 0) return transaction.hasRefused ? replies.noValidRecipients : replies.rcptFirst;
+  return null;
+}
+
+function openMessage(state: SessionState): IncomingMessage {
+  const { shared, transaction, config, user, tls, helo, clientName, wire } = state;
+  if (transaction === null) throw new Error('a message without a transaction');
+  const { parameters } = transaction;
+  return receiveMessage({
+    deps: shared.deps,
+    budget: shared.budget,
+    config,
+    esmtp: state.isEsmtp,
+    mayFrom: shared.role === 'mx' ? null : (user?.mayFrom ?? []),
+    hangUp: wire.hangUp,
+    onStored: shared.onStored,
+    envelope: {
+      session: { role: shared.role, clientIp: wire.peer.ip, clientName, helo, tls, user: user?.name ?? null },
+      reversePath: transaction.reversePath,
+      bodyType: parameters.bodyType,
+      smtpUtf8: parameters.smtpUtf8,
+      requireTls: parameters.requireTls,
+      dsn: { ret: parameters.ret, envid: parameters.envid },
+      recipients: [...transaction.recipients.values()].flat(),
+    },
+  });
+}
+
+/** Whatever becomes of the message, the transaction is over with it. */
+function wholeMessage(state: SessionState, message: IncomingMessage): MessageReceiver {
+  return {
+    write: message.write,
+    end: async () => {
+      const reply = await message.finish();
+      state.transaction = null;
+      return say(reply);
+    },
+  };
+}
+
+function startTls(state: SessionState, argument: string): Step {
+  if (argument !== '') return oops(state, replies.syntaxError('STARTTLS'));
+  if (state.tls !== null) return say(replies.tlsAlreadyActive);
+  return { step: 'startTls', reply: replies.startTlsReady };
+}
+
+function auth(state: SessionState, argument: string): Step | Promise<Step> {
+  if (state.shared.role === 'mx') return oops(state, replies.authNotOffered);
+  if (state.helo === null) return say(replies.heloFirst);
+  if (state.tls === null) return say(replies.authNeedsTls);
+  if (state.user !== null) return say(replies.authAlready);
+  if (state.transaction !== null) return say(replies.authInTransaction);
+  return beginAuth({ argument, check: (name, password) => logIn(state, name, password) });
+}
+
+async function logIn(state: SessionState, name: string, password: string): Promise<Step> {
+  const { deps, failures, checkPassword } = state.shared;
+  const { group, ip } = state.wire.peer;
+  await pause(failures.delayMs(group));
+  state.config = await deps.config.current();
+  const { users, mode, limits } = state.config;
+  if (mode === 'capture' && users.length === 0) {
+    // Nothing leaves this machine in capture mode, and nobody is set up: any name will do for trying things out.
+    state.user = { name, password: '', mayFrom: ['*@*'] };
+    return say(replies.authOk);
+  }
+  const logIn = await checkPassword(users, name, password);
+  if (logIn.outcome === 'busy') return say(replies.authTemporaryFailure);
+  if (logIn.outcome === 'user') {
+    state.user = logIn.user;
+    failures.succeeded(group);
+    return say(replies.authOk);
+  }
+  failures.failed(group);
+  state.authFailures += 1;
+  deps.metrics.count('AuthFailures', { role: state.shared.role });
+  deps.log.warn('auth-failed', { clientIp: ip, user: name.slice(0, 254) });
+  return state.authFailures >= limits.authFailures ? sayAndClose(replies.authTooManyFailures) : say(replies.authFailed);
+}
+
+function dropTransaction(state: SessionState): void {
+  state.transaction?.message?.abort();
+  state.transaction = null;
+}

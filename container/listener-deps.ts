@@ -1,0 +1,40 @@
+// What the listener is given by its composition root, and what it tells of itself.
+import type { EmailAddress } from '#mail/address.ts';
+import type { MessageId } from '#mail/message-id.ts';
+import type { Config } from '#pipeline/config.ts';
+import type { Clock, ConfigSource, Intake, Log, Metrics, Secrets } from '#pipeline/ports.ts';
+import type { Certificate } from './smtp-protocol.ts';
+
+/** Which of the three front doors a port is. */
+export type Role = Config['listeners'][number]['role'];
+
+export type ListenerDeps = {
+  readonly intake: Intake;
+  readonly config: ConfigSource;
+  readonly secrets: Secrets;
+  /** Why nothing is sent to an address any more, or null. */
+  readonly suppressions: (address: EmailAddress) => Promise<string | null>;
+  readonly srsSecret: () => Promise<string>;
+  /** The verified name of a client's address, or null. */
+  readonly reverseName: (ip: string) => Promise<string | null>;
+  readonly clock: Clock;
+  readonly newMessageId: (nowMs: number) => MessageId;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Asked at start and now and then: a new one is taken into use without a restart. */
+  readonly certificate: () => Promise<Certificate>;
+  readonly onlyRoles?: readonly Role[];
+  /** How long a client from another machine waits for the greeting (milliseconds; 100). */
+  readonly greetingDelayMs?: number;
+  /** How often the certificate is asked for (seconds; 60). */
+  readonly certificateSeconds?: number;
+};
+
+/** How the listener is. Times are ISO 8601, null where it has not happened. */
+export type ListenerHealth = {
+  readonly connections: number;
+  readonly isDraining: boolean;
+  readonly bytesInFlight: number;
+  readonly lastStoredAt: string | null;
+  readonly lastStoreFailureAt: string | null;
+};

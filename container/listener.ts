@@ -1,0 +1,142 @@
+// The front door: opens the ports of the configuration, one role each, and wires what their sessions share.
+
+import { replies } from '#mail/replies.ts';
+import type { Config } from '#pipeline/config.ts';
+import { createPasswordCheck } from './authenticate-user.ts';
+import { createByteBudget } from './byte-budget.ts';
+import { watchCertificate } from './certificates.ts';
+import { startConversation } from './conversation.ts';
+import { createConnectionCounts, createFailureTable, createRate, limitFor } from './limits.ts';
+import type { ListenerDeps, ListenerHealth, Role } from './listener-deps.ts';
+import type { Peer } from './peer-address.ts';
+import type { SessionShared } from './session-state.ts';
+import { listen, type ProtocolOptions, type ProtocolServer } from './smtp-protocol.ts';
+
+export type { ListenerDeps, ListenerHealth } from './listener-deps.ts';
+
+/** The open front door. */
+export type Listener = {
+  readonly addresses: readonly { readonly role: Role; readonly host: string; readonly port: number }[];
+  readonly health: () => ListenerHealth;
+  /** No new connections, `421` to who is idle; messages on their way are finished, for at most the grace. */
+  readonly close: (graceSeconds: number) => Promise<void>;
+};
+
+const defaultGreetingDelayMs = 100;
+const defaultCertificateSeconds = 60;
+
+/** Opens all ports; rejects where one cannot be had, or the certificate cannot be used. */
+export async function startListener(deps: ListenerDeps): Promise<Listener> {
+  const config = keepConfig(deps, await deps.config.current());
+  const certificate = await deps.certificate();
+  const connections = createConnectionCounts();
+  const stored: { at: string | null; failedAt: string | null } = { at: null, failedAt: null };
+  const shared = createShared(deps, config.current, (isStored) => {
+    stored[isStored ? 'at' : 'failedAt'] = new Date(deps.clock()).toISOString();
+  });
+  const admit: ProtocolOptions['admit'] = (peer) => admitPeer(config.current().limits, connections, peer);
+  const wanted = config.current().listeners.filter(({ role }) => deps.onlyRoles?.includes(role) ?? true);
+  const open: { role: Role; host: string; server: ProtocolServer }[] = [];
+  try {
+    for (const { role, host, port } of wanted) {
+      const server = await listen({
+        host,
+        port,
+        implicitTls: role === 'submissions',
+        certificate,
+        greetingDelayMs: (peer) => greetingDelay(deps, peer),
+        admit,
+        converse: (wire) => startConversation({ ...shared, role }, config.current(), wire),
+        log: deps.log,
+      });
+      open.push({ role, host, server });
+    }
+  } catch (error) {
+    await Promise.all(open.map(({ server }) => server.close(0)));
+    config.stop();
+    throw error;
+  }
+  const stopWatching = watchCertificate({
+    current: certificate,
+    ask: deps.certificate,
+    use: (renewed) => {
+      for (const { server } of open) server.useCertificate(renewed);
+    },
+    seconds: deps.certificateSeconds ?? defaultCertificateSeconds,
+    log: deps.log,
+  });
+  let isDraining = false;
+  return {
+    addresses: open.map(({ role, host, server }) => ({ role, host, port: server.port })),
+    health: () => ({
+      connections: connections.total(),
+      isDraining,
+      bytesInFlight: shared.budget.used(),
+      lastStoredAt: stored.at,
+      lastStoreFailureAt: stored.failedAt,
+    }),
+    close: async (graceSeconds) => {
+      isDraining = true;
+      stopWatching();
+      config.stop();
+      await Promise.all(open.map(({ server }) => server.close(graceSeconds)));
+    },
+  };
+}
+
+function createShared(
+  deps: ListenerDeps,
+  config: () => Config,
+  onStored: (isStored: boolean) => void,
+): Omit<SessionShared, 'role'> {
+  const now = () => performance.now();
+  return {
+    deps,
+    onStored,
+    budget: createByteBudget(() => config().limits.bytesInFlight),
+    rate: createRate(now),
+    userRate: createRate(now),
+    failures: createFailureTable(now),
+    checkPassword: createPasswordCheck(now),
+  };
+}
+
+function admitPeer(
+  limits: Config['limits'],
+  connections: ReturnType<typeof createConnectionCounts>,
+  peer: Peer,
+): ReturnType<ProtocolOptions['admit']> {
+  const place = connections.take(peer.group, {
+    perGroup: limitFor(limits, 'connectionsPerIp', peer),
+    total: limits.connections,
+  });
+  switch (place.outcome) {
+    case 'taken':
+      return { outcome: 'admitted', release: place.release };
+    case 'total':
+      return { outcome: 'refused', reply: replies.tooManyConnectionsInAll };
+    case 'group':
+      return { outcome: 'refused', reply: replies.tooManyConnections };
+  }
+}
+
+function greetingDelay(deps: ListenerDeps, peer: Peer): number {
+  return deps.greetingDelayMs ?? (peer.isLoopback ? 0 : defaultGreetingDelayMs);
+}
+
+const configSeconds = 10;
+
+/** The configuration for what cannot wait for a promise (a new connection); looked at anew every few seconds. */
+function keepConfig(deps: ListenerDeps, first: Config): { current: () => Config; stop: () => void } {
+  let config = first;
+  const timer = setInterval(() => {
+    deps.config.current().then(
+      (next) => {
+        config = next;
+      },
+      (error: unknown) => deps.log.error('config-unreadable', { error: String(error) }),
+    );
+  }, configSeconds * 1_000);
+  timer.unref();
+  return { current: () => config, stop: () => clearInterval(timer) };
+}

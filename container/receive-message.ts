@@ -1,0 +1,136 @@
+// One message from DATA or BDAT, judged as it comes: size, line endings, hops, and for submitted mail who it is from.
+// Once refused, the rest is read and thrown away, and the refusal is the answer at the end; what is accepted goes to
+// store-message.ts as it came.
+import { createLineEndingCheck, type LineEndingCheck } from '#mail/line-endings.ts';
+import { type Reply, replies } from '#mail/replies.ts';
+import { createHeaderWatch, type HeaderWatch } from './header-watch.ts';
+import type { ListenerDeps } from './listener-deps.ts';
+import { type StoredMessage, type StoreRequest, storeMessage } from './store-message.ts';
+import { judgeSubmission } from './submission-rules.ts';
+
+export type ReceiveRequest = Omit<StoreRequest, 'deps' | 'id' | 'receivedAt'> & {
+  readonly deps: Pick<ListenerDeps, 'intake' | 'clock' | 'newMessageId' | 'log' | 'metrics'>;
+  /** The addresses that the submitter may write as; null: not submitted, the header is nobody's business here. */
+  readonly mayFrom: readonly string[] | null;
+  /** The message is far too big and does not end: say so and hang up. */
+  readonly hangUp: (reply: Reply) => void;
+};
+
+/** A message that is coming in. After `finish` or `abort`, nothing more may be written. */
+export type IncomingMessage = {
+  readonly write: (chunk: Buffer) => Promise<void> | undefined;
+  /** Resolves to the reply; what the store does is a reply too. */
+  readonly finish: () => Promise<Reply>;
+  /** The sender is gone before the end: nothing stays. */
+  readonly abort: () => void;
+};
+
+const maxHeaderBytes = 1_048_576; // held back while a submitted header is judged
+const maxWasteBytes = 1_048_576; // thrown away of what is refused, beyond twice the size that is allowed
+
+type State = {
+  readonly request: ReceiveRequest;
+  readonly id: StoreRequest['id'];
+  readonly nowMs: number;
+  readonly store: StoredMessage;
+  readonly lines: LineEndingCheck | null;
+  readonly watch: HeaderWatch;
+  /** The header of a submitted message while it is held back. */
+  held: Buffer[] | null;
+  heldBytes: number;
+  bytes: number;
+  refusal: Reply | null;
+};
+
+/** Begins to receive. */
+export function receiveMessage(request: ReceiveRequest): IncomingMessage {
+  const { deps, config, envelope, mayFrom } = request;
+  const nowMs = deps.clock();
+  const id = deps.newMessageId(nowMs);
+  const isText = envelope.bodyType !== 'binarymime'; // RFC 3030 §3: the others are lines
+  const state: State = {
+    request,
+    id,
+    nowMs,
+    store: storeMessage({ ...request, id, receivedAt: new Date(nowMs).toISOString() }),
+    lines: isText && config.limits.bareLineFeeds === 'reject' ? createLineEndingCheck() : null,
+    watch: createHeaderWatch(),
+    held: mayFrom === null ? null : [],
+    heldBytes: 0,
+    bytes: 0,
+    refusal: null,
+  };
+  return {
+    write: (chunk) => write(state, chunk),
+    finish: () => finish(state),
+    abort: () => state.store.drop(),
+  };
+}
+
+function write(state: State, chunk: Buffer): Promise<void> | undefined {
+  const { config, hangUp } = state.request;
+  state.bytes += chunk.length;
+  const isHeaderWhole = state.refusal === null && judge(state, chunk);
+  if (state.refusal !== null) {
+    if (state.bytes > 2 * config.limits.messageBytes + maxWasteBytes) hangUp(state.refusal);
+    return undefined;
+  }
+  if (state.held === null) return state.store.write(chunk);
+  state.held.push(chunk);
+  state.heldBytes += chunk.length;
+  if (isHeaderWhole) return releaseHeader(state, state.held);
+  if (state.heldBytes > maxHeaderBytes) refuse(state, replies.headerTooBig);
+  return undefined;
+}
+
+/** Looks at the next bytes; says whether the header is whole. */
+function judge(state: State, chunk: Buffer): boolean {
+  const { limits } = state.request.config;
+  const bodyAt = state.watch.push(chunk);
+  state.lines?.push(chunk);
+  if (state.bytes > limits.messageBytes) refuse(state, replies.messageTooBig(limits.messageBytes));
+  else if (hasBareLineFeed(state)) refuse(state, replies.bareLineFeed);
+  else if (state.watch.hops() > limits.hops) refuse(state, replies.loop);
+  return bodyAt >= 0;
+}
+
+function hasBareLineFeed({ lines }: State): boolean {
+  return lines?.found === 'bare-cr' || lines?.found === 'bare-lf';
+}
+
+function refuse(state: State, reply: Reply): void {
+  state.refusal = reply;
+  state.held = null;
+  state.store.drop();
+}
+
+/** Lets the header of a submitted message through, with what it lacks; or refuses the message. */
+function releaseHeader(state: State, held: readonly Buffer[]): Promise<void> | undefined {
+  const { config, envelope, mayFrom } = state.request;
+  const header = Buffer.concat(held);
+  state.held = null;
+  const verdict = judgeSubmission(header, {
+    mayFrom: mayFrom ?? [],
+    reversePath: envelope.reversePath,
+    id: state.id,
+    hostname: config.hostname,
+    nowMs: state.nowMs,
+  });
+  if (verdict.outcome === 'accepted') return state.store.write(Buffer.concat([Buffer.from(verdict.prepend), header]));
+  refuse(state, verdict.reply);
+  return undefined;
+}
+
+async function finish(state: State): Promise<Reply> {
+  const { deps, envelope } = state.request;
+  state.lines?.end();
+  if (state.refusal === null && hasBareLineFeed(state)) refuse(state, replies.bareLineFeed);
+  if (state.refusal === null && state.held !== null) await releaseHeader(state, state.held);
+  const reply = state.refusal ?? (await state.store.commit());
+  const { role, clientIp, user } = envelope.session;
+  const facts = { id: state.id, role, clientIp, user, reversePath: envelope.reversePath, bytes: state.bytes };
+  if (reply.code === 250) deps.log.info('message-accepted', { ...facts, recipients: envelope.recipients.length });
+  else deps.log.warn('message-refused', { ...facts, reply: `${reply.code} ${reply.enhanced} ${reply.text}` });
+  deps.metrics.count(reply.code === 250 ? 'MessagesAccepted' : 'MessagesRefused', { role });
+  return reply;
+}

@@ -1,0 +1,54 @@
+// What a session knows, and what all sessions of the listener share.
+import type { MailParameters } from '#mail/esmtp-parameters.ts';
+import type { Config } from '#pipeline/config.ts';
+import type { ReceivedJob } from '#pipeline/jobs.ts';
+import type { PasswordCheck, User } from './authenticate-user.ts';
+import type { ByteBudget } from './byte-budget.ts';
+import type { FailureTable, Rate } from './limits.ts';
+import type { ListenerDeps, Role } from './listener-deps.ts';
+import type { IncomingMessage } from './receive-message.ts';
+import type { TlsFacts, Wire } from './wire.ts';
+
+/** The same for all sessions of a port. */
+export type SessionShared = {
+  readonly role: Role;
+  readonly deps: ListenerDeps;
+  readonly budget: ByteBudget;
+  readonly rate: Rate;
+  readonly userRate: Rate;
+  readonly failures: FailureTable;
+  readonly checkPassword: PasswordCheck;
+  readonly onStored: (isStored: boolean) => void;
+};
+
+/** A recipient of the job: one for each route of an address. */
+export type Recipient = ReceivedJob['recipients'][number];
+
+/** A mail transaction (RFC 5321 §3.3): from MAIL to the end of the message. */
+export type Transaction = {
+  readonly reversePath: string;
+  readonly parameters: MailParameters;
+  /** By forward-path: an address given twice is one recipient. */
+  readonly recipients: Map<string, readonly Recipient[]>;
+  hasRefused: boolean;
+  /** The message, once it has begun. */
+  message: IncomingMessage | null;
+};
+
+/** One session; the handlers of conversation.ts move it on. */
+export type SessionState = {
+  readonly shared: SessionShared;
+  readonly wire: Wire;
+  /** In force since the last MAIL or log-in. */
+  config: Config;
+  helo: string | null;
+  isEsmtp: boolean;
+  tls: TlsFacts | null;
+  user: User | null;
+  transaction: Transaction | null;
+  messages: number;
+  refusedRecipients: number;
+  errors: number;
+  authFailures: number;
+  clientName: string | null;
+};

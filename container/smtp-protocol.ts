@@ -1,0 +1,449 @@
+// The one file that knows smtp-server. Its base keeps: listening, TLS on connect and by STARTTLS (with nothing from before
+// the handshake getting through), closing half-open sockets, the set of connections. Replaced by subclass, because its own
+// ways fall short: the parser (input-reader.ts), the dispatch of commands, every reply, all time limits. No callback
+// of it is trusted with a promise: `settle` turns whatever a conversation does, throws included, into one reply.
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { SMTPServer } from 'smtp-server';
+import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
+import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
+import { formatReply, type Reply, replies } from '#mail/replies.ts';
+import type { Log } from '#pipeline/ports.ts';
+import { createInputReader, type InputReader, type MessageSink } from './input-reader.ts';
+import { createPace, type PaceKeeper } from './pace.ts';
+import { type Peer, peerOf } from './peer-address.ts';
+import type { Conversation, MessageReceiver, Step, TlsFacts, Wire } from './wire.ts';
+
+/** A certificate chain and its key, PEM. */
+export type Certificate = { readonly certificate: string; readonly key: string };
+
+/** What one listening port needs. */
+export type ProtocolOptions = {
+  readonly host: string;
+  readonly port: number;
+  readonly implicitTls: boolean;
+  readonly certificate: Certificate;
+  /** Milliseconds a client from elsewhere is made to wait for the greeting; who speaks before it is turned away. */
+  readonly greetingDelayMs: (peer: Peer) => number;
+  /** May this peer connect? `release` is called once when it is gone. */
+  readonly admit: (
+    peer: Peer,
+  ) => { readonly outcome: 'admitted'; readonly release: () => void } | { readonly outcome: 'refused'; reply: Reply };
+  readonly converse: (wire: Wire) => Conversation;
+  readonly log: Log;
+};
+
+/** A listening port. */
+export type ProtocolServer = {
+  readonly port: number;
+  readonly useCertificate: (certificate: Certificate) => void;
+  /** No new connections, `421` to who is idle; resolves when all is done, or after the grace, when the rest is cut off. */
+  readonly close: (graceSeconds: number) => Promise<void>;
+};
+
+const handshakeSeconds = 30;
+const sweepMs = 500;
+
+/** Opens the port; rejects where it cannot be had. */
+export async function listen(options: ProtocolOptions): Promise<ProtocolServer> {
+  const server = new Server(options);
+  server.on('error', (error: Error) => options.log.info('smtp-connection-error', { error: error.message }));
+  await new Promise<void>((resolve, reject) => {
+    server.server.once('error', reject);
+    server.listen(options.port, options.host, () => {
+      server.server.removeListener('error', reject);
+      resolve();
+    });
+  });
+  const sweep = setInterval(() => server.sweep(), sweepMs);
+  sweep.unref();
+  const address = server.server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    useCertificate: ({ certificate, key }) => server.updateSecureContext({ cert: certificate, key }),
+    close: async (graceSeconds) => {
+      await server.drain(graceSeconds);
+      clearInterval(sweep);
+    },
+  };
+}
+
+class Server extends SMTPServer {
+  readonly protocol: ProtocolOptions;
+  readonly releases = new Map<string, () => void>();
+  readonly handshakesSince = new WeakMap<Socket, number>();
+  isDraining = false;
+  #nextId = 0;
+
+  constructor(protocol: ProtocolOptions) {
+    super({
+      secure: protocol.implicitTls,
+      key: protocol.certificate.key,
+      cert: protocol.certificate.certificate,
+      minVersion: 'TLSv1.2',
+      ciphers: 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:ECDHE+AESGCM:ECDHE+CHACHA20',
+      honorCipherOrder: true,
+      allowHalfOpen: true, // a peer that has said all it will say still gets its replies
+      noDelay: true,
+      logger: false,
+      disableReverseLookup: true,
+      socketTimeout: handshakeSeconds * 1_000,
+    });
+    this.protocol = protocol;
+  }
+
+  /** Between accept and TLS: the one place that knows the peer before anything is spent on it. */
+  override _handleProxy(socket: Socket, callback: Parameters<SMTPServer['_handleProxy']>[1]): void {
+    const peer = peerOf(socket.remoteAddress ?? '');
+    const admission = this.protocol.admit(peer);
+    if (admission.outcome === 'refused') {
+      socket.on('error', () => {});
+      if (!this.protocol.implicitTls) socket.end(formatReply(admission.reply));
+      setTimeout(() => socket.destroy(), this.protocol.implicitTls ? 0 : 1_000).unref();
+      callback(new Error('refused'));
+      return;
+    }
+    this.#nextId += 1;
+    const id = String(this.#nextId);
+    const release = () => {
+      this.releases.delete(id);
+      admission.release();
+    };
+    this.releases.set(id, release);
+    socket.once('close', release); // STARTTLS takes this off; the connection calls it then
+    this.handshakesSince.set(socket, performance.now());
+    callback(null, { id, remoteAddress: peer.ip, remotePort: socket.remotePort });
+  }
+
+  override connect(socket: Socket, options?: ConstructorParameters<typeof SMTPConnection>[2]): void {
+    const connection = new Connection(this, socket, options);
+    this.connections.add(connection);
+    connection.init();
+  }
+
+  override onSecure(_socket: unknown, _session: unknown, callback: () => void): void {
+    callback();
+  }
+
+  sweep(): void {
+    for (const connection of this.connections) if (connection instanceof Connection) connection.checkPace();
+    for (const [socket, top] of this._pendingSockets) {
+      const since = this.handshakesSince.get(socket) ?? 0;
+      if (performance.now() - since > handshakeSeconds * 1_000) top.destroy();
+    }
+  }
+
+  drain(graceSeconds: number): Promise<void> {
+    this.isDraining = true;
+    const isClosed = new Promise<void>((resolve) => {
+      this.server.once('close', () => resolve());
+    });
+    this.server.close();
+    for (const top of this._pendingSockets.values()) top.destroy();
+    for (const connection of this.connections) if (connection instanceof Connection) connection.drain();
+    const cutOff = setTimeout(() => {
+      for (const connection of this.connections) connection._socket.destroy();
+      this.cutOffLingering();
+    }, graceSeconds * 1_000);
+    return isClosed.then(() => clearTimeout(cutOff));
+  }
+
+  /** Sockets that said goodbye and wait for the other side to close. */
+  cutOffLingering(): void {
+    for (const socket of this.lingering) socket.destroy();
+  }
+
+  readonly lingering = new Set<Socket>();
+}
+
+/** The stream that smtp-server pipes the socket into; the work is done by the reader. */
+class Input extends SMTPStream {
+  readonly #make: () => InputReader;
+  readonly #early: () => boolean;
+  readonly #ended: () => void;
+  readonly #socket: Socket;
+  #reader: InputReader | null = null;
+
+  constructor(socket: Socket, make: () => InputReader, early: () => boolean, ended: () => void) {
+    super();
+    this.#socket = socket;
+    this.#make = make;
+    this.#early = early;
+    this.#ended = ended;
+  }
+
+  get reader(): InputReader {
+    this.#reader ??= this.#make();
+    return this.#reader;
+  }
+
+  override _write(chunk: Buffer, _encoding: unknown, next: () => void): void {
+    if (this.isClosed || this.#early()) {
+      next();
+      return;
+    }
+    const socket = this.#socket;
+    socket.cork(); // replies to pipelined commands leave together
+    this.reader.push(chunk, () => {
+      socket.uncork();
+      next();
+    });
+  }
+
+  /** The peer has closed its side. What stands here without a line ending is no command. */
+  override _flushData(): void {
+    if (!this.isClosed) this.#ended();
+  }
+}
+
+class Connection extends SMTPConnection {
+  readonly #server: Server;
+  readonly #conversation: Conversation;
+  readonly #pace: PaceKeeper = createPace(() => performance.now());
+  #prompt: ((line: string) => Step | Promise<Step>) | null = null;
+  #isInMessage = false;
+  #isWorking = false;
+
+  constructor(server: Server, socket: Socket, options?: ConstructorParameters<typeof SMTPConnection>[2]) {
+    super(server, socket, options);
+    this.#server = server;
+    this.#conversation = server.protocol.converse({
+      peer: peerOf(this.remoteAddress),
+      hangUp: (reply) => this.#close(reply),
+    });
+  }
+
+  override init(): void {
+    this._setListeners(() => {
+      if (this._socket instanceof TLSSocket) this.#conversation.secured(tlsFacts(this._socket));
+      const delayMs = this.#server.protocol.greetingDelayMs(peerOf(this.remoteAddress));
+      if (delayMs === 0) this.#greet();
+      else setTimeout(() => this.#greet(), delayMs).unref();
+    });
+  }
+
+  #greet(): void {
+    if (this._closing || this._closed) return;
+    void this.#settle(() => this.#conversation.greet())?.catch(() => {});
+    this._ready = true;
+  }
+
+  override _createParser(): SMTPStream {
+    return new Input(
+      this._socket,
+      () =>
+        createInputReader(this.#conversation.maxLineBytes(), {
+          line: (line) => this.#line(line),
+          overlongLine: () => this.#settle(() => this.#conversation.overlongLine()),
+        }),
+      () => this.#refuseEarly(),
+      () => this.#peerEnded(),
+    );
+  }
+
+  get #reader(): InputReader | null {
+    return this._parser instanceof Input ? this._parser.reader : null;
+  }
+
+  /** Bytes before the greeting, or in clear during the handshake: the former are answered, the latter never seen. */
+  #refuseEarly(): boolean {
+    if (this._upgrading) return true;
+    if (this._ready) return false;
+    this.#close(replies.earlyTalker);
+    return true;
+  }
+
+  #line(line: Buffer): Promise<void> | undefined {
+    const prompt = this.#prompt;
+    if (prompt !== null) {
+      this.#prompt = null;
+      return this.#settle(() => prompt(line.toString('latin1')));
+    }
+    return this.#settle(() => this.#conversation.command(line));
+  }
+
+  /** Runs a piece of the conversation and does what it says. Whatever it throws is a fault of ours: 451. */
+  #settle(work: () => Step | Promise<Step>): Promise<void> | undefined {
+    if (this.#server.isDraining && !this.#isInMessage) {
+      this.#close(replies.shuttingDown);
+      return undefined;
+    }
+    let step: Step | Promise<Step>;
+    try {
+      step = work();
+    } catch (error) {
+      return this.#perform(this.#fault(error));
+    }
+    if (!(step instanceof Promise)) return this.#perform(step);
+    this.#isWorking = true;
+    return step.then(
+      (settled) => this.#resumeWith(settled),
+      (error) => this.#resumeWith(this.#fault(error)),
+    );
+  }
+
+  #resumeWith(step: Step): Promise<void> | undefined {
+    this.#isWorking = false;
+    return this.#perform(step);
+  }
+
+  #fault(error: unknown): Step {
+    this.#server.protocol.log.error('smtp-fault', {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    return { step: 'reply', reply: replies.platformFault };
+  }
+
+  #perform(step: Step): Promise<void> | undefined {
+    this.#pace.turn();
+    switch (step.step) {
+      case 'reply':
+        this.#say(step.reply);
+        return this.#drained();
+      case 'close':
+        this.#close(step.reply);
+        return undefined;
+      case 'prompt':
+        this.#prompt = step.next;
+        this.#say(step.reply);
+        return this.#drained();
+      case 'data':
+        this.#reader?.startData(this.#sink(step.receiver));
+        this.#say(step.reply);
+        return this.#drained();
+      case 'chunk': {
+        const sink = this.#sink(step.receiver);
+        if (step.bytes === 0) return sink.end();
+        this.#reader?.startChunk(step.bytes, sink);
+        return undefined;
+      }
+      case 'startTls':
+        this.#startTls(step.reply);
+        return undefined;
+    }
+  }
+
+  #sink(receiver: MessageReceiver): MessageSink {
+    this.#isInMessage = true;
+    this.#pace.messageBegins();
+    return {
+      write: (chunk) => {
+        this.#pace.messageBytes(chunk.length);
+        const wait = receiver.write(chunk);
+        if (wait === undefined) return undefined;
+        this.#isWorking = true;
+        return wait.then(() => {
+          this.#isWorking = false;
+          this.#pace.messageBegins();
+        });
+      },
+      end: () => {
+        this.#flush(); // storing takes a while; what was said before must not wait for it
+        const performed = this.#settle(() => receiver.end());
+        const finish = () => {
+          this.#isInMessage = false;
+          if (this.#server.isDraining) this.#close(replies.shuttingDown);
+        };
+        if (performed === undefined) finish();
+        return performed?.then(finish);
+      },
+    };
+  }
+
+  #startTls(reply: Reply): void {
+    this.#say(reply);
+    this.#flush();
+    this.#reader?.close();
+    this.#pace.turn();
+    this.upgrade(
+      () => {},
+      () => {
+        if (this._socket instanceof TLSSocket) this.#conversation.secured(tlsFacts(this._socket));
+        this.#pace.turn();
+      },
+    );
+  }
+
+  #say(reply: Reply): void {
+    const socket = this._socket;
+    if (!this._upgrading && !socket.destroyed && socket.writable) socket.write(formatReply(reply));
+  }
+
+  #flush(): void {
+    while (this._socket.writableCorked > 0) this._socket.uncork();
+  }
+
+  /** A client that does not read its replies does not get to send commands either. */
+  #drained(): Promise<void> | undefined {
+    const socket = this._socket;
+    if (!socket.writableNeedDrain || socket.destroyed) return undefined;
+    this.#flush();
+    if (!socket.writableNeedDrain) return undefined;
+    return new Promise((resolve) => {
+      const finish = () => {
+        socket.removeListener('drain', finish);
+        socket.removeListener('close', finish);
+        resolve();
+      };
+      socket.once('drain', finish);
+      socket.once('close', finish);
+    });
+  }
+
+  #close(reply: Reply): void {
+    if (this._closing || this._closed) return;
+    this.#say(reply);
+    this.#flush();
+    this.close();
+  }
+
+  override close(): void {
+    this.#reader?.close();
+    this.#conversation.closed();
+    const socket = this._socket;
+    this.#server.lingering.add(socket);
+    socket.once('close', () => this.#server.lingering.delete(socket));
+    super.close();
+  }
+
+  #peerEnded(): void {
+    this.#conversation.closed();
+    this.close();
+  }
+
+  /** Called by the sweep: has the peer used up its time? */
+  checkPace(): void {
+    const { idleSeconds, sessionSeconds } = this.#conversation.pace();
+    if (this._upgrading) {
+      if (this.#pace.sinceTurnMs() > handshakeSeconds * 1_000) this._socket.destroy();
+      return;
+    }
+    if (this.#isWorking || this._closing) return;
+    const verdict = this.#pace.judge({ idleSeconds, sessionSeconds, isInMessage: this.#isInMessage });
+    if (verdict !== null) this.#close(verdict);
+  }
+
+  /** No more commands: at once where nothing is going on, else after the message that is. */
+  drain(): void {
+    if (!this.#isInMessage && !this.#isWorking) this.#close(replies.shuttingDown);
+  }
+
+  override _armTimeout(): void {
+    // Time is kept by the sweep: an idle timer of the socket would let one octet a minute go on for ever.
+  }
+
+  override _onError(error: Error): void {
+    this.#server.protocol.log.info('smtp-connection-error', { error: error.message, clientIp: this.remoteAddress });
+    this._socket.destroy();
+  }
+
+  override _onClose(): void {
+    this.#conversation.closed();
+    this.#server.releases.get(this.id)?.();
+    super._onClose();
+  }
+}
+
+function tlsFacts(socket: TLSSocket): TlsFacts {
+  return { version: socket.getProtocol() ?? 'unknown', cipher: socket.getCipher()?.name ?? 'unknown' };
+}

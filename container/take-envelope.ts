@@ -1,0 +1,108 @@
+// MAIL FROM and RCPT TO: who sends, who gets it, and whether that is so (RFC 5321 §4.1.1.2, §4.1.1.3, RFC 6409 §6.1).
+import { type EmailAddress, formatAddress } from '#mail/address.ts';
+import { parseMailParameters, parseRcptParameters, type RcptParameters } from '#mail/esmtp-parameters.ts';
+import { forwardPathProblem, type Path, postmasterAddress, readPath } from '#mail/path.ts';
+import { isProblem } from '#mail/problem.ts';
+import { type Reply, replies } from '#mail/replies.ts';
+import { refusalReply, routeRecipient } from '#mail/route-recipient.ts';
+import { srsReverse } from '#mail/srs.ts';
+import type { Route } from '#pipeline/jobs.ts';
+import type { Recipient, SessionState, Transaction } from './session-state.ts';
+import { mayWriteAs } from './submission-rules.ts';
+
+type Refusal = { readonly reply: Reply };
+
+/** Reads what stands behind MAIL; a transaction to begin with, or the reply that refuses it. */
+export function takeSender(state: SessionState, argument: string): { readonly transaction: Transaction } | Refusal {
+  const read = readCommand(argument, /^FROM:/i);
+  if (isProblem(read)) return { reply: replies.badSenderSyntax(read.problem) };
+  const parameters = parseMailParameters(read.rest, offeredKeywords(state));
+  if (isProblem(parameters)) return { reply: parameters.reply };
+  if (parameters.requireTls && state.tls === null) return { reply: replies.requireTlsWithoutTls };
+  if (!parameters.smtpUtf8 && !isAscii(argument)) return { reply: replies.smtpUtf8Needed };
+  const { messageBytes } = state.config.limits;
+  if (parameters.size !== null && parameters.size > messageBytes) return { reply: replies.messageTooBig(messageBytes) };
+  if (read.path.kind === 'postmaster') return { reply: replies.badSenderSyntax('the address has no domain') };
+  if (read.path.kind === 'address' && state.user !== null && !mayWriteAs(state.user.mayFrom, read.path.address)) {
+    return { reply: replies.senderNotAllowed };
+  }
+  const reversePath = read.path.kind === 'null' ? '' : formatAddress(read.path.address);
+  return { transaction: { reversePath, parameters, recipients: new Map(), hasRefused: false, message: null } };
+}
+
+function offeredKeywords({ isEsmtp, shared }: SessionState): Parameters<typeof parseMailParameters>[1] {
+  if (!isEsmtp) return [];
+  const all = ['SIZE', 'BODY', 'SMTPUTF8', 'REQUIRETLS', 'RET', 'ENVID'] as const;
+  return shared.role === 'mx' ? all : [...all, 'AUTH'];
+}
+
+/** Reads what stands behind RCPT, finds the way, and adds the recipient to the transaction; or refuses it. */
+export async function takeRecipient(state: SessionState, transaction: Transaction, argument: string): Promise<Reply> {
+  const reply = await judgeRecipient(state, transaction, argument);
+  if (reply.code >= 400) transaction.hasRefused = true;
+  return reply;
+}
+
+async function judgeRecipient(state: SessionState, transaction: Transaction, argument: string): Promise<Reply> {
+  const read = readCommand(argument, /^TO:/i);
+  if (isProblem(read)) return replies.badRecipientSyntax(read.problem);
+  const parameters = parseRcptParameters(read.rest, state.isEsmtp ? ['NOTIFY', 'ORCPT'] : []);
+  if (isProblem(parameters)) return parameters.reply;
+  if (!transaction.parameters.smtpUtf8 && !isAscii(argument)) return replies.smtpUtf8Needed;
+  const address = addressOf(read.path, state);
+  if (address === null) return replies.nullRecipient;
+  const tooLong = forwardPathProblem(address);
+  if (tooLong !== null) return replies.badRecipientSyntax(tooLong.problem);
+  const forwardPath = formatAddress(address);
+  const { recipients } = transaction;
+  if (recipients.size >= state.config.limits.recipients && !recipients.has(forwardPath)) {
+    return replies.tooManyRecipients(state.config.limits.recipients);
+  }
+  const routed = await findRoutes(state, address);
+  if ('reply' in routed) return routed.reply;
+  recipients.set(
+    forwardPath,
+    routed.routes.map((route) => recipient(forwardPath, parameters, route)),
+  );
+  return replies.recipientOk;
+}
+
+function recipient(forwardPath: string, { notify, orcpt }: RcptParameters, route: Route): Recipient {
+  return { forwardPath, dsn: { notify, orcpt }, route };
+}
+
+function addressOf(path: Path, state: SessionState): EmailAddress | null {
+  switch (path.kind) {
+    case 'null':
+      return null;
+    case 'postmaster':
+      return postmasterAddress(state.config.hostname);
+    case 'address':
+      return path.address;
+  }
+}
+
+async function findRoutes(state: SessionState, address: EmailAddress): Promise<{ readonly routes: Route[] } | Refusal> {
+  const { deps, role } = state.shared;
+  const isSrs = /^SRS[01][=+-]/i.test(address.localPart);
+  const secret = isSrs ? await deps.srsSecret() : null;
+  const routing = routeRecipient(state.config, address, {
+    mayRelay: role !== 'mx' && state.user !== null,
+    ...(secret === null ? {} : { srs: (srsAddress) => srsReverse(srsAddress, secret, deps.clock()) }),
+  });
+  if (routing.outcome === 'refused') return { reply: refusalReply(routing) };
+  const isRelayed = routing.routes.some(({ kind }) => kind === 'relay');
+  const reason = isRelayed && role !== 'mx' ? await deps.suppressions(address) : null;
+  return reason === null ? { routes: [...routing.routes] } : { reply: replies.suppressedRecipient(reason) };
+}
+
+/** `FROM:` or `TO:`, a path, and the parameters behind it. */
+function readCommand(argument: string, keyword: RegExp): ReturnType<typeof readPath> {
+  const match = keyword.exec(argument);
+  if (match === null) return { problem: `${keyword.source.slice(1)}<address> is expected` };
+  return readPath(argument.slice(match[0].length));
+}
+
+function isAscii(text: string): boolean {
+  return /^[\0-\x7f]*$/.test(text);
+}
