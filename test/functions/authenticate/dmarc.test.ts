@@ -214,7 +214,7 @@ for (const { title, from, fields, reversePath = 'ann@sender.example', zone, ...e
 const forged = { message: plainMessage, zone: { '_dmarc.sender.example': record('v=DMARC1; p=reject') } };
 
 test("the recipient's domain may accept what fails DMARC, and the reason says so", async () => {
-  const domains = { 'ours.example': { mailboxes: ['bob'], onDmarcFail: 'accept' } } as const;
+  const domains = { 'ours.example': { mailboxes: ['bob'], onDmarcFail: 'accept' as const } };
   const { jobs } = await runStage({ ...forged, config: { domains } });
   const disposition = jobs.of('parse')[0]?.disposition;
   assert.equal(disposition?.action, 'accept');

@@ -30,7 +30,7 @@ const hostile: readonly { readonly title: string; readonly message: () => string
   },
   {
     title: 'a signed header of 9,000 folded lines',
-    message: () => signature(1) + `X-Big: x\r\n${' x\r\n'.repeat(9_000)}${plainMessage}`,
+    message: () => `${signature(1)}X-Big: x\r\n${' x\r\n'.repeat(9_000)}${plainMessage}`,
   },
   {
     title: '100,000 recipients in To',
@@ -51,7 +51,7 @@ const hostile: readonly { readonly title: string; readonly message: () => string
   {
     title: 'ten signatures with long h= over two thousand fields',
     message: () =>
-      times(10, (n) => signature(n).replace('from:to', 'a:'.repeat(3_500) + 'from')) +
+      times(10, (n) => signature(n).replace('from:to', `${'a:'.repeat(3_500)}from`)) +
       times(2_000, (n) => `X${n}: y\r\n`) +
       plainMessage,
   },
@@ -59,12 +59,12 @@ const hostile: readonly { readonly title: string; readonly message: () => string
   { title: 'an ARC chain of a thousand sets, all i=1', message: () => times(1_000, () => seal(1)) + plainMessage },
   {
     title: 'ARC instances that are no numbers',
-    message: () => 'ARC-Seal: i=99999999999999999999; b=x\r\nARC-Seal: i=-1\r\nARC-Seal:\r\n' + plainMessage,
+    message: () => `ARC-Seal: i=99999999999999999999; b=x\r\nARC-Seal: i=-1\r\nARC-Seal:\r\n${plainMessage}`,
   },
   {
     title: 'signature fields without any sense',
     message: () =>
-      'DKIM-Signature:\r\nDKIM-Signature: ;;;=;=;\r\nDKIM-Signature: v=1; __proto__=x; d=; s=\r\n' + plainMessage,
+      `DKIM-Signature:\r\nDKIM-Signature: ;;;=;=;\r\nDKIM-Signature: v=1; __proto__=x; d=; s=\r\n${plainMessage}`,
   },
   {
     title: 'NUL and 8-bit in the header',
