@@ -1,0 +1,48 @@
+// What a person sees when the service has started: where to point a mail program, where to look, what it does not do.
+import type { Config } from '#pipeline/config.ts';
+import type { Service } from './start-service.ts';
+
+/** The text, with its last newline. */
+export function banner({
+  service,
+  config,
+  configPath,
+  dataFolder,
+  world,
+}: {
+  readonly service: Pick<Service, 'listeners' | 'ops'>;
+  readonly config: Pick<Config, 'mode' | 'hostname'>;
+  /** Null where there is no file. */
+  readonly configPath: string | null;
+  readonly dataFolder: string;
+  readonly world: string;
+}): string {
+  const isCapture = config.mode === 'capture';
+  const lines = [
+    isCapture
+      ? 'Pillarbox is running: it catches every mail sent to it and passes nothing on.'
+      : `Pillarbox is running as ${config.hostname}.`,
+    '',
+    ...service.listeners.map(({ role, host, port }) => row(doors[role], `${shownHost(host)}:${port}`)),
+    row('Mail and API', `http://${shownHost(service.ops.host)}:${service.ops.port}/`),
+    row('Kept in', `${dataFolder}${world === 'embedded' ? '' : ` (${world})`}`),
+    row('Configured by', configPath ?? 'nothing: `npx pillarbox init` writes a pillarbox.json to start from'),
+    '',
+    'Stop it with Ctrl-C.',
+  ];
+  return `\n${lines.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n\n`;
+}
+
+const doors = {
+  mx: 'SMTP',
+  submission: 'Submission (STARTTLS)',
+  submissions: 'Submission (TLS)',
+} as const;
+
+function row(name: string, value: string): string {
+  return `${name.padEnd(24)}${value}`;
+}
+
+function shownHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,145 @@
+// `npm start`: the whole service on one machine. The composition root: reads arguments and environment, builds the
+// adapters, starts world, listener and ops API, and ends them in order.
+import { access, mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { messageIdFactory } from '#mail/message-id.ts';
+import { isProblem } from '#mail/problem.ts';
+import { fileConfigSource, fixedConfigSource, type ReportingConfigSource } from '#pipeline/config-source.ts';
+import { createLog } from '#pipeline/log.ts';
+import { createMetricsRegistry } from '#pipeline/metrics.ts';
+import type { Log } from '#pipeline/ports.ts';
+import { createSecrets, secretFiles } from '#pipeline/secrets.ts';
+import { type Arguments, parseArguments, usage } from './arguments.ts';
+import { banner } from './banner.ts';
+import { captureConfig } from './capture-config.ts';
+import { certificateSource } from './certificate.ts';
+import { configuredDns } from './configured-resolver.ts';
+import { isLoopback } from './ops/guard.ts';
+import { ownSecret } from './own-secrets.ts';
+import { plainReason } from './plain-reason.ts';
+import { startEmbedded } from './start-embedded.ts';
+import { type Service, startService } from './start-service.ts';
+import type { LocalWorld } from './world.ts';
+
+/** Sessions and runs under way get this long when the service is told to stop. */
+const graceSeconds = 20;
+
+const parsed = parseArguments(process.argv.slice(2));
+if (isProblem(parsed)) {
+  process.stderr.write(`pillarbox: ${parsed.problem}\n(--help says what there is)\n`);
+  process.exitCode = 1;
+} else if (parsed.help) {
+  process.stdout.write(usage);
+} else {
+  await start(parsed).catch((error: unknown) => {
+    process.stderr.write(`pillarbox: ${plainReason(error, parsed)}\n`);
+    process.exit(1);
+  });
+}
+
+async function start(args: Arguments): Promise<void> {
+  const dataFolder = resolve(args.dataFolder);
+  const configPath = await findConfig(args);
+  const clock = Date.now;
+  const log = configPath === null && !args.verbose ? quiet(outLog()) : outLog();
+  const config: ReportingConfigSource =
+    configPath === null ? fixedConfigSource(captureConfig()) : fileConfigSource({ path: configPath, clock, log });
+  const inForce = await config.current();
+  await mkdir(dataFolder, { recursive: true, mode: 0o700 });
+  await ownSecret(dataFolder, 'srs');
+  const secrets = createSecrets({
+    named: secretFiles(join(dataFolder, 'secrets')),
+    directory: configPath === null ? process.cwd() : dirname(configPath),
+    environment: process.env,
+    clock,
+  });
+  const dns = configuredDns(config, clock);
+  const metrics = createMetricsRegistry();
+  const shared = { config, secrets, clock, log, metrics, newMessageId: messageIdFactory() };
+  const world = await startWorld(args, { ...shared, folder: dataFolder, resolve: dns.resolve, random: Math.random });
+  const service = await startService({
+    ...shared,
+    world,
+    certificate: certificateSource({ config, secrets, folder: dataFolder, clock }),
+    reverseName: dns.reverseName,
+    http: { ...args.http, token: await opsToken(args, dataFolder) },
+  }).catch(async (error: unknown) => {
+    await world.close(0);
+    throw error;
+  });
+  await announce(dataFolder, service);
+  process.stderr.write(banner({ service, config: inForce, configPath, dataFolder, world: args.world }));
+  log.info('started', { mode: inForce.mode, world: args.world, folder: dataFolder });
+  runUntilStopped({ service, world, log, dataFolder, closeDns: dns.close });
+}
+
+function startWorld(args: Arguments, deps: Parameters<typeof startEmbedded>[0]): Promise<LocalWorld> {
+  switch (args.world) {
+    case 'embedded':
+      return startEmbedded(deps);
+    case 'emulator':
+      throw new Error('the emulator world is not there yet');
+  }
+}
+
+/** The file that was named, or `pillarbox.json` where there is one, or null: capture. */
+async function findConfig({ configPath }: Arguments): Promise<string | null> {
+  if (configPath !== null) return resolve(configPath);
+  const usual = resolve('pillarbox.json');
+  return access(usual).then(
+    () => usual,
+    () => null,
+  );
+}
+
+/** Loopback needs no token; elsewhere PILLARBOX_TOKEN, or one that is made once and kept in the data folder. */
+async function opsToken({ http }: Arguments, dataFolder: string): Promise<string | undefined> {
+  const given = process.env['PILLARBOX_TOKEN'];
+  if (given !== undefined && given !== '') return given;
+  if (isLoopback(http.host)) return undefined;
+  const token = await ownSecret(dataFolder, 'ops-token');
+  process.stderr.write(`pillarbox: the API's token is in ${join(dataFolder, 'secrets', 'ops-token')}\n`);
+  return token;
+}
+
+function outLog(): Log {
+  return createLog({ write: (line) => process.stdout.write(line), clock: Date.now });
+}
+
+/** For somebody at a terminal: what went wrong, not every message. */
+function quiet(log: Log): Log {
+  return { ...log, info: () => {} };
+}
+
+/** Where this process is to be found, for the command line: `running.json` in the data folder. */
+async function announce(dataFolder: string, { listeners, ops }: Service): Promise<void> {
+  const facts = { pid: process.pid, listeners, http: `http://${ops.host}:${ops.port}` };
+  await writeFile(join(dataFolder, 'running.json'), `${JSON.stringify(facts, null, 2)}\n`, { mode: 0o600 });
+}
+
+function runUntilStopped(running: {
+  readonly service: Service;
+  readonly world: LocalWorld;
+  readonly log: Log;
+  readonly dataFolder: string;
+  readonly closeDns: () => void;
+}): void {
+  const { service, world, log, dataFolder, closeDns } = running;
+  let isStopping = false;
+  const stop = async (signal: string): Promise<void> => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    log.info('stopping', { signal, graceSeconds });
+    await service.close(graceSeconds);
+    await world.close(graceSeconds);
+    closeDns();
+    await rm(join(dataFolder, 'running.json'), { force: true });
+    process.exit(0);
+  };
+  const fail = (error: unknown): void => {
+    log.error('fatal', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    process.exit(1);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => void stop(signal).catch(fail));
+  void world.lost.then((error) => isStopping || fail(error));
+}

@@ -1,0 +1,43 @@
+// Deletes what is older than the configuration keeps: a little at a time, now and then.
+import type { Config } from '#pipeline/config.ts';
+import { errorFields } from '#pipeline/log.ts';
+import type { Clock, ConfigSource, Log } from '#pipeline/ports.ts';
+
+const dayMs = 86_400_000;
+const everyMs = 3_600_000;
+const pauseMs = 250;
+
+/** Starts it: first after a minute, then every hour. Answers how to stop it. */
+export function startRetention(deps: {
+  readonly sweep: (before: { readonly raw: string; readonly inbox: string }) => Promise<number>;
+  readonly config: ConfigSource;
+  readonly clock: Clock;
+  readonly log: Log;
+}): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const later = (ms: number): void => {
+    timer = setTimeout(() => void step(), ms).unref();
+  };
+  const step = async (): Promise<void> => {
+    try {
+      const deleted = await deps.sweep(keepSince(await deps.config.current(), deps.clock()));
+      if (deleted > 0) deps.log.info('expired-mail-deleted', { objects: deleted });
+      later(deleted > 0 ? pauseMs : everyMs);
+    } catch (error) {
+      deps.log.error('expired-mail-not-deleted', errorFields(error));
+      later(everyMs);
+    }
+  };
+  later(60_000);
+  return () => clearTimeout(timer);
+}
+
+/** What is older than these times may go. A message that may still have to be delivered is kept, whatever was configured. */
+export function keepSince(config: Config, nowMs: number): { readonly raw: string; readonly inbox: string } {
+  const { rawDays, inboxDays } = config.retention;
+  const rawMs = Math.max(rawDays * dayMs, config.delivery.expireSeconds * 1_000 + dayMs);
+  return {
+    raw: new Date(nowMs - rawMs).toISOString(),
+    inbox: new Date(nowMs - inboxDays * dayMs).toISOString(),
+  };
+}

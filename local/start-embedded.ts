@@ -1,0 +1,62 @@
+// The embedded world at work: the store opened, the three stages running over it, old mail swept out.
+import { authenticate } from '#functions/authenticate/authenticate.ts';
+import { createConnections } from '#functions/deliver/connections.ts';
+import { deliver } from '#functions/deliver/deliver.ts';
+import { parse } from '#functions/parse/parse.ts';
+import { createParser } from '#functions/parse/parser.ts';
+import type { MessageId } from '#mail/message-id.ts';
+import type { Clock, ConfigSource, Log, Metrics, Resolve, Secrets } from '#pipeline/ports.ts';
+import { openEmbedded } from './embedded/open-embedded.ts';
+import { startRetention } from './retention.ts';
+import { runStages } from './run-stages.ts';
+import type { LocalWorld } from './world.ts';
+
+export type StartEmbeddedDeps = {
+  readonly folder: string;
+  readonly config: ConfigSource;
+  readonly secrets: Secrets;
+  readonly resolve: Resolve;
+  readonly newMessageId: (nowMs: number) => MessageId;
+  readonly random: () => number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
+/** Opens the folder and starts the stages. Rejects where the folder is in use, or cannot be written. */
+export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld> {
+  const { folder, clock, log, metrics, config } = deps;
+  const embedded = await openEmbedded({ folder, clock });
+  const { store, jobs, intake, source } = embedded;
+  const { parse: parseLimits } = await config.current();
+  const parser = createParser({ budgetMs: parseLimits.budgetSeconds * 1_000, memoryMiB: parseLimits.memoryMiB });
+  const connections = createConnections();
+  const stageDeps = { ...deps, store, jobs, intake, parser, connections };
+  const running = runStages({
+    source,
+    stages: {
+      authenticate: (job, handout) => authenticate(stageDeps, job, handout),
+      parse: (job, handout) => parse(stageDeps, job, handout),
+      deliver: (job, handout) => deliver(stageDeps, job, handout),
+    },
+    maxPerDestination: async () => (await config.current()).delivery.connectionsPerDestination,
+    clock,
+    log,
+    metrics,
+  });
+  const stopRetention = startRetention({ sweep: embedded.sweep, config, clock, log });
+  return {
+    store,
+    jobs,
+    intake,
+    admin: embedded.admin,
+    lost: embedded.lost,
+    details: async () => ({ world: 'embedded', folder, store: await embedded.statistics() }),
+    close: async (graceSeconds) => {
+      stopRetention();
+      await running.stop(graceSeconds);
+      await Promise.all([parser.close(), connections.close()]);
+      await embedded.close();
+    },
+  };
+}

@@ -1,0 +1,113 @@
+// The service in a world: the listener in front, the ops API and its page beside it.
+import { type Listener, startListener } from '#container/listener.ts';
+import type { EmailAddress } from '#mail/address.ts';
+import type { MessageId } from '#mail/message-id.ts';
+import type { ReportingConfigSource } from '#pipeline/config-source.ts';
+import { suppressionKey } from '#pipeline/keys.ts';
+import type { MetricsRegistry } from '#pipeline/metrics.ts';
+import type { Clock, Log, ObjectStore, Secrets } from '#pipeline/ports.ts';
+import type { CertificatePair } from './certificate.ts';
+import type { Health } from './ops/ops-deps.ts';
+import { startOpsApi } from './ops/start-ops-api.ts';
+import { readJson } from './ops/stored-json.ts';
+import { createRetryDelivery } from './retry-delivery.ts';
+import type { LocalWorld } from './world.ts';
+
+export type ServiceDeps = {
+  readonly world: LocalWorld;
+  readonly config: ReportingConfigSource;
+  readonly secrets: Secrets;
+  readonly certificate: () => Promise<CertificatePair>;
+  readonly reverseName: (ip: string) => Promise<string | null>;
+  readonly http: { readonly host: string; readonly port: number; readonly token: string | undefined };
+  readonly newMessageId: (nowMs: number) => MessageId;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: MetricsRegistry;
+};
+
+/** The running service: where it listens, and how to end it. */
+export type Service = {
+  readonly listeners: Listener['addresses'];
+  readonly ops: { readonly host: string; readonly port: number };
+  readonly close: (graceSeconds: number) => Promise<void>;
+};
+
+/** Starts listener and ops API over a running world. Rejects where a port is taken. */
+export async function startService(deps: ServiceDeps): Promise<Service> {
+  const { world, config, secrets, clock, log, metrics, http } = deps;
+  const { store, jobs, admin } = world;
+  const startedAt = clock();
+  const listener = await startListener({
+    ...deps,
+    intake: world.intake,
+    suppressions: (address) => suppressionOf(store, address),
+    srsSecret: async () => secrets.read((await config.current()).srsSecret ?? 'secret:srs'),
+  });
+  const closeListener = async (): Promise<void> => listener.close(0);
+  const ops = await startOpsApi({
+    ...http,
+    admin,
+    store,
+    retryDelivery: createRetryDelivery({ store, jobs, clock }),
+    health: () => healthOf({ deps, listener, startedAt }),
+    metricsText: metrics.text,
+    log,
+    clock,
+  }).catch(async (error: unknown) => {
+    await closeListener();
+    throw error;
+  });
+  return {
+    listeners: listener.addresses,
+    ops: ops.address,
+    close: async (graceSeconds) => {
+      await listener.close(graceSeconds);
+      await ops.close();
+    },
+  };
+}
+
+async function healthOf({
+  deps: { world, config, clock },
+  listener,
+  startedAt,
+}: {
+  readonly deps: ServiceDeps;
+  readonly listener: Listener;
+  readonly startedAt: number;
+}): Promise<Health> {
+  const front = listener.health();
+  const queues = await world.admin.queues();
+  const { mode } = await config.current();
+  const fault = isFailing(front) ? ['messages cannot be stored: see the log (store-failed)'] : [];
+  const broken = config.problem();
+  const dead = queues
+    .filter((queue) => queue.dead > 0)
+    .map(({ name, dead: n }) => `queue ${name} has dead letters: ${n}`);
+  return {
+    ok: fault.length === 0 && !front.isDraining,
+    problems: [...fault, ...dead, ...(broken === null ? [] : [broken])],
+    details: {
+      mode,
+      uptimeSeconds: Math.floor((clock() - startedAt) / 1_000),
+      listeners: listener.addresses,
+      listener: front,
+      queues,
+      ...(await world.details()),
+    },
+  };
+}
+
+/** The last attempt to store something failed. */
+function isFailing({ lastStoredAt, lastStoreFailureAt }: ReturnType<Listener['health']>): boolean {
+  return lastStoreFailureAt !== null && (lastStoredAt === null || lastStoreFailureAt > lastStoredAt);
+}
+
+/** Why nothing is sent to an address any more, or null. */
+async function suppressionOf(store: Pick<ObjectStore, 'get'>, address: EmailAddress): Promise<string | null> {
+  const kept = await readJson(store, suppressionKey(address));
+  if (kept === null) return null;
+  const reason = typeof kept === 'object' && 'reason' in kept ? kept.reason : null;
+  return typeof reason === 'string' ? reason : 'mail to this address bounced';
+}

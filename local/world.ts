@@ -1,0 +1,16 @@
+// What a world must offer so that the service can run in it: the ports, the ops side, and its stages.
+import type { Intake, JobSender, ObjectStore } from '#pipeline/ports.ts';
+import type { LocalAdmin } from './admin.ts';
+
+export type LocalWorld = {
+  readonly store: ObjectStore;
+  readonly jobs: JobSender;
+  readonly intake: Intake;
+  readonly admin: LocalAdmin;
+  /** Resolves when the world broke down: the process had better end. */
+  readonly lost: Promise<Error>;
+  /** What `/health` shows of it. */
+  readonly details: () => Promise<Readonly<Record<string, unknown>>>;
+  /** Finishes what is under way, at most so many seconds; the rest goes on after the next start. Then closes. */
+  readonly close: (graceSeconds: number) => Promise<void>;
+};
