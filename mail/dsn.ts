@@ -42,7 +42,7 @@ export type DsnInput = {
   readonly arrivalAt: string;
   readonly envid: string | null;
   readonly ret: 'full' | 'hdrs' | null;
-  /** Whether the original came with SMTPUTF8: then the notification may be UTF-8 too. */
+  /** Whether the original came with SMTPUTF8: then the notification may have UTF-8 in its fields, and asks for it too. */
   readonly smtpUtf8: boolean;
   readonly recipients: readonly DsnRecipient[];
   /** The original message: all of it, or its beginning with the whole header. */
@@ -68,7 +68,8 @@ export function composeDsn(input: DsnInput): Uint8Array {
     part(['Content-Type: text/plain; charset=utf-8', 'Content-Description: Notification'], human),
     part(
       [
-        `Content-Type: message/${input.smtpUtf8 ? 'global-delivery-status' : 'delivery-status'}`,
+        // The UTF-8 forms of RFC 6533 only where there is UTF-8 in them: many readers do not know them.
+        `Content-Type: message/${isEightBit(status) ? 'global-delivery-status' : 'delivery-status'}`,
         'Content-Description: Delivery report',
       ],
       status,
@@ -154,13 +155,18 @@ type Returned = { readonly type: string; readonly description: string; readonly 
 function returnedPart({ ret, original, originalBytes, recipients, smtpUtf8 }: DsnInput): Returned {
   const cap = ret === 'full' ? maxReturnedBytes : maxReturnedUnaskedBytes;
   const isWhole = original.length >= originalBytes && originalBytes <= cap;
+  const header = returnedHeader(original);
+  const isGlobal = smtpUtf8 && isEightBit(header);
   const hasFailed = recipients.some(({ action }) => action === 'failed');
   if (ret !== 'hdrs' && hasFailed && isWhole && isLineOriented(original)) {
     const bytes = normaliseLineEndings(original);
-    return { type: smtpUtf8 ? 'message/global' : 'message/rfc822', description: 'Undelivered message', bytes };
+    return { type: isGlobal ? 'message/global' : 'message/rfc822', description: 'Undelivered message', bytes };
   }
-  const bytes = returnedHeader(original);
-  return { type: smtpUtf8 ? 'message/global-headers' : 'text/rfc822-headers', description: 'Message header', bytes };
+  return {
+    type: isGlobal ? 'message/global-headers' : 'text/rfc822-headers',
+    description: 'Message header',
+    bytes: header,
+  };
 }
 
 /** The header, capped; lines too long to travel, or with NUL, are left out. */

@@ -96,6 +96,7 @@ ${original.toString().replaceAll('\r\n', '\n')}
 
 describe('what is returned (RFC 3461 §4.3)', () => {
   const big = Buffer.concat([original, Buffer.alloc(200_000, 'line of text\r\n')]);
+  const utf8 = Buffer.concat([Buffer.from('X: ü\r\n'), original]);
   const rows = [
     { what: 'all of a small message nobody said anything about', changes: {}, type: 'message/rfc822' },
     { what: 'only the header where that was asked', changes: { ret: 'hdrs' as const }, type: 'text/rfc822-headers' },
@@ -128,10 +129,19 @@ describe('what is returned (RFC 3461 §4.3)', () => {
       },
       type: 'text/rfc822-headers',
     },
-    { what: 'a whole UTF-8 message as message/global', changes: { smtpUtf8: true }, type: 'message/global' },
+    {
+      what: 'an ASCII message as ever, though it came with SMTPUTF8',
+      changes: { smtpUtf8: true },
+      type: 'message/rfc822',
+    },
+    {
+      what: 'a whole UTF-8 message as message/global',
+      changes: { smtpUtf8: true, original: utf8, originalBytes: utf8.length },
+      type: 'message/global',
+    },
     {
       what: 'a UTF-8 header as message/global-headers',
-      changes: { smtpUtf8: true, ret: 'hdrs' as const },
+      changes: { smtpUtf8: true, original: utf8, originalBytes: utf8.length, ret: 'hdrs' as const },
       type: 'message/global-headers',
     },
   ];
