@@ -23,11 +23,17 @@ const environmentSchema = z.object({
   PILLARBOX_SECRETS_PREFIX: z.string().default(''),
   /** Read `secret:NAME` from files in this folder instead of Secrets Manager (emulator world). */
   PILLARBOX_SECRETS_DIRECTORY: z.string().min(1).optional(),
+  /** What a relative path of `file:PATH` starts from. */
+  PILLARBOX_FILES_DIRECTORY: z.string().min(1).default('.'),
+  /** How old the configuration in force may be (30). */
+  PILLARBOX_CONFIG_REFRESH_SECONDS: z.coerce.number().positive().optional(),
   /** Another S3 and SQS than AWS's (emulator world). */
   PILLARBOX_ENDPOINT: url.optional(),
   PILLARBOX_METRICS_NAMESPACE: z.string().min(1).default('Pillarbox'),
   /** Where the container answers `/health`. */
   PILLARBOX_HEALTH_PORT: port.default(8080),
+  /** `v2` where the load balancer speaks the PROXY protocol. */
+  PILLARBOX_PROXY_PROTOCOL: z.literal('v2', { error: 'expected "v2", or not to be set' }).optional(),
   PILLARBOX_HEALTH_HOST: z.string().min(1).default('0.0.0.0'),
   AWS_REGION: z.string().min(1),
 });
@@ -39,6 +45,9 @@ export type Environment = {
   readonly queueUrls: Readonly<Partial<Record<QueueName, string>>>;
   readonly secretsPrefix: string;
   readonly secretsDirectory: string | null;
+  readonly filesDirectory: string;
+  readonly configRefreshSeconds: number | null;
+  readonly proxyProtocol: 'v2' | null;
   readonly endpoint: string | null;
   readonly metricsNamespace: string;
   readonly health: { readonly host: string; readonly port: number };
@@ -76,6 +85,9 @@ function environmentOf(data: z.infer<typeof environmentSchema>): Environment {
     },
     secretsPrefix: data.PILLARBOX_SECRETS_PREFIX,
     secretsDirectory: data.PILLARBOX_SECRETS_DIRECTORY ?? null,
+    filesDirectory: data.PILLARBOX_FILES_DIRECTORY,
+    configRefreshSeconds: data.PILLARBOX_CONFIG_REFRESH_SECONDS ?? null,
+    proxyProtocol: data.PILLARBOX_PROXY_PROTOCOL ?? null,
     endpoint: data.PILLARBOX_ENDPOINT ?? null,
     metricsNamespace: data.PILLARBOX_METRICS_NAMESPACE,
     health: { host: data.PILLARBOX_HEALTH_HOST, port: data.PILLARBOX_HEALTH_PORT },

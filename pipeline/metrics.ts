@@ -85,16 +85,22 @@ export function createEmfMetrics({
       values.set(rounded, (values.get(rounded) ?? 0) + 1);
     },
     flush: () => {
-      for (const series of all.values()) write(emfLine(series, namespace, clock()));
+      for (const series of all.values()) write(emfLine(series, { namespace, base }, clock()));
       all.clear();
     },
   };
 }
 
-function emfLine({ labels, counts, values }: EmfSeries, namespace: string, nowMs: number): string {
+type EmfPlace = { readonly namespace: string; readonly base: Labels };
+
+function emfLine({ labels, counts, values }: EmfSeries, { namespace, base }: EmfPlace, nowMs: number): string {
   const metrics = [...counts.keys()].map((name) => ({ Name: name, Unit: 'Count' }));
   const measured = [...values.keys()].map((name) => ({ Name: name, Unit: unitOf(name) }));
-  const directive = { Namespace: namespace, Dimensions: [Object.keys(labels)], Metrics: [...metrics, ...measured] };
+  const directive = {
+    Namespace: namespace,
+    Dimensions: dimensionsOf(labels, base),
+    Metrics: [...metrics, ...measured],
+  };
   const line = {
     _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] },
     ...labels,
@@ -102,6 +108,12 @@ function emfLine({ labels, counts, values }: EmfSeries, namespace: string, nowMs
     ...Object.fromEntries([...values].map(([name, histogram]) => [name, emfValue(histogram)])),
   };
   return `${JSON.stringify(line)}\n`;
+}
+
+/** Each metric by all its labels, and in sum over them: an alarm wants the one, a person the other. */
+function dimensionsOf(labels: Labels, base: Labels): string[][] {
+  const [all, common] = [Object.keys(labels), Object.keys(base)];
+  return all.length === common.length ? [all] : [common, all];
 }
 
 /** Few values go as they are; many as value–count pairs, the form CloudWatch's agent and collectors write. */

@@ -2,6 +2,7 @@
 // writes, lists in byte order, an honest 501 for what it does not know. Started by emulator.ts; ends when that one does.
 import { buildApp } from 'fauxqs';
 import { z } from 'zod';
+import { setClockAhead } from './clock-ahead.ts';
 import { refusalOf } from './preconditions.ts';
 
 const account = '000000000000';
@@ -14,6 +15,7 @@ const orderSchema = z.object({
   bucket: z.string(),
   queues: z.array(z.object({ name: z.string(), visibilitySeconds: z.number(), maxReceives: z.number() })),
 });
+const aheadSchema = z.object({ aheadMs: z.number() });
 type Order = z.infer<typeof orderSchema>;
 
 type Stores = Required<NonNullable<NonNullable<Parameters<typeof buildApp>[0]>['stores']>>;
@@ -38,6 +40,7 @@ async function start(order: Order): Promise<void> {
   app.get('/_pillarbox/queues/:name', (request) =>
     messagesOf(stores, z.object({ name: z.string() }).parse(request.params)),
   );
+  process.on('message', (message) => setClockAhead(aheadSchema.parse(message).aheadMs));
   app.addHook('preClose', closeFiles);
   await app.listen({ host: '127.0.0.1', port: order.port });
   const end = () => void app.close().then(() => process.exit(0));
@@ -94,7 +97,7 @@ function arnOf(queue: string): string {
   return `arn:aws:sqs:${region}:${account}:${queue}`;
 }
 
-/** fauxqs sorts by the locale, and so skips keys between pages; S3 sorts by bytes (our keys are ASCII). */
+/** fauxqs sorts by the locale, and so skips keys between pages; S3 sorts by the bytes of UTF-8. */
 function listInByteOrder(s3Store: Stores['s3Store']): void {
   const list = s3Store.listObjects.bind(s3Store);
   s3Store.listObjects = (bucket, options) => {
@@ -103,10 +106,14 @@ function listInByteOrder(s3Store: Stores['s3Store']): void {
     const after = options?.startAfter ?? options?.marker ?? '';
     const objects = s3Store['buckets'].get(bucket);
     if (objects === undefined) return list(bucket, options);
-    const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && key > after).sort();
+    const keys = [...objects.keys()].filter((key) => key.startsWith(prefix) && byBytes(key, after) > 0).sort(byBytes);
     const page = keys.slice(0, maxKeys).flatMap((key) => objects.get(key) ?? []);
     return { objects: page, commonPrefixes: [], isTruncated: keys.length > page.length };
   };
+}
+
+function byBytes(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other));
 }
 
 function etagOf(s3Store: Stores['s3Store'], bucket: string, key: string): string | null {

@@ -51,6 +51,8 @@ export type Emulator = {
   readonly messages: (queue: QueueName, dead: 'dead') => Promise<readonly z.infer<typeof messageSchema>[]>;
   /** Resolves when the process ended although nobody closed it. */
   readonly lost: Promise<Error>;
+  /** Sets its clock ahead of the real one. */
+  readonly setAhead: (aheadMs: number) => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
@@ -104,6 +106,10 @@ function emulatorAt(endpoint: string, child: ChildProcess): Emulator {
         if (!isClosing) resolve(new Error(`the emulator ended by itself (${signal ?? `exit code ${code}`})`));
       });
     }),
+    setAhead: async (aheadMs) => {
+      child.send({ aheadMs });
+      await ask('/queues');
+    },
     close: async () => {
       isClosing = true;
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -1,0 +1,27 @@
+// Lambda's way into stage authenticate: builds the ports from the environment, once for a sandbox.
+import { createAwsParts } from '#pipeline/aws-parts.ts';
+import { type BatchAnswer, consumeSqsEvent } from '#pipeline/sqs-event-consumer.ts';
+import { stages } from '#pipeline/stages.ts';
+import { authenticate } from './authenticate.ts';
+
+const stage = stages.authenticate;
+const { dns, metrics, ...parts } = createAwsParts({
+  name: stage.name,
+  sends: stage.sends,
+  variables: process.env,
+  write: (line) => process.stdout.write(line),
+});
+const deps = { ...parts, metrics, resolve: dns.resolve };
+
+/** Takes an SQSEvent of queue `received`, answers which of its records failed. */
+export async function handler(event: unknown): Promise<BatchAnswer> {
+  try {
+    return await consumeSqsEvent(event, {
+      ...deps,
+      queue: 'received',
+      run: (job, handout) => authenticate(deps, job, handout),
+    });
+  } finally {
+    metrics.flush();
+  }
+}

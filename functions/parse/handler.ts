@@ -1,0 +1,28 @@
+// Lambda's way into stage parse: builds the ports and the parser from the environment, once for a sandbox.
+import { createAwsParts } from '#pipeline/aws-parts.ts';
+import { type BatchAnswer, consumeSqsEvent } from '#pipeline/sqs-event-consumer.ts';
+import { stages } from '#pipeline/stages.ts';
+import { parse } from './parse.ts';
+import { createParser } from './parser.ts';
+
+const stage = stages.parse;
+const parts = createAwsParts({
+  name: stage.name,
+  sends: stage.sends,
+  variables: process.env,
+  write: (line) => process.stdout.write(line),
+});
+const deps = { ...parts, parser: createParser() };
+
+/** Takes an SQSEvent of queue `parse`, answers which of its records failed. */
+export async function handler(event: unknown): Promise<BatchAnswer> {
+  try {
+    return await consumeSqsEvent(event, {
+      ...deps,
+      queue: 'parse',
+      run: (job, handout) => parse(deps, job, handout),
+    });
+  } finally {
+    parts.metrics.flush();
+  }
+}

@@ -1,0 +1,79 @@
+// What Lambda's event source mapping does: receives from a queue, calls the function with an SQSEvent, deletes what did
+// not fail. What failed comes back after a while (on AWS: when its visibility timeout ends) and at last is a dead letter.
+import { setTimeout as pause } from 'node:timers/promises';
+import { errorFields } from '#pipeline/log.ts';
+import type { Log } from '#pipeline/ports.ts';
+import type { SqsEventRecord, SqsReceiver } from '#pipeline/sqs-receiver.ts';
+import type { Stage } from '#pipeline/stages.ts';
+import type { Sandbox } from './sandbox.ts';
+
+/** Waits after the first, second, third … failure of one job, in seconds. */
+const backoffSeconds = [1, 5, 30, 120];
+const minPollers = 4;
+const waitSeconds = 20;
+const retryMs = 1_000;
+
+export type Polling = {
+  /** Takes nothing more; resolves when what is under way is done, at most after the grace. */
+  readonly stop: (graceSeconds: number) => Promise<void>;
+};
+
+/** Starts polling for one stage, with as many pollers as its local concurrency asks for. */
+export function pollQueue({
+  stage,
+  receiver,
+  sandbox,
+  log,
+}: {
+  readonly stage: Stage;
+  readonly receiver: SqsReceiver;
+  readonly sandbox: Pick<Sandbox, 'invoke'>;
+  readonly log: Log;
+}): Polling {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const poll = async (): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        const records = await receiver.receive({ max: stage.batchSize, waitSeconds, signal });
+        if (records.length > 0) await handle(records);
+      } catch (thrown) {
+        if (signal.aborted) return;
+        log.error('poll-failed', { queue: stage.consumes, ...errorFields(thrown) });
+        await pause(retryMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  };
+  const handle = async (records: readonly SqsEventRecord[]): Promise<void> => {
+    const failed = await failuresOf(records);
+    await receiver.remove(records.filter(({ messageId }) => !failed.has(messageId)));
+    for (const record of records.filter(({ messageId }) => failed.has(messageId))) {
+      await receiver.release([record], backoffOf(record));
+    }
+  };
+  const failuresOf = async (records: readonly SqsEventRecord[]): Promise<ReadonlySet<string>> => {
+    try {
+      const { batchItemFailures } = await sandbox.invoke({ Records: records });
+      return new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+    } catch (thrown) {
+      log.error('invocation-failed', { stage: stage.name, records: records.length, ...errorFields(thrown) });
+      return new Set(records.map(({ messageId }) => messageId));
+    }
+  };
+  const pollers = Math.max(minPollers, Math.ceil(stage.maxConcurrency.local / stage.batchSize));
+  const running = Promise.all(Array.from({ length: pollers }, poll));
+  return {
+    stop: async (graceSeconds) => {
+      stopping.abort();
+      const grace = new AbortController();
+      const over = pause(graceSeconds * 1_000, undefined, { signal: grace.signal }).catch(() => undefined);
+      await Promise.race([running, over]);
+      grace.abort();
+    },
+  };
+}
+
+function backoffOf({ attributes }: SqsEventRecord): number {
+  const count = Number(attributes['ApproximateReceiveCount'] ?? 1);
+  return backoffSeconds[Math.min(count, backoffSeconds.length) - 1] ?? 1;
+}

@@ -1,0 +1,82 @@
+// What every AWS composition root puts together in the same way, from its environment: ports over S3, SQS and Secrets
+// Manager, log and metrics. Called by composition roots alone, once, at module scope.
+import { createAwsSecrets, createS3Client, createSqsClient } from './aws-clients.ts';
+import { createAwsIntake } from './aws-intake.ts';
+import { polledConfigSource, type ReportingConfigSource } from './config-source.ts';
+import { type ConfiguredDns, configuredDns } from './configured-dns.ts';
+import { type Environment, parseEnvironment } from './environment.ts';
+import type { QueueName } from './jobs.ts';
+import { configKey } from './keys.ts';
+import { createLog } from './log.ts';
+import { createEmfMetrics, type EmfMetrics } from './metrics.ts';
+import type { Clock, Intake, JobSender, Log, ObjectStore, Secrets } from './ports.ts';
+import { createS3Store, fetchObjectText } from './s3-store.ts';
+import { createUploads } from './s3-upload.ts';
+import { createSecrets, secretFiles } from './secrets.ts';
+import { createSqsSender } from './sqs-sender.ts';
+
+const configRefreshSeconds = 30;
+
+/** The ports of one process on AWS. */
+export type AwsParts = {
+  readonly environment: Environment;
+  readonly store: ObjectStore;
+  readonly jobs: JobSender;
+  readonly intake: Intake;
+  readonly config: ReportingConfigSource;
+  readonly secrets: Secrets;
+  readonly dns: ConfiguredDns;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: EmfMetrics;
+};
+
+/** `name`: the stage's, on every log line and metric. `sends`: the queues it sends to. Throws where a variable is wrong. */
+export function createAwsParts({
+  name,
+  sends,
+  variables,
+  write,
+}: {
+  readonly name: string;
+  readonly sends: readonly QueueName[];
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  readonly write: (line: string) => void;
+}): AwsParts {
+  const environment = parseEnvironment(variables, { queues: sends });
+  const { bucket } = environment;
+  const clock = () => Date.now();
+  const log = createLog({ write, clock, base: { stage: name } });
+  const s3 = createS3Client(environment);
+  const sqs = createSqsClient(environment);
+  const jobs = createSqsSender({ sqs, queueUrls: environment.queueUrls, clock });
+  const config = polledConfigSource({
+    where: `s3://${bucket}/${configKey}`,
+    fetch: fetchObjectText({ s3, bucket, key: configKey }),
+    refreshSeconds: environment.configRefreshSeconds ?? configRefreshSeconds,
+    clock,
+    log,
+  });
+  return {
+    environment,
+    store: createS3Store({ s3, bucket }),
+    jobs,
+    intake: createAwsIntake({ upload: createUploads({ s3, bucket }), jobs }),
+    config,
+    secrets: createSecrets({
+      named: namedSecrets(environment),
+      directory: environment.filesDirectory,
+      environment: variables,
+      clock,
+    }),
+    dns: configuredDns(config, clock),
+    clock,
+    log,
+    metrics: createEmfMetrics({ namespace: environment.metricsNamespace, base: { stage: name }, write, clock }),
+  };
+}
+
+function namedSecrets(environment: Environment) {
+  if (environment.secretsDirectory !== null) return secretFiles(environment.secretsDirectory);
+  return createAwsSecrets(environment, environment.secretsPrefix);
+}
