@@ -4,22 +4,54 @@
 import { Transform } from 'node:stream';
 import type { MailParser } from 'mailparser';
 import { createQuotedPrintableDecoder } from './decode-quoted-printable.ts';
+import { limits } from './limits.ts';
 import { type ProblemList, problemCodes } from './problems.ts';
 
 /** What has been seen; `bodies` may be asked when the parser has ended or failed. */
-export type MimeWatch = { readonly bodies: () => { readonly text: string | null; readonly html: string | null } };
+export type MimeWatch = {
+  readonly bodies: () => { readonly text: string | null; readonly html: string | null };
+  /** Says that there were too many parts: the parser sees no more of them, and need not be fed any more. */
+  readonly isFull: () => boolean;
+};
 
 /** Begins to watch a parser that has not been written to yet. Throws where the parser is built in another way. */
 export function createMimeWatch(parser: MailParser, problems: ProblemList): MimeWatch {
   const splitter: unknown = Reflect.get(parser, 'splitter');
   if (!(splitter instanceof Transform)) throw new Error('mailparser has changed: no splitter');
   const read = splitter.read.bind(splitter);
+  stopSplittingAtLimit(splitter);
+  let parts = 0;
   splitter.read = (size?: number): unknown => {
-    const item: unknown = read(size);
-    if (isObject(item) && item['type'] === 'node') prepareNode(item);
-    return item;
+    for (;;) {
+      const item: unknown = read(size);
+      if (isObject(item) && item['type'] === 'node') {
+        parts += 1;
+        prepareNode(item);
+      }
+      if (parts <= limits.parts || item === null) return item;
+      problems.add('too-many-parts');
+    }
   };
-  return { bodies: () => collectBodies(Reflect.get(parser, 'tree'), problems) };
+  return {
+    bodies: () => collectBodies(Reflect.get(parser, 'tree'), problems),
+    isFull: () => parts > limits.parts,
+  };
+}
+
+/**
+ * Past the limit no boundary is one any more: the rest is the body of the last part, which nobody reads. Left to
+ * itself, the library splits far ahead of what is read, at a cost quadratic in the depth, and its own limit loses
+ * what was split and not read yet.
+ */
+function stopSplittingAtLimit(splitter: Transform): void {
+  const newNode: unknown = Reflect.get(splitter, 'newNode');
+  if (typeof newNode !== 'function') throw new Error('mailparser has changed: no newNode');
+  let parts = 1;
+  Reflect.set(splitter, 'newNode', (parent: unknown) => {
+    parts += 1;
+    if (parts > limits.parts) Reflect.set(splitter, 'checkBoundary', () => false);
+    newNode.call(splitter, parent);
+  });
 }
 
 /**

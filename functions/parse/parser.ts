@@ -43,6 +43,8 @@ type Pool = {
   readonly running: Record<Lane, number>;
   readonly idle: Hand[];
   readonly workers: Set<Worker>;
+  /** How many entries have been taken off the queues. */
+  taken: number;
   closed: boolean;
 };
 
@@ -63,6 +65,7 @@ export function createParser(options: ParserOptions = {}): Parser {
     running: { ordinary: 0, heavy: 0 },
     idle: [],
     workers: new Set(),
+    taken: 0,
     closed: false,
   };
   return {
@@ -83,12 +86,24 @@ function dispatch(pool: Pool): void {
   const places = { ordinary: pool.options.workers, heavy: pool.options.heavyWorkers };
   for (const lane of ['ordinary', 'heavy'] as const) {
     while (pool.running[lane] < places[lane]) {
-      const entry = pool.waiting[lane].shift();
+      const entry = takeNext(pool, lane);
       if (entry === undefined) break;
       pool.running[lane] += 1;
       run(pool, entry).catch(entry.settled.reject);
     }
   }
+}
+
+/** The smallest goes first, since what takes long is not small; every fourth time the oldest, so that each has its turn. */
+function takeNext(pool: Pool, lane: Lane): Entry | undefined {
+  const queue = pool.waiting[lane];
+  pool.taken += 1;
+  if (pool.taken % 4 === 0) return queue.shift();
+  let smallest = 0;
+  for (const [at, { request }] of queue.entries()) {
+    if (request.bytes < (queue[smallest]?.request.bytes ?? 0)) smallest = at;
+  }
+  return queue.splice(smallest, 1)[0];
 }
 
 async function run(pool: Pool, entry: Entry): Promise<void> {

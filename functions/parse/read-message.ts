@@ -60,14 +60,17 @@ async function readBody(head: Head, chunks: AsyncIterator<Uint8Array>, reading: 
     keepCidLinks: true,
     keepDeliveryStatus: true,
     checksumAlgo: 'sha1',
-    ...{ ignoreEmbedded: true, maxHeadSize: limits.partHeadBytes, maxChildNodes: limits.parts },
+    ...{ ignoreEmbedded: true, maxHeadSize: limits.partHeadBytes, maxChildNodes: 2 * limits.parts },
   });
   const watch = createMimeWatch(parser, reading.problems);
   const stopped = new AbortController();
   const failed = new Promise<unknown>((resolve) => {
     parser.on('error', resolve);
   });
-  const read = Promise.all([feed(parser, head, chunks, stopped.signal), drain(parser, reading)]);
+  const read = Promise.all([
+    feed(parser, head, chunks, { signal: stopped.signal, isFull: watch.isFull }),
+    drain(parser, reading),
+  ]);
   const failure = await Promise.race([
     failed,
     read.then(
@@ -87,11 +90,11 @@ async function feed(
   parser: MailParser,
   head: Head,
   chunks: AsyncIterator<Uint8Array>,
-  stopped: AbortSignal,
+  { signal: stopped, isFull }: { readonly signal: AbortSignal; readonly isFull: () => boolean },
 ): Promise<void> {
   await write(parser, head.mime, stopped);
   if (head.rest.length > 0) await write(parser, head.rest, stopped);
-  while (!stopped.aborted) {
+  while (!stopped.aborted && !isFull()) {
     const next = await chunks.next();
     if (next.done === true) break;
     await write(parser, next.value, stopped);
@@ -128,8 +131,7 @@ async function drain(parser: MailParser, reading: Reading): Promise<void> {
 
 function addFailure(failure: unknown, problems: ProblemList): void {
   const message = failure instanceof Error ? failure.message : String(failure);
-  if (/child nodes/i.test(message)) problems.add('too-many-parts');
-  else if (/header size/i.test(message)) problems.add('part-header-too-large');
+  if (/header size/i.test(message)) problems.add('part-header-too-large');
   else problems.add('parse-failed', `the body could not be read to its end: ${message}`);
 }
 

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { parse } from '#functions/parse/parse.ts';
 import type { Parser } from '#functions/parse/parser.ts';
+import type { ConfigInput } from '#pipeline/config.ts';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/inbox-message.ts';
 import { type ParseJob, parseJobSchema } from '#pipeline/jobs.ts';
-import type { ConfigInput } from '#pipeline/config.ts';
 import { fixedConfig } from '#test/support/fixed-config.ts';
 import { createMemoryStore, type MemoryStore } from '#test/support/memory-store.ts';
 import { noMetrics } from '#test/support/no-metrics.ts';
@@ -25,7 +25,14 @@ export function parseJob(bytes: Uint8Array, over: Partial<ParseJob> = {}): Parse
       bytes: bytes.length,
       sha256: createHash('sha256').update(bytes).digest('hex'),
     },
-    session: { role: 'mx', clientIp: '192.0.2.1', clientName: null, helo: 'mail.sender.example', tls: null, user: null },
+    session: {
+      role: 'mx',
+      clientIp: '192.0.2.1',
+      clientName: null,
+      helo: 'mail.sender.example',
+      tls: null,
+      user: null,
+    },
     reversePath: 'alice@sender.example',
     bodyType: '8bitmime',
     smtpUtf8: false,
@@ -52,7 +59,11 @@ export function parseJob(bytes: Uint8Array, over: Partial<ParseJob> = {}): Parse
 }
 
 /** The dependencies of the stage with fakes around a real parser. */
-export function parseDeps(parser: Pick<Parser, 'parse'>, store: MemoryStore = createMemoryStore(), config: ConfigInput = {}) {
+export function parseDeps(
+  parser: Pick<Parser, 'parse'>,
+  store: MemoryStore = createMemoryStore(),
+  config: ConfigInput = {},
+) {
   return { store, config: fixedConfig(config), parser, clock: () => 0, log: silentLog(), metrics: noMetrics() };
 }
 
