@@ -13,6 +13,7 @@ import { takeRecipient, takeSender } from './take-envelope.ts';
 import { type Conversation, type MessageReceiver, type Step, say, sayAndClose, type Wire } from './wire.ts';
 
 const maxErrors = 10; // unknown or unreadable commands in one session
+const minRefusedRecipients = 20; // or as many as a message may have: beyond, somebody is guessing names
 const maxHeloChars = 255; // RFC 5321 §4.5.3.1.2
 const clientNameWaitMs = 2_000;
 
@@ -171,7 +172,8 @@ async function rcpt(state: SessionState, argument: string): Promise<Step> {
   const reply = await takeRecipient(state, state.transaction, argument);
   if (reply.code < 500) return say(reply);
   state.refusedRecipients += 1;
-  return state.refusedRecipients > state.config.limits.recipients ? sayAndClose(replies.tooManyErrors) : say(reply);
+  const enough = Math.max(minRefusedRecipients, state.config.limits.recipients);
+  return state.refusedRecipients > enough ? sayAndClose(replies.tooManyErrors) : say(reply);
 }
 
 function afterName(state: SessionState, name: Promise<void>, work: () => Step): Step | Promise<Step> {
