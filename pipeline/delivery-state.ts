@@ -2,7 +2,6 @@
 // stage, moved on by compare-and-set alone; read by the ops API and the command line. The zod schema is the source.
 import { z } from 'zod';
 import { type DeliverJob, deliverJobSchema } from './jobs.ts';
-import { deliveryKey } from './keys.ts';
 
 const timestamp = z.iso.datetime({ precision: 3 });
 
@@ -107,15 +106,8 @@ export type HostTry = DeliveryAttempt['hosts'][number];
 export type RecipientState = DeliveryState['recipients'][number];
 export type DeliveryNotice = DeliveryState['notices'][number];
 
-/**
- * The key of a job's state. Forwarded mail (SRS) for a domain is a job beside that for mail addressed there directly,
- * and so has a key beside it: `<domain>+forwarded`.
- */
-export function deliveryStateKey(job: Pick<DeliverJob, 'id' | 'receivedAt' | 'domain' | 'recipients'>): string {
-  const isForwarded = job.recipients.some(({ originalForwardPath }) => originalForwardPath !== null);
-  const domain = isForwarded ? `${job.domain}+forwarded` : job.domain;
-  return deliveryKey({ id: job.id, receivedAt: job.receivedAt, domain });
-}
+/** The `notBefore` of a job that a person sent: it is tried even where its destination is being left alone. */
+export const atOnce = '1970-01-01T00:00:00.000Z';
 
 /** The state before the first attempt. */
 export function newDeliveryState(job: DeliverJob, nowMs: number): DeliveryState {
@@ -164,7 +156,7 @@ export function retryNow(
       lease: null,
       next: { attempt, at, reason: 'tried again by hand', queued: true },
     },
-    job: { ...pendingJob(job, pending), attempt, firstAttemptAt: state.firstAttemptAt, notBefore: at },
+    job: { ...pendingJob(job, pending), attempt, firstAttemptAt: state.firstAttemptAt, notBefore: atOnce },
   };
 }
 

@@ -1,0 +1,235 @@
+// One attempt, as facts: the hosts tried in order, what each said of each recipient, how long it took. Decides only
+// what the protocol decides (who is worth asking next); what follows from the facts is for judge-attempt.ts.
+import type { Config } from '#pipeline/config.ts';
+import type { DeliveryAttempt, HostTry } from '#pipeline/delivery-state.ts';
+import type { DeliverJob } from '#pipeline/jobs.ts';
+import type { Clock, Resolve, Secrets } from '#pipeline/ports.ts';
+import type { Connections, Line, LineRequest } from './connections.ts';
+import { converse, type Letter, type LetterRecipient, type RecipientResult } from './converse.ts';
+import { findHost, findRoutes, type Routes, type Target } from './find-routes.ts';
+import { findStsPolicy, isNamedHost } from './mta-sts.ts';
+import { limitsOf, type OpenFailure, type TlsPolicy } from './open-connection.ts';
+
+export type AttemptDeps = {
+  readonly resolve: Resolve;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly connections: Connections;
+};
+
+/**
+ * What an attempt found. `permanent`: no mail can go there at all. `dsnPassedOn`: accepted by a host that sends
+ * notifications itself. `release` gives the connections back: only once the outcome is on record, so that a crash can
+ * double at most the one message a connection was at.
+ */
+export type AttemptFacts = {
+  readonly record: Omit<DeliveryAttempt, 'attempt'>;
+  readonly permanent: { readonly status: string; readonly reason: string } | null;
+  readonly dsnPassedOn: ReadonlySet<string>;
+  /** Whether every host there is was asked. */
+  readonly isExhausted: boolean;
+  readonly release: () => void;
+};
+
+type Held = { readonly line: Line; readonly reusable: boolean; readonly needsReset: boolean };
+type Context = {
+  readonly deps: AttemptDeps;
+  readonly config: Config;
+  readonly job: DeliverJob;
+  readonly letter: Letter;
+  readonly deadline: number;
+  readonly tls: TlsPolicy;
+  readonly held: Held[];
+  readonly dsnPassedOn: Set<string>;
+};
+
+const maxHostsTalkedTo = 3;
+
+/** Tries the hosts of the job's domain for the job's recipients. `letter` is asked for once there is somewhere to go. */
+export async function attemptDelivery(
+  deps: AttemptDeps,
+  { config, job }: { readonly config: Config; readonly job: DeliverJob },
+  letter: () => Promise<Letter>,
+): Promise<AttemptFacts> {
+  const started = performance.now();
+  const at = new Date(deps.clock()).toISOString();
+  const held: Held[] = [];
+  const dsnPassedOn = new Set<string>();
+  const done = (
+    hosts: readonly HostTry[],
+    end: Pick<AttemptFacts, 'permanent' | 'isExhausted'> & { readonly reason: string | null },
+  ): AttemptFacts => ({
+    record: { at, seconds: secondsSince(started), reason: end.reason, hosts: [...hosts] },
+    permanent: end.permanent,
+    isExhausted: end.isExhausted,
+    dsnPassedOn,
+    release: () => {
+      for (const { line, ...use } of held.splice(0)) deps.connections.giveBack(line, use);
+    },
+  });
+
+  const routes = await findTargets(deps, config, job);
+  if (routes.outcome === 'permanent') return done([], { permanent: routes, reason: routes.reason, isExhausted: true });
+  if (routes.outcome === 'later') return done([], { permanent: null, reason: routes.reason, isExhausted: true });
+  const deadline = started + config.delivery.attemptSeconds * 1000;
+  const context = { deps, config, job, letter: await letter(), deadline, tls: routes.tls, held, dsnPassedOn };
+  const hosts = await tryTargets(context, routes.targets);
+  const isExhausted = hosts.length === routes.targets.length;
+  return done(hosts, { permanent: null, reason: null, isExhausted });
+}
+
+type PolicedRoutes =
+  | (Extract<Routes, { outcome: 'targets' }> & { readonly tls: TlsPolicy })
+  | Exclude<Routes, { outcome: 'targets' }>;
+
+/** The hosts to try and how TLS must be there: the smarthost, or the domain's own, under its MTA-STS policy. */
+async function findTargets(deps: AttemptDeps, config: Config, { domain }: DeliverJob): Promise<PolicedRoutes> {
+  const { mode, smarthost, tls } = config.delivery;
+  if (mode === 'smarthost' && smarthost !== null) {
+    const routes = await findHost(deps, smarthost.host);
+    return routes.outcome === 'targets' ? { ...routes, tls: smarthostTls(smarthost.tls, routes.targets) } : routes;
+  }
+  const { connections, resolve, clock } = deps;
+  const [routes, policy] = await Promise.all([
+    findRoutes(deps, domain, { hostname: config.hostname, allowPrivateTargets: config.delivery.allowPrivateTargets }),
+    findStsPolicy({ resolve, clock, fetch: connections.fetch, memory: connections.policies }, domain),
+  ]);
+  if (routes.outcome !== 'targets') return routes;
+  if (policy.mode !== 'enforce') return { ...routes, tls: tls === 'required' ? 'encrypted' : 'opportunistic' };
+  const targets = routes.targets.filter(({ host }) => isNamedHost(policy.mx, host));
+  if (targets.length > 0) return { ...routes, targets, tls: 'verified' };
+  return { outcome: 'later', reason: `no mail host of ${domain} is named in its MTA-STS policy` };
+}
+
+/** A password goes only to a host that proved its name; on this very machine nobody is in between. */
+function smarthostTls(tls: 'starttls' | 'implicit' | 'none', targets: readonly Target[]): TlsPolicy {
+  if (tls === 'none') return 'never';
+  return targets.every(({ ip }) => ip === '::1' || ip.startsWith('127.')) ? 'encrypted' : 'verified';
+}
+
+async function tryTargets(context: Context, targets: readonly Target[]): Promise<HostTry[]> {
+  const hosts: HostTry[] = [];
+  for (const target of targets) {
+    const left = worthAsking(context.job, hosts);
+    const talkedTo = hosts.filter(({ outcome }) => outcome === 'talked').length;
+    if (left.length === 0 || talkedTo >= maxHostsTalkedTo || performance.now() >= context.deadline) break;
+    hosts.push(await tryHost(context, target, left));
+  }
+  return hosts;
+}
+
+/**
+ * Recipients for whom another host may have another answer: nothing was sent yet, or the answer was temporary, or that host
+ * lacked something. Never after a final answer, and never where a message may already have been delivered.
+ */
+function worthAsking({ recipients }: DeliverJob, hosts: readonly HostTry[]): LetterRecipient[] {
+  const isOver = (forwardPath: string): boolean =>
+    hosts.some((host) =>
+      host.recipients.some(
+        (result) =>
+          result.forwardPath === forwardPath &&
+          (result.outcome === 'accepted' ||
+            result.outcome === 'unknown' ||
+            (result.outcome === 'refused' && result.stage !== 'capability')),
+      ),
+    );
+  const seen = new Set<string>();
+  return recipients.flatMap(({ forwardPath, originalForwardPath, dsn }): LetterRecipient[] => {
+    if (isOver(forwardPath) || seen.has(forwardPath)) return [];
+    seen.add(forwardPath);
+    // RFC 3461 §5.2.7: what an alias led to reports success here (`expanded`), so it is not asked for there.
+    const notify = originalForwardPath === null ? dsn.notify : withoutSuccess(dsn.notify);
+    return [{ forwardPath, notify, orcpt: dsn.orcpt }];
+  });
+}
+
+function withoutSuccess(notify: DeliverJob['recipients'][number]['dsn']['notify']): readonly string[] | null {
+  if (notify === null || !notify.includes('success')) return notify;
+  const rest = notify.filter((word) => word !== 'success');
+  return rest.length > 0 ? rest : ['never'];
+}
+
+type Talk = {
+  readonly line: Line | null;
+  readonly failure: OpenFailure | null;
+  readonly results: readonly RecipientResult[];
+};
+
+async function tryHost(context: Context, target: Target, recipients: readonly LetterRecipient[]): Promise<HostTry> {
+  const started = performance.now();
+  const at = new Date(context.deps.clock()).toISOString();
+  let talk = await talkOnce(context, { target, recipients, fresh: false });
+  // A connection used before may have been closed meanwhile: that says nothing of the host.
+  if (talk.line?.reused && isStale(talk.results)) talk = await talkOnce(context, { target, recipients, fresh: true });
+  const { line, failure, results } = talk;
+  return {
+    host: target.host,
+    ip: target.ip,
+    port: portOf(context.config),
+    at,
+    seconds: secondsSince(started),
+    reused: line?.reused ?? false,
+    tls: line?.tls ?? null,
+    outcome: failure === null ? 'talked' : 'failed',
+    stage: failure?.stage ?? null,
+    reason: failure?.reason ?? line?.note ?? null,
+    reply: shortReply(failure?.reply ?? null),
+    recipients: results.map((result) => ({ ...result, reply: shortReply(result.reply) })),
+  };
+}
+
+type Asked = { readonly target: Target; readonly recipients: readonly LetterRecipient[]; readonly fresh: boolean };
+
+async function talkOnce(context: Context, { target, recipients, fresh }: Asked): Promise<Talk> {
+  const { deps, letter, held, dsnPassedOn } = context;
+  const obtained = await deps.connections.obtain({ ...(await lineRequest(context, target)), fresh });
+  if (obtained.outcome === 'failed') return { line: null, failure: obtained, results: [] };
+  const { line } = obtained;
+  const limits = limitsOf(context.config.delivery.attemptSeconds);
+  const { results, relaysDsn, ...use } = await converse(
+    { connection: line, letter, limits, reset: line.needsReset },
+    recipients,
+  );
+  held.push({ line, ...use });
+  for (const { forwardPath, outcome } of results) if (outcome === 'accepted' && relaysDsn) dsnPassedOn.add(forwardPath);
+  return { line, failure: null, results };
+}
+
+async function lineRequest(context: Context, { host, ip }: Target): Promise<Omit<LineRequest, 'fresh'>> {
+  const { config, deps, tls, deadline } = context;
+  const { mode, smarthost, attemptSeconds } = config.delivery;
+  const isSmarthost = mode === 'smarthost' && smarthost !== null;
+  const password = isSmarthost && smarthost.password !== null ? await deps.secrets.read(smarthost.password) : null;
+  return {
+    endpoint: { host, ip, port: portOf(config) },
+    clientName: config.hostname,
+    tls,
+    implicitTls: isSmarthost && smarthost.tls === 'implicit',
+    login:
+      isSmarthost && smarthost.user !== null && password !== null
+        ? { user: smarthost.user, password: password.trim() }
+        : null,
+    limits: limitsOf(attemptSeconds),
+    deadline,
+  };
+}
+
+function portOf({ delivery: { mode, smarthost, port } }: Config): number {
+  return mode === 'smarthost' && smarthost !== null ? smarthost.port : port;
+}
+
+/** Nothing was sent, and all that came was the end of the connection or its announcement. */
+function isStale(results: readonly RecipientResult[]): boolean {
+  return results.every(
+    ({ outcome, stage, reply }) => outcome === 'untried' || (stage === 'mail' && reply?.code === 421),
+  );
+}
+
+function shortReply(reply: { code: number; enhanced: string | null; text: string } | null): HostTry['reply'] {
+  return reply === null ? null : { code: reply.code, enhanced: reply.enhanced, text: reply.text.slice(0, 500) };
+}
+
+function secondsSince(started: number): number {
+  return Math.round(performance.now() - started) / 1000;
+}

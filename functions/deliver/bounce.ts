@@ -1,0 +1,157 @@
+// Tells the sender: composes the notification a state owes and puts it in at the front door, like any other mail. Its id
+// was chosen when it came to be owed, so that doing it twice makes one message. To the null reverse-path goes nothing.
+import { createHash } from 'node:crypto';
+import { parseAddress } from '#mail/address.ts';
+import { composeDsn, type DsnRecipient, originalBytesNeeded } from '#mail/dsn.ts';
+import { isMessageId, type MessageId } from '#mail/message-id.ts';
+import { isProblem } from '#mail/problem.ts';
+import { routeRecipient } from '#mail/route-recipient.ts';
+import { srsReverse } from '#mail/srs.ts';
+import type { Config } from '#pipeline/config.ts';
+import type { DeliveryNotice, DeliveryState } from '#pipeline/delivery-state.ts';
+import type { ReceivedJob } from '#pipeline/jobs.ts';
+import { rawKey } from '#pipeline/keys.ts';
+import type { Clock, Intake, JobSender, ObjectStore, Secrets } from '#pipeline/ports.ts';
+
+export type BounceDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'head'>;
+  readonly intake: Intake;
+  readonly jobs: JobSender;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+};
+
+/** `sent`: the notification is stored and queued. `dropped`: there is nobody to tell, and why. */
+export type BounceOutcome = { readonly outcome: 'sent' } | { readonly outcome: 'dropped'; readonly reason: string };
+
+/** Sends one notification that a state owes. Throws where the platform fails; run again, it makes no second message. */
+export async function bounce(
+  deps: BounceDeps,
+  config: Config,
+  { state, notice }: { readonly state: DeliveryState; readonly notice: DeliveryNotice },
+): Promise<BounceOutcome> {
+  const { id } = notice;
+  if (!isMessageId(id)) throw new Error(`not a message id: ${id}`);
+  const recipients = await routesBack(deps, config, state.job.reversePath);
+  if ('reason' in recipients) return { outcome: 'dropped', reason: recipients.reason };
+  const bytes = await compose(deps, config, { state, notice });
+  const key = rawKey({ id, receivedAt: notice.at });
+  const job = receivedJob({ id, key, bytes }, state, { receivedAt: notice.at, recipients: recipients.routes });
+  // Another run got this far and stored it: whether its job was sent cannot be known, and a double of it does no harm.
+  if ((await deps.store.head(key)) !== null) await deps.jobs.send('received', job);
+  else await putIn(deps.intake, job, bytes);
+  return { outcome: 'sent' };
+}
+
+async function putIn(intake: Intake, job: ReceivedJob, bytes: Uint8Array): Promise<void> {
+  const envelope = {
+    role: 'internal',
+    reversePath: '',
+    forwardPaths: job.recipients.map(({ forwardPath }) => forwardPath),
+  };
+  const writer = intake.open({ key: job.raw.key, envelope });
+  try {
+    await writer.write(bytes);
+    await writer.commit(job);
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
+/** The sender's address as recipients of a `received` job: a mailbox here, an alias, an SRS address, or elsewhere. */
+async function routesBack(
+  deps: BounceDeps,
+  config: Config,
+  reversePath: string,
+): Promise<{ readonly routes: ReceivedJob['recipients'] } | { readonly reason: string }> {
+  const address = parseAddress(reversePath);
+  if (isProblem(address)) return { reason: `the sender is not an address: ${address.problem}` };
+  const isSrs = /^SRS[01][=+-]/i.test(address.localPart);
+  const secret = isSrs ? await deps.secrets.read(config.srsSecret ?? 'secret:srs') : '';
+  const routing = routeRecipient(config, address, {
+    mayRelay: true,
+    ...(isSrs ? { srs: (srsAddress) => srsReverse(srsAddress, secret, deps.clock()) } : {}),
+  });
+  if (routing.outcome === 'refused') return { reason: `the sender cannot be told: ${routing.text}` };
+  // RFC 3461 §6.1: a notification asks for none itself.
+  const dsn = { notify: ['never' as const], orcpt: null };
+  const routes = routing.routes.map((route) => ({
+    forwardPath: reversePath,
+    dsn,
+    route: route.kind === 'forward' ? { kind: route.kind, to: [...route.to] } : route,
+  }));
+  return { routes };
+}
+
+type Owed = { readonly state: DeliveryState; readonly notice: DeliveryNotice };
+
+async function compose(deps: BounceDeps, config: Config, { state, notice }: Owed): Promise<Uint8Array> {
+  const { job } = state;
+  const original = await readOriginal(deps.store, state);
+  return composeDsn({
+    id: notice.id,
+    boundary: createHash('sha256').update(notice.id).digest('hex').slice(0, 32),
+    hostname: config.hostname,
+    reversePath: job.reversePath,
+    now: notice.at,
+    arrivalAt: job.receivedAt,
+    envid: job.dsn.envid,
+    ret: job.dsn.ret,
+    smtpUtf8: job.smtpUtf8,
+    recipients: notice.recipients.map(({ forwardPath, action }) => dsnRecipient(state, forwardPath, action)),
+    original,
+    originalBytes: job.raw.bytes,
+  });
+}
+
+function dsnRecipient(state: DeliveryState, forwardPath: string, action: DsnRecipient['action']): DsnRecipient {
+  const asked = state.job.recipients.find((recipient) => recipient.forwardPath === forwardPath);
+  const known = state.recipients.find((recipient) => recipient.forwardPath === forwardPath);
+  const isExpanded = action === 'expanded' && asked?.originalForwardPath !== null;
+  return {
+    finalRecipient: isExpanded ? (asked?.originalForwardPath ?? forwardPath) : forwardPath,
+    originalRecipient: asked?.dsn.orcpt ?? null,
+    action,
+    status: known?.status ?? '5.0.0',
+    remoteMta: isExpanded ? null : (known?.host ?? null),
+    diagnostic: isExpanded ? null : (known?.diagnostic ?? null),
+    explanation: known?.reason ?? '',
+    lastAttemptAt: state.attempts.at(-1)?.at ?? null,
+    willRetryUntil: action === 'delayed' ? state.job.expiresAt : null,
+  };
+}
+
+/** The message, or as much of its beginning as a notification can return; empty where it is no longer stored. */
+async function readOriginal(store: BounceDeps['store'], { job }: DeliveryState): Promise<Uint8Array> {
+  const { key, bytes } = job.raw;
+  const last = Math.min(bytes, originalBytesNeeded) - 1;
+  const stored = await (last < bytes - 1 ? store.get(key, { first: 0, last }) : store.get(key));
+  if (stored === null) return new Uint8Array();
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stored.body) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+type Stored = { readonly id: MessageId; readonly key: string; readonly bytes: Uint8Array };
+
+function receivedJob(
+  stored: Stored,
+  { job }: DeliveryState,
+  facts: Pick<ReceivedJob, 'receivedAt' | 'recipients'>,
+): ReceivedJob {
+  const { id, key, bytes } = stored;
+  return {
+    version: 1,
+    id,
+    ...facts,
+    raw: { key, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') },
+    session: { role: 'internal', clientIp: null, clientName: null, helo: null, tls: null, user: null },
+    reversePath: '', // RFC 5321 §4.5.5
+    bodyType: bytes.some((byte) => byte > 0x7f) ? '8bitmime' : '7bit',
+    smtpUtf8: job.smtpUtf8,
+    requireTls: false,
+    dsn: { ret: null, envid: null },
+    attempt: 1,
+  };
+}

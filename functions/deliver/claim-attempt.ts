@@ -1,0 +1,166 @@
+// The right to try: one attempt of one delivery belongs to one worker, by compare-and-set on the `deliveries/` object. A job
+// the queue hands out twice finds the lease taken or the attempt done. A lease of a worker that died is taken over: at once
+// where this process is the only one there is, else when it runs out.
+import type { MessageId } from '#mail/message-id.ts';
+import { type DeliveryState, deliveryStateSchema, newDeliveryState } from '#pipeline/delivery-state.ts';
+import type { DeliverJob } from '#pipeline/jobs.ts';
+import { deliveryKey } from '#pipeline/keys.ts';
+import type { Clock, Handout, ObjectStore } from '#pipeline/ports.ts';
+
+export type ClaimDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'put'>;
+  readonly clock: Clock;
+  /** Names this process, and the deliveries it is at. */
+  readonly owner: string;
+  readonly underWay: ReadonlySet<string>;
+  /** No other process works on this store: a lease of another owner is that of a dead one. */
+  readonly soleWorker: boolean;
+};
+
+/** A state as stored, and the version that the next write must find. */
+export type StoredState = { readonly key: string; readonly state: DeliveryState; readonly etag: string };
+
+/**
+ * `claimed`: try now. `unsettled`: the attempt is done, but what follows from it may not be. `busy`: another is at it.
+ * `over`: nothing is left to do for this job.
+ */
+export type Claim =
+  | ({ readonly outcome: 'claimed' | 'unsettled' } & StoredState)
+  | { readonly outcome: 'busy'; readonly until: string }
+  | { readonly outcome: 'over' };
+
+/** What to do about a stored state; `take` with the attempt's number. */
+export type ClaimVerdict =
+  | { readonly outcome: 'take'; readonly attempt: number }
+  | { readonly outcome: 'unsettled' }
+  | { readonly outcome: 'busy'; readonly until: string }
+  | { readonly outcome: 'over' };
+
+const leaseMarginSeconds = 60;
+
+/** Claims the attempt for a job. `attemptSeconds`: how long an attempt may take. */
+export async function claimAttempt(
+  deps: ClaimDeps,
+  job: DeliverJob,
+  { handout, attemptSeconds }: { readonly handout: Handout; readonly attemptSeconds: number },
+): Promise<Claim> {
+  const key = deliveryKey(job);
+  const isNew = job.attempt === 1 && handout.receiveCount === 1;
+  const before = isNew ? null : await readState(deps.store, key);
+  const first = before ?? { key, state: newDeliveryState(job, deps.clock()), etag: null };
+  const claim = await claimOver(deps, first, { job, attemptSeconds });
+  if (claim !== 'lost') return claim;
+  const found = await readState(deps.store, key);
+  const second = found === null ? 'lost' : await claimOver(deps, found, { job, attemptSeconds });
+  return second === 'lost' ? { outcome: 'busy', until: new Date(deps.clock() + 1000).toISOString() } : second;
+}
+
+/** Reads a delivery's state; null where there is none. Throws where what is stored is none of ours. */
+export async function readState(store: Pick<ObjectStore, 'get'>, key: string): Promise<StoredState | null> {
+  const stored = await store.get(key);
+  if (stored === null) return null;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stored.body) pieces.push(piece);
+  const state = deliveryStateSchema.parse(JSON.parse(Buffer.concat(pieces).toString('utf8')));
+  return { key, state, etag: stored.etag };
+}
+
+/** Moves a state on; null where another was faster. Without an etag it must not be there yet. */
+export async function writeState(
+  store: Pick<ObjectStore, 'put'>,
+  { key, state, etag }: { readonly key: string; readonly state: DeliveryState; readonly etag: string | null },
+): Promise<StoredState | null> {
+  const written = await store.put({
+    key,
+    body: Buffer.from(JSON.stringify(state)),
+    contentType: 'application/json',
+    condition: etag === null ? { ifAbsent: true } : { ifMatch: etag },
+  });
+  return written.outcome === 'stored' ? { key, state, etag: written.etag } : null;
+}
+
+type Facts = Pick<ClaimDeps, 'owner' | 'underWay' | 'soleWorker'> & { readonly now: number; readonly key: string };
+
+/** Decides what a job may do about a state. Pure. */
+export function judgeClaim(
+  { lease, next, notices, recipients }: DeliveryState,
+  attempt: number,
+  facts: Facts,
+): ClaimVerdict {
+  if (lease !== null) {
+    const isOurs = lease.owner === facts.owner;
+    const isDead = isOurs ? !facts.underWay.has(facts.key) : facts.soleWorker;
+    if (!isDead && Date.parse(lease.until) > facts.now) return { outcome: 'busy', until: lease.until };
+    return { outcome: 'take', attempt: lease.attempt };
+  }
+  const isSettled = notices.every(({ outcome }) => outcome !== 'owed') && (next === null || next.queued);
+  const isDone = recipients.every(({ state }) => state !== 'pending') || (next !== null && attempt < next.attempt);
+  if (!isDone) return { outcome: 'take', attempt: Math.max(attempt, next?.attempt ?? 1) };
+  return isSettled ? { outcome: 'over' } : { outcome: 'unsettled' };
+}
+
+async function claimOver(
+  deps: ClaimDeps,
+  { key, state, etag }: { readonly key: string; readonly state: DeliveryState; readonly etag: string | null },
+  { job, attemptSeconds }: { readonly job: DeliverJob; readonly attemptSeconds: number },
+): Promise<Claim | 'lost'> {
+  refuseStranger(state, job);
+  const now = deps.clock();
+  const verdict = judgeClaim(state, job.attempt, { ...deps, now, key });
+  switch (verdict.outcome) {
+    case 'busy':
+    case 'over':
+      return verdict;
+    case 'unsettled':
+      return etag === null ? { outcome: 'over' } : { outcome: 'unsettled', key, state, etag };
+    case 'take': {
+      const taken = await writeState(deps.store, {
+        key,
+        etag,
+        state: leased(state, verdict.attempt, { ...deps, now, attemptSeconds }),
+      });
+      return taken === null ? 'lost' : { outcome: 'claimed', ...taken };
+    }
+  }
+}
+
+function leased(
+  state: DeliveryState,
+  attempt: number,
+  { owner, now, attemptSeconds }: { readonly owner: string; readonly now: number; readonly attemptSeconds: number },
+): DeliveryState {
+  const at = new Date(now).toISOString();
+  const until = new Date(now + (attemptSeconds + leaseMarginSeconds) * 1000).toISOString();
+  return {
+    ...state,
+    state: 'sending',
+    updatedAt: at,
+    attempts: state.lease === null ? state.attempts : [...state.attempts, interrupted(state.lease)],
+    lease: { attempt, owner, at, until },
+  };
+}
+
+/** The worker before died on it: whether the peer has the message is not known. */
+function interrupted({
+  attempt,
+  at,
+}: {
+  readonly attempt: number;
+  readonly at: string;
+}): DeliveryState['attempts'][number] {
+  return {
+    attempt,
+    at,
+    seconds: 0,
+    reason: 'interrupted: the worker stopped; what it had sent is not known',
+    hosts: [],
+  };
+}
+
+/** One job a message and domain: recipients the state does not know would be lost without a trace. */
+function refuseStranger({ recipients }: DeliveryState, job: { readonly id: MessageId } & DeliverJob): void {
+  const known = new Set(recipients.map(({ forwardPath }) => forwardPath));
+  const unknown = job.recipients.filter(({ forwardPath }) => !known.has(forwardPath));
+  if (unknown.length === 0) return;
+  throw new Error(`a second delivery of ${job.id} to ${job.domain}, with recipients the first does not have`);
+}

@@ -1,0 +1,36 @@
+// Lambda's way into stage deliver: builds the ports and the connections from the environment, once for a sandbox.
+import { messageIdFactory } from '#mail/message-id.ts';
+import { createAwsParts } from '#pipeline/aws-parts.ts';
+import { type BatchAnswer, consumeSqsEvent } from '#pipeline/sqs-event-consumer.ts';
+import { stages } from '#pipeline/stages.ts';
+import { createConnections } from './connections.ts';
+import { deliver } from './deliver.ts';
+
+const stage = stages.deliver;
+const { dns, metrics, ...parts } = createAwsParts({
+  name: stage.name,
+  sends: stage.sends,
+  variables: process.env,
+  write: (line) => process.stdout.write(line),
+});
+const deps = {
+  ...parts,
+  metrics,
+  resolve: dns.resolve,
+  newMessageId: messageIdFactory(),
+  connections: createConnections(),
+  random: Math.random,
+};
+
+/** Takes an SQSEvent of queue `deliver`, answers which of its records failed. */
+export async function handler(event: unknown): Promise<BatchAnswer> {
+  try {
+    return await consumeSqsEvent(event, {
+      ...deps,
+      queue: 'deliver',
+      run: (job, handout) => deliver(deps, job, handout),
+    });
+  } finally {
+    metrics.flush();
+  }
+}

@@ -1,0 +1,258 @@
+// What follows from an attempt: who is delivered, who bounces and why, when the rest is tried again, who must be told.
+// Pure: the same facts give the same state. The order of weight of what several hosts said of one recipient, and every
+// enhanced status code (RFC 3463) that is ours to choose, are here.
+import { type DsnAction, dsnRecipients } from '#mail/dsn.ts';
+import { nextAttempt } from '#mail/retry-schedule.ts';
+import type { Config } from '#pipeline/config.ts';
+import type { DeliveryNotice, DeliveryState, HostTry, RecipientState } from '#pipeline/delivery-state.ts';
+import type { DeliverJob } from '#pipeline/jobs.ts';
+import type { AttemptFacts } from './attempt-delivery.ts';
+
+/** `now` is when the attempt ended, in milliseconds since 1970. */
+export type JudgeRules = {
+  readonly delivery: Config['delivery'];
+  readonly now: number;
+  readonly random: () => number;
+  /** While the network lets no mail out, none is given up. */
+  readonly isPortBlocked: boolean;
+  /** The id of a notification, should one be owed. */
+  readonly noticeId: () => string;
+};
+
+type Facts = Pick<AttemptFacts, 'permanent' | 'dsnPassedOn' | 'isExhausted'> & {
+  readonly record: DeliveryState['attempts'][number];
+};
+
+const keptAtStart = 10;
+const keptAtEnd = 90;
+
+/** The state after an attempt: without lease, with the attempt on record, everything owed noted as owed. */
+export function judgeAttempt(before: DeliveryState, facts: Facts, rules: JudgeRules): DeliveryState {
+  const at = new Date(rules.now).toISOString();
+  const told = before.recipients.map((recipient) =>
+    recipient.state === 'pending' ? judgeRecipient(recipient, facts, at) : recipient,
+  );
+  const plan = planNext(before, facts.record.attempt, rules);
+  const recipients = plan.outcome === 'give-up' ? told.map((recipient) => giveUp(recipient, before, at)) : told;
+  const isWaiting = recipients.some(({ state }) => state === 'pending');
+  const isLate = rules.now - Date.parse(before.job.receivedAt) >= rules.delivery.delayWarningSeconds * 1000;
+  const warns = isWaiting && isLate && before.warnedAt === null;
+  const notice = noticeOwed(before, { recipients, warns, dsnPassedOn: facts.dsnPassedOn }, { at, id: rules.noticeId });
+  const reason = recipients.find(({ state }) => state === 'pending')?.reason ?? '';
+  const next =
+    plan.outcome === 'retry' && isWaiting
+      ? { attempt: facts.record.attempt + 1, at: plan.at, reason, queued: false }
+      : null;
+  return {
+    ...before,
+    state: isWaiting ? 'waiting' : finalWord(recipients),
+    firstAttemptAt: before.firstAttemptAt ?? facts.record.at,
+    updatedAt: at,
+    recipients,
+    attempts: shortened([...before.attempts, facts.record]),
+    lease: null,
+    next,
+    warnedAt: warns ? at : before.warnedAt,
+    notices: notice === null ? before.notices : [...before.notices, notice],
+  };
+}
+
+/** Why the destination as a whole failed (to be left alone for a while), `answered` where it spoke, `nothing` else. */
+export function judgeDestination(
+  hosts: readonly HostTry[],
+): { readonly outcome: 'answered' | 'nothing' } | { readonly outcome: 'failed'; readonly reason: string } {
+  if (hosts.length === 0) return { outcome: 'nothing' };
+  const signs = hosts.map(signOfTrouble);
+  const last = signs.at(-1);
+  return signs.includes(null) || last === null || last === undefined
+    ? { outcome: 'answered' }
+    : { outcome: 'failed', reason: last };
+}
+
+/** 421, a timeout, a connection refused or lost; null where the host did its work, whatever it said. */
+function signOfTrouble({ outcome, stage, reason, reply, recipients, host }: HostTry): string | null {
+  if (outcome === 'failed') {
+    if (reply !== null && reply.code !== 421) return null;
+    return stage === 'tls' || stage === 'login' ? null : `${host}: ${reason ?? 'no answer'}`;
+  }
+  const isTroubled = recipients.every(
+    (result) => result.reply?.code === 421 || result.outcome === 'untried' || result.outcome === 'unknown',
+  );
+  if (!isTroubled || recipients.length === 0) return null;
+  const [first] = recipients;
+  return `${host}: ${first?.reply === null || first?.reply === undefined ? first?.reason : shown(first.reply)}`;
+}
+
+type Verdict = { readonly weight: number; readonly state: RecipientState };
+
+function judgeRecipient(recipient: RecipientState, facts: Facts, at: string): RecipientState {
+  if (facts.permanent !== null) {
+    const { status, reason } = facts.permanent;
+    return { ...recipient, state: 'bounced', status, reason, diagnostic: null, host: null, at };
+  }
+  const verdicts = facts.record.hosts.flatMap((host) => verdictsOf(recipient, host, at));
+  const refusedByAll = facts.isExhausted && facts.record.hosts.length > 0 && facts.record.hosts.every(isClosedDoor);
+  const best = verdicts.reduce<Verdict | null>((a, b) => (a === null || b.weight >= a.weight ? b : a), null);
+  if (best === null)
+    return { ...recipient, status: '4.4.3', reason: facts.record.reason ?? 'there was no host to try', at };
+  if (!refusedByAll) return best.state;
+  // RFC 5321 §3.1, RFC 7504: a host that greets with 554 or 521 takes no mail; where all of them do, none will.
+  return { ...best.state, state: 'bounced', status: permanentStatus(best.state.status, '5.3.2') };
+}
+
+function isClosedDoor({ outcome, stage, reply }: HostTry): boolean {
+  return outcome === 'failed' && (stage === 'greeting' || stage === 'hello') && reply !== null && reply.code >= 500;
+}
+
+/** Answers weigh: accepted, refused, perhaps delivered, deferred, unable, lost before sending, not even reached. */
+function verdictsOf(recipient: RecipientState, tried: HostTry, at: string): Verdict[] {
+  const { host } = tried;
+  const seen = { ...recipient, host, at };
+  if (tried.outcome === 'failed') {
+    const diagnostic = tried.reply === null ? null : shown(tried.reply);
+    const status =
+      tried.reply?.enhanced ?? (tried.stage === 'tls' ? '4.7.5' : tried.reply === null ? '4.4.1' : '4.3.2');
+    return [{ weight: 0, state: { ...seen, status, diagnostic, reason: tried.reason ?? `${host} failed` } }];
+  }
+  return tried.recipients
+    .filter(({ forwardPath }) => forwardPath === recipient.forwardPath)
+    .map((result) => verdictOf(result, { ...seen, host }));
+}
+
+function verdictOf(result: HostTry['recipients'][number], seen: RecipientState & { readonly host: string }): Verdict {
+  const { outcome, stage, reply, reason } = result;
+  const { host } = seen;
+  const words = reply === null ? (reason ?? '') : shown(reply);
+  const isOurs = stage === 'capability';
+  const state = { ...seen, diagnostic: reply === null || isOurs ? null : words };
+  switch (outcome) {
+    case 'accepted': {
+      const status = reply?.enhanced ?? '2.0.0';
+      return { weight: 6, state: { ...state, state: 'delivered', status, reason: `${host} took it` } };
+    }
+    case 'refused': {
+      const status = permanentStatus(reply?.enhanced ?? null, stage === 'rcpt' ? '5.1.0' : '5.0.0');
+      const said = isOurs ? `${host}: ${reason ?? words}` : `${host} refused ${refusedWhat(stage)}: ${words}`;
+      return { weight: isOurs ? 2 : 5, state: { ...state, state: 'bounced', status, reason: said } };
+    }
+    case 'unknown':
+      return { weight: 4, state: { ...state, status: '4.4.2', reason: `${host}: ${words}` } };
+    case 'deferred': {
+      const status = temporaryStatus(reply?.enhanced ?? null);
+      return { weight: 3, state: { ...state, status, reason: `${host} said later: ${words}` } };
+    }
+    case 'untried':
+      return { weight: 1, state: { ...state, status: '4.4.2', reason: `${host}: ${words}` } };
+  }
+}
+
+function refusedWhat(stage: string): string {
+  if (stage === 'rcpt') return 'the address';
+  return stage === 'mail' ? 'the sender' : 'the message';
+}
+
+function planNext(
+  before: DeliveryState,
+  attempt: number,
+  { delivery, now, random, isPortBlocked }: JudgeRules,
+): ReturnType<typeof nextAttempt> {
+  const plan = nextAttempt({
+    attempt,
+    now,
+    retrySeconds: delivery.retrySeconds,
+    expiresAt: before.job.expiresAt,
+    random,
+  });
+  if (plan.outcome === 'retry' || !isPortBlocked) return plan;
+  return { outcome: 'retry', at: new Date(now + (delivery.retrySeconds.at(-1) ?? 0) * 1000).toISOString() };
+}
+
+function giveUp(recipient: RecipientState, { job }: DeliveryState, at: string): RecipientState {
+  if (recipient.state !== 'pending') return recipient;
+  const tried = shownDuration(Date.parse(at) - Date.parse(job.receivedAt));
+  const reason = `it could not be delivered for ${tried}; the last reason was: ${recipient.reason ?? 'unknown'}`;
+  return { ...recipient, state: 'bounced', status: '5.4.7', reason, at }; // RFC 3463 §3.5: delivery time expired
+}
+
+type Told = {
+  readonly recipients: readonly RecipientState[];
+  readonly warns: boolean;
+  readonly dsnPassedOn: ReadonlySet<string>;
+};
+
+/** One notification for all that this attempt gives to tell (RFC 3461 §4.1: to those who want it). */
+function noticeOwed(
+  before: DeliveryState,
+  told: Told,
+  { at, id }: { readonly at: string; readonly id: () => string },
+): DeliveryNotice | null {
+  const { job } = before;
+  const wasPending = new Set(
+    before.recipients.filter(({ state }) => state === 'pending').map(({ forwardPath }) => forwardPath),
+  );
+  const owed = told.recipients
+    .filter(({ forwardPath }) => wasPending.has(forwardPath))
+    .flatMap(({ forwardPath, state }) => {
+      const recipient = job.recipients.find((candidate) => candidate.forwardPath === forwardPath);
+      const action = recipient === undefined ? null : actionFor(recipient, state, told);
+      if (recipient === undefined || action === null) return [];
+      return dsnRecipients(job.reversePath, action, [recipient]).length > 0 ? [{ forwardPath, action }] : [];
+    });
+  return owed.length === 0 ? null : { id: id(), at, outcome: 'owed', reason: null, recipients: owed };
+}
+
+type TellingAction = Exclude<DsnAction, 'delivered'>;
+
+function actionFor(
+  { forwardPath, originalForwardPath }: DeliverJob['recipients'][number],
+  state: RecipientState['state'],
+  { warns, dsnPassedOn }: Told,
+): TellingAction | null {
+  switch (state) {
+    case 'bounced':
+      return 'failed';
+    case 'pending':
+      return warns ? 'delayed' : null;
+    case 'delivered':
+      if (originalForwardPath !== null) return 'expanded';
+      return dsnPassedOn.has(forwardPath) ? null : 'relayed';
+  }
+}
+
+function finalWord(recipients: readonly RecipientState[]): 'delivered' | 'bounced' | 'partial' {
+  if (recipients.every(({ state }) => state === 'delivered')) return 'delivered';
+  return recipients.every(({ state }) => state === 'bounced') ? 'bounced' : 'partial';
+}
+
+/** A 5xx reply with a 4.x.x or no code is permanent all the same: the reply's first digit decides (RFC 2034 §4). */
+function permanentStatus(enhanced: string | null, otherwise: string): string {
+  return enhanced === null ? otherwise : enhanced.replace(/^\d/, '5');
+}
+
+function temporaryStatus(enhanced: string | null): string {
+  return enhanced === null ? '4.0.0' : enhanced.replace(/^\d/, '4');
+}
+
+function shown({
+  code,
+  enhanced,
+  text,
+}: {
+  readonly code: number;
+  readonly enhanced: string | null;
+  readonly text: string;
+}): string {
+  return [String(code), enhanced, text].filter((part) => part !== null && part !== '').join(' ');
+}
+
+function shownDuration(ms: number): string {
+  const hours = Math.round(ms / 3_600_000);
+  if (hours >= 48) return `${Math.round(hours / 24)} days`;
+  return hours >= 2 ? `${hours} hours` : `${Math.max(1, Math.round(ms / 60_000))} minutes`;
+}
+
+function shortened(attempts: DeliveryState['attempts']): DeliveryState['attempts'] {
+  return attempts.length <= keptAtStart + keptAtEnd
+    ? attempts
+    : [...attempts.slice(0, keptAtStart), ...attempts.slice(-keptAtEnd)];
+}
