@@ -1,15 +1,18 @@
-// DKIM against signers we did not write: dkimpy (RSA and Ed25519) and OpenDKIM. What they sign passes, what is changed
-// afterwards does not.
+// DKIM and ARC against signers we did not write: dkimpy and OpenDKIM, RSA and Ed25519. What they sign passes, what is
+// changed afterwards does not.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { findPeer, peerOptions } from '#test/support/peers.ts';
 import type { Zone } from '#test/support/zone-resolver.ts';
 import { judge, runStage } from './run-stage.ts';
+import { signByMilter } from './sign-by-milter.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'pillarbox-dkim-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -20,6 +23,8 @@ const rsaFile = join(folder, 'rsa.pem');
 const edFile = join(folder, 'ed25519.key');
 writeFileSync(rsaFile, rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
 const edSeed = rawTail(ed25519.privateKey.export({ type: 'pkcs8', format: 'der' }));
+const edPemFile = join(folder, 'ed25519.pem');
+writeFileSync(edPemFile, ed25519.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
 writeFileSync(edFile, edSeed.toString('base64'), { mode: 0o600 });
 
 const rsaRecord = `v=DKIM1; k=rsa; p=${rsa.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`;
@@ -121,6 +126,43 @@ test(
   },
 );
 
+const milters = [
+  { algorithm: 'rsa-sha256', selector: 'rsa', key: rsaFile, canonicalization: 'relaxed/simple' },
+  { algorithm: 'rsa-sha256', selector: 'rsa', key: rsaFile, canonicalization: 'simple/relaxed' },
+  { algorithm: 'ed25519-sha256', selector: 'ed', key: edPemFile, canonicalization: 'relaxed/relaxed' },
+] as const;
+
+for (const { algorithm, selector, key, canonicalization } of milters) {
+  test(
+    `a message signed by OpenDKIM with ${algorithm}, ${canonicalization} passes, and fails once it was changed`,
+    peerOptions('opendkim'),
+    async (t) => {
+      const port = await freePort();
+      const settings = { Domain: 'sender.example', Selector: selector, KeyFile: key, SignatureAlgorithm: algorithm };
+      const more = {
+        Socket: `inet:${port}@127.0.0.1`,
+        Canonicalization: canonicalization,
+        Mode: 's',
+        Background: 'no',
+      };
+      const file = join(folder, `opendkim-${port}.conf`);
+      const lines = Object.entries({ ...settings, ...more, Syslog: 'no', RequireSafeKeys: 'no' });
+      writeFileSync(file, lines.map(([name, value]) => `${name} ${value}\n`).join(''));
+      const opendkim = spawn(findPeer('opendkim') ?? '', ['-f', '-x', file], { stdio: 'ignore' });
+      t.after(() => opendkim.kill());
+      const signed = await until(() => signByMilter(port, message));
+
+      const { dkim, dmarc } = await judge({ message: signed, zone });
+      assert.equal(dkim[0]?.result, 'pass', dkim[0]?.reason);
+      assert.equal(dkim[0]?.algorithm, algorithm);
+      assert.equal(dmarc.result, 'pass');
+      for (const changed of [signed.replace('Bye', 'Pay'), signed.replace('<ann@', '<eve@')]) {
+        assert.equal((await judge({ message: changed, zone })).dkim[0]?.result, 'fail');
+      }
+    },
+  );
+}
+
 test(
   'a signature by rsa-sha1 (as opendkim-testmsg makes it) proves nothing (RFC 8301 §3.1)',
   peerOptions('opendkim-testmsg'),
@@ -180,4 +222,54 @@ function run(command: string, args: readonly string[], input: string): string {
 
 function rawTail(der: Buffer): Buffer {
   return der.subarray(-32);
+}
+
+test(
+  'an ARC chain sealed by dkimpy passes, and overrides nothing; a broken one fails',
+  peerOptions('arcsign'),
+  async () => {
+    const judged = `Authentication-Results: mx.relay.example; spf=pass smtp.mailfrom=sender.example\r\n${message}`;
+    const sealed = run('arcsign', ['rsa', 'relay.example', rsaFile, 'mx.relay.example'], judged);
+    const zoneOfRelay: Zone = { ...zone, 'rsa._domainkey.relay.example': { TXT: [[rsaRecord]] } };
+
+    const { jobs } = await runStage({ message: sealed, zone: zoneOfRelay });
+    const job = jobs.of('parse')[0];
+    assert.equal(job?.authentication.arc.result, 'pass', job?.authentication.arc.reason);
+    assert.equal(job?.authentication.arc.instances, 1);
+    assert.equal(job?.disposition.action, 'quarantine');
+    assert.match(job?.disposition.reason ?? '', /ARC chain does not override/);
+
+    const broken = {
+      body: sealed.replace('Bye', 'Pay'),
+      'chain status': sealed.replace('cv=none', 'cv=pass'),
+      'sealed results': sealed.replace('i=1; mx.relay.example; spf=pass', 'i=1; mx.relay.example; spf=fail'),
+    };
+    for (const [what, text] of Object.entries(broken)) {
+      assert.notEqual(text, sealed);
+      const { arc } = await judge({ message: text, zone: zoneOfRelay });
+      assert.equal(arc.result, 'fail', `${what}: ${arc.reason}`);
+    }
+    const keyless = await judge({ message: sealed, zone: { ...zone, 'rsa._domainkey.relay.example': 'SERVFAIL' } });
+    assert.equal(keyless.arc.result, 'temperror', keyless.arc.reason);
+  },
+);
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+async function until<Found>(attempt: () => Promise<Found>): Promise<Found> {
+  const endAt = performance.now() + 10_000;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (performance.now() > endAt) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
 }
