@@ -62,7 +62,7 @@ export function isAsciiAddress({ localPart }: EmailAddress): boolean {
 
 /** The name a local part is looked up by in the configuration: lower case, NFC. Also for names in the configuration itself. */
 export function mailboxName(localPart: string): string {
-  return localPart.normalize('NFC').toLowerCase().normalize('NFC');
+  return localPart.toLowerCase().normalize('NFC');
 }
 
 /** Takes the `+tag` off a local part: what stands before the first `+`, and what follows it (null where nothing does). */

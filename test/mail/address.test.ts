@@ -158,6 +158,11 @@ describe('parseAddress', () => {
 test('a mailbox name is lower case and composed, whatever form it comes in', () => {
   assert.equal(mailboxName('Info'), 'info');
   assert.equal(mailboxName('U\u0308ber'), mailboxName('ÜBER'));
+  for (let point = 0; point < 0x20000; point++) {
+    const text = `a${String.fromCodePoint(point)}b`.toWellFormed();
+    assert.equal(mailboxName(text.normalize('NFD')), mailboxName(text), point.toString(16));
+    assert.equal(mailboxName(mailboxName(text)), mailboxName(text), point.toString(16));
+  }
 });
 
 test('a tag is what follows the first plus, where something stands before it', () => {

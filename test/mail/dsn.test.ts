@@ -185,6 +185,17 @@ test('a message that contains the boundary does not end the part it is in', () =
   assert.equal(text.split('\r\n--b01JD2').length, 5);
 });
 
+test('lines of the original that may not travel are left out of its header', () => {
+  const odd = Buffer.from(`Subject: Hello\r\nX-Long: ${'x'.repeat(2_000)}\r\nX-Nul: \0\r\nTo: y\r\n\r\n`);
+  const text = compose({ original: odd, originalBytes: odd.length, ret: 'hdrs' });
+  assert.ok(text.includes('Subject: Hello\r\nTo: y\r\n'));
+});
+
+test('a reply of several lines is told on one', () => {
+  const text = compose({ recipients: [{ ...recipient, diagnostic: '550-5.1.1 No\r\n550 5.1.1\tsuch user\r\n' }] });
+  assert.ok(text.includes('\r\nDiagnostic-Code: smtp; 550-5.1.1 No 550 5.1.1 such user\r\n'));
+});
+
 test('whatever the peer said, every line may travel and no field, part or line is added', () => {
   const plain = compose().split('\r\n--b01JD').length;
   const fieldsOf = (text: string) => text.match(/^[A-Za-z-]+(?=: )/gm)?.filter((name) => name !== 'The') ?? [];

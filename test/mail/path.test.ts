@@ -57,6 +57,7 @@ test('what follows a path are its parameters, brackets within quotes are not its
     path: { kind: 'address', address: { localPart: '> SIZE=1', domain: 'b.example' } },
     rest: 'BODY=8BITMIME SIZE=2',
   });
+  assert.ok(isProblem(readPath('<a@b.example>SIZE=1')));
   assert.deepEqual(readPath(' <>'), { path: { kind: 'null' }, rest: '' });
 });
 
