@@ -15,10 +15,23 @@ export type MeasuredProcess = {
   readonly stop: () => Promise<void>;
 };
 
-/** Starts `node <file> <args>` and resolves when it has printed its first line of JSON. */
-export async function startMeasured(file: string, args: readonly string[] = []): Promise<MeasuredProcess> {
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ready = await firstJsonLine(child);
+export type Start = {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Resolves when the process is ready; left out: when it has printed its first line of JSON. */
+  readonly whenReady?: () => Promise<Record<string, unknown>>;
+};
+
+/** Starts `node <file> <args>` and resolves when it is ready. */
+export async function startMeasured(
+  file: string,
+  { args = [], env = {}, whenReady }: Start = {},
+): Promise<MeasuredProcess> {
+  const child = spawn(process.execPath, [file, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  const ready = await (whenReady === undefined ? firstJsonLine(child) : whenReady());
   child.stdout?.resume();
   const pid = child.pid ?? 0;
   return {

@@ -1,0 +1,119 @@
+// From the 250 to the finished JSON in inbox/, through all stages, at half of the load the whole service can carry; and
+// the memory it holds, at rest and while a message of 100 MB comes in.
+import { plainMessage } from './messages.ts';
+import { runLoad } from './smtp-load.ts';
+import { type BenchService, startService, whenDrained } from './start-service.ts';
+import { quantile, shown } from './statistics.ts';
+import type { Row } from './table.ts';
+
+const burst = 4_000;
+const halfLoadSeconds = 8;
+const bigMessageBytes = 100 * 1024 * 1024;
+const limits = { messageBytes: 200 * 1024 * 1024 };
+
+/** Three rows: sustained rate, latency at half of it, memory. */
+export async function measureWhole(): Promise<readonly Row[]> {
+  const service = await startService('embedded');
+  await send(service, 500);
+  await whenDrained(service.api);
+  const { rate, cpuMs } = await sustained(service);
+  const latencies = await latenciesAt(service, rate / 2);
+  await service.stop();
+  return [
+    {
+      what: 'accepted to inbox/, sustained, 4 KiB',
+      value: `${shown(rate)}/s, ${shown(cpuMs)} ms CPU`,
+      beside: 'all stages, one process',
+      ratio: null,
+      target: null,
+    },
+    {
+      what: `accepted to inbox/ at half load (${shown(rate / 2)}/s)`,
+      value: `p50 ${shown(quantile(latencies, 0.5))} ms, p99 ${shown(quantile(latencies, 0.99))} ms`,
+      beside: `${latencies.length} messages`,
+      ratio: quantile(latencies, 0.99),
+      target: { atMost: 500 },
+    },
+    await memoryRow(),
+  ];
+}
+
+async function sustained(service: BenchService): Promise<{ rate: number; cpuMs: number }> {
+  const before = service.cpuSeconds();
+  const startedAt = performance.now();
+  await send(service, burst);
+  await whenDrained(service.api);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  return { rate: burst / seconds, cpuMs: ((service.cpuSeconds() - before) * 1_000) / burst };
+}
+
+/** Milliseconds from each 250 to the event that its JSON is there, as a consumer of the event stream sees it. */
+async function latenciesAt(service: BenchService, perSecond: number): Promise<readonly number[]> {
+  const acceptedAt = new Map<string, number>();
+  const landedAt = new Map<string, number>();
+  const abort = new AbortController();
+  const events = await fetch(`${service.api}/api/events`, { signal: abort.signal });
+  const reading = readIds(events, (id) => landedAt.set(id, performance.now())).catch(() => undefined);
+  await runLoad({
+    port: service.smtpPort,
+    connections: 20,
+    messages: Math.round(perSecond * halfLoadSeconds),
+    perSecond,
+    body: plainMessage(4_096),
+    from: 'ada@load.example',
+    to: 'bob@bench.example',
+    onAccepted: (reply) => acceptedAt.set(reply.trim().split(' ').at(-1) ?? '', performance.now()),
+  });
+  await whenDrained(service.api);
+  const deadline = performance.now() + 10_000;
+  while (landedAt.size < acceptedAt.size && performance.now() < deadline) await pause(20);
+  abort.abort();
+  await reading;
+  if (landedAt.size < acceptedAt.size) throw new Error(`${acceptedAt.size - landedAt.size} messages did not land`);
+  return [...acceptedAt].map(([id, at]) => Math.max(0, (landedAt.get(id) ?? Number.NaN) - at));
+}
+
+async function readIds(events: Response, onId: (id: string) => void): Promise<void> {
+  if (events.body === null) throw new Error('no event stream');
+  let text = '';
+  for await (const chunk of events.body.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const complete = text.lastIndexOf('\n\n');
+    for (const [, id] of text.slice(0, Math.max(0, complete)).matchAll(/"id":"([0-9A-Z]{26})"/g)) if (id) onId(id);
+    if (complete >= 0) text = text.slice(complete);
+  }
+}
+
+async function memoryRow(): Promise<Row> {
+  const service = await startService('embedded', { limits: { ...limits, messagesPerMinutePerIp: 1_000_000 } });
+  await send(service, 200);
+  await whenDrained(service.api);
+  const before = service.peakMiB();
+  await send(service, 1, plainMessage(bigMessageBytes));
+  await whenDrained(service.api);
+  const added = service.peakMiB() - before;
+  await service.stop();
+  return {
+    what: 'memory that a message of 100 MB adds',
+    value: `${shown(added)} MiB`,
+    beside: `peak before it ${shown(before)} MiB`,
+    ratio: added,
+    target: { atMost: 64 },
+  };
+}
+
+async function send(service: BenchService, messages: number, body = plainMessage(4_096)): Promise<void> {
+  const load = {
+    connections: Math.min(50, messages),
+    messages,
+    body,
+    from: 'ada@load.example',
+    to: 'bob@bench.example',
+  };
+  const { accepted } = await runLoad({ port: service.smtpPort, ...load });
+  if (accepted !== messages) throw new Error(`only ${accepted} of ${messages} were accepted`);
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,35 @@
+// `npm run bench`: prints what is claimed, measured here and now, as ratios to something that runs beside it.
+// `-- --only accept,whole,…` picks measurements, `--rounds N` how many pairs.
+import { parseArgs } from 'node:util';
+import { measureAccept } from './accept.ts';
+import { measureWhole } from './latency.ts';
+import { type Row, rowText } from './table.ts';
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    help: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds);
+
+const measurements: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+  accept: () => measureAccept(rounds),
+  whole: measureWhole,
+};
+
+if (values.help) {
+  console.log(`npm run bench -- [--only ${Object.keys(measurements).join(',')}] [--rounds N]`);
+} else {
+  const wanted = values.only?.split(',') ?? Object.keys(measurements);
+  for (const name of wanted) {
+    const measure = measurements[name];
+    if (measure === undefined)
+      throw new Error(
+        `--only: no measurement ${JSON.stringify(name)}; there are ${Object.keys(measurements).join(', ')}`,
+      );
+    process.stderr.write(`measuring ${name} …\n`);
+    for (const row of await measure()) console.log(rowText(row));
+  }
+}
