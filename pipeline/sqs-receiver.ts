@@ -82,7 +82,8 @@ export function createSqsReceiver({
         ReceiptHandle: receiptHandle,
         VisibilityTimeout: delaySeconds,
       }));
-      await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
+      const { Failed = [] } = await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
+      if (Failed[0]) throw new Error(`SQS did not release ${Failed.length} messages: ${Failed[0].Code}`);
     },
     forward: async ({ body, messageAttributes, attributes }, target) => {
       const MessageAttributes = Object.fromEntries(

@@ -60,6 +60,11 @@ async function openStores(folder: string): Promise<{ stores: Stores; closeFiles:
   const { PersistenceManager } = await beside('./persistence.js');
   const stores: Stores = { sqsStore: new SqsStore(), snsStore: new SnsStore(), s3Store: new S3Store() };
   const files = new PersistenceManager(folder);
+  const free = files.db.prepare(
+    'UPDATE sqs_messages SET receipt_handle = NULL, visibility_deadline = NULL WHERE message_id = ?',
+  );
+  // fauxqs clears the count of hand-outs too, which its own table refuses: the message would be lost.
+  files.updateMessageReady = (messageId: string) => free.run(messageId);
   files.load(stores.sqsStore, stores.snsStore, stores.s3Store);
   stores.sqsStore.persistence = files;
   stores.s3Store.persistence = files;

@@ -1,0 +1,164 @@
+// What the ops API asks of the emulator world: queues from the emulator, mail from the objects themselves. Keys are kept
+// in memory, newest message first; summaries are read when they are asked for, and kept.
+import { z } from 'zod';
+import type { DeadLetter, LocalAdmin, MessagePage, MessageQuery, QueueCounts } from '#local/admin.ts';
+import {
+  type MessageSummary,
+  matchesSearch,
+  parseInboxMessage,
+  searchText,
+  summarise,
+} from '#local/message-summary.ts';
+import type { jobSchemas, QueueName } from '#pipeline/jobs.ts';
+import { domainPrefix, mailboxPrefix } from '#pipeline/keys.ts';
+import type { Clock, ObjectStore } from '#pipeline/ports.ts';
+import type { SqsReceiver } from '#pipeline/sqs-receiver.ts';
+import type { Emulator } from './emulator.ts';
+import type { KeyIndex } from './key-index.ts';
+
+const maxKept = 5_000;
+const maxObjectBytes = 8 * 1_048_576;
+const searchMs = 5_000;
+
+export type EmulatorAdminDeps = {
+  readonly emulator: Pick<Emulator, 'queues' | 'messages' | 'queueUrl'>;
+  readonly store: Pick<ObjectStore, 'get'>;
+  readonly index: KeyIndex;
+  /** The receiving end of a queue's dead letters. */
+  readonly deadLettersOf: (queue: QueueName) => SqsReceiver;
+  readonly watchers: Set<(key: string) => void>;
+  readonly clock: Clock;
+};
+
+type Read = { readonly summary: MessageSummary; readonly searched: string };
+
+/** Makes the admin side. */
+export function createAdmin(deps: EmulatorAdminDeps): LocalAdmin {
+  const { emulator, index, watchers } = deps;
+  const read = summaryReader(deps.store);
+  return {
+    queues: async () => countsOf(await emulator.queues(), deps.clock()),
+    redrive: (queue) => drain(deps.deadLettersOf(queue), emulator.queueUrl(queue)),
+    purge: (queue) => drain(deps.deadLettersOf(queue), null),
+    deadLetters: async (queue, limit) => {
+      const messages = await emulator.messages(queue, 'dead');
+      return messages
+        .toReversed()
+        .slice(0, limit)
+        .map((message) => deadLetter(queue, message));
+    },
+    messages: (query) => search({ index, read, query }),
+    findMessage: async (id) => index.ofMessage(id).filter(isMail).toSorted(),
+    deliveryKeys: async ({ id, limit, after }) => {
+      const keys = index.newest('deliveries/', after).filter((key) => id === null || key.includes(`/${id}/`));
+      return { keys: keys.slice(0, limit), next: keys.length > limit ? (keys[limit - 1] ?? null) : null };
+    },
+    watch: (listener) => {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
+  };
+}
+
+type Search = {
+  readonly index: KeyIndex;
+  readonly read: (key: string) => Promise<Read | null>;
+  readonly query: MessageQuery;
+};
+
+async function search({ index, read, query: { mailbox, q, limit, after } }: Search): Promise<MessagePage> {
+  const end = performance.now() + searchMs;
+  const prefixes = prefixesOf(mailbox);
+  const messages: MessageSummary[] = [];
+  const keys = index.newest('mail', after).filter((key) => prefixes.some((prefix) => key.startsWith(prefix)));
+  for (const [at, key] of keys.entries()) {
+    const found = await read(key);
+    if (found && (q === null || matchesSearch(found.searched, q))) messages.push(found.summary);
+    const isLast = at === keys.length - 1;
+    if (!isLast && (messages.length >= limit || performance.now() > end)) return { messages, next: key };
+  }
+  return { messages, next: null };
+}
+
+function prefixesOf(mailbox: string | null): readonly string[] {
+  if (mailbox === null) return [''];
+  const at = mailbox.lastIndexOf('@');
+  const [localPart, domain] = [mailbox.slice(0, at), mailbox.slice(at + 1)];
+  const folders = ['inbox', 'quarantine'] as const;
+  if (localPart === '') return folders.map((folder) => domainPrefix(folder, domain));
+  return folders.map((folder) => mailboxPrefix(folder, { domain, localPart }));
+}
+
+/** Objects of mail are written once: what was read stays true. */
+function summaryReader(store: Pick<ObjectStore, 'get'>): (key: string) => Promise<Read | null> {
+  const kept = new Map<string, Read>();
+  return async (key) => {
+    const known = kept.get(key);
+    if (known) return known;
+    const object = await store.get(key);
+    const message =
+      object === null || object.bytes > maxObjectBytes ? null : parseInboxMessage(await textOf(object.body));
+    if (message === null) return null;
+    const read = { summary: summarise(key, message), searched: searchText(message) };
+    kept.set(key, read);
+    const [oldest] = kept.keys();
+    if (kept.size > maxKept && oldest !== undefined) kept.delete(oldest);
+    return read;
+  };
+}
+
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Takes all dead letters off their queue: onto the queue they came from, or (null) away. Answers how many. */
+async function drain(receiver: SqsReceiver, to: string | null): Promise<number> {
+  let count = 0;
+  for (;;) {
+    const records = await receiver.receive({ max: 10, waitSeconds: 0 });
+    if (records.length === 0) return count;
+    if (to !== null) for (const record of records) await receiver.forward(record, to);
+    await receiver.remove(records);
+    count += records.length;
+  }
+}
+
+function countsOf(queues: Awaited<ReturnType<Emulator['queues']>>, nowMs: number): readonly QueueCounts[] {
+  const of = (name: string) => queues.find((queue) => queue.name === name);
+  return queueNames.map((name) => {
+    const [live, dead] = [of(name), of(`${name}-dead`)];
+    const oldestAt = live?.oldestAt ?? null;
+    return {
+      name,
+      ready: live?.ready ?? 0,
+      delayed: live?.delayed ?? 0,
+      inFlight: live?.inFlight ?? 0,
+      dead: (dead?.ready ?? 0) + (dead?.inFlight ?? 0),
+      oldestSeconds: oldestAt === null ? null : Math.max(0, Math.round((nowMs - oldestAt) / 1_000)),
+    };
+  });
+}
+
+const queueNames = ['received', 'parse', 'deliver'] as const satisfies readonly (keyof typeof jobSchemas)[];
+
+const aboutSchema = z.object({ id: z.string() });
+
+function deadLetter(queue: QueueName, message: Awaited<ReturnType<Emulator['messages']>>[number]): DeadLetter {
+  const { body, receiveCount, sentAt, messageId } = message;
+  const reason = `not done after ${receiveCount - 1} hand-outs; the log says why (messageId ${messageId})`;
+  return { queue, id: idOf(body), body, reason, receiveCount, diedAt: new Date(sentAt).toISOString() };
+}
+
+function idOf(body: string): string | null {
+  try {
+    return aboutSchema.safeParse(JSON.parse(body)).data?.id ?? null;
+  } catch {
+    return null; // A dead letter may be dead because it is no JSON.
+  }
+}
+
+function isMail(key: string): boolean {
+  return key.startsWith('inbox/') || key.startsWith('quarantine/');
+}

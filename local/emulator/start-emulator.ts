@@ -1,0 +1,169 @@
+// The emulator world: the AWS adapters over S3 and SQS emulated on this machine, and the functions as the bundles that
+// ship, called with real SQSEvents. Same ports and ops side as the embedded world.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { buildBundles } from '#local/build-bundles.ts';
+import type { LocalWorld } from '#local/world.ts';
+import { createPollingSqsClient, createS3Client, createSqsClient } from '#pipeline/aws-clients.ts';
+import { createAwsIntake } from '#pipeline/aws-intake.ts';
+import { queueUrlVariable } from '#pipeline/environment.ts';
+import type { QueueName } from '#pipeline/jobs.ts';
+import { configKey } from '#pipeline/keys.ts';
+import type { Clock, ConfigSource, Log, Metrics, ObjectStore } from '#pipeline/ports.ts';
+import { createS3Store } from '#pipeline/s3-store.ts';
+import { createUploads } from '#pipeline/s3-upload.ts';
+import { createSqsReceiver } from '#pipeline/sqs-receiver.ts';
+import { createSqsSender } from '#pipeline/sqs-sender.ts';
+import { type StageName, stages } from '#pipeline/stages.ts';
+import { createAdmin } from './admin.ts';
+import { type Emulator, startEmulator } from './emulator.ts';
+import { openKeyIndex } from './key-index.ts';
+import { pollQueue } from './poll-queue.ts';
+import { createSandbox, type Sandbox } from './sandbox.ts';
+import { takeMetrics } from './take-metrics.ts';
+
+/** How often a changed configuration is put where the functions read it. */
+const configMs = 1_000;
+
+export type EmulatorOptions = {
+  /** Where S3 and SQS are kept; made where it is missing. */
+  readonly folder: string;
+  readonly config: ConfigSource;
+  /** What `secret:NAME` and a relative `file:PATH` are below. */
+  readonly secretsFolder: string;
+  readonly filesFolder: string;
+  /** What `env:NAME` may read in the functions. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Takes the log lines of the functions. */
+  readonly write: (line: string) => void;
+  /** Bundles built before (`.build/functions`); left out, they are built now, in a folder of their own. */
+  readonly bundles?: string;
+  /** Variables of one stage besides those every function has. */
+  readonly variables?: (stage: StageName) => Readonly<Record<string, string>>;
+};
+
+/** The world, and what a test may want of it. */
+export type EmulatorWorld = LocalWorld & {
+  readonly emulator: Emulator;
+  /** Sets the clocks of queues and functions ahead of the real one. */
+  readonly setAhead: (aheadMs: number) => Promise<void>;
+};
+
+/** Starts the emulator and one sandbox and its pollers for each stage. */
+export async function startEmulatorWorld(options: EmulatorOptions): Promise<EmulatorWorld> {
+  const watchers = new Set<(key: string) => void>();
+  const written = (key: string): void => {
+    if (!/^(inbox|quarantine|deliveries)\//.test(key)) return;
+    index?.add(key);
+    for (const watcher of watchers) watcher(key);
+  };
+  let index: Awaited<ReturnType<typeof openKeyIndex>> | null = null;
+  const bundles = options.bundles ?? (await freshBundles());
+  const emulator = await startEmulator({ folder: options.folder, onWritten: written });
+  const ports = portsOver(emulator, options.clock);
+  const known = await openKeyIndex(ports.store);
+  index = known;
+  const shipped = await shipConfig(ports.store, options);
+  const running = Object.values(stages).map((stage) => {
+    const sandbox = createSandbox({
+      file: join(bundles, stage.name, 'index.mjs'),
+      environment: { ...functionVariables(emulator, options), ...options.variables?.(stage.name) },
+      timeoutSeconds: stage.timeoutSeconds,
+      memoryMiB: stage.memoryMiB,
+      onLine: (line) => takeMetrics(line, options.metrics) || options.write(`${line}\n`),
+    });
+    const receiver = receiverOf(emulator, stage.consumes);
+    return { sandbox, polling: pollQueue({ stage, receiver, sandbox, log: options.log }) };
+  });
+  const deadLettersOf = (queue: QueueName) => receiverOf(emulator, queue, 'dead');
+  return {
+    ...ports,
+    emulator,
+    admin: createAdmin({ emulator, store: ports.store, index: known, deadLettersOf, watchers, clock: options.clock }),
+    lost: emulator.lost,
+    details: async () => ({ world: 'emulator', endpoint: emulator.endpoint, bucket: emulator.bucket }),
+    setAhead: (aheadMs) => setAhead(emulator, running, aheadMs),
+    close: async (graceSeconds) => {
+      shipped.stop();
+      await Promise.all(running.map(({ polling }) => polling.stop(graceSeconds)));
+      await Promise.all(running.map(({ sandbox }) => sandbox.close()));
+      await emulator.close();
+      if (options.bundles === undefined) await rm(bundles, { recursive: true, force: true });
+    },
+  };
+}
+
+function portsOver(emulator: Emulator, clock: Clock) {
+  const { bucket } = emulator;
+  const s3 = createS3Client(emulator);
+  const queueUrls = { received: emulator.queueUrl('received'), deliver: emulator.queueUrl('deliver') };
+  const jobs = createSqsSender({ sqs: createSqsClient(emulator), queueUrls, clock });
+  const intake = createAwsIntake({ upload: createUploads({ s3, bucket }), jobs });
+  return { store: createS3Store({ s3, bucket }), jobs, intake };
+}
+
+/** A client of its own for each: long polls would hold up one another's connections. */
+function receiverOf(emulator: Emulator, queue: QueueName, dead?: 'dead') {
+  const queueUrl = emulator.queueUrl(queue, dead);
+  const { region } = emulator;
+  return createSqsReceiver({
+    sqs: createPollingSqsClient(emulator),
+    queueUrl,
+    queueArn: emulator.queueArn(queue),
+    region,
+  });
+}
+
+function functionVariables(emulator: Emulator, options: EmulatorOptions): Record<string, string> {
+  const given = Object.entries(options.environment).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value]],
+  );
+  return {
+    ...Object.fromEntries(given),
+    PILLARBOX_BUCKET: emulator.bucket,
+    [queueUrlVariable.received]: emulator.queueUrl('received'),
+    [queueUrlVariable.parse]: emulator.queueUrl('parse'),
+    [queueUrlVariable.deliver]: emulator.queueUrl('deliver'),
+    PILLARBOX_ENDPOINT: emulator.endpoint,
+    PILLARBOX_SECRETS_DIRECTORY: resolve(options.secretsFolder),
+    PILLARBOX_FILES_DIRECTORY: resolve(options.filesFolder),
+    PILLARBOX_CONFIG_REFRESH_SECONDS: '1',
+    AWS_REGION: emulator.region,
+  };
+}
+
+/** Puts the configuration where the functions read it, and again when it changes. */
+async function shipConfig(store: Pick<ObjectStore, 'put'>, { config, log }: EmulatorOptions) {
+  let shipped = '';
+  const ship = async (): Promise<void> => {
+    const text = JSON.stringify(await config.current(), null, 2);
+    if (text === shipped) return;
+    await store.put({ key: configKey, body: Buffer.from(text), contentType: 'application/json' });
+    shipped = text;
+  };
+  await ship();
+  const timer = setInterval(() => {
+    ship().catch((thrown: unknown) => log.error('config-not-shipped', { error: String(thrown) }));
+  }, configMs);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
+
+async function setAhead(
+  emulator: Emulator,
+  running: readonly { readonly sandbox: Sandbox }[],
+  aheadMs: number,
+): Promise<void> {
+  for (const { sandbox } of running) sandbox.setAhead(aheadMs);
+  await emulator.setAhead(aheadMs);
+}
+
+async function freshBundles(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'pillarbox-bundles-'));
+  await buildBundles(folder);
+  return join(folder, 'functions');
+}

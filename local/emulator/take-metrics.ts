@@ -1,0 +1,45 @@
+// The functions write their metrics as EMF lines for CloudWatch; on one machine they are taken into the registry.
+import { z } from 'zod';
+import type { Metrics } from '#pipeline/ports.ts';
+
+const histogramSchema = z.object({ Values: z.array(z.number()), Counts: z.array(z.number()) });
+const valueSchema = z.union([z.number(), z.array(z.number()), histogramSchema]);
+const emfSchema = z.looseObject({
+  _aws: z.object({
+    CloudWatchMetrics: z.tuple([
+      z.object({
+        Dimensions: z.array(z.array(z.string())),
+        Metrics: z.array(z.object({ Name: z.string() })),
+      }),
+    ]),
+  }),
+});
+
+/** Takes an EMF line's metrics and answers true; false where the line is another. */
+export function takeMetrics(line: string, metrics: Metrics): boolean {
+  if (!line.startsWith('{"_aws":')) return false;
+  const parsed = emfSchema.safeParse(JSON.parse(line));
+  if (!parsed.success) return false;
+  const { _aws: aws, ...fields } = parsed.data;
+  const [{ Dimensions, Metrics: named }] = aws.CloudWatchMetrics;
+  const labels = Object.fromEntries((Dimensions.at(-1) ?? []).map((name) => [name, String(fields[name])]));
+  for (const { Name } of named) take(metrics, { name: Name, labels, value: valueSchema.parse(fields[Name]) });
+  return true;
+}
+
+type Taken = {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: z.infer<typeof valueSchema>;
+};
+
+function take(metrics: Metrics, { name, labels, value }: Taken): void {
+  if (typeof value === 'number') {
+    metrics.count(name, labels, value);
+    return;
+  }
+  const measured = Array.isArray(value)
+    ? value
+    : value.Values.flatMap((one, at) => Array(value.Counts[at] ?? 0).fill(one));
+  for (const one of measured) metrics.measure(name, one, labels);
+}
