@@ -19,7 +19,8 @@ export const problemCodes = {
   'too-many-parts': 'The message has too many parts; those past the limit are missing.',
   'too-many-attachments': 'The attachments past the limit were not stored.',
   'malformed-mime': 'The MIME structure is broken.',
-  'malformed-content-type': 'A part has a type that is not a media type; it counts as application/octet-stream.',
+  'malformed-content-type':
+    'Something has a type that is not a media type; a part then counts as application/octet-stream, a message as text.',
   'undecodable-text': 'Some bytes of a body are not valid in its charset; each is U+FFFD here.',
   'attachment-name-changed': 'An attachment had a name that is not safe to save under.',
   'too-many-problems': 'There were more problems than are given here.',

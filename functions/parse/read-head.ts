@@ -132,10 +132,19 @@ function mimeHeader(state: State): Buffer {
   return Buffer.concat([...lines, Buffer.from('\r\n')]);
 }
 
-/** A multipart that names no boundary has no parts that could be found: its body is read as one text. */
+/**
+ * A multipart that names no boundary has no parts that could be found, and a type that is none says nothing: both
+ * bodies are read as plain text (RFC 2045 §5.2).
+ */
 function readable(name: string, value: Buffer, problems: ProblemList): Buffer {
   const text = value.toString('latin1');
-  if (name !== 'content-type' || !/^\s*multipart\//i.test(text) || /boundary\s*\*?\d*\*?\s*=/i.test(text)) return value;
+  if (name !== 'content-type' || text.trim() === '') return value;
+  if (!/^\s*[^\s;/]+\s*\/\s*[^\s;/]+\s*(;|$|\()/.test(text)) {
+    problems.add('malformed-content-type', 'the message has a type that is not a media type: it is read as text');
+    return Buffer.from(' text/plain');
+  }
+  if (!/^\s*multipart\s*\//i.test(text) || /boundary\s*(?:\*0?\*?)?\s*=\s*(?:"\s*[^"\s]|[^"\s;])/i.test(text))
+    return value;
   problems.add('malformed-mime', 'a multipart without a boundary: its body is given as text');
   return Buffer.from(' text/plain');
 }

@@ -1,0 +1,147 @@
+// The stage: what it writes where, for whom, and what a second run does.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { after, test } from 'node:test';
+import { parse } from '#functions/parse/parse.ts';
+import { createParser } from '#functions/parse/parser.ts';
+import type { ParseJob } from '#pipeline/jobs.ts';
+import { ids, parseDeps, parsed, parseJob } from './parse-job.ts';
+
+const parser = createParser();
+after(() => parser.close());
+
+const handout = { receiveCount: 1 };
+const hello = Buffer.from('Received: x\r\nSubject: hello\r\n\r\nhello\r\n');
+
+function recipient(localPart: string, forwardPath = `${localPart}@example.test`): ParseJob['recipients'][number] {
+  return { forwardPath, dsn: { notify: null, orcpt: null }, mailbox: { domain: 'example.test', localPart, tag: null } };
+}
+
+test('each mailbox gets its own JSON, which names no other recipient', async () => {
+  const deps = parseDeps(parser);
+  const job = parseJob(hello, { recipients: [recipient('support'), recipient('sales')] });
+  deps.store.seed(job.raw.key, hello);
+  const { written } = await parse(deps, job, handout);
+  assert.deepEqual(written, [
+    `inbox/example.test/support/2026/11/21/${job.id}.json`,
+    `inbox/example.test/sales/2026/11/21/${job.id}.json`,
+  ]);
+  assert.equal(deps.store.json(written[0] ?? '').envelope.forwardPath, 'support@example.test');
+  assert.ok(!deps.store.text(written[0] ?? '').includes('sales'));
+});
+
+test('an alias and a direct mention that lead to one mailbox are one message, for the first of them', async () => {
+  const deps = parseDeps(parser);
+  const job = parseJob(hello, { recipients: [recipient('support', 'info@example.test'), recipient('support')] });
+  deps.store.seed(job.raw.key, hello);
+  const { written } = await parse(deps, job, handout);
+  assert.equal(written.length, 1);
+  assert.equal(deps.store.json(written[0] ?? '').envelope.forwardPath, 'info@example.test');
+});
+
+test('what policy withholds goes to quarantine/', async () => {
+  const deps = parseDeps(parser);
+  const job = parseJob(hello, { disposition: { action: 'quarantine', reason: 'DMARC failed' } });
+  deps.store.seed(job.raw.key, hello);
+  await parse(deps, job, handout);
+  assert.equal(deps.store.keys('inbox/').length, 0);
+  assert.equal(deps.store.json(deps.store.keys('quarantine/')[0] ?? '').disposition.reason, 'DMARC failed');
+});
+
+test('a second run changes nothing', async () => {
+  const deps = parseDeps(parser);
+  const bytes = Buffer.from('Received: x\r\nContent-Type: application/pdf\r\n\r\npdf');
+  const job = parseJob(bytes);
+  deps.store.seed(job.raw.key, bytes);
+  const first = await parse(deps, job, handout);
+  const before = new Map([...deps.store.objects].map(([key, { etag }]) => [key, etag]));
+  const second = await parse(deps, job, { receiveCount: 2 });
+  assert.deepEqual(second.present, first.written);
+  assert.deepEqual(second.written, []);
+  assert.deepEqual(new Map([...deps.store.objects].map(([key, { etag }]) => [key, etag])), before);
+});
+
+test('the JSON is written last, when all that it names is there', async () => {
+  const deps = parseDeps(parser);
+  const order: string[] = [];
+  const put = deps.store.put;
+  const store = {
+    ...deps.store,
+    put: (request: Parameters<typeof put>[0]) => {
+      order.push(request.key);
+      return put(request);
+    },
+  };
+  const bytes = Buffer.from(`Received: x\r\nContent-Type: text/html\r\n\r\n${'<p>x</p>\r\n'.repeat(40_000)}`);
+  const job = parseJob(bytes);
+  deps.store.seed(job.raw.key, bytes);
+  await parse({ ...deps, store }, job, handout);
+  assert.deepEqual(
+    order.map((key) => key.split('/')[0]),
+    ['attachments', 'inbox'],
+  );
+});
+
+test('a large body is an object beside the message, whole and by its hash', async () => {
+  const line = 'ünïcödé 🎉\r\n';
+  const { message, store } = await parsed(parser, `Received: x\r\n\r\n${line.repeat(30_000)}`);
+  assert.equal(message.text?.kind, 'object');
+  const { key, bytes, sha256 } = message.text as { key: string; bytes: number; sha256: string };
+  const content = store.bytes(key);
+  assert.equal(Buffer.from(content).toString('utf8'), line.repeat(30_000).replaceAll('\r\n', '\n'));
+  assert.equal(bytes, content.length);
+  assert.equal(sha256, createHash('sha256').update(content).digest('hex'));
+});
+
+test('attachments are stored as bytes, with name and type in ASCII metadata', async () => {
+  const { message, store } = await parsed(
+    parser,
+    "Received: x\r\nContent-Type: text/html\r\nContent-Disposition: attachment; filename*=utf-8''%E6%97%A5.html\r\n\r\n<script>",
+  );
+  const stored = store.objects.get(message.attachments[0]?.key ?? '');
+  assert.equal(stored?.contentType, 'application/octet-stream');
+  assert.deepEqual(stored?.metadata, { filename: '%E6%97%A5.html', type: 'text/html' });
+  assert.equal(message.attachments[0]?.filename, '日.html');
+});
+
+test('a missing raw message is a fault of ours', async () => {
+  await assert.rejects(parse(parseDeps(parser), parseJob(hello, { id: ids[1] as ParseJob['id'] }), handout), /missing/);
+});
+
+test('a store that fails fails the job, and leaves no JSON', async () => {
+  const deps = parseDeps(parser);
+  const bytes = Buffer.from('Received: x\r\nContent-Type: application/pdf\r\n\r\npdf');
+  const job = parseJob(bytes);
+  deps.store.seed(job.raw.key, bytes);
+  const store = { ...deps.store, put: () => Promise.reject(new Error('store down')) };
+  await assert.rejects(parse({ ...deps, store }, job, handout), /store down/);
+  assert.deepEqual(deps.store.keys('inbox/'), []);
+});
+
+test('60 MB of attachment go through without being held', async () => {
+  const bytes = Buffer.concat([
+    Buffer.from('Received: x\r\nContent-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n'),
+    Buffer.alloc(60_000_000, `${'QUJD'.repeat(19)}\r\n`),
+  ]);
+  const deps = parseDeps(parser);
+  const job = parseJob(bytes);
+  deps.store.seed(job.raw.key, bytes);
+  let most = 0;
+  let received = 0;
+  const store = {
+    ...deps.store,
+    put: async ({ key, body }: Parameters<typeof deps.store.put>[0]) => {
+      if (!key.startsWith('attachments/') || body instanceof Uint8Array)
+        return { outcome: 'stored', etag: '"x"' } as const;
+      for await (const chunk of body) {
+        received += chunk.length;
+        most = Math.max(most, process.memoryUsage().rss - before);
+      }
+      return { outcome: 'stored', etag: '"x"' } as const;
+    },
+  };
+  const before = process.memoryUsage().rss;
+  await parse({ ...deps, store }, job, handout);
+  assert.ok(received > 40_000_000, `${received}`);
+  assert.ok(most < 150_000_000, `${most} bytes more`);
+});
