@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { judgeSubmission, mayWriteAs } from '#container/submission-rules.ts';
+import { parseAddress } from '#mail/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import { hashPassword } from '#pipeline/password.ts';
+import { rawClient, startTestListener, testConfig } from './start-test-listener.ts';
+
+const users = [{ name: 'app@example.test', password: await hashPassword('open sesame'), mayFrom: ['*@example.test'] }];
+const listener = await startTestListener(
+  { ...testConfig, users },
+  { suppressions: async ({ localPart }) => (localPart === 'dead' ? '550 5.1.1 no such user (2026-11-20)' : null) },
+);
+after(listener.close);
+const token = Buffer.from('\0app@example.test\0open sesame').toString('base64');
+
+async function loggedIn(port = listener.port('submissions')): Promise<ReturnType<typeof rawClient>> {
+  const client = rawClient(port, { tls: true });
+  await client.reply();
+  await client.say('EHLO client.test');
+  assert.match((await client.say(`AUTH PLAIN ${token}`)) ?? '', /^235/);
+  return client;
+}
+
+async function submit(
+  client: ReturnType<typeof rawClient>,
+  message: string,
+  from = 'app@example.test',
+): Promise<string> {
+  client.write(`MAIL FROM:<${from}>\r\nRCPT TO:<x@elsewhere.test> NOTIFY=SUCCESS\r\nDATA\r\n`);
+  for (let replies = 0; replies < 3; replies++) assert.match((await client.reply()) ?? '', /^[23]5/);
+  client.write(`${message}.\r\n`);
+  return (await client.reply()) ?? 'closed';
+}
+
+test('a submitted message for the outside is a relay job of its user, behind a field that says ESMTPSA', async (t) => {
+  const client = await loggedIn();
+  t.after(client.close);
+  const sent = 'From: app@example.test\r\nDate: x\r\nMessage-ID: <1@x>\r\n\r\nhi\r\n';
+  assert.match(await submit(client, sent), /^250 2\.6\.0/);
+  const message = listener.intake.messages.at(-1);
+  assert.equal(message?.job.session.user, 'app@example.test');
+  assert.equal(message?.job.session.role, 'submissions');
+  assert.match(message?.job.session.tls?.version ?? '', /^TLSv1\.[23]$/);
+  assert.deepEqual(message?.job.recipients, [
+    { forwardPath: 'x@elsewhere.test', dsn: { notify: ['success'], orcpt: null }, route: { kind: 'relay' } },
+  ]);
+  assert.match(message?.raw.toString() ?? '', /^Received: [^:]*with\s+ESMTPSA/);
+  assert.ok(message?.raw.toString().endsWith(`\r\n${sent}`));
+});
+
+test('a suppressed address is refused with its reason', async (t) => {
+  const client = await loggedIn();
+  t.after(client.close);
+  await client.say('MAIL FROM:<app@example.test>');
+  assert.match((await client.say('RCPT TO:<dead@elsewhere.test>')) ?? '', /^550 5\.1\.1 .*no such user \(2026-11-20\)/);
+});
+
+test('each user has a rate', async (t) => {
+  const slow = await startTestListener({ ...testConfig, users, limits: { messagesPerMinutePerUser: 1 } });
+  t.after(slow.close);
+  const client = await loggedIn(slow.port('submissions'));
+  t.after(client.close);
+  assert.match(await submit(client, 'hi\r\n'), /^250/);
+  assert.match((await client.say('MAIL FROM:<app@example.test>')) ?? '', /^450 4\.7\.1/);
+});
+
+test('a forged From is refused at the end of the message, and the session goes on', async (t) => {
+  const client = await loggedIn();
+  t.after(client.close);
+  const before = listener.intake.messages.length;
+  assert.match(await submit(client, 'From: Boss <boss@elsewhere.test>\r\n\r\nhi\r\n'), /^550 5\.7\.1/);
+  assert.match(await submit(client, `Subject: x\r\nX: ${'y'.repeat(1_100_000)}\r\n\r\nhi\r\n`), /^552 5\.3\.4/);
+  assert.equal(listener.intake.messages.length, before);
+  assert.match(await submit(client, 'From: app@example.test\r\n\r\nhi\r\n'), /^250/);
+});
+
+test('in capture mode without users any name and password will do', async (t) => {
+  const capture = await startTestListener({ mode: 'capture' });
+  t.after(capture.close);
+  const client = await loggedIn(capture.port('submissions'));
+  t.after(client.close);
+  assert.match(await submit(client, 'From: who@ever.test\r\n\r\nhi\r\n', 'who@ever.test'), /^250/);
+  assert.equal(capture.intake.messages[0]?.job.recipients[0]?.route.kind, 'mailbox');
+});
+
+const ok = 'From: app@example.test\r\n';
+const dated = 'Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: <a@b.test>\r\n';
+const headers: readonly {
+  readonly header: string;
+  readonly from?: string;
+  readonly prepend?: RegExp;
+  readonly refused?: string;
+}[] = [
+  { header: `${ok}${dated}\r\n`, prepend: /^$/ },
+  { header: `${ok}\r\n`, prepend: /^Date: .*\r\nMessage-ID: <ID@mx\.example\.test>\r\n$/ },
+  { header: `${dated}Subject: x\r\n\r\n`, prepend: /^From: <app@example\.test>\r\n$/ },
+  { header: `${dated}Subject: x\r\n\r\n`, from: '', refused: '5.6.0' },
+  { header: 'just text\r\n', prepend: /^Date: .*\r\nMessage-ID: .*\r\nFrom: .*\r\n\r\n$/ },
+  { header: '\r\n', prepend: /^Date: .*\r\nMessage-ID: .*\r\nFrom: .*\r\n$/ },
+  { header: '', prepend: /^Date: .*\r\nMessage-ID: .*\r\nFrom: .*\r\n\r\n$/ },
+  { header: `From: boss@elsewhere.test\r\n${dated}\r\n`, refused: '5.7.1' },
+  { header: `${ok}${ok}\r\n`, refused: '5.6.0' },
+  { header: `${ok}fRoM : boss@elsewhere.test\r\n\r\n`, refused: '5.6.0' },
+  { header: 'From: app@example.test, boss@elsewhere.test\r\n\r\n', refused: '5.7.1' },
+  { header: 'From: "app@example.test" <boss@elsewhere.test>\r\n\r\n', refused: '5.7.1' },
+  { header: 'From: app@example.test (x),\r\n boss@elsewhere.test\r\n\r\n', refused: '5.7.1' },
+  { header: 'From: <app@example.test> <boss@elsewhere.test>\r\n\r\n', refused: '5.7.1' },
+  { header: 'From: group:;\r\n\r\n', refused: '5.6.0' },
+  { header: `${ok}Sender: boss@elsewhere.test\r\n\r\n`, refused: '5.7.1' },
+  { header: `${ok}${dated}Sender: Team <team@example.test>\r\n\r\n`, prepend: /^$/ },
+];
+
+for (const { header, from = 'app@example.test', prepend, refused } of headers) {
+  test(`${JSON.stringify(header)} by app@example.test is ${refused === undefined ? 'accepted' : `refused with ${refused}`}`, () => {
+    const verdict = judgeSubmission(Buffer.from(header), {
+      mayFrom: ['app@example.test', 'team@example.test'],
+      reversePath: from,
+      id: 'ID',
+      hostname: 'mx.example.test',
+      nowMs: 0,
+    });
+    if (verdict.outcome === 'refused') assert.equal(verdict.reply.enhanced, refused);
+    else assert.match(verdict.prepend, prepend ?? /never/);
+  });
+}
+
+for (const [pattern, address, allowed] of [
+  ['*@example.test', 'any@EXAMPLE.test', true],
+  ['*@example.test', 'any@sub.example.test', false],
+  ['*@example.test', 'any@notexample.test', false],
+  ['*@*.example.test', 'any@sub.example.test', true],
+  ['*@*.example.test', 'any@example.test', false],
+  ['App@Example.test', 'aPP@example.test', true],
+  ['app@example.test', 'app+x@example.test', false],
+  ['"odd one"@example.test', '"odd one"@example.test', true],
+  ['*@bücher.test', 'any@xn--bcher-kva.test', true],
+  ['*@*', 'any@where.test', true],
+] as const) {
+  test(`${pattern} ${allowed ? 'covers' : 'does not cover'} ${address}`, () => {
+    const parsed = parseAddress(address);
+    assert.ok(!isProblem(parsed));
+    assert.equal(mayWriteAs([pattern], parsed), allowed);
+  });
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { test } from 'node:test';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { generate } from 'selfsigned';
+import { rawClient, startTestListener, testCertificate, testConfig } from './start-test-listener.ts';
+import { until } from './until.ts';
+
+test('what is sent in clear behind STARTTLS is not obeyed after the handshake (RFC 3207, command injection)', async (t) => {
+  const { port, intake, close } = await startTestListener();
+  t.after(close);
+  const client = rawClient(port('mx'));
+  t.after(client.close);
+  await client.reply();
+  await client.say('EHLO client.test');
+  await client.say('MAIL FROM:<clear@sender.test>');
+  assert.equal(
+    await client.say('STARTTLS\r\nEHLO evil.test\r\nMAIL FROM:<evil@evil.test>\r\nNOOP'),
+    '220 2.0.0 Begin TLS',
+  );
+  await client.startTls();
+  assert.match((await client.say('RCPT TO:<support@example.test>')) ?? '', /^503/);
+  assert.match((await client.say('MAIL FROM:<a@sender.test>')) ?? '', /^503/); // EHLO is forgotten too
+  await client.say('EHLO client.test');
+  client.write('MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nDATA\r\nhi\r\n.\r\n');
+  for (let replies = 0; replies < 3; replies++) await client.reply();
+  assert.match((await client.reply()) ?? '', /^250 2\.6\.0/);
+  assert.match(intake.messages[0]?.raw.toString() ?? '', /with\s+ESMTPS\s/);
+});
+
+test('TLS 1.1 is not spoken', async (t) => {
+  const { port, close } = await startTestListener();
+  t.after(close);
+  const error = await new Promise((resolve) => {
+    const options = {
+      port: port('submissions'),
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1.1',
+      ciphers: 'DEFAULT@SECLEVEL=0',
+    } as const;
+    connectTls(options, () => resolve(null)).once('error', resolve);
+  });
+  assert.notEqual(error, null);
+});
+
+test('a renewed certificate is taken into use for STARTTLS and 465 without a restart; a broken one is not', async (t) => {
+  const renewed = await generate([{ name: 'commonName', value: 'new.example.test' }], { keySize: 2048 });
+  let current = testCertificate;
+  const { port, log, close } = await startTestListener(testConfig, {
+    certificate: async () => current,
+    certificateSeconds: 0.02,
+  });
+  t.after(close);
+  current = { certificate: 'broken', key: 'broken' };
+  await until(() => log.of('certificate-unusable').length > 0, 'complaint');
+  assert.equal(await subjectOf(port('submissions')), 'CN=mx.example.test');
+  current = { certificate: renewed.cert, key: renewed.private };
+  await until(() => log.of('certificate-renewed').length > 0, 'renewal');
+  assert.equal(await subjectOf(port('submissions')), 'CN=new.example.test');
+  const client = rawClient(port('mx'));
+  t.after(client.close);
+  await client.reply();
+  await client.say('STARTTLS');
+  assert.equal(subject(await client.startTls()), 'CN=new.example.test');
+});
+
+test('a failed handshake ends that connection and nothing else', async (t) => {
+  const { port, listener, close } = await startTestListener();
+  t.after(close);
+  const client = rawClient(port('mx'));
+  await client.reply();
+  await client.say('STARTTLS');
+  client.write('this is no handshake\r\n');
+  const other = rawClient(port('submissions'));
+  other.write('neither is this\r\n');
+  await until(() => listener.health().connections === 0, 'both gone');
+  assert.equal(await subjectOf(port('submissions')), 'CN=mx.example.test');
+});
+
+function subject(socket: TLSSocket): string {
+  const certificate = socket.getPeerX509Certificate();
+  return certificate instanceof X509Certificate ? certificate.subject : '';
+}
+
+function subjectOf(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({ port, rejectUnauthorized: false }, () => {
+      resolve(subject(socket));
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+}
