@@ -21,7 +21,7 @@ export type MailParameters = {
 };
 
 /** One word of NOTIFY (RFC 3461 §4.1). */
-export type Notify = 'never' | 'success' | 'failure' | 'delay';
+type Notify = 'never' | 'success' | 'failure' | 'delay';
 
 /** What stands behind RCPT TO; absent is null. `orcpt` is decoded: `rfc822;a@b.example` or `utf-8;…`. */
 export type RcptParameters = { readonly notify: Notify[] | null; readonly orcpt: string | null };

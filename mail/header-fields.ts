@@ -10,7 +10,7 @@ const CR = 0x0d;
 export type HeaderField = { readonly name: string; readonly raw: Uint8Array };
 
 /** Something wrong with a header: a stable word for programs, a sentence for people. */
-export type HeaderProblem = {
+type HeaderProblem = {
   readonly code: 'header-too-large' | 'too-many-fields' | 'malformed-header-line' | 'nul-in-header' | 'no-header-end';
   readonly detail: string;
 };
@@ -25,24 +25,25 @@ export type Header = {
 /** How much of a header is read: octets and fields; what is beyond is left out, and a problem says so. */
 export type HeaderLimits = { readonly headerBytes: number; readonly fields: number };
 
-/** Generous to people, no feast for attackers. */
-export const defaultHeaderLimits: HeaderLimits = { headerBytes: 1_048_576, fields: 10_000 };
+// Generous to people, no feast for attackers; more octets than any caller holds of a header.
+const defaultLimits: HeaderLimits = { headerBytes: 2_097_152, fields: 10_000 };
 
 /**
  * Splits the header off a message (or off as much of its beginning as there is) and into fields. Lines end in CRLF or
- * bare LF. A line that is no field (an mbox `From `, rubbish) is passed over with its continuation.
+ * bare LF or CR. A line that is no field (an mbox `From `, rubbish) is passed over with its continuation.
  */
-export function splitHeader(bytes: Uint8Array, limits: HeaderLimits = defaultHeaderLimits): Header {
+export function splitHeader(bytes: Uint8Array, limits: HeaderLimits = defaultLimits): Header {
   const { bodyOffset, headerEnd } = findBody(bytes);
   const end = Math.min(headerEnd, limits.headerBytes);
   const fields: HeaderField[] = [];
+  const lineEnd = lineEndFinder(bytes);
   let malformed = 0;
   let dropped = 0;
   for (let start = 0; start < end; ) {
-    const next = Math.min(fieldEnd(bytes, start, end), end);
+    const next = fieldEnd(bytes, start, end, lineEnd);
     const name = fieldName(bytes, start, next);
     if (name === null) malformed++;
-    else if (fields.length < limits.fields) fields.push({ name, raw: bytes.subarray(start, next) });
+    else if (fields.length < limitFor(name, limits)) fields.push({ name, raw: bytes.subarray(start, next) });
     else dropped++;
     start = next;
   }
@@ -61,6 +62,11 @@ export function splitHeader(bytes: Uint8Array, limits: HeaderLimits = defaultHea
       ...found(bytes.subarray(0, end).includes(0), 'nul-in-header', 'the header has NUL octets'),
     ],
   };
+}
+
+/** Who wrote a message is not to be hidden behind ten thousand fields. */
+function limitFor(name: string, limits: HeaderLimits): number {
+  return /^(?:from|sender)$/i.test(name) ? limits.fields + 1_000 : limits.fields;
 }
 
 /** Where the body begins, or -1 while the bytes seen so far hold no empty line. */
@@ -93,8 +99,7 @@ export function countReceived(fields: readonly HeaderField[]): number {
 export function fieldText({ raw }: HeaderField): string {
   const value = raw.subarray(raw.indexOf(0x3a) + 1);
   return decode(value)
-    .replace(/\r?\n(?=[ \t])/g, '')
-    .replace(/\r?\n$/, '')
+    .replace(/(?:\r\n|\r|\n)(?=[ \t])/g, '')
     .trim();
 }
 
@@ -105,24 +110,37 @@ function decode(bytes: Uint8Array): string {
 
 /** `headerEnd` is behind the last field's line end; equal to `bodyOffset` where no empty line follows. */
 function findBody(bytes: Uint8Array): { bodyOffset: number; headerEnd: number } {
+  const lineEnd = lineEndFinder(bytes);
   for (let line = 0; line < bytes.length; ) {
-    const emptyLine = bytes[line] === LF ? 1 : bytes[line] === CR && bytes[line + 1] === LF ? 2 : 0;
-    if (emptyLine > 0) return { bodyOffset: line + emptyLine, headerEnd: line };
-    const lf = bytes.indexOf(LF, line);
-    if (lf === -1) break;
-    line = lf + 1;
+    const end = lineEnd(line);
+    const isCutCrlf = bytes[line] === CR && line === bytes.length - 1;
+    if (!isCutCrlf && (bytes[line] === LF || bytes[line] === CR)) return { bodyOffset: end, headerEnd: line };
+    line = end;
   }
   return { bodyOffset: bytes.length, headerEnd: bytes.length };
 }
 
+/**
+ * Answers where the line from an index on ends, behind its CRLF, bare LF or bare CR: what is later mended to CRLF must not
+ * hold fields that were overlooked here. Each octet is looked at a few times at most, if asked from front to back.
+ */
+function lineEndFinder(bytes: Uint8Array): (from: number) => number {
+  let lf = -1;
+  return (from) => {
+    if (lf < from) lf = bytes.indexOf(LF, from);
+    if (lf === -1) lf = bytes.length;
+    const cr = bytes.subarray(from, lf).indexOf(CR) + from;
+    if (cr >= from && cr < lf - 1) return cr + 1;
+    return Math.min(lf + 1, bytes.length);
+  };
+}
+
 /** Behind the line end that is not followed by a continuation (RFC 5322 §2.2.3: a line that begins with white space). */
-function fieldEnd(bytes: Uint8Array, start: number, end: number): number {
+function fieldEnd(bytes: Uint8Array, start: number, end: number, lineEnd: (from: number) => number): number {
   for (let at = start; ; ) {
-    const lf = bytes.indexOf(LF, at);
-    if (lf === -1 || lf + 1 >= end) return end;
-    const first = bytes[lf + 1];
-    if (first !== 0x20 && first !== 0x09) return lf + 1;
-    at = lf + 1;
+    at = lineEnd(at);
+    if (at >= end) return end;
+    if (bytes[at] !== 0x20 && bytes[at] !== 0x09) return at;
   }
 }
 

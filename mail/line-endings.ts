@@ -5,7 +5,7 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 /** What a message may hold that it should not; a bare CR or LF outranks a NUL, the first of the two is named. */
-export type LineEndingFault = 'bare-cr' | 'bare-lf' | 'nul';
+type LineEndingFault = 'bare-cr' | 'bare-lf' | 'nul';
 
 /** A check that sees a message pass in chunks. Call `end` after the last one: a CR may be the last octet. */
 export type LineEndingCheck = {

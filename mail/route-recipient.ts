@@ -13,7 +13,7 @@ export type Directory = {
 };
 
 /** One domain of ours. Names are in the form of `mailboxName`. */
-export type DirectoryDomain = {
+type DirectoryDomain = {
   readonly mailboxes: readonly string[];
   readonly aliases: Readonly<Record<string, readonly string[]>>;
   readonly catchAll: string | null;
@@ -29,7 +29,7 @@ export type RecipientRoute =
   | { readonly kind: 'relay' };
 
 /** `unknown-mailbox`: the domain is ours. `relay-denied`: it is not. `bad-srs`: a forged or expired return address. */
-export type RefusalReason = 'unknown-mailbox' | 'relay-denied' | 'bad-srs';
+type RefusalReason = 'unknown-mailbox' | 'relay-denied' | 'bad-srs';
 
 /** All ways the mail takes (never none), or why not, with a sentence for the peer. */
 export type RecipientRouting =
@@ -64,7 +64,7 @@ export function routeRecipient(
 }
 
 /** Says whether mail for a domain is for us: one that is configured, or this host itself. */
-export function isLocalDomain(directory: Pick<Directory, 'hostname' | 'domains'>, domain: string): boolean {
+function isLocalDomain(directory: Pick<Directory, 'hostname' | 'domains'>, domain: string): boolean {
   return domain === directory.hostname || Object.hasOwn(directory.domains, domain);
 }
 

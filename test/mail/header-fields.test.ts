@@ -30,6 +30,8 @@ describe('tolerance', () => {
     { text: '\r\nbody', names: [], problems: [] },
     { text: 'A: 1\nB: 2\n\nbody', names: ['A', 'B'], problems: [] },
     { text: 'A: 1', names: ['A'], problems: ['no-header-end'] },
+    { text: 'A: 1\rB: 2\r folded\r\nC: 3\r\rbody: x', names: ['A', 'B', 'C'], problems: [] },
+    { text: 'A: 1\r\n\r', names: ['A'], problems: ['no-header-end', 'malformed-header-line'] },
     { text: 'From me\r\nA: 1\r\n\r\n', names: ['A'], problems: ['malformed-header-line'] },
     { text: ' folded\r\nA: 1\r\n\r\n', names: ['A'], problems: ['malformed-header-line'] },
     { text: 'rubbish\r\n  folded: x\r\nA: 1\r\n\r\n', names: ['A'], problems: ['malformed-header-line'] },
@@ -74,8 +76,26 @@ test('a header of 5 MB or of 100,000 fields is read as far as the limits go, its
   assert.equal(many.fields.length, 10_000);
   split('\n '.repeat(1_000_000));
   split(' \n'.repeat(1_000_000));
-  split('a'.repeat(3_000_000));
+  for (const unit of ['\r', 'a\r', '\r\n ', 'a:\n', 'a']) split(unit.repeat(1_000_000));
   assert.ok(performance.now() - started < 1_500);
+});
+
+test('a From field behind ten thousand others is seen all the same', () => {
+  const { fields } = split(`From: a@b.example\r\n${'X: y\r\n'.repeat(20_000)}From: c@d.example\r\n\r\n`);
+  assert.equal(addressesOfFrom(fields).fieldCount, 2);
+  assert.ok(split('From: a@b.example\r\n'.repeat(20_000)).fields.length <= 11_000);
+});
+
+test('the end of a header is found once it is there whole, however the bytes come', () => {
+  const message = 'A: 1\r\nB: 2\r\n\r\nbody';
+  for (let length = 0; length < message.length; length++) {
+    assert.equal(findHeaderEnd(bytes(message.slice(0, length))), length < 14 ? -1 : 14, String(length));
+  }
+});
+
+test('a From field behind a bare CR is one, for line ends are mended before the message goes out', () => {
+  const { fields } = split('From: a@b.example\r\nX: y\rFrom: c@d.example\r\n\r\n');
+  assert.equal(addressesOfFrom(fields).fieldCount, 2);
 });
 
 test('any bytes give a header, and its fields and what lies between make up the whole', () => {
