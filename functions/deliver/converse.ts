@@ -1,6 +1,8 @@
 // One message over an open connection: MAIL, RCPT, DATA, and what came of it for each recipient (RFC 5321 §4.1.1),
 // with PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), DSN (3461), REQUIRETLS (8689), LIMITS (9422).
 // The one thing never guessed: once the final dot is out and no reply came, the outcome is `unknown`, not `untried`.
+import { parseAddress } from '#mail/address.ts';
+import { isProblem } from '#mail/problem.ts';
 import { encodeOriginalRecipient, encodeXtext } from '#mail/xtext.ts';
 import type { Limits, OpenConnection } from './open-connection.ts';
 import { type Broken, isBroken, type PeerReply } from './smtp-wire.ts';
@@ -66,8 +68,8 @@ export async function converse(talk: Talk, recipients: readonly LetterRecipient[
     return { results, reusable: true, needsReset: talk.reset, relaysDsn };
   }
   const limit = Math.min(rcptsPerTransaction, rcptMax(talk.connection));
-  const results: RecipientResult[] = [];
-  let left = recipients;
+  const results = recipients.filter(isUnsafe).map(({ forwardPath }) => unsafe(forwardPath));
+  let left = recipients.filter((recipient) => !isUnsafe(recipient));
   let state = { reusable: true, needsReset: talk.reset };
   while (left.length > 0 && state.reusable) {
     const now = left.slice(0, limit);
@@ -78,7 +80,7 @@ export async function converse(talk: Talk, recipients: readonly LetterRecipient[
     left = [...now.filter(({ forwardPath }) => again.has(forwardPath)), ...left.slice(limit)];
   }
   results.push(...left.map(({ forwardPath }) => untried(forwardPath, 'the connection was over before its turn')));
-  return { results, ...state, relaysDsn };
+  return { results, reusable: state.reusable, needsReset: state.needsReset, relaysDsn };
 }
 
 /** Those refused only because there were too many in one transaction, where others were taken (RFC 5321 §4.5.3.1.10). */
@@ -170,12 +172,9 @@ async function stream({ connection, limits }: Talk, chunks: AsyncIterable<Uint8A
 /** What this peer cannot do and the message needs, as a result in our own words; null where all is well. */
 function inability({ connection, letter }: Talk): Omit<RecipientResult, 'forwardPath'> | null {
   const { capabilities, tls } = connection;
-  const refuse = (enhanced: string, text: string): Omit<RecipientResult, 'forwardPath'> => ({
-    outcome: 'refused',
-    stage: 'capability',
-    reply: { code: 550, enhanced, text, lines: [text] },
-    reason: text,
-  });
+  if (letter.reversePath !== '' && isProblem(parseAddress(letter.reversePath))) {
+    return refuse('5.1.7', 'The sender is not an address');
+  }
   if (letter.requireTls && (tls === null || tls.problem !== null || !capabilities.has('REQUIRETLS'))) {
     return refuse('5.7.30', 'The sender requires TLS all the way (REQUIRETLS), and this host cannot promise that');
   }
@@ -190,6 +189,21 @@ function inability({ connection, letter }: Talk): Omit<RecipientResult, 'forward
     return refuse('5.3.4', `The message has ${letter.bytes} bytes and this host takes at most ${sizeLimit}`);
   }
   return null;
+}
+
+/** A refusal in our own words. */
+function refuse(enhanced: string, text: string): Omit<RecipientResult, 'forwardPath'> {
+  const reply = { code: 550, enhanced, text, lines: [text] };
+  return { outcome: 'refused', stage: 'capability', reply, reason: text };
+}
+
+/** What is no address is never written into a command. */
+function isUnsafe({ forwardPath }: LetterRecipient): boolean {
+  return isProblem(parseAddress(forwardPath));
+}
+
+function unsafe(forwardPath: string): RecipientResult {
+  return { ...refuse('5.1.3', 'The recipient is not an address'), forwardPath };
 }
 
 function mailCommand({ connection: { capabilities }, letter }: Talk): string {
