@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { measureAccept } from './accept.ts';
 import { measureWhole } from './latency.ts';
+import { measureRelay } from './relay.ts';
 import { type Row, rowText } from './table.ts';
 
 const { values } = parseArgs({
@@ -17,6 +18,7 @@ const rounds = Number(values.rounds);
 const measurements: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   accept: () => measureAccept(rounds),
   whole: measureWhole,
+  relay: () => measureRelay(rounds),
 };
 
 if (values.help) {

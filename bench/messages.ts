@@ -3,7 +3,7 @@
 /** A message of about `bytes` octets, header included, ending in CRLF; `subject` tells messages apart. */
 export function plainMessage(bytes: number, subject = 'bench'): Buffer {
   const header = [
-    'From: Ada <ada@load.example>',
+    'From: Ada <app@load.example>',
     'To: Bob <bob@bench.example>',
     `Subject: ${subject}`,
     'Date: Sat, 21 Nov 2026 10:00:00 +0000',

@@ -1,6 +1,7 @@
 // The load: many SMTP connections from one process, as cheap as Node can make them, so that the server is what is
 // measured. One command at a time, as smtp-source does it. Closed loop (as fast as it answers) or open loop (a fixed rate). Talks to loopback only.
 import { createConnection, type Socket } from 'node:net';
+import { connect } from 'node:tls';
 
 export type Load = {
   readonly port: number;
@@ -10,6 +11,8 @@ export type Load = {
   readonly body: Buffer;
   readonly from: string;
   readonly to: string;
+  /** Log in first, under STARTTLS: the load of a program that submits. */
+  readonly login?: { readonly user: string; readonly password: string };
   /** Messages a second over all connections; left out: as fast as it goes. */
   readonly perSecond?: number;
   /** Told of each 250: the reply's text and how long DATA took, in milliseconds. */
@@ -21,7 +24,7 @@ export type LoadResult = { readonly accepted: number; readonly refused: number; 
 /** Sends `messages` messages and resolves when each has its answer; rejects when a connection breaks. */
 export async function runLoad(load: Load): Promise<LoadResult> {
   const state = { next: 0, accepted: 0, refused: 0, startedAt: performance.now() };
-  const sockets = await Promise.all(Array.from({ length: load.connections }, () => greet(load.port)));
+  const sockets = await Promise.all(Array.from({ length: load.connections }, () => greet(load)));
   state.startedAt = performance.now();
   await Promise.all(sockets.map((socket) => sendInTurn(socket, load, state)));
   const seconds = (performance.now() - state.startedAt) / 1000;
@@ -57,13 +60,30 @@ async function sendInTurn(peer: Peer, load: Load, state: State): Promise<void> {
   peer.socket.end('QUIT\r\n');
 }
 
-async function greet(port: number): Promise<Peer> {
+async function greet({ port, login }: Load): Promise<Peer> {
   const socket = createConnection({ port, host: '127.0.0.1', noDelay: true });
   const peer = { socket, replies: replyReader(socket) };
   await peer.replies(1);
-  socket.write('EHLO load.example\r\n');
-  await peer.replies(1);
+  await say(peer, 'EHLO load.example');
+  return login === undefined ? peer : logIn(peer, login);
+}
+
+async function logIn(clear: Peer, { user, password }: NonNullable<Load['login']>): Promise<Peer> {
+  await say(clear, 'STARTTLS');
+  clear.socket.removeAllListeners('data');
+  // A bench on loopback: the server's certificate is its own.
+  const socket = connect({ socket: clear.socket, rejectUnauthorized: false });
+  await new Promise<void>((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
+  const peer = { socket, replies: replyReader(socket) };
+  await say(peer, 'EHLO load.example');
+  await say(peer, `AUTH PLAIN ${Buffer.from(`\0${user}\0${password}`).toString('base64')}`);
   return peer;
+}
+
+async function say({ socket, replies }: Peer, command: string): Promise<void> {
+  socket.write(`${command}\r\n`);
+  const [reply = ''] = await replies(1);
+  if (!/^[23]/.test(reply)) throw new Error(`${command.split(' ')[0]} was answered ${reply}`);
 }
 
 /** Reads whole replies (RFC 5321 §4.2.1: the last line of one has a space after its code). */

@@ -1,0 +1,77 @@
+// How fast mail is passed on: submitted (or, at Postfix, simply sent), made durable, and delivered to smtp-sink, all the
+// way, at Pillarbox and at Postfix in turn. Both relay everything to one host, without TLS on the way out.
+
+import { hashPassword } from '#pipeline/password.ts';
+import { plainMessage } from './messages.ts';
+import { hasPostfix, type Sink, startPostfix, startSink } from './postfix.ts';
+import { type Load, runLoad } from './smtp-load.ts';
+import { type BenchService, freePort, startService } from './start-service.ts';
+import { median, shown } from './statistics.ts';
+import type { Row } from './table.ts';
+
+const messages = 2_000;
+const connections = 50;
+const login = { user: 'app@load.example', password: 'bench' };
+
+/** One row: messages a second from the first byte sent until the sink has the last one. */
+export async function measureRelay(rounds: number): Promise<readonly Row[]> {
+  const sink = await startSink();
+  const submissionPort = await freePort();
+  const service = await startService('embedded', await relayConfig(submissionPort, sink.port));
+  const postfix = hasPostfix() ? await startPostfix(sink.port) : null;
+  const results = [];
+  for (let round = 0; round <= rounds; round++) {
+    const ours = await relayed(sink, { port: submissionPort, login }, service);
+    const theirs = postfix === null ? null : await relayed(sink, { port: postfix.port }, null);
+    if (round > 0) results.push({ ours, theirs }); // The first warms both up.
+  }
+  postfix?.stop();
+  await service.stop();
+  sink.stop();
+  const rate = median(results.map(({ ours }) => ours.rate));
+  const theirs = results.flatMap(({ theirs }) => (theirs === null ? [] : [theirs.rate]));
+  return [
+    {
+      what: `submission to smtp-sink, 4 KiB, ${connections} connections`,
+      value: `${shown(rate)}/s, ${shown(median(results.map(({ ours }) => ours.cpuMs)))} ms CPU`,
+      beside: theirs.length === 0 ? 'Postfix is not installed' : `Postfix relays ${shown(median(theirs))}/s`,
+      ratio:
+        theirs.length === 0 ? null : median(results.map(({ ours, theirs }) => ours.rate / (theirs?.rate ?? ours.rate))),
+      target: { atLeast: 1 },
+    },
+  ];
+}
+
+async function relayed(
+  sink: Sink,
+  to: Pick<Load, 'port' | 'login'>,
+  service: BenchService | null,
+): Promise<{ rate: number; cpuMs: number }> {
+  const [already, cpuBefore, startedAt] = [sink.received(), service?.cpuSeconds() ?? 0, performance.now()];
+  const load = { connections, messages, body: plainMessage(4_096), from: login.user, to: 'bob@bench.example' };
+  const { accepted } = await runLoad({ ...load, ...to });
+  if (accepted !== messages) throw new Error(`only ${accepted} of ${messages} were accepted`);
+  const deadline = performance.now() + 120_000;
+  while (sink.received() - already < messages) {
+    if (performance.now() > deadline) throw new Error(`only ${sink.received() - already} of ${messages} arrived`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  const seconds = (performance.now() - startedAt) / 1_000;
+  return { rate: messages / seconds, cpuMs: (((service?.cpuSeconds() ?? 0) - cpuBefore) * 1_000) / messages };
+}
+
+async function relayConfig(submissionPort: number, sinkPort: number): Promise<Readonly<Record<string, unknown>>> {
+  return {
+    mode: 'serve',
+    hostname: 'mail.load.example',
+    listeners: [{ role: 'submission', port: submissionPort }],
+    domains: { 'load.example': { mailboxes: ['app'] } },
+    users: [{ name: login.user, password: await hashPassword(login.password), mayFrom: ['*@load.example'] }],
+    delivery: {
+      mode: 'smarthost',
+      smarthost: { host: '127.0.0.1', port: sinkPort, tls: 'none' },
+      allowPrivateTargets: true,
+      connectionsPerDestination: 20,
+    },
+  };
+}
