@@ -40,17 +40,9 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
   let batch = emptyBatch();
 
   const flush = (): void => {
-    const { requests, pieces, bytes } = batch;
+    const message = toMessage(batch, clock());
     batch = emptyBatch();
-    const buffer = new ArrayBuffer(bytes);
-    const target = new Uint8Array(buffer);
-    let at = 0;
-    for (const piece of pieces) {
-      target.set(piece, at);
-      at += piece.length;
-    }
-    const message: Batch = { now: clock(), buffer, requests };
-    worker.postMessage(message, [buffer]);
+    worker.postMessage(message, [message.buffer]);
   };
 
   const ask = <K extends Kind>(request: Request<K> & Request): Promise<Answer<K>> =>
@@ -103,6 +95,17 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
       await lost;
     },
   };
+}
+
+function toMessage({ requests, pieces, bytes }: ReturnType<typeof emptyBatch>, now: number): Batch {
+  const buffer = new ArrayBuffer(bytes);
+  const target = new Uint8Array(buffer);
+  let at = 0;
+  for (const piece of pieces) {
+    target.set(piece, at);
+    at += piece.length;
+  }
+  return { now, buffer, requests };
 }
 
 function emptyBatch() {

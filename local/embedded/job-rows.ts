@@ -1,200 +1,139 @@
-// The queues as rows, and in memory what is handed out or could be. Functions that change rows run inside a batch's
-// transaction and answer with what to do in memory once it stands (`commit`) or did not come to pass (`rollback`).
+// The queues as rows. Functions that change rows run inside a batch's transaction and answer with what that means for
+// the memory once it stands (`commit`) or did not come to pass (`rollback`).
 import type { DatabaseSync } from 'node:sqlite';
-import type { DeadLetter, QueueCounts } from '#local/admin.ts';
 import type { QueueName } from '#pipeline/jobs.ts';
 import { asNumber, asText } from './database.ts';
-import { createReadyJobs, type ReadyJob } from './ready-jobs.ts';
-import type { LeasedJob, LeaseTerms, NewJob } from './requests.ts';
+import { createJobMemory, enlist, type JobMemory, takeReady } from './job-memory.ts';
+import type { ReadyJob } from './ready-jobs.ts';
+import type { LeasedJob, LeaseTerms, NewJob, Request } from './requests.ts';
 
 /** What a change of rows means for the memory, by how the transaction ends. */
 export type Effect = { readonly commit?: () => void; readonly rollback?: () => void };
-type Changed<T> = { readonly value: T; readonly effect: Effect };
 
-type Lease = ReadyJob & { readonly queue: QueueName; readonly expires: number; readonly receiveCount: number };
+/** The rows with the memory that belongs to them. `nextSeq`: the number of the next new row. */
+export type JobRows = { readonly sql: JobStatements; readonly memory: JobMemory; nextSeq: number };
 
-export type JobRows = ReturnType<typeof jobRows>;
+type JobStatements = ReturnType<typeof statements>;
 
-const queueNames: readonly QueueName[] = ['received', 'parse', 'deliver'];
 const maxReasonLength = 2_000;
 
-/** Reads what is due into memory. At the start nothing is handed out: the leases of a process that died died with it. */
-export function jobRows(database: DatabaseSync, now: number) {
+/** Reads what is due into memory. At the start nothing is out: the leases of a process that died died with it. */
+export function openJobRows(database: DatabaseSync, now: number): JobRows {
   const sql = statements(database);
-  const ready = { received: createReadyJobs(), parse: createReadyJobs(), deliver: createReadyJobs() };
-  const leases = new Map<number, Lease>();
-  let nextSeq = asNumber(sql.lastSeq.get()?.['seq']) + 1;
-  let dueUpTo = Number.MIN_SAFE_INTEGER;
-  let nextDue: number | null = null;
+  const rows = { sql, memory: createJobMemory(), nextSeq: asNumber(sql.lastSeq.get()?.['seq']) + 1 };
+  rows.memory.nextDue = Number.MIN_SAFE_INTEGER;
+  releaseDue(rows, now);
+  return rows;
+}
 
-  /** A job whose time has come is ready; of one whose time is ahead only the earliest time is remembered. */
-  const enlist = (queue: QueueName, job: ReadyJob): void => {
-    if (job.due <= dueUpTo) ready[queue].add(job);
-    else if (nextDue === null || job.due < nextDue) nextDue = job.due;
-  };
-
-  const insert = ({ queue, body, messageId, group, due }: NewJob, at: number): Effect => {
-    const seq = nextSeq++;
-    sql.insert.run(seq, queue, due, group, messageId, at, body);
-    return { commit: () => enlist(queue, { seq, due, group }) };
-  };
-
-  /** Makes ready all that has become due since the last look. */
-  const release = (at: number): void => {
-    if (at > dueUpTo && (dueUpTo === Number.MIN_SAFE_INTEGER || (nextDue !== null && nextDue <= at))) {
-      for (const row of sql.becameDue.all(dueUpTo, at)) {
-        const job = { seq: asNumber(row['seq']), due: asNumber(row['due']), group: asText(row['fair_group']) };
-        ready[queueName(row['queue'])].add(job);
-      }
-      const next = sql.nextDue.get(at)?.['due'];
-      nextDue = typeof next === 'number' ? next : null;
+/** Makes ready all that has become due since the last look. */
+export function releaseDue({ sql, memory }: JobRows, at: number): void {
+  if (at <= memory.dueUpTo) return;
+  if (memory.nextDue !== null && memory.nextDue <= at) {
+    for (const row of sql.becameDue.all(memory.dueUpTo, at)) {
+      const job = { seq: asNumber(row['seq']), due: asNumber(row['due']), group: asText(row['fair_group']) };
+      memory.ready[queueName(row['queue'])].add(job);
     }
-    dueUpTo = Math.max(dueUpTo, at);
-  };
-  release(now);
+    const next = sql.nextDue.get(at)?.['due'];
+    memory.nextDue = typeof next === 'number' ? next : null;
+  }
+  memory.dueUpTo = at;
+}
 
-  const inFlightOf = (queue: QueueName, group: string): number => {
-    let count = 0;
-    for (const lease of leases.values()) if (lease.queue === queue && lease.group === group) count += 1;
-    return count;
-  };
+/** A new job. */
+export function insertJob(rows: JobRows, { queue, body, messageId, group, due }: NewJob, at: number): Effect {
+  const seq = rows.nextSeq++;
+  rows.sql.insert.run(seq, queue, due, group, messageId, at, body);
+  return { commit: () => enlist(rows.memory, queue, { seq, due, group }) };
+}
 
-  const bury = (seq: number, reason: string, at: number): void => {
-    sql.bury.run(reason.slice(0, maxReasonLength), at, seq);
-    sql.remove.run(seq);
-  };
-
-  const handOut = (job: ReadyJob, { queue, maxReceives, leaseMs }: LeaseTerms, at: number): readonly LeasedJob[] => {
-    const row = sql.read.get(job.seq);
-    if (row === undefined) return [];
-    const receiveCount = asNumber(row['receives']) + 1;
-    if (receiveCount > maxReceives) {
-      bury(job.seq, typeof row['last_error'] === 'string' ? row['last_error'] : noAnswer(maxReceives), at);
-      return [];
-    }
-    sql.handOut.run(receiveCount, job.seq);
-    leases.set(job.seq, { ...job, queue, expires: at + leaseMs, receiveCount });
-    return [{ handle: job.seq, messageId: asText(row['message_id']), body: asText(row['body']), receiveCount }];
-  };
-
-  const lease = (terms: LeaseTerms, at: number): Changed<readonly LeasedJob[]> => {
-    const { queue, max, maxPerGroup } = terms;
-    const inHand = new Map<string, number>();
-    const taken = ready[queue].take(max, (group) => {
-      const count = inHand.get(group) ?? inFlightOf(queue, group);
-      inHand.set(group, count + 1);
-      return count < maxPerGroup;
-    });
-    const rollback = (): void => {
-      for (const job of [...taken].reverse()) {
-        leases.delete(job.seq);
-        ready[queue].putBack(job);
-      }
-    };
-    try {
-      return { value: taken.flatMap((job) => handOut(job, terms, at)), effect: { rollback } };
-    } catch (error) {
-      rollback();
-      throw error;
+/** Hands out what is ready, as far as the terms allow. Where it throws, the memory is as it was. */
+export function leaseJobs(
+  rows: JobRows,
+  terms: LeaseTerms,
+  at: number,
+): { readonly leased: readonly LeasedJob[]; readonly rollback: () => void } {
+  const { memory } = rows;
+  const taken = takeReady(memory, terms);
+  const rollback = (): void => {
+    for (const job of [...taken].reverse()) {
+      memory.leases.delete(job.seq);
+      memory.ready[terms.queue].putBack(job);
     }
   };
+  try {
+    return { leased: taken.flatMap((job) => handOut(rows, job, { terms, at })), rollback };
+  } catch (error) {
+    rollback();
+    throw error;
+  }
+}
 
-  const ack = (handles: readonly number[]): Effect => {
-    for (const seq of handles) sql.remove.run(seq);
-    return {
-      commit: () => {
-        for (const seq of handles) leases.delete(seq);
-      },
-    };
-  };
-
-  /** Without `retryAt` the job becomes a dead letter. An answer to an older hand-out changes nothing. */
-  const nack = (
-    answer: {
-      readonly handle: number;
-      readonly receiveCount: number;
-      readonly retryAt: number | null;
-      readonly reason: string;
-    },
-    at: number,
-  ): Effect => {
-    const held = leases.get(answer.handle);
-    if (held === undefined || held.receiveCount !== answer.receiveCount) return {};
-    const { seq, group, queue } = held;
-    const due = answer.retryAt;
-    if (due === null) bury(seq, answer.reason, at);
-    else sql.putBack.run(due, answer.reason.slice(0, maxReasonLength), seq);
-    return {
-      commit: () => {
-        leases.delete(seq);
-        if (due !== null) enlist(queue, { seq, due, group });
-      },
-    };
-  };
-
-  /** Hands jobs out again that nobody answered for in time. */
-  const takeBack = (at: number): void => {
-    for (const [seq, held] of leases) {
-      if (held.expires > at) continue;
-      leases.delete(seq);
-      ready[held.queue].add({ seq, due: held.due, group: held.group });
-    }
-  };
-
-  const redrive = (queue: QueueName, at: number): Changed<number> => {
-    const rows = sql.deadOf.all(queue, -1);
-    const effects = rows.map((row) => {
-      const [messageId, group, body] = [asText(row['message_id']), asText(row['fair_group']), asText(row['body'])];
-      return insert({ queue, body, messageId, group, due: at }, at);
-    });
-    sql.purge.run(queue);
-    const commit = (): void => {
-      for (const effect of effects) effect.commit?.();
-    };
-    return { value: rows.length, effect: { commit } };
-  };
-
-  const counts = (at: number): readonly QueueCounts[] =>
-    queueNames.map((name) => {
-      const inFlight = [...leases.values()].filter(({ queue }) => queue === name).length;
-      const oldest = ready[name].oldestDue();
-      return {
-        name,
-        ready: ready[name].size(),
-        delayed: asNumber(sql.countDelayed.get(dueUpTo, name)?.['count']),
-        inFlight,
-        dead: asNumber(sql.countDead.get(name)?.['count']),
-        oldestSeconds: oldest === null ? null : Math.max(0, Math.floor((at - oldest) / 1_000)),
-      };
-    });
-
+/** The jobs are done; their rows go. */
+export function ackJobs({ sql, memory }: JobRows, handles: readonly number[]): Effect {
+  for (const seq of handles) sql.remove.run(seq);
   return {
-    insert,
-    release,
-    takeBack,
-    lease,
-    ack,
-    nack,
-    redrive,
-    counts,
-    hasReady: (queue: QueueName): boolean => ready[queue].size() > 0,
-    purge: (queue: QueueName): number => Number(sql.purge.run(queue).changes),
-    deadLetters: (queue: QueueName, limit: number): readonly DeadLetter[] =>
-      sql.deadOf.all(queue, limit).map((row) => ({
-        queue,
-        id: asText(row['message_id']),
-        body: asText(row['body']),
-        reason: asText(row['reason']),
-        receiveCount: asNumber(row['receives']),
-        diedAt: new Date(asNumber(row['died_at'])).toISOString(),
-      })),
-    /** When to look again: the next due time or the next lease that runs out; null where there is neither. */
-    nextLook: (): number | null => {
-      let next = nextDue;
-      for (const { expires } of leases.values()) if (next === null || expires < next) next = expires;
-      return next;
+    commit: () => {
+      for (const seq of handles) memory.leases.delete(seq);
     },
   };
+}
+
+/** Without `retryAt` the job becomes a dead letter. An answer to an older hand-out changes nothing. */
+export function nackJob(rows: JobRows, answer: Omit<Request<'nack'>, 'kind'>, at: number): Effect {
+  const { sql, memory } = rows;
+  const held = memory.leases.get(answer.handle);
+  if (held === undefined || held.receiveCount !== answer.receiveCount) return {};
+  const { seq, group, queue } = held;
+  const due = answer.retryAt;
+  if (due === null) bury(sql, seq, { reason: answer.reason, at });
+  else sql.putBack.run(due, answer.reason.slice(0, maxReasonLength), seq);
+  return {
+    commit: () => {
+      memory.leases.delete(seq);
+      if (due !== null) enlist(memory, queue, { seq, due, group });
+    },
+  };
+}
+
+/** Dead letters become new jobs; answers how many. */
+export function redriveJobs(
+  rows: JobRows,
+  queue: QueueName,
+  at: number,
+): { readonly count: number; readonly effect: Effect } {
+  const effects = rows.sql.deadOf.all(queue, -1).map((row) => {
+    const [messageId, group, body] = [asText(row['message_id']), asText(row['fair_group']), asText(row['body'])];
+    return insertJob(rows, { queue, body, messageId, group, due: at }, at);
+  });
+  rows.sql.purge.run(queue);
+  const commit = (): void => {
+    for (const effect of effects) effect.commit?.();
+  };
+  return { count: effects.length, effect: { commit } };
+}
+
+function handOut(
+  { sql, memory }: JobRows,
+  job: ReadyJob,
+  { terms: { queue, maxReceives, leaseMs }, at }: { readonly terms: LeaseTerms; readonly at: number },
+): readonly LeasedJob[] {
+  const row = sql.read.get(job.seq);
+  if (row === undefined) return [];
+  const receiveCount = asNumber(row['receives']) + 1;
+  if (receiveCount > maxReceives) {
+    const lastError = row['last_error'];
+    bury(sql, job.seq, { reason: typeof lastError === 'string' ? lastError : noAnswer(maxReceives), at });
+    return [];
+  }
+  sql.handOut.run(receiveCount, job.seq);
+  memory.leases.set(job.seq, { ...job, queue, expires: at + leaseMs, receiveCount });
+  return [{ handle: job.seq, messageId: asText(row['message_id']), body: asText(row['body']), receiveCount }];
+}
+
+function bury(sql: JobStatements, seq: number, { reason, at }: { readonly reason: string; readonly at: number }): void {
+  sql.bury.run(reason.slice(0, maxReasonLength), at, seq);
+  sql.remove.run(seq);
 }
 
 function statements(database: DatabaseSync) {
@@ -218,15 +157,12 @@ function statements(database: DatabaseSync) {
     ),
     deadOf: database.prepare('SELECT * FROM dead_letters WHERE queue = ? ORDER BY seq DESC LIMIT ?'),
     purge: database.prepare('DELETE FROM dead_letters WHERE queue = ?'),
-    countDelayed: database.prepare('SELECT count(*) AS count FROM jobs WHERE due > ? AND queue = ?'),
-    countDead: database.prepare('SELECT count(*) AS count FROM dead_letters WHERE queue = ?'),
   };
 }
 
 function queueName(value: unknown): QueueName {
-  const name = queueNames.find((known) => known === value);
-  if (name === undefined) throw new Error(`unknown queue in the database: ${String(value)}`);
-  return name;
+  if (value === 'received' || value === 'parse' || value === 'deliver') return value;
+  throw new Error(`unknown queue in the database: ${String(value)}`);
 }
 
 function noAnswer(maxReceives: number): string {

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { type EmbeddedWorld, openEmbedded } from '#local/embedded/open-embedded.ts';
 import type { HandedOut } from '#local/job-source.ts';
 import type { QueueName } from '#pipeline/jobs.ts';
@@ -22,21 +23,23 @@ export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'pillarbox-test-'));
 }
 
-/** Opens a world; in `folder` where one is given (it is kept on `shut`, removed on `close`). */
+/** Opens a world, closed when test `t` ends; in `folder` where one is given (it is kept on `shut`, removed on `close`). */
 export async function openTestWorld({
   folder = temporaryFolder(),
   clock = setClock(Date.now()),
+  t,
   ...options
 }: {
   folder?: string;
   clock?: SetClock;
   maxPages?: number;
+  t?: TestContext;
 } = {}): Promise<TestWorld> {
   const world = await openEmbedded({ folder, clock, ...options });
   const receive = async (queue: QueueName, max: number): Promise<readonly Received[]> => {
     const counts = (await world.admin.queues()).find(({ name }) => name === queue);
     if (counts?.ready === 0) return [];
-    const terms = { queue, max, maxPerGroup: 1_000, maxReceives: 5, leaseSeconds: 600 };
+    const terms = { queue, max, maxPerGroup: Number.MAX_SAFE_INTEGER, maxReceives: 5, leaseSeconds: 600 };
     return (await world.source.lease(terms)).map((job) => ({
       ...job,
       done: () => world.source.ack(job),
@@ -45,15 +48,10 @@ export async function openTestWorld({
       },
     }));
   };
-  return {
-    ...world,
-    folder,
-    clock,
-    receive,
-    shut: world.close,
-    close: async () => {
-      await world.close();
-      rmSync(folder, { recursive: true, force: true });
-    },
+  const close = async (): Promise<void> => {
+    await world.close();
+    rmSync(folder, { recursive: true, force: true });
   };
+  t?.after(close);
+  return { ...world, folder, clock, receive, shut: world.close, close };
 }
