@@ -1,0 +1,116 @@
+// Outbound mail: the `deliveries/` objects newest first, one made due now, and the addresses that are not written to.
+import { z } from 'zod';
+import { formatAddress, parseAddress } from '#mail/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import { parseDeliveryKey, parseSuppressionKey, suppressionKey } from '#pipeline/keys.ts';
+import { type Answer, badParameter, isAnswer, json, refusal } from './answer.ts';
+import type { OpsDeps } from './ops-deps.ts';
+import { readId, readLimit, readQuery } from './parameters.ts';
+import { readJson } from './stored-json.ts';
+
+/** A delivery's own fields are the deliver stage's; the id and the domain are those of its key. */
+export type ShownDelivery = { readonly id: string; readonly domain: string; readonly [field: string]: unknown };
+
+const stateSchema = z.looseObject({ state: z.string().optional() });
+/** Objects read for one page where a state is looked for: `next` leads on behind them. */
+const maxRead = 1_000;
+
+/** `GET /api/deliveries?state=&id=&limit=&after=` */
+export async function listDeliveries(deps: Pick<OpsDeps, 'admin' | 'store'>, query: URLSearchParams): Promise<Answer> {
+  const given = readQuery(query, ['state', 'id', 'limit', 'after']);
+  if (isAnswer(given)) return given;
+  const limit = readLimit(given['limit']);
+  if (isAnswer(limit)) return limit;
+  const id = given['id'] === undefined ? null : readId(given['id']);
+  if (isAnswer(id)) return id;
+  const after = given['after'] ?? null;
+  if (after !== null && parseDeliveryKey(after) === null) return badParameter('after', 'the "next" of the page before');
+  return json(await gather(deps, { state: given['state'] ?? null, id, limit, after }));
+}
+
+/** The deliveries of one message. */
+export async function deliveriesOf(
+  deps: Pick<OpsDeps, 'admin' | 'store'>,
+  id: string,
+): Promise<readonly ShownDelivery[]> {
+  return (await gather(deps, { state: null, id, limit: 500, after: null })).deliveries;
+}
+
+/** `POST /api/deliveries/ID/DOMAIN/retry` */
+export async function retryOne(
+  retryDelivery: OpsDeps['retryDelivery'],
+  { id: text, domain = '' }: { readonly id: string | undefined; readonly domain: string | undefined },
+): Promise<Answer> {
+  const id = readId(text);
+  if (isAnswer(id)) return id;
+  const retried = await retryDelivery({ id, domain: domain.toLowerCase() });
+  switch (retried.outcome) {
+    case 'queued':
+      return json({ id, domain: domain.toLowerCase(), outcome: 'queued' }, 202);
+    case 'not-found':
+      return refusal(404, 'not-found', `no delivery of ${id} to ${domain}`);
+    case 'not-waiting':
+      return refusal(409, 'not-waiting', retried.reason);
+  }
+}
+
+/** `GET /api/suppressions?limit=&after=`, in order of domain. */
+export async function listSuppressions(store: OpsDeps['store'], query: URLSearchParams): Promise<Answer> {
+  const given = readQuery(query, ['limit', 'after']);
+  if (isAnswer(given)) return given;
+  const limit = readLimit(given['limit']);
+  if (isAnswer(limit)) return limit;
+  const after = given['after'];
+  if (after !== undefined && parseSuppressionKey(after) === null) {
+    return badParameter('after', 'the "next" of the page before');
+  }
+  const page = await store.list({ prefix: 'suppressions/', limit, ...(after === undefined ? {} : { after }) });
+  const suppressions = [];
+  for (const { key, modifiedAt } of page.objects) {
+    const about = parseSuppressionKey(key);
+    if (about === null) continue;
+    const record = z.looseObject({}).safeParse(await readJson(store, key)).data ?? {};
+    suppressions.push({ ...record, address: `${about.localPart}@${about.domain}`, since: modifiedAt });
+  }
+  return json({ suppressions, next: page.next });
+}
+
+/** `DELETE /api/suppressions/ADDRESS`: the address is written to again. */
+export async function removeSuppression(store: OpsDeps['store'], text: string | undefined): Promise<Answer> {
+  const address = parseAddress(text ?? '');
+  if (isProblem(address)) return badParameter('ADDRESS', 'an address (local@domain)');
+  const exact = suppressionKey(address);
+  const lower = suppressionKey({ ...address, localPart: address.localPart.toLowerCase() });
+  for (const key of new Set([exact, lower])) {
+    if ((await store.head(key)) === null) continue;
+    await store.delete(key);
+    return json({ address: formatAddress(address), outcome: 'removed' });
+  }
+  return refusal(404, 'not-found', `${formatAddress(address)} is not suppressed`);
+}
+
+async function gather(
+  { admin, store }: Pick<OpsDeps, 'admin' | 'store'>,
+  query: {
+    readonly state: string | null;
+    readonly id: string | null;
+    readonly limit: number;
+    readonly after: string | null;
+  },
+): Promise<{ deliveries: readonly ShownDelivery[]; next: string | null }> {
+  const deliveries: ShownDelivery[] = [];
+  let after = query.after;
+  for (let read = 0; read < maxRead && deliveries.length < query.limit; ) {
+    const page = await admin.deliveryKeys({ id: query.id, limit: query.limit - deliveries.length, after });
+    for (const key of page.keys) {
+      const about = parseDeliveryKey(key);
+      const state = stateSchema.safeParse(await readJson(store, key)).data;
+      if (about === null || state === undefined) continue;
+      if (query.state === null || state.state === query.state) deliveries.push({ ...state, ...about });
+    }
+    read += page.keys.length;
+    after = page.next;
+    if (after === null || page.keys.length === 0) break;
+  }
+  return { deliveries, next: after };
+}

@@ -1,0 +1,94 @@
+// Server-sent events (WHATWG HTML §9.2): `message` for mail that landed, `delivery` for outbound mail that moved on.
+// Only while somebody listens is anything read; a listener that does not keep up is cut off and connects again.
+import type { ServerResponse } from 'node:http';
+import { parseInboxMessage, summarise } from '#local/message-summary.ts';
+import { parseDeliveryKey } from '#pipeline/keys.ts';
+import { errorFields } from '#pipeline/log.ts';
+import { listed } from './list-messages.ts';
+import type { OpsDeps } from './ops-deps.ts';
+import { readJson, readText } from './stored-json.ts';
+
+const maxListeners = 50;
+const maxBehindBytes = 1_048_576;
+const heartbeatMs = 15_000;
+const maxWaiting = 500;
+
+export type EventStream = {
+  /** Takes the response over; false where there are too many listeners already. */
+  readonly attach: (response: ServerResponse) => boolean;
+  readonly close: () => void;
+};
+
+/** See the file's head. */
+export function createEventStream(deps: Pick<OpsDeps, 'admin' | 'store' | 'log'>): EventStream {
+  const listeners = new Set<ServerResponse>();
+  const waiting: string[] = [];
+  let stopWatching: (() => void) | null = null;
+  let isTelling = false;
+
+  const send = (text: string): void => {
+    for (const listener of listeners) {
+      listener.write(text);
+      if (listener.writableLength > maxBehindBytes) listener.destroy();
+    }
+  };
+  const tell = async (): Promise<void> => {
+    if (isTelling) return;
+    isTelling = true;
+    for (let key = waiting.shift(); key !== undefined; key = waiting.shift()) {
+      const event = await eventOf(deps, key).catch((thrown: unknown) => {
+        deps.log.warn('ops-event-lost', { key, ...errorFields(thrown) });
+        return null;
+      });
+      if (event !== null) send(event);
+    }
+    isTelling = false;
+  };
+  const watch = (key: string): void => {
+    if (waiting.length < maxWaiting) waiting.push(key);
+    void tell();
+  };
+  const heartbeat = setInterval(() => send(': still here\n\n'), heartbeatMs);
+  heartbeat.unref();
+  const leave = (response: ServerResponse): void => {
+    listeners.delete(response);
+    if (listeners.size > 0) return;
+    stopWatching?.();
+    stopWatching = null;
+  };
+  return {
+    attach: (response) => {
+      if (listeners.size >= maxListeners) return false;
+      listeners.add(response);
+      response.on('close', () => leave(response));
+      stopWatching ??= deps.admin.watch(watch);
+      response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+      response.write('retry: 2000\n\n');
+      return true;
+    },
+    close: () => {
+      clearInterval(heartbeat);
+      for (const listener of listeners) listener.end();
+      stopWatching?.();
+    },
+  };
+}
+
+async function eventOf({ store }: Pick<OpsDeps, 'store'>, key: string): Promise<string | null> {
+  const about = parseDeliveryKey(key);
+  if (about !== null) {
+    const state = await readJson(store, key);
+    return state === null ? null : eventText('delivery', { ...about, state: stateOf(state) });
+  }
+  const message = parseInboxMessage((await readText(store, key)) ?? '');
+  return message === null ? null : eventText('message', listed([summarise(key, message)]));
+}
+
+function stateOf(value: unknown): string | null {
+  const state = typeof value === 'object' && value !== null && 'state' in value ? value.state : null;
+  return typeof state === 'string' ? state : null;
+}
+
+function eventText(event: string, data: unknown): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}

@@ -1,0 +1,91 @@
+// Who may talk to the ops API. On loopback anybody on the machine may, but no web page from elsewhere: neither by a name
+// that leads to 127.0.0.1 (DNS rebinding) nor by a cross-site POST. Bound elsewhere, or given a token: only with it.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
+import { type Answer, refusal } from './answer.ts';
+
+/** What the guard looks at of a request. */
+export type GuardedRequest = {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+};
+
+const minTokenLength = 16;
+
+/** Says whether an address to bind to is this machine's alone. */
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  if (bare === 'localhost' || bare.endsWith('.localhost')) return true;
+  return bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
+}
+
+/**
+ * Makes the guard: answers null where the request may go on, or the refusal. Throws where the API would be open to
+ * others without a token, or the token is too short to resist guessing.
+ */
+export function createGuard({
+  host,
+  token,
+}: {
+  readonly host: string;
+  readonly token: string | undefined;
+}): (request: GuardedRequest) => Answer | null {
+  if (token === undefined && !isLoopback(host)) {
+    throw new Error(`the ops API needs a token when it is bound to ${host}, which others can reach`);
+  }
+  if (token !== undefined && token.length < minTokenLength) {
+    throw new Error(`the token of the ops API needs at least ${minTokenLength} characters`);
+  }
+  const isForUs = isLoopback(host) ? isLoopbackHostHeader : () => true;
+  return (request) => {
+    if (!isForUs(header(request, 'host'))) {
+      return refusal(403, 'wrong-host', 'this API answers only to localhost, 127.0.0.1 and [::1] as its name');
+    }
+    if (token !== undefined && !hasToken(header(request, 'authorization'), token)) return unauthorised();
+    return isCrossSite(request)
+      ? refusal(403, 'cross-site', 'changes are not taken from web pages of another origin')
+      : null;
+  };
+}
+
+function unauthorised(): Answer {
+  const answer = refusal(401, 'token-needed', 'send the token: "Authorization: Bearer TOKEN" (a browser: as password)');
+  return { ...answer, headers: { ...answer.headers, 'www-authenticate': 'Basic realm="Pillarbox", charset="UTF-8"' } };
+}
+
+/** `Bearer TOKEN`, or Basic with the token as password: what a browser can ask for. */
+function hasToken(authorization: string | undefined, token: string): boolean {
+  const [, scheme, value] = /^(Bearer|Basic) +(\S+)$/i.exec(authorization ?? '') ?? [];
+  if (scheme === undefined || value === undefined) return false;
+  if (scheme.toLowerCase() === 'bearer') return isSame(value, token);
+  const pair = Buffer.from(value, 'base64').toString('utf8');
+  return isSame(pair.slice(pair.indexOf(':') + 1), token);
+}
+
+/** Digests have one length: comparing them takes the same time whatever was sent. */
+function isSame(sent: string, token: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(sent), digest(token));
+}
+
+function isLoopbackHostHeader(value: string | undefined): boolean {
+  const name = /^(\[[0-9a-f:]+\]|[^:[\]]+)(?::\d{1,5})?$/i.exec(value ?? '')?.[1];
+  return name !== undefined && isLoopback(name);
+}
+
+function isCrossSite(request: GuardedRequest): boolean {
+  if (request.method === 'GET' || request.method === 'HEAD') return false;
+  const site = header(request, 'sec-fetch-site');
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
+  const origin = header(request, 'origin');
+  return origin !== undefined && hostOf(origin) !== header(request, 'host')?.toLowerCase();
+}
+
+function hostOf(origin: string): string | null {
+  return /^https?:\/\/([^/]+)$/i.exec(origin)?.[1]?.toLowerCase() ?? null;
+}
+
+function header(request: GuardedRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : value?.[0];
+}

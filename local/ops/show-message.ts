@@ -1,0 +1,149 @@
+// One message: the inbox JSON, the stored bytes, an attachment, its HTML for a sandboxed frame.
+// What a stranger wrote is served so that no browser runs it: nosniff, a sandboxing policy, and as a download.
+
+import { parseInboxMessage } from '#local/message-summary.ts';
+import { parseAddress } from '#mail/address.ts';
+import { type MessageId, messageIdTime } from '#mail/message-id.ts';
+import { isProblem } from '#mail/problem.ts';
+import type { InboxMessage } from '#pipeline/inbox-message.ts';
+import { mailboxPrefix, rawKey } from '#pipeline/keys.ts';
+import type { ObjectStore } from '#pipeline/ports.ts';
+import { type Answer, badParameter, isAnswer, refusal } from './answer.ts';
+import type { OpsDeps } from './ops-deps.ts';
+import { readId, readMailbox, readQuery } from './parameters.ts';
+import { readText } from './stored-json.ts';
+
+type Deps = Pick<OpsDeps, 'admin' | 'store'>;
+type Wanted = { readonly id: string | undefined; readonly query: URLSearchParams };
+
+/** No script, no form, no load from anywhere, an origin of its own. */
+const sandboxPolicy = "sandbox; default-src 'none'";
+/** The same for a message's HTML: its own styles and pictures that are in it, shown only in our page's frame. */
+const htmlPolicy =
+  "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; frame-ancestors 'self'";
+
+/** `GET /api/messages/ID[?mailbox=]`: the stored JSON as it is. */
+export async function showMessage(deps: Deps, wanted: Wanted): Promise<Answer> {
+  const key = await findKey(deps, wanted);
+  if (isAnswer(key)) return key;
+  const object = await deps.store.get(key);
+  if (object === null) return notFound('no such message any more');
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    body: object.body,
+    bytes: object.bytes,
+  };
+}
+
+/** `GET /api/messages/ID/raw`: every byte as it is stored. */
+export async function showRaw(deps: Deps, wanted: Wanted): Promise<Answer> {
+  const id = readId(wanted.id);
+  if (isAnswer(id)) return id;
+  const given = readQuery(wanted.query, ['mailbox']);
+  if (isAnswer(given)) return given;
+  const key = await findRawKey(deps, id);
+  if (key === null) return notFound(`no message ${id}`);
+  return download(deps.store, { key, contentType: 'message/rfc822', filename: `${id}.eml` });
+}
+
+/** `GET /api/messages/ID/attachments/N`, N from 1. */
+export async function showAttachment(deps: Deps, wanted: Wanted & { readonly n: string | undefined }): Promise<Answer> {
+  const message = await readMessage(deps, wanted);
+  if (isAnswer(message)) return message;
+  if (!/^[1-9]\d{0,5}$/.test(wanted.n ?? '')) return badParameter('N', 'the number of an attachment, from 1');
+  const attachment = message.attachments[Number(wanted.n) - 1];
+  if (attachment === undefined) return notFound(`the message has ${message.attachments.length} attachments`);
+  const { key, filename } = attachment;
+  return download(deps.store, { key, contentType: safeType(attachment.contentType), filename });
+}
+
+/** `GET /api/messages/ID/text` and `…/html`: a body in full, also where it was too large for the JSON. */
+export async function showBody(deps: Deps, wanted: Wanted & { readonly kind: 'text' | 'html' }): Promise<Answer> {
+  const message = await readMessage(deps, wanted);
+  if (isAnswer(message)) return message;
+  const part = message[wanted.kind];
+  if (part === null) return notFound(`the message has no ${wanted.kind}`);
+  const content = part.kind === 'inline' ? part.content : await readText(deps.store, part.key);
+  if (content === null) return notFound('the body is not stored any more');
+  const contentType = wanted.kind === 'html' ? 'text/html; charset=utf-8' : 'text/plain; charset=utf-8';
+  const policy = wanted.kind === 'html' ? htmlPolicy : sandboxPolicy;
+  return { status: 200, headers: { 'content-type': contentType, 'content-security-policy': policy }, body: content };
+}
+
+/** The key of the raw message: the inbox message names it; mail that only passes through has it by its id's time. */
+export async function findRawKey({ admin, store }: Deps, id: MessageId): Promise<string | null> {
+  for (const key of await admin.findMessage(id)) {
+    const message = parseInboxMessage((await readText(store, key)) ?? '');
+    if (message !== null) return message.raw.key;
+  }
+  const key = rawKey({ id, receivedAt: new Date(messageIdTime(id)).toISOString() });
+  return (await store.head(key)) === null ? null : key;
+}
+
+async function readMessage(deps: Deps, wanted: Wanted): Promise<InboxMessage | Answer> {
+  const key = await findKey(deps, wanted);
+  if (isAnswer(key)) return key;
+  const message = parseInboxMessage((await readText(deps.store, key)) ?? '');
+  return message ?? notFound('the stored message cannot be read');
+}
+
+async function findKey(deps: Deps, { id: text, query }: Wanted): Promise<string | Answer> {
+  const id = readId(text);
+  if (isAnswer(id)) return id;
+  const given = readQuery(query, ['mailbox']);
+  if (isAnswer(given)) return given;
+  const mailbox = readMailbox(given['mailbox']);
+  if (isAnswer(mailbox)) return mailbox;
+  const keys = await deps.admin.findMessage(id);
+  const key = keys.find((candidate) => mailbox === null || isIn(candidate, mailbox));
+  if (key !== undefined) return key;
+  if (keys.length > 0) return notFound(`message ${id} did not land in ${mailbox}`);
+  if ((await findRawKey(deps, id)) === null) return notFound(`no message ${id}`);
+  return notFound(`message ${id} is stored, but in no mailbox here: see its trace`, 'not-in-a-mailbox');
+}
+
+function isIn(key: string, mailbox: string): boolean {
+  const address = parseAddress(mailbox);
+  if (isProblem(address)) return false;
+  return (['inbox', 'quarantine'] as const).some((folder) => key.startsWith(mailboxPrefix(folder, address)));
+}
+
+async function download(
+  store: Pick<ObjectStore, 'get'>,
+  { key, contentType, filename }: { readonly key: string; readonly contentType: string; readonly filename: string },
+): Promise<Answer> {
+  const object = await store.get(key);
+  if (object === null) return notFound('not stored any more');
+  return {
+    status: 200,
+    headers: {
+      'content-type': contentType,
+      'content-disposition': disposition(filename),
+      'content-security-policy': sandboxPolicy,
+    },
+    body: object.body,
+    bytes: object.bytes,
+  };
+}
+
+/** RFC 6266 §4.3: an ASCII name for old programs, the real one in UTF-8 (RFC 8187). */
+function disposition(filename: string): string {
+  const plain = filename.replace(/[^A-Za-z0-9._ -]/g, '_').slice(0, 150);
+  const encoded = encodeURIComponent(filename.toWellFormed()).replace(
+    /['()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
+}
+
+/** The sender's word for the type, where it is a type at all. */
+function safeType(contentType: string): string {
+  return /^[a-z0-9!#$&^_.+-]{1,64}\/[a-z0-9!#$&^_.+-]{1,64}$/i.test(contentType)
+    ? contentType
+    : 'application/octet-stream';
+}
+
+function notFound(message: string, code = 'not-found'): Answer {
+  return refusal(404, code, message);
+}

@@ -1,0 +1,145 @@
+// The ops API and its page over node:http: limits, the guard, the table of routes, and answers written with the headers
+// that keep a browser from doing anything with them that was not meant.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { errorFields } from '#pipeline/log.ts';
+import { type Answer, refusal } from './answer.ts';
+import { createEventStream, type EventStream } from './event-stream.ts';
+import { createGuard } from './guard.ts';
+import type { OpsDeps } from './ops-deps.ts';
+import { loadPage } from './page.ts';
+import { findRoute, opsRoutes, type Route } from './routes.ts';
+
+/** A running ops API; `close` ends its connections and resolves when the port is free. */
+export type OpsApi = {
+  readonly address: { readonly host: string; readonly port: number };
+  readonly close: () => Promise<void>;
+};
+
+type Context = {
+  readonly deps: OpsDeps;
+  readonly routes: readonly Route[];
+  readonly guard: ReturnType<typeof createGuard>;
+  readonly page: (pathname: string) => Answer | null;
+  readonly events: EventStream;
+};
+
+const maxUrlLength = 4_096;
+const securityHeaders = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+  'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+} as const;
+
+/** Starts it. Throws where the port is taken, or where it would be open to others without a token. */
+export async function startOpsApi(deps: OpsDeps): Promise<OpsApi> {
+  const guard = createGuard({ host: deps.host, token: deps.token });
+  const events = createEventStream(deps);
+  const context: Context = { deps, routes: opsRoutes(deps), guard, page: await loadPage(), events };
+  const server = createServer({ maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 30_000 });
+  server.maxConnections = 300;
+  server.on('request', (request, response) => void respond(context, request, response));
+  const port = await listen(server, deps);
+  return {
+    address: { host: deps.host, port },
+    close: () =>
+      new Promise((resolve) => {
+        events.close();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(server: Server, { host, port }: Pick<OpsDeps, 'host' | 'port'>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
+async function respond(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { log } = context.deps;
+  request.resume();
+  try {
+    const answer = await answerFor(context, request, response);
+    if (answer !== 'taken') await write(answer, request, response);
+  } catch (thrown) {
+    if (response.destroyed) return; // the client went away
+    log.error('ops-api-failed', { method: request.method, path: request.url?.slice(0, 200), ...errorFields(thrown) });
+    if (response.headersSent) response.destroy();
+    else await write(refusal(500, 'internal', 'this did not work; the log says why'), request, response);
+  }
+}
+
+async function answerFor(
+  { deps, routes, guard, page, events }: Context,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<Answer | 'taken'> {
+  const { method = 'GET', url = '/' } = request;
+  if (url.length > maxUrlLength)
+    return refusal(414, 'url-too-long', `a URL has at most ${maxUrlLength} characters here`);
+  if (hasBody(request)) return { ...refusal(413, 'no-body', 'no request here takes a body'), closes: true };
+  const refused = guard({ method, headers: request.headers });
+  if (refused !== null) return refused;
+  const at = url.indexOf('?');
+  const pathname = at < 0 ? url : url.slice(0, at);
+  const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
+  if (method === 'GET' || method === 'HEAD') {
+    const file = page(pathname);
+    if (file !== null) return file;
+  }
+  const match = findRoute(routes, method, pathname);
+  if (match.found === 'nothing') return nothingThere(routes, pathname);
+  if (match.found === 'other-methods') return wrongMethod(match.methods);
+  if (match.route.answer !== 'stream') return match.route.answer({ parts: match.parts, query });
+  if (method === 'HEAD') return { status: 200, headers: { 'content-type': 'text/event-stream' }, body: '' };
+  for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
+  deps.log.info('ops-events-listener');
+  return events.attach(response) ? 'taken' : refusal(503, 'too-many-listeners', 'too many listen to events already');
+}
+
+/** A length of zero, as some clients send with POST, is no body. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
+}
+
+function nothingThere(routes: readonly Route[], pathname: string): Answer {
+  const paths = routes.map(({ method, path, about }) => `${method} ${path}: ${about}`);
+  return refusal(404, 'not-found', `there is no ${pathname.slice(0, 200)} here`, { paths });
+}
+
+function wrongMethod(methods: readonly string[]): Answer {
+  const answer = refusal(405, 'wrong-method', `only ${methods.join(', ')} here`);
+  return { ...answer, headers: { ...answer.headers, allow: methods.join(', ') } };
+}
+
+async function write(answer: Answer, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { status, headers, body, bytes } = answer;
+  const isWhole = typeof body === 'string' || body instanceof Uint8Array;
+  const length = isWhole ? Buffer.byteLength(body) : bytes;
+  response.writeHead(status, {
+    ...securityHeaders,
+    ...headers,
+    ...(length === undefined ? {} : { 'content-length': length }),
+    ...(answer.closes ? { connection: 'close' } : {}),
+  });
+  if (isWhole) {
+    response.end(request.method === 'HEAD' ? undefined : body);
+    return;
+  }
+  if (request.method === 'HEAD') {
+    await body[Symbol.asyncIterator]().return?.();
+    response.end();
+    return;
+  }
+  await pipeline(body, response);
+}

@@ -1,0 +1,198 @@
+// Everything that happened to one message, in order of time, and where it is now: put together from what the stages
+// stored (design §2: nobody rewrites what an earlier stage wrote), so it needs no record of its own.
+import { z } from 'zod';
+import { parseInboxMessage } from '#local/message-summary.ts';
+import { type MessageId, messageIdTime } from '#mail/message-id.ts';
+import type { InboxMessage } from '#pipeline/inbox-message.ts';
+import { jobSchemas, type QueueName } from '#pipeline/jobs.ts';
+import { type Answer, isAnswer, json, refusal } from './answer.ts';
+import { deliveriesOf, type ShownDelivery } from './deliveries.ts';
+import type { OpsDeps } from './ops-deps.ts';
+import { readId, readQuery } from './parameters.ts';
+import { findRawKey } from './show-message.ts';
+import { readText } from './stored-json.ts';
+
+type Deps = Pick<OpsDeps, 'admin' | 'store'>;
+
+/** One thing that happened: a stable word, a sentence for people, and what a program may want to know. */
+export type TraceEvent = {
+  readonly at: string;
+  readonly event: 'received' | 'judged' | 'landed' | 'delivery' | 'attempt' | 'bounce' | 'gave-up';
+  readonly text: string;
+  readonly details: Readonly<Record<string, unknown>>;
+};
+
+/** `where`: one sentence for each place the message is in now. */
+export type Trace = { readonly id: string; readonly events: readonly TraceEvent[]; readonly where: readonly string[] };
+
+type Landed = { readonly key: string; readonly at: string; readonly message: InboxMessage };
+
+const deadLettersSearched = 500;
+
+/** `GET /api/messages/ID/trace` */
+export async function traceMessage(
+  deps: Deps,
+  wanted: { readonly id: string | undefined; readonly query: URLSearchParams },
+): Promise<Answer> {
+  const id = readId(wanted.id);
+  if (isAnswer(id)) return id;
+  const given = readQuery(wanted.query, []);
+  if (isAnswer(given)) return given;
+  const landed = await landedCopies(deps, id);
+  const deliveries = await deliveriesOf(deps, id);
+  const dead = await deadOf(deps, id);
+  const stored = await storedAt(deps, id);
+  if (landed.length + deliveries.length + dead.length === 0 && stored === null) {
+    return refusal(404, 'not-found', `no message ${id}`);
+  }
+  const events = [
+    receivedEvent(id, landed, stored),
+    ...judgedEvents(landed),
+    ...landed.map(landedEvent),
+    ...deliveries.flatMap(deliveryEvents),
+    ...dead,
+  ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  return json({ id, events, where: whereNow({ landed, deliveries, dead }) } satisfies Trace);
+}
+
+async function landedCopies({ admin, store }: Deps, id: MessageId): Promise<readonly Landed[]> {
+  const copies: Landed[] = [];
+  for (const key of await admin.findMessage(id)) {
+    const facts = await store.head(key);
+    const message = parseInboxMessage((await readText(store, key)) ?? '');
+    if (facts !== null && message !== null) copies.push({ key, at: facts.modifiedAt, message });
+  }
+  return copies;
+}
+
+async function storedAt(deps: Deps, id: MessageId) {
+  const key = await findRawKey(deps, id);
+  const facts = key === null ? null : await deps.store.head(key);
+  return facts === null ? null : { key: facts.key, bytes: facts.bytes, metadata: facts.metadata };
+}
+
+async function deadOf({ admin }: Deps, id: MessageId): Promise<readonly TraceEvent[]> {
+  const isQueue = (name: string): name is QueueName => Object.hasOwn(jobSchemas, name);
+  const letters = await Promise.all(
+    Object.keys(jobSchemas)
+      .filter(isQueue)
+      .map((queue) => admin.deadLetters(queue, deadLettersSearched)),
+  );
+  return letters
+    .flat()
+    .filter((letter) => letter.id === id)
+    .map(({ queue, reason, receiveCount, diedAt }) => ({
+      at: diedAt,
+      event: 'gave-up',
+      text: `given up on queue ${queue} after ${receiveCount} tries: ${reason}`,
+      details: { queue, receiveCount, reason },
+    }));
+}
+
+function receivedEvent(
+  id: MessageId,
+  landed: readonly Landed[],
+  stored: Awaited<ReturnType<typeof storedAt>>,
+): TraceEvent {
+  const message = landed[0]?.message;
+  const at = message?.receivedAt ?? new Date(messageIdTime(id)).toISOString();
+  const size = message?.raw.bytes ?? stored?.bytes;
+  const from = message === undefined ? '' : sender(message);
+  return {
+    at,
+    event: 'received',
+    text: `received${from}${size === undefined ? '' : `, ${size} bytes`}, stored and acknowledged`,
+    details: { session: message?.session ?? null, reversePath: message?.envelope.reversePath ?? null, stored },
+  };
+}
+
+function sender({ session, envelope }: InboxMessage): string {
+  const peer =
+    session.clientIp === null ? 'from this service itself' : `from ${session.clientName ?? session.clientIp}`;
+  return ` ${peer} as <${envelope.reversePath}>${session.tls === null ? '' : ` over ${session.tls.version}`}`;
+}
+
+/** The judgement is stored with each copy; it was made before the first of them landed. */
+function judgedEvents(landed: readonly Landed[]): readonly TraceEvent[] {
+  return landed.slice(0, 1).map(({ at, message: { authentication, disposition } }) => ({
+    at,
+    event: 'judged',
+    text: `judged: ${disposition.action}, ${disposition.reason}`,
+    details: { disposition, results: authentication.results },
+  }));
+}
+
+function landedEvent({ key, at, message: { mailbox, disposition, problems } }: Landed): TraceEvent {
+  const noted = problems.length === 0 ? '' : `, with ${problems.length} problems noted`;
+  const folder = disposition.action === 'quarantine' ? 'the quarantine' : 'the inbox';
+  return {
+    at,
+    event: 'landed',
+    text: `landed in ${folder} of ${mailbox.localPart}@${mailbox.domain}${noted}`,
+    details: { key, problems },
+  };
+}
+
+const attemptSchema = z.looseObject({
+  at: z.string().optional(),
+  startedAt: z.string().optional(),
+  host: z.string().nullish(),
+  reason: z.string().nullish(),
+  result: z.string().optional(),
+  outcome: z.string().optional(),
+});
+const deliverySchema = z.looseObject({
+  state: z.string().optional(),
+  updatedAt: z.string().optional(),
+  nextAttemptAt: z.string().nullish(),
+  attempts: z.array(z.unknown()).optional(),
+  bounceIds: z.array(z.string()).optional(),
+});
+
+/** Each attempt of a delivery; a bounce by the time its id carries. */
+function deliveryEvents(delivery: ShownDelivery): readonly TraceEvent[] {
+  const { domain } = delivery;
+  const { attempts = [], bounceIds = [] } = deliverySchema.safeParse(delivery).data ?? {};
+  const tries = attempts.flatMap((value, n): TraceEvent[] => {
+    const attempt = attemptSchema.safeParse(value).data;
+    const at = attempt?.at ?? attempt?.startedAt;
+    if (attempt === undefined || at === undefined) return [];
+    const host = attempt.host ? ` at ${attempt.host}` : '';
+    const outcome = [attempt.outcome ?? attempt.result, attempt.reason].filter(Boolean).join(', ');
+    return [{ at, event: 'attempt', text: `attempt ${n + 1} for ${domain}${host}: ${outcome}`, details: attempt }];
+  });
+  const bounces = bounceIds.map(
+    (bounceId): TraceEvent => ({
+      at: new Date(messageIdTimeOf(bounceId)).toISOString(),
+      event: 'bounce',
+      text: `a report about ${domain} was sent to the sender: message ${bounceId}`,
+      details: { bounceId, domain },
+    }),
+  );
+  return [...tries, ...bounces];
+}
+
+function messageIdTimeOf(text: string): number {
+  const id = readId(text);
+  return isAnswer(id) ? 0 : messageIdTime(id);
+}
+
+function whereNow({
+  landed,
+  deliveries,
+  dead,
+}: {
+  readonly landed: readonly Landed[];
+  readonly deliveries: readonly ShownDelivery[];
+  readonly dead: readonly TraceEvent[];
+}): readonly string[] {
+  const places = [
+    ...landed.map(({ key }) => `stored as ${key}`),
+    ...deliveries.map((delivery) => {
+      const { state = 'unknown', nextAttemptAt } = deliverySchema.safeParse(delivery).data ?? {};
+      return `delivery to ${delivery.domain}: ${state}${nextAttemptAt ? `, next attempt at ${nextAttemptAt}` : ''}`;
+    }),
+    ...dead.map(({ details }) => `dead letter on queue ${String(details['queue'])}: redrive it once the cause is gone`),
+  ];
+  return places.length > 0 ? places : ['acknowledged, waiting on a queue or being worked on'];
+}

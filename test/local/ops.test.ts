@@ -1,0 +1,349 @@
+import assert from 'node:assert/strict';
+import { request as httpRequest } from 'node:http';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import type { OpsDeps } from '#local/ops/ops-deps.ts';
+import { type OpsApi, startOpsApi } from '#local/ops/start-ops-api.ts';
+import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/sample-message.ts';
+import { silentLog } from '#test/support/silent-log.ts';
+
+type Reply = {
+  readonly status: number;
+  readonly headers: Record<string, string | string[] | undefined>;
+  readonly text: string;
+  readonly body: any;
+};
+
+function ask(
+  api: OpsApi,
+  path: string,
+  { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
+): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const { host, port } = api.address;
+    const sent = httpRequest({ host, port, path, method, headers, agent: false }, async (response) => {
+      const pieces: Buffer[] = [];
+      for await (const piece of response) pieces.push(piece);
+      const text = Buffer.concat(pieces).toString('utf8');
+      const isJson = response.headers['content-type']?.startsWith('application/json') === true && text !== '';
+      resolve({
+        status: response.statusCode ?? 0,
+        headers: response.headers,
+        text,
+        body: isJson ? JSON.parse(text) : null,
+      });
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+function depsOf(world: SampleWorld, changes: Partial<OpsDeps> = {}): OpsDeps {
+  return {
+    admin: world.admin,
+    store: world.store,
+    retryDelivery: async ({ domain }) =>
+      domain === 'done.example' ? { outcome: 'not-waiting', reason: 'it was delivered' } : { outcome: 'queued' },
+    health: () => ({ ok: true, problems: [], details: { version: 1 } }),
+    metricsText: () => 'pillarbox_messages_total 1',
+    log: silentLog(),
+    clock: () => Date.parse('2025-11-21T04:00:00.000Z'),
+    host: '127.0.0.1',
+    port: 0,
+    ...changes,
+  };
+}
+
+describe('ops API', () => {
+  let world: SampleWorld;
+  let api: OpsApi;
+  const closing: OpsApi[] = [];
+  beforeEach(async () => {
+    world = sampleWorld();
+    api = await startOpsApi(depsOf(world));
+    closing.push(api);
+  });
+  after(() => Promise.all(closing.map((one) => one.close())));
+
+  test('a message for two mailboxes is one entry of the list, also across pages', async () => {
+    const eve = { domain: 'a.example', localPart: 'eve', tag: null };
+    world.land(sampleMessage());
+    world.land(sampleMessage({ mailbox: eve }));
+    world.land(sampleMessage({ id: sampleId(2), subject: 'Second' }));
+    const seen: string[] = [];
+    for (let after: string | null = ''; after !== null; ) {
+      const { body } = await ask(api, `/api/messages?limit=1${after === '' ? '' : `&after=${after}`}`);
+      seen.push(...body.messages.map(({ id }: { id: string }) => id));
+      after = body.next;
+    }
+    assert.deepEqual(seen, [sampleId(2), sampleId(1)]);
+    const { body } = await ask(api, '/api/messages');
+    assert.deepEqual(body.messages[1].mailboxes, ['ann@a.example', 'eve@a.example']);
+    assert.equal(body.next, null);
+  });
+
+  test('the list is filtered by mailbox, domain and words', async () => {
+    world.land(sampleMessage());
+    world.land(
+      sampleMessage({
+        id: sampleId(2),
+        mailbox: { domain: 'c.example', localPart: 'carl', tag: null },
+        subject: 'Invoice',
+      }),
+    );
+    const ids = async (query: string) =>
+      (await ask(api, `/api/messages?${query}`)).body.messages.map(({ id }: { id: string }) => id);
+    assert.deepEqual(await ids('mailbox=carl@C.EXAMPLE'), [sampleId(2)]);
+    assert.deepEqual(await ids('mailbox=@a.example'), [sampleId(1)]);
+    assert.deepEqual(await ids('q=INVOICE'), [sampleId(2)]);
+    assert.deepEqual(await ids('q=nothing-like-it'), []);
+  });
+
+  test('a message is its stored JSON; mailbox picks the copy', async () => {
+    const first = world.land(sampleMessage());
+    const eve = world.land(sampleMessage({ mailbox: { domain: 'a.example', localPart: 'eve', tag: null } }));
+    assert.equal((await ask(api, `/api/messages/${sampleId()}`)).text, world.store.text(first));
+    assert.equal((await ask(api, `/api/messages/${sampleId()}?mailbox=eve@a.example`)).text, world.store.text(eve));
+    assert.equal((await ask(api, `/api/messages/${sampleId()}?mailbox=zoe@a.example`)).status, 404);
+    assert.equal((await ask(api, `/api/messages/${sampleId(7)}`)).status, 404);
+  });
+
+  test('raw bytes come as they are stored, and no browser runs them', async () => {
+    world.land(sampleMessage(), 'Subject: x\r\n\r\n<script>alert(1)</script>\r\n');
+    const { status, text, headers } = await ask(api, `/api/messages/${sampleId()}/raw`);
+    assert.equal(status, 200);
+    assert.equal(text, 'Subject: x\r\n\r\n<script>alert(1)</script>\r\n');
+    assert.equal(headers['content-type'], 'message/rfc822');
+    assert.match(String(headers['content-disposition']), /^attachment; /);
+    assert.equal(headers['x-content-type-options'], 'nosniff');
+    assert.match(String(headers['content-security-policy']), /sandbox; default-src 'none'/);
+  });
+
+  test('an attachment has its name, whatever is in it, and a policy', async () => {
+    const key = `attachments/2025/11/21/${sampleId()}/1`;
+    world.store.seed(key, '<svg onload=alert(1)>');
+    const part = {
+      filename: 'a"b; é.svg',
+      contentType: 'image/svg+xml',
+      bytes: 21,
+      sha256: '0'.repeat(64),
+      key,
+      contentId: null,
+      inline: false,
+    };
+    world.land(sampleMessage({ attachments: [part] }));
+    const { text, headers } = await ask(api, `/api/messages/${sampleId()}/attachments/1`);
+    assert.equal(text, '<svg onload=alert(1)>');
+    assert.equal(
+      headers['content-disposition'],
+      `attachment; filename="a_b_ _.svg"; filename*=UTF-8''a%22b%3B%20%C3%A9.svg`,
+    );
+    assert.match(String(headers['content-security-policy']), /sandbox/);
+    assert.equal((await ask(api, `/api/messages/${sampleId()}/attachments/2`)).status, 404);
+  });
+
+  test("a message's HTML is served under a policy without scripts and loads", async () => {
+    world.land(sampleMessage({ html: { kind: 'inline', content: '<img src=https://x.example/>' } }));
+    const { headers } = await ask(api, `/api/messages/${sampleId()}/html`);
+    const policy = String(headers['content-security-policy']);
+    assert.match(policy, /^sandbox; default-src 'none'/);
+    assert.doesNotMatch(policy, /script-src|https?:|allow-scripts/);
+  });
+
+  test('the trace tells what happened in order, and where the message is', async () => {
+    world.land(sampleMessage());
+    world.store.seed(
+      `deliveries/2025/11/21/${sampleId()}/far.example.json`,
+      JSON.stringify({
+        state: 'deferred',
+        nextAttemptAt: '2025-11-21T03:10:00.000Z',
+        attempts: [{ at: '2025-11-21T03:00:01.000Z', host: 'mx.far.example', outcome: 'deferred', reason: '450 busy' }],
+      }),
+    );
+    const { body } = await ask(api, `/api/messages/${sampleId()}/trace`);
+    const words = body.events.map(({ event }: { event: string }) => event);
+    assert.deepEqual(words, ['received', 'attempt', 'judged', 'landed']);
+    assert.match(body.events[1].text, /mx\.far\.example: deferred, 450 busy/);
+    assert.ok(body.where.some((place: string) => place.includes('next attempt at 2025-11-21T03:10')));
+  });
+
+  test('a message that only became a dead letter has a trace that says why', async () => {
+    const { body, status } = await ask(api, `/api/messages/${sampleId(9)}/trace`);
+    assert.equal(status, 200);
+    assert.match(body.events.at(-1).text, /after 5 tries: disk on fire/);
+  });
+
+  test('queues are listed, and their dead letters tried again or thrown away', async () => {
+    assert.equal((await ask(api, '/api/queues')).body[0].name, 'received');
+    assert.equal((await ask(api, '/api/queues/parse/dead')).body.dead[0].reason, 'disk on fire');
+    assert.equal((await ask(api, '/api/queues/parse/redrive', { method: 'POST' })).status, 200);
+    assert.equal((await ask(api, '/api/queues/parse/purge', { method: 'POST' })).status, 200);
+    assert.deepEqual(world.calls, ['redrive parse', 'purge parse']);
+    assert.equal((await ask(api, '/api/queues/other/redrive', { method: 'POST' })).status, 400);
+  });
+
+  test('deliveries are listed newest first, by state, and retried', async () => {
+    for (const [n, state] of ['delivered', 'deferred', 'deferred'].entries()) {
+      world.store.seed(`deliveries/2025/11/21/${sampleId(n + 1)}/far.example.json`, JSON.stringify({ state }));
+    }
+    const all = (await ask(api, '/api/deliveries')).body.deliveries;
+    assert.deepEqual(
+      all.map(({ id }: { id: string }) => id),
+      [sampleId(3), sampleId(2), sampleId(1)],
+    );
+    const page = (await ask(api, '/api/deliveries?state=deferred&limit=1')).body;
+    const rest = (await ask(api, `/api/deliveries?state=deferred&limit=5&after=${encodeURIComponent(page.next)}`)).body;
+    assert.deepEqual(
+      [...page.deliveries, ...rest.deliveries].map(({ id }) => id),
+      [sampleId(3), sampleId(2)],
+    );
+    const retry = (domain: string) => ask(api, `/api/deliveries/${sampleId(2)}/${domain}/retry`, { method: 'POST' });
+    assert.equal((await retry('far.example')).status, 202);
+    assert.equal((await retry('done.example')).status, 409);
+  });
+
+  test('a suppressed address is listed and removed', async () => {
+    world.store.seed('suppressions/far.example/gone.json', JSON.stringify({ reason: '550 no such user' }));
+    const { body } = await ask(api, '/api/suppressions');
+    assert.equal(body.suppressions[0].address, 'gone@far.example');
+    assert.equal(body.suppressions[0].reason, '550 no such user');
+    const remove = () => ask(api, '/api/suppressions/gone%40far.example', { method: 'DELETE' });
+    assert.equal((await remove()).status, 200);
+    assert.equal((await remove()).status, 404);
+  });
+
+  test('new mail is told to whoever listens', async () => {
+    const { host, port } = api.address;
+    const response = await fetch(`http://${host}:${port}/api/events`);
+    assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8');
+    world.land(sampleMessage({ subject: 'Told' }));
+    let text = '';
+    for await (const piece of response.body!) {
+      text += Buffer.from(piece).toString();
+      if (text.includes('Told')) break;
+    }
+    assert.match(text, /event: message\ndata: \{"id":"01KAJ5/);
+  });
+
+  test('health is 503 with its reasons when something is wrong; metrics have the queues', async () => {
+    assert.equal((await ask(api, '/health')).body.status, 'ok');
+    const ill = await startOpsApi(
+      depsOf(world, { health: () => ({ ok: false, problems: ['disk full'], details: {} }) }),
+    );
+    closing.push(ill);
+    const { status, body } = await ask(ill, '/health');
+    assert.equal(status, 503);
+    assert.deepEqual(body.problems, ['disk full']);
+    const metrics = (await ask(api, '/metrics')).text;
+    assert.match(metrics, /^pillarbox_messages_total 1\n/);
+    assert.match(metrics, /pillarbox_queue_jobs\{queue="received",state="dead"\} 2/);
+  });
+
+  const wrong = [
+    { path: '/api/messages?limit=0', status: 400, says: /limit: expected a whole number/ },
+    { path: '/api/messages?limit=1e2', status: 400, says: /limit/ },
+    { path: '/api/messages?limit=5&limit=6', status: 400, says: /limit: expected it once/ },
+    { path: '/api/messages?colour=red', status: 400, says: /colour: expected one of mailbox, q, limit, after/ },
+    { path: '/api/messages?mailbox=nobody', status: 400, says: /mailbox: expected local@domain/ },
+    { path: '/api/messages?after=zzz', status: 400, says: /after: expected the "next"/ },
+    { path: `/api/messages?q=${'x'.repeat(501)}`, status: 400, says: /q: expected at most 500/ },
+    { path: '/api/messages/not-an-id', status: 400, says: /ID: expected a message id/ },
+    { path: '/api/messages/%E0%A4%A/raw', status: 404, says: /there is no/ },
+    { path: '/api/deliveries?after=x', status: 400, says: /after/ },
+    { path: '/nowhere', status: 404, says: /there is no \/nowhere/ },
+    { path: '/../../etc/passwd', status: 404, says: /there is no/ },
+    { path: `/${'x'.repeat(5_000)}`, status: 414, says: /at most 4096/ },
+    { path: '/api/queues', method: 'POST', status: 405, says: /only GET, HEAD here/ },
+    { path: '/api/queues/parse/redrive', status: 405, says: /only POST here/ },
+    {
+      path: '/api/queues/parse/redrive',
+      method: 'POST',
+      headers: { 'content-length': '3' },
+      status: 413,
+      says: /no request here takes a body/,
+    },
+  ];
+  for (const { path, status, says, ...options } of wrong) {
+    test(`${options.method ?? 'GET'} ${path.slice(0, 50)} is refused with ${status} and says why`, async () => {
+      const reply = await ask(api, path, options);
+      assert.equal(reply.status, status);
+      assert.match(reply.body.error.message, says);
+    });
+  }
+
+  test('a wrong method is told which are right', async () => {
+    assert.equal((await ask(api, '/api/queues', { method: 'PUT' })).headers['allow'], 'GET, HEAD');
+  });
+
+  test('a fault of the store is a 500 without its words', async () => {
+    world.land(sampleMessage());
+    world.store.fail = new Error('password of the disk is hunter2');
+    const { status, text } = await ask(api, `/api/messages/${sampleId()}`);
+    assert.equal(status, 500);
+    assert.doesNotMatch(text, /hunter2/);
+  });
+
+  test('the page and its files come with a strict policy and load nothing from elsewhere', async () => {
+    for (const path of ['/', '/page.css', '/page.js']) {
+      const { status, text, headers } = await ask(api, path);
+      assert.equal(status, 200);
+      assert.match(String(headers['content-security-policy']), /^default-src 'none'; script-src 'self'/);
+      assert.doesNotMatch(text, /https?:\/\/|innerHTML|insertAdjacentHTML|document\.write|eval\(/);
+    }
+  });
+});
+
+describe('who may use the ops API', () => {
+  const world = sampleWorld();
+  const token = 'a-token-of-some-length';
+  let open: OpsApi;
+  let guarded: OpsApi;
+  before(async () => {
+    open = await startOpsApi(depsOf(world));
+    guarded = await startOpsApi(depsOf(world, { token }));
+  });
+  after(async () => {
+    await open.close();
+    await guarded.close();
+  });
+
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+  const cases = [
+    { about: 'a name of this machine', headers: { host: 'localhost:8025' }, status: 200 },
+    { about: 'its IPv6 loopback address', headers: { host: '[::1]:8025' }, status: 200 },
+    { about: 'a name that leads to 127.0.0.1', headers: { host: 'rebound.example:8025' }, status: 403 },
+    { about: 'a name that begins like localhost', headers: { host: 'localhost.evil.example' }, status: 403 },
+    {
+      about: 'a POST from its own page',
+      method: 'POST',
+      headers: { host: 'localhost:8025', origin: 'http://localhost:8025', 'sec-fetch-site': 'same-origin' },
+      status: 200,
+    },
+    { about: 'a POST from another site', method: 'POST', headers: { origin: 'https://evil.example' }, status: 403 },
+    { about: 'a POST from a sandboxed frame', method: 'POST', headers: { origin: 'null' }, status: 403 },
+    {
+      about: 'a POST that the browser calls cross-site',
+      method: 'POST',
+      headers: { 'sec-fetch-site': 'cross-site' },
+      status: 403,
+    },
+    { about: 'no token where one is needed', token: true, headers: {}, status: 401 },
+    { about: 'a wrong token', token: true, headers: { authorization: 'Bearer a-token-of-some-lengti' }, status: 401 },
+    { about: 'the token', token: true, headers: { authorization: `Bearer ${token}` }, status: 200 },
+    { about: 'the token as password', token: true, headers: { authorization: basic(`x:${token}`) }, status: 200 },
+    { about: 'another password', token: true, headers: { authorization: basic('x:other') }, status: 401 },
+  ];
+  for (const { about, headers, status, method = 'GET', token: needsToken = false } of cases) {
+    test(`${about}: ${status}`, async () => {
+      const path = method === 'POST' ? '/api/queues/parse/redrive' : '/api/queues';
+      assert.equal(
+        (await ask(needsToken ? guarded : open, path, { method, headers: headers as never })).status,
+        status,
+      );
+    });
+  }
+
+  test('bound where others reach it, it does not start without a token, nor with a short one', async () => {
+    await assert.rejects(startOpsApi(depsOf(world, { host: '0.0.0.0' })), /needs a token/);
+    await assert.rejects(startOpsApi(depsOf(world, { host: '0.0.0.0', token: 'short' })), /at least 16/);
+  });
+});
