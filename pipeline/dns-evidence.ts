@@ -21,7 +21,7 @@ export function recordEvidence(resolve: Resolve, limits: EvidenceLimits = defaul
   let bytesLeft = limits.maxBytes;
 
   const record = (name: string, type: string, outcome: DnsEvidence['outcome']): void => {
-    const entry = { name, type, outcome };
+    const entry = { name: ascii(name), type, outcome };
     const bytes = Buffer.byteLength(JSON.stringify(entry));
     if (recorded.length >= limits.maxQuestions || bytes > bytesLeft) return;
     bytesLeft -= bytes;
@@ -30,7 +30,7 @@ export function recordEvidence(resolve: Resolve, limits: EvidenceLimits = defaul
   const ask = async (name: string, type: string): Promise<unknown> => {
     try {
       const answer = await resolve(name, type);
-      record(name, type, { kind: 'answer', json: JSON.stringify(answer) ?? 'null' });
+      record(name, type, { kind: 'answer', json: ascii(JSON.stringify(answer) ?? 'null') });
       return answer;
     } catch (error) {
       record(name, type, { kind: 'error', code: dnsErrorCode(error) });
@@ -46,6 +46,11 @@ export function recordEvidence(resolve: Resolve, limits: EvidenceLimits = defaul
     },
     evidence: () => recorded.toSorted((a, b) => compare(a.name, b.name) || compare(a.type, b.type)),
   };
+}
+
+/** Queues take no noncharacters (SQS), and records may hold anything: JSON escapes say the same in ASCII. */
+function ascii(text: string): string {
+  return text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function compare(a: string, b: string): number {

@@ -1,18 +1,23 @@
 // What the verifier found of each DKIM signature, in the words of RFC 8601 §2.7.1 and in a sentence.
 import type { DKIMResult } from 'mailauth';
 import type { Authentication } from '#pipeline/jobs.ts';
+import { chooseSignatures, signatureTag } from './choose-signatures.ts';
 import { cleanText } from './clean-text.ts';
 import type { OpenMessage } from './open-message.ts';
 import type { ScannedField } from './scan-header.ts';
-import { maxSignatures, type Signatures, signatureFields } from './verify-signatures.ts';
+import type { Signatures } from './verify-signatures.ts';
 
 export type DkimVerdict = Authentication['dkim'][number];
 
 const maxReported = 250;
 
-/** One verdict a signature, top to bottom: the ten that were looked at, then the others as `policy`. */
-export function judgeDkim(message: Pick<OpenMessage, 'scanned'>, signatures: Signatures): readonly DkimVerdict[] {
-  const fields = signatureFields(message);
+/** One verdict a signature, top to bottom: those that were looked at, then the others as `policy`. */
+export function judgeDkim(
+  message: Pick<OpenMessage, 'scanned' | 'bytes'>,
+  signatures: Signatures,
+): readonly DkimVerdict[] {
+  const choice = chooseSignatures(message);
+  const fields = [...choice.looked, ...choice.others.map(({ field }) => field)];
   if (fields.length === 0) return [unsigned('The message is not signed.')];
   if (signatures.outcome === 'unverified') {
     return fields.slice(0, maxReported).map((field) => ({
@@ -22,22 +27,15 @@ export function judgeDkim(message: Pick<OpenMessage, 'scanned'>, signatures: Sig
     }));
   }
   const looked = signatures.dkim.filter(({ status }) => status.result !== 'none').map(verdictOf);
-  const reason = `Not looked at: the message has ${fields.length} signatures, and ${maxSignatures} are enough.`;
-  const others = fields
-    .slice(maxSignatures, maxReported)
-    .map((field): DkimVerdict => ({ ...named(field), result: 'policy', reason }));
+  const others = choice.others
+    .slice(0, maxReported)
+    .map(({ field, reason }): DkimVerdict => ({ ...named(field), result: 'policy', reason }));
   return [...looked, ...others];
 }
 
 /** The verdict of a message without signatures, or one that is not judged. */
 export function unsigned(reason: string): DkimVerdict {
   return { result: 'none', domain: null, selector: null, algorithm: null, reason };
-}
-
-/** The value of a tag of a signature field (RFC 6376 §3.2) as far as it can be read; null where there is none. */
-export function signatureTag(field: Pick<ScannedField, 'text'>, tag: 'd' | 's' | 'a'): string | null {
-  const value = new RegExp(`[:;]\\s*${tag}\\s*=([^;]*)`).exec(field.text)?.[1]?.replace(/\s+/g, '');
-  return value === undefined || value === '' ? null : cleanText(value, 255);
 }
 
 function named(field: ScannedField): Pick<DkimVerdict, 'domain' | 'selector' | 'algorithm'> {

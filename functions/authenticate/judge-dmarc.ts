@@ -122,7 +122,8 @@ async function judgeSeveral(
   domains: readonly string[],
   resolver: DNSResolver,
 ): Promise<DmarcVerdict> {
-  const looked = domains.slice(0, maxAuthorDomains);
+  // Readers are shown the first author or the last: of a crowd, those are the ones to look at.
+  const looked = [...new Set([...domains.slice(0, maxAuthorDomains), ...domains.slice(-maxAuthorDomains)])];
   const verdicts = await Promise.all(
     looked.map((domain) =>
       judgeDmarc({ ...question, author: { addresses: [`author@${domain}`], fields: 1 } }, resolver),

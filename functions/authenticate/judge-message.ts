@@ -7,12 +7,13 @@ import { type RecordingResolve, recordEvidence } from '#pipeline/dns-evidence.ts
 import type { Authentication, ReceivedJob } from '#pipeline/jobs.ts';
 import type { Resolve } from '#pipeline/ports.ts';
 import { formatNoResults, formatResults } from './authentication-results.ts';
+import { chooseSignatures, maxSignatures, signatureTag } from './choose-signatures.ts';
 import { judgeArc } from './judge-arc.ts';
-import { judgeDkim, signatureTag, unsigned } from './judge-dkim.ts';
+import { judgeDkim, unsigned } from './judge-dkim.ts';
 import { type Author, judgeDmarc } from './judge-dmarc.ts';
 import { judgeSpf } from './judge-spf.ts';
 import type { OpenMessage } from './open-message.ts';
-import { maxSignatures, type Signatures, signatureFields, verifySignatures } from './verify-signatures.ts';
+import { type Signatures, verifySignatures } from './verify-signatures.ts';
 
 export type JudgeOptions = {
   readonly resolve: Resolve;
@@ -78,7 +79,7 @@ function askableHelo(helo: string | null): string | null {
  */
 async function askAhead(message: OpenMessage, resolver: DNSResolver): Promise<void> {
   const ofChain = message.scanned.fields.filter(({ name }) => name.startsWith('arc-'));
-  const signed = [...signatureFields(message).slice(0, maxSignatures), ...ofChain.slice(0, maxSignatures)];
+  const signed = [...chooseSignatures(message).looked, ...ofChain.slice(0, maxSignatures)];
   const keys = signed.map((field) => `${signatureTag(field, 's')}._domainkey.${signatureTag(field, 'd')}`);
   const noVerdicts = { spf: { result: 'none', domain: null, reason: '' }, dkim: [] } as const;
   const policy = judgeDmarc({ author: scannedAuthor(message), ...noVerdicts }, resolver);
@@ -97,6 +98,6 @@ function scannedAuthor({ scanned }: OpenMessage): Author {
   const mentioned = fields.flatMap(({ text }) =>
     [...text.matchAll(/@([^\s<>(),;:"\\@[\]]+)/g)].map(([, domain]) => domain),
   );
-  const domains = [...new Set(mentioned.map((domain) => (domain ?? '').toLowerCase()))].slice(0, 50);
+  const domains = [...new Set(mentioned.map((domain) => (domain ?? '').toLowerCase()))];
   return { addresses: domains.map((domain) => `author@${domain}`), fields: fields.length };
 }

@@ -3,6 +3,8 @@ import type { ObjectStore } from '#pipeline/ports.ts';
 import { type ScannedHeader, scanHeader } from './scan-header.ts';
 
 export type OpenMessage = {
+  /** The length of the whole message. */
+  readonly bytes: number;
   readonly scanned: ScannedHeader;
   /** The header section with the empty line behind it; at most {@link keptHeaderBytes} of it. */
   readonly header: Uint8Array;
@@ -33,6 +35,7 @@ export async function openMessage(store: Pick<ObjectStore, 'get'>, key: string):
     if (end !== null) break;
   }
   return {
+    bytes: stored.bytes,
     scanned: scan.result(),
     header: Buffer.concat(kept),
     body: remaining(rest, chunks),

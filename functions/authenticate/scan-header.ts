@@ -21,14 +21,25 @@ export type HeaderScan = {
   readonly result: () => ScannedHeader;
 };
 
-const keptNames: ReadonlySet<string> = new Set(['from', 'dkim-signature', 'arc-seal', 'arc-message-signature']);
+/** As many DKIM-Signature fields are kept of a message. */
+export const keptSignatures = 1_000;
+
+/** How many fields of a name are kept: a flood of one cannot push another out. */
+const keptFields: Readonly<Record<string, number>> = {
+  from: 20,
+  'dkim-signature': keptSignatures,
+  'arc-seal': 100,
+  'arc-message-signature': 100,
+};
 const maxFieldText = 32_768;
-const maxFields = 1_000;
+const maxKeptText = 4_194_304;
 const maxLine = 32_768;
 
 /** A scan at the start of a message. */
 export function scanHeader(): HeaderScan {
   const fields: { name: string; offset: number; bytes: number; text: string }[] = [];
+  const counts = new Map<string, number>();
+  let keptText = 0;
   let line = '';
   let lineBytes = 0;
   let bytes = 0;
@@ -38,7 +49,9 @@ export function scanHeader(): HeaderScan {
   const startField = (): void => {
     const name = /^([!-9;-~]+)[ \t]*(?::|\r?\n?$)/.exec(line)?.[1]?.toLowerCase() ?? '';
     open = null;
-    if (!keptNames.has(name) || fields.length >= maxFields) return;
+    const count = counts.get(name) ?? 0;
+    if (count >= (Object.hasOwn(keptFields, name) ? (keptFields[name] ?? 0) : 0)) return;
+    counts.set(name, count + 1);
     open = { name, offset: bytes, bytes: 0, text: '' };
     fields.push(open);
   };
@@ -48,7 +61,9 @@ export function scanHeader(): HeaderScan {
     if (!isEnd && !/^[ \t]/.test(line)) startField();
     if (open !== null && !isEnd) {
       open.bytes += lineBytes;
-      open.text = (open.text + line).slice(0, maxFieldText);
+      const before = open.text.length;
+      if (keptText < maxKeptText || open.name === 'from') open.text = (open.text + line).slice(0, maxFieldText);
+      keptText += open.text.length - before;
     }
     bytes += lineBytes;
     lines += 1;

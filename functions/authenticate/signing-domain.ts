@@ -12,8 +12,9 @@ export type Sender = {
 
 /** The domain with keys, or null: nobody signs. */
 export function findSigningDomain({ fromFields, reversePath }: Sender, domains: Config['domains']): Domain | null {
-  const mentioned = fromFields.flatMap((text) => text.match(/[^\s<>(),;:"\\@[\]]+@[^\s<>(),;:"\\@[\]]+/g) ?? []);
-  for (const address of [...mentioned.slice(0, 50), reversePath]) {
+  const mentioned = fromFields.flatMap((text) => text.match(/@[^\s<>(),;:"\\@[\]]+/g) ?? []);
+  const authors = mentioned.slice(0, 50).map((domain) => `author${domain}`);
+  for (const address of [...authors, reversePath]) {
     const signer = signerOf(address, domains);
     if (signer !== null) return signer;
   }
