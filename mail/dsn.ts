@@ -1,6 +1,7 @@
 // Delivery status notifications: the whole message that tells a sender what became of a message of theirs.
 // RFC 3464 (fields), RFC 3461 (who gets which, what is returned), RFC 6522 (multipart/report), RFC 6533 (UTF-8),
 // RFC 3834 (automatic messages). What the peer said goes in as text that cannot become anything else.
+import { isAscii } from 'node:buffer';
 import { formatDateTime } from './date-time.ts';
 import { deliveryStatus, printableAscii, withoutControls } from './dsn-fields.ts';
 import { humanPart, subjectOf } from './dsn-text.ts';
@@ -193,7 +194,7 @@ function isLineOriented(bytes: Uint8Array): boolean {
 }
 
 function isEightBit(bytes: Uint8Array): boolean {
-  return bytes.some((byte) => byte > 0x7f);
+  return !isAscii(bytes);
 }
 
 function unusedBoundary(wanted: string, content: Buffer): string {

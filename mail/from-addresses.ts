@@ -105,7 +105,7 @@ function closeAngle(reading: Reading): void {
 /** The name of a group is no address; one that looks like an address is not to be trusted. */
 function nameGroup({ entry }: Reading): void {
   if (entry.before.includes('@')) entry.isBroken = true;
-  else entry.before = '';
+  entry.before = '';
 }
 
 function finish(reading: Reading): void {

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { formatAddress, mailboxName, parseAddress, parseDomain, splitTag } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
+import { cpuMs } from './cpu-time.ts';
 
 const accepted = [
   { text: 'a@b.example', localPart: 'a', domain: 'b.example' },
@@ -145,13 +146,14 @@ describe('parseAddress', () => {
   });
 
   test('a megabyte of anything is refused at once', () => {
-    const started = performance.now();
-    for (const unit of ['"', '\\', 'a.', '@', '[', 'ü', '"\\"', ' ', 'xn--']) {
-      assert.ok(isProblem(parseAddress(unit.repeat(1_000_000))));
-      assert.ok(isProblem(parseAddress(`${unit.repeat(1_000_000)}@b.example`)));
-      assert.ok(isProblem(parseDomain(unit.repeat(1_000_000))));
-    }
-    assert.ok(performance.now() - started < 1_000);
+    const ms = cpuMs(() => {
+      for (const unit of ['"', '\\', 'a.', '@', '[', 'ü', '"\\"', ' ', 'xn--']) {
+        assert.ok(isProblem(parseAddress(unit.repeat(1_000_000))));
+        assert.ok(isProblem(parseAddress(`${unit.repeat(1_000_000)}@b.example`)));
+        assert.ok(isProblem(parseDomain(unit.repeat(1_000_000))));
+      }
+    });
+    assert.ok(ms < 1_500, String(ms));
   });
 });
 

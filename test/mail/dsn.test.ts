@@ -191,6 +191,38 @@ test('lines of the original that may not travel are left out of its header', () 
   assert.ok(text.includes('Subject: Hello\r\nTo: y\r\n'));
 });
 
+test('whatever the original is, three parts come of it, and every line may travel', () => {
+  const piece = fc.oneof(
+    fc.uint8Array({ maxLength: 30 }).map((bytes) => Buffer.from(bytes)),
+    fc
+      .constantFrom(
+        '\r\n',
+        '\n',
+        '\r',
+        '--b01JD',
+        '--b01JD--',
+        'Subject: x',
+        '\r\n\r\n',
+        'Message-ID: <',
+        'x'.repeat(1_200),
+      )
+      .map((text) => Buffer.from(text)),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), fc.boolean(), (pieces, smtpUtf8) => {
+      const odd = Buffer.concat(pieces);
+      const bytes = Buffer.from(
+        composeDsn({ ...input, original: odd, originalBytes: odd.length, ret: 'full', smtpUtf8 }),
+      );
+      const text = bytes.toString('latin1');
+      const boundary = /boundary="([A-Za-z0-9]+)"/.exec(text)?.[1];
+      assert.equal(text.split(`--${boundary}`).length, 5);
+      assert.doesNotMatch(text, /(?<!\r)\n|\r(?!\n)|\0|[^\r\n]{999}/);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('a reply of several lines is told on one', () => {
   const text = compose({ recipients: [{ ...recipient, diagnostic: '550-5.1.1 No\r\n550 5.1.1\tsuch user\r\n' }] });
   assert.ok(text.includes('\r\nDiagnostic-Code: smtp; 550-5.1.1 No 550 5.1.1 such user\r\n'));

@@ -5,6 +5,7 @@ import { formatAddress } from '#mail/address.ts';
 import { addressesOfFrom, parseAddressList } from '#mail/from-addresses.ts';
 import { countReceived, fieldText, findHeaderEnd, hasField, splitHeader } from '#mail/header-fields.ts';
 import { missingFields } from '#mail/message-headers.ts';
+import { cpuMs } from './cpu-time.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'utf8');
 const split = (text: string) => splitHeader(bytes(text));
@@ -61,7 +62,6 @@ test('a field beyond UTF-8 is read as Latin-1', () => {
 });
 
 test('a header of 5 MB or of 100,000 fields is read as far as the limits go, its end is found, and a problem says so', () => {
-  const started = performance.now();
   const big = split(`A: ${'x'.repeat(5_000_000)}\r\n\r\nbody`);
   assert.deepEqual(
     big.problems.map(({ code }) => code),
@@ -76,8 +76,8 @@ test('a header of 5 MB or of 100,000 fields is read as far as the limits go, its
   assert.equal(many.fields.length, 10_000);
   split('\n '.repeat(1_000_000));
   split(' \n'.repeat(1_000_000));
-  for (const unit of ['\r', 'a\r', '\r\n ', 'a:\n', 'a']) split(unit.repeat(1_000_000));
-  assert.ok(performance.now() - started < 1_500);
+  for (const unit of ['\r', 'a\r', '\r\n ', 'a:\n', 'a'])
+    assert.ok(cpuMs(() => void split(unit.repeat(1_000_000))) < 1_500, unit);
 });
 
 test('a From field behind ten thousand others is seen all the same', () => {
@@ -182,15 +182,35 @@ describe('From addresses', () => {
     assert.deepEqual(read.addresses.map(formatAddress), ['a@b.example', 'c@d.example']);
   });
 
-  test('a megabyte of anything is read in linear time, and a hundred thousand addresses are too many', () => {
-    const started = performance.now();
-    for (const unit of [' ', '"', '\\"', '(', ',', '<', '<@,', '@', ':', ';', '[', 'a@b.example,', ' @ ', '<@a:']) {
-      parseAddressList(unit.repeat(Math.ceil(1_000_000 / unit.length)));
-      parseAddressList(`"${unit.repeat(Math.ceil(1_000_000 / unit.length))}`);
-      parseAddressList(`<@${unit.repeat(Math.ceil(1_000_000 / unit.length))}`);
+  test('whatever is long is read in linear time', () => {
+    const length = 500_000;
+    for (const unit of [
+      ' ',
+      '"',
+      '\\"',
+      '(',
+      ',',
+      '<',
+      '<@,',
+      '@',
+      ':',
+      'x@:',
+      ';',
+      '[',
+      'a@b.example,',
+      ' @ ',
+      '<@a:',
+    ]) {
+      const long = unit.repeat(length / unit.length);
+      for (const text of [long, `"${long}`, `<@${long}`]) {
+        const ms = cpuMs(() => void parseAddressList(text));
+        assert.ok(ms < 1_500, `${text.slice(0, 10)}: ${ms} ms`);
+      }
     }
-    parseAddressList(`a${' '.repeat(1_000_000)}x@b.example`);
-    assert.ok(performance.now() - started < 4_000, String(performance.now() - started));
+    assert.ok(cpuMs(() => void parseAddressList(`a${' '.repeat(length)}x@b.example`)) < 1_000);
+  });
+
+  test('a hundred thousand addresses are too many', () => {
     const many = addressesOfFrom(split(`From: ${'a@b.example,'.repeat(80_000)}\r\n\r\n`).fields);
     assert.equal(many.addresses.length, 1_000);
     assert.ok(many.unreadable.length > 0);

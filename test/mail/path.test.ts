@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { formatAddress, parseAddress } from '#mail/address.ts';
 import { forwardPathProblem, parsePath, readPath } from '#mail/path.ts';
 import { isProblem } from '#mail/problem.ts';
+import { cpuMs } from './cpu-time.ts';
 
 describe('parsePath', () => {
   const paths = [
@@ -78,7 +79,8 @@ test('any text gives a path or a problem, in linear time', () => {
     fc.property(fc.string({ unit: 'binary' }), (text) => void readPath(`<${text}`)),
     { numRuns: 1_000 },
   );
-  const started = performance.now();
-  for (const unit of ['<', '"', '@a,', ' ', '\\']) readPath(`<${unit.repeat(1_000_000)}>`);
-  assert.ok(performance.now() - started < 1_000);
+  const ms = cpuMs(() => {
+    for (const unit of ['<', '"', '@a,', ' ', '\\']) readPath(`<${unit.repeat(1_000_000)}>`);
+  });
+  assert.ok(ms < 1_500, String(ms));
 });
