@@ -1,0 +1,282 @@
+// The life of a delivery over days and crashes: attempts on schedule, one warning, one bounce; jobs handed out twice,
+// workers that die, destinations that are left alone, a network that lets no mail out.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { backOff } from '#functions/deliver/destination.ts';
+import { watchPort } from '#functions/deliver/port25.ts';
+import { deliveryStateSchema, retryNow } from '#pipeline/delivery-state.ts';
+import { jobSchemas } from '#pipeline/jobs.ts';
+import { deliveryKey, destinationKey } from '#pipeline/keys.ts';
+import { deliveryWorld } from './delivery-world.ts';
+import { startMx } from './scripted-mx.ts';
+
+const hour = 3_600_000;
+const greylisting = { answer: (line: string) => (line.startsWith('RCPT') ? '450 4.2.0 come back' : undefined) };
+
+test('five days: attempts on schedule, one delay warning after four hours, one bounce at the end', async (t) => {
+  const mx = await startMx(greylisting);
+  const world = deliveryWorld({ port: mx.port });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job();
+  const born = world.clock();
+  const at: number[] = [];
+  let outcome = await world.run(job);
+  for (let n = 0; outcome.outcome === 'deferred' && n < 100; n++) {
+    at.push((world.clock() - born) / 60_000);
+    outcome = await world.runNext();
+    assert.equal(world.jobs.of('deliver').length <= n + 2, true, 'one job at a time');
+  }
+  assert.equal(outcome.outcome, 'bounced');
+  assert.deepEqual(at.slice(0, 9), [0, 5, 15, 35, 75, 135, 255, 495, 735]);
+  assert.equal(world.clock() - born, 120 * hour);
+  assert.equal(world.bounces.length, 2);
+  assert.match(world.bounces[0]!.text, /Action: delayed\r\nStatus: 4\.2\.0/);
+  assert.match(world.bounces[0]!.text, /Will-Retry-Until/);
+  assert.match(world.bounces[1]!.text, /Action: failed\r\nStatus: 5\.4\.7/);
+  assert.match(world.bounces[1]!.text, /smtp; 450 4\.2\.0 come back/);
+  const state = deliveryStateSchema.parse(world.state(job));
+  assert.equal(state.attempts.length, at.length + 1);
+  assert.deepEqual(
+    state.notices.map(({ outcome }) => outcome),
+    ['sent', 'sent'],
+  );
+  for (const bounce of world.bounces) assert.equal(jobSchemas.received.parse(bounce.job).reversePath, '');
+  assert.equal(mx.mails.length, 0);
+});
+
+for (const { title, dsn, reversePath, actions } of [
+  { title: 'NOTIFY=NEVER', dsn: { notify: ['never' as const], orcpt: null }, actions: [] },
+  { title: 'NOTIFY=FAILURE', dsn: { notify: ['failure' as const], orcpt: null }, actions: ['failed'] },
+  { title: 'NOTIFY=DELAY', dsn: { notify: ['delay' as const], orcpt: null }, actions: ['delayed'] },
+  { title: 'nothing said', dsn: { notify: null, orcpt: null }, actions: ['delayed', 'failed'] },
+  { title: 'the null reverse-path', dsn: { notify: null, orcpt: null }, reversePath: '', actions: [] },
+].map((row) => ({ reversePath: 'a@sender.example', ...row }))) {
+  test(`${title}: the sender is told ${actions.join(' and ') || 'nothing'} (RFC 3461 §4.1)`, async (t) => {
+    const world = deliveryWorld({ zone: { 'far.example': 'SERVFAIL' } });
+    t.after(world.close);
+    const job = world.job();
+    let outcome = await world.run({ ...job, recipients: [{ ...job.recipients[0]!, dsn }], reversePath });
+    while (outcome.outcome === 'deferred') outcome = await world.runNext();
+    assert.deepEqual(
+      world.bounces.map(({ text }) => /^Action: (\w+)/m.exec(text)![1]),
+      actions,
+    );
+  });
+}
+
+test('a job handed out twice at once sends once; the second waits and then finds nothing to do', async (t) => {
+  const mx = await startMx();
+  const world = deliveryWorld({ port: mx.port });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job();
+  const outcomes = await Promise.all([world.run(job), world.run(job), world.run(job, 2)]);
+  assert.deepEqual(outcomes.map(({ outcome }) => outcome).sort(), ['delivered', 'waiting', 'waiting']);
+  assert.equal((await world.runNext()).outcome, 'duplicate');
+  assert.equal(mx.mails.length, 1);
+});
+
+test('the lease of a worker that died is taken over, and the history says that it was interrupted', async (t) => {
+  const mx = await startMx();
+  const world = deliveryWorld({ port: mx.port });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job();
+  await world.run({ ...job, attempt: 1 });
+  const done = world.state(job);
+  const at = world.clock.iso();
+  const lease = { attempt: 1, owner: 'another', at, until: new Date(world.clock() + 300_000).toISOString() };
+  const recipients = done.recipients.map((recipient) => ({ ...recipient, state: 'pending' as const }));
+  world.store.seed(deliveryKey(job), JSON.stringify({ ...done, state: 'sending', recipients, attempts: [], lease }));
+  const elsewhere = { ...world.deps, soleWorker: false };
+  const { deliver } = await import('#functions/deliver/deliver.ts');
+  assert.equal((await deliver(elsewhere, job, { receiveCount: 2 })).outcome, 'waiting', 'it may be alive');
+  assert.equal((await world.run(job, 2)).outcome, 'delivered', 'here it cannot be alive');
+  assert.match(world.state(job).attempts[0]!.reason!, /interrupted/);
+});
+
+test('what followed from an attempt is done again after a crash, and makes one bounce and one job', async (t) => {
+  const mx = await startMx({
+    answer: (line) =>
+      line.includes('<bad@') ? '550 5.1.1 no' : line.includes('<slow@') ? '450 4.2.0 later' : undefined,
+  });
+  const world = deliveryWorld({ port: mx.port });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job({ to: ['bad@far.example', 'slow@far.example'] });
+  world.jobs.fail = new Error('the queue is down');
+  await assert.rejects(world.run(job), /queue is down/);
+  assert.equal(world.state(job).next!.queued, false);
+  world.jobs.fail = null;
+  const before = world.bounces.length;
+  assert.equal((await world.run(job, 2)).outcome, 'duplicate');
+  assert.deepEqual(
+    world.state(job).notices.map(({ outcome }) => outcome),
+    ['sent'],
+  );
+  assert.equal(
+    new Set([...world.bounces.map(({ job: { id } }) => id), ...world.jobs.of('received').map(({ id }) => id)]).size,
+    1,
+  );
+  assert.ok(before <= 1);
+  assert.equal(world.jobs.of('deliver').length, 1);
+  assert.equal((await world.run(job, 3)).outcome, 'duplicate');
+  assert.equal(world.jobs.of('deliver').length, 1);
+});
+
+test('a store that fails before the outcome is on record makes the attempt happen again: nothing is lost', async (t) => {
+  const mx = await startMx({
+    accept: () => {
+      world.store.fail = new Error('store down');
+      return '250 taken';
+    },
+  });
+  const world = deliveryWorld({ port: mx.port });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job();
+  await assert.rejects(world.run(job), /store down/);
+  world.store.fail = null;
+  mx.script = {};
+  assert.equal((await world.run(job, 2)).outcome, 'delivered');
+});
+
+test('a destination that answers 421 is left alone: other messages wait without a connection, and then go through', async (t) => {
+  const mx = await startMx({ banner: '421 4.3.2 overloaded' });
+  const world = deliveryWorld({ port: mx.port });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  assert.equal((await world.run(world.job())).outcome, 'deferred');
+  const record = world.store.json(destinationKey('far.example'));
+  assert.equal(record.failures, 1);
+  const other = world.job();
+  const waiting = await world.run(other);
+  assert.equal(waiting.outcome, 'waiting');
+  assert.ok(waiting.outcome === 'waiting' && Date.parse(waiting.until) >= Date.parse(record.until));
+  assert.equal(mx.connections(), 1);
+  assert.equal(world.state(other).state, 'waiting');
+  assert.match(world.state(other).next!.reason, /421/);
+  assert.equal(
+    (await world.run(world.job({ to: ['x@near.example'] }))).outcome,
+    'bounced',
+    'other destinations are not kept waiting',
+  );
+  mx.script = {};
+  world.clock.set(Date.parse(world.jobs.of('deliver').find(({ id }) => id === other.id)!.notBefore));
+  assert.equal((await world.run(world.jobs.of('deliver').find(({ id }) => id === other.id)!)).outcome, 'delivered');
+  assert.deepEqual(world.store.keys('destinations/'), []);
+});
+
+test('mail for a destination that is left alone for days is still warned of and given up in time', async (t) => {
+  const world = deliveryWorld({ config: { delivery: { attemptSeconds: 1, port: 1 } } });
+  t.after(world.close);
+  const { store, clock, connections, random } = world.deps;
+  const job = world.job();
+  let outcome: Awaited<ReturnType<typeof world.run>> | null = null;
+  let next = job;
+  for (let n = 0; n < 2_000 && outcome?.outcome !== 'bounced'; n++) {
+    const deps = { store, clock, random, memory: connections.destinations };
+    await backOff(deps, 'far.example', { startedAt: clock(), reason: 'mx.far.example: 421' });
+    outcome = await world.run(next);
+    next = world.jobs.of('deliver').at(-1)!;
+    world.clock.set(Math.max(clock(), Date.parse(next.notBefore)));
+  }
+  assert.equal(outcome?.outcome, 'bounced');
+  assert.deepEqual(
+    world.bounces.map(({ text }) => /^Action: (\w+)/m.exec(text)![1]),
+    ['delayed', 'failed'],
+  );
+  assert.equal(world.clock() - Date.parse(job.receivedAt), 120 * hour);
+});
+
+test('where the network lets no mail out, that is reported and nothing is given up; one connection ends it', async (t) => {
+  const world = deliveryWorld({ zone: { 'far.example': 'SERVFAIL' } });
+  t.after(world.close);
+  const { store, clock, log, metrics, connections } = world.deps;
+  const deps = { store, clock, log, metrics, memory: connections.port };
+  for (const destination of ['a.example', 'mx.a.example', 'b.test', 'c.invalid']) {
+    await watchPort(deps, 'timed-out', { destination, port: 25 });
+  }
+  assert.deepEqual(
+    world.facts.filter(({ event }) => event === 'outbound-port-blocked').map(({ fields }) => fields.hosts),
+    ['a.example b.test c.invalid'],
+  );
+  assert.equal(world.counts.get('outbound_port_blocked'), 1);
+  assert.deepEqual(world.store.keys('destinations/'), [destinationKey('*')]);
+  const job = world.job();
+  let outcome = await world.run(job);
+  for (let n = 0; n < 60; n++) outcome = await world.runNext();
+  assert.equal(outcome.outcome, 'deferred');
+  await watchPort(deps, 'connected', { destination: 'd.example', port: 25 });
+  assert.deepEqual(world.store.keys('destinations/'), []);
+  assert.equal((await world.runNext()).outcome, 'bounced');
+});
+
+test('an operator has a waiting message tried at once, and a bounced one again', async (t) => {
+  const mx = await startMx(greylisting);
+  const world = deliveryWorld({ port: mx.port });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job();
+  await world.run(job);
+  mx.script = {};
+  const retried = retryNow(world.state(job), { nowMs: world.clock(), again: false })!;
+  world.store.seed(deliveryKey(job), JSON.stringify(retried.state));
+  assert.equal((await world.run(retried.job)).outcome, 'delivered');
+  assert.equal((await world.runNext()).outcome, 'duplicate', 'the one that was scheduled');
+  assert.equal(retryNow(world.state(job), { nowMs: world.clock(), again: true }), null);
+
+  mx.script = { answer: (line) => (line.startsWith('RCPT') ? '550 5.7.1 blocked' : undefined) };
+  const second = world.job();
+  assert.equal((await world.run(second)).outcome, 'bounced');
+  mx.script = {};
+  const again = retryNow(world.state(second), { nowMs: world.clock(), again: true })!;
+  world.store.seed(deliveryKey(second), JSON.stringify(again.state));
+  assert.equal((await world.run(again.job)).outcome, 'delivered');
+});
+
+const routeRows: readonly { title: string; zone: any; outcome: string; status?: string }[] = [
+  { title: 'a domain that does not exist', zone: {}, outcome: 'bounced', status: '5.1.2' },
+  {
+    title: 'a null MX',
+    zone: { 'far.example': { MX: [{ priority: 0, exchange: '' }], A: ['127.0.0.1'] } },
+    outcome: 'bounced',
+    status: '5.1.10',
+  },
+  { title: 'a DNS that fails', zone: { 'far.example': 'SERVFAIL' }, outcome: 'deferred', status: '4.4.3' },
+  { title: 'a DNS that does not answer', zone: { 'far.example': 'TIMEOUT' }, outcome: 'deferred', status: '4.4.3' },
+  { title: 'a domain without hosts', zone: { 'far.example': { TXT: ['x'] } }, outcome: 'bounced', status: '5.1.2' },
+  {
+    title: 'mail hosts without addresses',
+    zone: { 'far.example': { MX: [{ priority: 1, exchange: 'gone.example' }] } },
+    outcome: 'bounced',
+    status: '5.4.4',
+  },
+  {
+    title: 'a mail host whose DNS fails',
+    zone: { 'far.example': { MX: [{ priority: 1, exchange: 'mx.example' }] }, 'mx.example': 'SERVFAIL' },
+    outcome: 'deferred',
+    status: '4.4.3',
+  },
+  {
+    title: 'ourselves as the mail host',
+    zone: { 'far.example': { MX: [{ priority: 1, exchange: 'mx.pillarbox.example' }] } },
+    outcome: 'bounced',
+    status: '5.4.6',
+  },
+];
+for (const { title, zone, outcome, status } of routeRows) {
+  test(`${title}: ${outcome} without a connection, and no address is suppressed`, async (t) => {
+    const mx = await startMx();
+    const world = deliveryWorld({ port: mx.port, zone });
+    t.after(() => Promise.all([mx.close(), world.close()]));
+    const job = world.job();
+    assert.equal((await world.run(job)).outcome, outcome);
+    assert.equal(world.state(job).recipients[0]!.status, status);
+    assert.equal(mx.connections(), 0);
+    assert.deepEqual(world.store.keys('suppressions/'), []);
+  });
+}
+
+test('a private mail host is refused unless the configuration allows it', async (t) => {
+  const mx = await startMx();
+  const world = deliveryWorld({ port: mx.port, config: { delivery: { allowPrivateTargets: false } } });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const outcome = await world.run(world.job());
+  assert.ok(outcome.outcome === 'bounced' && /private network/.test(outcome.reason));
+  assert.equal(mx.connections(), 0);
+});
