@@ -1,6 +1,7 @@
 // Bundles what ships into `.build/`: a folder for each function (`functions/<stage>/index.mjs`) and one for the
 // container (`container/main.mjs` beside its Dockerfile). cdk/ deploys these very files; the emulator world runs them.
 import { copyFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
@@ -42,11 +43,11 @@ async function buildInto(
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const workers = new Set<string>();
-  const plugins = [workerFiles(workers)];
+  const plugins = [workerFiles(workers), ...slimming];
   await build({ ...bundling, ...lists(), plugins, entryPoints: { [name]: entry }, outdir: folder });
   for (const worker of workers) {
     const entryPoints = { [basename(worker, '.ts')]: worker };
-    await build({ ...bundling, ...lists(), entryPoints, outdir: folder });
+    await build({ ...bundling, ...lists(), plugins: slimming, entryPoints, outdir: folder });
   }
   const files = (await readdir(folder)).filter((file) => file.endsWith('.mjs')).sort();
   return Promise.all(files.map((file) => describe(folder, file)));
@@ -75,6 +76,36 @@ function workerFiles(found: Set<string>): Plugin {
     },
   };
 }
+
+/**
+ * What comes along without being used: zod's error texts in all languages, copies of one version of iconv-lite and libmime
+ * below several packages (tables of half a megabyte), and the text made from HTML, which parse has switched off.
+ */
+const slimming: Plugin[] = [
+  {
+    name: 'one-language',
+    setup: ({ onLoad }) => {
+      onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({ contents: 'export {};' }));
+    },
+  },
+  {
+    name: 'one-copy',
+    setup: ({ onResolve }) => {
+      const { resolve } = createRequire(createRequire(import.meta.url).resolve('mailparser'));
+      onResolve({ filter: /^iconv-lite$/ }, () => ({ path: resolve('iconv-lite') }));
+      onResolve({ filter: /^libmime$/ }, ({ importer }) =>
+        /mailparser|mailsplit/.test(importer) ? { path: resolve('libmime') } : null,
+      );
+    },
+  },
+  {
+    name: 'no-html-to-text',
+    setup: ({ onLoad }) => {
+      const contents = "exports.htmlToText = () => { throw new Error('html-to-text is not in the bundle'); };";
+      onLoad({ filter: /\/html-to-text\/lib\/[^/]+$/ }, () => ({ contents }));
+    },
+  },
+];
 
 async function describe(folder: string, file: string): Promise<Bundle> {
   const path = join(folder, file);
