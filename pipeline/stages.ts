@@ -66,7 +66,8 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     timeoutSeconds: 120,
     memoryMiB: 1769,
     batchSize: 10,
-    maxConcurrency: { aws: 100, local: 8 },
+    // Many at once wait for little: a few slow messages must not take all the places (parser.ts bounds the work).
+    maxConcurrency: { aws: 100, local: 32 },
     maxReceives: 5,
   },
   deliver: {

@@ -20,6 +20,8 @@ export const limits = {
   /** MIME parts that are read (the message itself is one), and bytes of the header of one part. */
   parts: 1_000,
   partHeadBytes: 131_072,
+  /** Bytes of text and HTML that are read, encoded as they come: a text is held while it is decoded. */
+  textBytes: 16_777_216,
   /** Attachments that are stored. */
   attachments: 250,
   /** A text or HTML body above this many bytes of UTF-8 is stored as an object of its own. */
@@ -27,3 +29,6 @@ export const limits = {
   problems: 100,
   problemDetailChars: 300,
 } as const;
+
+/** Between the stage and its worker: chunks of input on their way there, and bytes of objects on their way back, at most. */
+export const windows = { inputChunks: 4, outputBytes: 1_048_576 } as const;

@@ -20,16 +20,21 @@ export function createMimeWatch(parser: MailParser, problems: ProblemList): Mime
   if (!(splitter instanceof Transform)) throw new Error('mailparser has changed: no splitter');
   const read = splitter.read.bind(splitter);
   stopSplittingAtLimit(splitter);
+  streamJapanese(parser);
   let parts = 0;
+  let textBytes = 0;
   splitter.read = (size?: number): unknown => {
     for (;;) {
       const item: unknown = read(size);
-      if (isObject(item) && item['type'] === 'node') {
+      if (!isObject(item)) return item;
+      if (item['type'] === 'node') {
         parts += 1;
         prepareNode(item);
       }
-      if (parts <= limits.parts || item === null) return item;
-      problems.add('too-many-parts');
+      textBytes += textBytesOf(item);
+      if (parts > limits.parts) problems.add('too-many-parts');
+      else if (textBytes > limits.textBytes && textBytesOf(item) > 0) problems.add('text-too-large');
+      else return item;
     }
   };
   return {
@@ -61,6 +66,33 @@ function stopSplittingAtLimit(splitter: Transform): void {
 function prepareNode(node: Record<string, unknown>): void {
   node['flowed'] = false;
   if (node['encoding'] === 'quoted-printable') node['getDecoder'] = createQuotedPrintableDecoder;
+}
+
+/** The bytes of a piece of text or HTML, as they are encoded; 0 for what is something else. */
+function textBytesOf({ type, node, value }: Record<string, unknown>): number {
+  if (type !== 'body' || !(value instanceof Uint8Array) || !isObject(node)) return 0;
+  const isText = node['contentType'] === 'text/plain' || node['contentType'] === 'text/html';
+  return isText && node['disposition'] !== 'attachment' ? value.length : 0;
+}
+
+/** The library holds a whole text in this charset as an array of numbers; the platform's decoder streams it. */
+function streamJapanese(parser: MailParser): void {
+  const decoder: unknown = Reflect.get(parser, 'decoder');
+  if (!isObject(decoder)) throw new Error('mailparser has changed: no decoder');
+  const decodeStream = decoder['decodeStream'];
+  if (typeof decodeStream !== 'function') throw new Error('mailparser has changed: no decodeStream');
+  decoder['decodeStream'] = (charset: unknown): unknown => {
+    const isJapanese = typeof charset === 'string' && /^(?:jis|iso-?2022-?jp)/i.test(charset);
+    return isJapanese ? createCharsetDecoder('iso-2022-jp') : decodeStream.call(decoder, charset);
+  };
+}
+
+function createCharsetDecoder(charset: string): Transform {
+  const decoder = new TextDecoder(charset);
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => done(null, Buffer.from(decoder.decode(chunk, { stream: true }))),
+    flush: (done) => done(null, Buffer.from(decoder.decode())),
+  });
 }
 
 /** All inline text/plain parts, and all inline text/html parts, in order; null where there is none of a kind. */

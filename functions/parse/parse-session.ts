@@ -2,14 +2,13 @@
 // out, and runs a stopwatch that counts only while the worker has all it needs, so a slow store costs nobody a budget.
 import type { Worker } from 'node:worker_threads';
 import { type Channel, createChannel } from './channel.ts';
+import { windows } from './limits.ts';
 import type { ProblemCode } from './problems.ts';
 import { createStopwatch, type Stopwatch } from './stopwatch.ts';
 import {
   type FromWorker,
   fromWorkerSchema,
-  inputWindowChunks,
   type ObjectStart,
-  outputWindowBytes,
   type ParsedBody,
   type ParsedHead,
   type ParsedProblem,
@@ -117,7 +116,7 @@ async function feed(session: Session): Promise<void> {
     const own = Uint8Array.from(chunk);
     session.unread += 1;
     say(session, { job: options.job, type: 'input', bytes: own }, [own.buffer]);
-    while (session.unread >= inputWindowChunks && !session.finished) {
+    while (session.unread >= windows.inputChunks && !session.finished) {
       await new Promise<void>((wake) => {
         session.wakeFeeder = wake;
       });
@@ -179,7 +178,7 @@ function beginObject(session: Session, start: ObjectStart): void {
 /** The worker has bytes to read, or all of them, and room for what it makes of them. */
 function isWorkersTurn(session: Session): boolean {
   const hasInput = session.unread > 0 || session.inputEnded;
-  return !session.finished && hasInput && session.untaken < outputWindowBytes;
+  return !session.finished && hasInput && session.untaken < windows.outputBytes;
 }
 
 function say(session: Session, message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {

@@ -1,8 +1,9 @@
 // The parse worker's entry: one message at a time, bytes in, parts out, with a window each way so that neither side
 // holds more than some of a message. It has no environment, no store and no network: hostile bytes meet only the parser.
 import { parentPort } from 'node:worker_threads';
+import { windows } from './limits.ts';
 import { readMessage } from './read-message.ts';
-import { type FromWorker, outputWindowBytes, type ToWorker } from './worker-messages.ts';
+import type { FromWorker, ToWorker } from './worker-messages.ts';
 
 type Waiting = {
   readonly job: number;
@@ -40,7 +41,7 @@ async function run(waiting: Waiting): Promise<void> {
       const own = Uint8Array.from(bytes);
       waiting.sent += own.length;
       say({ type: 'chunk', bytes: own }, [own.buffer]);
-      await until(waiting, () => waiting.sent - waiting.taken < outputWindowBytes);
+      await until(waiting, () => waiting.sent - waiting.taken < windows.outputBytes);
     },
     end: () => say({ type: 'object-end' }),
   });

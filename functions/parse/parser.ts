@@ -24,7 +24,7 @@ export type ParserOptions = {
   readonly softMs?: number;
   /** A message of more bytes is heavy from the start (4 MiB). */
   readonly heavyBytes?: number;
-  /** The worker's entry: `parse-worker.ts` beside this file, or where it was bundled to. */
+  /** The worker's entry: `parse-worker.ts` beside this file, or in a bundle `parse-worker.mjs` beside that. */
   readonly workerUrl?: URL;
 };
 
@@ -58,7 +58,7 @@ export function createParser(options: ParserOptions = {}): Parser {
       heavyWorkers: 2,
       softMs: 400,
       heavyBytes: 4_194_304,
-      workerUrl: new URL('./parse-worker.ts', import.meta.url),
+      workerUrl: defaultWorkerUrl(),
       ...options,
     },
     waiting: { ordinary: [], heavy: [] },
@@ -79,6 +79,11 @@ export function createParser(options: ParserOptions = {}): Parser {
     },
     close: () => close(pool),
   };
+}
+
+/** Run from source, the worker is source too; in a bundle it is a second file beside the first. */
+function defaultWorkerUrl(): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? './parse-worker.ts' : './parse-worker.mjs', import.meta.url);
 }
 
 /** Starts whatever has a place. */

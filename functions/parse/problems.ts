@@ -21,6 +21,7 @@ export const problemCodes = {
   'malformed-mime': 'The MIME structure is broken.',
   'malformed-content-type':
     'Something has a type that is not a media type; a part then counts as application/octet-stream, a message as text.',
+  'text-too-large': 'The text is cut: not all of it is given here.',
   'undecodable-text': 'Some bytes of a body are not valid in its charset; each is U+FFFD here.',
   'attachment-name-changed': 'An attachment had a name that is not safe to save under.',
   'too-many-problems': 'There were more problems than are given here.',

@@ -61,7 +61,3 @@ export type ParsedHead = Readonly<z.infer<typeof head>>;
 export type ParsedBody = z.infer<typeof body>;
 export type ParsedAttachment = Readonly<z.infer<typeof attachment>>;
 export type ParsedProblem = Readonly<z.infer<typeof problem>>;
-
-/** Chunks of input on their way to the worker, and bytes of objects on their way back, at most. */
-export const inputWindowChunks = 4;
-export const outputWindowBytes = 1_048_576;
