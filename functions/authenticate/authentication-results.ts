@@ -80,20 +80,20 @@ function formatResult({ method, result, reason, properties }: Result): string {
   return [`${method}=${result}`, `(${comment(reason)})`, ...shown].join(' ');
 }
 
-/** RFC 5322 §3.2.2: no parenthesis or backslash stands for itself, nor does anything that is not printable ASCII. */
+/**
+ * RFC 5322 §3.2.2: no parenthesis or backslash stands for itself; nor does a semicolon, since readers exist that split the
+ * field at every one of them.
+ */
 function comment(text: string): string {
-  return printable(text)
-    .slice(0, maxComment)
-    .replace(/[()\\]/g, ' ')
-    .replace(/ +/g, ' ')
-    .trim();
+  const plain = printable(text).slice(0, maxComment).replaceAll('(', '[').replaceAll(')', ']');
+  return plain.replace(/\\/g, '/').replace(/;/g, ',').trim();
 }
 
 /** A token (RFC 2045 §5.1) as it is, anything else as a quoted-string. */
 function token(text: string): string {
   const value = printable(text).slice(0, maxValue);
   if (/^[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+$/.test(value)) return value;
-  return `"${value.replace(/["\\]/g, '\\$&')}"`;
+  return `"${value.replace(/;/g, ',').replace(/["\\]/g, '\\$&')}"`;
 }
 
 function printable(text: string): string {

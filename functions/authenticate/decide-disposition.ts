@@ -14,7 +14,7 @@ export function decideDisposition(
   const isForged = dmarc.result === 'fail' || dmarc.result === 'permerror';
   if (!isForged || asked === null) return { action: 'accept', reason: dmarc.reason };
   const sealed = arc.result === 'pass' ? ' A passing ARC chain does not override that.' : '';
-  const policy = `DMARC failed, and ${dmarc.domain ?? 'a domain in From'} asks for p=${asked}: ${dmarc.reason}${sealed}`;
+  const policy = `DMARC failed (p=${asked}): ${dmarc.reason}${sealed}`;
   if (onDmarcFail === 'quarantine') return { action: 'quarantine', reason: policy };
   return { action: 'accept', reason: `${policy} The recipient's domain accepts such mail (onDmarcFail).` };
 }

@@ -94,7 +94,8 @@ async function judgeFailure(question: DmarcQuestion, failure: Failure, resolver:
     const reason = `Whether SPF or DKIM vouches for ${domain} could not be found out: the DNS did not answer.`;
     return { result: 'temperror', domain, policy, aligned: notAligned, reason };
   }
-  const asked = policy === null ? '' : `; ${cleanText(at, 255)} asks for ${policy}`;
+  const who = at === domain ? ', which' : `; ${cleanText(at, 255)}`;
+  const asked = policy === null ? '' : `${who} asks for p=${policy}`;
   const reason = `Neither SPF nor a DKIM signature vouches for ${domain}${asked}.`;
   return { result: 'fail', domain, policy, aligned: notAligned, reason };
 }
@@ -136,7 +137,7 @@ async function judgeSeveral(
   const outcome =
     failed === undefined
       ? 'DMARC judges only one.'
-      : `nobody vouches for ${failed.domain}, which asks for ${failed.policy}.`;
+      : `nobody vouches for ${failed.domain}, which asks for p=${failed.policy}.`;
   const reason = `${cleanText(who, 600)}; ${outcome}`;
   return { result: 'permerror', domain: null, policy: failed?.policy ?? null, aligned: notAligned, reason };
 }

@@ -223,7 +223,10 @@ test("the recipient's domain may accept what fails DMARC, and the reason says so
 
 test('the reason of a quarantine names the policy and who asks for it', async () => {
   const { jobs } = await runStage(forged);
-  assert.match(jobs.of('parse')[0]?.disposition.reason ?? '', /DMARC failed, and sender\.example asks for p=reject/);
+  assert.match(
+    jobs.of('parse')[0]?.disposition.reason ?? '',
+    /^DMARC failed \(p=reject\): .*sender\.example, which asks for p=reject\.$/,
+  );
 });
 
 test('SPF of the null reverse-path is that of the HELO name (RFC 7208 §2.4) and may vouch', async () => {
