@@ -1,6 +1,7 @@
 // A bounded memory for answers: the least recently used go first, and who asks while an answer is under way gets that one.
 import type { Clock } from './ports.ts';
 
+/** See {@link createDnsCache}. */
 export type DnsCache<Value> = {
   /** The remembered value, or what `ask` answers, remembered for as many seconds as `holdSeconds` says of it. */
   readonly get: (key: string, ask: () => Promise<Value>, holdSeconds: (value: Value) => number) => Promise<Value>;

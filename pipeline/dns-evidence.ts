@@ -3,8 +3,10 @@ import { dnsErrorCode } from './dns-error.ts';
 import type { DnsEvidence } from './jobs.ts';
 import type { Resolve } from './ports.ts';
 
+/** How much is recorded at most: questions, and bytes of JSON. */
 export type EvidenceLimits = { readonly maxQuestions: number; readonly maxBytes: number };
 
+/** See {@link recordEvidence}. */
 export type RecordingResolve = {
   /** Asks each question once; whoever asks it again gets the same answer, also after a deadline has passed. */
   readonly resolve: Resolve;

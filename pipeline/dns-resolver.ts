@@ -5,6 +5,7 @@ import { createDnsCache } from './dns-cache.ts';
 import { type DnsErrorCode, dnsError, dnsErrorCode, isTemporaryDnsError } from './dns-error.ts';
 import type { Clock, Resolve } from './ports.ts';
 
+/** Whom to ask, how long to wait, how long to remember. */
 export type ResolverOptions = {
   /** `address:port` each (`192.0.2.53`, `127.0.0.1:5353`, `[::1]:5353`); empty: those of the machine. */
   readonly servers: readonly string[];
@@ -21,6 +22,7 @@ export type ResolverOptions = {
   readonly failureSeconds?: number;
 };
 
+/** See {@link createResolver}. */
 export type DnsResolver = {
   /** Rejects with a `DnsError`, never with anything else. */
   readonly resolve: Resolve;

@@ -21,6 +21,7 @@ import { findSigningDomain } from './signing-domain.ts';
 import { groupLocal, groupRemote } from './split-recipients.ts';
 import { whyNotJudged } from './why-not-judged.ts';
 
+/** All the stage may touch. */
 export type AuthenticateDeps = {
   readonly store: Pick<ObjectStore, 'get'>;
   readonly jobs: JobSender;

@@ -12,6 +12,7 @@ type Result = {
   readonly properties: readonly (readonly [name: string, value: string | null])[];
 };
 
+/** What was checked, beside the verdicts. */
 export type Checked = {
   /** The host that checked: our own name (RFC 8601 §2.5). */
   readonly hostname: string;

@@ -9,6 +9,7 @@ export const maxSignatures = 10;
 
 const maxHashedBytes = 50_000_000;
 
+/** The signatures that are looked at, and those that are not. */
 export type SignatureChoice = {
   /** Top to bottom. */
   readonly looked: readonly ScannedField[];

@@ -7,6 +7,7 @@ import type { Authentication, DeliverJob, ParseJob, ReceivedJob } from '#pipelin
 import type { Clock, JobSender, Secrets } from '#pipeline/ports.ts';
 import type { LocalGroup, RemoteGroup } from './split-recipients.ts';
 
+/** All that handing on may touch. */
 export type HandOnDeps = {
   readonly jobs: JobSender;
   readonly secrets: Secrets;

@@ -4,6 +4,7 @@ import { cleanText } from './clean-text.ts';
 import type { OpenMessage } from './open-message.ts';
 import type { Signatures } from './verify-signatures.ts';
 
+/** The verdict on the ARC chain; `instances` counts the seals seen, a hundred at most. */
 export type ArcVerdict = Authentication['arc'];
 
 /** Judges the chain; a key that could not be looked up is `temperror`, where RFC 8617 knows only `fail`. */

@@ -7,6 +7,7 @@ import type { OpenMessage } from './open-message.ts';
 import type { ScannedField } from './scan-header.ts';
 import type { Signatures } from './verify-signatures.ts';
 
+/** The verdict on one DKIM signature. */
 export type DkimVerdict = Authentication['dkim'][number];
 
 const maxReported = 250;

@@ -7,11 +7,13 @@ import { cleanText } from './clean-text.ts';
 import type { DkimVerdict } from './judge-dkim.ts';
 import type { SpfVerdict } from './judge-spf.ts';
 
+/** The verdict on the author. */
 export type DmarcVerdict = Authentication['dmarc'];
 
 /** Who the message says it is from: addresses (or bare domains) of all From fields, and how many such fields. */
 export type Author = { readonly addresses: readonly string[]; readonly fields: number };
 
+/** Who the message says it is from, and what may vouch for that. */
 export type DmarcQuestion = {
   readonly author: Author;
   readonly spf: SpfVerdict;

@@ -15,6 +15,7 @@ import { judgeSpf } from './judge-spf.ts';
 import type { OpenMessage } from './open-message.ts';
 import { type Signatures, verifySignatures } from './verify-signatures.ts';
 
+/** With what a message is judged; `deadlineMs` holds for all its DNS questions together. */
 export type JudgeOptions = {
   readonly resolve: Resolve;
   /** Our own name, the one that judges. */

@@ -4,8 +4,10 @@ import { spf } from 'mailauth/lib/spf/index.js';
 import type { Authentication } from '#pipeline/jobs.ts';
 import { cleanText } from './clean-text.ts';
 
+/** The verdict on one SPF identity. */
 export type SpfVerdict = Authentication['spf'];
 
+/** The verdicts on both SPF identities. */
 export type SpfJudgement = {
   /** The MAIL FROM identity; of a null reverse-path, the HELO identity (RFC 7208 §2.4). */
   readonly sender: SpfVerdict;
@@ -13,6 +15,7 @@ export type SpfJudgement = {
   readonly helo: SpfVerdict | null;
 };
 
+/** What the client said and where it came from; `hostname` is ours (macro `r`, RFC 7208 §7.3). */
 export type SpfQuestion = {
   readonly clientIp: string | null;
   readonly helo: string | null;

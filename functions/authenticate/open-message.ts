@@ -2,6 +2,7 @@
 import type { ObjectStore } from '#pipeline/ports.ts';
 import { type ScannedHeader, scanHeader } from './scan-header.ts';
 
+/** A message of which the header section was read. */
 export type OpenMessage = {
   /** The length of the whole message. */
   readonly bytes: number;

@@ -9,12 +9,14 @@ export type ScannedField = {
   readonly text: string;
 };
 
+/** What a scan found: the fields it kept, and how long the header section is in bytes and lines. */
 export type ScannedHeader = {
   readonly fields: readonly ScannedField[];
   readonly bytes: number;
   readonly lines: number;
 };
 
+/** A scan under way. */
 export type HeaderScan = {
   /** Takes the next bytes; answers how many of them belong to the header, once its end is among them, else null. */
   readonly push: (chunk: Uint8Array) => number | null;

@@ -4,6 +4,7 @@ import { type Domain, parseAddress } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config.ts';
 
+/** Who submitted the message, as it says itself. */
 export type Sender = {
   /** The text of each From field, with its name. */
   readonly fromFields: readonly string[];

@@ -7,6 +7,7 @@ import type { DeliverJob, Disposition, ParseJob, ReceivedJob } from '#pipeline/j
 /** Recipients of one `parse` job at most: with the verdict beside them a body stays well under 1 MiB. */
 const maxParseRecipients = 200;
 
+/** Local recipients that share one disposition: one `parse` job. */
 export type LocalGroup = { readonly disposition: Disposition; readonly recipients: ParseJob['recipients'] };
 
 /** All recipients at one remote domain. `forwardedBy`: the domain of ours whose alias led there, null for none. */

@@ -24,6 +24,7 @@ export type Signatures =
     }
   | { readonly outcome: 'unverified'; readonly result: 'policy' | 'permerror'; readonly reason: string };
 
+/** `now` decides which signatures have expired. */
 export type VerifyOptions = { readonly resolver: DNSResolver; readonly now: Date };
 
 /** Verifies the chosen DKIM signatures and the ARC chain. Rejects only where the store does. */
