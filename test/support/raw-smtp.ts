@@ -1,0 +1,79 @@
+// SMTP by hand over a socket: every byte is the test's own.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+export type RawSmtp = {
+  readonly socket: Socket;
+  /** The next whole reply, its lines joined by newlines; rejects when the connection ends before. */
+  readonly reply: () => Promise<string>;
+  /** Sends a command line and answers its reply. */
+  readonly command: (line: string) => Promise<string>;
+  readonly write: (bytes: Uint8Array | string) => Promise<void>;
+  readonly close: () => void;
+};
+
+/** Connects and reads the greeting. */
+export async function rawSmtp(port: number): Promise<RawSmtp> {
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+  let text = '';
+  let ended = false;
+  let wake = (): void => {};
+  socket.setEncoding('latin1');
+  socket.on('data', (piece) => {
+    text += piece;
+    wake();
+  });
+  for (const event of ['close', 'error', 'end']) {
+    socket.on(event, () => {
+      ended = true;
+      wake();
+    });
+  }
+  const reply = async (): Promise<string> => {
+    for (;;) {
+      const match = /^(?:\d{3}-.*\r\n)*\d{3}(?: .*)?\r\n/.exec(text);
+      if (match !== null) {
+        text = text.slice(match[0].length);
+        return match[0].trimEnd().replaceAll('\r\n', '\n');
+      }
+      if (ended) throw new Error(`the connection ended; unread: ${JSON.stringify(text)}`);
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+  const write = async (bytes: Uint8Array | string): Promise<void> => {
+    if (!socket.write(bytes)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+  };
+  await reply();
+  return {
+    socket,
+    reply,
+    write,
+    command: async (line) => {
+      await write(`${line}\r\n`);
+      return reply();
+    },
+    close: () => socket.destroy(),
+  };
+}
+
+/** One message in one transaction; the reply to its last dot. `content` is what is to arrive: dots are stuffed here. */
+export async function sendRaw(
+  smtp: RawSmtp,
+  { from = 'ann@sender.example', to, content }: { from?: string; to: readonly string[]; content: Uint8Array },
+): Promise<string> {
+  for (const line of [`MAIL FROM:<${from}>`, ...to.map((path) => `RCPT TO:<${path}>`)]) {
+    const said = await smtp.command(line);
+    if (!said.startsWith('250')) return said;
+  }
+  const go = await smtp.command('DATA');
+  if (!go.startsWith('354')) return go;
+  await smtp.write(stuffDots(content));
+  return smtp.command('.');
+}
+
+function stuffDots(content: Uint8Array): Uint8Array {
+  const text = Buffer.from(content).toString('latin1');
+  return Buffer.from(`${text.startsWith('.') ? '.' : ''}${text.replaceAll('\r\n.', '\r\n..')}`, 'latin1');
+}
