@@ -1,6 +1,6 @@
 // Bundles what ships into `.build/`: a folder for each function (`functions/<stage>/index.mjs`) and one for the
 // container (`container/main.mjs` beside its Dockerfile). cdk/ deploys these very files; the emulator world runs them.
-import { copyFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,46 +35,26 @@ async function buildContainer(folder: string): Promise<readonly Bundle[]> {
   return built;
 }
 
-/** Builds one entry, and then each worker that it starts by `new URL('./name.ts', import.meta.url)`. */
+/** Builds an entry, and beside it the worker of its folder (`<folder>-worker.ts`): it is started by its file's name. */
 async function buildInto(
   folder: string,
   { entry, name }: { readonly entry: string; readonly name: string },
 ): Promise<readonly Bundle[]> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const workers = new Set<string>();
-  const plugins = [workerFiles(workers), ...slimming];
-  await build({ ...bundling, ...lists(), plugins, entryPoints: { [name]: entry }, outdir: folder });
-  for (const worker of workers) {
-    const entryPoints = { [basename(worker, '.ts')]: worker };
-    await build({ ...bundling, ...lists(), plugins: slimming, entryPoints, outdir: folder });
-  }
+  const source = dirname(entry);
+  const workers = (await readdir(source)).filter((file) => file === `${basename(source)}-worker.ts`);
+  const entryPoints = [
+    { in: entry, out: name },
+    ...workers.map((file) => ({ in: join(source, file), out: basename(file, '.ts') })),
+  ];
+  await build({ ...bundling, ...lists(), plugins: slimming, entryPoints, outdir: folder });
   const files = (await readdir(folder)).filter((file) => file.endsWith('.mjs')).sort();
   return Promise.all(files.map((file) => describe(folder, file)));
 }
 
 function lists() {
   return { mainFields: [...bundling.mainFields], outExtension: { '.js': '.mjs' }, absWorkingDir: home };
-}
-
-/** A worker's file stands beside the bundle, bundled itself: the reference to its source is changed to that. */
-function workerFiles(found: Set<string>): Plugin {
-  return {
-    name: 'worker-files',
-    setup: ({ onLoad }) => {
-      onLoad({ filter: /\/(functions|container|pipeline)\/.*\.ts$/ }, async ({ path }) => {
-        const source = await readFile(path, 'utf8');
-        const contents = source.replace(
-          /new URL\(\s*'\.\/([\w-]+)\.ts',\s*import\.meta\.url\s*\)/g,
-          (_, name: string) => {
-            found.add(join(dirname(path), `${name}.ts`));
-            return `new URL('./${name}.mjs', import.meta.url)`;
-          },
-        );
-        return { contents, loader: 'ts' };
-      });
-    },
-  };
 }
 
 /**
