@@ -223,6 +223,11 @@ test('whatever the original is, three parts come of it, and every line may trave
   );
 });
 
+test('a status that is none becomes the general one', () => {
+  const text = compose({ recipients: [{ ...recipient, status: '5.1.1\r\nAction: delivered' }] });
+  assert.ok(text.includes('\r\nStatus: 5.0.0\r\n'));
+});
+
 test('a reply of several lines is told on one', () => {
   const text = compose({ recipients: [{ ...recipient, diagnostic: '550-5.1.1 No\r\n550 5.1.1\tsuch user\r\n' }] });
   assert.ok(text.includes('\r\nDiagnostic-Code: smtp; 550-5.1.1 No 550 5.1.1 such user\r\n'));

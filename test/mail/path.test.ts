@@ -38,6 +38,7 @@ describe('parsePath', () => {
     '<a@b.example>x',
     '<@b.example>',
     '<@b.example:>',
+    `<${'@b.example,'.repeat(200)}@b.example:a@c.example>`,
     '<@b.example:@c.example:a@d.example>',
     '<b.example:a@d.example>',
     '<@b..example:a@d.example>',

@@ -78,6 +78,15 @@ test('a hostile HELO is one harmless word', () => {
   assert.match(field({ helo: 'bücher.example' }), /^Received: from xn--bcher-kva\.example/);
 });
 
+test('what is very long is cut', () => {
+  const text = field({
+    helo: 'h'.repeat(9_000),
+    user: 'u'.repeat(9_000),
+    tls: { version: 'v'.repeat(9_000), cipher: '' },
+  });
+  assert.ok(text.split('\r\n').every((line) => line.length <= 300));
+});
+
 test('whatever the peer says, it is one ASCII field with lines that may travel', () => {
   const anything = fc.string({ unit: 'binary', maxLength: 2_000 });
   fc.assert(
