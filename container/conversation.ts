@@ -170,10 +170,15 @@ async function rcpt(state: SessionState, argument: string): Promise<Step> {
   if (state.transaction === null) return say(replies.mailFirst);
   if (state.transaction.message !== null) return say(replies.chunkOutOfOrder);
   const reply = await takeRecipient(state, state.transaction, argument);
+  if (reply.code >= 400) countRefusal(state, reply);
   if (reply.code < 500) return say(reply);
   state.refusedRecipients += 1;
   const enough = Math.max(minRefusedRecipients, state.config.limits.recipients);
   return state.refusedRecipients > enough ? sayAndClose(replies.tooManyErrors) : say(reply);
+}
+
+function countRefusal({ shared }: SessionState, { code, enhanced }: Reply): void {
+  shared.deps.metrics.count('recipients_refused', { role: shared.role, code: `${code} ${enhanced}` });
 }
 
 function afterName(state: SessionState, name: Promise<void>, work: () => Step): Step | Promise<Step> {
@@ -250,9 +255,11 @@ function wholeMessage(state: SessionState, message: IncomingMessage): MessageRec
   return {
     write: message.write,
     end: async () => {
-      const reply = await message.finish();
-      state.transaction = null;
-      return say(reply);
+      try {
+        return say(await message.finish());
+      } finally {
+        state.transaction = null;
+      }
     },
   };
 }
@@ -292,7 +299,7 @@ async function logIn(state: SessionState, name: string, password: string): Promi
   }
   failures.failed(group);
   state.authFailures += 1;
-  deps.metrics.count('AuthFailures', { role: state.shared.role });
+  deps.metrics.count('auth_failures', { role: state.shared.role });
   deps.log.warn('auth-failed', { clientIp: ip, user: name.slice(0, 254) });
   return state.authFailures >= limits.authFailures ? sayAndClose(replies.authTooManyFailures) : say(replies.authFailed);
 }

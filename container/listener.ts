@@ -34,7 +34,13 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
   const shared = createShared(deps, config.current, (isStored) => {
     stored[isStored ? 'at' : 'failedAt'] = new Date(deps.clock()).toISOString();
   });
-  const admit: ProtocolOptions['admit'] = (peer) => admitPeer(config.current().limits, connections, peer);
+  const admit: ProtocolOptions['admit'] = (peer) => {
+    const admission = admitPeer(config.current().limits, connections, peer);
+    const { outcome } = admission;
+    deps.metrics.count('connections', { outcome });
+    if (outcome === 'refused') deps.log.warn('connection-refused', { clientIp: peer.ip, reply: admission.reply.text });
+    return admission;
+  };
   const wanted = config.current().listeners.filter(({ role }) => deps.onlyRoles?.includes(role) ?? true);
   const open: { role: Role; host: string; server: ProtocolServer }[] = [];
   try {

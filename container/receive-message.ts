@@ -129,8 +129,13 @@ async function finish(state: State): Promise<Reply> {
   const reply = state.refusal ?? (await state.store.commit());
   const { role, clientIp, user } = envelope.session;
   const facts = { id: state.id, role, clientIp, user, reversePath: envelope.reversePath, bytes: state.bytes };
-  if (reply.code === 250) deps.log.info('message-accepted', { ...facts, recipients: envelope.recipients.length });
-  else deps.log.warn('message-refused', { ...facts, reply: `${reply.code} ${reply.enhanced} ${reply.text}` });
-  deps.metrics.count(reply.code === 250 ? 'MessagesAccepted' : 'MessagesRefused', { role });
+  if (reply.code === 250) {
+    deps.log.info('message-accepted', { ...facts, recipients: envelope.recipients.length });
+    deps.metrics.count('messages_accepted', { role });
+    deps.metrics.measure('message_bytes', state.bytes, { role });
+  } else {
+    deps.log.warn('message-refused', { ...facts, reply: `${reply.code} ${reply.enhanced} ${reply.text}` });
+    deps.metrics.count('messages_refused', { role, code: `${reply.code} ${reply.enhanced}` });
+  }
   return reply;
 }

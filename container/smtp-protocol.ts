@@ -13,6 +13,7 @@ import { createInputReader, type InputReader, type MessageSink } from './input-r
 import { createPace, type PaceKeeper } from './pace.ts';
 import { type Peer, peerOf } from './peer-address.ts';
 import type { Conversation, MessageReceiver, Step, TlsFacts, Wire } from './wire.ts';
+import { createYoungMemory } from './young-memory.ts';
 
 /** A certificate chain and its key, PEM. */
 export type Certificate = { readonly certificate: string; readonly key: string };
@@ -43,6 +44,8 @@ export type ProtocolServer = {
 
 const handshakeSeconds = 30;
 const sweepMs = 500;
+const largeReadBytes = 16_384;
+const lookAtMemory = createYoungMemory();
 
 /** Opens the port; rejects where it cannot be had. */
 export async function listen(options: ProtocolOptions): Promise<ProtocolServer> {
@@ -72,6 +75,8 @@ class Server extends SMTPServer {
   readonly protocol: ProtocolOptions;
   readonly releases = new Map<string, () => void>();
   readonly handshakesSince = new WeakMap<Socket, number>();
+  /** Sockets that said goodbye and wait for the other side to close. */
+  readonly lingering = new Set<Socket>();
   isDraining = false;
   #nextId = 0;
 
@@ -143,17 +148,10 @@ class Server extends SMTPServer {
     for (const connection of this.connections) if (connection instanceof Connection) connection.drain();
     const cutOff = setTimeout(() => {
       for (const connection of this.connections) connection._socket.destroy();
-      this.cutOffLingering();
+      for (const socket of this.lingering) socket.destroy();
     }, graceSeconds * 1_000);
     return isClosed.then(() => clearTimeout(cutOff));
   }
-
-  /** Sockets that said goodbye and wait for the other side to close. */
-  cutOffLingering(): void {
-    for (const socket of this.lingering) socket.destroy();
-  }
-
-  readonly lingering = new Set<Socket>();
 }
 
 /** The stream that smtp-server pipes the socket into; the work is done by the reader. */
@@ -184,6 +182,7 @@ class Input extends SMTPStream {
     }
     const socket = this.#socket;
     socket.cork(); // replies to pipelined commands leave together
+    if (chunk.length >= largeReadBytes) lookAtMemory(chunk.length);
     this.reader.push(chunk, () => {
       socket.uncork();
       next();
@@ -323,31 +322,48 @@ class Connection extends SMTPConnection {
     }
   }
 
+  /** A receiver that throws is a fault of ours: the rest is thrown away, and 451 is said at the end. */
   #sink(receiver: MessageReceiver): MessageSink {
     this.#isInMessage = true;
     this.#pace.messageBegins();
+    let fault: Step | null = null;
+    const failed = (error: unknown) => {
+      fault = this.#fault(error);
+      this.#conversation.closed();
+    };
     return {
       write: (chunk) => {
         this.#pace.messageBytes(chunk.length);
-        const wait = receiver.write(chunk);
-        if (wait === undefined) return undefined;
-        this.#isWorking = true;
-        return wait.then(() => {
-          this.#isWorking = false;
-          this.#pace.messageBegins();
-        });
+        if (fault !== null) return undefined;
+        try {
+          return this.#waitWith(receiver.write(chunk)?.catch(failed));
+        } catch (error) {
+          failed(error);
+          return undefined;
+        }
       },
       end: () => {
         this.#flush(); // storing takes a while; what was said before must not wait for it
-        const performed = this.#settle(() => receiver.end());
-        const finish = () => {
-          this.#isInMessage = false;
-          if (this.#server.isDraining) this.#close(replies.shuttingDown);
-        };
-        if (performed === undefined) finish();
-        return performed?.then(finish);
+        const performed = this.#settle(() => fault ?? receiver.end());
+        if (performed === undefined) this.#messageEnds();
+        return performed?.then(() => this.#messageEnds());
       },
     };
+  }
+
+  /** While the peer waits for us, its time does not run. */
+  #waitWith(wait: Promise<void> | undefined): Promise<void> | undefined {
+    if (wait === undefined) return undefined;
+    this.#isWorking = true;
+    return wait.then(() => {
+      this.#isWorking = false;
+      this.#pace.messageBegins();
+    });
+  }
+
+  #messageEnds(): void {
+    this.#isInMessage = false;
+    if (this.#server.isDraining) this.#close(replies.shuttingDown);
   }
 
   #startTls(reply: Reply): void {
