@@ -1,8 +1,8 @@
 // Header text from bytes: raw 8-bit values, and encoded words (RFC 2047, with the language tag of RFC 2231 §5).
 // Linear in its input, and total: what cannot be decoded stays as it stands.
 
-/** The bytes of a field as text: UTF-8 (RFC 6532), or where they are none, windows-1252 (`utf8` is then false). */
-export function decodeHeaderBytes(bytes: Uint8Array): { readonly text: string; readonly utf8: boolean } {
+/** Bytes that name no charset as text: UTF-8 (in a field: RFC 6532), or where they are none, windows-1252 (`utf8` is then false). */
+export function decodeEightBit(bytes: Uint8Array): { readonly text: string; readonly utf8: boolean } {
   const strict = decodeCharset(bytes, 'utf-8', true);
   if (strict !== null) return { text: strict, utf8: true };
   return { text: decodeCharset(bytes, 'windows-1252', false) ?? '', utf8: false };

@@ -1,6 +1,6 @@
 // What the header of a message says: all fields as they are and as they read, and the well-known ones understood.
 // Bounded in what it gives, and the same for the same bytes on every machine.
-import { decodeHeaderBytes, decodeWords, unfold } from './decode-text.ts';
+import { decodeEightBit, decodeWords, unfold } from './decode-text.ts';
 import { limits } from './limits.ts';
 import type { MessageProblem, ProblemList } from './problems.ts';
 import { createProblemList } from './problems.ts';
@@ -63,7 +63,7 @@ function indexFields(fields: readonly HeaderField[], problems: ProblemList): Loo
     const count = byName.get(name)?.length ?? 0;
     if (count > 1) problems.add('duplicate-header', `the field ${name} stands ${count} times`);
   }
-  const text = (field: HeaderField): string => unfold(decodeHeaderBytes(field.raw).text);
+  const text = (field: HeaderField): string => unfold(decodeEightBit(field.raw).text);
   return {
     first: (name) => {
       const field = byName.get(name)?.[0];
@@ -83,7 +83,7 @@ function listHeaders(fields: readonly HeaderField[], problems: ProblemList): Par
       problems.add('header-too-large');
       continue;
     }
-    const decoded = decodeHeaderBytes(raw);
+    const decoded = decodeEightBit(raw);
     if (!decoded.utf8) problems.add('header-not-utf8', `the field ${name} is not UTF-8; it was read as windows-1252`);
     const header = { name, raw: Buffer.from(raw).toString('utf8'), value: decodeWords(unfold(decoded.text)) };
     const size = Buffer.byteLength(JSON.stringify(header)) + 1;

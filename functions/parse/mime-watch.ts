@@ -4,8 +4,9 @@
 import { Transform } from 'node:stream';
 import type { MailParser } from 'mailparser';
 import { createQuotedPrintableDecoder } from './decode-quoted-printable.ts';
+import { decodeEightBit } from './decode-text.ts';
 import { limits } from './limits.ts';
-import { type ProblemList, problemCodes } from './problems.ts';
+import type { ProblemList } from './problems.ts';
 
 /** What has been seen; `bodies` may be asked when the parser has ended or failed. */
 export type MimeWatch = {
@@ -14,13 +15,16 @@ export type MimeWatch = {
   readonly isFull: () => boolean;
 };
 
+/** Stands for the charset of a text that declares none (or ASCII), on the way to its decoder. */
+const undeclared = 'x-undeclared';
+
 /** Begins to watch a parser that has not been written to yet. Throws where the parser is built in another way. */
 export function createMimeWatch(parser: MailParser, problems: ProblemList): MimeWatch {
   const splitter: unknown = Reflect.get(parser, 'splitter');
   if (!(splitter instanceof Transform)) throw new Error('mailparser has changed: no splitter');
   const read = splitter.read.bind(splitter);
   stopSplittingAtLimit(splitter);
-  streamJapanese(parser);
+  replaceDecoders(parser, problems);
   let parts = 0;
   let textBytes = 0;
   splitter.read = (size?: number): unknown => {
@@ -66,6 +70,8 @@ function stopSplittingAtLimit(splitter: Transform): void {
 function prepareNode(node: Record<string, unknown>): void {
   node['flowed'] = false;
   if (node['encoding'] === 'quoted-printable') node['getDecoder'] = createQuotedPrintableDecoder;
+  const { charset } = node;
+  if (typeof charset !== 'string' || /^(?:us-?)?ascii$/i.test(charset)) node['charset'] = undeclared;
 }
 
 /** The bytes of a piece of text or HTML, as they are encoded; 0 for what is something else. */
@@ -75,15 +81,23 @@ function textBytesOf({ type, node, value }: Record<string, unknown>): number {
   return isText && node['disposition'] !== 'attachment' ? value.length : 0;
 }
 
-/** The library holds a whole text in this charset as an array of numbers; the platform's decoder streams it. */
-function streamJapanese(parser: MailParser): void {
+/**
+ * Two charsets are not left to the library: ISO-2022-JP, of which it holds a whole text as an array of numbers, and
+ * text whose charset is not declared or not known, which it takes for UTF-8 whatever it is.
+ */
+function replaceDecoders(parser: MailParser, problems: ProblemList): void {
   const decoder: unknown = Reflect.get(parser, 'decoder');
   if (!isObject(decoder)) throw new Error('mailparser has changed: no decoder');
   const decodeStream = decoder['decodeStream'];
   if (typeof decodeStream !== 'function') throw new Error('mailparser has changed: no decodeStream');
-  decoder['decodeStream'] = (charset: unknown): unknown => {
-    const isJapanese = typeof charset === 'string' && /^(?:jis|iso-?2022-?jp)/i.test(charset);
-    return isJapanese ? createCharsetDecoder('iso-2022-jp') : decodeStream.call(decoder, charset);
+  decoder['decodeStream'] = (charset: string): unknown => {
+    if (/^(?:jis|iso-?2022-?jp)/i.test(charset)) return createCharsetDecoder('iso-2022-jp');
+    if (charset === undeclared) return createGuessingDecoder(problems);
+    try {
+      return decodeStream.call(decoder, charset);
+    } catch {
+      return createGuessingDecoder(problems);
+    }
   };
 }
 
@@ -92,6 +106,24 @@ function createCharsetDecoder(charset: string): Transform {
   return new Transform({
     transform: (chunk: Buffer, _encoding, done) => done(null, Buffer.from(decoder.decode(chunk, { stream: true }))),
     flush: (done) => done(null, Buffer.from(decoder.decode())),
+  });
+}
+
+/** UTF-8 where the whole text is that, else windows-1252, which most such texts are in. */
+function createGuessingDecoder(problems: ProblemList): Transform {
+  const chunks: Buffer[] = [];
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      chunks.push(chunk);
+      done();
+    },
+    flush: (done) => {
+      const bytes = Buffer.concat(chunks);
+      const { text, utf8 } = decodeEightBit(bytes);
+      if (!utf8)
+        problems.add('undecodable-text', 'a body names no known charset and is not UTF-8: it was read as windows-1252');
+      done(null, utf8 ? bytes : Buffer.from(text));
+    },
   });
 }
 
@@ -109,7 +141,8 @@ function collectBodies(tree: unknown, problems: ProblemList): { text: string | n
       problems.add('malformed-mime', 'a multipart without any part in it');
     }
     if (part['isAttachment'] === true || typeof textContent !== 'string') continue;
-    if (textContent.includes('\ufffd')) problems.add('undecodable-text', problemCodes['undecodable-text']);
+    if (textContent.includes('\ufffd'))
+      problems.add('undecodable-text', 'some bytes of a body are not valid in its charset: each is U+FFFD here');
     if (contentType === 'text/plain') texts.push(textContent.toWellFormed());
     if (contentType === 'text/html') htmls.push(textContent.toWellFormed());
   }

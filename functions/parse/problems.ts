@@ -22,7 +22,8 @@ export const problemCodes = {
   'malformed-content-type':
     'Something has a type that is not a media type; a part then counts as application/octet-stream, a message as text.',
   'text-too-large': 'The text is cut: not all of it is given here.',
-  'undecodable-text': 'Some bytes of a body are not valid in its charset; each is U+FFFD here.',
+  'undecodable-text':
+    'Some bytes of a body are not valid in its charset: each is U+FFFD here, or was read as windows-1252 where no charset is known.',
   'attachment-name-changed': 'An attachment had a name that is not safe to save under.',
   'too-many-problems': 'There were more problems than are given here.',
 } as const;
