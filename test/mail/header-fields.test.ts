@@ -183,7 +183,7 @@ describe('From addresses', () => {
   });
 
   test('whatever is long is read in linear time', () => {
-    const length = 500_000;
+    const length = 250_000;
     for (const unit of [
       ' ',
       '"',

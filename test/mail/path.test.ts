@@ -78,7 +78,7 @@ test('a recipient has at most 64 octets before the @, unless it is an SRS addres
 test('any text gives a path or a problem, in linear time', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => void readPath(`<${text}`)),
-    { numRuns: 1_000 },
+    { numRuns: 500 },
   );
   const ms = cpuMs(() => {
     for (const unit of ['<', '"', '@a,', ' ', '\\']) readPath(`<${unit.repeat(1_000_000)}>`);
