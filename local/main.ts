@@ -41,22 +41,29 @@ async function start(args: Arguments): Promise<void> {
   const dataFolder = resolve(args.dataFolder);
   const configPath = await findConfig(args);
   const clock = Date.now;
-  const log = configPath === null && !args.verbose ? quiet(outLog()) : outLog();
+  const isQuiet = configPath === null && !args.verbose;
+  // Without a configuration somebody sits at a terminal: what went wrong is shown, not every message.
+  const write = (line: string): void => {
+    if (!isQuiet || !line.includes('"level":"info"')) process.stdout.write(line);
+  };
+  const log = createLog({ write, clock });
   const config: ReportingConfigSource =
     configPath === null ? fixedConfigSource(captureConfig()) : fileConfigSource({ path: configPath, clock, log });
   const inForce = await config.current();
   await mkdir(dataFolder, { recursive: true, mode: 0o700 });
   await ownSecret(dataFolder, 'srs');
+  const filesFolder = configPath === null ? process.cwd() : dirname(configPath);
   const secrets = createSecrets({
     named: secretFiles(join(dataFolder, 'secrets')),
-    directory: configPath === null ? process.cwd() : dirname(configPath),
+    directory: filesFolder,
     environment: process.env,
     clock,
   });
   const dns = configuredDns(config, clock);
   const metrics = createMetricsRegistry();
   const shared = { config, secrets, clock, log, metrics, newMessageId: messageIdFactory() };
-  const world = await startWorld(args, { ...shared, folder: dataFolder, resolve: dns.resolve, random: Math.random });
+  const forWorld = { folder: dataFolder, filesFolder, write, resolve: dns.resolve, random: Math.random };
+  const world = await startWorld(args, { ...shared, ...forWorld });
   const service = await startService({
     ...shared,
     world,
@@ -73,12 +80,23 @@ async function start(args: Arguments): Promise<void> {
   runUntilStopped({ service, world, log, dataFolder, closeDns: dns.close });
 }
 
-function startWorld(args: Arguments, deps: Parameters<typeof startEmbedded>[0]): Promise<LocalWorld> {
+/** The emulator with all of the AWS SDK is only loaded where it is asked for. */
+async function startWorld(
+  args: Arguments,
+  deps: Parameters<typeof startEmbedded>[0] & { readonly filesFolder: string; readonly write: (line: string) => void },
+): Promise<LocalWorld> {
   switch (args.world) {
     case 'embedded':
       return startEmbedded(deps);
-    case 'emulator':
-      throw new Error('the emulator world is not there yet');
+    case 'emulator': {
+      const { startEmulatorWorld } = await import('./emulator/start-emulator.ts');
+      return startEmulatorWorld({
+        ...deps,
+        folder: join(deps.folder, 'emulator'),
+        secretsFolder: join(deps.folder, 'secrets'),
+        environment: process.env,
+      });
+    }
   }
 }
 
@@ -100,15 +118,6 @@ async function opsToken({ http }: Arguments, dataFolder: string): Promise<string
   const token = await ownSecret(dataFolder, 'ops-token');
   process.stderr.write(`pillarbox: the API's token is in ${join(dataFolder, 'secrets', 'ops-token')}\n`);
   return token;
-}
-
-function outLog(): Log {
-  return createLog({ write: (line) => process.stdout.write(line), clock: Date.now });
-}
-
-/** For somebody at a terminal: what went wrong, not every message. */
-function quiet(log: Log): Log {
-  return { ...log, info: () => {} };
 }
 
 /** Where this process is to be found, for the command line: `running.json` in the data folder. */
