@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { afterFailure } from '#functions/deliver/destination.ts';
+import { findRoutes, isPrivate } from '#functions/deliver/find-routes.ts';
+import { findStsPolicy, isNamedHost, parseStsPolicy } from '#functions/deliver/mta-sts.ts';
+import { isHardBounce } from '#functions/deliver/suppress.ts';
+import { setClock } from '#test/support/set-clock.ts';
+import { type Zone, zoneResolver } from '#test/support/zone-resolver.ts';
+
+const policy = { hostname: 'mx.pillarbox.example', allowPrivateTargets: false };
+
+async function targets(zone: Zone, domain = 'far.example', random = () => 0.5): Promise<unknown> {
+  const routes = await findRoutes({ resolve: zoneResolver(zone), random }, domain, policy);
+  return routes.outcome === 'targets'
+    ? routes.targets.map(({ host, ip }) => `${host} ${ip}`)
+    : `${routes.outcome}: ${routes.reason}`;
+}
+
+const mx = (...hosts: readonly [number, string][]) => hosts.map(([priority, exchange]) => ({ priority, exchange }));
+const hosts: Zone = {
+  'a.example': { A: ['192.0.2.1'], AAAA: ['2001:db8::1'] },
+  'b.example': { A: ['192.0.2.2', '192.0.2.3'] },
+  'c.example': { AAAA: ['2001:db8::3'] },
+  'inside.example': { A: ['10.1.2.3'] },
+  'alias.example': { CNAME: ['b.example'] },
+};
+
+const rows: readonly { title: string; zone: Zone; domain?: string; expected: unknown }[] = [
+  {
+    title: 'MX by preference, IPv4 before IPv6',
+    zone: { ...hosts, 'far.example': { MX: mx([20, 'a.example'], [10, 'c.example']) } },
+    expected: ['c.example 2001:db8::3', 'a.example 192.0.2.1', 'a.example 2001:db8::1'],
+  },
+  {
+    title: 'no MX: the domain itself (RFC 5321 §5.1)',
+    zone: { 'far.example': { A: ['192.0.2.9'] } },
+    expected: ['far.example 192.0.2.9'],
+  },
+  {
+    title: 'an MX beside an address: the address is no host',
+    zone: { ...hosts, 'far.example': { A: ['192.0.2.9'], MX: mx([1, 'c.example']) } },
+    expected: ['c.example 2001:db8::3'],
+  },
+  {
+    title: 'a host that does not exist is passed over',
+    zone: { ...hosts, 'far.example': { MX: mx([1, 'gone.example'], [2, 'c.example']) } },
+    expected: ['c.example 2001:db8::3'],
+  },
+  {
+    title: 'hosts within are passed over',
+    zone: { ...hosts, 'far.example': { MX: mx([1, 'inside.example'], [2, 'c.example']) } },
+    expected: ['c.example 2001:db8::3'],
+  },
+  {
+    title: 'a host that is an alias is followed',
+    zone: { ...hosts, 'far.example': { MX: mx([1, 'alias.example']) } },
+    expected: ['alias.example 192.0.2.2', 'alias.example 192.0.2.3'],
+  },
+  {
+    title: 'a domain that is an alias is followed',
+    zone: { ...hosts, 'far.example': { CNAME: ['other.example'] }, 'other.example': { MX: mx([1, 'c.example']) } },
+    expected: ['c.example 2001:db8::3'],
+  },
+  {
+    title: 'aliases that go round lead nowhere',
+    zone: { 'far.example': { CNAME: ['far.example'] } },
+    expected: 'permanent: the domain far.example has no mail host',
+  },
+  {
+    title: 'a trailing dot and capitals in an MX',
+    zone: { ...hosts, 'far.example': { MX: mx([1, 'C.Example.']) } },
+    expected: ['c.example 2001:db8::3'],
+  },
+  {
+    title: 'hosts no better than ourselves are left out',
+    zone: {
+      ...hosts,
+      'far.example': { MX: mx([5, 'c.example'], [10, 'mx.pillarbox.example'], [10, 'b.example'], [20, 'a.example']) },
+    },
+    expected: ['c.example 2001:db8::3'],
+  },
+  { title: 'an IPv4 address literal', zone: {}, domain: '[192.0.2.7]', expected: ['192.0.2.7 192.0.2.7'] },
+  { title: 'an IPv6 address literal', zone: {}, domain: '[IPv6:2001:db8::7]', expected: ['2001:db8::7 2001:db8::7'] },
+  {
+    title: 'a loopback literal',
+    zone: {},
+    domain: '[127.0.0.1]',
+    expected: 'permanent: the mail hosts are in a private network, and sending there is not allowed: 127.0.0.1',
+  },
+  {
+    title: 'one host whose DNS fails and one that answers',
+    zone: { ...hosts, 'far.example': { MX: mx([1, 'sick.example'], [2, 'c.example']) }, 'sick.example': 'TIMEOUT' },
+    expected: ['c.example 2001:db8::3'],
+  },
+];
+for (const { title, zone, domain, expected } of rows) {
+  test(`routes: ${title}`, async () => assert.deepEqual(await targets(zone, domain), expected));
+}
+
+test('hosts of equal preference come in random order', async () => {
+  const zone = { ...hosts, 'far.example': { MX: mx([1, 'c.example'], [1, 'a.example']) } };
+  const order = async (first: number, second: number) => {
+    const numbers = [first, second];
+    return targets(zone, 'far.example', () => numbers.shift() ?? 0);
+  };
+  assert.notDeepEqual(await order(0.1, 0.9), await order(0.9, 0.1));
+});
+
+for (const [ip, expected] of Object.entries({
+  '127.0.0.1': true,
+  '10.0.0.1': true,
+  '172.16.0.1': true,
+  '172.32.0.1': false,
+  '192.168.1.1': true,
+  '169.254.169.254': true,
+  '100.64.0.1': true,
+  '0.0.0.0': true,
+  '224.0.0.1': true,
+  '255.255.255.255': true,
+  '8.8.8.8': false,
+  '::1': true,
+  '::': true,
+  'fe80::1': true,
+  'fd00::1': true,
+  '::ffff:127.0.0.1': true,
+  '::ffff:7f00:1': true,
+  '2002:7f00:1::': true,
+  '2a00:1450::1': false,
+})) {
+  test(`${ip} is ${expected ? '' : 'not '}a private address`, () => assert.equal(isPrivate(ip), expected));
+}
+
+for (const { text, expected } of [
+  {
+    text: 'version: STSv1\nmode: enforce\nmx: mail.example\nmx: *.example\nmax_age: 86400',
+    expected: { policy: { mode: 'enforce', mx: ['mail.example', '*.example'] }, maxAgeSeconds: 86_400 },
+  },
+  {
+    text: 'version: STSv1\r\nmode: testing\r\nmx: Mail.Example\r\nmax_age: 99999999999\r\n',
+    expected: { policy: { mode: 'testing', mx: ['mail.example'] }, maxAgeSeconds: 31_557_600 },
+  },
+  { text: 'version: STSv1\nmode: none\nmax_age: 1', expected: { policy: { mode: 'none' }, maxAgeSeconds: 1 } },
+  { text: 'version: STSv1\nmode: enforce\nmax_age: 86400', expected: null },
+  { text: 'version: STSv2\nmode: enforce\nmx: a\nmax_age: 86400', expected: null },
+  { text: 'version: STSv1\nmode: strict\nmx: a\nmax_age: 86400', expected: null },
+  { text: 'version: STSv1\nmode: enforce\nmx: a\nmax_age: soon', expected: null },
+  { text: '<html>', expected: null },
+]) {
+  test(`an MTA-STS policy is read: ${JSON.stringify(text).slice(0, 60)}`, () =>
+    assert.deepEqual(parseStsPolicy(text), expected));
+}
+
+for (const [host, expected] of Object.entries({
+  'mail.example': true,
+  'a.pool.example': true,
+  'pool.example': false,
+  'a.b.pool.example': false,
+  'evil.example': false,
+})) {
+  test(`${host} is ${expected ? '' : 'not '}named by mail.example and *.pool.example (RFC 8461 §4.1)`, () =>
+    assert.equal(isNamedHost(['mail.example', '*.pool.example'], host), expected));
+}
+
+test('a policy is kept while it lasts although its record or its server is gone, and fetched anew for a new id', async () => {
+  const clock = setClock();
+  const asked: string[] = [];
+  let body: string | null = 'version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 86400\n';
+  let zone: Zone = { '_mta-sts.far.example': { TXT: ['v=STSv1; id=1'] } };
+  const memory = new Map();
+  const find = () =>
+    findStsPolicy(
+      {
+        resolve: (name, type) => zoneResolver(zone)(name, type),
+        clock,
+        memory,
+        fetch: async (url) => {
+          asked.push(String(url));
+          return body === null ? Response.error() : new Response(body);
+        },
+      },
+      'far.example',
+    );
+  assert.equal((await find()).mode, 'enforce');
+  await find();
+  assert.equal(asked.length, 1);
+  clock.advance(600_000);
+  zone = {};
+  assert.equal((await find()).mode, 'enforce', 'the record is gone');
+  clock.advance(600_000);
+  zone = { '_mta-sts.far.example': { TXT: ['v=STSv1; id=2;'] } };
+  body = null;
+  assert.equal((await find()).mode, 'enforce', 'the server is gone');
+  clock.advance(600_000);
+  body = 'version: STSv1\nmode: none\nmax_age: 86400\n';
+  assert.equal((await find()).mode, 'none');
+  clock.advance(90_000_000);
+  zone = { '_mta-sts.far.example': { TXT: ['v=STSv1; id=2;', 'v=STSv1; id=3;'] } };
+  assert.equal((await find()).mode, 'none', 'two records are none');
+});
+
+test('a destination is left alone for longer with each failure, and attempts side by side are one failure', () => {
+  const at = Date.parse('2026-11-21T12:00:00.000Z');
+  const fail = (before: ReturnType<typeof afterFailure> | null, startedAt: number, now: number) =>
+    afterFailure(before, { destination: 'far.example', startedAt, now, reason: '421', random: 0.5 });
+  let record = fail(null, at, at + 1_000);
+  assert.equal(fail(record, at, at + 2_000), record);
+  const waits: number[] = [];
+  for (let n = 0; n < 8; n++) {
+    waits.push((Date.parse(record.until) - Date.parse(record.at)) / 1_000);
+    const next = Date.parse(record.until);
+    record = fail(record, next, next);
+  }
+  assert.deepEqual(waits, [60, 120, 240, 480, 960, 1_800, 1_800, 1_800]);
+});
+
+const result = (stage: 'rcpt' | 'message', code: number, enhanced: string | null, text: string) => ({
+  forwardPath: 'b@far.example',
+  outcome: 'refused' as const,
+  stage,
+  reply: { code, enhanced, text },
+  reason: null,
+});
+for (const { given, hard } of [
+  { given: result('rcpt', 550, '5.1.1', 'no such user'), hard: true },
+  { given: result('rcpt', 550, null, 'No such user here'), hard: true },
+  {
+    given: result(
+      'rcpt',
+      550,
+      null,
+      '<b@far.example>: Recipient address rejected: User unknown in virtual mailbox table',
+    ),
+    hard: true,
+  },
+  { given: result('rcpt', 550, null, 'mailbox unavailable'), hard: false },
+  { given: result('rcpt', 550, '5.7.1', 'relaying denied, user unknown'), hard: false },
+  { given: result('rcpt', 552, '5.2.2', 'mailbox full'), hard: false },
+  { given: result('rcpt', 554, null, 'blocked, see our list'), hard: false },
+  { given: result('message', 550, '5.1.1', 'after the message'), hard: false },
+]) {
+  test(`${given.stage} ${given.reply.code} ${given.reply.enhanced ?? ''} ${given.reply.text}: ${hard ? 'the address does not exist' : 'says nothing of the address'}`, () =>
+    assert.equal(isHardBounce(given), hard));
+}
