@@ -44,7 +44,7 @@ export function decodeWords(text: string): string {
 }
 
 /** Decodes bytes by a charset's name; null where the name is unknown, or `fatal` and a byte is not valid in it. */
-export function decodeCharset(bytes: Uint8Array, charset: string, fatal: boolean): string | null {
+function decodeCharset(bytes: Uint8Array, charset: string, fatal: boolean): string | null {
   try {
     return new TextDecoder(charset, { fatal }).decode(bytes);
   } catch {

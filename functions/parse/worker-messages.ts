@@ -59,5 +59,4 @@ export type FromWorker = z.infer<typeof fromWorkerSchema>;
 export type ObjectStart = Readonly<z.infer<typeof objectStart>>;
 export type ParsedHead = Readonly<z.infer<typeof head>>;
 export type ParsedBody = z.infer<typeof body>;
-export type ParsedAttachment = Readonly<z.infer<typeof attachment>>;
 export type ParsedProblem = Readonly<z.infer<typeof problem>>;
