@@ -9,7 +9,26 @@ const parser = createParser();
 after(() => parser.close());
 
 const rounds = Number(process.env['PARSE_MUTATIONS'] ?? 300);
-const splices = ['--b\r\n', '--b--\r\n', '\r\n\r\n', ':', ';', '"', '=?utf-8?B?', '?=', '<', '(', '\0', '\r', '\n', '\xff', 'boundary=', 'Content-Type: ', '=', '%'];
+const splices = [
+  '--b\r\n',
+  '--b--\r\n',
+  '\r\n\r\n',
+  ':',
+  ';',
+  '"',
+  '=?utf-8?B?',
+  '?=',
+  '<',
+  '(',
+  '\0',
+  '\r',
+  '\n',
+  '\xff',
+  'boundary=',
+  'Content-Type: ',
+  '=',
+  '%',
+];
 
 test(`${rounds} broken messages all land, without the parser failing`, async () => {
   const small = corpus().filter(({ bytes }) => bytes.length < 20_000);
@@ -29,6 +48,10 @@ test(`${rounds} broken messages all land, without the parser failing`, async () 
     }
     const { message } = await parsed(parser, Buffer.concat([Buffer.from('Received: x\r\n'), broken]));
     const codes = message.problems.map(({ code }) => code);
-    assert.deepEqual(codes.filter((code) => code.startsWith('parse-')), [], `${name}, round ${round}: ${JSON.stringify(message.problems)}`);
+    assert.deepEqual(
+      codes.filter((code) => code.startsWith('parse-')),
+      [],
+      `${name}, round ${round}: ${JSON.stringify(message.problems)}`,
+    );
   }
 });
