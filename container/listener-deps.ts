@@ -24,6 +24,8 @@ export type ListenerDeps = {
   /** Asked at start and now and then: a new one is taken into use without a restart. */
   readonly certificate: () => Promise<Certificate>;
   readonly onlyRoles?: readonly Role[];
+  /** A load balancer in front begins each connection with a PROXY v2 header; without it nobody is let in. */
+  readonly isBehindProxy?: boolean;
   /** How long a client from another machine waits for the greeting (milliseconds; 100). */
   readonly greetingDelayMs?: number;
   /** How often the certificate is asked for (seconds; 60). */

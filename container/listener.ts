@@ -49,6 +49,7 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
         host,
         port,
         implicitTls: role === 'submissions',
+        isBehindProxy: deps.isBehindProxy ?? false,
         certificate,
         greetingDelayMs: (peer) => greetingDelay(deps, peer),
         admit,

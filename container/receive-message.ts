@@ -25,7 +25,7 @@ export type IncomingMessage = {
   readonly abort: () => void;
 };
 
-const maxHeaderBytes = 1_048_576; // held back while a submitted header is judged
+const maxHeaderBytes = 262_144; // held back while a submitted header is judged
 const maxWasteBytes = 1_048_576; // thrown away of what is refused, beyond twice the size that is allowed
 
 type State = {

@@ -12,6 +12,7 @@ import type { Log } from '#pipeline/ports.ts';
 import { createInputReader, type InputReader, type MessageSink } from './input-reader.ts';
 import { createPace, type PaceKeeper } from './pace.ts';
 import { type Peer, peerOf } from './peer-address.ts';
+import { readProxyHeader } from './read-proxy-header.ts';
 import type { Conversation, MessageReceiver, Step, TlsFacts, Wire } from './wire.ts';
 import { createYoungMemory } from './young-memory.ts';
 
@@ -23,6 +24,8 @@ export type ProtocolOptions = {
   readonly host: string;
   readonly port: number;
   readonly implicitTls: boolean;
+  /** A load balancer in front begins each connection with a PROXY v2 header. */
+  readonly isBehindProxy: boolean;
   readonly certificate: Certificate;
   /** Milliseconds a client from elsewhere is made to wait for the greeting; who speaks before it is turned away. */
   readonly greetingDelayMs: (peer: Peer) => number;
@@ -43,6 +46,7 @@ export type ProtocolServer = {
 };
 
 const handshakeSeconds = 30;
+const proxyHeaderSeconds = 5;
 const sweepMs = 500;
 const largeReadBytes = 16_384;
 const lookAtMemory = createYoungMemory();
@@ -71,6 +75,8 @@ export async function listen(options: ProtocolOptions): Promise<ProtocolServer> 
   };
 }
 
+type HandleProxyCallback = Parameters<SMTPServer['_handleProxy']>[1];
+
 class Server extends SMTPServer {
   readonly protocol: ProtocolOptions;
   readonly releases = new Map<string, () => void>();
@@ -98,8 +104,25 @@ class Server extends SMTPServer {
   }
 
   /** Between accept and TLS: the one place that knows the peer before anything is spent on it. */
-  override _handleProxy(socket: Socket, callback: Parameters<SMTPServer['_handleProxy']>[1]): void {
-    const peer = peerOf(socket.remoteAddress ?? '');
+  override _handleProxy(socket: Socket, callback: HandleProxyCallback): void {
+    this.handshakesSince.set(socket, performance.now());
+    if (!this.protocol.isBehindProxy) {
+      this.#admit(socket, { ip: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }, callback);
+      return;
+    }
+    void readProxyHeader(socket, proxyHeaderSeconds * 1_000).then((peer) => {
+      if (peer === 'none') callback(new Error('no PROXY header'));
+      else this.#admit(socket, peer ?? { ip: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }, callback);
+    });
+  }
+
+  /** Makes the base guard sockets that have not come as far as a session. */
+  override _expectsProxyHeader(): boolean {
+    return this.protocol.isBehindProxy;
+  }
+
+  #admit(socket: Socket, { ip, port }: { ip: string; port: number }, callback: HandleProxyCallback): void {
+    const peer = peerOf(ip);
     const admission = this.protocol.admit(peer);
     if (admission.outcome === 'refused') {
       socket.on('error', () => {});
@@ -116,8 +139,7 @@ class Server extends SMTPServer {
     };
     this.releases.set(id, release);
     socket.once('close', release); // STARTTLS takes this off; the connection calls it then
-    this.handshakesSince.set(socket, performance.now());
-    callback(null, { id, remoteAddress: peer.ip, remotePort: socket.remotePort });
+    callback(null, { id, remoteAddress: peer.ip, remotePort: port });
   }
 
   override connect(socket: Socket, options?: ConstructorParameters<typeof SMTPConnection>[2]): void {
