@@ -45,6 +45,8 @@ type Context = {
 };
 
 const maxHostsTalkedTo = 3;
+const slowestBytesPerSecond = 131_072;
+const longestSeconds = 500; // the stage's own limit is 600 s
 
 /** Tries the hosts of the job's domain for the job's recipients. `letter` is asked for once there is somewhere to go. */
 export async function attemptDelivery(
@@ -72,11 +74,16 @@ export async function attemptDelivery(
   const routes = await findTargets(deps, config, job);
   if (routes.outcome === 'permanent') return done([], { permanent: routes, reason: routes.reason, isExhausted: true });
   if (routes.outcome === 'later') return done([], { permanent: null, reason: routes.reason, isExhausted: true });
-  const deadline = started + config.delivery.attemptSeconds * 1000;
+  const deadline = started + attemptLimitSeconds(config.delivery, job.raw.bytes) * 1000;
   const context = { deps, config, job, letter: await letter(), deadline, tls: routes.tls, held, dsnPassedOn };
   const hosts = await tryTargets(context, routes.targets);
   const isExhausted = hosts.length === routes.targets.length;
   return done(hosts, { permanent: null, reason: null, isExhausted });
+}
+
+/** How long an attempt may take: as configured, and longer for a large message, within what a worker has. */
+export function attemptLimitSeconds({ attemptSeconds }: Config['delivery'], bytes: number): number {
+  return attemptSeconds + Math.min(bytes / slowestBytesPerSecond, Math.max(0, longestSeconds - attemptSeconds));
 }
 
 type PolicedRoutes =

@@ -49,7 +49,7 @@ export type Connections = {
   readonly close: () => Promise<void>;
 };
 
-type Idle = { readonly line: Line; readonly timer: NodeJS.Timeout };
+type Idle = { readonly line: Line; readonly timer: NodeJS.Timeout; readonly until: number };
 type Kept = { readonly lines: Map<OpenConnection['wire'], number>; readonly idle: Map<string, Idle[]> };
 
 const maxSessions = 1_000;
@@ -98,7 +98,9 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
       drop(line);
     }, idleSeconds * 1000);
     timer.unref();
-    kept.idle.set(line.key, [...(kept.idle.get(line.key) ?? []), { line: { ...line, needsReset }, timer }]);
+    // A process that was frozen in between finds its timers late: the time of day tells.
+    const until = Date.now() + idleSeconds * 1000;
+    kept.idle.set(line.key, [...(kept.idle.get(line.key) ?? []), { line: { ...line, needsReset }, timer, until }]);
   };
   const close = async (): Promise<void> => {
     isClosed = true;
@@ -138,7 +140,7 @@ function takeIdle(kept: Kept, key: string): Line | null {
     if (waiting.length === 0) kept.idle.delete(key);
     if (idle === undefined) return null;
     clearTimeout(idle.timer);
-    if (idle.line.wire.isQuiet()) return idle.line;
+    if (idle.line.wire.isQuiet() && Date.now() < idle.until) return idle.line;
     kept.lines.delete(idle.line.wire);
     idle.line.wire.close();
   }

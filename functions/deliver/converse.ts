@@ -5,7 +5,7 @@ import { parseAddress } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { encodeOriginalRecipient, encodeXtext } from '#mail/xtext.ts';
 import type { Limits, OpenConnection } from './open-connection.ts';
-import { type Broken, isBroken, type PeerReply } from './smtp-wire.ts';
+import { type Broken, isBroken, type PeerReply } from './smtp-reply.ts';
 
 /** A message ready for the wire. `small`: all of it, dots stuffed, final dot included; `large`: the same as a stream. */
 export type Letter = {
@@ -57,6 +57,7 @@ type Talk = {
   readonly reset: boolean;
 };
 
+const finalReplyMs = 45_000;
 const rcptsPerTransaction = 100; // RFC 5321 §4.5.3.1.8: every peer takes that many
 
 /** Sends the letter to the recipients, in as many transactions as the peer needs. `reset`: RSET comes first. */
@@ -151,6 +152,8 @@ async function sendMessage(talk: Talk, answers: readonly RecipientResult[]): Pro
     const broken = await stream(talk, letter.content.open());
     if (broken !== null) return dataRefused(answers, broken);
   }
+  // RFC 5321 §4.5.3.2.6: be patient here, for to give up now is to not know.
+  wire.leaveTime(Math.min(finalReplyMs, limits.commandMs));
   const final = await wire.nextReply(Number.POSITIVE_INFINITY);
   const results = answers.map((answer) => {
     if (!isAccepted(answer)) return answer;

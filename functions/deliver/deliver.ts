@@ -18,7 +18,7 @@ import type {
   Resolve,
   Secrets,
 } from '#pipeline/ports.ts';
-import { type AttemptFacts, attemptDelivery } from './attempt-delivery.ts';
+import { type AttemptFacts, attemptDelivery, attemptLimitSeconds } from './attempt-delivery.ts';
 import { claimAttempt, readState, type StoredState, writeState } from './claim-attempt.ts';
 import type { Connections } from './connections.ts';
 import { backOff, type Destination, type DestinationDeps, forgive, readDestination } from './destination.ts';
@@ -94,7 +94,7 @@ async function attempt(deps: DeliverDeps, task: Task): Promise<DeliverOutcome> {
   const { config, job, handout } = task;
   const { connections, store, clock, soleWorker = false } = deps;
   const { owner, underWay } = connections;
-  const { attemptSeconds } = config.delivery;
+  const attemptSeconds = attemptLimitSeconds(config.delivery, job.raw.bytes);
   const claim = await claimAttempt({ store, clock, owner, underWay, soleWorker }, job, { handout, attemptSeconds });
   switch (claim.outcome) {
     case 'over':
@@ -180,8 +180,8 @@ function report(deps: DeliverDeps, state: DeliveryState, facts: AttemptFacts): D
   const reason = state.recipients.find((recipient) => recipient.state !== 'delivered')?.reason ?? '';
   const host = facts.record.hosts.at(-1)?.host;
   const seconds = facts.record.seconds;
-  deps.metrics.count('delivery_attempts', { outcome: state.state });
-  deps.metrics.measure('delivery_attempt_seconds', seconds);
+  deps.metrics.count('deliveries', { outcome: state.state === 'waiting' ? 'deferred' : state.state });
+  deps.metrics.measure('delivery-seconds', seconds);
   const retryAt = state.next?.at;
   deps.log.info('delivery-attempt', { id, domain, outcome: state.state, host, seconds, reason, retryAt });
   switch (state.state) {
@@ -200,7 +200,7 @@ function report(deps: DeliverDeps, state: DeliveryState, facts: AttemptFacts): D
 async function leaseLost(deps: DeliverDeps, job: DeliverJob, facts: AttemptFacts): Promise<DeliverOutcome> {
   const results = facts.record.hosts.flatMap(({ recipients }) => recipients.map(({ outcome }) => outcome));
   deps.log.error('delivery-lease-lost', { id: job.id, domain: job.domain, results: results.join(' ') });
-  deps.metrics.count('delivery_leases_lost');
+  deps.metrics.count('delivery-leases-lost');
   return { outcome: 'duplicate' };
 }
 
@@ -256,7 +256,7 @@ async function wait(
   { until, reason }: { readonly until: string; readonly reason: string },
 ): Promise<DeliverOutcome> {
   await deps.jobs.send('deliver', { ...job, notBefore: until }, { notBefore: until, group: job.domain });
-  deps.metrics.count('delivery_waits');
+  deps.metrics.count('delivery-waits');
   return { outcome: 'waiting', until, reason };
 }
 

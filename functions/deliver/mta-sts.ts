@@ -34,6 +34,7 @@ const maxRemembered = 10_000;
 
 /** The policy that applies to a domain now. Asks DNS at most every five minutes, HTTPS only when the record's id changed. */
 export async function findStsPolicy(deps: StsDeps, domain: string): Promise<StsPolicy> {
+  if (domain.startsWith('[')) return none; // an address literal has no name to ask for
   const now = deps.clock();
   const known = deps.memory.get(domain);
   if (known !== undefined && now - known.checkedAt < recheckMs) return inForce(known, now);

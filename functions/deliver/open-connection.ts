@@ -2,7 +2,8 @@
 // (RFC 3207) or TLS from the first byte (RFC 8314), AUTH for a smarthost (RFC 4954). Opportunistic TLS whose handshake fails
 // is tried once more in clear on a new connection; every stricter policy ends there.
 import type { SecureContext } from 'node:tls';
-import { type Broken, isBroken, openWire, type PeerReply, type TlsFacts, type Wire } from './smtp-wire.ts';
+import { type Broken, isBroken, type PeerReply } from './smtp-reply.ts';
+import { openWire, type TlsFacts, type Wire } from './smtp-wire.ts';
 
 /**
  * What TLS must be. `never`: not even where offered; `opportunistic`: where offered, any certificate, else in clear;

@@ -48,7 +48,7 @@ export async function watchPort(
   memory.timeouts.set(siteOf(where.destination), clock());
   for (const [site, at] of memory.timeouts) if (clock() - at > windowMs) memory.timeouts.delete(site);
   if (memory.timeouts.size < unrelatedHosts) return;
-  metrics.count('outbound_port_blocked');
+  metrics.count('port-25-blocked');
   await reportBlocked(deps, where.port);
 }
 
@@ -68,13 +68,13 @@ async function openAgain({ memory, store, clock, log }: PortDeps): Promise<void>
   memory.lastSuccessAt = clock();
   if (memory.blockedSince === null) return;
   memory.blockedSince = null;
-  log.info('outbound-port-open-again');
+  log.info('port-25-open-again');
   await store.delete(blockedPortKey);
 }
 
 async function reportBlocked({ memory, store, clock, log }: PortDeps, port: number): Promise<void> {
   const hosts = [...memory.timeouts.keys()].slice(0, 10);
-  if (memory.blockedSince === null) log.error('outbound-port-blocked', { port, hosts: hosts.join(' ') });
+  if (memory.blockedSince === null) log.error('port-25-blocked', { port, hosts: hosts.join(' ') });
   memory.blockedSince ??= clock();
   const record: BlockedPort = {
     schema: 'port-blocked/1',

@@ -36,7 +36,7 @@ async function settleNotice(deps: SettleDeps, config: Config, owed: Owed): Promi
   const action = notice.recipients[0]?.action ?? 'failed';
   const reason = told.outcome === 'dropped' ? told.reason : null;
   deps.log.info('delivery-notice', { id: state.job.id, notice: notice.id, action, outcome: told.outcome, reason });
-  deps.metrics.count('delivery_notices', { action, outcome: told.outcome });
+  deps.metrics.count('delivery-notices', { action, outcome: told.outcome });
   return { ...notice, outcome: told.outcome, reason };
 }
 

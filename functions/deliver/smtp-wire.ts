@@ -4,20 +4,7 @@
 import { connect as connectSocket, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
-
-/** A peer's reply: its code, the enhanced code of its first line (RFC 2034) or null, and its words on one line. */
-export type PeerReply = {
-  readonly code: number;
-  readonly enhanced: string | null;
-  readonly text: string;
-  readonly lines: readonly string[];
-};
-
-/** Why a connection is of no more use. `how` is a stable word, `detail` a sentence for people. */
-export type Broken = {
-  readonly how: 'connect-timeout' | 'unreachable' | 'timeout' | 'closed' | 'bad-reply' | 'tls';
-  readonly detail: string;
-};
+import { type Broken, createReplyReader, isBroken, type PeerReply, shownSeconds } from './smtp-reply.ts';
 
 /** What is known of the TLS in force. `problem` says why the certificate is not to be trusted, null where it is. */
 export type TlsFacts = { readonly version: string; readonly cipher: string; readonly problem: string | null };
@@ -29,6 +16,8 @@ export type TlsOptions = { readonly name: string; readonly context: SecureContex
 export type Wire = {
   /** Ends all waits at this time of `performance.now()`, in milliseconds. */
   readonly setDeadline: (atMs: number) => void;
+  /** Moves the deadline so that at least so much time is left. */
+  readonly leaveTime: (ms: number) => void;
   /** Hands bytes to the connection without waiting. */
   readonly write: (bytes: string | Uint8Array) => void;
   /** Hands over bytes and waits until more may follow (back-pressure); null, or what broke. */
@@ -43,15 +32,6 @@ export type Wire = {
   readonly session: () => Buffer | null;
   readonly close: () => void;
 };
-
-const maxLineChars = 4_096; // RFC 5321 §4.5.3.1.5 allows 512 octets; some peers write more
-const maxReplyLines = 128;
-const maxWaitingReplies = 1_100; // one RCPT each for the most recipients a job may have, and some
-
-/** Tells a break from an answer. */
-export function isBroken(value: object): value is Broken {
-  return 'how' in value;
-}
 
 /** Connects to an IP address and port; `connect-timeout` and `unreachable` are told apart. */
 export function openWire(
@@ -72,7 +52,10 @@ export function openWire(
     };
     const timer = setTimeout(
       () =>
-        settle({ how: 'connect-timeout', detail: `no connection to ${ip} port ${port} within ${seconds(limitMs)} s` }),
+        settle({
+          how: 'connect-timeout',
+          detail: `no connection to ${ip} port ${port} within ${shownSeconds(limitMs)} s`,
+        }),
       limitMs,
     );
     socket.once('connect', () => {
@@ -109,6 +92,9 @@ export function createWire(connected: Socket): Wire {
   return {
     setDeadline: (atMs) => {
       deadline = atMs;
+    },
+    leaveTime: (ms) => {
+      deadline = Math.max(deadline, performance.now() + ms);
     },
     write: (bytes) => {
       if (socket.writable) socket.write(bytes);
@@ -159,7 +145,7 @@ function drained(socket: Socket, limitMs: number, broken: () => Broken | null): 
     const onDrain = (): void => settle(null);
     const onClose = (): void => settle(broken() ?? closed);
     const timer = setTimeout(
-      () => settle({ how: 'timeout', detail: `the peer took nothing for ${seconds(limitMs)} s` }),
+      () => settle({ how: 'timeout', detail: `the peer took nothing for ${shownSeconds(limitMs)} s` }),
       limitMs,
     );
     socket.once('drain', onDrain);
@@ -191,7 +177,7 @@ function secure(socket: Socket, { name, context, session }: TlsOptions, limitMs:
       settle({ broken: { how: 'tls', detail: `the TLS handshake failed: ${detail}` } });
     const onError = (error: Error): void => fail(error.message);
     const onClose = (): void => fail('the connection was closed');
-    const timer = setTimeout(() => fail(`no answer within ${seconds(limitMs)} s`), limitMs);
+    const timer = setTimeout(() => fail(`no answer within ${shownSeconds(limitMs)} s`), limitMs);
     secured.once('error', onError);
     secured.once('close', onClose);
     secured.once('secureConnect', () => {
@@ -207,96 +193,4 @@ function secure(socket: Socket, { name, context, session }: TlsOptions, limitMs:
 
 function isHostName(name: string): boolean {
   return /[a-z]/i.test(name) && !name.includes(':');
-}
-
-type ReplyReader = {
-  readonly push: (chunk: Buffer) => void;
-  readonly fail: (broken: Broken) => void;
-  readonly next: (limitMs: number) => Promise<PeerReply | Broken>;
-  readonly isEmpty: () => boolean;
-  readonly broken: () => Broken | null;
-};
-
-function createReplyReader(): ReplyReader {
-  const replies: PeerReply[] = [];
-  let rest = '';
-  let lines: string[] = [];
-  let broken: Broken | null = null;
-  let waiting: ((answer: PeerReply | Broken) => void) | null = null;
-
-  const fail = (reason: Broken): void => {
-    broken ??= reason;
-    waiting?.(broken);
-  };
-  const takeLine = (line: string): void => {
-    const match = /^([2-5]\d\d)(?:([ -])(.*))?$/.exec(line);
-    if (match === null || (lines.length > 0 && !line.startsWith(lines[0]?.slice(0, 3) ?? ''))) {
-      fail({ how: 'bad-reply', detail: `the peer's answer is not SMTP: ${JSON.stringify(line.slice(0, 80))}` });
-      return;
-    }
-    lines.push(line);
-    if (match[2] === '-') {
-      if (lines.length >= maxReplyLines) fail({ how: 'bad-reply', detail: "the peer's reply does not end" });
-      return;
-    }
-    const reply = replyOf(lines);
-    lines = [];
-    if (waiting !== null) waiting(reply);
-    else if (replies.push(reply) > maxWaitingReplies) fail({ how: 'bad-reply', detail: 'the peer answers unasked' });
-  };
-
-  return {
-    fail,
-    isEmpty: () => replies.length === 0 && rest === '' && lines.length === 0,
-    broken: () => broken,
-    push: (chunk) => {
-      let text = rest + chunk.toString('latin1');
-      for (let end = text.indexOf('\n'); end >= 0 && broken === null; end = text.indexOf('\n')) {
-        if (end > maxLineChars) break;
-        takeLine(printable(text.slice(0, end)));
-        text = text.slice(end + 1);
-      }
-      rest = text;
-      if (rest.length > maxLineChars && broken === null) {
-        fail({ how: 'bad-reply', detail: "a line of the peer's reply does not end" });
-      }
-    },
-    next: (limitMs) => {
-      const ready = replies.shift();
-      if (ready !== undefined) return Promise.resolve(ready);
-      if (broken !== null) return Promise.resolve(broken);
-      return new Promise((resolve) => {
-        const timer = setTimeout(
-          () => fail({ how: 'timeout', detail: `no reply within ${seconds(limitMs)} s` }),
-          limitMs,
-        );
-        waiting = (answer) => {
-          clearTimeout(timer);
-          waiting = null;
-          resolve(answer);
-        };
-      });
-    },
-  };
-}
-
-function replyOf(lines: readonly string[]): PeerReply {
-  const words = lines.map((line) => line.slice(4).trim());
-  const enhanced = /^([245]\.\d{1,3}\.\d{1,3})(?: |$)/.exec(words[0] ?? '')?.[1] ?? null;
-  const text = words
-    .map((line) => (enhanced !== null && line.startsWith(enhanced) ? line.slice(enhanced.length).trim() : line))
-    .filter((line) => line !== '')
-    .join(' ');
-  return { code: Number(lines[0]?.slice(0, 3)), enhanced, text: text.slice(0, 1_000), lines: words };
-}
-
-/** A line as text: UTF-8 decoded, the CR taken off, control characters shown as `?`. */
-function printable(line: string): string {
-  const bytes = /[\u0080-\u00ff]/.test(line) ? Buffer.from(line, 'latin1').toString('utf8') : line;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return bytes.replace(/\r$/, '').replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, '?');
-}
-
-function seconds(ms: number): string {
-  return (ms / 1000).toFixed(ms < 10_000 ? 1 : 0);
 }

@@ -56,5 +56,5 @@ async function write({ store, metrics }: SuppressDeps, { state, host, result }: 
     contentType: 'application/json',
     condition: { ifAbsent: true },
   });
-  if (written.outcome === 'stored') metrics.count('addresses_suppressed');
+  if (written.outcome === 'stored') metrics.count('addresses-suppressed');
 }

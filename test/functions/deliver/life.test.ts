@@ -193,10 +193,10 @@ test('where the network lets no mail out, that is reported and nothing is given 
     await watchPort(deps, 'timed-out', { destination, port: 25 });
   }
   assert.deepEqual(
-    world.facts.filter(({ event }) => event === 'outbound-port-blocked').map(({ fields }) => fields.hosts),
+    world.facts.filter(({ event }) => event === 'port-25-blocked').map(({ fields }) => fields.hosts),
     ['a.example b.test c.invalid'],
   );
-  assert.equal(world.counts.get('outbound_port_blocked'), 1);
+  assert.equal(world.counts.get('port-25-blocked'), 1);
   assert.deepEqual(world.store.keys('destinations/'), [destinationKey('*')]);
   const job = world.job();
   let outcome = await world.run(job);
