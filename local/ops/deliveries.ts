@@ -2,16 +2,27 @@
 import { z } from 'zod';
 import { formatAddress, parseAddress } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
+import { type DeliveryState, deliveryStateSchema } from '#pipeline/delivery-state.ts';
 import { parseDeliveryKey, parseSuppressionKey, suppressionKey } from '#pipeline/keys.ts';
 import { type Answer, badParameter, isAnswer, json, refusal } from './answer.ts';
 import type { OpsDeps } from './ops-deps.ts';
 import { readId, readLimit, readQuery } from './parameters.ts';
 import { readJson } from './stored-json.ts';
 
-/** A delivery's own fields are the deliver stage's; the id and the domain are those of its key. */
-export type ShownDelivery = { readonly id: string; readonly domain: string; readonly [field: string]: unknown };
+/** A line of the list; `record` is the whole `deliveries/` object (pipeline/delivery-state.ts). */
+export type ShownDelivery = {
+  readonly id: string;
+  readonly domain: string;
+  readonly state: string;
+  readonly recipients: readonly string[];
+  readonly attempts: number;
+  /** Why it is as it is: what the last recipient that has a reason was told. */
+  readonly reason: string | null;
+  readonly nextAttemptAt: string | null;
+  readonly updatedAt: string;
+  readonly record: DeliveryState;
+};
 
-const stateSchema = z.looseObject({ state: z.string().optional() });
 /** Objects read for one page where a state is looked for: `next` leads on behind them. */
 const maxRead = 1_000;
 
@@ -23,9 +34,13 @@ export async function listDeliveries(deps: Pick<OpsDeps, 'admin' | 'store'>, que
   if (isAnswer(limit)) return limit;
   const id = given['id'] === undefined ? null : readId(given['id']);
   if (isAnswer(id)) return id;
+  const state = given['state'] ?? null;
+  if (state !== null && !deliveryStateSchema.shape.state.safeParse(state).success) {
+    return badParameter('state', `one of ${deliveryStateSchema.shape.state.options.join(', ')}`);
+  }
   const after = given['after'] ?? null;
   if (after !== null && parseDeliveryKey(after) === null) return badParameter('after', 'the "next" of the page before');
-  return json(await gather(deps, { state: given['state'] ?? null, id, limit, after }));
+  return json(await gather(deps, { state, id, limit, after }));
 }
 
 /** The deliveries of one message. */
@@ -104,13 +119,26 @@ async function gather(
     const page = await admin.deliveryKeys({ id: query.id, limit: query.limit - deliveries.length, after });
     for (const key of page.keys) {
       const about = parseDeliveryKey(key);
-      const state = stateSchema.safeParse(await readJson(store, key)).data;
-      if (about === null || state === undefined) continue;
-      if (query.state === null || state.state === query.state) deliveries.push({ ...state, ...about });
+      const record = deliveryStateSchema.safeParse(await readJson(store, key)).data;
+      if (about === null || record === undefined) continue;
+      if (query.state === null || record.state === query.state) deliveries.push(shownDelivery(about, record));
     }
     read += page.keys.length;
     after = page.next;
     if (after === null || page.keys.length === 0) break;
   }
   return { deliveries, next: after };
+}
+
+function shownDelivery(about: { readonly id: string; readonly domain: string }, record: DeliveryState): ShownDelivery {
+  return {
+    ...about,
+    state: record.state,
+    recipients: record.recipients.map(({ forwardPath }) => forwardPath),
+    attempts: record.attempts.length,
+    reason: record.recipients.findLast(({ reason }) => reason !== null)?.reason ?? record.next?.reason ?? null,
+    nextAttemptAt: record.next?.at ?? null,
+    updatedAt: record.updatedAt,
+    record,
+  };
 }

@@ -254,14 +254,14 @@ function deadLetter({ id, reason, receiveCount, diedAt }) {
 async function showDeliveries() {
   const { deliveries } = await api('/api/deliveries?limit=100');
   if (deliveries.length === 0) return [el('h2', {}, 'Deliveries'), el('p', { class: 'quiet' }, 'No outbound mail.')];
-  const rows = deliveries.map(({ id, domain, state, attempts, nextAttemptAt }) =>
+  const rows = deliveries.map(({ id, domain, state, attempts, nextAttemptAt, reason }) =>
     el(
       'tr',
       {},
       el('td', {}, el('a', { href: `/api/messages/${id}/trace` }, id)),
       el('td', {}, domain),
-      el('td', {}, state ?? ''),
-      el('td', {}, String(attempts?.length ?? 0)),
+      el('td', {}, state, reason ? el('span', { class: 'quiet' }, ` ${reason}`) : ''),
+      el('td', {}, String(attempts)),
       el('td', {}, nextAttemptAt ? time(nextAttemptAt) : ''),
       el('td', {}, nextAttemptAt ? action('Try now', `/api/deliveries/${id}/${encodeURIComponent(domain)}/retry`) : ''),
     ),

@@ -1,8 +1,8 @@
 // Everything that happened to one message, in order of time, and where it is now: put together from what the stages
 // stored (design §2: nobody rewrites what an earlier stage wrote), so it needs no record of its own.
-import { z } from 'zod';
 import { parseInboxMessage } from '#local/message-summary.ts';
 import { type MessageId, messageIdTime } from '#mail/message-id.ts';
+import { type DeliveryAttempt, deliveryStateSchema, type HostTry } from '#pipeline/delivery-state.ts';
 import type { InboxMessage } from '#pipeline/inbox-message.ts';
 import { jobSchemas, type QueueName } from '#pipeline/jobs.ts';
 import { type Answer, isAnswer, json, refusal } from './answer.ts';
@@ -17,7 +17,7 @@ type Deps = Pick<OpsDeps, 'admin' | 'store'>;
 /** One thing that happened: a stable word, a sentence for people, and what a program may want to know. */
 export type TraceEvent = {
   readonly at: string;
-  readonly event: 'received' | 'judged' | 'landed' | 'delivery' | 'attempt' | 'bounce' | 'gave-up';
+  readonly event: 'received' | 'judged' | 'landed' | 'attempt' | 'bounce' | 'gave-up';
   readonly text: string;
   readonly details: Readonly<Record<string, unknown>>;
 };
@@ -133,48 +133,40 @@ function landedEvent({ key, at, message: { mailbox, disposition, problems } }: L
   };
 }
 
-const attemptSchema = z.looseObject({
-  at: z.string().optional(),
-  startedAt: z.string().optional(),
-  host: z.string().nullish(),
-  reason: z.string().nullish(),
-  result: z.string().optional(),
-  outcome: z.string().optional(),
-});
-const deliverySchema = z.looseObject({
-  state: z.string().optional(),
-  updatedAt: z.string().optional(),
-  nextAttemptAt: z.string().nullish(),
-  attempts: z.array(z.unknown()).optional(),
-  bounceIds: z.array(z.string()).optional(),
-});
-
-/** Each attempt of a delivery; a bounce by the time its id carries. */
+/** Each host of each attempt of a delivery, and what the sender was told. */
 function deliveryEvents(delivery: ShownDelivery): readonly TraceEvent[] {
   const { domain } = delivery;
-  const { attempts = [], bounceIds = [] } = deliverySchema.safeParse(delivery).data ?? {};
-  const tries = attempts.flatMap((value, n): TraceEvent[] => {
-    const attempt = attemptSchema.safeParse(value).data;
-    const at = attempt?.at ?? attempt?.startedAt;
-    if (attempt === undefined || at === undefined) return [];
-    const host = attempt.host ? ` at ${attempt.host}` : '';
-    const outcome = [attempt.outcome ?? attempt.result, attempt.reason].filter(Boolean).join(', ');
-    return [{ at, event: 'attempt', text: `attempt ${n + 1} for ${domain}${host}: ${outcome}`, details: attempt }];
-  });
-  const bounces = bounceIds.map(
-    (bounceId): TraceEvent => ({
-      at: new Date(messageIdTimeOf(bounceId)).toISOString(),
+  const state = deliveryStateSchema.safeParse(delivery['record']).data;
+  if (state === undefined) return [];
+  const notices = state.notices.map(
+    ({ id: bounceId, at, outcome, reason, recipients }): TraceEvent => ({
+      at,
       event: 'bounce',
-      text: `a report about ${domain} was sent to the sender: message ${bounceId}`,
-      details: { bounceId, domain },
+      text: `a report to the sender (${[...new Set(recipients.map(({ action }) => action))].join(', ')}): ${outcome}, ${reason ?? `message ${bounceId}`}`,
+      details: { bounceId, domain, recipients },
     }),
   );
-  return [...tries, ...bounces];
+  return [...state.attempts.flatMap((attempt) => attemptEvents(domain, attempt)), ...notices];
 }
 
-function messageIdTimeOf(text: string): number {
-  const id = readId(text);
-  return isAnswer(id) ? 0 : messageIdTime(id);
+function attemptEvents(domain: string, { attempt, at, reason, hosts }: DeliveryAttempt): readonly TraceEvent[] {
+  const tries = hosts.map((host): TraceEvent => {
+    const said = host.recipients.map((one) => `${one.forwardPath} ${one.outcome}${peerWords(one)}`);
+    const outcome = host.outcome === 'failed' ? `failed${peerWords(host)}` : said.join('; ');
+    return {
+      at: host.at,
+      event: 'attempt',
+      text: `attempt ${attempt} for ${domain} at ${host.host} [${host.ip}]${host.tls === null ? '' : ` over ${host.tls.version}`}: ${outcome}`,
+      details: { domain, ...host },
+    };
+  });
+  if (reason === null) return tries;
+  return [...tries, { at, event: 'attempt', text: `attempt ${attempt} for ${domain}: ${reason}`, details: { domain } }];
+}
+
+function peerWords({ reply, reason }: Pick<HostTry, 'reply' | 'reason'>): string {
+  const words = reply === null ? reason : [reply.code, reply.enhanced, reply.text].filter(Boolean).join(' ');
+  return words === null ? '' : ` (${words})`;
 }
 
 function whereNow({
@@ -188,9 +180,8 @@ function whereNow({
 }): readonly string[] {
   const places = [
     ...landed.map(({ key }) => `stored as ${key}`),
-    ...deliveries.map((delivery) => {
-      const { state = 'unknown', nextAttemptAt } = deliverySchema.safeParse(delivery).data ?? {};
-      return `delivery to ${delivery.domain}: ${state}${nextAttemptAt ? `, next attempt at ${nextAttemptAt}` : ''}`;
+    ...deliveries.map(({ domain, state, nextAttemptAt }) => {
+      return `delivery to ${domain}: ${state}${nextAttemptAt === null ? '' : `, next attempt at ${nextAttemptAt}`}`;
     }),
     ...dead.map(({ details }) => `dead letter on queue ${String(details['queue'])}: redrive it once the cause is gone`),
   ];

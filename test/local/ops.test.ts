@@ -53,6 +53,69 @@ function depsOf(world: SampleWorld, changes: Partial<OpsDeps> = {}): OpsDeps {
   };
 }
 
+function seedDelivery(world: SampleWorld, n: number, state: DeliveryState['state']): void {
+  const at = '2025-11-21T03:00:01.000Z';
+  const forwardPath = 'carl@far.example';
+  const { raw, session } = sampleMessage();
+  const job: DeliverJob = {
+    version: 1,
+    id: sampleId(n),
+    receivedAt: '2025-11-21T03:00:00.000Z',
+    raw,
+    session,
+    reversePath: 'ann@a.example',
+    bodyType: '7bit',
+    smtpUtf8: false,
+    requireTls: false,
+    dsn: { ret: null, envid: null },
+    domain: 'far.example',
+    recipients: [{ forwardPath, dsn: { notify: null, orcpt: null }, originalForwardPath: null }],
+    signingDomain: null,
+    attempt: 1,
+    firstAttemptAt: null,
+    notBefore: at,
+    expiresAt: '2025-11-26T03:00:00.000Z',
+  };
+  const record: DeliveryState = {
+    ...newDeliveryState(job, Date.parse(at)),
+    state,
+    next: { attempt: 2, at: '2025-11-21T03:10:00.000Z', reason: 'busy', queued: true },
+    attempts: [
+      {
+        attempt: 1,
+        at,
+        seconds: 1,
+        reason: null,
+        hosts: [
+          {
+            host: 'mx.far.example',
+            ip: '192.0.2.9',
+            port: 25,
+            at,
+            seconds: 1,
+            reused: false,
+            tls: null,
+            outcome: 'talked',
+            stage: null,
+            reason: null,
+            reply: null,
+            recipients: [
+              {
+                forwardPath,
+                outcome: 'deferred',
+                stage: 'rcpt',
+                reply: { code: 450, enhanced: null, text: 'busy' },
+                reason: null,
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  };
+  world.store.seed(`deliveries/2025/11/21/${sampleId(n)}/far.example.json`, JSON.stringify(record));
+}
+
 describe('ops API', () => {
   let world: SampleWorld;
   let api: OpsApi;
@@ -151,18 +214,11 @@ describe('ops API', () => {
 
   test('the trace tells what happened in order, and where the message is', async () => {
     world.land(sampleMessage());
-    world.store.seed(
-      `deliveries/2025/11/21/${sampleId()}/far.example.json`,
-      JSON.stringify({
-        state: 'deferred',
-        nextAttemptAt: '2025-11-21T03:10:00.000Z',
-        attempts: [{ at: '2025-11-21T03:00:01.000Z', host: 'mx.far.example', outcome: 'deferred', reason: '450 busy' }],
-      }),
-    );
+    seedDelivery(world, 1, 'waiting');
     const { body } = await ask(api, `/api/messages/${sampleId()}/trace`);
     const words = body.events.map(({ event }: { event: string }) => event);
     assert.deepEqual(words, ['received', 'attempt', 'judged', 'landed']);
-    assert.match(body.events[1].text, /mx\.far\.example: deferred, 450 busy/);
+    assert.match(body.events[1].text, /mx\.far\.example \[192\.0\.2\.9\]: carl@far\.example deferred \(450 busy\)/);
     assert.ok(body.where.some((place: string) => place.includes('next attempt at 2025-11-21T03:10')));
   });
 
@@ -182,16 +238,15 @@ describe('ops API', () => {
   });
 
   test('deliveries are listed newest first, by state, and retried', async () => {
-    for (const [n, state] of ['delivered', 'deferred', 'deferred'].entries()) {
-      world.store.seed(`deliveries/2025/11/21/${sampleId(n + 1)}/far.example.json`, JSON.stringify({ state }));
-    }
+    for (const [n, state] of (['delivered', 'waiting', 'waiting'] as const).entries())
+      seedDelivery(world, n + 1, state);
     const all = (await ask(api, '/api/deliveries')).body.deliveries;
     assert.deepEqual(
       all.map(({ id }: { id: string }) => id),
       [sampleId(3), sampleId(2), sampleId(1)],
     );
-    const page = (await ask(api, '/api/deliveries?state=deferred&limit=1')).body;
-    const rest = (await ask(api, `/api/deliveries?state=deferred&limit=5&after=${encodeURIComponent(page.next)}`)).body;
+    const page = (await ask(api, '/api/deliveries?state=waiting&limit=1')).body;
+    const rest = (await ask(api, `/api/deliveries?state=waiting&limit=5&after=${encodeURIComponent(page.next)}`)).body;
     assert.deepEqual(
       [...page.deliveries, ...rest.deliveries].map(({ id }) => id),
       [sampleId(3), sampleId(2)],
@@ -248,6 +303,7 @@ describe('ops API', () => {
     { path: `/api/messages?q=${'x'.repeat(501)}`, status: 400, says: /q: expected at most 500/ },
     { path: '/api/messages/not-an-id', status: 400, says: /ID: expected a message id/ },
     { path: '/api/messages/%E0%A4%A/raw', status: 404, says: /there is no/ },
+    { path: '/api/deliveries?state=odd', status: 400, says: /state: expected one of sending, waiting/ },
     { path: '/api/deliveries?after=x', status: 400, says: /after/ },
     { path: '/nowhere', status: 404, says: /there is no \/nowhere/ },
     { path: '/../../etc/passwd', status: 404, says: /there is no/ },

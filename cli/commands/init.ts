@@ -1,0 +1,64 @@
+// `pillarbox init`: a configuration to start from. Asks nothing, overwrites nothing.
+
+import { type CliArguments, type Command, cliError, optionValue, print } from '#cli/command.ts';
+import { configOption, configPath, writeNew } from '#cli/config-file.ts';
+import { parseDomain } from '#mail/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import type { ConfigInput } from '#pipeline/config.ts';
+import { parseConfig } from '#pipeline/parse-config.ts';
+
+/** See the file's head. */
+export const init: Command = {
+  name: 'init',
+  usage: '[--domain DOMAIN] [options]',
+  about: 'write a pillarbox.json to start from',
+  takes: [0, 0],
+  options: {
+    domain: { value: 'DOMAIN', about: 'the domain to receive mail for (default example.org)' },
+    hostname: { value: 'NAME', about: 'the name this server has in the DNS (default mx.DOMAIN)' },
+    mailbox: { value: 'NAME', about: 'a mailbox; again for more (default postmaster)', many: true },
+    public: { value: null, about: 'listen on all addresses, not on this machine only' },
+    ...configOption,
+  },
+  run: async (given, world) => {
+    const path = configPath(given, world);
+    const text = `${JSON.stringify(startingConfig(given), null, 2)}\n`;
+    check(text, path);
+    if (!(await writeNew(path, text, 0o644))) throw cliError(`${path} is there already, and stays as it is`, 'exists');
+    const next = 'Next: "pillarbox user add NAME", "pillarbox dkim new DOMAIN", "pillarbox check", "npm start".';
+    print(given, world, { json: { path }, text: `Wrote ${path}\n${next}` });
+    return 0;
+  },
+};
+
+function startingConfig(given: CliArguments): ConfigInput {
+  const domain = parseDomain(optionValue(given, 'domain') ?? 'example.org');
+  if (isProblem(domain)) throw cliError(`--domain: ${domain.problem}`, 'usage', 2);
+  const host = given.switches.has('public') ? '0.0.0.0' : '127.0.0.1';
+  return {
+    hostname: optionValue(given, 'hostname') ?? `mx.${domain}`,
+    listeners: [
+      { role: 'mx', host, port: 2525 },
+      { role: 'submission', host, port: 2587 },
+      { role: 'submissions', host, port: 2465 },
+    ],
+    domains: {
+      [domain]: {
+        mailboxes: [...(given.values['mailbox'] ?? ['postmaster'])],
+        aliases: {},
+        catchAll: null,
+        onDmarcFail: 'quarantine',
+        dkim: [],
+      },
+    },
+    users: [],
+  };
+}
+
+function check(text: string, path: string): void {
+  try {
+    parseConfig(text, path);
+  } catch (thrown) {
+    throw cliError(thrown instanceof Error ? thrown.message : String(thrown), 'usage', 2);
+  }
+}

@@ -1,0 +1,97 @@
+// `pillarbox send`: one message over SMTP, to the local server unless told otherwise; prints the id it was given.
+import { readFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { createTransport } from 'nodemailer';
+import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from '#cli/command.ts';
+
+/** See the file's head. */
+export const send: Command = {
+  name: 'send',
+  usage: '--from A --to B [options]',
+  about: 'send a message over SMTP, by default to the server on this machine',
+  takes: [0, 0],
+  options: {
+    from: { value: 'ADDRESS', about: 'the sender' },
+    to: { value: 'ADDRESS', about: 'a recipient; again for more', many: true },
+    subject: { value: 'TEXT', about: 'the subject' },
+    text: { value: 'TEXT', about: 'the text' },
+    file: { value: 'FILE', about: 'the text, from a file ("-": standard input)' },
+    html: { value: 'FILE', about: 'an HTML version, from a file' },
+    attach: { value: 'FILE', about: 'a file to attach; again for more', many: true },
+    raw: { value: 'FILE', about: 'a whole message as it is, instead ("-": standard input)' },
+    server: { value: 'HOST:PORT', about: 'where to (default 127.0.0.1:2525; with --user 127.0.0.1:2587)' },
+    user: { value: 'NAME', about: 'log in (password: PILLARBOX_PASSWORD, else asked for at the terminal)' },
+  },
+  run: async (given, world) => {
+    const sender = optionValue(given, 'from');
+    const to = given.values['to'] ?? [];
+    if (sender === null || to.length === 0) throw cliError('say who it is from and to: --from A --to B', 'usage', 2);
+    const transport = createTransport(await serverOf(given, world));
+    try {
+      const sent = await transport.sendMail({
+        ...(await contentOf(given, world, sender)),
+        envelope: { from: sender, to: [...to] },
+      });
+      const id = /\b[0-9A-HJKMNP-TV-Z]{26}\b/.exec(sent.response)?.[0] ?? null;
+      const refused = sent.rejected.map(String);
+      const text = [id ?? sent.response, ...refused.map((address) => `refused: ${address}`)].join('\n');
+      print(given, world, { json: { id, response: sent.response, accepted: sent.accepted, rejected: refused }, text });
+      return refused.length === 0 ? 0 : 1;
+    } catch (thrown) {
+      throw explained(thrown, optionValue(given, 'server') ?? 'this machine');
+    } finally {
+      transport.close();
+    }
+  },
+};
+
+async function serverOf(given: CliArguments, world: CliWorld) {
+  const user = optionValue(given, 'user');
+  const text = optionValue(given, 'server') ?? (user === null ? '127.0.0.1:2525' : '127.0.0.1:2587');
+  const [, host = '', port = ''] = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(text) ?? [];
+  if (host === '') throw cliError(`--server ${text}: expected HOST:PORT`, 'usage', 2);
+  const isHere = /^(127\.|localhost$|::1$)/.test(host);
+  const tls = { rejectUnauthorized: !isHere };
+  const base = { host, port: Number(port), secure: port === '465' || port === '2465', tls, connectionTimeout: 10_000 };
+  if (user === null) return { ...base, ignoreTLS: isHere };
+  const pass = world.environment['PILLARBOX_PASSWORD'] ?? (await world.askSecretly?.('Password: '));
+  if (pass === undefined) throw cliError('set PILLARBOX_PASSWORD, or run it at a terminal', 'no-password', 2);
+  return { ...base, requireTLS: true, auth: { user, pass } };
+}
+
+async function contentOf(given: CliArguments, world: CliWorld, from: string) {
+  const read = async (path: string): Promise<Buffer> =>
+    path === '-' ? world.readInput() : readFile(resolve(world.directory, path)).catch(() => missing(path));
+  const raw = optionValue(given, 'raw');
+  if (raw !== null) return { raw: await read(raw) };
+  const [file, html] = [optionValue(given, 'file'), optionValue(given, 'html')];
+  const attachments = [];
+  for (const path of given.values['attach'] ?? []) {
+    attachments.push({ filename: basename(path), content: await read(path) });
+  }
+  return {
+    from,
+    to: [...(given.values['to'] ?? [])],
+    subject: optionValue(given, 'subject') ?? '',
+    text: file === null ? (optionValue(given, 'text') ?? '') : (await read(file)).toString('utf8'),
+    ...(html === null ? {} : { html: (await read(html)).toString('utf8') }),
+    attachments,
+  };
+}
+
+function missing(path: string): never {
+  throw cliError(`${path} cannot be read`, 'no-file');
+}
+
+function explained(thrown: unknown, server: string): Error {
+  if (!(thrown instanceof Error)) return cliError(String(thrown), 'not-sent');
+  const response = 'response' in thrown && typeof thrown.response === 'string' ? thrown.response : null;
+  if (response !== null) return cliError(`the server refused it: ${response}`, 'refused');
+  if (/ECONNREFUSED/.test(thrown.message)) {
+    return cliError(
+      `no mail server is listening on ${server}. Start it with "npm start", or name another with --server.`,
+      'no-server',
+    );
+  }
+  return 'cliExitCode' in thrown ? thrown : cliError(`not sent: ${thrown.message}`, 'not-sent');
+}

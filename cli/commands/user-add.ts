@@ -1,0 +1,66 @@
+// `pillarbox user add NAME`: who may submit mail. The password comes from the terminal or standard input, never from
+// the command line (where every program on the machine could see it); only its hash is kept.
+
+import { type CliArguments, type CliWorld, type Command, cliError, print } from '#cli/command.ts';
+import { configOption, readConfigFile, writeConfigFile } from '#cli/config-file.ts';
+import { appendToArray, replaceItem } from '#cli/edit-json.ts';
+import { hashPassword } from '#pipeline/password.ts';
+
+const minLength = 8;
+
+/** See the file's head. */
+export const userAdd: Command = {
+  name: 'user add',
+  usage: 'NAME [--may-from ADDRESS] [options]',
+  about: 'let somebody submit mail (the password is asked for, or read from standard input)',
+  takes: [1, 1],
+  options: {
+    'may-from': {
+      value: 'ADDRESS',
+      about: 'a sender address it may use, or *@domain; again for more (default NAME)',
+      many: true,
+    },
+    replace: { value: null, about: 'give a user that is there already this password and these addresses' },
+    ...configOption,
+  },
+  run: async (given, world) => {
+    const name = given.positionals[0] ?? '';
+    const mayFrom = given.values['may-from'] ?? [name];
+    if (!mayFrom.every((address) => address.includes('@'))) {
+      throw cliError(
+        'say which sender addresses it may use: --may-from app@example.org, or --may-from "*@example.org"',
+        'usage',
+        2,
+      );
+    }
+    const file = await readConfigFile(given, world);
+    const index = file.config.users.findIndex((user) => user.name === name);
+    if (index >= 0 && !given.switches.has('replace'))
+      throw cliError(`user ${name} is there already: --replace to change it`, 'exists');
+    const user = { name, password: await hashPassword(await readPassword(given, world)), mayFrom };
+    const text =
+      index < 0 ? appendToArray(file.text, ['users'], user) : replaceItem(file.text, ['users'], { index, value: user });
+    await writeConfigFile(file, text);
+    print(given, world, {
+      json: { name, mayFrom, config: file.path },
+      text: `${name} may submit mail as ${mayFrom.join(', ')}; written to ${file.path}`,
+    });
+    return 0;
+  },
+};
+
+async function readPassword(_given: CliArguments, world: CliWorld): Promise<string> {
+  const password = world.askSecretly === null ? firstLine(await world.readInput()) : await askTwice(world.askSecretly);
+  if (password.length < minLength) throw cliError(`a password has at least ${minLength} characters`, 'weak-password');
+  return password;
+}
+
+async function askTwice(ask: (question: string) => Promise<string>): Promise<string> {
+  const password = await ask('Password: ');
+  if ((await ask('Again: ')) !== password) throw cliError('the two are not the same: nothing was changed', 'mistyped');
+  return password;
+}
+
+function firstLine(input: Buffer): string {
+  return input.toString('utf8').split(/\r?\n/)[0] ?? '';
+}

@@ -1,0 +1,60 @@
+// The DNS records that mail needs, as one writes them in a zone file: DKIM (RFC 6376 §3.6.1, RFC 8463 §4), SPF
+// (RFC 7208), DMARC (RFC 9989).
+import type { KeyObject } from 'node:crypto';
+
+/** A record; `value` is the text of a TXT record in one piece, or the data of another type. */
+export type DnsRecord = {
+  readonly name: string;
+  readonly type: 'TXT' | 'MX';
+  readonly value: string;
+  readonly about: string;
+};
+
+/** The record that publishes a DKIM key. */
+export function dkimRecord({
+  domain,
+  selector,
+  publicKey,
+}: {
+  readonly domain: string;
+  readonly selector: string;
+  readonly publicKey: KeyObject;
+}): DnsRecord {
+  return {
+    name: `${selector}._domainkey.${domain}`,
+    type: 'TXT',
+    value: `v=DKIM1; k=${publicKey.asymmetricKeyType === 'ed25519' ? 'ed25519' : 'rsa'}; p=${publicKeyText(publicKey)}`,
+    about: 'the key that signatures are checked with',
+  };
+}
+
+/** `p=` of a key: all of its SPKI for RSA, the last 32 bytes of it for Ed25519 (RFC 8463 §4.2). */
+export function publicKeyText(publicKey: KeyObject): string {
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  return (publicKey.asymmetricKeyType === 'ed25519' ? spki.subarray(-32) : spki).toString('base64');
+}
+
+/** What a domain should publish beside its keys. */
+export function suggestedRecords(domain: string, hostname: string): readonly DnsRecord[] {
+  return [
+    { name: domain, type: 'MX', value: `10 ${hostname}.`, about: 'where its mail goes' },
+    {
+      name: domain,
+      type: 'TXT',
+      value: `v=spf1 a:${hostname} -all`,
+      about: 'who may send for it (add whoever else does)',
+    },
+    {
+      name: `_dmarc.${domain}`,
+      type: 'TXT',
+      value: `v=DMARC1; p=none; rua=mailto:postmaster@${domain}`,
+      about: 'what receivers do with forgeries: p=quarantine or p=reject once the reports look right',
+    },
+  ];
+}
+
+/** A line of a zone file; a text over 255 octets is cut into strings (RFC 1035 §3.3). */
+export function recordText({ name, type, value, about }: DnsRecord): string {
+  const data = type === 'TXT' ? (value.match(/.{1,255}/g) ?? ['']).map((piece) => `"${piece}"`).join(' ') : value;
+  return `; ${about}\n${name}. ${type} ${data}`;
+}

@@ -1,0 +1,44 @@
+// Composition root of the command line: the real terminal, files' folder, environment, clock and HTTP.
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import type { CliWorld } from './command.ts';
+import { commands } from './commands.ts';
+import { runCli } from './run-cli.ts';
+
+const world: CliWorld = {
+  write: (text) => process.stdout.write(text),
+  writeError: (text) => process.stderr.write(text),
+  readInput: async () => {
+    const pieces: Buffer[] = [];
+    for await (const piece of process.stdin) pieces.push(Buffer.from(piece));
+    return Buffer.concat(pieces);
+  },
+  askSecretly: process.stdin.isTTY ? askSecretly : null,
+  environment: process.env,
+  directory: process.env['INIT_CWD'] ?? process.cwd(),
+  fetch,
+  clock: Date.now,
+};
+
+// A reader that has enough (`| head`) closes the pipe: that is no failure.
+process.stdout.on('error', () => process.exit(0));
+process.exitCode = await runCli(process.argv.slice(2), { commands, version: packageVersion(), world });
+
+/** Reads a line at the terminal; what is typed goes nowhere. */
+async function askSecretly(question: string): Promise<string> {
+  process.stderr.write(question);
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const reader = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  try {
+    return await reader.question('');
+  } finally {
+    reader.close();
+    process.stderr.write('\n');
+  }
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown';
+}

@@ -1,0 +1,144 @@
+// The command line: finds the command, reads its options, and turns every failure into words and an exit code
+// (0 done, 1 it did not work, 2 the command line was wrong). Nobody sees a stack trace.
+import { parseArgs } from 'node:util';
+import { type CliArguments, type CliOption, type CliWorld, type Command, cliError, isCliError } from './command.ts';
+
+const common: Readonly<Record<string, CliOption>> = {
+  json: { value: null, about: 'print JSON, for programs' },
+  help: { value: null, about: 'this text' },
+};
+
+/** Runs one command line (without the program's name); answers the exit code. */
+export async function runCli(
+  argv: readonly string[],
+  {
+    commands,
+    version,
+    world,
+  }: { readonly commands: readonly Command[]; readonly version: string; readonly world: CliWorld },
+): Promise<number> {
+  try {
+    const [first = '--help'] = argv;
+    if (first === '--version' || first === '-v') return say(world, `pillarbox ${version}\n`);
+    if (first === 'help' && argv[1] === undefined) return say(world, overview(commands));
+    if (first === '--help' || first === '-h') return say(world, overview(commands));
+    const words = first === 'help' ? [...argv.slice(1), '--help'] : argv;
+    const { command, rest } = findCommand(commands, words);
+    if (rest.includes('--help') || rest.includes('-h')) return say(world, help(command));
+    return await command.run(readArguments(command, rest), world);
+  } catch (thrown) {
+    return tell(thrown, argv.includes('--json'), world);
+  }
+}
+
+function say(world: CliWorld, text: string): number {
+  world.write(text);
+  return 0;
+}
+
+function tell(thrown: unknown, asJson: boolean, world: CliWorld): number {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const { code, exit } = isCliError(thrown)
+    ? { code: thrown.code, exit: thrown.cliExitCode }
+    : { code: 'failed', exit: 1 };
+  if (asJson) world.writeError(`${JSON.stringify({ error: { code, message } })}\n`);
+  else world.writeError(`pillarbox: ${message}\n`);
+  return exit;
+}
+
+/** A command's name may be two words (`user add`). */
+function findCommand(
+  commands: readonly Command[],
+  argv: readonly string[],
+): { readonly command: Command; readonly rest: readonly string[] } {
+  for (const length of [2, 1]) {
+    const command = commands.find(({ name }) => name === argv.slice(0, length).join(' '));
+    if (command !== undefined) return { command, rest: argv.slice(length) };
+  }
+  const typed = argv[0] ?? '';
+  const names = commands.map(({ name }) => name);
+  const begun = names.filter((name) => name.startsWith(`${typed} `));
+  if (begun.length > 0) throw cliError(`${typed} what? There is: ${begun.join(', ')}`, 'usage', 2);
+  throw cliError(`there is no command "${typed}".${meant(typed, names)} "pillarbox --help" lists all.`, 'usage', 2);
+}
+
+function readArguments(command: Command, rest: readonly string[]): CliArguments {
+  const options = { ...command.options, ...common };
+  const { positionals, tokens } = parseTokens(options, rest);
+  const values: Record<string, string[]> = {};
+  const switches = new Set<string>();
+  for (const { name, value } of tokens) {
+    const option = options[name];
+    if (option === undefined)
+      throw cliError(`there is no --${name} here.${meant(name, Object.keys(options))}`, 'usage', 2);
+    if (option.value === null && value !== undefined) throw cliError(`--${name} takes no value`, 'usage', 2);
+    if (option.value === null) switches.add(name);
+    else if (value === undefined) throw cliError(`--${name} needs a value: --${name} ${option.value}`, 'usage', 2);
+    else if (values[name] !== undefined && !option.many) throw cliError(`--${name} was given twice`, 'usage', 2);
+    else values[name] = [...(values[name] ?? []), value];
+  }
+  const [least, most] = command.takes;
+  if (positionals.length < least || positionals.length > most) {
+    throw cliError(`usage: pillarbox ${command.name} ${command.usage}`, 'usage', 2);
+  }
+  return { positionals, values, switches };
+}
+
+function parseTokens(options: Readonly<Record<string, CliOption>>, args: readonly string[]) {
+  const types = Object.entries(options).map(([name, { value }]) => [
+    name,
+    { type: value === null ? ('boolean' as const) : ('string' as const), multiple: true },
+  ]);
+  const { positionals, tokens = [] } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(types),
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
+  return { positionals, tokens: tokens.filter((token) => token.kind === 'option') };
+}
+
+function overview(commands: readonly Command[]): string {
+  const width = Math.max(...commands.map(({ name, usage }) => `${name} ${usage}`.length), 0);
+  const lines = commands.map(
+    ({ name, usage, about }) => `  ${`${name} ${usage}`.padEnd(Math.min(width, 34))}  ${about}`,
+  );
+  return [
+    'Usage: pillarbox COMMAND [options]',
+    '',
+    ...lines,
+    '',
+    'Each has --help and --json. Start the server itself with "npm start".',
+    '',
+  ].join('\n');
+}
+
+function help({ name, usage, about, options }: Command): string {
+  const entries = Object.entries({ ...options, ...common });
+  const lines = entries.map(([option, { value, about: what }]) => {
+    return `  ${`--${option}${value === null ? '' : ` ${value}`}`.padEnd(26)}  ${what}`;
+  });
+  return [`Usage: pillarbox ${name} ${usage}`.trimEnd(), '', about, '', ...lines, ''].join('\n');
+}
+
+function meant(typed: string, names: readonly string[]): string {
+  const near = names
+    .map((name) => ({ name, away: distance(typed, name.split(' ')[0] ?? '') }))
+    .sort((a, b) => a.away - b.away)[0];
+  return near !== undefined && near.away <= 2 ? ` Did you mean "${near.name}"?` : '';
+}
+
+/** How many letters to change, add or take out (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, n) => n);
+  for (let i = 1; i <= Math.min(a.length, 40); i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
