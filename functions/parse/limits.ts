@@ -21,7 +21,7 @@ export const limits = {
   parts: 1_000,
   partHeadBytes: 131_072,
   /** Bytes of text and HTML that are read, encoded as they come: a text is held while it is decoded. */
-  textBytes: 16_777_216,
+  textBytes: 8_388_608,
   /** Attachments that are stored. */
   attachments: 250,
   /** A text or HTML body above this many bytes of UTF-8 is stored as an object of its own. */
