@@ -5,8 +5,9 @@ import { parseDomain } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { type Reply, replies } from '#mail/replies.ts';
 import type { Config } from '#pipeline/config.ts';
-import { beginAuth, pause } from './authenticate-user.ts';
+import { pause } from './authenticate-user.ts';
 import { limitFor } from './limits.ts';
+import { takeAuth } from './log-in.ts';
 import { type IncomingMessage, receiveMessage } from './receive-message.ts';
 import type { SessionShared, SessionState } from './session-state.ts';
 import { takeRecipient, takeSender } from './take-envelope.ts';
@@ -96,7 +97,7 @@ function command(state: SessionState, name: Promise<void>, line: Buffer): Step |
     case 'STARTTLS':
       return startTls(state, argument);
     case 'AUTH':
-      return auth(state, argument);
+      return state.shared.role === 'mx' ? oops(state, replies.authNotOffered) : takeAuth(state, argument);
     case 'VRFY':
       return argument === '' ? oops(state, replies.syntaxError('VRFY address')) : say(replies.cannotVerify);
     case 'EXPN':
@@ -268,40 +269,6 @@ function startTls(state: SessionState, argument: string): Step {
   if (argument !== '') return oops(state, replies.syntaxError('STARTTLS'));
   if (state.tls !== null) return say(replies.tlsAlreadyActive);
   return { step: 'startTls', reply: replies.startTlsReady };
-}
-
-function auth(state: SessionState, argument: string): Step | Promise<Step> {
-  if (state.shared.role === 'mx') return oops(state, replies.authNotOffered);
-  if (state.helo === null) return say(replies.heloFirst);
-  if (state.tls === null) return say(replies.authNeedsTls);
-  if (state.user !== null) return say(replies.authAlready);
-  if (state.transaction !== null) return say(replies.authInTransaction);
-  return beginAuth({ argument, check: (name, password) => logIn(state, name, password) });
-}
-
-async function logIn(state: SessionState, name: string, password: string): Promise<Step> {
-  const { deps, failures, checkPassword } = state.shared;
-  const { group, ip } = state.wire.peer;
-  await pause(failures.delayMs(group));
-  state.config = await deps.config.current();
-  const { users, mode, limits } = state.config;
-  if (mode === 'capture' && users.length === 0) {
-    // Nothing leaves this machine in capture mode, and nobody is set up: any name will do for trying things out.
-    state.user = { name, password: '', mayFrom: ['*@*'] };
-    return say(replies.authOk);
-  }
-  const logIn = await checkPassword(users, name, password);
-  if (logIn.outcome === 'busy') return say(replies.authTemporaryFailure);
-  if (logIn.outcome === 'user') {
-    state.user = logIn.user;
-    failures.succeeded(group);
-    return say(replies.authOk);
-  }
-  failures.failed(group);
-  state.authFailures += 1;
-  deps.metrics.count('auth_failures', { role: state.shared.role });
-  deps.log.warn('auth-failed', { clientIp: ip, user: name.slice(0, 254) });
-  return state.authFailures >= limits.authFailures ? sayAndClose(replies.authTooManyFailures) : say(replies.authFailed);
 }
 
 function dropTransaction(state: SessionState): void {

@@ -1,7 +1,7 @@
 // The one file that knows smtp-server. Its base keeps: listening, TLS on connect and by STARTTLS (with nothing from before
 // the handshake getting through), closing half-open sockets, the set of connections. Replaced by subclass, because its own
 // ways fall short: the parser (input-reader.ts), the dispatch of commands, every reply, all time limits. No callback
-// of it is trusted with a promise: `settle` turns whatever a conversation does, throws included, into one reply.
+// of it is trusted with a promise: drive-session.ts turns whatever a conversation does, throws included, into one reply.
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { SMTPServer } from 'smtp-server';
@@ -9,11 +9,11 @@ import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
 import { formatReply, type Reply, replies } from '#mail/replies.ts';
 import type { Log } from '#pipeline/ports.ts';
-import { createInputReader, type InputReader, type MessageSink } from './input-reader.ts';
-import { createPace, type PaceKeeper } from './pace.ts';
+import { driveSession, type Line, type Session } from './drive-session.ts';
+import type { InputReader } from './input-reader.ts';
 import { type Peer, peerOf } from './peer-address.ts';
 import { readProxyHeader } from './read-proxy-header.ts';
-import type { Conversation, MessageReceiver, Step, TlsFacts, Wire } from './wire.ts';
+import type { Conversation, TlsFacts, Wire } from './wire.ts';
 import { createYoungMemory } from './young-memory.ts';
 
 /** A certificate chain and its key, PEM. */
@@ -167,7 +167,7 @@ class Server extends SMTPServer {
     });
     this.server.close();
     for (const top of this._pendingSockets.values()) top.destroy();
-    for (const connection of this.connections) if (connection instanceof Connection) connection.drain();
+    for (const connection of this.connections) if (connection instanceof Connection) connection.drive.drain();
     const cutOff = setTimeout(() => {
       for (const connection of this.connections) connection._socket.destroy();
       for (const socket of this.lingering) socket.destroy();
@@ -178,31 +178,25 @@ class Server extends SMTPServer {
 
 /** The stream that smtp-server pipes the socket into; the work is done by the reader. */
 class Input extends SMTPStream {
-  readonly #make: () => InputReader;
-  readonly #early: () => boolean;
-  readonly #ended: () => void;
-  readonly #socket: Socket;
+  readonly #connection: Connection;
   #reader: InputReader | null = null;
 
-  constructor(socket: Socket, make: () => InputReader, early: () => boolean, ended: () => void) {
+  constructor(connection: Connection) {
     super();
-    this.#socket = socket;
-    this.#make = make;
-    this.#early = early;
-    this.#ended = ended;
+    this.#connection = connection;
   }
 
   get reader(): InputReader {
-    this.#reader ??= this.#make();
+    this.#reader ??= this.#connection.drive.createReader();
     return this.#reader;
   }
 
   override _write(chunk: Buffer, _encoding: unknown, next: () => void): void {
-    if (this.isClosed || this.#early()) {
+    if (this.isClosed || this.#connection.refusesInput()) {
       next();
       return;
     }
-    const socket = this.#socket;
+    const { _socket: socket } = this.#connection;
     socket.cork(); // replies to pipelined commands leave together
     if (chunk.length >= largeReadBytes) lookAtMemory(chunk.length);
     this.reader.push(chunk, () => {
@@ -213,30 +207,24 @@ class Input extends SMTPStream {
 
   /** The peer has closed its side. What stands here without a line ending is no command. */
   override _flushData(): void {
-    if (!this.isClosed) this.#ended();
+    if (!this.isClosed) this.#connection.close();
   }
 }
 
 class Connection extends SMTPConnection {
   readonly #server: Server;
-  readonly #conversation: Conversation;
-  readonly #pace: PaceKeeper = createPace(() => performance.now());
-  #prompt: ((line: string) => Step | Promise<Step>) | null = null;
-  #isInMessage = false;
-  #isWorking = false;
+  readonly drive: Session;
 
   constructor(server: Server, socket: Socket, options?: ConstructorParameters<typeof SMTPConnection>[2]) {
     super(server, socket, options);
     this.#server = server;
-    this.#conversation = server.protocol.converse({
-      peer: peerOf(this.remoteAddress),
-      hangUp: (reply) => this.#close(reply),
-    });
+    const hangUp = (reply: Reply) => this.drive.close(reply);
+    this.drive = driveSession(this.#line(), server.protocol.converse({ peer: peerOf(this.remoteAddress), hangUp }));
   }
 
   override init(): void {
     this._setListeners(() => {
-      if (this._socket instanceof TLSSocket) this.#conversation.secured(tlsFacts(this._socket));
+      if (this._socket instanceof TLSSocket) this.drive.secured(tlsFacts(this._socket));
       const delayMs = this.#server.protocol.greetingDelayMs(peerOf(this.remoteAddress));
       if (delayMs === 0) this.#greet();
       else setTimeout(() => this.#greet(), delayMs).unref();
@@ -245,161 +233,36 @@ class Connection extends SMTPConnection {
 
   #greet(): void {
     if (this._closing || this._closed) return;
-    void this.#settle(() => this.#conversation.greet())?.catch(() => {});
     this._ready = true;
+    this.drive.greet();
   }
 
   override _createParser(): SMTPStream {
-    return new Input(
-      this._socket,
-      () =>
-        createInputReader(this.#conversation.maxLineBytes(), {
-          line: (line) => this.#line(line),
-          overlongLine: () => this.#settle(() => this.#conversation.overlongLine()),
-        }),
-      () => this.#refuseEarly(),
-      () => this.#peerEnded(),
-    );
+    return new Input(this);
+  }
+
+  /** Bytes before the greeting, or in clear during the handshake: the former are answered, the latter never seen. */
+  refusesInput(): boolean {
+    if (!this._ready && !this._upgrading) this.drive.close(replies.earlyTalker);
+    return !this._ready || this._upgrading;
+  }
+
+  #line(): Line {
+    return {
+      say: (reply) => this.#say(reply),
+      flush: () => this.#flush(),
+      drained: () => this.#drained(),
+      close: () => this.close(),
+      isClosing: () => this._closing || this._closed,
+      startTls: () => this.#startTls(),
+      reader: () => this.#reader,
+      isDraining: () => this.#server.isDraining,
+      log: this.#server.protocol.log,
+    };
   }
 
   get #reader(): InputReader | null {
     return this._parser instanceof Input ? this._parser.reader : null;
-  }
-
-  /** Bytes before the greeting, or in clear during the handshake: the former are answered, the latter never seen. */
-  #refuseEarly(): boolean {
-    if (this._upgrading) return true;
-    if (this._ready) return false;
-    this.#close(replies.earlyTalker);
-    return true;
-  }
-
-  #line(line: Buffer): Promise<void> | undefined {
-    const prompt = this.#prompt;
-    if (prompt !== null) {
-      this.#prompt = null;
-      return this.#settle(() => prompt(line.toString('latin1')));
-    }
-    return this.#settle(() => this.#conversation.command(line));
-  }
-
-  /** Runs a piece of the conversation and does what it says. Whatever it throws is a fault of ours: 451. */
-  #settle(work: () => Step | Promise<Step>): Promise<void> | undefined {
-    if (this.#server.isDraining && !this.#isInMessage) {
-      this.#close(replies.shuttingDown);
-      return undefined;
-    }
-    let step: Step | Promise<Step>;
-    try {
-      step = work();
-    } catch (error) {
-      return this.#perform(this.#fault(error));
-    }
-    if (!(step instanceof Promise)) return this.#perform(step);
-    this.#isWorking = true;
-    return step.then(
-      (settled) => this.#resumeWith(settled),
-      (error) => this.#resumeWith(this.#fault(error)),
-    );
-  }
-
-  #resumeWith(step: Step): Promise<void> | undefined {
-    this.#isWorking = false;
-    return this.#perform(step);
-  }
-
-  #fault(error: unknown): Step {
-    this.#server.protocol.log.error('smtp-fault', {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
-    return { step: 'reply', reply: replies.platformFault };
-  }
-
-  #perform(step: Step): Promise<void> | undefined {
-    this.#pace.turn();
-    switch (step.step) {
-      case 'reply':
-        this.#say(step.reply);
-        return this.#drained();
-      case 'close':
-        this.#close(step.reply);
-        return undefined;
-      case 'prompt':
-        this.#prompt = step.next;
-        this.#say(step.reply);
-        return this.#drained();
-      case 'data':
-        this.#reader?.startData(this.#sink(step.receiver));
-        this.#say(step.reply);
-        return this.#drained();
-      case 'chunk': {
-        const sink = this.#sink(step.receiver);
-        if (step.bytes === 0) return sink.end();
-        this.#reader?.startChunk(step.bytes, sink);
-        return undefined;
-      }
-      case 'startTls':
-        this.#startTls(step.reply);
-        return undefined;
-    }
-  }
-
-  /** A receiver that throws is a fault of ours: the rest is thrown away, and 451 is said at the end. */
-  #sink(receiver: MessageReceiver): MessageSink {
-    this.#isInMessage = true;
-    this.#pace.messageBegins();
-    let fault: Step | null = null;
-    const failed = (error: unknown) => {
-      fault = this.#fault(error);
-      this.#conversation.closed();
-    };
-    return {
-      write: (chunk) => {
-        this.#pace.messageBytes(chunk.length);
-        if (fault !== null) return undefined;
-        try {
-          return this.#waitWith(receiver.write(chunk)?.catch(failed));
-        } catch (error) {
-          failed(error);
-          return undefined;
-        }
-      },
-      end: () => {
-        this.#flush(); // storing takes a while; what was said before must not wait for it
-        const performed = this.#settle(() => fault ?? receiver.end());
-        if (performed === undefined) this.#messageEnds();
-        return performed?.then(() => this.#messageEnds());
-      },
-    };
-  }
-
-  /** While the peer waits for us, its time does not run. */
-  #waitWith(wait: Promise<void> | undefined): Promise<void> | undefined {
-    if (wait === undefined) return undefined;
-    this.#isWorking = true;
-    return wait.then(() => {
-      this.#isWorking = false;
-      this.#pace.messageBegins();
-    });
-  }
-
-  #messageEnds(): void {
-    this.#isInMessage = false;
-    if (this.#server.isDraining) this.#close(replies.shuttingDown);
-  }
-
-  #startTls(reply: Reply): void {
-    this.#say(reply);
-    this.#flush();
-    this.#reader?.close();
-    this.#pace.turn();
-    this.upgrade(
-      () => {},
-      () => {
-        if (this._socket instanceof TLSSocket) this.#conversation.secured(tlsFacts(this._socket));
-        this.#pace.turn();
-      },
-    );
   }
 
   #say(reply: Reply): void {
@@ -411,7 +274,6 @@ class Connection extends SMTPConnection {
     while (this._socket.writableCorked > 0) this._socket.uncork();
   }
 
-  /** A client that does not read its replies does not get to send commands either. */
   #drained(): Promise<void> | undefined {
     const socket = this._socket;
     if (!socket.writableNeedDrain || socket.destroyed) return undefined;
@@ -428,42 +290,28 @@ class Connection extends SMTPConnection {
     });
   }
 
-  #close(reply: Reply): void {
-    if (this._closing || this._closed) return;
-    this.#say(reply);
-    this.#flush();
-    this.close();
+  #startTls(): void {
+    this.upgrade(
+      () => {},
+      () => {
+        if (this._socket instanceof TLSSocket) this.drive.secured(tlsFacts(this._socket));
+      },
+    );
   }
 
   override close(): void {
     this.#reader?.close();
-    this.#conversation.closed();
+    this.drive.gone();
     const socket = this._socket;
     this.#server.lingering.add(socket);
     socket.once('close', () => this.#server.lingering.delete(socket));
     super.close();
   }
 
-  #peerEnded(): void {
-    this.#conversation.closed();
-    this.close();
-  }
-
-  /** Called by the sweep: has the peer used up its time? */
+  /** Called by the sweep. */
   checkPace(): void {
-    const { idleSeconds, sessionSeconds } = this.#conversation.pace();
-    if (this._upgrading) {
-      if (this.#pace.sinceTurnMs() > handshakeSeconds * 1_000) this._socket.destroy();
-      return;
-    }
-    if (this.#isWorking || this._closing) return;
-    const verdict = this.#pace.judge({ idleSeconds, sessionSeconds, isInMessage: this.#isInMessage });
-    if (verdict !== null) this.#close(verdict);
-  }
-
-  /** No more commands: at once where nothing is going on, else after the message that is. */
-  drain(): void {
-    if (!this.#isInMessage && !this.#isWorking) this.#close(replies.shuttingDown);
+    if (!this._upgrading) this.drive.checkPace();
+    else if (this.drive.sinceTurnMs() > handshakeSeconds * 1_000) this._socket.destroy();
   }
 
   override _armTimeout(): void {
@@ -476,7 +324,7 @@ class Connection extends SMTPConnection {
   }
 
   override _onClose(): void {
-    this.#conversation.closed();
+    this.drive.gone();
     this.#server.releases.get(this.id)?.();
     super._onClose();
   }
