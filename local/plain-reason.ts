@@ -14,6 +14,7 @@ export function plainReason(error: unknown, args: Pick<Arguments, 'dataFolder' |
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
+    case 'EEXIST':
     case 'ENOTDIR':
     case 'ENOSPC':
       if (port !== '')

@@ -1,0 +1,164 @@
+// The runner: every job gets an answer, whatever the stage does with it.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { runStages, type StageFunctions } from '#local/run-stages.ts';
+import type { QueueName } from '#pipeline/jobs.ts';
+import { stages } from '#pipeline/stages.ts';
+import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
+import { eventually } from '#test/support/local-service.ts';
+import { noMetrics } from '#test/support/no-metrics.ts';
+import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
+import { silentLog } from '#test/support/silent-log.ts';
+
+test('a stage is called with the job as it was sent, and the job is done when it returns', async (t) => {
+  const seen: unknown[] = [];
+  const { world } = await running(t, { authenticate: async (job, handout) => seen.push([job, handout]) });
+  const sent = sampleReceivedJob();
+  await world.jobs.send('received', sent);
+  await isEmpty(world, 'received');
+  assert.deepEqual(seen, [[sent, { receiveCount: 1 }]]);
+  assert.equal((await counts(world, 'received')).dead, 0);
+});
+
+test('what a stage throws is logged with the id, and the job comes again until it is a dead letter with the reason', async (t) => {
+  const receiveCounts: number[] = [];
+  const { world, log } = await running(t, {
+    authenticate: async (_job, { receiveCount }) => {
+      receiveCounts.push(receiveCount);
+      throw new Error(`the store is down (${receiveCount})`);
+    },
+  });
+  const sent = sampleReceivedJob();
+  await world.jobs.send('received', sent);
+  for (const tries of [1, 2, 3, 4, 5]) {
+    await eventually('it is tried', () => receiveCounts.length === tries);
+    await eventually('it is answered for', async () => (await counts(world, 'received')).inFlight === 0);
+    world.clock.advance(121_000);
+    await world.tick();
+  }
+  assert.deepEqual(receiveCounts, [1, 2, 3, 4, 5]);
+  const [letter] = await world.admin.deadLetters('received', 10);
+  assert.equal(letter?.reason, 'Error: the store is down (5)');
+  assert.equal(letter?.id, sent.id);
+  assert.equal(log.of('job-failed').length, 4);
+  assert.equal(log.of('job-dead')[0]?.fields['id'], sent.id);
+});
+
+test('a body that is no job of its queue is a dead letter at once, and the stage never sees it', async (t) => {
+  let calls = 0;
+  const { world } = await running(t, {
+    deliver: async () => {
+      calls += 1;
+    },
+  });
+  const tampered = { ...sampleDeliverJob(), recipients: [] };
+  const database = await import('node:sqlite').then(
+    ({ DatabaseSync }) => new DatabaseSync(`${world.folder}/pillarbox.sqlite`),
+  );
+  await world.jobs.send('deliver', sampleDeliverJob(), { notBefore: new Date(world.clock() + 60_000).toISOString() });
+  database.prepare('UPDATE jobs SET body = ?').run(JSON.stringify(tampered));
+  database.close();
+  world.clock.advance(61_000);
+  await world.tick();
+  await isEmpty(world, 'deliver');
+  assert.equal(calls, 0);
+  const [letter] = await world.admin.deadLetters('deliver', 10);
+  assert.match(letter?.reason ?? '', /not a job of queue deliver: .*recipients/s);
+});
+
+test('a run that takes too long counts as failed and frees its place', async (t) => {
+  const table = {
+    ...stages,
+    authenticate: { ...stages.authenticate, timeoutSeconds: 0.05, maxConcurrency: { aws: 1, local: 1 } },
+  };
+  let calls = 0;
+  const { world, log } = await running(
+    t,
+    {
+      authenticate: () => {
+        calls += 1;
+        return calls === 1 ? new Promise(() => {}) : Promise.resolve();
+      },
+    },
+    table,
+  );
+  await world.jobs.send('received', sampleReceivedJob());
+  await world.jobs.send('received', sampleReceivedJob());
+  await eventually('the second had its turn', () => calls === 2);
+  await eventually('the first is logged', () => log.of('job-failed').length === 1);
+  assert.match(String(log.of('job-failed')[0]?.fields['error']), /took longer than/);
+});
+
+test('no more runs are under way at once than the table says', async (t) => {
+  let now = 0;
+  let most = 0;
+  const { world } = await running(t, {
+    authenticate: async () => {
+      now += 1;
+      most = Math.max(most, now);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      now -= 1;
+    },
+  });
+  await Promise.all(Array.from({ length: 100 }, () => world.jobs.send('received', sampleReceivedJob())));
+  await isEmpty(world, 'received');
+  assert.equal(most, stages.authenticate.maxConcurrency.local);
+});
+
+test('stopping lets what runs finish, and leaves the rest in the queue', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  let started = 0;
+  const { world, pool } = await running(t, {
+    authenticate: async () => {
+      started += 1;
+      await gate.promise;
+    },
+  });
+  await Promise.all(Array.from({ length: 20 }, () => world.jobs.send('received', sampleReceivedJob())));
+  await eventually('the pool is full', () => started === 8);
+  const stopped = pool.stop(10);
+  gate.resolve();
+  await stopped;
+  const { ready, inFlight } = await counts(world, 'received');
+  assert.deepEqual({ started, ready, inFlight }, { started: 8, ready: 12, inFlight: 0 });
+});
+
+test('stopping does not wait longer than it was told', async (t) => {
+  const { world, pool } = await running(t, { authenticate: () => new Promise(() => {}) });
+  await world.jobs.send('received', sampleReceivedJob());
+  await eventually('it runs', async () => (await counts(world, 'received')).inFlight === 1);
+  const startedAt = performance.now();
+  await pool.stop(0.1);
+  assert.ok(performance.now() - startedAt < 2_000);
+});
+
+async function running(t: TestContext, functions: Partial<StageFunctions>, table = stages as never) {
+  const world = await openTestWorld();
+  const log = silentLog();
+  const nothing = async (): Promise<void> => {};
+  const pool = runStages({
+    source: world.source,
+    stages: { authenticate: nothing, parse: nothing, deliver: nothing, ...functions },
+    maxPerDestination: async () => 5,
+    clock: world.clock,
+    log,
+    metrics: noMetrics(),
+    table,
+  });
+  t.after(async () => {
+    await pool.stop(0);
+    await world.close();
+  });
+  return { world, log, pool };
+}
+
+async function counts(world: TestWorld, queue: QueueName) {
+  return (await world.admin.queues()).find(({ name }) => name === queue)!;
+}
+
+async function isEmpty(world: TestWorld, queue: QueueName): Promise<void> {
+  await eventually(`${queue} is empty`, async () => {
+    const { ready, delayed, inFlight } = await counts(world, queue);
+    return ready + delayed + inFlight === 0;
+  });
+}

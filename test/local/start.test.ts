@@ -1,0 +1,135 @@
+// How `npm start` begins and ends: what it says, what it refuses and why, that it does nothing it was not told to.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { temporaryFolder } from '#test/support/embedded-world.ts';
+import { eventually, spawnService, startLocalService } from '#test/support/local-service.ts';
+import { rawSmtp, sendRaw } from '#test/support/raw-smtp.ts';
+
+test('what cannot be started is refused with one clear line and exit code 1', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  t.after(() => taken.close());
+  const address = taken.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const folder = folderOf(t);
+  writeFileSync(join(folder, 'file'), '');
+  const listeners = [{ role: 'mx', port }] as const;
+  const cases = [
+    { title: 'port', config: { listeners: [...listeners] }, args: [], says: new RegExp(`port ${port} .*taken`) },
+    { title: 'unknown argument', args: ['--prot', '1'], says: /--prot/ },
+    { title: 'wrong world', args: ['--world', 'flat'], says: /embedded or emulator/ },
+    { title: 'wrong HTTP port', args: ['--http', '99999'], says: /0 to 65535/ },
+    { title: 'no such file', args: ['--config', 'none.json'], says: /none\.json/ },
+    { title: 'folder that is a file', args: ['--data', 'file'], says: /file cannot be written|file/ },
+    {
+      title: 'wrong setting',
+      config: { hostname: 'a b', limits: { recipients: -1 } },
+      args: [],
+      says: /hostname[\s\S]*limits\.recipients/,
+    },
+  ];
+  for (const { title, args, says, config } of cases) {
+    const sub = folder;
+    if (config === undefined) rmSync(join(sub, 'pillarbox.json'), { force: true });
+    const child = spawnService({ folder: sub, args, ...(config === undefined ? {} : { config: config as never }) });
+    const [code] = await child.exited;
+    assert.equal(code, 1, title);
+    assert.match(child.errors(), says, title);
+    assert.match(child.errors(), /^pillarbox: /, title);
+    assert.doesNotMatch(child.errors(), /\n\s+at /, `${title}: no stack trace`);
+  }
+});
+
+test('--help says what there is and exits 0', async (t) => {
+  const child = spawnService({ folder: folderOf(t), args: ['--help'] });
+  assert.deepEqual(await child.exited, [0, null]);
+  for (const word of ['--config', '--data', '--http', '--http-host', '--world'])
+    assert.ok(child.output().includes(word));
+});
+
+test('a second service on the same folder is refused', async (t) => {
+  const folder = folderOf(t);
+  await startLocalService(t, { folder });
+  const second = spawnService({ folder });
+  assert.deepEqual(await second.exited, [1, null]);
+  assert.match(second.errors(), /^pillarbox: .* is in use by another Pillarbox\n$/);
+});
+
+test('it says where mail goes in and where it is to be seen, and keeps its secrets to itself', async (t) => {
+  const folder = folderOf(t);
+  const service = await startLocalService(t, { folder });
+  assert.match(service.errors(), /catches every mail sent to it and passes nothing on/);
+  assert.ok(service.errors().includes(`127.0.0.1:${service.ports.mx}`));
+  assert.ok(service.errors().includes(service.http));
+  for (const file of ['secrets/srs', 'self-signed.pem']) {
+    assert.equal(statSync(join(folder, 'data', file)).mode & 0o777, 0o600, file);
+  }
+  for (const line of service.output().trim().split('\n')) JSON.parse(line);
+});
+
+test('SIGTERM ends it in order, and the next start shows the same certificate and the same mail', async (t) => {
+  const folder = folderOf(t);
+  const first = await startLocalService(t, { folder });
+  const certificate = readFileSync(join(folder, 'data', 'self-signed.pem'), 'utf8');
+  const smtp = await rawSmtp(first.ports.mx);
+  await smtp.command('EHLO mx.sender.example');
+  const content = Buffer.from('Subject: kept\r\n\r\nhello\r\n');
+  assert.match(await sendRaw(smtp, { to: ['bob@receiver.example'], content }), /^250/);
+  assert.equal(await first.stop(), 0);
+  assert.equal(existsSync(join(folder, 'data', 'running.json')), false);
+  const second = await startLocalService(t, { folder });
+  await eventually('the mail is listed', async () => (await second.json('/api/messages')).messages.length === 1);
+  assert.equal(readFileSync(join(folder, 'data', 'self-signed.pem'), 'utf8'), certificate);
+});
+
+test('a second signal ends it at once', async (t) => {
+  const service = await startLocalService(t, { folder: folderOf(t) });
+  const smtp = await rawSmtp(service.ports.mx);
+  for (const line of ['EHLO x.example', 'MAIL FROM:<a@x.example>', 'RCPT TO:<b@y.example>', 'DATA'])
+    await smtp.command(line);
+  await smtp.write('Subject: in flight\r\n');
+  service.child.kill('SIGTERM');
+  await eventually('it is stopping', () => service.output().includes('"stopping"'));
+  assert.equal(service.child.exitCode, null);
+  assert.equal(await service.stop(), 1);
+});
+
+test('a changed configuration is in force without a restart; a broken one is reported and changes nothing', async (t) => {
+  const folder = folderOf(t);
+  const listeners = [{ role: 'mx', port: 0 }] as const;
+  const config = {
+    mode: 'serve',
+    hostname: 'mx.receiver.example',
+    listeners: [...listeners],
+    domains: { 'receiver.example': { mailboxes: ['ann'] } },
+  } as const;
+  const service = await startLocalService(t, { folder, config: config as never });
+  const rcpt = async (address: string): Promise<string> => {
+    const smtp = await rawSmtp(service.ports.mx);
+    await smtp.command('EHLO x.example');
+    await smtp.command('MAIL FROM:<a@x.example>');
+    const said = await smtp.command(`RCPT TO:<${address}>`);
+    smtp.close();
+    return said.slice(0, 3);
+  };
+  assert.equal(await rcpt('bob@receiver.example'), '550');
+  const wider = { ...config, domains: { 'receiver.example': { mailboxes: ['ann', 'bob'] } } };
+  writeFileSync(join(folder, 'pillarbox.json'), JSON.stringify(wider));
+  await eventually('bob is known', async () => (await rcpt('bob@receiver.example')) === '250');
+  writeFileSync(join(folder, 'pillarbox.json'), '{ "domains": ');
+  await eventually('it is reported', async () => {
+    await rcpt('bob@receiver.example');
+    return (await service.json('/health')).problems.length > 0;
+  });
+  assert.equal(await rcpt('bob@receiver.example'), '250');
+});
+
+function folderOf(t: TestContext): string {
+  const folder = temporaryFolder();
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
