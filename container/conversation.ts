@@ -179,7 +179,7 @@ async function rcpt(state: SessionState, argument: string): Promise<Step> {
 }
 
 function countRefusal({ shared }: SessionState, { code, enhanced }: Reply): void {
-  shared.deps.metrics.count('recipients_refused', { role: shared.role, code: `${code} ${enhanced}` });
+  shared.deps.metrics.count('refusals', { reason: `${code} ${enhanced}` });
 }
 
 function afterName(state: SessionState, name: Promise<void>, work: () => Step): Step | Promise<Step> {

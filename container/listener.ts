@@ -38,7 +38,11 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
     const admission = admitPeer(config.current().limits, connections, peer);
     const { outcome } = admission;
     deps.metrics.count('connections', { outcome });
-    if (outcome === 'refused') deps.log.warn('connection-refused', { clientIp: peer.ip, reply: admission.reply.text });
+    if (outcome === 'refused') {
+      const { code, enhanced, text } = admission.reply;
+      deps.metrics.count('refusals', { reason: `${code} ${enhanced}` });
+      deps.log.warn('connection-refused', { clientIp: peer.ip, reply: text });
+    }
     return admission;
   };
   const wanted = config.current().listeners.filter(({ role }) => deps.onlyRoles?.includes(role) ?? true);

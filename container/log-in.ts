@@ -33,7 +33,7 @@ async function logIn(state: SessionState, name: string, password: string): Promi
   }
   failures.failed(group);
   state.authFailures += 1;
-  deps.metrics.count('auth_failures', { role: state.shared.role });
+  deps.metrics.count('authentication-failures');
   deps.log.warn('auth-failed', { clientIp: ip, user: name.slice(0, 254) });
   return state.authFailures >= limits.authFailures ? sayAndClose(replies.authTooManyFailures) : say(replies.authFailed);
 }

@@ -1,6 +1,6 @@
 // One message from DATA or BDAT, judged as it comes: size, line endings, hops, and for submitted mail who it is from.
 // Once refused, the rest is read and thrown away, and the refusal is the answer at the end; what is accepted goes to
-// store-message.ts as it came.
+// store-message.ts as it came. NUL octets pass (RFC 5321 §4.5.2 leaves them to us): they smuggle nothing, and a reader can tell.
 import { createLineEndingCheck, type LineEndingCheck } from '#mail/line-endings.ts';
 import { type Reply, replies } from '#mail/replies.ts';
 import { createHeaderWatch, type HeaderWatch } from './header-watch.ts';
@@ -131,11 +131,11 @@ async function finish(state: State): Promise<Reply> {
   const facts = { id: state.id, role, clientIp, user, reversePath: envelope.reversePath, bytes: state.bytes };
   if (reply.code === 250) {
     deps.log.info('message-accepted', { ...facts, recipients: envelope.recipients.length });
-    deps.metrics.count('messages_accepted', { role });
-    deps.metrics.measure('message_bytes', state.bytes, { role });
+    deps.metrics.count('messages-accepted', { role });
+    deps.metrics.measure('message-bytes', state.bytes, { role });
   } else {
     deps.log.warn('message-refused', { ...facts, reply: `${reply.code} ${reply.enhanced} ${reply.text}` });
-    deps.metrics.count('messages_refused', { role, code: `${reply.code} ${reply.enhanced}` });
+    deps.metrics.count('refusals', { reason: `${reply.code} ${reply.enhanced}` });
   }
   return reply;
 }

@@ -147,8 +147,8 @@ async function runOne(
 ): Promise<void> {
   const startedAt = performance.now();
   const answer = await withTimeout(stage, () => run(job));
-  deps.metrics.measure('stage_seconds', (performance.now() - startedAt) / 1_000, { stage: stage.name });
-  deps.metrics.count('stage_runs', { stage: stage.name, outcome: answer.kind });
+  deps.metrics.measure('stage-seconds', (performance.now() - startedAt) / 1_000, { stage: stage.name });
+  deps.metrics.count('stage-runs', { stage: stage.name, outcome: answer.kind });
   const facts = { id: job.messageId, stage: stage.name, receiveCount: job.receiveCount };
   try {
     if (answer.kind === 'done') return await deps.source.ack(job);

@@ -58,7 +58,7 @@ export async function authenticate(
   if (again !== null) {
     await deps.jobs.send('received', { ...job, attempt: job.attempt + 1 }, { notBefore: again.notBefore });
     deps.log.info('judged-again-later', { id: job.id, attempt: job.attempt, ...again });
-    deps.metrics.count('messages_judged_again');
+    deps.metrics.count('messages-judged-again');
     return { outcome: 'judge-again', ...again };
   }
   const local = groupLocal(job.recipients, (domain) => decideFor(config, domain, judged.authentication));
@@ -155,5 +155,5 @@ function report(deps: AuthenticateDeps, { job, handout, authentication, local, r
     deliverJobs: remote.length,
     receiveCount: handout.receiveCount,
   });
-  deps.metrics.count('messages_judged', { dmarc: dmarc.result, action: isQuarantined ? 'quarantine' : 'accept' });
+  deps.metrics.count('messages-judged', { dmarc: dmarc.result, action: isQuarantined ? 'quarantine' : 'accept' });
 }

@@ -46,9 +46,13 @@ export async function parse(deps: ParseDeps, job: ParseJob, handout: Handout): P
   }
   const problems = content.problems.length;
   const { action } = job.disposition;
-  deps.metrics.measure('parse_ms', deps.clock() - startedAt);
-  deps.metrics.count('messages_landed', { action }, written.length);
-  for (const { code } of content.problems) deps.metrics.count('parse_problems', { code });
+  const now = deps.clock();
+  deps.metrics.measure('parse-seconds', (now - startedAt) / 1_000);
+  if (written.length > 0) {
+    deps.metrics.count('messages-landed', { action }, written.length);
+    deps.metrics.measure('landing-seconds', (now - Date.parse(job.receivedAt)) / 1_000);
+  }
+  for (const { code } of content.problems) deps.metrics.count('parse-problems', { code });
   deps.log.info('message-landed', {
     id: job.id,
     written: written.length,
