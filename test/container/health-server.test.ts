@@ -1,0 +1,46 @@
+// Whether a task should get connections.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { reportHealth, startHealthServer } from '#container/health-server.ts';
+
+const well = {
+  connections: 1,
+  isDraining: false,
+  bytesInFlight: 0,
+  lastStoredAt: null,
+  lastStoreFailureAt: null,
+};
+const now = Date.parse('2026-11-21T12:00:00.000Z');
+
+for (const { title, health, ok } of [
+  { title: 'a task that has done nothing yet is well', health: well, ok: true },
+  { title: 'a draining one is not', health: { ...well, isDraining: true }, ok: false },
+  {
+    title: 'one that could not store the last message is not',
+    health: { ...well, lastStoredAt: '2026-11-21T11:59:00.000Z', lastStoreFailureAt: '2026-11-21T11:59:30.000Z' },
+    ok: false,
+  },
+  {
+    title: 'one that stored again since is',
+    health: { ...well, lastStoredAt: '2026-11-21T11:59:40.000Z', lastStoreFailureAt: '2026-11-21T11:59:30.000Z' },
+    ok: true,
+  },
+  {
+    title: 'one whose failure is a minute old is given another try',
+    health: { ...well, lastStoreFailureAt: '2026-11-21T11:59:00.000Z' },
+    ok: true,
+  },
+]) {
+  test(title, () => assert.equal(reportHealth(health, null, now).ok, ok));
+}
+
+test('a broken configuration is told but takes no task out', async () => {
+  const config = { problem: () => 's3://b/config: limits.hops: wrong' };
+  const listener = { health: () => well };
+  const server = await startHealthServer({ host: '127.0.0.1', port: 0, listener, config, clock: () => now });
+  const answer = await fetch(`http://127.0.0.1:${server.port}/health`);
+  assert.equal(answer.status, 200);
+  assert.deepEqual(await answer.json(), { ...well, ok: true, problems: ['s3://b/config: limits.hops: wrong'] });
+  assert.equal((await fetch(`http://127.0.0.1:${server.port}/other`)).status, 404);
+  await server.close();
+});
