@@ -1,5 +1,6 @@
 // Collects command lines over packet boundaries. A line that is too long is dropped up to its end and answered there
 // (RFC 5321 §4.5.3.1.4), so that it costs neither memory nor the session.
+// A bare LF ends a command too: people type them, and no message can hide in one, for messages end in CRLF.CRLF alone.
 
 const cr = 0x0d;
 const maxPieces = 64; // then they become one, for those who send octet by octet

@@ -27,6 +27,21 @@ after(listener.close);
 
 const dialogues: readonly Dialogue[] = [
   {
+    title: 'REQUIRETLS is taken under TLS',
+    tls: true,
+    steps: [
+      [ehlo, '250'],
+      [`${from} REQUIRETLS=yes`, '501 5.5.4'],
+      [`${from} REQUIRETLS`, '250 2.1.0'],
+    ],
+  },
+  {
+    title: 'the AUTH parameter is known where AUTH is',
+    role: 'submissions',
+    logIn: true,
+    steps: [['MAIL FROM:<app@example.test> AUTH=<>', '250 2.1.0']],
+  },
+  {
     title: 'EHLO before TLS offers all extensions, but neither AUTH nor REQUIRETLS',
     steps: [
       [
