@@ -16,7 +16,7 @@ const world: CliWorld = {
   },
   askSecretly: process.stdin.isTTY ? askSecretly : null,
   environment: process.env,
-  directory: process.env['INIT_CWD'] ?? process.cwd(),
+  directory: process.cwd(),
   fetch,
   clock: Date.now,
 };

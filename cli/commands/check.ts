@@ -2,7 +2,7 @@
 // and what to publish. Connects nowhere but to the DNS unless `--connect` says so.
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, resolve as resolvePath } from 'node:path';
 import { type CliWorld, type Command, optionValue, plain, print } from '#cli/command.ts';
 import { configOption, readConfigFile } from '#cli/config-file.ts';
 import { dkimRecord, publicKeyText, recordText, suggestedRecords } from '#cli/dns-records.ts';
@@ -58,7 +58,7 @@ export const check: Command = {
 };
 
 function secretsOf(data: string, directory: string, { environment, clock }: CliWorld): Secrets {
-  return createSecrets({ named: secretFiles(`${data}/secrets`), directory, environment, clock });
+  return createSecrets({ named: secretFiles(resolvePath(directory, data, 'secrets')), directory, environment, clock });
 }
 
 function shown({ level, what, publish }: Finding): string {

@@ -3,6 +3,8 @@ import { request as httpRequest } from 'node:http';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { OpsDeps } from '#local/ops/ops-deps.ts';
 import { type OpsApi, startOpsApi } from '#local/ops/start-ops-api.ts';
+import { type DeliveryState, newDeliveryState } from '#pipeline/delivery-state.ts';
+import type { DeliverJob } from '#pipeline/jobs.ts';
 import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/sample-message.ts';
 import { silentLog } from '#test/support/silent-log.ts';
 
