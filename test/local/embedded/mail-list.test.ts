@@ -1,0 +1,166 @@
+// Lists of mail: newest first, page by page, searched; and what the retention takes away.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ulid } from 'ulid';
+import { keepSince } from '#local/retention.ts';
+import { isMessageId, type MessageId } from '#mail/message-id.ts';
+import { configSchema } from '#pipeline/config.ts';
+import type { InboxMessage } from '#pipeline/inbox-message.ts';
+import { messageKey, rawKey } from '#pipeline/keys.ts';
+import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
+import { sampleId } from '#test/support/sample-jobs.ts';
+import { sampleMessage } from '#test/support/sample-message.ts';
+
+const day = 86_400_000;
+const now = Date.parse('2026-11-21T12:00:00.000Z');
+
+/** Ids made in a row never go back in time; those of old mail are made one by one. */
+function idOf(atMs: number): MessageId {
+  const id = ulid(atMs);
+  assert.ok(isMessageId(id));
+  return id;
+}
+
+async function land(world: TestWorld, atMs: number, changes: Partial<InboxMessage> = {}): Promise<string> {
+  const id = idOf(atMs);
+  const receivedAt = new Date(atMs).toISOString();
+  const message = sampleMessage({ id, receivedAt, ...changes });
+  const key = messageKey(message.disposition.action === 'accept' ? 'inbox' : 'quarantine', {
+    ...message.mailbox,
+    id,
+    receivedAt,
+  });
+  await world.store.put({ key, body: Buffer.from(JSON.stringify(message)), contentType: 'application/json' });
+  await world.store.put({ key: rawKey({ id, receivedAt }), body: Buffer.from('x'), contentType: 'message/rfc822' });
+  return id;
+}
+
+const query = { mailbox: null, q: null, limit: 10, after: null } as const;
+const mailbox = (localPart: string, domain = 'receiver.example') => ({ localPart, domain, tag: null });
+
+test('mail is listed newest first and page by page, each message once', async (t) => {
+  const world = await openTestWorld({ t });
+  const ids: string[] = [];
+  for (let n = 0; n < 25; n++) ids.unshift(await land(world, now + n));
+  const seen: string[] = [];
+  let after: string | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof world.admin.messages>> = await world.admin.messages({ ...query, after });
+    assert.ok(page.messages.length <= 10);
+    seen.push(...page.messages.map(({ id }) => id));
+    after = page.next;
+  } while (after !== null);
+  assert.deepEqual(seen, ids);
+});
+
+test('a list can be of one mailbox or one domain, and a quarantined message is in it', async (t) => {
+  const world = await openTestWorld({ t });
+  const ann = await land(world, now, { mailbox: mailbox('ann') });
+  const bob = await land(world, now + 1, {
+    mailbox: mailbox('bob'),
+    disposition: { action: 'quarantine', reason: 'DMARC failed' },
+  });
+  const other = await land(world, now + 2, { mailbox: mailbox('ann', 'other.example') });
+  const list = async (of: string) =>
+    (await world.admin.messages({ ...query, mailbox: of })).messages.map(({ id }) => id);
+  assert.deepEqual(await list('ann@receiver.example'), [ann]);
+  assert.deepEqual(await list('@receiver.example'), [bob, ann]);
+  assert.deepEqual(await list('@other.example'), [other]);
+  assert.deepEqual(await list('nobody@receiver.example'), []);
+  assert.deepEqual((await world.admin.findMessage(bob)).length, 1);
+});
+
+test('a search finds every word wherever it stands, also far behind, and pages on', async (t) => {
+  const world = await openTestWorld({ t });
+  const wanted = await land(world, now, {
+    subject: 'Rechnung für den Käfig',
+    text: { kind: 'inline', content: 'fällig am Freitag' },
+  });
+  for (let n = 0; n < 1_200; n++) await land(world, now + 1 + n, { subject: `newsletter ${n}` });
+  const find = async (q: string) => (await world.admin.messages({ ...query, q })).messages.map(({ id }) => id);
+  assert.deepEqual(await find('KÄFIG freitag'), [wanted]);
+  assert.deepEqual(await find('käfig montag'), []);
+  const first = await world.admin.messages({ ...query, q: 'newsletter' });
+  assert.equal(first.messages.length, 10);
+  const second = await world.admin.messages({ ...query, q: 'newsletter', after: first.next });
+  assert.equal(second.messages[0]?.subject, 'newsletter 1189');
+});
+
+test('a message stored twice under its key is listed once, and not at all after it was deleted', async (t) => {
+  const world = await openTestWorld({ t });
+  const id = await land(world, now);
+  const [key = ''] = await world.admin.findMessage(id);
+  const again = await world.store.put({
+    key,
+    body: Buffer.from('{}'),
+    contentType: 'application/json',
+    condition: { ifAbsent: true },
+  });
+  assert.equal(again.outcome, 'conflict');
+  assert.equal((await world.admin.messages(query)).messages.length, 1);
+  await world.store.delete(key);
+  assert.deepEqual(await world.admin.messages(query), { messages: [], next: null });
+});
+
+test('those who watch are told of inbox and deliveries, until they stop', async (t) => {
+  const world = await openTestWorld({ t });
+  const seen: string[] = [];
+  const stop = world.admin.watch((key) => seen.push(key));
+  const id = await land(world, now);
+  const [key = ''] = await world.admin.findMessage(id);
+  assert.deepEqual(seen, [key]);
+  stop();
+  await land(world, now);
+  assert.deepEqual(seen, [key]);
+});
+
+test('deliveries are listed newest first, or those of one message', async (t) => {
+  const world = await openTestWorld({ t });
+  const [one, two] = [sampleId(now), sampleId(now + 1)];
+  const keys = [
+    `deliveries/2026/11/21/${one}/a.example.json`,
+    `deliveries/2026/11/21/${one}/b.example.json`,
+    `deliveries/2026/11/21/${two}/a.example.json`,
+  ];
+  for (const key of keys) await world.store.put({ key, body: Buffer.from('{}'), contentType: 'application/json' });
+  const all = await world.admin.deliveryKeys({ id: null, limit: 2, after: null });
+  assert.deepEqual(all.keys, [keys[2], keys[1]]);
+  assert.deepEqual(await world.admin.deliveryKeys({ id: null, limit: 2, after: all.next }), {
+    keys: [keys[0]],
+    next: null,
+  });
+  assert.deepEqual((await world.admin.deliveryKeys({ id: one, limit: 9, after: null })).keys, [keys[1], keys[0]]);
+  assert.deepEqual((await world.admin.deliveryKeys({ id: 'nonsense', limit: 9, after: null })).keys, []);
+});
+
+test('the retention takes what is older than configured, from every folder, and nothing else', async (t) => {
+  const world = await openTestWorld({ t });
+  const { raw, inbox } = keepSince(configSchema.parse({ retention: { rawDays: 10, inboxDays: 20 } }), now);
+  const old = await land(world, now - 21 * day);
+  const middle = await land(world, now - 15 * day);
+  const young = await land(world, now - 9 * day);
+  await world.store.put({ key: `attachments/2026/10/30/${old}/1`, body: Buffer.alloc(400_000), contentType: 'x/y' });
+  await world.store.put({ key: `attachments/2026/11/06/${middle}/1`, body: Buffer.from('x'), contentType: 'x/y' });
+  await world.store.put({
+    key: `deliveries/2026/10/31/${old}/a.example.json`,
+    body: Buffer.from('{}'),
+    contentType: 'x/y',
+  });
+  await world.store.put({ key: 'suppressions/a.example/b.json', body: Buffer.from('{}'), contentType: 'x/y' });
+  let steps = 0;
+  while ((await world.sweep({ raw, inbox })) > 0) steps += 1;
+  assert.ok(steps >= 1);
+  assert.deepEqual(
+    (await world.admin.messages(query)).messages.map(({ id }) => id),
+    [young, middle],
+  );
+  const left = (await world.store.list({ prefix: '' })).objects.map(({ key }) => key);
+  const folders = left.map((key) => key.slice(0, key.indexOf('/'))).sort();
+  assert.deepEqual(folders, ['attachments', 'inbox', 'inbox', 'raw', 'suppressions']);
+  assert.ok(left.some((key) => key.startsWith('raw/') && key.includes(young)));
+});
+
+test('raw mail is kept for as long as it may have to be delivered, whatever the retention says', () => {
+  const { raw } = keepSince(configSchema.parse({ retention: { rawDays: 1 } }), now);
+  assert.equal(raw, new Date(now - 6 * day).toISOString());
+});
