@@ -94,7 +94,10 @@ export class ListenerTasks extends Construct {
       portMappings: [...listenerPorts.map(({ inside }) => inside), healthPort].map((containerPort) => ({
         containerPort,
       })),
-      environment: { ...serviceEnvironment(Stack.of(this), listenerAccess, options), ...listenerEnvironment(options) },
+      environment: {
+        ...serviceEnvironment(Stack.of(this), listenerAccess, options),
+        ...listenerEnvironment(Stack.of(this), options),
+      },
       logging: LogDriver.awsLogs({ logGroup: this.logs, streamPrefix: 'listener' }),
       healthCheck: {
         command: [
@@ -133,8 +136,10 @@ export class ListenerTasks extends Construct {
   }
 }
 
-function listenerEnvironment({ proxyProtocol }: Options): Record<string, string> {
+/** A function is told its region by Lambda; a task is not told by anything that is promised. */
+function listenerEnvironment({ region }: Stack, { proxyProtocol }: Options): Record<string, string> {
   return {
+    AWS_REGION: region,
     PILLARBOX_HEALTH_PORT: String(healthPort),
     ...(proxyProtocol ? { PILLARBOX_PROXY_PROTOCOL: 'v2' } : {}),
   };

@@ -24,6 +24,7 @@ export function permit(role: Role, { access, options, mail }: Permitted): void {
   const objects = (prefixes: readonly string[]) => prefixes.map((prefix) => bucketArn(stack, options, `${prefix}*`));
   allow(['s3:GetObject'], objects(access.reads));
   allow(['s3:PutObject', 's3:AbortMultipartUpload'], objects(access.writes));
+  allow(['s3:DeleteObject'], objects(access.deletes));
   if (access.looksForAbsent) allow(['s3:ListBucket'], [bucketArn(stack, options)]);
   allow(
     ['sqs:SendMessage'],

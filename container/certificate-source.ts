@@ -2,7 +2,6 @@
 // readable, key of another certificate), the last good one; before there was any, one signed by itself. Mail goes on in
 // all three cases, and log and metric say which it is.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { errorFields } from '#pipeline/log.ts';
 import type { Clock, ConfigSource, Log, Secrets } from '#pipeline/ports.ts';
 import { makeSelfSigned } from './self-signed.ts';
 import type { Certificate } from './smtp-protocol.ts';
@@ -54,8 +53,8 @@ export function createCertificateSource({
         complained = '';
         return good.pair;
       } catch (thrown) {
-        const { error, cause } = errorFields(thrown);
-        return instead(hostname, String(error), { certificate: tls.certificate, key: tls.key, cause });
+        const reason = thrown instanceof Error ? thrown.message : String(thrown);
+        return instead(hostname, reason, { certificate: tls.certificate, key: tls.key });
       }
     },
     daysLeft: () => {

@@ -3,13 +3,12 @@
 import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { generate } from 'selfsigned';
+import { makeSelfSigned } from '#container/self-signed.ts';
 import type { Clock, ConfigSource, Secrets } from '#pipeline/ports.ts';
 
 /** A certificate (chain) and its private key, both PEM. */
 export type CertificatePair = { readonly certificate: string; readonly key: string };
 
-const validYears = 10;
 const renewBeforeMs = 30 * 86_400_000;
 
 /** The listener's `certificate` function. Rejects where the configured one cannot be read. */
@@ -38,7 +37,7 @@ async function ownCertificate(folder: string, hostname: string, now: number): Pr
   const path = join(folder, 'self-signed.pem');
   const kept = await readKept(path);
   if (kept !== null && isUsable(kept.certificate, hostname, now)) return kept;
-  const made = await make(hostname, now);
+  const made = await makeSelfSigned(hostname, now);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeFile(`${path}.part`, `${made.key}\n${made.certificate}\n`, { mode: 0o600, flush: true });
   await rename(`${path}.part`, path);
@@ -59,20 +58,4 @@ function isUsable(certificate: string, hostname: string, now: number): boolean {
   } catch {
     return false;
   }
-}
-
-async function make(hostname: string, now: number): Promise<CertificatePair> {
-  const notAfterDate = new Date(now);
-  notAfterDate.setUTCFullYear(notAfterDate.getUTCFullYear() + validYears);
-  const names = hostname === 'localhost' ? ['localhost'] : [hostname, 'localhost'];
-  const altNames = [...names.map((value) => ({ type: 2, value }) as const), { type: 7, ip: '127.0.0.1' } as const];
-  const made = await generate([{ name: 'commonName', value: hostname }], {
-    keyType: 'ec',
-    curve: 'P-256',
-    algorithm: 'sha256',
-    notBeforeDate: new Date(now - 86_400_000),
-    notAfterDate,
-    extensions: [{ name: 'subjectAltName', altNames }],
-  });
-  return { certificate: made.cert.trim(), key: made.private.trim() };
 }

@@ -11,6 +11,7 @@ export type Access = {
   readonly sends: readonly QueueName[];
   readonly reads: readonly KeyPrefix[];
   readonly writes: readonly KeyPrefix[];
+  readonly deletes: readonly KeyPrefix[];
   /** Whether it asks for objects that may be absent: S3 answers 404 only to those who may list, 403 to others. */
   readonly looksForAbsent: boolean;
   readonly secrets: readonly string[];
@@ -21,6 +22,7 @@ export const listenerAccess: Access = {
   sends: ['received'],
   reads: ['config/', 'suppressions/'],
   writes: ['raw/'],
+  deletes: [],
   looksForAbsent: true,
   secrets: ['tls-certificate', 'tls-key', 'srs', 'user-*'],
 };
@@ -47,6 +49,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     sends: ['received', 'parse', 'deliver'],
     reads: ['raw/', 'config/'],
     writes: [],
+    deletes: [],
     looksForAbsent: false,
     secrets: ['srs'],
     timeoutSeconds: 60,
@@ -61,6 +64,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     sends: [],
     reads: ['raw/', 'config/'],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
+    deletes: [],
     looksForAbsent: false,
     secrets: [],
     timeoutSeconds: 120,
@@ -76,6 +80,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     sends: ['deliver', 'received'],
     reads: ['raw/', 'config/', 'deliveries/', 'suppressions/', 'destinations/'],
     writes: ['raw/', 'deliveries/', 'suppressions/', 'destinations/'],
+    deletes: ['destinations/'],
     looksForAbsent: true,
     secrets: ['dkim-*', 'smarthost-password'],
     timeoutSeconds: 600,

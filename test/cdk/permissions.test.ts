@@ -42,13 +42,13 @@ for (const { role, access, consumes } of parts) {
     assert.deepEqual(granted('s3:GetObject'), objects(access.reads));
     assert.deepEqual(granted('s3:PutObject'), objects(access.writes));
     assert.deepEqual(granted('s3:ListBucket'), access.looksForAbsent ? [bucket] : []);
-    assert.deepEqual(granted('s3:DeleteObject'), []);
+    assert.deepEqual(granted('s3:DeleteObject'), objects(access.deletes));
     assert.deepEqual(granted('sqs:SendMessage'), access.sends.map(queueArn).sort());
     assert.equal(granted('sqs:ReceiveMessage').length, consumes === null ? 0 : 1);
     if (consumes !== null) assert.match(granted('sqs:ReceiveMessage')[0]!, new RegExp(`Queue${consumes}Queue`));
     assert.deepEqual(granted('secretsmanager:GetSecretValue'), access.secrets.map(secretArn).sort());
     const known =
-      /^(s3:(GetObject|PutObject|AbortMultipartUpload|ListBucket)|sqs:\w+|secretsmanager:GetSecretValue|logs:(CreateLogStream|PutLogEvents))$/;
+      /^(s3:(GetObject|PutObject|DeleteObject|AbortMultipartUpload|ListBucket)|sqs:\w+|secretsmanager:GetSecretValue|logs:(CreateLogStream|PutLogEvents))$/;
     for (const { Action } of statements) for (const action of Action) assert.match(action, known);
   });
 }
