@@ -75,7 +75,7 @@ function messageRow(message) {
       el('span', { class: 'quiet' }, ` ${message.preview}`),
     ),
     el('td', { class: verdictClass(message.authentication.dmarc) }, message.authentication.dmarc),
-    el('td', { class: 'number' }, size(message.bytes), message.attachments ? ` · ${message.attachments} 📎` : ''),
+    el('td', { class: 'number' }, size(message.bytes), message.attachments ? ` · ${message.attachments} att.` : ''),
   );
 }
 
