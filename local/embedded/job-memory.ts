@@ -1,0 +1,67 @@
+// What the database thread keeps in mind of the queues: which jobs could be handed out, which are out and until when,
+// and the one time at which something is due next. Jobs that are due later are rows alone and cost nothing here.
+import type { QueueName } from '#pipeline/jobs.ts';
+import { createReadyJobs, type ReadyJob, type ReadyJobs } from './ready-jobs.ts';
+
+/** The queues there are. */
+export const queueNames: readonly QueueName[] = ['received', 'parse', 'deliver'];
+
+/** A job that is out; it comes again after `expires` (milliseconds since 1970) unless it is answered for. */
+export type Lease = ReadyJob & { readonly queue: QueueName; readonly expires: number; readonly receiveCount: number };
+
+export type JobMemory = {
+  readonly ready: { readonly [Queue in QueueName]: ReadyJobs };
+  readonly leases: Map<number, Lease>;
+  /** All rows due up to here are either in `ready` or out. */
+  dueUpTo: number;
+  /** The earliest due time of the rows behind that, or null. */
+  nextDue: number | null;
+};
+
+/** Nothing known yet. */
+export function createJobMemory(): JobMemory {
+  return {
+    ready: { received: createReadyJobs(), parse: createReadyJobs(), deliver: createReadyJobs() },
+    leases: new Map(),
+    dueUpTo: Number.MIN_SAFE_INTEGER,
+    nextDue: null,
+  };
+}
+
+/** A job whose time has come is ready; of one whose time is ahead only the earliest time is remembered. */
+export function enlist(memory: JobMemory, queue: QueueName, job: ReadyJob): void {
+  if (job.due <= memory.dueUpTo) memory.ready[queue].add(job);
+  else if (memory.nextDue === null || job.due < memory.nextDue) memory.nextDue = job.due;
+}
+
+/** Takes out at most `max` ready jobs, of no group more than may be out at once. */
+export function takeReady(
+  { ready, leases }: JobMemory,
+  { queue, max, maxPerGroup }: { readonly queue: QueueName; readonly max: number; readonly maxPerGroup: number },
+): readonly ReadyJob[] {
+  const out = new Map<string, number>();
+  for (const lease of leases.values()) {
+    if (lease.queue === queue) out.set(lease.group, (out.get(lease.group) ?? 0) + 1);
+  }
+  return ready[queue].take(max, (group) => {
+    const count = out.get(group) ?? 0;
+    if (count < maxPerGroup) out.set(group, count + 1);
+    return count < maxPerGroup;
+  });
+}
+
+/** Makes those ready again that nobody answered for in time. */
+export function takeBackExpired({ ready, leases }: JobMemory, at: number): void {
+  for (const [seq, { queue, due, group, expires }] of leases) {
+    if (expires > at) continue;
+    leases.delete(seq);
+    ready[queue].add({ seq, due, group });
+  }
+}
+
+/** When to look again: the next due time or the next lease that runs out; null where there is neither. */
+export function nextLook({ nextDue, leases }: JobMemory): number | null {
+  let next = nextDue;
+  for (const { expires } of leases.values()) if (next === null || expires < next) next = expires;
+  return next;
+}
