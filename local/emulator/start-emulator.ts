@@ -21,6 +21,7 @@ import { type Emulator, startEmulator } from './emulator.ts';
 import { openKeyIndex } from './key-index.ts';
 import { pollQueue } from './poll-queue.ts';
 import { createSandbox, type Sandbox } from './sandbox.ts';
+import { takeLog } from './take-log.ts';
 import { takeMetrics } from './take-metrics.ts';
 
 /** How often a changed configuration is put where the functions read it. */
@@ -38,7 +39,7 @@ export type EmulatorOptions = {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Takes the log lines of the functions. */
+  /** Takes what the functions write besides log lines and metrics. */
   readonly write: (line: string) => void;
   /** Bundles built before (`.build/functions`); left out, they are built now, in a folder of their own. */
   readonly bundles?: string;
@@ -74,7 +75,7 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
       environment: { ...functionVariables(emulator, options), ...options.variables?.(stage.name) },
       timeoutSeconds: stage.timeoutSeconds,
       memoryMiB: stage.memoryMiB,
-      onLine: (line) => takeMetrics(line, options.metrics) || options.write(`${line}\n`),
+      onLine: (line) => takeLine(line, options),
     });
     const receiver = receiverOf(emulator, stage.consumes);
     return { sandbox, polling: pollQueue({ stage, receiver, sandbox, log: options.log }) };
@@ -95,6 +96,10 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
       if (options.bundles === undefined) await rm(bundles, { recursive: true, force: true });
     },
   };
+}
+
+function takeLine(line: string, { log, metrics, write }: EmulatorOptions): void {
+  if (!takeMetrics(line, metrics) && !takeLog(line, log)) write(`${line}\n`);
 }
 
 function portsOver(emulator: Emulator, clock: Clock) {

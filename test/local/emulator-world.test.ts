@@ -24,6 +24,7 @@ let folder = '';
 let world: EmulatorWorld;
 const metrics = createMetricsRegistry();
 const lines: string[] = [];
+const log = silentLog();
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pillarbox-world-'));
@@ -88,7 +89,8 @@ test('pages of mail go from the newest on and miss nothing', async () => {
 });
 
 test('the functions’ log lines and metrics arrive', async () => {
-  await until(async () => lines.find((line) => line.includes('"stage":"parse"')) ?? null);
+  await until(async () => log.entries.find(({ fields }) => fields['stage'] === 'parse') ?? null);
+  assert.deepEqual(lines, []);
   assert.match(metrics.text(), /pillarbox_jobs_total\{outcome="landed",queue="parse",stage="parse"\} [1-9]/);
 });
 
@@ -133,7 +135,7 @@ async function start(): Promise<EmulatorWorld> {
     filesFolder: folder,
     environment: {},
     clock: Date.now,
-    log: silentLog(),
+    log,
     metrics,
     write: (line) => lines.push(line),
     bundles: join(folder, 'bundles', 'functions'),
@@ -162,7 +164,7 @@ async function until<Answer>(ask: () => Promise<Answer | null>): Promise<Answer>
   for (;;) {
     const answer = await ask();
     if (answer !== null) return answer;
-    assert.ok(Date.now() < end, `waited 30 s; the functions said:\n${lines.slice(-20).join('')}`);
+    assert.ok(Date.now() < end, `waited 30 s; the functions said:\n${JSON.stringify(log.entries.slice(-20), null, 1)}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
