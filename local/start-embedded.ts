@@ -31,7 +31,8 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   const { parse: parseLimits } = await config.current();
   const parser = createParser({ budgetMs: parseLimits.budgetSeconds * 1_000, memoryMiB: parseLimits.memoryMiB });
   const connections = createConnections();
-  const stageDeps = { ...deps, store, jobs, intake, parser, connections };
+  // Nobody else works on this folder: what a killed process was at is taken up at once.
+  const stageDeps = { ...deps, store, jobs, intake, parser, connections, soleWorker: true };
   const running = runStages({
     source,
     stages: {
