@@ -13,8 +13,15 @@ const socketTimeout = 30_000;
 const maxAttempts = 3;
 const maxSockets = 256;
 
-/** `endpoint`: another S3 and SQS than AWS's, addressed by path and without real credentials; null: AWS. */
-export type AwsPlace = { readonly region: string; readonly endpoint: string | null };
+/**
+ * `endpoint`: another S3 and SQS than AWS's, addressed by path and without real credentials; null: AWS.
+ * `requestTimeoutMs`: another limit than 8 s for one request.
+ */
+export type AwsPlace = {
+  readonly region: string;
+  readonly endpoint: string | null;
+  readonly requestTimeoutMs?: number;
+};
 
 /** A client of S3. Built at module scope, used for the life of the process. */
 export function createS3Client(place: AwsPlace): S3Client {
@@ -36,7 +43,7 @@ export function createAwsSecrets(place: AwsPlace, prefix: string): NamedSecrets 
   return secretsManagerSecrets({ client: new SecretsManagerClient(common(place, requestTimeout)), prefix });
 }
 
-function common({ region, endpoint }: AwsPlace, requestTimeoutMs: number) {
+function common({ region, endpoint, requestTimeoutMs }: AwsPlace, usualTimeoutMs: number) {
   const agent = { keepAlive: true, maxSockets };
   return {
     region,
@@ -44,7 +51,7 @@ function common({ region, endpoint }: AwsPlace, requestTimeoutMs: number) {
     ...(endpoint === null ? {} : { endpoint, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }),
     requestHandler: {
       connectionTimeout,
-      requestTimeout: requestTimeoutMs,
+      requestTimeout: requestTimeoutMs ?? usualTimeoutMs,
       socketTimeout,
       throwOnRequestTimeout: true,
       httpAgent: agent,

@@ -14,7 +14,8 @@ const ifMatch = { ...request, condition: { ifMatch: '"old"' } } as const;
 
 async function storeOver(answer: (request: SeenRequest, n: number) => ScriptedAnswer) {
   const { place, seen } = await scriptedAws(answer);
-  return { store: createS3Store({ s3: createS3Client(place), bucket: 'bucket' }), seen };
+  const s3 = createS3Client({ ...place, requestTimeoutMs: 250 });
+  return { store: createS3Store({ s3, bucket: 'bucket' }), seen };
 }
 
 function error(status: number, code: string): ScriptedAnswer {
@@ -43,6 +44,7 @@ for (const [what, first] of [
   ['503 SlowDown', error(503, 'SlowDown')],
   ['409 ConditionalRequestConflict', error(409, 'ConditionalRequestConflict')],
   ['a connection reset', 'reset'],
+  ['no answer in time', 'silence'],
 ] as const) {
   test(`${what} is tried again until the write is done`, async () => {
     const { store, seen } = await storeOver((_, n) => (n < 2 ? first : stored));
@@ -55,6 +57,11 @@ test('a write that goes on failing throws', async () => {
   const { store, seen } = await storeOver(() => error(500, 'InternalError'));
   await assert.rejects(store.put(ifAbsent));
   assert.ok(seen.length <= 5, `${seen.length} requests`);
+});
+
+test('an S3 that never answers makes the write throw', async () => {
+  const { store } = await storeOver(() => 'silence');
+  await assert.rejects(store.put(ifAbsent));
 });
 
 test('access denied throws and is not tried for long', async () => {
