@@ -1,7 +1,5 @@
 // The emulator world: the AWS adapters over S3 and SQS emulated on this machine, and the functions as the bundles that
 // ship, called with real SQSEvents. Same ports and ops side as the embedded world.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buildBundles } from '#local/build-bundles.ts';
 import type { LocalWorld } from '#local/world.ts';
@@ -41,7 +39,7 @@ export type EmulatorOptions = {
   readonly metrics: Metrics;
   /** Takes what the functions write besides log lines and metrics. */
   readonly write: (line: string) => void;
-  /** Bundles built before (`.build/functions`); left out, they are built now, in a folder of their own. */
+  /** Bundles built before (`.build/functions`); left out, they are built now. */
   readonly bundles?: string;
   /** Variables of one stage besides those every function has. */
   readonly variables?: (stage: StageName) => Readonly<Record<string, string>>;
@@ -63,7 +61,7 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
     for (const watcher of watchers) watcher(key);
   };
   let index: Awaited<ReturnType<typeof openKeyIndex>> | null = null;
-  const bundles = options.bundles ?? (await freshBundles());
+  const bundles = options.bundles ?? (await freshBundles(options.folder));
   const emulator = await startEmulator({ folder: options.folder, onWritten: written });
   const ports = portsOver(emulator, options.clock);
   const known = await openKeyIndex(ports.store);
@@ -93,7 +91,6 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
       await Promise.all(running.map(({ polling }) => polling.stop(graceSeconds)));
       await Promise.all(running.map(({ sandbox }) => sandbox.close()));
       await emulator.close();
-      if (options.bundles === undefined) await rm(bundles, { recursive: true, force: true });
     },
   };
 }
@@ -167,8 +164,9 @@ async function setAhead(
   await emulator.setAhead(aheadMs);
 }
 
-async function freshBundles(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'pillarbox-bundles-'));
-  await buildBundles(folder);
-  return join(folder, 'functions');
+/** Built at every start: the source may have changed. */
+async function freshBundles(folder: string): Promise<string> {
+  const bundles = join(folder, 'bundles');
+  await buildBundles(bundles);
+  return join(bundles, 'functions');
 }
