@@ -25,6 +25,7 @@ export type ClientOptions = {
 
 type Waiting = { readonly settle: (value: unknown) => void; readonly fail: (error: Error) => void };
 
+const refusedName = 'RequestRefused';
 const longestTimerMs = 60_000;
 
 /** Starts the thread and opens the data folder; rejects where that is in use or cannot be used. */
@@ -73,7 +74,7 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
     for (const reply of replies) {
       const entry = waiting.get(reply.number);
       waiting.delete(reply.number);
-      if ('error' in reply) entry?.fail(new Error(reply.error));
+      if ('error' in reply) entry?.fail(refusal(reply.error));
       else entry?.settle(reply.value);
     }
     wake.at(nextDue);
@@ -95,6 +96,15 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
       await lost;
     },
   };
+}
+
+/** Says whether a request was certainly not carried out; after any other error (the thread was lost) it may have been. */
+export function isRefused(error: unknown): boolean {
+  return error instanceof Error && error.name === refusedName;
+}
+
+function refusal(text: string): Error {
+  return Object.assign(new Error(text), { name: refusedName });
 }
 
 function toMessage({ requests, pieces, bytes }: ReturnType<typeof emptyBatch>, now: number): Batch {

@@ -4,7 +4,7 @@ import type { ReceivedJob } from '#pipeline/jobs.ts';
 import { envelopeKey } from '#pipeline/keys.ts';
 import type { Intake, IntakeWriter } from '#pipeline/ports.ts';
 import { type BodyFile, createBodyFile, inlineBytes } from './body-files.ts';
-import type { Client } from './client.ts';
+import { type Client, isRefused } from './client.ts';
 import type { Content, NewObject } from './requests.ts';
 
 const contentType = 'message/rfc822';
@@ -23,7 +23,13 @@ export function createIntake(client: Client, bodiesFolder: string, now: () => nu
           const content = file ?? client.attach(body.pieces());
           const { metadata, beside } = placeEnvelope(client, key, envelope);
           const raw: NewObject = { key, contentType, metadata, content, condition: { ifAbsent: true } };
-          await client.ask({ kind: 'accept', objects: [raw, ...beside], job: newJob(job, now()) });
+          try {
+            await client.ask({ kind: 'accept', objects: [raw, ...beside], job: newJob(job, now()) });
+          } catch (error) {
+            // The thread may have been lost after it wrote the row: the file is then the next start's to judge.
+            if (!isRefused(error)) body.keep();
+            throw error;
+          }
           body.keep();
         },
         abort: body.abort,

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ObjectFacts, ObjectStore, PutRequest, StoredObject } from '#pipeline/ports.ts';
 import { type BodyFile, createBodyFile, inlineBytes } from './body-files.ts';
-import type { Client } from './client.ts';
+import { type Client, isRefused } from './client.ts';
 import type { Answer, Content, FoundObject } from './requests.ts';
 
 type Range = { readonly first: number; readonly last: number };
@@ -75,14 +75,17 @@ async function putFile(
   { pieces: read, rest }: Start,
   put: (content: Content) => Promise<Answer<'put'>>,
 ): Promise<Answer<'put'>> {
+  let content: Content | null = null;
   try {
     for (const piece of read) await file.write(piece);
     for await (const piece of rest ?? []) await file.write(piece);
-    const outcome = await put(await file.finish());
+    content = await file.finish();
+    const outcome = await put(content);
     if (outcome.outcome === 'conflict') await file.discard();
     return outcome;
   } catch (error) {
-    await file.discard();
+    // A thread that was lost may have written the row before: the file is then the next start's to judge.
+    if (content === null || isRefused(error)) await file.discard();
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 // The runner: every job gets an answer, whatever the stage does with it.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { runStages, type StageFunctions } from '#local/run-stages.ts';
+import { type RunStagesDeps, runStages, type StageFunctions } from '#local/run-stages.ts';
 import type { QueueName } from '#pipeline/jobs.ts';
 import { stages } from '#pipeline/stages.ts';
 import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
@@ -132,7 +132,7 @@ test('stopping does not wait longer than it was told', async (t) => {
   assert.ok(performance.now() - startedAt < 2_000);
 });
 
-async function running(t: TestContext, functions: Partial<StageFunctions>, table = stages as never) {
+async function running(t: TestContext, functions: Partial<StageFunctions>, table: RunStagesDeps['table'] = stages) {
   const world = await openTestWorld();
   const log = silentLog();
   const nothing = async (): Promise<void> => {};
@@ -143,7 +143,7 @@ async function running(t: TestContext, functions: Partial<StageFunctions>, table
     clock: world.clock,
     log,
     metrics: noMetrics(),
-    table,
+    ...(table === undefined ? {} : { table }),
   });
   t.after(async () => {
     await pool.stop(0);
