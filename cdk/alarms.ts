@@ -1,5 +1,4 @@
 // What wakes somebody: every alarm says what to do by naming its entry in docs/runbook.md.
-import { Duration } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -58,6 +57,3 @@ export class Alarms extends Construct {
     return alarm;
   }
 }
-
-/** The usual period of an alarm's metric. */
-export const alarmPeriod = Duration.minutes(5);
