@@ -36,6 +36,7 @@ export async function startMx(script: Script = {}, port = 0): Promise<ScriptedMx
   const sockets = new Set<Socket>();
   let count = 0;
   const server = createServer((socket) => {
+    socket.setNoDelay(true);
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
