@@ -12,7 +12,8 @@ test('the documented example is an inbox message', () => {
 });
 
 test('the documented table has every problem code with its meaning', () => {
+  const rows = page.replaceAll(/ +\|/g, ' |');
   for (const [code, meaning] of Object.entries(problemCodes)) {
-    assert.ok(page.includes(`| \`${code}\` | ${meaning} |`), code);
+    assert.ok(rows.includes(`| \`${code}\` | ${meaning} |`), code);
   }
 });
