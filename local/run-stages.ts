@@ -174,7 +174,7 @@ async function withTimeout(stage: Stage, run: () => Promise<Answer>): Promise<An
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<Answer>((resolve) => {
     const thrown = new Error(`${stage.name} took longer than ${stage.timeoutSeconds} s`);
-    timer = setTimeout(() => resolve({ kind: 'failed', thrown }), stage.timeoutSeconds * 1_000);
+    timer = setTimeout(() => resolve({ kind: 'failed', thrown }), stage.timeoutSeconds * 1_000).unref();
   });
   try {
     return await Promise.race([run(), timeout]);
