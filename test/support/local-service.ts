@@ -52,7 +52,7 @@ export function spawnService({ folder, config, args = [], environment = {} }: Se
 }
 
 /** Starts it and waits until it is up; it is killed when the test ends. Without a config: capture mode on free ports. */
-export async function startLocalService(t: TestContext, options: ServiceOptions): Promise<LocalService> {
+export async function startLocalService(t: Pick<TestContext, 'after'>, options: ServiceOptions): Promise<LocalService> {
   const listeners = (['mx', 'submission', 'submissions'] as const).map((role) => ({ role, port: 0 }));
   rmSync(join(options.folder, 'data', 'running.json'), { force: true });
   const { child, exited, output, errors } = spawnService({

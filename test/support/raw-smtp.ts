@@ -1,6 +1,7 @@
 // SMTP by hand over a socket: every byte is the test's own.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 export type RawSmtp = {
   readonly socket: Socket;
@@ -12,9 +13,11 @@ export type RawSmtp = {
   readonly close: () => void;
 };
 
-/** Connects and reads the greeting. */
-export async function rawSmtp(port: number): Promise<RawSmtp> {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+/** Connects and reads the greeting; with `tls` it is TLS from the first byte, whatever the certificate. */
+export async function rawSmtp(port: number, { tls = false }: { readonly tls?: boolean } = {}): Promise<RawSmtp> {
+  const socket: Socket = tls
+    ? connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false })
+    : connect({ host: '127.0.0.1', port, noDelay: true });
   let text = '';
   let ended = false;
   let wake = (): void => {};
@@ -61,9 +64,15 @@ export async function rawSmtp(port: number): Promise<RawSmtp> {
 /** One message in one transaction; the reply to its last dot. `content` is what is to arrive: dots are stuffed here. */
 export async function sendRaw(
   smtp: RawSmtp,
-  { from = 'ann@sender.example', to, content }: { from?: string; to: readonly string[]; content: Uint8Array },
+  {
+    from = 'ann@sender.example',
+    to,
+    content,
+    parameters = { mail: '', rcpt: '' },
+  }: { from?: string; to: readonly string[]; content: Uint8Array; parameters?: { mail: string; rcpt: string } },
 ): Promise<string> {
-  for (const line of [`MAIL FROM:<${from}>`, ...to.map((path) => `RCPT TO:<${path}>`)]) {
+  const rcpts = to.map((path) => `RCPT TO:<${path}> ${parameters.rcpt}`.trim());
+  for (const line of [`MAIL FROM:<${from}> ${parameters.mail}`.trim(), ...rcpts]) {
     const said = await smtp.command(line);
     if (!said.startsWith('250')) return said;
   }
