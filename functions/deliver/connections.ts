@@ -1,7 +1,7 @@
 // What one worker process keeps between jobs: open connections per host to use again, how many jobs are at each
 // destination, TLS sessions, and what it remembers of destinations, policies and keys. Made once, closed at the end.
 import { randomUUID } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, rootCertificates } from 'node:tls';
 import type { DestinationMemory } from './destination.ts';
 import type { PolicyMemory } from './mta-sts.ts';
 import { type OpenConnection, type OpenFailure, type OpenRequest, openConnection } from './open-connection.ts';
@@ -59,7 +59,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
   const { idleSeconds = 10, messagesPerConnection = 100 } = options;
   const context = createSecureContext({
     minVersion: 'TLSv1.2',
-    ...(options.trustedCertificates === undefined ? {} : { ca: [...options.trustedCertificates] }),
+    ...(options.trustedCertificates === undefined ? {} : { ca: [...rootCertificates, ...options.trustedCertificates] }),
   });
   const kept: Kept = { lines: new Map(), idle: new Map() };
   const sessions = new Map<string, Buffer>();

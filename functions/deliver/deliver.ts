@@ -229,20 +229,27 @@ async function mustReport(deps: DeliverDeps, { delivery }: Config, job: DeliverJ
 async function waitFor(deps: DeliverDeps, job: DeliverJob, record: Destination): Promise<DeliverOutcome> {
   const until = Math.min(Date.parse(record.until) + deps.random() * spreadMs, Date.parse(job.expiresAt));
   const reason = shownTrouble(record);
-  if (job.attempt === 1) await noteWaiting(deps, job, { until, reason });
+  await noteWaiting(deps, job, { until, reason });
   return wait(deps, job, { until: new Date(Math.max(until, deps.clock() + 1_000)).toISOString(), reason });
 }
 
-/** People looking for the message find it, with the reason, before its first attempt. */
+/** People looking for the message find why it waits and until when; where another is moving the state on, that one knows better. */
 async function noteWaiting(
   deps: DeliverDeps,
   job: DeliverJob,
   { until, reason }: { readonly until: number; readonly reason: string },
 ): Promise<void> {
-  const fresh = newDeliveryState(job, deps.clock());
-  const next = { attempt: 1, at: new Date(until).toISOString(), reason, queued: true };
-  const recipients = fresh.recipients.map((recipient) => ({ ...recipient, reason }));
-  await writeState(deps.store, { key: deliveryKey(job), etag: null, state: { ...fresh, recipients, next } });
+  const key = deliveryKey(job);
+  const stored = job.attempt === 1 ? null : await readState(deps.store, key);
+  const { state, etag } = stored ?? { state: newDeliveryState(job, deps.clock()), etag: null };
+  const isElsewhere = state.lease !== null || (state.next !== null && state.next.attempt !== job.attempt);
+  if (isElsewhere || (stored !== null && state.next === null)) return;
+  const at = new Date(until).toISOString();
+  const next = { attempt: job.attempt, at, reason, queued: true };
+  const recipients = state.recipients.map((recipient) =>
+    recipient.reason === null ? { ...recipient, reason } : recipient,
+  );
+  await writeState(deps.store, { key, etag, state: { ...state, recipients, next } });
 }
 
 function waitForTurn(deps: DeliverDeps, job: DeliverJob): Promise<DeliverOutcome> {

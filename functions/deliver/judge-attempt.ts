@@ -72,8 +72,10 @@ export function judgeDestination(
 /** 421, a timeout, a connection refused or lost; null where the host did its work, whatever it said. */
 function signOfTrouble({ outcome, stage, reason, reply, recipients, host }: HostTry): string | null {
   if (outcome === 'failed') {
+    // A password that is refused for each message in turn gets the account locked.
+    if (stage === 'login') return `${host}: ${reason ?? 'the login failed'}`;
     if (reply !== null && reply.code !== 421) return null;
-    return stage === 'tls' || stage === 'login' ? null : `${host}: ${reason ?? 'no answer'}`;
+    return stage === 'tls' ? null : `${host}: ${reason ?? 'no answer'}`;
   }
   const isTroubled = recipients.every(
     (result) => result.reply?.code === 421 || result.outcome === 'untried' || result.outcome === 'unknown',
@@ -110,8 +112,9 @@ function verdictsOf(recipient: RecipientState, tried: HostTry, at: string): Verd
   const seen = { ...recipient, host, at };
   if (tried.outcome === 'failed') {
     const diagnostic = tried.reply === null ? null : shown(tried.reply);
-    const status =
-      tried.reply?.enhanced ?? (tried.stage === 'tls' ? '4.7.5' : tried.reply === null ? '4.4.1' : '4.3.2');
+    const known = tried.reply?.enhanced ?? null;
+    const otherwise = tried.reply !== null ? '4.3.2' : tried.stage === 'tls' ? '4.7.5' : '4.4.1';
+    const status = known === null ? otherwise : temporaryStatus(known);
     return [{ weight: 0, state: { ...seen, status, diagnostic, reason: tried.reason ?? `${host} failed` } }];
   }
   return tried.recipients

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { backOff } from '#functions/deliver/destination.ts';
 import { watchPort } from '#functions/deliver/port25.ts';
+import { srsForward } from '#mail/srs.ts';
 import { deliveryStateSchema, retryNow } from '#pipeline/delivery-state.ts';
 import { jobSchemas } from '#pipeline/jobs.ts';
 import { deliveryKey, destinationKey } from '#pipeline/keys.ts';
@@ -160,6 +161,76 @@ test('a destination that answers 421 is left alone: other messages wait without 
   world.clock.set(Date.parse(world.jobs.of('deliver').find(({ id }) => id === other.id)!.notBefore));
   assert.equal((await world.run(world.jobs.of('deliver').find(({ id }) => id === other.id)!)).outcome, 'delivered');
   assert.deepEqual(world.store.keys('destinations/'), []);
+});
+
+test('a message deferred before waits for its destination too, and its record says until when', async (t) => {
+  const mx = await startMx(greylisting);
+  const world = deliveryWorld({ port: mx.port });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job();
+  await world.run(job);
+  const { store, clock, connections, random } = world.deps;
+  const deps = { store, clock, random, memory: connections.destinations };
+  world.clock.set(Date.parse(world.state(job).next!.at));
+  await backOff(deps, 'far.example', { startedAt: clock(), reason: 'mx.far.example: 421' });
+  const waiting = await world.runNext();
+  assert.ok(waiting.outcome === 'waiting');
+  assert.ok(Date.parse(world.state(job).next!.at) > clock());
+  assert.match(world.state(job).next!.reason, /left alone/);
+  mx.script = {};
+  assert.equal((await world.runNext()).outcome, 'delivered');
+  assert.equal(world.state(job).attempts.length, 2);
+});
+
+test('a smarthost that refuses the password is left alone, and nothing bounces for it', async (t) => {
+  const mx = await startMx({
+    offers: ['AUTH PLAIN'],
+    answer: (line) => (line.startsWith('AUTH') ? '535 5.7.8 no' : undefined),
+  });
+  const smarthost = {
+    host: '127.0.0.1',
+    port: mx.port,
+    tls: 'none' as const,
+    user: 'app',
+    password: 'secret:smarthost',
+  };
+  const world = deliveryWorld({
+    config: { delivery: { mode: 'smarthost', smarthost } },
+    secrets: { 'secret:smarthost': 'wrong' },
+  });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job();
+  assert.equal((await world.run(job)).outcome, 'deferred');
+  assert.equal(world.state(job).recipients[0]!.status, '4.7.8');
+  assert.equal((await world.run(world.job())).outcome, 'waiting');
+  assert.equal(mx.commands.filter((line) => line.startsWith('AUTH')).length, 1);
+});
+
+test('more jobs at once than a destination may have: the others wait their turn, and go back on the queue where it is slow', async (t) => {
+  const mx = await startMx({ banner: null });
+  const world = deliveryWorld({
+    port: mx.port,
+    config: { delivery: { connectionsPerDestination: 2, attemptSeconds: 8 } },
+  });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const runs = [1, 2, 3].map(() => world.run(world.job()));
+  assert.equal((await Promise.race(runs)).outcome, 'waiting');
+  assert.equal(mx.connections(), 2);
+  assert.deepEqual((await Promise.all(runs)).map(({ outcome }) => outcome).sort(), ['deferred', 'deferred', 'waiting']);
+});
+
+test('the bounce of a forwarded message goes to the sender it was rewritten for (SRS), a forged one to nobody', async (t) => {
+  const world = deliveryWorld({ zone: {}, secrets: { 'secret:srs': 'key' } });
+  t.after(world.close);
+  const reversePath = srsForward('ann@origin.example', 'sender.example', 'key', world.clock());
+  const original = { originalForwardPath: 'info@sender.example' };
+  const job = world.job({ reversePath });
+  await world.run({ ...job, recipients: [{ ...job.recipients[0]!, ...original }] });
+  assert.deepEqual(world.bounces[0]!.job.recipients[0]!.route, { kind: 'forward', to: ['ann@origin.example'] });
+  const forged = world.job({ reversePath: reversePath.replace(/=(.)/, (_, char) => `=${char === 'A' ? 'B' : 'A'}`) });
+  assert.equal((await world.run(forged)).outcome, 'bounced');
+  assert.equal(world.bounces.length, 1);
+  assert.equal(world.state(forged).notices[0]!.outcome, 'dropped');
 });
 
 test('mail for a destination that is left alone for days is still warned of and given up in time', async (t) => {
