@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRetryDelivery } from '#local/retry-delivery.ts';
-import { deliveryStateKey, newDeliveryState } from '#pipeline/delivery-state.ts';
+import { newDeliveryState } from '#pipeline/delivery-state.ts';
+import { deliveryKey } from '#pipeline/keys.ts';
 import { createMemoryJobs } from '#test/support/memory-jobs.ts';
 import { createMemoryStore } from '#test/support/memory-store.ts';
 import { sampleDeliverJob } from '#test/support/sample-jobs.ts';
@@ -17,7 +18,7 @@ function setUp(state: 'waiting' | 'delivered') {
     ...recipient,
     state: state === 'waiting' ? ('pending' as const) : ('delivered' as const),
   }));
-  store.seed(deliveryStateKey(job), JSON.stringify({ ...fresh, state, recipients }));
+  store.seed(deliveryKey(job), JSON.stringify({ ...fresh, state, recipients }));
   return { store, jobs, job, clock, retry: createRetryDelivery({ store, jobs, clock }) };
 }
 
@@ -26,7 +27,7 @@ test('a waiting delivery is queued at once and its state says so', async () => {
   assert.deepEqual(await retry({ id: job.id, domain: job.domain }), { outcome: 'queued' });
   assert.equal(jobs.of('deliver').length, 1);
   assert.equal(jobs.of('deliver')[0]?.notBefore, clock.iso());
-  assert.equal(store.json(deliveryStateKey(job)).next.at, clock.iso());
+  assert.equal(store.json(deliveryKey(job)).next.at, clock.iso());
 });
 
 test('a finished delivery, one that is not there and a wrong id are told apart', async () => {
