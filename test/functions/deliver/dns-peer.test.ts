@@ -1,0 +1,69 @@
+// Routes out of a real DNS (dnsmasq), asked by our own resolver: what c-ares makes of null MX, aliases, and names that are not.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { test } from 'node:test';
+import { findRoutes } from '#functions/deliver/find-routes.ts';
+import { createResolver } from '#pipeline/dns-resolver.ts';
+import { findPeer, peerOptions } from '#test/support/peers.ts';
+
+const zone = [
+  '--mx-host=two.test,b.test,20',
+  '--mx-host=two.test,a.test,10',
+  '--mx-host=null.test,.,0',
+  '--host-record=a.test,192.0.2.1,2001:db8::1',
+  '--host-record=b.test,192.0.2.2',
+  '--host-record=implicit.test,192.0.2.3',
+  '--cname=alias.test,implicit.test',
+  '--txt-record=empty.test,nothing',
+];
+
+test('routes from a real DNS server', peerOptions('dnsmasq'), async (t) => {
+  const port = await freeUdpPort();
+  const arguments_ = [
+    '--no-daemon',
+    '--conf-file=/dev/null',
+    '--no-resolv',
+    '--no-hosts',
+    '--local=/#/',
+    '--listen-address=127.0.0.1',
+    '--bind-interfaces',
+    `--port=${port}`,
+    ...zone,
+  ];
+  const server = spawn(findPeer('dnsmasq')!, arguments_, { stdio: 'ignore' });
+  const { resolve, close } = createResolver({ servers: [`127.0.0.1:${port}`], timeoutMs: 3_000, clock: Date.now });
+  t.after(() => {
+    close();
+    server.kill();
+  });
+  const routes = async (domain: string) => {
+    const found = await findRoutes({ resolve, random: Math.random }, domain, {
+      hostname: 'mx.pillarbox.example',
+      allowPrivateTargets: false,
+    });
+    return found.outcome === 'targets'
+      ? found.targets.map(({ ip }) => ip)
+      : found.outcome === 'permanent'
+        ? found.status
+        : found.outcome;
+  };
+  for (const deadline = Date.now() + 5_000; (await routes('two.test')) === 'later' && Date.now() < deadline; );
+  assert.deepEqual(await routes('two.test'), ['192.0.2.1', '2001:db8::1', '192.0.2.2']);
+  assert.deepEqual(await routes('implicit.test'), ['192.0.2.3']);
+  assert.deepEqual(await routes('alias.test'), ['192.0.2.3']);
+  assert.equal(await routes('null.test'), '5.1.10');
+  assert.equal(await routes('empty.test'), '5.1.2');
+  assert.equal(await routes('gone.test'), '5.1.2');
+  server.kill();
+  await new Promise((resolve) => server.once('exit', resolve));
+  assert.equal(await routes('other.test'), 'later');
+});
+
+async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(resolve));
+  return port;
+}
