@@ -15,6 +15,5 @@ export function serviceEnvironment(stack: Stack, access: Access, options: Option
     PILLARBOX_SECRETS_PREFIX: secretsPrefix(options),
     PILLARBOX_METRICS_NAMESPACE: options.serviceName,
     ...Object.fromEntries(urls),
-    NODE_OPTIONS: '--enable-source-maps',
   };
 }

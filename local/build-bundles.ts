@@ -1,6 +1,6 @@
 // Bundles what ships into `.build/`: a folder for each function (`functions/<stage>/index.mjs`) and one for the
 // container (`container/main.mjs` beside its Dockerfile). cdk/ deploys these very files; the emulator world runs them.
-import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,12 +25,17 @@ async function buildFunction(folder: string, stage: string): Promise<readonly Bu
   return buildInto(join(folder, 'functions', stage), {
     entry: join(home, 'functions', stage, 'handler.ts'),
     name: 'index',
+    maps: join(folder, 'maps'),
   });
 }
 
 async function buildContainer(folder: string): Promise<readonly Bundle[]> {
   const into = join(folder, 'container');
-  const built = await buildInto(into, { entry: join(home, 'container', 'main.ts'), name: 'main' });
+  const built = await buildInto(into, {
+    entry: join(home, 'container', 'main.ts'),
+    name: 'main',
+    maps: join(folder, 'maps'),
+  });
   await copyFile(join(home, 'container', 'Dockerfile'), join(into, 'Dockerfile'));
   return built;
 }
@@ -38,7 +43,7 @@ async function buildContainer(folder: string): Promise<readonly Bundle[]> {
 /** Builds an entry, and beside it the worker of its folder (`<folder>-worker.ts`): it is started by its file's name. */
 async function buildInto(
   folder: string,
-  { entry, name }: { readonly entry: string; readonly name: string },
+  { entry, name, maps }: { readonly entry: string; readonly name: string; readonly maps: string },
 ): Promise<readonly Bundle[]> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
@@ -49,8 +54,17 @@ async function buildInto(
     ...workers.map((file) => ({ in: join(source, file), out: basename(file, '.ts') })),
   ];
   await build({ ...bundling, ...lists(), plugins: slimming, entryPoints, outdir: folder });
+  await moveMaps(folder, maps);
   const files = (await readdir(folder)).filter((file) => file.endsWith('.mjs')).sort();
   return Promise.all(files.map((file) => describe(folder, file)));
+}
+
+/** `maps/<folder>-<file>.map` beside the folders that ship. */
+async function moveMaps(folder: string, maps: string): Promise<void> {
+  await mkdir(maps, { recursive: true });
+  for (const file of (await readdir(folder)).filter((name) => name.endsWith('.map'))) {
+    await rename(join(folder, file), join(maps, `${basename(folder)}-${file}`));
+  }
 }
 
 function lists() {

@@ -102,7 +102,8 @@ export const bundling = {
   format: 'esm',
   minify: true,
   keepNames: false,
-  sourcemap: 'linked',
+  /** Beside what ships, in `.build/maps`: to read a stack trace with, not to be loaded at each cold start. */
+  sourcemap: 'external',
   sourcesContent: false,
   mainFields: ['module', 'main'],
   legalComments: 'none',
