@@ -1,15 +1,13 @@
 // The service in a world: the listener in front, the ops API and its page beside it.
 import { type Listener, startListener } from '#container/listener.ts';
-import type { EmailAddress } from '#mail/address.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { ReportingConfigSource } from '#pipeline/config-source.ts';
-import { suppressionKey } from '#pipeline/keys.ts';
 import type { MetricsRegistry } from '#pipeline/metrics.ts';
-import type { Clock, Log, ObjectStore, Secrets } from '#pipeline/ports.ts';
+import type { Clock, Log, Secrets } from '#pipeline/ports.ts';
+import { suppressionLookup } from '#pipeline/suppressions.ts';
 import type { CertificatePair } from './certificate.ts';
 import type { Health } from './ops/ops-deps.ts';
 import { startOpsApi } from './ops/start-ops-api.ts';
-import { readJson } from './ops/stored-json.ts';
 import { createRetryDelivery } from './retry-delivery.ts';
 import type { LocalWorld } from './world.ts';
 
@@ -41,7 +39,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   const listener = await startListener({
     ...deps,
     intake: world.intake,
-    suppressions: (address) => suppressionOf(store, address),
+    suppressions: suppressionLookup(store),
     srsSecret: async () => secrets.read((await config.current()).srsSecret ?? 'secret:srs'),
   });
   const closeListener = async (): Promise<void> => listener.close(0);
@@ -102,12 +100,4 @@ async function healthOf({
 /** The last attempt to store something failed. */
 function isFailing({ lastStoredAt, lastStoreFailureAt }: ReturnType<Listener['health']>): boolean {
   return lastStoreFailureAt !== null && (lastStoredAt === null || lastStoreFailureAt > lastStoredAt);
-}
-
-/** Why nothing is sent to an address any more, or null. */
-async function suppressionOf(store: Pick<ObjectStore, 'get'>, address: EmailAddress): Promise<string | null> {
-  const kept = await readJson(store, suppressionKey(address));
-  if (kept === null) return null;
-  const reason = typeof kept === 'object' && 'reason' in kept ? kept.reason : null;
-  return typeof reason === 'string' ? reason : 'mail to this address bounced';
 }

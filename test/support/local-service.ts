@@ -93,11 +93,15 @@ export async function startLocalService(t: Pick<TestContext, 'after'>, options: 
 }
 
 /** Polls until the condition answers something true; fails with what it said last after the time is over. */
-export async function eventually<T>(what: string, condition: () => Promise<T> | T, seconds = 30): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  condition: () => Promise<T> | T,
+  seconds = 30,
+): Promise<Exclude<T, null | undefined | false>> {
   const end = Date.now() + seconds * 1_000;
   for (;;) {
     const answer = await condition();
-    if (answer) return answer;
+    if (answer) return answer as Exclude<T, null | undefined | false>;
     if (Date.now() > end) throw new Error(`${what}: not in ${seconds} s`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }

@@ -24,7 +24,7 @@ export type SendingService = LocalService & {
   readonly submit: (mail: Submission) => Promise<string>;
   /** The delivery of a message to a domain (pipeline/delivery-state.ts), null where there is none yet. */
   readonly delivery: (id: string, domain?: string) => Promise<any>;
-  /** The same once it is in this state. */
+  /** The same once it is in this state and nothing is left to do about it. */
   readonly whenDelivery: (id: string, state: string, seconds?: number) => Promise<any>;
   /** All that came for a mailbox of sender.example (with or without a tag), as inbox messages, oldest first. */
   readonly inbox: (localPart: string) => Promise<readonly any[]>;
@@ -66,7 +66,12 @@ export async function startSending(options: SendingOptions = {}): Promise<Sendin
     users: [{ name: login.user, password: await hashPassword(login.password), mayFrom: ['*@sender.example'] }],
     ...given,
     domains: { 'sender.example': { mailboxes: ['app', ...(options.mailboxes ?? [])] }, ...given.domains },
-    limits: { connectionsPerIp: 500, messagesPerMinutePerIp: 100_000, messagesPerMinutePerUser: 100_000, ...given.limits },
+    limits: {
+      connectionsPerIp: 500,
+      messagesPerMinutePerIp: 100_000,
+      messagesPerMinutePerUser: 100_000,
+      ...given.limits,
+    },
     delivery: { port, allowPrivateTargets: true, attemptSeconds: 4, retrySeconds: [1], ...given.delivery },
     dns: { servers: [dns.server], timeoutSeconds: 2 },
   };
@@ -127,7 +132,8 @@ function reading(service: LocalService) {
         `delivery of ${id} is ${state}`,
         async () => {
           last = await delivery(id);
-          return last?.state === state ? last : null;
+          const isSettled = last?.notices.every(({ outcome }: any) => outcome !== 'owed');
+          return last?.state === state && isSettled ? last : null;
         },
         seconds,
       ).catch((error: Error) => {
@@ -152,11 +158,10 @@ export async function submit(
 ): Promise<string> {
   const smtp = await rawSmtp(port, { tls: true });
   await smtp.command('EHLO client.sender.example');
-  const said = await smtp.command(
-    `AUTH PLAIN ${Buffer.from(`\0${login.user}\0${login.password}`).toString('base64')}`,
-  );
+  const said = await smtp.command(`AUTH PLAIN ${Buffer.from(`\0${login.user}\0${login.password}`).toString('base64')}`);
   if (!said.startsWith('235')) throw new Error(`not logged in: ${said}`);
-  const text = content ?? `From: <${from === '' ? login.user : from}>\r\nTo: ${to.join(', ')}\r\nSubject: hello\r\n\r\nHello.\r\n`;
+  const text =
+    content ?? `From: <${from === '' ? login.user : from}>\r\nTo: ${to.join(', ')}\r\nSubject: hello\r\n\r\nHello.\r\n`;
   const parameters = { mail: mailParameters, rcpt: rcptParameters };
   const reply = await sendRaw(smtp, { from, to, content: Buffer.from(text), parameters });
   smtp.close();
