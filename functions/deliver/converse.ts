@@ -150,7 +150,11 @@ async function sendMessage(talk: Talk, answers: readonly RecipientResult[]): Pro
   if (letter.content.kind === 'small') wire.write(letter.content.wire);
   else {
     const broken = await stream(talk, letter.content.open());
-    if (broken !== null) return dataRefused(answers, broken);
+    if (broken !== null) {
+      // A host that hangs up in the middle may have said why.
+      const said = await wire.nextReply(1);
+      return dataRefused(answers, isBroken(said) ? broken : said);
+    }
   }
   // RFC 5321 §4.5.3.2.6: be patient here, for to give up now is to not know.
   wire.leaveTime(Math.min(finalReplyMs, limits.commandMs));

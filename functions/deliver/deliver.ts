@@ -23,7 +23,7 @@ import { claimAttempt, readState, type StoredState, writeState } from './claim-a
 import type { Connections } from './connections.ts';
 import { backOff, type Destination, type DestinationDeps, forgive, readDestination } from './destination.ts';
 import { judgeAttempt, judgeDestination } from './judge-attempt.ts';
-import { isPortBlocked, type PortDeps, type PortSight, watchPort } from './port25.ts';
+import { isPortBlocked, type PortDeps, sightOf, watchPort } from './port25.ts';
 import { prepareLetter } from './prepare-letter.ts';
 import { settleDelivery } from './settle-delivery.ts';
 
@@ -167,12 +167,6 @@ async function tellOthers(
   if (verdict.outcome === 'answered') await forgive(destinationDeps(deps), destination);
   if (config.delivery.mode !== 'mx') return;
   await watchPort(portDeps(deps), sightOf(hosts), { destination, port: config.delivery.port });
-}
-
-function sightOf(hosts: AttemptFacts['record']['hosts']): PortSight {
-  if (hosts.length === 0) return 'neither';
-  if (hosts.some(({ stage }) => stage !== 'connect')) return 'connected';
-  return hosts.every(({ reason }) => reason?.startsWith('no connection') ?? false) ? 'timed-out' : 'neither';
 }
 
 function report(deps: DeliverDeps, state: DeliveryState, facts: AttemptFacts): DeliverOutcome {

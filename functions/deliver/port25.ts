@@ -1,6 +1,7 @@
 // Notices a network that lets no mail out: connections to several unrelated hosts time out and none succeeds. Cloud
 // networks block port 25 until asked not to. It is reported as such, and while it lasts no mail is given up.
 import { z } from 'zod';
+import type { HostTry } from '#pipeline/delivery-state.ts';
 import { destinationKey } from '#pipeline/keys.ts';
 import type { Clock, Log, Metrics, ObjectStore } from '#pipeline/ports.ts';
 
@@ -35,6 +36,17 @@ const recordHoldsMs = 21_600_000;
 
 /** What the connections of one attempt showed: any came about, or all timed out, or neither. */
 export type PortSight = 'connected' | 'timed-out' | 'neither';
+
+/**
+ * What an attempt showed: a host that refused the connection was reached, in a way; an address family that this network does
+ * not have (IPv6, mostly) shows nothing.
+ */
+export function sightOf(hosts: readonly Pick<HostTry, 'stage' | 'reason'>[]): PortSight {
+  if (hosts.some(({ stage }) => stage !== 'connect')) return 'connected';
+  const hasTimedOut = hosts.some(({ reason }) => /^no connection|ETIMEDOUT/.test(reason ?? ''));
+  const isRefused = hosts.some(({ reason }) => /ECONNREFUSED|ECONNRESET/.test(reason ?? ''));
+  return hasTimedOut && !isRefused ? 'timed-out' : 'neither';
+}
 
 /** Takes in what an attempt at a destination showed, and reports a change for the better or worse. */
 export async function watchPort(

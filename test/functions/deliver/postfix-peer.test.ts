@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { generate } from 'selfsigned';
 import { findPeer, peerOptions } from '#test/support/peers.ts';
 import { deliveryWorld } from './delivery-world.ts';
-import { startPostfix } from './postfix.ts';
+import { freePort, startPostfix } from './postfix.ts';
 
 const options = peerOptions('postfix', 'smtp-sink');
 const asRoot =
@@ -89,7 +89,7 @@ for (const { title, flags, outcome } of [
   { title: 'hanging up after the message', flags: ['-q', '.'], outcome: 'deferred' },
 ]) {
   test(`smtp-sink ${title}: ${outcome}`, peerOptions('smtp-sink'), async (t) => {
-    const port = 20_000 + Math.floor(Math.random() * 20_000);
+    const port = await freePort();
     const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
     const sink = spawn(findPeer('smtp-sink')!, [...user, ...flags, `127.0.0.1:${port}`, '10'], { stdio: 'ignore' });
     const world = deliveryWorld({ port });

@@ -123,7 +123,8 @@ export async function startPostfix({
   };
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that was free just now. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { afterFailure } from '#functions/deliver/destination.ts';
 import { findRoutes, isPrivate } from '#functions/deliver/find-routes.ts';
 import { findStsPolicy, isNamedHost, parseStsPolicy } from '#functions/deliver/mta-sts.ts';
+import { sightOf } from '#functions/deliver/port25.ts';
 import { isHardBounce } from '#functions/deliver/suppress.ts';
 import { setClock } from '#test/support/set-clock.ts';
 import { type Zone, zoneResolver } from '#test/support/zone-resolver.ts';
@@ -212,6 +213,43 @@ test('a destination is left alone for longer with each failure, and attempts sid
   }
   assert.deepEqual(waits, [60, 120, 240, 480, 960, 1_800, 1_800, 1_800]);
 });
+
+for (const { title, hosts, sight } of [
+  {
+    title: 'all timed out',
+    hosts: [['connect', 'no connection to 192.0.2.1 port 25 within 30 s']],
+    sight: 'timed-out',
+  },
+  {
+    title: 'one timed out, and there is no IPv6 here',
+    hosts: [
+      ['connect', 'no connection to 192.0.2.1 port 25 within 30 s'],
+      ['connect', 'cannot connect to 2001:db8::1 port 25: connect ENETUNREACH'],
+    ],
+    sight: 'timed-out',
+  },
+  {
+    title: 'one refused',
+    hosts: [
+      ['connect', 'no connection to 192.0.2.1 port 25 within 30 s'],
+      ['connect', 'cannot connect: connect ECONNREFUSED'],
+    ],
+    sight: 'neither',
+  },
+  {
+    title: 'one greeted',
+    hosts: [
+      ['connect', 'no connection to 192.0.2.1 port 25 within 30 s'],
+      ['greeting', '421'],
+    ],
+    sight: 'connected',
+  },
+  { title: 'one talked', hosts: [[null, null]], sight: 'connected' },
+  { title: 'there was none', hosts: [], sight: 'neither' },
+]) {
+  test(`of the hosts ${title}: for port 25 that means ${sight}`, () =>
+    assert.equal(sightOf(hosts.map(([stage, reason]) => ({ stage: stage ?? null, reason: reason ?? null }))), sight));
+}
 
 const result = (stage: 'rcpt' | 'message', code: number, enhanced: string | null, text: string) => ({
   forwardPath: 'b@far.example',
