@@ -102,7 +102,10 @@ describe('the hosts of a domain', { concurrency: 10, ...peerOptions('dnsmasq') }
     assert.equal(record.recipients[0].status, '5.1.10');
     assert.equal(record.attempts.length, 1);
     const [dsn] = await service.whenInbox('s-null', 1);
-    assert.match((await service.raw(dsn.id)).toString(), /Final-Recipient: rfc822; ?x@null\.test\r\nAction: failed\r\nStatus: 5\.1\.10/);
+    assert.match(
+      (await service.raw(dsn.id)).toString(),
+      /Final-Recipient: rfc822; ?x@null\.test\r\nAction: failed\r\nStatus: 5\.1\.10/,
+    );
     assert.equal(host.connections(), 0);
   });
 
@@ -210,14 +213,44 @@ describe('what hosts answer', { concurrency: 10, ...peerOptions('dnsmasq') }, ()
     assert.match(record.attempts[0].hosts[0].reason, /^sent in clear: /);
   });
 
-  const hostile: readonly { title: string; state: string; serve: Script | ((socket: Socket) => void); reason: RegExp }[] = [
-    { title: '554 as the greeting of the only host', state: 'bounced', serve: { banner: '554 5.3.2 no' }, reason: /554 5\.3\.2 no/ },
-    { title: '421 as the greeting', state: 'waiting', serve: { banner: '421 4.3.2 later' }, reason: /421 4\.3\.2 later/ },
+  const hostile: readonly {
+    title: string;
+    state: string;
+    serve: Script | ((socket: Socket) => void);
+    reason: RegExp;
+  }[] = [
+    {
+      title: '554 as the greeting of the only host',
+      state: 'bounced',
+      serve: { banner: '554 5.3.2 no' },
+      reason: /554 5\.3\.2 no/,
+    },
+    {
+      title: '421 as the greeting',
+      state: 'waiting',
+      serve: { banner: '421 4.3.2 later' },
+      reason: /421 4\.3\.2 later/,
+    },
     { title: 'no greeting', state: 'waiting', serve: () => {}, reason: /no reply within/ },
     { title: 'a greeting one octet a second', state: 'waiting', serve: dribble, reason: /no reply within/ },
-    { title: 'garbage', state: 'waiting', serve: (socket) => socket.write('\x00\xff\x16\x03garbage\r\n'), reason: /not SMTP/ },
-    { title: 'a greeting without end', state: 'waiting', serve: (socket) => pour(socket, '220-still going\r\n'), reason: /does not end/ },
-    { title: 'a line without end', state: 'waiting', serve: (socket) => pour(socket, 'x'.repeat(10_000)), reason: /does not end|not SMTP/ },
+    {
+      title: 'garbage',
+      state: 'waiting',
+      serve: (socket) => socket.write('\x00\xff\x16\x03garbage\r\n'),
+      reason: /not SMTP/,
+    },
+    {
+      title: 'a greeting without end',
+      state: 'waiting',
+      serve: (socket) => pour(socket, '220-still going\r\n'),
+      reason: /does not end/,
+    },
+    {
+      title: 'a line without end',
+      state: 'waiting',
+      serve: (socket) => pour(socket, 'x'.repeat(10_000)),
+      reason: /does not end|not SMTP/,
+    },
     { title: 'hanging up at once', state: 'waiting', serve: (socket) => socket.destroy(), reason: /closed|ECONNRESET/ },
     {
       title: 'an answer to RCPT that never comes',

@@ -15,9 +15,27 @@ export type RawSmtp = {
 
 /** Connects and reads the greeting; with `tls` it is TLS from the first byte, whatever the certificate. */
 export async function rawSmtp(port: number, { tls = false }: { readonly tls?: boolean } = {}): Promise<RawSmtp> {
-  const socket: Socket = tls
-    ? connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false })
-    : connect({ host: '127.0.0.1', port, noDelay: true });
+  const smtp = speakOver(
+    tls
+      ? connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false })
+      : connect({ host: '127.0.0.1', port, noDelay: true }),
+  );
+  await smtp.reply();
+  return smtp;
+}
+
+/** EHLO and STARTTLS; what comes after is within TLS, and EHLO is to be said again. */
+export async function secured(smtp: RawSmtp): Promise<RawSmtp> {
+  await smtp.command('EHLO client.sender.example');
+  const said = await smtp.command('STARTTLS');
+  if (!said.startsWith('220')) throw new Error(said);
+  smtp.socket.removeAllListeners('data');
+  const socket = connectTls({ socket: smtp.socket, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  return speakOver(socket);
+}
+
+function speakOver(socket: Socket): RawSmtp {
   let text = '';
   let ended = false;
   let wake = (): void => {};
@@ -48,7 +66,6 @@ export async function rawSmtp(port: number, { tls = false }: { readonly tls?: bo
   const write = async (bytes: Uint8Array | string): Promise<void> => {
     if (!socket.write(bytes)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
   };
-  await reply();
   return {
     socket,
     reply,
