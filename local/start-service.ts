@@ -3,12 +3,12 @@ import { type Listener, startListener } from '#container/listener.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { ReportingConfigSource } from '#pipeline/config-source.ts';
 import type { MetricsRegistry } from '#pipeline/metrics.ts';
+import { createRetryDelivery } from '#pipeline/ops/retry-delivery.ts';
 import type { Clock, Log, Secrets } from '#pipeline/ports.ts';
 import { suppressionLookup } from '#pipeline/suppressions.ts';
 import type { CertificatePair } from './certificate.ts';
 import type { Health } from './ops/ops-deps.ts';
 import { startOpsApi } from './ops/start-ops-api.ts';
-import { createRetryDelivery } from './retry-delivery.ts';
 import type { LocalWorld } from './world.ts';
 
 export type ServiceDeps = {

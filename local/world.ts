@@ -1,12 +1,13 @@
 // What a world must offer so that the service can run in it: the ports, the ops side, and its stages.
+
+import type { OpsAdmin } from '#pipeline/ops/admin.ts';
 import type { Intake, JobSender, ObjectStore } from '#pipeline/ports.ts';
-import type { LocalAdmin } from './admin.ts';
 
 export type LocalWorld = {
   readonly store: ObjectStore;
   readonly jobs: JobSender;
   readonly intake: Intake;
-  readonly admin: LocalAdmin;
+  readonly admin: OpsAdmin;
   /** Resolves when the world broke down: the process had better end. */
   readonly lost: Promise<Error>;
   /** What `/health` shows of it. */

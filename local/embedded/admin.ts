@@ -1,14 +1,15 @@
 // What the ops API asks of the embedded world. Lists are read in bounded steps, so that mail coming in never waits.
-import type { LocalAdmin, MessagePage, MessageQuery } from '#local/admin.ts';
-import type { MessageSummary } from '#local/message-summary.ts';
+
 import { isMessageId, messageIdTime } from '#mail/message-id.ts';
+import type { MessagePage, MessageQuery, OpsAdmin } from '#pipeline/ops/admin.ts';
+import type { MessageSummary } from '#pipeline/ops/message-summary.ts';
 import type { Client } from './client.ts';
 
 const searchMs = 5_000;
 const watchedFolders = ['inbox/', 'quarantine/', 'deliveries/'];
 
 /** `watchers` are told of every key written by whoever writes; here they are only kept. */
-export function createAdmin(client: Client, watchers: Set<(key: string) => void>): LocalAdmin {
+export function createAdmin(client: Client, watchers: Set<(key: string) => void>): OpsAdmin {
   return {
     queues: () => client.ask({ kind: 'queues' }),
     redrive: (queue) => client.ask({ kind: 'redrive', queue }),

@@ -2,7 +2,7 @@
 // looks at a bounded number of rows, so that mail coming in never waits long.
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
-import { type MessageSummary, matchesSearch } from '#local/message-summary.ts';
+import { type MessageSummary, matchesSearch } from '#pipeline/ops/message-summary.ts';
 import { asText } from './database.ts';
 import type { ObjectRows } from './object-rows.ts';
 import type { Answer, Request } from './requests.ts';

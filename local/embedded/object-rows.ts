@@ -1,7 +1,7 @@
 // Objects as rows: every function here runs inside the transaction of a batch, in the database thread.
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
-import { parseInboxMessage, searchText, summarise } from '#local/message-summary.ts';
+import { parseInboxMessage, searchText, summarise } from '#pipeline/ops/message-summary.ts';
 import type { ListPage, ObjectFacts, PutOutcome } from '#pipeline/ports.ts';
 import { asNumber, asText } from './database.ts';
 import type { FoundObject, NewObject } from './requests.ts';

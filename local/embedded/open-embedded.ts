@@ -1,8 +1,8 @@
 // The embedded world: one folder with one SQLite file, large bodies beside it, one process at a time.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LocalAdmin } from '#local/admin.ts';
 import type { JobSource } from '#local/job-source.ts';
+import type { OpsAdmin } from '#pipeline/ops/admin.ts';
 import type { Clock, Intake, JobSender, ObjectStore } from '#pipeline/ports.ts';
 import { createAdmin } from './admin.ts';
 import { startClient } from './client.ts';
@@ -16,7 +16,7 @@ export type EmbeddedWorld = {
   readonly jobs: JobSender;
   readonly source: JobSource;
   readonly intake: Intake;
-  readonly admin: LocalAdmin;
+  readonly admin: OpsAdmin;
   /** Deletes a little of what is older than these times (ISO 8601); answers how many objects, 0 when nothing is left. */
   readonly sweep: (before: { readonly raw: string; readonly inbox: string }) => Promise<number>;
   /** Has the clock looked at: needed only where the clock does not run by itself. */

@@ -1,7 +1,7 @@
 // How the queues are doing, from their rows and what is in memory: what operators look at.
 import type { DatabaseSync } from 'node:sqlite';
-import type { DeadLetter, QueueCounts } from '#local/admin.ts';
 import type { QueueName } from '#pipeline/jobs.ts';
+import type { DeadLetter, QueueCounts } from '#pipeline/ops/admin.ts';
 import { asNumber, asText } from './database.ts';
 import { type JobMemory, queueNames } from './job-memory.ts';
 

@@ -1,8 +1,8 @@
 // What the main thread asks of the database thread, and what it is answered. Requests travel in batches, one message
 // for all that came up in a turn of the event loop; the bodies of a batch travel in one transferred buffer.
 
-import type { DeadLetter, MessagePage, MessageQuery, QueueCounts } from '#local/admin.ts';
 import type { QueueName } from '#pipeline/jobs.ts';
+import type { DeadLetter, MessagePage, MessageQuery, QueueCounts } from '#pipeline/ops/admin.ts';
 import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/ports.ts';
 
 /** A body: a part of the batch's buffer, or a file of the bodies folder that is already durable. */

@@ -1,16 +1,16 @@
 // What the ops API asks of the emulator world: queues from the emulator, mail from the objects themselves. Keys are kept
 // in memory, newest message first; summaries are read when they are asked for, and kept.
 import { z } from 'zod';
-import type { DeadLetter, LocalAdmin, MessagePage, MessageQuery, QueueCounts } from '#local/admin.ts';
+import type { jobSchemas, QueueName } from '#pipeline/jobs.ts';
+import { domainPrefix, mailboxPrefix } from '#pipeline/keys.ts';
+import type { DeadLetter, MessagePage, MessageQuery, OpsAdmin, QueueCounts } from '#pipeline/ops/admin.ts';
 import {
   type MessageSummary,
   matchesSearch,
   parseInboxMessage,
   searchText,
   summarise,
-} from '#local/message-summary.ts';
-import type { jobSchemas, QueueName } from '#pipeline/jobs.ts';
-import { domainPrefix, mailboxPrefix } from '#pipeline/keys.ts';
+} from '#pipeline/ops/message-summary.ts';
 import type { Clock, ObjectStore } from '#pipeline/ports.ts';
 import type { SqsReceiver } from '#pipeline/sqs-receiver.ts';
 import type { Emulator } from './emulator.ts';
@@ -33,7 +33,7 @@ export type EmulatorAdminDeps = {
 type Read = { readonly summary: MessageSummary; readonly searched: string };
 
 /** Makes the admin side. */
-export function createAdmin(deps: EmulatorAdminDeps): LocalAdmin {
+export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
   const { emulator, index, watchers } = deps;
   const read = summaryReader(deps.store);
   return {

@@ -1,12 +1,12 @@
 // Server-sent events (WHATWG HTML §9.2): `message` for mail that landed, `delivery` for outbound mail that moved on.
 // Only while somebody listens is anything read; a listener that does not keep up is cut off and connects again.
 import type { ServerResponse } from 'node:http';
-import { parseInboxMessage, summarise } from '#local/message-summary.ts';
 import { parseDeliveryKey } from '#pipeline/keys.ts';
 import { errorFields } from '#pipeline/log.ts';
-import { listed } from './list-messages.ts';
+import { listed } from '#pipeline/ops/list-messages.ts';
+import { parseInboxMessage, summarise } from '#pipeline/ops/message-summary.ts';
+import { readJson, readText } from '#pipeline/ops/stored-json.ts';
 import type { OpsDeps } from './ops-deps.ts';
-import { readJson, readText } from './stored-json.ts';
 
 const maxListeners = 50;
 const maxBehindBytes = 1_048_576;

@@ -2,7 +2,7 @@
 // that leads to 127.0.0.1 (DNS rebinding) nor by a cross-site POST. Bound elsewhere, or given a token: only with it.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
-import { type Answer, refusal } from './answer.ts';
+import { type Answer, refusal } from '#pipeline/ops/answer.ts';
 
 /** What the guard looks at of a request. */
 export type GuardedRequest = {

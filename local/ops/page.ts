@@ -1,7 +1,7 @@
 // The page: three files read once at start, served with a policy under which only they run. They build what they show
 // from text nodes alone; a message's HTML is in a sandboxed frame (show-message.ts).
 import { readFile } from 'node:fs/promises';
-import type { Answer } from './answer.ts';
+import type { Answer } from '#pipeline/ops/answer.ts';
 
 const pagePolicy = [
   "default-src 'none'",

@@ -1,125 +1,18 @@
-// The ops API at a glance: every path, its method, and what answers it (design §10).
-import { type Answer, isAnswer, json } from './answer.ts';
-import { listDeliveries, listSuppressions, removeSuppression, retryOne } from './deliveries.ts';
-import { listMessages } from './list-messages.ts';
+// The ops API at a glance: what can be asked about mail in any world (pipeline/ops), and how this process is doing.
+import { type Answer, isAnswer, json } from '#pipeline/ops/answer.ts';
+import { readQuery } from '#pipeline/ops/parameters.ts';
+import { queueMetrics } from '#pipeline/ops/queues.ts';
+import { get, mailRoutes, type Route } from '#pipeline/ops/routes.ts';
 import type { OpsDeps } from './ops-deps.ts';
-import { readQuery } from './parameters.ts';
-import { changeDead, listDead, listQueues, queueMetrics } from './queues.ts';
-import { showAttachment, showBody, showMessage, showRaw } from './show-message.ts';
-import { traceMessage } from './trace-message.ts';
-
-type Method = 'GET' | 'POST' | 'DELETE';
-
-/** What a handler is told: the parts of the path by the name they have in the route, and the query. */
-export type RouteCall = { readonly parts: Readonly<Record<string, string>>; readonly query: URLSearchParams };
-
-/** One line of the table. A part of the path in capitals stands for any text; `stream` is served by the event stream. */
-export type Route = {
-  readonly method: Method;
-  readonly path: string;
-  readonly about: string;
-  readonly answer: ((call: RouteCall) => Promise<Answer>) | 'stream';
-};
 
 /** All routes of the API. */
 export function opsRoutes(deps: OpsDeps): readonly Route[] {
-  const { admin, store } = deps;
   return [
     get('/health', 'whether all is well', async ({ query }) => health(deps, query)),
     get('/metrics', 'figures for Prometheus', async () => metrics(deps)),
-    get('/api/messages', 'mail, newest first: ?mailbox= q= limit= after=', ({ query }) => listMessages(admin, query)),
-    get('/api/messages/ID', 'one message as JSON: ?mailbox=', ({ parts, query }) =>
-      showMessage(deps, { id: parts['ID'], query }),
-    ),
-    get('/api/messages/ID/raw', 'its bytes as stored', ({ parts, query }) => showRaw(deps, { id: parts['ID'], query })),
-    get('/api/messages/ID/text', 'its text in full', ({ parts, query }) =>
-      showBody(deps, { id: parts['ID'], query, kind: 'text' }),
-    ),
-    get('/api/messages/ID/html', 'its HTML, for a sandboxed frame', ({ parts, query }) =>
-      showBody(deps, { id: parts['ID'], query, kind: 'html' }),
-    ),
-    get('/api/messages/ID/attachments/N', 'an attachment, from 1', ({ parts, query }) =>
-      showAttachment(deps, { id: parts['ID'], n: parts['N'], query }),
-    ),
-    get('/api/messages/ID/trace', 'all that happened to it', ({ parts, query }) =>
-      traceMessage(deps, { id: parts['ID'], query }),
-    ),
-    get('/api/queues', 'jobs waiting and given up', ({ query }) => listQueues(admin, query)),
-    get('/api/queues/NAME/dead', 'jobs given up, and why: ?limit=', ({ parts, query }) =>
-      listDead(admin, { name: parts['NAME'], query }),
-    ),
-    post('/api/queues/NAME/redrive', 'try what was given up again', ({ parts }) =>
-      changeDead(admin, { name: parts['NAME'], action: 'redrive' }),
-    ),
-    post('/api/queues/NAME/purge', 'throw away what was given up', ({ parts }) =>
-      changeDead(admin, { name: parts['NAME'], action: 'purge' }),
-    ),
-    ...outboundRoutes(deps),
+    ...mailRoutes(deps),
     { method: 'GET', path: '/api/events', about: 'new mail as it lands (server-sent events)', answer: 'stream' },
   ];
-
-  function outboundRoutes({ retryDelivery }: OpsDeps): readonly Route[] {
-    return [
-      get('/api/deliveries', 'outbound mail, newest first: ?state= id= limit= after=', ({ query }) =>
-        listDeliveries(deps, query),
-      ),
-      post('/api/deliveries/ID/DOMAIN/retry', 'try a waiting delivery now', ({ parts }) =>
-        retryOne(retryDelivery, { id: parts['ID'], domain: parts['DOMAIN'] }),
-      ),
-      get('/api/suppressions', 'addresses that bounced: ?limit= after=', ({ query }) => listSuppressions(store, query)),
-      {
-        method: 'DELETE',
-        path: '/api/suppressions/ADDRESS',
-        about: 'write to an address again',
-        answer: ({ parts }) => removeSuppression(store, parts['ADDRESS']),
-      },
-    ];
-  }
-}
-
-/** The route for a path, by what stands in its places; `others`: the methods the path has, where this one is none. */
-export function findRoute(
-  routes: readonly Route[],
-  method: string,
-  pathname: string,
-):
-  | { readonly found: 'route'; readonly route: Route; readonly parts: RouteCall['parts'] }
-  | { readonly found: 'other-methods'; readonly methods: readonly string[] }
-  | { readonly found: 'nothing' } {
-  const matches = routes.flatMap((route) => {
-    const parts = matchPath(route.path, pathname);
-    return parts === null ? [] : [{ route, parts }];
-  });
-  const match = matches.find(({ route }) => route.method === (method === 'HEAD' ? 'GET' : method));
-  if (match !== undefined) return { found: 'route', ...match };
-  if (matches.length === 0) return { found: 'nothing' };
-  const methods = matches.flatMap(({ route }) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method]));
-  return { found: 'other-methods', methods: [...new Set(methods)] };
-}
-
-function matchPath(pattern: string, pathname: string): Record<string, string> | null {
-  const [wanted, given] = [pattern.split('/'), pathname.split('/')];
-  if (wanted.length !== given.length) return null;
-  const parts: Record<string, string> = {};
-  for (const [n, name] of wanted.entries()) {
-    const text = given[n] ?? '';
-    if (!/^[A-Z]+$/.test(name)) {
-      if (name !== text) return null;
-      continue;
-    }
-    const decoded = decode(text);
-    if (decoded === null || decoded === '') return null;
-    parts[name] = decoded;
-  }
-  return parts;
-}
-
-function decode(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return null;
-  }
 }
 
 async function health({ health: ask, clock }: OpsDeps, query: URLSearchParams): Promise<Answer> {
@@ -137,12 +30,4 @@ async function metrics({ metricsText, admin }: OpsDeps): Promise<Answer> {
     headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
     body: `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${await queueMetrics(admin)}`,
   };
-}
-
-function get(path: string, about: string, answer: (call: RouteCall) => Promise<Answer>): Route {
-  return { method: 'GET', path, about, answer };
-}
-
-function post(path: string, about: string, answer: (call: RouteCall) => Promise<Answer>): Route {
-  return { method: 'POST', path, about, answer };
 }

@@ -3,12 +3,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { errorFields } from '#pipeline/log.ts';
-import { type Answer, refusal } from './answer.ts';
+import { type Answer, refusal } from '#pipeline/ops/answer.ts';
+import { findRoute, type Route } from '#pipeline/ops/routes.ts';
 import { createEventStream, type EventStream } from './event-stream.ts';
 import { createGuard } from './guard.ts';
 import type { OpsDeps } from './ops-deps.ts';
 import { loadPage } from './page.ts';
-import { findRoute, opsRoutes, type Route } from './routes.ts';
+import { opsRoutes } from './routes.ts';
 
 /** A running ops API; `close` ends its connections and resolves when the port is free. */
 export type OpsApi = {

@@ -1,9 +1,10 @@
 // An inbox message as the parse stage would store it, and a world around it for the ops API: store and admin in memory.
-import type { LocalAdmin } from '#local/admin.ts';
-import { type MessageSummary, matchesSearch, searchText, summarise } from '#local/message-summary.ts';
+
 import { isMessageId, type MessageId } from '#mail/message-id.ts';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/inbox-message.ts';
 import { messageKey } from '#pipeline/keys.ts';
+import type { OpsAdmin } from '#pipeline/ops/admin.ts';
+import { type MessageSummary, matchesSearch, searchText, summarise } from '#pipeline/ops/message-summary.ts';
 import { createMemoryStore, type MemoryStore } from './memory-store.ts';
 
 /** A message id for tests. */
@@ -67,7 +68,7 @@ export function sampleMessage(changes: Partial<InboxMessage> = {}): InboxMessage
 
 export type SampleWorld = {
   readonly store: MemoryStore;
-  readonly admin: LocalAdmin;
+  readonly admin: OpsAdmin;
   /** Stores an inbox message and its raw bytes, and tells who watches. */
   readonly land: (message: InboxMessage, raw?: string) => string;
   readonly calls: string[];
@@ -79,7 +80,7 @@ export function sampleWorld(): SampleWorld {
   const watchers = new Set<(key: string) => void>();
   const calls: string[] = [];
   const rows: { readonly key: string; readonly message: InboxMessage; readonly summary: MessageSummary }[] = [];
-  const admin: LocalAdmin = {
+  const admin: OpsAdmin = {
     queues: async () => [{ name: 'received', ready: 1, delayed: 0, inFlight: 0, dead: 2, oldestSeconds: 3 }],
     redrive: async (queue) => calls.push(`redrive ${queue}`),
     purge: async (queue) => calls.push(`purge ${queue}`),

@@ -40,7 +40,7 @@ export type MessageQuery = {
 export type MessagePage = { readonly messages: readonly MessageSummary[]; readonly next: string | null };
 
 /** See the file's head. A throw is a fault of the platform. */
-export type LocalAdmin = {
+export type OpsAdmin = {
   readonly queues: () => Promise<readonly QueueCounts[]>;
   /** Hands the dead letters of a queue out again, with a fresh count; answers how many. */
   readonly redrive: (queue: QueueName) => Promise<number>;

@@ -3,8 +3,18 @@ import { isMessageId, messageIdTime } from '#mail/message-id.ts';
 import { deliveryStateSchema, retryNow } from '#pipeline/delivery-state.ts';
 import { deliveryKey } from '#pipeline/keys.ts';
 import type { Clock, JobSender, ObjectStore } from '#pipeline/ports.ts';
-import type { RetryDelivery } from './ops/ops-deps.ts';
-import { readText } from './ops/stored-json.ts';
+import { readText } from './stored-json.ts';
+
+/**
+ * Makes a waiting delivery due now. `not-found`: there is no such delivery; `not-waiting`: it is done, or has failed
+ * for good, or is under way; `reason` says which.
+ */
+export type RetryDelivery = (request: {
+  readonly id: string;
+  readonly domain: string;
+}) => Promise<
+  { readonly outcome: 'queued' | 'not-found' } | { readonly outcome: 'not-waiting'; readonly reason: string }
+>;
 
 type Deps = { readonly store: Pick<ObjectStore, 'get' | 'put'>; readonly jobs: JobSender; readonly clock: Clock };
 

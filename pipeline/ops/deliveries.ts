@@ -5,8 +5,8 @@ import { isProblem } from '#mail/problem.ts';
 import { type DeliveryState, deliveryStateSchema } from '#pipeline/delivery-state.ts';
 import { parseDeliveryKey, parseSuppressionKey, suppressionKey } from '#pipeline/keys.ts';
 import { type Answer, badParameter, isAnswer, json, refusal } from './answer.ts';
-import type { OpsDeps } from './ops-deps.ts';
 import { readId, readLimit, readQuery } from './parameters.ts';
+import type { MailRouteDeps } from './routes.ts';
 import { readJson } from './stored-json.ts';
 
 /** A line of the list; `record` is the whole `deliveries/` object (pipeline/delivery-state.ts). */
@@ -27,7 +27,10 @@ export type ShownDelivery = {
 const maxRead = 1_000;
 
 /** `GET /api/deliveries?state=&id=&limit=&after=` */
-export async function listDeliveries(deps: Pick<OpsDeps, 'admin' | 'store'>, query: URLSearchParams): Promise<Answer> {
+export async function listDeliveries(
+  deps: Pick<MailRouteDeps, 'admin' | 'store'>,
+  query: URLSearchParams,
+): Promise<Answer> {
   const given = readQuery(query, ['state', 'id', 'limit', 'after']);
   if (isAnswer(given)) return given;
   const limit = readLimit(given['limit']);
@@ -45,7 +48,7 @@ export async function listDeliveries(deps: Pick<OpsDeps, 'admin' | 'store'>, que
 
 /** The deliveries of one message. */
 export async function deliveriesOf(
-  deps: Pick<OpsDeps, 'admin' | 'store'>,
+  deps: Pick<MailRouteDeps, 'admin' | 'store'>,
   id: string,
 ): Promise<readonly ShownDelivery[]> {
   return (await gather(deps, { state: null, id, limit: 500, after: null })).deliveries;
@@ -53,7 +56,7 @@ export async function deliveriesOf(
 
 /** `POST /api/deliveries/ID/DOMAIN/retry` */
 export async function retryOne(
-  retryDelivery: OpsDeps['retryDelivery'],
+  retryDelivery: MailRouteDeps['retryDelivery'],
   { id: text, domain = '' }: { readonly id: string | undefined; readonly domain: string | undefined },
 ): Promise<Answer> {
   const id = readId(text);
@@ -70,7 +73,7 @@ export async function retryOne(
 }
 
 /** `GET /api/suppressions?limit=&after=`, in order of domain. */
-export async function listSuppressions(store: OpsDeps['store'], query: URLSearchParams): Promise<Answer> {
+export async function listSuppressions(store: MailRouteDeps['store'], query: URLSearchParams): Promise<Answer> {
   const given = readQuery(query, ['limit', 'after']);
   if (isAnswer(given)) return given;
   const limit = readLimit(given['limit']);
@@ -91,7 +94,7 @@ export async function listSuppressions(store: OpsDeps['store'], query: URLSearch
 }
 
 /** `DELETE /api/suppressions/ADDRESS`: the address is written to again. */
-export async function removeSuppression(store: OpsDeps['store'], text: string | undefined): Promise<Answer> {
+export async function removeSuppression(store: MailRouteDeps['store'], text: string | undefined): Promise<Answer> {
   const address = parseAddress(text ?? '');
   if (isProblem(address)) return badParameter('ADDRESS', 'an address (local@domain)');
   const exact = suppressionKey(address);
@@ -105,7 +108,7 @@ export async function removeSuppression(store: OpsDeps['store'], text: string | 
 }
 
 async function gather(
-  { admin, store }: Pick<OpsDeps, 'admin' | 'store'>,
+  { admin, store }: Pick<MailRouteDeps, 'admin' | 'store'>,
   query: {
     readonly state: string | null;
     readonly id: string | null;

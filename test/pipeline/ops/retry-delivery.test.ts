@@ -1,9 +1,9 @@
 // An operator's "try now": the state moves on and the job is queued, or the reason why not is told.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRetryDelivery } from '#local/retry-delivery.ts';
 import { newDeliveryState } from '#pipeline/delivery-state.ts';
 import { deliveryKey } from '#pipeline/keys.ts';
+import { createRetryDelivery } from '#pipeline/ops/retry-delivery.ts';
 import { createMemoryJobs } from '#test/support/memory-jobs.ts';
 import { createMemoryStore } from '#test/support/memory-store.ts';
 import { sampleDeliverJob } from '#test/support/sample-jobs.ts';

@@ -1,18 +1,19 @@
 // Everything that happened to one message, in order of time, and where it is now: put together from what the stages
 // stored (design §2: nobody rewrites what an earlier stage wrote), so it needs no record of its own.
-import { parseInboxMessage } from '#local/message-summary.ts';
+
 import { type MessageId, messageIdTime } from '#mail/message-id.ts';
 import { type DeliveryAttempt, deliveryStateSchema, type HostTry } from '#pipeline/delivery-state.ts';
 import type { InboxMessage } from '#pipeline/inbox-message.ts';
 import { jobSchemas, type QueueName } from '#pipeline/jobs.ts';
 import { type Answer, isAnswer, json, refusal } from './answer.ts';
 import { deliveriesOf, type ShownDelivery } from './deliveries.ts';
-import type { OpsDeps } from './ops-deps.ts';
+import { parseInboxMessage } from './message-summary.ts';
 import { readId, readQuery } from './parameters.ts';
+import type { MailRouteDeps } from './routes.ts';
 import { findRawKey } from './show-message.ts';
 import { readText } from './stored-json.ts';
 
-type Deps = Pick<OpsDeps, 'admin' | 'store'>;
+type Deps = Pick<MailRouteDeps, 'admin' | 'store'>;
 
 /** One thing that happened: a stable word, a sentence for people, and what a program may want to know. */
 export type TraceEvent = {

@@ -1,7 +1,6 @@
 // One message: the inbox JSON, the stored bytes, an attachment, its HTML for a sandboxed frame.
 // What a stranger wrote is served so that no browser runs it: nosniff, a sandboxing policy, and as a download.
 
-import { parseInboxMessage } from '#local/message-summary.ts';
 import { parseAddress } from '#mail/address.ts';
 import { type MessageId, messageIdTime } from '#mail/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
@@ -9,11 +8,12 @@ import type { InboxMessage } from '#pipeline/inbox-message.ts';
 import { mailboxPrefix, rawKey } from '#pipeline/keys.ts';
 import type { ObjectStore } from '#pipeline/ports.ts';
 import { type Answer, badParameter, isAnswer, refusal } from './answer.ts';
-import type { OpsDeps } from './ops-deps.ts';
+import { parseInboxMessage } from './message-summary.ts';
 import { readId, readMailbox, readQuery } from './parameters.ts';
+import type { MailRouteDeps } from './routes.ts';
 import { readText } from './stored-json.ts';
 
-type Deps = Pick<OpsDeps, 'admin' | 'store'>;
+type Deps = Pick<MailRouteDeps, 'admin' | 'store'>;
 type Wanted = { readonly id: string | undefined; readonly query: URLSearchParams };
 
 /** No script, no form, no load from anywhere, an origin of its own. */
