@@ -1,7 +1,10 @@
 // `npm run bench`: prints what is claimed, measured here and now, as ratios to something that runs beside it.
-// `-- --only accept,whole,…` picks measurements, `--rounds N` how many pairs.
+// `-- --only accept,whole,…` picks measurements, `--rounds N` how many pairs, `--write` keeps
+// the calls per message for `npm run cost`.
 import { parseArgs } from 'node:util';
 import { measureAccept } from './accept.ts';
+import { measureAwsListener } from './aws-listener.ts';
+import { measureCalls } from './calls.ts';
 import { measureWhole } from './latency.ts';
 import { measureRelay } from './relay.ts';
 import { type Row, rowText } from './table.ts';
@@ -10,6 +13,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string' },
     rounds: { type: 'string', default: '5' },
+    write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -19,10 +23,12 @@ const measurements: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   accept: () => measureAccept(rounds),
   whole: measureWhole,
   relay: () => measureRelay(rounds),
+  aws: () => measureAwsListener(rounds),
+  calls: () => measureCalls(values.write),
 };
 
 if (values.help) {
-  console.log(`npm run bench -- [--only ${Object.keys(measurements).join(',')}] [--rounds N]`);
+  console.log(`npm run bench -- [--only ${Object.keys(measurements).join(',')}] [--rounds N] [--write]`);
 } else {
   const wanted = values.only?.split(',') ?? Object.keys(measurements);
   for (const name of wanted) {

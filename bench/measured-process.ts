@@ -20,19 +20,21 @@ export type Start = {
   readonly env?: Readonly<Record<string, string>>;
   /** Resolves when the process is ready; left out: when it has printed its first line of JSON. */
   readonly whenReady?: () => Promise<Record<string, unknown>>;
+  /** Hears what it prints once it is ready. */
+  readonly onOutput?: (text: string) => void;
 };
 
 /** Starts `node <file> <args>` and resolves when it is ready. */
 export async function startMeasured(
   file: string,
-  { args = [], env = {}, whenReady }: Start = {},
+  { args = [], env = {}, whenReady, onOutput = () => undefined }: Start = {},
 ): Promise<MeasuredProcess> {
   const child = spawn(process.execPath, [file, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
   });
   const ready = await (whenReady === undefined ? firstJsonLine(child) : whenReady());
-  child.stdout?.resume();
+  child.stdout?.setEncoding('utf8').on('data', onOutput);
   const pid = child.pid ?? 0;
   return {
     ready,

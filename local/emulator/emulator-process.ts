@@ -7,6 +7,7 @@ import { refusalOf } from './preconditions.ts';
 
 const account = '000000000000';
 const region = 'us-east-1';
+const shortestWaitMs = 990;
 
 /** What the process is told at start: where to keep things, and what there must be. */
 const orderSchema = z.object({
@@ -31,11 +32,19 @@ async function start(order: Order): Promise<void> {
     if (refusal === null) return done();
     reply.code(refusal.status).header('content-type', 'application/xml').send(refusal.xml);
   });
+  const calls = new Map<string, number>();
+  app.addHook('onSend', (request, reply, payload, done) => {
+    const call = callOf(request);
+    const isCounted = !request.url.startsWith('/_pillarbox/') && !isWokenForNothing(call, payload, reply.elapsedTime);
+    if (isCounted) calls.set(call, (calls.get(call) ?? 0) + 1);
+    done(null, payload);
+  });
   app.addHook('onResponse', (request, reply, done) => {
     const key = writtenKey(request.method, request.url);
     if (key !== null && reply.statusCode === 200) process.send?.({ kind: 'written', key });
     done();
   });
+  app.get('/_pillarbox/calls', () => Object.fromEntries(calls));
   app.get('/_pillarbox/queues', () => order.queues.flatMap(({ name }) => [name, `${name}-dead`].map(countsOf(stores))));
   app.get('/_pillarbox/queues/:name', (request) =>
     messagesOf(stores, z.object({ name: z.string() }).parse(request.params)),
@@ -123,6 +132,17 @@ function byBytes(one: string, other: string): number {
 
 function etagOf(s3Store: Stores['s3Store'], bucket: string, key: string): string | null {
   return s3Store['buckets'].get(bucket)?.get(key)?.etag ?? null;
+}
+
+/** What AWS would bill: `PUT`, `GET` … of S3, the name of the operation for SQS. */
+function callOf({ method, headers }: { readonly method: string; readonly headers: Record<string, unknown> }): string {
+  const target = headers['x-amz-target'];
+  return typeof target === 'string' ? target.slice(target.indexOf('.') + 1) : method;
+}
+
+/** fauxqs wakes all who wait for one message; SQS leaves those waiting who get none. */
+function isWokenForNothing(call: string, payload: unknown, elapsedMs: number): boolean {
+  return call === 'ReceiveMessage' && payload === '{}' && elapsedMs < shortestWaitMs;
 }
 
 function writtenKey(method: string, url: string): string | null {

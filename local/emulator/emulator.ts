@@ -47,6 +47,8 @@ export type Emulator = {
   readonly queueUrl: (queue: QueueName, dead?: 'dead') => string;
   readonly queueArn: (queue: QueueName) => string;
   readonly queues: () => Promise<readonly EmulatedQueue[]>;
+  /** Requests answered so far, by method (S3) or operation (SQS). */
+  readonly calls: () => Promise<Readonly<Record<string, number>>>;
   /** The waiting messages of a queue, oldest first; the last thousand. */
   readonly messages: (queue: QueueName, dead: 'dead') => Promise<readonly z.infer<typeof messageSchema>[]>;
   /** Resolves when the process ended although nobody closed it. */
@@ -100,6 +102,7 @@ function emulatorAt(endpoint: string, child: ChildProcess): Emulator {
     queueUrl: (queue, dead) => `${endpoint}/${account}/${name(queue, dead)}`,
     queueArn: (queue) => `arn:aws:sqs:${region}:${account}:${queue}`,
     queues: async () => z.array(queueSchema).parse(await ask('/queues')),
+    calls: async () => z.record(z.string(), z.number()).parse(await ask('/calls')),
     messages: async (queue, dead) => z.array(messageSchema).parse(await ask(`/queues/${name(queue, dead)}`)),
     lost: new Promise((resolve) => {
       child.once('exit', (code, signal) => {

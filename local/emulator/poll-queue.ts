@@ -24,9 +24,12 @@ export function pollQueue({
   receiver,
   sandbox,
   log,
+  windowSeconds = 0,
 }: {
   readonly stage: Stage;
   readonly receiver: SqsReceiver;
+  /** How long a batch is gathered before the function is called (Lambda's MaximumBatchingWindowInSeconds). */
+  readonly windowSeconds?: number;
   readonly sandbox: Pick<Sandbox, 'invoke'>;
   readonly log: Log;
 }): Polling {
@@ -35,7 +38,8 @@ export function pollQueue({
   const poll = async (): Promise<void> => {
     while (!signal.aborted) {
       try {
-        const records = await receiver.receive({ max: stage.batchSize, waitSeconds, signal });
+        const records = [...(await receiver.receive({ max: stage.batchSize, waitSeconds, signal }))];
+        if (windowSeconds > 0 && records.length > 0) records.push(...(await gather(stage.batchSize - records.length)));
         if (records.length > 0) await handle(records);
       } catch (thrown) {
         if (signal.aborted) return;
@@ -43,6 +47,17 @@ export function pollQueue({
         await pause(retryMs, undefined, { signal }).catch(() => undefined);
       }
     }
+  };
+  /** More of the same batch: until it is full or its window is over. */
+  const gather = async (room: number): Promise<readonly SqsEventRecord[]> => {
+    const more: SqsEventRecord[] = [];
+    const end = performance.now() + windowSeconds * 1_000;
+    while (more.length < room && !signal.aborted) {
+      const left = Math.round((end - performance.now()) / 1_000);
+      if (left <= 0) break;
+      more.push(...(await receiver.receive({ max: room - more.length, waitSeconds: left, signal })));
+    }
+    return more;
   };
   const handle = async (records: readonly SqsEventRecord[]): Promise<void> => {
     const failed = await failuresOf(records);

@@ -13,7 +13,7 @@ import { createS3Store } from '#pipeline/s3-store.ts';
 import { createUploads } from '#pipeline/s3-upload.ts';
 import { createSqsReceiver } from '#pipeline/sqs-receiver.ts';
 import { createSqsSender } from '#pipeline/sqs-sender.ts';
-import { type StageName, stages } from '#pipeline/stages.ts';
+import { type Stage, type StageName, stages } from '#pipeline/stages.ts';
 import { createAdmin } from './admin.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
 import { openKeyIndex } from './key-index.ts';
@@ -41,6 +41,13 @@ export type EmulatorOptions = {
   readonly write: (line: string) => void;
   /** Bundles built before (`.build/functions`); left out, they are built now. */
   readonly bundles?: string;
+  /** How long a batch is gathered before a function is called; left out, not at all. */
+  readonly windowSeconds?: number;
+  /** Hears each line that a function writes, and how long each invocation took. */
+  readonly observe?: {
+    readonly line: (line: string) => void;
+    readonly invoked: (stage: Stage, seconds: number) => void;
+  };
   /** Variables of one stage besides those every function has. */
   readonly variables?: (stage: StageName) => Readonly<Record<string, string>>;
 };
@@ -76,7 +83,9 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
       onLine: (line) => takeLine(line, options),
     });
     const receiver = receiverOf(emulator, stage.consumes);
-    return { sandbox, polling: pollQueue({ stage, receiver, sandbox, log: options.log }) };
+    const { log, windowSeconds = 0 } = options;
+    const invoke = (event: unknown) => timed(() => sandbox.invoke(event), stage, options);
+    return { sandbox, polling: pollQueue({ stage, receiver, sandbox: { invoke }, log, windowSeconds }) };
   });
   const deadLettersOf = (queue: QueueName) => receiverOf(emulator, queue, 'dead');
   return {
@@ -95,7 +104,17 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
   };
 }
 
-function takeLine(line: string, { log, metrics, write }: EmulatorOptions): void {
+async function timed<Answer>(work: () => Promise<Answer>, stage: Stage, { observe }: EmulatorOptions): Promise<Answer> {
+  const startedAt = performance.now();
+  try {
+    return await work();
+  } finally {
+    observe?.invoked(stage, (performance.now() - startedAt) / 1_000);
+  }
+}
+
+function takeLine(line: string, { log, metrics, write, observe }: EmulatorOptions): void {
+  observe?.line(line);
   if (!takeMetrics(line, metrics) && !takeLog(line, log)) write(`${line}\n`);
 }
 

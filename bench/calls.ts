@@ -1,0 +1,172 @@
+// The calls that one inbound message costs on AWS: the bundles that ship, over S3 and SQS emulated on this machine, with
+// Lambda's batching window as cdk/ sets it, at a trickle of messages and not in a burst. `--write` keeps what was
+// counted in measured-calls.json, from which `npm run cost` computes the bill.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildBundles } from '#local/build-bundles.ts';
+import { type EmulatorWorld, startEmulatorWorld } from '#local/emulator/start-emulator.ts';
+import { configSchema } from '#pipeline/config.ts';
+import { fixedConfigSource } from '#pipeline/config-source.ts';
+import type { Stage } from '#pipeline/stages.ts';
+import { captureOn, startContainer } from './aws-listener.ts';
+import { plainMessage } from './messages.ts';
+import { runLoad } from './smtp-load.ts';
+import { freePort } from './start-service.ts';
+import { shown } from './statistics.ts';
+import type { Row } from './table.ts';
+
+const messages = 400;
+const perSecond = 10;
+const messageBytes = 50 * 1_024;
+const windowSeconds = 2; // cdk/options.ts
+/** Of each line that CloudWatch takes in, besides its text. */
+const bytesPerLogEvent = 26;
+/** What S3 and SQS of AWS take longer than these: one read, one write and one send, one after the other. */
+const awsSecondsPerInvocation = 0.08;
+/** A function has a share of a processor by its memory: all of one at 1,769 MiB. */
+const mibOfOneProcessor = 1_769;
+
+type Counted = {
+  readonly calls: Readonly<Record<string, number>>;
+  readonly invocations: number;
+  readonly gibSeconds: number;
+  readonly logBytes: number;
+  readonly inboxBytes: number;
+};
+
+/** Rows: PUTs, GETs and sends for a message. */
+export async function measureCalls(write: boolean): Promise<readonly Row[]> {
+  const counted = await count();
+  const each = (...names: readonly string[]) =>
+    names.reduce((sum, name) => sum + (counted.calls[name] ?? 0), 0) / messages;
+  const [puts, gets] = [each('PUT'), each('GET', 'HEAD')];
+  const sends = each('SendMessage', 'SendMessageBatch');
+  const takes = each('ReceiveMessage', 'DeleteMessage', 'DeleteMessageBatch', 'ChangeMessageVisibilityBatch');
+  if (write) {
+    keep({
+      measuredOn: new Date().toISOString().slice(0, 10),
+      command: 'npm run bench -- --only calls --write',
+      puts: rounded(puts),
+      gets: rounded(gets),
+      sqsRequests: rounded(sends + takes),
+      lambdaRequests: rounded(counted.invocations / messages),
+      lambdaGiBSeconds: rounded(counted.gibSeconds / messages),
+      logBytes: Math.ceil(counted.logBytes / messages),
+      extraBytes: Math.ceil(counted.inboxBytes / messages),
+    });
+  }
+  const beside = `${messages} messages of 50 KiB, ${perSecond}/s`;
+  return [
+    { what: 'S3 PUT per message', value: shown(puts), beside, ratio: puts, target: { atMost: 2 } },
+    { what: 'S3 GET per message', value: shown(gets), beside, ratio: gets, target: { atMost: 2.1 } },
+    {
+      what: 'SQS sends per message, both hops',
+      value: shown(sends),
+      beside: `receives and deletes ${shown(takes)}`,
+      ratio: sends / 2,
+      target: { atMost: 1 },
+    },
+    {
+      what: 'Lambda per message',
+      value: `${shown(counted.gibSeconds / messages)} GiB-s`,
+      beside: `${shown(messages / counted.invocations)} messages an invocation of two`,
+      ratio: null,
+      target: null,
+    },
+  ];
+}
+
+async function count(): Promise<Counted> {
+  const folder = mkdtempSync(join(tmpdir(), 'pillarbox-bench-'));
+  const [port] = await Promise.all([freePort(), buildBundles(folder)]);
+  const used = { invocations: 0, gibSeconds: 0, logBytes: 0 };
+  const lineOf = (line: string) => {
+    used.logBytes += Buffer.byteLength(line) + bytesPerLogEvent;
+  };
+  const invoked = (stage: Stage, seconds: number) => {
+    used.invocations += 1;
+    const busy = seconds * Math.max(1, mibOfOneProcessor / stage.memoryMiB);
+    used.gibSeconds += ((busy + awsSecondsPerInvocation) * stage.memoryMiB) / 1_024;
+  };
+  const world = await startWorld(folder, port, { line: lineOf, invoked });
+  const listener = await startContainer(world.emulator, {
+    bundles: folder,
+    port,
+    onOutput: (text) => text.split('\n').forEach((line) => void (line === '' || lineOf(line))),
+  });
+  await send(port, 40); // Sandboxes start cold; on AWS they seldom do at such a rate.
+  await whenEmpty(world);
+  const before = await world.emulator.calls();
+  Object.assign(used, { invocations: 0, gibSeconds: 0, logBytes: 0 });
+  await send(port, messages);
+  await whenEmpty(world);
+  const after = await world.emulator.calls();
+  const counted = { ...used, calls: difference(after, before), inboxBytes: await inboxBytesOf(world) };
+  await listener.stop();
+  await world.close(5);
+  rmSync(folder, { recursive: true, force: true });
+  return counted;
+}
+
+function startWorld(
+  folder: string,
+  port: number,
+  observe: { readonly line: (line: string) => void; readonly invoked: (stage: Stage, seconds: number) => void },
+): Promise<EmulatorWorld> {
+  const quiet = () => undefined;
+  return startEmulatorWorld({
+    folder: join(folder, 'emulator'),
+    config: fixedConfigSource(configSchema.parse(captureOn(port))),
+    secretsFolder: folder,
+    filesFolder: folder,
+    environment: {},
+    clock: Date.now,
+    log: { info: quiet, warn: quiet, error: (event, fields) => console.error(event, fields) },
+    metrics: { count: quiet, measure: quiet },
+    write: quiet,
+    bundles: join(folder, 'functions'),
+    windowSeconds,
+    observe,
+    variables: () => ({ PILLARBOX_CONFIG_REFRESH_SECONDS: '30' }),
+  });
+}
+
+async function send(port: number, count: number): Promise<void> {
+  const body = plainMessage(messageBytes);
+  const load = { connections: 10, messages: count, perSecond, body, from: 'ada@load.example', to: 'bob@bench.example' };
+  const { accepted } = await runLoad({ port, ...load });
+  if (accepted !== count) throw new Error(`only ${accepted} of ${count} were accepted`);
+}
+
+async function whenEmpty({ emulator }: EmulatorWorld): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    const queues = await emulator.queues();
+    if (queues.every(({ ready, delayed, inFlight }) => ready + delayed + inFlight === 0)) return;
+    if (performance.now() > deadline) throw new Error('the queues did not drain');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Of the messages counted, as many as one page holds stand for all. */
+async function inboxBytesOf({ store }: EmulatorWorld): Promise<number> {
+  const { objects } = await store.list({ prefix: 'inbox/' });
+  const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
+  return (bytes / Math.max(1, objects.length)) * messages;
+}
+
+function difference(
+  after: Readonly<Record<string, number>>,
+  before: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)]));
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(3));
+}
+
+function keep(calls: Readonly<Record<string, string | number>>): void {
+  writeFileSync(new URL('./measured-calls.json', import.meta.url), `${JSON.stringify(calls, null, 2)}\n`);
+}
