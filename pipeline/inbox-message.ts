@@ -13,11 +13,10 @@ const headerAddress = z.strictObject({
   group: z.string().nullable().describe('The name of the group it stands in (RFC 5322 §3.4), or null.'),
 });
 
-/** A body text: inline, or where it exceeds 256 KiB the object it was stored as (UTF-8). */
-const bodyText = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('inline'), content: z.string().describe('The text; lines end in LF.') }),
+/** A body text as it is, or where it exceeds 256 KiB the object it was stored as (UTF-8). */
+const bodyText = z.union([
+  z.string().describe('The text; lines end in LF.'),
   z.strictObject({
-    kind: z.literal('object'),
     key: z.string().describe('The object in the same bucket: UTF-8, lines end in LF.'),
     bytes: count,
     sha256,

@@ -51,10 +51,10 @@ export function assembleMessage(
 
 function body(parsed: ParsedBody, kind: 'text' | 'html', kept: readonly KeptObject[]): InboxMessage['text'] {
   if (parsed === null) return null;
-  if (parsed !== 'object') return { kind: 'inline', content: parsed.inline };
+  if (parsed !== 'object') return parsed.inline;
   const object = kept.find(({ start }) => start.kind === kind);
   if (object === undefined) throw new Error(`the ${kind} of the message was not stored`);
-  return { kind: 'object', key: object.key, bytes: object.bytes, sha256: object.sha256 };
+  return { key: object.key, bytes: object.bytes, sha256: object.sha256 };
 }
 
 function listAttachments(kept: readonly KeptObject[]): InboxMessage['attachments'] {

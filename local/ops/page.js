@@ -146,12 +146,10 @@ function bodyOf({ text, html }, path) {
     views.push(
       el('iframe', { sandbox: '', referrerpolicy: 'no-referrer', title: 'HTML of the message', src: `${path}/html` }),
     );
-  if (text?.kind === 'inline') {
-    const pre = el('pre', {}, text.content);
+  if (typeof text === 'string') {
+    const pre = el('pre', {}, text);
     views.push(html ? el('details', {}, el('summary', {}, 'Plain text'), pre) : pre);
-  }
-  if (text?.kind === 'object')
-    views.push(el('p', {}, el('a', { href: `${path}/text` }, `Plain text, ${size(text.bytes)}`)));
+  } else if (text) views.push(el('p', {}, el('a', { href: `${path}/text` }, `Plain text, ${size(text.bytes)}`)));
   return views.length > 0 ? views : [el('p', { class: 'quiet' }, '(no text)')];
 }
 

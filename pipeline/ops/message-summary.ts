@@ -84,8 +84,8 @@ export function parseInboxMessage(json: string): InboxMessage | null {
 }
 
 function inlineText({ text, html }: InboxMessage): string {
-  if (text?.kind === 'inline') return text.content;
-  if (html?.kind === 'inline') return html.content.slice(0, 20_000).replace(/<[^<>]{0,2000}>/g, ' ');
+  if (typeof text === 'string') return text;
+  if (typeof html === 'string') return html.slice(0, 20_000).replace(/<[^<>]{0,2000}>/g, ' ');
   return '';
 }
 

@@ -64,7 +64,7 @@ export async function showBody(deps: Deps, wanted: Wanted & { readonly kind: 'te
   if (isAnswer(message)) return message;
   const part = message[wanted.kind];
   if (part === null) return notFound(`the message has no ${wanted.kind}`);
-  const content = part.kind === 'inline' ? part.content : await readText(deps.store, part.key);
+  const content = typeof part === 'string' ? part : await readText(deps.store, part.key);
   if (content === null) return notFound('the body is not stored any more');
   const contentType = wanted.kind === 'html' ? 'text/html; charset=utf-8' : 'text/plain; charset=utf-8';
   const policy = wanted.kind === 'html' ? htmlPolicy : sandboxPolicy;

@@ -57,7 +57,7 @@ export function sampleMessage(changes: Partial<InboxMessage> = {}): InboxMessage
     replyTo: [],
     inReplyTo: null,
     references: [],
-    text: { kind: 'inline', content: 'Good morning, Ann.\n' },
+    text: 'Good morning, Ann.\n',
     html: null,
     attachments: [],
     raw: { key: `raw/2025/11/21/03/${sampleId()}.eml`, bytes: 20, sha256: '0'.repeat(64) },

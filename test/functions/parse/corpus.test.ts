@@ -28,7 +28,10 @@ for (const { name, bytes } of corpus()) {
     assert.equal(message.headers[0]?.name, 'Received');
     assert.ok(json.length < 1_048_576);
     for (const { code } of message.problems) assert.ok(isProblemCode(code) && !code.startsWith('parse-'), code);
-    const objects = [...message.attachments, ...[message.text, message.html].filter((body) => body?.kind === 'object')];
+    const objects = [
+      ...message.attachments,
+      ...[message.text, message.html].filter((body) => typeof body === 'object' && body !== null),
+    ];
     for (const object of objects) {
       const content = store.bytes(object.key);
       assert.equal(object.bytes, content.length);

@@ -32,7 +32,7 @@ for (const { what, code } of faults) {
     );
     assert.equal(message.subject, 'hostile');
     assert.equal(message.text, null);
-    assert.deepEqual((await parsed(parser, harmless)).message.text, { kind: 'inline', content: 'hello\n' });
+    assert.deepEqual((await parsed(parser, harmless)).message.text, 'hello\n');
   });
 }
 
