@@ -36,7 +36,7 @@ export async function startDns(zone: DnsZone): Promise<PeerDns> {
     ...(zone.broken ?? []).map((domain) => `--server=/${domain}/127.0.0.1#${broken.port}`),
   ].flatMap((line) => line.split(' '));
   const texts = Object.entries(zone.txt ?? {}).map(
-    ([name, text]) => `--txt-record=${name},${(text.match(/.{1,200}/g) ?? []).map((piece) => `"${piece}"`).join(',')}`,
+    ([name, text]) => `--txt-record=${name},${(text.match(/.{1,200}/g) ?? []).join(',')}`,
   );
   const child = spawn(findPeer('dnsmasq') ?? 'dnsmasq', [...args, ...texts], { stdio: ['ignore', 'ignore', 'pipe'] });
   let complaint = '';
