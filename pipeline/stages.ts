@@ -82,7 +82,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     writes: ['raw/', 'deliveries/', 'suppressions/', 'destinations/'],
     deletes: ['destinations/'],
     looksForAbsent: true,
-    secrets: ['dkim-*', 'smarthost-password'],
+    secrets: ['dkim-*', 'smarthost-password', 'srs'],
     timeoutSeconds: 600,
     memoryMiB: 512,
     batchSize: 5,
