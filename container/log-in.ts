@@ -1,5 +1,7 @@
 // AUTH in a session: when it may come, what a failure costs, who one is afterwards.
 import { replies } from '#mail/replies.ts';
+import type { Config } from '#pipeline/config.ts';
+import type { Secrets } from '#pipeline/ports.ts';
 import { beginAuth, pause } from './authenticate-user.ts';
 import type { SessionState } from './session-state.ts';
 import { type Step, say, sayAndClose } from './wire.ts';
@@ -24,7 +26,7 @@ async function logIn(state: SessionState, name: string, password: string): Promi
     state.user = { name, password: '', mayFrom: ['*@*'] };
     return say(replies.authOk);
   }
-  const logIn = await checkPassword(users, name, password);
+  const logIn = await checkPassword(await withHash(users, name, deps.secrets), name, password);
   if (logIn.outcome === 'busy') return say(replies.authTemporaryFailure);
   if (logIn.outcome === 'user') {
     state.user = logIn.user;
@@ -36,4 +38,15 @@ async function logIn(state: SessionState, name: string, password: string): Promi
   deps.metrics.count('authentication-failures');
   deps.log.warn('auth-failed', { clientIp: ip, user: name.slice(0, 254) });
   return state.authFailures >= limits.authFailures ? sayAndClose(replies.authTooManyFailures) : say(replies.authFailed);
+}
+
+/** The users, with the hash of this one read where the configuration only says where it is kept. */
+function withHash(users: Config['users'], name: string, secrets: Secrets): Promise<Config['users']> {
+  return Promise.all(
+    users.map(async (user) => {
+      const isMeant = user.name.toLowerCase() === name.toLowerCase();
+      if (!isMeant || user.password.startsWith('scrypt:')) return user;
+      return { ...user, password: await secrets.read(user.password) };
+    }),
+  );
 }

@@ -1,0 +1,447 @@
+// What `cdk synth` makes is what runs here: the bundles of its assets, the variables, roles, queues, ports and the first
+// configuration of its templates, over emulated S3 and SQS, in a network where names and ports are those of a deployment.
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
+import { createTransport } from 'nodemailer';
+import { makeSelfSigned } from '#container/self-signed.ts';
+import { createS3Client, createSqsClient } from '#pipeline/aws-clients.ts';
+import { configSchema } from '#pipeline/config.ts';
+import { configKey } from '#pipeline/keys.ts';
+import { hashPassword } from '#pipeline/password.ts';
+import { type ScriptedMx, startMx } from '#test/functions/deliver/scripted-mx.ts';
+import {
+  containerOf,
+  type Deployment,
+  deploy,
+  functionOf,
+  type RunningStage,
+  stageNames,
+  statementsOf,
+} from '#test/support/aws-artefacts/deployment.ts';
+import { missingMetrics } from '#test/support/aws-artefacts/metric-names.ts';
+import { enterOwnNetwork, startNames } from '#test/support/aws-artefacts/own-network.ts';
+import type { RunningContainer } from '#test/support/aws-artefacts/run-container.ts';
+
+const [ours, theirs, forger] = ['192.0.2.25', '192.0.2.10', '192.0.2.66'];
+const { options } = await enterOwnNetwork(import.meta.url, [`${ours}/32`, `${theirs}/32`, `${forger}/32`]);
+const isHere = options.skip === undefined;
+const region = 'us-east-1';
+
+let folder: string;
+let names: ChildProcess;
+let smarthost: ScriptedMx;
+let d: Deployment;
+let container: RunningContainer;
+let functions: readonly RunningStage[] = [];
+/** Every line that any part has written, also those that have ended. */
+const lines: (readonly string[])[] = [];
+
+before(async () => {
+  if (!isHere) return;
+  folder = mkdtempSync(join(tmpdir(), 'pillarbox-artefacts-'));
+  chmodSync(folder, 0o755);
+  names = await startNames([
+    '--host-record=smtp.relay.example,127.0.0.1',
+    '--host-record=mail.sender.example,192.0.2.10',
+    '--txt-record=sender.example,v=spf1 ip4:192.0.2.10 -all',
+    '--txt-record=_dmarc.sender.example,v=DMARC1; p=reject',
+    '--server=/broken.example/127.0.0.1#9',
+  ]);
+  const { certificate: cert, key } = await makeSelfSigned('smtp.relay.example', Date.now());
+  writeFileSync(join(folder, 'relay.pem'), cert);
+  const offers = ['PIPELINING', '8BITMIME', 'AUTH PLAIN'];
+  smarthost = await startMx({ certificate: { cert, key }, offers, answer: answerAs(() => undefined) }, 587);
+  d = await deploy(join(folder, 'deployment'), { smarthost: 'smtp.relay.example', smarthostUser: 'app' });
+});
+
+after(async () => {
+  if (!isHere) return;
+  container?.child.kill('SIGKILL');
+  await d?.close();
+  await smarthost?.close();
+  names?.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('each function of the template has an asset of its own', options, () => {
+  const assets = stageNames.map((name) => functionOf(d.deployed, name).Code.S3Key);
+  assert.equal(new Set(assets).size, stageNames.length);
+});
+
+test('the first configuration that the template writes is one, and is not written over', options, async () => {
+  const config = configSchema.parse(JSON.parse(await textOf(configKey)));
+  assert.equal(config.delivery.mode, 'smarthost');
+  const again = createS3Client({ region, endpoint: d.endpointOf('first-config') });
+  const input = { Bucket: d.bucket, Key: configKey, Body: '{}', IfNoneMatch: '*' };
+  await assert.rejects(again.send(new PutObjectCommand(input)), { name: 'PreconditionFailed' });
+});
+
+test(
+  'the container starts as its Dockerfile says while its certificate secrets hold nothing yet',
+  options,
+  async () => {
+    await startAll();
+    assert.match(container.lines.join('\n'), /"event":"certificate-not-usable".*no PEM text/);
+    const [health, checked] = [await healthStatus(), await container.checkHealth()];
+    assert.deepEqual([health, checked], [200, 0]);
+  },
+);
+
+test(
+  'mail through port 2525 becomes JSON in inbox/, its sender judged, its bytes as they were sent',
+  options,
+  async () => {
+    const attachment = randomBytes(9_000_000); // over 8 MiB: a multipart upload by the listener and by parse
+    await sendTo(2525, { subject: 'large', attachments: [{ filename: 'big.bin', content: attachment }] });
+    await sendTo(2525, { subject: 'small' });
+    const [small, large] = [await landed('inbox/', 'small'), await landed('inbox/', 'large')];
+    assert.equal(small.authentication.spf.result, 'pass');
+    assert.equal(small.authentication.dmarc.result, 'pass');
+    assert.equal(small.session.clientIp, theirs);
+    assert.equal(small.session.clientName, 'mail.sender.example');
+    assert.match(small.session.tls.version, /^TLSv1\.3/);
+    assert.deepEqual(small.mailbox, { domain: 'pillarbox.example', localPart: 'postmaster', tag: null });
+    assert.ok((await bytesOf(large.attachments[0].key)).equals(attachment));
+  },
+);
+
+test('forged mail lands in quarantine/', options, async () => {
+  await sendTo(2525, { subject: 'forged' }, { localAddress: forger });
+  const message = await landed('quarantine/', 'forged');
+  assert.equal(message.authentication.dmarc.result, 'fail');
+});
+
+test('who is unknown is refused, and nothing is relayed', options, async () => {
+  await assert.rejects(sendTo(2525, { to: 'nobody@pillarbox.example' }), { responseCode: 550 });
+  await assert.rejects(sendTo(2525, { to: 'someone@elsewhere.example' }), { responseCode: 550 });
+});
+
+test('SIGTERM in the middle of a message: unhealthy at once, the message is finished, exit 0', options, async () => {
+  const socket = connect({ host: ours, port: 2525, localAddress: theirs }).setEncoding('latin1');
+  let said = '';
+  socket.on('data', (piece) => {
+    said += piece;
+  });
+  const until = (pattern: RegExp) => eventually(async () => (pattern.test(said) ? true : null), String(pattern));
+  const say = (text: string) => socket.write(text);
+  await until(/^220/);
+  say(
+    'EHLO mail.sender.example\r\nMAIL FROM:<ann@sender.example>\r\nRCPT TO:<postmaster@pillarbox.example>\r\nDATA\r\n',
+  );
+  await until(/^354/m);
+  say('From: ann@sender.example\r\nSubject: in flight\r\n\r\nhello\r\n');
+  const exited = once(container.child, 'exit');
+  container.child.kill('SIGTERM');
+  await eventually(async () => ((await healthStatus()) === 503 ? true : null), 'health 503');
+  assert.equal(await container.checkHealth(), 1);
+  say('.\r\n');
+  await until(/^250 2\.6\.0/m);
+  assert.deepEqual(await exited, [0, null]);
+  await landed('inbox/', 'in flight');
+});
+
+test('what the operator puts into secrets and configuration is in force', options, async () => {
+  const { certificate, key } = await makeSelfSigned('mx.pillarbox.example', Date.now());
+  d.secrets.set('pillarbox/tls-certificate', certificate).set('pillarbox/tls-key', key);
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+  d.secrets.set('pillarbox/dkim-s1', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  const config = JSON.parse(await textOf(configKey));
+  config.domains['pillarbox.example'] = {
+    mailboxes: ['postmaster', 'app'],
+    aliases: { sales: ['far@elsewhere.example'], lost: ['gone-too@elsewhere.example'] },
+    dkim: [{ selector: 's1', privateKey: 'secret:dkim-s1' }],
+  };
+  d.secrets.set('pillarbox/user-app', await hashPassword('a good password'));
+  config.users = [{ name: 'app', password: 'secret:user-app', mayFrom: ['*@pillarbox.example'] }];
+  await d.store.put({ key: configKey, body: Buffer.from(JSON.stringify(config)), contentType: 'application/json' });
+  await stopFunctions();
+  await startAll();
+  const trusting = { tls: { ca: certificate, servername: 'mx.pillarbox.example' } };
+  await submit({ subject: 'out', to: 'friend@elsewhere.example' }, trusting);
+  await assert.rejects(submit({ subject: 'out' }, { auth: { user: 'app', pass: 'a bad password' } }), {
+    responseCode: 535,
+  });
+});
+
+test('submitted mail leaves through the smarthost, logged in and signed', options, async () => {
+  const mail = await eventually(async () => smarthost.mails[0] ?? null, 'mail at the smarthost');
+  const login = smarthost.commands.find((command) => command.startsWith('AUTH PLAIN')) ?? '';
+  assert.equal(
+    Buffer.from(login.slice('AUTH PLAIN '.length), 'base64').toString(),
+    `\0app\0${d.secrets.get('pillarbox/smarthost-password')}`,
+  );
+  assert.match(mail.content, /^DKIM-Signature: [\s\S]*d=pillarbox\.example/m);
+  const state = await delivery('elsewhere.example', ({ state: now }) => now === 'delivered');
+  assert.equal(state.recipients[0].forwardPath, 'friend@elsewhere.example');
+});
+
+test('a refused recipient is a bounce in the inbox, and is refused at once the next time', options, async () => {
+  const refuses = (command: string) => (/^RCPT TO:<gone/.test(command) ? '550 5.1.1 no such user' : undefined);
+  smarthost.script = { ...smarthost.script, answer: answerAs(refuses) };
+  await submit({ subject: 'to nobody', to: 'gone@elsewhere.example' });
+  const bounce = await landed('inbox/pillarbox.example/app/', '');
+  assert.equal(bounce.envelope.reversePath, '');
+  assert.match(JSON.stringify(bounce), /no such user/);
+  await assert.rejects(submit({ subject: 'again', to: 'gone@elsewhere.example' }), { responseCode: 550 });
+});
+
+test('mail forwarded by an alias leaves with a reverse-path of ours (SRS)', options, async () => {
+  const before = smarthost.mails.length;
+  await sendTo(2525, { subject: 'forwarded', to: 'sales@pillarbox.example' });
+  const mail = await eventually(async () => smarthost.mails[before] ?? null, 'forwarded mail');
+  assert.match(mail.mail, /^MAIL FROM:<SRS0=[^>]+@pillarbox\.example>/);
+});
+
+test('a bounce from outside to that address is let in for whom it is meant', options, async () => {
+  const [, srs = ''] =
+    /<(SRS0=[^>]+)>/.exec(smarthost.mails.find(({ mail }) => mail.includes('SRS0='))?.mail ?? '') ?? [];
+  const before = smarthost.mails.length;
+  await sendTo(2525, { subject: 'returned', to: srs, from: '' });
+  const mail = await eventually(async () => smarthost.mails[before] ?? null, 'the returned bounce');
+  assert.deepEqual([mail.mail, mail.rcpts], ['MAIL FROM:<>', ['RCPT TO:<ann@sender.example>']]);
+});
+
+test('its bounce finds the way back to who wrote it', options, async () => {
+  const before = smarthost.mails.length;
+  await sendTo(2525, { subject: 'forwarded in vain', to: 'lost@pillarbox.example' });
+  const mail = await eventually(async () => smarthost.mails[before] ?? null, 'the bounce');
+  assert.deepEqual([mail.mail, mail.rcpts], ['MAIL FROM:<>', ['RCPT TO:<ann@sender.example>']]);
+});
+
+test('a smarthost that says 421 is left alone, and mail goes on when it is back', options, async () => {
+  const before = smarthost.mails.length;
+  const usual = smarthost.script;
+  const busy = (command: string) => (command.startsWith('MAIL') ? '421 4.3.2 not now' : undefined);
+  smarthost.script = { ...usual, answer: answerAs(busy) };
+  await submit({ subject: 'later', to: 'late@later.example' });
+  await delivery('later.example', ({ state }) => state === 'waiting');
+  await eventually(async () => (await d.store.list({ prefix: 'destinations/' })).objects[0] ?? null, 'the note');
+  smarthost.script = usual;
+  d.setAhead(3_600_000);
+  await eventually(async () => smarthost.mails[before] ?? null, 'mail after the wait');
+  await delivery('later.example', ({ state }) => state === 'delivered');
+  const notes = async () => (await d.store.list({ prefix: 'destinations/' })).objects.length;
+  await eventually(async () => ((await notes()) === 0 ? true : null), 'the note is gone');
+});
+
+test('mail whose sender cannot be judged for now is judged again later', options, async () => {
+  await sendTo(2525, { subject: 'unsure', from: 'ann@broken.example' });
+  const isQueued = () =>
+    d.gate.calls.some(
+      (call) =>
+        call.part === 'authenticate' && call.resource.endsWith('-received') && call.action === 'sqs:SendMessage',
+    );
+  await eventually(async () => (isQueued() ? true : null), 'back on the queue');
+});
+
+test('of a batch only what failed comes back, and at last it is a dead letter', options, async () => {
+  const parse = functions[1]!;
+  const sqs = createSqsClient({ region, endpoint: d.endpointOf('authenticate') });
+  const QueueUrl = functionOf(d.deployed, 'authenticate').Environment.Variables.PILLARBOX_QUEUE_PARSE_URL;
+  const Entries = ['{}', 'no JSON at all'].map((MessageBody, index) => ({ Id: String(index), MessageBody }));
+  await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
+  const count = async (name: string) => (await d.queues()).find((queue) => queue.name === name);
+  for (let hours = 2; hours < 12; hours += 1) {
+    d.setAhead(hours * 3_600_000); // past the visibility timeout
+    const { ready, inFlight } = await eventually(async () => {
+      const now = await count('pillarbox-parse');
+      return now.ready === 0 ? now : null;
+    }, 'parse has them');
+    if (ready + inFlight === 0) break;
+  }
+  const dead = await count('pillarbox-parse-dead');
+  assert.equal(dead.ready, 2);
+  const failures = parse.batches.flatMap(({ answer }) => answer.batchItemFailures);
+  assert.equal(failures.length, 10);
+});
+
+test('roles and policies allow all that the parts did, and hardly more', options, () => {
+  const denied = d.gate.calls.filter((call) => !call.isAllowed);
+  assert.deepEqual(denied, []);
+  assert.ok(d.gate.calls.length > 100);
+  assert.deepEqual(unused(), []);
+});
+
+const refused = [
+  { part: 'parse', does: 'reads inbox/', key: 'inbox/pillarbox.example/postmaster/x.json', read: true },
+  { part: 'authenticate', does: 'reads deliveries/', key: 'deliveries/x.json', read: true },
+  { part: 'authenticate', does: 'writes inbox/', key: 'inbox/x.json', condition: '*' },
+  { part: 'deliver', does: 'writes inbox/', key: 'inbox/x.json', condition: '*' },
+  { part: 'listener', does: 'writes the configuration', key: configKey, condition: '*' },
+  { part: 'listener', does: 'writes raw/ over what may be there', key: 'raw/x.eml' },
+  { part: 'parse', does: 'writes inbox/ over what may be there', key: 'inbox/x.json' },
+];
+for (const { part, does, key, read, condition } of refused) {
+  test(`${part} is refused when it ${does}`, options, async () => {
+    const s3 = createS3Client({ region, endpoint: d.endpointOf(part) });
+    const place = { Bucket: d.bucket, Key: key };
+    const request = read
+      ? s3.send(new GetObjectCommand(place))
+      : s3.send(new PutObjectCommand({ ...place, Body: 'x', ...(condition ? { IfNoneMatch: condition } : {}) }));
+    await assert.rejects(request, { name: 'AccessDenied' });
+  });
+}
+
+test('who may not list is told 403 of what is absent, who may is told 404', options, async () => {
+  const status = async (part: string, Key: string) => {
+    const s3 = createS3Client({ region, endpoint: d.endpointOf(part) });
+    return s3.send(new HeadObjectCommand({ Bucket: d.bucket, Key })).catch((error) => error.$metadata.httpStatusCode);
+  };
+  assert.deepEqual([await status('parse', 'raw/none.eml'), await status('deliver', 'raw/none.eml')], [403, 404]);
+});
+
+test(
+  'every metric that alarms and dashboard look at is written, by that name and with those dimensions',
+  options,
+  async () => {
+    const exited = once(container.child, 'exit');
+    container.child.kill('SIGTERM');
+    await exited;
+    await stopFunctions();
+    const seen = lines.flat();
+    // Written when three unrelated hosts time out on port 25; its name is the same in functions/deliver/port25.ts.
+    assert.deepEqual(missingMetrics(d.deployed, seen), ['port-25-blocked {stage}']);
+  },
+);
+
+test('nothing complained: no error in any log but those provoked, nothing on standard error', options, () => {
+  const errors = lines
+    .flat()
+    .filter((line) => line.includes('"level":"error"'))
+    .filter((line) => !/"event":"job-failed".*(not a job|is not valid JSON)/.test(line));
+  assert.deepEqual(errors, []);
+});
+
+async function startAll(): Promise<void> {
+  container = await d.startContainer();
+  const relay = { NODE_EXTRA_CA_CERTS: join(folder, 'relay.pem') };
+  functions = await Promise.all(stageNames.map((name) => d.startStage(name, name === 'deliver' ? relay : {})));
+  lines.push(container.lines, ...functions.map((one) => one.lines));
+}
+
+async function stopFunctions(): Promise<void> {
+  await Promise.all(functions.map((one) => one.stop()));
+  assert.deepEqual(
+    functions.map((one) => one.errors()),
+    ['', '', ''],
+  );
+}
+
+function answerAs(answer: (command: string) => string | undefined) {
+  return (command: string) => (command.startsWith('AUTH PLAIN ') ? '235 2.7.0 welcome' : answer(command));
+}
+
+type Mail = { subject?: string; to?: string; from?: string; attachments?: { filename: string; content: Buffer }[] };
+
+async function sendTo(port: number, mail: Mail, more: Record<string, unknown> = {}): Promise<void> {
+  const transport = { host: ours!, port, localAddress: theirs!, name: 'mail.sender.example', ...more };
+  const to = mail.to ?? 'postmaster@pillarbox.example';
+  await createTransport({ tls: { rejectUnauthorized: false }, ...transport }).sendMail({
+    from: 'ann@sender.example',
+    text: 'hello',
+    ...mail,
+    to,
+    envelope: { from: mail.from ?? 'ann@sender.example', to },
+  });
+}
+
+async function submit(mail: Mail, more: Record<string, unknown> = {}): Promise<void> {
+  const auth = { user: 'app', pass: 'a good password' };
+  const transport = createTransport({
+    host: ours!,
+    port: 5870,
+    requireTLS: true,
+    auth,
+    tls: { rejectUnauthorized: false },
+    ...more,
+  });
+  await transport.sendMail({ from: 'app@pillarbox.example', to: 'friend@elsewhere.example', text: 'hello', ...mail });
+}
+
+async function healthStatus(): Promise<number> {
+  return (await fetch('http://127.0.0.1:8080/health')).status;
+}
+
+async function bytesOf(key: string): Promise<Buffer> {
+  const object = await d.store.get(key);
+  if (object === null) throw new Error(`there is no ${key}`);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of object.body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function textOf(key: string): Promise<string> {
+  return (await bytesOf(key)).toString('utf8');
+}
+
+/** The message below a prefix with this subject (any, where empty), once it is there. */
+async function landed(prefix: string, subject: string): Promise<any> {
+  return eventually(async () => {
+    for (const { key } of (await d.store.list({ prefix })).objects) {
+      const message = JSON.parse(await textOf(key));
+      if (subject === '' || message.subject === subject) return message;
+    }
+    return null;
+  }, `${prefix} ${subject}`);
+}
+
+async function delivery(domain: string, isWanted: (state: any) => boolean): Promise<any> {
+  return eventually(async () => {
+    for (const { key } of (await d.store.list({ prefix: 'deliveries/' })).objects) {
+      const state = key.endsWith(`/${domain}.json`) ? JSON.parse(await textOf(key)) : null;
+      if (state !== null && isWanted(state)) return state;
+    }
+    return null;
+  }, `delivery to ${domain}`);
+}
+
+async function eventually<T>(ask: () => Promise<T | null>, what: string): Promise<T> {
+  const end = performance.now() + 30_000;
+  while (performance.now() < end) {
+    const found = await ask();
+    if (found !== null) return found;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const told = lines.flat().slice(-20).join('\n');
+  throw new Error(
+    `not within 30 s: ${what}\n${told}${container.errors()}${functions.map((one) => one.errors()).join('')}`,
+  );
+}
+
+/** What is granted to a part and was not used in the whole run, besides what only other days need. */
+function unused(): string[] {
+  const roles = {
+    listener: taskRole(),
+    ...Object.fromEntries(stageNames.map((name) => [name, functionOf(d.deployed, name).Role])),
+  };
+  return Object.entries(roles).flatMap(([part, role]) =>
+    statementsOf(d.deployed, role)
+      .flatMap(({ Action, Resource }) =>
+        [Action].flat().flatMap((action) => [Resource].flat().map((on) => ({ action, on }))),
+      )
+      .filter(({ action }) => !/^(logs:|sqs:(ChangeMessageVisibility|GetQueue))/.test(action)) // Lambda's own doing
+      .filter(({ action }) => action !== 's3:AbortMultipartUpload') // when S3 fails in the middle
+      .filter(({ action, on }) => !d.gate.calls.some((call) => call.part === part && grants(action, on, call)))
+      .map(({ action, on }) => `${part} ${action} ${on}`),
+  );
+}
+
+function grants(action: string, on: string, call: { action: string; resource: string }): boolean {
+  const [start = '', end] = on.replace(/-\?{6}$/, '-a1B2c3').split('*');
+  return action === call.action && (end === undefined ? call.resource === start : call.resource.startsWith(start));
+}
+
+function taskRole(): string {
+  assert.ok(containerOf(d.deployed));
+  const [task] = d.deployed.resources('AWS::ECS::TaskDefinition').values();
+  return task.TaskRoleArn;
+}
