@@ -78,6 +78,8 @@ test('each function runs its own bundle on nodejs24.x arm64, told its jobs with 
     assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures']);
     assert.ok(Properties.ScalingConfig.MaximumConcurrency >= 2);
   }
+  const assets = stageFunctions(service).map(([, { Properties }]) => Properties.Code.S3Key);
+  assert.equal(new Set(assets).size, assets.length);
   for (const [id, { Properties }] of stageFunctions(service)) {
     assert.deepEqual([Properties.Runtime, Properties.Architectures], ['nodejs24.x', ['arm64']], id);
     assert.ok(statSync(join(assetOf(directory, Properties.Code.S3Key), 'index.mjs')).size > 0);

@@ -1,5 +1,5 @@
 // Synthesizes the app as `cdk synth` does, in memory and once for each mix of options.
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
@@ -9,10 +9,12 @@ import { buildBundles } from '#local/build-bundles.ts';
 
 const flags = JSON.parse(readFileSync('cdk.json', 'utf8')).context;
 const known = new Map<string, Promise<Synthesized>>();
+const home = process.cwd();
+let built: Promise<string> | null = null;
 
 export type Synthesized = { readonly data: Template; readonly service: Template; readonly directory: string };
 
-/** Both templates for these options; throws what synth throws. The bundles are built where there are none. */
+/** Both templates for these options; throws what synth throws. The bundles are those of the source as it is now. */
 export function synthesize(context: Readonly<Record<string, unknown>> = {}): Promise<Synthesized> {
   const key = JSON.stringify(context);
   const made = known.get(key) ?? make(context);
@@ -21,13 +23,34 @@ export function synthesize(context: Readonly<Record<string, unknown>> = {}): Pro
 }
 
 async function make(context: Readonly<Record<string, unknown>>): Promise<Synthesized> {
-  if (!existsSync('.build/container/Dockerfile')) await buildBundles();
-  const directory = mkdtempSync(join(tmpdir(), 'pillarbox-synth-'));
-  const { app, data, service } = buildApp(
-    new App({ outdir: directory, context: { ...flags, ...context }, analyticsReporting: false }),
-  );
-  app.synth();
-  return { data: Template.fromStack(data), service: Template.fromStack(service), directory };
+  built ??= freshBundles();
+  const folder = await built;
+  const directory = temporaryFolder();
+  // Assets are named relative to the working directory, and the bundles of another run may be in this one's.
+  process.chdir(folder);
+  try {
+    const { app, data, service } = buildApp(
+      new App({ outdir: directory, context: { ...flags, ...context }, analyticsReporting: false }),
+    );
+    app.synth();
+    return { data: Template.fromStack(data), service: Template.fromStack(service), directory };
+  } finally {
+    process.chdir(home);
+  }
+}
+
+async function freshBundles(): Promise<string> {
+  const folder = temporaryFolder();
+  await buildBundles(join(folder, '.build'));
+  mkdirSync(join(folder, 'cdk'));
+  symlinkSync(join(home, 'cdk/export-certificate'), join(folder, 'cdk/export-certificate'));
+  return folder;
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'pillarbox-synth-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 export type Resource = {
