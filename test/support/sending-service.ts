@@ -49,6 +49,8 @@ export type SendingOptions = {
   readonly zone?: DnsZone;
   readonly config?: ConfigInput;
   readonly port?: number;
+  /** Called with the data folder before the first start. */
+  readonly prepare?: (dataFolder: string) => Promise<void>;
   /** Mailboxes of sender.example besides `app`. */
   readonly mailboxes?: readonly string[];
 };
@@ -106,6 +108,7 @@ export async function startSending(options: SendingOptions = {}): Promise<Sendin
     };
     return running;
   };
+  await options.prepare?.(join(folder, 'data'));
   return start().catch((error: unknown) => {
     dns.close();
     throw error;
@@ -166,9 +169,4 @@ export async function submit(
   const reply = await sendRaw(smtp, { from, to, content: Buffer.from(text), parameters });
   smtp.close();
   return /^250 .*\b([0-9A-HJKMNP-TV-Z]{26})\b/.exec(reply)?.[1] ?? reply;
-}
-
-/** The path of a file in the service's folder. */
-export function fileOf({ folder }: Pick<SendingService, 'folder'>, name: string): string {
-  return join(folder, name);
 }

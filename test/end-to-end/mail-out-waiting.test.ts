@@ -1,0 +1,133 @@
+// What waits costs nothing and is in nobody's way: 10,000 deferred messages beside a service that has nothing to do, and
+// mail for other destinations while one of them is down.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { openEmbedded } from '#local/embedded/open-embedded.ts';
+import { messageIdFactory } from '#mail/message-id.ts';
+import { type DeliverJob, deliverJobSchema } from '#pipeline/jobs.ts';
+import { rawKey } from '#pipeline/keys.ts';
+import { startCountingMx } from '#test/support/counting-mx.ts';
+import { eventually } from '#test/support/local-service.ts';
+import { peerOptions } from '#test/support/peers.ts';
+import { type SendingService, startSending } from '#test/support/sending-service.ts';
+
+const waiting = 10_000;
+const due = 1_000;
+
+test('10,000 deferred messages cost nothing while they wait, and slow nobody', peerOptions('dnsmasq'), async (t) => {
+  const mx = await startCountingMx({ ip: '127.0.7.1' });
+  const service = await startSending({
+    port: mx.port,
+    zone: { a: { 'up.test': '127.0.7.1', 'down.test': '127.0.7.2', 'later.test': '127.0.7.1' } },
+    prepare: async (folder) => {
+      await queue(folder, { domain: 'later.test', count: waiting, notBeforeMs: Date.now() + 3_600_000 });
+      await queue(folder, { domain: 'down.test', count: due, notBeforeMs: Date.now() });
+    },
+  });
+  t.after(async () => {
+    await service.close();
+    await mx.close();
+  });
+
+  const quickest = await roundTrips(service, 15);
+  assert.ok(quickest < 1_000, `a message for another destination took ${quickest} ms`);
+  await eventually('what was due has had its turn', async () => {
+    const deliver = await deliverQueue(service);
+    return deliver.ready + deliver.inFlight === 0;
+  });
+  assert.equal((await deliverQueue(service)).delayed, waiting + due);
+  await quiet(service);
+  const usedBefore = cpuMs(service);
+  const from = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  const used = cpuMs(service) - usedBefore;
+  const seconds = (performance.now() - from) / 1_000;
+  t.diagnostic(`${used.toFixed(1)} ms of CPU in ${seconds.toFixed(1)} s with ${waiting + due} messages waiting`);
+  assert.ok(used < 30, `${used} ms of CPU in ${seconds} s`);
+  assert.equal(mx.bySubject.get('?') ?? 0, 0);
+});
+
+/** The median time from submission to arrival, in milliseconds. */
+async function roundTrips(service: SendingService, count: number): Promise<number> {
+  const times: number[] = [];
+  for (let n = 0; n < count; n++) {
+    const from = performance.now();
+    const id = await service.submit({ to: ['x@up.test'] });
+    await service.whenDelivery(id, 'delivered');
+    times.push(performance.now() - from);
+  }
+  return times.sort((a, b) => a - b)[Math.floor(count / 2)]!;
+}
+
+async function deliverQueue(service: SendingService): Promise<any> {
+  const queues: any[] = await service.json('/api/queues');
+  return queues.find(({ name }) => name === 'deliver');
+}
+
+/** Waits until what came before (idle connections, sessions) is over: three looks with hardly any CPU between them. */
+async function quiet(service: SendingService): Promise<void> {
+  let last = cpuMs(service);
+  let calm = 0;
+  await eventually('the process has nothing to do', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const now = cpuMs(service);
+    calm = now - last < 10 ? calm + 1 : 0;
+    last = now;
+    return calm >= 3;
+  });
+}
+
+/** CPU time of all threads of the process, in milliseconds (Linux). */
+function cpuMs({ child }: SendingService): number {
+  const tasks = `/proc/${child.pid}/task`;
+  const times = readdirSync(tasks).map((task) =>
+    Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return times.reduce((sum, ns) => sum + ns, 0) / 1_000_000;
+}
+
+async function queue(
+  folder: string,
+  { domain, count, notBeforeMs }: { domain: string; count: number; notBeforeMs: number },
+): Promise<void> {
+  const world = await openEmbedded({ folder, clock: Date.now });
+  const newMessageId = messageIdFactory();
+  const receivedAt = new Date().toISOString();
+  const notBefore = new Date(notBeforeMs).toISOString();
+  const body = Buffer.from(`From: <app@sender.example>\r\nSubject: ${domain}\r\n\r\nHello.\r\n`);
+  const work = Array.from({ length: count }, async () => {
+    const id = newMessageId(Date.now());
+    const key = rawKey({ id, receivedAt });
+    await world.store.put({ key, body, contentType: 'message/rfc822' });
+    const job: DeliverJob = deliverJobSchema.parse({
+      version: 1,
+      id,
+      receivedAt,
+      raw: { key, bytes: body.length, sha256: '0'.repeat(64) },
+      session: {
+        role: 'submission',
+        clientIp: null,
+        clientName: null,
+        helo: null,
+        tls: null,
+        user: 'app@sender.example',
+      },
+      reversePath: 'app@sender.example',
+      bodyType: '7bit',
+      smtpUtf8: false,
+      requireTls: false,
+      dsn: { ret: null, envid: null },
+      domain,
+      recipients: [{ forwardPath: `b@${domain}`, dsn: { notify: null, orcpt: null }, originalForwardPath: null }],
+      signingDomain: null,
+      attempt: 1,
+      firstAttemptAt: null,
+      notBefore,
+      expiresAt: new Date(Date.now() + 432_000_000).toISOString(),
+    });
+    await world.jobs.send('deliver', job, { notBefore, group: domain });
+  });
+  await Promise.all(work);
+  await world.close();
+}
