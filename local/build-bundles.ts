@@ -77,6 +77,17 @@ function lists() {
  */
 const slimming: Plugin[] = [
   {
+    // mailauth decodes no text: it folds header fields. libmime takes what cannot be decoded as UTF-8.
+    name: 'no-charsets-to-authenticate',
+    setup: ({ initialOptions, onResolve, onLoad }) => {
+      if (!JSON.stringify(initialOptions.entryPoints).includes('/authenticate/handler.ts')) return;
+      const contents =
+        "const none = () => { throw new Error('no charsets here'); }; exports.decode = exports.convert = none;";
+      onResolve({ filter: /^(iconv-lite|encoding-japanese)$/ }, ({ path }) => ({ path, namespace: 'no-charsets' }));
+      onLoad({ filter: /^/, namespace: 'no-charsets' }, () => ({ contents }));
+    },
+  },
+  {
     name: 'one-language',
     setup: ({ onLoad }) => {
       onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({ contents: 'export {};' }));
