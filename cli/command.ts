@@ -1,5 +1,8 @@
 // What a command of the command line is, and what it may touch of the world: so that tests can run it in memory.
 
+import type { Deployment } from '#pipeline/ops/aws-deployment.ts';
+import type { MailRouteDeps } from '#pipeline/ops/routes.ts';
+
 /** The terminal, the files' folder, the clock and HTTP, as a command sees them. */
 export type CliWorld = {
   readonly write: (text: string | Uint8Array) => void;
@@ -11,11 +14,18 @@ export type CliWorld = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly directory: string;
   readonly fetch: typeof fetch;
+  /** A deployment on AWS, to be asked like a server; rejects where it is not there, or nothing is allowed. */
+  readonly openDeployment: (deployment: Deployment, tell: (sentence: string) => void) => Promise<MailRouteDeps>;
   readonly clock: () => number;
 };
 
-/** An option: what is behind `--name`, null for a switch; `many` may be given more than once. */
-export type CliOption = { readonly value: string | null; readonly about: string; readonly many?: boolean };
+/** An option: what is behind `--name`, null for a switch; `many` may be given more than once, `hidden`: not in the help. */
+export type CliOption = {
+  readonly value: string | null;
+  readonly about: string;
+  readonly many?: boolean;
+  readonly hidden?: boolean;
+};
 
 /** What was given: positional arguments in order, options by name (always a list). */
 export type CliArguments = {

@@ -1,10 +1,12 @@
 // All commands, in the order `pillarbox --help` shows them.
 import type { Command } from './command.ts';
 import { check } from './commands/check.ts';
+import { deliveries } from './commands/deliveries.ts';
 import { dkimNew } from './commands/dkim-new.ts';
 import { init } from './commands/init.ts';
 import { list } from './commands/list.ts';
 import { purge, queues, redrive } from './commands/queues.ts';
+import { replay } from './commands/replay.ts';
 import { retry } from './commands/retry.ts';
 import { send } from './commands/send.ts';
 import { show } from './commands/show.ts';
@@ -22,9 +24,11 @@ export const commands: readonly Command[] = [
   list,
   show,
   trace,
+  replay,
   queues,
   redrive,
   purge,
+  deliveries,
   retry,
   suppressionsRemove,
   suppressions,

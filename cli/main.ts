@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { createLog } from '#pipeline/log.ts';
 import type { CliWorld } from './command.ts';
 import { commands } from './commands.ts';
 import { runCli } from './run-cli.ts';
@@ -18,12 +19,20 @@ const world: CliWorld = {
   environment: process.env,
   directory: process.cwd(),
   fetch,
+  openDeployment: openAws,
   clock: Date.now,
 };
 
 // A reader that has enough (`| head`) closes the pipe: that is no failure.
 process.stdout.on('error', () => process.exit(0));
 process.exitCode = await runCli(process.argv.slice(2), { commands, version: packageVersion(), world });
+
+/** The AWS SDK is only loaded where it is asked for. */
+async function openAws(...[deployment, tell]: Parameters<CliWorld['openDeployment']>) {
+  const { openDeployment } = await import('#pipeline/ops/aws-deployment.ts');
+  const log = createLog({ write: (line) => process.stderr.write(line), clock: Date.now });
+  return openDeployment(deployment, { clock: Date.now, log, tell });
+}
 
 /** Reads a line at the terminal; what is typed goes nowhere. */
 async function askSecretly(question: string): Promise<string> {

@@ -115,7 +115,7 @@ function overview(commands: readonly Command[]): string {
 }
 
 function help({ name, usage, about, options }: Command): string {
-  const entries = Object.entries({ ...options, ...common });
+  const entries = Object.entries({ ...options, ...common }).filter(([, { hidden }]) => hidden !== true);
   const lines = entries.map(([option, { value, about: what }]) => {
     return `  ${`--${option}${value === null ? '' : ` ${value}`}`.padEnd(26)}  ${what}`;
   });

@@ -1,6 +1,6 @@
 // A message's way into intake: our Received field first, then the bytes, hashed and counted, within the budget of bytes
 // in flight. Whatever goes wrong in the store is logged with the message's id, remembered, and told as 451 at the end.
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, hash as hashOf } from 'node:crypto';
 import type { MessageId } from '#mail/message-id.ts';
 import { formatReceivedField } from '#mail/received-field.ts';
 import { type Reply, replies } from '#mail/replies.ts';
@@ -43,7 +43,7 @@ type State = {
   readonly request: StoreRequest;
   readonly key: string;
   readonly share: BudgetShare;
-  readonly hash: Hash;
+  readonly digest: Digest;
   bytes: number;
   writer: IntakeWriter | null;
   pending: Promise<void> | null;
@@ -56,7 +56,7 @@ export function storeMessage(request: StoreRequest): StoredMessage {
     request,
     key: rawKey(request),
     share: request.budget.open(),
-    hash: createHash('sha256'),
+    digest: createDigest(),
     bytes: 0,
     writer: null,
     pending: null,
@@ -75,9 +75,7 @@ export function storeMessage(request: StoreRequest): StoredMessage {
 }
 
 function writeBehindField(state: State, chunk: Buffer): Promise<void> | undefined {
-  if (state.bytes > 0) return hand(state, chunk);
-  const begun = hand(state, receivedField(state.request));
-  return begun === undefined ? hand(state, chunk) : begun.then(() => hand(state, chunk));
+  return hand(state, state.bytes > 0 ? chunk : Buffer.concat([receivedField(state.request), chunk]));
 }
 
 function receivedField({ config, envelope, esmtp, id, receivedAt }: StoreRequest): Buffer {
@@ -98,7 +96,7 @@ function hand(state: State, chunk: Buffer): Promise<void> | undefined {
   if (state.phase !== 'open') return undefined;
   try {
     state.writer ??= state.request.deps.intake.open({ key: state.key, envelope: storedEnvelope(state.request) });
-    state.hash.update(chunk);
+    state.digest.update(chunk);
     state.bytes += chunk.length;
     const wait = state.writer.write(chunk);
     if (wait === undefined) return undefined;
@@ -118,12 +116,28 @@ function hand(state: State, chunk: Buffer): Promise<void> | undefined {
   }
 }
 
+type Digest = { readonly update: (chunk: Buffer) => void; readonly hex: () => string };
+
+/** SHA-256. Most messages are one piece, and one piece is hashed in one go. */
+function createDigest(): Digest {
+  let first: Buffer | null = null;
+  let hash: Hash | null = null;
+  return {
+    update: (chunk) => {
+      if (hash === null && first === null) first = chunk;
+      else hash = (hash ?? createHash('sha256').update(first ?? '')).update(chunk);
+      if (hash !== null) first = null;
+    },
+    hex: () => hash?.digest('hex') ?? hashOf('sha256', first ?? '', 'hex'),
+  };
+}
+
 async function commit(state: State): Promise<Reply> {
   const { envelope, id, receivedAt, onStored } = state.request;
   if (state.bytes === 0) await writeBehindField(state, Buffer.alloc(0)); // an empty message is one too
   if (state.phase !== 'open' || state.writer === null) return replies.platformFault;
   state.phase = 'committing';
-  const raw = { key: state.key, bytes: state.bytes, sha256: state.hash.digest('hex') };
+  const raw = { key: state.key, bytes: state.bytes, sha256: state.digest.hex() };
   try {
     await state.writer.commit({ version: 1, id, receivedAt, raw, ...envelope, attempt: 1 });
   } catch (error) {
@@ -156,11 +170,25 @@ function leave(state: State): void {
     .catch((error: unknown) => deps.log.warn('intake-abort-failed', { id, error: messageOf(error) }));
 }
 
-/** What is kept beside the message's bytes. */
+/** What is kept beside the message's bytes (read by pipeline/stored-envelope.ts); what is usual is left out. */
 function storedEnvelope({ envelope, id, receivedAt }: StoreRequest): Readonly<Record<string, unknown>> {
-  const { session, reversePath, recipients } = envelope;
+  const { session, reversePath, recipients, bodyType, smtpUtf8, requireTls, dsn } = envelope;
   const forwardPaths = [...new Set(recipients.map(({ forwardPath }) => forwardPath))];
-  return { id, receivedAt, session, reversePath, forwardPaths };
+  const asked = recipients.filter((recipient) => recipient.dsn.notify !== null || recipient.dsn.orcpt !== null);
+  return {
+    id,
+    receivedAt,
+    session,
+    reversePath,
+    forwardPaths,
+    ...(bodyType === '7bit' ? {} : { bodyType }),
+    ...(smtpUtf8 ? { smtpUtf8 } : {}),
+    ...(requireTls ? { requireTls } : {}),
+    ...(dsn.ret === null && dsn.envid === null ? {} : { dsn }),
+    ...(asked.length === 0
+      ? {}
+      : { recipientDsn: Object.fromEntries(asked.map((recipient) => [recipient.forwardPath, recipient.dsn])) }),
+  };
 }
 
 function messageOf(error: unknown): string {

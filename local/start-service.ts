@@ -3,6 +3,7 @@ import { type Listener, startListener } from '#container/listener.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { ReportingConfigSource } from '#pipeline/config-source.ts';
 import type { MetricsRegistry } from '#pipeline/metrics.ts';
+import { createReplayMessage } from '#pipeline/ops/replay-message.ts';
 import { createRetryDelivery } from '#pipeline/ops/retry-delivery.ts';
 import type { Clock, Log, Secrets } from '#pipeline/ports.ts';
 import { suppressionLookup } from '#pipeline/suppressions.ts';
@@ -36,11 +37,12 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   const { world, config, secrets, clock, log, metrics, http } = deps;
   const { store, jobs, admin } = world;
   const startedAt = clock();
+  const srsSecret = async () => secrets.read((await config.current()).srsSecret ?? 'secret:srs');
   const listener = await startListener({
     ...deps,
     intake: world.intake,
     suppressions: suppressionLookup(store),
-    srsSecret: async () => secrets.read((await config.current()).srsSecret ?? 'secret:srs'),
+    srsSecret,
   });
   const closeListener = async (): Promise<void> => listener.close(0);
   const ops = await startOpsApi({
@@ -48,6 +50,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     admin,
     store,
     retryDelivery: createRetryDelivery({ store, jobs, clock }),
+    replayMessage: createReplayMessage({ ...deps, ...world, srsSecret }),
     health: () => healthOf({ deps, listener, startedAt }),
     metricsText: metrics.text,
     log,

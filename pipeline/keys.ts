@@ -52,8 +52,13 @@ export function attachmentKey({ id, receivedAt }: Received, n: number | 'text' |
 }
 
 /** `deliveries/<yyyy>/<mm>/<dd>/<id>/<domain>.json` */
-export function deliveryKey({ id, receivedAt, domain }: Received & { readonly domain: string }): string {
-  return `deliveries/${day(receivedAt)}/${id}/${encodeSegment(domain)}.json`;
+export function deliveryKey({ domain, ...received }: Received & { readonly domain: string }): string {
+  return `${deliveriesPrefix(received)}${encodeSegment(domain)}.json`;
+}
+
+/** `deliveries/<yyyy>/<mm>/<dd>/<id>/`: all destinations of one message. */
+export function deliveriesPrefix({ id, receivedAt }: Received): string {
+  return `deliveries/${day(receivedAt)}/${id}/`;
 }
 
 /** `suppressions/<domain>/<local-part>.json` */

@@ -1,4 +1,5 @@
 // What the ops API is given: the world's admin side, the store, and how the service says of itself that it is well.
+import type { OpsAdmin } from '#pipeline/ops/admin.ts';
 import type { MailRouteDeps } from '#pipeline/ops/routes.ts';
 import type { Clock, Log } from '#pipeline/ports.ts';
 
@@ -11,6 +12,7 @@ export type Health = {
 
 /** See the file's head. `token`: needed from every request where it is given, and must be given off loopback. */
 export type OpsDeps = MailRouteDeps & {
+  readonly admin: OpsAdmin;
   readonly health: () => Health | Promise<Health>;
   /** Prometheus text. */
   readonly metricsText: () => string;

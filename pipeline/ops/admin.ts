@@ -1,5 +1,5 @@
-// What the ops API and the page may ask of the world the stages run in, beyond the ports: queues, mail newest first.
-// Both worlds (embedded, emulator) offer the same; nothing here changes a message.
+// What an operator may ask of the world the stages run in, beyond the ports: queues, mail newest first. All worlds
+// (embedded, emulator, a deployment on AWS) offer the same; nothing here changes a message.
 import type { QueueName } from '#pipeline/jobs.ts';
 import type { MessageSummary } from './message-summary.ts';
 
@@ -40,7 +40,7 @@ export type MessageQuery = {
 export type MessagePage = { readonly messages: readonly MessageSummary[]; readonly next: string | null };
 
 /** See the file's head. A throw is a fault of the platform. */
-export type OpsAdmin = {
+export type MailAdmin = {
   readonly queues: () => Promise<readonly QueueCounts[]>;
   /** Hands the dead letters of a queue out again, with a fresh count; answers how many. */
   readonly redrive: (queue: QueueName) => Promise<number>;
@@ -57,6 +57,10 @@ export type OpsAdmin = {
     readonly limit: number;
     readonly after: string | null;
   }) => Promise<{ readonly keys: readonly string[]; readonly next: string | null }>;
+};
+
+/** The same of a world that runs in this process: it can be watched. */
+export type OpsAdmin = MailAdmin & {
   /** Calls back with the key of each object written under inbox/, quarantine/, deliveries/; answers how to stop that. */
   readonly watch: (listener: (key: string) => void) => () => void;
 };

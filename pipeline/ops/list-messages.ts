@@ -1,7 +1,7 @@
 // The list of mail, newest first: one entry a message, however many mailboxes it landed in.
 
 import { z } from 'zod';
-import type { OpsAdmin } from './admin.ts';
+import type { MailAdmin } from './admin.ts';
 import { type Answer, badParameter, isAnswer, json } from './answer.ts';
 import type { MessageSummary } from './message-summary.ts';
 import { readLimit, readMailboxOrDomain, readQuery } from './parameters.ts';
@@ -14,7 +14,7 @@ type Cursor = z.infer<typeof cursorSchema>;
 export type ListedMessage = ReturnType<typeof listed>;
 
 /** `GET /api/messages?mailbox=&q=&limit=&after=` */
-export async function listMessages(admin: OpsAdmin, query: URLSearchParams): Promise<Answer> {
+export async function listMessages(admin: MailAdmin, query: URLSearchParams): Promise<Answer> {
   const given = readQuery(query, ['mailbox', 'q', 'limit', 'after']);
   if (isAnswer(given)) return given;
   const mailbox = readMailboxOrDomain(given['mailbox']);
@@ -49,7 +49,7 @@ export function listed(copies: readonly [MessageSummary, ...MessageSummary[]]) {
 }
 
 async function gather(
-  admin: OpsAdmin,
+  admin: MailAdmin,
   query: {
     readonly mailbox: string | null;
     readonly q: string | null;

@@ -1,17 +1,17 @@
 // The queues: how many jobs wait, why some were given up, and what can be done about those.
-import type { OpsAdmin } from './admin.ts';
+import type { MailAdmin } from './admin.ts';
 import { type Answer, isAnswer, json } from './answer.ts';
 import { readLimit, readQuery, readQueue } from './parameters.ts';
 
 /** `GET /api/queues` */
-export async function listQueues(admin: OpsAdmin, query: URLSearchParams): Promise<Answer> {
+export async function listQueues(admin: MailAdmin, query: URLSearchParams): Promise<Answer> {
   const given = readQuery(query, []);
   return isAnswer(given) ? given : json(await admin.queues());
 }
 
 /** `GET /api/queues/NAME/dead?limit=`: what was given up, latest first, and why. */
 export async function listDead(
-  admin: OpsAdmin,
+  admin: MailAdmin,
   { name, query }: { readonly name: string | undefined; readonly query: URLSearchParams },
 ): Promise<Answer> {
   const queue = readQueue(name);
@@ -25,7 +25,7 @@ export async function listDead(
 
 /** `POST /api/queues/NAME/redrive` and `…/purge`: dead letters are tried again, or thrown away. */
 export async function changeDead(
-  admin: OpsAdmin,
+  admin: MailAdmin,
   { name, action }: { readonly name: string | undefined; readonly action: 'redrive' | 'purge' },
 ): Promise<Answer> {
   const queue = readQueue(name);
@@ -34,7 +34,7 @@ export async function changeDead(
 }
 
 /** The queues as Prometheus gauges. */
-export async function queueMetrics(admin: OpsAdmin): Promise<string> {
+export async function queueMetrics(admin: MailAdmin): Promise<string> {
   const lines = ['# HELP pillarbox_queue_jobs Jobs on a queue, by state.', '# TYPE pillarbox_queue_jobs gauge'];
   const ages = [
     '# HELP pillarbox_queue_oldest_seconds How long the longest waiting job has been due.',

@@ -1,11 +1,13 @@
 // What can be asked about mail, at a glance: every path, its method, and what answers it (design §10). The ops API serves
 // it over HTTP (local/ops), the command line asks a deployment on AWS by the same table, without a server.
 import type { ObjectStore } from '#pipeline/ports.ts';
-import type { OpsAdmin } from './admin.ts';
+import type { MailAdmin } from './admin.ts';
 import type { Answer } from './answer.ts';
 import { listDeliveries, listSuppressions, removeSuppression, retryOne } from './deliveries.ts';
 import { listMessages } from './list-messages.ts';
 import { changeDead, listDead, listQueues } from './queues.ts';
+import { replayOne } from './replay.ts';
+import type { ReplayMessage } from './replay-message.ts';
 import type { RetryDelivery } from './retry-delivery.ts';
 import { showAttachment, showBody, showMessage, showRaw } from './show-message.ts';
 import { traceMessage } from './trace-message.ts';
@@ -25,9 +27,10 @@ export type Route = {
 
 /** What answering takes: the world's admin side, its store, and ways to have work done again. */
 export type MailRouteDeps = {
-  readonly admin: OpsAdmin;
+  readonly admin: MailAdmin;
   readonly store: Pick<ObjectStore, 'get' | 'head' | 'list' | 'delete'>;
   readonly retryDelivery: RetryDelivery;
+  readonly replayMessage: ReplayMessage;
 };
 
 /** The routes about mail, queues and deliveries, in any world. */
@@ -50,6 +53,9 @@ export function mailRoutes(deps: MailRouteDeps): readonly Route[] {
     ),
     get('/api/messages/ID/trace', 'all that happened to it', ({ parts, query }) =>
       traceMessage(deps, { id: parts['ID'], query }),
+    ),
+    post('/api/messages/ID/replay', 'judge and parse it once more: ?to=', ({ parts, query }) =>
+      replayOne(deps, { id: parts['ID'], query }),
     ),
     get('/api/queues', 'jobs waiting and given up', ({ query }) => listQueues(admin, query)),
     get('/api/queues/NAME/dead', 'jobs given up, and why: ?limit=', ({ parts, query }) =>

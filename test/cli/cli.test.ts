@@ -39,6 +39,7 @@ async function run(
     askSecretly: typed === null ? null : async () => typed.shift() ?? '',
     environment: {},
     directory,
+    openDeployment: async () => assert.fail('not on AWS'),
     clock: () => Date.parse('2025-11-21T03:00:00.000Z'),
     fetch: (async (url: URL | string, options: RequestInit = {}) => {
       const path = String(url).replace('http://127.0.0.1:8025', '');

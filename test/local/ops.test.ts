@@ -45,6 +45,10 @@ function depsOf(world: SampleWorld, changes: Partial<OpsDeps> = {}): OpsDeps {
     store: world.store,
     retryDelivery: async ({ domain }) =>
       domain === 'done.example' ? { outcome: 'not-waiting', reason: 'it was delivered' } : { outcome: 'queued' },
+    replayMessage: async ({ id, to }) =>
+      to === null
+        ? { outcome: 'queued', id, recipients: ['ann@a.example'], leftOut: [] }
+        : { outcome: 'refused', reason: 'it leads to no mailbox here' },
     health: () => ({ ok: true, problems: [], details: { version: 1 } }),
     metricsText: () => 'pillarbox_messages_total 1',
     log: silentLog(),

@@ -1,0 +1,82 @@
+// `--stack NAME`: asks a deployment on AWS by the very table of paths that the ops API serves, without a server between.
+// What AWS refuses is told in a person's words.
+import { findRoute, mailRoutes } from '#pipeline/ops/routes.ts';
+import { type CliArguments, type CliError, type CliWorld, cliError, isCliError, optionValue } from './command.ts';
+
+type Asked = { readonly path: string; readonly method: 'GET' | 'POST' | 'DELETE' };
+
+/** What was answered, over whichever way. */
+export type Answered = {
+  readonly isGood: boolean;
+  readonly status: number;
+  readonly body: Buffer;
+  readonly who: string;
+};
+
+/** Answers like a server. Throws a CliError where AWS cannot be asked. */
+export async function askDeployment(given: CliArguments, world: CliWorld, asked: Asked): Promise<Answered> {
+  const deployment = deploymentOf(given, world);
+  const tell = (sentence: string): void => {
+    if (!given.switches.has('json')) world.writeError(`${sentence}\n`);
+  };
+  try {
+    const routes = mailRoutes(await world.openDeployment(deployment, tell));
+    const [pathname = '', query] = asked.path.split('?');
+    const match = findRoute(routes, asked.method, pathname);
+    if (match.found !== 'route' || match.route.answer === 'stream') {
+      throw cliError(`a deployment on AWS cannot be asked for ${asked.path}`, 'not-on-aws');
+    }
+    const { status, body } = await match.route.answer({ parts: match.parts, query: new URLSearchParams(query) });
+    return { isGood: status < 400, status, body: await bytesOf(body), who: deployment.name };
+  } catch (thrown) {
+    throw isCliError(thrown) ? thrown : explained(thrown, deployment);
+  }
+}
+
+function deploymentOf(given: CliArguments, { environment }: CliWorld) {
+  for (const name of ['url', 'token']) {
+    if (optionValue(given, name) !== null) throw cliError(`--stack and --${name} exclude one another`, 'usage', 2);
+  }
+  const name = optionValue(given, 'stack') ?? '';
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) {
+    throw cliError(`--stack ${name}: expected the "serviceName" of the deployment (pillarbox, if not set)`, 'usage', 2);
+  }
+  const region = optionValue(given, 'region') ?? environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'];
+  if (region === undefined || region === '') {
+    throw cliError('say in which region it is: --region REGION, or set AWS_REGION', 'usage', 2);
+  }
+  return { name, region, endpoint: optionValue(given, 'endpoint') };
+}
+
+async function bytesOf(body: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<Buffer> {
+  if (typeof body === 'string' || body instanceof Uint8Array) return Buffer.from(body);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body) pieces.push(Uint8Array.from(piece));
+  return Buffer.concat(pieces);
+}
+
+/** The SDK's errors by their names. */
+function explained(
+  thrown: unknown,
+  { name, region }: { readonly name: string; readonly region: string },
+): CliError | unknown {
+  if (!(thrown instanceof Error)) return thrown;
+  const { name: kind, message } = thrown;
+  if (/QueueDoesNotExist|NonExistentQueue/.test(kind)) {
+    return cliError(
+      `there is no deployment "${name}" in ${region} (no queue ${name}-received there). Is it the "serviceName" of cdk.json, and the right account and region?`,
+      'no-deployment',
+    );
+  }
+  if (kind === 'CredentialsProviderError') {
+    return cliError('no AWS credentials were found: log in, or set AWS_PROFILE', 'no-credentials');
+  }
+  if (/ExpiredToken|InvalidClientTokenId|InvalidAccessKeyId|UnrecognizedClient/.test(kind)) {
+    return cliError(`AWS does not accept the credentials (${kind}): log in again`, 'bad-credentials');
+  }
+  if (/AccessDenied|Forbidden|Unauthorized/.test(kind)) return cliError(`AWS does not allow it: ${message}`, 'denied');
+  if (/ENOTFOUND|ECONNREFUSED|TimeoutError/.test(`${kind} ${message}`)) {
+    return cliError(`AWS cannot be reached in ${region}: ${message}`, 'not-reached');
+  }
+  return cliError(`AWS (${region}): ${message} (${kind})`, 'aws-failed');
+}

@@ -1,0 +1,186 @@
+// `--stack NAME`: the command line as people run it, against a deployment in the emulator, found by its name alone.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { newDeliveryState } from '#pipeline/delivery-state.ts';
+import { deliveryKey, suppressionKey } from '#pipeline/keys.ts';
+import { type EmulatedDeployment, emulateDeployment } from '#test/support/emulated-deployment.ts';
+import { collect } from '#test/support/memory-store.ts';
+import { runPillarbox } from '#test/support/run-pillarbox.ts';
+import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
+
+const config = {
+  hostname: 'mx.receiver.example',
+  domains: {
+    'receiver.example': { mailboxes: ['support', 'sales'], aliases: { info: ['support', 'sales'] } },
+    'other.example': { mailboxes: ['ann'] },
+  },
+  dns: { temperrorRetrySeconds: [] },
+};
+let stack: EmulatedDeployment;
+before(async () => {
+  stack = await emulateDeployment('mail-test', config);
+});
+after(() => stack.close());
+
+/** Runs it with `--stack`, JSON read; fails where the exit code is not the expected one. */
+async function cli(args: readonly string[], { code = 0, json = true }: { code?: number; json?: boolean } = {}) {
+  const where = ['--stack', 'mail-test', '--region', stack.region, '--endpoint', stack.endpoint];
+  const ran = await runPillarbox([...args, ...where, ...(json ? ['--json'] : [])]);
+  assert.equal(ran.code, code, ran.err + ran.out);
+  return json ? JSON.parse(code === 0 ? ran.out : ran.err) : ran;
+}
+
+async function receive(forwardPaths: readonly string[], subject: string, nowMs = Date.now()) {
+  const content = Buffer.from(`From: ann@sender.example\r\nSubject: ${subject}\r\n\r\nthe text of ${subject}\r\n`);
+  const dsn = { notify: null, orcpt: null };
+  const recipients = forwardPaths.flatMap((forwardPath) => {
+    const [name = '', domain = ''] = forwardPath.split('@');
+    const localParts = name === 'info' ? ['support', 'sales'] : [name];
+    return localParts.map((localPart) => {
+      const route = { kind: 'mailbox' as const, mailbox: { domain, localPart, tag: null } };
+      return { forwardPath, dsn, route };
+    });
+  });
+  const receivedAt = new Date(nowMs).toISOString();
+  const { id } = sampleReceivedJob({ receivedAt });
+  const job = sampleReceivedJob({ content, recipients, receivedAt, id });
+  const envelope = { receivedAt, session: job.session, reversePath: job.reversePath, forwardPaths };
+  const writer = stack.intake.open({ key: job.raw.key, envelope });
+  await writer.write(content);
+  await writer.commit(job);
+  return { ...job, content };
+}
+
+test('list, show and trace find mail by mailbox, by domain, over all, and by its id alone', async () => {
+  const first = await receive(['support@receiver.example'], 'first');
+  const second = await receive(['info@receiver.example', 'ann@other.example'], 'second');
+  assert.equal((await cli(['queues']))[0].ready, 2);
+  await stack.runStages();
+  const [all, sales, domain, words, shown, raw, traced] = await Promise.all([
+    cli(['list']),
+    cli(['list', '--mailbox', 'sales@receiver.example']),
+    cli(['list', '--mailbox', '@other.example']),
+    cli(['list', '--q', 'FIRST']),
+    cli(['show', first.id, '--mailbox', 'support@receiver.example']),
+    cli(['show', second.id, '--raw'], { json: false }),
+    cli(['trace', second.id.toLowerCase()]),
+  ]);
+  const ids = (page: { messages: { id: string }[] }) => page.messages.map(({ id }) => id);
+  assert.deepEqual(ids(all), [second.id, first.id]);
+  assert.deepEqual(all.messages[0].mailboxes, [
+    'ann@other.example',
+    'sales@receiver.example',
+    'support@receiver.example',
+  ]);
+  assert.deepEqual(ids(sales), [second.id]);
+  assert.deepEqual(ids(domain), [second.id]);
+  assert.deepEqual(domain.messages[0].mailboxes, ['ann@other.example']);
+  assert.deepEqual(ids(words), [first.id]);
+  assert.equal(shown.subject, 'first');
+  assert.equal(raw.out, second.content.toString());
+  assert.equal(traced.events.filter(({ event }: { event: string }) => event === 'landed').length, 3);
+  const page = await cli(['list', '--limit', '1']);
+  assert.deepEqual(ids(page), [second.id]);
+  const older = await cli(['list', '--limit', '1', '--after', page.next]);
+  assert.deepEqual(ids(older), [first.id]);
+});
+
+test('what is not there is told in words: no message, no deployment, no region, a wrong name', async () => {
+  const elsewhere = ['--region', stack.region, '--endpoint', stack.endpoint];
+  const [message, deployment, region, name, both] = await Promise.all([
+    cli(['show', sampleReceivedJob().id], { code: 1 }),
+    runPillarbox(['list', '--stack', 'another', ...elsewhere]),
+    runPillarbox(['list', '--stack', 'mail-test'], { AWS_REGION: '', AWS_DEFAULT_REGION: '' }),
+    runPillarbox(['list', '--stack', 'Mail_Test', ...elsewhere]),
+    runPillarbox(['list', '--stack', 'mail-test', '--url', 'http://127.0.0.1:1', ...elsewhere]),
+  ]);
+  assert.equal(message.error.code, 'not-found');
+  assert.deepEqual([deployment.code, region.code, name.code, both.code], [1, 2, 2, 2]);
+  assert.match(deployment.err, /there is no deployment "another" in us-east-1/);
+  assert.match(region.err, /--region/);
+  assert.match(name.err, /serviceName/);
+  assert.match(both.err, /exclude/);
+});
+
+test('dead letters are counted and shown in the trace, redriven, and purged only when that is said', async () => {
+  const job = sampleReceivedJob();
+  const give = () =>
+    stack.sqs.send(
+      new SendMessageCommand({
+        QueueUrl: stack.deadUrl('deliver'),
+        MessageBody: JSON.stringify(sampleDeliverJob(job)),
+      }),
+    );
+  await give();
+  assert.equal((await cli(['queues']))[2].dead, 1);
+  const traced = await cli(['trace', job.id]);
+  assert.match(traced.where.join(), /dead letter on queue deliver/);
+  assert.equal((await cli(['redrive', 'deliver'])).jobs, 1);
+  const moved = (await cli(['queues']))[2];
+  assert.deepEqual([moved.ready, moved.dead], [1, 0]);
+  await give();
+  assert.match((await cli(['purge', 'deliver'], { code: 2 })).error.message, /--yes/);
+  assert.equal((await cli(['purge', 'deliver', '--yes'])).jobs, 1);
+  assert.equal((await cli(['queues']))[2].dead, 0);
+});
+
+test('replay makes what is missing, keeps what is there, and can go into another mailbox', async () => {
+  const job = await receive(['info@receiver.example'], 'again');
+  await stack.runStages();
+  const { keys } = await landed(job.id);
+  assert.equal(keys.length, 2);
+  const kept = await bytes(keys[0]!);
+  await stack.store.delete(keys[1]!);
+  const replayed = await cli(['replay', job.id]);
+  assert.deepEqual(replayed.recipients, ['info@receiver.example']);
+  assert.deepEqual(replayed.kept, [keys[0]]);
+  await stack.runStages();
+  assert.deepEqual((await landed(job.id)).keys, keys);
+  assert.deepEqual(await bytes(keys[0]!), kept);
+  const copy = await cli(['replay', job.id, '--to', 'ann@other.example']);
+  assert.notEqual(copy.id, job.id);
+  await stack.runStages();
+  const shown = await cli(['show', copy.id]);
+  assert.deepEqual([shown.mailbox.domain, shown.subject, shown.raw.sha256], ['other.example', 'again', job.raw.sha256]);
+  const [abroad, gone] = await Promise.all([
+    cli(['replay', job.id, '--to', 'x@far.example'], { code: 1 }),
+    cli(['replay', sampleReceivedJob().id], { code: 1 }),
+  ]);
+  assert.equal(abroad.error.code, 'not-replayed');
+  assert.equal(gone.error.code, 'not-found');
+});
+
+test('deliveries are listed and tried now, suppressions are listed and lifted', async () => {
+  const job = sampleDeliverJob({ domain: 'far.example' });
+  const state = newDeliveryState(job, Date.now());
+  const key = deliveryKey({ ...job, domain: 'far.example' });
+  await stack.store.put({ key, body: Buffer.from(JSON.stringify(state)), contentType: 'application/json' });
+  const dead = { domain: 'far.example' as never, localPart: 'gone' };
+  await stack.store.put({
+    key: suppressionKey(dead),
+    body: Buffer.from(JSON.stringify({ reason: '550 no such user' })),
+    contentType: 'application/json',
+  });
+  const [waiting, bounced, suppressed] = await Promise.all([
+    cli(['deliveries', '--state', 'waiting']),
+    cli(['deliveries', '--state', 'bounced']),
+    cli(['suppressions']),
+  ]);
+  assert.deepEqual([waiting.deliveries.length, waiting.deliveries[0].id, bounced.deliveries.length], [1, job.id, 0]);
+  assert.equal(suppressed.suppressions[0].address, 'gone@far.example');
+  const ready = (await cli(['queues']))[2].ready;
+  await cli(['retry', job.id, 'far.example']);
+  assert.equal((await cli(['queues']))[2].ready, ready + 1);
+  await cli(['suppressions', 'remove', 'gone@far.example']);
+  assert.equal(await stack.store.head(suppressionKey(dead)), null);
+});
+
+async function landed(id: string): Promise<{ keys: string[] }> {
+  const { events } = await cli(['trace', id]);
+  return { keys: events.flatMap((event: any) => (event.event === 'landed' ? [event.details.key] : [])).sort() };
+}
+
+async function bytes(key: string): Promise<Buffer> {
+  return Buffer.from(await collect((await stack.store.get(key))!.body));
+}
