@@ -86,7 +86,8 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     timeoutSeconds: 600,
     memoryMiB: 512,
     batchSize: 5,
-    maxConcurrency: { aws: 50, local: 40 },
+    // Workers wait for hosts, hardly ever for the processor: some destinations that do not answer must not take all of them.
+    maxConcurrency: { aws: 50, local: 100 },
     maxReceives: 5,
   },
 };

@@ -2,6 +2,7 @@
 // mail for other destinations while one of them is down.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { openEmbedded } from '#local/embedded/open-embedded.ts';
 import { messageIdFactory } from '#mail/message-id.ts';
@@ -46,6 +47,35 @@ test('10,000 deferred messages cost nothing while they wait, and slow nobody', p
   t.diagnostic(`${used.toFixed(1)} ms of CPU in ${seconds.toFixed(1)} s with ${waiting + due} messages waiting`);
   assert.ok(used < 30, `${used} ms of CPU in ${seconds} s`);
   assert.equal(mx.bySubject.get('?') ?? 0, 0);
+});
+
+test('a dozen destinations that do not answer keep nobody else waiting', peerOptions('dnsmasq'), async (t) => {
+  const mx = await startCountingMx({ ip: '127.0.7.3' });
+  const mute = createServer(() => {});
+  await new Promise<void>((resolve) => mute.listen(mx.port, '127.0.7.4', resolve));
+  const silent = Array.from({ length: 12 }, (_, n) => `silent${n}.test`);
+  const service = await startSending({
+    port: mx.port,
+    zone: { a: { 'up.test': '127.0.7.3', ...Object.fromEntries(silent.map((domain) => [domain, '127.0.7.4'])) } },
+    config: { delivery: { attemptSeconds: 60 } },
+    prepare: async (folder) => {
+      for (const domain of silent) await queue(folder, { domain, count: 10, notBeforeMs: Date.now() });
+    },
+  });
+  t.after(async () => {
+    await service.kill();
+    await service.close();
+    await mx.close();
+    mute.close();
+  });
+  let held = 0;
+  await eventually('all of them are tried', async () => {
+    held = (await deliverQueue(service)).inFlight;
+    return held >= 40;
+  });
+  const quickest = await roundTrips(service, 5);
+  assert.ok(quickest < 1_500, `a message for another destination took ${quickest} ms`);
+  assert.ok((await deliverQueue(service)).inFlight >= held, 'while those hosts were still waited for');
 });
 
 /** The median time from submission to arrival, in milliseconds. */
