@@ -15,6 +15,7 @@ import type {
 } from '#pipeline/ports.ts';
 import { decideDisposition, whyJudgeAgain } from './decide-disposition.ts';
 import { handOn, type Split } from './hand-on.ts';
+import { holdForwards } from './hold-forwards.ts';
 import { judgeMessage, notJudged } from './judge-message.ts';
 import { type OpenMessage, openMessage } from './open-message.ts';
 import { findSigningDomain } from './signing-domain.ts';
@@ -61,8 +62,10 @@ export async function authenticate(
     deps.metrics.count('messages-judged-again');
     return { outcome: 'judge-again', ...again };
   }
-  const local = groupLocal(job.recipients, (domain) => decideFor(config, domain, judged.authentication));
-  const remote = groupRemote(job.recipients);
+  const dispositionFor = (domain: string): Disposition => decideFor(config, domain, judged.authentication);
+  const recipients = holdForwards(job.recipients, { dispositionFor, spf: judged.authentication.spf });
+  const local = groupLocal(recipients, dispositionFor);
+  const remote = groupRemote(recipients);
   await handOn(deps, job, { config, ...judged, local, remote });
   report(deps, { job, handout, authentication: judged.authentication, local, remote });
   return {

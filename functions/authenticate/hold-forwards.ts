@@ -1,0 +1,39 @@
+// What an alias would send outside is held to the same policy as what it would put into a mailbox: a forged message must not
+// leave by our hosts, under a return address of ours, as if we vouched for it. And where the sender's own domain says that
+// the client is none of its hosts, no bounce of ours goes to that sender: it would hit somebody who wrote nothing.
+import { mailboxName, parseAddress, splitTag } from '#mail/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import type { Authentication, Disposition, ReceivedJob } from '#pipeline/jobs.ts';
+
+type Recipient = ReceivedJob['recipients'][number];
+
+/**
+ * The recipients with their forwards held back where the alias's domain quarantines the message: it lands in the
+ * quarantine of the alias itself, or only in that of the mailboxes the alias also leads to. Pure.
+ */
+export function holdForwards(
+  recipients: readonly Recipient[],
+  {
+    dispositionFor,
+    spf,
+  }: { readonly dispositionFor: (domain: string) => Disposition; readonly spf: Authentication['spf'] },
+): Recipient[] {
+  const isForgedSender = spf.result === 'fail' || spf.result === 'softfail';
+  const inMailboxes = new Set(
+    recipients.flatMap(({ route, forwardPath }) => (route.kind === 'mailbox' ? [forwardPath] : [])),
+  );
+  return recipients.flatMap((recipient): Recipient[] => {
+    const { route, forwardPath, dsn } = recipient;
+    if (route.kind !== 'forward') return [recipient];
+    const alias = parseAddress(forwardPath);
+    // The listener parsed it before it said 250: this would be our own bug.
+    if (isProblem(alias)) throw new Error(`a recipient that is not an address: ${alias.problem}`);
+    if (dispositionFor(alias.domain).action === 'quarantine') {
+      if (inMailboxes.has(forwardPath)) return [];
+      const { name, tag } = splitTag(alias.localPart);
+      const mailbox = { domain: alias.domain, localPart: mailboxName(name), tag };
+      return [{ ...recipient, route: { kind: 'mailbox', mailbox } }];
+    }
+    return isForgedSender ? [{ ...recipient, dsn: { ...dsn, notify: ['never'] } }] : [recipient];
+  });
+}
