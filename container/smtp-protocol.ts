@@ -267,7 +267,7 @@ class Connection extends SMTPConnection {
 
   #say(reply: Reply): void {
     const socket = this._socket;
-    if (!this._upgrading && !socket.destroyed && socket.writable) socket.write(formatReply(reply));
+    if (!this._upgrading && !socket.destroyed && socket.writable) socket.write(formatReply(reply), 'latin1');
   }
 
   #flush(): void {

@@ -15,6 +15,8 @@ export type EmailAddress = { readonly localPart: string; readonly domain: Domain
 const maxAddressBytes = 254; // RFC 5321 §4.5.3.1.3: a path has 256 octets, its angle brackets among them
 const maxDomainBytes = 255; // RFC 5321 §4.5.3.1.2
 const atom = /^(?:[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]|[^\0-\x7f])+$/u;
+const dotAtom = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*$/;
+const plainDomain = /^(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*$/;
 const quoted = /^"((?:[ !#-[\]-~]|[^\0-\x7f]|\\[ -~])*)"$/u;
 // Beyond ASCII everything is allowed that is a character to be seen: no controls, separators, halves of surrogate
 // pairs, marks that turn the direction of writing, nor the sign that stands for undecodable bytes.
@@ -34,13 +36,20 @@ export function parseAddress(text: string): EmailAddress | Problem {
   const domain = parseDomain(text.slice(at + 1));
   if (isProblem(domain)) return domain;
   const address = { localPart, domain };
-  if (Buffer.byteLength(formatAddress(address)) > maxAddressBytes) return problem('an address has at most 254 octets');
+  if (isLong(address) && Buffer.byteLength(formatAddress(address)) > maxAddressBytes)
+    return problem('an address has at most 254 octets');
   return address;
+}
+
+/** Could it be too long at all? A character has three octets of UTF-8 at most, or two where it needs a backslash. */
+function isLong({ localPart, domain }: EmailAddress): boolean {
+  return localPart.length * 3 + domain.length + 3 > maxAddressBytes;
 }
 
 /** Reads a domain name, ASCII or Unicode, or an address literal in brackets; a trailing dot is taken off. */
 export function parseDomain(text: string): Domain | Problem {
   if (text.length > maxDomainBytes * 2) return problem('a domain has at most 255 octets');
+  if (isPlainDomain(text)) return brandDomain(text);
   if (text.startsWith('[')) return parseAddressLiteral(text);
   const labels = text.replace(/\.$/, '').split('.').map(toALabel);
   const ascii = labels.join('.');
@@ -51,7 +60,7 @@ export function parseDomain(text: string): Domain | Problem {
 
 /** Writes an address as SMTP wants it: the local part in quotes only where it needs them (RFC 5321 §4.1.2). */
 export function formatAddress({ localPart, domain }: EmailAddress): string {
-  const isDotString = localPart.split('.').every((part) => atom.test(part));
+  const isDotString = dotAtom.test(localPart) || localPart.split('.').every((part) => atom.test(part));
   return `${isDotString ? localPart : `"${localPart.replace(/["\\]/g, '\\$&')}"`}@${domain}`;
 }
 
@@ -73,6 +82,7 @@ export function splitTag(localPart: string): { readonly name: string; readonly t
 }
 
 function parseLocalPart(text: string): string | Problem {
+  if (dotAtom.test(text)) return text;
   const value = text.startsWith('"') ? unquote(text) : text;
   if (isProblem(value)) return value;
   if (!text.startsWith('"') && !text.split('.').every((part) => atom.test(part))) {
@@ -102,6 +112,11 @@ function toALabel(label: string): string | null {
 // The underscore is no letter of host names (RFC 5321 §2.3.5), but there are hosts in the wild that have it.
 function isLabel(label: string): boolean {
   return /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/.test(label);
+}
+
+/** The usual case, told without taking the name apart: labels as `isLabel` wants them, in lower case, no IP address. */
+function isPlainDomain(text: string): boolean {
+  return text.length <= maxDomainBytes && plainDomain.test(text) && !/(?:^|\.)[0-9]+$/.test(text);
 }
 
 function parseAddressLiteral(text: string): Domain | Problem {

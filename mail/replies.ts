@@ -7,6 +7,9 @@ export type Reply = { readonly code: number; readonly enhanced: string; readonly
 
 const maxLineChars = 500; // RFC 5321 §4.5.3.1.5: 512 octets, code, enhanced code and CRLF among them
 
+/** A text that goes out as it is, whatever stands before it. */
+const plainLine = /^[ -~]{0,400}$/;
+
 /** Says whether the peer may try again later. Derived from the code, stored nowhere. */
 export function isTemporary({ code }: Reply): boolean {
   return code >= 400 && code <= 499;
@@ -19,8 +22,9 @@ export function isPermanent({ code }: Reply): boolean {
 
 /** Writes a reply as it goes over the wire, CRLF at the end of each line; long lines are cut, what is not printable ASCII is `?`. */
 export function formatReply({ code, enhanced, text }: Reply): string {
-  const lines = text.split('\n');
   const prefix = enhanced === '' ? '' : `${enhanced} `;
+  if (plainLine.test(text)) return `${code} ${prefix}${text}\r\n`;
+  const lines = text.split('\n');
   return lines
     .map((line, index) => {
       const mark = index === lines.length - 1 ? ' ' : '-';

@@ -1,5 +1,5 @@
 // Objects as rows: every function here runs inside the transaction of a batch, in the database thread.
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
 import { parseInboxMessage, searchText, summarise } from '#pipeline/ops/message-summary.ts';
 import type { ListPage, ObjectFacts, PutOutcome } from '#pipeline/ports.ts';
@@ -31,20 +31,28 @@ export function objectRows(database: DatabaseSync, freed: (file: string) => void
     if (isListed(key)) sql.unlistMessage.run(key);
   };
 
+  /** The new row's etag, or null where the statement found the key taken. */
+  const insert = (into: StatementSync, object: NewObject, content: Uint8Array | null, now: number): string | null => {
+    const { key, contentType, metadata } = object;
+    const etag = versions();
+    const file = object.content.kind === 'file' ? object.content.name : null;
+    const { changes } = into.run(key, etag, contentType, metadata, object.content.bytes, now, file, content);
+    if (changes === 0) return null;
+    if (isListed(key) && content !== null) listMessage(sql, key, content);
+    return etag;
+  };
+
   return {
     put: (object, content, now) => {
       const { key, condition } = object;
-      const found = sql.find.get(key);
-      if (condition !== null && 'ifAbsent' in condition && found !== undefined) return { outcome: 'conflict' };
+      const isNew = condition !== null && 'ifAbsent' in condition;
+      const found = isNew ? undefined : sql.find.get(key);
       if (condition !== null && 'ifMatch' in condition && found?.['etag'] !== condition.ifMatch) {
         return { outcome: 'conflict' };
       }
       if (found !== undefined) remove(key, found);
-      const etag = versions();
-      const file = object.content.kind === 'file' ? object.content.name : null;
-      sql.insert.run(key, etag, object.contentType, object.metadata, object.content.bytes, now, file, content);
-      if (isListed(key) && content !== null) listMessage(sql, key, content);
-      return { outcome: 'stored', etag };
+      const etag = insert(isNew ? sql.insertAbsent : sql.insert, object, content, now);
+      return etag === null ? { outcome: 'conflict' } : { outcome: 'stored', etag };
     },
     get: (key) => {
       const row = sql.read.get(key);
@@ -80,12 +88,13 @@ export function objectRows(database: DatabaseSync, freed: (file: string) => void
 }
 
 function statements(database: DatabaseSync) {
+  const insert =
+    'INSERT INTO objects (key, etag, content_type, metadata, bytes, modified_at, file, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)';
   const facts = 'key, etag, content_type, metadata, bytes, modified_at';
   return {
     find: database.prepare('SELECT etag, file FROM objects WHERE key = ?'),
-    insert: database.prepare(
-      'INSERT INTO objects (key, etag, content_type, metadata, bytes, modified_at, file, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-    ),
+    insert: database.prepare(insert),
+    insertAbsent: database.prepare(`${insert} ON CONFLICT (key) DO NOTHING`),
     remove: database.prepare('DELETE FROM objects WHERE key = ?'),
     read: database.prepare(`SELECT ${facts}, file, body FROM objects WHERE key = ?`),
     head: database.prepare(`SELECT ${facts} FROM objects WHERE key = ?`),
