@@ -148,7 +148,8 @@ function commentEnd(text: string, start: number): number {
 function withoutSpace(mailbox: string): string {
   return mailbox
     .replace(
-      /("(?:[^"\\]|\\.)*")|[ \t]*([.@])[ \t]*/gs,
+      // A run of spaces is looked at from its beginning only: linear time.
+      /("(?:[^"\\]|\\.)*")|(?<![ \t])[ \t]*([.@])[ \t]*/gs,
       (_, quotes: string | undefined, mark: string) => quotes ?? mark,
     )
     .trim();

@@ -64,7 +64,8 @@ export function scanHeader(): HeaderScan {
     if (open !== null && !isEnd) {
       open.bytes += lineBytes;
       const before = open.text.length;
-      if (keptText < maxKeptText || open.name === 'from') open.text = (open.text + line).slice(0, maxFieldText);
+      const isKept = before < maxFieldText && (keptText < maxKeptText || open.name === 'from');
+      if (isKept) open.text = (open.text + line).slice(0, maxFieldText);
       keptText += open.text.length - before;
     }
     bytes += lineBytes;

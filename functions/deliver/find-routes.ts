@@ -166,7 +166,8 @@ function privateNetworks(): BlockList {
   const list = new BlockList();
   const ipv4 = ['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'];
   ipv4.push('192.0.0.0/24', '192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/4', '240.0.0.0/4');
-  const ipv6 = ['::/128', '::1/128', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', 'fc00::/7'];
+  // Many of these stand for IPv4 hosts, within or not: compatible, translated (RFC 6052, 7915), 6to4, Teredo.
+  const ipv6 = ['::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', 'fc00::/7'];
   ipv6.push('fe80::/10', 'fec0::/10', 'ff00::/8', '2002::/16', '2001::/32');
   for (const network of ipv4) addNetwork(list, network, 'ipv4');
   for (const network of ipv6) addNetwork(list, network, 'ipv6');

@@ -279,3 +279,10 @@ for (const { given, hard } of [
   test(`${given.stage} ${given.reply.code} ${given.reply.enhanced ?? ''} ${given.reply.text}: ${hard ? 'the address does not exist' : 'says nothing of the address'}`, () =>
     assert.equal(isHardBounce(given), hard));
 }
+
+test('addresses that mean an IPv4 host within are within too, however they are written', () => {
+  for (const ip of ['::127.0.0.1', '::7f00:1', '::ffff:127.0.0.1', '::ffff:7f00:1', '::ffff:0:127.0.0.1', '0.0.0.0']) {
+    assert.equal(isPrivate(ip), true, ip);
+  }
+  for (const ip of ['2001:4860::8888', '1.1.1.1', '::ffff:1.1.1.1']) assert.equal(isPrivate(ip), false, ip);
+});
