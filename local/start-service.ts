@@ -1,5 +1,6 @@
 // The service in a world: the listener in front, the ops API and its page beside it.
 import { type Listener, startListener } from '#container/listener.ts';
+import { type BlockedPort, readBlockedPort } from '#functions/deliver/port25.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { ReportingConfigSource } from '#pipeline/config-source.ts';
 import type { MetricsRegistry } from '#pipeline/metrics.ts';
@@ -83,12 +84,14 @@ async function healthOf({
   const { mode } = await config.current();
   const fault = isFailing(front) ? ['messages cannot be stored: see the log (store-failed)'] : [];
   const broken = config.problem();
+  const blocked = await readBlockedPort({ store: world.store, clock });
+  const noWayOut = blocked === null ? [] : [shownBlock(blocked)];
   const dead = queues
     .filter((queue) => queue.dead > 0)
     .map(({ name, dead: n }) => `queue ${name} has dead letters: ${n}`);
   return {
     ok: fault.length === 0 && !front.isDraining,
-    problems: [...fault, ...dead, ...(broken === null ? [] : [broken])],
+    problems: [...fault, ...noWayOut, ...dead, ...(broken === null ? [] : [broken])],
     details: {
       mode,
       uptimeSeconds: Math.floor((clock() - startedAt) / 1_000),
@@ -103,4 +106,8 @@ async function healthOf({
 /** The last attempt to store something failed. */
 function isFailing({ lastStoredAt, lastStoreFailureAt }: ReturnType<Listener['health']>): boolean {
   return lastStoreFailureAt !== null && (lastStoredAt === null || lastStoreFailureAt > lastStoredAt);
+}
+
+function shownBlock({ port, since, hosts }: BlockedPort): string {
+  return `the network lets no mail out (port ${port}) since ${since}: no answer from ${hosts.join(', ')}; mail waits`;
 }

@@ -67,20 +67,33 @@ export async function watchPort(
 /** Whether mail may not be given up now because the network lets none out; asks the store only for mail that expired. */
 export async function isPortBlocked(deps: PortDeps): Promise<boolean> {
   if (deps.memory.blockedSince !== null) return true;
-  const stored = await deps.store.get(blockedPortKey);
-  if (stored === null) return false;
+  return (await readBlockedPort(deps)) !== null;
+}
+
+/** The record where the port is blocked, as far as any process knows; null where it is not, or nobody said so for long. */
+export async function readBlockedPort({
+  store,
+  clock,
+}: {
+  readonly store: Pick<ObjectStore, 'get'>;
+  readonly clock: Clock;
+}): Promise<BlockedPort | null> {
+  const stored = await store.get(blockedPortKey);
+  if (stored === null) return null;
   const pieces: Uint8Array[] = [];
   for await (const piece of stored.body) pieces.push(piece);
-  const { at } = blockedPortSchema.parse(JSON.parse(Buffer.concat(pieces).toString('utf8')));
-  return deps.clock() - Date.parse(at) < recordHoldsMs;
+  const record = blockedPortSchema.parse(JSON.parse(Buffer.concat(pieces).toString('utf8')));
+  return clock() - Date.parse(record.at) < recordHoldsMs ? record : null;
 }
 
 async function openAgain({ memory, store, clock, log }: PortDeps): Promise<void> {
+  const isFirst = memory.lastSuccessAt === null;
   memory.timeouts.clear();
   memory.lastSuccessAt = clock();
-  if (memory.blockedSince === null) return;
+  // The first connection of a process also clears what one before it left behind.
+  if (memory.blockedSince === null && !isFirst) return;
+  if (memory.blockedSince !== null) log.info('port-25-open-again');
   memory.blockedSince = null;
-  log.info('port-25-open-again');
   await store.delete(blockedPortKey);
 }
 
