@@ -16,7 +16,8 @@ const shape = z.looseObject({
     dmarc: z.looseObject({ result: z.string(), reason: z.string() }),
   }),
   headers: z.array(z.looseObject({ name: z.string(), value: z.string() })),
-  text: z.looseObject({ content: z.string().optional() }).nullable(),
+  /** A large one is kept apart. */
+  text: z.union([z.string(), z.looseObject({ bytes: z.number() })]).nullable(),
   attachments: z.array(z.looseObject({ filename: z.string(), contentType: z.string(), bytes: z.number() })),
   problems: z.array(z.looseObject({ code: z.string(), detail: z.string() })),
 });
@@ -45,12 +46,19 @@ export const show: Command = {
     const message = await askServerJson(given, world, { path: `${path}${query}`, shape });
     const headers = message.headers.map(({ name, value }) => `${plain(name)}: ${plain(value)}`).join('\n');
     if (given.switches.has('headers')) print(given, world, { json: message.headers, text: headers });
-    else print(given, world, { json: message, text: readable(message) });
+    else print(given, world, { json: message, text: `${head(message)}\n\n${textOf(message)}` });
     return 0;
   },
 };
 
-function readable(message: Shown): string {
+/** A text that is kept apart is not fetched unasked: it may be very long. */
+function textOf({ text }: Shown): string {
+  if (text === null) return '';
+  if (typeof text === 'string') return text.split(/\r?\n/).map(plain).join('\n');
+  return `(the text has ${text.bytes} bytes: --raw gives the whole message)`;
+}
+
+function head(message: Shown): string {
   const who = (list: Shown['from']): string => list.map(({ name, address: at }) => `${name} <${at}>`.trim()).join(', ');
   const { spf, dmarc } = message.authentication;
   const lines = [
@@ -68,7 +76,5 @@ function readable(message: Shown): string {
     ]),
     ...message.problems.map(({ code, detail }) => ['Problem', `${code}: ${detail}`]),
   ];
-  const head = lines.map(([name, value]) => `${`${name}:`.padEnd(10)} ${plain(value)}`).join('\n');
-  const text = (message.text?.content ?? '').split(/\r?\n/).map(plain).join('\n');
-  return `${head}\n\n${text}`;
+  return lines.map(([name, value]) => `${`${name}:`.padEnd(10)} ${plain(value)}`).join('\n');
 }

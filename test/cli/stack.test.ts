@@ -6,7 +6,7 @@ import { newDeliveryState } from '#pipeline/delivery-state.ts';
 import { deliveryKey, suppressionKey } from '#pipeline/keys.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/emulated-deployment.ts';
 import { collect } from '#test/support/memory-store.ts';
-import { runPillarbox } from '#test/support/run-pillarbox.ts';
+import { runInProcess, runPillarbox } from '#test/support/run-pillarbox.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
 
 const config = {
@@ -23,10 +23,11 @@ before(async () => {
 });
 after(() => stack.close());
 
+const where = () => ['--stack', 'mail-test', '--region', stack.region, '--endpoint', stack.endpoint];
+
 /** Runs it with `--stack`, JSON read; fails where the exit code is not the expected one. */
 async function cli(args: readonly string[], { code = 0, json = true }: { code?: number; json?: boolean } = {}) {
-  const where = ['--stack', 'mail-test', '--region', stack.region, '--endpoint', stack.endpoint];
-  const ran = await runPillarbox([...args, ...where, ...(json ? ['--json'] : [])]);
+  const ran = await runInProcess([...args, ...where(), ...(json ? ['--json'] : [])]);
   assert.equal(ran.code, code, ran.err + ran.out);
   return json ? JSON.parse(code === 0 ? ran.out : ran.err) : ran;
 }
@@ -86,14 +87,37 @@ test('list, show and trace find mail by mailbox, by domain, over all, and by its
   assert.deepEqual(ids(older), [first.id]);
 });
 
+test('as a process, for people: list, show, trace, queues, redrive and replay', async () => {
+  const { id } = await receive(['support@receiver.example'], 'for people');
+  await stack.runStages();
+  await giveDead();
+  const [list, show, trace, queues] = await Promise.all(
+    [['list'], ['show', id], ['trace', id], ['queues']].map((args) => runPillarbox([...args, ...where()])),
+  );
+  assert.match(list!.out, new RegExp(`^${id} .*support@receiver.example +for people$`, 'm'), list!.err);
+  assert.match(show!.out, /^Subject: +for people$/m);
+  assert.match(show!.out, /^the text of for people$/m);
+  assert.match(trace!.out, /landed in the inbox of support@receiver\.example/);
+  assert.match(queues!.out, /^deliver +0 +0 +0 +1 +-$/m);
+  const [redrive, replay] = await Promise.all(
+    [
+      ['redrive', 'deliver'],
+      ['replay', id],
+    ].map((args) => runPillarbox([...args, ...where()])),
+  );
+  assert.equal(redrive!.out, '1 jobs of deliver are tried again\n');
+  assert.match(replay!.out, /is on its way again for support@receiver\.example[\s\S]*stays as it is:\n {2}inbox\//);
+  await stack.runStages();
+});
+
 test('what is not there is told in words: no message, no deployment, no region, a wrong name', async () => {
   const elsewhere = ['--region', stack.region, '--endpoint', stack.endpoint];
   const [message, deployment, region, name, both] = await Promise.all([
     cli(['show', sampleReceivedJob().id], { code: 1 }),
-    runPillarbox(['list', '--stack', 'another', ...elsewhere]),
-    runPillarbox(['list', '--stack', 'mail-test'], { AWS_REGION: '', AWS_DEFAULT_REGION: '' }),
-    runPillarbox(['list', '--stack', 'Mail_Test', ...elsewhere]),
-    runPillarbox(['list', '--stack', 'mail-test', '--url', 'http://127.0.0.1:1', ...elsewhere]),
+    runInProcess(['list', '--stack', 'another', ...elsewhere]),
+    runInProcess(['list', '--stack', 'mail-test'], { environment: { AWS_REGION: '' } }),
+    runInProcess(['list', '--stack', 'Mail_Test', ...elsewhere]),
+    runInProcess(['list', '--stack', 'mail-test', '--url', 'http://127.0.0.1:1', ...elsewhere]),
   ]);
   assert.equal(message.error.code, 'not-found');
   assert.deepEqual([deployment.code, region.code, name.code, both.code], [1, 2, 2, 2]);
@@ -104,22 +128,15 @@ test('what is not there is told in words: no message, no deployment, no region, 
 });
 
 test('dead letters are counted and shown in the trace, redriven, and purged only when that is said', async () => {
-  const job = sampleReceivedJob();
-  const give = () =>
-    stack.sqs.send(
-      new SendMessageCommand({
-        QueueUrl: stack.deadUrl('deliver'),
-        MessageBody: JSON.stringify(sampleDeliverJob(job)),
-      }),
-    );
-  await give();
+  const before = (await cli(['queues']))[2].ready;
+  const job = await giveDead();
   assert.equal((await cli(['queues']))[2].dead, 1);
   const traced = await cli(['trace', job.id]);
   assert.match(traced.where.join(), /dead letter on queue deliver/);
   assert.equal((await cli(['redrive', 'deliver'])).jobs, 1);
   const moved = (await cli(['queues']))[2];
-  assert.deepEqual([moved.ready, moved.dead], [1, 0]);
-  await give();
+  assert.deepEqual([moved.ready, moved.dead], [before + 1, 0]);
+  await giveDead();
   assert.match((await cli(['purge', 'deliver'], { code: 2 })).error.message, /--yes/);
   assert.equal((await cli(['purge', 'deliver', '--yes'])).jobs, 1);
   assert.equal((await cli(['queues']))[2].dead, 0);
@@ -175,6 +192,14 @@ test('deliveries are listed and tried now, suppressions are listed and lifted', 
   await cli(['suppressions', 'remove', 'gone@far.example']);
   assert.equal(await stack.store.head(suppressionKey(dead)), null);
 });
+
+/** A job that was given up. */
+async function giveDead() {
+  const job = sampleDeliverJob();
+  const message = { QueueUrl: stack.deadUrl('deliver'), MessageBody: JSON.stringify(job) };
+  await stack.sqs.send(new SendMessageCommand(message));
+  return job;
+}
 
 async function landed(id: string): Promise<{ keys: string[] }> {
   const { events } = await cli(['trace', id]);

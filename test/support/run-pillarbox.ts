@@ -1,7 +1,12 @@
-// The command line as people run it: `cli/pillarbox.js` as a process of its own.
+// The command line as people run it, `cli/pillarbox.js` as a process of its own; and the same within this process.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { CliWorld } from '#cli/command.ts';
+import { commands } from '#cli/commands.ts';
+import { runCli } from '#cli/run-cli.ts';
+import { openDeployment } from '#pipeline/ops/aws-deployment.ts';
+import { silentLog } from './silent-log.ts';
 
 const script = fileURLToPath(new URL('../../cli/pillarbox.js', import.meta.url));
 
@@ -25,4 +30,27 @@ export async function runPillarbox(
   });
   const [code] = await once(child, 'close');
   return { code: Number(code), ...texts };
+}
+
+/** The same commands without a process, over what is real of the rest: HTTP, AWS. */
+export async function runInProcess(args: readonly string[], over: Partial<CliWorld> = {}): Promise<RanPillarbox> {
+  let [out, err] = ['', ''];
+  const world: CliWorld = {
+    write: (text) => {
+      out += typeof text === 'string' ? text : Buffer.from(text).toString('utf8');
+    },
+    writeError: (text) => {
+      err += text;
+    },
+    readInput: async () => Buffer.alloc(0),
+    askSecretly: null,
+    environment: {},
+    directory: process.cwd(),
+    fetch,
+    openDeployment: (deployment, tell) => openDeployment(deployment, { clock: Date.now, log: silentLog(), tell }),
+    clock: Date.now,
+    ...over,
+  };
+  const code = await runCli(args, { commands, version: '0', world });
+  return { code, out, err };
 }
