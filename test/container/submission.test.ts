@@ -49,6 +49,31 @@ test('a submitted message for the outside is a relay job of its user, behind a f
   assert.ok(message?.raw.toString().endsWith(`\r\n${sent}`));
 });
 
+test('a password hash may be kept as a secret, which is read at each log-in', async (t) => {
+  let hash = await hashPassword('open sesame');
+  const read = async (reference: string) =>
+    reference === 'secret:user-app' ? hash : Promise.reject(new Error('none'));
+  const names = ['app@example.test', 'other@example.test'];
+  const kept = names.map((name, index) => ({
+    name,
+    password: ['secret:user-app', 'secret:gone'][index] ?? '',
+    mayFrom: ['*@example.test'],
+  }));
+  const own = await startTestListener({ ...testConfig, users: kept }, { secrets: { read } });
+  t.after(own.close);
+  const logIn = async (name: string) => {
+    const client = rawClient(own.port('submissions'), { tls: true });
+    t.after(client.close);
+    await client.reply();
+    await client.say('EHLO client.test');
+    return client.say(`AUTH PLAIN ${Buffer.from(`\0${name}\0open sesame`).toString('base64')}`);
+  };
+  assert.match((await logIn('app@example.test')) ?? '', /^235/);
+  hash = await hashPassword('another');
+  assert.match((await logIn('app@example.test')) ?? '', /^535/);
+  assert.match((await logIn('other@example.test')) ?? '', /^4\d\d/); // the secret cannot be read: no verdict
+});
+
 test('a suppressed address is refused with its reason', async (t) => {
   const client = await loggedIn();
   t.after(client.close);

@@ -4,11 +4,12 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { createTransport } from 'nodemailer';
@@ -308,10 +309,48 @@ test(
     await exited;
     await stopFunctions();
     const seen = lines.flat();
-    // Written when three unrelated hosts time out on port 25; its name is the same in functions/deliver/port25.ts.
+    // Written when three unrelated hosts time out on port 25, which takes long.
     assert.deepEqual(missingMetrics(d.deployed, seen), ['port-25-blocked {stage}']);
+    assert.match(readFileSync('functions/deliver/port25.ts', 'utf8'), /metrics\.count\('port-25-blocked'\)/);
+    const metrics = seen.filter((line) => line.startsWith('{"_aws"'));
+    const written = metrics.flatMap((line) => [...line.matchAll(/"Name":"([^"]+)"/g)]);
+    for (const [, name] of written) assert.match(name!, /^[a-z0-9]+(-[a-z0-9]+)*$/);
   },
 );
+
+test('deployed with proxyProtocol, the listener goes by the header, and by nobody without one', options, async (t) => {
+  const proxied = await deploy(join(folder, 'proxied'), { proxyProtocol: true, preserveClientIp: false });
+  t.after(() => proxied.close());
+  const listener = await proxied.startContainer();
+  t.after(() => listener.child.kill('SIGKILL'));
+  const spoken = async (port: number, bytes: Buffer): Promise<string> => {
+    const socket = connect({ host: ours!, port, localAddress: theirs! });
+    socket.on('error', () => {});
+    socket.write(bytes);
+    const [first] = (await Promise.race([once(socket, 'data'), once(socket, 'close')])) as [unknown];
+    socket.destroy();
+    return Buffer.isBuffer(first) ? first.toString('latin1') : '';
+  };
+  const before = listener.lines.length;
+  assert.match(await spoken(2525, proxyHeader(0x20, '0.0.0.0')), /^220 |^$/); // LOCAL: the balancer looks
+  assert.equal(await spoken(2525, Buffer.from('EHLO mail.sender.example\r\n')), '');
+  assert.equal(await spoken(2525, Buffer.from('PROXY TCP4 203.0.113.7 192.0.2.25 9 25\r\n')), '');
+  assert.equal(listener.lines.length, before, listener.lines.slice(before).join('\n'));
+  const connection = connect({ host: ours!, port: 2525, localAddress: theirs! });
+  connection.write(proxyHeader(0x21, '203.0.113.7'));
+  await sendTo(2525, { subject: 'proxied' }, { connection });
+  const line = await eventually(
+    async () => listener.lines.find((one) => one.includes('message-accepted')) ?? null,
+    'it',
+  );
+  assert.equal(JSON.parse(line).clientIp, '203.0.113.7');
+  const below = connect({ host: ours!, port: 4650, localAddress: theirs! });
+  below.write(proxyHeader(0x21, '203.0.113.7'));
+  const tls = connectTls({ socket: below, rejectUnauthorized: false });
+  const [greeting] = await once(tls, 'data');
+  tls.destroy();
+  assert.match(String(greeting), /^220 /);
+});
 
 test('nothing complained: no error in any log but those provoked, nothing on standard error', options, () => {
   const errors = lines
@@ -338,6 +377,13 @@ async function stopFunctions(): Promise<void> {
 
 function answerAs(answer: (command: string) => string | undefined) {
   return (command: string) => (command.startsWith('AUTH PLAIN ') ? '235 2.7.0 welcome' : answer(command));
+}
+
+/** PROXY v2: the command (LOCAL, PROXY), TCP over IPv4, from this address. */
+function proxyHeader(command: number, from: string): Buffer {
+  const addresses = [...from.split('.'), ...ours!.split('.')].map(Number);
+  const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
+  return Buffer.concat([signature, Buffer.from([command, 0x11, 0, 12, ...addresses, 0x30, 0x39, 0, 25])]);
 }
 
 type Mail = { subject?: string; to?: string; from?: string; attachments?: { filename: string; content: Buffer }[] };
