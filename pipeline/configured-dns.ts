@@ -3,11 +3,15 @@ import { createResolver, type DnsResolver } from './dns-resolver.ts';
 import { verifiedReverseName } from './dns-reverse-name.ts';
 import type { Clock, ConfigSource, Resolve } from './ports.ts';
 
-/** See the file's head. `reverseName`: the verified name of a client's address, or null. */
 export type ConfiguredDns = {
   readonly resolve: Resolve;
+  /** The verified name of a client's address or null; with the machine's own DNS, private addresses are not asked about. */
   readonly reverseName: (ip: string) => Promise<string | null>;
+  readonly close: () => void;
 };
+
+const privateAddress =
+  /^(::ffff:)?(127\.|10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)|^::1$|^f[cd][0-9a-f]{2}:|^fe[89ab][0-9a-f]:/i;
 
 /** Asks nothing before it is asked. */
 export function configuredDns(config: ConfigSource, clock: Clock): ConfiguredDns {
@@ -17,10 +21,20 @@ export function configuredDns(config: ConfigSource, clock: Clock): ConfiguredDns
     const settings = JSON.stringify(dns);
     if (made?.settings !== settings) {
       made?.resolver.close();
-      const timeoutMs = dns.timeoutSeconds * 1_000;
-      made = { settings, resolver: createResolver({ servers: dns.servers, timeoutMs, clock }) };
+      made = {
+        settings,
+        resolver: createResolver({ servers: dns.servers, timeoutMs: dns.timeoutSeconds * 1_000, clock }),
+      };
     }
     return made.resolver.resolve(name, type);
   };
-  return { resolve, reverseName: (ip) => verifiedReverseName(resolve, ip) };
+  return {
+    resolve,
+    reverseName: async (ip) => {
+      const { dns } = await config.current();
+      if (dns.servers.length === 0 && privateAddress.test(ip)) return null;
+      return verifiedReverseName(resolve, ip);
+    },
+    close: () => made?.resolver.close(),
+  };
 }
