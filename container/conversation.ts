@@ -233,7 +233,7 @@ function openMessage(state: SessionState): IncomingMessage {
   const { parameters } = transaction;
   return receiveMessage({
     deps: shared.deps,
-    budget: shared.budget,
+    budget: shared.budget.of(wire.peer.isLoopback ? null : wire.peer.group),
     config,
     esmtp: state.isEsmtp,
     mayFrom: shared.role === 'mx' ? null : (user?.mayFrom ?? []),

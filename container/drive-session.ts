@@ -56,7 +56,10 @@ export function driveSession(line: Line, conversation: Conversation): Session {
     createReader: () =>
       createInputReader(conversation.maxLineBytes(), {
         line: (bytes) => takeLine(state, bytes),
-        overlongLine: () => settle(state, () => conversation.overlongLine()),
+        overlongLine() {
+          state.prompt = null; // an exchange ends with it (RFC 4954 §4)
+          return settle(state, () => conversation.overlongLine());
+        },
       }),
     secured(tls) {
       conversation.secured(tls);

@@ -3,9 +3,9 @@
 import { replies } from '#mail/replies.ts';
 import type { Config } from '#pipeline/config.ts';
 import { createPasswordCheck } from './authenticate-user.ts';
-import { createByteBudget } from './byte-budget.ts';
 import { watchCertificate } from './certificates.ts';
 import { startConversation } from './conversation.ts';
+import { createFairBudget } from './fair-budget.ts';
 import { createConnectionCounts, createFailureTable, createRate, limitFor } from './limits.ts';
 import type { ListenerDeps, ListenerHealth, Role } from './listener-deps.ts';
 import type { Peer } from './peer-address.ts';
@@ -104,7 +104,7 @@ function createShared(
   return {
     deps,
     onStored,
-    budget: createByteBudget(() => config().limits.bytesInFlight),
+    budget: createFairBudget(() => config().limits.bytesInFlight),
     rate: createRate(now),
     userRate: createRate(now),
     failures: createFailureTable(now),

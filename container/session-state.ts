@@ -3,7 +3,7 @@ import type { MailParameters } from '#mail/esmtp-parameters.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { ReceivedJob } from '#pipeline/jobs.ts';
 import type { PasswordCheck, User } from './authenticate-user.ts';
-import type { ByteBudget } from './byte-budget.ts';
+import type { FairBudget } from './fair-budget.ts';
 import type { FailureTable, Rate } from './limits.ts';
 import type { ListenerDeps, Role } from './listener-deps.ts';
 import type { IncomingMessage } from './receive-message.ts';
@@ -13,7 +13,7 @@ import type { TlsFacts, Wire } from './wire.ts';
 export type SessionShared = {
   readonly role: Role;
   readonly deps: ListenerDeps;
-  readonly budget: ByteBudget;
+  readonly budget: FairBudget;
   readonly rate: Rate;
   readonly userRate: Rate;
   readonly failures: FailureTable;

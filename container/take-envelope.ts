@@ -58,7 +58,7 @@ async function judgeRecipient(state: SessionState, transaction: Transaction, arg
   if (recipients.size >= state.config.limits.recipients && !recipients.has(forwardPath)) {
     return replies.tooManyRecipients(state.config.limits.recipients);
   }
-  const routed = await findRoutes(state, address);
+  const routed = await findRoutes(state, address, transaction);
   if ('reply' in routed) return routed.reply;
   recipients.set(
     forwardPath,
@@ -82,15 +82,27 @@ function addressOf(path: Path, state: SessionState): EmailAddress | null {
   }
 }
 
-async function findRoutes(state: SessionState, address: EmailAddress): Promise<{ readonly routes: Route[] } | Refusal> {
+async function findRoutes(
+  state: SessionState,
+  address: EmailAddress,
+  { reversePath }: Transaction,
+): Promise<{ readonly routes: Route[] } | Refusal> {
   const { deps, role } = state.shared;
   const isSrs = /^SRS[01][=+-]/i.test(address.localPart);
   const secret = isSrs ? await deps.srsSecret() : null;
+  let isReturnAddress = false;
+  const reverse = (secretText: string) => (srsAddress: EmailAddress) => {
+    const reversed = srsReverse(srsAddress, secretText, deps.clock());
+    isReturnAddress = reversed.outcome === 'address';
+    return reversed;
+  };
   const routing = routeRecipient(state.config, address, {
     mayRelay: role !== 'mx' && state.user !== null,
-    ...(secret === null ? {} : { srs: (srsAddress) => srsReverse(srsAddress, secret, deps.clock()) }),
+    ...(secret === null ? {} : { srs: reverse(secret) }),
   });
   if (routing.outcome === 'refused') return { reply: refusalReply(routing) };
+  // Whoever gets forwarded mail sees such an address: to strangers it must not be a way to relay through us for three weeks.
+  if (isReturnAddress && role === 'mx' && reversePath !== '') return { reply: replies.bouncesOnly };
   const isRelayed = routing.routes.some(({ kind }) => kind === 'relay');
   const reason = isRelayed && role !== 'mx' ? await deps.suppressions(address) : null;
   return reason === null ? { routes: [...routing.routes] } : { reply: replies.suppressedRecipient(reason) };

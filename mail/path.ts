@@ -1,6 +1,6 @@
 // The paths of MAIL FROM and RCPT TO: angle brackets, source routes, the null reverse-path, `<postmaster>`.
 // RFC 5321 §4.1.1.2, §4.1.1.3, §4.1.2, appendix C. Knows where a path ends within a command; addresses are address.ts.
-import { type Domain, type EmailAddress, parseAddress, parseDomain } from './address.ts';
+import { type Domain, type EmailAddress, mailboxName, parseAddress, parseDomain } from './address.ts';
 import { isProblem, type Problem, problem } from './problem.ts';
 
 /** A path: an address; `<>`; or `<postmaster>`, which alone needs no domain (RFC 5321 §4.1.1.3). */
@@ -10,6 +10,7 @@ export type Path =
   | { readonly kind: 'postmaster' };
 
 const maxLocalPartBytes = 64; // RFC 5321 §4.5.3.1.1
+const maxNameBytes = 254; // as it is looked up and kept: lower case and NFC can make a name longer
 const maxPathChars = 1_024; // with a source route, which is parsed and dropped
 
 /** Reads a whole text as a path: `<a@b.example>`, `<@relay.example:a@b.example>`, `<>`, `<Postmaster>`. */
@@ -40,8 +41,10 @@ export function readPath(text: string): { readonly path: Path; readonly rest: st
  * refused (RFC 5321 §4.5.3.1.1), except SRS ones, which forwarders of ours and of others make of longer addresses.
  */
 export function forwardPathProblem({ localPart }: EmailAddress): Problem | null {
-  const isLong = Buffer.byteLength(localPart) > maxLocalPartBytes;
-  return isLong && !/^SRS[01][=+-]/i.test(localPart) ? problem('a local part has at most 64 octets') : null;
+  const isSrs = /^SRS[01][=+-]/i.test(localPart);
+  if (Buffer.byteLength(localPart) > maxLocalPartBytes && !isSrs) return problem('a local part has at most 64 octets');
+  const isLong = Buffer.byteLength(mailboxName(localPart)) > maxNameBytes;
+  return isLong ? problem('the local part is too long') : null;
 }
 
 /** The address that `<postmaster>` without a domain means at this host (RFC 5321 §4.5.1). */

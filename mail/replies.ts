@@ -114,6 +114,8 @@ export const replies = {
     reply(550, '5.1.1', `The address is suppressed: ${reason.replace(/\s+/g, ' ')}`),
   /** RFC 7504 §3.2: the domain has said that it takes no mail (null MX, RFC 7505). */
   domainTakesNoMail: reply(556, '5.1.10', 'The domain takes no mail'),
+  /** SRS: who has seen a return address of ours must not write letters to it. */
+  bouncesOnly: reply(550, '5.7.1', 'A return address takes bounces only, from <>'),
   badForwardingAddress: (reason: string) => reply(550, '5.1.1', `Not a return address of ours: ${reason}`),
   tlsRequiredForRecipient: reply(550, '5.7.30', 'REQUIRETLS cannot be honoured'),
 
