@@ -11,6 +11,8 @@ type Range = { readonly first: number; readonly last: number };
 
 const chunkBytes = 65_536;
 const listLimit = 1_000;
+/** The database thread lists mail as it writes it, so its JSON has to be a row, however large: the parse stage bounds it. */
+const mailInlineBytes = 8_388_608;
 
 /** `written` is told of each key that was stored. */
 export function createObjectStore(client: Client, bodiesFolder: string, written: (key: string) => void): ObjectStore {
@@ -39,7 +41,7 @@ export function createObjectStore(client: Client, bodiesFolder: string, written:
   };
   return {
     put: async (request) => {
-      const start = await readStart(request.body);
+      const start = await readStart(request.body, isMail(request.key) ? mailInlineBytes : inlineBytes);
       if (start.rest === null) return putFound(request, client.attach(start.pieces));
       const file = await createBodyFile(bodiesFolder);
       return putFile(file, start, (content) => putFound(request, content));
@@ -51,17 +53,21 @@ export function createObjectStore(client: Client, bodiesFolder: string, written:
   };
 }
 
+function isMail(key: string): boolean {
+  return key.startsWith('inbox/') || key.startsWith('quarantine/');
+}
+
 type Start = { readonly pieces: readonly Uint8Array[]; readonly rest: AsyncIterable<Uint8Array> | null };
 
 /** Reads until the body has ended, or is too long for a row: then `rest` is what comes after `pieces`. */
-async function readStart(body: PutRequest['body']): Promise<Start> {
+async function readStart(body: PutRequest['body'], maxBytes: number): Promise<Start> {
   if (body instanceof Uint8Array) {
-    return body.length <= inlineBytes ? { pieces: [body], rest: null } : { pieces: [], rest: pieces(body) };
+    return body.length <= maxBytes ? { pieces: [body], rest: null } : { pieces: [], rest: pieces(body) };
   }
   const source = body[Symbol.asyncIterator]();
   const read: Uint8Array[] = [];
   let bytes = 0;
-  while (bytes <= inlineBytes) {
+  while (bytes <= maxBytes) {
     const { done, value } = await source.next();
     if (done === true) return { pieces: read, rest: null };
     read.push(Uint8Array.from(value));
