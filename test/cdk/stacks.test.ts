@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { configSchema } from '#pipeline/config.ts';
 import { parseEnvironment } from '#pipeline/environment.ts';
 import { stages } from '#pipeline/stages.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
@@ -175,6 +176,25 @@ test('mail goes out through a smarthost by default, and in mx mode from one addr
   assert.equal(inVpc.length, 1);
   assert.match(inVpc[0]!, /^Deliver/);
 });
+
+for (const options of [
+  {},
+  { smarthost: 'smtp.relay.example' },
+  { smarthost: 'smtp.relay.example', smarthostUser: 'app' },
+  { deliveryMode: 'mx', smarthost: 'smtp.relay.example' },
+]) {
+  test(`the first configuration is one: ${JSON.stringify(options)}`, async () => {
+    const { data } = await synthesize(options);
+    const [[, { Properties }]] = resourcesOf(data, 'Custom::AWS') as any;
+    const { Body } = JSON.parse(flat(Properties.Create)).parameters;
+    const config = configSchema.parse(JSON.parse(Body));
+    assert.deepEqual(
+      config.listeners.map(({ port }) => port),
+      [2525, 5870, 4650],
+    );
+    assert.equal(config.delivery.mode, options.smarthost && !options.deliveryMode ? 'smarthost' : 'mx');
+  });
+}
 
 test('the data stack is protected from deletion, and keeps its secrets and addresses', async () => {
   const { data } = await synthesize();

@@ -21,7 +21,9 @@ export async function enterOwnNetwork(
   if (process.env[mark] === 'own') return { options: {} };
   const options = peerOptions('unshare', 'ip', 'dnsmasq');
   if (options.skip !== undefined) return { options };
-  const flags = ['--net', '--mount', ...(process.getuid?.() === 0 ? [] : ['--map-root-user'])];
+  // A process space too: whatever is left behind ends with it.
+  const space = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const flags = [...space, ...(process.getuid?.() === 0 ? [] : ['--map-root-user'])];
   const probe = spawnSync('unshare', [...flags, 'sh', '-c', 'ip link set lo up && mount --bind /tmp /mnt']);
   if (probe.status !== 0) {
     const skip = `no network of its own can be had here: ${String(probe.stderr).trim()}`;

@@ -22,7 +22,7 @@ export type RunningFunction = {
   readonly stop: () => Promise<void>;
 };
 
-const runtime = fileURLToPath(new URL('./function-process.ts', import.meta.url));
+const runtime = fileURLToPath(new URL('./function-worker.ts', import.meta.url));
 
 /** Starts the process. `added`: what Lambda and the test add to the template's variables. */
 export async function runFunction(options: {
