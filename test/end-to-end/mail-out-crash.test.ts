@@ -26,7 +26,7 @@ test(
       await service.close();
       await mx.close();
     });
-    const subjects = await submitAll(first);
+    const subjects = await submitAll(first, messages);
     mx.open();
     await eventually('a good part is delivered', () => mx.count() > messages / 3);
     await first.kill();
@@ -51,6 +51,36 @@ test(
   },
 );
 
+test(
+  'SIGTERM in the middle of deliveries: an orderly end, and every message is delivered exactly once',
+  peerOptions('dnsmasq'),
+  async (t) => {
+    const mx = await startCountingMx({ ip: '127.0.6.2', closed: true });
+    let service = await startSending({
+      port: mx.port,
+      zone: { a: Object.fromEntries(domains.map((domain) => [domain, '127.0.6.2'])) },
+      config: { delivery: { attemptSeconds: 60 } },
+    });
+    t.after(async () => {
+      await service.close();
+      await mx.close();
+    });
+    const subjects = await submitAll(service, 600);
+    mx.open();
+    await eventually('some are delivered', () => mx.count() > 100);
+    const from = performance.now();
+    assert.equal(await service.stop(), 0);
+    assert.ok(performance.now() - from < 10_000);
+    assert.ok(mx.count() < 600, `it was stopped in the middle, after ${mx.count()}`);
+    service = await service.restart();
+    await drained(service, 60);
+    assert.deepEqual(
+      subjects.filter((subject) => mx.bySubject.get(subject) !== 1),
+      [],
+    );
+  },
+);
+
 async function judge(
   mx: CountingMx,
   { subjects, before }: { subjects: readonly string[]; before: ReadonlyMap<string, number> },
@@ -66,7 +96,7 @@ async function judge(
 }
 
 /** Submits all over a few connections, each to be acknowledged; their subjects. */
-async function submitAll({ ports }: SendingService): Promise<readonly string[]> {
+async function submitAll({ ports }: SendingService, messages: number): Promise<readonly string[]> {
   const subjects: string[] = [];
   let next = 0;
   const work = async (): Promise<void> => {

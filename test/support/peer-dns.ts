@@ -11,6 +11,7 @@ export type DnsZone = {
   readonly mx?: Readonly<Record<string, readonly string[]>>;
   readonly a?: Readonly<Record<string, string>>;
   readonly txt?: Readonly<Record<string, string>>;
+  readonly cname?: Readonly<Record<string, string>>;
   /** Domains that take no mail (RFC 7505). */
   readonly nullMx?: readonly string[];
   readonly refused?: readonly string[];
@@ -31,6 +32,7 @@ export async function startDns(zone: DnsZone): Promise<PeerDns> {
       hosts.map((entry) => `--mx-host=${domain},${entry.split(' ')[1]},${entry.split(' ')[0]}`),
     ),
     ...Object.entries(zone.a ?? {}).map(([name, ip]) => `--host-record=${name},${ip}`),
+    ...Object.entries(zone.cname ?? {}).map(([name, target]) => `--cname=${name},${target}`),
     ...(zone.nullMx ?? []).map((domain) => `--dns-rr=${domain},15,000000`),
     ...(zone.refused ?? []).map((domain) => `--server=/${domain}/#`),
     ...(zone.broken ?? []).map((domain) => `--server=/${domain}/127.0.0.1#${broken.port}`),
