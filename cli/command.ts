@@ -70,7 +70,7 @@ export function print(
   world: CliWorld,
   shown: { readonly json: unknown; readonly text: string },
 ): void {
-  const text = given.switches.has('json') ? JSON.stringify(shown.json, null, 2) : shown.text;
+  const text = given.switches.has('json') ? safeJson(JSON.stringify(shown.json, null, 2)) : shown.text;
   world.write(text === '' || text.endsWith('\n') ? text : `${text}\n`);
 }
 
@@ -78,6 +78,14 @@ export function print(
 export function plain(value: unknown): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   return String(value ?? '').replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g, ' ');
+}
+
+/** JSON as it was, with escapes for what a terminal would obey: JSON itself escapes the older controls only. */
+export function safeJson(json: string): string {
+  return json.replace(
+    /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** Columns under heads; the last one is cut nowhere. */

@@ -5,7 +5,7 @@ import type { KeyObject } from 'node:crypto';
 /** A record; `value` is the text of a TXT record in one piece, or the data of another type. */
 export type DnsRecord = {
   readonly name: string;
-  readonly type: 'TXT' | 'MX';
+  readonly type: 'TXT' | 'MX' | 'A' | 'PTR';
   readonly value: string;
   readonly about: string;
 };
@@ -35,22 +35,39 @@ export function publicKeyText(publicKey: KeyObject): string {
 }
 
 /** What a domain should publish beside its keys. */
-export function suggestedRecords(domain: string, hostname: string): readonly DnsRecord[] {
-  return [
-    { name: domain, type: 'MX', value: `10 ${hostname}.`, about: 'where its mail goes' },
-    {
+export function suggestedRecords(
+  domain: string,
+  hostname: string,
+  nowMs: number,
+): { readonly [Name in 'mx' | 'spf' | 'dmarc' | 'mtaSts']: DnsRecord } {
+  return {
+    mx: { name: domain, type: 'MX', value: `10 ${hostname}.`, about: 'where its mail goes' },
+    spf: {
       name: domain,
       type: 'TXT',
       value: `v=spf1 a:${hostname} -all`,
       about: 'who may send for it (add whoever else does)',
     },
-    {
+    dmarc: {
       name: `_dmarc.${domain}`,
       type: 'TXT',
       value: `v=DMARC1; p=none; rua=mailto:postmaster@${domain}`,
       about: 'what receivers do with forgeries: p=quarantine or p=reject once the reports look right',
     },
-  ];
+    mtaSts: {
+      name: `_mta-sts.${domain}`,
+      type: 'TXT',
+      value: `v=STSv1; id=${new Date(nowMs).toISOString().replace(/[-:T]|\..*/g, '')}`,
+      about: 'mail to it comes over proven TLS only; another id with every change of the policy',
+    },
+  };
+}
+
+/** The policy that belongs to the MTA-STS record, and where it is to be found (RFC 8461 §3.2, §3.3). */
+export function stsPolicyText(domain: string, hostname: string): string {
+  const policy = ['version: STSv1', 'mode: testing', `mx: ${hostname}`, 'max_age: 604800'];
+  const where = `; at https://mta-sts.${domain}/.well-known/mta-sts.txt (it needs a certificate that is trusted):`;
+  return [where, ...policy.map((line) => `;   ${line}`)].join('\n');
 }
 
 /** A line of a zone file; a text over 255 octets is cut into strings (RFC 1035 §3.3). */

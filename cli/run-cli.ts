@@ -1,7 +1,16 @@
 // The command line: finds the command, reads its options, and turns every failure into words and an exit code
 // (0 done, 1 it did not work, 2 the command line was wrong). Nobody sees a stack trace.
 import { parseArgs } from 'node:util';
-import { type CliArguments, type CliOption, type CliWorld, type Command, cliError, isCliError } from './command.ts';
+import {
+  type CliArguments,
+  type CliOption,
+  type CliWorld,
+  type Command,
+  cliError,
+  isCliError,
+  plain,
+  safeJson,
+} from './command.ts';
 
 const common: Readonly<Record<string, CliOption>> = {
   json: { value: null, about: 'print JSON, for programs' },
@@ -41,8 +50,8 @@ function tell(thrown: unknown, asJson: boolean, world: CliWorld): number {
   const { code, exit } = isCliError(thrown)
     ? { code: thrown.code, exit: thrown.cliExitCode }
     : { code: 'failed', exit: 1 };
-  if (asJson) world.writeError(`${JSON.stringify({ error: { code, message } })}\n`);
-  else world.writeError(`pillarbox: ${message}\n`);
+  if (asJson) world.writeError(`${safeJson(JSON.stringify({ error: { code, message } }))}\n`);
+  else world.writeError(`pillarbox: ${message.split('\n').map(plain).join('\n')}\n`); // a peer's words may be in it
   return exit;
 }
 

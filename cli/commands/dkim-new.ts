@@ -49,7 +49,8 @@ export const dkimNew: Command = {
       for (const { path } of keys) await rm(join(folder, path), { force: true });
       throw thrown;
     }
-    const records = [...keys.map(({ record }) => record), ...suggestedRecords(domain, file.config.hostname)];
+    const { mx, spf, dmarc } = suggestedRecords(domain, file.config.hostname, world.clock());
+    const records = [...keys.map(({ record }) => record), mx, spf, dmarc];
     print(given, world, {
       json: { domain, keys: keys.map(({ selector: one, path }) => ({ selector: one, path })), records },
       text: `Wrote ${keys.map(({ path }) => path).join(' and ')} (keep them secret), and ${file.path}.\nPublish:\n\n${records.map(recordText).join('\n')}`,

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { createTransport } from 'nodemailer';
-import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from '#cli/command.ts';
+import { type CliArguments, type CliWorld, type Command, cliError, optionValue, plain, print } from '#cli/command.ts';
 
 /** See the file's head. */
 export const send: Command = {
@@ -34,7 +34,7 @@ export const send: Command = {
       });
       const id = /\b[0-9A-HJKMNP-TV-Z]{26}\b/.exec(sent.response)?.[0] ?? null;
       const refused = sent.rejected.map(String);
-      const text = [id ?? sent.response, ...refused.map((address) => `refused: ${address}`)].join('\n');
+      const text = [id ?? plain(sent.response), ...refused.map((address) => `refused: ${plain(address)}`)].join('\n');
       print(given, world, { json: { id, response: sent.response, accepted: sent.accepted, rejected: refused }, text });
       return refused.length === 0 ? 0 : 1;
     } catch (thrown) {

@@ -1,0 +1,30 @@
+// Questions to the DNS, where "there is none" and "nobody answered" are two things: who is told to publish what is
+// there already will do harm.
+import { dnsErrorCode, isTemporaryDnsError } from '#pipeline/dns-error.ts';
+import type { Resolve } from '#pipeline/ports.ts';
+
+/** The records (none: there are none), or why that is not known. */
+export type DnsAnswer<Value> =
+  | { readonly outcome: 'records'; readonly records: readonly Value[] }
+  | { readonly outcome: 'no-answer'; readonly reason: string };
+
+/** Asks for the records of a type, each as the resolver gives it. */
+export async function askDns(resolve: Resolve, name: string, type: string): Promise<DnsAnswer<unknown>> {
+  try {
+    const answer = await resolve(name, type);
+    return { outcome: 'records', records: Array.isArray(answer) ? answer : [] };
+  } catch (thrown) {
+    const code = dnsErrorCode(thrown);
+    if (!isTemporaryDnsError(code)) return { outcome: 'records', records: [] };
+    const reason = `the DNS did not answer for ${name} ${type} (${code})`;
+    return { outcome: 'no-answer', reason };
+  }
+}
+
+/** TXT records, the strings of each put together. */
+export async function askTexts(resolve: Resolve, name: string): Promise<DnsAnswer<string>> {
+  const answer = await askDns(resolve, name, 'TXT');
+  if (answer.outcome === 'no-answer') return answer;
+  const records = answer.records.map((strings) => (Array.isArray(strings) ? strings.join('') : String(strings)));
+  return { outcome: 'records', records };
+}

@@ -1,0 +1,37 @@
+// The name of the server in the DNS: has it an address, and does each address lead back to it (PTR).
+import { type DnsRecord, recordText } from '#cli/dns-records.ts';
+import { reversePointer } from '#pipeline/dns-reverse-name.ts';
+import type { Resolve } from '#pipeline/ports.ts';
+import { askDns } from './ask-dns.ts';
+import type { Finding } from './finding.ts';
+
+/** See the file's head. */
+export async function checkHost(hostname: string, resolve: Resolve): Promise<readonly Finding[]> {
+  const answers = await Promise.all(['A', 'AAAA'].map((type) => askDns(resolve, hostname, type)));
+  const addresses = answers.flatMap((answer) => (answer.outcome === 'records' ? answer.records.map(String) : []));
+  const failure = answers.find((answer) => answer.outcome === 'no-answer');
+  if (addresses.length === 0 && failure !== undefined) return [{ level: 'missing', what: failure.reason }];
+  if (addresses.length === 0) {
+    const record: DnsRecord = { name: hostname, type: 'A', value: 'ADDRESS', about: "this server's public address" };
+    const what = `${hostname} has no address in the DNS (A, AAAA)`;
+    return [{ level: 'missing', what, publish: recordText(record) }];
+  }
+  const reverse = await Promise.all(addresses.map((address) => checkReverse(hostname, address, resolve)));
+  return [{ level: 'ok', what: `${hostname} is at ${addresses.join(', ')}` }, ...reverse];
+}
+
+async function checkReverse(hostname: string, address: string, resolve: Resolve): Promise<Finding> {
+  const name = reversePointer(address) ?? address;
+  const answer = await askDns(resolve, name, 'PTR');
+  if (answer.outcome === 'no-answer') return { level: 'advice', what: answer.reason };
+  const names = answer.records.map(String);
+  if (names.some((one) => one.toLowerCase() === hostname)) {
+    return { level: 'ok', what: `${address} leads back to ${hostname} (PTR)` };
+  }
+  const about = 'whoever gave you the address publishes this, not your zone';
+  return {
+    level: 'advice',
+    what: `${address} does not lead back to ${hostname} (PTR ${names.join(', ') || 'is not there'}): many receivers refuse mail from such a server`,
+    publish: recordText({ name, type: 'PTR', value: `${hostname}.`, about }),
+  };
+}

@@ -1,0 +1,15 @@
+// What a check found, and how it is shown.
+import { plain } from '#cli/command.ts';
+
+/** `missing` keeps mail from working, `advice` makes it work better; `publish`: lines for a zone file, or what to do. */
+export type Finding = {
+  readonly level: 'ok' | 'advice' | 'missing';
+  readonly what: string;
+  readonly publish?: string | undefined;
+};
+
+/** A finding as lines for the terminal. */
+export function shownFinding({ level, what, publish }: Finding): string {
+  const word = { ok: 'ok     ', advice: 'advice ', missing: 'MISSING' }[level];
+  return `${word}  ${plain(what)}${publish === undefined ? '' : `\n${publish.replace(/^/gm, '           ')}`}`;
+}

@@ -1,0 +1,164 @@
+// `pillarbox check` against a real DNS server: it says what to publish, and is content once that is published.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { makeSelfSigned } from '#container/self-signed.ts';
+import { type DnsZone, startDns } from '#test/support/peer-dns.ts';
+import { peerOptions } from '#test/support/peers.ts';
+import { runInProcess } from '#test/support/run-pillarbox.ts';
+
+const now = Date.parse('2026-11-21T03:00:00.000Z');
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'pillarbox-check-'));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+type Finding = { readonly level: string; readonly what: string; readonly publish?: string };
+
+async function check(
+  options: { dns?: string; clock?: number; args?: string[]; tls?: object } = {},
+): Promise<{ code: number; findings: Finding[] }> {
+  const { dns = '127.0.0.1:1', clock = now, args = [], tls } = options;
+  const dkim = [{ selector: 's1', privateKey: 'file:key.pem' }];
+  const config = {
+    hostname: 'mx.a.example',
+    domains: { 'a.example': { mailboxes: ['ann'], dkim } },
+    dns: { servers: [dns], timeoutSeconds: 2 },
+    ...(tls === undefined ? {} : { tls }),
+  };
+  await writeFile(join(directory, 'pillarbox.json'), JSON.stringify(config));
+  const ran = await runInProcess(['check', '--json', ...args], { directory, clock: () => clock });
+  return { code: ran.code, findings: JSON.parse(ran.out).findings };
+}
+
+async function withZone<T>(zone: DnsZone, use: (server: string) => Promise<T>): Promise<T> {
+  const dns = await startDns(zone);
+  try {
+    return await use(dns.server);
+  } finally {
+    dns.close();
+  }
+}
+
+/** The zone that the findings ask for; TXT strings put together as the DNS does. */
+function publishedZone(findings: readonly Finding[], address: string): DnsZone {
+  const lines = findings.flatMap(({ publish = '' }) =>
+    publish.split('\n').filter((line) => !line.startsWith(';') && line !== ''),
+  );
+  const records = lines.map((line) => /^(\S+)\. (\S+) (.*)$/.exec(line)!);
+  const of = (type: string) => records.filter(([, , found]) => found === type);
+  const text = (data: string): string => [...data.matchAll(/"([^"]*)"/g)].map(([, piece]) => piece).join('');
+  return {
+    a: Object.fromEntries(of('A').map(([, name]) => [name!, address])),
+    mx: Object.fromEntries(of('MX').map(([, name, , data]) => [name!, [data!.replace(/\.$/, '')]])),
+    txt: Object.fromEntries(of('TXT').map(([, name, , data]) => [name!, text(data!)])),
+  };
+}
+
+test(
+  'of an empty zone every record is missing, and once what it says is published all is well',
+  peerOptions('dnsmasq'),
+  async () => {
+    const { key } = await makeSelfSigned('mx.a.example', now);
+    await writeFile(join(directory, 'key.pem'), key);
+    const { findings: before, code } = await withZone({}, (dns) => check({ dns }));
+    assert.equal(code, 1);
+    const missing = before.filter(({ level }) => level === 'missing').map(({ what }) => what);
+    for (const word of [
+      'no address',
+      'MX is not there',
+      'SPF: no record',
+      'DKIM key s1 is not published',
+      'DMARC: no record',
+    ]) {
+      assert.ok(
+        missing.some((what) => what.includes(word)),
+        word,
+      );
+    }
+    assert.ok(before.some(({ level, what }) => level === 'advice' && what.includes('MTA-STS: no record')));
+    const zone = publishedZone(before, '192.0.2.25');
+    const { findings: after, code: good } = await withZone(zone, (dns) => check({ dns }));
+    assert.deepEqual(
+      after.filter(({ level }) => level !== 'ok').map(({ what }) => what),
+      ['no certificate is configured (tls): one is made by the server itself, which few peers trust'],
+    );
+    assert.equal(good, 0);
+    assert.ok(after.some(({ what }) => what === '192.0.2.25 leads back to mx.a.example (PTR)'));
+  },
+);
+
+test('records that lead elsewhere, or count as none, are told as what they are', peerOptions('dnsmasq'), async () => {
+  const { key } = await makeSelfSigned('mx.a.example', now);
+  await writeFile(join(directory, 'key.pem'), key);
+  const zone: DnsZone = {
+    a: { 'other.example': '192.0.2.25', 'mx.a.example': '192.0.2.25' },
+    mx: { 'a.example': ['10 other.example'] },
+    txt: { 's1._domainkey.a.example': 'v=DKIM1; p=AAAA', 'a.example': 'not SPF' },
+  };
+  const { findings } = await withZone(zone, (dns) => check({ dns }));
+  const whats = findings.map(({ what }) => what).join('\n');
+  assert.match(whats, /its mail does not come here \(MX other\.example\)/);
+  assert.match(whats, /DKIM key s1 is published, but is another key/);
+  assert.match(whats, /192\.0\.2\.25 does not lead back to mx\.a\.example \(PTR other\.example\)/);
+  const pointer = findings.find(({ what }) => what.includes('PTR other'));
+  assert.match(pointer!.publish ?? '', /^25\.2\.0\.192\.in-addr\.arpa\. PTR mx\.a\.example\.$/m);
+});
+
+test('a DNS that fails is not told as a record that is missing', peerOptions('dnsmasq'), async () => {
+  const { findings, code } = await withZone({ refused: ['a.example'] }, (dns) => check({ dns }));
+  assert.equal(code, 1);
+  for (const { what, publish } of findings.filter(({ what: text }) => /SPF|DMARC|MX/.test(text))) {
+    assert.match(what, /the DNS did not answer/);
+    assert.equal(publish, undefined);
+  }
+});
+
+test('the certificate: for another host, about to end, ended, without its key', async () => {
+  const pem = await makeSelfSigned('mx.a.example', now);
+  const other = await makeSelfSigned('mx.b.example', now);
+  await writeFile(join(directory, 'cert.pem'), pem.certificate);
+  await writeFile(join(directory, 'key.pem'), pem.key);
+  await writeFile(join(directory, 'other.pem'), other.certificate);
+  await writeFile(join(directory, 'other-key.pem'), other.key);
+  const tls = { certificate: 'file:cert.pem', key: 'file:key.pem' };
+  const end = Date.parse('2036-11-21T03:00:00.000Z');
+  const day = 86_400_000;
+  const cases = [
+    { tls, clock: now, level: 'ok', says: /good for 36\d\d days/ },
+    { tls, clock: end - 3 * day, level: 'advice', says: /good for [23] days/ },
+    { tls, clock: end + day, level: 'missing', says: /the certificate ended on/ },
+    { tls: { ...tls, key: 'file:other-key.pem' }, clock: now, level: 'missing', says: /the key does not belong/ },
+    {
+      tls: { certificate: 'file:other.pem', key: 'file:other-key.pem' },
+      clock: now,
+      level: 'missing',
+      says: /is not for mx\.a\.example/,
+    },
+    { tls: { ...tls, certificate: 'file:none.pem' }, clock: now, level: 'missing', says: /cannot be used/ },
+  ];
+  for (const { tls: given, clock, level, says } of cases) {
+    const { findings } = await check({ tls: given, clock });
+    const found = findings.find(({ what }) => what.includes('certificate') || what.includes('the key does'));
+    assert.match(found!.what, says);
+    assert.equal(found!.level, level, found!.what);
+  }
+});
+
+test('--connect tells a server that answers from one that does not', async (t) => {
+  const server = createServer((socket) => socket.end('220 mx.far.example ESMTP\r\n')).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  t.after(() => server.close());
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  const good = await check({ args: ['--connect', `127.0.0.1:${port}`] });
+  assert.ok(good.findings.some(({ level, what }) => level === 'ok' && what.endsWith('220 mx.far.example ESMTP')));
+  server.close();
+  await new Promise((resolve) => server.once('close', resolve));
+  const bad = await check({ args: ['--connect', `127.0.0.1:${port}`] });
+  assert.ok(bad.findings.some(({ level, what }) => level === 'missing' && what.includes('cannot be reached')));
+});
