@@ -1,5 +1,5 @@
 // A mail host that only counts: every message by its Subject, in the order it took them on each connection. As quick as it
-// can be, for loads; it can keep its greeting back until a test lets it go.
+// can be, for loads; it can keep its greeting back until a test lets it go. Recipients called `no` are refused.
 import { createServer, type Socket } from 'node:net';
 
 export type CountingMx = {
@@ -35,6 +35,7 @@ export async function startCountingMx({ ip, closed = false }: { ip: string; clos
   const serve = (socket: Socket): void => {
     let rest = '';
     let inData = false;
+    let hasRecipient = false;
     let last = '';
     let isPolite = false;
     const say = (text: string): void => void (socket.writable && socket.write(`${text}\r\n`));
@@ -47,9 +48,12 @@ export async function startCountingMx({ ip, closed = false }: { ip: string; clos
     };
     const command = (line: string): void => {
       const verb = line.slice(0, 4).toUpperCase();
-      if (verb === 'DATA') inData = true;
+      const isRefused = line.startsWith('RCPT TO:<no@') || (verb === 'DATA' && !hasRecipient);
+      if (verb === 'MAIL') hasRecipient = false;
+      if (verb === 'RCPT' && !isRefused) hasRecipient = true;
+      if (verb === 'DATA' && hasRecipient) inData = true;
       if (verb === 'QUIT') isPolite = true;
-      say(answers[verb] ?? '250 fine');
+      say(isRefused ? '550 5.7.1 not wanted' : (answers[verb] ?? '250 fine'));
     };
     socket.setEncoding('latin1').on('data', (piece) => {
       rest += piece;
