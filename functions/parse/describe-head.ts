@@ -63,6 +63,7 @@ function indexFields(fields: readonly HeaderField[], problems: ProblemList): Loo
     const count = byName.get(name)?.length ?? 0;
     if (count > 1) problems.add('duplicate-header', `the field ${name} stands ${count} times`);
   }
+  if ((byName.get('dkim-signature')?.length ?? 0) > limits.signatures) problems.add('too-many-signatures');
   const text = (field: HeaderField): string => unfold(decodeEightBit(field.raw).text);
   return {
     first: (name) => {

@@ -22,6 +22,9 @@ export const limits = {
   partHeadBytes: 131_072,
   /** Bytes of text and HTML that are read, encoded as they come: a text is held while it is decoded. */
   textBytes: 8_388_608,
+  /** Elements of HTML within one another, and DKIM signatures, above which a message is not an ordinary one. */
+  htmlDepth: 1_000,
+  signatures: 10,
   /** Attachments that are stored. */
   attachments: 250,
   /** A text or HTML body above this many bytes of UTF-8 is stored as an object of its own. */

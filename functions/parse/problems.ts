@@ -16,12 +16,14 @@ export const problemCodes = {
   'malformed-address': 'An address field holds something that is not an address.',
   'too-many-addresses': 'Not all of the addresses are given here.',
   'too-many-references': 'Only the last of the references are given here.',
+  'too-many-signatures': 'The message has more than ten DKIM signatures; those past the tenth were not looked at.',
   'too-many-parts': 'The message has too many parts; those past the limit are missing.',
   'too-many-attachments': 'The attachments past the limit were not stored.',
   'malformed-mime': 'The MIME structure is broken.',
   'malformed-content-type':
     'Something has a type that is not a media type; a part then counts as application/octet-stream, a message as text.',
   'text-too-large': 'The text is cut: not all of it is given here.',
+  'html-too-deep': 'The HTML has more than 1,000 elements within one another: what shows it may choke on it.',
   'undecodable-text':
     'Some bytes of a body are not valid in its charset: each is U+FFFD here, or was read as windows-1252 where no charset is known.',
   'attachment-name-changed': 'An attachment had a name that is not safe to save under.',

@@ -3,6 +3,7 @@
 // about it only: everything else in the header is read by this folder, in linear time and with caps.
 import { MailParser } from 'mailparser';
 import { describeHead } from './describe-head.ts';
+import { isNestedDeeper } from './html-depth.ts';
 import { limits } from './limits.ts';
 import { createMimeWatch, type MimeWatch } from './mime-watch.ts';
 import { createProblemList, type ProblemList } from './problems.ts';
@@ -30,6 +31,7 @@ export async function readMessage(
   const reading: Reading = { sink, problems: createProblemList(), attachments: 0, failed: false };
   const watch = await readBody(head, chunks, reading);
   const { text, html } = watch.bodies();
+  if (html !== null && isNestedDeeper(html, limits.htmlDepth)) reading.problems.add('html-too-deep');
   const done = {
     text: await giveBody(text, 'text', sink),
     html: await giveBody(html, 'html', sink),

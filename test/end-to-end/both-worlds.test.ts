@@ -98,13 +98,9 @@ async function signed(): Promise<typeof mail> {
   const { signatures } = await dkimSign(text, {
     canonicalization: 'relaxed/relaxed',
     signTime: new Date('2026-11-21T09:00:00Z'),
-    signatureData: [
-      {
-        signingDomain: 'sender.example',
-        selector: 's1',
-        privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-      },
-    ],
+    signingDomain: 'sender.example',
+    selector: 's1',
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   });
   const whole = `${signatures}${text}`;
   return [

@@ -71,13 +71,13 @@ const cases: readonly {
   {
     name: '3 MB of nested <div>',
     message: () => `${received}${subject}Content-Type: text/html\r\n\r\n${repeat(600_000, () => '<div>')}\r\n`,
-    problem: null,
+    problem: 'html-too-deep',
   },
   {
     name: '200 DKIM signatures',
     message: () =>
       `${repeat(200, (n) => `DKIM-Signature: v=1; a=rsa-sha256; d=d${n}.example; s=s; h=from; bh=${'A'.repeat(44)}; b=${'B'.repeat(344)}\r\n`)}${received}${subject}\r\nbody\r\n`,
-    problem: null,
+    problem: 'too-many-signatures',
     text: /^body\n$/,
   },
   {
