@@ -2,9 +2,9 @@
 // stored (design §2: nobody rewrites what an earlier stage wrote), so it needs no record of its own.
 
 import { type MessageId, messageIdTime } from '#mail/message-id.ts';
-import { type DeliveryAttempt, deliveryStateSchema, type HostTry } from '#pipeline/delivery-state.ts';
 import type { InboxMessage } from '#pipeline/inbox-message.ts';
-import { jobSchemas, type QueueName } from '#pipeline/jobs.ts';
+import { jobSchemas, type QueueName, type Session } from '#pipeline/jobs.ts';
+import { readEnvelope } from '#pipeline/stored-envelope.ts';
 import { type Answer, isAnswer, json, refusal } from './answer.ts';
 import { deliveriesOf, type ShownDelivery } from './deliveries.ts';
 import { parseInboxMessage } from './message-summary.ts';
@@ -12,6 +12,7 @@ import { readId, readQuery } from './parameters.ts';
 import type { MailRouteDeps } from './routes.ts';
 import { findRawKey } from './show-message.ts';
 import { readText } from './stored-json.ts';
+import { deliveryEvents, deliveryPlace } from './trace-delivery.ts';
 
 type Deps = Pick<MailRouteDeps, 'admin' | 'store'>;
 
@@ -69,7 +70,8 @@ async function landedCopies({ admin, store }: Deps, id: MessageId): Promise<read
 async function storedAt(deps: Deps, id: MessageId) {
   const key = await findRawKey(deps, id);
   const facts = key === null ? null : await deps.store.head(key);
-  return facts === null ? null : { key: facts.key, bytes: facts.bytes, metadata: facts.metadata };
+  if (facts === null) return null;
+  return { key: facts.key, bytes: facts.bytes, envelope: await readEnvelope(deps.store, facts) };
 }
 
 async function deadOf({ admin }: Deps, id: MessageId): Promise<readonly TraceEvent[]> {
@@ -98,19 +100,21 @@ function receivedEvent(
   const message = landed[0]?.message;
   const at = message?.receivedAt ?? new Date(messageIdTime(id)).toISOString();
   const size = message?.raw.bytes ?? stored?.bytes;
-  const from = message === undefined ? '' : sender(message);
+  const session = message?.session ?? stored?.envelope?.session ?? null;
+  const reversePath = message?.envelope.reversePath ?? stored?.envelope?.reversePath ?? null;
+  const from = session === null ? '' : sender(session, reversePath ?? '');
   return {
     at,
     event: 'received',
     text: `received${from}${size === undefined ? '' : `, ${size} bytes`}, stored and acknowledged`,
-    details: { session: message?.session ?? null, reversePath: message?.envelope.reversePath ?? null, stored },
+    details: { session, reversePath, stored: stored === null ? null : { key: stored.key, bytes: stored.bytes } },
   };
 }
 
-function sender({ session, envelope }: InboxMessage): string {
-  const peer =
-    session.clientIp === null ? 'from this service itself' : `from ${session.clientName ?? session.clientIp}`;
-  return ` ${peer} as <${envelope.reversePath}>${session.tls === null ? '' : ` over ${session.tls.version}`}`;
+function sender({ clientIp, clientName, tls, user }: Session, reversePath: string): string {
+  const peer = clientIp === null ? 'from this service itself' : `from ${clientName ?? clientIp}`;
+  const login = user === null ? '' : ` (logged in as ${user})`;
+  return ` ${peer}${login} as <${reversePath}>${tls === null ? '' : ` over ${tls.version}`}`;
 }
 
 /** The judgement is stored with each copy; it was made before the first of them landed. */
@@ -134,42 +138,6 @@ function landedEvent({ key, at, message: { mailbox, disposition, problems } }: L
   };
 }
 
-/** Each host of each attempt of a delivery, and what the sender was told. */
-function deliveryEvents(delivery: ShownDelivery): readonly TraceEvent[] {
-  const { domain } = delivery;
-  const state = deliveryStateSchema.safeParse(delivery['record']).data;
-  if (state === undefined) return [];
-  const notices = state.notices.map(
-    ({ id: bounceId, at, outcome, reason, recipients }): TraceEvent => ({
-      at,
-      event: 'bounce',
-      text: `a report to the sender (${[...new Set(recipients.map(({ action }) => action))].join(', ')}): ${outcome}, ${reason ?? `message ${bounceId}`}`,
-      details: { bounceId, domain, recipients },
-    }),
-  );
-  return [...state.attempts.flatMap((attempt) => attemptEvents(domain, attempt)), ...notices];
-}
-
-function attemptEvents(domain: string, { attempt, at, reason, hosts }: DeliveryAttempt): readonly TraceEvent[] {
-  const tries = hosts.map((host): TraceEvent => {
-    const said = host.recipients.map((one) => `${one.forwardPath} ${one.outcome}${peerWords(one)}`);
-    const outcome = host.outcome === 'failed' ? `failed${peerWords(host)}` : said.join('; ');
-    return {
-      at: host.at,
-      event: 'attempt',
-      text: `attempt ${attempt} for ${domain} at ${host.host} [${host.ip}]${host.tls === null ? '' : ` over ${host.tls.version}`}: ${outcome}`,
-      details: { domain, ...host },
-    };
-  });
-  if (reason === null) return tries;
-  return [...tries, { at, event: 'attempt', text: `attempt ${attempt} for ${domain}: ${reason}`, details: { domain } }];
-}
-
-function peerWords({ reply, reason }: Pick<HostTry, 'reply' | 'reason'>): string {
-  const words = reply === null ? reason : [reply.code, reply.enhanced, reply.text].filter(Boolean).join(' ');
-  return words === null ? '' : ` (${words})`;
-}
-
 function whereNow({
   landed,
   deliveries,
@@ -181,9 +149,7 @@ function whereNow({
 }): readonly string[] {
   const places = [
     ...landed.map(({ key }) => `stored as ${key}`),
-    ...deliveries.map(({ domain, state, nextAttemptAt }) => {
-      return `delivery to ${domain}: ${state}${nextAttemptAt === null ? '' : `, next attempt at ${nextAttemptAt}`}`;
-    }),
+    ...deliveries.map(deliveryPlace),
     ...dead.map(({ details }) => `dead letter on queue ${String(details['queue'])}: redrive it once the cause is gone`),
   ];
   return places.length > 0 ? places : ['acknowledged, waiting on a queue or being worked on'];

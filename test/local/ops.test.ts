@@ -59,7 +59,21 @@ function depsOf(world: SampleWorld, changes: Partial<OpsDeps> = {}): OpsDeps {
   };
 }
 
-function seedDelivery(world: SampleWorld, n: number, state: DeliveryState['state']): void {
+const bounced = {
+  state: 'bounced',
+  status: '5.1.1',
+  reason: 'no such user',
+  diagnostic: null,
+  host: null,
+  at: null,
+} as const;
+
+function seedDelivery(
+  world: SampleWorld,
+  n: number,
+  state: DeliveryState['state'],
+  changes: Partial<DeliveryState> = {},
+): void {
   const at = '2025-11-21T03:00:01.000Z';
   const forwardPath = 'carl@far.example';
   const { raw, session } = sampleMessage();
@@ -118,6 +132,7 @@ function seedDelivery(world: SampleWorld, n: number, state: DeliveryState['state
         ],
       },
     ],
+    ...changes,
   };
   world.store.seed(`deliveries/2025/11/21/${sampleId(n)}/far.example.json`, JSON.stringify(record));
 }
@@ -224,8 +239,48 @@ describe('ops API', () => {
     const { body } = await ask(api, `/api/messages/${sampleId()}/trace`);
     const words = body.events.map(({ event }: { event: string }) => event);
     assert.deepEqual(words, ['received', 'attempt', 'judged', 'landed']);
-    assert.match(body.events[1].text, /mx\.far\.example \[192\.0\.2\.9\]: carl@far\.example deferred \(450 busy\)/);
-    assert.ok(body.where.some((place: string) => place.includes('next attempt at 2025-11-21T03:10')));
+    assert.equal(
+      body.events[1].text,
+      'attempt 1 for far.example at mx.far.example [192.0.2.9] in clear, 1.0 s: carl@far.example deferred (450 busy)',
+    );
+    assert.ok(
+      body.where.some((place: string) =>
+        place.includes('waiting; next attempt at 2025-11-21T03:10:00.000Z (number 2): busy'),
+      ),
+    );
+  });
+
+  test('a bounce is in the trace with its id, and the reason with the place it is in', async () => {
+    seedDelivery(world, 1, 'bounced', {
+      next: null,
+      recipients: [{ ...bounced, forwardPath: 'carl@far.example' }],
+      notices: [
+        {
+          id: sampleId(7),
+          at: '2025-11-21T03:00:02.000Z',
+          outcome: 'sent',
+          reason: null,
+          recipients: [{ forwardPath: 'carl@far.example', action: 'failed' }],
+        },
+      ],
+    });
+    const { body } = await ask(api, `/api/messages/${sampleId()}/trace`);
+    const bounce = body.events.find(({ event }: { event: string }) => event === 'bounce');
+    assert.equal(bounce.text, `report to the sender (failed) about carl@far.example: message ${sampleId(7)}`);
+    assert.equal(bounce.details.bounceId, sampleId(7));
+    assert.deepEqual(body.where, ['delivery to far.example: bounced; carl@far.example: no such user']);
+  });
+
+  test('a replay is 202 and says what stays, refusals have their reasons', async () => {
+    world.land(sampleMessage());
+    seedDelivery(world, 1, 'delivered');
+    const path = `/api/messages/${sampleId()}/replay`;
+    const { status, body } = await ask(api, path, { method: 'POST' });
+    assert.equal(status, 202);
+    assert.deepEqual([body.id, body.outcome, body.kept.length], [sampleId(), 'queued', 2]);
+    assert.equal((await ask(api, `${path}?to=x@far.example`, { method: 'POST' })).status, 409);
+    assert.equal((await ask(api, `${path}?to=nobody`, { method: 'POST' })).status, 400);
+    assert.equal((await ask(api, path)).status, 405);
   });
 
   test('a message that only became a dead letter has a trace that says why', async () => {
