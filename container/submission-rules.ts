@@ -47,7 +47,9 @@ export function judgeSubmission(
     readonly nowMs: number;
   },
 ): SubmissionVerdict {
-  const { fields } = splitHeader(header);
+  const { fields, bodyOffset } = splitHeader(header);
+  // `Fr\0om:` is no From field here, and one at a host that drops NUL octets.
+  if (header.subarray(0, bodyOffset).includes(0)) return refused(replies.nulInHeader);
   const from = addressesOfFrom(fields);
   if (from.fieldCount > 1) return refused(replies.fromMissing);
   if (from.fieldCount === 1 && from.addresses.length === 0 && from.unreadable.length === 0) {

@@ -38,6 +38,7 @@ if (isProblem(parsed)) {
 }
 
 async function start(args: Arguments): Promise<void> {
+  process.umask(0o077); // mail is nobody else's business: the database is made readable by its owner alone
   const dataFolder = resolve(args.dataFolder);
   const configPath = await findConfig(args);
   const clock = Date.now;

@@ -127,6 +127,7 @@ export const replies = {
   // The message
   bareLineFeed: reply(550, '5.6.11', 'The message has a bare CR or LF; lines end in CRLF'),
   loop: reply(554, '5.4.6', 'The message is going round in circles'),
+  nulInHeader: reply(550, '5.6.0', 'The header of the message has NUL octets'),
   headerTooBig: reply(552, '5.3.4', 'The header of the message is too large'),
 
   // TLS

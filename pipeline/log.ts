@@ -4,6 +4,9 @@ import type { Clock, Log, LogFields } from './ports.ts';
 
 const maxTextLength = 2_000;
 
+/** What JSON leaves as it is and a terminal obeys or a reader does not see: controls, marks of writing direction. */
+const unseen = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
 type Level = 'info' | 'warn' | 'error';
 
 /**
@@ -21,7 +24,8 @@ export function createLog({
 }): Log {
   const line = (level: Level) => (event: string, fields?: LogFields) => {
     const fixed = { time: new Date(clock()).toISOString(), level, event };
-    write(`${JSON.stringify({ ...fixed, ...base, ...fields, ...fixed }, cut)}\n`);
+    const text = JSON.stringify({ ...fixed, ...base, ...fields, ...fixed }, cut);
+    write(`${text.replace(unseen, escaped)}\n`);
   };
   return { info: line('info'), warn: line('warn'), error: line('error') };
 }
@@ -35,4 +39,8 @@ export function errorFields(thrown: unknown): LogFields {
 
 function cut(_key: string, value: unknown): unknown {
   return typeof value === 'string' && value.length > maxTextLength ? `${value.slice(0, maxTextLength)}…` : value;
+}
+
+function escaped(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

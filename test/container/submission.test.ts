@@ -132,6 +132,8 @@ const headers: readonly {
   { header: 'From: app@example.test (x),\r\n boss@elsewhere.test\r\n\r\n', refused: '5.7.1' },
   { header: 'From: <app@example.test> <boss@elsewhere.test>\r\n\r\n', refused: '5.7.1' },
   { header: 'From: group:;\r\n\r\n', refused: '5.6.0' },
+  { header: `${ok}Fr\0om: boss@elsewhere.test\r\n\r\n`, refused: '5.6.0' },
+  { header: `${ok}${dated}\r\n\0`, prepend: /^$/ },
   { header: `${ok}Sender: boss@elsewhere.test\r\n\r\n`, refused: '5.7.1' },
   { header: `${ok}${dated}Sender: Team <team@example.test>\r\n\r\n`, prepend: /^$/ },
 ];

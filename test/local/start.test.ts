@@ -1,7 +1,7 @@
 // How `npm start` begins and ends: what it says, what it refuses and why, that it does nothing it was not told to.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -49,6 +49,15 @@ test('--help says what there is and exits 0', async (t) => {
   assert.deepEqual(await child.exited, [0, null]);
   for (const word of ['--config', '--data', '--http', '--http-host', '--world'])
     assert.ok(child.output().includes(word));
+});
+
+test('what it keeps is readable by its owner alone, in a folder that others may enter too', async (t) => {
+  const folder = folderOf(t);
+  mkdirSync(join(folder, 'data'), { mode: 0o755 });
+  await startLocalService(t, { folder });
+  const files = readdirSync(join(folder, 'data'), { withFileTypes: true }).filter((entry) => entry.isFile());
+  assert.ok(files.some(({ name }) => name.endsWith('.sqlite')));
+  for (const { name } of files) assert.equal(statSync(join(folder, 'data', name)).mode & 0o077, 0, name);
 });
 
 test('a second service on the same folder is refused', async (t) => {

@@ -26,6 +26,15 @@ test('a log line is one JSON object whose own fields nothing can overwrite or gr
   assert.equal(text.length, 2_001);
 });
 
+test('what a terminal obeys is escaped in a log line, and still there for programs', () => {
+  const lines: string[] = [];
+  const log = createLog({ write: (line) => lines.push(line), clock: setClock() });
+  const hostile = '\u001b[31m \u009b2J \u202e \u2028';
+  log.info('odd', { hostile });
+  assert.match(lines[0] ?? '', /^[ -~]+\n$/);
+  assert.equal(JSON.parse(lines[0] ?? '').hostile, hostile);
+});
+
 test('an error’s fields have its cause', () => {
   const fields = errorFields(new Error('outer', { cause: new TypeError('inner') }));
   assert.deepEqual([fields['error'], fields['cause']], ['Error: outer', 'TypeError: inner']);

@@ -1,0 +1,55 @@
+// What strangers wrote cannot drive the terminal it is shown on.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CliWorld } from '#cli/command.ts';
+import { commands } from '#cli/commands.ts';
+import { runCli } from '#cli/run-cli.ts';
+
+const hostile = 'x\u001b]0;owned\u0007\u009b2J\u202e\nFAKE';
+const message = {
+  id: '01KAJZ3M8R0000000000000000',
+  receivedAt: '2026-11-21T12:00:00.000Z',
+  mailboxes: ['bob@ours.example'],
+  from: hostile,
+  subject: hostile,
+  disposition: 'accept',
+  bytes: 1,
+};
+
+async function run(argv: readonly string[], answer: () => Response): Promise<string> {
+  let shown = '';
+  const world: CliWorld = {
+    write: (text) => {
+      shown += String(text);
+    },
+    writeError: (text) => {
+      shown += text;
+    },
+    readInput: async () => Buffer.alloc(0),
+    askSecretly: null,
+    environment: {},
+    directory: '/tmp',
+    openDeployment: async () => assert.fail('not on AWS'),
+    clock: Date.now,
+    fetch: async () => answer(),
+  };
+  await runCli(argv, { commands, version: '1.2.3', world });
+  return shown;
+}
+
+const list = () => Response.json({ messages: [message], next: null });
+const refusal = () => Response.json({ error: { code: 'odd', message: hostile } }, { status: 404 });
+
+for (const { title, argv, answer } of [
+  { title: 'the list', argv: ['list'], answer: list },
+  { title: 'the list as JSON', argv: ['list', '--json'], answer: list },
+  { title: 'an error', argv: ['list'], answer: refusal },
+  { title: 'an error as JSON', argv: ['list', '--json'], answer: refusal },
+]) {
+  test(`${title} has no control or direction characters`, async () => {
+    const shown = await run(argv, answer);
+    assert.match(shown, /owned/);
+    assert.doesNotMatch(shown.replaceAll('\n', ''), /[\p{Cc}\u202e]/u);
+    if (argv.includes('--json')) assert.ok(JSON.stringify(JSON.parse(shown)).includes('\u009b2J'));
+  });
+}
