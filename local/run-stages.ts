@@ -19,6 +19,8 @@ export type RunStagesDeps = {
   readonly stages: StageFunctions;
   /** How many jobs of one destination may be out at once; asked for each lease. */
   readonly maxPerDestination: () => Promise<number>;
+  /** Asked before new jobs are taken: a promise means that something else goes first for a moment. */
+  readonly whenQuiet?: () => Promise<void> | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -106,6 +108,7 @@ function startPool(deps: RunStagesDeps, stage: Stage, run: Run) {
         await freed.promise;
         continue;
       }
+      await deps.whenQuiet?.();
       for (const job of await leaseJobs(deps, stage, free)) start(job);
     }
   };

@@ -7,6 +7,7 @@ import { createParser } from '#functions/parse/parser.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { Clock, ConfigSource, Log, Metrics, Resolve, Secrets } from '#pipeline/ports.ts';
 import { openEmbedded } from './embedded/open-embedded.ts';
+import { frontDoorFirst } from './front-door-first.ts';
 import { startRetention } from './retention.ts';
 import { runStages } from './run-stages.ts';
 import type { LocalWorld } from './world.ts';
@@ -27,7 +28,8 @@ export type StartEmbeddedDeps = {
 export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld> {
   const { folder, clock, log, metrics, config } = deps;
   const embedded = await openEmbedded({ folder, clock });
-  const { store, jobs, intake, source } = embedded;
+  const { store, jobs, source } = embedded;
+  const { intake, whenQuiet } = frontDoorFirst(embedded.intake);
   const { parse: parseLimits } = await config.current();
   const parser = createParser({ budgetMs: parseLimits.budgetSeconds * 1_000, memoryMiB: parseLimits.memoryMiB });
   const connections = createConnections();
@@ -41,6 +43,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
       deliver: (job, handout) => deliver(stageDeps, job, handout),
     },
     maxPerDestination: async () => (await config.current()).delivery.connectionsPerDestination,
+    whenQuiet,
     clock,
     log,
     metrics,

@@ -55,7 +55,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     timeoutSeconds: 60,
     memoryMiB: 1024,
     batchSize: 10,
-    maxConcurrency: { aws: 100, local: 8 },
+    maxConcurrency: { aws: 100, local: 32 },
     maxReceives: 5,
   },
   parse: {

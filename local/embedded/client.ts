@@ -27,6 +27,8 @@ type Waiting = { readonly settle: (value: unknown) => void; readonly fail: (erro
 
 const refusedName = 'RequestRefused';
 const longestTimerMs = 60_000;
+/** Batches on their way: one at work and one waiting. What is asked for meanwhile gathers for the next. */
+const maxUnderWay = 2;
 
 /** Starts the thread and opens the data folder; rejects where that is in use or cannot be used. */
 export async function startClient({ folder, clock, maxPages }: ClientOptions): Promise<Client> {
@@ -38,13 +40,7 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
   const wake = createWake(clock, () => void ask({ kind: 'tick' }).catch(() => {}));
   let failure: Error | null = null;
   let sequence = 0;
-  let batch = emptyBatch();
-
-  const flush = (): void => {
-    const message = toMessage(batch, clock());
-    batch = emptyBatch();
-    worker.postMessage(message, [message.buffer]);
-  };
+  const outbox = createOutbox(worker, clock);
 
   const ask = <K extends Kind>(request: Request<K> & Request): Promise<Answer<K>> =>
     new Promise((resolve, reject) => {
@@ -54,8 +50,7 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
         if (isAnswer<K>(request, value)) resolve(value);
       };
       waiting.set(number, { settle, fail: reject });
-      if (batch.requests.length === 0) setImmediate(flush);
-      batch.requests.push({ number, request });
+      outbox.add({ number, request });
     });
 
   const lost = new Promise<Error>((resolve) => {
@@ -70,7 +65,8 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
     worker.on('exit', () => end(failure ?? new Error('the store is closed')));
   });
 
-  worker.on('message', ({ replies, nextDue }: ReplyBatch) => {
+  worker.on('message', ({ batches, replies, nextDue }: ReplyBatch) => {
+    outbox.answered(batches);
     for (const reply of replies) {
       const entry = waiting.get(reply.number);
       waiting.delete(reply.number);
@@ -83,14 +79,7 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
   return {
     ask,
     lost,
-    attach: (pieces) => {
-      const at = batch.bytes;
-      for (const piece of pieces) {
-        batch.pieces.push(piece);
-        batch.bytes += piece.length;
-      }
-      return { kind: 'inline', at, bytes: batch.bytes - at };
-    },
+    attach: outbox.attach,
     close: async () => {
       if (failure === null) await ask({ kind: 'close' });
       await lost;
@@ -105,6 +94,44 @@ export function isRefused(error: unknown): boolean {
 
 function refusal(text: string): Error {
   return Object.assign(new Error(text), { name: refusedName });
+}
+
+/** Gathers what is asked for; sends it when the turn of the event loop is over and the thread can take more. */
+function createOutbox(worker: Worker, clock: Clock) {
+  let batch = emptyBatch();
+  let underWay = 0;
+  let isFlushing = false;
+
+  const flush = (): void => {
+    isFlushing = false;
+    const message = toMessage(batch, clock());
+    batch = emptyBatch();
+    underWay += 1;
+    worker.postMessage(message, [message.buffer]);
+  };
+  const flushSoon = (): void => {
+    if (isFlushing || underWay >= maxUnderWay || batch.requests.length === 0) return;
+    isFlushing = true;
+    setImmediate(flush);
+  };
+  return {
+    add: (request: Batch['requests'][number]): void => {
+      batch.requests.push(request);
+      flushSoon();
+    },
+    attach: (pieces: readonly Uint8Array[]): Content => {
+      const at = batch.bytes;
+      for (const piece of pieces) {
+        batch.pieces.push(piece);
+        batch.bytes += piece.length;
+      }
+      return { kind: 'inline', at, bytes: batch.bytes - at };
+    },
+    answered: (batches: number): void => {
+      underWay -= batches;
+      flushSoon();
+    },
+  };
 }
 
 function toMessage({ requests, pieces, bytes }: ReturnType<typeof emptyBatch>, now: number): Batch {

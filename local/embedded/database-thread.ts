@@ -21,6 +21,7 @@ import type { Answer, Batch, NewObject, Reply, ReplyBatch, Request } from './req
 
 type Numbered = Batch['requests'][number] & { readonly buffer: ArrayBuffer };
 type Parked = { readonly number: number; readonly request: Request<'lease'> };
+type Survival = 'durable' | 'soon';
 type Done = { readonly value: Answer; readonly effect?: Effect };
 
 type State = {
@@ -36,6 +37,8 @@ type State = {
   /** When leases that could not be written down are tried again, or null. */
   retryLeasesAt: number | null;
   isStopping: boolean;
+  /** What commits mean at present. */
+  survival: Survival;
   operations: number;
   commits: number;
 };
@@ -69,6 +72,7 @@ export function createDatabaseThread(
     parked: [],
     retryLeasesAt: null,
     isStopping: false,
+    survival: 'durable',
     operations: 0,
     commits: 0,
   };
@@ -89,13 +93,15 @@ function runBatches(state: State, batches: readonly Batch[]): ReplyBatch {
     }
   }
   const replies = [...runRequests(state, requests, at), ...runLeases(state, at)];
-  return { replies, nextDue: earlier(nextLook(state.jobs.memory), state.retryLeasesAt) };
+  return { batches: batches.length, replies, nextDue: earlier(nextLook(state.jobs.memory), state.retryLeasesAt) };
 }
 
 function runRequests(state: State, requests: readonly Numbered[], at: number): readonly Reply[] {
   if (requests.length === 0) return [];
   try {
-    const done = transact(state, () => requests.map(({ request, buffer }) => perform(state, request, { buffer, at })));
+    const done = transact(state, requests.some(mustSurvive) ? 'durable' : 'soon', () =>
+      requests.map(({ request, buffer }) => perform(state, request, { buffer, at })),
+    );
     return requests.map(({ number }, n) => ({ number, value: done[n]?.value ?? null }));
   } catch (error) {
     if (requests.length === 1) return requests.map(({ number }) => ({ number, error: messageOf(error) }));
@@ -115,7 +121,7 @@ function runLeases(state: State, at: number): readonly Reply[] {
   if (able.length === 0) return [];
   const handedOut: { readonly number: number; readonly result: ReturnType<typeof leaseJobs> }[] = [];
   try {
-    transact(state, () => {
+    transact(state, 'soon', () => {
       for (const { number, request } of able) handedOut.push({ number, result: leaseJobs(jobs, request, at) });
       return [];
     });
@@ -130,9 +136,22 @@ function runLeases(state: State, at: number): readonly Reply[] {
   return answered.map(({ number, result }) => ({ number, value: result.leased }));
 }
 
-/** Runs the work in one transaction; what it means for the memory happens once it stands. */
-function transact(state: State, work: () => readonly Done[]): readonly Done[] {
+/** What is read changes nothing; a hand-out or an answer to one that a power cut takes back means one run more. */
+function mustSurvive({ request: { kind } }: Numbered): boolean {
+  return kind !== 'ack' && kind !== 'get' && kind !== 'head' && kind !== 'list';
+}
+
+/**
+ * Runs the work in one transaction; what it means for the memory happens once it stands. `durable`: it survives a power
+ * cut from then on. `soon`: it survives the end of this process, and a power cut with the next durable one (the
+ * log is written in order).
+ */
+function transact(state: State, survival: Survival, work: () => readonly Done[]): readonly Done[] {
   const { database } = state;
+  if (survival !== state.survival) {
+    database.exec(`PRAGMA synchronous = ${survival === 'durable' ? 'FULL' : 'NORMAL'}`);
+    state.survival = survival;
+  }
   let done: readonly Done[] = [];
   state.freed = [];
   database.exec('BEGIN IMMEDIATE');

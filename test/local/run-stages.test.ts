@@ -114,13 +114,14 @@ test('stopping lets what runs finish, and leaves the rest in the queue', async (
       await gate.promise;
     },
   });
-  await Promise.all(Array.from({ length: 20 }, () => world.jobs.send('received', sampleReceivedJob())));
-  await eventually('the pool is full', () => started === 8);
+  const atOnce = stages.authenticate.maxConcurrency.local;
+  await Promise.all(Array.from({ length: atOnce + 12 }, () => world.jobs.send('received', sampleReceivedJob())));
+  await eventually('the pool is full', () => started === atOnce);
   const stopped = pool.stop(10);
   gate.resolve();
   await stopped;
   const { ready, inFlight } = await counts(world, 'received');
-  assert.deepEqual({ started, ready, inFlight }, { started: 8, ready: 12, inFlight: 0 });
+  assert.deepEqual({ started, ready, inFlight }, { started: atOnce, ready: 12, inFlight: 0 });
 });
 
 test('stopping does not wait longer than it was told', async (t) => {

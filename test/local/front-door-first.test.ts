@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { frontDoorFirst } from '#local/front-door-first.ts';
+import type { Intake } from '#pipeline/ports.ts';
+import { sampleReceivedJob } from '#test/support/sample-jobs.ts';
+
+const job = sampleReceivedJob();
+
+/** An intake whose commits end when the gate opens. */
+function slowIntake(gate: Promise<void>): Intake {
+  return { open: () => ({ write: () => undefined, commit: () => gate, abort: async () => {} }) };
+}
+
+function commitMany(intake: Intake, count: number): Promise<void>[] {
+  return Array.from({ length: count }, () => intake.open({ key: job.raw.key, envelope: {} }).commit(job));
+}
+
+test('stages need not wait where only a few messages come at once', () => {
+  const { intake, whenQuiet } = frontDoorFirst(slowIntake(Promise.resolve()));
+  commitMany(intake, 8);
+  assert.equal(whenQuiet(), undefined);
+});
+
+test('in a rush stages wait, but never long', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { intake, whenQuiet } = frontDoorFirst(slowIntake(gate.promise));
+  const committed = commitMany(intake, 50);
+  const startedAt = performance.now();
+  const waited = whenQuiet();
+  assert.ok(waited instanceof Promise);
+  await waited;
+  const tookMs = performance.now() - startedAt;
+  assert.ok(tookMs > 20 && tookMs < 1_000, `${tookMs} ms`);
+  gate.resolve();
+  await Promise.all(committed);
+});
+
+test('a message that could not be stored counts no longer', async () => {
+  const gate = Promise.withResolvers<void>();
+  const { intake, whenQuiet } = frontDoorFirst(slowIntake(gate.promise));
+  const committed = commitMany(intake, 8);
+  gate.reject(new Error('full'));
+  await Promise.allSettled(committed);
+  commitMany(intake, 8).forEach((commit) => void commit.catch(() => {}));
+  assert.equal(whenQuiet(), undefined);
+});
