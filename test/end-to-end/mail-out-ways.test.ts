@@ -1,10 +1,13 @@
 // The less usual ways out: IPv6, CNAMEs, address literals, a smarthost, hosts with habits of their own, large and
 // international mail, and an orderly stop in the middle of it.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { startMx } from '#test/functions/deliver/scripted-mx.ts';
 import { temporaryFolder } from '#test/support/embedded-world.ts';
 import { drained, eventually } from '#test/support/local-service.ts';
@@ -24,6 +27,7 @@ const zone = {
     'big.test': '127.0.9.9',
     'ascii.test': '127.0.9.10',
     'utf8.test': '127.0.9.11',
+    'later.test': '127.0.9.16',
     'never.test': '127.0.9.12',
     'twice.test': '127.0.9.13',
     'a.split.test': '127.0.9.14',
@@ -180,6 +184,29 @@ describe('over a smarthost', { concurrency: 3, ...peerOptions('dnsmasq') }, () =
       assert.equal(host.mails[0]!.content.match(/^Received: /gm)?.length, 2);
     });
   }
+});
+
+describe('by the command line', { ...peerOptions('dnsmasq') }, () => {
+  const cli = fileURLToPath(new URL('../../cli/pillarbox.js', import.meta.url));
+  const pillarbox = async (...args: string[]): Promise<any> => {
+    const env = { ...process.env, PILLARBOX_PASSWORD: login.password };
+    const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args, '--json'], { env });
+    return JSON.parse(stdout);
+  };
+
+  it('a message is sent, its way is told, and it is tried again at once when asked to', async () => {
+    const server = `127.0.0.1:${service.ports.submission}`;
+    const who = ['--from', login.user, '--to', 'x@later.test', '--user', login.user, '--server', server];
+    const { id } = await pillarbox('send', ...who, '--subject', 'by hand', '--text', 'Hello.');
+    await service.whenDelivery(id, 'waiting');
+    const told = JSON.stringify(await pillarbox('trace', id, '--url', service.http));
+    assert.match(told, /ECONNREFUSED/, 'why it waits');
+    const host = await service.host('127.0.9.16');
+    await pillarbox('retry', id, 'later.test', '--url', service.http);
+    await service.whenDelivery(id, 'delivered');
+    assert.match(host.mails[0]!.content, /^Subject: by hand\r$/m);
+    assert.match(JSON.stringify(await pillarbox('trace', id, '--url', service.http)), /delivered|took it/);
+  });
 });
 
 function sha(text: string): string {
