@@ -28,6 +28,9 @@ export type ParserOptions = {
   readonly workerUrl?: URL;
 };
 
+/** Messages of at most so many bytes are fetched before they have a place. */
+const earlyBytes = 262_144;
+
 type Lane = 'ordinary' | 'heavy';
 type Entry = {
   readonly request: ParseRequest;
@@ -72,13 +75,26 @@ export function createParser(options: ParserOptions = {}): Parser {
     parse: (request) => {
       if (pool.closed) return Promise.reject(new Error('the parser is closed'));
       const lane = request.bytes > pool.options.heavyBytes ? 'heavy' : 'ordinary';
-      const entry: Entry = { request, settled: Promise.withResolvers(), lane };
+      const entry: Entry = { request: openedEarly(request), settled: Promise.withResolvers(), lane };
       pool.waiting[lane].push(entry);
       dispatch(pool);
       return entry.settled.promise;
     },
     close: () => close(pool),
   };
+}
+
+/** A small message is fetched while it waits for its place: no worker stands idle for the store. */
+function openedEarly(request: ParseRequest): ParseRequest {
+  if (request.bytes > earlyBytes) return request;
+  let early: ReturnType<ParseRequest['open']> | null = request.open();
+  early.catch(() => {}); // told to whoever asks for it
+  const open = () => {
+    const opened = early ?? request.open();
+    early = null;
+    return opened;
+  };
+  return { ...request, open };
 }
 
 /** Run from source, the worker is source too; in a bundle it is a second file beside the first. */
