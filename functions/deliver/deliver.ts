@@ -21,7 +21,7 @@ import type {
 import { type AttemptFacts, attemptDelivery, attemptLimitSeconds } from './attempt-delivery.ts';
 import { claimAttempt, readState, type StoredState, writeState } from './claim-attempt.ts';
 import type { Connections } from './connections.ts';
-import { backOff, type Destination, type DestinationDeps, forgive, readDestination } from './destination.ts';
+import { backOff, type Destination, type DestinationDeps, forgive, readDestination, spreadMs } from './destination.ts';
 import { judgeAttempt, judgeDestination } from './judge-attempt.ts';
 import { isPortBlocked, type PortDeps, sightOf, watchPort } from './port25.ts';
 import { prepareLetter } from './prepare-letter.ts';
@@ -57,7 +57,8 @@ export type DeliverOutcome =
   | { readonly outcome: 'duplicate' };
 
 const turnWaitMs = 1_000;
-const spreadMs = 30_000;
+const nextTurnMs = 5_000;
+const turnSpreadMs = 30_000;
 
 /** Runs the stage for one job. Throws where the platform fails: the queue hands the job out again. */
 export async function deliver(deps: DeliverDeps, job: DeliverJob, handout: Handout): Promise<DeliverOutcome> {
@@ -71,7 +72,7 @@ export async function deliver(deps: DeliverDeps, job: DeliverJob, handout: Hando
   const trouble = deps.connections.destinations.get(destination)?.record ?? null;
   const limit = trouble === null ? config.delivery.connectionsPerDestination : 1;
   const turn = await deps.connections.takeTurn(destination, limit, turnWaitMs);
-  if (turn === null) return waitForTurn(deps, job);
+  if (turn === null) return waitForTurn(deps, config, job);
   try {
     const stillAlone = alone ?? (await leftAlone(deps, job, destination));
     if (alone === null && stillAlone !== null) return await waitFor(deps, job, stillAlone);
@@ -163,7 +164,11 @@ async function tellOthers(
   const { hosts } = facts.record;
   const verdict = judgeDestination(hosts);
   if (verdict.outcome === 'failed')
-    await backOff(destinationDeps(deps), destination, { startedAt, reason: verdict.reason });
+    await backOff(destinationDeps(deps), destination, {
+      startedAt,
+      reason: verdict.reason,
+      retrySeconds: config.delivery.retrySeconds,
+    });
   if (verdict.outcome === 'answered') await forgive(destinationDeps(deps), destination);
   if (config.delivery.mode !== 'mx') return;
   await watchPort(portDeps(deps), sightOf(hosts), { destination, port: config.delivery.port });
@@ -221,7 +226,7 @@ async function mustReport(deps: DeliverDeps, { delivery }: Config, job: DeliverJ
 
 /** Back on the queue until the destination is to be tried again, spread so that not all come back at once. */
 async function waitFor(deps: DeliverDeps, job: DeliverJob, record: Destination): Promise<DeliverOutcome> {
-  const until = Math.min(Date.parse(record.until) + deps.random() * spreadMs, Date.parse(job.expiresAt));
+  const until = Math.min(Date.parse(record.until) + deps.random() * spreadMs(record), Date.parse(job.expiresAt));
   const reason = shownTrouble(record);
   await noteWaiting(deps, job, { until, reason });
   return wait(deps, job, { until: new Date(Math.max(until, deps.clock() + 1_000)).toISOString(), reason });
@@ -246,8 +251,11 @@ async function noteWaiting(
   await writeState(deps.store, { key, etag, state: { ...state, recipients, next } });
 }
 
-function waitForTurn(deps: DeliverDeps, job: DeliverJob): Promise<DeliverOutcome> {
-  const until = new Date(deps.clock() + 5_000 + deps.random() * spreadMs).toISOString();
+/** Not for longer than a message that was deferred would wait. */
+function waitForTurn(deps: DeliverDeps, { delivery }: Config, job: DeliverJob): Promise<DeliverOutcome> {
+  const longestMs = Math.min(...delivery.retrySeconds) * 1_000;
+  const waitMs = Math.min(nextTurnMs, longestMs) + deps.random() * Math.min(turnSpreadMs, longestMs);
+  const until = new Date(deps.clock() + waitMs).toISOString();
   return wait(deps, job, { until, reason: 'as many deliveries as allowed are under way there' });
 }
 

@@ -32,6 +32,7 @@ export type DestinationDeps = {
 const rereadMs = 30_000;
 const firstWaitMs = 60_000;
 const longestWaitMs = 1_800_000;
+const longestSpreadMs = 300_000;
 const maxRemembered = 10_000;
 
 /** What is known of a destination; null where nothing is wrong with it. */
@@ -48,7 +49,7 @@ export async function readDestination(deps: DestinationDeps, destination: string
 export async function backOff(
   deps: DestinationDeps,
   destination: string,
-  failure: { readonly startedAt: number; readonly reason: string },
+  failure: { readonly startedAt: number; readonly reason: string; readonly retrySeconds: readonly number[] },
 ): Promise<void> {
   const before = await readDestination(deps, destination);
   const record = afterFailure(before, { ...failure, destination, now: deps.clock(), random: deps.random() });
@@ -77,11 +78,15 @@ export function afterFailure(
     readonly now: number;
     readonly reason: string;
     readonly random: number;
+    /** The schedule of single messages: a destination is not left alone for longer than they would wait anyway. */
+    readonly retrySeconds: readonly number[];
   },
 ): Destination {
   if (before !== null && failure.startedAt < Date.parse(before.at)) return before;
   const failures = (before?.failures ?? 0) + 1;
-  const waitMs = Math.min(firstWaitMs * 2 ** (failures - 1), longestWaitMs) * (0.9 + 0.2 * failure.random);
+  const firstMs = Math.min(firstWaitMs, Math.min(...failure.retrySeconds) * 1_000);
+  const longestMs = Math.min(longestWaitMs, Math.max(...failure.retrySeconds) * 1_000);
+  const waitMs = Math.min(firstMs * 2 ** (failures - 1), longestMs) * (0.9 + 0.2 * failure.random);
   return {
     schema: 'destination/1',
     destination: failure.destination,
@@ -90,6 +95,11 @@ export function afterFailure(
     until: new Date(failure.now + waitMs).toISOString(),
     reason: failure.reason,
   };
+}
+
+/** How far the messages of a destination that was left alone are spread when it is tried again: not all at once. */
+export function spreadMs({ at, until }: Pick<Destination, 'at' | 'until'>): number {
+  return Math.min((Date.parse(until) - Date.parse(at)) / 2, longestSpreadMs);
 }
 
 function remember({ memory, clock }: DestinationDeps, destination: string, record: Destination | null): void {

@@ -34,6 +34,7 @@ const zone = {
     'three.test': '127.0.1.13',
     'drop.test': '127.0.1.14',
     'tls.test': '127.0.1.15',
+    'busy.test': '127.0.1.17',
     'broken-tls.test': '127.0.1.16',
     ...Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`host${n}.test`, `127.0.2.${n + 1}`])),
   },
@@ -169,19 +170,26 @@ describe('what hosts answer', { concurrency: 10, ...peerOptions('dnsmasq') }, ()
   });
 
   it('a host that hangs up after the final dot is not sent the message again unsaid: the history tells of it', async () => {
-    const host = await service.host('127.0.1.14', { accept: () => 'close' });
-    const id = await service.submit({ to: ['x@drop.test'] });
-    const record = await service.whenDelivery(id, 'waiting');
-    assert.equal(host.mails.length, 1);
+    let asked = 0;
+    const host = await service.host('127.0.1.14', { accept: () => (++asked === 1 ? 'close' : '250 2.0.0 taken') });
+    const record = await service.whenDelivery(await service.submit({ to: ['x@drop.test'] }), 'delivered');
+    assert.equal(record.attempts.length, 2);
     const [result] = record.attempts[0].hosts[0].recipients;
     assert.equal(result.outcome, 'unknown');
     assert.match(result.reason, /after the whole message was sent: .*may have been delivered/);
-    host.script = { host: '127.0.1.14' };
-    assert.equal(await service.retry(id, 'drop.test'), 202);
-    assert.equal((await service.whenDelivery(id, 'delivered')).attempts.length, 2);
     const ids = host.mails.map(({ content }) => /^Message-ID: .*$/im.exec(content)?.[0]);
     assert.equal(ids.length, 2);
     assert.equal(ids[0], ids[1], 'the receiver can tell the double by its Message-ID');
+  });
+
+  it('421 at first, and then the mail is taken: tried again on schedule', async () => {
+    let asked = 0;
+    const host = await service.host('127.0.1.17', {
+      answer: (line) => (line.startsWith('MAIL') && ++asked === 1 ? '421 4.3.2 closing' : undefined),
+    });
+    const record = await service.whenDelivery(await service.submit({ to: ['x@busy.test'] }), 'delivered');
+    assert.equal(record.attempts.length, 2);
+    assert.equal(host.mails.length, 1);
   });
 
   it('554 as the greeting: the next host is asked', async () => {

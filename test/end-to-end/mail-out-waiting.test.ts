@@ -21,6 +21,7 @@ test('10,000 deferred messages cost nothing while they wait, and slow nobody', p
   const service = await startSending({
     port: mx.port,
     zone: { a: { 'up.test': '127.0.7.1', 'down.test': '127.0.7.2', 'later.test': '127.0.7.1' } },
+    config: { delivery: { retrySeconds: [300] } },
     prepare: async (folder) => {
       await queue(folder, { domain: 'later.test', count: waiting, notBeforeMs: Date.now() + 3_600_000 });
       await queue(folder, { domain: 'down.test', count: due, notBeforeMs: Date.now() });

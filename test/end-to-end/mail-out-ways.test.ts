@@ -40,7 +40,11 @@ let service: SendingService;
 
 before(async () => {
   if (hasPeer('dnsmasq'))
-    service = await startSending({ zone, mailboxes, config: { delivery: { attemptSeconds: 20 } } });
+    service = await startSending({
+      zone,
+      mailboxes,
+      config: { delivery: { attemptSeconds: 20, retrySeconds: [3_600] } },
+    });
 });
 after(() => service?.close());
 

@@ -12,6 +12,7 @@ import { deliveryWorld } from './delivery-world.ts';
 import { startMx } from './scripted-mx.ts';
 
 const hour = 3_600_000;
+const retrySeconds = [300, 600, 1_200, 2_400, 3_600, 7_200, 14_400];
 const greylisting = { answer: (line: string) => (line.startsWith('RCPT') ? '450 4.2.0 come back' : undefined) };
 
 test('five days: attempts on schedule, one delay warning after four hours, one bounce at the end', async (t) => {
@@ -172,7 +173,7 @@ test('a message deferred before waits for its destination too, and its record sa
   const { store, clock, connections, random } = world.deps;
   const deps = { store, clock, random, memory: connections.destinations };
   world.clock.set(Date.parse(world.state(job).next!.at));
-  await backOff(deps, 'far.example', { startedAt: clock(), reason: 'mx.far.example: 421' });
+  await backOff(deps, 'far.example', { startedAt: clock(), reason: 'mx.far.example: 421', retrySeconds });
   const waiting = await world.runNext();
   assert.ok(waiting.outcome === 'waiting');
   assert.ok(Date.parse(world.state(job).next!.at) > clock());
@@ -242,7 +243,7 @@ test('mail for a destination that is left alone for days is still warned of and 
   let next = job;
   for (let n = 0; n < 2_000 && outcome?.outcome !== 'bounced'; n++) {
     const deps = { store, clock, random, memory: connections.destinations };
-    await backOff(deps, 'far.example', { startedAt: clock(), reason: 'mx.far.example: 421' });
+    await backOff(deps, 'far.example', { startedAt: clock(), reason: 'mx.far.example: 421', retrySeconds });
     outcome = await world.run(next);
     next = world.jobs.of('deliver').at(-1)!;
     world.clock.set(Math.max(clock(), Date.parse(next.notBefore)));

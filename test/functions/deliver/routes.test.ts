@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { afterFailure } from '#functions/deliver/destination.ts';
+import { afterFailure, spreadMs } from '#functions/deliver/destination.ts';
 import { findRoutes, isPrivate } from '#functions/deliver/find-routes.ts';
 import { findStsPolicy, isNamedHost, parseStsPolicy } from '#functions/deliver/mta-sts.ts';
 import { sightOf } from '#functions/deliver/port25.ts';
@@ -199,20 +199,34 @@ test('a policy is kept while it lasts although its record or its server is gone,
   assert.equal((await find()).mode, 'none', 'two records are none');
 });
 
-test('a destination is left alone for longer with each failure, and attempts side by side are one failure', () => {
-  const at = Date.parse('2026-11-21T12:00:00.000Z');
-  const fail = (before: ReturnType<typeof afterFailure> | null, startedAt: number, now: number) =>
-    afterFailure(before, { destination: 'far.example', startedAt, now, reason: '421', random: 0.5 });
-  let record = fail(null, at, at + 1_000);
-  assert.equal(fail(record, at, at + 2_000), record);
-  const waits: number[] = [];
-  for (let n = 0; n < 8; n++) {
-    waits.push((Date.parse(record.until) - Date.parse(record.at)) / 1_000);
-    const next = Date.parse(record.until);
-    record = fail(record, next, next);
-  }
-  assert.deepEqual(waits, [60, 120, 240, 480, 960, 1_800, 1_800, 1_800]);
-});
+for (const { title, retrySeconds, wanted } of [
+  {
+    title: 'for longer with each failure',
+    retrySeconds: [300, 600, 1_200, 2_400, 3_600, 7_200, 14_400],
+    wanted: [60, 120, 240, 480, 960, 1_800, 1_800, 1_800],
+  },
+  {
+    title: 'never for longer than a deferred message waits',
+    retrySeconds: [10, 100],
+    wanted: [10, 20, 40, 80, 100, 100, 100, 100],
+  },
+]) {
+  test(`a destination is left alone ${title}, and attempts side by side are one failure`, () => {
+    const at = Date.parse('2026-11-21T12:00:00.000Z');
+    const fail = (before: ReturnType<typeof afterFailure> | null, startedAt: number, now: number) =>
+      afterFailure(before, { destination: 'far.example', startedAt, now, reason: '421', random: 0.5, retrySeconds });
+    let record = fail(null, at, at + 1_000);
+    assert.equal(fail(record, at, at + 2_000), record);
+    const waits: number[] = [];
+    for (let n = 0; n < 8; n++) {
+      waits.push((Date.parse(record.until) - Date.parse(record.at)) / 1_000);
+      const next = Date.parse(record.until);
+      record = fail(record, next, next);
+    }
+    assert.deepEqual(waits, wanted);
+    assert.ok(spreadMs(record) <= 300_000);
+  });
+}
 
 for (const { title, hosts, sight } of [
   {
