@@ -10,11 +10,11 @@ export type FrontDoorFirst = {
   readonly whenQuiet: () => Promise<void> | undefined;
 };
 
-/** Messages that wait to become durable at the same moment: as many as come from a few busy senders is usual. */
-const usualAtOnce = 8;
+/** Messages that wait to become durable at the same moment: as many as come from some busy senders is usual. */
+const usualAtOnce = 24;
 /** The rush is over when there were no more than that for so long. */
 const quietMs = 30;
-const longestWaitMs = 150;
+const longestWaitMs = 100;
 
 /** Watches an intake. Every wait is bounded, so that the stages always get on. */
 export function frontDoorFirst(intake: Intake): FrontDoorFirst {

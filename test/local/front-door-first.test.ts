@@ -17,7 +17,7 @@ function commitMany(intake: Intake, count: number): Promise<void>[] {
 
 test('stages need not wait where only a few messages come at once', () => {
   const { intake, whenQuiet } = frontDoorFirst(slowIntake(Promise.resolve()));
-  commitMany(intake, 8);
+  commitMany(intake, 20);
   assert.equal(whenQuiet(), undefined);
 });
 
@@ -38,9 +38,9 @@ test('in a rush stages wait, but never long', async () => {
 test('a message that could not be stored counts no longer', async () => {
   const gate = Promise.withResolvers<void>();
   const { intake, whenQuiet } = frontDoorFirst(slowIntake(gate.promise));
-  const committed = commitMany(intake, 8);
+  const committed = commitMany(intake, 20);
   gate.reject(new Error('full'));
   await Promise.allSettled(committed);
-  commitMany(intake, 8).forEach((commit) => void commit.catch(() => {}));
+  commitMany(intake, 20).forEach((commit) => void commit.catch(() => {}));
   assert.equal(whenQuiet(), undefined);
 });
