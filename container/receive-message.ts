@@ -26,6 +26,9 @@ export type IncomingMessage = {
 };
 
 const maxHeaderBytes = 262_144; // held back while a submitted header is judged
+// Lists and forwards may bring a message back a few times. Where aliases here and elsewhere lead to each other, each round may
+// double it: that must end long before its hops are used up.
+const maxOwnHops = 10;
 const maxWasteBytes = 1_048_576; // thrown away of what is refused, beyond twice the size that is allowed
 
 type State = {
@@ -54,7 +57,7 @@ export function receiveMessage(request: ReceiveRequest): IncomingMessage {
     nowMs,
     store: storeMessage({ ...request, id, receivedAt: new Date(nowMs).toISOString() }),
     lines: isText && config.limits.bareLineFeeds === 'reject' ? createLineEndingCheck() : null,
-    watch: createHeaderWatch(),
+    watch: createHeaderWatch(config.hostname),
     held: mayFrom === null ? null : [],
     heldBytes: 0,
     bytes: 0,
@@ -90,7 +93,7 @@ function judge(state: State, chunk: Buffer): boolean {
   state.lines?.push(chunk);
   if (state.bytes > limits.messageBytes) refuse(state, replies.messageTooBig(limits.messageBytes));
   else if (hasBareLineFeed(state)) refuse(state, replies.bareLineFeed);
-  else if (state.watch.hops() > limits.hops) refuse(state, replies.loop);
+  else if (state.watch.hops() > limits.hops || state.watch.ownHops() > maxOwnHops) refuse(state, replies.loop);
   return bodyAt >= 0;
 }
 

@@ -85,7 +85,7 @@ test('the header watch counts and ends where the header split does, however it i
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 20 }), fc.nat(8), (pieces, size) => {
       const bytes = Buffer.from(pieces.join(''));
-      const watch = createHeaderWatch();
+      const watch = createHeaderWatch('mx.example.test');
       let bodyAt = -1;
       for (let at = 0; at < bytes.length && bodyAt < 0; at += size + 1) {
         const ended = watch.push(bytes.subarray(at, at + size + 1));
