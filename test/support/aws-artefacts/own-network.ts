@@ -21,7 +21,7 @@ export async function enterOwnNetwork(
   if (process.env[mark] === 'own') return { options: {} };
   const options = peerOptions('unshare', 'ip', 'dnsmasq');
   if (options.skip !== undefined) return { options };
-  // A process space too: whatever is left behind ends with it.
+  // A process space too: whatever is left behind ends with it, also when the runner ends this process before its time.
   const space = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const flags = [...space, ...(process.getuid?.() === 0 ? [] : ['--map-root-user'])];
   const probe = spawnSync('unshare', [...flags, 'sh', '-c', 'ip link set lo up && mount --bind /tmp /mnt']);
@@ -46,7 +46,7 @@ async function again(flags: readonly string[], file: string, addresses: readonly
     RESOLV: join(folder, 'resolv.conf'),
   };
   const child = spawn('unshare', [...flags, ...command], { stdio: 'inherit', env });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => child.kill(signal));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => child.kill('SIGKILL'));
   const [code] = await once(child, 'exit');
   rmSync(folder, { recursive: true, force: true });
   return typeof code === 'number' ? code : 1;
