@@ -98,9 +98,11 @@ async function findTargets(deps: AttemptDeps, config: Config, { domain }: Delive
     return routes.outcome === 'targets' ? { ...routes, tls: smarthostTls(smarthost.tls, routes.targets) } : routes;
   }
   const { connections, resolve, clock } = deps;
+  const { allowPrivateTargets } = config.delivery;
+  const sts = { resolve, clock, fetch: connections.fetch, memory: connections.policies, allowPrivateTargets };
   const [routes, policy] = await Promise.all([
-    findRoutes(deps, domain, { hostname: config.hostname, allowPrivateTargets: config.delivery.allowPrivateTargets }),
-    findStsPolicy({ resolve, clock, fetch: connections.fetch, memory: connections.policies }, domain),
+    findRoutes(deps, domain, { hostname: config.hostname, allowPrivateTargets }),
+    findStsPolicy(sts, domain),
   ]);
   if (routes.outcome !== 'targets') return routes;
   if (policy.mode !== 'enforce') return { ...routes, tls: tls === 'required' ? 'encrypted' : 'opportunistic' };

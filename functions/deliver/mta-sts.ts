@@ -1,6 +1,7 @@
 // MTA-STS (RFC 8461): a domain says by DNS and HTTPS which hosts take its mail and that they have good certificates. A
 // policy in force makes TLS with a proven certificate a condition; a policy that cannot be fetched leaves the last one.
 import type { Clock, Resolve } from '#pipeline/ports.ts';
+import { isPrivate } from './find-routes.ts';
 
 /** A domain's policy as it applies now. `none`: deliver as if there were no such thing. */
 export type StsPolicy =
@@ -23,6 +24,8 @@ export type StsDeps = {
   readonly fetch: typeof globalThis.fetch;
   readonly clock: Clock;
   readonly memory: PolicyMemory;
+  /** Whether policies may be fetched from hosts in private networks. */
+  readonly allowPrivateTargets: boolean;
 };
 
 const none: StsPolicy = { mode: 'none' };
@@ -40,7 +43,7 @@ export async function findStsPolicy(deps: StsDeps, domain: string): Promise<StsP
   if (known !== undefined && now - known.checkedAt < recheckMs) return inForce(known, now);
   const id = await readRecordId(deps.resolve, domain);
   const isNew = id !== null && (known === undefined || id !== known.id || now >= known.expiresAt);
-  const fetched = isNew ? await fetchPolicy(deps.fetch, domain) : null;
+  const fetched = isNew && (await mayAsk(deps, domain)) ? await fetchPolicy(deps.fetch, domain) : null;
   const before = known ?? { id: null, policy: none, expiresAt: 0 };
   const next =
     fetched === null
@@ -92,6 +95,14 @@ async function readRecordId(resolve: Resolve, domain: string): Promise<string | 
   return found.length === 1
     ? (/;[ \t]*id[ \t]*=[ \t]*([A-Za-z0-9]{1,32})[ \t]*(;|$)/.exec(found[0] ?? '')?.[1] ?? null)
     : null;
+}
+
+/** A stranger's domain must not have us knock at hosts within: whoever sends to it would make us do so. */
+async function mayAsk({ resolve, allowPrivateTargets }: StsDeps, domain: string): Promise<boolean> {
+  if (allowPrivateTargets) return true;
+  const ask = (type: string): Promise<unknown> => resolve(`mta-sts.${domain}`, type).catch(() => []);
+  const answers = (await Promise.all([ask('A'), ask('AAAA')])).flat();
+  return !answers.some((ip) => typeof ip === 'string' && isPrivate(ip));
 }
 
 /** RFC 8461 §3.3: HTTPS, no redirects, status 200, of limited size. Whatever fails is no policy. */

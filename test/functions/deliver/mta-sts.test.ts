@@ -1,7 +1,8 @@
 // A policy file is a stranger's text of 64 KiB.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseStsPolicy } from '#functions/deliver/mta-sts.ts';
+import { findStsPolicy, parseStsPolicy } from '#functions/deliver/mta-sts.ts';
+import { zoneResolver } from '#test/support/zone-resolver.ts';
 
 test('a policy with spaces around its values is read (RFC 8461 §3.2)', () => {
   const text = 'version: STSv1 \r\nmode:\tenforce\t\r\nmx : mx.a.example. \r\nmax_age:86400\r\n';
@@ -13,3 +14,29 @@ test('a policy made of spaces takes no time', () => {
   assert.equal(parseStsPolicy(`mx: x${' '.repeat(65_000)}x`), null);
   assert.ok(process.cpuUsage(before).user < 500_000);
 });
+
+for (const { title, zone, allowPrivateTargets, fetches } of [
+  { title: 'within', zone: { A: ['192.0.2.9', '169.254.169.254'] }, allowPrivateTargets: false, fetches: 0 },
+  { title: 'within by IPv6', zone: { AAAA: ['::ffff:127.0.0.1'] }, allowPrivateTargets: false, fetches: 0 },
+  { title: 'within, where that is allowed', zone: { A: ['127.0.0.1'] }, allowPrivateTargets: true, fetches: 1 },
+  { title: 'outside', zone: { A: ['192.0.2.9'] }, allowPrivateTargets: false, fetches: 1 },
+]) {
+  test(`a policy on a host ${title} is ${fetches === 0 ? 'not asked for' : 'fetched'}`, async () => {
+    let fetched = 0;
+    const policy = await findStsPolicy(
+      {
+        resolve: zoneResolver({ '_mta-sts.a.example': { TXT: ['v=STSv1; id=1'] }, 'mta-sts.a.example': zone }),
+        clock: () => 0,
+        memory: new Map(),
+        allowPrivateTargets,
+        fetch: async () => {
+          fetched += 1;
+          return new Response('version: STSv1\nmode: enforce\nmx: mx.a.example\nmax_age: 60\n');
+        },
+      },
+      'a.example',
+    );
+    assert.equal(fetched, fetches);
+    assert.equal(policy.mode, fetches === 0 ? 'none' : 'enforce');
+  });
+}

@@ -173,6 +173,7 @@ test('a policy is kept while it lasts although its record or its server is gone,
       {
         resolve: (name, type) => zoneResolver(zone)(name, type),
         clock,
+        allowPrivateTargets: false,
         memory,
         fetch: async (url) => {
           asked.push(String(url));
