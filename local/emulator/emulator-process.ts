@@ -21,7 +21,13 @@ type Order = z.infer<typeof orderSchema>;
 
 type Stores = Required<NonNullable<NonNullable<Parameters<typeof buildApp>[0]>['stores']>>;
 
-await start(orderSchema.parse(JSON.parse(process.argv[2] ?? '')));
+const order = orderSchema.parse(JSON.parse(process.argv[2] ?? ''));
+await start(order).catch((error: unknown) => {
+  const isLocked = error instanceof Error && /database is locked/.test(error.message);
+  if (!isLocked) throw error;
+  process.send?.({ kind: 'refused', reason: `${order.folder} is in use by another Pillarbox` });
+  process.disconnect();
+});
 
 async function start(order: Order): Promise<void> {
   const { stores, closeFiles } = await openStores(order.folder);
@@ -69,6 +75,8 @@ async function openStores(folder: string): Promise<{ stores: Stores; closeFiles:
   const { PersistenceManager } = await beside('./persistence.js');
   const stores: Stores = { sqsStore: new SqsStore(), snsStore: new SnsStore(), s3Store: new S3Store() };
   const files = new PersistenceManager(folder);
+  // One process a folder: the lock is held until this one ends, however it ends.
+  files.db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT');
   const free = files.db.prepare(
     'UPDATE sqs_messages SET receipt_handle = NULL, visibility_deadline = NULL WHERE message_id = ?',
   );

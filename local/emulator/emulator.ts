@@ -36,6 +36,7 @@ const messageSchema = z.object({
 });
 const reportSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('listening'), port: z.number() }),
+  z.object({ kind: z.literal('refused'), reason: z.string() }),
   z.object({ kind: z.literal('written'), key: z.string() }),
 ]);
 
@@ -58,7 +59,7 @@ export type Emulator = {
   readonly close: () => Promise<void>;
 };
 
-/** Starts it over a folder, made where it is missing. `onWritten` hears of every key written. */
+/** Starts it over a folder, made where it is missing; rejects where that is in use. `onWritten` hears of every key written. */
 export async function startEmulator({
   folder,
   onWritten,
@@ -85,6 +86,7 @@ function listening(child: ChildProcess, onWritten: (key: string) => void): Promi
     child.on('message', (message) => {
       const report = reportSchema.parse(message);
       if (report.kind === 'listening') resolve(report.port);
+      else if (report.kind === 'refused') reject(new Error(report.reason));
       else onWritten(report.key);
     });
   });

@@ -68,8 +68,8 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
     for (const watcher of watchers) watcher(key);
   };
   let index: Awaited<ReturnType<typeof openKeyIndex>> | null = null;
-  const bundles = options.bundles ?? (await freshBundles(options.folder));
   const emulator = await startEmulator({ folder: options.folder, onWritten: written });
+  const bundles = options.bundles ?? (await freshBundles(options.folder));
   const ports = portsOver(emulator, options.clock);
   const known = await openKeyIndex(ports.store);
   index = known;
