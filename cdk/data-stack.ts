@@ -1,6 +1,6 @@
 // Everything that must outlive a deployment: the bucket, the queues, the secrets, the public addresses, the first
 // configuration file. Kept when the stack is deleted, and the stack itself is protected from it.
-import { CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { Aws, CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { CfnEIP } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -83,7 +83,7 @@ export class DataStack extends Stack {
       'tls-certificate': 'PEM text of the listener certificate, with its chain',
       'tls-key': 'PEM text of its private key',
       srs: 'Signs the addresses that forwarded mail bounces to',
-      ...(options.smarthost === undefined ? {} : { 'smarthost-password': `Password at ${options.smarthost}` }),
+      'smarthost-password': `Password at ${options.smarthost ?? 'the relay that mail leaves by'}`,
     };
     for (const [name, description] of Object.entries(wanted)) {
       const secret = new Secret(this, `Secret-${name}`, {
@@ -123,22 +123,7 @@ export class DataStack extends Stack {
 }
 
 /** The first `pillarbox.json` of a deployment: every domain has a postmaster, and mail goes out as the options say. */
-function firstConfig({
-  hostname,
-  domains,
-  deliveryMode,
-  smarthost,
-  smarthostUser,
-  certificate,
-  ...options
-}: Options): string {
-  const relay = {
-    host: smarthost,
-    port: 587,
-    tls: 'starttls',
-    ...(smarthostUser === undefined ? {} : { user: smarthostUser, password: 'secret:smarthost-password' }),
-  };
-  const delivery = smarthost === undefined ? { mode: 'mx' } : { mode: deliveryMode, smarthost: relay };
+function firstConfig({ hostname, domains, rawDays, inboxDays, ...options }: Options): string {
   const config = {
     hostname,
     listeners: [
@@ -148,9 +133,20 @@ function firstConfig({
     ],
     tls: { certificate: 'secret:tls-certificate', key: 'secret:tls-key' },
     domains: Object.fromEntries(domains.map((domain) => [domain, { mailboxes: ['postmaster'] }])),
-    delivery,
+    delivery: options.deliveryMode === 'mx' ? { mode: 'mx' } : { mode: 'smarthost', smarthost: relayOf(options) },
     srsSecret: 'secret:srs',
-    retention: { rawDays: options.rawDays, inboxDays: options.inboxDays },
+    retention: { rawDays, inboxDays },
   };
   return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/**
+ * The relay that mail leaves by. Where none is named it is the region's own (SES): it works once its user and password are put in,
+ * and until then its refusal of the login keeps the mail waiting, nothing bounces.
+ */
+function relayOf({ smarthost, smarthostUser }: Pick<Options, 'smarthost' | 'smarthostUser'>): Record<string, unknown> {
+  const host = smarthost ?? `email-smtp.${Aws.REGION}.amazonaws.com`;
+  const user = smarthost === undefined ? (smarthostUser ?? 'replace-with-the-smtp-user') : smarthostUser;
+  const login = user === undefined ? {} : { user, password: 'secret:smarthost-password' };
+  return { host, port: 587, tls: 'starttls', ...login };
 }
