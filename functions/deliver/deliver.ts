@@ -57,6 +57,8 @@ export type DeliverOutcome =
   | { readonly outcome: 'duplicate' };
 
 const turnWaitMs = 1_000;
+/** All mail goes to the one host then: who waits for it keeps nobody else's mail waiting. */
+const smarthostTurnWaitMs = 30_000;
 const nextTurnMs = 5_000;
 const turnSpreadMs = 30_000;
 
@@ -71,7 +73,8 @@ export async function deliver(deps: DeliverDeps, job: DeliverJob, handout: Hando
 
   const trouble = deps.connections.destinations.get(destination)?.record ?? null;
   const limit = trouble === null ? config.delivery.connectionsPerDestination : 1;
-  const turn = await deps.connections.takeTurn(destination, limit, turnWaitMs);
+  const waitMs = config.delivery.mode === 'smarthost' ? smarthostTurnWaitMs : turnWaitMs;
+  const turn = await deps.connections.takeTurn(destination, limit, waitMs);
   if (turn === null) return waitForTurn(deps, config, job);
   try {
     const stillAlone = alone ?? (await leftAlone(deps, job, destination));
