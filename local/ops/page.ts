@@ -1,4 +1,4 @@
-// The page: three files read once at start, served with a policy under which only they run. They build what they show
+// The page: a few files read once at start, served with a policy under which only they run. They build what they show
 // from text nodes alone; a message's HTML is in a sandboxed frame (show-message.ts).
 import { readFile } from 'node:fs/promises';
 import type { Answer } from '#pipeline/ops/answer.ts';
@@ -17,8 +17,10 @@ const pagePolicy = [
 const files = [
   { path: '/', file: 'page.html', contentType: 'text/html; charset=utf-8' },
   { path: '/page.css', file: 'page.css', contentType: 'text/css; charset=utf-8' },
-  { path: '/page.js', file: 'page.js', contentType: 'text/javascript; charset=utf-8' },
-] as const;
+  ...['page.js', 'page-dom.js', 'page-mail.js', 'page-work.js'].map((file) => {
+    return { path: `/${file}`, file, contentType: 'text/javascript; charset=utf-8' };
+  }),
+];
 
 /** Reads the page's files; answers a path of it, or null for every other path. */
 export async function loadPage(): Promise<(pathname: string) => Answer | null> {

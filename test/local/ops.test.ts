@@ -400,7 +400,7 @@ describe('ops API', () => {
   });
 
   test('the page and its files come with a strict policy and load nothing from elsewhere', async () => {
-    for (const path of ['/', '/page.css', '/page.js']) {
+    for (const path of ['/', '/page.css', '/page.js', '/page-dom.js', '/page-mail.js', '/page-work.js']) {
       const { status, text, headers } = await ask(api, path);
       assert.equal(status, 200);
       assert.match(String(headers['content-security-policy']), /^default-src 'none'; script-src 'self'/);

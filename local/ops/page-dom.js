@@ -1,0 +1,50 @@
+// What the page is built with: elements made of text, never of markup, and questions to the API.
+
+/** An element with children; a child that is text becomes a text node. */
+export function el(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (typeof value === 'function') element.addEventListener(key, value);
+    else if (value !== null) element.setAttribute(key, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export async function api(path, options = {}) {
+  const response = await fetch(path, options);
+  const body = await response.json();
+  if (!response.ok && body.error) throw new Error(body.error.message);
+  return body;
+}
+
+export const time = (at) => el('time', { datetime: at, title: at }, new Date(at).toLocaleString());
+export const size = (bytes) =>
+  bytes < 1024
+    ? `${bytes} B`
+    : bytes < 1048576
+      ? `${(bytes / 1024).toFixed(1)} KiB`
+      : `${(bytes / 1048576).toFixed(1)} MiB`;
+export const verdictClass = (word) => (word === 'pass' ? 'good' : /fail|error/.test(word) ? 'bad' : 'quiet');
+export const tag = (text, kind) => el('span', { class: `tag ${kind}` }, text);
+export const table = (heads, rows) =>
+  el(
+    'table',
+    {},
+    el(
+      'thead',
+      {},
+      el(
+        'tr',
+        {},
+        heads.map((head) => el('th', {}, head)),
+      ),
+    ),
+    el('tbody', {}, rows),
+  );
+export const pairs = (entries) =>
+  el(
+    'dl',
+    {},
+    entries.filter(([, value]) => value).flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]),
+  );
