@@ -17,7 +17,15 @@ import {
 import { type MailRows, mailRows } from './mail-rows.ts';
 import { type ObjectRows, objectRows } from './object-rows.ts';
 import { type QueueReports, queueReports } from './queue-counts.ts';
-import type { Answer, Batch, NewObject, Reply, ReplyBatch, Request } from './requests.ts';
+import {
+  type Answer,
+  type Batch,
+  messageType,
+  type NewObject,
+  type Reply,
+  type ReplyBatch,
+  type Request,
+} from './requests.ts';
 
 type Numbered = Batch['requests'][number] & { readonly buffer: ArrayBuffer };
 type Parked = { readonly number: number; readonly request: Request<'lease'> };
@@ -176,6 +184,13 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
     case 'accept':
       for (const object of request.objects) putNew(objects, object, { buffer, at });
       return { value: null, effect: insertJob(jobs, request.job, at) };
+    case 'acceptRow': {
+      const { key, metadata, messageId, due, job: body } = request;
+      const content = { kind: 'inline', at: request.at, bytes: request.bytes } as const;
+      const condition = { ifAbsent: true } as const;
+      putNew(objects, { key, contentType: messageType, metadata, content, condition }, { buffer, at });
+      return { value: null, effect: insertJob(jobs, { queue: 'received', body, messageId, group: '', due }, at) };
+    }
     case 'put':
       return { value: put(objects, request.object, { buffer, at }) };
     case 'get':

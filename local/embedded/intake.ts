@@ -5,9 +5,8 @@ import { envelopeKey } from '#pipeline/keys.ts';
 import type { Intake, IntakeWriter } from '#pipeline/ports.ts';
 import { type BodyFile, createBodyFile, inlineBytes } from './body-files.ts';
 import { type Client, isRefused } from './client.ts';
-import type { Content, NewObject } from './requests.ts';
+import { type Content, messageType, type NewJob, type NewObject } from './requests.ts';
 
-const contentType = 'message/rfc822';
 /** What of the 2 KB of metadata an envelope may take (S3 has that limit; both worlds do the same). */
 const maxEnvelopeBytes = 1_900;
 
@@ -22,9 +21,8 @@ export function createIntake(client: Client, bodiesFolder: string, now: () => nu
           const file = await body.end();
           const content = file ?? client.attach(body.pieces());
           const { metadata, beside } = placeEnvelope(client, key, envelope);
-          const raw: NewObject = { key, contentType, metadata, content, condition: { ifAbsent: true } };
           try {
-            await client.ask({ kind: 'accept', objects: [raw, ...beside], job: newJob(job, now()) });
+            await accept(client, { key, metadata, content, beside, job: newJob(job, now()) });
           } catch (error) {
             // The thread may have been lost after it wrote the row: the file is then the next start's to judge.
             if (!isRefused(error)) body.keep();
@@ -36,6 +34,29 @@ export function createIntake(client: Client, bodiesFolder: string, now: () => nu
       } satisfies IntakeWriter;
     },
   };
+}
+
+type Accepted = Pick<NewObject, 'key' | 'metadata' | 'content'> & {
+  readonly beside: readonly NewObject[];
+  readonly job: NewJob;
+};
+
+function accept(client: Client, { key, metadata, content, beside, job }: Accepted): Promise<null> {
+  if (content.kind === 'inline' && beside.length === 0) {
+    const { body, messageId, due } = job;
+    return client.ask({
+      kind: 'acceptRow',
+      key,
+      metadata,
+      at: content.at,
+      bytes: content.bytes,
+      job: body,
+      messageId,
+      due,
+    });
+  }
+  const raw: NewObject = { key, contentType: messageType, metadata, content, condition: { ifAbsent: true } };
+  return client.ask({ kind: 'accept', objects: [raw, ...beside], job });
 }
 
 /** Collects a body in memory, or in a file once it is too long for a row. */

@@ -2,6 +2,7 @@
 // chunks and never held whole.
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createYoungMemory } from '#container/young-memory.ts';
 import type { ObjectFacts, ObjectStore, PutRequest, StoredObject } from '#pipeline/ports.ts';
 import { type BodyFile, createBodyFile, inlineBytes } from './body-files.ts';
 import { type Client, isRefused } from './client.ts';
@@ -11,6 +12,7 @@ type Range = { readonly first: number; readonly last: number };
 
 const chunkBytes = 65_536;
 const listLimit = 1_000;
+const lookAtMemory = createYoungMemory();
 /** The database thread lists mail as it writes it, so its JSON has to be a row, however large: the parse stage bounds it. */
 const mailInlineBytes = 8_388_608;
 
@@ -101,12 +103,22 @@ async function openBody(path: string, range: Range | undefined): Promise<AsyncIt
   try {
     const handle = await open(path, 'r');
     const options = { highWaterMark: chunkBytes };
-    return handle.createReadStream(
-      range === undefined ? options : { ...options, start: range.first, end: Math.max(range.first, range.last) },
+    return withoutGarbage(
+      handle.createReadStream(
+        range === undefined ? options : { ...options, start: range.first, end: Math.max(range.first, range.last) },
+      ),
     );
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
+  }
+}
+
+/** What is read is garbage as soon as it is passed on, and there is much of it. */
+async function* withoutGarbage(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    lookAtMemory(chunk.length);
+    yield chunk;
   }
 }
 

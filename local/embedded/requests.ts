@@ -5,6 +5,9 @@ import type { QueueName } from '#pipeline/jobs.ts';
 import type { DeadLetter, MessagePage, MessageQuery, QueueCounts } from '#pipeline/ops/admin.ts';
 import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/ports.ts';
 
+/** The content type of a message. */
+export const messageType = 'message/rfc822';
+
 /** A body: a part of the batch's buffer, or a file of the bodies folder that is already durable. */
 export type Content =
   | { readonly kind: 'inline'; readonly at: number; readonly bytes: number }
@@ -55,6 +58,19 @@ export type FoundObject = ObjectFacts &
 type Exchange = {
   /** Message, perhaps its envelope beside it, and its job: all or nothing. */
   accept: { ask: { readonly objects: readonly NewObject[]; readonly job: NewJob }; answer: null };
+  /** The usual message: alone, and short enough for a row. Flat, since this is what is sent most. */
+  acceptRow: {
+    ask: {
+      readonly key: string;
+      readonly metadata: string;
+      readonly at: number;
+      readonly bytes: number;
+      readonly job: string;
+      readonly messageId: string;
+      readonly due: number;
+    };
+    answer: null;
+  };
   put: { ask: { readonly object: NewObject }; answer: PutOutcome };
   get: { ask: { readonly key: string }; answer: FoundObject | null };
   head: { ask: { readonly key: string }; answer: ObjectFacts | null };
