@@ -23,8 +23,8 @@ test('10,000 deferred messages cost nothing while they wait, and slow nobody', p
     zone: { a: { 'up.test': '127.0.7.1', 'down.test': '127.0.7.2', 'later.test': '127.0.7.1' } },
     config: { delivery: { retrySeconds: [300] } },
     prepare: async (folder) => {
-      await queue(folder, { domain: 'later.test', count: waiting, notBeforeMs: Date.now() + 3_600_000 });
-      await queue(folder, { domain: 'down.test', count: due, notBeforeMs: Date.now() });
+      await queue(folder, { domains: ['later.test'], count: waiting, notBeforeMs: Date.now() + 3_600_000 });
+      await queue(folder, { domains: ['down.test'], count: due, notBeforeMs: Date.now() });
     },
   });
   t.after(async () => {
@@ -32,8 +32,8 @@ test('10,000 deferred messages cost nothing while they wait, and slow nobody', p
     await mx.close();
   });
 
-  const quickest = await roundTrips(service, 15);
-  assert.ok(quickest < 1_000, `a message for another destination took ${quickest} ms`);
+  const usual = await roundTrips(service, 15);
+  assert.ok(usual < 1_000, `a message for another destination took ${usual} ms`);
   await eventually('what was due has had its turn', async () => {
     const deliver = await deliverQueue(service);
     return deliver.ready + deliver.inFlight === 0;
@@ -47,7 +47,7 @@ test('10,000 deferred messages cost nothing while they wait, and slow nobody', p
   const seconds = (performance.now() - from) / 1_000;
   t.diagnostic(`${used.toFixed(1)} ms of CPU in ${seconds.toFixed(1)} s with ${waiting + due} messages waiting`);
   assert.ok(used < 30, `${used} ms of CPU in ${seconds} s`);
-  assert.equal(mx.bySubject.get('?') ?? 0, 0);
+  assert.equal(mx.bySubject.get('queued') ?? 0, 0);
 });
 
 test('a dozen destinations that do not answer keep nobody else waiting', peerOptions('dnsmasq'), async (t) => {
@@ -60,7 +60,7 @@ test('a dozen destinations that do not answer keep nobody else waiting', peerOpt
     zone: { a: { 'up.test': '127.0.7.3', ...Object.fromEntries(silent.map((domain) => [domain, '127.0.7.4'])) } },
     config: { delivery: { attemptSeconds: 60 } },
     prepare: async (folder) => {
-      for (const domain of silent) await queue(folder, { domain, count: 10, notBeforeMs: Date.now() });
+      await queue(folder, { domains: silent, count: 10, notBeforeMs: Date.now() });
     },
   });
   t.after(async () => {
@@ -74,10 +74,34 @@ test('a dozen destinations that do not answer keep nobody else waiting', peerOpt
     held = (await deliverQueue(service)).inFlight;
     return held >= 40;
   });
-  const quickest = await roundTrips(service, 5);
-  assert.ok(quickest < 1_500, `a message for another destination took ${quickest} ms`);
+  const usual = await roundTrips(service, 5);
+  assert.ok(usual < 1_500, `a message for another destination took ${usual} ms`);
   assert.ok((await deliverQueue(service)).inFlight >= held, 'while those hosts were still waited for');
 });
+
+test(
+  'a smarthost that takes its time gets the mail for a hundred domains as fast as it takes it',
+  peerOptions('dnsmasq'),
+  async (t) => {
+    const mx = await startCountingMx({ ip: '127.0.0.1', pauseMs: 50 });
+    const smarthost = { host: '127.0.0.1', port: mx.port, tls: 'none' as const };
+    const domains = Array.from({ length: 100 }, (_, n) => `d${n}.test`);
+    const service = await startSending({
+      config: { delivery: { mode: 'smarthost', smarthost, attemptSeconds: 60, retrySeconds: [300] } },
+      prepare: async (folder) => {
+        await queue(folder, { domains, count: 3, notBeforeMs: Date.now() });
+      },
+    });
+    t.after(async () => {
+      await service.close();
+      await mx.close();
+    });
+    const from = performance.now();
+    await eventually('all are there', () => mx.count() === 300, 60);
+    const seconds = (performance.now() - from) / 1_000; // 300 messages of 50 ms over 5 connections: 3 s
+    assert.ok(seconds < 8, `it took ${seconds.toFixed(1)} s`);
+  },
+);
 
 /** The median time from submission to arrival, in milliseconds. */
 async function roundTrips(service: SendingService, count: number): Promise<number> {
@@ -120,14 +144,15 @@ function cpuMs({ child }: SendingService): number {
 
 async function queue(
   folder: string,
-  { domain, count, notBeforeMs }: { domain: string; count: number; notBeforeMs: number },
+  { domains, count, notBeforeMs }: { domains: readonly string[]; count: number; notBeforeMs: number },
 ): Promise<void> {
   const world = await openEmbedded({ folder, clock: Date.now });
   const newMessageId = messageIdFactory();
   const receivedAt = new Date().toISOString();
   const notBefore = new Date(notBeforeMs).toISOString();
-  const body = Buffer.from(`From: <app@sender.example>\r\nSubject: ${domain}\r\n\r\nHello.\r\n`);
-  const work = Array.from({ length: count }, async () => {
+  const body = Buffer.from('From: <app@sender.example>\r\nSubject: queued\r\n\r\nHello.\r\n');
+  const work = Array.from({ length: count * domains.length }, async (_, n) => {
+    const domain = domains[n % domains.length]!;
     const id = newMessageId(Date.now());
     const key = rawKey({ id, receivedAt });
     await world.store.put({ key, body, contentType: 'message/rfc822' });

@@ -22,8 +22,19 @@ const answers: Readonly<Record<string, string>> = {
   QUIT: '221 bye',
 };
 
-/** Starts it on a free port of a loopback address. `closed`: until `open` nobody is greeted. */
-export async function startCountingMx({ ip, closed = false }: { ip: string; closed?: boolean }): Promise<CountingMx> {
+/**
+ * Starts it on a free port of a loopback address. `closed`: until `open` nobody is greeted; `pauseMs`: how long it thinks
+ * about each message.
+ */
+export async function startCountingMx({
+  ip,
+  closed = false,
+  pauseMs = 0,
+}: {
+  ip: string;
+  closed?: boolean;
+  pauseMs?: number;
+}): Promise<CountingMx> {
   const bySubject = new Map<string, number>();
   const broken: string[] = [];
   const waiting: (() => void)[] = [];
@@ -44,7 +55,8 @@ export async function startCountingMx({ ip, closed = false }: { ip: string; clos
       bySubject.set(subject, (bySubject.get(subject) ?? 0) + 1);
       last = subject;
       count += 1;
-      say('250 2.0.0 taken');
+      if (pauseMs === 0) say('250 2.0.0 taken');
+      else setTimeout(say, pauseMs, '250 2.0.0 taken');
     };
     const command = (line: string): void => {
       const verb = line.slice(0, 4).toUpperCase();

@@ -16,9 +16,7 @@ export type RawSmtp = {
 /** Connects and reads the greeting; with `tls` it is TLS from the first byte, whatever the certificate. */
 export async function rawSmtp(port: number, { tls = false }: { readonly tls?: boolean } = {}): Promise<RawSmtp> {
   const smtp = speakOver(
-    tls
-      ? connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false })
-      : connect({ host: '127.0.0.1', port, noDelay: true }),
+    tls ? connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false }) : connect({ host: '127.0.0.1', port }),
   );
   await smtp.reply();
   return smtp;
@@ -36,6 +34,7 @@ export async function secured(smtp: RawSmtp): Promise<RawSmtp> {
 }
 
 function speakOver(socket: Socket): RawSmtp {
+  socket.setNoDelay(true);
   let text = '';
   let ended = false;
   let wake = (): void => {};

@@ -55,6 +55,9 @@ export type SendingOptions = {
   readonly mailboxes?: readonly string[];
 };
 
+/** Which world the service runs in: `emulator` where a test asks for it in the environment. */
+const testedWorld = process.env['PILLARBOX_TEST_WORLD'] ?? 'embedded';
+
 /** Starts all of it. Retries come after a second unless the configuration says otherwise. */
 export async function startSending(options: SendingOptions = {}): Promise<SendingService> {
   const folder = temporaryFolder();
@@ -79,7 +82,8 @@ export async function startSending(options: SendingOptions = {}): Promise<Sendin
   };
   const start = async (): Promise<SendingService> => {
     const ends: (() => unknown)[] = [];
-    const service = await startLocalService({ after: (end: any) => void ends.push(end) }, { folder, config });
+    const life = { after: (end: any) => void ends.push(end) };
+    const service = await startLocalService(life, { folder, config, args: ['--world', testedWorld] });
     const endService = async (): Promise<void> => {
       for (const end of ends.splice(0)) await end();
     };
