@@ -1,6 +1,10 @@
 // How fast mail is passed on: submitted (or, at Postfix, simply sent), made durable, and delivered to smtp-sink, all the
 // way, at Pillarbox and at Postfix in turn. Both relay everything to one host, without TLS on the way out.
 
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { hashPassword } from '#pipeline/password.ts';
 import { plainMessage } from './messages.ts';
 import { hasPostfix, type Sink, startPostfix, startSink } from './postfix.ts';
@@ -13,9 +17,15 @@ const messages = 2_000;
 const connections = 50;
 const login = { user: 'app@load.example', password: 'bench' };
 
-/** One row: messages a second from the first byte sent until the sink has the last one. */
+/** Two rows: messages a second from the first byte sent until the sink has the last one; the same with signatures. */
 export async function measureRelay(rounds: number): Promise<readonly Row[]> {
   const sink = await startSink();
+  const rows = [await measureUnsigned(sink, rounds), await measureSigned(sink, rounds)];
+  sink.stop();
+  return rows;
+}
+
+async function measureUnsigned(sink: Sink, rounds: number): Promise<Row> {
   const submissionPort = await freePort();
   const service = await startService('embedded', await relayConfig(submissionPort, sink.port));
   const postfix = hasPostfix() ? await startPostfix(sink.port) : null;
@@ -27,19 +37,47 @@ export async function measureRelay(rounds: number): Promise<readonly Row[]> {
   }
   postfix?.stop();
   await service.stop();
-  sink.stop();
   const rate = median(results.map(({ ours }) => ours.rate));
   const theirs = results.flatMap(({ theirs }) => (theirs === null ? [] : [theirs.rate]));
-  return [
-    {
-      what: `submission to smtp-sink, 4 KiB, ${connections} connections`,
-      value: `${shown(rate)}/s, ${shown(median(results.map(({ ours }) => ours.cpuMs)))} ms CPU`,
-      beside: theirs.length === 0 ? 'Postfix is not installed' : `Postfix relays ${shown(median(theirs))}/s`,
-      ratio:
-        theirs.length === 0 ? null : median(results.map(({ ours, theirs }) => ours.rate / (theirs?.rate ?? ours.rate))),
-      target: { atLeast: 1 },
-    },
-  ];
+  return {
+    what: `submission to smtp-sink, 4 KiB, ${connections} connections`,
+    value: `${shown(rate)}/s, ${shown(median(results.map(({ ours }) => ours.cpuMs)))} ms CPU`,
+    beside: theirs.length === 0 ? 'Postfix is not installed' : `Postfix relays ${shown(median(theirs))}/s`,
+    ratio:
+      theirs.length === 0 ? null : median(results.map(({ ours, theirs }) => ours.rate / (theirs?.rate ?? ours.rate))),
+    target: { atLeast: 1 },
+  };
+}
+
+async function measureSigned(sink: Sink, rounds: number): Promise<Row> {
+  const folder = mkdtempSync(join(tmpdir(), 'pillarbox-bench-keys-'));
+  const submissionPort = await freePort();
+  const service = await startService('embedded', await relayConfig(submissionPort, sink.port, makeKeys(folder)));
+  const runs = [];
+  for (let round = 0; round <= rounds; round++) {
+    const run = await relayed(sink, { port: submissionPort, login }, service);
+    if (round > 0) runs.push(run);
+  }
+  await service.stop();
+  rmSync(folder, { recursive: true, force: true });
+  return {
+    what: 'the same, signed (DKIM)',
+    value: `${shown(median(runs.map(({ rate }) => rate)))}/s, ${shown(median(runs.map(({ cpuMs }) => cpuMs)))} ms CPU`,
+    beside: 'RSA-2048 and Ed25519, both',
+    ratio: null,
+    target: null,
+  };
+}
+
+type Key = { readonly selector: string; readonly privateKey: string };
+
+function makeKeys(folder: string): readonly Key[] {
+  const pairs = [generateKeyPairSync('rsa', { modulusLength: 2_048 }), generateKeyPairSync('ed25519')];
+  return pairs.map(({ privateKey }, n) => {
+    const file = join(folder, `key${n}.pem`);
+    writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    return { selector: `s${n}`, privateKey: `file:${file}` };
+  });
 }
 
 async function relayed(
@@ -60,12 +98,16 @@ async function relayed(
   return { rate: messages / seconds, cpuMs: (((service?.cpuSeconds() ?? 0) - cpuBefore) * 1_000) / messages };
 }
 
-async function relayConfig(submissionPort: number, sinkPort: number): Promise<Readonly<Record<string, unknown>>> {
+async function relayConfig(
+  submissionPort: number,
+  sinkPort: number,
+  dkim: readonly Key[] = [],
+): Promise<Readonly<Record<string, unknown>>> {
   return {
     mode: 'serve',
     hostname: 'mail.load.example',
     listeners: [{ role: 'submission', port: submissionPort }],
-    domains: { 'load.example': { mailboxes: ['app'] } },
+    domains: { 'load.example': { mailboxes: ['app'], dkim } },
     users: [{ name: login.user, password: await hashPassword(login.password), mayFrom: ['*@load.example'] }],
     delivery: {
       mode: 'smarthost',
