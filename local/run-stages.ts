@@ -45,6 +45,7 @@ const backoffSeconds = [1, 5, 30, 120];
 /** A lease outlives the run by this factor, as the visibility timeout does on AWS. */
 const leaseFactor = 6;
 const retryLeaseMs = 1_000;
+const retryAnswerMs = 2_000;
 
 /** Starts one pool for each stage. */
 export function runStages(deps: RunStagesDeps): RunningStages {
@@ -94,7 +95,7 @@ function startPool(deps: RunStagesDeps, stage: Stage, run: Run) {
   let freed = Promise.withResolvers<void>();
 
   const start = (job: HandedOut): void => {
-    const work = runOne(deps, stage, { job, run }).finally(() => {
+    const work = runOne(deps, stage, { job, run, isOpen: () => isOpen }).finally(() => {
       running.delete(work);
       freed.resolve();
     });
@@ -146,24 +147,41 @@ async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promi
 async function runOne(
   deps: RunStagesDeps,
   stage: Stage,
-  { job, run }: { readonly job: HandedOut; readonly run: Run },
+  { job, run, isOpen }: { readonly job: HandedOut; readonly run: Run; readonly isOpen: () => boolean },
 ): Promise<void> {
   const startedAt = performance.now();
   const answer = await withTimeout(stage, () => run(job));
   deps.metrics.measure('stage-seconds', (performance.now() - startedAt) / 1_000, { stage: stage.name });
   deps.metrics.count('stage-runs', { stage: stage.name, outcome: answer.kind });
   const facts = { id: job.messageId, stage: stage.name, receiveCount: job.receiveCount };
-  try {
-    if (answer.kind === 'done') return await deps.source.ack(job);
-    const reason = answer.kind === 'failed' ? reasonOf(answer.thrown) : answer.reason;
-    const delaySeconds = answer.kind === 'failed' ? delayAfter(stage, job) : null;
-    const cause = answer.kind === 'failed' ? errorFields(answer.thrown) : { error: reason };
-    deps.log.error(delaySeconds === null ? 'job-dead' : 'job-failed', { ...facts, ...cause });
-    await deps.source.nack(job, { delaySeconds, reason });
-  } catch (error) {
-    // The lease runs out and the job comes again: stages are made for that.
-    deps.log.error('answer-not-kept', { ...facts, ...errorFields(error) });
+  const until = performance.now() + leaseFactor * stage.timeoutSeconds * 1_000;
+  const tell = answerOf(deps, stage, { job, answer, facts });
+  while (performance.now() < until) {
+    try {
+      return await tell();
+    } catch (error) {
+      // On a full disk the answer waits for room, else the job would stay hidden until its lease is over. When the
+      // service ends before that, the job comes again: stages are made for that.
+      deps.log.error('answer-not-kept', { ...facts, ...errorFields(error) });
+      if (!isOpen()) return;
+      await new Promise((resolve) => setTimeout(resolve, retryAnswerMs).unref());
+    }
   }
+}
+
+/** Logs what went wrong, once; what it answers tells the queue. */
+function answerOf(
+  { source, log }: Pick<RunStagesDeps, 'source' | 'log'>,
+  stage: Stage,
+  run: { readonly job: HandedOut; readonly answer: Answer; readonly facts: Parameters<Log['error']>[1] },
+): () => Promise<void> {
+  const { job, answer, facts } = run;
+  if (answer.kind === 'done') return () => source.ack(job);
+  const reason = answer.kind === 'failed' ? reasonOf(answer.thrown) : answer.reason;
+  const delaySeconds = answer.kind === 'failed' ? delayAfter(stage, job) : null;
+  const cause = answer.kind === 'failed' ? errorFields(answer.thrown) : { error: reason };
+  log.error(delaySeconds === null ? 'job-dead' : 'job-failed', { ...facts, ...cause });
+  return () => source.nack(job, { delaySeconds, reason });
 }
 
 /** Null after the last hand-out: the job is a dead letter then. */
@@ -176,8 +194,9 @@ function delayAfter(stage: Stage, { receiveCount }: HandedOut): number | null {
 async function withTimeout(stage: Stage, run: () => Promise<Answer>): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<Answer>((resolve) => {
-    const thrown = new Error(`${stage.name} took longer than ${stage.timeoutSeconds} s`);
-    timer = setTimeout(() => resolve({ kind: 'failed', thrown }), stage.timeoutSeconds * 1_000).unref();
+    const late = (): void =>
+      resolve({ kind: 'failed', thrown: new Error(`${stage.name} took longer than ${stage.timeoutSeconds} s`) });
+    timer = setTimeout(late, stage.timeoutSeconds * 1_000).unref();
   });
   try {
     return await Promise.race([run(), timeout]);
