@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { type Answered, askDeployment } from './ask-deployment.ts';
 import { type CliArguments, type CliWorld, cliError, optionValue } from './command.ts';
+import { runningServerUrl } from './running-server.ts';
 
 const defaultUrl = 'http://127.0.0.1:8025';
 const timeoutMs = 30_000;
@@ -10,7 +11,10 @@ const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.st
 
 /** The options of every command that talks to a server. */
 export const serverOptions = {
-  url: { value: 'URL', about: `the server's ops API (default ${defaultUrl}; or PILLARBOX_URL)` },
+  url: {
+    value: 'URL',
+    about: `the server's ops API (default: the one started in this folder, or ${defaultUrl}; or PILLARBOX_URL)`,
+  },
   token: { value: 'TOKEN', about: 'its token, where it needs one (better: PILLARBOX_TOKEN)' },
   stack: { value: 'NAME', about: 'ask the deployment of this name on AWS instead' },
   region: { value: 'REGION', about: 'where that is (default AWS_REGION, AWS_DEFAULT_REGION)' },
@@ -38,7 +42,8 @@ async function askHttp(given: CliArguments, world: CliWorld, { path, method }: R
   for (const name of ['region', 'endpoint']) {
     if (optionValue(given, name) !== null) throw cliError(`--${name} goes with --stack NAME`, 'usage', 2);
   }
-  const base = (optionValue(given, 'url') ?? world.environment['PILLARBOX_URL'] ?? defaultUrl).replace(/\/+$/, '');
+  const named = optionValue(given, 'url') ?? world.environment['PILLARBOX_URL'];
+  const base = (named ?? (await runningServerUrl(world)) ?? defaultUrl).replace(/\/+$/, '');
   if (!URL.canParse(base) || !/^https?:/.test(base)) throw cliError(`not a URL: ${base}`, 'bad-url', 2);
   const token = optionValue(given, 'token') ?? world.environment['PILLARBOX_TOKEN'] ?? null;
   const response = await world
