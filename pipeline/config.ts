@@ -99,8 +99,8 @@ const delivery = z.strictObject({
   smarthost: smarthost.nullable().default(null),
   port: z.int().min(1).max(65_535).default(25),
   allowPrivateTargets: z.boolean().default(false),
-  /** `required`: never in clear; `opportunistic`: TLS where offered, clear when it is not or its handshake fails. */
-  tls: z.enum(['opportunistic', 'required']).default('opportunistic'),
+  /** `verified`: only to a host whose certificate proves its name; `required`: never in clear; `opportunistic`: TLS where offered, clear when it is not or its handshake fails. */
+  tls: z.enum(['opportunistic', 'required', 'verified']).default('opportunistic'),
   connectionsPerDestination: limit.default(5),
   attemptSeconds: seconds.default(300),
   retrySeconds: z.array(seconds).min(1).default([300, 600, 1_200, 2_400, 3_600, 7_200, 14_400]),

@@ -105,11 +105,14 @@ async function findTargets(deps: AttemptDeps, config: Config, { domain }: Delive
     findStsPolicy(sts, domain),
   ]);
   if (routes.outcome !== 'targets') return routes;
-  if (policy.mode !== 'enforce') return { ...routes, tls: tls === 'required' ? 'encrypted' : 'opportunistic' };
+  if (policy.mode !== 'enforce') return { ...routes, tls: tlsByConfig[tls] };
   const targets = routes.targets.filter(({ host }) => isNamedHost(policy.mx, host));
   if (targets.length > 0) return { ...routes, targets, tls: 'verified' };
   return { outcome: 'later', reason: `no mail host of ${domain} is named in its MTA-STS policy` };
 }
+
+/** What the configuration asks of every mail host, in the words of a connection. */
+const tlsByConfig = { opportunistic: 'opportunistic', required: 'encrypted', verified: 'verified' } as const;
 
 /** A password goes only to a host that proved its name; on this very machine nobody is in between. */
 function smarthostTls(tls: 'starttls' | 'implicit' | 'none', targets: readonly Target[]): TlsPolicy {

@@ -397,6 +397,25 @@ test('a TLS handshake that fails is followed by mail in clear, which the history
 
 for (const { trusted, outcome } of [
   { trusted: true, outcome: 'delivered' },
+  { trusted: false, outcome: 'deferred' },
+]) {
+  test(`where the policy asks for a verified certificate, one that is ${trusted ? 'proven is delivered to' : 'not proven gets nothing, and the history says why'}`, async (t) => {
+    const { cert, private: key } = await certificates;
+    const { mx, world } = await meet(t, {
+      script: { certificate: { cert, key } },
+      zone: mxZone,
+      config: { delivery: { tls: 'verified' } },
+      connections: trusted ? { trustedCertificates: [cert] } : {},
+    });
+    const job = world.job();
+    assert.equal((await world.run(job)).outcome, outcome);
+    assert.equal(mx.mails.length, trusted ? 1 : 0);
+    if (!trusted) assert.match(world.state(job).attempts[0]!.hosts[0]!.reason!, /certificate is not to be trusted/);
+  });
+}
+
+for (const { trusted, outcome } of [
+  { trusted: true, outcome: 'delivered' },
   { trusted: false, outcome: 'bounced' },
 ]) {
   test(`REQUIRETLS with a certificate that is ${trusted ? 'proven: the host is told' : 'not proven: bounced with 5.7.30'}`, async (t) => {
