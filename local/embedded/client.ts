@@ -27,8 +27,6 @@ type Waiting = { readonly settle: (value: unknown) => void; readonly fail: (erro
 
 const refusedName = 'RequestRefused';
 const longestTimerMs = 60_000;
-/** Batches on their way: one at work and one waiting. What is asked for meanwhile gathers for the next. */
-const maxUnderWay = 2;
 
 /** Starts the thread and opens the data folder; rejects where that is in use or cannot be used. */
 export async function startClient({ folder, clock, maxPages }: ClientOptions): Promise<Client> {
@@ -65,8 +63,8 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
     worker.on('exit', () => end(failure ?? new Error('the store is closed')));
   });
 
-  worker.on('message', ({ batches, replies, nextDue }: ReplyBatch) => {
-    outbox.answered(batches);
+  worker.on('message', ({ replies, nextDue }: ReplyBatch) => {
+    outbox.answered();
     for (const reply of replies) {
       const entry = waiting.get(reply.number);
       waiting.delete(reply.number);
@@ -96,21 +94,24 @@ function refusal(text: string): Error {
   return Object.assign(new Error(text), { name: refusedName });
 }
 
-/** Gathers what is asked for; sends it when the turn of the event loop is over and the thread can take more. */
+/**
+ * Gathers what is asked for; sends it when the turn of the event loop is over and the thread is free: one batch at a
+ * time, so that what comes up meanwhile shares one transaction and one fsync.
+ */
 function createOutbox(worker: Worker, clock: Clock) {
   let batch = emptyBatch();
-  let underWay = 0;
+  let isUnderWay = false;
   let isFlushing = false;
 
   const flush = (): void => {
     isFlushing = false;
     const message = toMessage(batch, clock());
     batch = emptyBatch();
-    underWay += 1;
+    isUnderWay = true;
     worker.postMessage(message, [message.buffer]);
   };
   const flushSoon = (): void => {
-    if (isFlushing || underWay >= maxUnderWay || batch.requests.length === 0) return;
+    if (isFlushing || isUnderWay || batch.requests.length === 0) return;
     isFlushing = true;
     setImmediate(flush);
   };
@@ -127,8 +128,8 @@ function createOutbox(worker: Worker, clock: Clock) {
       }
       return { kind: 'inline', at, bytes: batch.bytes - at };
     },
-    answered: (batches: number): void => {
-      underWay -= batches;
+    answered: (): void => {
+      isUnderWay = false;
       flushSoon();
     },
   };

@@ -101,7 +101,7 @@ function runBatches(state: State, batches: readonly Batch[]): ReplyBatch {
     }
   }
   const replies = [...runRequests(state, requests, at), ...runLeases(state, at)];
-  return { batches: batches.length, replies, nextDue: earlier(nextLook(state.jobs.memory), state.retryLeasesAt) };
+  return { replies, nextDue: earlier(nextLook(state.jobs.memory), state.retryLeasesAt) };
 }
 
 function runRequests(state: State, requests: readonly Numbered[], at: number): readonly Reply[] {

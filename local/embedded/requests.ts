@@ -136,12 +136,5 @@ export type Reply =
   | { readonly number: number; readonly value: Answer }
   | { readonly number: number; readonly error: string };
 
-/**
- * One message from the database thread. `batches`: how many messages it has worked off with it. `nextDue`: when something
- * is due next (for the one timer), null for never.
- */
-export type ReplyBatch = {
-  readonly batches: number;
-  readonly replies: readonly Reply[];
-  readonly nextDue: number | null;
-};
+/** One message from the database thread. `nextDue`: when something is due next (for the one timer), null for never. */
+export type ReplyBatch = { readonly replies: readonly Reply[]; readonly nextDue: number | null };

@@ -1,13 +1,12 @@
-// The shell of the database thread: opens the file, gathers all batches that wait, answers them in one message.
+// The shell of the database thread: opens the file, works off one batch after the other, each answered in one message.
 import { readdirSync, unlink } from 'node:fs';
 import { join } from 'node:path';
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import { lockFolder, openDatabase } from './database.ts';
 import { createDatabaseThread } from './database-thread.ts';
 import type { Answer, Batch, ReplyBatch } from './requests.ts';
 
-const batchesAtOnce = 64;
 const { folder, maxPages, now } = z
   .object({ folder: z.string(), maxPages: z.number().nullable(), now: z.number() })
   .parse(workerData);
@@ -25,16 +24,10 @@ if (lock === null) {
   const thread = createDatabaseThread(database, remove, now);
   for (const file of readdirSync(bodies)) if (!thread.isKnownFile(file)) remove(file);
 
-  port.on('message', (first: Batch) => {
-    const batches = [first];
-    while (batches.length < batchesAtOnce) {
-      const waiting = receiveMessageOnPort(port);
-      if (waiting === undefined) break;
-      batches.push(waiting.message);
-    }
-    const replies = thread.run(batches);
+  port.on('message', (batch: Batch) => {
+    const replies = thread.run([batch]);
     port.postMessage(replies, transferOf(replies));
-    if (batches.some(({ requests }) => requests.some(({ request }) => request.kind === 'close'))) {
+    if (batch.requests.some(({ request }) => request.kind === 'close')) {
       port.close();
       database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       database.close();
