@@ -24,7 +24,8 @@ test('a message is sent, listed, shown, traced and replayed; queues, deliveries 
     { args: ['list'], says: new RegExp(`^${id} .*bob@b\\.example +over the wire$`, 'm') },
     { args: ['show', id], says: /^Subject: +over the wire$[\s\S]*^hello$/m },
     { args: ['trace', id], says: /landed in the inbox of bob@b\.example/ },
-    { args: ['queues'], says: /^received +0 +0 +0 +0 +-$/m },
+    // The replay below runs at the same time: its job may be ready or in work just then.
+    { args: ['queues'], says: /^received +[01] +0 +[01] +0 +\S+$/m },
     { args: ['redrive', 'parse'], says: /^0 jobs of parse are tried again$/m },
     { args: ['deliveries'], says: /^No outbound mail\.$/m },
     {

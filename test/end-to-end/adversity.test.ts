@@ -68,7 +68,8 @@ test('without a configuration mail lands at once on a machine whose DNS is dead'
   const args = ['-n', '-m', 'sh', '-c', script, process.execPath, '--input-type=module-typescript', '-e', client];
   if (!(await canUnshare())) return t.skip('needs the right to make namespaces (unshare -n -m)');
   const { took } = JSON.parse(await output('unshare', args));
-  assert.ok(took < 1_000, `${took} ms`);
+  // One question that waits for a dead DNS would take five seconds.
+  assert.ok(took < 3_000, `${took} ms`);
 });
 
 test('on a full disk the service says 45x and goes on when there is room again; what it took is there', async (t) => {
