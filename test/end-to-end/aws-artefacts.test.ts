@@ -226,6 +226,11 @@ test('a smarthost that says 421 is left alone, and mail goes on when it is back'
   await submit({ subject: 'later', to: 'late@later.example' });
   await delivery('later.example', ({ state }) => state === 'waiting');
   await eventually(async () => (await d.store.list({ prefix: 'destinations/' })).objects[0] ?? null, 'the note');
+  // Only when the job is back on its queue does the clock move on: its wait is counted from then.
+  await eventually(async () => {
+    const queue = (await d.queues()).find(({ name }) => name === 'pillarbox-deliver');
+    return queue.delayed > 0 && queue.inFlight === 0 ? queue : null;
+  }, 'back on the queue');
   smarthost.script = usual;
   d.setAhead(3_600_000);
   await eventually(async () => smarthost.mails[before] ?? null, 'mail after the wait');
