@@ -6,13 +6,15 @@ import { join } from 'node:path';
 import { type MeasuredProcess, startMeasured } from './measured-process.ts';
 import { plainMessage } from './messages.ts';
 import { runLoad } from './smtp-load.ts';
+import { hasSmtpSource, runSmtpSource } from './smtp-source.ts';
 import { median, shown } from './statistics.ts';
 import type { Row } from './table.ts';
 
 const connections = 50;
+const isSmtpSource = hasSmtpSource();
 const sizes = [
-  { name: '4 KiB', bytes: 4_096, messages: 4_000, target: 0.6 },
-  { name: '64 KiB', bytes: 65_536, messages: 1_200, target: null },
+  { name: '4 KiB', bytes: 4_096, messages: 10_000, target: 0.6 },
+  { name: '64 KiB', bytes: 65_536, messages: 3_000, target: null },
 ];
 
 /** One row a size: rates, CPU, and the ratio of the rates (median of the rounds' ratios). */
@@ -38,14 +40,10 @@ type Run = { readonly rate: number; readonly cpuMs: number };
 
 async function oneRun(server: MeasuredProcess, size: (typeof sizes)[number]): Promise<Run> {
   const before = server.cpuSeconds();
-  const { accepted, seconds } = await runLoad({
-    port: Number(server.ready['port']),
-    connections,
-    messages: size.messages,
-    body: plainMessage(size.bytes),
-    from: 'ada@load.example',
-    to: 'bob@bench.example',
-  });
+  const load = { port: Number(server.ready['port']), connections, messages: size.messages };
+  const { accepted, seconds } = await (isSmtpSource
+    ? runSmtpSource({ ...load, bytes: size.bytes })
+    : runLoad({ ...load, body: plainMessage(size.bytes), from: 'ada@load.example', to: 'bob@bench.example' }));
   if (accepted !== size.messages) throw new Error(`only ${accepted} of ${size.messages} were accepted`);
   return { rate: accepted / seconds, cpuMs: ((server.cpuSeconds() - before) * 1_000) / accepted };
 }
@@ -53,7 +51,7 @@ async function oneRun(server: MeasuredProcess, size: (typeof sizes)[number]): Pr
 function row(size: (typeof sizes)[number], results: readonly { bare: Run; durable: Run }[]): Row {
   const of = (pick: (result: { bare: Run; durable: Run }) => number) => median(results.map(pick));
   return {
-    what: `accept durably, ${size.name}, ${connections} connections`,
+    what: `accept durably, ${size.name}, ${isSmtpSource ? 'smtp-source' : 'own client'} -s ${connections}`,
     value: `${shown(of(({ durable }) => durable.rate))}/s, ${shown(of(({ durable }) => durable.cpuMs))} ms CPU`,
     beside: `bare listener ${shown(of(({ bare }) => bare.rate))}/s, ${shown(of(({ bare }) => bare.cpuMs))} ms CPU`,
     ratio: of(({ bare, durable }) => durable.rate / bare.rate),
