@@ -3,8 +3,8 @@
 // all three cases, and log and metric say which it is.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { Clock, ConfigSource, Log, Secrets } from '#pipeline/ports.ts';
+import type { Certificate } from './protocol-options.ts';
 import { makeSelfSigned } from './self-signed.ts';
-import type { Certificate } from './smtp-protocol.ts';
 
 export type CertificateSource = {
   /** The certificate to show now. Rejects only where there is no configuration. */

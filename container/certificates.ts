@@ -1,6 +1,6 @@
 // A renewed certificate is taken into use without a restart; one that cannot be used is reported, and the old one kept.
 import type { Log } from '#pipeline/ports.ts';
-import type { Certificate } from './smtp-protocol.ts';
+import type { Certificate } from './protocol-options.ts';
 
 /** Asks for the certificate every `seconds` and hands on what has changed. Answers what ends it. */
 export function watchCertificate(options: {

@@ -3,7 +3,7 @@ import type { EmailAddress } from '#mail/address.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { Clock, ConfigSource, Intake, Log, Metrics, Secrets } from '#pipeline/ports.ts';
-import type { Certificate } from './smtp-protocol.ts';
+import type { Certificate } from './protocol-options.ts';
 
 /** Which of the three front doors a port is. */
 export type Role = Config['listeners'][number]['role'];

@@ -9,8 +9,9 @@ import { createFairBudget } from './fair-budget.ts';
 import { createConnectionCounts, createFailureTable, createRate, limitFor } from './limits.ts';
 import type { ListenerDeps, ListenerHealth, Role } from './listener-deps.ts';
 import type { Peer } from './peer-address.ts';
+import type { ProtocolOptions, ProtocolServer } from './protocol-options.ts';
 import type { SessionShared } from './session-state.ts';
-import { listen, type ProtocolOptions, type ProtocolServer } from './smtp-protocol.ts';
+import { listen } from './smtp-protocol.ts';
 
 export type { ListenerDeps, ListenerHealth } from './listener-deps.ts';
 

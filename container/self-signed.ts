@@ -1,6 +1,6 @@
 // Makes a certificate that is signed by itself: good for opportunistic TLS, where nobody asks who signed it.
 import { generate } from 'selfsigned';
-import type { Certificate } from './smtp-protocol.ts';
+import type { Certificate } from './protocol-options.ts';
 
 const validYears = 10;
 

@@ -8,42 +8,13 @@ import { SMTPServer } from 'smtp-server';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
 import { formatReply, type Reply, replies } from '#mail/replies.ts';
-import type { Log } from '#pipeline/ports.ts';
 import { driveSession, type Line, type Session } from './drive-session.ts';
 import type { InputReader } from './input-reader.ts';
-import { type Peer, peerOf } from './peer-address.ts';
+import { peerOf } from './peer-address.ts';
+import type { ProtocolOptions, ProtocolServer } from './protocol-options.ts';
 import { readProxyHeader } from './read-proxy-header.ts';
-import type { Conversation, TlsFacts, Wire } from './wire.ts';
+import { tlsFacts } from './tls-facts.ts';
 import { createYoungMemory } from './young-memory.ts';
-
-/** A certificate chain and its key, PEM. */
-export type Certificate = { readonly certificate: string; readonly key: string };
-
-/** What one listening port needs. */
-export type ProtocolOptions = {
-  readonly host: string;
-  readonly port: number;
-  readonly implicitTls: boolean;
-  /** A load balancer in front begins each connection with a PROXY v2 header. */
-  readonly isBehindProxy: boolean;
-  readonly certificate: Certificate;
-  /** Milliseconds a client from elsewhere is made to wait for the greeting; who speaks before it is turned away. */
-  readonly greetingDelayMs: (peer: Peer) => number;
-  /** May this peer connect? `release` is called once when it is gone. */
-  readonly admit: (
-    peer: Peer,
-  ) => { readonly outcome: 'admitted'; readonly release: () => void } | { readonly outcome: 'refused'; reply: Reply };
-  readonly converse: (wire: Wire) => Conversation;
-  readonly log: Log;
-};
-
-/** A listening port. */
-export type ProtocolServer = {
-  readonly port: number;
-  readonly useCertificate: (certificate: Certificate) => void;
-  /** No new connections, `421` to who is idle; resolves when all is done, or after the grace, when the rest is cut off. */
-  readonly close: (graceSeconds: number) => Promise<void>;
-};
 
 const handshakeSeconds = 30;
 const proxyHeaderSeconds = 5;
@@ -328,8 +299,4 @@ class Connection extends SMTPConnection {
     this.#server.releases.get(this.id)?.();
     super._onClose();
   }
-}
-
-function tlsFacts(socket: TLSSocket): TlsFacts {
-  return { version: socket.getProtocol() ?? 'unknown', cipher: socket.getCipher()?.name ?? 'unknown' };
 }
