@@ -7,12 +7,15 @@ import type { Resolve } from './ports.ts';
  * asked later, rejects with `ETIMEOUT`.
  */
 export function withDeadline(resolve: Resolve, deadlineMs: number): Resolve {
-  const endAt = performance.now() + deadlineMs;
+  let endAt = performance.now() + deadlineMs;
   return async (name, type) => {
     const leftMs = endAt - performance.now();
     if (leftMs <= 0) throw dnsError('ETIMEOUT', name, type);
     const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => late.reject(dnsError('ETIMEOUT', name, type)), leftMs);
+    const timer = setTimeout(() => {
+      endAt = 0; // a timer may fire a little early: who asks next is late all the same
+      late.reject(dnsError('ETIMEOUT', name, type));
+    }, leftMs);
     try {
       return await Promise.race([resolve(name, type), late.promise]);
     } finally {
