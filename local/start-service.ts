@@ -9,6 +9,7 @@ import { createRetryDelivery } from '#pipeline/ops/retry-delivery.ts';
 import type { Clock, Log, Secrets } from '#pipeline/ports.ts';
 import { suppressionLookup } from '#pipeline/suppressions.ts';
 import type { CertificatePair } from './certificate.ts';
+import { watchActivity } from './ops/activity.ts';
 import type { Health } from './ops/ops-deps.ts';
 import { startOpsApi } from './ops/start-ops-api.ts';
 import type { LocalWorld } from './world.ts';
@@ -45,6 +46,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     suppressions: suppressionLookup(store),
     srsSecret,
   });
+  const activity = watchActivity(metrics, clock);
   const closeListener = async (): Promise<void> => listener.close(0);
   const ops = await startOpsApi({
     ...http,
@@ -54,6 +56,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     replayMessage: createReplayMessage({ ...deps, ...world, srsSecret }),
     health: () => healthOf({ deps, listener, startedAt }),
     metricsText: metrics.text,
+    activity: activity.recent,
     log,
     clock,
   }).catch(async (error: unknown) => {
@@ -65,6 +68,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     ops: ops.address,
     close: async (graceSeconds) => {
       await listener.close(graceSeconds);
+      activity.stop();
       await ops.close();
     },
   };

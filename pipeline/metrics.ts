@@ -15,8 +15,13 @@ const maxEmfValues = 100;
 
 type Histogram = { readonly counts: number[]; sum: number; count: number };
 
-/** Metrics kept in memory from start on; `text` is Prometheus' text exposition (version 0.0.4). */
-export type MetricsRegistry = Metrics & { readonly text: () => string };
+/** Metrics kept in memory from start on. */
+export type MetricsRegistry = Metrics & {
+  /** Prometheus' text exposition (version 0.0.4). */
+  readonly text: () => string;
+  /** A counter's sum over all series, or over those with this label. */
+  readonly total: (name: string, label?: { readonly name: string; readonly value: string }) => number;
+};
 
 /** Makes a registry. Names like `messages-received` come out as `pillarbox_messages_received_total`. */
 export function createMetricsRegistry(prefix = 'pillarbox_'): MetricsRegistry {
@@ -40,6 +45,12 @@ export function createMetricsRegistry(prefix = 'pillarbox_'): MetricsRegistry {
       series.set(key, known);
     },
     text: () => [...counterLines(counters, prefix), ...histogramLines(histograms, prefix), ''].join('\n'),
+    total: (name, label) => {
+      const wanted = label === undefined ? null : labelText({ [label.name]: label.value });
+      const series = [...(counters.get(name) ?? [])];
+      const counted = wanted === null ? series : series.filter(([labels]) => `,${labels},`.includes(`,${wanted},`));
+      return counted.reduce((sum, [, count]) => sum + count, 0);
+    },
   };
 }
 

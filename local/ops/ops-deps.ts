@@ -2,6 +2,7 @@
 import type { OpsAdmin } from '#pipeline/ops/admin.ts';
 import type { MailRouteDeps } from '#pipeline/ops/routes.ts';
 import type { Clock, Log } from '#pipeline/ports.ts';
+import type { Activity } from './activity.ts';
 
 /** How the service is: `problems` are sentences; `ok` false makes `/health` a 503. `details` is shown as it is. */
 export type Health = {
@@ -16,6 +17,7 @@ export type OpsDeps = MailRouteDeps & {
   readonly health: () => Health | Promise<Health>;
   /** Prometheus text. */
   readonly metricsText: () => string;
+  readonly activity: () => Activity;
   readonly log: Log;
   readonly clock: Clock;
   readonly host: string;

@@ -11,6 +11,10 @@ export function opsRoutes(deps: OpsDeps): readonly Route[] {
     get('/health', 'whether all is well', async ({ query }) => health(deps, query)),
     get('/metrics', 'figures for Prometheus', async () => metrics(deps)),
     ...mailRoutes(deps),
+    get('/api/activity', 'how much came and went in each minute of the last day', async ({ query }) => {
+      const given = readQuery(query, []);
+      return isAnswer(given) ? given : json(deps.activity());
+    }),
     { method: 'GET', path: '/api/events', about: 'new mail as it lands (server-sent events)', answer: 'stream' },
   ];
 }

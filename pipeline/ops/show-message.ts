@@ -8,6 +8,7 @@ import type { InboxMessage } from '#pipeline/inbox-message.ts';
 import { mailboxPrefix, rawKey } from '#pipeline/keys.ts';
 import type { ObjectStore } from '#pipeline/ports.ts';
 import { type Answer, badParameter, isAnswer, refusal } from './answer.ts';
+import { inlinePictures } from './inline-pictures.ts';
 import { parseInboxMessage } from './message-summary.ts';
 import { readId, readMailbox, readQuery } from './parameters.ts';
 import type { MailRouteDeps } from './routes.ts';
@@ -58,7 +59,10 @@ export async function showAttachment(deps: Deps, wanted: Wanted & { readonly n: 
   return download(deps.store, { key, contentType: safeType(attachment.contentType), filename });
 }
 
-/** `GET /api/messages/ID/text` and `…/html`: a body in full, also where it was too large for the JSON. */
+/**
+ * `GET /api/messages/ID/text` and `…/html`: a body in full, also where it was too large for the JSON; the HTML with the
+ * pictures that the message brings along.
+ */
 export async function showBody(deps: Deps, wanted: Wanted & { readonly kind: 'text' | 'html' }): Promise<Answer> {
   const message = await readMessage(deps, wanted);
   if (isAnswer(message)) return message;
@@ -66,9 +70,17 @@ export async function showBody(deps: Deps, wanted: Wanted & { readonly kind: 'te
   if (part === null) return notFound(`the message has no ${wanted.kind}`);
   const content = typeof part === 'string' ? part : await readText(deps.store, part.key);
   if (content === null) return notFound('the body is not stored any more');
-  const contentType = wanted.kind === 'html' ? 'text/html; charset=utf-8' : 'text/plain; charset=utf-8';
-  const policy = wanted.kind === 'html' ? htmlPolicy : sandboxPolicy;
-  return { status: 200, headers: { 'content-type': contentType, 'content-security-policy': policy }, body: content };
+  if (wanted.kind === 'text') return bodyAnswer('text/plain', sandboxPolicy, content);
+  const { attachments } = message;
+  return bodyAnswer('text/html', htmlPolicy, await inlinePictures(deps.store, { html: content, attachments }));
+}
+
+function bodyAnswer(type: string, policy: string, body: string): Answer {
+  return {
+    status: 200,
+    headers: { 'content-type': `${type}; charset=utf-8`, 'content-security-policy': policy },
+    body,
+  };
 }
 
 /** The key of the raw message: the inbox message names it; mail that only passes through has it by its id's time. */

@@ -1,16 +1,21 @@
-// Reads small stored objects whole: JSON that this service wrote itself, checked like everything that comes from outside.
+// Reads small stored objects whole; JSON is this service's own, and checked like everything that comes from outside.
 import type { ObjectStore } from '#pipeline/ports.ts';
 
 const maxBytes = 64 * 1_024 * 1_024;
 
 /** The object's bytes as text; null where there is none. Throws where it is too large to be read whole. */
 export async function readText(store: Pick<ObjectStore, 'get'>, key: string): Promise<string | null> {
+  return (await readBytes(store, key))?.toString('utf8') ?? null;
+}
+
+/** The object's bytes; null where there is none. Throws where it is too large to be read whole. */
+export async function readBytes(store: Pick<ObjectStore, 'get'>, key: string): Promise<Buffer | null> {
   const object = await store.get(key);
   if (object === null) return null;
   if (object.bytes > maxBytes) throw new Error(`${key} has ${object.bytes} bytes: too many to read whole`);
   const pieces: Uint8Array[] = [];
   for await (const piece of object.body) pieces.push(Uint8Array.from(piece));
-  return Buffer.concat(pieces).toString('utf8');
+  return Buffer.concat(pieces);
 }
 
 /** The object's JSON, unchecked; null where there is none or it is not JSON. */

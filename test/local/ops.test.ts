@@ -51,6 +51,7 @@ function depsOf(world: SampleWorld, changes: Partial<OpsDeps> = {}): OpsDeps {
         : { outcome: 'refused', reason: 'it leads to no mailbox here' },
     health: () => ({ ok: true, problems: [], details: { version: 1 } }),
     metricsText: () => 'pillarbox_messages_total 1',
+    activity: () => ({ since: '2025-11-21T03:00:00.000Z', minutes: [] }),
     log: silentLog(),
     clock: () => Date.parse('2025-11-21T04:00:00.000Z'),
     host: '127.0.0.1',
@@ -233,6 +234,24 @@ describe('ops API', () => {
     assert.doesNotMatch(policy, /script-src|https?:|allow-scripts/);
   });
 
+  test('pictures that a message brings along are in its HTML, other links stay as they are (RFC 2392)', async () => {
+    const part = { filename: 'p', bytes: 3, sha256: '0'.repeat(64), inline: true };
+    world.store.seed('attachments/2025/11/21/x/1', 'png');
+    world.store.seed('attachments/2025/11/21/x/2', 'svg');
+    world.land(
+      sampleMessage({
+        html: '<img src="cid:lo%67o@a"> <img src=cid:logo@a> <img src="cid:evil"> <img src="cid:none">',
+        attachments: [
+          { ...part, key: 'attachments/2025/11/21/x/1', contentType: 'image/png', contentId: 'logo@a' },
+          { ...part, key: 'attachments/2025/11/21/x/2', contentType: 'image/svg+xml', contentId: 'evil' },
+        ],
+      }),
+    );
+    const { text } = await ask(api, `/api/messages/${sampleId()}/html`);
+    const picture = 'data:image/png;base64,cG5n';
+    assert.equal(text, `<img src="${picture}"> <img src=${picture}> <img src="cid:evil"> <img src="cid:none">`);
+  });
+
   test('the trace tells what happened in order, and where the message is', async () => {
     world.land(sampleMessage());
     seedDelivery(world, 1, 'waiting');
@@ -386,6 +405,13 @@ describe('ops API', () => {
       assert.match(reply.body.error.message, says);
     });
   }
+
+  test('what went on lately is told minute by minute', async () => {
+    const { status, body } = await ask(api, '/api/activity');
+    assert.equal(status, 200);
+    assert.deepEqual(body, { since: '2025-11-21T03:00:00.000Z', minutes: [] });
+    assert.equal((await ask(api, '/api/activity?x=1')).status, 400);
+  });
 
   test('a wrong method is told which are right', async () => {
     assert.equal((await ask(api, '/api/queues', { method: 'PUT' })).headers['allow'], 'GET, HEAD');
