@@ -11,6 +11,14 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
+/** The same for SVG. */
+export function svg(name, attributes = {}, ...children) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  element.append(...children);
+  return element;
+}
+
 export async function api(path, options = {}) {
   const response = await fetch(path, options);
   const body = await response.json();
@@ -18,7 +26,15 @@ export async function api(path, options = {}) {
   return body;
 }
 
-export const time = (at) => el('time', { datetime: at, title: at }, new Date(at).toLocaleString());
+/** A moment: of today by its time alone. */
+export function time(at) {
+  const moment = new Date(at);
+  const isToday = moment.toDateString() === new Date().toDateString();
+  const shown = isToday
+    ? moment.toLocaleTimeString()
+    : moment.toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
+  return el('time', { datetime: at, title: at }, shown);
+}
 export const size = (bytes) =>
   bytes < 1024
     ? `${bytes} B`

@@ -4,16 +4,23 @@ import { api, el, pairs, size, table, tag, time, verdictClass } from './page-dom
 const mailboxField = document.getElementById('mailbox');
 const searchField = document.getElementById('q');
 
+/** A link in a row goes where it leads, not where the row does. */
+const stay = (clicked) => clicked.stopPropagation();
+
 function messageRow(message) {
   const open = () => {
     location.hash = `#/mail/${message.id}`;
   };
+  const copyLink = (mailbox, n) => [
+    n > 0 ? ', ' : '',
+    el('a', { class: 'plain', href: `#/mail/${message.id}/${encodeURIComponent(mailbox)}`, click: stay }, mailbox),
+  ];
   return el(
     'tr',
     { class: 'row', click: open },
     el('td', { class: 'time' }, time(message.receivedAt)),
     el('td', {}, message.from ?? '(nobody)'),
-    el('td', {}, message.mailboxes.join(', ')),
+    el('td', {}, message.mailboxes.map(copyLink)),
     el(
       'td',
       {},
@@ -43,10 +50,11 @@ export async function showMail(go, after = null) {
   ];
 }
 
-/** One message with its verdicts and its history. */
-export async function showMessage(id) {
+/** One message with its verdicts and its history; `mailbox` (percent-encoded) picks the copy. */
+export async function showMessage(id, mailbox) {
   const path = `/api/messages/${id}`;
-  const [message, trace] = await Promise.all([api(path), api(`${path}/trace`)]);
+  const copy = mailbox ? `?mailbox=${mailbox}` : '';
+  const [message, trace] = await Promise.all([api(`${path}${copy}`), api(`${path}/trace`)]);
   const who = (list) => list.map(({ name, address }) => (name ? `${name} <${address}>` : address)).join(', ');
   return [
     el('h2', {}, message.subject || '(no subject)'),
@@ -64,10 +72,10 @@ export async function showMessage(id) {
       {},
       el('a', { href: `${path}/raw` }, 'Raw message'),
       ' · ',
-      el('a', { href: path, target: '_blank' }, 'JSON'),
+      el('a', { href: `${path}${copy}`, target: '_blank' }, 'JSON'),
     ),
-    ...bodyOf(message, path),
-    ...attachmentsOf(message, path),
+    ...bodyOf(message, { path, copy }),
+    ...attachmentsOf(message, { path, copy }),
     ...problemsOf(message),
     ...verdictsOf(message),
     el('h3', {}, 'What happened to it'),
@@ -100,26 +108,31 @@ function sessionText({ clientIp, clientName, helo, tls, user }) {
   return [...parts, tls ? `${tls.version}` : 'no TLS', user ? `user ${user}` : null].filter(Boolean).join(', ');
 }
 
-function bodyOf({ text, html }, path) {
+function bodyOf({ text, html }, { path, copy }) {
   const views = [];
   if (html)
     views.push(
-      el('iframe', { sandbox: '', referrerpolicy: 'no-referrer', title: 'HTML of the message', src: `${path}/html` }),
+      el('iframe', {
+        sandbox: '',
+        referrerpolicy: 'no-referrer',
+        title: 'HTML of the message',
+        src: `${path}/html${copy}`,
+      }),
     );
   if (typeof text === 'string') {
     const pre = el('pre', {}, text);
     views.push(html ? el('details', {}, el('summary', {}, 'Plain text'), pre) : pre);
-  } else if (text) views.push(el('p', {}, el('a', { href: `${path}/text` }, `Plain text, ${size(text.bytes)}`)));
+  } else if (text) views.push(el('p', {}, el('a', { href: `${path}/text${copy}` }, `Plain text, ${size(text.bytes)}`)));
   return views.length > 0 ? views : [el('p', { class: 'quiet' }, '(no text)')];
 }
 
-function attachmentsOf({ attachments }, path) {
+function attachmentsOf({ attachments }, { path, copy }) {
   if (attachments.length === 0) return [];
   const items = attachments.map((part, n) =>
     el(
       'li',
       {},
-      el('a', { href: `${path}/attachments/${n + 1}` }, part.filename),
+      el('a', { href: `${path}/attachments/${n + 1}${copy}` }, part.filename),
       el('span', { class: 'quiet' }, ` ${part.contentType}, ${size(part.bytes)}`),
     ),
   );

@@ -48,34 +48,78 @@ function deadLetter({ id, reason, receiveCount, diedAt }) {
   );
 }
 
-/** Outbound mail, newest first. */
-export async function showDeliveries(act) {
-  const { deliveries } = await api('/api/deliveries?limit=100');
-  if (deliveries.length === 0) return [el('h2', {}, 'Deliveries'), el('p', { class: 'quiet' }, 'No outbound mail.')];
-  const rows = deliveries.map(({ id, domain, state, attempts, nextAttemptAt, reason }) =>
+const states = ['waiting', 'sending', 'delivered', 'partial', 'bounced'];
+
+/** Outbound mail, newest first, and the addresses that are not written to; `go` shows another page of it. */
+export async function showDeliveries({ act, go, state, after = null }) {
+  const query = new URLSearchParams({ limit: '100' });
+  if (state) query.set('state', state);
+  if (after) query.set('after', after);
+  const [{ deliveries, next }, { suppressions }] = await Promise.all([
+    api(`/api/deliveries?${query}`),
+    api('/api/suppressions?limit=100'),
+  ]);
+  const older = () => go(() => showDeliveries({ act, go, state, after: next }));
+  return [
+    el('h2', {}, 'Deliveries'),
+    el(
+      'p',
+      { class: 'choices' },
+      [undefined, ...states].map((one) => stateLink(one, state)),
+    ),
+    deliveries.length === 0
+      ? el('p', { class: 'quiet' }, state ? `No outbound mail is ${state}.` : 'No outbound mail.')
+      : table(
+          ['Message', 'To', 'State', 'Attempts', 'Next', ''],
+          deliveries.map((one) => deliveryRow(one, act)),
+        ),
+    ...(next ? [el('p', {}, el('button', { type: 'button', click: older }, 'Older'))] : []),
+    ...suppressed(suppressions, act),
+  ];
+}
+
+function stateLink(state, shown) {
+  const isShown = state === (shown || undefined);
+  const href = state ? `#/deliveries/${state}` : '#/deliveries';
+  return el('a', { href, 'aria-current': isShown ? 'true' : null }, state ?? 'all');
+}
+
+function deliveryRow({ id, domain, recipients, state, attempts, nextAttemptAt, reason }, act) {
+  const path = `/api/deliveries/${id}/${encodeURIComponent(domain)}/retry`;
+  return el(
+    'tr',
+    {},
+    el('td', { class: 'id' }, el('a', { href: `#/trace/${id}` }, id)),
+    el(
+      'td',
+      { title: recipients.join('\n') },
+      recipients.length === 1 ? recipients[0] : `${recipients.length} at ${domain}`,
+    ),
+    el('td', {}, tag(state, stateClass[state] ?? 'quiet'), reason ? el('span', { class: 'quiet' }, ` ${reason}`) : ''),
+    el('td', {}, String(attempts)),
+    el('td', { class: 'time' }, nextAttemptAt ? time(nextAttemptAt) : ''),
+    el('td', {}, nextAttemptAt ? button('Try now', act, path) : ''),
+  );
+}
+
+function suppressed(suppressions, act) {
+  if (suppressions.length === 0) return [];
+  const rows = suppressions.map(({ address, since }) =>
     el(
       'tr',
       {},
-      el('td', { class: 'id' }, el('a', { href: `#/trace/${id}` }, id)),
-      el('td', { class: 'id' }, domain),
-      el(
-        'td',
-        {},
-        tag(state, stateClass[state] ?? 'quiet'),
-        reason ? el('span', { class: 'quiet' }, ` ${reason}`) : '',
-      ),
-      el('td', {}, String(attempts)),
-      el('td', { class: 'time' }, nextAttemptAt ? time(nextAttemptAt) : ''),
-      el(
-        'td',
-        {},
-        nextAttemptAt ? button('Try now', act, `/api/deliveries/${id}/${encodeURIComponent(domain)}/retry`) : '',
-      ),
+      el('td', {}, address),
+      el('td', { class: 'time' }, time(since)),
+      el('td', {}, button('Write to it again', act, `/api/suppressions/${encodeURIComponent(address)}`, 'DELETE')),
     ),
   );
-  return [el('h2', {}, 'Deliveries'), table(['Message', 'To', 'State', 'Attempts', 'Next', ''], rows)];
+  return [
+    el('h3', {}, 'Not written to any more'),
+    el('p', { class: 'quiet' }, 'These addresses were refused for good.'),
+    table(['Address', 'Since', ''], rows),
+  ];
 }
 
-function button(label, act, path) {
-  return el('button', { type: 'button', click: () => act(() => api(path, { method: 'POST' })) }, label);
+function button(label, act, path, method = 'POST') {
+  return el('button', { type: 'button', click: () => act(() => api(path, { method })) }, label);
 }

@@ -1,21 +1,33 @@
 // The page's behaviour: which view is shown, and when it is shown anew. The views are in the files beside it.
-// The address after `#` says what is shown: /mail, /mail/ID, /trace/ID, /queues, /deliveries.
+// The address after `#` says what is shown: /mail, /mail/ID, /mail/ID/MAILBOX, /trace/ID, /queues, /deliveries,
+// /deliveries/STATE, /activity.
+import { showActivity } from './page-activity.js';
+import { el } from './page-dom.js';
 import { showMail, showMessage, showTrace } from './page-mail.js';
 import { showDeliveries, showQueues } from './page-work.js';
 
 const main = document.getElementById('main');
 const status = document.getElementById('status');
 
+/** The activity view's span: the one thing that is chosen and is in no address. */
+let span;
+
 function route() {
-  const [, view = 'mail', id] = location.hash.split('/');
+  const [, view = 'mail', id, mailbox] = location.hash.split('/');
   for (const link of document.querySelectorAll('nav a')) {
     if (link.getAttribute('href') === `#/${view}`) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
   if (view === 'queues') return () => showQueues(act);
-  if (view === 'deliveries') return () => showDeliveries(act);
+  if (view === 'deliveries') return () => showDeliveries({ act, go: show, state: id });
+  if (view === 'activity') return () => showActivity(choose, span);
   if (view === 'trace' && id) return () => showTrace(encodeURIComponent(id));
-  return id ? () => showMessage(encodeURIComponent(id)) : () => showMail(show);
+  return id ? () => showMessage(encodeURIComponent(id), mailbox) : () => showMail(show);
+}
+
+function choose(name) {
+  span = name;
+  void show(route());
 }
 
 let shown = 0;

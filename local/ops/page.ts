@@ -17,7 +17,7 @@ const pagePolicy = [
 const files = [
   { path: '/', file: 'page.html', contentType: 'text/html; charset=utf-8' },
   { path: '/page.css', file: 'page.css', contentType: 'text/css; charset=utf-8' },
-  ...['page.js', 'page-dom.js', 'page-mail.js', 'page-work.js'].map((file) => {
+  ...['page.js', 'page-dom.js', 'page-mail.js', 'page-work.js', 'page-activity.js'].map((file) => {
     return { path: `/${file}`, file, contentType: 'text/javascript; charset=utf-8' };
   }),
 ];
