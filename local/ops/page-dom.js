@@ -7,7 +7,7 @@ export function el(name, attributes = {}, ...children) {
     if (typeof value === 'function') element.addEventListener(key, value);
     else if (value !== null) element.setAttribute(key, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Number.POSITIVE_INFINITY).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
@@ -43,10 +43,10 @@ export const size = (bytes) =>
       : `${(bytes / 1048576).toFixed(1)} MiB`;
 export const verdictClass = (word) => (word === 'pass' ? 'good' : /fail|error/.test(word) ? 'bad' : 'quiet');
 export const tag = (text, kind) => el('span', { class: `tag ${kind}` }, text);
-export const table = (heads, rows) =>
+export const table = (heads, rows, attributes = {}) =>
   el(
     'table',
-    {},
+    attributes,
     el(
       'thead',
       {},

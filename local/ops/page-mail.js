@@ -45,7 +45,7 @@ export async function showMail(go, after = null) {
   if (rows.length === 0)
     return [el('p', { class: 'quiet' }, 'No mail here. What arrives shows up by itself.'), ...(more ? [more] : [])];
   return [
-    table(['Received', 'From', 'Mailbox', 'Subject', 'DMARC', 'Size'], rows),
+    table(['Received', 'From', 'Mailbox', 'Subject', 'DMARC', 'Size'], rows, { class: 'mail' }),
     ...(more ? [el('p', {}, more)] : []),
   ];
 }

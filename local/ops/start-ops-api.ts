@@ -26,6 +26,8 @@ type Context = {
 };
 
 const maxUrlLength = 4_096;
+/** Longer than clients keep an unused connection, so that it is they who end it: a request never meets one that is ending. */
+const keepAliveTimeout = 75_000;
 const securityHeaders = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
@@ -40,7 +42,12 @@ export async function startOpsApi(deps: OpsDeps): Promise<OpsApi> {
   const guard = createGuard({ host: deps.host, token: deps.token });
   const events = createEventStream(deps);
   const context: Context = { deps, routes: opsRoutes(deps), guard, page: await loadPage(), events };
-  const server = createServer({ maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 30_000 });
+  const server = createServer({
+    maxHeaderSize: 16_384,
+    headersTimeout: 10_000,
+    requestTimeout: 30_000,
+    keepAliveTimeout,
+  });
   server.maxConnections = 300;
   server.on('request', (request, response) => void respond(context, request, response));
   const port = await listen(server, deps);
