@@ -42,8 +42,9 @@ export async function showMail(go, after = null) {
   const { messages, next } = await api(`/api/messages?${query}`);
   const rows = messages.map(messageRow);
   const more = next ? el('button', { type: 'button', click: () => go(() => showMail(go, next)) }, 'Older') : null;
-  if (rows.length === 0)
-    return [el('p', { class: 'quiet' }, 'No mail here. What arrives shows up by itself.'), ...(more ? [more] : [])];
+  const isSearch = query.has('q') || query.has('mailbox');
+  const nothing = isSearch ? 'No mail like that here.' : 'No mail here. What arrives shows up by itself.';
+  if (rows.length === 0) return [el('p', { class: 'quiet' }, nothing), ...(more ? [more] : [])];
   return [
     table(['Received', 'From', 'Mailbox', 'Subject', 'DMARC', 'Size'], rows, { class: 'mail' }),
     ...(more ? [el('p', {}, more)] : []),
