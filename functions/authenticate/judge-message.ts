@@ -2,6 +2,10 @@
 // then DMARC over what both found. One deadline holds for all DNS questions of the message (design §7).
 import { isIP } from 'node:net';
 import type { DNSResolver } from 'mailauth';
+import { parseDomain } from '#mail/address.ts';
+import { addressesOfFrom } from '#mail/from-addresses.ts';
+import { fieldText, type HeaderField } from '#mail/header-fields.ts';
+import { isProblem } from '#mail/problem.ts';
 import { withDeadline } from '#pipeline/dns-deadline.ts';
 import { type RecordingResolve, recordEvidence } from '#pipeline/dns-evidence.ts';
 import type { Authentication, ReceivedJob } from '#pipeline/jobs.ts';
@@ -89,16 +93,38 @@ async function askAhead(message: OpenMessage, resolver: DNSResolver): Promise<vo
   );
 }
 
-/** The author as the verifier read it; where it was not asked, every domain that the From fields mention. */
+/**
+ * Whom From names. Where the verifier was not asked, has read something else, or where a field cannot be read for sure, all
+ * domains that it mentions: programs differ in whom they take for the author of `From: <a@a.example> <b@b.example>`.
+ */
 function authorOf(message: OpenMessage, signatures: Signatures): Author {
-  return signatures.outcome === 'verified' ? signatures.from : scannedAuthor(message);
+  const mentioned = scannedAuthor(message);
+  if (signatures.outcome !== 'verified') return mentioned;
+  const { from } = signatures;
+  const { addresses, unreadable } = addressesOfFrom(fromFields(message));
+  const ours = new Set(addresses.map(({ domain }) => `author@${domain}`));
+  // What the verifier could not make a domain of may be read here: white space around the dots, for one.
+  const theirs = from.addresses.map((text) => domainOf(text)).filter((domain) => domain !== '');
+  const isSame = theirs.every((domain) => ours.has(`author@${domain}`));
+  if (isSame && unreadable.length === 0) return { addresses: [...ours], fields: from.fields };
+  return { addresses: [...from.addresses, ...ours, ...mentioned.addresses], fields: from.fields };
 }
 
-function scannedAuthor({ scanned }: OpenMessage): Author {
-  const fields = scanned.fields.filter(({ name }) => name === 'from');
-  const mentioned = fields.flatMap(({ text }) =>
-    [...text.matchAll(/@([^\s<>(),;:"\\@[\]]+)/g)].map(([, domain]) => domain),
+function domainOf(address: string): string {
+  const domain = parseDomain(address.slice(address.lastIndexOf('@') + 1).trim());
+  return isProblem(domain) ? '' : domain;
+}
+
+function scannedAuthor(message: OpenMessage): Author {
+  const fields = fromFields(message);
+  const mentioned = fields.flatMap((field) =>
+    [...fieldText(field).matchAll(/@([^\s<>(),;:"\\@[\]]+)/g)].map(([, domain]) => domain),
   );
   const domains = [...new Set(mentioned.map((domain) => (domain ?? '').toLowerCase()))];
   return { addresses: domains.map((domain) => `author@${domain}`), fields: fields.length };
+}
+
+function fromFields({ scanned }: OpenMessage): readonly HeaderField[] {
+  const fields = scanned.fields.filter(({ name }) => name === 'from');
+  return fields.map(({ name, text }) => ({ name, raw: Buffer.from(text, 'latin1') }));
 }

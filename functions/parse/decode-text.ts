@@ -1,11 +1,12 @@
 // Header text from bytes: raw 8-bit values, and encoded words (RFC 2047, with the language tag of RFC 2231 §5).
 // Linear in its input, and total: what cannot be decoded stays as it stands.
+import { decodeCharset } from './decode-charset.ts';
 
 /** Bytes that name no charset as text: UTF-8 (in a field: RFC 6532), or where they are none, windows-1252 (`utf8` is then false). */
 export function decodeEightBit(bytes: Uint8Array): { readonly text: string; readonly utf8: boolean } {
   const strict = decodeCharset(bytes, 'utf-8', true);
   if (strict !== null) return { text: strict, utf8: true };
-  return { text: decodeCharset(bytes, 'windows-1252', false) ?? '', utf8: false };
+  return { text: decodeCharset(bytes, 'windows-1252') ?? '', utf8: false };
 }
 
 /** Takes folds out (RFC 5322 §2.2.3): the line breaks go, the white space that follows them stays. */
@@ -43,21 +44,12 @@ export function decodeWords(text: string): string {
   return (result + decodeRun(run) + text.slice(end)).replace(/[\r\n\0]/g, ' ');
 }
 
-/** Decodes bytes by a charset's name; null where the name is unknown, or `fatal` and a byte is not valid in it. */
-function decodeCharset(bytes: Uint8Array, charset: string, fatal: boolean): string | null {
-  try {
-    return new TextDecoder(charset, { fatal }).decode(bytes);
-  } catch {
-    return null;
-  }
-}
-
 function decodeRun(run: { charset: string; bytes: Buffer[]; source: string } | null): string {
   if (run === null) return '';
   const bytes = Buffer.concat(run.bytes);
   const isAscii = run.charset === 'us-ascii' || run.charset === 'ascii';
   const asUtf8 = isAscii ? decodeCharset(bytes, 'utf-8', true) : null;
-  return asUtf8 ?? decodeCharset(bytes, run.charset, false) ?? run.source;
+  return asUtf8 ?? decodeCharset(bytes, run.charset) ?? run.source;
 }
 
 function decodeQ(payload: string): Buffer {

@@ -1,12 +1,14 @@
 // Looks over the MIME parser's shoulder: sees each part as it is found, to have it decoded safely and to note what is
 // broken, and takes text and HTML out of the finished tree as the sender wrote them (the parser's own answer joins
-// them with markup of its own). The one file that knows mailparser's inside (3.9.31).
+// them with markup of its own). Knows mailparser's inside (3.9.31), as split-parts.ts does its splitter's.
 import { Transform } from 'node:stream';
 import type { MailParser } from 'mailparser';
+import { switchingDecoder } from './decode-charset.ts';
 import { createQuotedPrintableDecoder } from './decode-quoted-printable.ts';
 import { decodeEightBit } from './decode-text.ts';
 import { limits } from './limits.ts';
 import type { ProblemList } from './problems.ts';
+import { correctSplitting, type Splitting } from './split-parts.ts';
 
 /** What has been seen; `bodies` may be asked when the parser has ended or failed. */
 export type MimeWatch = {
@@ -22,8 +24,7 @@ const undeclared = 'x-undeclared';
 export function createMimeWatch(parser: MailParser, problems: ProblemList): MimeWatch {
   const splitter: unknown = Reflect.get(parser, 'splitter');
   if (!(splitter instanceof Transform)) throw new Error('mailparser has changed: no splitter');
-  const read = splitter.read.bind(splitter);
-  stopSplittingAtLimit(splitter);
+  const read = withRests(splitter, correctSplitting(splitter, problems));
   replaceDecoders(parser, problems);
   let parts = 0;
   let textBytes = 0;
@@ -33,7 +34,7 @@ export function createMimeWatch(parser: MailParser, problems: ProblemList): Mime
       if (!isObject(item)) return item;
       if (item['type'] === 'node') {
         parts += 1;
-        prepareNode(item);
+        prepareNode(item, problems);
       }
       textBytes += textBytesOf(item);
       if (parts > limits.parts) problems.add('too-many-parts');
@@ -47,29 +48,33 @@ export function createMimeWatch(parser: MailParser, problems: ProblemList): Mime
   };
 }
 
-/**
- * Past the limit no boundary is one any more: the rest is the body of the last part, which nobody reads. Left to
- * itself, the library splits far ahead of what is read, at a cost quadratic in the depth, and its own limit loses
- * what was split and not read yet.
- */
-function stopSplittingAtLimit(splitter: Transform): void {
-  const newNode: unknown = Reflect.get(splitter, 'newNode');
-  if (typeof newNode !== 'function') throw new Error('mailparser has changed: no newNode');
-  let parts = 1;
-  Reflect.set(splitter, 'newNode', (parent: unknown) => {
-    parts += 1;
-    if (parts > limits.parts) Reflect.set(splitter, 'checkBoundary', () => false);
-    newNode.call(splitter, parent);
-  });
+/** Reads the splitter's items; what stood in the header of a part and belongs to its body comes right behind it. */
+function withRests(splitter: Transform, { takeRest }: Splitting): (size?: number) => unknown {
+  const read = splitter.read.bind(splitter);
+  let waiting: unknown = null;
+  return (size) => {
+    const item: unknown = waiting ?? read(size);
+    waiting = null;
+    if (!isObject(item) || item['type'] !== 'node') return item;
+    const value = takeRest(item);
+    if (value !== null && typeof item['multipart'] !== 'string') waiting = { type: 'body', node: item, value };
+    return item;
+  };
 }
+
+const encodings = ['', '7bit', '8bit', 'binary', 'base64', 'quoted-printable'];
 
 /**
  * format=flowed is left as it is (RFC 3676 is for showing, and undoing it is quadratic in the library), and
  * quoted-printable goes through a decoder that streams.
  */
-function prepareNode(node: Record<string, unknown>): void {
+function prepareNode(node: Record<string, unknown>, problems: ProblemList): void {
   node['flowed'] = false;
-  if (node['encoding'] === 'quoted-printable') node['getDecoder'] = createQuotedPrintableDecoder;
+  const { encoding } = node;
+  if (encoding === 'quoted-printable') node['getDecoder'] = createQuotedPrintableDecoder;
+  if (typeof encoding === 'string' && !encodings.includes(encoding)) {
+    problems.add('malformed-mime', `a part has the unknown encoding ${JSON.stringify(encoding)}: it is as it stands`);
+  }
   const { charset } = node;
   if (typeof charset !== 'string' || /^(?:us-?)?ascii$/i.test(charset)) node['charset'] = undeclared;
 }
@@ -82,8 +87,9 @@ function textBytesOf({ type, node, value }: Record<string, unknown>): number {
 }
 
 /**
- * Two charsets are not left to the library: ISO-2022-JP, of which it holds a whole text as an array of numbers, and
- * text whose charset is not declared or not known, which it takes for UTF-8 whatever it is.
+ * Not left to the library: charsets that switch between sets (ISO-2022-JP, of which it holds a whole text as an array
+ * of numbers, and some that it does not know), and text whose charset is not declared or not known, which it takes for
+ * UTF-8 whatever it is.
  */
 function replaceDecoders(parser: MailParser, problems: ProblemList): void {
   const decoder: unknown = Reflect.get(parser, 'decoder');
@@ -91,7 +97,8 @@ function replaceDecoders(parser: MailParser, problems: ProblemList): void {
   const decodeStream = decoder['decodeStream'];
   if (typeof decodeStream !== 'function') throw new Error('mailparser has changed: no decodeStream');
   decoder['decodeStream'] = (charset: string): unknown => {
-    if (/^(?:jis|iso-?2022-?jp)/i.test(charset)) return createCharsetDecoder('iso-2022-jp');
+    const decode = switchingDecoder(charset);
+    if (decode !== null) return createWholeDecoder((bytes) => Buffer.from(decode(bytes)));
     if (charset === undeclared) return createGuessingDecoder(problems);
     try {
       return decodeStream.call(decoder, charset);
@@ -101,29 +108,25 @@ function replaceDecoders(parser: MailParser, problems: ProblemList): void {
   };
 }
 
-function createCharsetDecoder(charset: string): Transform {
-  const decoder = new TextDecoder(charset);
-  return new Transform({
-    transform: (chunk: Buffer, _encoding, done) => done(null, Buffer.from(decoder.decode(chunk, { stream: true }))),
-    flush: (done) => done(null, Buffer.from(decoder.decode())),
-  });
-}
-
-/** UTF-8 where the whole text is that, else windows-1252, which most such texts are in. */
-function createGuessingDecoder(problems: ProblemList): Transform {
+/** Gathers a text, which is bounded, and decodes it as a whole. */
+function createWholeDecoder(decode: (bytes: Buffer) => Buffer): Transform {
   const chunks: Buffer[] = [];
   return new Transform({
     transform: (chunk: Buffer, _encoding, done) => {
       chunks.push(chunk);
       done();
     },
-    flush: (done) => {
-      const bytes = Buffer.concat(chunks);
-      const { text, utf8 } = decodeEightBit(bytes);
-      if (!utf8)
-        problems.add('undecodable-text', 'a body names no known charset and is not UTF-8: it was read as windows-1252');
-      done(null, utf8 ? bytes : Buffer.from(text));
-    },
+    flush: (done) => done(null, decode(Buffer.concat(chunks))),
+  });
+}
+
+/** UTF-8 where the whole text is that, else windows-1252, which most such texts are in. */
+function createGuessingDecoder(problems: ProblemList): Transform {
+  return createWholeDecoder((bytes) => {
+    const { text, utf8 } = decodeEightBit(bytes);
+    if (utf8) return bytes;
+    problems.add('undecodable-text', 'a body names no known charset and is not UTF-8: it was read as windows-1252');
+    return Buffer.from(text);
   });
 }
 
@@ -143,10 +146,15 @@ function collectBodies(tree: unknown, problems: ProblemList): { text: string | n
     if (part['isAttachment'] === true || typeof textContent !== 'string') continue;
     if (textContent.includes('\ufffd'))
       problems.add('undecodable-text', 'some bytes of a body are not valid in its charset: each is U+FFFD here');
-    if (contentType === 'text/plain') texts.push(textContent.toWellFormed());
-    if (contentType === 'text/html') htmls.push(textContent.toWellFormed());
+    if (contentType === 'text/plain') texts.push(plainText(textContent));
+    if (contentType === 'text/html') htmls.push(plainText(textContent));
   }
   return { text: joined(texts), html: joined(htmls) };
+}
+
+/** A byte order mark says how a text was encoded, it is none of it. */
+function plainText(content: string): string {
+  return content.replace(/^\ufeff/, '').toWellFormed();
 }
 
 function joined(parts: readonly string[]): string | null {

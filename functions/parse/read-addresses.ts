@@ -32,7 +32,7 @@ export function readAddresses(
     } else if (char === ':' && pending.angle === null && group === null && !pending.written.includes('@')) {
       group = decodeWords(tidy(pending.shown));
       pending = emptyPending();
-    } else {
+    } else if (char !== '>') {
       pending.shown += char;
       pending.written += char;
     }
@@ -50,19 +50,43 @@ function finish(pending: Pending, group: string | null): HeaderAddress | null {
   const comment = decodeWords(tidy(pending.comment));
   if (pending.angle !== null) {
     // RFC 5322 §4.4: a source route before the address is to be ignored.
-    const address = tidy(pending.angle).replace(/^@[^:"]*:/, '');
+    const address = tighten(tidy(pending.angle)).replace(/^@[^:"]*:/, '');
     return { name: name === '' ? comment : decodeWords(name), address, group };
   }
   const written = tidy(pending.written);
   if (written === '') return null;
-  const bare = /^(?:(.*)\s)?(\S+@\S+)$/.exec(written);
-  if (bare?.[2] === undefined) {
-    return written.includes('@') && written.startsWith('"')
-      ? { name: comment, address: written, group }
-      : { name: decodeWords(name), address: '', group };
+  const [display, address] = splitBare(written);
+  if (address === '') return { name: decodeWords(name), address, group };
+  return { name: display === '' ? comment : decodeWords(unquoted(display)), address, group };
+}
+
+/** What stands before an address without angle brackets, and the address; empty where there is none, or more than one. */
+function splitBare(written: string): readonly [display: string, address: string] {
+  if (outsideQuotes(written).includes('"')) return ['', written.includes('@') ? written : ''];
+  const quoted = /^"(?:[^"\\]|\\.)*" ?@ ?\S+$/.exec(written);
+  if (quoted !== null) return ['', tighten(written)];
+  for (const text of [written, tighten(written)]) {
+    const bare = /^(?:(.*) )?(\S+@\S+)$/.exec(text);
+    const display = bare?.[1] ?? '';
+    if (bare?.[2] !== undefined && !outsideQuotes(display).includes('@')) return [display, bare[2]];
   }
-  if (written.startsWith('"')) return { name: comment, address: written, group };
-  return { name: bare[1] === undefined ? comment : decodeWords(tidy(bare[1])), address: bare[2], group };
+  return ['', ''];
+}
+
+/** RFC 5322 §4.4: white space may stand around the dots and the `@` of an address; within quotes it belongs to them. */
+function tighten(text: string): string {
+  return text.replace(
+    /("(?:[^"\\]|\\.)*")| ?([.@]) ?/g,
+    (_, quotes: string | undefined, mark: string) => quotes ?? mark,
+  );
+}
+
+function outsideQuotes(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"/g, '');
+}
+
+function unquoted(text: string): string {
+  return text.replace(/"((?:[^"\\]|\\.)*)"/g, (_, inner: string) => inner.replace(/\\(.)/g, '$1'));
 }
 
 function takeQuoted(text: string, start: number, pending: Pending): number {
@@ -94,13 +118,16 @@ function takeComment(text: string, start: number, pending: Pending): number {
 function takeAngle(text: string, start: number, pending: Pending): number {
   let quoted = false;
   let at = start + 1;
+  while (text.charAt(at) === '<') at += 1;
+  const first = at;
   for (; at < text.length; at += 1) {
     const char = text.charAt(at);
     if (char === '\\') at += 1;
     else if (char === '"') quoted = !quoted;
     else if (char === '>' && !quoted) break;
   }
-  pending.angle = text.slice(start + 1, at);
+  // Of two in one entry the first counts, as with others who read it.
+  pending.angle ??= text.slice(first, at);
   return at;
 }
 

@@ -3,6 +3,7 @@
 // The header ends at the first empty line, or before the first line that is neither field nor fold (as Postfix does).
 import { limits } from './limits.ts';
 import { createProblemList, type ProblemList } from './problems.ts';
+import { withoutComments } from './without-comments.ts';
 
 /** A field as it was received; `raw` is all that follows the colon, folds included, without the last line break. */
 export type HeaderField = { readonly name: string; readonly raw: Uint8Array };
@@ -137,14 +138,16 @@ function mimeHeader(state: State): Buffer {
  * bodies are read as plain text (RFC 2045 §5.2).
  */
 function readable(name: string, value: Buffer, problems: ProblemList): Buffer {
-  const text = value.toString('latin1');
-  if (name !== 'content-type' || text.trim() === '') return value;
+  if (name !== 'content-type' && name !== 'content-transfer-encoding') return value;
+  const text = withoutComments(value.toString('latin1'));
+  if (name !== 'content-type') return Buffer.from(text, 'latin1');
+  if (text.trim() === '') return value;
   if (!/^\s*[^\s;/]+\s*\/\s*[^\s;/]+\s*(;|$|\()/.test(text)) {
     problems.add('malformed-content-type', 'the message has a type that is not a media type: it is read as text');
     return Buffer.from(' text/plain');
   }
   if (!/^\s*multipart\s*\//i.test(text) || /boundary\s*(?:\*0?\*?)?\s*=\s*(?:"\s*[^"\s]|[^"\s;])/i.test(text))
-    return value;
+    return Buffer.from(text, 'latin1');
   problems.add('malformed-mime', 'a multipart without a boundary: its body is given as text');
   return Buffer.from(' text/plain');
 }

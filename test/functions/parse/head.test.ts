@@ -21,6 +21,12 @@ const words: readonly [string, string][] = [
   ['=?utf-8?Q?a=0D=0Ab=00?=', 'a  b '],
   ['=?us-ascii?Q?=C3=BC?=', 'ü'],
   ['=?utf-8?Q?', '=?utf-8?Q?'],
+  ['=?ISO-2022-JP?B?GyRCRnxLXBsoQg==?=\r\n =?ISO-2022-JP?B?GyRCOGwbKEI=?=', '日本語'], // RFC 1468: each word ends in ASCII
+  ['=?iso-2022-kr?B?GyQpQw5HUTE5Pm4P?=', '한국어'],
+  ['=?hz-gb-2312?Q?~{VPND~}=7E=7E?=', '中文~'],
+  ['=?utf-7?Q?Gr+APwA3w-e_+-?=', 'Grüße +'],
+  ['=?unicode-1-1-utf-7?Q?+2Dzfag-?=', '\u{1f36a}'],
+  ['=?cp932?B?h0A=?=', '①'],
 ];
 for (const [given, expected] of words) {
   test(`the words ${JSON.stringify(given)} read ${JSON.stringify(expected)}`, () =>
@@ -36,6 +42,10 @@ const dates: readonly [string, string | null][] = [
   ['21 Nov 2026 09:00:00', '2026-11-21T09:00:00.000Z'],
   ['2026-11-21T09:00:00Z', null],
   ['32 Nov 2026 09:00:00 +0000', null],
+  ['31 Feb 2026 09:00:00 +0000', null],
+  ['29 Feb 2028 09:00:00 +0000', '2028-02-29T09:00:00.000Z'],
+  ['1 Jan 0001 00:00:00 +0000', null],
+  ['Sat, 21 Nov 2026 09:00:00 GMT+0100 (CET)', '2026-11-21T08:00:00.000Z'],
   ['21 Foo 2026 09:00:00 +0000', null],
   ['', null],
 ];
@@ -54,6 +64,14 @@ const lists: readonly [string, readonly [string, string, string | null][]][] = [
     ],
   ],
   ['a@x.example (Alice)', [['Alice', 'a@x.example', null]]],
+  ['a @ x . example', [['', 'a@x.example', null]]], // RFC 5322 §4.4
+  ['Alice < a . b @ x.example >', [['Alice', 'a.b@x.example', null]]],
+  ['"a . b" @ x.example', [['', '"a . b"@x.example', null]]],
+  ['J. R. Alice a@x.example', [['J. R. Alice', 'a@x.example', null]]],
+  ['"Alice, A" a@x.example', [['Alice, A', 'a@x.example', null]]],
+  ['<<a@x.example>>', [['', 'a@x.example', null]]],
+  ['Alice <a@x.example> <b@x.example>', [['Alice', 'a@x.example', null]]],
+  ['a@x.example b@x.example', [['a@x.example b@x.example', '', null]]],
   [
     'G: a@x.example, B <b@x.example>;, c@x.example',
     [

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createParser, type ParserOptions } from '#functions/parse/parser.ts';
+import { stopwatch } from '#test/support/stopwatch.ts';
 import { parsed } from './parse-job.ts';
 
 const workerUrl = new URL('./stuck-worker.ts', import.meta.url);
@@ -43,10 +44,10 @@ test('while 4 messages burn their budget, small mail is read within 2 s', async 
   const burning = Array.from({ length: 4 }, () => parsed(parser, fault('burn'), budget));
   let slowestMs = 0;
   for (let n = 0; n < 15; n += 1) {
-    const startedAt = performance.now();
+    const elapsedMs = stopwatch();
     const { message } = await parsed(parser, harmless, budget);
     assert.equal(message.subject, 'harmless');
-    slowestMs = Math.max(slowestMs, performance.now() - startedAt);
+    slowestMs = Math.max(slowestMs, elapsedMs());
   }
   assert.ok(slowestMs < 2_000, `the slowest took ${slowestMs} ms`);
   for (const { message } of await Promise.all(burning)) {
