@@ -17,6 +17,7 @@ import {
 import { rawSmtp, sendRaw } from '#test/support/raw-smtp.ts';
 import { startScriptedDns } from '#test/support/scripted-dns.ts';
 import { idIn, sendMany } from '#test/support/send-many.ts';
+import { sharedStopwatch } from '#test/support/stopwatch.ts';
 
 test('a DNS that never answers makes verdicts temperror, in time and after the retries; other mail passes', async (t) => {
   const dns = await startScriptedDns((name) => (name.includes('silent') ? null : 0));
@@ -27,21 +28,25 @@ test('a DNS that never answers makes verdicts temperror, in time and after the r
       mode: 'serve',
       hostname: 'mx.receiver.example',
       domains: { 'receiver.example': { mailboxes: ['bob'] } },
-      dns: { servers: [dns.server], timeoutSeconds: 1, temperrorRetrySeconds: [1] },
+      dns: { servers: [dns.server], timeoutSeconds: 2, temperrorRetrySeconds: [1] },
     },
   });
-  const silent = await Promise.all(Array.from({ length: 20 }, (_, n) => send(service, `ann@silent${n}.example`)));
+  const elapsedMs = sharedStopwatch();
   const startedAt = performance.now();
-  await landed(service, await send(service, 'ann@quick.example'));
-  assert.ok(performance.now() - startedAt < 1_000, 'mail whose zones answer does not wait for the others');
+  const silent = await Promise.all(Array.from({ length: 20 }, (_, n) => send(service, `ann@silent${n}.example`)));
+  const quick = await send(service, 'ann@quick.example');
+  await landed(service, quick);
+  const there = (await allMessages(service)).map(({ id }) => id);
+  assert.deepEqual(there, [quick], 'mail whose zones answer does not wait for the others');
   for (const id of silent) {
     const { authentication, disposition } = await landed(service, id);
     assert.equal(authentication.spf.result, 'temperror');
     assert.equal(authentication.dmarc.result, 'temperror');
     assert.equal(disposition.action, 'accept');
   }
-  const took = performance.now() - startedAt;
-  assert.ok(took > 2_000 && took < 15_000, `two deadlines and a wait, three groups of eight: ${took} ms`);
+  assert.ok(performance.now() - startedAt >= 4_900, 'two deadlines and a wait');
+  const took = elapsedMs();
+  assert.ok(took < 15_000, `not one after the other: ${took} ms`);
 });
 
 test('without a configuration mail lands at once on a machine whose DNS is dead', async (t) => {
@@ -53,15 +58,16 @@ test('without a configuration mail lands at once on a machine whose DNS is dead'
   const client = `
     const { startLocalService } = await import('#test/support/local-service.ts');
     const { rawSmtp, sendRaw } = await import('#test/support/raw-smtp.ts');
+    const { sharedStopwatch } = await import('#test/support/stopwatch.ts');
     const ends = [];
     const service = await startLocalService({ after: (end) => ends.push(end) }, { folder: ${JSON.stringify(folder)} });
-    const startedAt = performance.now();
+    const elapsedMs = sharedStopwatch();
     const smtp = await rawSmtp(service.ports.mx);
     await smtp.command('EHLO mx.sender.example');
     const reply = await sendRaw(smtp, { to: ['bob@receiver.example'], content: Buffer.from('Subject: x\\r\\n\\r\\nhi\\r\\n') });
     const id = /[0-9A-HJKMNP-TV-Z]{26}/.exec(reply)[0];
     while ((await fetch(service.http + '/api/messages/' + id)).status !== 200) await new Promise((r) => setTimeout(r, 10));
-    console.log(JSON.stringify({ took: performance.now() - startedAt }));
+    console.log(JSON.stringify({ took: elapsedMs() }));
     smtp.close();
     for (const end of ends) await end();
     process.exit(0);`;
@@ -90,9 +96,9 @@ test('SIGTERM amid 2,000 messages ends it with code 0, and all that got its 250 
   const first = await startLocalService(t, { folder });
   const sent = sendMany(first.ports.mx, { connections: 30, messages: 2_000 });
   await eventually('some are through', () => sent.accepted.size > 500);
-  const startedAt = performance.now();
+  const elapsedMs = sharedStopwatch();
   assert.equal(await first.stop(), 0);
-  assert.ok(performance.now() - startedAt < 10_000, 'well within the grace');
+  assert.ok(elapsedMs() < 10_000, 'well within the grace');
   await sent.finished;
   assert.ok(sent.accepted.size < 2_000, 'it ended in the middle');
   for (const reply of sent.refused) assert.match(reply, /^421 4\.3\.2 /);

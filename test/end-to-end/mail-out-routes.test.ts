@@ -280,10 +280,9 @@ describe('what hosts answer', { concurrency: 10, ...peerOptions('dnsmasq') }, ()
       const ip = `127.0.2.${n + 1}`;
       if (typeof serve === 'function') await listen(ip, serve);
       else await service.host(ip, serve);
-      const started = performance.now();
       const id = await service.submit({ from: 's-reply@sender.example', to: [`x@host${n}.test`] });
       const record = await service.whenDelivery(id, state);
-      assert.ok(performance.now() - started < 8_000);
+      assert.ok(record.attempts[0].seconds < 8, `the attempt took ${record.attempts[0].seconds} s`);
       assert.match(record.recipients[0].reason, reason);
     });
   }

@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { type Bundle, buildBundles } from '#local/build-bundles.ts';
 import { createSandbox } from '#local/emulator/sandbox.ts';
+import { eventually } from '#test/support/local-service.ts';
 
 const maxBytes = 2 * 1_048_576;
 const maxImportMs = 250;
@@ -105,8 +106,12 @@ test('a sandbox that hangs or dies is replaced', async () => {
     return { batchItemFailures: [{ itemIdentifier: String(n) }] }; };`;
   const { sandbox } = await sandboxOf(source, 1);
   await assert.rejects(sandbox.invoke({ how: 'hang' }), /did not answer within 1 s/);
-  assert.equal((await sandbox.invoke({})).batchItemFailures[0]?.itemIdentifier, '1');
-  await assert.rejects(sandbox.invoke({ how: 'die' }), /exit code 3/);
-  assert.equal((await sandbox.invoke({})).batchItemFailures[0]?.itemIdentifier, '1');
+  // A new one may need more than a second to start on a busy machine: it is replaced like one that hangs.
+  const answer = await eventually('a new one answers', () => sandbox.invoke({}).catch(() => null));
+  assert.equal(answer.batchItemFailures[0]?.itemIdentifier, '1');
   await sandbox.close();
+  const { sandbox: other } = await sandboxOf(source);
+  await assert.rejects(other.invoke({ how: 'die' }), /exit code 3/);
+  assert.equal((await other.invoke({})).batchItemFailures[0]?.itemIdentifier, '1');
+  await other.close();
 });

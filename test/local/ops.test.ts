@@ -425,6 +425,11 @@ describe('ops API', () => {
     assert.doesNotMatch(text, /hunter2/);
   });
 
+  test('a connection may rest longer than clients let one rest, so that no request meets one that is ending', async () => {
+    const { headers } = await ask(api, '/health', { headers: { connection: 'keep-alive' } });
+    assert.match(String(headers['keep-alive']), /timeout=(?:[6-9]\d|\d{3})/);
+  });
+
   test('the page and its files come with a strict policy and load nothing from elsewhere', async () => {
     for (const path of ['/', '/page.css', '/page.js', '/page-dom.js', '/page-mail.js', '/page-work.js']) {
       const { status, text, headers } = await ask(api, path);

@@ -47,7 +47,7 @@ export async function startDns(zone: DnsZone): Promise<PeerDns> {
   });
   const resolver = new Resolver({ timeout: 250, tries: 1 });
   resolver.setServers([`127.0.0.1:${port}`]);
-  for (const end = Date.now() + 10_000; !(await resolver.resolve4('up.test').catch(() => null)); ) {
+  for (const end = Date.now() + 30_000; !(await resolver.resolve4('up.test').catch(() => null)); ) {
     if (child.exitCode !== null || Date.now() > end) throw new Error(`dnsmasq does not start: ${complaint}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -133,7 +133,7 @@ function reading(service: LocalService) {
   return {
     delivery,
     inbox,
-    whenDelivery: async (id: string, state: string, seconds = 20) => {
+    whenDelivery: async (id: string, state: string, seconds = 60) => {
       let last: any = null;
       return eventually(
         `delivery of ${id} is ${state}`,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Resolve } from '#pipeline/ports.ts';
+import { stopwatch } from '#test/support/stopwatch.ts';
 import type { Zone } from '#test/support/zone-resolver.ts';
 import { judge, plainMessage, runStage } from './run-stage.ts';
 
@@ -109,13 +110,13 @@ const zone: Zone = {
 
 for (const { title, message } of hostile) {
   test(`${title}: judged and handed on within 5 s`, async () => {
-    const startedAt = performance.now();
+    const elapsedMs = stopwatch();
     const { outcome, jobs } = await runStage({
       message: message(),
       zone,
       config: { dns: { temperrorRetrySeconds: [] } },
     });
-    const tookMs = performance.now() - startedAt;
+    const tookMs = elapsedMs();
     assert.equal(outcome.outcome, 'handed-on');
     assert.ok(tookMs < 5_000, `${Math.round(tookMs)} ms`);
     for (const { job } of jobs.sent) assert.ok(Buffer.byteLength(JSON.stringify(job)) < 500_000);
@@ -189,13 +190,13 @@ test('DNS records of any bytes are recorded in plain ASCII', async () => {
 });
 
 test('a DNS that says nothing costs one deadline, and the verdict is temperror', async () => {
-  const startedAt = performance.now();
+  const elapsedMs = stopwatch();
   const { spf, dkim, dmarc, arc } = await judge({
     message: times(30, (n) => signature(n)) + seal(1) + plainMessage.replace('Hello, Bob.\r\n', ''),
     resolve: () => new Promise(() => {}),
     config: { dns: { timeoutSeconds: 1, temperrorRetrySeconds: [] } },
   });
-  const tookMs = performance.now() - startedAt;
+  const tookMs = elapsedMs();
   assert.ok(tookMs >= 900 && tookMs < 2_000, `${Math.round(tookMs)} ms`);
   assert.deepEqual([spf.result, dmarc.result], ['temperror', 'temperror']);
   assert.ok(

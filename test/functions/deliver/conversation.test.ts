@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { generate } from 'selfsigned';
+import { stopwatch } from '#test/support/stopwatch.ts';
 import { type DeliveryWorld, deliveryWorld } from './delivery-world.ts';
 import { type Script, type ScriptedMx, startMx } from './scripted-mx.ts';
 
@@ -18,9 +19,16 @@ async function meet(
   return { mx, world };
 }
 
+/** For hosts that do not answer. Those that do have all the time they need, for a busy machine may need it. */
 const quick = { config: { delivery: { attemptSeconds: 1 } } };
 
-const refusals: readonly { title: string; script: Script; outcome: string; status: string | RegExp }[] = [
+const refusals: readonly {
+  title: string;
+  script: Script;
+  outcome: string;
+  status: string | RegExp;
+  isMute?: boolean;
+}[] = [
   {
     title: '550 to MAIL',
     script: { answer: (line) => (line.startsWith('MAIL') ? '550 5.7.1 not you' : undefined) },
@@ -82,7 +90,7 @@ const refusals: readonly { title: string; script: Script; outcome: string; statu
     status: '5.3.2',
   },
   { title: '421 as the greeting', script: { banner: '421 4.3.2 come back' }, outcome: 'deferred', status: '4.3.2' },
-  { title: 'no greeting at all', script: { banner: null }, outcome: 'deferred', status: '4.4.1' },
+  { title: 'no greeting at all', script: { banner: null }, outcome: 'deferred', status: '4.4.1', isMute: true },
   {
     title: 'a greeting that is no SMTP',
     script: { banner: 'HTTP/1.1 400 Bad Request' },
@@ -101,12 +109,14 @@ const refusals: readonly { title: string; script: Script; outcome: string; statu
     script: { answer: (line) => (line.startsWith('EHLO') ? null : undefined) },
     outcome: 'deferred',
     status: '4.4.1',
+    isMute: true,
   },
   {
     title: 'no answer to RCPT',
     script: { answer: (line) => (/^(RCPT|DATA)/.test(line) ? null : undefined) },
     outcome: 'deferred',
     status: /^4\.4\.2$/,
+    isMute: true,
   },
   {
     title: '421 in the middle',
@@ -122,13 +132,13 @@ const refusals: readonly { title: string; script: Script; outcome: string; statu
   },
 ];
 
-for (const { title, script, outcome, status } of refusals) {
+for (const { title, script, outcome, status, isMute = false } of refusals) {
   test(`${title}: ${outcome}, within the deadline`, async (t) => {
-    const { world } = await meet(t, { ...quick, script });
+    const { world } = await meet(t, isMute ? { ...quick, script } : { script });
     const job = world.job();
-    const started = performance.now();
+    const elapsedMs = stopwatch();
     assert.equal((await world.run(job)).outcome, outcome);
-    assert.ok(performance.now() - started < 3_000);
+    assert.ok(elapsedMs() < 3_000);
     const [recipient] = world.state(job).recipients;
     assert.match(recipient!.status!, typeof status === 'string' ? new RegExp(`^${status}$`) : status);
     assert.notEqual(recipient!.reason, null);
@@ -382,7 +392,7 @@ test('a TLS handshake that fails is followed by mail in clear, which the history
     offers: ['STARTTLS'],
     answer: (line) => (line === 'STARTTLS' ? '220 go\r\nnot TLS at all' : undefined),
   };
-  const { mx, world } = await meet(t, { script, ...quick });
+  const { mx, world } = await meet(t, { script });
   const job = world.job();
   assert.equal((await world.run(job)).outcome, 'delivered');
   assert.equal(mx.connections(), 2);

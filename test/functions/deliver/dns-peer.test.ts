@@ -1,12 +1,12 @@
 // Routes out of a real DNS (dnsmasq), asked by our own resolver: what c-ares makes of null MX, aliases, and names that are not.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { test } from 'node:test';
 import { findRoutes } from '#functions/deliver/find-routes.ts';
 import { createResolver } from '#pipeline/dns-resolver.ts';
+import { freePort } from '#test/support/free-port.ts';
+import { eventually } from '#test/support/local-service.ts';
 import { findPeer, peerOptions } from '#test/support/peers.ts';
-import { freePort } from './postfix.ts';
 
 const zone = [
   '--mx-host=two.test,b.test,20',
@@ -20,7 +20,7 @@ const zone = [
 ];
 
 test('routes from a real DNS server', peerOptions('dnsmasq'), async (t) => {
-  const port = await freeDnsPort();
+  const port = await freePort();
   const arguments_ = [
     '--no-daemon',
     '--conf-file=/dev/null',
@@ -53,11 +53,11 @@ test('routes from a real DNS server', peerOptions('dnsmasq'), async (t) => {
         ? found.status
         : found.outcome;
   };
-  for (const deadline = Date.now() + 10_000; (await routes('two.test')) === 'later'; clear()) {
-    if (Date.now() > deadline || server.exitCode !== null)
-      throw new Error(`dnsmasq does not answer (${server.exitCode})`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await eventually('dnsmasq answers', async () => {
+    clear();
+    const found = await routes('two.test');
+    return typeof found !== 'string' && found.length === 3;
+  });
   assert.deepEqual(await routes('two.test'), ['192.0.2.1', '2001:db8::1', '192.0.2.2']);
   assert.deepEqual(await routes('implicit.test'), ['192.0.2.3']);
   assert.deepEqual(await routes('alias.test'), ['192.0.2.3']);
@@ -68,17 +68,3 @@ test('routes from a real DNS server', peerOptions('dnsmasq'), async (t) => {
   await new Promise((resolve) => server.once('exit', resolve));
   assert.equal(await routes('other.test'), 'later');
 });
-
-/** Free for TCP and for UDP: dnsmasq takes both. */
-async function freeDnsPort(): Promise<number> {
-  while (true) {
-    const port = await freePort();
-    const socket = createSocket('udp4');
-    const isFree = await new Promise<boolean>((resolve) => {
-      socket.once('error', () => resolve(false));
-      socket.bind(port, '127.0.0.1', () => resolve(true));
-    });
-    socket.close();
-    if (isFree) return port;
-  }
-}

@@ -4,9 +4,10 @@ import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { generate } from 'selfsigned';
+import { freePort } from '#test/support/free-port.ts';
 import { findPeer, peerOptions } from '#test/support/peers.ts';
 import { deliveryWorld } from './delivery-world.ts';
-import { freePort, startPostfix } from './postfix.ts';
+import { startPostfix } from './postfix.ts';
 
 const options = peerOptions('postfix', 'smtp-sink');
 const asRoot =
@@ -103,7 +104,7 @@ for (const { title, flags, outcome } of [
 }
 
 async function listening(port: number): Promise<void> {
-  for (const deadline = Date.now() + 5_000; ; ) {
+  for (const deadline = Date.now() + 30_000; ; ) {
     const isOpen = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(socket.destroy() !== null));
       socket.on('error', () => resolve(false));
