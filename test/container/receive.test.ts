@@ -139,6 +139,15 @@ test('BDAT of text is held to CRLF as DATA is, and DATA cannot follow BDAT', asy
   );
 });
 
+test('a CR as the last octet of a text is bare: nothing follows it that could make it a line end', async (t) => {
+  const client = await open();
+  t.after(client.close);
+  client.write('MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nBDAT 5 LAST\r\na\r\nb\r');
+  const replies: (string | null)[] = [];
+  for (let count = 0; count < 3; count++) replies.push(await client.reply());
+  assert.match(replies[2] ?? '', /^550 5\.6\.11/);
+});
+
 test('what is pipelined in one packet is answered in order', async (t) => {
   const client = await open();
   t.after(client.close);

@@ -66,6 +66,24 @@ test('in a batch that does not fit as a whole each request has its own fate', as
   assert.equal(objects.length, fulfilled);
 });
 
+test('a message is never accepted over another: the second of one key is refused and leaves no job', async (t) => {
+  const world = await openTestWorld({ t });
+  const job = sampleReceivedJob();
+  for (const bytes of [100, 300_000]) {
+    const again = bytes === 100 ? job : sampleReceivedJob();
+    const accept = async (letter: string): Promise<void> => {
+      const writer = world.intake.open({ key: again.raw.key, envelope: {} });
+      await writer.write(Buffer.alloc(bytes, letter));
+      await writer.commit(again);
+    };
+    await accept('a');
+    await assert.rejects(accept('b'), /already taken/);
+    const stored = await world.store.get(again.raw.key);
+    for await (const piece of stored?.body ?? []) assert.ok(piece.every((octet) => octet === 97));
+  }
+  assert.equal((await world.admin.queues()).find(({ name }) => name === 'received')?.ready, 2);
+});
+
 test('overwriting and deleting large objects leaves no files behind', async (t) => {
   const world = await openTestWorld({ t });
   for (const letter of ['a', 'b', 'c']) {
@@ -138,7 +156,7 @@ test('a 100 MB message goes in and out with less than 64 MB of memory', async ()
 });
 
 async function eventually(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
+  const end = Date.now() + 30_000;
   while (!condition()) {
     assert.ok(Date.now() < end, 'in time');
     await new Promise((resolve) => setTimeout(resolve, 10));
