@@ -4,7 +4,7 @@ import type { Config } from '#pipeline/config.ts';
 import type { DeliveryAttempt, HostTry } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
 import type { Clock, Resolve, Secrets } from '#pipeline/ports.ts';
-import type { Connections, Line, LineRequest } from './connections.ts';
+import type { Connections, Line, LineRequest, Use } from './connections.ts';
 import { converse, type Letter, type LetterRecipient, type RecipientResult } from './converse.ts';
 import { findHost, findRoutes, type Routes, type Target } from './find-routes.ts';
 import { findStsPolicy, isNamedHost } from './mta-sts.ts';
@@ -29,10 +29,12 @@ export type AttemptFacts = {
   readonly dsnPassedOn: ReadonlySet<string>;
   /** Whether every host there is was asked. */
   readonly isExhausted: boolean;
+  /** Set where no host was asked, because the destination is left alone for now. */
+  readonly isLeftAlone?: boolean;
   readonly release: () => void;
 };
 
-type Held = { readonly line: Line; readonly reusable: boolean; readonly needsReset: boolean };
+type Held = { readonly line: Line } & Use;
 type Context = {
   readonly deps: AttemptDeps;
   readonly config: Config;
@@ -171,10 +173,7 @@ type Talk = {
 async function tryHost(context: Context, target: Target, recipients: readonly LetterRecipient[]): Promise<HostTry> {
   const started = performance.now();
   const at = new Date(context.deps.clock()).toISOString();
-  let talk = await talkOnce(context, { target, recipients, fresh: false });
-  // A connection used before may have been closed meanwhile: that says nothing of the host.
-  if (talk.line?.reused && isStale(talk.results)) talk = await talkOnce(context, { target, recipients, fresh: true });
-  const { line, failure, results } = talk;
+  const { line, failure, results } = await talkToEnd(context, { target, recipients, fresh: false });
   return {
     host: target.host,
     ip: target.ip,
@@ -193,6 +192,31 @@ async function tryHost(context: Context, target: Target, recipients: readonly Le
 
 type Asked = { readonly target: Target; readonly recipients: readonly LetterRecipient[]; readonly fresh: boolean };
 
+/** Talks until the host had its say on all: what only the end of a connection left undone is done over another one. */
+async function talkToEnd(context: Context, asked: Asked): Promise<Talk> {
+  const talk = await talkOnce(context, asked);
+  const { line, results } = talk;
+  if (line === null || performance.now() >= context.deadline) return talk;
+  // A connection used before may have been closed meanwhile: that says nothing of the host.
+  const left = line.reused && isStale(results) ? asked.recipients : cutOff(asked.recipients, results);
+  if (left.length === 0) return talk;
+  const spent = context.held.pop();
+  if (spent !== undefined) context.deps.connections.giveBack(spent.line, spent);
+  const rest = await talkToEnd(context, { ...asked, recipients: left, fresh: true });
+  const done = results.filter(({ forwardPath }) => left.every((recipient) => recipient.forwardPath !== forwardPath));
+  return rest.failure !== null && done.length > 0 ? talk : { ...rest, results: [...done, ...rest.results] };
+}
+
+/** Those whose turn did not come because the host takes only so many transactions over one connection (RFC 9422). */
+function cutOff(
+  recipients: readonly LetterRecipient[],
+  results: readonly RecipientResult[],
+): readonly LetterRecipient[] {
+  if (!results.some(({ outcome }) => outcome === 'accepted')) return [];
+  const left = new Set(results.filter((result) => isStale([result])).map(({ forwardPath }) => forwardPath));
+  return recipients.filter(({ forwardPath }) => left.has(forwardPath));
+}
+
 async function talkOnce(context: Context, { target, recipients, fresh }: Asked): Promise<Talk> {
   const { deps, letter, held, dsnPassedOn } = context;
   const obtained = await deps.connections.obtain({ ...(await lineRequest(context, target)), fresh });
@@ -200,7 +224,7 @@ async function talkOnce(context: Context, { target, recipients, fresh }: Asked):
   const { line } = obtained;
   const limits = limitsOf(context.config.delivery.attemptSeconds);
   const { results, relaysDsn, ...use } = await converse(
-    { connection: line, letter, limits, reset: line.needsReset },
+    { connection: line, letter, limits, reset: line.needsReset, mailsLeft: line.mailsLeft },
     recipients,
   );
   held.push({ line, ...use });

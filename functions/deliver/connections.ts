@@ -4,7 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { createSecureContext, rootCertificates } from 'node:tls';
 import type { DestinationMemory } from './destination.ts';
 import type { PolicyMemory } from './mta-sts.ts';
-import { type OpenConnection, type OpenFailure, type OpenRequest, openConnection } from './open-connection.ts';
+import {
+  type OpenConnection,
+  type OpenFailure,
+  type OpenRequest,
+  openConnection,
+  statedLimit,
+} from './open-connection.ts';
 import type { PortMemory } from './port25.ts';
 import type { KeyCache } from './prepare-letter.ts';
 
@@ -19,8 +25,19 @@ export type ConnectionOptions = {
   readonly fetch?: typeof globalThis.fetch;
 };
 
-/** A connection in use. `reused` tells a fresh one apart: what breaks a reused one may be only its age. */
-export type Line = OpenConnection & { readonly key: string; readonly reused: boolean; readonly needsReset: boolean };
+/**
+ * A connection in use. `reused` tells a fresh one apart: what breaks a reused one may be only its age. `mailsLeft`: how
+ * many transactions it may still carry.
+ */
+export type Line = OpenConnection & {
+  readonly key: string;
+  readonly reused: boolean;
+  readonly needsReset: boolean;
+  readonly mailsLeft: number;
+};
+
+/** How a connection comes back: how many transactions it carried, and whether it may carry more. */
+export type Use = { readonly transactions: number; readonly reusable: boolean; readonly needsReset: boolean };
 
 export type LineOutcome = { readonly outcome: 'line'; readonly line: Line } | OpenFailure;
 
@@ -42,7 +59,7 @@ export type Connections = {
   readonly fetch: typeof globalThis.fetch;
   readonly obtain: (request: LineRequest) => Promise<LineOutcome>;
   /** Takes a connection back to use again, or closes it. */
-  readonly giveBack: (line: Line, use: { readonly reusable: boolean; readonly needsReset: boolean }) => void;
+  readonly giveBack: (line: Line, use: Use) => void;
   /** A turn at a destination where at most `limit` jobs are at work at once; null where none came free in time. */
   readonly takeTurn: (destination: string, limit: number, waitMs: number) => Promise<Turn | null>;
   /** Says QUIT to what is idle and drops what is not. */
@@ -50,7 +67,7 @@ export type Connections = {
 };
 
 type Idle = { readonly line: Line; readonly timer: NodeJS.Timeout; readonly until: number };
-type Kept = { readonly lines: Map<OpenConnection['wire'], number>; readonly idle: Map<string, Idle[]> };
+type Kept = { readonly lines: Set<OpenConnection['wire']>; readonly idle: Map<string, Idle[]> };
 
 const maxSessions = 1_000;
 
@@ -61,11 +78,10 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     minVersion: 'TLSv1.2',
     ...(options.trustedCertificates === undefined ? {} : { ca: [...rootCertificates, ...options.trustedCertificates] }),
   });
-  const kept: Kept = { lines: new Map(), idle: new Map() };
+  const kept: Kept = { lines: new Set(), idle: new Map() };
   const sessions = new Map<string, Buffer>();
   const turns = createTurns();
   let isClosed = false;
-
   const drop = ({ wire }: Line): void => {
     kept.lines.delete(wire);
     wire.close();
@@ -79,18 +95,18 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     }
     const opened = await openConnection({ ...request, context, session: sessions.get(key) ?? null });
     if (opened.outcome === 'failed') return opened;
-    kept.lines.set(opened.connection.wire, 0);
-    return { outcome: 'line', line: { ...opened.connection, key, reused: false, needsReset: false } };
+    kept.lines.add(opened.connection.wire);
+    const mailsLeft = Math.min(messagesPerConnection, statedLimit(opened.connection, 'MAILMAX'));
+    return { outcome: 'line', line: { ...opened.connection, key, reused: false, needsReset: false, mailsLeft } };
   };
-  const giveBack: Connections['giveBack'] = (line, { reusable, needsReset }) => {
-    const used = (kept.lines.get(line.wire) ?? 0) + 1;
+  const giveBack: Connections['giveBack'] = (line, { transactions, reusable, needsReset }) => {
+    const mailsLeft = line.mailsLeft - transactions;
     rememberSession(sessions, line);
-    if (isClosed || !reusable || used >= messagesPerConnection || !line.wire.isQuiet()) {
+    if (isClosed || !reusable || mailsLeft <= 0 || !line.wire.isQuiet()) {
       if (reusable) line.wire.write('QUIT\r\n');
       drop(line);
       return;
     }
-    kept.lines.set(line.wire, used);
     line.wire.setDeadline(Number.POSITIVE_INFINITY);
     const timer = setTimeout(() => {
       removeIdle(kept, line);
@@ -100,7 +116,10 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     timer.unref();
     // A process that was frozen in between finds its timers late: the time of day tells.
     const until = Date.now() + idleSeconds * 1000;
-    kept.idle.set(line.key, [...(kept.idle.get(line.key) ?? []), { line: { ...line, needsReset }, timer, until }]);
+    kept.idle.set(line.key, [
+      ...(kept.idle.get(line.key) ?? []),
+      { line: { ...line, needsReset, mailsLeft }, timer, until },
+    ]);
   };
   const close = async (): Promise<void> => {
     isClosed = true;
@@ -109,7 +128,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
       line.wire.write('QUIT\r\n');
     }
     kept.idle.clear();
-    for (const wire of kept.lines.keys()) wire.close();
+    for (const wire of kept.lines) wire.close();
     kept.lines.clear();
   };
   return {

@@ -4,7 +4,7 @@
 import { parseAddress } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { encodeOriginalRecipient, encodeXtext } from '#mail/xtext.ts';
-import type { Limits, OpenConnection } from './open-connection.ts';
+import { type Limits, type OpenConnection, statedLimit } from './open-connection.ts';
 import { type Broken, isBroken, type PeerReply } from './smtp-reply.ts';
 
 /** A message ready for the wire. `small`: all of it, dots stuffed, final dot included; `large`: the same as a stream. */
@@ -42,9 +42,13 @@ export type RecipientResult = {
   readonly reason: string | null;
 };
 
-/** `reusable`: the connection may carry another message; `needsReset`: after RSET. `relaysDsn`: the peer took DSN parameters. */
+/**
+ * `reusable`: the connection may carry another message; `needsReset`: after RSET. `relaysDsn`: the peer took DSN parameters.
+ * `transactions`: how many MAIL commands it took.
+ */
 export type Conversation = {
   readonly results: readonly RecipientResult[];
+  readonly transactions: number;
   readonly reusable: boolean;
   readonly needsReset: boolean;
   readonly relaysDsn: boolean;
@@ -55,6 +59,8 @@ type Talk = {
   readonly letter: Letter;
   readonly limits: Limits;
   readonly reset: boolean;
+  /** Transactions this connection may still carry. */
+  readonly mailsLeft: number;
 };
 
 const finalReplyMs = 45_000;
@@ -66,13 +72,15 @@ export async function converse(talk: Talk, recipients: readonly LetterRecipient[
   const unable = inability(talk);
   if (unable !== null) {
     const results = recipients.map(({ forwardPath }) => ({ ...unable, forwardPath }));
-    return { results, reusable: true, needsReset: talk.reset, relaysDsn };
+    return { results, reusable: true, needsReset: talk.reset, relaysDsn, transactions: 0 };
   }
-  const limit = Math.min(rcptsPerTransaction, rcptMax(talk.connection));
+  const limit = Math.min(rcptsPerTransaction, statedLimit(talk.connection, 'RCPTMAX'));
   const results = recipients.filter(isUnsafe).map(({ forwardPath }) => unsafe(forwardPath));
   let left = recipients.filter((recipient) => !isUnsafe(recipient));
   let state = { reusable: true, needsReset: talk.reset };
-  while (left.length > 0 && state.reusable) {
+  let transactions = 0;
+  while (left.length > 0 && state.reusable && transactions < talk.mailsLeft) {
+    transactions += 1;
     const now = left.slice(0, limit);
     const transaction = await transact({ ...talk, reset: state.needsReset }, now);
     state = transaction;
@@ -81,7 +89,7 @@ export async function converse(talk: Talk, recipients: readonly LetterRecipient[
     left = [...now.filter(({ forwardPath }) => again.has(forwardPath)), ...left.slice(limit)];
   }
   results.push(...left.map(({ forwardPath }) => untried(forwardPath, 'the connection was over before its turn')));
-  return { results, reusable: state.reusable, needsReset: state.needsReset, relaysDsn };
+  return { results, reusable: state.reusable, needsReset: state.needsReset, relaysDsn, transactions };
 }
 
 /** Those refused only because there were too many in one transaction, where others were taken (RFC 5321 §4.5.3.1.10). */
@@ -236,11 +244,6 @@ function rcptCommand({ connection: { capabilities } }: Talk, { forwardPath, noti
   return [`RCPT TO:<${forwardPath}>`, ...parameters.filter((parameter) => parameter !== null)].join(' ');
 }
 
-function rcptMax({ capabilities }: OpenConnection): number {
-  const stated = Number(/RCPTMAX=(\d{1,6})/i.exec(capabilities.get('LIMITS') ?? '')?.[1] ?? '0');
-  return stated > 0 ? stated : rcptsPerTransaction;
-}
-
 type FailedAt = { readonly stage: RecipientResult['stage']; readonly answer: PeerReply | Broken };
 
 /** No recipient got anywhere, and the connection is given up. */
@@ -272,12 +275,15 @@ function resultOf(forwardPath: string, stage: RecipientResult['stage'], reply: P
   if (isPositive(reply)) {
     // A success where none can be (250 to DATA) is a protocol error: later.
     const expected = stage === 'rcpt' || stage === 'message';
-    return expected ? { ...result, outcome: 'accepted' } : { ...result, outcome: 'deferred', reason: 'out of step' };
+    return expected ? { ...result, outcome: 'accepted' } : { ...result, outcome: 'deferred', reason: outOfStep };
   }
+  if (reply.code < 400) return { ...result, outcome: 'deferred', reason: outOfStep };
   // RFC 5321 §4.5.3.1.10: 552 to RCPT meant "too many recipients" in old days.
   const isPermanent = reply.code >= 500 && !(stage === 'rcpt' && reply.code === 552 && reply.enhanced === '5.5.3');
   return { ...result, outcome: isPermanent ? 'refused' : 'deferred' };
 }
+
+const outOfStep = 'its answer does not fit what it was asked';
 
 function isAccepted({ outcome }: RecipientResult): boolean {
   return outcome === 'accepted';

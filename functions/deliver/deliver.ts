@@ -155,7 +155,8 @@ async function gather(deps: DeliverDeps, { config, alone }: Task, pending: Deliv
     return attemptDelivery(deps, { config, job: pending }, () => prepareLetter({ ...deps, keys }, config, pending));
   }
   const record = { at: new Date(deps.clock()).toISOString(), seconds: 0, reason: shownTrouble(alone), hosts: [] };
-  return { record, permanent: null, dsnPassedOn: new Set(), isExhausted: false, release: () => undefined };
+  const nothing = { permanent: null, dsnPassedOn: new Set<string>(), isExhausted: false, release: () => undefined };
+  return { record, ...nothing, isLeftAlone: true };
 }
 
 /** What the attempt showed of the destination and of our own network is for all jobs, and all processes, to know. */

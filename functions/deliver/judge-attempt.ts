@@ -19,7 +19,7 @@ export type JudgeRules = {
   readonly noticeId: () => string;
 };
 
-type Facts = Pick<AttemptFacts, 'permanent' | 'dsnPassedOn' | 'isExhausted'> & {
+type Facts = Pick<AttemptFacts, 'permanent' | 'dsnPassedOn' | 'isExhausted' | 'isLeftAlone'> & {
   readonly record: DeliveryState['attempts'][number];
 };
 
@@ -95,6 +95,8 @@ function judgeRecipient(recipient: RecipientState, facts: Facts, at: string): Re
   const verdicts = facts.record.hosts.flatMap((host) => verdictsOf(recipient, host, at));
   const refusedByAll = facts.isExhausted && facts.record.hosts.length > 0 && facts.record.hosts.every(isClosedDoor);
   const best = verdicts.reduce<Verdict | null>((a, b) => (a === null || b.weight >= a.weight ? b : a), null);
+  // No host was asked: what one of them said before still stands.
+  if (best === null && facts.isLeftAlone === true && recipient.status !== null) return recipient;
   if (best === null)
     return { ...recipient, status: '4.4.3', reason: facts.record.reason ?? 'there was no host to try', at };
   if (!refusedByAll) return best.state;
@@ -115,7 +117,7 @@ function verdictsOf(recipient: RecipientState, tried: HostTry, at: string): Verd
     const known = tried.reply?.enhanced ?? null;
     const otherwise = tried.reply !== null ? '4.3.2' : tried.stage === 'tls' ? '4.7.5' : '4.4.1';
     const status = known === null ? otherwise : temporaryStatus(known);
-    return [{ weight: 0, state: { ...seen, status, diagnostic, reason: tried.reason ?? `${host} failed` } }];
+    return [{ weight: 0, state: { ...seen, status, diagnostic, reason: `${host}: ${tried.reason ?? 'failed'}` } }];
   }
   return tried.recipients
     .filter(({ forwardPath }) => forwardPath === recipient.forwardPath)
@@ -142,7 +144,8 @@ function verdictOf(result: HostTry['recipients'][number], seen: RecipientState &
       return { weight: 4, state: { ...state, status: '4.4.2', reason: `${host}: ${words}` } };
     case 'deferred': {
       const status = temporaryStatus(reply?.enhanced ?? null);
-      return { weight: 3, state: { ...state, status, reason: `${host} said later: ${words}` } };
+      const said = reason === null ? `${host} said later: ${words}` : `${host}: ${reason}: ${words}`;
+      return { weight: 3, state: { ...state, status, reason: said } };
     }
     case 'untried':
       return { weight: 1, state: { ...state, status: '4.4.2', reason: `${host}: ${words}` } };
@@ -251,7 +254,8 @@ function shown({
 function shownDuration(ms: number): string {
   const hours = Math.round(ms / 3_600_000);
   if (hours >= 48) return `${Math.round(hours / 24)} days`;
-  return hours >= 2 ? `${hours} hours` : `${Math.max(1, Math.round(ms / 60_000))} minutes`;
+  if (hours >= 2) return `${hours} hours`;
+  return ms >= 120_000 ? `${Math.round(ms / 60_000)} minutes` : `${Math.max(1, Math.round(ms / 1_000))} seconds`;
 }
 
 function shortened(attempts: DeliveryState['attempts']): DeliveryState['attempts'] {

@@ -73,7 +73,7 @@ export async function openConnection(request: OpenRequest): Promise<OpenOutcome>
   if (!inClear || request.implicitTls) return first;
   const second = await openOnce({ ...request, tls: 'never' });
   if (second.outcome === 'failed') return second;
-  return { outcome: 'open', connection: { ...second.connection, note: `sent in clear: ${first.reason}` } };
+  return { outcome: 'open', connection: { ...second.connection, note: clearNote(first.reason) } };
 }
 
 async function openOnce(request: OpenRequest): Promise<OpenOutcome> {
@@ -88,6 +88,7 @@ async function openOnce(request: OpenRequest): Promise<OpenOutcome> {
 
 async function getReady(wire: Wire, request: OpenRequest): Promise<OpenOutcome> {
   let tls: TlsFacts | null = null;
+  let note: string | null = null;
   if (request.implicitTls) {
     const secured = await secure(wire, request);
     if ('outcome' in secured) return secured;
@@ -101,7 +102,8 @@ async function getReady(wire: Wire, request: OpenRequest): Promise<OpenOutcome> 
   if (tls === null && request.tls !== 'never' && hello.has('STARTTLS')) {
     const secured = await startTls(wire, request);
     if ('outcome' in secured) return secured;
-    if ('version' in secured) {
+    if ('clear' in secured) note = clearNote(secured.clear);
+    else {
       tls = secured;
       hello = await sayHello(wire, request); // RFC 3207 §4.2: what was said in clear is forgotten
       if ('outcome' in hello) return hello;
@@ -115,7 +117,7 @@ async function getReady(wire: Wire, request: OpenRequest): Promise<OpenOutcome> 
     const refusal = await logIn(wire, request.login, { mechanisms: hello.get('AUTH') ?? '', request });
     if (refusal !== null) return refusal;
   }
-  return { outcome: 'open', connection: { wire, endpoint, capabilities: hello, tls, note: null } };
+  return { outcome: 'open', connection: { wire, endpoint, capabilities: hello, tls, note } };
 }
 
 /** EHLO, and HELO where that is not understood (RFC 5321 §3.2): answers the capabilities, none after HELO. */
@@ -131,13 +133,17 @@ async function sayHello(wire: Wire, { clientName, limits }: OpenRequest): Promis
   return isPositive(helo) ? new Map() : refusedAt('hello', helo);
 }
 
-/** A peer that offers STARTTLS and then refuses it leaves an opportunistic connection in clear and usable. */
-async function startTls(wire: Wire, request: OpenRequest): Promise<TlsFacts | OpenFailure | { readonly clear: true }> {
+/** A peer that offers STARTTLS and then refuses it leaves an opportunistic connection in clear and usable, for that reason. */
+async function startTls(
+  wire: Wire,
+  request: OpenRequest,
+): Promise<TlsFacts | OpenFailure | { readonly clear: string }> {
   wire.write('STARTTLS\r\n');
   const go = await wire.nextReply(request.limits.greetMs);
   if (isBroken(go)) return brokenAt('tls', go);
   if (go.code === 220) return secure(wire, request);
-  return request.tls === 'opportunistic' && go.code !== 421 ? { clear: true } : refusedAt('tls', go);
+  const refused = refusedAt('tls', go);
+  return request.tls === 'opportunistic' && go.code !== 421 ? { clear: refused.reason } : refused;
 }
 
 async function secure(wire: Wire, request: OpenRequest): Promise<TlsFacts | OpenFailure> {
@@ -145,7 +151,7 @@ async function secure(wire: Wire, request: OpenRequest): Promise<TlsFacts | Open
   const facts = await wire.startTls({ name: endpoint.host, context, session }, limits.greetMs);
   if (isBroken(facts)) return brokenAt('tls', facts);
   if (tls !== 'verified' || facts.problem === null) return facts;
-  return failedPolicy(`the host's certificate is not to be trusted (${facts.problem}), and it must be`);
+  return failedPolicy(`the host's certificate is not to be trusted: ${facts.problem}`);
 }
 
 type LoginFacts = { readonly mechanisms: string; readonly request: OpenRequest };
@@ -180,6 +186,16 @@ function capabilitiesOf(reply: PeerReply): Map<string, string> {
   return new Map(entries.filter(([keyword]) => keyword !== ''));
 }
 
+/** A limit the peer stated (RFC 9422), or infinity. */
+export function statedLimit(
+  { capabilities }: Pick<OpenConnection, 'capabilities'>,
+  name: 'MAILMAX' | 'RCPTMAX',
+): number {
+  const words = (capabilities.get('LIMITS') ?? '').toUpperCase().split(/\s+/);
+  const stated = words.map((word) => new RegExp(`^${name}=(\\d{1,6})$`).exec(word)?.[1]).find((found) => found);
+  return stated === undefined || Number(stated) === 0 ? Number.POSITIVE_INFINITY : Number(stated);
+}
+
 function isPositive({ code }: PeerReply): boolean {
   return code >= 200 && code < 300;
 }
@@ -188,12 +204,25 @@ function base64(text: string): string {
   return Buffer.from(text, 'utf8').toString('base64');
 }
 
+function clearNote(reason: string): string {
+  return `sent in clear, because STARTTLS was offered but failed: ${reason}`;
+}
+
+/** What was under way, for people. */
+const under = {
+  connect: '',
+  greeting: 'at greeting: ',
+  hello: 'at EHLO: ',
+  tls: 'at STARTTLS: ',
+  login: 'at AUTH: ',
+} as const;
+
 function brokenAt(stage: OpenFailure['stage'], { how, detail }: Broken): OpenFailure {
-  return { outcome: 'failed', stage, how, reply: null, reason: detail };
+  return { outcome: 'failed', stage, how, reply: null, reason: `${under[stage]}${detail}` };
 }
 
 function refusedAt(stage: OpenFailure['stage'], reply: PeerReply): OpenFailure {
-  return { outcome: 'failed', stage, how: 'refused', reply, reason: `refused at ${stage}: ${shownReply(reply)}` };
+  return { outcome: 'failed', stage, how: 'refused', reply, reason: `refused ${under[stage]}${shownReply(reply)}` };
 }
 
 function failedPolicy(reason: string): OpenFailure {

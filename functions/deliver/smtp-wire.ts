@@ -175,7 +175,7 @@ function secure(socket: Socket, { name, context, session }: TlsOptions, limitMs:
     };
     const fail = (detail: string): void =>
       settle({ broken: { how: 'tls', detail: `the TLS handshake failed: ${detail}` } });
-    const onError = (error: Error): void => fail(error.message);
+    const onError = (error: Error): void => fail(tlsReason(error));
     const onClose = (): void => fail('the connection was closed');
     const timer = setTimeout(() => fail(`no answer within ${shownSeconds(limitMs)} s`), limitMs);
     secured.once('error', onError);
@@ -184,11 +184,34 @@ function secure(socket: Socket, { name, context, session }: TlsOptions, limitMs:
       const facts = {
         version: secured.getProtocol() ?? 'TLS',
         cipher: secured.getCipher().name,
-        problem: secured.authorized ? null : String(secured.authorizationError),
+        problem: secured.authorized ? null : certificateProblem(secured.authorizationError),
       };
       settle({ socket: secured, facts });
     });
   });
+}
+
+/** OpenSSL's own short words where it has some: its message names lines of its source. */
+function tlsReason(error: Error): string {
+  return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message;
+}
+
+const certificateWords: ReadonlyMap<string, string> = new Map([
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'it is for other names than this host'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'it is self-signed'],
+  ['SELF_SIGNED_CERT_IN_CHAIN', 'nobody who is known vouches for it'],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'nobody who is known vouches for it'],
+  ['UNABLE_TO_GET_ISSUER_CERT', 'nobody who is known vouches for it'],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'nobody who is known vouches for it'],
+  ['CERT_HAS_EXPIRED', 'it has expired'],
+  ['CERT_NOT_YET_VALID', 'it is not valid yet'],
+]);
+
+/** Why a certificate proves nothing, in words and with the code to search for. */
+function certificateProblem(error: Error | string | null | undefined): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  const words = certificateWords.get(code);
+  return words === undefined ? code : `${words} (${code})`;
 }
 
 function isHostName(name: string): boolean {

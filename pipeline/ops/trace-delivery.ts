@@ -34,7 +34,7 @@ function attemptEvents(domain: string, { attempt, at, reason, hosts }: DeliveryA
     return {
       at: host.at,
       event: 'attempt',
-      text: `${about} at ${where} ${tlsText(host)}, ${host.seconds.toFixed(1)} s: ${outcome}`,
+      text: `${about} at ${where}${tlsText(host)}, ${host.seconds.toFixed(1)} s: ${outcome}`,
       details: { domain, attempt, ...host },
     };
   });
@@ -42,9 +42,12 @@ function attemptEvents(domain: string, { attempt, at, reason, hosts }: DeliveryA
   return [...tries, { at, event: 'attempt', text: `${about}: ${reason}`, details: { domain, attempt } }];
 }
 
-function tlsText({ tls }: HostTry): string {
-  if (tls === null) return 'in clear';
-  return `over ${tls.version}${tls.problem === null ? '' : ` (certificate not proven: ${tls.problem})`}`;
+/** How it was talked to, and what is to be noted about that; nothing where it did not come to a talk. */
+function tlsText({ tls, outcome, reason }: HostTry): string {
+  if (outcome === 'failed') return '';
+  const note = reason === null ? '' : ` (${reason})`;
+  if (tls === null) return ` in clear${note}`;
+  return ` over ${tls.version}${tls.problem === null ? '' : ` (certificate not proven: ${tls.problem})`}${note}`;
 }
 
 function peerWords({ reply, reason }: Pick<HostTry, 'reply' | 'reason'>): string {

@@ -218,7 +218,7 @@ describe('what hosts answer', { concurrency: 10, ...peerOptions('dnsmasq') }, ()
     const record = await service.whenDelivery(await service.submit({ to: ['x@broken-tls.test'] }), 'delivered');
     assert.equal(host.mails.length, 1);
     assert.equal(record.attempts[0].hosts[0].tls, null);
-    assert.match(record.attempts[0].hosts[0].reason, /^sent in clear: /);
+    assert.match(record.attempts[0].hosts[0].reason, /^sent in clear, because STARTTLS was offered but failed: /);
   });
 
   const hostile: readonly {

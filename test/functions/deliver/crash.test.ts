@@ -31,7 +31,7 @@ test(`killed twice during ${total} deliveries: all arrive, doubles only where an
   for (const [run, killAt] of [total / 4, total / 2].entries()) {
     child = start(run === 0 ? total : 0);
     if (run === 0) await said(child, 'ready');
-    await reached(() => mx.mails.length >= killAt);
+    await reached(child, () => mx.mails.length >= killAt);
     child.kill('SIGKILL');
     await new Promise((resolve) => child?.once('exit', resolve));
   }
@@ -50,6 +50,9 @@ function said(child: ChildProcess, word: string): Promise<void> {
   });
 }
 
-async function reached(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+async function reached(child: ChildProcess, isSo: () => boolean): Promise<void> {
+  while (!isSo()) {
+    assert.equal(child.exitCode ?? child.signalCode, null, 'it ended before');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }

@@ -256,6 +256,21 @@ test('mail for a destination that is left alone for days is still warned of and 
   assert.equal(world.clock() - Date.parse(job.receivedAt), 120 * hour);
 });
 
+test('what is given up while its destination is left alone bounces for what its host said, not for our waiting', async (t) => {
+  const mx = await startMx({ banner: '421 4.3.2 busy' });
+  const world = deliveryWorld({ port: mx.port });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job({ expiresAt: new Date(world.deps.clock() + 30_000).toISOString() });
+  await world.run(job);
+  assert.equal((await world.runNext()).outcome, 'bounced');
+  assert.equal(mx.connections(), 1);
+  const { reason } = world.state(job).recipients[0]!;
+  assert.equal(
+    reason,
+    'it could not be delivered for 30 seconds; the last reason was: far.example: refused at greeting: 421 4.3.2 busy',
+  );
+});
+
 test('where the network lets no mail out, that is reported and nothing is given up; one connection ends it', async (t) => {
   const world = deliveryWorld({ zone: { 'far.example': 'SERVFAIL' } });
   t.after(world.close);
