@@ -65,7 +65,10 @@ function outcomeOf({ status, ...found }: DKIMResult, signer: string): Pick<DkimV
   const comment = cleanText(status.comment ?? '');
   switch (status.result) {
     case 'pass':
-      if ((status.underSized ?? 0) === 0) return { result: 'pass', reason: `The signature of ${signer} is valid.` };
+      if ((status.underSized ?? 0) === 0) {
+        const test = status.testing === true ? ', with a key that is only a test (t=y)' : '';
+        return { result: 'pass', reason: `The signature of ${signer} is valid${test}.` };
+      }
       return {
         result: 'policy',
         reason: `The signature of ${signer} covers only the first ${found.canonBodyLength} bytes of the body (l=); ${status.underSized} more stand behind them.`,
@@ -85,7 +88,7 @@ function outcomeOf({ status, ...found }: DKIMResult, signer: string): Pick<DkimV
     case 'temperror':
       return { result: 'temperror', reason: `The key of ${signer} could not be looked up: ${comment}` };
     default:
-      return neutralOutcome(comment, signer);
+      return neutralOutcome(comment, signer, found.rr ?? '');
   }
 }
 
@@ -100,16 +103,17 @@ const keyProblems: Readonly<Record<string, string>> = {
   'no key': 'publishes no such key',
   'unknown key version': 'publishes a key of an unknown version',
   'unknown key type': 'publishes a key of an unknown type',
-  'invalid public key': 'publishes a key that is revoked or cannot be read',
+  'invalid public key': 'publishes a key that cannot be read',
   'inappropriate hash algorithm': 'does not allow this hash algorithm with its key',
   'inappropriate key algorithm': 'publishes a key of another algorithm',
   'key not for email': 'publishes this key for something other than mail',
   'domain mismatch': 'does not allow this key for subdomains, or the signature names a foreign identity',
 };
 
-function neutralOutcome(comment: string, signer: string): Pick<DkimVerdict, 'result' | 'reason'> {
+function neutralOutcome(comment: string, signer: string, record: string): Pick<DkimVerdict, 'result' | 'reason'> {
   if (comment === 'expired') return { result: 'fail', reason: `The signature of ${signer} has expired.` };
-  const key = keyProblems[comment];
+  const isRevoked = comment === 'invalid public key' && /(?:^|;)\s*p\s*=\s*(?:;|$)/.test(record);
+  const key = isRevoked ? 'has revoked this key (its p= is empty)' : keyProblems[comment];
   if (key !== undefined) return { result: 'permerror', reason: `${signer} ${key}.` };
   if (comment === 'From field not signed') {
     return { result: 'permerror', reason: `The signature of ${signer} does not cover the From field.` };

@@ -68,7 +68,11 @@ async function judgeAuthor(question: DmarcQuestion, found: DMARCResult, resolver
     case 'pass':
       return { result: 'pass', domain, policy, aligned, reason: `${vouchers(aligned)} for ${domain}.` };
     case 'fail':
-      return judgeFailure(question, { domain, policy, at: found.policyDomain ?? domain }, resolver);
+      return judgeFailure(
+        question,
+        { domain, policy, at: found.policyDomain ?? domain, isTest: found.testMode === true },
+        resolver,
+      );
     case 'none': {
       const reason = `${domain} publishes no DMARC policy that could be used.`;
       return { result: 'none', domain, policy: null, aligned, reason };
@@ -85,11 +89,17 @@ function vouchers({ spf, dkim }: DmarcVerdict['aligned']): string {
   return dkim ? 'A DKIM signature vouches' : 'SPF vouches';
 }
 
-type Failure = { readonly domain: string; readonly policy: Policy | null; readonly at: string };
+/** `at`: where the record stands; `isTest`: it says t=y, so that one step less is asked for than it says. */
+type Failure = {
+  readonly domain: string;
+  readonly policy: Policy | null;
+  readonly at: string;
+  readonly isTest: boolean;
+};
 
 /** Nobody vouches; but where a look-up failed that might have made somebody vouch, it is not known yet. */
 async function judgeFailure(question: DmarcQuestion, failure: Failure, resolver: DNSResolver): Promise<DmarcVerdict> {
-  const { domain, policy, at } = failure;
+  const { domain, policy, at, isTest } = failure;
   const author = { addresses: [`author@${domain}`], fields: 1 };
   const { response } = await evaluate(question, author, resolver, true);
   if (response !== false && response.status.result === 'pass') {
@@ -97,7 +107,7 @@ async function judgeFailure(question: DmarcQuestion, failure: Failure, resolver:
     return { result: 'temperror', domain, policy, aligned: notAligned, reason };
   }
   const who = at === domain ? ', which' : `; ${cleanText(at, 255)}`;
-  const asked = policy === null ? '' : `${who} asks for p=${policy}`;
+  const asked = policy === null ? '' : `${who} asks for p=${policy}${isTest ? ' while it tests (t=y)' : ''}`;
   const reason = `Neither SPF nor a DKIM signature vouches for ${domain}${asked}.`;
   return { result: 'fail', domain, policy, aligned: notAligned, reason };
 }

@@ -1,6 +1,6 @@
 // Who gets the message how: local recipients grouped by disposition for `parse`, the others by destination domain for
 // `deliver`. Pure: the same job gives the same split.
-import { type Domain, formatAddress, parseAddress } from '#mail/address.ts';
+import { type Domain, formatAddress, mailboxName, parseAddress, splitTag } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { DeliverJob, Disposition, ParseJob, ReceivedJob } from '#pipeline/jobs.ts';
 
@@ -23,13 +23,7 @@ export function groupLocal(
   dispositionFor: (domain: string) => Disposition,
 ): readonly LocalGroup[] {
   const groups: { disposition: Disposition; recipients: ParseJob['recipients'] }[] = [];
-  const seen = new Set<string>();
-  for (const { forwardPath, dsn, route } of recipients) {
-    if (route.kind !== 'mailbox') continue;
-    const { mailbox } = route;
-    const key = `${mailbox.localPart}@${mailbox.domain}`;
-    if (seen.has(key)) continue;
-    seen.add(key);
+  for (const { forwardPath, dsn, mailbox } of mailboxesOf(recipients)) {
     const disposition = dispositionFor(mailbox.domain);
     const open = groups.find(
       (group) => isSame(group.disposition, disposition) && group.recipients.length < maxParseRecipients,
@@ -38,6 +32,31 @@ export function groupLocal(
     else open.recipients.push({ forwardPath, dsn, mailbox });
   }
   return groups;
+}
+
+/** Each mailbox once, for the address of its own where the sender named it; else for the first alias that led there. */
+function mailboxesOf(recipients: ReceivedJob['recipients']): Iterable<ParseJob['recipients'][number]> {
+  const chosen = new Map<string, ParseJob['recipients'][number]>();
+  for (const { forwardPath, dsn, route } of recipients) {
+    if (route.kind !== 'mailbox') continue;
+    const { mailbox } = route;
+    const key = `${mailbox.localPart}@${mailbox.domain}`;
+    const known = chosen.get(key);
+    if (known === undefined || (!isDirect(known) && isDirect({ forwardPath, mailbox }))) {
+      chosen.set(key, { forwardPath, dsn, mailbox });
+    }
+  }
+  return chosen.values();
+}
+
+/** Says whether the address is the mailbox's own, rather than an alias or what a catch-all takes. */
+function isDirect({ forwardPath, mailbox }: Pick<ParseJob['recipients'][number], 'forwardPath' | 'mailbox'>): boolean {
+  const address = parseAddress(forwardPath);
+  if (isProblem(address) || address.domain !== mailbox.domain) return false;
+  return (
+    mailboxName(address.localPart) === mailbox.localPart ||
+    mailboxName(splitTag(address.localPart).name) === mailbox.localPart
+  );
 }
 
 /** Remote recipients, each address once, one group a domain: its `deliveries/` object has one fixed key. */

@@ -7,6 +7,7 @@ import { messageKey } from '#pipeline/keys.ts';
 import type { Clock, ConfigSource, Handout, Log, Metrics, ObjectStore } from '#pipeline/ports.ts';
 import { assembleMessage, type ParsedContent } from './assemble-message.ts';
 import { describeHead } from './describe-head.ts';
+import { hasForgedResults } from './forged-results.ts';
 import { type KeptObject, keepObject } from './keep-object.ts';
 import type { Parser } from './parser.ts';
 import { createProblemList, type ProblemList } from './problems.ts';
@@ -76,11 +77,11 @@ function recipientsByKey(job: ParseJob): Map<string, ParseJob['recipients'][numb
 
 /** Runs the parser over the raw message; what it finds is stored on the way. */
 async function readContent(deps: ParseDeps, job: ParseJob): Promise<ParsedContent> {
-  const { budgetSeconds } = (await deps.config.current()).parse;
+  const { hostname, parse: limits } = await deps.config.current();
   const kept = new Map<string, KeptObject>();
   const parsed = await deps.parser.parse({
     bytes: job.raw.bytes,
-    budgetMs: budgetSeconds * 1000,
+    budgetMs: limits.budgetSeconds * 1000,
     open: () => openRaw(deps, job),
     keep: async (start, content) => {
       const object = await keepObject(deps.store, job, start, content);
@@ -89,6 +90,7 @@ async function readContent(deps: ParseDeps, job: ParseJob): Promise<ParsedConten
   });
   const problems = createProblemList(parsed.problems);
   const head = parsed.head ?? (await readHeadOnly(deps, job, problems));
+  if (hasForgedResults(head.headers, hostname)) problems.add('forged-authentication-results');
   return { head, text: parsed.text, html: parsed.html, kept: [...kept.values()], problems: problems.list() };
 }
 

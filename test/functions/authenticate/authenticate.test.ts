@@ -88,6 +88,21 @@ test('local recipients go to `parse` in one job, each mailbox once', async () =>
   assert.equal(jobs.sent.length, 1);
 });
 
+test('a mailbox that is named by an alias and by its own address is named by its own', async () => {
+  const bob = { domain: 'ours.example', localPart: 'bob', tag: null };
+  const recipients = [
+    { ...mailboxRecipient('info'), route: { kind: 'mailbox' as const, mailbox: bob } },
+    { ...mailboxRecipient('Bob+shop'), route: { kind: 'mailbox' as const, mailbox: { ...bob, tag: 'shop' } } },
+    { ...mailboxRecipient('team'), route: { kind: 'mailbox' as const, mailbox: bob } },
+    mailboxRecipient('bob'),
+  ];
+  const { jobs } = await runStage({ job: { recipients } });
+  assert.deepEqual(
+    jobs.of('parse').map((job) => job.recipients.map(({ forwardPath, mailbox }) => [forwardPath, mailbox.tag])),
+    [[['Bob+shop@ours.example', 'shop']]],
+  );
+});
+
 test('domains that treat the message differently get a `parse` job each', async () => {
   const recipients = [
     mailboxRecipient('a', 'strict.example'),

@@ -39,6 +39,26 @@ test('an alias and a direct mention that lead to one mailbox are one message, fo
   assert.equal(deps.store.json(written[0] ?? '').envelope.forwardPath, 'info@example.test');
 });
 
+const results: readonly [field: string, isForged: boolean][] = [
+  ['mx.example.test; spf=pass', true],
+  ['MX.Example.Test 1; spf=pass', true],
+  ['(a comment) "mx.example.test"; spf=pass', true],
+  ['mx.example.test/1; none', true],
+  ['mx.example.test.evil.example; spf=pass', false],
+  ['mx.sender.example; spf=pass (mx.example.test)', false],
+];
+for (const [field, isForged] of results) {
+  test(`Authentication-Results: ${field} is ${isForged ? 'forged' : "somebody else's"} (RFC 8601 §5)`, async () => {
+    const { message } = await parsed(parser, `Authentication-Results: ${field}\r\n\r\nhi\r\n`, {
+      hostname: 'mx.example.test',
+    });
+    assert.equal(
+      message.problems.some(({ code }) => code === 'forged-authentication-results'),
+      isForged,
+    );
+  });
+}
+
 test('what policy withholds goes to quarantine/', async () => {
   const deps = parseDeps(parser);
   const job = parseJob(hello, { disposition: { action: 'quarantine', reason: 'DMARC failed' } });
