@@ -1,7 +1,8 @@
 // The list of mail, newest first: one entry a message, however many mailboxes it landed in.
 
 import { z } from 'zod';
-import type { MailAdmin } from './admin.ts';
+import { isMessageId } from '#mail/message-id.ts';
+import type { MailAdmin, MessageQuery } from './admin.ts';
 import { type Answer, badParameter, isAnswer, json } from './answer.ts';
 import type { MessageSummary } from './message-summary.ts';
 import { readLimit, readMailboxOrDomain, readQuery } from './parameters.ts';
@@ -9,6 +10,8 @@ import { readLimit, readMailboxOrDomain, readQuery } from './parameters.ts';
 /** A page of the world's list ends at a row; a message may go on behind it, and is not to be listed twice. */
 const cursorSchema = z.strictObject({ after: z.string(), id: z.string() });
 type Cursor = z.infer<typeof cursorSchema>;
+
+const copiesAtOnce = 20;
 
 /** An entry of the list. `mailboxes`: where it landed, `mailbox` the first of them; words of RFC 8601 for verdicts. */
 export type ListedMessage = ReturnType<typeof listed>;
@@ -70,8 +73,30 @@ async function gather(
     after = page.next;
     if (page.messages.length === 0) break; // the search ran out of time: `next` leads on
   } while (after !== null && byId.size < limit);
+  // A page of the world's list may end between the copies of a message: an id as cursor says that this one does not.
+  if (after !== null && !isMessageId(after)) after = await addCopies(admin, byId, { mailbox, after, id: last ?? '' });
   const next = after === null ? null : writeCursor({ after, id: last ?? '' });
   return { messages: [...byId.values()].map(listed), next };
+}
+
+/** Adds the copies of the last message that stand behind the page; answers where the list goes on behind them. */
+async function addCopies(
+  admin: MailAdmin,
+  byId: Map<string, [MessageSummary, ...MessageSummary[]]>,
+  { mailbox, after, id }: Pick<MessageQuery, 'mailbox'> & Cursor,
+): Promise<string | null> {
+  let behind: string | null = after;
+  while (behind !== null) {
+    // Not searched for: that could go through all the mail there is, only to say that the next match is another message.
+    const page = await admin.messages({ mailbox, q: null, limit: copiesAtOnce, after: behind });
+    const other = page.messages.findIndex((summary) => summary.id !== id);
+    const copies = other < 0 ? page.messages : page.messages.slice(0, other);
+    if (byId.has(id)) for (const copy of copies) add(byId, copy);
+    if (other >= 0) return copies.at(-1)?.key ?? behind;
+    if (page.messages.length === 0) return page.next;
+    behind = page.next;
+  }
+  return null;
 }
 
 function add(byId: Map<string, [MessageSummary, ...MessageSummary[]]>, summary: MessageSummary): void {

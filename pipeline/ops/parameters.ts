@@ -7,6 +7,8 @@ import { type Answer, badParameter, isAnswer } from './answer.ts';
 
 const maxLimit = 500;
 const maxTextLength = 500;
+/** A cursor holds a key, and that an address of any length. */
+const maxCursorLength = 1_500;
 
 /** The query's parameters by name, or a refusal: only `allowed` ones, each once and of sane length. */
 export function readQuery(
@@ -19,7 +21,8 @@ export function readQuery(
       return badParameter(name, allowed.length === 0 ? 'no parameters here' : `one of ${allowed.join(', ')}`);
     }
     if (known[name] !== undefined) return badParameter(name, 'it once');
-    if (value.length > maxTextLength) return badParameter(name, `at most ${maxTextLength} characters`);
+    const maxLength = name === 'after' ? maxCursorLength : maxTextLength;
+    if (value.length > maxLength) return badParameter(name, `at most ${maxLength} characters`);
     known[name] = value;
   }
   return known;
