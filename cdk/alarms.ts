@@ -1,4 +1,5 @@
 // What wakes somebody: every alarm says what to do by naming its entry in docs/runbook.md.
+import { Aws } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -32,7 +33,8 @@ export class Alarms extends Construct {
     this.serviceName = serviceName;
     this.topic = new Topic(this, 'Topic', { displayName: `Alarms of ${serviceName}`, enforceSSL: true });
     // A topic with a policy of its own has lost the one that lets alarms of the account in.
-    this.topic.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com'));
+    const ours = { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } };
+    this.topic.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com', { conditions: ours }));
     if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail));
   }
 

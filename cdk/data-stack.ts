@@ -122,8 +122,14 @@ export class DataStack extends Stack {
   }
 }
 
+/**
+ * Bytes of unfinished messages that a listener task may hold, for each MiB it has: three sixteenths. Held bytes are in memory up
+ * to twice while they go to S3, and Node itself, its sessions and the health check want half of a small task.
+ */
+const bytesInFlightPerMiB = (3 / 16) * 1_048_576;
+
 /** The first `pillarbox.json` of a deployment: every domain has a postmaster, and mail goes out as the options say. */
-function firstConfig({ hostname, domains, rawDays, inboxDays, ...options }: Options): string {
+function firstConfig({ hostname, domains, rawDays, inboxDays, taskMemoryMiB, ...options }: Options): string {
   const config = {
     hostname,
     listeners: [
@@ -134,6 +140,7 @@ function firstConfig({ hostname, domains, rawDays, inboxDays, ...options }: Opti
     tls: { certificate: 'secret:tls-certificate', key: 'secret:tls-key' },
     domains: Object.fromEntries(domains.map((domain) => [domain, { mailboxes: ['postmaster'] }])),
     delivery: options.deliveryMode === 'mx' ? { mode: 'mx' } : { mode: 'smarthost', smarthost: relayOf(options) },
+    limits: { bytesInFlight: taskMemoryMiB * bytesInFlightPerMiB },
     srsSecret: 'secret:srs',
     retention: { rawDays, inboxDays },
   };

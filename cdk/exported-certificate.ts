@@ -29,7 +29,8 @@ export class ExportedCertificate extends Construct {
     });
     const handler = this.exporter(certificate, options);
     const target = new LambdaFunction(handler, { retryAttempts: 2, maxEventAge: Duration.hours(1) });
-    new Rule(this, 'Daily', { schedule: Schedule.rate(Duration.days(1)), targets: [target] });
+    // The event of the first issue comes before there is a rule to hear it.
+    new Rule(this, 'Hourly', { schedule: Schedule.rate(Duration.hours(1)), targets: [target] });
     new Rule(this, 'Renewed', {
       eventPattern: {
         source: ['aws.acm'],

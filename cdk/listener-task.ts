@@ -1,8 +1,10 @@
 // The listener's tasks: the one bundled file in a small image, not root, nothing writable, on Fargate arm64.
-import { Duration, Stack } from 'aws-cdk-lib';
+import { Duration, Size, Stack } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { type IVpc, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
+import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import {
+  AwsLogDriverMode,
   Cluster,
   ContainerImage,
   ContainerInsights,
@@ -48,8 +50,13 @@ export class ListenerTasks extends Construct {
     const { vpc, options } = props;
     this.logs = new LogGroup(this, 'Logs', { retention: options.logDays });
     this.securityGroup = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'Pillarbox listener tasks' });
+    const cluster = new Cluster(this, 'Cluster', {
+      vpc,
+      containerInsightsV2: ContainerInsights.DISABLED,
+      enableFargateCapacityProviders: true,
+    });
     this.service = new FargateService(this, 'Service', {
-      cluster: new Cluster(this, 'Cluster', { vpc, containerInsightsV2: ContainerInsights.DISABLED }),
+      cluster,
       taskDefinition: this.taskDefinition(props),
       desiredCount: options.tasks,
       minHealthyPercent: 100,
@@ -67,6 +74,8 @@ export class ListenerTasks extends Construct {
           ]
         : [{ capacityProvider: 'FARGATE', weight: 1 }],
     });
+    // ECS refuses a strategy of providers that the cluster has not got yet.
+    this.service.node.addDependency(cluster);
     this.scale(options);
     acknowledge(this, {
       ECS4: 'Container Insights costs more than the tasks; the dashboard has the metrics that matter.',
@@ -87,7 +96,8 @@ export class ListenerTasks extends Construct {
       taskRole,
     });
     definition.addContainer('listener', {
-      image: ContainerImage.fromAsset(`${bundles}/container`),
+      // Whatever machine builds it: the tasks are arm64.
+      image: ContainerImage.fromAsset(`${bundles}/container`, { platform: Platform.LINUX_ARM64 }),
       user: unprivilegedUser,
       readonlyRootFilesystem: true,
       stopTimeout: Duration.seconds(120),
@@ -98,7 +108,13 @@ export class ListenerTasks extends Construct {
         ...serviceEnvironment(Stack.of(this), listenerAccess, options),
         ...listenerEnvironment(Stack.of(this), options),
       },
-      logging: LogDriver.awsLogs({ logGroup: this.logs, streamPrefix: 'listener' }),
+      // Mail does not wait for the log: what CloudWatch does not take for a while is kept up to a size, then dropped.
+      logging: LogDriver.awsLogs({
+        logGroup: this.logs,
+        streamPrefix: 'listener',
+        mode: AwsLogDriverMode.NON_BLOCKING,
+        maxBufferSize: Size.mebibytes(8),
+      }),
       healthCheck: {
         command: [
           'CMD',

@@ -87,7 +87,8 @@ export class LoadBalancer extends Construct {
 
 /** With PROXY v2 the balancer's checks carry its header too, which no HTTP server understands: there it only connects. */
 function healthCheck({ proxyProtocol }: Options) {
-  const common = { interval: Duration.seconds(10), healthyThresholdCount: 2, unhealthyThresholdCount: 3 };
+  const times = { interval: Duration.seconds(10), timeout: Duration.seconds(5) };
+  const common = { ...times, healthyThresholdCount: 2, unhealthyThresholdCount: 3 };
   return proxyProtocol
     ? { ...common, protocol: Protocol.TCP }
     : { ...common, protocol: Protocol.HTTP, port: String(healthPort), path: '/health' };

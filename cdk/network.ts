@@ -3,6 +3,7 @@
 
 import type { CfnEIP } from 'aws-cdk-lib/aws-ec2';
 import {
+  FlowLogDestination,
   FlowLogTrafficType,
   GatewayVpcEndpointAwsService,
   IpProtocol,
@@ -11,6 +12,7 @@ import {
   SubnetType,
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledge.ts';
 import { zones } from './data-stack.ts';
@@ -27,7 +29,7 @@ export class Network extends Construct {
     super(scope, id);
     const isPrivateWanted = outboundAddress !== null;
     this.vpc = new Vpc(this, 'Vpc', {
-      maxAzs: zones,
+      ...(options.zones === undefined ? { maxAzs: zones } : { availabilityZones: options.zones }),
       natGateways: isPrivateWanted ? 1 : 0,
       ...(isPrivateWanted
         ? { natGatewayProvider: NatProvider.gateway({ eipAllocationIds: [outboundAddress.attrAllocationId] }) }
@@ -40,7 +42,12 @@ export class Network extends Construct {
       gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
       restrictDefaultSecurityGroup: false,
     });
-    this.vpc.addFlowLog('Rejected', { trafficType: FlowLogTrafficType.REJECT });
+    this.vpc.addFlowLog('Rejected', {
+      trafficType: FlowLogTrafficType.REJECT,
+      destination: FlowLogDestination.toCloudWatchLogs(
+        new LogGroup(this, 'RejectedLogs', { retention: options.logDays }),
+      ),
+    });
     this.outbound = isPrivateWanted
       ? new SecurityGroup(this, 'Outbound', {
           vpc: this.vpc,

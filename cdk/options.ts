@@ -7,19 +7,28 @@ const hostName = z
   .regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a domain name');
 const whole = z.coerce.number().int().positive();
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
-const list = z.union([
-  z.array(hostName),
+const list = listOf(z.array(hostName));
+const zoneList = listOf(
   z
-    .string()
-    .transform((text) => text.split(/[\s,]+/))
-    .pipe(z.array(hostName)),
-]);
+    .array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'the name of a zone, as us-east-1a'))
+    .length(2, 'two zones')
+    .refine(([one, other]) => one !== other, 'two different zones'),
+);
+
+/** What memory (MiB) a task may have, by its CPU. */
+const fargateMemory: Readonly<Record<256 | 512 | 1024 | 2048 | 4096, readonly number[]>> = {
+  256: [512, 1_024, 2_048],
+  512: gibibytes(1, 4),
+  1024: gibibytes(2, 8),
+  2048: gibibytes(4, 16),
+  4096: gibibytes(8, 30),
+};
 
 const optionsSchema = z.object({
   /** The service's name: stacks, queues, secrets and metrics begin with it. */
   serviceName: z
     .string()
-    .regex(/^[a-z][a-z0-9-]{1,30}$/, 'lower-case letters, digits and hyphens')
+    .regex(/^[a-z][a-z0-9-]{1,29}$/, 'at most 30 lower-case letters, digits and hyphens')
     .default('pillarbox'),
   /** The name the world knows the listener by: MX record, greeting, EHLO, PTR. */
   hostname: hostName.default('mx.pillarbox.example'),
@@ -34,11 +43,16 @@ const optionsSchema = z.object({
   maxTasks: whole.default(8),
   taskCpu: z.coerce
     .number()
-    .pipe(z.union([256, 512, 1024, 2048, 4096].map((cpu) => z.literal(cpu))))
+    .pipe(z.literal([256, 512, 1024, 2048, 4096]))
     .default(256),
   taskMemoryMiB: whole.default(512),
   /** Connections a task should carry before another is started. */
   connectionsPerTask: whole.default(300),
+  /**
+   * The two availability zones, by name; left out: the account's first two. Not every zone runs arm64 tasks (docs/deploy.md),
+   * and names stand for other places in each account.
+   */
+  zones: zoneList.optional(),
   /** Half of the tasks on Fargate Spot: cheaper, and now and then replaced within two minutes. */
   spot: flag.default(false),
   ipAddressType: z.enum(['ipv4', 'dualstack']).default('ipv4'),
@@ -70,6 +84,17 @@ export type Options = Readonly<z.output<typeof optionsSchema>>;
 /** The names of all options. */
 export const optionNames = Object.keys(optionsSchema.shape);
 
+/** A list, or a text of its items with commas or spaces between. */
+function listOf<List extends z.ZodType<string[], string[]>>(items: List) {
+  return z.union([
+    items,
+    z
+      .string()
+      .transform((text) => text.split(/[\s,]+/))
+      .pipe(items),
+  ]);
+}
+
 /** Checks what was given. Throws an Error that names each wrong option, what was given and what was expected. */
 export function parseOptions(given: Readonly<Record<string, unknown>>): Options {
   const parsed = optionsSchema.safeParse(given);
@@ -80,6 +105,10 @@ export function parseOptions(given: Readonly<Record<string, unknown>>): Options 
   if (!parsed.success || faults.length > 0)
     throw new Error(`cdk options:\n${faults.map((text) => `  ${text}`).join('\n')}`);
   return parsed.data;
+}
+
+function gibibytes(first: number, last: number): readonly number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * 1_024);
 }
 
 /** What cannot go together. Above all: SPF, limits and logs are worthless when every client looks like the balancer. */
@@ -98,6 +127,10 @@ function contradictions(options: Options): string[] {
   }
   if (options.maxTasks < options.tasks)
     faults.push(`maxTasks: ${options.maxTasks} is less than tasks: ${options.tasks}`);
+  const memory = fargateMemory[options.taskCpu];
+  if (!memory.includes(options.taskMemoryMiB)) {
+    faults.push(`taskMemoryMiB: Fargate goes with taskCpu ${options.taskCpu} at ${memory.join(', ')} MiB only`);
+  }
   if (options.certificate === 'acm' && (!options.hostedZoneId || !options.hostedZoneName)) {
     faults.push('certificate: acm needs hostedZoneId and hostedZoneName, to prove the host name by DNS');
   }

@@ -38,6 +38,16 @@ export function byLabel(options: Options, { stage, name }: ServiceMetric, ...lab
   });
 }
 
+/** `part` in percent of `part` and `rest` together; silent where that is little. What is missing of one does not hide the other. */
+export function share(part: Metric, rest: Metric, label: string): MathExpression {
+  return new MathExpression({
+    expression: 'IF(SUM([part, rest]) > 20, 100 * part / SUM([part, rest]))',
+    usingMetrics: { part, rest },
+    label,
+    period: part.period,
+  });
+}
+
 /** `part` in percent of `whole`; silent where there is no whole. */
 export function percent(part: Metric, whole: Metric, label: string): MathExpression {
   return new MathExpression({

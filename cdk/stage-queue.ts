@@ -10,6 +10,8 @@ import type { Options } from './options.ts';
 /** AWS's advice: a job stays hidden for six times what its function may take. */
 const visibilityPerTimeout = 6;
 const longest = Duration.days(14);
+/** A job as large as SQS takes: what pipeline/sqs-sender.ts counts with. */
+const mostBytes = 1_048_576;
 
 export class StageQueue extends Construct {
   readonly queue: Queue;
@@ -30,6 +32,7 @@ export class StageQueue extends Construct {
     this.queue = new Queue(this, 'Queue', {
       ...common,
       queueName: queueName(options, stage.consumes),
+      maxMessageSizeBytes: mostBytes,
       visibilityTimeout: Duration.seconds(visibilityPerTimeout * stage.timeoutSeconds),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: stage.maxReceives },
     });

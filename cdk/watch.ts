@@ -6,7 +6,7 @@ import { Alarms } from './alarms.ts';
 import type { DataStack } from './data-stack.ts';
 import type { LoadBalancer } from './load-balancer.ts';
 import type { Options } from './options.ts';
-import { percent, serviceMetric } from './service-metrics.ts';
+import { percent, serviceMetric, share } from './service-metrics.ts';
 
 export type Watched = { readonly options: Options; readonly data: DataStack; readonly balancer: LoadBalancer };
 
@@ -75,13 +75,25 @@ function watchListener(alarms: Alarms, { options, balancer }: Watched): void {
   if (mx === undefined) throw new Error('the load balancer has no targets');
   alarms.add({
     runbook: 'listener-unhealthy',
-    meaning: 'Fewer listener tasks are healthy than there should be.',
-    metric: mx.metrics.healthyHostCount({ statistic: 'Minimum', period: Duration.minutes(1) }),
-    threshold: options.tasks,
-    when: 'below',
+    meaning: 'The load balancer finds a listener task unhealthy.',
+    // Not "fewer healthy than": of healthy hosts each zone counts its own, or all of them.
+    metric: mx.metrics.unHealthyHostCount({ statistic: 'Maximum', period: Duration.minutes(1) }),
+    threshold: 1,
     periods: 5,
-    silence: 'alarming',
   });
+  alarms.add(
+    {
+      runbook: 'listener-unhealthy',
+      meaning: `Fewer than ${options.tasks} listener tasks are running.`,
+      metric: serviceMetric(options, { stage: 'listener', name: 'connections-open', statistic: 'SampleCount' }),
+      // Each task writes it once a minute, five times in a period.
+      threshold: (options.tasks - 0.5) * 5,
+      when: 'below',
+      periods: 2,
+      silence: 'alarming',
+    },
+    'tasks',
+  );
   alarms.add({
     runbook: 'authentication-attack',
     meaning: 'Somebody is guessing passwords.',
@@ -103,7 +115,7 @@ function watchListener(alarms: Alarms, { options, balancer }: Watched): void {
 }
 
 function watchDelivery(alarms: Alarms, options: Options): void {
-  const delivered = (outcome: string) =>
+  const ended = (outcome: string) =>
     serviceMetric(options, { stage: 'deliver', name: 'deliveries', labels: { outcome }, period: Duration.hours(1) });
   alarms.add({
     runbook: 'port-25-blocked',
@@ -114,7 +126,7 @@ function watchDelivery(alarms: Alarms, options: Options): void {
   alarms.add({
     runbook: 'bounces-high',
     meaning: 'More than one in ten deliveries bounce.',
-    metric: percent(delivered('bounced'), delivered('delivered'), 'bounced per delivered, %'),
+    metric: share(ended('bounced'), ended('delivered'), 'bounced, %'),
     threshold: 10,
   });
 }

@@ -96,20 +96,19 @@ export function createEmfMetrics({
       values.set(rounded, (values.get(rounded) ?? 0) + 1);
     },
     flush: () => {
-      for (const series of all.values()) write(emfLine(series, { namespace, base }, clock()));
+      for (const series of all.values()) write(emfLine(series, namespace, clock()));
       all.clear();
     },
   };
 }
 
-type EmfPlace = { readonly namespace: string; readonly base: Labels };
-
-function emfLine({ labels, counts, values }: EmfSeries, { namespace, base }: EmfPlace, nowMs: number): string {
+function emfLine({ labels, counts, values }: EmfSeries, namespace: string, nowMs: number): string {
   const metrics = [...counts.keys()].map((name) => ({ Name: name, Unit: 'Count' }));
   const measured = [...values.keys()].map((name) => ({ Name: name, Unit: unitOf(name) }));
   const directive = {
     Namespace: namespace,
-    Dimensions: dimensionsOf(labels, base),
+    // By all its labels and no sums over them: each set of dimensions is a metric that is paid for, and SUM(SEARCH(…)) adds up.
+    Dimensions: [Object.keys(labels)],
     Metrics: [...metrics, ...measured],
   };
   const line = {
@@ -119,12 +118,6 @@ function emfLine({ labels, counts, values }: EmfSeries, { namespace, base }: Emf
     ...Object.fromEntries([...values].map(([name, histogram]) => [name, emfValue(histogram)])),
   };
   return `${JSON.stringify(line)}\n`;
-}
-
-/** Each metric by all its labels, and in sum over them: an alarm wants the one, a person the other. */
-function dimensionsOf(labels: Labels, base: Labels): string[][] {
-  const [all, common] = [Object.keys(labels), Object.keys(base)];
-  return all.length === common.length ? [all] : [common, all];
 }
 
 /** Few values go as they are; many as value–count pairs, the form CloudWatch's agent and collectors write. */

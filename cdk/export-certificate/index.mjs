@@ -1,5 +1,5 @@
 // The function that carries an exportable ACM certificate into the two secrets the listener reads: at each renewal,
-// and once a day in case an event went astray. It writes only when the certificate is another one.
+// and once an hour for the first one, and in case an event went astray. It writes only when the certificate is another one.
 import { createPrivateKey, randomBytes } from 'node:crypto';
 
 /**

@@ -13,6 +13,13 @@ const refused = [
   { given: { tasks: 'two' }, because: /tasks: .* \(given: "two"\)/ },
   { given: { alarmEmail: 'nobody' }, because: /alarmEmail/ },
   { given: { deliveryMode: 'pigeon' }, because: /deliveryMode/ },
+  { given: { taskMemoryMiB: '4096' }, because: /taskMemoryMiB: Fargate goes with taskCpu 256 at 512, 1024, 2048 MiB/ },
+  { given: { taskCpu: 4096, taskMemoryMiB: 4096 }, because: /taskMemoryMiB: Fargate goes with taskCpu 4096 at 8192, / },
+  { given: { zones: 'us-east-1a' }, because: /zones: two zones/ },
+  { given: { zones: 'us-east-1a us-east-1a' }, because: /zones: two different zones/ },
+  { given: { zones: 'use1-az3, use1-az1' }, because: /zones\.0: the name of a zone/ },
+  // With `-mail-`, the account and the longest region's name 63 characters: what a bucket's name may have.
+  { given: { serviceName: `a${'b'.repeat(30)}` }, because: /serviceName: at most 30/ },
 ];
 
 for (const { given, because } of refused) {

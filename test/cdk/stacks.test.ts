@@ -115,6 +115,34 @@ test('the listener is not root, has nothing writable, and gets two minutes to fi
   assert.equal(Properties.NetworkMode, 'awsvpc');
 });
 
+test('the cluster has the capacity providers that the service asks for, before it asks', async () => {
+  for (const mix of [{}, { deliveryMode: 'mx', encryption: 'kms', spot: true, versioning: true }]) {
+    const { service } = await synthesize(mix);
+    const [[id, { Properties: has }]] = resourcesOf(service, 'AWS::ECS::ClusterCapacityProviderAssociations') as any;
+    const [[, { Properties: wants, DependsOn }]] = resourcesOf(service, 'AWS::ECS::Service') as any;
+    for (const { CapacityProvider } of wants.CapacityProviderStrategy)
+      assert.ok(has.CapacityProviders.includes(CapacityProvider), CapacityProvider);
+    assert.ok(DependsOn.includes(id), `${DependsOn}`);
+  }
+});
+
+test('the image is built for the processors that run it, on whatever machine', async () => {
+  const { service, directory } = await synthesize();
+  const [[, { Properties }]] = resourcesOf(service, 'AWS::ECS::TaskDefinition') as any;
+  assert.equal(Properties.RuntimePlatform.CpuArchitecture, 'ARM64');
+  const [file = ''] = readdirSync(directory).filter((name) => name.endsWith('-service.assets.json'));
+  const { dockerImages } = JSON.parse(readFileSync(join(directory, file), 'utf8'));
+  const platforms = Object.values<any>(dockerImages).map(({ source }) => source.platform);
+  assert.deepEqual(platforms, ['linux/arm64']);
+});
+
+test('the listener does not wait for its log', async () => {
+  const { service } = await synthesize();
+  const [[, { Properties }]] = resourcesOf(service, 'AWS::ECS::TaskDefinition') as any;
+  const [{ LogConfiguration }] = Properties.ContainerDefinitions;
+  assert.deepEqual([LogConfiguration.LogDriver, LogConfiguration.Options.mode], ['awslogs', 'non-blocking']);
+});
+
 test('the load balancer keeps each client’s address and cuts nothing that is in flight', async () => {
   const { service } = await synthesize();
   const groups = resourcesOf(service, 'AWS::ElasticLoadBalancingV2::TargetGroup');
@@ -134,6 +162,7 @@ test('the load balancer keeps each client’s address and cuts nothing that is i
       ['/health', '8080', 'HTTP'],
     );
     assert.equal(Properties.TargetType, 'ip');
+    assert.ok(Properties.HealthCheckTimeoutSeconds < Properties.HealthCheckIntervalSeconds);
   }
   for (const [, { Properties }] of resourcesOf(service, 'AWS::ElasticLoadBalancingV2::Listener')) {
     assert.ok(Number(attributesOf(Properties.ListenerAttributes)['tcp.idle_timeout.seconds']) >= 600);
@@ -149,6 +178,7 @@ test('with PROXY protocol the target groups speak it, and their health check onl
   for (const [, { Properties }] of resourcesOf(service, 'AWS::ElasticLoadBalancingV2::TargetGroup')) {
     assert.equal(attributesOf(Properties.TargetGroupAttributes)['proxy_protocol_v2.enabled'], 'true');
     assert.equal(Properties.HealthCheckProtocol, 'TCP');
+    assert.ok(Properties.HealthCheckTimeoutSeconds < Properties.HealthCheckIntervalSeconds);
   }
   const [[, task]] = resourcesOf(service, 'AWS::ECS::TaskDefinition') as any;
   const variables = task.Properties.ContainerDefinitions[0].Environment;
@@ -163,6 +193,30 @@ test('the bucket is kept, never public, TLS only, swept by prefix, and tells Eve
   assert.equal(bucket.Properties.NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled, true);
   const prefixes = bucket.Properties.LifecycleConfiguration.Rules.map((rule: any) => rule.Prefix).filter(Boolean);
   assert.deepEqual(prefixes.sort(), ['attachments/', 'deliveries/', 'destinations/', 'inbox/', 'quarantine/', 'raw/']);
+});
+
+test('the zones are the first two of the account, or those that were named', async () => {
+  const zonesOf = async (options: Record<string, unknown>) =>
+    resourcesOf((await synthesize(options)).service, 'AWS::EC2::Subnet').map(([, { Properties }]) =>
+      flat(Properties.AvailabilityZone),
+    );
+  assert.equal(new Set(await zonesOf({})).size, 2);
+  assert.deepEqual(await zonesOf({ zones: 'us-east-1b,us-east-1d' }), ['us-east-1b', 'us-east-1d']);
+});
+
+test('a share of what bounces is told also when nothing at all is delivered', async () => {
+  const { service } = await synthesize();
+  const alarms = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties);
+  const { Metrics } = alarms.find(({ AlarmName }) => AlarmName === 'pillarbox-bounces-high')!;
+  const [{ Expression }] = Metrics;
+  // SUM of an array leaves out what is missing; a sum of two metrics is missing where one of them is.
+  assert.equal(Expression, 'IF(SUM([part, rest]) > 20, 100 * part / SUM([part, rest]))');
+});
+
+test('all log groups of the service forget after logDays', async () => {
+  const { service } = await synthesize();
+  for (const [id, { Properties }] of resourcesOf(service, 'AWS::Logs::LogGroup'))
+    assert.equal(Properties.RetentionInDays, 30, id);
 });
 
 test('mail goes out through a smarthost by default, and in mx mode from one address of its own', async () => {
@@ -182,6 +236,7 @@ for (const options of [
   { smarthost: 'smtp.relay.example' },
   { smarthost: 'smtp.relay.example', smarthostUser: 'app' },
   { deliveryMode: 'mx', smarthost: 'smtp.relay.example' },
+  { taskMemoryMiB: 2_048 },
 ]) {
   test(`the first configuration is one: ${JSON.stringify(options)}`, async () => {
     const { data } = await synthesize(options);
@@ -193,6 +248,8 @@ for (const options of [
       [2525, 5870, 4650],
     );
     assert.equal(config.delivery.mode, options.deliveryMode ?? 'smarthost');
+    // Measured: 96 MiB in flight took 350 MiB of memory at most, 256 MiB took 522 MiB: more than a small task has.
+    assert.equal(config.limits.bytesInFlight, (options.taskMemoryMiB ?? 512) * 196_608);
   });
 }
 

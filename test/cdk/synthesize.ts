@@ -10,6 +10,7 @@ import { buildBundles } from '#local/build-bundles.ts';
 const flags = JSON.parse(readFileSync('cdk.json', 'utf8')).context;
 const known = new Map<string, Promise<Synthesized>>();
 const home = process.cwd();
+const folders: string[] = [];
 let built: Promise<string> | null = null;
 
 export type Synthesized = { readonly data: Template; readonly service: Template; readonly directory: string };
@@ -49,8 +50,13 @@ async function freshBundles(): Promise<string> {
 
 function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'pillarbox-synth-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  if (folders.length === 0) process.once('exit', removeFolders);
+  folders.push(folder);
   return folder;
+}
+
+function removeFolders(): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }
 
 export type Resource = {
