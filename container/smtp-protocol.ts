@@ -2,6 +2,7 @@
 // the handshake getting through), closing half-open sockets, the set of connections. Replaced by subclass, because its own
 // ways fall short: the parser (input-reader.ts), the dispatch of commands, every reply, all time limits. No callback
 // of it is trusted with a promise: drive-session.ts turns whatever a conversation does, throws included, into one reply.
+import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { SMTPServer } from 'smtp-server';
@@ -13,6 +14,8 @@ import type { InputReader } from './input-reader.ts';
 import { peerOf } from './peer-address.ts';
 import type { ProtocolOptions, ProtocolServer } from './protocol-options.ts';
 import { readProxyHeader } from './read-proxy-header.ts';
+
+import { drained, flush, writeReply } from './socket-replies.ts';
 import { tlsFacts } from './tls-facts.ts';
 import { createYoungMemory } from './young-memory.ts';
 
@@ -65,6 +68,7 @@ class Server extends SMTPServer {
       minVersion: 'TLSv1.2',
       ciphers: 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:ECDHE+AESGCM:ECDHE+CHACHA20',
       honorCipherOrder: true,
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION, // a handshake costs us more than it costs a peer
       allowHalfOpen: true, // a peer that has said all it will say still gets its replies
       noDelay: true,
       logger: false,
@@ -220,9 +224,11 @@ class Connection extends SMTPConnection {
 
   #line(): Line {
     return {
-      say: (reply) => this.#say(reply),
-      flush: () => this.#flush(),
-      drained: () => this.#drained(),
+      say: (reply) => {
+        if (!this._upgrading) writeReply(this._socket, reply);
+      },
+      flush: () => flush(this._socket),
+      drained: () => drained(this._socket),
       close: () => this.close(),
       isClosing: () => this._closing || this._closed,
       startTls: () => this.#startTls(),
@@ -234,31 +240,6 @@ class Connection extends SMTPConnection {
 
   get #reader(): InputReader | null {
     return this._parser instanceof Input ? this._parser.reader : null;
-  }
-
-  #say(reply: Reply): void {
-    const socket = this._socket;
-    if (!this._upgrading && !socket.destroyed && socket.writable) socket.write(formatReply(reply), 'latin1');
-  }
-
-  #flush(): void {
-    while (this._socket.writableCorked > 0) this._socket.uncork();
-  }
-
-  #drained(): Promise<void> | undefined {
-    const socket = this._socket;
-    if (!socket.writableNeedDrain || socket.destroyed) return undefined;
-    this.#flush();
-    if (!socket.writableNeedDrain) return undefined;
-    return new Promise((resolve) => {
-      const finish = () => {
-        socket.removeListener('drain', finish);
-        socket.removeListener('close', finish);
-        resolve();
-      };
-      socket.once('drain', finish);
-      socket.once('close', finish);
-    });
   }
 
   #startTls(): void {

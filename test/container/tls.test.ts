@@ -44,6 +44,21 @@ test('TLS 1.1 is not spoken', async (t) => {
   assert.notEqual(error, null);
 });
 
+test('a client cannot ask for one handshake after another (TLS 1.2 renegotiation)', async (t) => {
+  const { port, close } = await startTestListener();
+  t.after(close);
+  const socket = await new Promise<TLSSocket>((resolve, reject) => {
+    const options = { port: port('submissions'), rejectUnauthorized: false, maxVersion: 'TLSv1.2' } as const;
+    const secure = connectTls(options, () => resolve(secure)).once('error', reject);
+  });
+  t.after(() => socket.destroy());
+  const error = await new Promise<Error | null>((resolve) => {
+    socket.once('error', resolve);
+    socket.renegotiate({}, resolve);
+  });
+  assert.match(error?.message ?? '', /no renegotiation/);
+});
+
 test('a renewed certificate is taken into use for STARTTLS and 465 without a restart; a broken one is not', async (t) => {
   const renewed = await generate([{ name: 'commonName', value: 'new.example.test' }], { keySize: 2048 });
   let current = testCertificate;
