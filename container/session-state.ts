@@ -30,6 +30,8 @@ export type Transaction = {
   readonly parameters: MailParameters;
   /** By forward-path: an address given twice is one recipient. */
   readonly recipients: Map<string, readonly Recipient[]>;
+  /** What they take in the job, as JSON; an address given twice counts twice. */
+  recipientBytes: number;
   hasRefused: boolean;
   /** The message, once it has begun. */
   message: IncomingMessage | null;

@@ -10,6 +10,9 @@ import type { Route } from '#pipeline/jobs.ts';
 import type { Recipient, SessionState, Transaction } from './session-state.ts';
 import { mayWriteAs } from './submission-rules.ts';
 
+/** All recipients go into one queue body, and SQS takes 1 MiB: with long ORCPTs a thousand of them may not fit. */
+const maxRecipientBytes = 786_432;
+
 type Refusal = { readonly reply: Reply };
 
 /** Reads what stands behind MAIL; a transaction to begin with, or the reply that refuses it. */
@@ -27,7 +30,16 @@ export function takeSender(state: SessionState, argument: string): { readonly tr
     return { reply: replies.senderNotAllowed };
   }
   const reversePath = read.path.kind === 'null' ? '' : formatAddress(read.path.address);
-  return { transaction: { reversePath, parameters, recipients: new Map(), hasRefused: false, message: null } };
+  return {
+    transaction: {
+      reversePath,
+      parameters,
+      recipients: new Map(),
+      recipientBytes: 0,
+      hasRefused: false,
+      message: null,
+    },
+  };
 }
 
 function offeredKeywords({ isEsmtp, shared }: SessionState): Parameters<typeof parseMailParameters>[1] {
@@ -60,10 +72,11 @@ async function judgeRecipient(state: SessionState, transaction: Transaction, arg
   }
   const routed = await findRoutes(state, address, transaction);
   if ('reply' in routed) return routed.reply;
-  recipients.set(
-    forwardPath,
-    routed.routes.map((route) => recipient(forwardPath, parameters, route)),
-  );
+  const added = routed.routes.map((route) => recipient(forwardPath, parameters, route));
+  const bytes = Buffer.byteLength(JSON.stringify(added));
+  if (transaction.recipientBytes + bytes > maxRecipientBytes) return replies.recipientsDoNotFit;
+  transaction.recipientBytes += bytes;
+  recipients.set(forwardPath, added);
   return replies.recipientOk;
 }
 

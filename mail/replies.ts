@@ -81,6 +81,7 @@ export const replies = {
   messageTooBig: (maxBytes: number) => reply(552, '5.3.4', `The message is larger than ${maxBytes} octets`),
   tooManyRecipients: (max: number) =>
     reply(452, '4.5.3', `At most ${max} recipients in one message; send to the others in another`),
+  recipientsDoNotFit: reply(452, '4.5.3', 'No more recipients fit in one message; send to the others in another'),
   lineTooLong: reply(500, '5.5.6', 'The line is too long'),
   earlyTalker: reply(554, '5.5.1', 'You spoke before the greeting'),
 

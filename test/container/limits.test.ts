@@ -116,6 +116,34 @@ test('names are not guessed for ever', async (t) => {
   assert.match((await client.say('RCPT TO:<guess@example.test>')) ?? '', /^421 4\.7\.0/);
 });
 
+test('recipients that do not fit into one job are for the next message (SQS takes 1 MiB)', async (t) => {
+  const domain = `${Array.from({ length: 3 }, () => 'x'.repeat(60)).join('.')}.test`;
+  const { port, intake, close } = await startTestListener({
+    ...testConfig,
+    domains: { [domain]: { mailboxes: ['support'] } },
+    limits: { recipients: 1_000, transactionsPerConnection: 10 },
+  });
+  t.after(close);
+  const client = await greeted(port('mx'));
+  let left = Array.from({ length: 1_000 }, (_, n) => `support+${'x'.repeat(50)}${n}@${domain}`);
+  for (let message = 1; message <= 2; message++) {
+    await client.say('MAIL FROM:<a@sender.test>');
+    const orcpt = `rfc822;${'y'.repeat(480)}@example.test`;
+    const replies: string[] = [];
+    for (const address of left) replies.push((await client.say(`RCPT TO:<${address}> ORCPT=${orcpt}`)) ?? '');
+    assert.match(replies[0] ?? '', /^250/);
+    for (const reply of replies) assert.match(reply, /^250 2\.1\.5|^452 4\.5\.3/);
+    assert.equal(replies.at(-1)?.slice(0, 3), message === 1 ? '452' : '250');
+    left = left.filter((_, n) => replies[n]?.startsWith('452'));
+    await client.say('DATA');
+    assert.match((await client.say('hi\r\n.')) ?? '', /^250/);
+  }
+  assert.deepEqual(left, []);
+  const { messages } = intake;
+  assert.equal(messages.flatMap(({ job }) => job.recipients).length, 1_000);
+  for (const { job } of messages) assert.ok(JSON.stringify(job).length < 900_000);
+});
+
 test('the defaults are for strangers: a client on this machine is held to what somebody set', () => {
   const { limits } = configSchema.parse({});
   const [here, there] = [peerOf('::ffff:127.0.0.1'), peerOf('192.0.2.1')];
