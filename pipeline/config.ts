@@ -98,6 +98,8 @@ const delivery = z.strictObject({
   mode: z.enum(['mx', 'smarthost']).default('mx'),
   smarthost: smarthost.nullable().default(null),
   port: z.int().min(1).max(65_535).default(25),
+  /** Where MTA-STS policies are fetched (RFC 8461: 443); another one is for trials on one machine. */
+  mtaStsPort: z.int().min(1).max(65_535).default(443),
   allowPrivateTargets: z.boolean().default(false),
   /** `verified`: only to a host whose certificate proves its name; `required`: never in clear; `opportunistic`: TLS where offered, clear when it is not or its handshake fails. */
   tls: z.enum(['opportunistic', 'required', 'verified']).default('opportunistic'),

@@ -3,18 +3,19 @@
 import type { Config } from '#pipeline/config.ts';
 import type { DeliveryAttempt, HostTry } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
-import type { Clock, Resolve, Secrets } from '#pipeline/ports.ts';
+import type { Clock, ObjectStore, Resolve, Secrets } from '#pipeline/ports.ts';
 import type { Connections, Line, LineRequest, Use } from './connections.ts';
 import { converse, type Letter, type LetterRecipient, type RecipientResult } from './converse.ts';
-import { findHost, findRoutes, type Routes, type Target } from './find-routes.ts';
-import { findStsPolicy, isNamedHost } from './mta-sts.ts';
-import { limitsOf, type OpenFailure, type TlsPolicy } from './open-connection.ts';
+import type { Target } from './find-routes.ts';
+import { findTargets, type PolicedTargets, policyNote } from './find-targets.ts';
+import { limitsOf, type OpenFailure } from './open-connection.ts';
 
 export type AttemptDeps = {
   readonly resolve: Resolve;
   readonly secrets: Secrets;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly store: Pick<ObjectStore, 'get' | 'put'>;
   readonly connections: Connections;
 };
 
@@ -41,7 +42,7 @@ type Context = {
   readonly job: DeliverJob;
   readonly letter: Letter;
   readonly deadline: number;
-  readonly tls: TlsPolicy;
+  readonly routes: PolicedTargets;
   readonly held: Held[];
   readonly dsnPassedOn: Set<string>;
 };
@@ -73,53 +74,19 @@ export async function attemptDelivery(
     },
   });
 
-  const routes = await findTargets(deps, config, job);
+  const routes = await findTargets(deps, config, job.domain);
   if (routes.outcome === 'permanent') return done([], { permanent: routes, reason: routes.reason, isExhausted: true });
   if (routes.outcome === 'later') return done([], { permanent: null, reason: routes.reason, isExhausted: true });
   const deadline = started + attemptLimitSeconds(config.delivery, job.raw.bytes) * 1000;
-  const context = { deps, config, job, letter: await letter(), deadline, tls: routes.tls, held, dsnPassedOn };
+  const context = { deps, config, job, letter: await letter(), deadline, routes, held, dsnPassedOn };
   const hosts = await tryTargets(context, routes.targets);
   const isExhausted = hosts.length === routes.targets.length;
-  return done(hosts, { permanent: null, reason: null, isExhausted });
+  return done(hosts, { permanent: null, reason: routes.note, isExhausted });
 }
 
 /** How long an attempt may take: as configured, and longer for a large message, within what a worker has. */
 export function attemptLimitSeconds({ attemptSeconds }: Config['delivery'], bytes: number): number {
   return attemptSeconds + Math.min(bytes / slowestBytesPerSecond, Math.max(0, longestSeconds - attemptSeconds));
-}
-
-type PolicedRoutes =
-  | (Extract<Routes, { outcome: 'targets' }> & { readonly tls: TlsPolicy })
-  | Exclude<Routes, { outcome: 'targets' }>;
-
-/** The hosts to try and how TLS must be there: the smarthost, or the domain's own, under its MTA-STS policy. */
-async function findTargets(deps: AttemptDeps, config: Config, { domain }: DeliverJob): Promise<PolicedRoutes> {
-  const { mode, smarthost, tls } = config.delivery;
-  if (mode === 'smarthost' && smarthost !== null) {
-    const routes = await findHost(deps, smarthost.host);
-    return routes.outcome === 'targets' ? { ...routes, tls: smarthostTls(smarthost.tls, routes.targets) } : routes;
-  }
-  const { connections, resolve, clock } = deps;
-  const { allowPrivateTargets } = config.delivery;
-  const sts = { resolve, clock, fetch: connections.fetch, memory: connections.policies, allowPrivateTargets };
-  const [routes, policy] = await Promise.all([
-    findRoutes(deps, domain, { hostname: config.hostname, allowPrivateTargets }),
-    findStsPolicy(sts, domain),
-  ]);
-  if (routes.outcome !== 'targets') return routes;
-  if (policy.mode !== 'enforce') return { ...routes, tls: tlsByConfig[tls] };
-  const targets = routes.targets.filter(({ host }) => isNamedHost(policy.mx, host));
-  if (targets.length > 0) return { ...routes, targets, tls: 'verified' };
-  return { outcome: 'later', reason: `no mail host of ${domain} is named in its MTA-STS policy` };
-}
-
-/** What the configuration asks of every mail host, in the words of a connection. */
-const tlsByConfig = { opportunistic: 'opportunistic', required: 'encrypted', verified: 'verified' } as const;
-
-/** A password goes only to a host that proved its name; on this very machine nobody is in between. */
-function smarthostTls(tls: 'starttls' | 'implicit' | 'none', targets: readonly Target[]): TlsPolicy {
-  if (tls === 'none') return 'never';
-  return targets.every(({ ip }) => ip === '::1' || ip.startsWith('127.')) ? 'encrypted' : 'verified';
 }
 
 async function tryTargets(context: Context, targets: readonly Target[]): Promise<HostTry[]> {
@@ -174,6 +141,9 @@ async function tryHost(context: Context, target: Target, recipients: readonly Le
   const started = performance.now();
   const at = new Date(context.deps.clock()).toISOString();
   const { line, failure, results } = await talkToEnd(context, { target, recipients, fresh: false });
+  const tls = line?.tls ?? null;
+  const said = policyNote(context.routes.sts, target.host, { failure, tls });
+  const notes = [failure?.reason ?? line?.note ?? null, said].filter((note) => note !== null);
   return {
     host: target.host,
     ip: target.ip,
@@ -181,10 +151,10 @@ async function tryHost(context: Context, target: Target, recipients: readonly Le
     at,
     seconds: secondsSince(started),
     reused: line?.reused ?? false,
-    tls: line?.tls ?? null,
+    tls,
     outcome: failure === null ? 'talked' : 'failed',
     stage: failure?.stage ?? null,
-    reason: failure?.reason ?? line?.note ?? null,
+    reason: notes.length === 0 ? null : notes.join('; '),
     reply: shortReply(failure?.reply ?? null),
     recipients: results.map((result) => ({ ...result, reply: shortReply(result.reply) })),
   };
@@ -233,14 +203,14 @@ async function talkOnce(context: Context, { target, recipients, fresh }: Asked):
 }
 
 async function lineRequest(context: Context, { host, ip }: Target): Promise<Omit<LineRequest, 'fresh'>> {
-  const { config, deps, tls, deadline } = context;
+  const { config, deps, routes, deadline } = context;
   const { mode, smarthost, attemptSeconds } = config.delivery;
   const isSmarthost = mode === 'smarthost' && smarthost !== null;
   const password = isSmarthost && smarthost.password !== null ? await deps.secrets.read(smarthost.password) : null;
   return {
     endpoint: { host, ip, port: portOf(config) },
     clientName: config.hostname,
-    tls,
+    tls: routes.tls,
     implicitTls: isSmarthost && smarthost.tls === 'implicit',
     login:
       isSmarthost && smarthost.user !== null && password !== null

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { createSecureContext, rootCertificates } from 'node:tls';
 import type { DestinationMemory } from './destination.ts';
+import { createPolicyFetch, type FetchPolicy } from './fetch-policy.ts';
 import type { PolicyMemory } from './mta-sts.ts';
 import {
   type OpenConnection,
@@ -21,8 +22,8 @@ export type ConnectionOptions = {
   readonly idleSeconds?: number;
   /** Messages over one connection at most. */
   readonly messagesPerConnection?: number;
-  /** Fetches an MTA-STS policy. */
-  readonly fetch?: typeof globalThis.fetch;
+  /** Fetches an MTA-STS policy in another way than by HTTPS. */
+  readonly fetchPolicy?: FetchPolicy;
 };
 
 /**
@@ -56,7 +57,7 @@ export type Connections = {
   readonly policies: PolicyMemory;
   readonly port: PortMemory;
   readonly keys: KeyCache;
-  readonly fetch: typeof globalThis.fetch;
+  readonly fetchPolicy: FetchPolicy;
   readonly obtain: (request: LineRequest) => Promise<LineOutcome>;
   /** Takes a connection back to use again, or closes it. */
   readonly giveBack: (line: Line, use: Use) => void;
@@ -138,7 +139,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     policies: new Map(),
     port: { timeouts: new Map(), lastSuccessAt: null, blockedSince: null },
     keys: new Map(),
-    fetch: options.fetch ?? globalThis.fetch,
+    fetchPolicy: options.fetchPolicy ?? createPolicyFetch(options.trustedCertificates),
     obtain,
     giveBack,
     takeTurn: turns.take,

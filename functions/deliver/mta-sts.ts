@@ -1,6 +1,10 @@
 // MTA-STS (RFC 8461): a domain says by DNS and HTTPS which hosts take its mail and that they have good certificates. A
-// policy in force makes TLS with a proven certificate a condition; a policy that cannot be fetched leaves the last one.
-import type { Clock, Resolve } from '#pipeline/ports.ts';
+// policy in force makes TLS with a proven certificate a condition; a policy that cannot be fetched leaves the last one,
+// which is kept in the store too: neither a restart nor another worker starts from nothing.
+import { z } from 'zod';
+import { destinationKey } from '#pipeline/keys.ts';
+import type { Clock, ObjectStore, Resolve } from '#pipeline/ports.ts';
+import type { FetchPolicy, PolicyFile } from './fetch-policy.ts';
 import { isPrivate } from './find-routes.ts';
 
 /** A domain's policy as it applies now. `none`: deliver as if there were no such thing. */
@@ -8,10 +12,13 @@ export type StsPolicy =
   | { readonly mode: 'none' }
   | { readonly mode: 'testing' | 'enforce'; readonly mx: readonly string[] };
 
-type Known = {
+/** The policy that applies, and why the one that the domain announces does not, where it could not be had. */
+export type StsFinding = { readonly policy: StsPolicy; readonly note: string | null };
+
+type Known = StsFinding & {
   /** The id of the TXT record the policy was fetched for; null where nothing is known. */
   readonly id: string | null;
-  readonly policy: StsPolicy;
+  readonly fetchedAt: number;
   readonly expiresAt: number;
   readonly checkedAt: number;
 };
@@ -21,34 +28,44 @@ export type PolicyMemory = Map<string, Known>;
 
 export type StsDeps = {
   readonly resolve: Resolve;
-  readonly fetch: typeof globalThis.fetch;
+  readonly fetchPolicy: FetchPolicy;
+  /** The port of policy hosts: 443. */
+  readonly port: number;
+  readonly store: Pick<ObjectStore, 'get' | 'put'>;
   readonly clock: Clock;
   readonly memory: PolicyMemory;
   /** Whether policies may be fetched from hosts in private networks. */
   readonly allowPrivateTargets: boolean;
 };
 
+/** `destinations/mta-sts%20<domain>.json`: the policy fetched last. */
+const keptSchema = z.strictObject({
+  schema: z.literal('sts-policy/1'),
+  domain: z.string(),
+  id: z.string(),
+  mode: z.enum(['none', 'testing', 'enforce']),
+  mx: z.array(z.string()),
+  fetchedAt: z.int(),
+  expiresAt: z.int(),
+});
+
 const none: StsPolicy = { mode: 'none' };
 const recheckMs = 300_000;
-const fetchMs = 10_000; // RFC 8461 §3.3 suggests a minute; a message waits here
-const maxPolicyBytes = 65_536;
+const refreshMs = 86_400_000; // RFC 8461 §10.2: well before it expires, so that nobody can wait for that
 const longestAgeSeconds = 31_557_600; // RFC 8461 §3.2
 const maxRemembered = 10_000;
 
-/** The policy that applies to a domain now. Asks DNS at most every five minutes, HTTPS only when the record's id changed. */
-export async function findStsPolicy(deps: StsDeps, domain: string): Promise<StsPolicy> {
-  if (domain.startsWith('[')) return none; // an address literal has no name to ask for
+/**
+ * The policy that applies to a domain now. Asks DNS at most every five minutes; HTTPS when the record's id changed, and once
+ * a day or where half of the policy's time is over.
+ */
+export async function findStsPolicy(deps: StsDeps, domain: string): Promise<StsFinding> {
+  if (domain.startsWith('[')) return { policy: none, note: null }; // an address literal has no name to ask for
   const now = deps.clock();
-  const known = deps.memory.get(domain);
-  if (known !== undefined && now - known.checkedAt < recheckMs) return inForce(known, now);
+  const known = deps.memory.get(domain) ?? (await readKept(deps.store, domain));
+  if (now - known.checkedAt < recheckMs) return inForce(known, now);
   const id = await readRecordId(deps.resolve, domain);
-  const isNew = id !== null && (known === undefined || id !== known.id || now >= known.expiresAt);
-  const fetched = isNew && (await mayAsk(deps, domain)) ? await fetchPolicy(deps.fetch, domain) : null;
-  const before = known ?? { id: null, policy: none, expiresAt: 0 };
-  const next =
-    fetched === null
-      ? { ...before, checkedAt: now }
-      : { id, policy: fetched.policy, expiresAt: now + fetched.maxAgeSeconds * 1000, checkedAt: now };
+  const next = { ...(await refresh(deps, domain, { known, id })), checkedAt: now };
   deps.memory.delete(domain);
   deps.memory.set(domain, next);
   const oldest = deps.memory.keys().next();
@@ -81,8 +98,71 @@ export function parseStsPolicy(text: string): { readonly policy: StsPolicy; read
   return { policy: { mode, mx }, maxAgeSeconds };
 }
 
-function inForce({ policy, expiresAt }: Known, now: number): StsPolicy {
-  return now < expiresAt ? policy : none;
+function inForce({ policy, note, expiresAt }: Known, now: number): StsFinding {
+  if (now < expiresAt) return { policy, note: null };
+  return { policy: none, note };
+}
+
+/** What is known, or what is fetched where that is due. What fails leaves what was known (RFC 8461 §3.3). */
+async function refresh(
+  deps: StsDeps,
+  domain: string,
+  { known, id }: { readonly known: Known; readonly id: string | null },
+): Promise<Known> {
+  const now = deps.clock();
+  const refreshAt = known.fetchedAt + Math.min(refreshMs, (known.expiresAt - known.fetchedAt) / 2);
+  if (id === null) return { ...known, note: null };
+  if (id === known.id && now < refreshAt) return known;
+  const file = await fetchFile(deps, domain);
+  const parsed = file.outcome === 'file' ? parseStsPolicy(file.text) : null;
+  if (parsed === null) {
+    const reason = file.outcome === 'failed' ? file.reason : 'the file is no policy';
+    return { ...known, note: `the MTA-STS policy that ${domain} announces could not be had: ${reason}` };
+  }
+  const expiresAt = now + parsed.maxAgeSeconds * 1000;
+  await keep(deps.store, domain, { id, policy: parsed.policy, fetchedAt: now, expiresAt });
+  return { id, policy: parsed.policy, fetchedAt: now, expiresAt, checkedAt: now, note: null };
+}
+
+const unknown: Known = {
+  id: null,
+  policy: none,
+  note: null,
+  fetchedAt: 0,
+  expiresAt: 0,
+  checkedAt: Number.NEGATIVE_INFINITY,
+};
+
+/** The space keeps it apart from the records of destinations: no domain has one. */
+function keptKey(domain: string): string {
+  return destinationKey(`mta-sts ${domain}`);
+}
+
+async function readKept(store: StsDeps['store'], domain: string): Promise<Known> {
+  const stored = await store.get(keptKey(domain));
+  if (stored === null) return unknown;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stored.body) pieces.push(piece);
+  const { id, mode, mx, fetchedAt, expiresAt } = keptSchema.parse(JSON.parse(Buffer.concat(pieces).toString('utf8')));
+  return { ...unknown, id, policy: mode === 'none' ? none : { mode, mx }, fetchedAt, expiresAt };
+}
+
+async function keep(
+  store: StsDeps['store'],
+  domain: string,
+  { id, policy, fetchedAt, expiresAt }: Pick<Known, 'policy' | 'fetchedAt' | 'expiresAt'> & { readonly id: string },
+): Promise<void> {
+  const mx = policy.mode === 'none' ? [] : [...policy.mx];
+  const record: z.infer<typeof keptSchema> = {
+    schema: 'sts-policy/1',
+    domain,
+    id,
+    mode: policy.mode,
+    mx,
+    fetchedAt,
+    expiresAt,
+  };
+  await store.put({ key: keptKey(domain), body: Buffer.from(JSON.stringify(record)), contentType: 'application/json' });
 }
 
 /** RFC 8461 §3.1: exactly one record that begins with the version, else it counts as none. */
@@ -98,30 +178,15 @@ async function readRecordId(resolve: Resolve, domain: string): Promise<string | 
 }
 
 /** A stranger's domain must not have us knock at hosts within: whoever sends to it would make us do so. */
-async function mayAsk({ resolve, allowPrivateTargets }: StsDeps, domain: string): Promise<boolean> {
-  if (allowPrivateTargets) return true;
-  const ask = (type: string): Promise<unknown> => resolve(`mta-sts.${domain}`, type).catch(() => []);
-  const answers = (await Promise.all([ask('A'), ask('AAAA')])).flat();
-  return !answers.some((ip) => typeof ip === 'string' && isPrivate(ip));
-}
-
-/** RFC 8461 §3.3: HTTPS, no redirects, status 200, of limited size. Whatever fails is no policy. */
-async function fetchPolicy(fetch: StsDeps['fetch'], domain: string): Promise<ReturnType<typeof parseStsPolicy>> {
-  try {
-    const response = await fetch(`https://mta-sts.${domain}/.well-known/mta-sts.txt`, {
-      redirect: 'error',
-      signal: AbortSignal.timeout(fetchMs),
-    });
-    if (response.status !== 200 || response.body === null) return null;
-    const pieces: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const piece of response.body) {
-      bytes += piece.length;
-      if (bytes > maxPolicyBytes) return null;
-      pieces.push(piece);
-    }
-    return parseStsPolicy(Buffer.concat(pieces).toString('utf8'));
-  } catch {
-    return null; // DNS, TLS, timeout, a redirect: no policy to be had
-  }
+async function fetchFile(
+  { resolve, fetchPolicy, port, allowPrivateTargets }: StsDeps,
+  domain: string,
+): Promise<PolicyFile> {
+  const host = `mta-sts.${domain}`;
+  const ask = (type: string): Promise<unknown> => resolve(host, type).catch(() => []);
+  const found = (await Promise.all([ask('A'), ask('AAAA')])).flat().filter((ip) => typeof ip === 'string');
+  if (found.length === 0) return { outcome: 'failed', reason: `${host} is not found in the DNS` };
+  if (!allowPrivateTargets && found.some(isPrivate))
+    return { outcome: 'failed', reason: `${host} is in a private network` };
+  return fetchPolicy({ host, addresses: found, port });
 }

@@ -160,7 +160,7 @@ async function put(ports: Ports, mx: ScriptedMx): Promise<{ deps: DeliverDeps; j
     log: silentLog(),
     metrics: noMetrics(),
     newMessageId,
-    connections: createConnections({ fetch: async () => new Response('', { status: 404 }) }),
+    connections: createConnections({ fetchPolicy: async () => ({ outcome: 'failed', reason: 'there is none' }) }),
     random: () => 0.5,
   };
   const session = { role: 'submission' as const, clientIp: null, clientName: null, helo: null, tls: null, user: 'a' };

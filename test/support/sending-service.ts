@@ -51,6 +51,7 @@ export type SendingOptions = {
   readonly port?: number;
   /** Called with the data folder before the first start. */
   readonly prepare?: (dataFolder: string) => Promise<void>;
+  readonly environment?: Readonly<Record<string, string>>;
   /** Mailboxes of sender.example besides `app`. */
   readonly mailboxes?: readonly string[];
 };
@@ -83,7 +84,12 @@ export async function startSending(options: SendingOptions = {}): Promise<Sendin
   const start = async (): Promise<SendingService> => {
     const ends: (() => unknown)[] = [];
     const life = { after: (end: any) => void ends.push(end) };
-    const service = await startLocalService(life, { folder, config, args: ['--world', testedWorld] });
+    const service = await startLocalService(life, {
+      folder,
+      config,
+      args: ['--world', testedWorld],
+      environment: options.environment ?? {},
+    });
     const endService = async (): Promise<void> => {
       for (const end of ends.splice(0)) await end();
     };

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { generate } from 'selfsigned';
+import type { FetchPolicy } from '#functions/deliver/fetch-policy.ts';
 import { stopwatch } from '#test/support/stopwatch.ts';
 import { type DeliveryWorld, deliveryWorld } from './delivery-world.ts';
 import { type Script, type ScriptedMx, startMx } from './scripted-mx.ts';
@@ -506,20 +507,20 @@ for (const { title, names, trusted, outcome } of [
   test(`under an MTA-STS policy in force, where ${title}: ${outcome} (RFC 8461 §5)`, async (t) => {
     const { cert, private: key } = await certificates;
     const fetched: string[] = [];
-    const fetch = async (url: string | URL | Request) => {
-      fetched.push(String(url));
-      return new Response(
-        `version: STSv1\nmode: enforce\n${names.map((name) => `mx: ${name}\n`).join('')}max_age: 86400\n`,
-      );
+    const text = `version: STSv1\nmode: enforce\n${names.map((name) => `mx: ${name}\n`).join('')}max_age: 86400\n`;
+    const fetchPolicy: FetchPolicy = async ({ host, addresses, port }) => {
+      fetched.push(`${host} ${addresses} ${port}`);
+      return { outcome: 'file', text };
     };
-    const zone = { ...mxZone, '_mta-sts.far.example': { TXT: ['v=STSv1; id=1;'] } };
+    const policyHost = { 'mta-sts.far.example': { A: ['127.0.0.9'] } };
+    const zone = { ...mxZone, ...policyHost, '_mta-sts.far.example': { TXT: ['v=STSv1; id=1;'] } };
     const { mx, world } = await meet(t, {
       script: { certificate: { cert, key } },
       zone,
-      connections: { fetch, ...(trusted ? { trustedCertificates: [cert] } : {}) },
+      connections: { fetchPolicy, ...(trusted ? { trustedCertificates: [cert] } : {}) },
     });
     assert.equal((await world.run(world.job())).outcome, outcome);
-    assert.deepEqual(fetched, ['https://mta-sts.far.example/.well-known/mta-sts.txt']);
+    assert.deepEqual(fetched, ['mta-sts.far.example 127.0.0.9 443']);
     assert.equal(mx.mails.length, outcome === 'delivered' ? 1 : 0);
     await world.run(world.job());
     assert.equal(fetched.length, 1, 'the policy is kept');

@@ -72,7 +72,10 @@ export function deliveryWorld(
     },
   });
   const newMessageId = messageIdFactory();
-  const connections = createConnections({ fetch: async () => new Response('', { status: 404 }), ...given.connections });
+  const connections = createConnections({
+    fetchPolicy: async () => ({ outcome: 'failed', reason: 'there is none' }),
+    ...given.connections,
+  });
   const deps: DeliverDeps = {
     store,
     jobs,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findStsPolicy, parseStsPolicy } from '#functions/deliver/mta-sts.ts';
+import { createMemoryStore } from '#test/support/memory-store.ts';
 import { zoneResolver } from '#test/support/zone-resolver.ts';
 
 test('a policy with spaces around its values is read (RFC 8461 §3.2)', () => {
@@ -23,20 +24,23 @@ for (const { title, zone, allowPrivateTargets, fetches } of [
 ]) {
   test(`a policy on a host ${title} is ${fetches === 0 ? 'not asked for' : 'fetched'}`, async () => {
     let fetched = 0;
-    const policy = await findStsPolicy(
+    const { policy, note } = await findStsPolicy(
       {
         resolve: zoneResolver({ '_mta-sts.a.example': { TXT: ['v=STSv1; id=1'] }, 'mta-sts.a.example': zone }),
         clock: () => 0,
         memory: new Map(),
         allowPrivateTargets,
-        fetch: async () => {
+        port: 443,
+        store: createMemoryStore(),
+        fetchPolicy: async () => {
           fetched += 1;
-          return new Response('version: STSv1\nmode: enforce\nmx: mx.a.example\nmax_age: 60\n');
+          return { outcome: 'file', text: 'version: STSv1\nmode: enforce\nmx: mx.a.example\nmax_age: 60\n' };
         },
       },
       'a.example',
     );
     assert.equal(fetched, fetches);
     assert.equal(policy.mode, fetches === 0 ? 'none' : 'enforce');
+    if (fetches === 0) assert.match(note ?? '', /could not be had: mta-sts\.a\.example is in a private network/);
   });
 }

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { afterFailure, spreadMs } from '#functions/deliver/destination.ts';
+import type { FetchPolicy } from '#functions/deliver/fetch-policy.ts';
 import { findRoutes, isPrivate } from '#functions/deliver/find-routes.ts';
 import { findStsPolicy, isNamedHost, parseStsPolicy } from '#functions/deliver/mta-sts.ts';
 import { sightOf } from '#functions/deliver/port25.ts';
 import { isHardBounce } from '#functions/deliver/suppress.ts';
+import type { Resolve } from '#pipeline/ports.ts';
+import { createMemoryStore } from '#test/support/memory-store.ts';
 import { setClock } from '#test/support/set-clock.ts';
 import { type Zone, zoneResolver } from '#test/support/zone-resolver.ts';
 
@@ -167,21 +170,18 @@ test('a policy is kept while it lasts although its record or its server is gone,
   const asked: string[] = [];
   let body: string | null = 'version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 86400\n';
   let zone: Zone = { '_mta-sts.far.example': { TXT: ['v=STSv1; id=1'] } };
-  const memory = new Map();
-  const find = () =>
-    findStsPolicy(
-      {
-        resolve: (name, type) => zoneResolver(zone)(name, type),
-        clock,
-        allowPrivateTargets: false,
-        memory,
-        fetch: async (url) => {
-          asked.push(String(url));
-          return body === null ? Response.error() : new Response(body);
-        },
-      },
-      'far.example',
-    );
+  let memory = new Map();
+  const store = createMemoryStore();
+  const resolve: Resolve = (name, type) =>
+    zoneResolver({ ...zone, 'mta-sts.far.example': { A: ['192.0.2.9'] } })(name, type);
+  const fetchPolicy: FetchPolicy = async ({ host }) => {
+    asked.push(host);
+    return body === null ? { outcome: 'failed', reason: 'gone' } : { outcome: 'file', text: body };
+  };
+  const find = async () => {
+    const deps = { resolve, clock, store, port: 443, allowPrivateTargets: false, memory, fetchPolicy };
+    return (await findStsPolicy(deps, 'far.example')).policy;
+  };
   assert.equal((await find()).mode, 'enforce');
   await find();
   assert.equal(asked.length, 1);
@@ -192,6 +192,8 @@ test('a policy is kept while it lasts although its record or its server is gone,
   zone = { '_mta-sts.far.example': { TXT: ['v=STSv1; id=2;'] } };
   body = null;
   assert.equal((await find()).mode, 'enforce', 'the server is gone');
+  memory = new Map();
+  assert.equal((await find()).mode, 'enforce', 'the process that fetched it is gone too');
   clock.advance(600_000);
   body = 'version: STSv1\nmode: none\nmax_age: 86400\n';
   assert.equal((await find()).mode, 'none');
