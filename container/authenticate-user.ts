@@ -88,7 +88,7 @@ function plain(response: string, check: AuthExchange['check']): Step | Promise<S
   const decoded = decode(response);
   if (typeof decoded !== 'string') return decoded;
   const [identity = '', name = '', password, ...rest] = decoded.split('\0');
-  if (password === undefined || rest.length > 0 || name === '') return say(replies.authBadBase64);
+  if (password === undefined || rest.length > 0 || name === '') return say(replies.authBadResponse);
   // To act for somebody else is not offered; to name oneself twice is common.
   if (identity !== '' && identity.toLowerCase() !== name.toLowerCase()) return say(replies.authFailed);
   return check(name, password);

@@ -39,7 +39,7 @@ export function startConversation(shared: SessionShared, config: Config, wire: W
   return {
     greet: () => say(replies.greeting(config.hostname)),
     command: (line) => command(state, name, line),
-    overlongLine: () => oops(state, replies.lineTooLong),
+    overlongLine: (isAnswer) => oops(state, isAnswer ? replies.authLineTooLong : replies.lineTooLong),
     secured(tls) {
       state.tls = tls;
       state.helo = null;
@@ -88,8 +88,9 @@ function command(state: SessionState, name: Promise<void>, line: Buffer): Step |
     case 'BDAT':
       return afterName(state, name, () => bdat(state, argument));
     case 'RSET':
+      if (argument !== '') return oops(state, replies.syntaxError('RSET'));
       dropTransaction(state);
-      return say(argument === '' ? replies.reset : replies.syntaxError('RSET'));
+      return say(replies.reset);
     case 'NOOP':
       return say(replies.noop);
     case 'QUIT':
@@ -157,10 +158,9 @@ async function mail(state: SessionState, argument: string): Promise<Step> {
     return sayAndClose(replies.tooManyTransactions);
   const taken = takeSender(state, argument);
   if ('reply' in taken) return say(taken.reply);
-  if (!rate.allows(peer.group, limitFor(limits, 'messagesPerMinutePerIp', peer)))
-    return say(replies.messageRateLimited);
+  if (!rate.allows(peer.group, limitFor(limits, 'messagesPerMinutePerIp', peer))) return say(replies.tooManyMessages);
   if (state.user !== null && !userRate.allows(state.user.name, limitFor(limits, 'messagesPerMinutePerUser', peer))) {
-    return say(replies.messageRateLimited);
+    return say(replies.tooManyUserMessages);
   }
   state.messages += 1;
   state.transaction = taken.transaction;
@@ -217,7 +217,7 @@ function bdat(state: SessionState, argument: string): Step {
   const isLast = match[2] !== undefined;
   const receiver = isLast
     ? wholeMessage(state, message)
-    : { write: message.write, end: () => say(replies.chunkReceived(bytes)) };
+    : { write: message.write, end: () => say(message.refusal() ?? replies.chunkReceived(bytes)) };
   return { step: 'chunk', bytes, receiver };
 }
 

@@ -57,8 +57,9 @@ export function driveSession(line: Line, conversation: Conversation): Session {
       createInputReader(conversation.maxLineBytes(), {
         line: (bytes) => takeLine(state, bytes),
         overlongLine() {
+          const isAnswer = state.prompt !== null;
           state.prompt = null; // an exchange ends with it (RFC 4954 §4)
-          return settle(state, () => conversation.overlongLine());
+          return settle(state, () => conversation.overlongLine(isAnswer));
         },
       }),
     secured(tls) {

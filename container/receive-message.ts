@@ -19,6 +19,8 @@ export type ReceiveRequest = Omit<StoreRequest, 'deps' | 'id' | 'receivedAt'> & 
 /** A message that is coming in. After `finish` or `abort`, nothing more may be written. */
 export type IncomingMessage = {
   readonly write: (chunk: Buffer) => Promise<void> | undefined;
+  /** Why it will not be taken, as soon as that is clear; what still comes is thrown away. */
+  readonly refusal: () => Reply | null;
   /** Resolves to the reply; what the store does is a reply too. */
   readonly finish: () => Promise<Reply>;
   /** The sender is gone before the end: nothing stays. */
@@ -43,6 +45,7 @@ type State = {
   heldBytes: number;
   bytes: number;
   refusal: Reply | null;
+  isOver: boolean;
 };
 
 /** Begins to receive. */
@@ -62,11 +65,13 @@ export function receiveMessage(request: ReceiveRequest): IncomingMessage {
     heldBytes: 0,
     bytes: 0,
     refusal: null,
+    isOver: false,
   };
   return {
     write: (chunk) => write(state, chunk),
+    refusal: () => state.refusal,
     finish: () => finish(state),
-    abort: () => state.store.drop(),
+    abort: () => abort(state),
   };
 }
 
@@ -125,11 +130,24 @@ function releaseHeader(state: State, held: readonly Buffer[]): Promise<void> | u
 }
 
 async function finish(state: State): Promise<Reply> {
-  const { deps, envelope } = state.request;
+  state.isOver = true;
   state.lines?.end();
   if (state.refusal === null && hasBareLineFeed(state)) refuse(state, replies.bareLineFeed);
   if (state.refusal === null && state.held !== null) await releaseHeader(state, state.held);
   const reply = state.refusal ?? (await state.store.commit());
+  record(state, reply);
+  return reply;
+}
+
+/** The sender did not wait for the end. A refusal that it was told before that is on record all the same. */
+function abort(state: State): void {
+  state.store.drop();
+  if (!state.isOver && state.refusal !== null) record(state, state.refusal);
+  state.isOver = true;
+}
+
+function record(state: State, reply: Reply): void {
+  const { deps, envelope } = state.request;
   const { role, clientIp, user } = envelope.session;
   const facts = { id: state.id, role, clientIp, user, reversePath: envelope.reversePath, bytes: state.bytes };
   if (reply.code === 250) {
@@ -140,5 +158,4 @@ async function finish(state: State): Promise<Reply> {
     deps.log.warn('message-refused', { ...facts, reply: `${reply.code} ${reply.enhanced} ${reply.text}` });
     deps.metrics.count('refusals', { reason: `${reply.code} ${reply.enhanced}` });
   }
-  return reply;
 }

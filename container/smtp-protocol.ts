@@ -14,7 +14,6 @@ import type { InputReader } from './input-reader.ts';
 import { peerOf } from './peer-address.ts';
 import type { ProtocolOptions, ProtocolServer } from './protocol-options.ts';
 import { readProxyHeader } from './read-proxy-header.ts';
-
 import { drained, flush, writeReply } from './socket-replies.ts';
 import { tlsFacts } from './tls-facts.ts';
 import { createYoungMemory } from './young-memory.ts';

@@ -29,7 +29,8 @@ export type Pace = { readonly idleSeconds: number; readonly sessionSeconds: numb
 export type Conversation = {
   readonly greet: () => Step | Promise<Step>;
   readonly command: (line: Buffer) => Step | Promise<Step>;
-  readonly overlongLine: () => Step;
+  /** `isAnswer`: it was no command but the answer to a prompt. */
+  readonly overlongLine: (isAnswer: boolean) => Step;
   /** TLS is up: all that was said before is forgotten (RFC 3207 §4.2). */
   readonly secured: (tls: TlsFacts) => void;
   /** The connection is gone: an unfinished message is dropped. */

@@ -1,6 +1,6 @@
 // Every reply the listener speaks, code and enhanced code together; nobody types a number elsewhere.
 // RFC 5321 §4.2 (codes), RFC 3463 and RFC 5248 (enhanced codes), RFC 4954 (AUTH), RFC 3207 (STARTTLS),
-// RFC 3030 (BDAT), RFC 7504 (521, 556), RFC 8689 (REQUIRETLS). Texts tell a person what to do, and nothing about us.
+// RFC 3030 (BDAT), RFC 8689 (REQUIRETLS). Texts tell a person what to do, and nothing about us.
 
 /** A reply. `enhanced` is empty where none belongs (greeting, EHLO, 3xx). A line feed in `text` begins a new line. */
 export type Reply = { readonly code: number; readonly enhanced: string; readonly text: string };
@@ -64,15 +64,13 @@ export const replies = {
   // Platform faults: temporary, and the cause goes to the log only
   platformFault: reply(451, '4.3.0', 'Temporary failure here; please try again later'),
   shuttingDown: reply(421, '4.3.2', 'Shutting down; please reconnect'),
-  overloaded: reply(421, '4.3.2', 'Too busy; please try again later'),
-  storageFull: reply(452, '4.3.1', 'No room for the message now; please try again later'),
 
   // Limits
   tooManyConnections: reply(421, '4.7.0', 'Too many connections from your address; please try again later'),
   tooManyConnectionsInAll: reply(421, '4.3.2', 'Too many connections; please try again later'),
-  tooManyMessages: reply(421, '4.7.0', 'Too many messages in a short time; please try again later'),
-  /** Says no to this message and keeps the session. */
-  messageRateLimited: reply(450, '4.7.1', 'Too many messages in a short time; please try again later'),
+  /** These two say no to this message and keep the session. */
+  tooManyMessages: reply(450, '4.7.1', 'Too many messages from your address in a short time; please try again later'),
+  tooManyUserMessages: reply(450, '4.7.1', 'Too many messages of this user in a short time; please try again later'),
   tooManyTransactions: reply(421, '4.7.0', 'Too many messages in one session; please reconnect'),
   tooManyErrors: reply(421, '4.7.0', 'Too many errors'),
   idleTimeout: reply(421, '4.4.2', 'Nothing came for too long'),
@@ -82,12 +80,11 @@ export const replies = {
   tooManyRecipients: (max: number) =>
     reply(452, '4.5.3', `At most ${max} recipients in one message; send to the others in another`),
   recipientsDoNotFit: reply(452, '4.5.3', 'No more recipients fit in one message; send to the others in another'),
-  lineTooLong: reply(500, '5.5.6', 'The line is too long'),
+  lineTooLong: reply(500, '5.5.2', 'The line is too long'),
   earlyTalker: reply(554, '5.5.1', 'You spoke before the greeting'),
 
   // Syntax and order of commands
   unknownCommand: reply(500, '5.5.2', 'Command not recognised'),
-  notImplemented: reply(502, '5.5.1', 'Command not implemented'),
   syntaxError: (problem: string) => reply(501, '5.5.4', `Syntax error: ${problem}`),
   badSenderSyntax: (problem: string) => reply(501, '5.1.7', `Sender address: ${problem}`),
   badRecipientSyntax: (problem: string) => reply(501, '5.1.3', `Recipient address: ${problem}`),
@@ -99,7 +96,6 @@ export const replies = {
   rcptFirst: reply(503, '5.5.1', 'RCPT first'),
   nestedMail: reply(503, '5.5.1', 'A transaction is already open'),
   noValidRecipients: reply(554, '5.5.1', 'No valid recipients'),
-  notNow: (why: string) => reply(503, '5.5.1', why),
   /** A BDAT out of order, or DATA within BDAT (RFC 3030 §2). */
   chunkOutOfOrder: reply(503, '5.5.1', 'BDAT out of order'),
   /** BODY=BINARYMIME can only be sent with BDAT (RFC 3030 §3). */
@@ -113,12 +109,8 @@ export const replies = {
   /** The address has bounced before; the reason is what its host said. */
   suppressedRecipient: (reason: string) =>
     reply(550, '5.1.1', `The address is suppressed: ${reason.replace(/\s+/g, ' ')}`),
-  /** RFC 7504 §3.2: the domain has said that it takes no mail (null MX, RFC 7505). */
-  domainTakesNoMail: reply(556, '5.1.10', 'The domain takes no mail'),
   /** SRS: who has seen a return address of ours must not write letters to it. */
   bouncesOnly: reply(550, '5.7.1', 'A return address takes bounces only, from <>'),
-  badForwardingAddress: (reason: string) => reply(550, '5.1.1', `Not a return address of ours: ${reason}`),
-  tlsRequiredForRecipient: reply(550, '5.7.30', 'REQUIRETLS cannot be honoured'),
 
   // Senders
   senderNotAllowed: reply(553, '5.7.1', 'You may not send from this address'),
@@ -133,11 +125,8 @@ export const replies = {
 
   // TLS
   startTlsReady: reply(220, '2.0.0', 'Begin TLS'),
-  startTlsUnavailable: reply(454, '4.7.0', 'TLS is not available now'),
   startTlsFirst: reply(530, '5.7.0', 'STARTTLS first'),
   tlsAlreadyActive: reply(503, '5.5.1', 'TLS is already active'),
-  /** RFC 3207 §4.1 and its known trap: commands sent in clear behind STARTTLS are not obeyed. */
-  startTlsPipelined: reply(501, '5.5.1', 'Nothing may be sent behind STARTTLS before the handshake'),
   requireTlsWithoutTls: reply(530, '5.7.0', 'REQUIRETLS needs TLS'),
 
   // AUTH
@@ -148,11 +137,15 @@ export const replies = {
   authTooManyFailures: reply(421, '4.7.0', 'Too many failed attempts'),
   authNeedsTls: reply(538, '5.7.11', 'STARTTLS first: passwords are not taken in clear'),
   authTemporaryFailure: reply(454, '4.7.0', 'Authentication is not available now'),
+  /** The password was not even looked at: too many wrong ones came for this name from all over. */
+  authTooManyGuesses: reply(454, '4.7.0', 'Too many failed log-ins under this name; please try again later'),
   authUnknownMechanism: reply(504, '5.5.4', 'Mechanism not known'),
   authBadBase64: reply(501, '5.5.2', 'Not base64'),
+  authBadResponse: reply(501, '5.5.2', 'Not a name and a password as the mechanism wants them'),
   authCancelled: reply(501, '5.7.0', 'Authentication cancelled'),
   authAlready: reply(503, '5.5.1', 'Already authenticated'),
   authInTransaction: reply(503, '5.5.1', 'Not within a transaction'),
   authNotOffered: reply(502, '5.5.1', 'AUTH is not offered here'),
+  /** RFC 4954 §6; any other line is `lineTooLong`. */
   authLineTooLong: reply(500, '5.5.6', 'The line is too long'),
 } as const;

@@ -169,8 +169,51 @@ const dialogues: readonly Dialogue[] = [
   {
     title: 'an overlong line is refused and the session goes on',
     steps: [
-      [`NOOP ${'x'.repeat(9_000)}`, '500 5.5.6'],
+      [`NOOP ${'x'.repeat(9_000)}`, '500 5.5.2'],
       ['NOOP', '250'],
+    ],
+  },
+  {
+    title: 'an overlong answer ends the AUTH exchange with its own code (RFC 4954 §4)',
+    role: 'submissions',
+    steps: [
+      [ehlo, '250'],
+      ['AUTH LOGIN', '334'],
+      ['x'.repeat(9_000), '500 5.5.6'],
+      ['NOOP', '250'],
+    ],
+  },
+  {
+    title: 'base64 that is no name and password is told apart from what is no base64',
+    role: 'submissions',
+    steps: [
+      [ehlo, '250'],
+      [`AUTH PLAIN ${Buffer.from('no NUL').toString('base64')}`, '501 5.5.2 Not a name and a password'],
+      [`AUTH PLAIN ${plain('a\0b', 'c')}`, '501 5.5.2 Not a name and a password'],
+      ['AUTH PLAIN AGEAY!==', '501 5.5.2 Not base64'],
+    ],
+  },
+  {
+    title: 'RSET takes no parameter, and one that is refused forgets nothing',
+    steps: [
+      [ehlo, '250'],
+      [from, '250'],
+      ['RSET now', '501 5.5.4'],
+      [to, '250'],
+    ],
+  },
+  {
+    title:
+      'a chunk that makes the message too large is refused at once, and so is what follows until RSET (RFC 3030 §2)',
+    steps: [
+      [ehlo, '250'],
+      [from, '250'],
+      [to, '250'],
+      [`BDAT 9002\r\n${'x'.repeat(9_000)}`, '250 2.0.0'],
+      [`BDAT 1002\r\n${'x'.repeat(1_000)}`, '552 5.3.4'],
+      ['BDAT 5\r\nabc', '552 5.3.4'],
+      ['BDAT 0 LAST', '552 5.3.4'],
+      [from, '250'],
     ],
   },
   {

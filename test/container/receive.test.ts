@@ -135,7 +135,7 @@ test('BDAT of text is held to CRLF as DATA is, and DATA cannot follow BDAT', asy
   for (let count = 0; count < 5; count++) replies.push(await client.reply());
   assert.deepEqual(
     replies.map((reply) => reply?.slice(0, 10)),
-    ['250 2.1.0 ', '250 2.1.5 ', '250 2.0.0 ', '503 5.5.1 ', '550 5.6.11'],
+    ['250 2.1.0 ', '250 2.1.5 ', '550 5.6.11', '503 5.5.1 ', '550 5.6.11'],
   );
 });
 
@@ -165,4 +165,13 @@ test('a client that closes its side after the last line still gets its replies',
   const codes: string[] = [];
   for (let reply = await client.reply(); reply !== null; reply = await client.reply()) codes.push(reply.slice(0, 3));
   assert.equal(codes.join(' '), '220 250 250 250 354 250');
+});
+
+test('a refusal that was told before the end is on record although the client gives up', async (t) => {
+  const client = await open();
+  t.after(client.close);
+  const before = listener.log.of('message-refused').length;
+  client.write('MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nBDAT 4\r\na\nb\nRSET\r\n');
+  for (let count = 0; count < 4; count++) await client.reply();
+  assert.equal(listener.log.of('message-refused').length, before + 1);
 });
