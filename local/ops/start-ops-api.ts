@@ -101,10 +101,8 @@ async function answerFor(
   const at = url.indexOf('?');
   const pathname = at < 0 ? url : url.slice(0, at);
   const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
-  if (method === 'GET' || method === 'HEAD') {
-    const file = page(pathname);
-    if (file !== null) return file;
-  }
+  const file = page(pathname);
+  if (file !== null) return method === 'GET' || method === 'HEAD' ? file : wrongMethod(['GET', 'HEAD']);
   const match = findRoute(routes, method, pathname);
   if (match.found === 'nothing') return nothingThere(routes, pathname);
   if (match.found === 'other-methods') return wrongMethod(match.methods);
@@ -115,9 +113,9 @@ async function answerFor(
   return events.attach(response) ? 'taken' : refusal(503, 'too-many-listeners', 'too many listen to events already');
 }
 
-/** A length of zero, as some clients send with POST, is no body. */
+/** A length of zero, as some clients send with POST, is no body; nor is the `{}` that others send. */
 function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 2;
 }
 
 function nothingThere(routes: readonly Route[], pathname: string): Answer {

@@ -57,10 +57,13 @@ export async function deliveriesOf(
 /** `POST /api/deliveries/ID/DOMAIN/retry` */
 export async function retryOne(
   retryDelivery: MailRouteDeps['retryDelivery'],
-  { id: text, domain = '' }: { readonly id: string | undefined; readonly domain: string | undefined },
+  wanted: { readonly id: string | undefined; readonly domain: string | undefined; readonly query: URLSearchParams },
 ): Promise<Answer> {
-  const id = readId(text);
+  const id = readId(wanted.id);
   if (isAnswer(id)) return id;
+  const given = readQuery(wanted.query, []);
+  if (isAnswer(given)) return given;
+  const { domain = '' } = wanted;
   const retried = await retryDelivery({ id, domain: domain.toLowerCase() });
   switch (retried.outcome) {
     case 'queued':
@@ -94,8 +97,13 @@ export async function listSuppressions(store: MailRouteDeps['store'], query: URL
 }
 
 /** `DELETE /api/suppressions/ADDRESS`: the address is written to again. */
-export async function removeSuppression(store: MailRouteDeps['store'], text: string | undefined): Promise<Answer> {
-  const address = parseAddress(text ?? '');
+export async function removeSuppression(
+  store: MailRouteDeps['store'],
+  wanted: { readonly address: string | undefined; readonly query: URLSearchParams },
+): Promise<Answer> {
+  const given = readQuery(wanted.query, []);
+  if (isAnswer(given)) return given;
+  const address = parseAddress(wanted.address ?? '');
   if (isProblem(address)) return badParameter('ADDRESS', 'an address (local@domain)');
   const exact = suppressionKey(address);
   const lower = suppressionKey({ ...address, localPart: address.localPart.toLowerCase() });

@@ -26,10 +26,16 @@ export async function listDead(
 /** `POST /api/queues/NAME/redrive` and `…/purge`: dead letters are tried again, or thrown away. */
 export async function changeDead(
   admin: MailAdmin,
-  { name, action }: { readonly name: string | undefined; readonly action: 'redrive' | 'purge' },
+  {
+    name,
+    action,
+    query,
+  }: { readonly name: string | undefined; readonly action: 'redrive' | 'purge'; readonly query: URLSearchParams },
 ): Promise<Answer> {
   const queue = readQueue(name);
   if (isAnswer(queue)) return queue;
+  const given = readQuery(query, []);
+  if (isAnswer(given)) return given;
   return json({ queue, outcome: action === 'redrive' ? 'redriven' : 'purged', jobs: await admin[action](queue) });
 }
 

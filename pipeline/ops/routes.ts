@@ -61,11 +61,11 @@ export function mailRoutes(deps: MailRouteDeps): readonly Route[] {
     get('/api/queues/NAME/dead', 'jobs given up, and why: ?limit=', ({ parts, query }) =>
       listDead(admin, { name: parts['NAME'], query }),
     ),
-    post('/api/queues/NAME/redrive', 'try what was given up again', ({ parts }) =>
-      changeDead(admin, { name: parts['NAME'], action: 'redrive' }),
+    post('/api/queues/NAME/redrive', 'try what was given up again', ({ parts, query }) =>
+      changeDead(admin, { name: parts['NAME'], action: 'redrive', query }),
     ),
-    post('/api/queues/NAME/purge', 'throw away what was given up', ({ parts }) =>
-      changeDead(admin, { name: parts['NAME'], action: 'purge' }),
+    post('/api/queues/NAME/purge', 'throw away what was given up', ({ parts, query }) =>
+      changeDead(admin, { name: parts['NAME'], action: 'purge', query }),
     ),
     ...outboundRoutes(deps),
   ];
@@ -76,8 +76,8 @@ function outboundRoutes({ retryDelivery, ...deps }: MailRouteDeps): readonly Rou
     get('/api/deliveries', 'outbound mail, newest first: ?state= id= limit= after=', ({ query }) =>
       listDeliveries(deps, query),
     ),
-    post('/api/deliveries/ID/DOMAIN/retry', 'try a waiting delivery now', ({ parts }) =>
-      retryOne(retryDelivery, { id: parts['ID'], domain: parts['DOMAIN'] }),
+    post('/api/deliveries/ID/DOMAIN/retry', 'try a waiting delivery now', ({ parts, query }) =>
+      retryOne(retryDelivery, { id: parts['ID'], domain: parts['DOMAIN'], query }),
     ),
     get('/api/suppressions', 'addresses that bounced: ?limit= after=', ({ query }) =>
       listSuppressions(deps.store, query),
@@ -86,7 +86,7 @@ function outboundRoutes({ retryDelivery, ...deps }: MailRouteDeps): readonly Rou
       method: 'DELETE',
       path: '/api/suppressions/ADDRESS',
       about: 'write to an address again',
-      answer: ({ parts }) => removeSuppression(deps.store, parts['ADDRESS']),
+      answer: ({ parts, query }) => removeSuppression(deps.store, { address: parts['ADDRESS'], query }),
     },
   ];
 }

@@ -390,6 +390,11 @@ describe('ops API', () => {
     { path: `/${'x'.repeat(5_000)}`, status: 414, says: /at most 4096/ },
     { path: '/api/queues', method: 'POST', status: 405, says: /only GET, HEAD here/ },
     { path: '/api/queues/parse/redrive', status: 405, says: /only POST here/ },
+    { path: '/api/queues/parse/redrive?x=1', method: 'POST', status: 400, says: /x: expected no parameters/ },
+    { path: '/api/queues/parse/purge?x=1', method: 'POST', status: 400, says: /x: expected no parameters/ },
+    { path: `/api/deliveries/${sampleId(2)}/a.example/retry?x=1`, method: 'POST', status: 400, says: /x: expected no/ },
+    { path: '/api/suppressions/a%40a.example?x=1', method: 'DELETE', status: 400, says: /x: expected no parameters/ },
+    { path: '/', method: 'POST', status: 405, says: /only GET, HEAD here/ },
     {
       path: '/api/queues/parse/redrive',
       method: 'POST',
@@ -411,6 +416,13 @@ describe('ops API', () => {
     assert.equal(status, 200);
     assert.deepEqual(body, { since: '2025-11-21T03:00:00.000Z', minutes: [] });
     assert.equal((await ask(api, '/api/activity?x=1')).status, 400);
+  });
+
+  test('an empty object, as many clients send with POST, is no body', async () => {
+    const { host, port } = api.address;
+    const url = `http://${host}:${port}/api/queues/parse/redrive`;
+    assert.equal((await fetch(url, { method: 'POST', body: '{}' })).status, 200);
+    assert.equal((await fetch(url, { method: 'POST', body: '{"a": 1}' })).status, 413);
   });
 
   test('a wrong method is told which are right', async () => {
