@@ -447,7 +447,9 @@ describe('ops API', () => {
       const { status, text, headers } = await ask(api, path);
       assert.equal(status, 200);
       assert.match(String(headers['content-security-policy']), /^default-src 'none'; script-src 'self'/);
-      assert.doesNotMatch(text, /https?:\/\/|innerHTML|insertAdjacentHTML|document\.write|eval\(/);
+      // The name of SVG's elements is the one URL that nothing is loaded from.
+      const shown = text.replaceAll("'http://www.w3.org/2000/svg'", '');
+      assert.doesNotMatch(shown, /https?:\/\/|innerHTML|insertAdjacentHTML|document\.write|eval\(/);
     }
   });
 });
