@@ -20,6 +20,7 @@ import { plainReason } from './plain-reason.ts';
 import { startEmbedded } from './start-embedded.ts';
 import { type Service, startService } from './start-service.ts';
 import type { LocalWorld } from './world.ts';
+import { writeLines } from './write-lines.ts';
 
 /** Sessions and runs under way get this long when the service is told to stop. */
 const graceSeconds = 20;
@@ -43,11 +44,10 @@ async function start(args: Arguments): Promise<void> {
   const configPath = await findConfig(args);
   const clock = Date.now;
   const isQuiet = configPath === null && !args.verbose;
+  const lines = writeLines((text) => process.stdout.write(text));
+  process.on('exit', lines.flush);
   // Without a configuration somebody sits at a terminal: what went wrong is shown, not every message.
-  const write = (line: string): void => {
-    if (!isQuiet || !line.includes('"level":"info"')) process.stdout.write(line);
-  };
-  const log = createLog({ write, clock });
+  const log = createLog({ write: lines.line, clock, least: isQuiet ? 'warn' : 'info' });
   const config: ReportingConfigSource =
     configPath === null ? fixedConfigSource(captureConfig()) : fileConfigSource({ path: configPath, clock, log });
   const inForce = await config.current();
@@ -63,7 +63,7 @@ async function start(args: Arguments): Promise<void> {
   const dns = configuredDns(config, clock);
   const metrics = createMetricsRegistry();
   const shared = { config, secrets, clock, log, metrics, newMessageId: messageIdFactory() };
-  const forWorld = { folder: dataFolder, filesFolder, write, resolve: dns.resolve, random: Math.random };
+  const forWorld = { folder: dataFolder, filesFolder, write: lines.line, resolve: dns.resolve, random: Math.random };
   const world = await startWorld(args, { ...shared, ...forWorld });
   const service = await startService({
     ...shared,

@@ -186,14 +186,14 @@ function metricName(prefix: string, name: string): string {
 
 function labelText(labels: Labels): string {
   const keys = Object.keys(labels);
-  if (keys.length === 0) return '';
-  return keys
-    .sort()
-    .map((key) => `${key}="${escapeLabel(labels[key] ?? '')}"`)
-    .join(',');
+  if (keys.length > 1) keys.sort();
+  let text = '';
+  for (const key of keys) text += `${text === '' ? '' : ','}${key}="${escapeLabel(labels[key] ?? '')}"`;
+  return text;
 }
 
 function escapeLabel(value: string): string {
+  if (!/["\\\n]/.test(value)) return value;
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 

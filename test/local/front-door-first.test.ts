@@ -45,3 +45,22 @@ test('a message that could not be stored counts no longer', async () => {
   commitMany(intake, 20).forEach((commit) => void commit.catch(() => {}));
   assert.equal(whenQuiet(), undefined);
 });
+
+test('in a rush that goes on and on stages get their part: they hardly wait', async () => {
+  const time = { ms: 0 };
+  const { intake, whenQuiet } = frontDoorFirst(slowIntake(new Promise(() => {})), () => time.ms);
+  for (; time.ms < 11_000; time.ms += 500) void commitMany(intake, 30);
+  const waited = whenQuiet();
+  time.ms += 10;
+  await waited; // with a clock that stands still: over after the pause of 10 ms, or never
+  time.ms += 1_100;
+  void commitMany(intake, 1); // there are many more under way: another rush begins
+  let isOver = false;
+  void whenQuiet()?.then(() => {
+    isOver = true;
+  });
+  time.ms += 20;
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  assert.equal(isOver, false);
+  time.ms += 400;
+});

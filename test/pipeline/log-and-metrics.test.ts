@@ -35,6 +35,18 @@ test('what a terminal obeys is escaped in a log line, and still there for progra
   assert.equal(JSON.parse(lines[0] ?? '').hostile, hostile);
 });
 
+test('what is below the least level is not written', () => {
+  const lines: string[] = [];
+  const log = createLog({ write: (line) => lines.push(line), clock: setClock(), least: 'warn' });
+  log.info('usual');
+  log.warn('odd');
+  log.error('broken');
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).level),
+    ['warn', 'error'],
+  );
+});
+
 test('an error’s fields have its cause', () => {
   const fields = errorFields(new Error('outer', { cause: new TypeError('inner') }));
   assert.deepEqual([fields['error'], fields['cause']], ['Error: outer', 'TypeError: inner']);
