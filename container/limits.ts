@@ -11,6 +11,7 @@ type StrangerLimit =
   | 'connectionsPerIp'
   | 'messagesPerMinutePerIp'
   | 'messagesPerMinutePerUser'
+  | 'authFailuresPerUser'
   | 'transactionsPerConnection';
 
 /** The limit that holds for a peer. */
@@ -106,10 +107,11 @@ export function createFailureTable(now: () => number): FailureTable {
   };
 }
 
-function dropOldest(map: Map<string, unknown>): void {
-  if (map.size <= maxTrackedKeys) return;
-  for (const oldest of map.keys()) {
-    map.delete(oldest);
+/** Forgets the key that was set first, where a table has grown too large. */
+export function dropOldest(table: Map<string, unknown> | Set<string>): void {
+  if (table.size <= maxTrackedKeys) return;
+  for (const oldest of table.keys()) {
+    table.delete(oldest);
     return;
   }
 }

@@ -6,6 +6,7 @@ import { createPasswordCheck } from './authenticate-user.ts';
 import { watchCertificate } from './certificates.ts';
 import { startConversation } from './conversation.ts';
 import { createFairBudget } from './fair-budget.ts';
+import { createGuessLimit } from './guess-limit.ts';
 import { createConnectionCounts, createFailureTable, createRate, limitFor } from './limits.ts';
 import type { ListenerDeps, ListenerHealth, Role } from './listener-deps.ts';
 import type { Peer } from './peer-address.ts';
@@ -109,6 +110,7 @@ function createShared(
     rate: createRate(now),
     userRate: createRate(now),
     failures: createFailureTable(now),
+    guesses: createGuessLimit(now),
     checkPassword: createPasswordCheck(now),
   };
 }

@@ -1,8 +1,9 @@
 // AUTH in a session: when it may come, what a failure costs, who one is afterwards.
-import { replies } from '#mail/replies.ts';
+import { type Reply, replies } from '#mail/replies.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { Secrets } from '#pipeline/ports.ts';
-import { beginAuth, pause } from './authenticate-user.ts';
+import { beginAuth, type LogIn, pause } from './authenticate-user.ts';
+import { limitFor } from './limits.ts';
 import type { SessionState } from './session-state.ts';
 import { type Step, say, sayAndClose } from './wire.ts';
 
@@ -16,28 +17,61 @@ export function takeAuth(state: SessionState, argument: string): Step | Promise<
 }
 
 async function logIn(state: SessionState, name: string, password: string): Promise<Step> {
-  const { deps, failures, checkPassword } = state.shared;
+  const { deps, failures } = state.shared;
   const { group, ip } = state.wire.peer;
   await pause(failures.delayMs(group));
   state.config = await deps.config.current();
-  const { users, mode, limits } = state.config;
+  const { users, mode } = state.config;
   if (mode === 'capture' && users.length === 0) {
     // Nothing leaves this machine in capture mode, and nobody is set up: any name will do for trying things out.
     state.user = { name, password: '', mayFrom: ['*@*'] };
     return say(replies.authOk);
   }
-  const logIn = await checkPassword(await withHash(users, name, deps.secrets), name, password);
-  if (logIn.outcome === 'busy') return say(replies.authTemporaryFailure);
-  if (logIn.outcome === 'user') {
-    state.user = logIn.user;
-    failures.succeeded(group);
-    return say(replies.authOk);
+  const logIn = await judge(state, name, password);
+  switch (logIn.outcome) {
+    case 'user':
+      state.user = logIn.user;
+      failures.succeeded(group);
+      return say(replies.authOk);
+    case 'busy':
+      return say(replies.authTemporaryFailure);
+    case 'too-many-guesses':
+      deps.log.warn('auth-not-judged', {
+        clientIp: ip,
+        user: name.slice(0, 254),
+        reason: 'limits.authFailuresPerUser',
+      });
+      return countFailure(state, replies.authTooManyGuesses);
+    case 'wrong':
+      failures.failed(group);
+      deps.log.warn('auth-failed', { clientIp: ip, user: name.slice(0, 254) });
+      return countFailure(state, replies.authFailed);
   }
-  failures.failed(group);
+}
+
+/** Checks the password, where there is a guess left under that name. */
+async function judge(
+  state: SessionState,
+  name: string,
+  password: string,
+): Promise<LogIn | { readonly outcome: 'too-many-guesses' }> {
+  const { deps, guesses, checkPassword } = state.shared;
+  const { users, limits } = state.config;
+  const { peer } = state.wire;
+  const known = await withHash(users, name, deps.secrets);
+  const guess = guesses.take(name, peer.group, limitFor(limits, 'authFailuresPerUser', peer));
+  if (guess === null) return { outcome: 'too-many-guesses' };
+  const logIn = await checkPassword(known, name, password);
+  if (logIn.outcome === 'user') guess.right();
+  if (logIn.outcome === 'busy') guess.unjudged();
+  return logIn;
+}
+
+function countFailure(state: SessionState, reply: Reply): Step {
   state.authFailures += 1;
-  deps.metrics.count('authentication-failures');
-  deps.log.warn('auth-failed', { clientIp: ip, user: name.slice(0, 254) });
-  return state.authFailures >= limits.authFailures ? sayAndClose(replies.authTooManyFailures) : say(replies.authFailed);
+  state.shared.deps.metrics.count('authentication-failures');
+  const isEnough = state.authFailures >= state.config.limits.authFailures;
+  return isEnough ? sayAndClose(replies.authTooManyFailures) : say(reply);
 }
 
 /** The users, with the hash of this one read where the configuration only says where it is kept. */

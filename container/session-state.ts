@@ -4,6 +4,7 @@ import type { Config } from '#pipeline/config.ts';
 import type { ReceivedJob } from '#pipeline/jobs.ts';
 import type { PasswordCheck, User } from './authenticate-user.ts';
 import type { FairBudget } from './fair-budget.ts';
+import type { GuessLimit } from './guess-limit.ts';
 import type { FailureTable, Rate } from './limits.ts';
 import type { ListenerDeps, Role } from './listener-deps.ts';
 import type { IncomingMessage } from './receive-message.ts';
@@ -17,6 +18,7 @@ export type SessionShared = {
   readonly rate: Rate;
   readonly userRate: Rate;
   readonly failures: FailureTable;
+  readonly guesses: GuessLimit;
   readonly checkPassword: PasswordCheck;
   readonly onStored: (isStored: boolean) => void;
 };

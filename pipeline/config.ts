@@ -78,6 +78,8 @@ const limits = z.strictObject({
   messagesPerMinutePerUser: limit.default(600),
   transactionsPerConnection: limit.default(1_000),
   authFailures: limit.default(5),
+  /** An hour, of addresses that have not logged in as that user before. */
+  authFailuresPerUser: limit.default(30),
   commandBytes: limit.default(4_096),
   idleSeconds: seconds.default(300),
   sessionSeconds: seconds.default(1_800),

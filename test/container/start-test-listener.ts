@@ -84,10 +84,10 @@ export type RawClient = {
 };
 
 /** Connects; the greeting is the first reply. */
-export function rawClient(port: number, options: { tls?: boolean } = {}): RawClient {
-  let socket: Socket = options.tls
-    ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
-    : connect(port, '127.0.0.1');
+export function rawClient(port: number, options: { tls?: boolean; localAddress?: string } = {}): RawClient {
+  const { tls = false, localAddress = '127.0.0.1' } = options;
+  const place = { port, host: '127.0.0.1', localAddress };
+  let socket: Socket = tls ? connectTls({ ...place, rejectUnauthorized: false }) : connect(place);
   let text = '';
   let isClosed = false;
   let wake: () => void = () => {};
