@@ -105,6 +105,22 @@ test('a message that never ends is cut off', async (t) => {
   assert.equal(await client.reply(), null);
 });
 
+test('with several recipients the Received field names none of them: each stays private', async (t) => {
+  const client = await open();
+  t.after(client.close);
+  const others = 'RCPT TO:<info@example.test>\r\nRCPT TO:<postmaster@example.test>\r\nDATA\r\n';
+  client.write(envelope.replace('DATA\r\n', others));
+  for (let replies = 0; replies < 5; replies++) await client.reply();
+  assert.match((await client.say('Subject: hi\r\n\r\nhi\r\n.')) ?? '', /^250/);
+  const [field = ''] =
+    intake.messages
+      .at(-1)
+      ?.raw.toString('latin1')
+      .split(/(?<=\r\n)(?![ \t])/) ?? [];
+  assert.match(field, /^Received: /);
+  assert.doesNotMatch(field, /\sfor\s|support|info@|postmaster/);
+});
+
 test('BDAT brings any bytes in any pieces (RFC 3030)', async (t) => {
   const client = await open();
   t.after(client.close);

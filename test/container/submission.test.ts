@@ -74,6 +74,24 @@ test('a password hash may be kept as a secret, which is read at each log-in', as
   assert.match((await logIn('other@example.test')) ?? '', /^4\d\d/); // the secret cannot be read: no verdict
 });
 
+test('each failed log-in makes the next one from that address wait longer, on other connections too', async (t) => {
+  const own = await startTestListener({ ...testConfig, users });
+  t.after(own.close);
+  const logIns = async (passwords: readonly string[]): Promise<number> => {
+    const client = rawClient(own.port('submissions'), { tls: true });
+    t.after(client.close);
+    await client.reply();
+    await client.say('EHLO client.test');
+    const from = performance.now();
+    for (const password of passwords) {
+      await client.say(`AUTH PLAIN ${Buffer.from(`\0app@example.test\0${password}`).toString('base64')}`);
+    }
+    return performance.now() - from;
+  };
+  assert.ok((await logIns(['a', 'b', 'c'])) >= 295, '0, 100 and 200 ms');
+  assert.ok((await logIns(['open sesame'])) >= 395, '400 ms, though the password is right');
+});
+
 test('a suppressed address is refused with its reason', async (t) => {
   const client = await loggedIn();
   t.after(client.close);

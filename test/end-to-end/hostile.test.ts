@@ -104,6 +104,7 @@ async function survives(
     hostname: 'mx.receiver.example',
     domains: { 'receiver.example': { mailboxes: ['bob'] } },
     dns: { servers: [dns.server], timeoutSeconds: 2, temperrorRetrySeconds: [1] },
+    parse: { budgetSeconds: 30 }, // seconds on the wall, which a busy machine fills slowly
   };
   const service = await startLocalService(t, { folder: folderOf(t), config, args: ['--world', world] });
   await ordinary(service); // what starts at the first message has started

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { ConfigInput } from '#pipeline/config.ts';
 
 const main = fileURLToPath(new URL('../../local/main.ts', import.meta.url));
-const startMs = 30_000;
+const startMs = 90_000;
 
 export type LocalService = {
   readonly ports: { readonly mx: number; readonly submission: number; readonly submissions: number };

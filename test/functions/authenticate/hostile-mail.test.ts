@@ -190,6 +190,7 @@ test('DNS records of any bytes are recorded in plain ASCII', async () => {
 });
 
 test('a DNS that says nothing costs one deadline, and the verdict is temperror', async () => {
+  const startedAt = performance.now();
   const elapsedMs = stopwatch();
   const { spf, dkim, dmarc, arc } = await judge({
     message: times(30, (n) => signature(n)) + seal(1) + plainMessage.replace('Hello, Bob.\r\n', ''),
@@ -197,7 +198,7 @@ test('a DNS that says nothing costs one deadline, and the verdict is temperror',
     config: { dns: { timeoutSeconds: 1, temperrorRetrySeconds: [] } },
   });
   const tookMs = elapsedMs();
-  assert.ok(tookMs >= 900 && tookMs < 2_000, `${Math.round(tookMs)} ms`);
+  assert.ok(performance.now() - startedAt >= 900 && tookMs < 2_000, `${Math.round(tookMs)} ms`);
   assert.deepEqual([spf.result, dmarc.result], ['temperror', 'temperror']);
   assert.ok(
     dkim.slice(0, 10).every(({ result }) => result === 'temperror'),
