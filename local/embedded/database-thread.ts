@@ -8,7 +8,6 @@ import {
   type Effect,
   insertJob,
   type JobRows,
-  leaseJobs,
   nackJob,
   openJobRows,
   redriveJobs,
@@ -16,6 +15,7 @@ import {
 } from './job-rows.ts';
 import { type MailRows, mailRows } from './mail-rows.ts';
 import { type ObjectRows, objectRows } from './object-rows.ts';
+import { createParkedLeases, type ParkedLeases } from './parked-leases.ts';
 import { type QueueReports, queueReports } from './queue-counts.ts';
 import {
   type Answer,
@@ -28,7 +28,6 @@ import {
 } from './requests.ts';
 
 type Numbered = Batch['requests'][number] & { readonly buffer: ArrayBuffer };
-type Parked = { readonly number: number; readonly request: Request<'lease'> };
 type Survival = 'durable' | 'soon';
 type Done = { readonly value: Answer; readonly effect?: Effect };
 
@@ -41,7 +40,7 @@ type State = {
   readonly removeFile: (file: string) => void;
   /** Files that nothing points to any more once the transaction stands. */
   freed: string[];
-  parked: readonly Parked[];
+  readonly leases: ParkedLeases;
   /** When leases that could not be written down are tried again, or null. */
   retryLeasesAt: number | null;
   isStopping: boolean;
@@ -69,15 +68,16 @@ export function createDatabaseThread(
   now: number,
 ): DatabaseThread {
   const objects = objectRows(database, (file) => state.freed.push(file));
+  const jobs = openJobRows(database, now);
   const state: State = {
     database,
     objects,
-    jobs: openJobRows(database, now),
+    jobs,
     mail: mailRows(database, objects),
     reports: queueReports(database),
     removeFile,
     freed: [],
-    parked: [],
+    leases: createParkedLeases(jobs),
     retryLeasesAt: null,
     isStopping: false,
     survival: 'durable',
@@ -95,53 +95,76 @@ function runBatches(state: State, batches: readonly Batch[]): ReplyBatch {
   for (const batch of batches) {
     for (const { number, request } of batch.requests) {
       state.operations += 1;
-      if (request.kind === 'lease') state.parked = [...state.parked, { number, request }];
+      if (request.kind === 'lease') state.leases.park(number, request);
       else requests.push({ number, request, buffer: batch.buffer });
       if (request.kind === 'stopLeases') state.isStopping = true;
     }
   }
-  const replies = [...runRequests(state, requests, at), ...runLeases(state, at)];
-  return { replies, nextDue: earlier(nextLook(state.jobs.memory), state.retryLeasesAt) };
+  const replies = runTogether(state, requests, at) ?? runRequests(state, requests, at);
+  return {
+    replies: [...replies, ...runLeases(state, at)],
+    nextDue: earlier(nextLook(state.jobs.memory), state.retryLeasesAt),
+  };
+}
+
+/**
+ * The usual way on a busy machine: the requests, and the leases for which there are jobs already, share a transaction.
+ * Null where there is nothing to share, or it failed: then nothing of it was done.
+ */
+function runTogether(state: State, requests: readonly Numbered[], at: number): readonly Reply[] | null {
+  const round = requests.length === 0 || state.isStopping ? null : state.leases.round();
+  if (round === null) return null;
+  try {
+    const answered = transact(state, survivalOf(requests), () => {
+      const done = requests.map(({ request, buffer }) => perform(state, request, { buffer, at }));
+      round.handOut(at);
+      return done;
+    });
+    return [...repliesTo(requests, answered), ...round.settle()];
+  } catch {
+    round.rollback();
+    return null;
+  }
 }
 
 function runRequests(state: State, requests: readonly Numbered[], at: number): readonly Reply[] {
   if (requests.length === 0) return [];
   try {
-    const done = transact(state, requests.some(mustSurvive) ? 'durable' : 'soon', () =>
+    const done = transact(state, survivalOf(requests), () =>
       requests.map(({ request, buffer }) => perform(state, request, { buffer, at })),
     );
-    return requests.map(({ number }, n) => ({ number, value: done[n]?.value ?? null }));
+    return repliesTo(requests, done);
   } catch (error) {
     if (requests.length === 1) return requests.map(({ number }) => ({ number, error: messageOf(error) }));
     return requests.flatMap((request) => runRequests(state, [request], at));
   }
 }
 
+function repliesTo(requests: readonly Numbered[], done: readonly Done[]): readonly Reply[] {
+  return requests.map(({ number }, n) => ({ number, value: done[n]?.value ?? null }));
+}
+
 /** Answers the leases that are waiting, as far as there are jobs; where it cannot be written down, they wait on. */
 function runLeases(state: State, at: number): readonly Reply[] {
-  const { parked, jobs } = state;
   state.retryLeasesAt = null;
-  if (state.isStopping) {
-    state.parked = [];
-    return parked.map(({ number }) => ({ number, value: [] }));
-  }
-  const able = parked.filter(({ request }) => jobs.memory.ready[request.queue].size() > 0);
-  if (able.length === 0) return [];
-  const handedOut: { readonly number: number; readonly result: ReturnType<typeof leaseJobs> }[] = [];
+  if (state.isStopping) return state.leases.dismiss();
+  const round = state.leases.round();
+  if (round === null) return [];
   try {
     transact(state, 'soon', () => {
-      for (const { number, request } of able) handedOut.push({ number, result: leaseJobs(jobs, request, at) });
+      round.handOut(at);
       return [];
     });
+    return round.settle();
   } catch {
-    for (const { result } of handedOut.reverse()) result.rollback();
+    round.rollback();
     state.retryLeasesAt = at + leaseRetryMs;
     return [];
   }
-  const answered = handedOut.filter(({ result }) => result.leased.length > 0);
-  const numbers = new Set(answered.map(({ number }) => number));
-  state.parked = parked.filter(({ number }) => !numbers.has(number));
-  return answered.map(({ number, result }) => ({ number, value: result.leased }));
+}
+
+function survivalOf(requests: readonly Numbered[]): Survival {
+  return requests.some(mustSurvive) ? 'durable' : 'soon';
 }
 
 /** What is read changes nothing; a hand-out or an answer to one that a power cut takes back means one run more. */
