@@ -1,5 +1,5 @@
 // MAIL FROM and RCPT TO: who sends, who gets it, and whether that is so (RFC 5321 §4.1.1.2, §4.1.1.3, RFC 6409 §6.1).
-import { type EmailAddress, formatAddress } from '#mail/address.ts';
+import { type EmailAddress, formatAddress, parseAddress } from '#mail/address.ts';
 import { parseMailParameters, parseRcptParameters, type RcptParameters } from '#mail/esmtp-parameters.ts';
 import { forwardPathProblem, type Path, postmasterAddress, readPath } from '#mail/path.ts';
 import { isProblem } from '#mail/problem.ts';
@@ -116,9 +116,26 @@ async function findRoutes(
   if (routing.outcome === 'refused') return { reply: refusalReply(routing) };
   // Whoever gets forwarded mail sees such an address: to strangers it must not be a way to relay through us for three weeks.
   if (isReturnAddress && role === 'mx' && reversePath !== '') return { reply: replies.bouncesOnly };
-  const isRelayed = routing.routes.some(({ kind }) => kind === 'relay');
-  const reason = isRelayed && role !== 'mx' ? await deps.suppressions(address) : null;
+  const reason = await suppression(state, address, routing.routes);
   return reason === null ? { routes: [...routing.routes] } : { reply: replies.suppressedRecipient(reason) };
+}
+
+/** Why nothing can come of mail to an address: all that it leads to is suppressed. Null where something can. */
+async function suppression(
+  { shared: { deps } }: SessionState,
+  address: EmailAddress,
+  routes: readonly Route[],
+): Promise<string | null> {
+  let found: string | null = null;
+  for (const route of routes) {
+    if (route.kind === 'mailbox') return null;
+    const outside = route.kind === 'relay' ? [address] : route.to.map(parseAddress);
+    for (const one of outside) {
+      found = isProblem(one) ? null : await deps.suppressions(one);
+      if (found === null) return null;
+    }
+  }
+  return found;
 }
 
 /** `FROM:` or `TO:`, a path, and the parameters behind it. */

@@ -68,13 +68,26 @@ function advice(action: DsnAction, until: string): string {
   }
 }
 
-function recipientText({ finalRecipient, explanation, remoteMta, diagnostic }: DsnRecipient): string {
+function recipientText(recipient: DsnRecipient): string {
+  const { finalRecipient, explanation, remoteMta, diagnostic } = recipient;
+  const written = addressWritten(recipient);
   const peer = remoteMta === null ? 'The mail server' : `The mail server ${asciiText(remoteMta, 255)}`;
   return [
-    `  <${finalRecipient.replace(/[\p{Cc}\p{Cs}<>]/gu, '?').slice(0, 320)}>`,
+    `  <${shownAddress(finalRecipient)}>`,
+    ...(written === null ? [] : [`    (you wrote to <${shownAddress(written)}>)`]),
     ...(explanation === '' ? [] : [wrap(asciiText(explanation, maxPeerChars), '    ')]),
     ...(diagnostic === null ? [] : [wrap(`${peer} said: ${asciiText(diagnostic, maxPeerChars)}`, '    ')]),
   ].join('\r\n');
+}
+
+/** The address the sender used, where that is another one. */
+function addressWritten({ originalRecipient, finalRecipient }: DsnRecipient): string | null {
+  const written = originalRecipient?.replace(/^[^;]*;/, '') ?? '';
+  return written === '' || written.toLowerCase() === finalRecipient.toLowerCase() ? null : written;
+}
+
+function shownAddress(address: string): string {
+  return address.replace(/[\p{Cc}\p{Cs}<>]/gu, '?').slice(0, 320);
 }
 
 function worst(recipients: readonly DsnRecipient[]): DsnAction {

@@ -37,8 +37,8 @@ export type DsnInput = {
   /** Letters and digits, at most 60; not taken as it is where the original contains it. */
   readonly boundary: string;
   readonly hostname: string;
-  /** The reverse-path of the original message: who is told. Never empty (see dsnRecipients). */
-  readonly reversePath: string;
+  /** Who is told: the reverse-path of the original message, or the sender it was rewritten for. Never empty (see dsnRecipients). */
+  readonly to: string;
   readonly now: string;
   readonly arrivalAt: string;
   readonly envid: string | null;
@@ -115,11 +115,11 @@ function isWanted(action: DsnAction, notify: readonly ('never' | 'success' | 'fa
 }
 
 function messageHeader(input: DsnInput, boundary: string, hasEightBit: boolean): string {
-  const { hostname, reversePath, id, now, smtpUtf8 } = input;
+  const { hostname, to, id, now, smtpUtf8 } = input;
   const original = originalMessageId(input.original);
   return [
     `From: Mail Delivery System <MAILER-DAEMON@${hostname}>`,
-    `To: <${smtpUtf8 ? withoutControls(reversePath) : printableAscii(reversePath)}>`,
+    `To: <${smtpUtf8 ? withoutControls(to) : printableAscii(to)}>`,
     `Subject: ${subjectOf(input.recipients)}`,
     `Date: ${formatDateTime(Date.parse(now))}`,
     `Message-ID: <${id}@${hostname}>`,

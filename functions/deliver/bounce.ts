@@ -1,5 +1,6 @@
 // Tells the sender: composes the notification a state owes and puts it in at the front door, like any other mail. Its id
 // was chosen when it came to be owed, so that doing it twice makes one message. To the null reverse-path goes nothing.
+import { isAscii } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { parseAddress } from '#mail/address.ts';
 import { composeDsn, type DsnRecipient, originalBytesNeeded } from '#mail/dsn.ts';
@@ -34,7 +35,7 @@ export async function bounce(
   if (!isMessageId(id)) throw new Error(`not a message id: ${id}`);
   const recipients = await routesBack(deps, config, state.job.reversePath);
   if ('reason' in recipients) return { outcome: 'dropped', reason: recipients.reason };
-  const bytes = await compose(deps, config, { state, notice });
+  const bytes = await compose(deps, config, { state, notice, to: recipients.to });
   const key = rawKey({ id, receivedAt: notice.at });
   const job = receivedJob({ id, key, bytes }, state, { receivedAt: notice.at, recipients: recipients.routes });
   // Another run got this far and stored it: whether its job was sent cannot be known, and a double of it does no harm.
@@ -64,15 +65,13 @@ async function routesBack(
   deps: BounceDeps,
   config: Config,
   reversePath: string,
-): Promise<{ readonly routes: ReceivedJob['recipients'] } | { readonly reason: string }> {
+): Promise<{ readonly routes: ReceivedJob['recipients']; readonly to: string } | { readonly reason: string }> {
   const address = parseAddress(reversePath);
   if (isProblem(address)) return { reason: `the sender is not an address: ${address.problem}` };
   const isSrs = /^SRS[01][=+-]/i.test(address.localPart);
   const secret = isSrs ? await deps.secrets.read(config.srsSecret ?? 'secret:srs') : '';
-  const routing = routeRecipient(config, address, {
-    mayRelay: true,
-    ...(isSrs ? { srs: (srsAddress) => srsReverse(srsAddress, secret, deps.clock()) } : {}),
-  });
+  const reversed = isSrs ? srsReverse(address, secret, deps.clock()) : { outcome: 'not-srs' as const };
+  const routing = routeRecipient(config, address, { mayRelay: true, ...(isSrs ? { srs: () => reversed } : {}) });
   if (routing.outcome === 'refused') return { reason: `the sender cannot be told: ${routing.text}` };
   // RFC 3461 §6.1: a notification asks for none itself.
   const dsn = { notify: ['never' as const], orcpt: null };
@@ -81,19 +80,20 @@ async function routesBack(
     dsn,
     route: route.kind === 'forward' ? { kind: route.kind, to: [...route.to] } : route,
   }));
-  return { routes };
+  return { routes, to: reversed.outcome === 'address' ? reversed.reversePath : reversePath };
 }
 
-type Owed = { readonly state: DeliveryState; readonly notice: DeliveryNotice };
+/** `to`: who reads it, which is not the reverse-path where mail was forwarded. */
+type Owed = { readonly state: DeliveryState; readonly notice: DeliveryNotice; readonly to: string };
 
-async function compose(deps: BounceDeps, config: Config, { state, notice }: Owed): Promise<Uint8Array> {
+async function compose(deps: BounceDeps, config: Config, { state, notice, to }: Owed): Promise<Uint8Array> {
   const { job } = state;
   const original = await readOriginal(deps.store, state);
   return composeDsn({
     id: notice.id,
     boundary: createHash('sha256').update(notice.id).digest('hex').slice(0, 32),
     hostname: config.hostname,
-    reversePath: job.reversePath,
+    to,
     now: notice.at,
     arrivalAt: job.receivedAt,
     envid: job.dsn.envid,
@@ -111,7 +111,7 @@ function dsnRecipient(state: DeliveryState, forwardPath: string, action: DsnReci
   const isExpanded = action === 'expanded' && asked?.originalForwardPath !== null;
   return {
     finalRecipient: isExpanded ? (asked?.originalForwardPath ?? forwardPath) : forwardPath,
-    originalRecipient: asked?.dsn.orcpt ?? null,
+    originalRecipient: asked?.dsn.orcpt ?? aliasOf(asked?.originalForwardPath ?? null),
     action,
     status: known?.status ?? '5.0.0',
     remoteMta: isExpanded ? null : (known?.host ?? null),
@@ -120,6 +120,12 @@ function dsnRecipient(state: DeliveryState, forwardPath: string, action: DsnReci
     lastAttemptAt: state.attempts.at(-1)?.at ?? null,
     willRetryUntil: action === 'delayed' ? state.job.expiresAt : null,
   };
+}
+
+/** The address that was written to, in the form of an ORCPT: all that the sender of a forwarded message knows (RFC 3461 §5.2). */
+function aliasOf(originalForwardPath: string | null): string | null {
+  if (originalForwardPath === null) return null;
+  return `${isAscii(Buffer.from(originalForwardPath)) ? 'rfc822' : 'utf-8'};${originalForwardPath}`;
 }
 
 /** The message, or as much of its beginning as a notification can return; empty where it is no longer stored. */

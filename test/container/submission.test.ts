@@ -99,6 +99,25 @@ test('a suppressed address is refused with its reason', async (t) => {
   assert.match((await client.say('RCPT TO:<dead@elsewhere.test>')) ?? '', /^550 5\.1\.1 .*no such user \(2026-11-20\)/);
 });
 
+test('an alias that leads to suppressed addresses alone is refused too, to strangers as well; with another way left it is not', async (t) => {
+  const aliases = { gone: ['dead@elsewhere.test'], some: ['dead@elsewhere.test', 'boss@elsewhere.test'] };
+  const domains = {
+    'example.test': { mailboxes: ['support'], aliases: { ...aliases, kept: ['dead@elsewhere.test', 'support'] } },
+  };
+  const other = await startTestListener(
+    { ...testConfig, domains },
+    { suppressions: async ({ localPart }) => (localPart === 'dead' ? '550 5.1.1 no such user' : null) },
+  );
+  const client = rawClient(other.port('mx'));
+  t.after(() => Promise.all([client.close(), other.close()]));
+  await client.reply();
+  await client.say('EHLO stranger.test');
+  await client.say('MAIL FROM:<a@stranger.test>');
+  assert.match((await client.say('RCPT TO:<gone@example.test>')) ?? '', /^550 5\.1\.1 .*no such user/);
+  assert.match((await client.say('RCPT TO:<some@example.test>')) ?? '', /^250/);
+  assert.match((await client.say('RCPT TO:<kept@example.test>')) ?? '', /^250/);
+});
+
 test('each user has a rate', async (t) => {
   const slow = await startTestListener({ ...testConfig, users, limits: { messagesPerMinutePerUser: 1 } });
   t.after(slow.close);

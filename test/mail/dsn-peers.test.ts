@@ -33,7 +33,7 @@ function compose(recipients: readonly DsnRecipient[], changes: Partial<DsnInput>
     id: '01JD0000000000000000000000',
     boundary: 'b01JD0000000000000000000000',
     hostname: 'mx.example.org',
-    reversePath: 'joe@sender.example',
+    to: 'joe@sender.example',
     now: '2026-11-21T03:11:00.000Z',
     arrivalAt: '2026-11-21T03:00:00.000Z',
     envid: null,

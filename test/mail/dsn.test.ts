@@ -22,7 +22,7 @@ const input: DsnInput = {
   id: '01JD0000000000000000000000',
   boundary: 'b01JD',
   hostname: 'mx.example.org',
-  reversePath: 'joe@sender.example',
+  to: 'joe@sender.example',
   now: '2026-11-21T03:11:00.000Z',
   arrivalAt: '2026-11-21T03:00:00.000Z',
   envid: 'QQ 1',
@@ -61,6 +61,7 @@ sent on Sat, 21 Nov 2026 03:00:00 +0000.
 Your message could NOT be delivered to:
 
   <nobody@there.example>
+    (you wrote to <alias@example.org>)
     The address does not exist.
     The mail server mx.there.example said: 550 5.1.1 <nobody@there.example>:
     no such user here

@@ -228,6 +228,10 @@ test('the bounce of a forwarded message goes to the sender it was rewritten for 
   const job = world.job({ reversePath });
   await world.run({ ...job, recipients: [{ ...job.recipients[0]!, ...original }] });
   assert.deepEqual(world.bounces[0]!.job.recipients[0]!.route, { kind: 'forward', to: ['ann@origin.example'] });
+  const { text } = world.bounces[0]!;
+  assert.match(text, /^To: <ann@origin\.example>\r$/m);
+  assert.match(text, /<b@far\.example>\r\n {4}\(you wrote to <info@sender\.example>\)/);
+  assert.match(text, /^Original-Recipient: rfc822;info@sender\.example\r\nFinal-Recipient: rfc822;b@far\.example\r$/m);
   const forged = world.job({ reversePath: reversePath.replace(/=(.)/, (_, char) => `=${char === 'A' ? 'B' : 'A'}`) });
   assert.equal((await world.run(forged)).outcome, 'bounced');
   assert.equal(world.bounces.length, 1);
