@@ -75,18 +75,39 @@ function splitBare(written: string): readonly [display: string, address: string]
 
 /** RFC 5322 §4.4: white space may stand around the dots and the `@` of an address; within quotes it belongs to them. */
 function tighten(text: string): string {
-  return text.replace(
-    /("(?:[^"\\]|\\.)*")| ?([.@]) ?/g,
-    (_, quotes: string | undefined, mark: string) => quotes ?? mark,
-  );
+  return splitQuotes(text)
+    .map((piece) => (isQuoted(piece) ? piece : piece.replace(/ ?([.@]) ?/g, '$1')))
+    .join('');
 }
 
 function outsideQuotes(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"/g, '');
+  return splitQuotes(text)
+    .filter((piece) => !isQuoted(piece))
+    .join('');
 }
 
 function unquoted(text: string): string {
-  return text.replace(/"((?:[^"\\]|\\.)*)"/g, (_, inner: string) => inner.replace(/\\(.)/g, '$1'));
+  return splitQuotes(text)
+    .map((piece) => (isQuoted(piece) ? piece.slice(1, -1).replace(/\\(.)/g, '$1') : piece))
+    .join('');
+}
+
+function isQuoted(piece: string): boolean {
+  return piece.length > 1 && piece.startsWith('"') && piece.endsWith('"');
+}
+
+/** The quoted strings of a text, and what stands between them; a quote that is never closed is no quote. One pass. */
+function splitQuotes(text: string): readonly string[] {
+  const pieces: string[] = [];
+  let from = 0;
+  for (let start = text.indexOf('"'); start >= 0; start = text.indexOf('"', from)) {
+    let at = start + 1;
+    while (at < text.length && text.charAt(at) !== '"') at += text.charAt(at) === '\\' ? 2 : 1;
+    if (at >= text.length) break;
+    pieces.push(text.slice(from, start), text.slice(start, at + 1));
+    from = at + 1;
+  }
+  return [...pieces, text.slice(from)];
 }
 
 function takeQuoted(text: string, start: number, pending: Pending): number {

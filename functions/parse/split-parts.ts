@@ -24,12 +24,9 @@ export function correctSplitting(splitter: Transform, problems: ProblemList): Sp
   const newNode: unknown = Reflect.get(splitter, 'newNode');
   if (typeof newNode !== 'function') throw new Error('mailparser has changed: no newNode');
   const rests = new Map<unknown, Uint8Array>();
-  const boundaries = new Map<string, number>();
-  const seen = (node: Node): void => {
-    const boundary = boundaryOf(node);
-    if (boundary !== null) boundaries.set(boundary, 1);
-  };
-  correctHeaders(splitter, rests, { problems, seen });
+  const known = new Set<string>();
+  const watching = { problems, seen: (boundary: string) => known.add(boundary) };
+  correctHeaders(splitter, rests, watching);
   let parts = 1;
   Reflect.set(splitter, 'newNode', (parent: unknown) => {
     parts += 1;
@@ -37,12 +34,13 @@ export function correctSplitting(splitter: Transform, problems: ProblemList): Sp
     // itself, the library splits far ahead of what is read, and its own limit loses what was split and not read yet.
     if (parts > limits.parts) Reflect.set(splitter, 'checkBoundary', () => false);
     newNode.call(splitter, parent);
-    correctHeaders(splitter, rests, { problems, seen });
+    correctHeaders(splitter, rests, watching);
   });
+  const outerOf = outerBoundaries();
   Reflect.set(splitter, 'checkBoundary', (line: Uint8Array): Boundary => {
     const text = delimiterText(line);
-    const isKnown = text !== null && (boundaries.has(text) || boundaries.has(text.slice(0, -2)));
-    return isKnown ? findBoundary(splitter, text, problems) : false;
+    const isKnown = text !== null && (known.has(text) || known.has(text.slice(0, -2)));
+    return isKnown ? findBoundary(splitter, text, { outerOf, problems }) : false;
   });
   return {
     takeRest: (node) => {
@@ -67,26 +65,40 @@ function isBlank(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === 0x0a;
 }
 
+type Finding = { readonly outerOf: (node: Node) => ReadonlyMap<string, Node>; readonly problems: ProblemList };
+
 /** RFC 2046 §5.1.2: the boundaries of every multipart that a part stands in count, the nearest first. */
-function findBoundary(splitter: Transform, text: string, problems: ProblemList): Boundary {
+function findBoundary(splitter: Transform, text: string, { outerOf, problems }: Finding): Boundary {
   const node = nodeAt(splitter, 'node');
   if (node === null) return false;
-  const own = Reflect.get(splitter, 'inEpilogue') === true ? false : matches(node, text);
-  if (own !== false) return own;
-  let child = node;
-  for (let owner = ownerOf(child); owner !== null; owner = ownerOf(child)) {
-    const found = matches(owner, text);
-    if (found !== false) {
-      pushHeaderOnly(splitter, node);
-      if (child !== node && ownerOf(node) !== owner) {
-        problems.add('malformed-mime', 'a multipart ends without the boundary that closes it');
-      }
-      Reflect.set(splitter, 'node', child);
-      return found === 1 ? 3 : 4;
+  const own = Reflect.get(splitter, 'inEpilogue') === true ? null : boundaryOf(node);
+  if (own !== null && text === own) return 1;
+  if (own !== null && text === `${own}--`) return 2;
+  const outer = outerOf(node);
+  const next = outer.get(text);
+  const child = next ?? (text.endsWith('--') ? outer.get(text.slice(0, -2)) : undefined);
+  if (child === undefined) return false;
+  pushHeaderOnly(splitter, node);
+  if (child !== node) problems.add('malformed-mime', 'a multipart ends without the boundary that closes it');
+  Reflect.set(splitter, 'node', child);
+  return next === undefined ? 4 : 3;
+}
+
+/** The boundaries of the multiparts that a node stands in, each with that one's part; found once for a node in a row. */
+function outerBoundaries(): (node: Node) => ReadonlyMap<string, Node> {
+  let last: Node | null = null;
+  let found = new Map<string, Node>();
+  return (node) => {
+    if (node === last) return found;
+    [last, found] = [node, new Map()];
+    let child = node;
+    for (let owner = ownerOf(child); owner !== null; owner = ownerOf(child)) {
+      const boundary = boundaryOf(owner);
+      if (boundary !== null && !found.has(boundary)) found.set(boundary, child);
+      child = owner;
     }
-    child = owner;
-  }
-  return false;
+    return found;
+  };
 }
 
 /** A part that has a header and then its boundary at once is a part all the same. */
@@ -97,13 +109,6 @@ function pushHeaderOnly(splitter: Transform, node: Node): void {
   if (typeof parseHeaders !== 'function') throw new Error('mailparser has changed: no parseHeaders');
   parseHeaders.call(node);
   splitter.push(node);
-}
-
-function matches(node: Node, text: string): 1 | 2 | false {
-  const boundary = boundaryOf(node);
-  if (boundary === null) return false;
-  if (text === boundary) return 1;
-  return text === `${boundary}--` ? 2 : false;
 }
 
 /** Only a multipart has one, whatever a part's type may say. */
@@ -126,7 +131,7 @@ function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null;
 }
 
-type Watching = { readonly problems: ProblemList; readonly seen: (node: Node) => void };
+type Watching = { readonly problems: ProblemList; readonly seen: (boundary: string) => void };
 
 /** The header of the part that begins is read by this folder before the library sees it. */
 function correctHeaders(splitter: Transform, rests: Map<unknown, Uint8Array>, { problems, seen }: Watching): void {
@@ -143,7 +148,8 @@ function correctHeaders(splitter: Transform, rests: Map<unknown, Uint8Array>, { 
       if (rest.length > 0) rests.set(node, rest);
     }
     parseHeaders.call(node);
-    seen(node);
+    const boundary = boundaryOf(node);
+    if (boundary !== null) seen(boundary);
   };
 }
 

@@ -197,6 +197,23 @@ const cases: readonly {
     text: null,
   },
   {
+    name: 'boundaries by the million that end nothing any more',
+    message: () => {
+      const open = Array.from({ length: 400 }, (_, n) => {
+        return `Content-Type: multipart/mixed; boundary=b${n}\r\n\r\n--b${n}\r\n`;
+      });
+      return `${received}${subject}${open.join('')}\r\nhi\r\n--b399--\r\n${'--b399\r\n'.repeat(1_000_000)}`;
+    },
+    problem: null,
+    text: /^hi$/,
+  },
+  {
+    name: 'quotes and backslashes in an address field',
+    message: () => `${received}${subject}To: ${'"\\'.repeat(60_000)}\r\n\r\nbody\r\n`,
+    problem: 'malformed-address',
+    text: /^body\n$/,
+  },
+  {
     name: 'control characters only',
     message: () => `${received}${subject}\r\n${'\x01'.repeat(250_000)}`,
     problem: null,
