@@ -1,5 +1,6 @@
 // The service in a world: the listener in front, the ops API and its page beside it.
 import { type Listener, startListener } from '#container/listener.ts';
+import { readLeftAlone, smarthostDestination } from '#functions/deliver/destination.ts';
 import { type BlockedPort, readBlockedPort } from '#functions/deliver/port25.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { ReportingConfigSource } from '#pipeline/config-source.ts';
@@ -85,11 +86,16 @@ async function healthOf({
 }): Promise<Health> {
   const front = listener.health();
   const queues = await world.admin.queues();
-  const { mode } = await config.current();
+  const { mode, delivery } = await config.current();
   const fault = isFailing(front) ? ['messages cannot be stored: see the log (store-failed)'] : [];
   const broken = config.problem();
   const blocked = await readBlockedPort({ store: world.store, clock });
-  const noWayOut = blocked === null ? [] : [shownBlock(blocked)];
+  const relay = delivery.mode === 'smarthost' ? (delivery.smarthost?.host ?? null) : null;
+  const left = relay === null ? null : await readLeftAlone({ store: world.store, clock }, smarthostDestination(relay));
+  const noWayOut = [
+    ...(blocked === null ? [] : [shownBlock(blocked)]),
+    ...(left === null ? [] : [`the smarthost takes no mail, so it waits until ${left.until}: ${left.reason}`]),
+  ];
   const dead = queues
     .filter((queue) => queue.dead > 0)
     .map(({ name, dead: n }) => `queue ${name} has dead letters: ${n}`);

@@ -21,7 +21,15 @@ import type {
 import { type AttemptFacts, attemptDelivery, attemptLimitSeconds } from './attempt-delivery.ts';
 import { claimAttempt, readState, type StoredState, writeState } from './claim-attempt.ts';
 import type { Connections } from './connections.ts';
-import { backOff, type Destination, type DestinationDeps, forgive, readDestination, spreadMs } from './destination.ts';
+import {
+  backOff,
+  type Destination,
+  type DestinationDeps,
+  forgive,
+  readDestination,
+  smarthostDestination,
+  spreadMs,
+} from './destination.ts';
 import { judgeAttempt, judgeDestination } from './judge-attempt.ts';
 import { isPortBlocked, type PortDeps, sightOf, watchPort } from './port25.ts';
 import { prepareLetter } from './prepare-letter.ts';
@@ -209,7 +217,7 @@ async function leaseLost(deps: DeliverDeps, job: DeliverJob, facts: AttemptFacts
 
 /** All mail for a smarthost has one destination. */
 function destinationOf({ delivery: { mode, smarthost } }: Config, { domain }: DeliverJob): string {
-  return mode === 'smarthost' && smarthost !== null ? `smarthost ${smarthost.host}` : domain;
+  return mode === 'smarthost' && smarthost !== null ? smarthostDestination(smarthost.host) : domain;
 }
 
 /** The destination's record where it is to be left alone for now. */

@@ -35,14 +35,32 @@ const longestWaitMs = 1_800_000;
 const longestSpreadMs = 300_000;
 const maxRemembered = 10_000;
 
+/** The destination of all mail where it goes to one smarthost. */
+export function smarthostDestination(host: string): string {
+  return `smarthost ${host}`;
+}
+
 /** What is known of a destination; null where nothing is wrong with it. */
 export async function readDestination(deps: DestinationDeps, destination: string): Promise<Destination | null> {
   const known = deps.memory.get(destination);
   if (known !== undefined && deps.clock() - known.readAt < rereadMs) return known.record;
-  const stored = await deps.store.get(destinationKey(destination));
-  const record = stored === null ? null : parseDestination(await textOf(stored.body));
+  const record = await readStored(deps.store, destination);
   remember(deps, destination, record);
   return record;
+}
+
+/** For people: the record of a destination that is left alone right now, as the store has it; null where it is not. */
+export async function readLeftAlone(
+  { store, clock }: { readonly store: Pick<ObjectStore, 'get'>; readonly clock: Clock },
+  destination: string,
+): Promise<Destination | null> {
+  const record = await readStored(store, destination);
+  return record !== null && Date.parse(record.until) > clock() ? record : null;
+}
+
+async function readStored(store: Pick<ObjectStore, 'get'>, destination: string): Promise<Destination | null> {
+  const stored = await store.get(destinationKey(destination));
+  return stored === null ? null : parseDestination(await textOf(stored.body));
 }
 
 /** After an attempt at which the destination as a whole failed. Attempts that ran side by side count as one failure. */

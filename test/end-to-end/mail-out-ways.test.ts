@@ -188,6 +188,28 @@ describe('over a smarthost', { concurrency: 3, ...peerOptions('dnsmasq') }, () =
       assert.equal(host.mails[0]!.content.match(/^Received: /gm)?.length, 2);
     });
   }
+
+  it('that refuses the password: health says so, and the mail goes out once the password is right', async (t) => {
+    let isRight = false;
+    const answer = (line: string) => (line.startsWith('AUTH') ? (isRight ? '235 in' : '535 5.7.8 no') : undefined);
+    const host = await startMx({ offers: ['AUTH PLAIN'], answer });
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'password'), 'secret');
+    const password = `file:${join(folder, 'password')}`;
+    const smarthost = { host: '127.0.0.1', port: host.port, tls: 'none' as const, user: 'app', password };
+    const sender = await startSending({ config: { delivery: { mode: 'smarthost', smarthost, retrySeconds: [2] } } });
+    t.after(() => Promise.all([host.close(), sender.close()]));
+    const id = await sender.submit({ to: ['x@far.test'] });
+    await sender.whenDelivery(id, 'waiting');
+    const { problems } = await sender.json('/health');
+    assert.match(
+      problems.join(),
+      /^the smarthost takes no mail, so it waits until .*: refused at AUTH: 535 5\.7\.8 no$/,
+    );
+    isRight = true;
+    await sender.whenDelivery(id, 'delivered');
+    assert.deepEqual((await sender.json('/health')).problems, []);
+  });
 });
 
 describe('by the command line', { ...peerOptions('dnsmasq') }, () => {
