@@ -1,6 +1,6 @@
 // The calls that one inbound message costs on AWS: the bundles that ship, over S3 and SQS emulated on this machine, with
-// Lambda's batching window as cdk/ sets it, at a trickle of messages and not in a burst. `--write` keeps what was
-// counted in measured-calls.json, from which `npm run cost` computes the bill.
+// Lambda's batching window as cdk/ sets it, at a trickle of messages and not in a burst, from strangers who are judged each by
+// its own SPF, DKIM and DMARC. `--write` keeps what was counted in measured-calls.json, from which `npm run cost` computes the bill.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,10 +10,10 @@ import { configSchema } from '#pipeline/config.ts';
 import { fixedConfigSource } from '#pipeline/config-source.ts';
 import type { Stage } from '#pipeline/stages.ts';
 import { captureOn, startContainer } from './aws-listener.ts';
-import { plainMessage } from './messages.ts';
 import { runLoad } from './smtp-load.ts';
 import { freePort } from './start-service.ts';
 import { shown } from './statistics.ts';
+import { type Strangers, startStrangers } from './strangers.ts';
 import type { Row } from './table.ts';
 
 const messages = 400;
@@ -24,8 +24,15 @@ const windowSeconds = 2; // cdk/options.ts
 const bytesPerLogEvent = 26;
 /** What S3 and SQS of AWS take longer than these: one read, one write and one send, one after the other. */
 const awsSecondsPerInvocation = 0.08;
-/** A function has a share of a processor by its memory: all of one at 1,769 MiB. */
-const mibOfOneProcessor = 1_769;
+/** What the DNS of the world takes longer, where it is asked: three questions in a row, by all jobs of a batch at once. */
+const dnsSecondsPerInvocation = { authenticate: 0.12, parse: 0, deliver: 0.12 };
+const warmUp = 40;
+/**
+ * A function has a share of a processor by its memory, all of one at 1,769 MiB: a second of processor time is paid for with as many
+ * GiB-seconds, whatever the memory. Processor time is that of all threads but the first, which polls and makes the load: what else
+ * runs on the machine changes it little, as it would change the time on the clock.
+ */
+const gibSecondsPerCpuSecond = 1_769 / 1_024;
 
 type Counted = {
   readonly calls: Readonly<Record<string, number>>;
@@ -77,47 +84,60 @@ export async function measureCalls(write: boolean): Promise<readonly Row[]> {
   ];
 }
 
+/** What the functions' threads have used so far. */
+function functionsCpuSeconds(): number {
+  const [all, first] = [process.cpuUsage(), process.threadCpuUsage()];
+  return (all.user + all.system - first.user - first.system) / 1e6;
+}
+
 async function count(): Promise<Counted> {
   const folder = mkdtempSync(join(tmpdir(), 'pillarbox-bench-'));
-  const [port] = await Promise.all([freePort(), buildBundles(folder)]);
+  const [port, strangers] = await Promise.all([
+    freePort(),
+    startStrangers(warmUp + messages, messageBytes),
+    buildBundles(folder),
+  ]);
   const used = { invocations: 0, gibSeconds: 0, logBytes: 0 };
   const lineOf = (line: string) => {
     used.logBytes += Buffer.byteLength(line) + bytesPerLogEvent;
   };
-  const invoked = (stage: Stage, seconds: number) => {
+  const invoked = (stage: Stage) => {
     used.invocations += 1;
-    const busy = seconds * Math.max(1, mibOfOneProcessor / stage.memoryMiB);
-    used.gibSeconds += ((busy + awsSecondsPerInvocation) * stage.memoryMiB) / 1_024;
+    const waiting = awsSecondsPerInvocation + dnsSecondsPerInvocation[stage.name];
+    used.gibSeconds += (waiting * stage.memoryMiB) / 1_024;
   };
-  const world = await startWorld(folder, port, { line: lineOf, invoked });
+  const world = await startWorld(folder, captureFor(port, strangers), { line: lineOf, invoked });
   const listener = await startContainer(world.emulator, {
     bundles: folder,
     port,
     onOutput: (text) => text.split('\n').forEach((line) => void (line === '' || lineOf(line))),
   });
-  await send(port, 40); // Sandboxes start cold; on AWS they seldom do at such a rate.
+  await send(port, warmUp, strangers.letter); // Sandboxes start cold; on AWS they seldom do at such a rate.
   await whenEmpty(world);
   const before = await world.emulator.calls();
+  const cpuBefore = functionsCpuSeconds();
   Object.assign(used, { invocations: 0, gibSeconds: 0, logBytes: 0 });
-  await send(port, messages);
+  await send(port, messages, (turn) => strangers.letter(warmUp + turn));
   await whenEmpty(world);
+  used.gibSeconds += (functionsCpuSeconds() - cpuBefore) * gibSecondsPerCpuSecond;
   const after = await world.emulator.calls();
   const counted = { ...used, calls: difference(after, before), inboxBytes: await inboxBytesOf(world) };
   await listener.stop();
   await world.close(5);
+  strangers.close();
   rmSync(folder, { recursive: true, force: true });
   return counted;
 }
 
 function startWorld(
   folder: string,
-  port: number,
-  observe: { readonly line: (line: string) => void; readonly invoked: (stage: Stage, seconds: number) => void },
+  config: Readonly<Record<string, unknown>>,
+  observe: { readonly line: (line: string) => void; readonly invoked: (stage: Stage) => void },
 ): Promise<EmulatorWorld> {
   const quiet = () => undefined;
   return startEmulatorWorld({
     folder: join(folder, 'emulator'),
-    config: fixedConfigSource(configSchema.parse(captureOn(port))),
+    config: fixedConfigSource(configSchema.parse(config)),
     secretsFolder: folder,
     filesFolder: folder,
     environment: {},
@@ -132,9 +152,13 @@ function startWorld(
   });
 }
 
-async function send(port: number, count: number): Promise<void> {
-  const body = plainMessage(messageBytes);
-  const load = { connections: 10, messages: count, perSecond, body, from: 'ada@load.example', to: 'bob@bench.example' };
+/** With a DNS of its own a capture server judges also what comes from this machine. */
+function captureFor(port: number, { dns }: Strangers): Readonly<Record<string, unknown>> {
+  return { ...captureOn(port), dns: { servers: [dns] } };
+}
+
+async function send(port: number, count: number, letter: Strangers['letter']): Promise<void> {
+  const load = { connections: 10, messages: count, perSecond, letter, ...letter(0), to: 'bob@bench.example' };
   const { accepted } = await runLoad({ port, ...load });
   if (accepted !== count) throw new Error(`only ${accepted} of ${count} were accepted`);
 }

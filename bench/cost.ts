@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import {
   type BillLine,
+  besidesLines,
   mailManagerBill,
   pillarboxBill,
   type Standing,
@@ -30,14 +31,17 @@ export function readMeasuredCalls(): z.infer<typeof measuredSchema> {
   return measuredSchema.parse(JSON.parse(readFileSync(new URL('./measured-calls.json', import.meta.url), 'utf8')));
 }
 
-/** The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. */
+/**
+ * The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. `metrics`: the eleven that are watched
+ * (pipeline/stages.ts), refusals by eight reasons, verdicts by six. `alarms`: one for each metric that an alarm looks at.
+ */
 export const smallStanding: Standing = {
   tasks: 2,
   taskCpu: 0.25,
   taskGiB: 0.5,
   zones: 2,
-  metrics: 40,
-  alarms: 24,
+  metrics: 25,
+  alarms: 20,
   secrets: 4,
 };
 
@@ -64,6 +68,7 @@ function printBill(): void {
   };
   const measured = readMeasuredCalls();
   const ours = pillarboxBill(volume, measured, { ...smallStanding, tasks: whole('tasks', values.tasks) });
+  const besides = besidesLines(volume, measured);
   const others = [
     { name: 'SES receiving', lines: sesReceivingBill(volume) },
     { name: 'SES Mail Manager', lines: mailManagerBill(volume) },
@@ -75,10 +80,15 @@ function printBill(): void {
     `Prices read on ${pricesReadOn}; calls per message measured on ${measured.measuredOn} by \`${measured.command}\`.\n`,
   );
   printLines('Pillarbox', ours);
+  console.log();
+  printLines('Besides', besides);
   for (const { name, lines } of others) {
     console.log();
     printLines(name, lines);
-    console.log(`  Pillarbox costs ${((total(ours) / total(lines)) * 100).toFixed(1)} % of it`);
+    const part = (dollars: number) => `${((dollars / total(lines)) * 100).toFixed(1)} %`;
+    console.log(
+      `  Pillarbox costs ${part(total(ours))} of it (${part(total(ours) + total(besides))} with what comes besides)`,
+    );
   }
 }
 

@@ -64,6 +64,22 @@ export function pillarboxBill(volume: Volume, calls: CallsPerMessage, standing: 
   ];
 }
 
+/** Of a connection's answers, certificate and TLS handshake that leave for the internet (assumed: one mail a connection). */
+const bytesOutPerMail = 6 * 1024;
+
+/**
+ * What else an account pays when this mail comes, and neither bill has: EventBridge told of every object as it is written and as it
+ * expires (for your own consumers), half of the traffic crossing to the other zone, answers to the senders.
+ */
+export function besidesLines({ mails, bytes }: Volume, { puts }: CallsPerMessage): readonly BillLine[] {
+  const received = (mails * bytes * 1.1) / gib;
+  return [
+    { what: 'EventBridge', dollars: mails * puts * 2 * prices.eventBridge.perDataEvent },
+    { what: 'Between zones', dollars: (received / 2) * prices.transfer.betweenZonesPerGiB },
+    { what: 'To the internet', dollars: ((mails * bytesOutPerMail) / gib) * prices.transfer.outPerGiB },
+  ];
+}
+
 /** What SES receiving costs a month for the same: stored to S3, announced by SNS and SQS, parsed by one Lambda. */
 export function sesReceivingBill(volume: Volume): readonly BillLine[] {
   const chunks = Math.floor(volume.bytes / prices.ses.chunkBytes);

@@ -14,8 +14,12 @@ export const prices = {
   publicIpv4PerHour: 0.005,
   cloudWatch: { perLogGiB: 0.5, perMetric: 0.3, perDashboard: 3, perAlarm: 0.1 },
   secretPerMonth: 0.4,
-  imageStoragePerMonth: 0.4,
+  /** About a gigabyte of the listener's images, $0.10 a GB-month. */
+  imageStoragePerMonth: 0.1,
   ses: { perMail: 0.1 / 1e3, perFullChunk: 0.09 / 1e3, chunkBytes: 256 * 1024 },
   mailManager: { endpointPerMonth: 50, perMail: 0.15 / 1e3 },
   sns: { perPublish: 0.5 / 1e6 },
+  eventBridge: { perDataEvent: 1 / 1e6 },
+  /** Between two zones each side pays $0.01. */
+  transfer: { betweenZonesPerGiB: 0.02, outPerGiB: 0.09 },
 } as const;

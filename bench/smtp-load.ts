@@ -11,6 +11,8 @@ export type Load = {
   readonly body: Buffer;
   readonly from: string;
   readonly to: string;
+  /** Another sender and body for each message, by its number; left out: `from` and `body` for all. */
+  readonly letter?: (turn: number) => { readonly from: string; readonly body: Buffer };
   /** Log in first, under STARTTLS: the load of a program that submits. */
   readonly login?: { readonly user: string; readonly password: string };
   /** Messages a second over all connections; left out: as fast as it goes. */
@@ -35,10 +37,10 @@ type State = { next: number; accepted: number; refused: number; readonly started
 type Peer = { readonly socket: Socket; readonly replies: (count: number) => Promise<readonly string[]> };
 
 async function sendInTurn(peer: Peer, load: Load, state: State): Promise<void> {
-  const commands = [`MAIL FROM:<${load.from}>\r\n`, `RCPT TO:<${load.to}>\r\n`, 'DATA\r\n'];
-  const data = Buffer.concat([load.body, Buffer.from('.\r\n')]);
+  const same = prepared(load);
   while (state.next < load.messages) {
     const turn = state.next++;
+    const { commands, data } = load.letter === undefined ? same : prepared({ ...load, ...load.letter(turn) });
     if (load.perSecond !== undefined) await until(state.startedAt + (turn * 1000) / load.perSecond);
     let go = '';
     for (const command of commands) {
@@ -58,6 +60,11 @@ async function sendInTurn(peer: Peer, load: Load, state: State): Promise<void> {
     } else state.refused++;
   }
   peer.socket.end('QUIT\r\n');
+}
+
+function prepared({ from, to, body }: Pick<Load, 'from' | 'to' | 'body'>) {
+  const commands = [`MAIL FROM:<${from}>\r\n`, `RCPT TO:<${to}>\r\n`, 'DATA\r\n'];
+  return { commands, data: Buffer.concat([body, Buffer.from('.\r\n')]) };
 }
 
 async function greet({ port, login }: Load): Promise<Peer> {

@@ -1,6 +1,5 @@
 // The listener's tasks: the one bundled file in a small image, not root, nothing writable, on Fargate arm64.
 import { Duration, Size, Stack } from 'aws-cdk-lib';
-import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { type IVpc, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import {
@@ -23,6 +22,7 @@ import type { DataStack } from './data-stack.ts';
 import type { Options } from './options.ts';
 import { permit } from './permissions.ts';
 import { serviceEnvironment } from './service-environment.ts';
+import { serviceMetric } from './service-metrics.ts';
 import { bundles } from './stage-function.ts';
 
 /** The container's ports by what the world calls them; a task that is not root cannot bind the low ones. */
@@ -139,10 +139,9 @@ export class ListenerTasks extends Construct {
     const scaling = this.service.autoScaleTaskCount({ minCapacity: options.tasks, maxCapacity: options.maxTasks });
     scaling.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: 60, scaleInCooldown: Duration.minutes(10) });
     scaling.scaleToTrackCustomMetric('Connections', {
-      metric: new Metric({
-        namespace: options.serviceName,
-        metricName: 'connections-open',
-        dimensionsMap: { stage: 'listener' },
+      metric: serviceMetric(options, {
+        stage: 'listener',
+        name: 'connections-open',
         statistic: 'Average',
         period: Duration.minutes(1),
       }),

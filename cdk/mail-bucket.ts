@@ -47,7 +47,7 @@ export class MailBucket extends Construct {
         ? { encryption: BucketEncryption.S3_MANAGED }
         : { encryption: BucketEncryption.KMS, encryptionKey: this.key, bucketKeyEnabled: true }),
     });
-    this.announceToEventBridge();
+    if (options.eventBridge) this.announceToEventBridge();
     this.denyOverwriting();
     acknowledge(this.bucket, {
       S1: 'Access logs would cost a write for every request; CloudTrail data events can be switched on where they are wanted.',

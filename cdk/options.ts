@@ -62,6 +62,8 @@ const optionsSchema = z.object({
   certificate: z.enum(['secret', 'acm']).default('secret'),
   hostedZoneId: z.string().optional(),
   hostedZoneName: hostName.optional(),
+  /** EventBridge hears of each object that is written or expires, at a dollar a million; without it no `MailRule` does. */
+  eventBridge: flag.default(true),
   versioning: flag.default(false),
   encryption: z.enum(['s3', 'kms']).default('s3'),
   rawDays: whole.default(30),

@@ -2,13 +2,14 @@
 // `stage` and few labels), and those AWS keeps of queues, functions and the load balancer.
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { WatchedMetric } from '#pipeline/stages.ts';
 import type { Options } from './options.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
 export type ServiceMetric = {
   readonly stage: string;
-  readonly name: string;
+  readonly name: WatchedMetric;
   readonly labels?: Labels;
   readonly statistic?: string;
   readonly period?: Duration;

@@ -14,6 +14,7 @@ import { createS3Store, fetchObjectText } from './s3-store.ts';
 import { createUploads } from './s3-upload.ts';
 import { createSecrets, secretFiles } from './secrets.ts';
 import { createSqsSender } from './sqs-sender.ts';
+import { watchedMetrics } from './stages.ts';
 
 const configRefreshSeconds = 30;
 
@@ -72,7 +73,13 @@ export function createAwsParts({
     dns: configuredDns(config, clock),
     clock,
     log,
-    metrics: createEmfMetrics({ namespace: environment.metricsNamespace, base: { stage: name }, write, clock }),
+    metrics: createEmfMetrics({
+      namespace: environment.metricsNamespace,
+      base: { stage: name },
+      watched: new Set(watchedMetrics),
+      write,
+      clock,
+    }),
   };
 }
 

@@ -64,17 +64,20 @@ type EmfSeries = {
 };
 
 /**
- * Makes metrics for CloudWatch (Embedded Metric Format). `base` are dimensions of every metric (the stage's name).
+ * Makes metrics for CloudWatch (Embedded Metric Format). `base` are dimensions of every metric (the stage's name). `watched`: the
+ * names that CloudWatch is to keep; the others are on the line all the same, in its `also`. Left out: all.
  * Measurements are rounded to two significant digits, so that a flush is small however many there were.
  */
 export function createEmfMetrics({
   namespace,
   base,
+  watched = null,
   write,
   clock,
 }: {
   readonly namespace: string;
   readonly base: Labels;
+  readonly watched?: ReadonlySet<string> | null;
   readonly write: (line: string) => void;
   readonly clock: Clock;
 }): EmfMetrics {
@@ -96,23 +99,26 @@ export function createEmfMetrics({
       values.set(rounded, (values.get(rounded) ?? 0) + 1);
     },
     flush: () => {
-      for (const series of all.values()) write(emfLine(series, namespace, clock()));
+      for (const series of all.values()) write(emfLine(series, { namespace, watched }, clock()));
       all.clear();
     },
   };
 }
 
-function emfLine({ labels, counts, values }: EmfSeries, namespace: string, nowMs: number): string {
+type EmfPlace = { readonly namespace: string; readonly watched: ReadonlySet<string> | null };
+
+function emfLine({ labels, counts, values }: EmfSeries, { namespace, watched }: EmfPlace, nowMs: number): string {
   const metrics = [...counts.keys()].map((name) => ({ Name: name, Unit: 'Count' }));
   const measured = [...values.keys()].map((name) => ({ Name: name, Unit: unitOf(name) }));
-  const directive = {
-    Namespace: namespace,
-    // By all its labels and no sums over them: each set of dimensions is a metric that is paid for, and SUM(SEARCH(…)) adds up.
-    Dimensions: [Object.keys(labels)],
-    Metrics: [...metrics, ...measured],
-  };
+  const all = [...metrics, ...measured];
+  // By all its labels and no sums over them: each set of dimensions is a metric that is paid for, and SUM(SEARCH(…)) adds up.
+  const of = (Metrics: readonly object[]) =>
+    Metrics.length === 0 ? [] : [{ Namespace: namespace, Dimensions: [Object.keys(labels)], Metrics }];
+  const kept = of(all.filter(({ Name }) => watched?.has(Name) !== false));
+  const also = of(all.filter(({ Name }) => watched?.has(Name) === false));
   const line = {
-    _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] },
+    ...(kept.length === 0 ? {} : { _aws: { Timestamp: nowMs, CloudWatchMetrics: kept } }),
+    ...(also.length === 0 ? {} : { also }),
     ...labels,
     ...Object.fromEntries(counts),
     ...Object.fromEntries([...values].map(([name, histogram]) => [name, emfValue(histogram)])),

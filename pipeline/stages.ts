@@ -93,6 +93,27 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
 };
 
 /**
+ * What of its own metrics a deployment keeps in CloudWatch: those that alarms, dashboard and scaling look at. Each with each of
+ * its labels' values is paid for by the month; the others stay in the log, where a query finds them.
+ */
+export const watchedMetrics = [
+  'authentication-failures',
+  'certificate-days-left',
+  'connections-open',
+  'deliveries',
+  'job-seconds',
+  'jobs',
+  'landing-seconds',
+  'messages-accepted',
+  'messages-judged',
+  'port-25-blocked',
+  'refusals',
+] as const;
+
+/** The name of one of them. */
+export type WatchedMetric = (typeof watchedMetrics)[number];
+
+/**
  * How esbuild bundles what ships, for AWS and for the emulator alike: one ESM file with the SDK in it. CommonJS inside
  * needs a `require`, which ESM has not.
  */

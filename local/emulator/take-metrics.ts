@@ -4,26 +4,25 @@ import type { Metrics } from '#pipeline/ports.ts';
 
 const histogramSchema = z.object({ Values: z.array(z.number()), Counts: z.array(z.number()) });
 const valueSchema = z.union([z.number(), z.array(z.number()), histogramSchema]);
+const directivesSchema = z.array(
+  z.object({ Dimensions: z.array(z.array(z.string())), Metrics: z.array(z.object({ Name: z.string() })) }),
+);
 const emfSchema = z.looseObject({
-  _aws: z.object({
-    CloudWatchMetrics: z.tuple([
-      z.object({
-        Dimensions: z.array(z.array(z.string())),
-        Metrics: z.array(z.object({ Name: z.string() })),
-      }),
-    ]),
-  }),
+  _aws: z.object({ CloudWatchMetrics: directivesSchema }).default({ CloudWatchMetrics: [] }),
+  /** Those that CloudWatch is not to keep. */
+  also: directivesSchema.default([]),
 });
 
 /** Takes an EMF line's metrics and answers true; false where the line is another. */
 export function takeMetrics(line: string, metrics: Metrics): boolean {
-  if (!line.startsWith('{"_aws":')) return false;
+  if (!/^\{"(_aws|also)":/.test(line)) return false;
   const parsed = emfSchema.safeParse(JSON.parse(line));
   if (!parsed.success) return false;
-  const { _aws: aws, ...fields } = parsed.data;
-  const [{ Dimensions, Metrics: named }] = aws.CloudWatchMetrics;
-  const labels = Object.fromEntries((Dimensions.at(-1) ?? []).map((name) => [name, String(fields[name])]));
-  for (const { Name } of named) take(metrics, { name: Name, labels, value: valueSchema.parse(fields[Name]) });
+  const { _aws: aws, also, ...fields } = parsed.data;
+  for (const { Dimensions, Metrics: named } of [...aws.CloudWatchMetrics, ...also]) {
+    const labels = Object.fromEntries((Dimensions.at(-1) ?? []).map((name) => [name, String(fields[name])]));
+    for (const { Name } of named) take(metrics, { name: Name, labels, value: valueSchema.parse(fields[Name]) });
+  }
   return true;
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readMeasuredCalls, smallStanding } from '#bench/cost.ts';
-import { mailManagerBill, pillarboxBill, sesReceivingBill, total } from '#bench/monthly-bill.ts';
+import { besidesLines, mailManagerBill, pillarboxBill, sesReceivingBill, total } from '#bench/monthly-bill.ts';
 
 const tenMillion = { mails: 10_000_000, bytes: 50 * 1024, retentionDays: 30 };
 
@@ -12,6 +12,18 @@ test('ten million mails of 50 KiB a month cost at most a fifth of SES receiving,
     ours / theirs <= 0.2,
     `$${ours.toFixed(2)} is ${((ours / theirs) * 100).toFixed(1)} % of $${theirs.toFixed(2)}`,
   );
+});
+
+test('what comes besides is told: events, transfer between zones and out', () => {
+  const lines = besidesLines(tenMillion, readMeasuredCalls());
+  assert.deepEqual(
+    lines.map(({ what, dollars }) => `${what} ${dollars.toFixed(0)}`),
+    ['EventBridge 40', 'Between zones 5', 'To the internet 5'],
+  );
+});
+
+test('a message that has to be judged is read twice, and twice is counted', () => {
+  assert.ok(readMeasuredCalls().gets >= 2);
 });
 
 test('the bill of SES receiving is its price a thousand and what has to stand behind it', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { smallStanding } from '#bench/cost.ts';
 import { configSchema } from '#pipeline/config.ts';
 import { parseEnvironment } from '#pipeline/environment.ts';
 import { stages } from '#pipeline/stages.ts';
@@ -69,6 +70,17 @@ test('every alarm tells somebody and names an entry that the runbook has', async
     assert.ok(entries.includes(entry), `${Properties.AlarmName}: ${Properties.AlarmDescription}`);
     assert.equal(Properties.AlarmActions.length, 1);
   }
+});
+
+test('the bill has as many alarms as a deployment: one for each metric that an alarm looks at', async () => {
+  const { service } = await synthesize();
+  const looked = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) =>
+    Math.max(1, (Properties.Metrics ?? []).filter((metric: any) => metric.MetricStat !== undefined).length),
+  );
+  assert.equal(
+    looked.reduce((sum, metrics) => sum + metrics, 0),
+    smallStanding.alarms,
+  );
 });
 
 test('each function runs its own bundle on nodejs24.x arm64, told its jobs with partial batches and a cap', async () => {
@@ -193,6 +205,9 @@ test('the bucket is kept, never public, TLS only, swept by prefix, and tells Eve
   assert.equal(bucket.Properties.NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled, true);
   const prefixes = bucket.Properties.LifecycleConfiguration.Rules.map((rule: any) => rule.Prefix).filter(Boolean);
   assert.deepEqual(prefixes.sort(), ['attachments/', 'deliveries/', 'destinations/', 'inbox/', 'quarantine/', 'raw/']);
+  const quiet = await synthesize({ eventBridge: 'false' });
+  const [[, { Properties }]] = resourcesOf(quiet.data, 'AWS::S3::Bucket') as any;
+  assert.equal(Properties.NotificationConfiguration, undefined);
 });
 
 test('the zones are the first two of the account, or those that were named', async () => {

@@ -93,6 +93,40 @@ test('few measurements go out as they are', () => {
   assert.deepEqual(lines[0]['message-bytes'], [1_200, 10]);
 });
 
+test('CloudWatch is told of the metrics that are watched; the others are on the line all the same', () => {
+  const lines: string[] = [];
+  const metrics = createEmfMetrics({
+    namespace: 'N',
+    base: { stage: 'parse' },
+    watched: new Set(['jobs', 'job-seconds']),
+    write: (line) => lines.push(line),
+    clock: setClock(),
+  });
+  metrics.count('jobs', { outcome: 'landed' }, 3);
+  metrics.count('job-hops', { outcome: 'landed' });
+  metrics.measure('parse-seconds', 2);
+  metrics.measure('job-seconds', 3);
+  metrics.count('parse-problems', { code: 'no-date' });
+  metrics.flush();
+  const told = lines
+    .map((line) => JSON.parse(line))
+    .flatMap(({ _aws }) => _aws?.CloudWatchMetrics ?? [])
+    .map(({ Dimensions, Metrics }: any) => [Dimensions, Metrics.map(({ Name }: any) => Name)]);
+  assert.deepEqual(told, [
+    [[['stage', 'outcome']], ['jobs']],
+    [[['stage']], ['job-seconds']],
+  ]);
+  const taken = noMetrics();
+  for (const line of lines) assert.equal(takeMetrics(line, taken), true);
+  assert.deepEqual(taken.recorded.map(({ name }) => name).sort(), [
+    'job-hops',
+    'job-seconds',
+    'jobs',
+    'parse-problems',
+    'parse-seconds',
+  ]);
+});
+
 test('what leaves as EMF is taken into a registry again by the emulator world', () => {
   const lines: string[] = [];
   const emfMetrics = createEmfMetrics({
