@@ -156,7 +156,7 @@ function receivedJob(
     reversePath: '', // RFC 5321 §4.5.5
     bodyType: bytes.some((byte) => byte > 0x7f) ? '8bitmime' : '7bit',
     smtpUtf8: job.smtpUtf8,
-    requireTls: false,
+    requireTls: job.requireTls, // RFC 8689 §5: it tells much of the message, so it is as well protected
     dsn: { ret: null, envid: null },
     attempt: 1,
   };

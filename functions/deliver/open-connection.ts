@@ -82,7 +82,9 @@ async function openOnce(request: OpenRequest): Promise<OpenOutcome> {
   if (isBroken(wire)) return brokenAt('connect', wire);
   wire.setDeadline(deadline);
   const outcome = await getReady(wire, request);
-  if (outcome.outcome === 'failed') wire.close();
+  if (outcome.outcome === 'open') return outcome;
+  if (outcome.how === 'refused' || outcome.how === 'policy') wire.write('QUIT\r\n'); // RFC 5321 §3.1, §4.1.1.10
+  wire.close();
   return outcome;
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { generate } from 'selfsigned';
 import type { FetchPolicy } from '#functions/deliver/fetch-policy.ts';
+import { eventually } from '#test/support/local-service.ts';
 import { stopwatch } from '#test/support/stopwatch.ts';
 import { type DeliveryWorld, deliveryWorld } from './delivery-world.ts';
 import { type Script, type ScriptedMx, startMx } from './scripted-mx.ts';
@@ -352,6 +353,13 @@ test('a large message streams, and a host that hangs up in the middle of it sayi
   assert.equal((await other.run(other.job({ message }))).outcome, 'bounced');
 });
 
+test('a host that greets with a refusal is told QUIT, not just left (RFC 5321 §3.1)', async (t) => {
+  const { mx, world } = await meet(t, { script: { banner: '554 5.3.2 no mail here' } });
+  assert.equal((await world.run(world.job())).outcome, 'bounced');
+  await eventually('it heard QUIT', () => mx.commands.includes('QUIT'));
+  assert.deepEqual(mx.commands, ['QUIT']);
+});
+
 test('LIMITS RCPTMAX is kept', async (t) => {
   const { mx, world } = await meet(t, { script: { offers: ['LIMITS RCPTMAX=2', 'PIPELINING'] } });
   await world.run(world.job({ to: ['a@far.example', 'b@far.example', 'c@far.example'] }));
@@ -496,6 +504,7 @@ for (const { trusted, outcome } of [
       trusted,
     );
     assert.equal(world.state(job).recipients[0]!.status, trusted ? '2.0.0' : '5.7.30');
+    if (!trusted) assert.equal(world.bounces[0]!.job.requireTls, true, 'the report is as well protected (§5)');
   });
 }
 
