@@ -28,6 +28,7 @@ export type IncomingMessage = {
 };
 
 const maxHeaderBytes = 262_144; // held back while a submitted header is judged
+const maxHeldPieces = 256;
 // Lists and forwards may bring a message back a few times. Where aliases here and elsewhere lead to each other, each round may
 // double it: that must end long before its hops are used up.
 const maxOwnHops = 10;
@@ -85,6 +86,7 @@ function write(state: State, chunk: Buffer): Promise<void> | undefined {
   }
   if (state.held === null) return state.store.write(chunk);
   state.held.push(chunk);
+  if (state.held.length > maxHeldPieces) state.held = [Buffer.concat(state.held)]; // each costs more than its octets
   state.heldBytes += chunk.length;
   if (isHeaderWhole) return releaseHeader(state, state.held);
   if (state.heldBytes > maxHeaderBytes) refuse(state, replies.headerTooBig);

@@ -9,6 +9,7 @@ import type { ReceivedJob } from '#pipeline/jobs.ts';
 import { rawKey } from '#pipeline/keys.ts';
 import type { IntakeWriter } from '#pipeline/ports.ts';
 import type { BudgetShare, ByteBudget } from './byte-budget.ts';
+import { createPieceGatherer, type PieceGatherer } from './gather-pieces.ts';
 import type { ListenerDeps } from './listener-deps.ts';
 
 /** The envelope as the transaction has gathered it. */
@@ -43,6 +44,7 @@ type State = {
   readonly request: StoreRequest;
   readonly key: string;
   readonly share: BudgetShare;
+  readonly pieces: PieceGatherer;
   readonly digest: Digest;
   bytes: number;
   writer: IntakeWriter | null;
@@ -56,6 +58,7 @@ export function storeMessage(request: StoreRequest): StoredMessage {
     request,
     key: rawKey(request),
     share: request.budget.open(),
+    pieces: createPieceGatherer(),
     digest: createDigest(),
     bytes: 0,
     writer: null,
@@ -75,7 +78,11 @@ export function storeMessage(request: StoreRequest): StoredMessage {
 }
 
 function writeBehindField(state: State, chunk: Buffer): Promise<void> | undefined {
-  return hand(state, state.bytes > 0 ? chunk : Buffer.concat([receivedField(state.request), chunk]));
+  const isFirst = state.bytes === 0;
+  const piece = isFirst ? Buffer.concat([receivedField(state.request), chunk]) : chunk;
+  state.bytes += piece.length;
+  const gathered = isFirst ? piece : state.pieces.add(piece);
+  return gathered === null ? undefined : hand(state, gathered);
 }
 
 function receivedField({ config, envelope, esmtp, id, receivedAt }: StoreRequest): Buffer {
@@ -97,7 +104,6 @@ function hand(state: State, chunk: Buffer): Promise<void> | undefined {
   try {
     state.writer ??= state.request.deps.intake.open({ key: state.key, envelope: storedEnvelope(state.request) });
     state.digest.update(chunk);
-    state.bytes += chunk.length;
     const wait = state.writer.write(chunk);
     if (wait === undefined) return undefined;
     state.pending = wait.then(
@@ -135,6 +141,8 @@ function createDigest(): Digest {
 async function commit(state: State): Promise<Reply> {
   const { envelope, id, receivedAt, onStored } = state.request;
   if (state.bytes === 0) await writeBehindField(state, Buffer.alloc(0)); // an empty message is one too
+  const rest = state.pieces.rest();
+  if (rest !== null) await hand(state, rest);
   if (state.phase !== 'open' || state.writer === null) return replies.platformFault;
   state.phase = 'committing';
   const raw = { key: state.key, bytes: state.bytes, sha256: state.digest.hex() };
