@@ -1,5 +1,6 @@
 // How many bytes of unfinished messages may be held at once, over all sessions. A message that would exceed it waits,
 // and its sender with it. One waiting message at a time may go over, so that waiting messages cannot all hold each other up.
+// The beginning of a message waits for nobody: ordinary mail is let through while large messages fill the budget and stall.
 
 /** What one message has taken; `release` gives it back (calling it twice is harmless). */
 export type BudgetShare = {
@@ -18,8 +19,11 @@ const maxSharePerMessage = 8_388_608;
 
 type Waiter = { readonly share: object; readonly bytes: number; readonly go: () => void };
 
-/** A budget of `limit()` bytes, asked anew each time, so that a changed configuration holds. */
-export function createByteBudget(limit: () => number): ByteBudget {
+/**
+ * A budget of `limit()` bytes, asked anew each time, so that a changed configuration holds. The first `beginning()` bytes of
+ * each message are counted but never wait.
+ */
+export function createByteBudget(limit: () => number, beginning: () => number = () => 0): ByteBudget {
   let used = 0;
   let privileged: object | null = null;
   const waiting: Waiter[] = [];
@@ -44,7 +48,8 @@ export function createByteBudget(limit: () => number): ByteBudget {
         const more = Math.min(bytes, maxSharePerMessage - held);
         if (more <= 0 || isReleased) return undefined;
         held += more;
-        if ((waiting.length === 0 && used + more <= limit()) || privileged === share) {
+        const fits = waiting.length === 0 && used + more <= limit();
+        if (fits || privileged === share || held <= beginning()) {
           used += more;
           return undefined;
         }

@@ -42,3 +42,22 @@ test('what one message gives back, the next of the group takes', async () => {
   c.release();
   assert.equal(budget.used(), 0);
 });
+
+test('large messages of many groups that fill the budget and stall hold up none that is small', async () => {
+  const budget = createFairBudget(() => 4_096_000);
+  const large = Array.from({ length: 5 }, (_, group) => budget.of(`192.0.2.${group}`).open());
+  const waits = large.map((share) => share.take(1_024_000));
+  assert.ok(waits[4] instanceof Promise, 'the budget is full, and the one that may go over it never ends');
+  await waits[4];
+  for (const group of ['192.0.2.1', '192.0.2.77', null]) {
+    const small = budget.of(group).open();
+    assert.equal(small.take(600), undefined);
+    assert.equal(small.take(400), undefined);
+    const more = small.take(1);
+    assert.ok(more instanceof Promise, 'beyond its beginning a message waits');
+    small.release();
+    await more;
+  }
+  for (const share of large) share.release();
+  assert.equal(budget.used(), 0);
+});
