@@ -58,7 +58,10 @@ export async function findHost(deps: RouteDeps, host: string): Promise<Routes> {
 async function findExchanges({ resolve }: RouteDeps, domain: string, hostname: string): Promise<Exchanges> {
   const answer = await ask(resolve, domain, 'MX');
   if (answer.kind === 'temporary')
-    return { outcome: 'later', reason: `the DNS does not answer for ${domain} (${answer.code})` };
+    return {
+      outcome: 'later',
+      reason: `the DNS does not answer for ${domain}: ${dnsWords.get(answer.code) ?? answer.code}`,
+    };
   if (answer.kind === 'no-such-name') {
     return { outcome: 'permanent', status: '5.1.2', reason: `the domain ${domain} does not exist` };
   }
@@ -109,6 +112,12 @@ async function findAddresses(resolve: Resolve, host: string): Promise<Addresses>
   if (answers.some(({ kind }) => kind === 'temporary')) return { addresses, failure: 'temporary' };
   return { addresses, failure: answers.some(({ kind }) => kind === 'no-such-name') ? 'no-such-name' : 'none' };
 }
+
+const dnsWords: ReadonlyMap<string, string> = new Map([
+  ['ESERVFAIL', 'its server failed, or none could be reached (SERVFAIL)'],
+  ['EREFUSED', 'its server refuses to (REFUSED)'],
+  ['ETIMEOUT', 'nothing came in time'],
+]);
 
 type Answer =
   | { readonly kind: 'records'; readonly records: readonly unknown[] }

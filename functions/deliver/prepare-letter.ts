@@ -3,7 +3,7 @@
 // buffer; large ones are read twice as streams, once for the signature, and never held.
 import { createPrivateKey } from 'node:crypto';
 import { findHeaderEnd, type HeaderField, splitHeader } from '#mail/header-fields.ts';
-import { createLineEndingNormaliser, normaliseLineEndings } from '#mail/line-endings.ts';
+import { createLineEndingCheck, createLineEndingNormaliser, normaliseLineEndings } from '#mail/line-endings.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/ports.ts';
@@ -22,6 +22,7 @@ export type KeyCache = Map<string, { readonly key: Promise<SigningKey['key']>; r
 
 const smallBytes = 262_144;
 const maxHeaderBytes = 1_048_576;
+const maxLineBytes = 998;
 const keyCacheMs = 300_000;
 const LF = 0x0a;
 const DOT = 0x2e;
@@ -32,8 +33,11 @@ export async function prepareLetter(deps: PrepareDeps, config: Config, job: Deli
   const keys = await signingKeys(deps, config, job.signingDomain);
   const stored = await deps.store.get(job.raw.key);
   if (stored === null) throw new Error(`the stored message ${job.raw.key} is gone`);
+  const isBinary = job.bodyType === 'binarymime';
   const facts =
-    stored.bytes <= smallBytes ? await prepareSmall(stored.body) : await readLarge(stored.body, keys.length > 0);
+    stored.bytes <= smallBytes
+      ? await prepareSmall(stored.body)
+      : await readLarge(stored.body, keys.length > 0 || isBinary);
   const domain = job.signingDomain ?? '';
   const isSigned = keys.length > 0 && facts.fields.some(({ name }) => name.toLowerCase() === 'from');
   const prefix = Buffer.from(
@@ -47,7 +51,8 @@ export async function prepareLetter(deps: PrepareDeps, config: Config, job: Deli
       facts.small === null
         ? { kind: 'large', open: () => openLarge(deps, job.raw.key, prefix) }
         : { kind: 'small', wire: Buffer.concat([prefix, stuffDots(facts.small, true), end]) },
-    bodyType: job.bodyType,
+    // Some clients declare all they send as binary: what is lines all the same goes out as such (RFC 3030 §3).
+    bodyType: isBinary && facts.isLines() ? '8bitmime' : job.bodyType,
     needsUtf8,
     requireTls: job.requireTls,
     dsn: job.dsn,
@@ -59,24 +64,33 @@ type Facts = {
   readonly hasAsciiHeader: boolean;
   /** The relaxed body hash, base64. */
   readonly bodyHash: () => string;
+  /** Whether it is made of lines: no NUL, no bare CR or LF, none too long to travel. */
+  readonly isLines: () => boolean;
   /** The whole message, line endings mended, ending in CRLF; null where it is large. */
   readonly small: Uint8Array | null;
 };
 
 async function prepareSmall(body: AsyncIterable<Uint8Array>): Promise<Facts> {
-  const small = withFinalLineEnd(normaliseLineEndings(await gather(body)));
+  const bytes = await gather(body);
+  const small = withFinalLineEnd(normaliseLineEndings(bytes));
   const { fields, bodyOffset } = splitHeader(small);
   const bodyHash = (): string => {
     const hash = createBodyHash();
     hash.push(small.subarray(bodyOffset));
     return hash.digest();
   };
-  return { fields, hasAsciiHeader: isAsciiBytes(small.subarray(0, bodyOffset)), bodyHash, small };
+  const isLines = (): boolean => {
+    const check = createLinesCheck();
+    check.push(bytes);
+    return check.isLines();
+  };
+  return { fields, hasAsciiHeader: isAsciiBytes(small.subarray(0, bodyOffset)), bodyHash, isLines, small };
 }
 
-/** Reads the header, and where it will be signed the body too. */
-async function readLarge(body: AsyncIterable<Uint8Array>, willSign: boolean): Promise<Facts> {
+/** Reads the header, and the body too where its hash or its form is asked for. */
+async function readLarge(body: AsyncIterable<Uint8Array>, isBodyNeeded: boolean): Promise<Facts> {
   const normaliser = createLineEndingNormaliser();
+  const check = createLinesCheck();
   const hash = createBodyHash();
   let head: Buffer | null = Buffer.alloc(0);
   let facts: Pick<Facts, 'fields' | 'hasAsciiHeader'> = { fields: [], hasAsciiHeader: true };
@@ -93,11 +107,36 @@ async function readLarge(body: AsyncIterable<Uint8Array>, willSign: boolean): Pr
     head = null;
   };
   for await (const chunk of body) {
+    if (isBodyNeeded) check.push(chunk);
     take(normaliser.push(chunk), false);
-    if (head === null && !willSign) break;
+    if (head === null && !isBodyNeeded) break;
   }
   take(normaliser.end(), true);
-  return { ...facts, bodyHash: hash.digest, small: null };
+  return { ...facts, bodyHash: hash.digest, isLines: check.isLines, small: null };
+}
+
+/** Sees a message pass and tells at its end whether it can travel as lines of at most 998 octets (RFC 5321 §4.5.3.1.6). */
+function createLinesCheck(): { readonly push: (chunk: Uint8Array) => void; readonly isLines: () => boolean } {
+  const endings = createLineEndingCheck();
+  let length = 0;
+  let longest = 0;
+  return {
+    push(chunk) {
+      endings.push(chunk);
+      let from = 0;
+      for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, from)) {
+        longest = Math.max(longest, length + at - from - 1);
+        length = 0;
+        from = at + 1;
+      }
+      length += chunk.length - from;
+      longest = Math.max(longest, length);
+    },
+    isLines() {
+      endings.end();
+      return endings.found === null && longest <= maxLineBytes;
+    },
+  };
 }
 
 /** Everything but the final dot may be lost without harm, so it comes in the last chunk, with the message's own end. */

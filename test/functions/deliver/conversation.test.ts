@@ -281,7 +281,12 @@ const unable: readonly { title: string; given: object; script: Script; message?:
   },
   { title: 'REQUIRETLS and no TLS', given: { requireTls: true }, script: {}, status: '5.7.30' },
   { title: 'more bytes than the host takes', given: {}, script: { offers: ['SIZE 10'] }, status: '5.3.4' },
-  { title: 'a binary body', given: { bodyType: 'binarymime' as const }, script: {}, status: '5.6.1' },
+  ...['a\0b', 'a\rb', 'a\nb', 'x'.repeat(999)].map((body) => ({
+    title: `a binary body (${JSON.stringify(body).slice(0, 9)})`,
+    given: { bodyType: 'binarymime' as const, message: `From: a@sender.example\r\n\r\n${body}\r\n` },
+    script: {},
+    status: '5.6.1',
+  })),
 ];
 for (const { title, given, script, status } of unable) {
   test(`${title}: bounced with ${status}, the message never sent`, async (t) => {
@@ -359,6 +364,19 @@ test('a host that greets with a refusal is told QUIT, not just left (RFC 5321 §
   await eventually('it heard QUIT', () => mx.commands.includes('QUIT'));
   assert.deepEqual(mx.commands, ['QUIT']);
 });
+
+for (const [size, body] of [
+  ['small', 'Grüße\r\n'],
+  ['large', `${'x'.repeat(998)}\r\n`.repeat(400)],
+] as const) {
+  test(`a ${size} message that was declared as binary and is lines all the same goes out as 8BITMIME`, async (t) => {
+    const { mx, world } = await meet(t);
+    const message = `From: a@sender.example\r\n\r\n${body}`;
+    assert.equal((await world.run(world.job({ bodyType: 'binarymime', message }))).outcome, 'delivered');
+    assert.match(mx.mails[0]!.mail, / BODY=8BITMIME/);
+    assert.equal(Buffer.from(mx.mails[0]!.content, 'latin1').toString(), message);
+  });
+}
 
 test('LIMITS RCPTMAX is kept', async (t) => {
   const { mx, world } = await meet(t, { script: { offers: ['LIMITS RCPTMAX=2', 'PIPELINING'] } });

@@ -165,6 +165,18 @@ for (const [host, expected] of Object.entries({
     assert.equal(isNamedHost(['mail.example', '*.pool.example'], host), expected));
 }
 
+for (const [failure, words] of [
+  ['SERVFAIL', 'its server failed, or none could be reached (SERVFAIL)'],
+  ['REFUSED', 'its server refuses to (REFUSED)'],
+  ['TIMEOUT', 'nothing came in time'],
+] as const) {
+  test(`a DNS that answers ${failure} is told in words`, async () =>
+    assert.equal(
+      await targets({ 'far.example': failure }),
+      `later: the DNS does not answer for far.example: ${words}`,
+    ));
+}
+
 test('a policy is kept while it lasts although its record or its server is gone, and fetched anew for a new id', async () => {
   const clock = setClock();
   const asked: string[] = [];
