@@ -45,6 +45,9 @@ export class DataStack extends Stack {
 
   private addOutputs(options: Options): void {
     new CfnOutput(this, 'Bucket', { value: this.mail.bucket.bucketName, description: 'Where all mail is' });
+    if (this.mail.key !== null) {
+      new CfnOutput(this, 'KeyArn', { value: this.mail.key.keyArn, description: 'Who reads mail may decrypt with it' });
+    }
     this.addresses.forEach((address, index) => {
       new CfnOutput(this, `MxAddress${index + 1}`, {
         value: address.ref,

@@ -49,8 +49,8 @@ const optionsSchema = z.object({
   /** Connections a task should carry before another is started. */
   connectionsPerTask: whole.default(300),
   /**
-   * The two availability zones, by name; left out: the account's first two. Not every zone runs arm64 tasks (docs/deploy.md),
-   * and names stand for other places in each account.
+   * The two availability zones, by name; left out: the account's first two. Not every zone of every region has Fargate
+   * (docs/deploy.md), and a name stands for another place in each account.
    */
   zones: zoneList.optional(),
   /** Half of the tasks on Fargate Spot: cheaper, and now and then replaced within two minutes. */
