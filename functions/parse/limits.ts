@@ -20,8 +20,8 @@ export const limits = {
   /** MIME parts that are read (the message itself is one), and bytes of the header of one part. */
   parts: 1_000,
   partHeadBytes: 131_072,
-  /** Bytes of text and HTML that are read, encoded as they come: a text is held while it is decoded. */
-  textBytes: 8_388_608,
+  /** Bytes of a text that are held at once where its charset is to be guessed, or cannot be decoded at any place. */
+  heldTextBytes: 1_048_576,
   /** Elements of HTML within one another, and DKIM signatures, above which a message is not an ordinary one. */
   htmlDepth: 1_000,
   signatures: 10,

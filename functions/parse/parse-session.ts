@@ -8,6 +8,7 @@ import { createStopwatch, type Stopwatch } from './stopwatch.ts';
 import {
   type FromWorker,
   fromWorkerSchema,
+  type ObjectKind,
   type ObjectStart,
   type ParsedBody,
   type ParsedHead,
@@ -56,7 +57,8 @@ type Session = {
   readonly keeping: Set<Promise<void>>;
   readonly problems: ParsedProblem[];
   head: ParsedHead | null;
-  object: Channel | null;
+  /** The objects that are coming, one of a kind at a time. */
+  readonly objects: Map<ObjectKind, Channel>;
   unread: number;
   untaken: number;
   inputEnded: boolean;
@@ -91,7 +93,7 @@ function createSession(request: ParseRequest, options: SessionOptions): Session 
     keeping: new Set(),
     problems: [],
     head: null,
-    object: null,
+    objects: new Map(),
     unread: 0,
     untaken: 0,
     inputEnded: false,
@@ -145,11 +147,11 @@ function hear(session: Session, value: unknown): void {
       break;
     case 'chunk':
       session.untaken += message.bytes.length;
-      session.object?.push(message.bytes);
+      session.objects.get(message.of)?.push(message.bytes);
       break;
     case 'object-end':
-      session.object?.end();
-      session.object = null;
+      session.objects.get(message.of)?.end();
+      session.objects.delete(message.of);
       break;
     case 'done': {
       const { text, html } = message;
@@ -167,8 +169,8 @@ function beginObject(session: Session, start: ObjectStart): void {
     session.untaken -= bytes;
     say(session, { job: session.options.job, type: 'taken', bytes });
   });
-  session.object?.abort();
-  session.object = channel;
+  session.objects.get(start.kind)?.abort();
+  session.objects.set(start.kind, channel);
   const kept = session.request.keep(start, channel.content).then(channel.discard, (error: unknown) => {
     if (!channel.isGivenUp()) fail(session, error);
   });
@@ -202,7 +204,7 @@ function fail(session: Session, error: unknown): void {
 function stop(session: Session): void {
   session.finished = true;
   session.stopwatch.set(false);
-  session.object?.abort();
+  for (const channel of session.objects.values()) channel.abort();
   session.wakeFeeder();
 }
 

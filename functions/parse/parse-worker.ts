@@ -2,8 +2,9 @@
 // holds more than some of a message. It has no environment, no store and no network: hostile bytes meet only the parser.
 import { parentPort } from 'node:worker_threads';
 import { windows } from './limits.ts';
+import type { ObjectWriter } from './read-attachment.ts';
 import { readMessage } from './read-message.ts';
-import type { FromWorker, ToWorker } from './worker-messages.ts';
+import type { FromWorker, ObjectStart, ToWorker } from './worker-messages.ts';
 
 type Waiting = {
   readonly job: number;
@@ -36,17 +37,24 @@ function startMessage(job: number): Waiting {
 async function run(waiting: Waiting): Promise<void> {
   const done = await readMessage(inputOf(waiting), {
     head: say,
-    begin: (start) => say({ type: 'object', start }),
-    write: async (bytes) => {
-      const own = Uint8Array.from(bytes);
-      waiting.sent += own.length;
-      say({ type: 'chunk', bytes: own }, [own.buffer]);
-      await until(waiting, () => waiting.sent - waiting.taken < windows.outputBytes);
-    },
-    end: () => say({ type: 'object-end' }),
+    open: (start) => openObject(waiting, start),
   });
   current = startMessage(waiting.job + 1);
   say(done);
+}
+
+function openObject(waiting: Waiting, start: ObjectStart): ObjectWriter {
+  const of = start.kind;
+  say({ type: 'object', start });
+  return {
+    write: async (bytes) => {
+      const own = Uint8Array.from(bytes);
+      waiting.sent += own.length;
+      say({ type: 'chunk', of, bytes: own }, [own.buffer]);
+      await until(waiting, () => waiting.sent - waiting.taken < windows.outputBytes);
+    },
+    end: () => say({ type: 'object-end', of }),
+  };
 }
 
 async function* inputOf(waiting: Waiting): AsyncGenerator<Uint8Array> {

@@ -24,7 +24,6 @@ export const problemCodes = {
   'malformed-mime': 'The MIME structure is broken.',
   'malformed-content-type':
     'Something has a type that is not a media type; a part then counts as application/octet-stream, a message as text.',
-  'text-too-large': 'The text is cut: not all of it is given here.',
   'html-too-deep': 'The HTML has more than 1,000 elements within one another: what shows it may choke on it.',
   'undecodable-text':
     'Some bytes of a body are not valid in its charset: each is U+FFFD here, or was read as windows-1252 where no charset is known.',

@@ -11,6 +11,12 @@ export type IncomingAttachment = {
   readonly release: () => void;
 };
 
+/** Where the bytes of one object go; `write` resolves when more may come. */
+export type ObjectWriter = { readonly write: (bytes: Uint8Array) => Promise<void>; readonly end: () => void };
+
+/** Begins an object: an attachment, or a body that is too large for the JSON. One of a kind at a time. */
+export type OpenObject = (start: ObjectStart) => ObjectWriter;
+
 const token = "[a-z0-9!#$%&'*+.^_`{|}~-]{1,127}";
 const mediaType = new RegExp(`^${token}/${token}$`); // RFC 2045 §5.1, lengths of RFC 6838 §4.2
 const maxContentIdChars = 255;

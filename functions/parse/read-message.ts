@@ -3,20 +3,17 @@
 // about it only: everything else in the header is read by this folder, in linear time and with caps.
 import { MailParser } from 'mailparser';
 import { describeHead } from './describe-head.ts';
-import { isNestedDeeper } from './html-depth.ts';
 import { limits } from './limits.ts';
 import { createMimeWatch, type MimeWatch } from './mime-watch.ts';
 import { createProblemList, type ProblemList } from './problems.ts';
-import { readAttachment } from './read-attachment.ts';
+import { type OpenObject, readAttachment } from './read-attachment.ts';
 import { createHeadReader, type Head } from './read-head.ts';
-import type { FromWorker, ObjectStart, ParsedBody } from './worker-messages.ts';
+import type { FromWorker } from './worker-messages.ts';
 
-/** Where the parts go; `write` and `end` belong to the object last begun, `write` resolves when more may come. */
+/** Where the parts go. */
 export type MessageSink = {
   readonly head: (message: Extract<FromWorker, { type: 'head' }>) => void;
-  readonly begin: (start: ObjectStart) => void;
-  readonly write: (bytes: Uint8Array) => Promise<void>;
-  readonly end: () => void;
+  readonly open: OpenObject;
 };
 
 type Reading = { readonly sink: MessageSink; readonly problems: ProblemList; attachments: number; failed: boolean };
@@ -30,13 +27,8 @@ export async function readMessage(
   const head = await readHead(chunks, sink);
   const reading: Reading = { sink, problems: createProblemList(), attachments: 0, failed: false };
   const watch = await readBody(head, chunks, reading);
-  const { text, html } = watch.bodies();
-  if (html !== null && isNestedDeeper(html, limits.htmlDepth)) reading.problems.add('html-too-deep');
-  const done = {
-    text: await giveBody(text, 'text', sink),
-    html: await giveBody(html, 'html', sink),
-  };
-  return { type: 'done', ...done, problems: reading.problems.list() };
+  const bodies = await watch.finish();
+  return { type: 'done', ...bodies, problems: reading.problems.list() };
 }
 
 async function readHead(chunks: AsyncIterator<Uint8Array>, sink: MessageSink): Promise<Head> {
@@ -64,7 +56,7 @@ async function readBody(head: Head, chunks: AsyncIterator<Uint8Array>, reading: 
     checksumAlgo: 'sha1',
     ...{ ignoreEmbedded: true, maxHeadSize: limits.partHeadBytes, maxChildNodes: 2 * limits.parts },
   });
-  const watch = createMimeWatch(parser, reading.problems);
+  const watch = createMimeWatch(parser, reading.sink.open, reading.problems);
   const stopped = new AbortController();
   const failed = new Promise<unknown>((resolve) => {
     parser.on('error', resolve);
@@ -119,14 +111,14 @@ async function drain(parser: MailParser, reading: Reading): Promise<void> {
     if (attachment === null || reading.failed) continue;
     reading.attachments += 1;
     const isKept = reading.attachments <= limits.attachments;
-    if (isKept) reading.sink.begin(attachment.start);
-    else reading.problems.add('too-many-attachments');
+    const object = isKept ? reading.sink.open(attachment.start) : null;
+    if (object === null) reading.problems.add('too-many-attachments');
     for await (const chunk of attachment.content) {
       if (reading.failed) return;
-      if (isKept && chunk instanceof Uint8Array) await reading.sink.write(chunk);
+      if (chunk instanceof Uint8Array) await object?.write(chunk);
     }
     if (reading.failed) return;
-    if (isKept) reading.sink.end();
+    object?.end();
     attachment.release();
   }
 }
@@ -135,22 +127,4 @@ function addFailure(failure: unknown, problems: ProblemList): void {
   const message = failure instanceof Error ? failure.message : String(failure);
   if (/header size/i.test(message)) problems.add('part-header-too-large');
   else problems.add('parse-failed', `the body could not be read to its end: ${message}`);
-}
-
-/** A body that is small, also when escaped as JSON, is given as it is; a larger one as an object. */
-async function giveBody(text: string | null, kind: 'text' | 'html', sink: MessageSink): Promise<ParsedBody> {
-  if (text === null) return null;
-  const isSmall = text.length <= limits.inlineBodyBytes && Buffer.byteLength(text) <= limits.inlineBodyBytes;
-  if (isSmall && Buffer.byteLength(JSON.stringify(text)) <= 2 * limits.inlineBodyBytes) return { inline: text };
-  sink.begin({ kind });
-  for (let at = 0; at < text.length; ) {
-    const end = at + 32_768;
-    // A pair of surrogates is one character: it is not cut in two.
-    const isInsidePair = /[\ud800-\udbff]/.test(text.charAt(end - 1)) && end < text.length;
-    const next = isInsidePair ? end + 1 : end;
-    await sink.write(Buffer.from(text.slice(at, next), 'utf8'));
-    at = next;
-  }
-  sink.end();
-  return 'object';
 }

@@ -33,17 +33,19 @@ const objectStart = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('html') }),
 ]);
 
+const objectKind = z.enum(['attachment', 'text', 'html']);
+
 /** The text and the HTML of a message: inline, or `object` (it came as one), or null where there is none. */
 const body = z.union([z.object({ inline: z.string() }), z.literal('object'), z.null()]);
 
-/** From the worker. `more`: one chunk of input was taken in. `chunk` belongs to the `object` last begun. */
+/** From the worker. `more`: one chunk of input was taken in. `chunk` belongs to the `object` of its kind last begun. */
 export const fromWorkerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
   z.object({ type: z.literal('more') }),
   z.object({ type: z.literal('head'), head, problems: z.array(problem) }),
   z.object({ type: z.literal('object'), start: objectStart }),
-  z.object({ type: z.literal('chunk'), bytes: z.instanceof(Uint8Array) }),
-  z.object({ type: z.literal('object-end') }),
+  z.object({ type: z.literal('chunk'), of: objectKind, bytes: z.instanceof(Uint8Array) }),
+  z.object({ type: z.literal('object-end'), of: objectKind }),
   z.object({ type: z.literal('done'), text: body, html: body, problems: z.array(problem) }),
 ]);
 
@@ -57,6 +59,7 @@ export type ToWorker =
 
 export type FromWorker = z.infer<typeof fromWorkerSchema>;
 export type ObjectStart = Readonly<z.infer<typeof objectStart>>;
+export type ObjectKind = z.infer<typeof objectKind>;
 export type ParsedHead = Readonly<z.infer<typeof head>>;
 export type ParsedBody = z.infer<typeof body>;
 export type ParsedProblem = Readonly<z.infer<typeof problem>>;

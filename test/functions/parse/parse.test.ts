@@ -113,6 +113,36 @@ test('a large body is an object beside the message, whole and by its hash', asyn
   assert.equal(sha256, createHash('sha256').update(content).digest('hex'));
 });
 
+test('bodies put together from several parts are whole, whatever stands between them', async () => {
+  const lines = (word: string): string => `${word} ünïcödé 🎉\r\n`.repeat(8_000);
+  const part = (type: string, content: string): string =>
+    `--b\r\nContent-Type: ${type}; charset=utf-8\r\n\r\n${content}\r\n`;
+  const parts = [
+    part('text/plain', lines('one')),
+    part('text/html', lines('<p>')),
+    part('application/octet-stream', lines('file')),
+    part('text/plain', 'two'),
+    part('text/html', lines('<b>x</b>')),
+    part('text/plain', lines('three')),
+  ];
+  const message = `Received: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n${parts.join('')}--b--\r\n`;
+  const { message: landed, store } = await parsed(parser, message);
+  const content = (body: typeof landed.text): string =>
+    store.text(typeof body === 'object' && body !== null ? body.key : assert.fail('an object was expected'));
+  const unix = (...texts: string[]): string => texts.join('\n').replaceAll('\r\n', '\n');
+  assert.equal(content(landed.text), unix(lines('one'), 'two', lines('three')));
+  assert.equal(content(landed.html), unix(lines('<p>'), lines('<b>x</b>')));
+  assert.equal(store.text(landed.attachments[0]?.key ?? ''), lines('file'));
+  assert.deepEqual(landed.problems, []);
+});
+
+test('a text without line ends is cut into pieces between characters', async () => {
+  const text = `${'ü'.repeat(700_000)}${'日'.repeat(700_000)}${'🎉'.repeat(300_000)}`;
+  const { message, store } = await parsed(parser, `Received: x\r\n\r\n${text}`);
+  assert.equal(typeof message.text === 'object' && message.text !== null && store.text(message.text.key), text);
+  assert.deepEqual(message.problems, []);
+});
+
 test('attachments are stored as bytes, with name and type in ASCII metadata', async () => {
   const { message, store } = await parsed(
     parser,
@@ -138,30 +168,37 @@ test('a store that fails fails the job, and leaves no JSON', async () => {
   assert.deepEqual(deps.store.keys('inbox/'), []);
 });
 
-test('60 MB of attachment go through without being held', async () => {
-  const bytes = Buffer.concat([
-    Buffer.from('Received: x\r\nContent-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n'),
-    Buffer.alloc(60_000_000, `${'QUJD'.repeat(19)}\r\n`),
-  ]);
-  const deps = parseDeps(parser);
-  const job = parseJob(bytes);
-  deps.store.seed(job.raw.key, bytes);
-  let most = 0;
-  let received = 0;
-  const store = {
-    ...deps.store,
-    put: async ({ key, body }: Parameters<typeof deps.store.put>[0]) => {
-      if (!key.startsWith('attachments/') || body instanceof Uint8Array)
+for (const [kind, type] of [
+  ['attachment', 'application/zip'],
+  ['text', 'text/plain; charset=utf-8'],
+  ['text of unknown charset', 'text/plain'],
+  ['HTML', 'text/html; charset=iso-8859-1'],
+] as const) {
+  test(`60 MB of ${kind} go through without being held`, async () => {
+    const bytes = Buffer.concat([
+      Buffer.from(`Received: x\r\nContent-Type: ${type}\r\nContent-Transfer-Encoding: base64\r\n\r\n`),
+      Buffer.alloc(60_000_000, `${'QUJD'.repeat(18)}QQ0K\r\n`),
+    ]);
+    const deps = parseDeps(parser);
+    const job = parseJob(bytes);
+    deps.store.seed(job.raw.key, bytes);
+    let most = 0;
+    let received = 0;
+    const store = {
+      ...deps.store,
+      put: async ({ key, body }: Parameters<typeof deps.store.put>[0]) => {
+        if (!key.startsWith('attachments/') || body instanceof Uint8Array)
+          return { outcome: 'stored', etag: '"x"' } as const;
+        for await (const chunk of body) {
+          received += chunk.length;
+          most = Math.max(most, process.memoryUsage().rss - before);
+        }
         return { outcome: 'stored', etag: '"x"' } as const;
-      for await (const chunk of body) {
-        received += chunk.length;
-        most = Math.max(most, process.memoryUsage().rss - before);
-      }
-      return { outcome: 'stored', etag: '"x"' } as const;
-    },
-  };
-  const before = process.memoryUsage().rss;
-  await parse({ ...deps, store }, job, handout);
-  assert.ok(received > 40_000_000, `${received}`);
-  assert.ok(most < 150_000_000, `${most} bytes more`);
-});
+      },
+    };
+    const before = process.memoryUsage().rss;
+    await parse({ ...deps, store }, job, handout);
+    assert.ok(received > 40_000_000, `${received}`);
+    assert.ok(most < 150_000_000, `${most} bytes more`);
+  });
+}
