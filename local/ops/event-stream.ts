@@ -11,7 +11,9 @@ import type { OpsDeps } from './ops-deps.ts';
 const maxListeners = 50;
 const maxBehindBytes = 1_048_576;
 const heartbeatMs = 15_000;
-const maxWaiting = 500;
+const maxWaiting = 5_000;
+/** Objects read at once: those of a busy second must not queue up behind one another. */
+const readTogether = 32;
 
 export type EventStream = {
   /** Takes the response over; false where there are too many listeners already. */
@@ -32,15 +34,18 @@ export function createEventStream(deps: Pick<OpsDeps, 'admin' | 'store' | 'log'>
       if (listener.writableLength > maxBehindBytes) listener.destroy();
     }
   };
+  const read = (key: string): Promise<string | null> =>
+    eventOf(deps, key).catch((thrown: unknown) => {
+      deps.log.warn('ops-event-lost', { key, ...errorFields(thrown) });
+      return null;
+    });
   const tell = async (): Promise<void> => {
     if (isTelling) return;
     isTelling = true;
-    for (let key = waiting.shift(); key !== undefined; key = waiting.shift()) {
-      const event = await eventOf(deps, key).catch((thrown: unknown) => {
-        deps.log.warn('ops-event-lost', { key, ...errorFields(thrown) });
-        return null;
-      });
-      if (event !== null) send(event);
+    while (waiting.length > 0) {
+      const events = await Promise.all(waiting.splice(0, readTogether).map(read));
+      const text = events.filter((event) => event !== null).join('');
+      if (text !== '') send(text);
     }
     isTelling = false;
   };

@@ -359,6 +359,18 @@ describe('ops API', () => {
     assert.match(text, /event: message\ndata: \{"id":"01KAJ5/);
   });
 
+  test('of a thousand messages that land at the same moment each is told', async () => {
+    const { host, port } = api.address;
+    const response = await fetch(`http://${host}:${port}/api/events`);
+    for (let n = 0; n < 1_000; n += 1) world.land(sampleMessage({ id: sampleId(n), subject: `Told ${n}.` }));
+    let text = '';
+    for await (const piece of response.body!) {
+      text += Buffer.from(piece).toString();
+      if (text.includes('Told 999.')) break;
+    }
+    assert.equal(text.match(/^event: message$/gm)?.length, 1_000);
+  });
+
   test('health is 503 with its reasons when something is wrong; metrics have the queues', async () => {
     assert.equal((await ask(api, '/health')).body.status, 'ok');
     const ill = await startOpsApi(
