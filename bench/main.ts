@@ -2,7 +2,7 @@
 // `-- --only accept,whole,…` picks measurements, `--rounds N` how many pairs, `--write` keeps
 // the calls per message for `npm run cost`.
 import { parseArgs } from 'node:util';
-import { measureAccept } from './accept.ts';
+import { measureAccept, measureAcceptWhole } from './accept.ts';
 import { measureAwsListener } from './aws-listener.ts';
 import { measureCalls } from './calls.ts';
 import { measureWhole } from './latency.ts';
@@ -21,7 +21,7 @@ const rounds = Number(values.rounds);
 
 const measurements: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   accept: () => measureAccept(rounds),
-  whole: measureWhole,
+  whole: async () => [...(await measureWhole()), await measureAcceptWhole(rounds)],
   relay: () => measureRelay(rounds),
   aws: () => measureAwsListener(rounds),
   calls: () => measureCalls(values.write),
