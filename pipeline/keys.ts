@@ -90,6 +90,7 @@ export function parseSuppressionKey(key: string): { readonly domain: string; rea
  * every other byte of its UTF-8 is `%XX`; a leading dot is encoded too, so no text can be `.` or `..` or leave its prefix.
  */
 function encodeSegment(text: string): string {
+  if (/^[A-Za-z0-9_+=@-][A-Za-z0-9_+=@.-]*$/.test(text)) return text;
   let segment = '';
   for (const byte of Buffer.from(text, 'utf8')) {
     const char = String.fromCharCode(byte);
