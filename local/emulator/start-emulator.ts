@@ -39,7 +39,7 @@ export type EmulatorOptions = {
   readonly metrics: Metrics;
   /** Takes what the functions write besides log lines and metrics. */
   readonly write: (line: string) => void;
-  /** Bundles built before (`.build/functions`); left out, they are built now. */
+  /** Bundles built before (`.build/functions`), or named by PILLARBOX_BUNDLES; else they are built now. */
   readonly bundles?: string;
   /** How long a batch is gathered before a function is called; left out, not at all. */
   readonly windowSeconds?: number;
@@ -69,7 +69,8 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
   };
   let index: Awaited<ReturnType<typeof openKeyIndex>> | null = null;
   const emulator = await startEmulator({ folder: options.folder, onWritten: written });
-  const bundles = options.bundles ?? (await freshBundles(options.folder));
+  const built = options.bundles ?? options.environment['PILLARBOX_BUNDLES'];
+  const bundles = built ?? (await freshBundles(options.folder));
   const ports = portsOver(emulator, options.clock);
   const known = await openKeyIndex(ports.store);
   index = known;

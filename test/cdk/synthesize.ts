@@ -1,11 +1,11 @@
 // Synthesizes the app as `cdk synth` does, in memory and once for each mix of options.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { buildApp } from '#cdk/build-app.ts';
-import { buildBundles } from '#local/build-bundles.ts';
+import { sharedBundles } from '#test/support/shared-bundles.ts';
 
 const flags = JSON.parse(readFileSync('cdk.json', 'utf8')).context;
 const known = new Map<string, Promise<Synthesized>>();
@@ -24,7 +24,7 @@ export function synthesize(context: Readonly<Record<string, unknown>> = {}): Pro
 }
 
 async function make(context: Readonly<Record<string, unknown>>): Promise<Synthesized> {
-  built ??= freshBundles();
+  built ??= ownBundles();
   const folder = await built;
   const directory = temporaryFolder();
   // Assets are named relative to the working directory, and the bundles of another run may be in this one's.
@@ -40,9 +40,9 @@ async function make(context: Readonly<Record<string, unknown>>): Promise<Synthes
   }
 }
 
-async function freshBundles(): Promise<string> {
+async function ownBundles(): Promise<string> {
   const folder = temporaryFolder();
-  await buildBundles(join(folder, '.build'));
+  cpSync(await sharedBundles(), join(folder, '.build'), { recursive: true });
   mkdirSync(join(folder, 'cdk'));
   symlinkSync(join(home, 'cdk/export-certificate'), join(folder, 'cdk/export-certificate'));
   return folder;

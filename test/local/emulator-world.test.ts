@@ -4,7 +4,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { buildBundles } from '#local/build-bundles.ts';
 import { type EmulatorWorld, startEmulatorWorld } from '#local/emulator/start-emulator.ts';
 import { configSchema } from '#pipeline/config.ts';
 import { fixedConfigSource } from '#pipeline/config-source.ts';
@@ -13,6 +12,7 @@ import type { ReceivedJob } from '#pipeline/jobs.ts';
 import { createMetricsRegistry } from '#pipeline/metrics.ts';
 import { collect } from '#test/support/memory-store.ts';
 import { sampleReceivedJob } from '#test/support/sample-jobs.ts';
+import { sharedBundles } from '#test/support/shared-bundles.ts';
 import { silentLog } from '#test/support/silent-log.ts';
 
 const config = configSchema.parse({
@@ -28,7 +28,6 @@ const log = silentLog();
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pillarbox-world-'));
-  await buildBundles(join(folder, 'bundles'));
   world = await start();
 });
 
@@ -138,7 +137,7 @@ async function start(): Promise<EmulatorWorld> {
     log,
     metrics,
     write: (line) => lines.push(line),
-    bundles: join(folder, 'bundles', 'functions'),
+    bundles: join(await sharedBundles(), 'functions'),
   });
 }
 

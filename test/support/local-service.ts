@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ConfigInput } from '#pipeline/config.ts';
+import { sharedBundles } from './shared-bundles.ts';
 
 const main = fileURLToPath(new URL('../../local/main.ts', import.meta.url));
 const startMs = 90_000;
@@ -55,8 +56,11 @@ export function spawnService({ folder, config, args = [], environment = {} }: Se
 export async function startLocalService(t: Pick<TestContext, 'after'>, options: ServiceOptions): Promise<LocalService> {
   const listeners = (['mx', 'submission', 'submissions'] as const).map((role) => ({ role, port: 0 }));
   rmSync(join(options.folder, 'data', 'running.json'), { force: true });
+  const isEmulator = options.args?.includes('emulator') === true;
+  const bundles = isEmulator ? { PILLARBOX_BUNDLES: join(await sharedBundles(), 'functions') } : {};
   const { child, exited, output, errors } = spawnService({
     ...options,
+    environment: { ...bundles, ...options.environment },
     config: { mode: 'capture', listeners, ...options.config },
   });
   t.after(async () => {

@@ -1,11 +1,11 @@
 // What `cdk synth` makes, and its values as CloudFormation would fill them in for account 000000000000 in us-east-1:
 // references, names, ARNs, imports from the other stack. What it does not know it refuses.
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { buildBundles } from '#local/build-bundles.ts';
+import { sharedBundles } from '#test/support/shared-bundles.ts';
 
 const home = fileURLToPath(new URL('../../../', import.meta.url));
 const pseudo: Readonly<Record<string, string>> = {
@@ -25,10 +25,10 @@ export type Deployed = {
   readonly assetFolder: (reference: string) => string;
 };
 
-/** Builds the bundles and synthesizes both stacks below `folder`, in a process of its own, as the CDK's command does. */
+/** Takes the bundles and synthesizes both stacks below `folder`, in a process of its own, as the CDK's command does. */
 export async function synthesizeInto(folder: string, context: Readonly<Record<string, unknown>>): Promise<Deployed> {
   mkdirSync(folder, { recursive: true });
-  await buildBundles(join(folder, '.build'));
+  cpSync(await sharedBundles(), join(folder, '.build'), { recursive: true });
   const flags = JSON.parse(readFileSync(join(home, 'cdk.json'), 'utf8')).context;
   const out = join(folder, 'cdk.out');
   const env = { ...process.env, CDK_OUTDIR: out, CDK_CONTEXT_JSON: JSON.stringify({ ...flags, ...context }) };
