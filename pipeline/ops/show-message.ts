@@ -14,6 +14,9 @@ import { readId, readMailbox, readQuery } from './parameters.ts';
 import type { MailRouteDeps } from './routes.ts';
 import { readText } from './stored-json.ts';
 
+/** HTML of more bytes is not looked through for pictures: it is as it is stored. */
+const maxShownHtmlBytes = 8_388_608;
+
 type Deps = Pick<MailRouteDeps, 'admin' | 'store'>;
 type Wanted = { readonly id: string | undefined; readonly query: URLSearchParams };
 
@@ -68,19 +71,20 @@ export async function showBody(deps: Deps, wanted: Wanted & { readonly kind: 'te
   if (isAnswer(message)) return message;
   const part = message[wanted.kind];
   if (part === null) return notFound(`the message has no ${wanted.kind}`);
+  const headers =
+    wanted.kind === 'text'
+      ? { 'content-type': 'text/plain; charset=utf-8', 'content-security-policy': sandboxPolicy }
+      : { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': htmlPolicy };
+  if (typeof part !== 'string' && (wanted.kind === 'text' || part.bytes > maxShownHtmlBytes)) {
+    const object = await deps.store.get(part.key);
+    if (object === null) return notFound('the body is not stored any more');
+    return { status: 200, headers, body: object.body, bytes: object.bytes };
+  }
   const content = typeof part === 'string' ? part : await readText(deps.store, part.key);
   if (content === null) return notFound('the body is not stored any more');
-  if (wanted.kind === 'text') return bodyAnswer('text/plain', sandboxPolicy, content);
   const { attachments } = message;
-  return bodyAnswer('text/html', htmlPolicy, await inlinePictures(deps.store, { html: content, attachments }));
-}
-
-function bodyAnswer(type: string, policy: string, body: string): Answer {
-  return {
-    status: 200,
-    headers: { 'content-type': `${type}; charset=utf-8`, 'content-security-policy': policy },
-    body,
-  };
+  const body = wanted.kind === 'text' ? content : await inlinePictures(deps.store, { html: content, attachments });
+  return { status: 200, headers, body };
 }
 
 /** The key of the raw message: the inbox message names it; mail that only passes through has it by its id's time. */

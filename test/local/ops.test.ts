@@ -336,6 +336,20 @@ describe('ops API', () => {
     assert.equal((await retry('done.example')).status, 409);
   });
 
+  test('a body that is an object of its own is given whole', async () => {
+    const key = 'attachments/2026/11/21/01KAJ5Q8M0AAAAAAAAAAAAAAAA/body';
+    const content = '<p>line</p>\n'.repeat(800_000);
+    const body = { key, bytes: content.length, sha256: '0'.repeat(64) };
+    world.store.seed(key, content);
+    world.land(sampleMessage({ text: body, html: body }));
+    for (const kind of ['text', 'html']) {
+      const { status, text, headers } = await ask(api, `/api/messages/${sampleId()}/${kind}`);
+      assert.equal(status, 200);
+      assert.ok(text === content);
+      assert.equal(headers['content-length'], String(content.length));
+    }
+  });
+
   test('a suppressed address is listed and removed', async () => {
     world.store.seed('suppressions/far.example/gone.json', JSON.stringify({ reason: '550 no such user' }));
     const { body } = await ask(api, '/api/suppressions');
