@@ -1,7 +1,7 @@
 // What ships, built once for all test files that run it as it is: the folder is named for the sources it was made of, so
 // that it is never of other ones. Whoever is first builds; two that are first at once both do, and one of them is kept.
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,10 @@ const madeOf = ['container', 'functions', 'mail', 'pipeline', 'local/build-bundl
 /** The folder, as `buildBundles` leaves it: `functions/`, `container/`, `maps/`. Nobody may write to it. */
 export async function sharedBundles(): Promise<string> {
   const folder = join(cache, digestOf(madeOf));
-  if (existsSync(folder)) return folder;
+  if (existsSync(folder)) {
+    utimesSync(folder, new Date(), new Date()); // in use
+    return folder;
+  }
   await mkdir(cache, { recursive: true });
   await sweep();
   const made = await mkdtemp(join(cache, 'making-'));
