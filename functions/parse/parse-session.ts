@@ -110,22 +110,27 @@ function createSession(request: ParseRequest, options: SessionOptions): Session 
   return session;
 }
 
-/** Gives the worker the message, some chunks ahead of what it has taken in. */
+/** Gives the worker the message, some chunks ahead of what it has taken in. The last says that it is the last. */
 async function feed(session: Session): Promise<void> {
   const { request, options } = session;
+  let bytesLeft = request.bytes;
   for await (const chunk of await request.open()) {
     if (session.finished) return;
+    if (session.inputEnded) throw new Error('the stored message is longer than its job says');
     const own = Uint8Array.from(chunk);
+    bytesLeft -= own.length;
     session.unread += 1;
-    say(session, { job: options.job, type: 'input', bytes: own }, [own.buffer]);
-    while (session.unread >= windows.inputChunks && !session.finished) {
+    session.inputEnded = bytesLeft === 0;
+    say(session, { job: options.job, type: 'input', bytes: own, isLast: session.inputEnded }, [own.buffer]);
+    while (session.unread >= windows.inputChunks && !session.inputEnded && !session.finished) {
       await new Promise<void>((wake) => {
         session.wakeFeeder = wake;
       });
     }
   }
+  if (session.inputEnded) return;
   session.inputEnded = true;
-  say(session, { job: options.job, type: 'input', bytes: null });
+  say(session, { job: options.job, type: 'input', bytes: new Uint8Array(0), isLast: true });
 }
 
 function hear(session: Session, value: unknown): void {

@@ -8,7 +8,9 @@ import type { FromWorker, ObjectStart, ToWorker } from './worker-messages.ts';
 
 type Waiting = {
   readonly job: number;
-  readonly inputs: (Uint8Array | null)[];
+  readonly inputs: Uint8Array[];
+  /** All of the message is in `inputs`, or was. */
+  isWhole: boolean;
   readonly wakers: Set<() => void>;
   sent: number;
   taken: number;
@@ -20,8 +22,10 @@ let current: Waiting = startMessage(1);
 
 port.on('message', (message: ToWorker) => {
   if (message.job !== current.job) return;
-  if (message.type === 'input') current.inputs.push(message.bytes);
-  else current.taken += message.bytes;
+  if (message.type === 'input') {
+    current.inputs.push(message.bytes);
+    current.isWhole = message.isLast;
+  } else current.taken += message.bytes;
   for (const wake of current.wakers) wake();
   current.wakers.clear();
 });
@@ -29,7 +33,7 @@ say({ type: 'ready' });
 
 /** Waits for the next message's bytes, reads it, tells the outcome, and begins anew. */
 function startMessage(job: number): Waiting {
-  const waiting: Waiting = { job, inputs: [], wakers: new Set(), sent: 0, taken: 0 };
+  const waiting: Waiting = { job, inputs: [], isWhole: false, wakers: new Set(), sent: 0, taken: 0 };
   void run(waiting);
   return waiting;
 }
@@ -59,11 +63,11 @@ function openObject(waiting: Waiting, start: ObjectStart): ObjectWriter {
 
 async function* inputOf(waiting: Waiting): AsyncGenerator<Uint8Array> {
   for (;;) {
-    await until(waiting, () => waiting.inputs.length > 0);
+    await until(waiting, () => waiting.inputs.length > 0 || waiting.isWhole);
     const bytes = waiting.inputs.shift();
-    if (bytes === null || bytes === undefined) return;
+    if (bytes === undefined) return;
     yield bytes;
-    say({ type: 'more' });
+    if (!waiting.isWhole) say({ type: 'more' });
   }
 }
 

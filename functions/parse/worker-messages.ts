@@ -38,7 +38,7 @@ const objectKind = z.enum(['attachment', 'text', 'html']);
 /** The text and the HTML of a message: inline, or `object` (it came as one), or null where there is none. */
 const body = z.union([z.object({ inline: z.string() }), z.literal('object'), z.null()]);
 
-/** From the worker. `more`: one chunk of input was taken in. `chunk` belongs to the `object` of its kind last begun. */
+/** From the worker. `more`: one chunk of input, not the last, was taken in. `chunk` belongs to the `object` of its kind last begun. */
 export const fromWorkerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
   z.object({ type: z.literal('more') }),
@@ -51,10 +51,10 @@ export const fromWorkerSchema = z.discriminatedUnion('type', [
 
 /**
  * To the worker. `job` numbers the messages of one worker from 1; what comes late for a finished one is ignored.
- * `input` null: that was all of the message. `taken`: so many bytes of chunks were taken off.
+ * `isLast`: that is all of the message. `taken`: so many bytes of chunks were taken off.
  */
 export type ToWorker =
-  | { readonly job: number; readonly type: 'input'; readonly bytes: Uint8Array | null }
+  | { readonly job: number; readonly type: 'input'; readonly bytes: Uint8Array; readonly isLast: boolean }
   | { readonly job: number; readonly type: 'taken'; readonly bytes: number };
 
 export type FromWorker = z.infer<typeof fromWorkerSchema>;
