@@ -194,7 +194,7 @@ async function talkOnce(context: Context, { target, recipients, fresh }: Asked):
   const { line } = obtained;
   const limits = limitsOf(context.config.delivery.attemptSeconds);
   const { results, relaysDsn, ...use } = await converse(
-    { connection: line, letter, limits, reset: line.needsReset, mailsLeft: line.mailsLeft },
+    { connection: line, letter, limits, reset: line.needsReset, mailsLeft: line.mailsLeft, deadline: context.deadline },
     recipients,
   );
   held.push({ line, ...use });

@@ -61,6 +61,8 @@ type Talk = {
   readonly reset: boolean;
   /** Transactions this connection may still carry. */
   readonly mailsLeft: number;
+  /** No transaction begins after this time of `performance.now()`, however patient the one before had to be. */
+  readonly deadline: number;
 };
 
 const finalReplyMs = 45_000;
@@ -79,7 +81,8 @@ export async function converse(talk: Talk, recipients: readonly LetterRecipient[
   let left = recipients.filter((recipient) => !isUnsafe(recipient));
   let state = { reusable: true, needsReset: talk.reset };
   let transactions = 0;
-  while (left.length > 0 && state.reusable && transactions < talk.mailsLeft) {
+  const isTime = (): boolean => transactions === 0 || performance.now() < talk.deadline;
+  while (left.length > 0 && state.reusable && transactions < talk.mailsLeft && isTime()) {
     transactions += 1;
     const now = left.slice(0, limit);
     const transaction = await transact({ ...talk, reset: state.needsReset }, now);

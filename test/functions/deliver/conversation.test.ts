@@ -420,6 +420,20 @@ test('421 between two transactions of one message is followed by the rest over a
   assert.equal(mx.connections(), 3);
 });
 
+test('a host that is slow after each of many transactions does not stretch the attempt beyond its time', async (t) => {
+  const accept = () => new Promise<string>((resolve) => setTimeout(resolve, 400, '250 2.0.0 taken'));
+  const { mx, world } = await meet(t, { ...quick, script: { offers: ['LIMITS RCPTMAX=1'], accept } });
+  const job = world.job({ to: Array.from({ length: 9 }, (_, n) => `r${n}@far.example`) });
+  assert.equal((await world.run(job)).outcome, 'deferred');
+  const states = world.state(job).recipients.map(({ state }: { state: string }) => state);
+  assert.equal(
+    states.filter((state: string) => state === 'delivered').length,
+    mx.mails.length,
+    'nothing is sent twice',
+  );
+  assert.ok(mx.mails.length >= 1 && mx.mails.length <= 6, `${mx.mails.length} in one second`);
+});
+
 test('an answer that does not fit its question is told as that, not as the peer saying "later"', async (t) => {
   const { world } = await meet(t, { script: { answer: (line) => (line === 'DATA' ? '250 what' : undefined) } });
   const job = world.job();

@@ -12,7 +12,7 @@ export type Script = {
   /** The answer to a command, by its whole line; undefined for the usual one, null for none, `close` to hang up. */
   readonly answer?: (command: string, connection: number) => string | null | undefined | 'close';
   /** The answer to the final dot. */
-  readonly accept?: (mail: Mail, connection: number) => string | null | 'close';
+  readonly accept?: (mail: Mail, connection: number) => string | null | 'close' | Promise<string>;
   readonly certificate?: { readonly cert: string; readonly key: string };
   readonly implicitTls?: boolean;
   readonly host?: string;
@@ -92,7 +92,9 @@ function serve(mx: ScriptedMx, plain: Socket, connection: number): void {
         buffer = buffer.slice(end + 3);
         inData = false;
         mx.mails.push(mail!);
-        say((mx.script.accept ?? (() => '250 2.0.0 taken'))(mail!, connection));
+        const answer = (mx.script.accept ?? (() => '250 2.0.0 taken'))(mail!, connection);
+        if (answer instanceof Promise) void answer.then(say);
+        else say(answer);
         mail = null;
         continue;
       }
