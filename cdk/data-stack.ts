@@ -59,6 +59,8 @@ export class DataStack extends Stack {
         value: this.outboundAddress.ref,
         description: 'Where mail leaves from',
       });
+      const value = this.outboundAddress.attrAllocationId;
+      new CfnOutput(this, 'OutboundAllocation', { value, description: 'The same, to give it its PTR' });
     }
   }
 
@@ -125,14 +127,8 @@ export class DataStack extends Stack {
   }
 }
 
-/**
- * Bytes of unfinished messages that a listener task may hold, for each MiB it has: three sixteenths. Held bytes are in memory up
- * to twice while they go to S3, and Node itself, its sessions and the health check want half of a small task.
- */
-const bytesInFlightPerMiB = (3 / 16) * 1_048_576;
-
 /** The first `pillarbox.json` of a deployment: every domain has a postmaster, and mail goes out as the options say. */
-function firstConfig({ hostname, domains, rawDays, inboxDays, taskMemoryMiB, ...options }: Options): string {
+function firstConfig({ hostname, domains, rawDays, inboxDays, ...options }: Options): string {
   const config = {
     hostname,
     listeners: [
@@ -143,7 +139,6 @@ function firstConfig({ hostname, domains, rawDays, inboxDays, taskMemoryMiB, ...
     tls: { certificate: 'secret:tls-certificate', key: 'secret:tls-key' },
     domains: Object.fromEntries(domains.map((domain) => [domain, { mailboxes: ['postmaster'] }])),
     delivery: options.deliveryMode === 'mx' ? { mode: 'mx' } : { mode: 'smarthost', smarthost: relayOf(options) },
-    limits: { bytesInFlight: taskMemoryMiB * bytesInFlightPerMiB },
     srsSecret: 'secret:srs',
     retention: { rawDays, inboxDays },
   };

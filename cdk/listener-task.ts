@@ -152,10 +152,11 @@ export class ListenerTasks extends Construct {
 }
 
 /** A function is told its region by Lambda; a task is not told by anything that is promised. */
-function listenerEnvironment({ region }: Stack, { proxyProtocol }: Options): Record<string, string> {
+function listenerEnvironment({ region }: Stack, { proxyProtocol, taskMemoryMiB }: Options): Record<string, string> {
   return {
     AWS_REGION: region,
     PILLARBOX_HEALTH_PORT: String(healthPort),
+    PILLARBOX_MEMORY_MIB: String(taskMemoryMiB),
     ...(proxyProtocol ? { PILLARBOX_PROXY_PROTOCOL: 'v2' } : {}),
   };
 }

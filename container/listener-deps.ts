@@ -26,6 +26,8 @@ export type ListenerDeps = {
   readonly onlyRoles?: readonly Role[];
   /** A load balancer in front begins each connection with a PROXY v2 header; without it nobody is let in. */
   readonly isBehindProxy?: boolean;
+  /** What the process may take of memory; `limits.bytesInFlight` never exceeds a sixth of it. Left out: not known. */
+  readonly memoryBytes?: number;
   /** How long a client from another machine waits for the greeting (milliseconds; 100). */
   readonly greetingDelayMs?: number;
   /** How often the certificate is asked for (seconds; 60). */

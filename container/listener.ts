@@ -25,6 +25,9 @@ export type Listener = {
 };
 
 const defaultGreetingDelayMs = 100;
+// Measured on S3 over TLS: a byte of a message costs up to three while its parts are put together and encrypted; the process
+// itself takes 100 MiB, and a thousand connections as much again.
+const inFlightShare = 1 / 6;
 const defaultCertificateSeconds = 60;
 
 /** Opens all ports; rejects where one cannot be had, or the certificate cannot be used. */
@@ -103,10 +106,11 @@ function createShared(
   onStored: (isStored: boolean) => void,
 ): Omit<SessionShared, 'role'> {
   const now = () => performance.now();
+  const mostInFlight = (deps.memoryBytes ?? Number.POSITIVE_INFINITY) * inFlightShare;
   return {
     deps,
     onStored,
-    budget: createFairBudget(() => config().limits.bytesInFlight),
+    budget: createFairBudget(() => Math.min(config().limits.bytesInFlight, mostInFlight)),
     rate: createRate(now),
     userRate: createRate(now),
     failures: createFailureTable(now),

@@ -50,6 +50,7 @@ async function start({
     metrics,
     certificate,
     isBehindProxy: environment.proxyProtocol === 'v2',
+    ...(environment.memoryMiB === null ? {} : { memoryBytes: environment.memoryMiB * 1_048_576 }),
   });
   const health = await startHealthServer({ ...environment.health, listener, config, clock });
   const measure = () => {

@@ -34,6 +34,8 @@ const environmentSchema = z.object({
   PILLARBOX_HEALTH_PORT: port.default(8080),
   /** `v2` where the load balancer speaks the PROXY protocol. */
   PILLARBOX_PROXY_PROTOCOL: z.literal('v2', { error: 'expected "v2", or not to be set' }).optional(),
+  /** What the container may take of memory before it is killed, in MiB. */
+  PILLARBOX_MEMORY_MIB: z.coerce.number().int().positive().optional(),
   PILLARBOX_HEALTH_HOST: z.string().min(1).default('0.0.0.0'),
   AWS_REGION: z.string().min(1),
 });
@@ -48,6 +50,7 @@ export type Environment = {
   readonly filesDirectory: string;
   readonly configRefreshSeconds: number | null;
   readonly proxyProtocol: 'v2' | null;
+  readonly memoryMiB: number | null;
   readonly endpoint: string | null;
   readonly metricsNamespace: string;
   readonly health: { readonly host: string; readonly port: number };
@@ -88,6 +91,7 @@ function environmentOf(data: z.infer<typeof environmentSchema>): Environment {
     filesDirectory: data.PILLARBOX_FILES_DIRECTORY,
     configRefreshSeconds: data.PILLARBOX_CONFIG_REFRESH_SECONDS ?? null,
     proxyProtocol: data.PILLARBOX_PROXY_PROTOCOL ?? null,
+    memoryMiB: data.PILLARBOX_MEMORY_MIB ?? null,
     endpoint: data.PILLARBOX_ENDPOINT ?? null,
     metricsNamespace: data.PILLARBOX_METRICS_NAMESPACE,
     health: { host: data.PILLARBOX_HEALTH_HOST, port: data.PILLARBOX_HEALTH_PORT },

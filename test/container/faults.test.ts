@@ -120,15 +120,24 @@ test('a slow store holds the sender back, and memory does not grow with the mess
   assert.ok(peak - before < 64 * 1_048_576, `${Math.round((peak - before) / 1_048_576)} MiB more`);
 });
 
-test('messages that together exceed the bytes in flight wait for each other, and all get through', async (t) => {
-  const { port, intake, listener, close } = await startTestListener({
-    ...testConfig,
-    limits: { bytesInFlight: 100_000 },
+for (const { title, limits, memory } of [
+  { title: 'the bytes in flight', limits: { bytesInFlight: 100_000 }, memory: {} },
+  { title: 'a sixth of the memory', limits: {}, memory: { memoryBytes: 600_000 } },
+]) {
+  test(`messages that together exceed ${title} wait for each other, and all get through`, async (t) => {
+    const { port, intake, listener, close } = await startTestListener({ ...testConfig, limits }, memory);
+    t.after(close);
+    await sendTogether({ port: port('mx'), intake, listener });
   });
-  t.after(close);
+}
+
+async function sendTogether({
+  port,
+  intake,
+  listener,
+}: Pick<Awaited<ReturnType<typeof startTestListener>>, 'intake' | 'listener'> & { port: number }): Promise<void> {
   const text = `${'x'.repeat(62)}\r\n`.repeat(1_500); // 96,000 octets
-  const clients = await Promise.all(Array.from({ length: 8 }, () => ready(port('mx'))));
-  t.after(() => clients.forEach((client) => void client.close()));
+  const clients = await Promise.all(Array.from({ length: 8 }, () => ready(port)));
   for (const client of clients) client.write(text.slice(0, 60_000));
   await until(() => listener.health().bytesInFlight > 90_000, 'a full budget');
   assert.ok(listener.health().bytesInFlight < 250_000);
@@ -136,4 +145,5 @@ test('messages that together exceed the bytes in flight wait for each other, and
   for (const client of clients) assert.match((await client.reply()) ?? '', /^250 2\.6\.0/);
   assert.equal(intake.messages.length, 8);
   assert.equal(listener.health().bytesInFlight, 0);
-});
+  for (const client of clients) client.close();
+}
