@@ -10,9 +10,8 @@ import type { Clock, Handout, ObjectStore } from '#pipeline/ports.ts';
 export type ClaimDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
   readonly clock: Clock;
-  /** Names this process, and the deliveries it is at. */
+  /** Names this process, which is at one delivery once at most: a lease of its own is one it failed to end. */
   readonly owner: string;
-  readonly underWay: ReadonlySet<string>;
   /** No other process works on this store: a lease of another owner is that of a dead one. */
   readonly soleWorker: boolean;
 };
@@ -79,7 +78,7 @@ export async function writeState(
   return written.outcome === 'stored' ? { key, state, etag: written.etag } : null;
 }
 
-type Facts = Pick<ClaimDeps, 'owner' | 'underWay' | 'soleWorker'> & { readonly now: number; readonly key: string };
+type Facts = Pick<ClaimDeps, 'owner' | 'soleWorker'> & { readonly now: number };
 
 /** Decides what a job may do about a state. Pure. */
 export function judgeClaim(
@@ -88,8 +87,7 @@ export function judgeClaim(
   facts: Facts,
 ): ClaimVerdict {
   if (lease !== null) {
-    const isOurs = lease.owner === facts.owner;
-    const isDead = isOurs ? !facts.underWay.has(facts.key) : facts.soleWorker;
+    const isDead = lease.owner === facts.owner || facts.soleWorker;
     if (!isDead && Date.parse(lease.until) > facts.now) return { outcome: 'busy', until: lease.until };
     return { outcome: 'take', attempt: lease.attempt };
   }
@@ -106,7 +104,7 @@ async function claimOver(
 ): Promise<Claim | 'lost'> {
   refuseStranger(state, job);
   const now = deps.clock();
-  const verdict = judgeClaim(state, job.attempt, { ...deps, now, key });
+  const verdict = judgeClaim(state, job.attempt, { ...deps, now });
   switch (verdict.outcome) {
     case 'busy':
     case 'over':

@@ -51,7 +51,7 @@ export type Turn = { readonly done: () => void };
 export type Connections = {
   /** Names this process in leases. */
   readonly owner: string;
-  /** Keys of the states this process has a lease on right now. */
+  /** Keys of the deliveries this process is at right now. */
   readonly underWay: Set<string>;
   readonly destinations: DestinationMemory;
   readonly policies: PolicyMemory;

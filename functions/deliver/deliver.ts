@@ -3,7 +3,7 @@
 // sender, keeps an address in mind that does not exist. Run twice for one job, it sends once.
 import type { MessageId } from '#mail/message-id.ts';
 import type { Config } from '#pipeline/config.ts';
-import { atOnce, type DeliveryState, newDeliveryState, pendingJob } from '#pipeline/delivery-state.ts';
+import { atOnce, type DeliveryState, pendingJob } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
 import { deliveryKey } from '#pipeline/keys.ts';
 import type {
@@ -28,12 +28,12 @@ import {
   forgive,
   readDestination,
   smarthostDestination,
-  spreadMs,
 } from './destination.ts';
 import { judgeAttempt, judgeDestination } from './judge-attempt.ts';
 import { isPortBlocked, type PortDeps, sightOf, watchPort } from './port25.ts';
 import { prepareLetter } from './prepare-letter.ts';
 import { settleDelivery } from './settle-delivery.ts';
+import { shownTrouble, type Waiting, wait, waitFor, waitForOther, waitForTurn } from './wait.ts';
 
 export type DeliverDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'head' | 'put' | 'delete'>;
@@ -61,14 +61,12 @@ export type DeliverOutcome =
   | { readonly outcome: 'delivered' }
   | { readonly outcome: 'partial' | 'bounced'; readonly reason: string }
   | { readonly outcome: 'deferred'; readonly retryAt: string; readonly reason: string }
-  | { readonly outcome: 'waiting'; readonly until: string; readonly reason: string }
+  | Waiting
   | { readonly outcome: 'duplicate' };
 
 const turnWaitMs = 1_000;
 /** All mail goes to the one host then: who waits for it keeps nobody else's mail waiting. */
 const smarthostTurnWaitMs = 30_000;
-const nextTurnMs = 5_000;
-const turnSpreadMs = 30_000;
 
 /** Runs the stage for one job. Throws where the platform fails: the queue hands the job out again. */
 export async function deliver(deps: DeliverDeps, job: DeliverJob, handout: Handout): Promise<DeliverOutcome> {
@@ -102,12 +100,25 @@ type Task = {
   readonly alone: Destination | null;
 };
 
+/** One at a time in this process, whatever the clocks say: one that was frozen in between finds its lease run out. */
 async function attempt(deps: DeliverDeps, task: Task): Promise<DeliverOutcome> {
+  const { underWay } = deps.connections;
+  const key = deliveryKey(task.job);
+  if (underWay.has(key)) return waitForOther(deps, task.job);
+  underWay.add(key);
+  try {
+    return await attemptAlone(deps, task);
+  } finally {
+    underWay.delete(key);
+  }
+}
+
+async function attemptAlone(deps: DeliverDeps, task: Task): Promise<DeliverOutcome> {
   const { config, job, handout } = task;
   const { connections, store, clock, soleWorker = false } = deps;
-  const { owner, underWay } = connections;
   const attemptSeconds = attemptLimitSeconds(config.delivery, job.raw.bytes);
-  const claim = await claimAttempt({ store, clock, owner, underWay, soleWorker }, job, { handout, attemptSeconds });
+  const claimDeps = { store, clock, owner: connections.owner, soleWorker };
+  const claim = await claimAttempt(claimDeps, job, { handout, attemptSeconds });
   switch (claim.outcome) {
     case 'over':
       return { outcome: 'duplicate' };
@@ -116,14 +127,8 @@ async function attempt(deps: DeliverDeps, task: Task): Promise<DeliverOutcome> {
     case 'unsettled':
       await settleDelivery(deps, config, claim);
       return { outcome: 'duplicate' };
-    case 'claimed': {
-      underWay.add(claim.key);
-      try {
-        return await carryOut(deps, task, claim);
-      } finally {
-        underWay.delete(claim.key);
-      }
-    }
+    case 'claimed':
+      return carryOut(deps, task, claim);
   }
 }
 
@@ -236,57 +241,8 @@ async function mustReport(deps: DeliverDeps, { delivery }: Config, job: DeliverJ
   return (stored?.state.warnedAt ?? null) === null;
 }
 
-/** Back on the queue until the destination is to be tried again, spread so that not all come back at once. */
-async function waitFor(deps: DeliverDeps, job: DeliverJob, record: Destination): Promise<DeliverOutcome> {
-  const until = Math.min(Date.parse(record.until) + deps.random() * spreadMs(record), Date.parse(job.expiresAt));
-  const reason = shownTrouble(record);
-  await noteWaiting(deps, job, { until, reason });
-  return wait(deps, job, { until: new Date(Math.max(until, deps.clock() + 1_000)).toISOString(), reason });
-}
-
-/** People looking for the message find why it waits and until when; where another is moving the state on, that one knows better. */
-async function noteWaiting(
-  deps: DeliverDeps,
-  job: DeliverJob,
-  { until, reason }: { readonly until: number; readonly reason: string },
-): Promise<void> {
-  const key = deliveryKey(job);
-  const stored = job.attempt === 1 ? null : await readState(deps.store, key);
-  const { state, etag } = stored ?? { state: newDeliveryState(job, deps.clock()), etag: null };
-  const isElsewhere = state.lease !== null || (state.next !== null && state.next.attempt !== job.attempt);
-  if (isElsewhere || (stored !== null && state.next === null)) return;
-  const at = new Date(until).toISOString();
-  const next = { attempt: job.attempt, at, reason, queued: true };
-  const recipients = state.recipients.map((recipient) =>
-    recipient.reason === null ? { ...recipient, reason } : recipient,
-  );
-  await writeState(deps.store, { key, etag, state: { ...state, recipients, next } });
-}
-
-/** Not for longer than a message that was deferred would wait. */
-function waitForTurn(deps: DeliverDeps, { delivery }: Config, job: DeliverJob): Promise<DeliverOutcome> {
-  const longestMs = Math.min(...delivery.retrySeconds) * 1_000;
-  const waitMs = Math.min(nextTurnMs, longestMs) + deps.random() * Math.min(turnSpreadMs, longestMs);
-  const until = new Date(deps.clock() + waitMs).toISOString();
-  return wait(deps, job, { until, reason: 'as many deliveries as allowed are under way there' });
-}
-
-async function wait(
-  deps: DeliverDeps,
-  job: DeliverJob,
-  { until, reason }: { readonly until: string; readonly reason: string },
-): Promise<DeliverOutcome> {
-  await deps.jobs.send('deliver', { ...job, notBefore: until }, { notBefore: until, group: job.domain });
-  deps.metrics.count('delivery-waits');
-  return { outcome: 'waiting', until, reason };
-}
-
 function pendingOf({ recipients }: DeliveryState): ReadonlySet<string> {
   return new Set(recipients.filter(({ state }) => state === 'pending').map(({ forwardPath }) => forwardPath));
-}
-
-function shownTrouble({ destination, until, reason }: Destination): string {
-  return `${destination} is left alone until ${until} because it failed as a whole: ${reason}`;
 }
 
 function destinationDeps({ store, clock, random, connections }: DeliverDeps): DestinationDeps {

@@ -8,6 +8,7 @@ import { srsForward } from '#mail/srs.ts';
 import { deliveryStateSchema, retryNow } from '#pipeline/delivery-state.ts';
 import { jobSchemas } from '#pipeline/jobs.ts';
 import { deliveryKey, destinationKey } from '#pipeline/keys.ts';
+import { eventually } from '#test/support/local-service.ts';
 import { deliveryWorld } from './delivery-world.ts';
 import { startMx } from './scripted-mx.ts';
 
@@ -73,6 +74,22 @@ test('a job handed out twice at once sends once; the second waits and then finds
   const job = world.job();
   const outcomes = await Promise.all([world.run(job), world.run(job), world.run(job, 2)]);
   assert.deepEqual(outcomes.map(({ outcome }) => outcome).sort(), ['delivered', 'waiting', 'waiting']);
+  assert.equal((await world.runNext()).outcome, 'duplicate');
+  assert.equal(mx.mails.length, 1);
+});
+
+test('an attempt whose lease ran out while this process was frozen is not begun a second time beside it', async (t) => {
+  const answer = Promise.withResolvers<string>();
+  const mx = await startMx({ accept: () => answer.promise });
+  const world = deliveryWorld({ port: mx.port });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job();
+  const first = world.run(job);
+  await eventually('the message is there', () => mx.mails.length === 1);
+  world.clock.advance(hour);
+  assert.equal((await world.run(job, 2)).outcome, 'waiting');
+  answer.resolve('250 2.0.0 taken');
+  assert.equal((await first).outcome, 'delivered');
   assert.equal((await world.runNext()).outcome, 'duplicate');
   assert.equal(mx.mails.length, 1);
 });

@@ -1,0 +1,80 @@
+// Jobs whose time has not come: back on the queue they go, with the reason where people look for it. No attempt is made.
+import type { Config } from '#pipeline/config.ts';
+import { newDeliveryState } from '#pipeline/delivery-state.ts';
+import type { DeliverJob } from '#pipeline/jobs.ts';
+import { deliveryKey } from '#pipeline/keys.ts';
+import type { Clock, JobSender, Metrics, ObjectStore } from '#pipeline/ports.ts';
+import { readState, writeState } from './claim-attempt.ts';
+import { type Destination, spreadMs } from './destination.ts';
+
+export type WaitDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'put'>;
+  readonly jobs: JobSender;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  /** 0 to 1. */
+  readonly random: () => number;
+};
+
+/** The job is back on the queue until then. */
+export type Waiting = { readonly outcome: 'waiting'; readonly until: string; readonly reason: string };
+
+const nextTurnMs = 5_000;
+const turnSpreadMs = 30_000;
+
+/** Back on the queue until the destination is to be tried again, spread so that not all come back at once. */
+export async function waitFor(deps: WaitDeps, job: DeliverJob, record: Destination): Promise<Waiting> {
+  const until = Math.min(Date.parse(record.until) + deps.random() * spreadMs(record), Date.parse(job.expiresAt));
+  const reason = shownTrouble(record);
+  await noteWaiting(deps, job, { until, reason });
+  return wait(deps, job, { until: new Date(Math.max(until, deps.clock() + 1_000)).toISOString(), reason });
+}
+
+/** People looking for the message find why it waits and until when; where another is moving the state on, that one knows better. */
+async function noteWaiting(
+  deps: WaitDeps,
+  job: DeliverJob,
+  { until, reason }: { readonly until: number; readonly reason: string },
+): Promise<void> {
+  const key = deliveryKey(job);
+  const stored = job.attempt === 1 ? null : await readState(deps.store, key);
+  const { state, etag } = stored ?? { state: newDeliveryState(job, deps.clock()), etag: null };
+  const isElsewhere = state.lease !== null || (state.next !== null && state.next.attempt !== job.attempt);
+  if (isElsewhere || (stored !== null && state.next === null)) return;
+  const at = new Date(until).toISOString();
+  const next = { attempt: job.attempt, at, reason, queued: true };
+  const recipients = state.recipients.map((recipient) =>
+    recipient.reason === null ? { ...recipient, reason } : recipient,
+  );
+  await writeState(deps.store, { key, etag, state: { ...state, recipients, next } });
+}
+
+/** Not for longer than a message that was deferred would wait. */
+export function waitForTurn(deps: WaitDeps, { delivery }: Config, job: DeliverJob): Promise<Waiting> {
+  const longestMs = Math.min(...delivery.retrySeconds) * 1_000;
+  const waitMs = Math.min(nextTurnMs, longestMs) + deps.random() * Math.min(turnSpreadMs, longestMs);
+  const until = new Date(deps.clock() + waitMs).toISOString();
+  return wait(deps, job, { until, reason: 'as many deliveries as allowed are under way there' });
+}
+
+/** The same delivery is under way: whoever is at it will be done with it, or have left it. */
+export function waitForOther(deps: WaitDeps, job: DeliverJob): Promise<Waiting> {
+  const until = new Date(deps.clock() + nextTurnMs).toISOString();
+  return wait(deps, job, { until, reason: 'it is under way already' });
+}
+
+/** Puts a job back on the queue as it is. */
+export async function wait(
+  deps: WaitDeps,
+  job: DeliverJob,
+  { until, reason }: { readonly until: string; readonly reason: string },
+): Promise<Waiting> {
+  await deps.jobs.send('deliver', { ...job, notBefore: until }, { notBefore: until, group: job.domain });
+  deps.metrics.count('delivery-waits');
+  return { outcome: 'waiting', until, reason };
+}
+
+/** Why a destination is left alone, as a sentence. */
+export function shownTrouble({ destination, until, reason }: Destination): string {
+  return `${destination} is left alone until ${until} because it failed as a whole: ${reason}`;
+}
