@@ -254,7 +254,7 @@ const routes: readonly { readonly to: readonly string[]; readonly lands: Readonl
   { to: ['postmaster@receiver.example'], lands: { 'postmaster@receiver.example': 'postmaster@receiver.example' } },
   {
     to: ['help@receiver.example', 'support@receiver.example'],
-    lands: { 'support@receiver.example': 'help@receiver.example' },
+    lands: { 'support@receiver.example': 'support@receiver.example' },
   },
 ];
 for (const { to, lands } of routes) {
