@@ -1,4 +1,5 @@
 // What the DNS said while one message was judged: each question once, kept so that a later replay sees the same.
+import { copyAnswer } from './dns-answer.ts';
 import { dnsErrorCode } from './dns-error.ts';
 import type { DnsEvidence } from './jobs.ts';
 import type { Resolve } from './ports.ts';
@@ -44,7 +45,7 @@ export function recordEvidence(resolve: Resolve, limits: EvidenceLimits = defaul
       const key = `${type} ${name.toLowerCase().replace(/\.$/, '')}`;
       const answer = asked.get(key) ?? ask(name, type);
       asked.set(key, answer);
-      return structuredClone(await answer);
+      return copyAnswer(await answer);
     },
     evidence: () => recorded.toSorted((a, b) => compare(a.name, b.name) || compare(a.type, b.type)),
   };

@@ -1,6 +1,7 @@
 // Asks the DNS, remembers the answers for a while, and never waits longer than told. c-ares underneath does EDNS and the
 // fallback to TCP (RFC 7766). Only address records carry their TTL up to here; the others are held for a fixed time.
 import { Resolver } from 'node:dns/promises';
+import { copyAnswer } from './dns-answer.ts';
 import { createDnsCache } from './dns-cache.ts';
 import { type DnsErrorCode, dnsError, dnsErrorCode, isTemporaryDnsError } from './dns-error.ts';
 import type { Clock, Resolve } from './ports.ts';
@@ -62,7 +63,7 @@ export function createResolver(options: ResolverOptions): DnsResolver {
         holdSeconds,
       );
       if (answer.kind === 'error') throw dnsError(answer.code, name, type);
-      return structuredClone(answer.value);
+      return copyAnswer(answer.value);
     },
     clear: cache.clear,
     close: () => {
