@@ -8,6 +8,7 @@ import type { Config } from '#pipeline/config.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/ports.ts';
 import type { Letter } from './converse.ts';
+import { disarmed, forgedResults } from './disarm-results.ts';
 import { createBodyHash, type SigningKey, signatureFields } from './dkim-signature.ts';
 
 export type PrepareDeps = {
@@ -36,8 +37,8 @@ export async function prepareLetter(deps: PrepareDeps, config: Config, job: Deli
   const isBinary = job.bodyType === 'binarymime';
   const facts =
     stored.bytes <= smallBytes
-      ? await prepareSmall(stored.body)
-      : await readLarge(stored.body, keys.length > 0 || isBinary);
+      ? await prepareSmall(stored.body, config.hostname)
+      : await readLarge(stored.body, { hostname: config.hostname, isBodyNeeded: keys.length > 0 || isBinary });
   const domain = job.signingDomain ?? '';
   const isSigned = keys.length > 0 && facts.fields.some(({ name }) => name.toLowerCase() === 'from');
   const prefix = Buffer.from(
@@ -49,7 +50,7 @@ export async function prepareLetter(deps: PrepareDeps, config: Config, job: Deli
     bytes: prefix.length + (facts.small?.length ?? stored.bytes),
     content:
       facts.small === null
-        ? { kind: 'large', open: () => openLarge(deps, job.raw.key, prefix) }
+        ? { kind: 'large', open: () => openLarge(deps, job.raw.key, { prefix, forged: facts.forged }) }
         : { kind: 'small', wire: Buffer.concat([prefix, stuffDots(facts.small, true), end]) },
     // Some clients declare all they send as binary: what is lines all the same goes out as such (RFC 3030 §3).
     bodyType: isBinary && facts.isLines() ? '8bitmime' : job.bodyType,
@@ -62,6 +63,8 @@ export async function prepareLetter(deps: PrepareDeps, config: Config, job: Deli
 type Facts = {
   readonly fields: readonly HeaderField[];
   readonly hasAsciiHeader: boolean;
+  /** Where fields begin that must not leave under their name. */
+  readonly forged: readonly number[];
   /** The relaxed body hash, base64. */
   readonly bodyHash: () => string;
   /** Whether it is made of lines: no NUL, no bare CR or LF, none too long to travel. */
@@ -70,10 +73,12 @@ type Facts = {
   readonly small: Uint8Array | null;
 };
 
-async function prepareSmall(body: AsyncIterable<Uint8Array>): Promise<Facts> {
+async function prepareSmall(body: AsyncIterable<Uint8Array>, hostname: string): Promise<Facts> {
   const bytes = await gather(body);
-  const small = withFinalLineEnd(normaliseLineEndings(bytes));
-  const { fields, bodyOffset } = splitHeader(small);
+  const whole = withFinalLineEnd(normaliseLineEndings(bytes));
+  const { fields, bodyOffset } = splitHeader(whole);
+  const forged = forgedResults(fields, whole, hostname);
+  const small = disarmed(whole, 0, forged);
   const bodyHash = (): string => {
     const hash = createBodyHash();
     hash.push(small.subarray(bodyOffset));
@@ -84,16 +89,19 @@ async function prepareSmall(body: AsyncIterable<Uint8Array>): Promise<Facts> {
     check.push(bytes);
     return check.isLines();
   };
-  return { fields, hasAsciiHeader: isAsciiBytes(small.subarray(0, bodyOffset)), bodyHash, isLines, small };
+  return { fields, hasAsciiHeader: isAsciiBytes(small.subarray(0, bodyOffset)), forged, bodyHash, isLines, small };
 }
 
 /** Reads the header, and the body too where its hash or its form is asked for. */
-async function readLarge(body: AsyncIterable<Uint8Array>, isBodyNeeded: boolean): Promise<Facts> {
+async function readLarge(
+  body: AsyncIterable<Uint8Array>,
+  { hostname, isBodyNeeded }: { readonly hostname: string; readonly isBodyNeeded: boolean },
+): Promise<Facts> {
   const normaliser = createLineEndingNormaliser();
   const check = createLinesCheck();
   const hash = createBodyHash();
   let head: Buffer | null = Buffer.alloc(0);
-  let facts: Pick<Facts, 'fields' | 'hasAsciiHeader'> = { fields: [], hasAsciiHeader: true };
+  let facts: Pick<Facts, 'fields' | 'hasAsciiHeader' | 'forged'> = { fields: [], hasAsciiHeader: true, forged: [] };
   const take = (piece: Uint8Array, isLast: boolean): void => {
     if (head === null) {
       hash.push(piece);
@@ -102,7 +110,8 @@ async function readLarge(body: AsyncIterable<Uint8Array>, isBodyNeeded: boolean)
     head = Buffer.concat([head, piece]);
     if (!isLast && findHeaderEnd(head) < 0 && head.length < maxHeaderBytes) return;
     const { fields, bodyOffset } = splitHeader(head);
-    facts = { fields, hasAsciiHeader: isAsciiBytes(head.subarray(0, bodyOffset)) };
+    const hasAsciiHeader = isAsciiBytes(head.subarray(0, bodyOffset));
+    facts = { fields, hasAsciiHeader, forged: forgedResults(fields, head, hostname) };
     hash.push(head.subarray(bodyOffset));
     head = null;
   };
@@ -140,16 +149,22 @@ function createLinesCheck(): { readonly push: (chunk: Uint8Array) => void; reado
 }
 
 /** Everything but the final dot may be lost without harm, so it comes in the last chunk, with the message's own end. */
-async function* openLarge(deps: PrepareDeps, key: string, prefix: Uint8Array): AsyncGenerator<Uint8Array> {
+async function* openLarge(
+  deps: PrepareDeps,
+  key: string,
+  { prefix, forged }: { readonly prefix: Uint8Array; readonly forged: readonly number[] },
+): AsyncGenerator<Uint8Array> {
   const stored = await deps.store.get(key);
   if (stored === null) throw new Error(`the stored message ${key} is gone`);
   const normaliser = createLineEndingNormaliser();
   let last = LF;
+  let position = 0;
   if (prefix.length > 0) yield prefix;
   for await (const chunk of stored.body) {
     const piece = normaliser.push(chunk);
     if (piece.length === 0) continue;
-    yield stuffDots(piece, last === LF);
+    yield stuffDots(disarmed(piece, position, forged), last === LF);
+    position += piece.length;
     last = piece.at(-1) ?? last;
   }
   const rest = normaliser.end();

@@ -1,13 +1,13 @@
 // Stage parse: MIME → one JSON object per local recipient in `inbox/` (or `quarantine/`), attachments beside it.
 // Reads the raw message once, streams what it finds to fixed keys, and writes the JSON last: that is the event which
 // users consume. Everything is written with ifAbsent, so a second run of the same job changes nothing.
+import { claimsToJudge } from '#mail/authserv-id.ts';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/inbox-message.ts';
 import type { ParseJob } from '#pipeline/jobs.ts';
 import { messageKey } from '#pipeline/keys.ts';
 import type { Clock, ConfigSource, Handout, Log, Metrics, ObjectStore } from '#pipeline/ports.ts';
 import { assembleMessage, type ParsedContent } from './assemble-message.ts';
 import { describeHead } from './describe-head.ts';
-import { hasForgedResults } from './forged-results.ts';
 import { type KeptObject, keepObject } from './keep-object.ts';
 import type { Parser } from './parser.ts';
 import { createProblemList, type ProblemList } from './problems.ts';
@@ -90,7 +90,8 @@ async function readContent(deps: ParseDeps, job: ParseJob): Promise<ParsedConten
   });
   const problems = createProblemList(parsed.problems);
   const head = parsed.head ?? (await readHeadOnly(deps, job, problems));
-  if (hasForgedResults(head.headers, hostname)) problems.add('forged-authentication-results');
+  const isForged = head.headers.some((field) => claimsToJudge(field, hostname));
+  if (isForged) problems.add('forged-authentication-results');
   return { head, text: parsed.text, html: parsed.html, kept: [...kept.values()], problems: problems.list() };
 }
 

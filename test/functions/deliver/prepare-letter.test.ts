@@ -61,6 +61,19 @@ for (const size of ['small', 'large'] as const) {
   });
 }
 
+for (const size of ['small', 'large'] as const) {
+  test(`a ${size} message does not leave with a verdict that claims to be ours (RFC 8601 §5)`, async () => {
+    const { hostname } = await deliveryWorld().deps.config.current();
+    const others = 'authentication-results: mx.other.example; spf=pass\r\nFrom: a@sender.example\r\n';
+    const forged = `${hostname.toUpperCase()} 1;\r\n dmarc=pass header.from=bank.example\r\n`;
+    const rest = `\r\nAuthentication-Results: ${hostname}; in the body\r\n${size === 'large' ? filler : ''}end\r\n`;
+    const name = (one: string): string => `${one}thentication-Results: ${forged}`;
+    const { letter, wire } = await wireOf(`${others}${name('Au')}${name('au')}${rest}`);
+    assert.equal(letter.content.kind, size);
+    assert.equal(readBack(wire), `${others}${name('X-')}${name('X-')}${rest}`);
+  });
+}
+
 test('any mixture of dots and line ends arrives as it was meant, small or across the chunks of a large message', async () => {
   const odd = fc
     .array(fc.constantFrom('\r', '\n', '.', '\r\n', '\r\n.', 'a', ' '), { maxLength: 40 })
