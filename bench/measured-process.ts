@@ -33,6 +33,10 @@ export async function startMeasured(
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
   });
+  // A bench that fails leaves nothing running behind.
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.removeListener('exit', kill));
   const ready = await (whenReady === undefined ? firstJsonLine(child) : whenReady());
   child.stdout?.setEncoding('utf8').on('data', onOutput);
   const pid = child.pid ?? 0;
