@@ -71,7 +71,10 @@ const noticeSchema = z.strictObject({
   outcome: z.enum(['owed', 'sent', 'dropped']),
   reason: z.string().nullable(),
   recipients: z.array(
-    z.strictObject({ forwardPath: z.string(), action: z.enum(['failed', 'delayed', 'relayed', 'expanded']) }),
+    z.strictObject({
+      forwardPath: z.string(),
+      action: z.enum(['failed', 'delayed', 'delivered', 'relayed', 'expanded']),
+    }),
   ),
 });
 

@@ -148,7 +148,8 @@ export const parseJobSchema = z.strictObject({
 /**
  * Job of queue `deliver`: one message for all its recipients at one remote domain. `reversePath` is already
  * SRS-rewritten for forwards. `originalForwardPath` is the address the sender wrote, where an alias led on from it.
- * `attempt` counts from 1; the state that must survive doubles is in the `deliveries/` object, not here.
+ * `attempt` counts from 1; the state that must survive doubles is in the `deliveries/` object, not here. `landed`: these
+ * recipients are mailboxes here and have the message; all there is to deliver is the report of that (RFC 3461 NOTIFY=SUCCESS).
  */
 export const deliverJobSchema = z.strictObject({
   ...message,
@@ -160,6 +161,7 @@ export const deliverJobSchema = z.strictObject({
   firstAttemptAt: timestamp.nullable(),
   notBefore: timestamp,
   expiresAt: timestamp,
+  landed: z.literal(true).optional(),
 });
 
 export type RawObject = Readonly<z.infer<typeof rawObjectSchema>>;

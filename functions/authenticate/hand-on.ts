@@ -5,7 +5,7 @@ import { srsForward } from '#mail/srs.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { Authentication, DeliverJob, ParseJob, ReceivedJob } from '#pipeline/jobs.ts';
 import type { Clock, JobSender, Secrets } from '#pipeline/ports.ts';
-import type { LocalGroup, RemoteGroup } from './split-recipients.ts';
+import { groupLanded, type LocalGroup, type RemoteGroup } from './split-recipients.ts';
 
 /** All that handing on may touch. */
 export type HandOnDeps = {
@@ -34,7 +34,21 @@ export async function handOn(deps: HandOnDeps, job: ReceivedJob, split: Split): 
       const delivery = deliverJob(job, group, { ...split, reversePath, nowMs: deps.clock() });
       return deps.jobs.send('deliver', delivery, { group: group.domain });
     }),
+    ...landedGroups(job, split).map((group) => {
+      const delivery = deliverJob(job, group, { ...split, reversePath: job.reversePath, nowMs: deps.clock() });
+      return deps.jobs.send('deliver', { ...delivery, landed: true }, { group: group.domain });
+    }),
   ]);
+}
+
+/**
+ * Who is to be told that the message reached a mailbox here. Strangers are believed to be who they say only where SPF or DMARC
+ * passed: a report to a forged sender would hit somebody who wrote nothing.
+ */
+function landedGroups({ session, reversePath }: ReceivedJob, split: Split): readonly RemoteGroup[] {
+  const { spf, dmarc } = split.authentication;
+  const isKnown = session.user !== null || spf.result === 'pass' || dmarc.result === 'pass';
+  return reversePath !== '' && isKnown ? groupLanded(split) : [];
 }
 
 /** Read only where a reverse-path must be rewritten; null where none is. */

@@ -78,6 +78,33 @@ export function groupRemote(recipients: ReceivedJob['recipients']): readonly Rem
   return [...groups.values()];
 }
 
+/**
+ * The recipients whose success is to be reported, by domain (RFC 3461 §4.1): in a mailbox and not in quarantine. Where an address
+ * leads outside as well, what is reported is that (`expanded`).
+ */
+export function groupLanded({
+  local,
+  remote,
+}: {
+  readonly local: readonly LocalGroup[];
+  readonly remote: readonly RemoteGroup[];
+}): readonly RemoteGroup[] {
+  const groups = new Map<string, RemoteGroup>();
+  const seen = new Set(remote.flatMap((group) => group.recipients.map((recipient) => recipient.originalForwardPath)));
+  for (const { disposition, recipients } of local) {
+    for (const { forwardPath, dsn } of recipients) {
+      const isWanted = disposition.action === 'accept' && dsn.notify?.includes('success') === true;
+      if (!isWanted || seen.has(forwardPath)) continue;
+      seen.add(forwardPath);
+      const { domain } = parsed(forwardPath);
+      const group = groups.get(domain) ?? { domain, recipients: [], forwardedBy: null };
+      groups.set(domain, group);
+      group.recipients.push({ forwardPath, dsn, originalForwardPath: null });
+    }
+  }
+  return [...groups.values()];
+}
+
 type Destination = Pick<ReceivedJob['recipients'][number], 'forwardPath' | 'dsn'> & {
   readonly to: string;
   readonly isForward: boolean;

@@ -30,8 +30,8 @@ export type AttemptFacts = {
   readonly dsnPassedOn: ReadonlySet<string>;
   /** Whether every host there is was asked. */
   readonly isExhausted: boolean;
-  /** Set where no host was asked, because the destination is left alone for now. */
-  readonly isLeftAlone?: boolean;
+  /** Why no host was asked: the destination is left alone for now, or the recipients are here and have it. */
+  readonly unasked?: 'left-alone' | 'landed';
   readonly release: () => void;
 };
 

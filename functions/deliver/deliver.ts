@@ -163,13 +163,20 @@ async function carryOut(deps: DeliverDeps, task: Task, claimed: StoredState): Pr
 }
 
 async function gather(deps: DeliverDeps, { config, alone }: Task, pending: DeliverJob): Promise<AttemptFacts> {
-  if (alone === null) {
-    const keys = deps.connections.keys;
-    return attemptDelivery(deps, { config, job: pending }, () => prepareLetter({ ...deps, keys }, config, pending));
-  }
-  const record = { at: new Date(deps.clock()).toISOString(), seconds: 0, reason: shownTrouble(alone), hosts: [] };
+  const at = new Date(deps.clock()).toISOString();
+  if (pending.landed === true) return unasked('landed', { at, reason: null });
+  if (alone !== null) return unasked('left-alone', { at, reason: shownTrouble(alone) });
+  const keys = deps.connections.keys;
+  return attemptDelivery(deps, { config, job: pending }, () => prepareLetter({ ...deps, keys }, config, pending));
+}
+
+/** The facts of an attempt for which no host was asked. */
+function unasked(
+  why: 'left-alone' | 'landed',
+  { at, reason }: { readonly at: string; readonly reason: string | null },
+): AttemptFacts {
   const nothing = { permanent: null, dsnPassedOn: new Set<string>(), isExhausted: false, release: () => undefined };
-  return { record, ...nothing, isLeftAlone: true };
+  return { ...nothing, record: { at, seconds: 0, reason, hosts: [] }, unasked: why };
 }
 
 /** What the attempt showed of the destination and of our own network is for all jobs, and all processes, to know. */
@@ -227,7 +234,7 @@ function destinationOf({ delivery: { mode, smarthost } }: Config, { domain }: De
 
 /** The destination's record where it is to be left alone for now. */
 async function leftAlone(deps: DeliverDeps, job: DeliverJob, destination: string): Promise<Destination | null> {
-  if (job.notBefore === atOnce) return null;
+  if (job.notBefore === atOnce || job.landed === true) return null;
   const record = await readDestination(destinationDeps(deps), destination);
   return record !== null && Date.parse(record.until) > deps.clock() ? record : null;
 }

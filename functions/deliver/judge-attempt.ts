@@ -19,7 +19,7 @@ export type JudgeRules = {
   readonly noticeId: () => string;
 };
 
-type Facts = Pick<AttemptFacts, 'permanent' | 'dsnPassedOn' | 'isExhausted' | 'isLeftAlone'> & {
+type Facts = Pick<AttemptFacts, 'permanent' | 'dsnPassedOn' | 'isExhausted' | 'unasked'> & {
   readonly record: DeliveryState['attempts'][number];
 };
 
@@ -29,15 +29,16 @@ const keptAtEnd = 90;
 /** The state after an attempt: without lease, with the attempt on record, everything owed noted as owed. */
 export function judgeAttempt(before: DeliveryState, facts: Facts, rules: JudgeRules): DeliveryState {
   const at = new Date(rules.now).toISOString();
-  const told = before.recipients.map((recipient) =>
+  const judged = before.recipients.map((recipient) =>
     recipient.state === 'pending' ? judgeRecipient(recipient, facts, at) : recipient,
   );
   const plan = planNext(before, facts.record.attempt, rules);
-  const recipients = plan.outcome === 'give-up' ? told.map((recipient) => giveUp(recipient, before, at)) : told;
+  const recipients = plan.outcome === 'give-up' ? judged.map((recipient) => giveUp(recipient, before, at)) : judged;
   const isWaiting = recipients.some(({ state }) => state === 'pending');
   const isLate = rules.now - Date.parse(before.job.receivedAt) >= rules.delivery.delayWarningSeconds * 1000;
   const warns = isWaiting && isLate && before.warnedAt === null;
-  const notice = noticeOwed(before, { recipients, warns, dsnPassedOn: facts.dsnPassedOn }, { at, id: rules.noticeId });
+  const told = { recipients, warns, dsnPassedOn: facts.dsnPassedOn, hasLanded: facts.unasked === 'landed' };
+  const notice = noticeOwed(before, told, { at, id: rules.noticeId });
   const reason = recipients.find(({ state }) => state === 'pending')?.reason ?? '';
   const next =
     plan.outcome === 'retry' && isWaiting
@@ -92,11 +93,15 @@ function judgeRecipient(recipient: RecipientState, facts: Facts, at: string): Re
     const { status, reason } = facts.permanent;
     return { ...recipient, state: 'bounced', status, reason, diagnostic: null, host: null, at };
   }
+  if (facts.unasked === 'landed') {
+    const reason = 'it is in the mailbox here';
+    return { ...recipient, state: 'delivered', status: '2.0.0', reason, diagnostic: null, host: null, at };
+  }
   const verdicts = facts.record.hosts.flatMap((host) => verdictsOf(recipient, host, at));
   const refusedByAll = facts.isExhausted && facts.record.hosts.length > 0 && facts.record.hosts.every(isClosedDoor);
   const best = verdicts.reduce<Verdict | null>((a, b) => (a === null || b.weight >= a.weight ? b : a), null);
   // No host was asked: what one of them said before still stands.
-  if (best === null && facts.isLeftAlone === true && recipient.status !== null) return recipient;
+  if (best === null && facts.unasked === 'left-alone' && recipient.status !== null) return recipient;
   if (best === null)
     return { ...recipient, status: '4.4.3', reason: facts.record.reason ?? 'there was no host to try', at };
   if (!refusedByAll) return best.state;
@@ -184,6 +189,7 @@ type Told = {
   readonly recipients: readonly RecipientState[];
   readonly warns: boolean;
   readonly dsnPassedOn: ReadonlySet<string>;
+  readonly hasLanded: boolean;
 };
 
 /** One notification for all that this attempt gives to tell (RFC 3461 §4.1: to those who want it). */
@@ -207,19 +213,18 @@ function noticeOwed(
   return owed.length === 0 ? null : { id: id(), at, outcome: 'owed', reason: null, recipients: owed };
 }
 
-type TellingAction = Exclude<DsnAction, 'delivered'>;
-
 function actionFor(
   { forwardPath, originalForwardPath }: DeliverJob['recipients'][number],
   state: RecipientState['state'],
-  { warns, dsnPassedOn }: Told,
-): TellingAction | null {
+  { warns, dsnPassedOn, hasLanded }: Told,
+): DsnAction | null {
   switch (state) {
     case 'bounced':
       return 'failed';
     case 'pending':
       return warns ? 'delayed' : null;
     case 'delivered':
+      if (hasLanded) return 'delivered';
       if (originalForwardPath !== null) return 'expanded';
       return dsnPassedOn.has(forwardPath) ? null : 'relayed';
   }

@@ -10,7 +10,21 @@ import { hasPeer, peerOptions } from '#test/support/peers.ts';
 import { rawSmtp, sendRaw } from '#test/support/raw-smtp.ts';
 import { type SendingService, startSending } from '#test/support/sending-service.ts';
 
-const hosts = ['dead', 'null', 'again', 'success', 'dsn', 'late', 'outside', 'stranger', 'mirror', 'vanished', 'cli'];
+const hosts = [
+  'here',
+  'there',
+  'dead',
+  'null',
+  'again',
+  'success',
+  'dsn',
+  'late',
+  'outside',
+  'stranger',
+  'mirror',
+  'vanished',
+  'cli',
+];
 const zone = {
   a: {
     ...Object.fromEntries(hosts.map((name, n) => [`${name}.test`, `127.0.3.${n + 1}`])),
@@ -127,6 +141,17 @@ describe('bounces', { concurrency: 10, ...peerOptions('dnsmasq') }, () => {
     await service.whenDelivery(id, 'delivered');
     assert.ok(host.mails[0]!.rcpts[0]!.endsWith(' NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;joe@success.test'));
     assert.deepEqual((await service.delivery(id)).notices, []);
+  });
+
+  it('success is told of a mailbox here too, where that was asked for', async () => {
+    const from = 's-here@sender.example';
+    await service.submit({ from, to: ['s-there@sender.example'], rcptParameters: 'NOTIFY=SUCCESS' });
+    await service.submit({ from, to: ['s-there@sender.example'] });
+    await service.whenInbox('s-there', 2);
+    const [told, ...others] = await service.whenInbox('s-here', 1);
+    const text = (await service.raw(told.id)).toString();
+    assert.match(text, /^Final-Recipient: rfc822;s-there@sender\.example\r\nAction: delivered\r$/m);
+    assert.deepEqual(others, []);
   });
 
   it('one warning of the delay, then one bounce', async () => {

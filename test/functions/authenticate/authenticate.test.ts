@@ -88,6 +88,42 @@ test('local recipients go to `parse` in one job, each mailbox once', async () =>
   assert.equal(jobs.sent.length, 1);
 });
 
+const spfPass = { 'sender.example': { TXT: ['v=spf1 ip4:192.0.2.1 -all'] } };
+const success = { notify: ['success' as const], orcpt: null };
+for (const { title, given, told } of [
+  { title: 'that a user submitted', given: { session: { role: 'submission', user: 'app@ours.example' } }, told: 1 },
+  { title: 'of a stranger whose SPF passes', given: { zone: spfPass }, told: 1 },
+  { title: 'of a stranger who may be forged', given: {}, told: 0 },
+  { title: 'from the null reverse-path', given: { zone: spfPass, job: { reversePath: '' } }, told: 0 },
+  { title: 'of which nobody asked to know', given: { zone: spfPass, dsn: noDsn }, told: 0 },
+] as const) {
+  test(`the success of mail ${title} is ${told === 1 ? 'reported' : 'not reported'} (RFC 3461 §4.1)`, async () => {
+    const { dsn = success, ...rest } = { dsn: undefined, job: {}, ...given };
+    const recipients = [
+      { ...mailboxRecipient('bob'), dsn },
+      { ...mailboxRecipient('support'), dsn: noDsn },
+    ];
+    const { jobs } = await runStage({ ...rest, job: { recipients, ...rest.job } });
+    assert.deepEqual(
+      jobs.of('deliver').map(({ domain, landed, recipients: reported }) => [domain, landed, reported.length]),
+      told === 1 ? [['ours.example', true, 1]] : [],
+    );
+    assert.equal(jobs.of('parse')[0]?.recipients.length, 2);
+  });
+}
+
+test('an alias that leads to a mailbox and outside is reported once, by the job for the outside', async () => {
+  const recipients = [
+    { ...mailboxRecipient('info'), dsn: success },
+    { ...forward('info@ours.example', 'boss@far.example'), dsn: success },
+  ];
+  const { jobs } = await runStage({ session: { role: 'submission', user: 'app@ours.example' }, job: { recipients } });
+  assert.deepEqual(
+    jobs.of('deliver').map(({ domain, landed }) => [domain, landed]),
+    [['far.example', undefined]],
+  );
+});
+
 test('a mailbox that is named by an alias and by its own address is named by its own', async () => {
   const bob = { domain: 'ours.example', localPart: 'bob', tag: null };
   const recipients = [

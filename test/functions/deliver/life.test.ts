@@ -94,6 +94,23 @@ test('an attempt whose lease ran out while this process was frozen is not begun 
   assert.equal(mx.mails.length, 1);
 });
 
+test('a report that mail is in a mailbox here is made without asking any host, also while the smarthost takes nothing', async (t) => {
+  const smarthost = { host: '127.0.0.1', port: 1, tls: 'none' as const };
+  const world = deliveryWorld({ zone: {}, config: { delivery: { mode: 'smarthost', smarthost } } });
+  t.after(world.close);
+  const { store, clock, connections, random } = world.deps;
+  const deps = { store, clock, random, memory: connections.destinations };
+  await backOff(deps, 'smarthost 127.0.0.1', { startedAt: clock(), reason: 'it is away', retrySeconds });
+  const job = world.job({ to: ['app@sender.example'], landed: true });
+  const dsn = { notify: ['success' as const], orcpt: null };
+  const recipients = job.recipients.map((recipient) => ({ ...recipient, dsn }));
+  assert.equal((await world.run({ ...job, domain: 'sender.example', recipients })).outcome, 'delivered');
+  const { text } = world.bounces[0]!;
+  assert.match(text, /^Final-Recipient: rfc822;app@sender\.example\r\nAction: delivered\r\nStatus: 2\.0\.0\r$/m);
+  assert.match(text, /^Your message was delivered to:\r\n\r\n {2}<app@sender\.example>\r$/m);
+  assert.equal(world.bounces.length, 1);
+});
+
 test('the lease of a worker that died is taken over, and the history says that it was interrupted', async (t) => {
   const mx = await startMx();
   const world = deliveryWorld({ port: mx.port });
