@@ -177,8 +177,8 @@ function returnedHeader(original: Uint8Array): Uint8Array {
     headerBytes: maxReturnedHeaderBytes,
     fields: 1_000,
   });
-  const lines = fields.map(({ raw }) => normaliseLineEndings(raw)).filter(isLineOriented);
-  return Buffer.concat(lines);
+  const mended = fields.filter(({ raw }) => !raw.includes(0)).map(({ raw }) => normaliseLineEndings(raw));
+  return Buffer.concat(mended.filter(isLineOriented));
 }
 
 /** Whether it can travel as lines: no NUL, none longer than 998 octets. */

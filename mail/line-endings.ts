@@ -1,8 +1,12 @@
 // Line endings of messages: CRLF is the only one (RFC 5321 §2.3.8). A CR or LF by itself is what smuggled commands are
 // made of; here it is found while a message streams in, and mended where the configuration or a signature wants it so.
+// What is mended has no NUL octets either: a host that drops them would take CRLF NUL dot CRLF for the end of a message, and
+// `Fr NUL om:` for a From field that nobody has judged. So each becomes a `?`.
 
 const CR = 0x0d;
 const LF = 0x0a;
+const NUL = 0;
+const questionMark = 0x3f;
 
 /** What a message may hold that it should not; a bare CR or LF outranks a NUL, the first of the two is named. */
 type LineEndingFault = 'bare-cr' | 'bare-lf' | 'nul';
@@ -26,7 +30,7 @@ export function createLineEndingCheck(): LineEndingCheck {
       if (endedInCr && chunk[0] !== LF) bare = 'bare-cr';
       else bare = findBare(chunk, endedInCr);
       endedInCr = chunk.at(-1) === CR;
-      hasNul ||= chunk.includes(0);
+      hasNul ||= chunk.includes(NUL);
     },
     end() {
       if (endedInCr) bare ??= 'bare-cr';
@@ -37,9 +41,12 @@ export function createLineEndingCheck(): LineEndingCheck {
   };
 }
 
-/** Turns every bare CR and bare LF into CRLF. Answers the same array where there is nothing to do. */
+/**
+ * Turns every bare CR and bare LF into CRLF, and NUL octets, which should not be sent (RFC 5321 §4.1.1.4), into `?`. Answers
+ * the same array where there is nothing to do.
+ */
 export function normaliseLineEndings(bytes: Uint8Array): Uint8Array {
-  if (findBare(bytes, false) === null && bytes.at(-1) !== CR) return bytes;
+  if (isMended(bytes)) return bytes;
   const normaliser = createLineEndingNormaliser();
   return Buffer.concat([normaliser.push(bytes), normaliser.end()]);
 }
@@ -56,14 +63,14 @@ export function createLineEndingNormaliser(): LineEndingNormaliser {
   return {
     push(chunk) {
       if (chunk.length === 0) return chunk;
-      if (!heldCr && chunk.at(-1) !== CR && findBare(chunk, false) === null) return chunk;
+      if (!heldCr && isMended(chunk)) return chunk;
       const out = Buffer.allocUnsafe(chunk.length * 2 + 2);
       let length = 0;
       let previous = heldCr ? CR : -1;
       for (const byte of chunk) {
         if (previous === CR && byte !== LF) length = writeCrlf(out, length);
         if (byte === LF) length = writeCrlf(out, length);
-        else if (byte !== CR) out[length++] = byte;
+        else if (byte !== CR) out[length++] = byte === NUL ? questionMark : byte;
         previous = byte;
       }
       heldCr = previous === CR;
@@ -81,6 +88,11 @@ function writeCrlf(out: Uint8Array, at: number): number {
   out[at] = CR;
   out[at + 1] = LF;
   return at + 2;
+}
+
+/** Says whether there is nothing to mend in a chunk. A CR at its end is something, until the next octet is there. */
+function isMended(chunk: Uint8Array): boolean {
+  return findBare(chunk, false) === null && chunk.at(-1) !== CR && !chunk.includes(NUL);
 }
 
 /** The first bare CR or LF; a CR as the very last octet is left for the next chunk to judge. */

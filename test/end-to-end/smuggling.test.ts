@@ -27,6 +27,9 @@ const ends = [
   '\r\n..\r\n',
   '\r\n.\t\r\n',
   '\r\n\x0b.\r\n',
+  '\r\n\0.\r\n',
+  '\r\n.\0\r\n',
+  '\r\n\0.\0\r\n',
   '\r\n\x85.\x85\r\n',
   '\r\n.\xe2\x80\xa8',
 ];

@@ -46,17 +46,26 @@ describe('the check', () => {
 });
 
 describe('the normaliser', () => {
+  test('a host that drops NUL octets sees neither an end of data nor a field that were not there', () => {
+    for (const [bytes, mended] of [
+      ['a\r\n\0.\r\nb', 'a\r\n?.\r\nb'],
+      ['a\r\n.\0\r\nb', 'a\r\n.?\r\nb'],
+      ['Fr\0om: x', 'Fr?om: x'],
+    ] as const) {
+      assert.equal(String(normaliseLineEndings(Buffer.from(bytes))), mended);
+    }
+  });
   test('what is right already comes back as the same array', () => {
     const bytes = Buffer.from('a\r\nb\r\n');
     assert.equal(normaliseLineEndings(bytes), bytes);
   });
-  test('every bare CR and LF becomes CRLF, nothing else changes, however cut', () => {
+  test('every bare CR and LF becomes CRLF, every NUL `?`, nothing else changes, however cut', () => {
     const text = fc
       .array(fc.constantFrom('\r', '\n', '\r\n', 'a', '\0', '\xff'), { maxLength: 20 })
       .map((parts) => parts.join(''));
     fc.assert(
       fc.property(text, fc.array(fc.nat(20)), (bytes, cuts) => {
-        const expected = bytes.replace(/\r\n|\r|\n/g, '\r\n');
+        const expected = bytes.replaceAll('\0', '?').replace(/\r\n|\r|\n/g, '\r\n');
         assert.equal(Buffer.from(normaliseLineEndings(Buffer.from(bytes, 'latin1'))).toString('latin1'), expected);
         const normaliser = createLineEndingNormaliser();
         const pieces = cut(bytes, cuts).map((chunk) => normaliser.push(Buffer.from(chunk, 'latin1')));
