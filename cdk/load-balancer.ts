@@ -1,7 +1,7 @@
 // The network load balancer in front of the listener: static addresses, the client's own address kept, no connection
 // cut while it may still carry a message.
 import { Duration } from 'aws-cdk-lib';
-import { type IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { type IVpc, Peer, Port, Protocol as PortProtocol, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import {
   IpAddressType,
   NetworkLoadBalancer,
@@ -17,6 +17,15 @@ import type { Options } from './options.ts';
 
 /** Longer than any wait of an SMTP client (RFC 5321 §4.5.3.2): the listener's own limits decide, not the balancer's. */
 const idleTimeout = Duration.seconds(900);
+
+/** A router on the way says that a packet was too large (RFC 1191, RFC 8201): unheard, long answers of TLS never arrive. */
+const tooLarge = Port.icmpTypeAndCode(3, 4);
+const tooLargeV6 = new Port({
+  protocol: PortProtocol.ICMPV6,
+  fromPort: 2,
+  toPort: 0,
+  stringRepresentation: 'ICMPv6 packet too big',
+});
 
 export type LoadBalancerProps = {
   readonly vpc: IVpc;
@@ -45,14 +54,13 @@ export class LoadBalancer extends Construct {
         allocationId: addressOf(data, index),
       })),
     });
-    for (const { outside } of listenerPorts) {
-      securityGroup.addIngressRule(Peer.anyIpv4(), Port.tcp(outside));
-      if (options.ipAddressType === 'dualstack') securityGroup.addIngressRule(Peer.anyIpv6(), Port.tcp(outside));
-    }
+    const ports = listenerPorts.map(({ outside }) => Port.tcp(outside));
+    for (const port of [...ports, tooLarge]) securityGroup.addIngressRule(Peer.anyIpv4(), port);
+    if (options.ipAddressType === 'dualstack')
+      for (const port of [...ports, tooLargeV6]) securityGroup.addIngressRule(Peer.anyIpv6(), port);
     this.targets = listenerPorts.map((port) => this.listen(port, props));
-    for (const inside of [...listenerPorts.map((port) => port.inside), healthPort]) {
-      tasks.securityGroup.addIngressRule(securityGroup, Port.tcp(inside));
-    }
+    const inside = [...listenerPorts.map((port) => port.inside), healthPort].map((port) => Port.tcp(port));
+    for (const port of [...inside, tooLarge]) tasks.securityGroup.addIngressRule(securityGroup, port);
     acknowledge(securityGroup, {
       EC23: 'Mail comes from anywhere: ports 25, 587 and 465 are what this service is for.',
     });

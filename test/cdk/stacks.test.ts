@@ -185,6 +185,30 @@ test('the load balancer keeps each client’s address and cuts nothing that is i
   assert.equal(attributesOf(balancer.Properties.LoadBalancerAttributes)['load_balancing.cross_zone.enabled'], 'true');
 });
 
+test('only the three ports are open to the world, and what tells that packets were too large; tasks hear the balancer alone', async () => {
+  const shown = ({ IpProtocol, FromPort, ToPort, CidrIp, CidrIpv6 }: any) =>
+    `${IpProtocol} ${FromPort}-${ToPort} ${CidrIp ?? CidrIpv6}`;
+  const open = async (options: Record<string, unknown>) => {
+    const groups = resourcesOf((await synthesize(options)).service, 'AWS::EC2::SecurityGroup');
+    return groups.flatMap(([, { Properties }]) => (Properties.SecurityGroupIngress ?? []).map(shown)).sort();
+  };
+  const v4 = ['icmp 3-4 0.0.0.0/0', 'tcp 25-25 0.0.0.0/0', 'tcp 465-465 0.0.0.0/0', 'tcp 587-587 0.0.0.0/0'];
+  assert.deepEqual(await open({}), v4);
+  const both = await open({ ipAddressType: 'dualstack', preserveClientIp: false, proxyProtocol: true });
+  const v6 = ['icmpv6 2-0 ::/0', 'tcp 25-25 ::/0', 'tcp 465-465 ::/0', 'tcp 587-587 ::/0'];
+  assert.deepEqual(both, [...v4, ...v6].sort());
+  const { service } = await synthesize();
+  const inner = resourcesOf(service, 'AWS::EC2::SecurityGroupIngress').map(([, { Properties }]) => Properties);
+  assert.deepEqual(inner.map(({ IpProtocol, FromPort }) => `${IpProtocol} ${FromPort}`).sort(), [
+    'icmp 3',
+    'tcp 2525',
+    'tcp 4650',
+    'tcp 5870',
+    'tcp 8080',
+  ]);
+  assert.ok(inner.every(({ SourceSecurityGroupId }) => flat(SourceSecurityGroupId).startsWith('<Balancer')));
+});
+
 test('with PROXY protocol the target groups speak it, and their health check only connects', async () => {
   const { service } = await synthesize({ ipAddressType: 'dualstack', preserveClientIp: false, proxyProtocol: true });
   for (const [, { Properties }] of resourcesOf(service, 'AWS::ElasticLoadBalancingV2::TargetGroup')) {
