@@ -153,7 +153,10 @@ function verdictOf(result: HostTry['recipients'][number], seen: RecipientState &
       return { weight: 3, state: { ...state, status, reason: said } };
     }
     case 'untried':
-      return { weight: 1, state: { ...state, status: '4.4.2', reason: `${host}: ${words}` } };
+      return {
+        weight: 1,
+        state: { ...state, status: '4.4.2', reason: `${host}: at ${stage.toUpperCase()}: ${words}` },
+      };
   }
 }
 

@@ -309,6 +309,15 @@ test('what is given up while its destination is left alone bounces for what its 
   );
 });
 
+test('a connection that ends early is told with the command it ended at', async (t) => {
+  const mx = await startMx({ answer: (line) => (line.startsWith('RCPT') ? 'close' : undefined) });
+  const world = deliveryWorld({ port: mx.port });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job();
+  await world.run(job);
+  assert.match(world.state(job).recipients[0]!.reason!, /^far\.example: at RCPT: the /);
+});
+
 test('where the network lets no mail out, that is reported and nothing is given up; one connection ends it', async (t) => {
   const world = deliveryWorld({ zone: { 'far.example': 'SERVFAIL' } });
   t.after(world.close);
