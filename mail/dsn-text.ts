@@ -17,6 +17,7 @@ export function subjectOf(recipients: readonly DsnRecipient[]): string {
     case 'delayed':
       return 'Delayed mail: your message has not been delivered yet';
     case 'relayed':
+      return 'Delivery report: your message was handed on';
     case 'expanded':
     case 'delivered':
       return 'Delivery report: your message was delivered';
