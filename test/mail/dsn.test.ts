@@ -172,7 +172,10 @@ test('a delay says until when it will be tried; every action has its headline', 
   const recipients = actions.map((action) => ({ ...recipient, action, willRetryUntil: '2026-11-26T03:00:00.000Z' }));
   assert.match(compose({ recipients }), /Subject: Undelivered mail/);
   assert.match(compose({ recipients: recipients.slice(0, 1) }), /Subject: Delayed mail/);
-  assert.match(compose({ recipients: recipients.slice(1, 2) }), /Subject: Delivery report: your message was handed on\r\n/);
+  assert.match(
+    compose({ recipients: recipients.slice(1, 2) }),
+    /Subject: Delivery report: your message was handed on\r\n/,
+  );
   const text = compose({ recipients });
   for (const action of actions) assert.ok(text.includes(`\r\nAction: ${action}\r\n`));
   assert.match(text.replaceAll('\r\n', ' '), /will be tried again until Thu, 26 Nov 2026 03:00:00 \+0000/);
