@@ -17,7 +17,7 @@ const zones: Readonly<Record<string, number>> = {
   pdt: -420,
 };
 const pattern =
-  /^(?:[a-z]{3,9}\s*,?\s*)?(\d{1,2})[\s-]+([a-z]{3})[a-z]*[\s-]+(\d{2,4})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\s*(?:GMT|UTC?)?([+-])(\d{2}):?([0-5]\d)|\s*([a-z]{1,5}))?/i;
+  /^(?:[a-z]{3,9}\s*,?\s*)?(\d{1,2})[\s-]+([a-z]{3})[a-z]*[\s-]+(\d{2,4})\s+(\d{1,2})\s*:\s*(\d{2})(?:\s*:\s*(\d{2}))?(?:\s*(?:GMT|UTC?)?([+-])(\d{2}):?([0-5]\d)|\s*([a-z]{1,5}))?/i;
 
 /** The time as ISO 8601 in UTC with milliseconds, or null where the text is no date. No zone counts as UTC. */
 export function readDate(text: string): string | null {
