@@ -42,7 +42,8 @@ export function createGuessLimit(now: () => number): GuessLimit {
     take(name, group, perHour) {
       const key = name.slice(0, maxNameChars).toLowerCase();
       const pair = `${group} ${key}`;
-      const entry = known.has(pair) ? { left: 0 } : takeFrom(key, perHour);
+      const isFree = known.has(pair) || perHour === Number.POSITIVE_INFINITY;
+      const entry = isFree ? { left: 0 } : takeFrom(key, perHour);
       if (entry === null) return null;
       const unjudged = () => {
         entry.left += 1;

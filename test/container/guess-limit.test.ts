@@ -39,6 +39,13 @@ test('an address that knows the password is no stranger; its log-ins earn strang
   assert.equal(limit.take('bob', 'home', 0), null, 'known under one name only');
 });
 
+test('who is not limited takes no guesses, and leaves those of strangers as they are', () => {
+  const limit = createGuessLimit(() => 0);
+  for (let count = 0; count < 5; count++) assert.ok(limit.take('ada', 'here', Number.POSITIVE_INFINITY));
+  assert.ok(limit.take('ada', 'elsewhere', 1));
+  assert.equal(limit.take('ada', 'elsewhere', 1), null);
+});
+
 test('the tables do not grow for ever', () => {
   const limit = createGuessLimit(() => 0);
   limit.take('first', 'a', 1);
