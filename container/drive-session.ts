@@ -6,6 +6,8 @@ import { createInputReader, type InputReader, type MessageSink } from './input-r
 import { createPace, type PaceKeeper } from './pace.ts';
 import type { Conversation, MessageReceiver, Step, TlsFacts } from './wire.ts';
 
+const maxAnswerBytes = 12_290; // RFC 4954 §4: the answer to a prompt of AUTH has 12,288 octets, whatever a command may have
+
 /** The connection, as far as a session needs it. */
 export type Line = {
   readonly say: (reply: Reply) => void;
@@ -54,7 +56,7 @@ export function driveSession(line: Line, conversation: Conversation): Session {
   return {
     greet: () => void settle(state, () => conversation.greet()),
     createReader: () =>
-      createInputReader(conversation.maxLineBytes(), {
+      createInputReader(() => longestLine(state), {
         line: (bytes) => takeLine(state, bytes),
         overlongLine() {
           const isAnswer = state.prompt !== null;
@@ -72,6 +74,10 @@ export function driveSession(line: Line, conversation: Conversation): Session {
     sinceTurnMs: pace.sinceTurnMs,
     drain: () => drain(state),
   };
+}
+
+function longestLine({ conversation, prompt }: State): number {
+  return prompt === null ? conversation.maxLineBytes() : Math.max(conversation.maxLineBytes(), maxAnswerBytes);
 }
 
 function takeLine(state: State, bytes: Buffer): Promise<void> | undefined {

@@ -40,8 +40,8 @@ type Mode =
 
 const commands: Mode = { kind: 'commands' };
 
-/** A reader that begins with command lines of at most `maxLineBytes` (their CRLF counted, RFC 5321 §4.5.3.1.4). */
-export function createInputReader(maxLineBytes: number, events: InputEvents): InputReader {
+/** A reader that begins with command lines of at most `maxLineBytes()` (their CRLF counted, RFC 5321 §4.5.3.1.4). */
+export function createInputReader(maxLineBytes: () => number, events: InputEvents): InputReader {
   const lines = createLineCollector(maxLineBytes);
   let mode: Mode = commands;
   let chunk: Buffer = Buffer.alloc(0);

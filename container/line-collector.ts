@@ -16,14 +16,14 @@ export type LineCollector = {
   readonly add: (piece: Buffer, isEnd: boolean) => Collected;
 };
 
-/** Lines of at most `maxLineBytes`, their ending counted. */
-export function createLineCollector(maxLineBytes: number): LineCollector {
+/** Lines of at most `maxLineBytes()`, their ending counted. */
+export function createLineCollector(maxLineBytes: () => number): LineCollector {
   let pieces: Buffer[] = [];
   let bytes = 0;
   return {
     add(piece, isEnd) {
       bytes += piece.length;
-      const isOverlong = bytes + 1 > maxLineBytes;
+      const isOverlong = bytes + 1 > maxLineBytes();
       if (isOverlong) pieces = [];
       if (!isEnd) {
         if (!isOverlong) pieces.push(piece);

@@ -174,12 +174,14 @@ const dialogues: readonly Dialogue[] = [
     ],
   },
   {
-    title: 'an overlong answer ends the AUTH exchange with its own code (RFC 4954 §4)',
+    title:
+      'an answer of AUTH may be longer than a command; an overlong one ends the exchange with its own code (RFC 4954 §4)',
     role: 'submissions',
     steps: [
       [ehlo, '250'],
       ['AUTH LOGIN', '334'],
-      ['x'.repeat(9_000), '500 5.5.6'],
+      ['x'.repeat(12_288), '334 UGFzc3dvcmQ6'],
+      ['x'.repeat(12_289), '500 5.5.6'],
       ['NOOP', '250'],
     ],
   },

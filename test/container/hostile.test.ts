@@ -104,7 +104,7 @@ test('lines are the same wherever they are cut, and one that is too long is drop
   const sent = 'NOOP\r\nRSET\n\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\nQUIT\r\npartial';
   for (let size = 1; size <= sent.length; size++) {
     const seen: string[] = [];
-    const reader = createInputReader(20, {
+    const reader = createInputReader(() => 20, {
       line: (line) => void seen.push(line.toString()),
       overlongLine: () => void seen.push('too long'),
     });
