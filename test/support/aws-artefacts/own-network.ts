@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { peerOptions } from '#test/support/peers.ts';
+import { findPeer, peerOptions } from '#test/support/peers.ts';
 
 const mark = 'PILLARBOX_TEST_NETWORK';
 const setUp =
@@ -54,7 +54,7 @@ async function again(flags: readonly string[], file: string, addresses: readonly
 
 /** A name server on port 53 of the own network that knows `records` (options of dnsmasq) and nothing else. */
 export async function startNames(records: readonly string[]): Promise<ChildProcess> {
-  const child = spawn('dnsmasq', [
+  const child = spawn(findPeer('dnsmasq') ?? 'dnsmasq', [
     '--keep-in-foreground',
     '--conf-file=/dev/null',
     '--no-resolv',
