@@ -28,6 +28,34 @@ test('a lease that waits is answered when a job becomes due, by the real clock',
   assert.ok(tookMs < 2_000, `${tookMs} ms`);
 });
 
+test('jobs are handed out in the transaction of what is asked for at the same time', async (t) => {
+  const world = await openTestWorld({ t });
+  await world.jobs.send('received', sampleReceivedJob());
+  const before = await world.statistics();
+  const [leased] = await Promise.all([
+    world.source.lease(terms),
+    world.store.put({ key: 'inbox/x', body: Buffer.from('{}'), contentType: 'application/json' }),
+  ]);
+  const after = await world.statistics();
+  assert.equal(leased.length, 1);
+  assert.equal(after.commits - before.commits, 2, 'one for both, one for asking');
+});
+
+test('where something else in that transaction fails, jobs are handed out all the same, and once', async (t) => {
+  const world = await openTestWorld({ t });
+  const job = sampleReceivedJob();
+  const accept = () => world.intake.open({ key: job.raw.key, envelope: {} }).commit(job);
+  await accept();
+  const [refused, leased] = await Promise.allSettled([accept(), world.source.lease(terms)]);
+  assert.equal(refused.status, 'rejected');
+  assert.deepEqual(
+    leased.status === 'fulfilled' && leased.value.map(({ messageId, receiveCount }) => ({ messageId, receiveCount })),
+    [{ messageId: job.id, receiveCount: 1 }],
+  );
+  const counts = (await world.admin.queues()).find(({ name }) => name === 'received');
+  assert.deepEqual([counts?.ready, counts?.inFlight], [0, 1]);
+});
+
 test('stopping answers those that wait with nothing', async (t) => {
   const world = await openTestWorld({ t });
   const waiting = world.source.lease(terms);
