@@ -8,7 +8,8 @@ export async function startWorker(url: URL, memoryMiB: number, onStart: (worker:
     env: {},
     argv: [],
     execArgv: [],
-    resourceLimits: { maxOldGenerationSizeMb: memoryMiB, maxYoungGenerationSizeMb: 64, stackSizeMb: 4 },
+    // Left to itself, the young generation keeps some 30 MiB more once a large text has gone through.
+    resourceLimits: { maxOldGenerationSizeMb: memoryMiB, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
   });
   onStart(worker);
   const { promise, resolve, reject } = Promise.withResolvers<Worker>();
