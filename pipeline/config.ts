@@ -48,7 +48,8 @@ const dkimKey = z.strictObject({
 
 const domain = z.strictObject({
   mailboxes: z.array(mailboxName).default([]),
-  aliases: z.record(mailboxName, z.array(aliasTarget).min(1)).default({}),
+  // What one alias leads to has to fit into one job (SQS: 1 MiB); a list that is longer leads to lists.
+  aliases: z.record(mailboxName, z.array(aliasTarget).min(1).max(1_000)).default({}),
   catchAll: mailboxName.nullable().default(null),
   onDmarcFail: z.enum(['quarantine', 'accept']).default('quarantine'),
   dkim: z.array(dkimKey).default([]),

@@ -35,6 +35,13 @@ for (const { title, text, says } of [
     says: /catchAll: "y" is not among/,
   },
   {
+    title: 'an alias too long for one job',
+    text: JSON.stringify({
+      domains: { 'x.example': { aliases: { all: Array.from({ length: 1_001 }, (_, n) => `${n}@y.example`) } } },
+    }),
+    says: /domains\["x\.example"\]\.aliases\.all: .*<=1000/,
+  },
+  {
     title: 'a password in clear',
     text: '{"users":[{"name":"a","password":"pw","mayFrom":["a@b"]}]}',
     says: /user add/,
