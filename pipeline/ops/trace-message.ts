@@ -122,7 +122,7 @@ function judgedEvents(landed: readonly Landed[]): readonly TraceEvent[] {
   return landed.slice(0, 1).map(({ at, message: { authentication, disposition } }) => ({
     at,
     event: 'judged',
-    text: `judged: ${disposition.action}, ${disposition.reason}`,
+    text: `${disposition.action === 'accept' ? 'accepted' : 'quarantined'}: ${disposition.reason}`,
     details: { disposition, results: authentication.results },
   }));
 }
