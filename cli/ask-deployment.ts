@@ -1,6 +1,8 @@
 // `--stack NAME`: asks a deployment on AWS by the very table of paths that the ops API serves, without a server between.
 // What AWS refuses is told in a person's words.
+
 import { findRoute, mailRoutes } from '#pipeline/ops/routes.ts';
+import { readBody } from '#pipeline/read-body.ts';
 import { type CliArguments, type CliError, type CliWorld, cliError, isCliError, optionValue } from './command.ts';
 
 type Asked = { readonly path: string; readonly method: 'GET' | 'POST' | 'DELETE' };
@@ -49,10 +51,7 @@ function deploymentOf(given: CliArguments, { environment }: CliWorld) {
 }
 
 async function bytesOf(body: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<Buffer> {
-  if (typeof body === 'string' || body instanceof Uint8Array) return Buffer.from(body);
-  const pieces: Uint8Array[] = [];
-  for await (const piece of body) pieces.push(Uint8Array.from(piece));
-  return Buffer.concat(pieces);
+  return typeof body === 'string' || body instanceof Uint8Array ? Buffer.from(body) : readBody(body);
 }
 
 /** The SDK's errors by their names. */

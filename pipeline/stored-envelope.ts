@@ -1,8 +1,10 @@
 // The envelope as the front door left it with a stored message: in the object's metadata, or beside it where it is long.
 // What is usual is left out of it (see container/store-message.ts), so it fits S3's 2 KB nearly always.
+
 import { z } from 'zod';
 import { messageDsnSchema, recipientDsnSchema, sessionSchema } from './jobs.ts';
 import type { ObjectFacts, ObjectStore } from './ports.ts';
+import { readBody } from './read-body.ts';
 
 const storedEnvelopeSchema = z.looseObject({
   receivedAt: z.iso.datetime({ precision: 3 }).optional(),
@@ -40,7 +42,5 @@ export async function readEnvelope(
 async function readBeside(store: Pick<ObjectStore, 'get'>, key: string): Promise<string | null> {
   const object = await store.get(key);
   if (object === null) return null;
-  const pieces: Uint8Array[] = [];
-  for await (const piece of object.body) pieces.push(Uint8Array.from(piece));
-  return Buffer.concat(pieces).toString('utf8');
+  return (await readBody(object.body)).toString('utf8');
 }

@@ -1,8 +1,10 @@
 // Whether an address is written to any more: the `suppressions/` objects, as the deliver stage leaves them.
+
 import { z } from 'zod';
 import type { EmailAddress } from '#mail/address.ts';
 import { suppressionKey } from './keys.ts';
 import type { ObjectStore } from './ports.ts';
+import { readBody } from './read-body.ts';
 
 const recordSchema = z.looseObject({ reason: z.string().optional() });
 
@@ -13,15 +15,9 @@ export function suppressionLookup(store: Pick<ObjectStore, 'get'>): (address: Em
     for (const key of new Set(keys)) {
       const object = await store.get(key);
       if (object === null) continue;
-      const record = recordSchema.parse(JSON.parse(await textOf(object.body)));
+      const record = recordSchema.parse(JSON.parse((await readBody(object.body)).toString('utf8')));
       return record.reason ?? 'mail to it was refused for good before';
     }
     return null;
   };
-}
-
-async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
 }

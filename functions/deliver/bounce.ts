@@ -1,5 +1,6 @@
 // Tells the sender: composes the notification a state owes and puts it in at the front door, like any other mail. Its id
 // was chosen when it came to be owed, so that doing it twice makes one message. To the null reverse-path goes nothing.
+
 import { isAscii } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { parseAddress } from '#mail/address.ts';
@@ -13,6 +14,7 @@ import type { DeliveryNotice, DeliveryState } from '#pipeline/delivery-state.ts'
 import type { ReceivedJob } from '#pipeline/jobs.ts';
 import { rawKey } from '#pipeline/keys.ts';
 import type { Clock, Intake, JobSender, ObjectStore, Secrets } from '#pipeline/ports.ts';
+import { readBody } from '#pipeline/read-body.ts';
 
 export type BounceDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'head'>;
@@ -134,9 +136,7 @@ async function readOriginal(store: BounceDeps['store'], { job }: DeliveryState):
   const last = Math.min(bytes, originalBytesNeeded) - 1;
   const stored = await (last < bytes - 1 ? store.get(key, { first: 0, last }) : store.get(key));
   if (stored === null) return new Uint8Array();
-  const pieces: Uint8Array[] = [];
-  for await (const piece of stored.body) pieces.push(piece);
-  return Buffer.concat(pieces);
+  return readBody(stored.body);
 }
 
 type Stored = { readonly id: MessageId; readonly key: string; readonly bytes: Uint8Array };

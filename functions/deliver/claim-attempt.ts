@@ -1,11 +1,13 @@
 // The right to try: one attempt of one delivery belongs to one worker, by compare-and-set on the `deliveries/` object. A job
 // the queue hands out twice finds the lease taken or the attempt done. A lease of a worker that died is taken over: at once
 // where this process is the only one there is, else when it runs out.
+
 import type { MessageId } from '#mail/message-id.ts';
 import { type DeliveryState, deliveryStateSchema, newDeliveryState } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
 import { deliveryKey } from '#pipeline/keys.ts';
 import type { Clock, Handout, ObjectStore } from '#pipeline/ports.ts';
+import { readBody } from '#pipeline/read-body.ts';
 
 export type ClaimDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
@@ -58,9 +60,7 @@ export async function claimAttempt(
 export async function readState(store: Pick<ObjectStore, 'get'>, key: string): Promise<StoredState | null> {
   const stored = await store.get(key);
   if (stored === null) return null;
-  const pieces: Uint8Array[] = [];
-  for await (const piece of stored.body) pieces.push(piece);
-  const state = deliveryStateSchema.parse(JSON.parse(Buffer.concat(pieces).toString('utf8')));
+  const state = deliveryStateSchema.parse(JSON.parse((await readBody(stored.body)).toString('utf8')));
   return { key, state, etag: stored.etag };
 }
 

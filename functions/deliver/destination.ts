@@ -1,9 +1,11 @@
 // How a destination as a whole is doing. A host that says 421 or nothing at all is not asked again for every message:
 // the destination is left alone for a while, doubling with each failure, and the messages for it wait without a connection.
 // The record in the store tells other processes; this one asks its memory, and the store at most every half a minute.
+
 import { z } from 'zod';
 import { destinationKey } from '#pipeline/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/ports.ts';
+import { readBody } from '#pipeline/read-body.ts';
 
 const timestamp = z.iso.datetime({ precision: 3 });
 
@@ -60,7 +62,7 @@ export async function readLeftAlone(
 
 async function readStored(store: Pick<ObjectStore, 'get'>, destination: string): Promise<Destination | null> {
   const stored = await store.get(destinationKey(destination));
-  return stored === null ? null : parseDestination(await textOf(stored.body));
+  return stored === null ? null : parseDestination((await readBody(stored.body)).toString('utf8'));
 }
 
 /** After an attempt at which the destination as a whole failed. Attempts that ran side by side count as one failure. */
@@ -129,10 +131,4 @@ function remember({ memory, clock }: DestinationDeps, destination: string, recor
 
 function parseDestination(text: string): Destination | null {
   return destinationSchema.parse(JSON.parse(text));
-}
-
-async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of body) pieces.push(piece);
-  return Buffer.concat(pieces).toString('utf8');
 }

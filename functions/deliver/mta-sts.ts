@@ -1,9 +1,11 @@
 // MTA-STS (RFC 8461): a domain says by DNS and HTTPS which hosts take its mail and that they have good certificates. A
 // policy in force makes TLS with a proven certificate a condition; a policy that cannot be fetched leaves the last one,
 // which is kept in the store too: neither a restart nor another worker starts from nothing.
+
 import { z } from 'zod';
 import { destinationKey } from '#pipeline/keys.ts';
 import type { Clock, ObjectStore, Resolve } from '#pipeline/ports.ts';
+import { readBody } from '#pipeline/read-body.ts';
 import type { FetchPolicy, PolicyFile } from './fetch-policy.ts';
 import { isPrivate } from './find-routes.ts';
 
@@ -141,9 +143,9 @@ function keptKey(domain: string): string {
 async function readKept(store: StsDeps['store'], domain: string): Promise<Known> {
   const stored = await store.get(keptKey(domain));
   if (stored === null) return unknown;
-  const pieces: Uint8Array[] = [];
-  for await (const piece of stored.body) pieces.push(piece);
-  const { id, mode, mx, fetchedAt, expiresAt } = keptSchema.parse(JSON.parse(Buffer.concat(pieces).toString('utf8')));
+  const { id, mode, mx, fetchedAt, expiresAt } = keptSchema.parse(
+    JSON.parse((await readBody(stored.body)).toString('utf8')),
+  );
   return { ...unknown, id, policy: mode === 'none' ? none : { mode, mx }, fetchedAt, expiresAt };
 }
 

@@ -1,9 +1,11 @@
 // Notices a network that lets no mail out: connections to several unrelated hosts time out and none succeeds. Cloud
 // networks block port 25 until asked not to. It is reported as such, and while it lasts no mail is given up.
+
 import { z } from 'zod';
 import type { HostTry } from '#pipeline/delivery-state.ts';
 import { destinationKey } from '#pipeline/keys.ts';
 import type { Clock, Log, Metrics, ObjectStore } from '#pipeline/ports.ts';
+import { readBody } from '#pipeline/read-body.ts';
 
 /** Where the record lies: `*` is no domain. */
 export const blockedPortKey = destinationKey('*');
@@ -80,9 +82,7 @@ export async function readBlockedPort({
 }): Promise<BlockedPort | null> {
   const stored = await store.get(blockedPortKey);
   if (stored === null) return null;
-  const pieces: Uint8Array[] = [];
-  for await (const piece of stored.body) pieces.push(piece);
-  const record = blockedPortSchema.parse(JSON.parse(Buffer.concat(pieces).toString('utf8')));
+  const record = blockedPortSchema.parse(JSON.parse((await readBody(stored.body)).toString('utf8')));
   return clock() - Date.parse(record.at) < recordHoldsMs ? record : null;
 }
 

@@ -1,12 +1,14 @@
 // From the stored message to what goes over the wire: line endings made CRLF, signed, dots stuffed (RFC 5321 §4.5.2), in
 // this order, so that what is sent is what was signed, and nothing in a body can end DATA early. Small messages are one
 // buffer; large ones are read twice as streams, once for the signature, and never held.
+
 import { createPrivateKey } from 'node:crypto';
 import { findHeaderEnd, type HeaderField, splitHeader } from '#mail/header-fields.ts';
 import { createLineEndingCheck, createLineEndingNormaliser, normaliseLineEndings } from '#mail/line-endings.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/ports.ts';
+import { readBody } from '#pipeline/read-body.ts';
 import type { Letter } from './converse.ts';
 import { disarmed, forgedResults } from './disarm-results.ts';
 import { createBodyHash, type SigningKey, signatureFields } from './dkim-signature.ts';
@@ -74,7 +76,7 @@ type Facts = {
 };
 
 async function prepareSmall(body: AsyncIterable<Uint8Array>, hostname: string): Promise<Facts> {
-  const bytes = await gather(body);
+  const bytes = await readBody(body);
   const whole = withFinalLineEnd(normaliseLineEndings(bytes));
   const { fields, bodyOffset } = splitHeader(whole);
   const forged = forgedResults(fields, whole, hostname);
@@ -199,12 +201,6 @@ function readKey({ secrets, clock, keys }: PrepareDeps, reference: string): Prom
   keys.set(reference, { key, readAt: clock() });
   key.catch(() => keys.delete(reference));
   return key;
-}
-
-async function gather(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of body) pieces.push(piece);
-  return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
 }
 
 function withFinalLineEnd(bytes: Uint8Array): Uint8Array {

@@ -1,5 +1,6 @@
 // What the ops API asks of the emulator world: queues from the emulator, mail from the objects themselves. Keys are kept
 // in memory, newest message first; summaries are read when they are asked for, and kept.
+
 import { z } from 'zod';
 import type { jobSchemas, QueueName } from '#pipeline/jobs.ts';
 import { domainPrefix, mailboxPrefix } from '#pipeline/keys.ts';
@@ -12,6 +13,7 @@ import {
   summarise,
 } from '#pipeline/ops/message-summary.ts';
 import type { Clock, ObjectStore } from '#pipeline/ports.ts';
+import { readBody } from '#pipeline/read-body.ts';
 import type { SqsReceiver } from '#pipeline/sqs-receiver.ts';
 import type { Emulator } from './emulator.ts';
 import type { KeyIndex } from './key-index.ts';
@@ -97,7 +99,9 @@ function summaryReader(store: Pick<ObjectStore, 'get'>): (key: string) => Promis
     if (known) return known;
     const object = await store.get(key);
     const message =
-      object === null || object.bytes > maxObjectBytes ? null : parseInboxMessage(await textOf(object.body));
+      object === null || object.bytes > maxObjectBytes
+        ? null
+        : parseInboxMessage((await readBody(object.body)).toString('utf8'));
     if (message === null) return null;
     const read = { summary: summarise(key, message), searched: searchText(message) };
     kept.set(key, read);
@@ -105,12 +109,6 @@ function summaryReader(store: Pick<ObjectStore, 'get'>): (key: string) => Promis
     if (kept.size > maxKept && oldest !== undefined) kept.delete(oldest);
     return read;
   };
-}
-
-async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** Takes all dead letters off their queue: onto the queue they came from, or (null) away. Answers how many. */

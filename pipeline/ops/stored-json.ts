@@ -1,5 +1,7 @@
 // Reads small stored objects whole; JSON is this service's own, and checked like everything that comes from outside.
+
 import type { ObjectStore } from '#pipeline/ports.ts';
+import { readBody } from '#pipeline/read-body.ts';
 
 const maxBytes = 64 * 1_024 * 1_024;
 
@@ -13,9 +15,7 @@ export async function readBytes(store: Pick<ObjectStore, 'get'>, key: string): P
   const object = await store.get(key);
   if (object === null) return null;
   if (object.bytes > maxBytes) throw new Error(`${key} has ${object.bytes} bytes: too many to read whole`);
-  const pieces: Uint8Array[] = [];
-  for await (const piece of object.body) pieces.push(Uint8Array.from(piece));
-  return Buffer.concat(pieces);
+  return readBody(object.body);
 }
 
 /** The object's JSON, unchecked; null where there is none or it is not JSON. */
