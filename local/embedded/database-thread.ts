@@ -27,7 +27,7 @@ import {
   type Request,
 } from './requests.ts';
 
-type Numbered = Batch['requests'][number] & { readonly buffer: ArrayBuffer };
+type Numbered = Batch['requests'][number];
 type Survival = 'durable' | 'soon';
 type Done = { readonly value: Answer; readonly effect?: Effect };
 
@@ -52,7 +52,7 @@ type State = {
 
 /** What the thread offers its shell. */
 export type DatabaseThread = {
-  readonly run: (batches: readonly Batch[]) => ReplyBatch;
+  readonly run: (batch: Batch) => ReplyBatch;
   readonly isKnownFile: (file: string) => boolean;
 };
 
@@ -84,23 +84,21 @@ export function createDatabaseThread(
     operations: 0,
     commits: 0,
   };
-  return { run: (batches) => runBatches(state, batches), isKnownFile: objects.isKnownFile };
+  return { run: (batch) => runBatch(state, batch), isKnownFile: objects.isKnownFile };
 }
 
-function runBatches(state: State, batches: readonly Batch[]): ReplyBatch {
-  const at = Math.max(...batches.map(({ now }) => now));
+function runBatch(state: State, { now: at, buffer, requests: asked }: Batch): ReplyBatch {
   releaseDue(state.jobs, at);
   takeBackExpired(state.jobs.memory, at);
   const requests: Numbered[] = [];
-  for (const batch of batches) {
-    for (const { number, request } of batch.requests) {
-      state.operations += 1;
-      if (request.kind === 'lease') state.leases.park(number, request);
-      else requests.push({ number, request, buffer: batch.buffer });
-      if (request.kind === 'stopLeases') state.isStopping = true;
-    }
+  for (const { number, request } of asked) {
+    state.operations += 1;
+    if (request.kind === 'lease') state.leases.park(number, request);
+    else requests.push({ number, request });
+    if (request.kind === 'stopLeases') state.isStopping = true;
   }
-  const replies = runTogether(state, requests, at) ?? runRequests(state, requests, at);
+  const around = { buffer, at };
+  const replies = runTogether(state, requests, around) ?? runRequests(state, requests, around);
   return {
     replies: [...replies, ...runLeases(state, at)],
     nextDue: earlier(nextLook(state.jobs.memory), state.retryLeasesAt),
@@ -111,13 +109,13 @@ function runBatches(state: State, batches: readonly Batch[]): ReplyBatch {
  * The usual way on a busy machine: the requests, and the leases for which there are jobs already, share a transaction.
  * Null where there is nothing to share, or it failed: then nothing of it was done.
  */
-function runTogether(state: State, requests: readonly Numbered[], at: number): readonly Reply[] | null {
+function runTogether(state: State, requests: readonly Numbered[], around: Around): readonly Reply[] | null {
   const round = requests.length === 0 || state.isStopping ? null : state.leases.round();
   if (round === null) return null;
   try {
     const answered = transact(state, survivalOf(requests), () => {
-      const done = requests.map(({ request, buffer }) => perform(state, request, { buffer, at }));
-      round.handOut(at);
+      const done = requests.map(({ request }) => perform(state, request, around));
+      round.handOut(around.at);
       return done;
     });
     return [...repliesTo(requests, answered), ...round.settle()];
@@ -127,16 +125,16 @@ function runTogether(state: State, requests: readonly Numbered[], at: number): r
   }
 }
 
-function runRequests(state: State, requests: readonly Numbered[], at: number): readonly Reply[] {
+function runRequests(state: State, requests: readonly Numbered[], around: Around): readonly Reply[] {
   if (requests.length === 0) return [];
   try {
     const done = transact(state, survivalOf(requests), () =>
-      requests.map(({ request, buffer }) => perform(state, request, { buffer, at })),
+      requests.map(({ request }) => perform(state, request, around)),
     );
     return repliesTo(requests, done);
   } catch (error) {
     if (requests.length === 1) return requests.map(({ number }) => ({ number, error: messageOf(error) }));
-    return requests.flatMap((request) => runRequests(state, [request], at));
+    return requests.flatMap((request) => runRequests(state, [request], around));
   }
 }
 

@@ -25,7 +25,7 @@ if (lock === null) {
   for (const file of readdirSync(bodies)) if (!thread.isKnownFile(file)) remove(file);
 
   port.on('message', (batch: Batch) => {
-    const replies = thread.run([batch]);
+    const replies = thread.run(batch);
     port.postMessage(replies, transferOf(replies));
     if (batch.requests.some(({ request }) => request.kind === 'close')) {
       port.close();

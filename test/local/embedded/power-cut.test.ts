@@ -87,9 +87,11 @@ function threadOver(folder: string) {
   const thread = createDatabaseThread(database, () => {}, 0);
   let number = 0;
   const run = (requests: readonly Request[]) =>
-    thread.run([
-      { now: 0, buffer: new ArrayBuffer(4), requests: requests.map((request) => ({ number: number++, request })) },
-    ]);
+    thread.run({
+      now: 0,
+      buffer: new ArrayBuffer(4),
+      requests: requests.map((request) => ({ number: number++, request })),
+    });
   return { run, levels };
 }
 
