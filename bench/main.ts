@@ -7,6 +7,7 @@ import { measureAwsListener } from './aws-listener.ts';
 import { measureCalls } from './calls.ts';
 import { measureWhole } from './latency.ts';
 import { measureRelay } from './relay.ts';
+import { measureStorm } from './storm.ts';
 import { type Row, rowText } from './table.ts';
 
 const { values } = parseArgs({
@@ -25,6 +26,7 @@ const measurements: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   relay: () => measureRelay(rounds),
   aws: () => measureAwsListener(rounds),
   calls: () => measureCalls(values.write),
+  storm: measureStorm,
 };
 
 if (values.help) {

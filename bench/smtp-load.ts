@@ -11,14 +11,14 @@ export type Load = {
   readonly body: Buffer;
   readonly from: string;
   readonly to: string;
-  /** Another sender and body for each message, by its number; left out: `from` and `body` for all. */
-  readonly letter?: (turn: number) => { readonly from: string; readonly body: Buffer };
+  /** Another sender and body (and recipient) for each message, by its number; left out: `from`, `body` and `to` for all. */
+  readonly letter?: (turn: number) => { readonly from: string; readonly body: Buffer; readonly to?: string };
   /** Log in first, under STARTTLS: the load of a program that submits. */
   readonly login?: { readonly user: string; readonly password: string };
   /** Messages a second over all connections; left out: as fast as it goes. */
   readonly perSecond?: number;
-  /** Told of each 250: the reply's text and how long DATA took, in milliseconds. */
-  readonly onAccepted?: (reply: string, milliseconds: number) => void;
+  /** Told of each 250: the reply's text, how long DATA took in milliseconds, the message's number. */
+  readonly onAccepted?: (reply: string, milliseconds: number, turn: number) => void;
 };
 
 export type LoadResult = { readonly accepted: number; readonly refused: number; readonly seconds: number };
@@ -56,7 +56,7 @@ async function sendInTurn(peer: Peer, load: Load, state: State): Promise<void> {
     const [reply = ''] = await peer.replies(1);
     if (reply.startsWith('250')) {
       state.accepted++;
-      load.onAccepted?.(reply, performance.now() - sentAt);
+      load.onAccepted?.(reply, performance.now() - sentAt, turn);
     } else state.refused++;
   }
   peer.socket.end('QUIT\r\n');

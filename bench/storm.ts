@@ -1,0 +1,34 @@
+// A storm of 2,000 mails through one service: half of them go out, many to domains of one mail host that never greets; half come
+// in, many from domains whose DNS never answers. What counts is how long their neighbours take: mail between parties that are well.
+import { freePort, startService } from './start-service.ts';
+import { quantile, shown } from './statistics.ts';
+import { startStormDns } from './storm-dns.ts';
+import { startStormHosts } from './storm-hosts.ts';
+import { stormOut } from './storm-out.ts';
+import { type StormHalf, stormConfig } from './storm-place.ts';
+import type { Row } from './table.ts';
+
+/** Four rows: the neighbours' p50 and p99 in seconds, of mail out and of mail in. */
+export async function measureStorm(): Promise<readonly Row[]> {
+  const [dns, hosts] = await Promise.all([startStormDns(), startStormHosts()]);
+  const [mxPort, submissionPort] = [await freePort(), await freePort()];
+  const service = await startService('embedded', await stormConfig({ mxPort, submissionPort, dns, hosts }));
+  const place = { mxPort, submissionPort, api: service.api };
+  try {
+    const [out] = await Promise.all([stormOut(place, hosts)]);
+    return rowsOf('mail out', out);
+  } finally {
+    await service.stop();
+    await Promise.all([dns.close(), hosts.close()]);
+  }
+}
+
+function rowsOf(half: string, { seconds, beside }: StormHalf): readonly Row[] {
+  return [0.5, 0.99].map((share) => ({
+    what: `storm, ${half}: neighbours' p${share * 100}`,
+    value: `${shown(quantile(seconds, share))} s`,
+    beside: `${seconds.length} neighbours beside ${beside}`,
+    ratio: quantile(seconds, share),
+    target: { atMost: 1.5 },
+  }));
+}
