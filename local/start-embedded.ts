@@ -6,6 +6,7 @@ import { parse } from '#functions/parse/parse.ts';
 import { createParser } from '#functions/parse/parser.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { Clock, ConfigSource, Log, Metrics, Resolve, Secrets } from '#pipeline/ports.ts';
+import { damagedProblems, logDamaged } from './damaged-bodies.ts';
 import { openEmbedded } from './embedded/open-embedded.ts';
 import { frontDoorFirst } from './front-door-first.ts';
 import { startRetention } from './retention.ts';
@@ -28,7 +29,8 @@ export type StartEmbeddedDeps = {
 export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld> {
   const { folder, clock, log, metrics, config } = deps;
   const embedded = await openEmbedded({ folder, clock });
-  const { store, jobs, source } = embedded;
+  const { store, jobs, source, bodies } = embedded;
+  logDamaged(bodies, log);
   const { intake, whenQuiet } = frontDoorFirst(embedded.intake);
   const { parse: parseLimits } = await config.current();
   const parser = createParser({ budgetMs: parseLimits.budgetSeconds * 1_000, memoryMiB: parseLimits.memoryMiB });
@@ -55,6 +57,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
     intake,
     admin: embedded.admin,
     lost: embedded.lost,
+    problems: () => damagedProblems(bodies),
     details: async () => ({ world: 'embedded', folder, store: await embedded.statistics() }),
     close: async (graceSeconds) => {
       stopRetention();

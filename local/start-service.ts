@@ -101,7 +101,7 @@ async function healthOf({
     .map(({ name, dead: n }) => `queue ${name} has dead letters: ${n}`);
   return {
     ok: fault.length === 0 && !front.isDraining,
-    problems: [...fault, ...noWayOut, ...dead, ...(broken === null ? [] : [broken])],
+    problems: [...fault, ...world.problems(), ...noWayOut, ...dead, ...(broken === null ? [] : [broken])],
     details: {
       mode,
       uptimeSeconds: Math.floor((clock() - startedAt) / 1_000),

@@ -1,16 +1,24 @@
 // Large bodies as files beside the database: written, fsynced, renamed, their folder fsynced; only then may a row name
 // them. What a crash leaves behind without a row is swept out at the next start.
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Bodies over this many bytes become files. */
 export const inlineBytes = 262_144;
 
+/** A finished file, what it holds, and the SHA-256 of that in lower-case hex. */
+export type FileContent = {
+  readonly kind: 'file';
+  readonly name: string;
+  readonly bytes: number;
+  readonly sha256: string;
+};
+
 export type BodyFile = {
   readonly write: (piece: Uint8Array) => Promise<void>;
   /** Makes the file durable under its final name, which it answers. */
-  readonly finish: () => Promise<{ readonly kind: 'file'; readonly name: string; readonly bytes: number }>;
+  readonly finish: () => Promise<FileContent>;
   /** Removes the file, finished or not. */
   readonly discard: () => Promise<void>;
 };
@@ -20,10 +28,12 @@ export async function createBodyFile(folder: string): Promise<BodyFile> {
   const name = randomUUID();
   const path = join(folder, name);
   const handle = await open(`${path}.part`, 'wx', 0o600);
+  const hash = createHash('sha256');
   let bytes = 0;
   return {
     write: async (piece) => {
       await writeAll(handle, piece);
+      hash.update(piece);
       bytes += piece.length;
     },
     finish: async () => {
@@ -31,7 +41,7 @@ export async function createBodyFile(folder: string): Promise<BodyFile> {
       await handle.close();
       await rename(`${path}.part`, path);
       await syncFolder(folder);
-      return { kind: 'file', name, bytes };
+      return { kind: 'file', name, bytes, sha256: hash.digest('hex') };
     },
     discard: async () => {
       await handle.close().catch(() => {});
@@ -46,7 +56,8 @@ async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
   while (at < piece.length) at += (await handle.write(piece, at)).bytesWritten;
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes the names in a folder durable. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
     await handle.sync();

@@ -2,7 +2,7 @@
 // message, settles the promises. Keeps the one timer that says when something is due next.
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '#pipeline/ports.ts';
-import type { Answer, Batch, Content, Kind, ReplyBatch, Request } from './requests.ts';
+import type { Answer, Batch, Content, Kind, Opened, OpenedBodies, ReplyBatch, Request } from './requests.ts';
 
 /** A request without its bodies' places: those are given when the batch is made. */
 export type Client = {
@@ -12,6 +12,8 @@ export type Client = {
   readonly attach: (pieces: readonly Uint8Array[]) => Content;
   /** Settles what is under way, then closes the file. */
   readonly close: () => Promise<void>;
+  /** What the folder of bodies was like at the start. */
+  readonly bodies: OpenedBodies;
   /** Resolves with the reason when the thread is lost: nothing works any more, the process had better end. */
   readonly lost: Promise<Error>;
 };
@@ -33,7 +35,7 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     workerData: { folder, maxPages: maxPages ?? null, now: clock() },
   });
-  await opened(worker);
+  const bodies = await opened(worker);
   const waiting = new Map<number, Waiting>();
   const wake = createWake(clock, () => void ask({ kind: 'tick' }).catch(() => {}));
   let failure: Error | null = null;
@@ -76,6 +78,7 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
 
   return {
     ask,
+    bodies,
     lost,
     attach: outbox.attach,
     close: async () => {
@@ -157,12 +160,12 @@ function isAnswer<K extends Kind>(_request: Request<K>, _value: unknown): _value
   return true;
 }
 
-function opened(worker: Worker): Promise<void> {
+function opened(worker: Worker): Promise<OpenedBodies> {
   return new Promise((resolve, reject) => {
     worker.once('error', reject);
-    worker.once('message', (message: { readonly opened: boolean; readonly reason?: string }) => {
+    worker.once('message', (message: Opened) => {
       worker.off('error', reject);
-      if (message.opened) resolve();
+      if (message.opened) resolve(message.bodies);
       else reject(new Error(message.reason));
     });
   });

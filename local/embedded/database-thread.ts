@@ -53,7 +53,6 @@ type State = {
 /** What the thread offers its shell. */
 export type DatabaseThread = {
   readonly run: (batch: Batch) => ReplyBatch;
-  readonly isKnownFile: (file: string) => boolean;
 };
 
 const leaseRetryMs = 1_000;
@@ -84,7 +83,7 @@ export function createDatabaseThread(
     operations: 0,
     commits: 0,
   };
-  return { run: (batch) => runBatch(state, batch), isKnownFile: objects.isKnownFile };
+  return { run: (batch) => runBatch(state, batch) };
 }
 
 function runBatch(state: State, { now: at, buffer, requests: asked }: Batch): ReplyBatch {

@@ -11,7 +11,8 @@ const tables = `
     bytes INTEGER NOT NULL,
     modified_at INTEGER NOT NULL,
     file TEXT,
-    body BLOB
+    body BLOB,
+    sha256 TEXT
   ) STRICT;
   CREATE UNIQUE INDEX IF NOT EXISTS objects_by_file ON objects (file) WHERE file IS NOT NULL;
 
@@ -54,7 +55,11 @@ const tables = `
   CREATE INDEX IF NOT EXISTS dead_letters_by_queue ON dead_letters (queue, seq);
 `;
 
-const layoutVersion = 1;
+const layoutVersion = 2;
+/** What brings a database to the next layout, by the layout it has. */
+const changes: Readonly<Record<number, string>> = {
+  1: 'ALTER TABLE objects ADD COLUMN sha256 TEXT;',
+};
 
 /** Opens (or makes) the database; throws where it cannot be used, or was made by a later version of Pillarbox. */
 export function openDatabase(path: string): DatabaseSync {
@@ -66,7 +71,9 @@ export function openDatabase(path: string): DatabaseSync {
   );
   const version = asNumber(database.prepare('PRAGMA user_version').get()?.['user_version']);
   if (version > layoutVersion) throw new Error(`${path} was written by a later version of Pillarbox`);
-  database.exec(`${tables} PRAGMA user_version = ${layoutVersion};`);
+  const missing = version === 0 ? [] : Object.entries(changes).filter(([from]) => Number(from) >= version);
+  const steps = missing.map(([, change]) => change).join('\n');
+  database.exec(`BEGIN IMMEDIATE; ${steps} ${tables} PRAGMA user_version = ${layoutVersion}; COMMIT;`);
   return database;
 }
 

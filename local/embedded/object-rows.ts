@@ -6,6 +6,8 @@ import type { ListPage, ObjectFacts, PutOutcome } from '#pipeline/ports.ts';
 import { asNumber, asText } from './database.ts';
 import type { FoundObject, NewObject } from './requests.ts';
 
+/** What a body that is no file has of one. */
+const inRow = { name: null, sha256: null } as const;
 const metadataSchema = z.record(z.string(), z.string());
 
 type Row = Record<string, SQLOutputValue>;
@@ -17,7 +19,6 @@ export type ObjectRows = {
   readonly list: (prefix: string, after: string, limit: number) => ListPage;
   readonly newestKeys: (prefix: string, before: string | null, limit: number) => readonly string[];
   readonly delete: (key: string, ifMatch: string | null) => 'deleted' | 'conflict';
-  readonly isKnownFile: (file: string) => boolean;
 };
 
 /** `freed` is told of each file that no row points to any more, once the transaction stands. */
@@ -35,8 +36,9 @@ export function objectRows(database: DatabaseSync, freed: (file: string) => void
   const insert = (into: StatementSync, object: NewObject, content: Uint8Array | null, now: number): string | null => {
     const { key, contentType, metadata } = object;
     const etag = versions();
-    const file = object.content.kind === 'file' ? object.content.name : null;
-    const { changes } = into.run(key, etag, contentType, metadata, object.content.bytes, now, file, content);
+    const { bytes } = object.content;
+    const { name: file, sha256 } = object.content.kind === 'file' ? object.content : inRow;
+    const { changes } = into.run(key, etag, contentType, metadata, bytes, now, file, sha256, content);
     if (changes === 0) return null;
     if (isListed(key) && content !== null) listMessage(sql, key, content);
     return etag;
@@ -57,8 +59,10 @@ export function objectRows(database: DatabaseSync, freed: (file: string) => void
     get: (key) => {
       const row = sql.read.get(key);
       if (row === undefined) return null;
-      const { file, body } = row;
-      if (typeof file === 'string') return { ...factsOf(row), kind: 'file', file };
+      const { file, sha256, body } = row;
+      if (typeof file === 'string') {
+        return { ...factsOf(row), kind: 'file', file, sha256: typeof sha256 === 'string' ? sha256 : null };
+      }
       if (!(body instanceof Uint8Array)) throw new Error(`object ${key} has no body`);
       return { ...factsOf(row), kind: 'inline', content: body };
     },
@@ -83,24 +87,22 @@ export function objectRows(database: DatabaseSync, freed: (file: string) => void
       remove(key, found);
       return 'deleted';
     },
-    isKnownFile: (file) => sql.knownFile.get(file) !== undefined,
   };
 }
 
 function statements(database: DatabaseSync) {
-  const insert =
-    'INSERT INTO objects (key, etag, content_type, metadata, bytes, modified_at, file, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)';
+  const insert = `INSERT INTO objects (key, etag, content_type, metadata, bytes, modified_at, file, sha256, body)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
   const facts = 'key, etag, content_type, metadata, bytes, modified_at';
   return {
     find: database.prepare('SELECT etag, file FROM objects WHERE key = ?'),
     insert: database.prepare(insert),
     insertAbsent: database.prepare(`${insert} ON CONFLICT (key) DO NOTHING`),
     remove: database.prepare('DELETE FROM objects WHERE key = ?'),
-    read: database.prepare(`SELECT ${facts}, file, body FROM objects WHERE key = ?`),
+    read: database.prepare(`SELECT ${facts}, file, sha256, body FROM objects WHERE key = ?`),
     head: database.prepare(`SELECT ${facts} FROM objects WHERE key = ?`),
     list: database.prepare(`SELECT ${facts} FROM objects WHERE key >= ? AND key < ? AND key > ? ORDER BY key LIMIT ?`),
     newest: database.prepare('SELECT key FROM objects WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?'),
-    knownFile: database.prepare('SELECT 1 FROM objects WHERE file = ?'),
     listMessage: database.prepare(
       'INSERT OR REPLACE INTO messages (key, id, mailbox, domain, summary, searched) VALUES (?, ?, ?, ?, ?, ?)',
     ),

@@ -1,18 +1,15 @@
 // The object store over the database thread: small bodies are rows, large ones files; either way a body is read in
 // chunks and never held whole.
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createYoungMemory } from '#container/young-memory.ts';
 import type { ObjectFacts, ObjectStore, PutRequest, StoredObject } from '#pipeline/ports.ts';
 import { type BodyFile, createBodyFile, inlineBytes } from './body-files.ts';
 import { type Client, isRefused } from './client.ts';
+import { missingFile, openBodyFile } from './read-body-file.ts';
 import type { Answer, Content, FoundObject } from './requests.ts';
 
 type Range = { readonly first: number; readonly last: number };
 
 const chunkBytes = 65_536;
 const listLimit = 1_000;
-const lookAtMemory = createYoungMemory();
 /** The database thread lists mail as it writes it, so its JSON has to be a row, however large: the parse stage bounds it. */
 const mailInlineBytes = 8_388_608;
 
@@ -32,13 +29,17 @@ export function createObjectStore(client: Client, bodiesFolder: string, written:
     return outcome;
   };
   const get = async (key: string, range?: Range): Promise<StoredObject | null> => {
+    let absent: string | null = null;
     for (;;) {
       const found = await client.ask({ kind: 'get', key });
       if (found === null) return null;
       const facts = factsOf(found);
       if (found.kind === 'inline') return { ...facts, body: pieces(cut(found.content, range)) };
-      const body = await openBody(join(bodiesFolder, found.file), range);
+      const body = await openBodyFile(bodiesFolder, found, range);
       if (body !== null) return { ...facts, body };
+      // Overwritten or deleted since the row was read, and then the row is another one now; or the file is lost.
+      if (found.file === absent) throw missingFile(found);
+      absent = found.file;
     }
   };
   return {
@@ -95,30 +96,6 @@ async function putFile(
     // A thread that was lost may have written the row before: the file is then the next start's to judge.
     if (content === null || isRefused(error)) await file.discard();
     throw error;
-  }
-}
-
-/** Null where the file has gone meanwhile: the object was overwritten or deleted after its row was read. */
-async function openBody(path: string, range: Range | undefined): Promise<AsyncIterable<Uint8Array> | null> {
-  try {
-    const handle = await open(path, 'r');
-    const options = { highWaterMark: chunkBytes };
-    return withoutGarbage(
-      handle.createReadStream(
-        range === undefined ? options : { ...options, start: range.first, end: Math.max(range.first, range.last) },
-      ),
-    );
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
-  }
-}
-
-/** What is read is garbage as soon as it is passed on, and there is much of it. */
-async function* withoutGarbage(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    lookAtMemory(chunk.length);
-    yield chunk;
   }
 }
 

@@ -9,7 +9,7 @@ import { startClient } from './client.ts';
 import { createIntake } from './intake.ts';
 import { createJobSender, createJobSource } from './job-queue.ts';
 import { createObjectStore } from './object-store.ts';
-import type { Statistics } from './requests.ts';
+import type { OpenedBodies, Statistics } from './requests.ts';
 
 export type EmbeddedWorld = {
   readonly store: ObjectStore;
@@ -17,6 +17,8 @@ export type EmbeddedWorld = {
   readonly source: JobSource;
   readonly intake: Intake;
   readonly admin: OpsAdmin;
+  /** What the folder of bodies was like at the start. */
+  readonly bodies: OpenedBodies;
   /** Deletes a little of what is older than these times (ISO 8601); answers how many objects, 0 when nothing is left. */
   readonly sweep: (before: { readonly raw: string; readonly inbox: string }) => Promise<number>;
   /** Has the clock looked at: needed only where the clock does not run by itself. */
@@ -51,6 +53,7 @@ export async function openEmbedded({ folder, clock, ...options }: EmbeddedOption
     source: createJobSource(client, clock),
     intake: createIntake(client, bodies, clock),
     admin: createAdmin(client, watchers),
+    bodies: client.bodies,
     sweep: ({ raw, inbox }) => client.ask({ kind: 'sweep', rawBefore: raw, inboxBefore: inbox, limit: sweepLimit }),
     tick: async () => {
       await client.ask({ kind: 'tick' });

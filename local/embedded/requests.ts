@@ -4,14 +4,14 @@
 import type { QueueName } from '#pipeline/jobs.ts';
 import type { DeadLetter, MessagePage, MessageQuery, QueueCounts } from '#pipeline/ops/admin.ts';
 import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/ports.ts';
+import type { FileContent } from './body-files.ts';
+import type { BodiesReport } from './check-bodies.ts';
 
 /** The content type of a message. */
 export const messageType = 'message/rfc822';
 
 /** A body: a part of the batch's buffer, or a file of the bodies folder that is already durable. */
-export type Content =
-  | { readonly kind: 'inline'; readonly at: number; readonly bytes: number }
-  | { readonly kind: 'file'; readonly name: string; readonly bytes: number };
+export type Content = { readonly kind: 'inline'; readonly at: number; readonly bytes: number } | FileContent;
 
 /** An object to be written; `metadata` is JSON text. */
 export type NewObject = {
@@ -53,7 +53,10 @@ export type SearchStep = MessagePage;
 
 /** An object as the database knows it: its body, or the file that holds it. */
 export type FoundObject = ObjectFacts &
-  ({ readonly kind: 'inline'; readonly content: Uint8Array } | { readonly kind: 'file'; readonly file: string });
+  (
+    | { readonly kind: 'inline'; readonly content: Uint8Array }
+    | { readonly kind: 'file'; readonly file: string; readonly sha256: string | null }
+  );
 
 type Exchange = {
   /** Message, perhaps its envelope beside it, and its job: all or nothing. */
@@ -135,6 +138,14 @@ export type Batch = {
 export type Reply =
   | { readonly number: number; readonly value: Answer }
   | { readonly number: number; readonly error: string };
+
+/** What was found at the start: objects with files, those that are damaged, and how many files belong to none. */
+export type OpenedBodies = Pick<BodiesReport, 'files' | 'damaged'> & { readonly orphans: number };
+
+/** The first message from the database thread: it works from now on, or why it does not. */
+export type Opened =
+  | { readonly opened: true; readonly bodies: OpenedBodies }
+  | { readonly opened: false; readonly reason: string };
 
 /** One message from the database thread. `nextDue`: when something is due next (for the one timer), null for never. */
 export type ReplyBatch = { readonly replies: readonly Reply[]; readonly nextDue: number | null };

@@ -1,11 +1,13 @@
-// The shell of the database thread: opens the file, works off one batch after the other, each answered in one message.
-import { readdirSync, unlink } from 'node:fs';
+// The shell of the database thread: opens the file, compares it with the folder of bodies, and works off one batch after
+// the other, each answered in one message.
+import { unlink } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
+import { checkBodies } from './check-bodies.ts';
 import { lockFolder, openDatabase } from './database.ts';
 import { createDatabaseThread } from './database-thread.ts';
-import type { Answer, Batch, ReplyBatch } from './requests.ts';
+import type { Answer, Batch, OpenedBodies, ReplyBatch } from './requests.ts';
 
 const { folder, maxPages, now } = z
   .object({ folder: z.string(), maxPages: z.number().nullable(), now: z.number() })
@@ -22,7 +24,11 @@ if (lock === null) {
   const bodies = join(folder, 'bodies');
   const remove = (file: string): void => unlink(join(bodies, file), () => {});
   const thread = createDatabaseThread(database, remove, now);
-  for (const file of readdirSync(bodies)) if (!thread.isKnownFile(file)) remove(file);
+  const { files, damaged, unfinished, orphans } = checkBodies(database, bodies);
+  for (const file of unfinished) remove(file);
+  // A crash leaves files without a row that nobody was told of. Where others are missing, the folder is not the one that
+  // belongs to the database, or not whole: nothing is thrown away then.
+  if (damaged.length === 0) for (const file of orphans) remove(file);
 
   port.on('message', (batch: Batch) => {
     const replies = thread.run(batch);
@@ -34,7 +40,8 @@ if (lock === null) {
       lock.close();
     }
   });
-  port.postMessage({ opened: true });
+  const report: OpenedBodies = { files, damaged, orphans: orphans.length };
+  port.postMessage({ opened: true, bodies: report });
 }
 
 /** Bodies that were read go over without a copy. */

@@ -94,6 +94,7 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
     emulator,
     admin: createAdmin({ emulator, store: ports.store, index: known, deadLettersOf, watchers, clock: options.clock }),
     lost: emulator.lost,
+    problems: () => [],
     details: async () => ({ world: 'emulator', endpoint: emulator.endpoint, bucket: emulator.bucket }),
     setAhead: (aheadMs) => setAhead(emulator, running, aheadMs),
     close: async (graceSeconds) => {

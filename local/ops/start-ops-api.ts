@@ -2,6 +2,7 @@
 // that keep a browser from doing anything with them that was not meant.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { isDamagedBody } from '#pipeline/damaged-body.ts';
 import { errorFields } from '#pipeline/log.ts';
 import { type Answer, refusal } from '#pipeline/ops/answer.ts';
 import { findRoute, type Route } from '#pipeline/ops/routes.ts';
@@ -83,8 +84,14 @@ async function respond(context: Context, request: IncomingMessage, response: Ser
     if (response.destroyed) return; // the client went away
     log.error('ops-api-failed', { method: request.method, path: request.url?.slice(0, 200), ...errorFields(thrown) });
     if (response.headersSent) response.destroy();
-    else await write(refusal(500, 'internal', 'this did not work; the log says why'), request, response);
+    else await write(refusalOf(thrown), request, response);
   }
+}
+
+/** What is stored no more, or not as it was, is told as that; every other fault is the log's to explain. */
+function refusalOf(thrown: unknown): Answer {
+  if (!isDamagedBody(thrown)) return refusal(500, 'internal', 'this did not work; the log says why');
+  return refusal(410, 'body-damaged', `${thrown.message}. Only a backup has it now`, { key: thrown.key });
 }
 
 async function answerFor(

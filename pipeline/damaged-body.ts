@@ -1,0 +1,20 @@
+// The fault of a stored object whose bytes cannot be given as they were stored: the row is there, its file is gone, cut
+// short, altered or not readable. It is no "not found": the object was acknowledged, and only a backup has it now.
+
+/** `missing`: there is no such file. `altered`: its length or its SHA-256 is another. `unreadable`: the system says no. */
+export type Damage = 'missing' | 'altered' | 'unreadable';
+
+/** Thrown by a store's `get`, or while its body is read; `key` names the object, the message says what happened to which file. */
+export type DamagedBody = Error & { readonly key: string; readonly damage: Damage };
+
+const damagedName = 'DamagedBody';
+
+/** Makes one; `what` goes on after "the stored body of KEY": `is gone: there is no file …`. */
+export function damagedBody(key: string, damage: Damage, what: string): DamagedBody {
+  return Object.assign(new Error(`the stored body of ${key} ${what}`), { name: damagedName, key, damage });
+}
+
+/** Says whether a thrown value is that fault. */
+export function isDamagedBody(thrown: unknown): thrown is DamagedBody {
+  return thrown instanceof Error && thrown.name === damagedName && 'damage' in thrown;
+}
