@@ -3,10 +3,14 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { ReportingConfigSource } from '#pipeline/config-source.ts';
 import type { Clock } from '#pipeline/ports.ts';
+import { httpDeadlines, keepRoom } from './connection-room.ts';
 import type { ListenerHealth } from './listener-deps.ts';
 
 /** A store failure counts for so long: then connections may come and try again. */
 const failureCountsMs = 60_000;
+
+/** Load balancers come from a few addresses, many checks from each: no limit by address. */
+const maxConnections = 100;
 
 export type HealthServer = { readonly port: number; readonly close: () => Promise<void> };
 
@@ -41,7 +45,8 @@ export async function startHealthServer({
   readonly config: Pick<ReportingConfigSource, 'problem'>;
   readonly clock: Clock;
 }): Promise<HealthServer> {
-  const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (request, response) => {
+  const server = createServer(httpDeadlines, (request, response) => {
+    request.resume();
     if (request.url !== '/health') {
       response.writeHead(404).end();
       return;
@@ -50,6 +55,8 @@ export async function startHealthServer({
     response.writeHead(report.ok ? 200 : 503, { 'content-type': 'application/json' });
     response.end(`${JSON.stringify(report)}\n`);
   });
+  server.setTimeout(httpDeadlines.requestTimeout);
+  keepRoom(server, { total: maxConnections, perAddress: maxConnections });
   server.listen(port, host);
   await once(server, 'listening');
   const address = server.address();

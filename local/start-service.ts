@@ -57,6 +57,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     replayMessage: createReplayMessage({ ...deps, ...world, srsSecret }),
     health: () => healthOf({ deps, listener, startedAt }),
     metricsText: metrics.text,
+    metrics,
     activity: activity.recent,
     log,
     clock,

@@ -1,6 +1,8 @@
 // Server-sent events (WHATWG HTML §9.2): `message` for mail that landed, `delivery` for outbound mail that moved on.
-// Only while somebody listens is anything read; a listener that does not keep up is cut off and connects again.
+// Only while somebody listens is anything read; a listener that does not keep up is cut off and connects again. These
+// connections are long and counted here alone, in all and by address.
 import type { ServerResponse } from 'node:http';
+import { peerOf } from '#container/peer-address.ts';
 import { parseDeliveryKey } from '#pipeline/keys.ts';
 import { errorFields } from '#pipeline/log.ts';
 import { listed } from '#pipeline/ops/list-messages.ts';
@@ -8,7 +10,8 @@ import { parseInboxMessage, summarise } from '#pipeline/ops/message-summary.ts';
 import { readJson, readText } from '#pipeline/ops/stored-json.ts';
 import type { OpsDeps } from './ops-deps.ts';
 
-const maxListeners = 50;
+const maxListeners = 200;
+const maxPerAddress = 50;
 const maxBehindBytes = 1_048_576;
 const heartbeatMs = 15_000;
 const maxWaiting = 5_000;
@@ -16,23 +19,27 @@ const maxWaiting = 5_000;
 const readTogether = 32;
 
 export type EventStream = {
-  /** Takes the response over; false where there are too many listeners already. */
-  readonly attach: (response: ServerResponse) => boolean;
+  /** Takes the response over; false where there are too many listeners already, in all or of its address. */
+  readonly attach: (response: ServerResponse, headers: Readonly<Record<string, string>>) => boolean;
   readonly close: () => void;
 };
 
 /** See the file's head. */
-export function createEventStream(deps: Pick<OpsDeps, 'admin' | 'store' | 'log'>): EventStream {
-  const listeners = new Set<ServerResponse>();
+export function createEventStream(deps: Pick<OpsDeps, 'admin' | 'store' | 'log' | 'metrics'>): EventStream {
+  const listeners = new Map<ServerResponse, { readonly group: string; wasBehind: boolean }>();
   const waiting: string[] = [];
   let stopWatching: (() => void) | null = null;
   let isTelling = false;
 
   const send = (text: string): void => {
-    for (const listener of listeners) {
+    for (const listener of listeners.keys()) {
       listener.write(text);
-      if (listener.writableLength > maxBehindBytes) listener.destroy();
+      if (listener.writableLength > maxBehindBytes) cut(listener);
     }
+  };
+  const cut = (listener: ServerResponse): void => {
+    deps.metrics.count('ops-connections-closed', { reason: 'not-reading' });
+    listener.destroy();
   };
   const read = (key: string): Promise<string | null> =>
     eventOf(deps, key).catch((thrown: unknown) => {
@@ -53,7 +60,15 @@ export function createEventStream(deps: Pick<OpsDeps, 'admin' | 'store' | 'log'>
     if (waiting.length < maxWaiting) waiting.push(key);
     void tell();
   };
-  const heartbeat = setInterval(() => send(': still here\n\n'), heartbeatMs);
+  const beat = (): void => {
+    for (const [listener, state] of listeners) {
+      const isBehind = listener.writableLength > 0;
+      if (isBehind && state.wasBehind) cut(listener);
+      state.wasBehind = isBehind;
+    }
+    send(': still here\n\n');
+  };
+  const heartbeat = setInterval(beat, heartbeatMs);
   heartbeat.unref();
   const leave = (response: ServerResponse): void => {
     listeners.delete(response);
@@ -62,18 +77,21 @@ export function createEventStream(deps: Pick<OpsDeps, 'admin' | 'store' | 'log'>
     stopWatching = null;
   };
   return {
-    attach: (response) => {
-      if (listeners.size >= maxListeners) return false;
-      listeners.add(response);
+    attach: (response, headers) => {
+      const { group } = peerOf(response.socket?.remoteAddress ?? '');
+      const ofAddress = [...listeners.values()].filter((other) => other.group === group).length;
+      if (listeners.size >= maxListeners || ofAddress >= maxPerAddress) return false;
+      listeners.set(response, { group, wasBehind: false });
       response.on('close', () => leave(response));
       stopWatching ??= deps.admin.watch(watch);
-      response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+      response.shouldKeepAlive = false; // the connection was counted as a listener's: it ends with the stream
+      response.writeHead(200, { ...headers, 'content-type': 'text/event-stream; charset=utf-8' });
       response.write('retry: 2000\n\n');
       return true;
     },
     close: () => {
       clearInterval(heartbeat);
-      for (const listener of listeners) listener.end();
+      for (const listener of listeners.keys()) listener.end();
       stopWatching?.();
     },
   };

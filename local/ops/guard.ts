@@ -3,12 +3,19 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import { type Answer, refusal } from '#pipeline/ops/answer.ts';
+import { tokenNeeded } from './wrong-tokens.ts';
 
 /** What the guard looks at of a request. */
 export type GuardedRequest = {
   readonly method: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 };
+
+/** What the guard says of a request. A token that is missing was not guessed, a wrong one may have been. */
+export type Verdict =
+  | { readonly outcome: 'admitted' }
+  | { readonly outcome: 'refused'; readonly answer: Answer }
+  | { readonly outcome: 'wrong-token' };
 
 const minTokenLength = 16;
 
@@ -20,8 +27,8 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Makes the guard: answers null where the request may go on, or the refusal. Throws where the API would be open to
- * others without a token, or the token is too short to resist guessing.
+ * Makes the guard. Throws where the API would be open to others without a token, or the token is too short to resist
+ * guessing.
  */
 export function createGuard({
   host,
@@ -29,7 +36,7 @@ export function createGuard({
 }: {
   readonly host: string;
   readonly token: string | undefined;
-}): (request: GuardedRequest) => Answer | null {
+}): (request: GuardedRequest) => Verdict {
   if (token === undefined && !isLoopback(host)) {
     throw new Error(`the ops API needs a token when it is bound to ${host}, which others can reach`);
   }
@@ -39,18 +46,18 @@ export function createGuard({
   const isForUs = isLoopback(host) ? isLoopbackHostHeader : () => true;
   return (request) => {
     if (!isForUs(header(request, 'host'))) {
-      return refusal(403, 'wrong-host', 'this API answers only to localhost, 127.0.0.1 and [::1] as its name');
+      return refused(403, 'wrong-host', 'this API answers only to localhost, 127.0.0.1 and [::1] as its name');
     }
-    if (token !== undefined && !hasToken(header(request, 'authorization'), token)) return unauthorised();
-    return isCrossSite(request)
-      ? refusal(403, 'cross-site', 'changes are not taken from web pages of another origin')
-      : null;
+    const authorization = header(request, 'authorization');
+    if (token !== undefined && authorization === undefined) return { outcome: 'refused', answer: tokenNeeded() };
+    if (token !== undefined && !hasToken(authorization, token)) return { outcome: 'wrong-token' };
+    if (isCrossSite(request)) return refused(403, 'cross-site', 'this is not for web pages of another origin');
+    return { outcome: 'admitted' };
   };
 }
 
-function unauthorised(): Answer {
-  const answer = refusal(401, 'token-needed', 'send the token: "Authorization: Bearer TOKEN" (a browser: as password)');
-  return { ...answer, headers: { ...answer.headers, 'www-authenticate': 'Basic realm="Pillarbox", charset="UTF-8"' } };
+function refused(status: number, code: string, message: string): Verdict {
+  return { outcome: 'refused', answer: refusal(status, code, message) };
 }
 
 /** `Bearer TOKEN`, or Basic with the token as password: what a browser can ask for. */
@@ -73,12 +80,15 @@ function isLoopbackHostHeader(value: string | undefined): boolean {
   return name !== undefined && isLoopback(name);
 }
 
+/** A page from elsewhere may lead here (a link that is followed), and do nothing else: no change, no load, no listening. */
 function isCrossSite(request: GuardedRequest): boolean {
-  if (request.method === 'GET' || request.method === 'HEAD') return false;
   const site = header(request, 'sec-fetch-site');
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
+  const isOurs = site === undefined || site === 'same-origin' || site === 'none';
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    return !isOurs && header(request, 'sec-fetch-dest') !== 'document';
+  }
   const origin = header(request, 'origin');
-  return origin !== undefined && hostOf(origin) !== header(request, 'host')?.toLowerCase();
+  return !isOurs || (origin !== undefined && hostOf(origin) !== header(request, 'host')?.toLowerCase());
 }
 
 function hostOf(origin: string): string | null {

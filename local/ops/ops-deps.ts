@@ -1,7 +1,7 @@
 // What the ops API is given: the world's admin side, the store, and how the service says of itself that it is well.
 import type { OpsAdmin } from '#pipeline/ops/admin.ts';
 import type { MailRouteDeps } from '#pipeline/ops/routes.ts';
-import type { Clock, Log } from '#pipeline/ports.ts';
+import type { Clock, Log, Metrics } from '#pipeline/ports.ts';
 import type { Activity } from './activity.ts';
 
 /** How the service is: `problems` are sentences; `ok` false makes `/health` a 503. `details` is shown as it is. */
@@ -17,6 +17,7 @@ export type OpsDeps = MailRouteDeps & {
   readonly health: () => Health | Promise<Health>;
   /** Prometheus text. */
   readonly metricsText: () => string;
+  readonly metrics: Pick<Metrics, 'count'>;
   readonly activity: () => Activity;
   readonly log: Log;
   readonly clock: Clock;

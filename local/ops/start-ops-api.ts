@@ -1,16 +1,20 @@
 // The ops API and its page over node:http: limits, the guard, the table of routes, and answers written with the headers
-// that keep a browser from doing anything with them that was not meant.
+// that keep a browser from doing anything with them that was not meant. An address is the connection's own: what a header
+// says of others (X-Forwarded-For) is not read.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { type ConnectionRoom, httpDeadlines, keepRoom } from '#container/connection-room.ts';
 import { isDamagedBody } from '#pipeline/damaged-body.ts';
 import { errorFields } from '#pipeline/log.ts';
 import { type Answer, refusal } from '#pipeline/ops/answer.ts';
 import { findRoute, type Route } from '#pipeline/ops/routes.ts';
+import { tallyByAddress } from './address-tally.ts';
 import { createEventStream, type EventStream } from './event-stream.ts';
-import { createGuard } from './guard.ts';
+import { createGuard, isLoopback } from './guard.ts';
 import type { OpsDeps } from './ops-deps.ts';
 import { loadPage } from './page.ts';
 import { opsRoutes } from './routes.ts';
+import { createWrongTokens, type WrongTokens } from './wrong-tokens.ts';
 
 /** A running ops API; `close` ends its connections and resolves when the port is free. */
 export type OpsApi = {
@@ -22,13 +26,18 @@ type Context = {
   readonly deps: OpsDeps;
   readonly routes: readonly Route[];
   readonly guard: ReturnType<typeof createGuard>;
+  readonly wrongTokens: WrongTokens;
+  readonly room: ConnectionRoom;
   readonly page: (pathname: string) => Answer | null;
   readonly events: EventStream;
 };
 
 const maxUrlLength = 4_096;
-/** Longer than clients keep an unused connection, so that it is they who end it: a request never meets one that is ending. */
-const keepAliveTimeout = 75_000;
+/** Connections beside those that listen to events. On loopback all of them are of one address. */
+const maxConnections = 300;
+const maxPerAddress = 100;
+/** A connection on which nothing moves: a request that takes so long, or an answer that nobody reads. */
+const stillMs = 60_000;
 const securityHeaders = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
@@ -42,14 +51,12 @@ const securityHeaders = {
 export async function startOpsApi(deps: OpsDeps): Promise<OpsApi> {
   const guard = createGuard({ host: deps.host, token: deps.token });
   const events = createEventStream(deps);
-  const context: Context = { deps, routes: opsRoutes(deps), guard, page: await loadPage(), events };
-  const server = createServer({
-    maxHeaderSize: 16_384,
-    headersTimeout: 10_000,
-    requestTimeout: 30_000,
-    keepAliveTimeout,
-  });
-  server.maxConnections = 300;
+  const wrongTokens = createWrongTokens(deps);
+  const page = await loadPage();
+  const server = createServer({ maxHeaderSize: 16_384, ...httpDeadlines });
+  server.setTimeout(stillMs);
+  const { room, stopTelling } = makeRoom(server, deps);
+  const context: Context = { deps, routes: opsRoutes(deps), guard, wrongTokens, room, page, events };
   server.on('request', (request, response) => void respond(context, request, response));
   const port = await listen(server, deps);
   return {
@@ -59,8 +66,25 @@ export async function startOpsApi(deps: OpsDeps): Promise<OpsApi> {
         events.close();
         server.close(() => resolve());
         server.closeAllConnections();
+        wrongTokens.close();
+        stopTelling();
       }),
   };
+}
+
+function makeRoom(
+  server: Server,
+  { host, log, metrics }: OpsDeps,
+): { readonly room: ConnectionRoom; readonly stopTelling: () => void } {
+  const tally = tallyByAddress((ip, count) =>
+    log.warn('ops-connections-closed', { clientIp: ip ?? 'other addresses', count }),
+  );
+  const limits = { total: maxConnections, perAddress: isLoopback(host) ? maxConnections : maxPerAddress };
+  const room = keepRoom(server, limits, (reason, ip) => {
+    metrics.count('ops-connections-closed', { reason });
+    tally.add(ip);
+  });
+  return { room, stopTelling: tally.stop };
 }
 
 function listen(server: Server, { host, port }: Pick<OpsDeps, 'host' | 'port'>): Promise<number> {
@@ -95,7 +119,7 @@ function refusalOf(thrown: unknown): Answer {
 }
 
 async function answerFor(
-  { deps, routes, guard, page, events }: Context,
+  { deps, routes, guard, wrongTokens, room, page, events }: Context,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Answer | 'taken'> {
@@ -103,8 +127,10 @@ async function answerFor(
   if (url.length > maxUrlLength)
     return refusal(414, 'url-too-long', `a URL has at most ${maxUrlLength} characters here`);
   if (hasBody(request)) return { ...refusal(413, 'no-body', 'no request here takes a body'), closes: true };
-  const refused = guard({ method, headers: request.headers });
-  if (refused !== null) return refused;
+  const verdict = guard({ method, headers: request.headers });
+  if (verdict.outcome === 'refused') return verdict.answer;
+  if (verdict.outcome === 'wrong-token') return wrongTokens.answer(request.socket.remoteAddress ?? '');
+  room.prove(request.socket);
   const at = url.indexOf('?');
   const pathname = at < 0 ? url : url.slice(0, at);
   const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
@@ -115,9 +141,15 @@ async function answerFor(
   if (match.found === 'other-methods') return wrongMethod(match.methods);
   if (match.route.answer !== 'stream') return match.route.answer({ parts: match.parts, query });
   if (method === 'HEAD') return { status: 200, headers: { 'content-type': 'text/event-stream' }, body: '' };
-  for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
+  if (!events.attach(response, securityHeaders)) return tooManyListeners();
+  room.setApart(request.socket);
   deps.log.info('ops-events-listener');
-  return events.attach(response) ? 'taken' : refusal(503, 'too-many-listeners', 'too many listen to events already');
+  return 'taken';
+}
+
+function tooManyListeners(): Answer {
+  const answer = refusal(503, 'too-many-listeners', 'too many listen to events already');
+  return { ...answer, headers: { ...answer.headers, 'retry-after': '10' } };
 }
 
 /** A length of zero, as some clients send with POST, is no body; nor is the `{}` that others send. */

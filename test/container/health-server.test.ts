@@ -1,5 +1,7 @@
 // Whether a task should get connections.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { reportHealth, startHealthServer } from '#container/health-server.ts';
 
@@ -43,4 +45,17 @@ test('a broken configuration is told but takes no task out', async () => {
   assert.deepEqual(await answer.json(), { ...well, ok: true, problems: ['s3://b/config: limits.hops: wrong'] });
   assert.equal((await fetch(`http://127.0.0.1:${server.port}/other`)).status, 404);
   await server.close();
+});
+
+test('150 connections that say nothing do not make a task look ill', async (t) => {
+  const listener = { health: () => well };
+  const config = { problem: () => null };
+  const server = await startHealthServer({ host: '127.0.0.1', port: 0, listener, config, clock: () => now });
+  t.after(server.close);
+  const silent = Array.from({ length: 150 }, () => connect(server.port, '127.0.0.1').on('error', () => {}));
+  t.after(() => silent.map((socket) => socket.destroy()));
+  await Promise.all(silent.map((socket) => once(socket, 'connect')));
+  assert.equal((await fetch(`http://127.0.0.1:${server.port}/health`)).status, 200);
+  for (const socket of silent) socket.resume();
+  await Promise.all(silent.slice(0, 50).map((socket) => socket.closed || once(socket, 'close')));
 });
