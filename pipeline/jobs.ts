@@ -137,6 +137,12 @@ export const dispositionSchema = z.strictObject({
   reason: z.string(),
 });
 
+/** Whether it is proven that the reverse-path is the sender's own, and by what; see pipeline/sender-proof.ts. */
+export const senderProofSchema = z.discriminatedUnion('proven', [
+  z.strictObject({ proven: z.literal(true), by: z.enum(['login', 'internal', 'spf', 'dkim', 'dmarc']) }),
+  z.strictObject({ proven: z.literal(false), reason: z.string() }),
+]);
+
 /** Job of queue `parse`: the local recipients of a judged message that share one disposition. */
 export const parseJobSchema = z.strictObject({
   ...message,
@@ -149,7 +155,8 @@ export const parseJobSchema = z.strictObject({
  * Job of queue `deliver`: one message for all its recipients at one remote domain. `reversePath` is already
  * SRS-rewritten for forwards. `originalForwardPath` is the address the sender wrote, where an alias led on from it.
  * `attempt` counts from 1; the state that must survive doubles is in the `deliveries/` object, not here. `landed`: these
- * recipients are mailboxes here and have the message; all there is to deliver is the report of that (RFC 3461 NOTIFY=SUCCESS).
+ * recipients are mailboxes here and have the message, or aliases that led outside (their own `originalForwardPath`); all there
+ * is to deliver is the report of that (RFC 3461 NOTIFY=SUCCESS).
  */
 export const deliverJobSchema = z.strictObject({
   ...message,
@@ -161,6 +168,8 @@ export const deliverJobSchema = z.strictObject({
   firstAttemptAt: timestamp.nullable(),
   notBefore: timestamp,
   expiresAt: timestamp,
+  /** Left out of jobs that an earlier version queued: a stranger is not proven then. */
+  sender: senderProofSchema.optional(),
   landed: z.literal(true).optional(),
 });
 
@@ -173,6 +182,7 @@ export type Route = Readonly<z.infer<typeof routeSchema>>;
 export type ReceivedJob = Readonly<z.infer<typeof receivedJobSchema>>;
 export type DnsEvidence = Readonly<z.infer<typeof dnsEvidenceSchema>>;
 export type Authentication = Readonly<z.infer<typeof authenticationSchema>>;
+export type SenderProof = Readonly<z.infer<typeof senderProofSchema>>;
 export type Disposition = Readonly<z.infer<typeof dispositionSchema>>;
 export type ParseJob = Readonly<z.infer<typeof parseJobSchema>>;
 export type DeliverJob = Readonly<z.infer<typeof deliverJobSchema>>;

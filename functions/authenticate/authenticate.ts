@@ -63,10 +63,10 @@ export async function authenticate(
     return { outcome: 'judge-again', ...again };
   }
   const dispositionFor = (domain: string): Disposition => decideFor(config, domain, judged.authentication);
-  const recipients = holdForwards(job.recipients, { dispositionFor, spf: judged.authentication.spf });
+  const recipients = holdForwards(job.recipients, dispositionFor);
   const local = groupLocal(recipients, dispositionFor);
   const remote = groupRemote(recipients);
-  await handOn(deps, job, { config, ...judged, local, remote });
+  await handOn(deps, job, { config, ...judged, recipients, local, remote });
   report(deps, { job, handout, authentication: judged.authentication, local, remote });
   return {
     outcome: 'handed-on',

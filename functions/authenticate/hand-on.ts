@@ -1,10 +1,11 @@
 // Turns the groups of recipients into jobs and sends them: `parse` for ours, `deliver` for other hosts' domains.
 import { parseAddress } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import { srsForward } from '#mail/srs.ts';
+import { srsForward, srsForwardOfNobody } from '#mail/srs.ts';
 import type { Config } from '#pipeline/config.ts';
-import type { Authentication, DeliverJob, ParseJob, ReceivedJob } from '#pipeline/jobs.ts';
+import type { Authentication, DeliverJob, ParseJob, ReceivedJob, SenderProof } from '#pipeline/jobs.ts';
 import type { Clock, JobSender, Secrets } from '#pipeline/ports.ts';
+import { proveSender } from '#pipeline/sender-proof.ts';
 import { groupLanded, type LocalGroup, type RemoteGroup } from './split-recipients.ts';
 
 /** All that handing on may touch. */
@@ -20,17 +21,22 @@ export type Split = {
   /** Whose keys sign what goes out, or null: nobody's. */
   readonly signingDomain: string | null;
   readonly config: Config;
+  /** All of them, with the forwards that are held back as mailboxes. */
+  readonly recipients: ReceivedJob['recipients'];
   readonly local: readonly LocalGroup[];
   readonly remote: readonly RemoteGroup[];
 };
 
+type Judged = Split & { readonly sender: SenderProof };
+
 /** One job a group. Run twice, it sends them twice: what comes out of them has fixed keys. Throws where the platform fails. */
-export async function handOn(deps: HandOnDeps, job: ReceivedJob, split: Split): Promise<void> {
+export async function handOn(deps: HandOnDeps, job: ReceivedJob, given: Split): Promise<void> {
+  const split = { ...given, sender: proveSender({ ...job, authentication: given.authentication }) };
   const srsSecret = await readSrsSecret(deps, job, split);
   await Promise.all([
     ...split.local.map((group) => deps.jobs.send('parse', parseJob(job, group, split.authentication))),
     ...split.remote.map((group) => {
-      const reversePath = reversePathFor(job, group, split.config, srsSecret);
+      const reversePath = reversePathFor(job, group, split, srsSecret);
       const delivery = deliverJob(job, group, { ...split, reversePath, nowMs: deps.clock() });
       return deps.jobs.send('deliver', delivery, { group: group.domain });
     }),
@@ -41,19 +47,14 @@ export async function handOn(deps: HandOnDeps, job: ReceivedJob, split: Split): 
   ]);
 }
 
-/**
- * Who is to be told that the message reached a mailbox here. Strangers are believed to be who they say only where SPF or DMARC
- * passed: a report to a forged sender would hit somebody who wrote nothing.
- */
-function landedGroups({ session, reversePath }: ReceivedJob, split: Split): readonly RemoteGroup[] {
-  const { spf, dmarc } = split.authentication;
-  const isKnown = session.user !== null || spf.result === 'pass' || dmarc.result === 'pass';
-  return reversePath !== '' && isKnown ? groupLanded(split) : [];
+/** Who is to be reported as reached, to a sender who is proven: a report to a forged one would hit somebody who wrote nothing. */
+function landedGroups({ reversePath }: ReceivedJob, split: Judged): readonly RemoteGroup[] {
+  return reversePath !== '' && split.sender.proven ? groupLanded(split.recipients, split.local) : [];
 }
 
 /** Read only where a reverse-path must be rewritten; null where none is. */
-async function readSrsSecret(deps: HandOnDeps, job: ReceivedJob, split: Split): Promise<string | null> {
-  const isNeeded = split.remote.some((group) => needsRewriting(job, group, split.config));
+async function readSrsSecret(deps: HandOnDeps, job: ReceivedJob, split: Judged): Promise<string | null> {
+  const isNeeded = split.sender.proven && split.remote.some((group) => needsRewriting(job, group, split.config));
   return isNeeded ? deps.secrets.read(split.config.srsSecret ?? 'secret:srs') : null;
 }
 
@@ -64,7 +65,16 @@ function needsRewriting({ reversePath }: ReceivedJob, group: RemoteGroup, config
   return isProblem(sender) || !Object.hasOwn(config.domains, sender.domain);
 }
 
-function reversePathFor(job: ReceivedJob, group: RemoteGroup, config: Config, srsSecret: string | null): string {
+/** An unproven sender's forward goes out with a return address that leads to nobody: the next host's bounce would hit them. */
+function reversePathFor(
+  job: ReceivedJob,
+  group: RemoteGroup,
+  { config, sender }: Judged,
+  srsSecret: string | null,
+): string {
+  if (group.forwardedBy !== null && job.reversePath !== '' && !sender.proven) {
+    return srsForwardOfNobody(group.forwardedBy, job.id);
+  }
   if (srsSecret === null || group.forwardedBy === null || !needsRewriting(job, group, config)) return job.reversePath;
   return srsForward(job.reversePath, group.forwardedBy, srsSecret, Date.parse(job.receivedAt));
 }
@@ -74,7 +84,7 @@ function parseJob(job: ReceivedJob, group: LocalGroup, authentication: Authentic
   return { ...message, recipients: group.recipients, authentication, disposition: group.disposition };
 }
 
-type DeliveryFacts = Pick<Split, 'config' | 'signingDomain'> & {
+type DeliveryFacts = Pick<Judged, 'config' | 'signingDomain' | 'sender'> & {
   readonly reversePath: string;
   readonly nowMs: number;
 };
@@ -92,6 +102,7 @@ function deliverJob(job: ReceivedJob, group: RemoteGroup, facts: DeliveryFacts):
     firstAttemptAt: null,
     notBefore: new Date(facts.nowMs).toISOString(),
     expiresAt: new Date(expiresMs).toISOString(),
+    sender: facts.sender,
   };
 }
 

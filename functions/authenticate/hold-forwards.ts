@@ -1,9 +1,8 @@
 // What an alias would send outside is held to the same policy as what it would put into a mailbox: a forged message must not
-// leave by our hosts, under a return address of ours, as if we vouched for it. And where the sender's own domain says that
-// the client is none of its hosts, no bounce of ours goes to that sender: it would hit somebody who wrote nothing.
+// leave by our hosts, under a return address of ours, as if we vouched for it.
 import { mailboxName, parseAddress, splitTag } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { Authentication, Disposition, ReceivedJob } from '#pipeline/jobs.ts';
+import type { Disposition, ReceivedJob } from '#pipeline/jobs.ts';
 
 type Recipient = ReceivedJob['recipients'][number];
 
@@ -13,17 +12,13 @@ type Recipient = ReceivedJob['recipients'][number];
  */
 export function holdForwards(
   recipients: readonly Recipient[],
-  {
-    dispositionFor,
-    spf,
-  }: { readonly dispositionFor: (domain: string) => Disposition; readonly spf: Authentication['spf'] },
+  dispositionFor: (domain: string) => Disposition,
 ): Recipient[] {
-  const isForgedSender = spf.result === 'fail' || spf.result === 'softfail';
   const inMailboxes = new Set(
     recipients.flatMap(({ route, forwardPath }) => (route.kind === 'mailbox' ? [forwardPath] : [])),
   );
   return recipients.flatMap((recipient): Recipient[] => {
-    const { route, forwardPath, dsn } = recipient;
+    const { route, forwardPath } = recipient;
     if (route.kind !== 'forward') return [recipient];
     const alias = parseAddress(forwardPath);
     // The listener parsed it before it said 250: this would be our own bug.
@@ -34,6 +29,6 @@ export function holdForwards(
       const mailbox = { domain: alias.domain, localPart: mailboxName(name), tag };
       return [{ ...recipient, route: { kind: 'mailbox', mailbox } }];
     }
-    return isForgedSender ? [{ ...recipient, dsn: { ...dsn, notify: ['never'] } }] : [recipient];
+    return [recipient];
   });
 }

@@ -2,7 +2,7 @@
 // `deliver`. Pure: the same job gives the same split.
 import { type Domain, formatAddress, mailboxName, parseAddress, splitTag } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { DeliverJob, Disposition, ParseJob, ReceivedJob } from '#pipeline/jobs.ts';
+import type { DeliverJob, Disposition, ParseJob, ReceivedJob, RecipientDsn } from '#pipeline/jobs.ts';
 
 /** Recipients of one `parse` job at most: with the verdict beside them a body stays well under 1 MiB. */
 const maxParseRecipients = 200;
@@ -66,10 +66,12 @@ export function groupRemote(recipients: ReceivedJob['recipients']): readonly Rem
     { domain: Domain; recipients: DeliverJob['recipients']; forwardedBy: Domain | null }
   >();
   const seen = new Set<string>();
-  for (const { to, forwardPath, dsn, isForward } of destinations(recipients)) {
+  const several = leadingToSeveral(recipients);
+  for (const { to, forwardPath, dsn: asked, isForward } of destinations(recipients)) {
     const { address, domain } = parsed(to);
     if (seen.has(address)) continue;
     seen.add(address);
+    const dsn = isForward && several.has(forwardPath) ? withoutSuccess(asked) : asked;
     const group = groups.get(domain) ?? { domain, recipients: [], forwardedBy: null };
     groups.set(domain, group);
     group.recipients.push({ forwardPath: address, dsn, originalForwardPath: isForward ? forwardPath : null });
@@ -79,30 +81,49 @@ export function groupRemote(recipients: ReceivedJob['recipients']): readonly Rem
 }
 
 /**
- * The recipients whose success is to be reported, by domain (RFC 3461 §4.1): in a mailbox and not in quarantine. Where an address
- * leads outside as well, what is reported is that (`expanded`).
+ * The recipients whose success is to be reported, by domain (RFC 3461 §4.1): in a mailbox and not in quarantine. An alias that
+ * leads to several places, some of them outside, is one of them, too, with itself as its `originalForwardPath`: what is
+ * reported is that (`expanded`), once, whatever number of addresses it leads to (§5.2.7).
  */
-export function groupLanded({
-  local,
-  remote,
-}: {
-  readonly local: readonly LocalGroup[];
-  readonly remote: readonly RemoteGroup[];
-}): readonly RemoteGroup[] {
+export function groupLanded(
+  recipients: ReceivedJob['recipients'],
+  local: readonly LocalGroup[],
+): readonly RemoteGroup[] {
+  const several = leadingToSeveral(recipients);
+  const expanded = recipients
+    .filter(({ route, forwardPath }) => route.kind === 'forward' && several.has(forwardPath))
+    .map(({ forwardPath, dsn }) => ({ forwardPath, dsn, originalForwardPath: forwardPath }));
+  const delivered = local
+    .filter(({ disposition }) => disposition.action === 'accept')
+    .flatMap((group) => group.recipients)
+    .map(({ forwardPath, dsn }) => ({ forwardPath, dsn, originalForwardPath: null }));
   const groups = new Map<string, RemoteGroup>();
-  const seen = new Set(remote.flatMap((group) => group.recipients.map((recipient) => recipient.originalForwardPath)));
-  for (const { disposition, recipients } of local) {
-    for (const { forwardPath, dsn } of recipients) {
-      const isWanted = disposition.action === 'accept' && dsn.notify?.includes('success') === true;
-      if (!isWanted || seen.has(forwardPath)) continue;
-      seen.add(forwardPath);
-      const { domain } = parsed(forwardPath);
-      const group = groups.get(domain) ?? { domain, recipients: [], forwardedBy: null };
-      groups.set(domain, group);
-      group.recipients.push({ forwardPath, dsn, originalForwardPath: null });
-    }
+  const seen = new Set<string>();
+  for (const recipient of [...expanded, ...delivered]) {
+    if (recipient.dsn.notify?.includes('success') !== true || seen.has(recipient.forwardPath)) continue;
+    seen.add(recipient.forwardPath);
+    const { domain } = parsed(recipient.forwardPath);
+    const group = groups.get(domain) ?? { domain, recipients: [], forwardedBy: null };
+    groups.set(domain, group);
+    group.recipients.push(recipient);
   }
   return [...groups.values()];
+}
+
+/** Addresses that lead to more than one mailbox or outside address. */
+function leadingToSeveral(recipients: ReceivedJob['recipients']): ReadonlySet<string> {
+  const places = new Map<string, number>();
+  for (const { forwardPath, route } of recipients) {
+    const count = route.kind === 'forward' ? route.to.length : 1;
+    places.set(forwardPath, (places.get(forwardPath) ?? 0) + count);
+  }
+  return new Set([...places].flatMap(([forwardPath, count]) => (count > 1 ? [forwardPath] : [])));
+}
+
+function withoutSuccess(dsn: RecipientDsn): RecipientDsn {
+  if (dsn.notify?.includes('success') !== true) return dsn;
+  const rest = dsn.notify.filter((word) => word !== 'success');
+  return { ...dsn, notify: rest.length > 0 ? rest : ['never'] };
 }
 
 type Destination = Pick<ReceivedJob['recipients'][number], 'forwardPath' | 'dsn'> & {

@@ -104,7 +104,7 @@ async function tryTargets(context: Context, targets: readonly Target[]): Promise
  * Recipients for whom another host may have another answer: nothing was sent yet, or the answer was temporary, or that host
  * lacked something. Never after a final answer, and never where a message may already have been delivered.
  */
-function worthAsking({ recipients }: DeliverJob, hosts: readonly HostTry[]): LetterRecipient[] {
+function worthAsking({ recipients, sender }: DeliverJob, hosts: readonly HostTry[]): LetterRecipient[] {
   const isOver = (forwardPath: string): boolean =>
     hosts.some((host) =>
       host.recipients.some(
@@ -119,8 +119,10 @@ function worthAsking({ recipients }: DeliverJob, hosts: readonly HostTry[]): Let
   return recipients.flatMap(({ forwardPath, originalForwardPath, dsn }): LetterRecipient[] => {
     if (isOver(forwardPath) || seen.has(forwardPath)) return [];
     seen.add(forwardPath);
-    // RFC 3461 §5.2.7: what an alias led to reports success here (`expanded`), so it is not asked for there.
-    const notify = originalForwardPath === null ? dsn.notify : withoutSuccess(dsn.notify);
+    // RFC 3461 §5.2.7: the success of what an alias led to is reported here (`expanded`), so it is not asked for there.
+    const asked = originalForwardPath === null ? dsn.notify : withoutSuccess(dsn.notify);
+    // A host that knows DSN is told not to report to somebody who may have written nothing.
+    const notify = sender?.proven === false ? ['never'] : asked;
     return [{ forwardPath, notify, orcpt: dsn.orcpt }];
   });
 }

@@ -1,5 +1,6 @@
 // Tells the sender: composes the notification a state owes and puts it in at the front door, like any other mail. Its id
-// was chosen when it came to be owed, so that doing it twice makes one message. To the null reverse-path goes nothing.
+// was chosen when it came to be owed, so that doing it twice makes one message. To the null reverse-path goes nothing, nor to
+// a sender who is not proven.
 
 import { isAscii } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -15,6 +16,7 @@ import type { ReceivedJob } from '#pipeline/jobs.ts';
 import { rawKey } from '#pipeline/keys.ts';
 import type { Clock, Intake, JobSender, ObjectStore, Secrets } from '#pipeline/ports.ts';
 import { readBody } from '#pipeline/read-body.ts';
+import { whyNotTold } from '#pipeline/sender-proof.ts';
 
 export type BounceDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'head'>;
@@ -35,6 +37,8 @@ export async function bounce(
 ): Promise<BounceOutcome> {
   const { id } = notice;
   if (!isMessageId(id)) throw new Error(`not a message id: ${id}`);
+  const untold = whyNotTold(state.job);
+  if (untold !== null) return { outcome: 'dropped', reason: untold };
   const recipients = await routesBack(deps, config, state.job.reversePath);
   if ('reason' in recipients) return { outcome: 'dropped', reason: recipients.reason };
   const bytes = await compose(deps, config, { state, notice, to: recipients.to });

@@ -30,7 +30,7 @@ const keptAtEnd = 90;
 export function judgeAttempt(before: DeliveryState, facts: Facts, rules: JudgeRules): DeliveryState {
   const at = new Date(rules.now).toISOString();
   const judged = before.recipients.map((recipient) =>
-    recipient.state === 'pending' ? judgeRecipient(recipient, facts, at) : recipient,
+    recipient.state === 'pending' ? judgeRecipient(recipient, { ...facts, job: before.job }, at) : recipient,
   );
   const plan = planNext(before, facts.record.attempt, rules);
   const recipients = plan.outcome === 'give-up' ? judged.map((recipient) => giveUp(recipient, before, at)) : judged;
@@ -88,13 +88,19 @@ function signOfTrouble({ outcome, stage, reason, reply, recipients, host }: Host
 
 type Verdict = { readonly weight: number; readonly state: RecipientState };
 
-function judgeRecipient(recipient: RecipientState, facts: Facts, at: string): RecipientState {
+function judgeRecipient(
+  recipient: RecipientState,
+  facts: Facts & { readonly job: DeliverJob },
+  at: string,
+): RecipientState {
   if (facts.permanent !== null) {
     const { status, reason } = facts.permanent;
     return { ...recipient, state: 'bounced', status, reason, diagnostic: null, host: null, at };
   }
   if (facts.unasked === 'landed') {
-    const reason = 'it is in the mailbox here';
+    const asked = facts.job.recipients.find(({ forwardPath }) => forwardPath === recipient.forwardPath);
+    const isAlias = (asked?.originalForwardPath ?? null) !== null;
+    const reason = isAlias ? 'it was passed on to the addresses behind it' : 'it is in the mailbox here';
     return { ...recipient, state: 'delivered', status: '2.0.0', reason, diagnostic: null, host: null, at };
   }
   const verdicts = facts.record.hosts.flatMap((host) => verdictsOf(recipient, host, at));
@@ -227,7 +233,7 @@ function actionFor(
     case 'pending':
       return warns ? 'delayed' : null;
     case 'delivered':
-      if (hasLanded) return 'delivered';
+      if (hasLanded) return originalForwardPath === null ? 'delivered' : 'expanded';
       if (originalForwardPath !== null) return 'expanded';
       return dsnPassedOn.has(forwardPath) ? null : 'relayed';
   }

@@ -126,8 +126,10 @@ function jobOf({ envelope, recipients }: Replay, { hasHighBytes, ...identity }: 
   };
 }
 
-function sessionOf({ session }: StoredEnvelope): Session {
-  return session ?? { role: 'internal', clientIp: null, clientName: null, helo: null, tls: null, user: null };
+/** Mail of ours is stored without a session, and only that: it is from the null reverse-path. */
+function sessionOf({ session, reversePath }: StoredEnvelope): Session {
+  const role = reversePath === '' ? 'internal' : 'mx';
+  return session ?? { role, clientIp: null, clientName: null, helo: null, tls: null, user: null };
 }
 
 /** Those it was for, by today's routes. Others' servers are not written to again once the first try has expired. */

@@ -32,6 +32,8 @@ const zone = {
     'late.test': '127.0.3.100',
   },
   mx: { 'loop.test': ['10 mx.sender.example'] },
+  // Strangers whose mail is proven to be theirs: reports go to those only.
+  txt: Object.fromEntries(['stranger.test', 'vanished.test'].map((name) => [name, 'v=spf1 ip4:127.0.0.1 -all'])),
 };
 const ipOf = (name: string): string => `127.0.3.${hosts.indexOf(name) + 1}`;
 const senders = hosts.map((name) => `s-${name}`);

@@ -49,7 +49,8 @@ before(async () => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'mx.far.example' }]);
   postfix = await startPostfix({ cert, key });
   const domains = { 'sender.example': { mailboxes: ['app'], aliases: { far: ['b@far.example'] } } };
-  const given = { port: postfix.port, zone: { a: { 'far.example': '127.0.0.1' } } };
+  const txt = { 'sender.example': 'v=spf1 ip4:127.0.0.1 -all' };
+  const given = { port: postfix.port, zone: { a: { 'far.example': '127.0.0.1' }, txt } };
   const delivery = { attemptSeconds: 30 };
   [strict, lax] = await Promise.all([
     startSending({ ...given, config: { domains, delivery } }),

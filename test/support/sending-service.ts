@@ -79,7 +79,7 @@ export async function startSending(options: SendingOptions = {}): Promise<Sendin
       ...given.limits,
     },
     delivery: { port, allowPrivateTargets: true, attemptSeconds: 4, retrySeconds: [1], ...given.delivery },
-    dns: { servers: [dns.server], timeoutSeconds: 2 },
+    dns: { servers: [dns.server], timeoutSeconds: 2, ...given.dns },
   };
   const start = async (): Promise<SendingService> => {
     const ends: (() => unknown)[] = [];

@@ -112,17 +112,43 @@ for (const { title, given, told } of [
   });
 }
 
-test('an alias that leads to a mailbox and outside is reported once, by the job for the outside', async () => {
-  const recipients = [
-    { ...mailboxRecipient('info'), dsn: success },
-    { ...forward('info@ours.example', 'boss@far.example'), dsn: success },
-  ];
-  const { jobs } = await runStage({ session: { role: 'submission', user: 'app@ours.example' }, job: { recipients } });
-  assert.deepEqual(
-    jobs.of('deliver').map(({ domain, landed }) => [domain, landed]),
-    [['far.example', undefined]],
-  );
-});
+const forwards: readonly { readonly title: string; readonly recipients: Recipient[]; readonly told: unknown[] }[] = [
+  {
+    title: 'a mailbox and outside is reported once, as expanded, and not by the hosts outside',
+    recipients: [mailboxRecipient('info'), forward('info@ours.example', 'boss@far.example')],
+    told: [
+      ['far.example', undefined, 'info@ours.example', ['failure']],
+      ['ours.example', true, 'info@ours.example', ['success', 'failure']],
+    ],
+  },
+  {
+    title: 'several hosts outside is reported once',
+    recipients: [forward('info@ours.example', 'boss@far.example', 'boss@farther.example')],
+    told: [
+      ['far.example', undefined, 'info@ours.example', ['failure']],
+      ['farther.example', undefined, 'info@ours.example', ['failure']],
+      ['ours.example', true, 'info@ours.example', ['success', 'failure']],
+    ],
+  },
+  {
+    title: 'one address outside is reported once that host has it',
+    recipients: [forward('info@ours.example', 'boss@far.example')],
+    told: [['far.example', undefined, 'info@ours.example', ['success', 'failure']]],
+  },
+];
+for (const { title, recipients, told } of forwards) {
+  test(`success at an alias that leads to ${title} (RFC 3461 §5.2.7)`, async () => {
+    const dsn = { notify: ['success' as const, 'failure' as const], orcpt: null };
+    const asking = recipients.map((recipient) => ({ ...recipient, dsn }));
+    const session = { role: 'submission', user: 'app@ours.example' } as const;
+    const { jobs } = await runStage({ session, job: { recipients: asking } });
+    const sent = jobs.of('deliver').map(({ domain, landed, recipients: [first, ...others] }) => {
+      assert.deepEqual(others, []);
+      return [domain, landed, first?.originalForwardPath, first?.dsn.notify];
+    });
+    assert.deepEqual(sent, told);
+  });
+}
 
 test('a mailbox that is named by an alias and by its own address is named by its own', async () => {
   const bob = { domain: 'ours.example', localPart: 'bob', tag: null };
@@ -214,7 +240,7 @@ const ours = { domains: { 'ours.example': { aliases: { info: ['boss@elsewhere.ex
 
 test('what an alias sends on has a reverse-path of ours that leads back to the sender (SRS)', async () => {
   const recipients = [forward('info@ours.example', 'boss@elsewhere.example', 'aid@elsewhere.example')];
-  const { jobs, secretsRead } = await runStage({ config: ours, job: { recipients } });
+  const { jobs, secretsRead } = await runStage({ config: ours, zone: spfPass, job: { recipients } });
   const [job] = jobs.of('deliver');
   assert.equal(jobs.of('deliver').length, 1);
   assert.deepEqual(secretsRead, ['secret:srs']);
@@ -234,16 +260,33 @@ test('what an alias sends on has a reverse-path of ours that leads back to the s
 
 test('a null reverse-path stays null when it is sent on, and our own senders keep theirs', async () => {
   const recipients = [forward('info@ours.example', 'boss@elsewhere.example')];
+  const zone = { 'ours.example': { TXT: ['v=spf1 ip4:192.0.2.1 -all'] } };
   for (const reversePath of ['', 'bob@ours.example']) {
-    const { jobs, secretsRead } = await runStage({ config: ours, job: { recipients, reversePath } });
+    const { jobs, secretsRead } = await runStage({ config: ours, zone, job: { recipients, reversePath } });
     assert.equal(jobs.of('deliver')[0]?.reversePath, reversePath);
     assert.deepEqual(secretsRead, []);
   }
 });
 
+test('what an unproven sender writes is sent on with a return address that leads to nobody, our own domain or not', async () => {
+  const recipients = [forward('info@ours.example', 'boss@elsewhere.example')];
+  for (const reversePath of ['ann@sender.example', 'bob@ours.example']) {
+    const { jobs, secretsRead, job } = await runStage({ config: ours, job: { recipients, reversePath } });
+    const [sent] = jobs.of('deliver');
+    assert.equal(sent?.reversePath, `SRS0=nobody=${job.id}@ours.example`);
+    assert.equal(sent?.sender?.proven, false);
+    assert.deepEqual(secretsRead, []);
+    const address = parseAddress(sent.reversePath);
+    assert.ok(!isProblem(address));
+    const reason = 'the sender of what was forwarded is not proven, so nobody is told';
+    assert.deepEqual(srsReverse(address, 'the secret of the tests', Date.now()), { outcome: 'refused', reason });
+  }
+});
+
 test('the configured SRS secret is the one that is read', async () => {
   const recipients = [forward('info@ours.example', 'boss@elsewhere.example')];
-  const { secretsRead } = await runStage({ config: { ...ours, srsSecret: 'secret:other' }, job: { recipients } });
+  const config = { ...ours, srsSecret: 'secret:other' };
+  const { secretsRead } = await runStage({ config, zone: spfPass, job: { recipients } });
   assert.deepEqual(secretsRead, ['secret:other']);
 });
 
