@@ -1,7 +1,7 @@
 // One message from DATA or BDAT, judged as it comes: size, line endings, hops, and for submitted mail who it is from.
 // Once refused, the rest is read and thrown away, and the refusal is the answer at the end; what is accepted goes to
-// store-message.ts as it came. NUL octets pass (RFC 5321 §4.5.2 leaves them to us): they smuggle nothing, and a reader can tell.
-import { createLineEndingCheck, type LineEndingCheck } from '#mail/line-endings.ts';
+// store-message.ts as it came; submitted mail without its Bcc and Return-Path fields. NUL octets pass (RFC 5321 §4.5.2 leaves them to us): they smuggle nothing, and a reader can tell.
+import { createLineEndingCheck, type LineEndingCheck, normaliseLineEndings } from '#mail/line-endings.ts';
 import { type Reply, replies } from '#mail/replies.ts';
 import { createHeaderWatch, type HeaderWatch } from './header-watch.ts';
 import type { ListenerDeps } from './listener-deps.ts';
@@ -79,29 +79,30 @@ export function receiveMessage(request: ReceiveRequest): IncomingMessage {
 function write(state: State, chunk: Buffer): Promise<void> | undefined {
   const { config, hangUp } = state.request;
   state.bytes += chunk.length;
-  const isHeaderWhole = state.refusal === null && judge(state, chunk);
+  const bodyAt = state.refusal === null ? judge(state, chunk) : -1;
   if (state.refusal !== null) {
     if (state.bytes > 2 * config.limits.messageBytes + maxWasteBytes) hangUp(state.refusal);
     return undefined;
   }
   if (state.held === null) return state.store.write(chunk);
-  state.held.push(chunk);
+  const piece = bodyAt < 0 ? chunk : chunk.subarray(0, bodyAt);
+  state.held.push(piece);
   if (state.held.length > maxHeldPieces) state.held = [Buffer.concat(state.held)]; // each costs more than its octets
-  state.heldBytes += chunk.length;
-  if (isHeaderWhole) return releaseHeader(state, state.held);
+  state.heldBytes += piece.length;
   if (state.heldBytes > maxHeaderBytes) refuse(state, replies.headerTooBig);
+  else if (bodyAt >= 0) return releaseHeader(state, state.held, chunk.subarray(bodyAt));
   return undefined;
 }
 
-/** Looks at the next bytes; says whether the header is whole. */
-function judge(state: State, chunk: Buffer): boolean {
+/** Looks at the next bytes; answers where in them the body begins, -1 while the header goes on. */
+function judge(state: State, chunk: Buffer): number {
   const { limits } = state.request.config;
   const bodyAt = state.watch.push(chunk);
   state.lines?.push(chunk);
   if (state.bytes > limits.messageBytes) refuse(state, replies.messageTooBig(limits.messageBytes));
   else if (hasBareLineFeed(state)) refuse(state, replies.bareLineFeed);
   else if (state.watch.hops() > limits.hops || state.watch.ownHops() > maxOwnHops) refuse(state, replies.loop);
-  return bodyAt >= 0;
+  return bodyAt;
 }
 
 function hasBareLineFeed({ lines }: State): boolean {
@@ -114,10 +115,12 @@ function refuse(state: State, reply: Reply): void {
   state.store.drop();
 }
 
-/** Lets the header of a submitted message through, with what it lacks; or refuses the message. */
-function releaseHeader(state: State, held: readonly Buffer[]): Promise<void> | undefined {
+/** Lets the header of a submitted message through, with what it lacks and without what is private; or refuses the message. */
+function releaseHeader(state: State, held: readonly Buffer[], behind: Buffer): Promise<void> | undefined {
   const { config, envelope, mayFrom } = state.request;
-  const header = Buffer.concat(held);
+  const received = Buffer.concat(held);
+  // Where lines may end in a bare CR or LF, or have not been looked at, they leave in CRLF later on: what is judged has them already.
+  const header = state.lines === null && !received.includes(0) ? Buffer.from(normaliseLineEndings(received)) : received;
   state.held = null;
   const verdict = judgeSubmission(header, {
     mayFrom: mayFrom ?? [],
@@ -126,7 +129,7 @@ function releaseHeader(state: State, held: readonly Buffer[]): Promise<void> | u
     hostname: config.hostname,
     nowMs: state.nowMs,
   });
-  if (verdict.outcome === 'accepted') return state.store.write(Buffer.concat([Buffer.from(verdict.prepend), header]));
+  if (verdict.outcome === 'accepted') return state.store.write(Buffer.concat([verdict.header, behind]));
   refuse(state, verdict.reply);
   return undefined;
 }
@@ -135,7 +138,7 @@ async function finish(state: State): Promise<Reply> {
   state.isOver = true;
   state.lines?.end();
   if (state.refusal === null && hasBareLineFeed(state)) refuse(state, replies.bareLineFeed);
-  if (state.refusal === null && state.held !== null) await releaseHeader(state, state.held);
+  if (state.refusal === null && state.held !== null) await releaseHeader(state, state.held, Buffer.alloc(0));
   const reply = state.refusal ?? (await state.store.commit());
   record(state, reply);
   return reply;

@@ -1,10 +1,12 @@
 // What a user may send as, and what a submitted message is given where it lacks it (RFC 6409 §6.1, §8).
 import { type EmailAddress, mailboxName, parseDomain } from '#mail/address.ts';
-import { addressesOfFrom, parseAddressList } from '#mail/from-addresses.ts';
-import { fieldsNamed, fieldText, type HeaderField, splitHeader } from '#mail/header-fields.ts';
+import { addressesOfFrom } from '#mail/from-addresses.ts';
+import { fieldsNamed, fieldText, hasField, splitHeader } from '#mail/header-fields.ts';
 import { missingFields } from '#mail/message-headers.ts';
 import { isProblem } from '#mail/problem.ts';
 import { type Reply, replies } from '#mail/replies.ts';
+import { readShownAuthors } from '#mail/shown-authors.ts';
+import { isAuthorField, readSubmittedHeader } from './submitted-header.ts';
 
 /**
  * Says whether one of the patterns covers an address. A pattern is an address, or has `*` for any local part, for any
@@ -31,14 +33,14 @@ function unquoted(name: string): string {
   return /^".*"$/.test(name) ? name.slice(1, -1).replace(/\\(.)/g, '$1') : name;
 }
 
-/** What becomes of a submitted message, judged by its header. `prepend` goes before its first byte; it may be empty. */
+/** What becomes of a submitted message, judged by its header. `header`: what leaves in its place, what it lacked before it. */
 export type SubmissionVerdict =
-  | { readonly outcome: 'accepted'; readonly prepend: string }
+  | { readonly outcome: 'accepted'; readonly header: Buffer }
   | { readonly outcome: 'refused'; readonly reply: Reply };
 
-/** Judges a header (with its final empty line, where it has one). */
+/** Judges a header (with its final empty line, where it has one): its octets as they will leave, and who they show. */
 export function judgeSubmission(
-  header: Uint8Array,
+  header: Buffer,
   facts: {
     readonly mayFrom: readonly string[];
     readonly reversePath: string;
@@ -47,31 +49,43 @@ export function judgeSubmission(
     readonly nowMs: number;
   },
 ): SubmissionVerdict {
-  const { fields, bodyOffset } = splitHeader(header);
-  // `Fr\0om:` is no From field here, and one at a host that drops NUL octets.
-  if (header.subarray(0, bodyOffset).includes(0)) return refused(replies.nulInHeader);
-  const from = addressesOfFrom(fields);
-  if (from.fieldCount > 1) return refused(replies.fromMissing);
-  if (from.fieldCount === 1 && from.addresses.length === 0 && from.unreadable.length === 0) {
-    return refused(replies.fromMissing);
-  }
-  if (from.fieldCount === 0 && facts.reversePath === '') return refused(replies.fromMissing);
-  const sender = sendersOf(fields);
-  const isReadable = from.unreadable.length === 0 && sender.unreadable.length === 0;
-  const isAllowed = [...from.addresses, ...sender.addresses].every((address) => mayWriteAs(facts.mayFrom, address));
-  if (!isReadable || !isAllowed) return refused(replies.fromNotAllowed);
-  const added = `${missingFields(fields, facts)}${from.fieldCount === 0 ? `From: <${facts.reversePath}>\r\n` : ''}`;
+  const read = readSubmittedHeader(header);
+  if (read.outcome === 'refused') return read;
+  const fields = read.outcome === 'text' ? [] : read.fields;
+  const isFromMissing = !hasField(fields, 'from');
+  if (isFromMissing && facts.reversePath === '') return refused(replies.fromMissing);
+  const added = `${missingFields(fields, facts)}${isFromMissing ? `From: <${facts.reversePath}>\r\n` : ''}`;
   // Text without a header: an empty line parts it from the one that it is given.
-  const isAllBody = fields.length === 0 && !startsWithEmptyLine(header);
-  return { outcome: 'accepted', prepend: isAllBody ? `${added}\r\n` : added };
+  const leaves =
+    read.outcome === 'text'
+      ? Buffer.concat([Buffer.from(`${added}\r\n`), header])
+      : Buffer.concat([Buffer.from(added), read.bytes, read.end]);
+  const reply = judgeAuthors(leaves, facts.mayFrom);
+  return reply === null ? { outcome: 'accepted', header: leaves } : refused(reply);
 }
 
-function sendersOf(fields: readonly HeaderField[]): ReturnType<typeof parseAddressList> {
-  return parseAddressList(fieldsNamed(fields, 'sender').map(fieldText).join(', '));
+/** Why a header must not leave, or null: everybody whom a reader may take for its author has to be covered. */
+function judgeAuthors(header: Buffer, mayFrom: readonly string[]): Reply | null {
+  const read = readSubmittedHeader(header);
+  if (read.outcome !== 'fields') return replies.fromMissing;
+  if (fieldsNamed(read.fields, 'from').length !== 1) return replies.fromMissing;
+  if (fieldsNamed(read.fields, 'sender').length > 1) return replies.senderTwice;
+  for (const field of read.fields.filter(isAuthorField)) {
+    const text = fieldText(field);
+    const authors = readShownAuthors(text);
+    if (isProblem(authors)) {
+      return text.includes('@') ? replies.authorUnreadable(field.name, authors.problem) : replies.fromMissing;
+    }
+    const all = [...authors.mailboxes, ...authors.named];
+    if (!all.every((address) => mayWriteAs(mayFrom, address))) return replies.fromNotAllowed;
+  }
+  return agreesWith(header, mayFrom) ? null : replies.fromNotAllowed;
 }
 
-function startsWithEmptyLine(header: Uint8Array): boolean {
-  return header[0] === 0x0a || (header[0] === 0x0d && header[1] === 0x0a);
+/** The later stages read with patience: they must come to the same author. */
+function agreesWith(header: Buffer, mayFrom: readonly string[]): boolean {
+  const { fieldCount, addresses, unreadable } = addressesOfFrom(splitHeader(header).fields);
+  return fieldCount === 1 && unreadable.length === 0 && addresses.every((address) => mayWriteAs(mayFrom, address));
 }
 
 function refused(reply: Reply): SubmissionVerdict {

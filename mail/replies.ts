@@ -116,12 +116,18 @@ export const replies = {
   senderNotAllowed: reply(553, '5.7.1', 'You may not send from this address'),
   fromNotAllowed: reply(550, '5.7.1', 'You may not write this address into the From field'),
   fromMissing: reply(550, '5.6.0', 'The message needs exactly one From field with an address'),
+  senderTwice: reply(550, '5.6.0', 'The message has more than one Sender field'),
+  /** What cannot be read without doubt might show somebody else as the author. */
+  authorUnreadable: (field: string, problem: string) =>
+    reply(550, '5.7.1', `The ${field} field is not plain enough to tell who the author is: ${problem}`),
 
   // The message
   bareLineFeed: reply(550, '5.6.11', 'The message has a bare CR or LF; lines end in CRLF'),
   loop: reply(554, '5.4.6', 'The message is going round in circles'),
   nulInHeader: reply(550, '5.6.0', 'The header of the message has NUL octets'),
   headerTooBig: reply(552, '5.3.4', 'The header of the message is too large'),
+  tooManyFields: (max: number) => reply(552, '5.3.4', `The header of the message has more than ${max} fields`),
+  headerUnreadable: (problem: string) => reply(550, '5.6.0', `The header of the message is malformed: ${problem}`),
 
   // TLS
   startTlsReady: reply(220, '2.0.0', 'Begin TLS'),

@@ -2,8 +2,8 @@
 // limit, and decoded in pieces that end with a line.
 import { isUtf8 } from 'node:buffer';
 import { Transform } from 'node:stream';
-import { switchingDecoder } from './decode-charset.ts';
-import { decodeEightBit } from './decode-text.ts';
+import { switchingDecoder } from '#mail/decode-charset.ts';
+import { decodeEightBit } from '#mail/decode-text.ts';
 import { limits } from './limits.ts';
 import type { ProblemList } from './problems.ts';
 

@@ -1,6 +1,6 @@
 // What the header of a message says: all fields as they are and as they read, and the well-known ones understood.
 // Bounded in what it gives, and the same for the same bytes on every machine.
-import { decodeEightBit, decodeWords, unfold } from './decode-text.ts';
+import { decodeEightBit, decodeWords, unfold } from '#mail/decode-text.ts';
 import { limits } from './limits.ts';
 import type { MessageProblem, ProblemList } from './problems.ts';
 import { createProblemList } from './problems.ts';

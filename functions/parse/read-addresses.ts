@@ -1,6 +1,6 @@
 // Address lists as header fields hold them (RFC 5322 §3.4, obsolete forms too). Linear, and total: anything gives a
 // list. Unlike mail/address.ts this is about what a field says, not about what SMTP may be told.
-import { decodeWords } from './decode-text.ts';
+import { decodeWords } from '#mail/decode-text.ts';
 
 /** The name (decoded; empty where there is none), the address as written (empty where there is none), its group. */
 export type HeaderAddress = { readonly name: string; readonly address: string; readonly group: string | null };

@@ -30,12 +30,13 @@ const zone = {
     'later.test': '127.0.9.16',
     'never.test': '127.0.9.12',
     'twice.test': '127.0.9.13',
+    'hidden.test': '127.0.9.17',
     'a.split.test': '127.0.9.14',
     'b.split.test': '127.0.9.15',
   },
   cname: { 'alias.test': 'target.test', 'alias.mx.test': 'real.mx.test', 'alias-of-plain.test': 'plain.test' },
 };
-const mailboxes = ['s-utf8', 's-never', 's-big'];
+const mailboxes = ['s-utf8', 's-never', 's-big', 's-hidden'];
 let service: SendingService;
 
 before(async () => {
@@ -125,6 +126,20 @@ describe('kinds of mail', { concurrency: 6, ...peerOptions('dnsmasq') }, () => {
     assert.equal(record.attempts.length, 1);
     const got = host.mails[0]!.content;
     assert.equal(sha(got.slice(got.indexOf('\r\n\r\n') + 4)), sha(body));
+  });
+
+  it('no recipient, here or elsewhere, by JSON, raw or SMTP, sees whom Bcc and Return-Path name; a body of 3 MB stays as it is', async () => {
+    const host = await service.host('127.0.9.17');
+    const hidden =
+      'Bcc: one@secret.test,\r\n two@secret.test\r\nRETURN-PATH: <three@secret.test>\r\nbCC : four@secret.test\r\n';
+    const body = `${'0123456789'.repeat(7)}\r\n.dots\r\n`.repeat(40_000);
+    const content = `${hidden}From: <${login.user}>\r\n${hidden}Subject: hi\r\n\r\n${body}`;
+    const id = await service.submit({ to: ['x@hidden.test', 's-hidden@sender.example'], content });
+    await service.whenDelivery(id, 'delivered', 60);
+    const [message] = await service.whenInbox('s-hidden', 1);
+    const [raw, sent] = [(await service.raw(id)).toString('latin1'), host.mails[0]!.content];
+    for (const seen of [JSON.stringify(message), raw, sent]) assert.doesNotMatch(seen, /secret\.test|"bcc"|^bcc/im);
+    for (const seen of [raw, sent]) assert.equal(sha(seen.slice(seen.indexOf('\r\n\r\n') + 4)), sha(body));
   });
 
   it('mail that is larger than the host takes bounces without being sent', async () => {

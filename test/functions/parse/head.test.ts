@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createQuotedPrintableDecoder } from '#functions/parse/decode-quoted-printable.ts';
-import { decodeWords } from '#functions/parse/decode-text.ts';
 import { createProblemList } from '#functions/parse/problems.ts';
 import { readAddresses } from '#functions/parse/read-addresses.ts';
 import { readDate } from '#functions/parse/read-date.ts';
 import { createHeadReader } from '#functions/parse/read-head.ts';
+import { decodeWords } from '#mail/decode-text.ts';
 
 const words: readonly [string, string][] = [
   ['plain', 'plain'],

@@ -1,0 +1,155 @@
+// Who a reader may take for the author of a message that we send on for a user: all addresses of an author field (From,
+// Sender and the like, RFC 5322 §3.6.2), those that only its display names and comments hold among them. Reads the
+// grammar that senders must write (§3.4) and nothing of the obsolete one (§4.4): programs disagree about that, and
+// where one sees the sender, another sees a second author.
+import { type EmailAddress, parseAddress } from './address.ts';
+import { decodeWords } from './decode-text.ts';
+import { isProblem, type Problem, problem } from './problem.ts';
+
+/** The addresses that mail goes back to, and those that display names and comments show besides. */
+export type ShownAuthors = { readonly mailboxes: readonly EmailAddress[]; readonly named: readonly EmailAddress[] };
+
+const maxAuthors = 100;
+const maxChars = 65_536;
+
+/** Reads the unfolded value of an author field; a Problem where it can be read in more than one way, or not at all. */
+export function readShownAuthors(text: string): ShownAuthors | Problem {
+  if (text.length > maxChars) return problem('it is too long');
+  const tokens = tokensOf(text);
+  if (tokens === null) return problem('it is not a list of addresses');
+  const entries = entriesOf(tokens);
+  if (entries.length > maxAuthors) return problem(`it has more than ${maxAuthors} authors`);
+  const mailboxes: EmailAddress[] = [];
+  const named: EmailAddress[] = [];
+  for (const entry of entries) {
+    const mailbox = mailboxOf(entry);
+    if (isProblem(mailbox)) return mailbox;
+    const others = addressesIn(shownBy(entry));
+    if (isProblem(others)) return others;
+    mailboxes.push(mailbox);
+    named.push(...others);
+  }
+  return { mailboxes, named };
+}
+
+/** A piece of the field. `kind` is one letter, so that the form of an entry can be told by a pattern. */
+type Token = { readonly kind: 's' | 'c' | 'q' | 'w' | '@' | '<' | '>' | ','; readonly text: string };
+
+const space = /[ \t]+/y;
+const quotedString = /"(?:[^"\\]|\\.)*"/suy;
+const word = /[^ \t"(),:;<>@\\]+/uy;
+const mark = /[@<>,]/y;
+
+/** Null where something stands there that has no place in such a field: a group, a route, a stray bracket. */
+function tokensOf(text: string): readonly Token[] | null {
+  const tokens: Token[] = [];
+  for (let at = 0; at < text.length; ) {
+    const token = tokenAt(text, at);
+    if (token === null) return null;
+    tokens.push(token);
+    at += token.text.length;
+  }
+  return tokens;
+}
+
+function tokenAt(text: string, at: number): Token | null {
+  const match = (pattern: RegExp): string | undefined => {
+    pattern.lastIndex = at;
+    return pattern.exec(text)?.[0];
+  };
+  if (text[at] === '(') {
+    const end = commentEnd(text, at);
+    return end === -1 ? null : { kind: 'c', text: text.slice(at, end) };
+  }
+  const found = match(word);
+  if (found !== undefined) return { kind: 'w', text: found };
+  const blank = match(space);
+  if (blank !== undefined) return { kind: 's', text: blank };
+  const quoted = match(quotedString);
+  if (quoted !== undefined) return { kind: 'q', text: quoted };
+  const sign = match(mark);
+  if (sign === '@' || sign === '<' || sign === '>' || sign === ',') return { kind: sign, text: sign };
+  return null;
+}
+
+/** Behind the closing parenthesis; comments nest (RFC 5322 §3.2.2). -1: it is never closed. */
+function commentEnd(text: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === '(') depth++;
+    else if (text[at] === ')' && --depth === 0) return at + 1;
+  }
+  return -1;
+}
+
+function entriesOf(tokens: readonly Token[]): readonly (readonly Token[])[] {
+  const entries: Token[][] = [[]];
+  for (const token of tokens) {
+    if (token.kind === ',') entries.push([]);
+    else entries.at(-1)?.push(token);
+  }
+  return entries;
+}
+
+const nameAndAddress = /^[scwq]*<[wq]@w>[sc]*$/;
+const bareAddress = /^[sc]*[wq]@w[sc]*$/;
+
+/** The one address of an entry: nothing within it but itself, and nothing that could be decoded into something else. */
+function mailboxOf(entry: readonly Token[]): EmailAddress | Problem {
+  const form = entry.map(({ kind }) => kind).join('');
+  if (!nameAndAddress.test(form) && !bareAddress.test(form)) return problem('it is not a list of addresses');
+  const at = form.indexOf('@');
+  const text = [entry[at - 1], entry[at], entry[at + 1]].map((token) => token?.text ?? '').join('');
+  const address = parseAddress(text);
+  if (isProblem(address)) return address;
+  const isClear = !/[@<>,;]|=\?|\?=/.test(address.localPart) && !/=\?|\?=/.test(text);
+  return isClear ? address : problem('an address in it can be read in more than one way');
+}
+
+/** What a reader shows of an entry beside its address: display name and comments, quotes and backslashes taken off. */
+function shownBy(entry: readonly Token[]): string {
+  const open = entry.findIndex(({ kind }) => kind === '<');
+  return entry
+    .map(({ kind, text }, index) => {
+      if (kind === 'c') return ` ${unescaped(text)} `;
+      if (kind === 's') return ' ';
+      if (index >= open) return ''; // the address; without brackets there is no name
+      return kind === 'q' ? unescaped(text) : text;
+    })
+    .join('');
+}
+
+function unescaped(text: string): string {
+  return text.slice(1, -1).replace(/\\(.)/gsu, '$1');
+}
+
+const encodedWord = /=\?[^?]*\?([^?]*)\?([^?]*)\?=/g;
+const nearAt = /([^ \t\r\n"(),:;<>[\]\\@]*)([ \t]*)@([ \t]*)([^ \t\r\n"(),:;<>[\]\\@]*)/gu;
+
+/** All that looks like an address in a text; a Problem where it cannot be told. Programs decode where they should not, too. */
+function addressesIn(text: string): readonly EmailAddress[] | Problem {
+  for (const [, encoding = '', payload = ''] of text.matchAll(encodedWord)) {
+    const isBase64 = /^b$/i.test(encoding) && /^[A-Za-z0-9+/]*={0,2}$/.test(payload);
+    if (!isBase64 && !/^q$/i.test(encoding)) return problem('an encoded word in it cannot be decoded');
+  }
+  const decoded = decodeWords(text);
+  if (/=\?[^?]*\?[^?]*\?[^?]*\?=/.test(decoded)) return problem('an encoded word in it cannot be decoded');
+  const addresses: EmailAddress[] = [];
+  for (const seen of new Set([text, decoded])) {
+    const plain = seen.normalize('NFKC').replace(/\p{Cf}/gu, '');
+    for (const [, local = '', before = '', after = '', domain = ''] of plain.matchAll(nearAt)) {
+      // "Ann @ Acme" and "@ann" are names; with a dot behind the sign it reads as an address.
+      if ((before !== '' || after !== '' || local === '') && !domain.includes('.')) continue;
+      const address = parseAddress(`${withoutQuotes(local)}@${withoutQuotes(domain)}`);
+      if (isProblem(address)) return problem('its display name looks like an address');
+      addresses.push(address);
+    }
+  }
+  return addresses;
+}
+
+/** People set addresses in quotes of all kinds, and end sentences with them. */
+function withoutQuotes(text: string): string {
+  return text.replace(/^['`*\u2018-\u201f\u00ab\u00bb]+|['`*.!?\u2018-\u201f\u00ab\u00bb]+$/gu, '');
+}
