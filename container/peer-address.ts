@@ -1,5 +1,6 @@
 // Who is at the other end: decided here and nowhere else, so that a proxy in front has one place to be believed in.
 import { isIPv6 } from 'node:net';
+import { isLoopbackAddress } from '#mail/loopback.ts';
 
 /** A peer. `group` is what limits go by: the address, or the /64 of an IPv6 address, which one host has all of. */
 export type Peer = { readonly ip: string; readonly group: string; readonly isLoopback: boolean };
@@ -10,7 +11,7 @@ export function peerOf(remoteAddress: string): Peer {
     .replace(/^::ffff:(?=[0-9.]+$)/i, '')
     .replace(/%.*$/, '')
     .toLowerCase();
-  return { ip, group: isIPv6(ip) ? networkOf(ip) : ip, isLoopback: ip === '::1' || /^127\./.test(ip) };
+  return { ip, group: isIPv6(ip) ? networkOf(ip) : ip, isLoopback: isLoopbackAddress(ip) };
 }
 
 /** The first 64 bits, as four groups without leading zeros. */

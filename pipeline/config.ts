@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { type Domain, mailboxName as nameOf, parseAddress, parseDomain } from '#mail/address.ts';
+import { isLoopbackAddress } from '#mail/loopback.ts';
 import { isProblem } from '#mail/problem.ts';
 
 const seconds = z.int().positive();
@@ -89,13 +90,27 @@ const limits = z.strictObject({
   hops: limit.default(50),
 });
 
-const smarthost = z.strictObject({
-  host: z.string().min(1),
-  port: z.int().min(1).max(65_535).default(587),
-  tls: z.enum(['starttls', 'implicit', 'none']).default('starttls'),
-  user: z.string().nullable().default(null),
-  password: secretReference.nullable().default(null),
-});
+const smarthost = z
+  .strictObject({
+    host: z.string().min(1),
+    port: z.int().min(1).max(65_535).default(587),
+    tls: z.enum(['starttls', 'implicit', 'none']).default('starttls'),
+    user: z.string().nullable().default(null),
+    password: secretReference.nullable().default(null),
+  })
+  .refine(
+    ({ host, tls, user, password }) => tls !== 'none' || (user === null && password === null) || isThisMachine(host),
+    {
+      path: ['tls'],
+      error:
+        'a password is never sent in clear: "none" goes with a user only where the host is 127.0.0.1, ::1 or localhost',
+    },
+  );
+
+/** What `localhost` leads to is looked at again when the connection is there. */
+function isThisMachine(host: string): boolean {
+  return host.toLowerCase() === 'localhost' || isLoopbackAddress(host);
+}
 
 const delivery = z.strictObject({
   mode: z.enum(['mx', 'smarthost']).default('mx'),

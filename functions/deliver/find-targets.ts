@@ -1,5 +1,6 @@
 // Where a job's mail goes and how TLS must be there: the smarthost, or the domain's own hosts under its MTA-STS policy
 // (RFC 8461). What the policy had a part in is put in words for the record.
+import { isLoopbackAddress } from '#mail/loopback.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { Clock, ObjectStore, Resolve } from '#pipeline/ports.ts';
 import type { Connections } from './connections.ts';
@@ -69,7 +70,7 @@ const tlsByConfig = { opportunistic: 'opportunistic', required: 'encrypted', ver
 /** A password goes only to a host that proved its name; on this very machine nobody is in between. */
 function smarthostTls(tls: 'starttls' | 'implicit' | 'none', targets: readonly Target[]): TlsPolicy {
   if (tls === 'none') return 'never';
-  return targets.every(({ ip }) => ip === '::1' || ip.startsWith('127.')) ? 'encrypted' : 'verified';
+  return targets.every(({ ip }) => isLoopbackAddress(ip)) ? 'encrypted' : 'verified';
 }
 
 /**

@@ -116,6 +116,7 @@ async function getReady(wire: Wire, request: OpenRequest): Promise<OpenOutcome> 
     return failedPolicy('the host does not offer STARTTLS, and sending in clear is not allowed');
   }
   if (request.login !== null) {
+    if (tls === null && !wire.isLoopback) return { ...failedPolicy(clearPassword), stage: 'login' };
     const refusal = await logIn(wire, request.login, { mechanisms: hello.get('AUTH') ?? '', request });
     if (refusal !== null) return refusal;
   }
@@ -155,6 +156,8 @@ async function secure(wire: Wire, request: OpenRequest): Promise<TlsFacts | Open
   if (tls !== 'verified' || facts.problem === null) return facts;
   return failedPolicy(`the host's certificate is not to be trusted: ${facts.problem}`);
 }
+
+const clearPassword = 'the connection is not encrypted and leaves this machine: the password is not sent';
 
 type LoginFacts = { readonly mechanisms: string; readonly request: OpenRequest };
 

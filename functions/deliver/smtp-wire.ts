@@ -4,6 +4,7 @@
 import { connect as connectSocket, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import { isLoopbackAddress } from '#mail/loopback.ts';
 import { type Broken, createReplyReader, isBroken, type PeerReply, shownSeconds } from './smtp-reply.ts';
 
 /** What is known of the TLS in force. `problem` says why the certificate is not to be trusted, null where it is. */
@@ -28,6 +29,8 @@ export type Wire = {
   readonly startTls: (options: TlsOptions, limitMs: number) => Promise<TlsFacts | Broken>;
   /** Whether the connection is idle and whole: nothing broke, nothing unasked-for came. */
   readonly isQuiet: () => boolean;
+  /** Whether the address that it is connected to is this machine's own. */
+  readonly isLoopback: boolean;
   /** The TLS session to resume with next time, where the peer gave one. */
   readonly session: () => Buffer | null;
   readonly close: () => void;
@@ -124,6 +127,7 @@ export function createWire(connected: Socket): Wire {
       return secured.facts;
     },
     isQuiet: () => inbox.isEmpty() && inbox.broken() === null && socket.writable,
+    isLoopback: isLoopbackAddress(connected.remoteAddress ?? ''),
     session: () => session,
     close: () => {
       inbox.fail({ how: 'closed', detail: 'the connection was closed by us' });

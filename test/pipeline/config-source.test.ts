@@ -30,6 +30,11 @@ for (const { title, text, says } of [
   },
   { title: 'a bad domain', text: '{"domains":{"a b":{}}}', says: /domains\["a b"\]: not a domain name/ },
   {
+    title: 'a password in clear',
+    text: '{"delivery":{"smarthost":{"host":"relay.example","tls":"none","user":"app","password":"env:P"}}}',
+    says: /delivery\.smarthost\.tls: a password is never sent in clear/,
+  },
+  {
     title: 'a catch-all nobody has',
     text: '{"domains":{"x.example":{"catchAll":"y"}}}',
     says: /catchAll: "y" is not among/,

@@ -1,8 +1,11 @@
 // What mail hosts do, each seen from the deliver stage: what is delivered, what waits, what bounces, and what is sent twice.
 import assert from 'node:assert/strict';
+import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import { generate } from 'selfsigned';
+import { createConnections } from '#functions/deliver/connections.ts';
 import type { FetchPolicy } from '#functions/deliver/fetch-policy.ts';
+import { limitsOf } from '#functions/deliver/open-connection.ts';
 import { eventually } from '#test/support/local-service.ts';
 import { stopwatch } from '#test/support/stopwatch.ts';
 import { type DeliveryWorld, deliveryWorld } from './delivery-world.ts';
@@ -599,3 +602,44 @@ for (const { tls, mechanisms } of [
     );
   });
 }
+
+const outside = Object.values(networkInterfaces())
+  .flat()
+  .find((address) => address?.family === 'IPv4' && !address.internal)?.address;
+
+const noOther = outside === undefined && 'this machine has no other address';
+
+test('what is called localhost and is not is told no password in clear', { skip: noOther }, async (t) => {
+  const mx = await startMx({ offers: ['AUTH PLAIN LOGIN'], host: outside ?? '' });
+  const connections = createConnections();
+  t.after(() => Promise.all([mx.close(), connections.close()]));
+  const opened = await connections.obtain({
+    endpoint: { host: 'localhost', ip: outside ?? '', port: mx.port },
+    clientName: 'mx.sender.example',
+    tls: 'never',
+    implicitTls: false,
+    login: { user: 'app', password: 's3cret' },
+    limits: limitsOf(30),
+    deadline: performance.now() + 30_000,
+    fresh: true,
+  });
+  assert.ok(opened.outcome === 'failed');
+  assert.match(opened.reason, /the password is not sent/);
+  assert.deepEqual(
+    mx.commands.filter((line) => !/^(EHLO|QUIT)/.test(line)),
+    [],
+  );
+});
+
+test('a smarthost from whose EHLO STARTTLS was taken is told no password, and the mail waits', async (t) => {
+  const mx = await startMx({ offers: ['AUTH PLAIN'] });
+  const smarthost = { host: '127.0.0.1', port: mx.port, tls: 'starttls' as const, user: 'app', password: 'secret:p' };
+  const world = deliveryWorld({
+    zone: {},
+    config: { delivery: { mode: 'smarthost', smarthost } },
+    secrets: { 'secret:p': 's3cret' },
+  });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  assert.equal((await world.run(world.job())).outcome, 'deferred');
+  assert.ok(mx.commands.every((line) => /^(EHLO|QUIT)/.test(line)));
+});
