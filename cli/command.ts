@@ -1,6 +1,7 @@
 // What a command of the command line is, and what it may touch of the world: so that tests can run it in memory.
 
 import type { Deployment } from '#pipeline/ops/aws-deployment.ts';
+import type { DataBackup } from '#pipeline/ops/data-backup.ts';
 import type { MailRouteDeps } from '#pipeline/ops/routes.ts';
 
 /** The terminal, the files' folder, the clock and HTTP, as a command sees them. */
@@ -16,6 +17,8 @@ export type CliWorld = {
   readonly fetch: typeof fetch;
   /** A deployment on AWS, to be asked like a server; rejects where it is not there, or nothing is allowed. */
   readonly openDeployment: (deployment: Deployment, tell: (sentence: string) => void) => Promise<MailRouteDeps>;
+  /** Saves and restores data folders of this machine. */
+  readonly dataBackup: DataBackup;
   readonly clock: () => number;
 };
 

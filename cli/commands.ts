@@ -1,5 +1,6 @@
 // All commands, in the order `pillarbox --help` shows them.
 import type { Command } from './command.ts';
+import { backup, restore } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { deliveries } from './commands/deliveries.ts';
 import { dkimNew } from './commands/dkim-new.ts';
@@ -32,4 +33,6 @@ export const commands: readonly Command[] = [
   retry,
   suppressionsRemove,
   suppressions,
+  backup,
+  restore,
 ];

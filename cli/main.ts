@@ -20,6 +20,10 @@ const world: CliWorld = {
   directory: process.cwd(),
   fetch,
   openDeployment: openAws,
+  dataBackup: {
+    backup: async (request) => (await import('#local/backup/take-backup.ts')).takeBackup(request),
+    restore: async (request) => (await import('#local/backup/restore-backup.ts')).restoreBackup(request),
+  },
   clock: Date.now,
 };
 

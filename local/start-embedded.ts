@@ -6,6 +6,7 @@ import { parse } from '#functions/parse/parse.ts';
 import { createParser } from '#functions/parse/parser.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { Clock, ConfigSource, Log, Metrics, Resolve, Secrets } from '#pipeline/ports.ts';
+import { removeStaleStaging } from './backup/snapshot.ts';
 import { damagedProblems, logDamaged } from './damaged-bodies.ts';
 import { openEmbedded } from './embedded/open-embedded.ts';
 import { frontDoorFirst } from './front-door-first.ts';
@@ -31,6 +32,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   const embedded = await openEmbedded({ folder, clock });
   const { store, jobs, source, bodies } = embedded;
   logDamaged(bodies, log);
+  await removeStaleStaging(folder);
   const { intake, whenQuiet } = frontDoorFirst(embedded.intake);
   const { parse: parseLimits } = await config.current();
   const parser = createParser({ budgetMs: parseLimits.budgetSeconds * 1_000, memoryMiB: parseLimits.memoryMiB });

@@ -1,6 +1,6 @@
 // The shell of the database thread: opens the file, compares it with the folder of bodies, and works off one batch after
 // the other, each answered in one message.
-import { unlink } from 'node:fs';
+import { existsSync, unlink } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
@@ -8,6 +8,7 @@ import { checkBodies } from './check-bodies.ts';
 import { lockFolder, openDatabase } from './database.ts';
 import { createDatabaseThread } from './database-thread.ts';
 import type { Answer, Batch, OpenedBodies, ReplyBatch } from './requests.ts';
+import { unfinishedRestore } from './unfinished-restore.ts';
 
 const { folder, maxPages, now } = z
   .object({ folder: z.string(), maxPages: z.number().nullable(), now: z.number() })
@@ -18,6 +19,9 @@ if (port === null) throw new Error('this file is the start of a worker thread');
 const lock = lockFolder(join(folder, 'lock.sqlite'));
 if (lock === null) {
   port.postMessage({ opened: false, reason: `${folder} is in use by another Pillarbox` });
+} else if (existsSync(join(folder, unfinishedRestore))) {
+  lock.close();
+  port.postMessage({ opened: false, reason: `a restore into ${folder} was cut off: run "pillarbox restore" again` });
 } else {
   const database = openDatabase(join(folder, 'pillarbox.sqlite'));
   if (maxPages !== null) database.exec(`PRAGMA max_page_count = ${maxPages}`);

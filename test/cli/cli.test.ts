@@ -40,6 +40,7 @@ async function run(
     environment: {},
     directory,
     openDeployment: async () => assert.fail('not on AWS'),
+    dataBackup: { backup: async () => assert.fail('no backup'), restore: async () => assert.fail('no restore') },
     clock: () => Date.parse('2025-11-21T03:00:00.000Z'),
     fetch: (async (url: URL | string, options: RequestInit = {}) => {
       const path = String(url).replace('http://127.0.0.1:8025', '');

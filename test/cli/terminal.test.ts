@@ -30,6 +30,7 @@ async function run(argv: readonly string[], answer: () => Response): Promise<str
     environment: {},
     directory: '/tmp',
     openDeployment: async () => assert.fail('not on AWS'),
+    dataBackup: { backup: async () => assert.fail('no backup'), restore: async () => assert.fail('no restore') },
     clock: Date.now,
     fetch: async () => answer(),
   };

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import type { CliWorld } from '#cli/command.ts';
 import { commands } from '#cli/commands.ts';
 import { runCli } from '#cli/run-cli.ts';
+import { restoreBackup } from '#local/backup/restore-backup.ts';
+import { takeBackup } from '#local/backup/take-backup.ts';
 import { openDeployment } from '#pipeline/ops/aws-deployment.ts';
 import { silentLog } from './silent-log.ts';
 
@@ -47,6 +49,7 @@ export async function runInProcess(args: readonly string[], over: Partial<CliWor
     environment: {},
     directory: process.cwd(),
     fetch,
+    dataBackup: { backup: takeBackup, restore: restoreBackup },
     openDeployment: (deployment, tell) => openDeployment(deployment, { clock: Date.now, log: silentLog(), tell }),
     clock: Date.now,
     ...over,

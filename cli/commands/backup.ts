@@ -1,0 +1,136 @@
+// `pillarbox backup FOLDER` and `pillarbox restore FOLDER`: the data folder of this machine, saved while the service runs,
+// and put back.
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from '#cli/command.ts';
+import { configOption, configPath } from '#cli/config-file.ts';
+import type { BackupProgress, BackupReport, LeftOutBody, RestoreReport } from '#pipeline/ops/data-backup.ts';
+
+const tellEveryMs = 2_000;
+const namedAtMost = 20;
+const dataOption = { data: { value: 'DIR', about: 'the data folder (default .pillarbox)' } } as const;
+
+/** Exit code 1 also where bodies were lost before and could not be backed up: all else was. */
+export const backup: Command = {
+  name: 'backup',
+  usage: 'FOLDER [options]',
+  about:
+    'save all mail, queues, secrets and the configuration into an empty folder, checked; the service may run meanwhile',
+  takes: [1, 1],
+  options: { ...dataOption, ...configOption },
+  run: async (given, world) => {
+    const folder = resolve(world.directory, given.positionals[0] ?? '');
+    const request = {
+      folder,
+      dataFolder: dataFolder(given, world),
+      configPath: await existingConfig(given, world),
+      nowMs: world.clock(),
+      progress: progressLines(given, world),
+    };
+    const report = await orCliError(world.dataBackup.backup(request));
+    print(given, world, { json: { folder, ...report }, text: backupText(folder, report) });
+    return report.leftOut.length === 0 ? 0 : 1;
+  },
+};
+
+/** See the file's head. */
+export const restore: Command = {
+  name: 'restore',
+  usage: 'FOLDER [--data DIR] [options]',
+  about: 'make a data folder of a backup, which is checked first; the service must not run on it',
+  takes: [1, 1],
+  options: {
+    ...dataOption,
+    replace: { value: null, about: 'also where the data folder holds something: that is put aside in it' },
+    'resume-deliveries': {
+      value: null,
+      about: 'send what was on its way out, even if it may have been sent since; else it waits as dead letters',
+    },
+  },
+  run: async (given, world) => {
+    const request = {
+      folder: resolve(world.directory, given.positionals[0] ?? ''),
+      dataFolder: dataFolder(given, world),
+      replace: given.switches.has('replace'),
+      resumeDeliveries: given.switches.has('resume-deliveries'),
+      nowMs: world.clock(),
+      progress: progressLines(given, world),
+    };
+    const report = await orCliError(world.dataBackup.restore(request));
+    print(given, world, {
+      json: { data: request.dataFolder, ...report },
+      text: restoreText(request, report),
+    });
+    return 0;
+  },
+};
+
+function dataFolder(given: CliArguments, { directory }: CliWorld): string {
+  return resolve(directory, optionValue(given, 'data') ?? '.pillarbox');
+}
+
+/** The file that was named, or the usual one where it is there, or null. */
+async function existingConfig(given: CliArguments, world: CliWorld): Promise<string | null> {
+  const path = configPath(given, world);
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere && optionValue(given, 'config') !== null) throw cliError(`there is no ${path}`, 'no-config');
+  return isThere ? path : null;
+}
+
+/** A line on standard error every two seconds, where a person reads along. */
+function progressLines(given: CliArguments, { writeError, clock }: CliWorld): (step: BackupProgress) => void {
+  let toldAt = clock();
+  return ({ what, done, of }) => {
+    if (given.switches.has('json') || clock() - toldAt < tellEveryMs) return;
+    toldAt = clock();
+    writeError(`${what}: ${done} of ${of}\n`);
+  };
+}
+
+async function orCliError<Report>(work: Promise<Report>): Promise<Report> {
+  return work.catch((thrown: unknown) => {
+    throw cliError(thrown instanceof Error ? thrown.message : String(thrown), 'failed');
+  });
+}
+
+function backupText(folder: string, { takenAt, files, bytes, config, leftOut, notIncluded }: BackupReport): string {
+  return [
+    `Backed up and checked: ${files} files, ${bytes} bytes, as of ${takenAt}, in ${folder}.`,
+    `It holds the secrets${config ? ' and the configuration' : ''}, so keep it as safe as the original.`,
+    ...(config ? [] : ['There is no configuration file here to copy along (--config FILE names one).']),
+    ...notIncluded.map((reference) => `Not in it, as the configuration refers to it elsewhere: ${reference}`),
+    ...leftOutLines(leftOut),
+  ].join('\n');
+}
+
+function restoreText(
+  { folder, dataFolder: data }: { readonly folder: string; readonly dataFolder: string },
+  { takenAt, files, bytes, held, replaced, leftOut, config }: RestoreReport,
+): string {
+  return [
+    `Restored ${files} files, ${bytes} bytes, as of ${takenAt}, into ${data}.`,
+    ...(replaced === null ? [] : [`What was there before is in ${replaced}: remove it once you are sure.`]),
+    ...(held === 0
+      ? []
+      : [
+          `${held} jobs that send mail out are held as dead letters, since it may have been sent after the backup was taken.`,
+          'Once the service runs: "pillarbox queues" counts them; "pillarbox redrive deliver" (and "redrive received") sends',
+          'them, "pillarbox purge deliver" (and "purge received") forgets them.',
+        ]),
+    ...(config ? [`The configuration as it was is in ${folder}/config: it was not put anywhere.`] : []),
+    ...leftOutLines(leftOut),
+  ].join('\n');
+}
+
+function leftOutLines(leftOut: readonly LeftOutBody[]): readonly string[] {
+  if (leftOut.length === 0) return [];
+  const more = leftOut.length - namedAtMost;
+  return [
+    `${leftOut.length} bodies were lost before the backup was taken, and are not in it:`,
+    ...leftOut.slice(0, namedAtMost).map(({ key, why }) => `  ${key}: ${why}`),
+    ...(more > 0 ? [`  and ${more} more: see backup.json`] : []),
+  ];
+}
