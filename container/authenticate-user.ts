@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { replies } from '#mail/replies.ts';
 import type { Config } from '#pipeline/config.ts';
 import { verifyPassword } from '#pipeline/password.ts';
+import { askCramMd5 } from './cram-md5.ts';
 import { type Step, say } from './wire.ts';
 
 /** A configured user. */
@@ -65,17 +66,29 @@ export function createPasswordCheck(now: () => number): PasswordCheck {
 export type AuthExchange = {
   readonly argument: string;
   readonly check: (name: string, password: string) => Promise<Step>;
+  /** Where no password is compared with anything (capture mode): CRAM-MD5 is taken, and any name. */
+  readonly unchecked?: {
+    readonly hostname: string;
+    readonly nowMs: number;
+    readonly take: (name: string) => Step | Promise<Step>;
+  };
 };
 
 /** Begins an exchange. */
-export function beginAuth({ argument, check }: AuthExchange): Step | Promise<Step> {
+export function beginAuth({ argument, check, unchecked }: AuthExchange): Step | Promise<Step> {
   const [mechanism = '', initial, ...rest] = argument.split(/ +/).filter((word) => word !== '');
   if (rest.length > 0) return say(replies.syntaxError('AUTH mechanism [initial response]'));
   switch (mechanism.toUpperCase()) {
     case 'PLAIN':
-      return initial === undefined ? ask('', (line) => plain(line, check)) : plain(initial, check);
+      return initial === undefined
+        ? ask('', (line) => plain(line, { check, unchecked }))
+        : plain(initial, { check, unchecked });
     case 'LOGIN':
       return initial === undefined ? ask('VXNlcm5hbWU6', (line) => login(line, check)) : login(initial, check);
+    case 'CRAM-MD5':
+      if (unchecked === undefined) return say(replies.authUnknownMechanism);
+      // The server speaks first (RFC 4954 §4).
+      return initial === undefined ? askCramMd5({ ...unchecked, decode }) : say(replies.authBadResponse);
     case '':
       return say(replies.syntaxError('AUTH mechanism [initial response]'));
     default:
@@ -83,12 +96,16 @@ export function beginAuth({ argument, check }: AuthExchange): Step | Promise<Ste
   }
 }
 
+type Exchange = { readonly check: AuthExchange['check']; readonly unchecked: AuthExchange['unchecked'] };
+
 /** RFC 4616 §2: authorization identity, NUL, authentication identity, NUL, password. */
-function plain(response: string, check: AuthExchange['check']): Step | Promise<Step> {
+function plain(response: string, { check, unchecked }: Exchange): Step | Promise<Step> {
   const decoded = decode(response);
   if (typeof decoded !== 'string') return decoded;
   const [identity = '', name = '', password, ...rest] = decoded.split('\0');
-  if (password === undefined || rest.length > 0 || name === '') return say(replies.authBadResponse);
+  if (password === undefined || rest.length > 0) return say(replies.authBadResponse);
+  if (unchecked !== undefined) return unchecked.take(name);
+  if (name === '') return say(replies.authBadResponse);
   // To act for somebody else is not offered; to name oneself twice is common.
   if (identity !== '' && identity.toLowerCase() !== name.toLowerCase()) return say(replies.authFailed);
   return check(name, password);

@@ -7,7 +7,8 @@ import { type Reply, replies } from '#mail/replies.ts';
 import type { Config } from '#pipeline/config.ts';
 import { pause } from './authenticate-user.ts';
 import { limitFor } from './limits.ts';
-import { takeAuth } from './log-in.ts';
+import { isLocalCapture, mechanismsFor, offersStartTls } from './local-capture.ts';
+import { offersLogIn, takeAuth, takesPasswords } from './log-in.ts';
 import { type IncomingMessage, receiveMessage } from './receive-message.ts';
 import type { SessionShared, SessionState } from './session-state.ts';
 import { takeRecipient, takeSender } from './take-envelope.ts';
@@ -28,6 +29,7 @@ export function startConversation(shared: SessionShared, config: Config, wire: W
     isEsmtp: false,
     tls: null,
     user: null,
+    isUserUnproven: false,
     transaction: null,
     messages: 0,
     refusedRecipients: 0,
@@ -45,6 +47,7 @@ export function startConversation(shared: SessionShared, config: Config, wire: W
       state.helo = null;
       state.isEsmtp = false;
       state.user = null;
+      state.isUserUnproven = false;
       dropTransaction(state);
     },
     closed: () => dropTransaction(state),
@@ -98,7 +101,7 @@ function command(state: SessionState, name: Promise<void>, line: Buffer): Step |
     case 'STARTTLS':
       return startTls(state, argument);
     case 'AUTH':
-      return state.shared.role === 'mx' ? oops(state, replies.authNotOffered) : takeAuth(state, argument);
+      return offersLogIn(state) ? takeAuth(state, argument) : oops(state, replies.authNotOffered);
     case 'VRFY':
       return argument === '' ? oops(state, replies.syntaxError('VRFY address')) : say(replies.cannotVerify);
     case 'EXPN':
@@ -126,7 +129,8 @@ function greetClient(state: SessionState, verb: 'EHLO' | 'HELO', argument: strin
   return say(verb === 'HELO' ? replies.helo(hostname) : replies.ehlo(hostname, extensionsFor(state)));
 }
 
-function extensionsFor({ shared, config, tls, user, wire }: SessionState): string[] {
+function extensionsFor(state: SessionState): string[] {
+  const { config, tls, user, wire } = state;
   const { limits } = config;
   const perConnection = limitFor(limits, 'transactionsPerConnection', wire.peer);
   const mailMax = Number.isFinite(perConnection) ? ` MAILMAX=${perConnection}` : '';
@@ -140,17 +144,21 @@ function extensionsFor({ shared, config, tls, user, wire }: SessionState): strin
     'CHUNKING',
     'BINARYMIME',
     `LIMITS RCPTMAX=${limits.recipients}${mailMax}`, // RFC 9422
-    ...(tls === null ? ['STARTTLS'] : ['REQUIRETLS']),
-    ...(tls !== null && user === null && shared.role !== 'mx' ? ['AUTH PLAIN LOGIN'] : []),
+    ...(tls === null ? [] : ['REQUIRETLS']),
+    ...(tls === null && offersStartTls(state) ? ['STARTTLS'] : []),
+    ...(user === null && offersLogIn(state) && takesPasswords(state) ? [`AUTH ${mechanismsFor(state).join(' ')}`] : []),
   ];
 }
 
 async function mail(state: SessionState, argument: string): Promise<Step> {
   if (state.helo === null) return say(replies.heloFirst);
-  if (state.shared.role !== 'mx' && state.tls === null) return say(replies.startTlsFirst);
-  if (state.shared.role !== 'mx' && state.user === null) return say(replies.authRequired);
   if (state.transaction !== null) return say(replies.nestedMail);
   state.config = await state.shared.deps.config.current();
+  if (state.isUserUnproven && state.config.mode !== 'capture') state.user = null; // that name was never proven
+  if (state.shared.role !== 'mx' && !isLocalCapture(state)) {
+    if (state.tls === null) return say(replies.startTlsFirst);
+    if (state.user === null) return say(replies.authRequired);
+  }
   const { limits } = state.config;
   const { rate, userRate } = state.shared;
   const { peer } = state.wire;
@@ -236,7 +244,7 @@ function openMessage(state: SessionState): IncomingMessage {
     budget: shared.budget.of(wire.peer.isLoopback ? null : wire.peer.group),
     config,
     esmtp: state.isEsmtp,
-    mayFrom: shared.role === 'mx' ? null : (user?.mayFrom ?? []),
+    mayFrom: shared.role === 'mx' ? null : (user?.mayFrom ?? (isLocalCapture(state) ? ['*@*'] : [])),
     hangUp: wire.hangUp,
     onStored: shared.onStored,
     envelope: {
@@ -268,6 +276,7 @@ function wholeMessage(state: SessionState, message: IncomingMessage): MessageRec
 function startTls(state: SessionState, argument: string): Step {
   if (argument !== '') return oops(state, replies.syntaxError('STARTTLS'));
   if (state.tls !== null) return say(replies.tlsAlreadyActive);
+  if (!offersStartTls(state)) return oops(state, replies.startTlsNotOffered);
   return { step: 'startTls', reply: replies.startTlsReady };
 }
 

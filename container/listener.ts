@@ -2,6 +2,7 @@
 
 import { replies } from '#mail/replies.ts';
 import type { Config } from '#pipeline/config.ts';
+import { isLoopbackHost } from '#pipeline/loopback-host.ts';
 import { createPasswordCheck } from './authenticate-user.ts';
 import { watchCertificate } from './certificates.ts';
 import { startConversation } from './conversation.ts';
@@ -54,15 +55,17 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
   const open: { role: Role; host: string; server: ProtocolServer }[] = [];
   try {
     for (const { role, host, port } of wanted) {
+      const isBehindProxy = deps.isBehindProxy ?? false;
+      const door = { ...shared, role, isLocalPort: isLoopbackHost(host) && !isBehindProxy };
       const server = await listen({
         host,
         port,
         implicitTls: role === 'submissions',
-        isBehindProxy: deps.isBehindProxy ?? false,
+        isBehindProxy,
         certificate,
         greetingDelayMs: (peer) => greetingDelay(deps, peer),
         admit,
-        converse: (wire) => startConversation({ ...shared, role }, config.current(), wire),
+        converse: (wire) => startConversation(door, config.current(), wire),
         log: deps.log,
       });
       open.push({ role, host, server });
@@ -104,7 +107,7 @@ function createShared(
   deps: ListenerDeps,
   config: () => Config,
   onStored: (isStored: boolean) => void,
-): Omit<SessionShared, 'role'> {
+): Omit<SessionShared, 'role' | 'isLocalPort'> {
   const now = () => performance.now();
   const mostInFlight = (deps.memoryBytes ?? Number.POSITIVE_INFINITY) * inFlightShare;
   return {

@@ -2,18 +2,35 @@
 import { type Reply, replies } from '#mail/replies.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { Secrets } from '#pipeline/ports.ts';
-import { beginAuth, type LogIn, pause } from './authenticate-user.ts';
+import { type AuthExchange, beginAuth, type LogIn, pause } from './authenticate-user.ts';
 import { limitFor } from './limits.ts';
+import { isLocalCapture, mechanismsFor } from './local-capture.ts';
 import type { SessionState } from './session-state.ts';
 import { type Step, say, sayAndClose } from './wire.ts';
+
+const maxNameChars = 254; // of a name that was not proven, as it is recorded
+
+/** Says whether there is a log-in on this port. Strangers' mail (role mx) comes without one, unless it is only caught. */
+export function offersLogIn(state: SessionState): boolean {
+  return state.shared.role !== 'mx' || isLocalCapture(state);
+}
+
+/** Says whether a password may come now: under TLS, or where nothing leaves this machine and nothing is kept from anybody. */
+export function takesPasswords(state: SessionState): boolean {
+  return state.tls !== null || isLocalCapture(state);
+}
 
 /** AUTH where it is offered at all (RFC 4954 §4). */
 export function takeAuth(state: SessionState, argument: string): Step | Promise<Step> {
   if (state.helo === null) return say(replies.heloFirst);
-  if (state.tls === null) return say(replies.authNeedsTls);
+  if (!takesPasswords(state)) return say(replies.authNeedsTls);
   if (state.user !== null) return say(replies.authAlready);
   if (state.transaction !== null) return say(replies.authInTransaction);
-  return beginAuth({ argument, check: (name, password) => logIn(state, name, password) });
+  return beginAuth({
+    argument,
+    check: (name, password) => logIn(state, name, password),
+    ...(mechanismsFor(state).includes('CRAM-MD5') ? { unchecked: unchecked(state) } : {}),
+  });
 }
 
 async function logIn(state: SessionState, name: string, password: string): Promise<Step> {
@@ -24,13 +41,13 @@ async function logIn(state: SessionState, name: string, password: string): Promi
   const { users, mode } = state.config;
   if (mode === 'capture' && users.length === 0) {
     // Nothing leaves this machine in capture mode, and nobody is set up: any name will do for trying things out.
-    state.user = { name, password: '', mayFrom: ['*@*'] };
-    return say(replies.authOk);
+    return welcomeUnproven(state, name);
   }
   const logIn = await judge(state, name, password);
   switch (logIn.outcome) {
     case 'user':
       state.user = logIn.user;
+      state.isUserUnproven = false;
       failures.succeeded(group);
       return say(replies.authOk);
     case 'busy':
@@ -38,15 +55,27 @@ async function logIn(state: SessionState, name: string, password: string): Promi
     case 'too-many-guesses':
       deps.log.warn('auth-not-judged', {
         clientIp: ip,
-        user: name.slice(0, 254),
+        user: name.slice(0, maxNameChars),
         reason: 'limits.authFailuresPerUser',
       });
       return countFailure(state, replies.authTooManyGuesses);
     case 'wrong':
       failures.failed(group);
-      deps.log.warn('auth-failed', { clientIp: ip, user: name.slice(0, 254) });
+      deps.log.warn('auth-failed', { clientIp: ip, user: name.slice(0, maxNameChars) });
       return countFailure(state, replies.authFailed);
   }
+}
+
+/** Where no password is compared with anything: what CRAM-MD5 needs, and who is welcome. */
+function unchecked(state: SessionState): NonNullable<AuthExchange['unchecked']> {
+  const { hostname } = state.config;
+  return { hostname, nowMs: state.shared.deps.clock(), take: (name) => welcomeUnproven(state, name) };
+}
+
+function welcomeUnproven(state: SessionState, name: string): Step {
+  state.user = { name: name.slice(0, maxNameChars), password: '', mayFrom: ['*@*'] };
+  state.isUserUnproven = true;
+  return say(replies.authOk);
 }
 
 /** Checks the password, where there is a guess left under that name. */

@@ -13,6 +13,8 @@ import type { TlsFacts, Wire } from './wire.ts';
 /** The same for all sessions of a port. */
 export type SessionShared = {
   readonly role: Role;
+  /** The port is bound to loopback, and no proxy stands in front of it. */
+  readonly isLocalPort: boolean;
   readonly deps: ListenerDeps;
   readonly budget: FairBudget;
   readonly rate: Rate;
@@ -49,6 +51,8 @@ export type SessionState = {
   isEsmtp: boolean;
   tls: TlsFacts | null;
   user: User | null;
+  /** Nobody looked at the user's password (capture mode): the name proves nothing. */
+  isUserUnproven: boolean;
   transaction: Transaction | null;
   messages: number;
   refusedRecipients: number;

@@ -7,6 +7,7 @@ import { type Reply, replies } from '#mail/replies.ts';
 import { refusalReply, routeRecipient } from '#mail/route-recipient.ts';
 import { srsReverse } from '#mail/srs.ts';
 import type { Route } from '#pipeline/jobs.ts';
+import { offersLogIn } from './log-in.ts';
 import type { Recipient, SessionState, Transaction } from './session-state.ts';
 import { mayWriteAs } from './submission-rules.ts';
 
@@ -42,10 +43,10 @@ export function takeSender(state: SessionState, argument: string): { readonly tr
   };
 }
 
-function offeredKeywords({ isEsmtp, shared }: SessionState): Parameters<typeof parseMailParameters>[1] {
-  if (!isEsmtp) return [];
+function offeredKeywords(state: SessionState): Parameters<typeof parseMailParameters>[1] {
+  if (!state.isEsmtp) return [];
   const all = ['SIZE', 'BODY', 'SMTPUTF8', 'REQUIRETLS', 'RET', 'ENVID'] as const;
-  return shared.role === 'mx' ? all : [...all, 'AUTH'];
+  return offersLogIn(state) ? [...all, 'AUTH'] : all; // RFC 4954 §5
 }
 
 /** Reads what stands behind RCPT, finds the way, and adds the recipient to the transaction; or refuses it. */

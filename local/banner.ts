@@ -1,5 +1,6 @@
 // What a person sees when the service has started: where to point a mail program, where to look, what it does not do.
 import type { Config } from '#pipeline/config.ts';
+import { isLoopbackHost } from '#pipeline/loopback-host.ts';
 import type { Service } from './start-service.ts';
 
 /** The text, with its last newline. */
@@ -11,7 +12,7 @@ export function banner({
   world,
 }: {
   readonly service: Pick<Service, 'listeners' | 'ops'>;
-  readonly config: Pick<Config, 'mode' | 'hostname'>;
+  readonly config: Pick<Config, 'mode' | 'hostname' | 'tls'>;
   /** Null where there is no file. */
   readonly configPath: string | null;
   readonly dataFolder: string;
@@ -23,7 +24,7 @@ export function banner({
       ? 'Pillarbox is running: it catches every mail sent to it and passes nothing on.'
       : `Pillarbox is running as ${config.hostname}.`,
     '',
-    ...service.listeners.map(({ role, host, port }) => row(doors[role], `${shownHost(host)}:${port}`)),
+    ...service.listeners.map(({ role, host, port }) => row(nameOf(role, host, config), `${shownHost(host)}:${port}`)),
     row('Mail and API', `http://${shownHost(service.ops.host)}:${service.ops.port}/`),
     row('Kept in', `${dataFolder}${world === 'embedded' ? '' : ` (${world})`}`),
     row('Configured by', configPath ?? 'nothing: `npx pillarbox init` writes a pillarbox.json to start from'),
@@ -38,6 +39,12 @@ const doors = {
   submission: 'Submission (STARTTLS)',
   submissions: 'Submission (TLS)',
 } as const;
+
+/** A local capture server offers STARTTLS only where a certificate is configured (container/local-capture.ts). */
+function nameOf(role: keyof typeof doors, host: string, { mode, tls }: Pick<Config, 'mode' | 'tls'>): string {
+  const isClear = role === 'submission' && mode === 'capture' && tls === null && isLoopbackHost(host);
+  return isClear ? 'Submission' : doors[role];
+}
 
 function row(name: string, value: string): string {
   return `${name.padEnd(24)}${value}`;

@@ -7,6 +7,7 @@ import { isProblem } from '#mail/problem.ts';
 import { fileConfigSource, fixedConfigSource, type ReportingConfigSource } from '#pipeline/config-source.ts';
 import { configuredDns } from '#pipeline/configured-dns.ts';
 import { createLog } from '#pipeline/log.ts';
+import { isLoopbackHost } from '#pipeline/loopback-host.ts';
 import { createMetricsRegistry } from '#pipeline/metrics.ts';
 import type { Log } from '#pipeline/ports.ts';
 import { createSecrets, secretFiles } from '#pipeline/secrets.ts';
@@ -14,7 +15,6 @@ import { type Arguments, parseArguments, usage } from './arguments.ts';
 import { banner } from './banner.ts';
 import { captureConfig } from './capture-config.ts';
 import { certificateSource } from './certificate.ts';
-import { isLoopback } from './ops/guard.ts';
 import { ownSecret } from './own-secrets.ts';
 import { plainReason } from './plain-reason.ts';
 import { startEmbedded } from './start-embedded.ts';
@@ -115,7 +115,7 @@ async function findConfig({ configPath }: Arguments): Promise<string | null> {
 async function opsToken({ http }: Arguments, dataFolder: string): Promise<string | undefined> {
   const given = process.env['PILLARBOX_TOKEN'];
   if (given !== undefined && given !== '') return given;
-  if (isLoopback(http.host)) return undefined;
+  if (isLoopbackHost(http.host)) return undefined;
   const token = await ownSecret(dataFolder, 'ops-token');
   process.stderr.write(`pillarbox: the API's token is in ${join(dataFolder, 'secrets', 'ops-token')}\n`);
   return token;

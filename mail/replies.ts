@@ -132,6 +132,7 @@ export const replies = {
   // TLS
   startTlsReady: reply(220, '2.0.0', 'Begin TLS'),
   startTlsFirst: reply(530, '5.7.0', 'STARTTLS first'),
+  startTlsNotOffered: reply(502, '5.5.1', 'STARTTLS is not offered here: no certificate is configured'),
   tlsAlreadyActive: reply(503, '5.5.1', 'TLS is already active'),
   requireTlsWithoutTls: reply(530, '5.7.0', 'REQUIRETLS needs TLS'),
 

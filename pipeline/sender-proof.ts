@@ -26,7 +26,8 @@ export function whyNotTold(job: ReportedJob): string | null {
  * DKIM signature of itself or a parent domain. A DMARC pass of another domain proves nothing about this one.
  */
 export function proveSender({ session, reversePath, authentication }: Omit<ReportedJob, 'sender'>): SenderProof {
-  if (session.user !== null) return { proven: true, by: 'login' };
+  // On port 25 only a capture server is told a name, and believes any.
+  if (session.user !== null && session.role !== 'mx') return { proven: true, by: 'login' };
   if (session.role === 'internal') return { proven: true, by: 'internal' };
   const address = parseAddress(reversePath);
   if (isProblem(address)) return { proven: false, reason: 'the reverse-path is no address' };

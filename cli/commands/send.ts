@@ -56,7 +56,8 @@ async function serverOf(given: CliArguments, world: CliWorld) {
   if (user === null) return { ...base, ignoreTLS: isHere };
   const pass = world.environment['PILLARBOX_PASSWORD'] ?? (await world.askSecretly?.('Password: '));
   if (pass === undefined) throw cliError('set PILLARBOX_PASSWORD, or run it at a terminal', 'no-password', 2);
-  return { ...base, requireTLS: true, auth: { user, pass } };
+  // A capture server on this machine has no TLS to offer.
+  return { ...base, requireTLS: !isHere, auth: { user, pass } };
 }
 
 async function contentOf(given: CliArguments, world: CliWorld, from: string) {

@@ -107,7 +107,7 @@ async function gatherAndJudge(deps: AuthenticateDeps, job: ReceivedJob, config: 
 }
 
 function isSubmitted({ session }: ReceivedJob): boolean {
-  return session.role !== 'mx' || session.user !== null;
+  return session.role !== 'mx';
 }
 
 async function withMessage<Found>(

@@ -13,10 +13,11 @@ export function whyNotJudged(session: Session, config: Pick<Config, 'mode' | 'dn
       return 'Not judged: the service itself wrote this message.';
     case 'submission':
     case 'submissions':
-      return `Not judged: ${session.user ?? 'the client'} submitted this message with a password.`;
+      return session.user === null
+        ? 'Not judged: this message was submitted to a capture server.'
+        : `Not judged: ${session.user} submitted this message with a password.`;
     case 'mx':
-      if (session.user !== null) return `Not judged: ${session.user} submitted this message with a password.`;
-      break;
+      break; // a name that a capture server was given proves nothing
   }
   const isCaptured = config.mode === 'capture' && config.dns.servers.length === 0;
   return isCaptured && session.clientIp !== null && isNearby(session.clientIp)

@@ -1,7 +1,7 @@
 // Who may talk to the ops API. On loopback anybody on the machine may, but no web page from elsewhere: neither by a name
 // that leads to 127.0.0.1 (DNS rebinding) nor by a cross-site POST. Bound elsewhere, or given a token: only with it.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isIP } from 'node:net';
+import { isLoopbackHost } from '#pipeline/loopback-host.ts';
 import { type Answer, refusal } from '#pipeline/ops/answer.ts';
 import { tokenNeeded } from './wrong-tokens.ts';
 
@@ -19,13 +19,6 @@ export type Verdict =
 
 const minTokenLength = 16;
 
-/** Says whether an address to bind to is this machine's alone. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
-  if (bare === 'localhost' || bare.endsWith('.localhost')) return true;
-  return bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
-}
-
 /**
  * Makes the guard. Throws where the API would be open to others without a token, or the token is too short to resist
  * guessing.
@@ -37,13 +30,13 @@ export function createGuard({
   readonly host: string;
   readonly token: string | undefined;
 }): (request: GuardedRequest) => Verdict {
-  if (token === undefined && !isLoopback(host)) {
+  if (token === undefined && !isLoopbackHost(host)) {
     throw new Error(`the ops API needs a token when it is bound to ${host}, which others can reach`);
   }
   if (token !== undefined && token.length < minTokenLength) {
     throw new Error(`the token of the ops API needs at least ${minTokenLength} characters`);
   }
-  const isForUs = isLoopback(host) ? isLoopbackHostHeader : () => true;
+  const isForUs = isLoopbackHost(host) ? isLoopbackHostHeader : () => true;
   return (request) => {
     if (!isForUs(header(request, 'host'))) {
       return refused(403, 'wrong-host', 'this API answers only to localhost, 127.0.0.1 and [::1] as its name');
@@ -77,7 +70,7 @@ function isSame(sent: string, token: string): boolean {
 
 function isLoopbackHostHeader(value: string | undefined): boolean {
   const name = /^(\[[0-9a-f:]+\]|[^:[\]]+)(?::\d{1,5})?$/i.exec(value ?? '')?.[1];
-  return name !== undefined && isLoopback(name);
+  return name !== undefined && isLoopbackHost(name);
 }
 
 /** A page from elsewhere may lead here (a link that is followed), and do nothing else: no change, no load, no listening. */

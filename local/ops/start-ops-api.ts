@@ -6,11 +6,12 @@ import { pipeline } from 'node:stream/promises';
 import { type ConnectionRoom, httpDeadlines, keepRoom } from '#container/connection-room.ts';
 import { isDamagedBody } from '#pipeline/damaged-body.ts';
 import { errorFields } from '#pipeline/log.ts';
+import { isLoopbackHost } from '#pipeline/loopback-host.ts';
 import { type Answer, refusal } from '#pipeline/ops/answer.ts';
 import { findRoute, type Route } from '#pipeline/ops/routes.ts';
 import { tallyByAddress } from './address-tally.ts';
 import { createEventStream, type EventStream } from './event-stream.ts';
-import { createGuard, isLoopback } from './guard.ts';
+import { createGuard } from './guard.ts';
 import type { OpsDeps } from './ops-deps.ts';
 import { loadPage } from './page.ts';
 import { opsRoutes } from './routes.ts';
@@ -79,7 +80,7 @@ function makeRoom(
   const tally = tallyByAddress((ip, count) =>
     log.warn('ops-connections-closed', { clientIp: ip ?? 'other addresses', count }),
   );
-  const limits = { total: maxConnections, perAddress: isLoopback(host) ? maxConnections : maxPerAddress };
+  const limits = { total: maxConnections, perAddress: isLoopbackHost(host) ? maxConnections : maxPerAddress };
   const room = keepRoom(server, limits, (reason, ip) => {
     metrics.count('ops-connections-closed', { reason });
     tally.add(ip);

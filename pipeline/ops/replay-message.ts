@@ -138,7 +138,8 @@ async function recipientsOf(
   config: Config,
   { id, envelope }: { readonly id: MessageId; readonly envelope: StoredEnvelope },
 ): Promise<Recipients> {
-  const mayRelay = sessionOf(envelope).role === 'internal' || sessionOf(envelope).user !== null;
+  const { role, user } = sessionOf(envelope);
+  const mayRelay = role === 'internal' || (role !== 'mx' && user !== null); // on port 25 only a capture server is told a name
   const isExpired = messageIdTime(id) + config.delivery.expireSeconds * 1_000 <= deps.clock();
   const recipients: ReceivedJob['recipients'][number][] = [];
   const leftOut: string[] = [];

@@ -35,7 +35,11 @@ type Row = {
 const wrongSpf = ['none', 'neutral', 'fail', 'softfail', 'temperror', 'permerror'] as const;
 const rows: readonly Row[] = [
   { title: 'a user who logged in', session: user, by: 'login' },
-  { title: 'a user who logged in at the mx listener', session: { user: 'app' }, by: 'login' },
+  {
+    title: 'a name that was told to an mx listener, which only a capture server takes',
+    session: { user: 'app' },
+    by: null,
+  },
   { title: 'mail of our own', session: ours, by: 'internal' },
   { title: 'a stranger of whom nothing was found out', by: null },
   { title: 'SPF that passes for the domain', found: { spf: ['pass', 'sender.example'] }, by: 'spf' },

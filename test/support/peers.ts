@@ -1,13 +1,14 @@
 // Which independent programs (Debian packages: postfix, swaks, dkimpy …) a test can talk to. On a developer's machine
 // a test without its peer is skipped and says so; under CI a missing peer is a failure, so no check goes missing there.
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, isAbsolute, join } from 'node:path';
 
 // Postfix's tools and other daemons live where a plain user's PATH does not look.
 const systemFolders = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/lib/postfix/sbin'];
 
-/** The full path of a program, or null where this machine has none of that name. */
+/** The full path of a program, or null where this machine has none of that name. A path (of a library) is itself. */
 export function findPeer(command: string): string | null {
+  if (isAbsolute(command)) return existsSync(command) ? command : null;
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...systemFolders];
   return (
     folders

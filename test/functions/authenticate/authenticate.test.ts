@@ -28,6 +28,11 @@ const unjudged: readonly {
   { title: 'mail of a stranger is judged', session: {}, judged: true },
   { title: 'submitted mail is not judged', session: { role: 'submission', user: 'app@ours.example' }, judged: false },
   {
+    title: 'mail of a stranger who told port 25 a name is judged',
+    session: { user: 'app@ours.example' },
+    judged: true,
+  },
+  {
     title: 'mail submitted over TLS is not judged',
     session: { role: 'submissions', user: 'app@ours.example' },
     judged: false,

@@ -1,0 +1,52 @@
+// Capture mode and the usual mail programs and libraries: host and port are all that they are told. docs/clients.md is what
+// this test saw; `npm run docs:clients` writes it anew.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { clientDocs } from '#test/support/client-docs.ts';
+import { type ClientSetUp, clientSetUps, commandFor } from '#test/support/client-set-ups.ts';
+import { temporaryFolder } from '#test/support/embedded-world.ts';
+import { allMessages, eventually, startLocalService } from '#test/support/local-service.ts';
+import { peerOptions } from '#test/support/peers.ts';
+
+const run = promisify(execFile);
+const home = fileURLToPath(new URL('../..', import.meta.url));
+const folder = temporaryFolder();
+const service = await startLocalService({ after: (end: any) => after(end) }, { folder });
+const seen = new Map<ClientSetUp, readonly string[]>();
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('in capture mode, with host and port alone', { concurrency: 3 }, () => {
+  for (const setUp of clientSetUps) {
+    for (const login of [false, true]) {
+      const how = login ? 'with' : 'without';
+      test(`${titleOf(setUp)} sends ${how} a login`, peerOptions(...setUp.needs), async () => {
+        const subject = `${clientSetUps.indexOf(setUp)} ${how} a login`;
+        const [program, ...args] = commandFor(setUp, { port: service.ports.mx, subject, login });
+        await run(program, args, { cwd: home, timeout: 30_000 });
+        const { id } = await eventually('it is there', async () => {
+          return (await allMessages(service)).find((one) => one.subject === subject);
+        });
+        const { session, disposition } = await service.json(`/api/messages/${id}?mailbox=bob@receiver.example`);
+        assert.deepEqual([session.user, session.tls, disposition.action], [login ? 'app' : null, null, 'accept']);
+        seen.set(setUp, [...(seen.get(setUp) ?? []), how]);
+      });
+    }
+  }
+});
+
+const everyPeer = peerOptions(...clientSetUps.flatMap(({ needs }) => needs));
+test('docs/clients.md is what was seen (else: npm run docs:clients)', everyPeer, () => {
+  const path = join(home, 'docs', 'clients.md');
+  const text = clientDocs(clientSetUps.map((setUp) => ({ setUp, works: seen.get(setUp) ?? [] })));
+  if (process.env['UPDATE_DOCS'] === '1') writeFileSync(path, text);
+  assert.equal(readFileSync(path, 'utf8'), text);
+});
+
+function titleOf({ client, settings }: ClientSetUp): string {
+  return settings === '' ? client : `${client} (${settings.replaceAll('`', '')})`;
+}
