@@ -164,7 +164,7 @@ const exchanges: readonly {
   {
     title: 'CRAM-MD5',
     steps: [
-      ['AUTH CRAM-MD5', /^334 PD/],
+      ['AUTH CRAM-MD5', /^334 P[DG]/],
       [base64(`app ${digest}`), /^235/],
     ],
     user: 'app',
