@@ -100,6 +100,9 @@ export function total(lines: readonly BillLine[]): number {
   return lines.reduce((sum, line) => sum + line.dollars, 0);
 }
 
+/** How often a task asks S3 whether the configuration has changed (container/main.ts). */
+const configSeconds = 5;
+
 function standingLines(volume: Volume, standing: Standing): readonly BillLine[] {
   const { fargateArm, loadBalancer, publicIpv4PerHour } = prices;
   const capacityUnits = (volume.mails * volume.bytes * 1.1) / gib / hours / loadBalancer.gibPerCapacityUnitHour;
@@ -115,6 +118,7 @@ function standingLines(volume: Volume, standing: Standing): readonly BillLine[] 
       dollars: hours * (loadBalancer.perHour + capacityUnits * loadBalancer.perCapacityUnitHour),
     },
     { what: 'Public IPv4', dollars: addresses * hours * publicIpv4PerHour },
+    { what: 'Configuration', dollars: ((standing.tasks * hours * 3_600) / configSeconds) * prices.s3.perGet },
   ];
 }
 

@@ -11,6 +11,7 @@ import { isLocalCapture, mechanismsFor, offersStartTls } from './local-capture.t
 import { offersLogIn, takeAuth, takesPasswords } from './log-in.ts';
 import { type IncomingMessage, receiveMessage } from './receive-message.ts';
 import type { SessionShared, SessionState } from './session-state.ts';
+import { isDismissed } from './session-user.ts';
 import { takeRecipient, takeSender } from './take-envelope.ts';
 import { type Conversation, type MessageReceiver, type Step, say, sayAndClose, type Wire } from './wire.ts';
 
@@ -29,7 +30,6 @@ export function startConversation(shared: SessionShared, config: Config, wire: W
     isEsmtp: false,
     tls: null,
     user: null,
-    isUserUnproven: false,
     transaction: null,
     messages: 0,
     refusedRecipients: 0,
@@ -47,12 +47,12 @@ export function startConversation(shared: SessionShared, config: Config, wire: W
       state.helo = null;
       state.isEsmtp = false;
       state.user = null;
-      state.isUserUnproven = false;
       dropTransaction(state);
     },
     closed: () => dropTransaction(state),
-    maxLineBytes: () => config.limits.commandBytes,
-    pace: () => config.limits,
+    maxLineBytes: () => shared.currentConfig().limits.commandBytes,
+    pace: () => shared.currentConfig().limits,
+    dismissal: () => (isDismissed(state, shared.currentConfig()) ? replies.userChanged : null),
   };
 }
 
@@ -154,7 +154,7 @@ async function mail(state: SessionState, argument: string): Promise<Step> {
   if (state.helo === null) return say(replies.heloFirst);
   if (state.transaction !== null) return say(replies.nestedMail);
   state.config = await state.shared.deps.config.current();
-  if (state.isUserUnproven && state.config.mode !== 'capture') state.user = null; // that name was never proven
+  if (isDismissed(state, state.config)) return sayAndClose(replies.userChanged);
   if (state.shared.role !== 'mx' && !isLocalCapture(state)) {
     if (state.tls === null) return say(replies.startTlsFirst);
     if (state.user === null) return say(replies.authRequired);
@@ -166,9 +166,10 @@ async function mail(state: SessionState, argument: string): Promise<Step> {
     return sayAndClose(replies.tooManyTransactions);
   const taken = takeSender(state, argument);
   if ('reply' in taken) return say(taken.reply);
-  if (!rate.allows(peer.group, limitFor(limits, 'messagesPerMinutePerIp', peer))) return say(replies.tooManyMessages);
-  if (state.user !== null && !userRate.allows(state.user.name, limitFor(limits, 'messagesPerMinutePerUser', peer))) {
-    return say(replies.tooManyUserMessages);
+  if (rate.take(peer.group, limitFor(limits, 'messagesPerMinutePerIp', peer)) > 0) return say(replies.tooManyMessages);
+  if (state.user !== null) {
+    const seconds = userRate.take(state.user.name, limitFor(limits, 'messagesPerMinutePerUser', peer));
+    if (seconds > 0) return say(replies.tooManyUserMessages(seconds));
   }
   state.messages += 1;
   state.transaction = taken.transaction;
@@ -265,9 +266,10 @@ function wholeMessage(state: SessionState, message: IncomingMessage): MessageRec
     write: message.write,
     end: async () => {
       try {
+        if (isDismissed(state, await state.shared.deps.config.current())) return sayAndClose(replies.userChanged);
         return say(await message.finish());
       } finally {
-        state.transaction = null;
+        dropTransaction(state); // without effect on a message that is finished
       }
     },
   };

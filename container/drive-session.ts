@@ -45,6 +45,8 @@ type State = {
   readonly pace: PaceKeeper;
   prompt: ((line: string) => Step | Promise<Step>) | null;
   isInMessage: boolean;
+  /** The message is whole, and what becomes of it is not known yet: nobody hangs up now. */
+  isEnding: boolean;
   /** The peer waits for us: its time does not run. */
   isWorking: boolean;
 };
@@ -52,7 +54,15 @@ type State = {
 /** Begins a session; it is silent until `greet`. */
 export function driveSession(line: Line, conversation: Conversation): Session {
   const pace = createPace(() => performance.now());
-  const state: State = { line, conversation, pace, prompt: null, isInMessage: false, isWorking: false };
+  const state: State = {
+    line,
+    conversation,
+    pace,
+    prompt: null,
+    isInMessage: false,
+    isEnding: false,
+    isWorking: false,
+  };
   return {
     greet: () => void settle(state, () => conversation.greet()),
     createReader: () =>
@@ -170,6 +180,7 @@ function sinkFor(state: State, receiver: MessageReceiver): MessageSink {
       }
     },
     end() {
+      state.isEnding = true;
       state.line.flush(); // storing takes a while; what was said before must not wait for it
       const performed = settle(state, () => broken ?? receiver.end());
       if (performed === undefined) messageEnds(state);
@@ -189,6 +200,7 @@ function waitWith(state: State, wait: Promise<void> | undefined): Promise<void> 
 
 function messageEnds(state: State): void {
   state.isInMessage = false;
+  state.isEnding = false;
   if (state.line.isDraining()) drain(state);
 }
 
@@ -197,7 +209,10 @@ function drain(state: State): void {
 }
 
 function checkPace(state: State): void {
-  if (state.isWorking || state.line.isClosing()) return;
+  if (state.line.isClosing() || state.isEnding) return;
+  const dismissal = state.isInMessage || !state.isWorking ? state.conversation.dismissal() : null;
+  if (dismissal !== null) close(state, dismissal);
+  if (state.isWorking || dismissal !== null) return;
   const verdict = state.pace.judge({ ...state.conversation.pace(), isInMessage: state.isInMessage });
   if (verdict !== null) close(state, verdict);
 }

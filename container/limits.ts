@@ -11,6 +11,7 @@ type StrangerLimit =
   | 'connectionsPerIp'
   | 'messagesPerMinutePerIp'
   | 'messagesPerMinutePerUser'
+  | 'recipientsPerMinutePerUser'
   | 'authFailuresPerUser'
   | 'transactionsPerConnection';
 
@@ -56,14 +57,17 @@ export function createConnectionCounts(): ConnectionCounts {
 }
 
 /** A rate by key: token buckets that hold one minute's worth. */
-export type Rate = { readonly allows: (key: string, perMinute: number) => boolean };
+export type Rate = {
+  /** Takes one and answers 0; where none is left, the seconds until one is (whole ones, at least 1). */
+  readonly take: (key: string, perMinute: number) => number;
+};
 
 /** Full buckets. `now` is a clock in milliseconds that never goes back. */
 export function createRate(now: () => number): Rate {
   const buckets = new Map<string, { tokens: number; at: number }>();
   return {
-    allows(key, perMinute) {
-      if (perMinute === Number.POSITIVE_INFINITY) return true;
+    take(key, perMinute) {
+      if (perMinute === Number.POSITIVE_INFINITY) return 0;
       const at = now();
       const bucket = buckets.get(key) ?? { tokens: perMinute, at };
       const tokens = Math.min(perMinute, bucket.tokens + ((at - bucket.at) / 60_000) * perMinute);
@@ -71,7 +75,7 @@ export function createRate(now: () => number): Rate {
       buckets.delete(key); // and set again: a Map keeps the order of insertion, the first is the longest unseen
       buckets.set(key, { tokens: isAllowed ? tokens - 1 : tokens, at });
       dropOldest(buckets);
-      return isAllowed;
+      return isAllowed ? 0 : Math.max(1, Math.ceil(((1 - tokens) / perMinute) * 60));
     },
   };
 }

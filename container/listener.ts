@@ -6,6 +6,7 @@ import { isLoopbackHost } from '#pipeline/loopback-host.ts';
 import { createPasswordCheck } from './authenticate-user.ts';
 import { watchCertificate } from './certificates.ts';
 import { startConversation } from './conversation.ts';
+import { keepConfig } from './current-config.ts';
 import { createFairBudget } from './fair-budget.ts';
 import { createGuessLimit } from './guess-limit.ts';
 import { createConnectionCounts, createFailureTable, createRate, limitFor } from './limits.ts';
@@ -33,7 +34,10 @@ const defaultCertificateSeconds = 60;
 
 /** Opens all ports; rejects where one cannot be had, or the certificate cannot be used. */
 export async function startListener(deps: ListenerDeps): Promise<Listener> {
-  const config = keepConfig(deps, await deps.config.current());
+  const open: { role: Role; host: string; server: ProtocolServer }[] = [];
+  const config = keepConfig(deps, await deps.config.current(), () => {
+    for (const { server } of open) server.checkSessions();
+  });
   const certificate = await deps.certificate();
   const connections = createConnectionCounts();
   const stored: { at: string | null; failedAt: string | null } = { at: null, failedAt: null };
@@ -52,7 +56,6 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
     return admission;
   };
   const wanted = config.current().listeners.filter(({ role }) => deps.onlyRoles?.includes(role) ?? true);
-  const open: { role: Role; host: string; server: ProtocolServer }[] = [];
   try {
     for (const { role, host, port } of wanted) {
       const isBehindProxy = deps.isBehindProxy ?? false;
@@ -112,10 +115,12 @@ function createShared(
   const mostInFlight = (deps.memoryBytes ?? Number.POSITIVE_INFINITY) * inFlightShare;
   return {
     deps,
+    currentConfig: config,
     onStored,
     budget: createFairBudget(() => Math.min(config().limits.bytesInFlight, mostInFlight)),
     rate: createRate(now),
     userRate: createRate(now),
+    recipientRate: createRate(now),
     failures: createFailureTable(now),
     guesses: createGuessLimit(now),
     checkPassword: createPasswordCheck(now),
@@ -143,21 +148,4 @@ function admitPeer(
 
 function greetingDelay(deps: ListenerDeps, peer: Peer): number {
   return deps.greetingDelayMs ?? (peer.isLoopback ? 0 : defaultGreetingDelayMs);
-}
-
-const configSeconds = 10;
-
-/** The configuration for what cannot wait for a promise (a new connection); looked at anew every few seconds. */
-function keepConfig(deps: ListenerDeps, first: Config): { current: () => Config; stop: () => void } {
-  let config = first;
-  const timer = setInterval(() => {
-    deps.config.current().then(
-      (next) => {
-        config = next;
-      },
-      (error: unknown) => deps.log.error('config-unreadable', { error: String(error) }),
-    );
-  }, configSeconds * 1_000);
-  timer.unref();
-  return { current: () => config, stop: () => clearInterval(timer) };
 }

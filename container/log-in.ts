@@ -46,8 +46,8 @@ async function logIn(state: SessionState, name: string, password: string): Promi
   const logIn = await judge(state, name, password);
   switch (logIn.outcome) {
     case 'user':
-      state.user = logIn.user;
-      state.isUserUnproven = false;
+      // As it is written in the configuration: that is what is looked at when it changes (session-user.ts).
+      state.user = users.find((user) => user.name === logIn.user.name) ?? logIn.user;
       failures.succeeded(group);
       return say(replies.authOk);
     case 'busy':
@@ -74,7 +74,6 @@ function unchecked(state: SessionState): NonNullable<AuthExchange['unchecked']> 
 
 function welcomeUnproven(state: SessionState, name: string): Step {
   state.user = { name: name.slice(0, maxNameChars), password: '', mayFrom: ['*@*'] };
-  state.isUserUnproven = true;
   return say(replies.authOk);
 }
 

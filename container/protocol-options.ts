@@ -30,5 +30,7 @@ export type ProtocolServer = {
   readonly port: number;
   readonly useCertificate: (certificate: Certificate) => void;
   /** No new connections, `421` to who is idle; resolves when all is done, or after the grace, when the rest is cut off. */
+  /** Looks at once at who may go on: the configuration has changed. */
+  readonly checkSessions: () => void;
   readonly close: (graceSeconds: number) => Promise<void>;
 };

@@ -16,9 +16,13 @@ export type SessionShared = {
   /** The port is bound to loopback, and no proxy stands in front of it. */
   readonly isLocalPort: boolean;
   readonly deps: ListenerDeps;
+  /** In force now; a session goes by what was at its last MAIL. */
+  readonly currentConfig: () => Config;
   readonly budget: FairBudget;
   readonly rate: Rate;
   readonly userRate: Rate;
+  /** Recipients of each user, over all sessions. */
+  readonly recipientRate: Rate;
   readonly failures: FailureTable;
   readonly guesses: GuessLimit;
   readonly checkPassword: PasswordCheck;
@@ -51,8 +55,6 @@ export type SessionState = {
   isEsmtp: boolean;
   tls: TlsFacts | null;
   user: User | null;
-  /** Nobody looked at the user's password (capture mode): the name proves nothing. */
-  isUserUnproven: boolean;
   transaction: Transaction | null;
   messages: number;
   refusedRecipients: number;

@@ -40,6 +40,7 @@ export async function listen(options: ProtocolOptions): Promise<ProtocolServer> 
   const address = server.server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : options.port,
+    checkSessions: () => server.sweep(),
     useCertificate: ({ certificate, key }) => server.updateSecureContext({ cert: certificate, key }),
     close: async (graceSeconds) => {
       await server.drain(graceSeconds);

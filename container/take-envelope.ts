@@ -7,6 +7,7 @@ import { type Reply, replies } from '#mail/replies.ts';
 import { refusalReply, routeRecipient } from '#mail/route-recipient.ts';
 import { srsReverse } from '#mail/srs.ts';
 import type { Route } from '#pipeline/jobs.ts';
+import { limitFor } from './limits.ts';
 import { offersLogIn } from './log-in.ts';
 import type { Recipient, SessionState, Transaction } from './session-state.ts';
 import { mayWriteAs } from './submission-rules.ts';
@@ -73,12 +74,21 @@ async function judgeRecipient(state: SessionState, transaction: Transaction, arg
   }
   const routed = await findRoutes(state, address, transaction);
   if ('reply' in routed) return routed.reply;
+  const seconds = recipients.has(forwardPath) ? 0 : takeFromUser(state);
+  if (seconds > 0) return replies.tooManyUserRecipients(seconds);
   const added = routed.routes.map((route) => recipient(forwardPath, parameters, route));
   const bytes = Buffer.byteLength(JSON.stringify(added));
   if (transaction.recipientBytes + bytes > maxRecipientBytes) return replies.recipientsDoNotFit;
   transaction.recipientBytes += bytes;
   recipients.set(forwardPath, added);
   return replies.recipientOk;
+}
+
+/** Counts one more recipient of the user's; answers how long to wait where there are too many, else 0. */
+function takeFromUser({ user, config: { limits }, shared, wire }: SessionState): number {
+  return user === null
+    ? 0
+    : shared.recipientRate.take(user.name, limitFor(limits, 'recipientsPerMinutePerUser', wire.peer));
 }
 
 function recipient(forwardPath: string, { notify, orcpt }: RcptParameters, route: Route): Recipient {

@@ -36,6 +36,8 @@ export type Conversation = {
   /** The connection is gone: an unfinished message is dropped. */
   readonly closed: () => void;
   readonly maxLineBytes: () => number;
+  /** The last word to a peer that has lost the right to this session; null while it has it. */
+  readonly dismissal: () => Reply | null;
   readonly pace: () => Pace;
 };
 

@@ -68,9 +68,12 @@ export const replies = {
   // Limits
   tooManyConnections: reply(421, '4.7.0', 'Too many connections from your address; please try again later'),
   tooManyConnectionsInAll: reply(421, '4.3.2', 'Too many connections; please try again later'),
-  /** These two say no to this message and keep the session. */
+  /** These say no to this message or recipient and keep the session. */
   tooManyMessages: reply(450, '4.7.1', 'Too many messages from your address in a short time; please try again later'),
-  tooManyUserMessages: reply(450, '4.7.1', 'Too many messages of this user in a short time; please try again later'),
+  tooManyUserMessages: (seconds: number) =>
+    reply(450, '4.7.1', `Too many messages of this user in a short time; please try again in ${seconds} seconds`),
+  tooManyUserRecipients: (seconds: number) =>
+    reply(450, '4.7.1', `Too many recipients of this user in a short time; please try again in ${seconds} seconds`),
   tooManyTransactions: reply(421, '4.7.0', 'Too many messages in one session; please reconnect'),
   tooManyErrors: reply(421, '4.7.0', 'Too many errors'),
   idleTimeout: reply(421, '4.4.2', 'Nothing came for too long'),
@@ -141,6 +144,8 @@ export const replies = {
   authChallenge: (challenge: string) => reply(334, '', challenge),
   authRequired: reply(530, '5.7.0', 'Authentication required'),
   authFailed: reply(535, '5.7.8', 'Name or password is wrong'),
+  /** The user was removed, or its password or senders were changed, since the log-in. */
+  userChanged: reply(421, '4.7.0', 'The settings of this user have changed; please log in again'),
   authTooManyFailures: reply(421, '4.7.0', 'Too many failed attempts'),
   authNeedsTls: reply(538, '5.7.11', 'STARTTLS first: passwords are not taken in clear'),
   authTemporaryFailure: reply(454, '4.7.0', 'Authentication is not available now'),

@@ -16,7 +16,7 @@ import { createSecrets, secretFiles } from './secrets.ts';
 import { createSqsSender } from './sqs-sender.ts';
 import { watchedMetrics } from './stages.ts';
 
-const configRefreshSeconds = 30;
+const defaultConfigSeconds = 30;
 
 /** The ports of one process on AWS. */
 export type AwsParts = {
@@ -32,17 +32,22 @@ export type AwsParts = {
   readonly metrics: EmfMetrics;
 };
 
-/** `name`: the stage's, on every log line and metric. `sends`: the queues it sends to. Throws where a variable is wrong. */
+/**
+ * `name`: the stage's, on every log line and metric. `sends`: the queues it sends to. `configSeconds`: how old the configuration
+ * in force may be (30), unless the environment says otherwise. Throws where a variable is wrong.
+ */
 export function createAwsParts({
   name,
   sends,
   variables,
   write,
+  configSeconds = defaultConfigSeconds,
 }: {
   readonly name: string;
   readonly sends: readonly QueueName[];
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly write: (line: string) => void;
+  readonly configSeconds?: number;
 }): AwsParts {
   const environment = parseEnvironment(variables, { queues: sends });
   const { bucket } = environment;
@@ -54,7 +59,7 @@ export function createAwsParts({
   const config = polledConfigSource({
     where: `s3://${bucket}/${configKey}`,
     fetch: fetchObjectText({ s3, bucket, key: configKey }),
-    refreshSeconds: environment.configRefreshSeconds ?? configRefreshSeconds,
+    refreshSeconds: environment.configRefreshSeconds ?? configSeconds,
     clock,
     log,
   });

@@ -21,7 +21,7 @@ export function fixedConfigSource(config: Config): ReportingConfigSource {
   return { current: async () => config, problem: () => null };
 }
 
-/** A source that is a file; looked at again when asked, at most once a second. */
+/** A source that is a file; looked at again when asked, at most five times a second. */
 export function fileConfigSource({
   path,
   clock,
@@ -37,7 +37,7 @@ export function fileConfigSource({
     if (version === known) return { changed: false };
     return { changed: true, version, text: await readFile(path, 'utf8') };
   };
-  return polledConfigSource({ where: path, fetch, refreshSeconds: 1, clock, log });
+  return polledConfigSource({ where: path, fetch, refreshSeconds: 0.2, clock, log });
 }
 
 /**

@@ -78,6 +78,8 @@ const limits = z.strictObject({
   connectionsPerIp: limit.default(50),
   messagesPerMinutePerIp: limit.default(600),
   messagesPerMinutePerUser: limit.default(600),
+  /** Each recipient of each message counts, over all sessions of the user. */
+  recipientsPerMinutePerUser: limit.default(1_000),
   transactionsPerConnection: limit.default(1_000),
   authFailures: limit.default(5),
   /** An hour, of addresses that have not logged in as that user before. */

@@ -168,14 +168,11 @@ for (const [address, ip, group] of [
 test('a rate holds a minute of messages and fills up with time; its table does not grow for ever', () => {
   let now = 0;
   const rate = createRate(() => now);
-  assert.deepEqual(
-    [rate.allows('a', 2), rate.allows('a', 2), rate.allows('a', 2), rate.allows('b', 2)],
-    [true, true, false, true],
-  );
+  assert.deepEqual([rate.take('a', 2), rate.take('a', 2), rate.take('a', 2), rate.take('b', 2)], [0, 0, 30, 0]);
   now = 30_000;
-  assert.deepEqual([rate.allows('a', 2), rate.allows('a', 2)], [true, false]);
-  for (let key = 0; key < 60_000; key++) rate.allows(`k${key}`, 2);
-  assert.equal(rate.allows('a', 2), true); // forgotten, so a full bucket again
+  assert.deepEqual([rate.take('a', 2), rate.take('a', 2)], [0, 30]);
+  for (let key = 0; key < 60_000; key++) rate.take(`k${key}`, 2);
+  assert.equal(rate.take('a', 2), 0); // forgotten, so a full bucket again
 });
 
 test('failed log-ins cost more and more time, up to a bound, until they are forgotten', () => {
