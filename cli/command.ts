@@ -77,18 +77,19 @@ export function print(
   world.write(text === '' || text.endsWith('\n') ? text : `${text}\n`);
 }
 
+/** Marks of writing direction and line ends that a terminal obeys or a reader does not see. */
+const unseen = String.raw`\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff`;
+const unseenOrControl = new RegExp(String.raw`[\0-\x1f${unseen}]+`, 'g');
+const onlyUnseen = new RegExp(`[${unseen}]`, 'g');
+
 /** What came from outside, safe for a terminal: control characters cannot move the cursor or fake a line. */
 export function plain(value: unknown): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  return String(value ?? '').replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g, ' ');
+  return String(value ?? '').replace(unseenOrControl, ' ');
 }
 
 /** JSON as it was, with escapes for what a terminal would obey: JSON itself escapes the older controls only. */
 export function safeJson(json: string): string {
-  return json.replace(
-    /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return json.replace(onlyUnseen, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Columns under heads; the last one is cut nowhere. */

@@ -5,7 +5,7 @@ import type { Clock, Log, LogFields } from './ports.ts';
 const maxTextLength = 2_000;
 
 /** What JSON leaves as it is and a terminal obeys or a reader does not see: controls, marks of writing direction. */
-const unseen = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+const unseen = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 const levels = ['info', 'warn', 'error'] as const;
 type Level = (typeof levels)[number];

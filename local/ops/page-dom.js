@@ -1,15 +1,24 @@
 // What the page is built with: elements made of text, never of markup, and questions to the API.
+import { visible } from './page-text.js';
 
-/** An element with children; a child that is text becomes a text node. */
+/** An element with children; a child that is text becomes a text node in which no control or direction character acts. */
 export function el(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (typeof value === 'function') element.addEventListener(key, value);
-    else if (value !== null) element.setAttribute(key, value);
+    else if (value !== null) element.setAttribute(key, key === 'title' ? visible(value) : value);
   }
-  element.append(...children.flat(Number.POSITIVE_INFINITY).filter((child) => child !== null && child !== undefined));
+  const present = children.flat(Number.POSITIVE_INFINITY).filter((child) => child !== null && child !== undefined);
+  element.append(...present.map((child) => (typeof child === 'string' ? visible(child) : child)));
   return element;
 }
+
+/** What a stranger wrote, beside other words on a line: its writing direction ends with it (HTML §4.5.24). */
+export const words = (text) => el('bdi', {}, text);
+
+/** A person as `Ann <ann@a.example>`: name and address each for themselves, so that neither reads as part of the other. */
+export const person = (name, address) =>
+  name ? [words(name), ' <', el('bdi', { dir: 'ltr' }, address), '>'] : [el('bdi', { dir: 'ltr' }, address)];
 
 /** The same for SVG. */
 export function svg(name, attributes = {}, ...children) {

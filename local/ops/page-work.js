@@ -1,5 +1,5 @@
 // What is under way: queues, what was given up on them, and outbound mail.
-import { api, el, table, tag, time } from './page-dom.js';
+import { api, el, table, tag, time, words } from './page-dom.js';
 
 const stateClass = { delivered: 'good', bounced: 'bad', partial: 'bad' };
 
@@ -12,7 +12,7 @@ export async function showQueues(act) {
   const rows = queues.map(({ name, ready, delayed, inFlight, dead, oldestSeconds }) =>
     el(
       'tr',
-      {},
+      { 'data-id': name },
       [name, ready, delayed, inFlight].map((value) => el('td', {}, String(value))),
       el('td', { class: dead ? 'bad' : '' }, String(dead)),
       el('td', {}, oldestSeconds === null ? '' : `${Math.round(oldestSeconds)} s`),
@@ -44,22 +44,23 @@ function deadLetter({ id, reason, receiveCount, diedAt }) {
     time(diedAt),
     ' ',
     id ? el('a', { href: `#/trace/${id}` }, id) : '',
-    ` after ${receiveCount} tries: ${reason}`,
+    ` after ${receiveCount} tries: `,
+    words(reason),
   );
 }
 
 const states = ['waiting', 'sending', 'delivered', 'partial', 'bounced'];
 
-/** Outbound mail, newest first, and the addresses that are not written to; `go` shows another page of it. */
-export async function showDeliveries({ act, go, state, after = null }) {
-  const query = new URLSearchParams({ limit: '100' });
-  if (state) query.set('state', state);
-  if (after) query.set('after', after);
+const pageSize = 100;
+const maxPageSize = 500;
+
+/** Outbound mail, newest first, at least `count` of it, and the addresses that are not written to; `go` shows more. */
+export async function showDeliveries({ act, go, state, count = pageSize }) {
   const [{ deliveries, next }, { suppressions }] = await Promise.all([
-    api(`/api/deliveries?${query}`),
+    readDeliveries(state, count),
     api('/api/suppressions?limit=100'),
   ]);
-  const older = () => go(() => showDeliveries({ act, go, state, after: next }));
+  const older = () => go(deliveries.length + pageSize);
   return [
     el('h2', {}, 'Deliveries'),
     el(
@@ -78,6 +79,21 @@ export async function showDeliveries({ act, go, state, after = null }) {
   ];
 }
 
+async function readDeliveries(state, count) {
+  const deliveries = [];
+  let next = null;
+  do {
+    const query = new URLSearchParams({ limit: String(Math.min(maxPageSize, count - deliveries.length)) });
+    if (state) query.set('state', state);
+    if (next) query.set('after', next);
+    const page = await api(`/api/deliveries?${query}`);
+    deliveries.push(...page.deliveries);
+    next = page.next;
+    if (page.deliveries.length === 0) break;
+  } while (next && deliveries.length < count);
+  return { deliveries, next };
+}
+
 function stateLink(state, shown) {
   const isShown = state === (shown || undefined);
   const href = state ? `#/deliveries/${state}` : '#/deliveries';
@@ -88,14 +104,19 @@ function deliveryRow({ id, domain, recipients, state, attempts, nextAttemptAt, r
   const path = `/api/deliveries/${id}/${encodeURIComponent(domain)}/retry`;
   return el(
     'tr',
-    {},
+    { 'data-id': `${id} ${domain}` },
     el('td', { class: 'id' }, el('a', { href: `#/trace/${id}` }, id)),
     el(
       'td',
       { title: recipients.join('\n') },
-      recipients.length === 1 ? recipients[0] : `${recipients.length} at ${domain}`,
+      words(recipients.length === 1 ? recipients[0] : `${recipients.length} at ${domain}`),
     ),
-    el('td', {}, tag(state, stateClass[state] ?? 'quiet'), reason ? el('span', { class: 'quiet' }, ` ${reason}`) : ''),
+    el(
+      'td',
+      {},
+      tag(state, stateClass[state] ?? 'quiet'),
+      reason ? el('span', { class: 'quiet' }, ' ', words(reason)) : '',
+    ),
     el('td', {}, String(attempts)),
     el('td', { class: 'time' }, nextAttemptAt ? time(nextAttemptAt) : ''),
     el('td', {}, nextAttemptAt ? button('Try now', act, path) : ''),
@@ -107,8 +128,8 @@ function suppressed(suppressions, act) {
   const rows = suppressions.map(({ address, since }) =>
     el(
       'tr',
-      {},
-      el('td', {}, address),
+      { 'data-id': address },
+      el('td', {}, words(address)),
       el('td', { class: 'time' }, time(since)),
       el('td', {}, button('Write to it again', act, `/api/suppressions/${encodeURIComponent(address)}`, 'DELETE')),
     ),
@@ -121,5 +142,5 @@ function suppressed(suppressions, act) {
 }
 
 function button(label, act, path, method = 'POST') {
-  return el('button', { type: 'button', click: () => act(() => api(path, { method })) }, label);
+  return el('button', { type: 'button', 'data-path': path, click: () => act(() => api(path, { method })) }, label);
 }

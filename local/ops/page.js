@@ -3,14 +3,21 @@
 // /deliveries/STATE, /activity.
 import { showActivity } from './page-activity.js';
 import { el } from './page-dom.js';
-import { showMail, showMessage, showTrace } from './page-mail.js';
+import { listen } from './page-events.js';
+import { choose, goBack, noticeScroll, refreshMail, rememberMail, showMail } from './page-list.js';
+import { showMessage, showTrace } from './page-mail.js';
+import { keepPlace, merge } from './page-place.js';
 import { showDeliveries, showQueues } from './page-work.js';
 
 const main = document.getElementById('main');
 const status = document.getElementById('status');
+const sessionKey = 'pillarbox-scroll';
+const refreshMs = 500;
 
-/** The activity view's span: the one thing that is chosen and is in no address. */
-let span;
+/** What is chosen and is in no address: the activity view's span, how many deliveries are shown. */
+const chosen = { span: undefined, deliveries: undefined };
+/** The address of what is shown. */
+let shownHash = null;
 
 function route() {
   const [, view = 'mail', id, mailbox] = location.hash.split('/');
@@ -19,59 +26,101 @@ function route() {
     else link.removeAttribute('aria-current');
   }
   if (view === 'queues') return () => showQueues(act);
-  if (view === 'deliveries') return () => showDeliveries({ act, go: show, state: id });
-  if (view === 'activity') return () => showActivity(choose, span);
+  if (view === 'deliveries')
+    return () => showDeliveries({ act, go: chooseIn('deliveries'), state: id, count: chosen.deliveries });
+  if (view === 'activity') return () => showActivity(chooseIn('span'), chosen.span);
   if (view === 'trace' && id) return () => showTrace(encodeURIComponent(id));
-  return id ? () => showMessage(encodeURIComponent(id), mailbox) : () => showMail(show);
+  if (!id) return showMail;
+  choose(id);
+  return () => showMessage(encodeURIComponent(id), mailbox);
 }
 
-function choose(name) {
-  span = name;
-  void show(route());
+const isList = (hash) => /^(#(\/(mail\/?)?)?)?$/.test(hash);
+const isMessage = (hash) => /^#\/(mail|trace)\/./.test(hash);
+
+const chooseIn = (what) => (value) => {
+  chosen[what] = value;
+  void refresh();
+};
+
+let turns = 0;
+/** Another view, from its top; the list from where it was left. */
+async function show(scrollTop = 0) {
+  turns += 1;
+  const turn = turns;
+  if (shownHash !== null && isList(shownHash)) rememberMail();
+  shownHash = null;
+  const { hash } = location;
+  const content = await made(route());
+  if (turn !== turns) return;
+  main.replaceChildren(...content);
+  shownHash = hash;
+  scrollTo({ top: scrollTop, behavior: 'instant' });
+  if (!isList(hash)) return;
+  goBack();
+  refreshSoon(); // what came while the list was not shown
 }
 
-let shown = 0;
-async function show(make) {
-  shown += 1;
-  const turn = shown;
-  try {
-    const content = await make();
-    if (turn === shown) main.replaceChildren(...content);
-  } catch (problem) {
-    if (turn === shown) main.replaceChildren(el('p', { class: 'bad' }, problem.message));
-  }
+/** The same view anew: what is equal stays, and nothing that is read moves. */
+async function refresh() {
+  const turn = turns;
+  if (shownHash === null) return;
+  if (hasFailed) return show();
+  if (isList(shownHash)) return refreshMail();
+  const content = await made(route());
+  if (turn === turns) keepPlace(() => merge(main, content));
+}
+
+/** What a view consists of, or why it could not be made. */
+let hasFailed = false;
+function made(make) {
+  hasFailed = false;
+  return make().catch((problem) => {
+    hasFailed = true;
+    return [el('p', { class: 'bad' }, problem.message)];
+  });
 }
 
 async function act(run) {
   await run().catch(report);
-  await show(route());
+  await refresh();
 }
 
 function report(problem) {
   status.textContent = problem.message;
 }
 
-/** At most one refresh every half second, however much mail comes in. */
-let isRefreshDue = false;
+/** At most one refresh every half second, however much mail comes in; the first at once. */
+let isResting = false;
+let isDue = false;
 function refreshSoon() {
-  if (isRefreshDue) return;
-  isRefreshDue = true;
-  setTimeout(() => {
-    isRefreshDue = false;
-    const isReading = /^#\/(mail|trace)\/./.test(location.hash);
-    if (!isReading && document.visibilityState === 'visible' && scrollY < 400) void show(route());
-  }, 500);
+  if (isMessage(location.hash) && !hasFailed) return;
+  isDue = isResting;
+  if (isResting) return;
+  isResting = true;
+  refresh()
+    .catch(report)
+    .finally(() =>
+      setTimeout(() => {
+        isResting = false;
+        if (isDue) refreshSoon();
+      }, refreshMs),
+    );
 }
 
-const events = new EventSource('/api/events');
-events.addEventListener('open', () => report({ message: 'live' }));
-events.addEventListener('error', () => report({ message: 'not connected, trying again …' }));
-for (const name of ['message', 'delivery']) events.addEventListener(name, refreshSoon);
+listen({ onNews: refreshSoon, onState: (message) => report({ message }) });
 
 document.getElementById('search').addEventListener('submit', (submitted) => {
   submitted.preventDefault();
-  if (location.hash === '#/mail') void show(route());
+  if (isList(location.hash)) void show();
   else location.hash = '#/mail';
 });
-window.addEventListener('hashchange', () => show(route()));
-void show(route());
+window.addEventListener('hashchange', () => show());
+window.addEventListener('scroll', noticeScroll, { passive: true });
+window.addEventListener('pagehide', () => {
+  if (isList(shownHash ?? '#none')) rememberMail();
+  sessionStorage.setItem(sessionKey, JSON.stringify({ hash: shownHash, scrollTop: scrollY }));
+});
+history.scrollRestoration = 'manual'; // what is scrolled to is not there yet when the browser would do it
+const before = JSON.parse(sessionStorage.getItem(sessionKey) ?? '{}');
+void show(before.hash === location.hash ? before.scrollTop : 0);

@@ -17,7 +17,8 @@ const pagePolicy = [
 const files = [
   { path: '/', file: 'page.html', contentType: 'text/html; charset=utf-8' },
   { path: '/page.css', file: 'page.css', contentType: 'text/css; charset=utf-8' },
-  ...['page.js', 'page-dom.js', 'page-mail.js', 'page-work.js', 'page-activity.js'].map((file) => {
+  ...['', '-activity', '-dom', '-events', '-list', '-mail', '-place', '-text', '-work'].map((name) => {
+    const file = `page${name}.js`;
     return { path: `/${file}`, file, contentType: 'text/javascript; charset=utf-8' };
   }),
 ];

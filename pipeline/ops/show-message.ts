@@ -8,13 +8,14 @@ import type { InboxMessage } from '#pipeline/inbox-message.ts';
 import { mailboxPrefix, rawKey } from '#pipeline/keys.ts';
 import type { ObjectStore } from '#pipeline/ports.ts';
 import { type Answer, badParameter, isAnswer, refusal } from './answer.ts';
+import { linksInNewTabs } from './html-links.ts';
 import { inlinePictures } from './inline-pictures.ts';
 import { parseInboxMessage } from './message-summary.ts';
 import { readId, readMailbox, readQuery } from './parameters.ts';
 import type { MailRouteDeps } from './routes.ts';
 import { readText } from './stored-json.ts';
 
-/** HTML of more bytes is not looked through for pictures: it is as it is stored. */
+/** HTML of more bytes is not looked through for pictures and links: it is as it is stored. */
 const maxShownHtmlBytes = 8_388_608;
 
 type Deps = Pick<MailRouteDeps, 'admin' | 'store'>;
@@ -22,9 +23,21 @@ type Wanted = { readonly id: string | undefined; readonly query: URLSearchParams
 
 /** No script, no form, no load from anywhere, an origin of its own. */
 const sandboxPolicy = "sandbox; default-src 'none'";
-/** The same for a message's HTML: its own styles and pictures that are in it, shown only in our page's frame. */
-const htmlPolicy =
-  "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; frame-ancestors 'self'";
+/**
+ * The same for a message's HTML: its own styles and pictures that are in it, shown only in our page's frame. What a link
+ * opens is a tab of its own, free of the sandbox.
+ */
+const htmlPolicy = [
+  'sandbox allow-popups allow-popups-to-escape-sandbox',
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+].join('; ');
+/** No host is looked up before its link is followed: the sender's DNS would tell that the message was read. */
+const htmlHeaders = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': htmlPolicy,
+  'x-dns-prefetch-control': 'off',
+};
 
 /** `GET /api/messages/ID[?mailbox=]`: the stored JSON as it is. */
 export async function showMessage(deps: Deps, wanted: Wanted): Promise<Answer> {
@@ -74,7 +87,7 @@ export async function showBody(deps: Deps, wanted: Wanted & { readonly kind: 'te
   const headers =
     wanted.kind === 'text'
       ? { 'content-type': 'text/plain; charset=utf-8', 'content-security-policy': sandboxPolicy }
-      : { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': htmlPolicy };
+      : htmlHeaders;
   if (typeof part !== 'string' && (wanted.kind === 'text' || part.bytes > maxShownHtmlBytes)) {
     const object = await deps.store.get(part.key);
     if (object === null) return notFound('the body is not stored any more');
@@ -83,7 +96,8 @@ export async function showBody(deps: Deps, wanted: Wanted & { readonly kind: 'te
   const content = typeof part === 'string' ? part : await readText(deps.store, part.key);
   if (content === null) return notFound('the body is not stored any more');
   const { attachments } = message;
-  const body = wanted.kind === 'text' ? content : await inlinePictures(deps.store, { html: content, attachments });
+  if (wanted.kind === 'text') return { status: 200, headers, body: content };
+  const body = linksInNewTabs(await inlinePictures(deps.store, { html: content, attachments }));
   return { status: 200, headers, body };
 }
 

@@ -208,7 +208,7 @@ describe('ops API', () => {
     world.land(sampleMessage({ html: '<img src=https://x.example/>' }));
     const { headers } = await ask(api, `/api/messages/${sampleId()}/html`);
     const policy = String(headers['content-security-policy']);
-    assert.match(policy, /^sandbox; default-src 'none'/);
+    assert.match(policy, /^sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'/);
     assert.doesNotMatch(policy, /script-src|https?:|allow-scripts/);
   });
 
@@ -447,7 +447,15 @@ describe('ops API', () => {
   });
 
   test('the page and its files come with a strict policy and load nothing from elsewhere', async () => {
-    for (const path of ['/', '/page.css', '/page.js', '/page-dom.js', '/page-mail.js', '/page-work.js']) {
+    for (const path of [
+      '/',
+      '/page.css',
+      '/page.js',
+      '/page-dom.js',
+      '/page-list.js',
+      '/page-mail.js',
+      '/page-work.js',
+    ]) {
       const { status, text, headers } = await ask(api, path);
       assert.equal(status, 200);
       assert.match(String(headers['content-security-policy']), /^default-src 'none'; script-src 'self'/);

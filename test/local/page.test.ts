@@ -49,7 +49,6 @@ describe('the ops page', () => {
   const act = (run: () => Promise<unknown>) => run().catch(() => {});
   before(async () => {
     asked = installDocument({
-      '/api/messages?limit=50': { messages: [summary], next: 'more' },
       [`/api/messages/${id}?mailbox=ann%40a.example`]: message,
       [`/api/messages/${id}/trace`]: { id, events: [{ at, text: 'received from mail.b.example' }], where: ['inbox'] },
       '/api/queues': [{ name: 'parse', ready: 1, delayed: 2, inFlight: 3, dead: 4, oldestSeconds: 5 }],
@@ -65,26 +64,25 @@ describe('the ops page', () => {
         minutes: [{ at: new Date().toISOString(), received: 7, refused: 3, inbox: 6, quarantined: 1, delivered: 0 }],
       },
     });
-    for (const file of ['page-mail.js', 'page-work.js', 'page-activity.js']) {
+    for (const file of ['page-list.js', 'page-mail.js', 'page-work.js', 'page-activity.js']) {
       Object.assign(page, await import(new URL(`../../local/ops/${file}`, import.meta.url).href));
     }
   });
 
-  test('mail is a row with its words as text, a link for each copy, and a way to older mail', async () => {
-    const nodes = await page['showMail'](() => {});
+  test('mail is a row with its words as text, and a link for each copy', () => {
+    const nodes = [page['messageRow'](summary)];
     assert.match(
       textOf(nodes),
       /bob@b\.example ann@a\.example, eve@a\.example quarantine<img src=x.* Good morning fail/,
     );
     const links = elementsOf(nodes, 'a').map((link) => link.attributes.get('href'));
     assert.deepEqual(links, [`#/mail/${id}/ann%40a.example`, `#/mail/${id}/eve%40a.example`, `#/mail/${id}`]);
-    assert.match(textOf(nodes), /Older/);
   });
 
   test('a message is shown with verdicts, history and attachments; its HTML only in a sandboxed frame', async () => {
     const nodes = await page['showMessage'](id, 'ann%40a.example');
     const [frame] = elementsOf(nodes, 'iframe');
-    assert.equal(frame?.attributes.get('sandbox'), '');
+    assert.equal(frame?.attributes.get('sandbox'), 'allow-popups allow-popups-to-escape-sandbox');
     assert.equal(frame?.attributes.get('src'), `/api/messages/${id}/html?mailbox=ann%40a.example`);
     assert.match(textOf(nodes), /^<img src=x onerror=alert\(1\)>\n/);
     assert.match(textOf(nodes), /SPF: .* pass b\.example 192\.0\.2\.7 is in its list/);

@@ -1,5 +1,5 @@
 // As much of a browser's document as the ops page builds itself with: elements, text, attributes, a fetch that answers from
-// a table. What a real browser makes of it is looked at by hand; this finds what is broken before.
+// a table. What a real browser makes of it is in page-browser.test.ts; this needs none.
 
 class FakeElement {
   readonly name: string;
@@ -47,6 +47,7 @@ export function installDocument(answers: Readonly<Record<string, unknown>>): rea
   Object.assign(globalThis, {
     document: {
       createElement: (name: string) => new FakeElement(name),
+      createTextNode: (text: string) => text,
       createElementNS: (_namespace: string, name: string) => new FakeElement(name),
       getElementById: (id: string) => fields.get(id),
     },
