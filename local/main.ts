@@ -19,6 +19,7 @@ import { ownSecret } from './own-secrets.ts';
 import { plainReason } from './plain-reason.ts';
 import { startEmbedded } from './start-embedded.ts';
 import { type Service, startService } from './start-service.ts';
+import { watchForStop } from './stop-signals.ts';
 import type { LocalWorld } from './world.ts';
 import { writeLines } from './write-lines.ts';
 
@@ -137,7 +138,6 @@ function runUntilStopped(running: {
   const { service, world, log, dataFolder, closeDns } = running;
   let isStopping = false;
   const stop = async (signal: string): Promise<void> => {
-    if (isStopping) process.exit(1);
     isStopping = true;
     log.info('stopping', { signal, graceSeconds });
     await service.close(graceSeconds);
@@ -150,6 +150,12 @@ function runUntilStopped(running: {
     log.error('fatal', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     process.exit(1);
   };
-  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => void stop(signal).catch(fail));
+  // Whoever read this may be gone by now, as a closed terminal is: that must not cut the end short.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  watchForStop({
+    parent: process.env['PILLARBOX_STARTED_BY'],
+    stop: (signal) => void stop(signal).catch(fail),
+    stopNow: () => process.exit(1),
+  });
   void world.lost.then((error) => isStopping || fail(error));
 }
