@@ -44,7 +44,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   const listener = await startListener({
     ...deps,
     intake: world.intake,
-    suppressions: suppressionLookup(store),
+    suppressions: suppressionLookup(store, clock),
     srsSecret,
   });
   const activity = watchActivity(metrics, clock);

@@ -60,7 +60,12 @@ export const routeSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('relay') }),
 ]);
 
-const recipient = { forwardPath: z.string().min(1), dsn: recipientDsnSchema };
+const recipient = {
+  forwardPath: z.string().min(1),
+  dsn: recipientDsnSchema,
+  /** Set where the address (or one it leads to) is known to have bounced: should it take the mail, that is to be recorded. */
+  bouncedBefore: z.literal(true).optional(),
+};
 
 const message = {
   version: z.literal(1),

@@ -66,6 +66,11 @@ export function suppressionKey({ domain, localPart }: Pick<Addressed, 'domain' |
   return `suppressions/${encodeSegment(domain)}/${encodeSegment(localPart)}.json`;
 }
 
+/** `suppressions/<domain>.json`: how the domain as a whole answers for its addresses. */
+export function refusalsKey(domain: string): string {
+  return `suppressions/${encodeSegment(domain)}.json`;
+}
+
 /** `destinations/<domain>.json`: how a destination as a whole is doing (backed off until when, and why). */
 export function destinationKey(domain: string): string {
   return `destinations/${encodeSegment(domain)}.json`;

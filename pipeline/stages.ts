@@ -78,7 +78,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     name: 'deliver',
     consumes: 'deliver',
     sends: ['deliver', 'received'],
-    reads: ['raw/', 'config/', 'deliveries/', 'destinations/'],
+    reads: ['raw/', 'config/', 'deliveries/', 'suppressions/', 'destinations/'],
     writes: ['raw/', 'deliveries/', 'suppressions/', 'destinations/'],
     deletes: ['destinations/'],
     looksForAbsent: true,

@@ -17,6 +17,7 @@ import { rawKey } from '#pipeline/keys.ts';
 import type { Clock, Intake, JobSender, ObjectStore, Secrets } from '#pipeline/ports.ts';
 import { readBody } from '#pipeline/read-body.ts';
 import { whyNotTold } from '#pipeline/sender-proof.ts';
+import { isHardBounce } from './suppress.ts';
 
 export type BounceDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'head'>;
@@ -122,10 +123,21 @@ function dsnRecipient(state: DeliveryState, forwardPath: string, action: DsnReci
     status: known?.status ?? '5.0.0',
     remoteMta: isExpanded ? null : (known?.host ?? null),
     diagnostic: isExpanded ? null : (known?.diagnostic ?? null),
-    explanation: known?.reason ?? '',
+    explanation: [known?.reason ?? '', ...suppressionNote(state, forwardPath)].join(' '),
     lastAttemptAt: state.attempts.at(-1)?.at ?? null,
     willRetryUntil: action === 'delayed' ? state.job.expiresAt : null,
   };
+}
+
+/** What follows from a host's word that the address does not exist (see suppress.ts). */
+function suppressionNote({ attempts }: DeliveryState, forwardPath: string): string[] {
+  const results = attempts.at(-1)?.hosts.flatMap(({ recipients }) => recipients) ?? [];
+  const isDead = results.some((result) => result.forwardPath === forwardPath && isHardBounce(result));
+  return isDead
+    ? [
+        'That means that the address does not exist: more mail from your domain to it may be refused at once for a while.',
+      ]
+    : [];
 }
 
 /** The address that was written to, in the form of an ORCPT: all that the sender of a forwarded message knows (RFC 3461 §5.2). */

@@ -18,6 +18,7 @@ import type {
   Resolve,
   Secrets,
 } from '#pipeline/ports.ts';
+import type { AcceptedCounts } from '#pipeline/refusals.ts';
 import { type AttemptFacts, attemptDelivery, attemptLimitSeconds } from './attempt-delivery.ts';
 import { claimAttempt, readState, type StoredState, writeState } from './claim-attempt.ts';
 import type { Connections } from './connections.ts';
@@ -47,6 +48,7 @@ export type DeliverDeps = {
   readonly metrics: Metrics;
   readonly newMessageId: (nowMs: number) => MessageId;
   readonly connections: Connections;
+  readonly accepted: AcceptedCounts;
   /** 0 to 1. */
   readonly random: () => number;
   /** True where no other process delivers from this store: what a killed process was at is then taken up at once. */

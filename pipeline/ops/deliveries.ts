@@ -1,9 +1,6 @@
-// Outbound mail: the `deliveries/` objects newest first, one made due now, and the addresses that are not written to.
-import { z } from 'zod';
-import { formatAddress, parseAddress } from '#mail/address.ts';
-import { isProblem } from '#mail/problem.ts';
+// Outbound mail: the `deliveries/` objects newest first, and one made due now.
 import { type DeliveryState, deliveryStateSchema } from '#pipeline/delivery-state.ts';
-import { parseDeliveryKey, parseSuppressionKey, suppressionKey } from '#pipeline/keys.ts';
+import { parseDeliveryKey } from '#pipeline/keys.ts';
 import { type Answer, badParameter, isAnswer, json, refusal } from './answer.ts';
 import { readId, readLimit, readQuery } from './parameters.ts';
 import type { MailRouteDeps } from './routes.ts';
@@ -73,46 +70,6 @@ export async function retryOne(
     case 'not-waiting':
       return refusal(409, 'not-waiting', retried.reason);
   }
-}
-
-/** `GET /api/suppressions?limit=&after=`, in order of domain. */
-export async function listSuppressions(store: MailRouteDeps['store'], query: URLSearchParams): Promise<Answer> {
-  const given = readQuery(query, ['limit', 'after']);
-  if (isAnswer(given)) return given;
-  const limit = readLimit(given['limit']);
-  if (isAnswer(limit)) return limit;
-  const after = given['after'];
-  if (after !== undefined && parseSuppressionKey(after) === null) {
-    return badParameter('after', 'the "next" of the page before');
-  }
-  const page = await store.list({ prefix: 'suppressions/', limit, ...(after === undefined ? {} : { after }) });
-  const suppressions = [];
-  for (const { key, modifiedAt } of page.objects) {
-    const about = parseSuppressionKey(key);
-    if (about === null) continue;
-    const record = z.looseObject({}).safeParse(await readJson(store, key)).data ?? {};
-    suppressions.push({ ...record, address: `${about.localPart}@${about.domain}`, since: modifiedAt });
-  }
-  return json({ suppressions, next: page.next });
-}
-
-/** `DELETE /api/suppressions/ADDRESS`: the address is written to again. */
-export async function removeSuppression(
-  store: MailRouteDeps['store'],
-  wanted: { readonly address: string | undefined; readonly query: URLSearchParams },
-): Promise<Answer> {
-  const given = readQuery(wanted.query, []);
-  if (isAnswer(given)) return given;
-  const address = parseAddress(wanted.address ?? '');
-  if (isProblem(address)) return badParameter('ADDRESS', 'an address (local@domain)');
-  const exact = suppressionKey(address);
-  const lower = suppressionKey({ ...address, localPart: address.localPart.toLowerCase() });
-  for (const key of new Set([exact, lower])) {
-    if ((await store.head(key)) === null) continue;
-    await store.delete(key);
-    return json({ address: formatAddress(address), outcome: 'removed' });
-  }
-  return refusal(404, 'not-found', `${formatAddress(address)} is not suppressed`);
 }
 
 async function gather(
