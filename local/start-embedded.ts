@@ -54,7 +54,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
     log,
     metrics,
   });
-  const stopRetention = startRetention({ sweep: embedded.sweep, config, clock, log });
+  const stopRetention = startRetention({ sweep: embedded.sweep, shrink: embedded.shrink, config, clock, log });
   return {
     store,
     jobs,

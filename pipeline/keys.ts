@@ -83,6 +83,17 @@ export function parseDeliveryKey(key: string): { readonly id: MessageId; readonl
   return isMessageId(id) && domain !== null ? { id, domain } : null;
 }
 
+/** The folder and the mailbox of an `inbox/` or `quarantine/` key; null for any other key. */
+export function parseMessageKey(
+  key: string,
+): { readonly folder: 'inbox' | 'quarantine'; readonly domain: string; readonly localPart: string } | null {
+  const pattern = /^(inbox|quarantine)\/([^/]+)\/([^/]+)\/\d{4}\/\d\d\/\d\d\/[^/]+\.json$/;
+  const [, folder, first = '', second = ''] = pattern.exec(key) ?? [];
+  const [domain, localPart] = [decodeSegment(first), decodeSegment(second)];
+  if (domain === null || localPart === null) return null;
+  return { folder: folder === 'quarantine' ? 'quarantine' : 'inbox', domain, localPart };
+}
+
 /** The address that a `suppressions/` key is about; null for any other key. */
 export function parseSuppressionKey(key: string): { readonly domain: string; readonly localPart: string } | null {
   const [, first = '', second = ''] = /^suppressions\/([^/]+)\/([^/]+)\.json$/.exec(key) ?? [];

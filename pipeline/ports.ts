@@ -26,6 +26,11 @@ export type WriteCondition = { readonly ifAbsent: true } | { readonly ifMatch: s
 export type PutRequest = {
   readonly key: string;
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+  /**
+   * Comes behind `body` and is the same in several objects: a store may keep it once, readers see one object. Give the
+   * same array each time.
+   */
+  readonly sharedTail?: Uint8Array;
   readonly contentType: string;
   /** ASCII, at most 2 KB altogether. */
   readonly metadata?: Readonly<Record<string, string>>;

@@ -2,6 +2,7 @@
 // transaction and one fsync. When it fails (a full disk), each request is tried alone, so only those that fail are
 // refused, and the next batch finds everything as it should be.
 import type { DatabaseSync } from 'node:sqlite';
+import { giveBackSpace } from './free-space.ts';
 import { nextLook, takeBackExpired } from './job-memory.ts';
 import {
   ackJobs,
@@ -245,6 +246,8 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
       return { value: mail.newestKeys(request.prefix, request.before, request.limit) };
     case 'sweep':
       return { value: mail.sweep(request) };
+    case 'shrink':
+      return { value: giveBackSpace(state.database) };
     case 'statistics':
       return { value: { operations: state.operations, commits: state.commits } };
     case 'lease':
@@ -256,12 +259,16 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
 }
 
 function put(objects: ObjectRows, object: NewObject, { buffer, at }: Around) {
-  const { content } = object;
-  return objects.put(object, content.kind === 'inline' ? new Uint8Array(buffer, content.at, content.bytes) : null, at);
+  const { content, shared } = object;
+  const bodies = {
+    content: content.kind === 'inline' ? new Uint8Array(buffer, content.at, content.bytes) : null,
+    shared: shared === undefined || shared.at === null ? null : new Uint8Array(buffer, shared.at, shared.bytes),
+  };
+  return objects.put(object, bodies, at);
 }
 
 function putNew(objects: ObjectRows, object: NewObject, around: Around): void {
-  if (put(objects, object, around).outcome === 'conflict') throw new Error(`${object.key} is already taken`);
+  if (put(objects, object, around).outcome !== 'stored') throw new Error(`${object.key} is already taken`);
 }
 
 function earlier(a: number | null, b: number | null): number | null {

@@ -11,7 +11,13 @@ import type { BodiesReport } from './check-bodies.ts';
 export const messageType = 'message/rfc822';
 
 /** A body: a part of the batch's buffer, or a file of the bodies folder that is already durable. */
-export type Content = { readonly kind: 'inline'; readonly at: number; readonly bytes: number } | FileContent;
+export type Content = InlineContent | FileContent;
+
+/** A part of the batch's buffer. */
+export type InlineContent = { readonly kind: 'inline'; readonly at: number; readonly bytes: number };
+
+/** What comes behind an object's body and is kept once for all objects that have it; `at` null: the thread is thought to have it. */
+export type SharedContent = { readonly sha256: string; readonly bytes: number; readonly at: number | null };
 
 /** An object to be written; `metadata` is JSON text. */
 export type NewObject = {
@@ -19,6 +25,7 @@ export type NewObject = {
   readonly contentType: string;
   readonly metadata: string;
   readonly content: Content;
+  readonly shared?: SharedContent;
   readonly condition: WriteCondition | null;
 };
 
@@ -74,7 +81,8 @@ type Exchange = {
     };
     answer: null;
   };
-  put: { ask: { readonly object: NewObject }; answer: PutOutcome };
+  /** `lacks-shared`: nothing was written; the shared part has to come along. */
+  put: { ask: { readonly object: NewObject }; answer: PutOutcome | { readonly outcome: 'lacks-shared' } };
   get: { ask: { readonly key: string }; answer: FoundObject | null };
   head: { ask: { readonly key: string }; answer: ObjectFacts | null };
   list: { ask: { readonly prefix: string; readonly after: string; readonly limit: number }; answer: ListPage };
@@ -109,6 +117,8 @@ type Exchange = {
     ask: { readonly rawBefore: string; readonly inboxBefore: string; readonly limit: number };
     answer: number;
   };
+  /** Gives a little of the free space in the file back to the disk; answers whether more could be given. */
+  shrink: { ask: object; answer: boolean };
   /** Lets the clock be looked at: hands out what has become due, takes back what was not answered in time. */
   tick: { ask: object; answer: null };
   statistics: { ask: object; answer: Statistics };

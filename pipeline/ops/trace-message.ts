@@ -4,6 +4,7 @@
 import { type MessageId, messageIdTime } from '#mail/message-id.ts';
 import type { InboxMessage } from '#pipeline/inbox-message.ts';
 import { jobSchemas, type QueueName, type Session } from '#pipeline/jobs.ts';
+import { parseMessageKey } from '#pipeline/keys.ts';
 import { readEnvelope } from '#pipeline/stored-envelope.ts';
 import { type Answer, isAnswer, json, refusal } from './answer.ts';
 import { deliveriesOf, type ShownDelivery } from './deliveries.ts';
@@ -27,9 +28,16 @@ export type TraceEvent = {
 /** `where`: one sentence for each place the message is in now. */
 export type Trace = { readonly id: string; readonly events: readonly TraceEvent[]; readonly where: readonly string[] };
 
-type Landed = { readonly key: string; readonly at: string; readonly message: InboxMessage };
+/** One copy, and the message: what is asked of it here all copies have in common. */
+type Landed = {
+  readonly key: string;
+  readonly at: string;
+  readonly place: NonNullable<ReturnType<typeof parseMessageKey>>;
+  readonly message: InboxMessage;
+};
 
 const deadLettersSearched = 500;
+const lookedForTogether = 32;
 
 /** `GET /api/messages/ID/trace` */
 export async function traceMessage(
@@ -57,12 +65,23 @@ export async function traceMessage(
   return json({ id, events, where: whereNow({ landed, deliveries, dead }) } satisfies Trace);
 }
 
+/** The first copy that can be read tells of the message; the others, of which there may be a thousand, are only looked for. */
 async function landedCopies({ admin, store }: Deps, id: MessageId): Promise<readonly Landed[]> {
+  const keys = await admin.findMessage(id);
+  let message: InboxMessage | null = null;
+  for (const key of keys) {
+    message = parseInboxMessage((await readText(store, key)) ?? '');
+    if (message !== null) break;
+  }
+  if (message === null) return [];
   const copies: Landed[] = [];
-  for (const key of await admin.findMessage(id)) {
-    const facts = await store.head(key);
-    const message = parseInboxMessage((await readText(store, key)) ?? '');
-    if (facts !== null && message !== null) copies.push({ key, at: facts.modifiedAt, message });
+  for (let at = 0; at < keys.length; at += lookedForTogether) {
+    const some = keys.slice(at, at + lookedForTogether);
+    const found = await Promise.all(some.map((key) => store.head(key)));
+    for (const [n, key] of some.entries()) {
+      const [place, facts] = [parseMessageKey(key), found[n] ?? null];
+      if (place !== null && facts !== null) copies.push({ key, at: facts.modifiedAt, place, message });
+    }
   }
   return copies;
 }
@@ -127,13 +146,13 @@ function judgedEvents(landed: readonly Landed[]): readonly TraceEvent[] {
   }));
 }
 
-function landedEvent({ key, at, message: { mailbox, disposition, problems } }: Landed): TraceEvent {
+function landedEvent({ key, at, place, message: { problems } }: Landed): TraceEvent {
   const noted = problems.length === 0 ? '' : `, with ${problems.length} problems noted`;
-  const folder = disposition.action === 'quarantine' ? 'the quarantine' : 'the inbox';
+  const folder = place.folder === 'quarantine' ? 'the quarantine' : 'the inbox';
   return {
     at,
     event: 'landed',
-    text: `landed in ${folder} of ${mailbox.localPart}@${mailbox.domain}${noted}`,
+    text: `landed in ${folder} of ${place.localPart}@${place.domain}${noted}`,
     details: { key, problems },
   };
 }
