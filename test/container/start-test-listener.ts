@@ -53,7 +53,7 @@ export async function startTestListener(
     log,
     metrics: noMetrics(),
     secrets: { read: async () => 'secret' },
-    suppressions: async () => ({ outcome: 'written' }),
+    suppressions: async () => null,
     srsSecret: async () => 'srs secret',
     reverseName: async () => null,
     clock: Date.now,
