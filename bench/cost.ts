@@ -41,7 +41,7 @@ export const smallStanding: Standing = {
   taskGiB: 0.5,
   zones: 2,
   metrics: 25,
-  alarms: 23,
+  alarms: 20,
   secrets: 4,
 };
 

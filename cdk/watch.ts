@@ -14,7 +14,6 @@ export type Watched = { readonly options: Options; readonly data: DataStack; rea
 export function watch(scope: Construct, watched: Watched): Alarms {
   const alarms = new Alarms(scope, 'Alarms', watched.options);
   for (const stage of Object.values(stages)) watchStage(alarms, stage, watched);
-  watchOwnFaults(alarms, watched.options);
   watchListener(alarms, watched);
   watchDelivery(alarms, watched.options);
   return alarms;
@@ -54,27 +53,6 @@ function watchStage(alarms: Alarms, stage: Stage, { options, data }: Watched): v
     },
     stage.name,
   );
-}
-
-/** Jobs wait as long as their messages live, so nothing else would rise: neither dead letters nor failures. */
-function watchOwnFaults(alarms: Alarms, options: Options): void {
-  for (const { name, consumes } of Object.values(stages)) {
-    alarms.add(
-      {
-        runbook: 'own-fault',
-        meaning: `Jobs of stage ${name} wait for something of ours to be mended: a secret, the configuration, S3, SQS, the DNS.`,
-        // While it lasts each job is tried at least so often.
-        metric: serviceMetric(options, {
-          stage: name,
-          name: 'jobs',
-          labels: { queue: consumes, outcome: 'waits' },
-          period: Duration.minutes(15),
-        }),
-        threshold: 1,
-      },
-      name,
-    );
-  }
 }
 
 function watchListener(alarms: Alarms, { options, balancer }: Watched): void {

@@ -11,7 +11,7 @@ import { replay } from './commands/replay.ts';
 import { retry } from './commands/retry.ts';
 import { send } from './commands/send.ts';
 import { show } from './commands/show.ts';
-import { suppressions, suppressionsRemove } from './commands/suppressions.ts';
+import { suppressions, suppressionsAdd, suppressionsRemove } from './commands/suppressions.ts';
 import { trace } from './commands/trace.ts';
 import { userAdd } from './commands/user-add.ts';
 
@@ -31,6 +31,7 @@ export const commands: readonly Command[] = [
   purge,
   deliveries,
   retry,
+  suppressionsAdd,
   suppressionsRemove,
   suppressions,
   backup,

@@ -1,8 +1,8 @@
 // What the listener is given by its composition root, and what it tells of itself.
-import type { EmailAddress } from '#mail/address.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { Clock, ConfigSource, Intake, Log, Metrics, Secrets } from '#pipeline/ports.ts';
+import type { SuppressionLookup } from '#pipeline/suppressions.ts';
 import type { Certificate } from './protocol-options.ts';
 
 /** Which of the three front doors a port is. */
@@ -12,8 +12,8 @@ export type ListenerDeps = {
   readonly intake: Intake;
   readonly config: ConfigSource;
   readonly secrets: Secrets;
-  /** Why nothing is sent to an address any more, or null. */
-  readonly suppressions: (address: EmailAddress) => Promise<string | null>;
+  /** Whether an address is written to, for mail of one domain of ours. */
+  readonly suppressions: SuppressionLookup;
   readonly srsSecret: () => Promise<string>;
   /** The verified name of a client's address, or null. */
   readonly reverseName: (ip: string) => Promise<string | null>;

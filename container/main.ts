@@ -44,7 +44,7 @@ async function start({
     intake,
     config,
     secrets,
-    suppressions: suppressionLookup(store),
+    suppressions: suppressionLookup(store, clock),
     srsSecret: async () => secrets.read((await config.current()).srsSecret ?? 'secret:srs'),
     reverseName: dns.reverseName,
     clock,

@@ -7,6 +7,7 @@ import { type Reply, replies } from '#mail/replies.ts';
 import { refusalReply, routeRecipient } from '#mail/route-recipient.ts';
 import { srsReverse } from '#mail/srs.ts';
 import type { Route } from '#pipeline/jobs.ts';
+import type { Suppression } from '#pipeline/suppressions.ts';
 import { limitFor } from './limits.ts';
 import { offersLogIn } from './log-in.ts';
 import type { Recipient, SessionState, Transaction } from './session-state.ts';
@@ -76,7 +77,8 @@ async function judgeRecipient(state: SessionState, transaction: Transaction, arg
   if ('reply' in routed) return routed.reply;
   const seconds = recipients.has(forwardPath) ? 0 : takeFromUser(state);
   if (seconds > 0) return replies.tooManyUserRecipients(seconds);
-  const added = routed.routes.map((route) => recipient(forwardPath, parameters, route));
+  const hint = routed.bouncedBefore ? { bouncedBefore: true as const } : {};
+  const added = routed.routes.map((route) => ({ ...recipient(forwardPath, parameters, route), ...hint }));
   const bytes = Buffer.byteLength(JSON.stringify(added));
   if (transaction.recipientBytes + bytes > maxRecipientBytes) return replies.recipientsDoNotFit;
   transaction.recipientBytes += bytes;
@@ -110,7 +112,7 @@ async function findRoutes(
   state: SessionState,
   address: EmailAddress,
   { reversePath }: Transaction,
-): Promise<{ readonly routes: Route[] } | Refusal> {
+): Promise<{ readonly routes: Route[]; readonly bouncedBefore: boolean } | Refusal> {
   const { deps, role } = state.shared;
   const isSrs = /^SRS[01][=+-]/i.test(address.localPart);
   const secret = isSrs ? await deps.srsSecret() : null;
@@ -127,26 +129,35 @@ async function findRoutes(
   if (routing.outcome === 'refused') return { reply: refusalReply(routing) };
   // Whoever gets forwarded mail sees such an address: to strangers it must not be a way to relay through us for three weeks.
   if (isReturnAddress && role === 'mx' && reversePath !== '') return { reply: replies.bouncesOnly };
-  const reason = await suppression(state, address, routing.routes);
-  return reason === null ? { routes: [...routing.routes] } : { reply: replies.suppressedRecipient(reason) };
+  const found = await suppression(state, { address, routes: routing.routes, reversePath });
+  if (found.outcome === 'suppressed') return { reply: replies.suppressedRecipient(found.reason) };
+  return { routes: [...routing.routes], bouncedBefore: found.outcome === 'doubted' };
 }
 
-/** Why nothing can come of mail to an address: all that it leads to is suppressed. Null where something can. */
+type Asked = { readonly address: EmailAddress; readonly routes: readonly Route[]; readonly reversePath: string };
+
+/** Whether something can come of mail to an address: it is suppressed where all that it leads to is. */
 async function suppression(
   { shared: { deps } }: SessionState,
-  address: EmailAddress,
-  routes: readonly Route[],
-): Promise<string | null> {
-  let found: string | null = null;
+  { address, routes, reversePath }: Asked,
+): Promise<Suppression> {
+  let found: Suppression = { outcome: 'written' };
   for (const route of routes) {
-    if (route.kind === 'mailbox') return null;
+    if (route.kind === 'mailbox') return { outcome: 'written' };
     const outside = route.kind === 'relay' ? [address] : route.to.map(parseAddress);
+    // What an alias sends on is mail of its own domain (SRS).
+    const sender = route.kind === 'relay' || reversePath === '' ? domainOf(reversePath) : address.domain;
     for (const one of outside) {
-      found = isProblem(one) ? null : await deps.suppressions(one);
-      if (found === null) return null;
+      found = isProblem(one) ? { outcome: 'written' } : await deps.suppressions(one, sender);
+      if (found.outcome !== 'suppressed') return found;
     }
   }
   return found;
+}
+
+function domainOf(reversePath: string): string | null {
+  const sender = parseAddress(reversePath);
+  return isProblem(sender) ? null : sender.domain;
 }
 
 /** `FROM:` or `TO:`, a path, and the parameters behind it. */

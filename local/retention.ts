@@ -1,4 +1,5 @@
-// Deletes what is older than the configuration keeps: a little at a time, now and then.
+// Deletes what is older than the configuration keeps, and gives the space back to the disk: a little at a time, now and
+// then.
 import type { Config } from '#pipeline/config.ts';
 import { errorFields } from '#pipeline/log.ts';
 import type { Clock, ConfigSource, Log } from '#pipeline/ports.ts';
@@ -10,6 +11,8 @@ const pauseMs = 250;
 /** Starts it: first after a minute, then every hour. Answers how to stop it. */
 export function startRetention(deps: {
   readonly sweep: (before: { readonly raw: string; readonly inbox: string }) => Promise<number>;
+  /** Answers whether there is more space to give back. */
+  readonly shrink: () => Promise<boolean>;
   readonly config: ConfigSource;
   readonly clock: Clock;
   readonly log: Log;
@@ -22,7 +25,8 @@ export function startRetention(deps: {
     try {
       const deleted = await deps.sweep(keepSince(await deps.config.current(), deps.clock()));
       if (deleted > 0) deps.log.info('expired-mail-deleted', { objects: deleted });
-      later(deleted > 0 ? pauseMs : everyMs);
+      const isMore = deleted > 0 || (await deps.shrink());
+      later(isMore ? pauseMs : everyMs);
     } catch (error) {
       deps.log.error('expired-mail-not-deleted', errorFields(error));
       later(everyMs);

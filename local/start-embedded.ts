@@ -6,6 +6,7 @@ import { parse } from '#functions/parse/parse.ts';
 import { createParser } from '#functions/parse/parser.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { Clock, ConfigSource, Log, Metrics, Resolve, Secrets } from '#pipeline/ports.ts';
+import { createAcceptedCounts } from '#pipeline/refusals.ts';
 import { removeStaleStaging } from './backup/snapshot.ts';
 import { damagedProblems, logDamaged } from './damaged-bodies.ts';
 import { openEmbedded } from './embedded/open-embedded.ts';
@@ -38,7 +39,8 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   const parser = createParser({ budgetMs: parseLimits.budgetSeconds * 1_000, memoryMiB: parseLimits.memoryMiB });
   const connections = createConnections();
   // Nobody else works on this folder: what a killed process was at is taken up at once.
-  const stageDeps = { ...deps, store, jobs, intake, parser, connections, soleWorker: true };
+  const accepted = createAcceptedCounts();
+  const stageDeps = { ...deps, store, jobs, intake, parser, connections, accepted, soleWorker: true };
   const running = runStages({
     source,
     stages: {
@@ -47,14 +49,12 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
       deliver: (job, handout) => deliver(stageDeps, job, handout),
     },
     maxPerDestination: async () => (await config.current()).delivery.connectionsPerDestination,
-    patience: async () => (await config.current()).delivery,
-    random: deps.random,
     whenQuiet,
     clock,
     log,
     metrics,
   });
-  const stopRetention = startRetention({ sweep: embedded.sweep, config, clock, log });
+  const stopRetention = startRetention({ sweep: embedded.sweep, shrink: embedded.shrink, config, clock, log });
   return {
     store,
     jobs,

@@ -60,7 +60,12 @@ export const routeSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('relay') }),
 ]);
 
-const recipient = { forwardPath: z.string().min(1), dsn: recipientDsnSchema };
+const recipient = {
+  forwardPath: z.string().min(1),
+  dsn: recipientDsnSchema,
+  /** Set where the address (or one it leads to) is known to have bounced: should it take the mail, that is to be recorded. */
+  bouncedBefore: z.literal(true).optional(),
+};
 
 const message = {
   version: z.literal(1),
@@ -151,16 +156,12 @@ export const parseJobSchema = z.strictObject({
   disposition: dispositionSchema,
 });
 
-/** A job that became a dead letter: of which queue, and why, for operators (the sender is not told that). */
-export const givenUpSchema = z.strictObject({ queue: z.enum(['received', 'parse', 'deliver']), reason: z.string() });
-
 /**
  * Job of queue `deliver`: one message for all its recipients at one remote domain. `reversePath` is already
  * SRS-rewritten for forwards. `originalForwardPath` is the address the sender wrote, where an alias led on from it.
  * `attempt` counts from 1; the state that must survive doubles is in the `deliveries/` object, not here. `landed`: these
  * recipients are mailboxes here and have the message, or aliases that led outside (their own `originalForwardPath`); all there
  * is to deliver is the report of that (RFC 3461 NOTIFY=SUCCESS).
- * `givenUp`: the job of these recipients became a dead letter; all there is to do is to record that and tell the sender.
  */
 export const deliverJobSchema = z.strictObject({
   ...message,
@@ -175,7 +176,6 @@ export const deliverJobSchema = z.strictObject({
   /** Left out of jobs that an earlier version queued: a stranger is not proven then. */
   sender: senderProofSchema.optional(),
   landed: z.literal(true).optional(),
-  givenUp: givenUpSchema.optional(),
 });
 
 export type RawObject = Readonly<z.infer<typeof rawObjectSchema>>;

@@ -66,6 +66,11 @@ export function suppressionKey({ domain, localPart }: Pick<Addressed, 'domain' |
   return `suppressions/${encodeSegment(domain)}/${encodeSegment(localPart)}.json`;
 }
 
+/** `suppressions/<domain>.json`: how the domain as a whole answers for its addresses. */
+export function refusalsKey(domain: string): string {
+  return `suppressions/${encodeSegment(domain)}.json`;
+}
+
 /** `destinations/<domain>.json`: how a destination as a whole is doing (backed off until when, and why). */
 export function destinationKey(domain: string): string {
   return `destinations/${encodeSegment(domain)}.json`;
@@ -76,6 +81,17 @@ export function parseDeliveryKey(key: string): { readonly id: MessageId; readonl
   const [, id = '', segment = ''] = /^deliveries\/\d{4}\/\d\d\/\d\d\/([^/]+)\/([^/]+)\.json$/.exec(key) ?? [];
   const domain = decodeSegment(segment);
   return isMessageId(id) && domain !== null ? { id, domain } : null;
+}
+
+/** The folder and the mailbox of an `inbox/` or `quarantine/` key; null for any other key. */
+export function parseMessageKey(
+  key: string,
+): { readonly folder: 'inbox' | 'quarantine'; readonly domain: string; readonly localPart: string } | null {
+  const pattern = /^(inbox|quarantine)\/([^/]+)\/([^/]+)\/\d{4}\/\d\d\/\d\d\/[^/]+\.json$/;
+  const [, folder, first = '', second = ''] = pattern.exec(key) ?? [];
+  const [domain, localPart] = [decodeSegment(first), decodeSegment(second)];
+  if (domain === null || localPart === null) return null;
+  return { folder: folder === 'quarantine' ? 'quarantine' : 'inbox', domain, localPart };
 }
 
 /** The address that a `suppressions/` key is about; null for any other key. */

@@ -26,6 +26,11 @@ export type WriteCondition = { readonly ifAbsent: true } | { readonly ifMatch: s
 export type PutRequest = {
   readonly key: string;
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+  /**
+   * Comes behind `body` and is the same in several objects: a store may keep it once, readers see one object. Give the
+   * same array each time.
+   */
+  readonly sharedTail?: Uint8Array;
   readonly contentType: string;
   /** ASCII, at most 2 KB altogether. */
   readonly metadata?: Readonly<Record<string, string>>;
@@ -65,8 +70,6 @@ export type SendOptions = {
   readonly notBefore?: string;
   /** Fair-queue group: no group can keep the others waiting (the destination's domain for `deliver`). */
   readonly group?: string;
-  /** Hand-outs of this job in a row that ended by a fault of ours: how long it waits next goes by that. */
-  readonly faults?: number;
 };
 
 /** The way to put a job on a queue: durable when the promise resolves. */
@@ -97,11 +100,8 @@ export type Intake = {
 /** The configuration in force; it may change between two calls (S3 object or file edited). Never older than some 30 s. */
 export type ConfigSource = { readonly current: () => Promise<Config> };
 
-/**
- * Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws where there is none. It may be some
- * minutes old; `fresh` asks for the newest, for those who found that what they were given cannot be used.
- */
-export type Secrets = { readonly read: (reference: string, how?: { readonly fresh?: boolean }) => Promise<string> };
+/** Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws where there is none. */
+export type Secrets = { readonly read: (reference: string) => Promise<string> };
 
 /** The shape of `dns.promises.resolve`: answers by type, errors with a `code` (`ENOTFOUND`, `ENODATA`, `ETIMEOUT` …). */
 export type Resolve = (name: string, type: string) => Promise<unknown>;
@@ -125,8 +125,5 @@ export type Metrics = {
   readonly measure: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void;
 };
 
-/**
- * What a stage is told about the hand-out of its job: how many times the queue has handed it out, from 1. Those that ended by a
- * fault of ours are not among them: `faults` counts those in a row before this one.
- */
-export type Handout = { readonly receiveCount: number; readonly faults?: number };
+/** What a stage is told about the hand-out of its job: how many times the queue has handed it out, from 1. */
+export type Handout = { readonly receiveCount: number };

@@ -15,7 +15,9 @@ import { createUploads, type OpenUpload, writeMark } from './s3-upload.ts';
 type Bucket = { readonly s3: S3Client; readonly bucket: string };
 type Range = { readonly first: number; readonly last: number };
 
-/** Makes the port over one bucket. */
+const nothing = new Uint8Array();
+
+/** Makes the port over one bucket. An object is one object here: what it shares with others is written with each. */
 export function createS3Store({ s3, bucket }: Bucket): ObjectStore {
   const open = createUploads({ s3, bucket });
   return {
@@ -57,10 +59,11 @@ export function fetchObjectText({ s3, bucket, key }: Bucket & { readonly key: st
   };
 }
 
-async function putObject(open: OpenUpload, { body, ...request }: PutRequest): Promise<PutOutcome> {
+async function putObject(open: OpenUpload, { body, sharedTail, ...request }: PutRequest): Promise<PutOutcome> {
   const upload = open(request);
   try {
     for await (const chunk of body instanceof Uint8Array ? slices(body) : body) await upload.write(chunk);
+    for (const chunk of slices(sharedTail ?? nothing)) await upload.write(chunk);
     return await upload.finish();
   } catch (thrown) {
     await upload.abort().catch(() => undefined);

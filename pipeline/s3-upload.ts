@@ -39,7 +39,7 @@ export type Upload = {
 };
 
 /** What is written where, and on what condition; the bytes come after. */
-export type UploadRequest = Omit<PutRequest, 'body'>;
+export type UploadRequest = Omit<PutRequest, 'body' | 'sharedTail'>;
 
 /** Opens an upload. Throws where the metadata is not ASCII or too long. */
 export type OpenUpload = (request: UploadRequest) => Upload;

@@ -37,16 +37,9 @@ export type Stage = Access & {
   readonly batchSize: number;
   /** Invocations at once at most (AWS), and workers on one machine. */
   readonly maxConcurrency: { readonly aws: number; readonly local: number };
-  /**
-   * Hand-outs of one job that are run before it becomes a dead letter. A fault of ours counts for none of them. On AWS
-   * SQS counts also what throttling and a function's timeout bring back, one after the other: five in a row take at least
-   * five visibility timeouts (half an hour; deliver: five hours), with `maxConcurrency` keeping throttles rare.
-   */
+  /** Hand-outs of one job before it becomes a dead letter. */
   readonly maxReceives: number;
 };
-
-/** Hand-outs on AWS after the last run: in each the function tells the sender, if it has not yet, before SQS moves the job. */
-export const tellingReceives = 2;
 
 /** All stages, in the order mail flows. */
 export const stages: { readonly [Name in StageName]: Stage & { readonly name: Name } } = {
@@ -68,8 +61,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
   parse: {
     name: 'parse',
     consumes: 'parse',
-    // What tells the sender of a dead letter.
-    sends: ['deliver'],
+    sends: [],
     reads: ['raw/', 'config/'],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
     deletes: [],
@@ -86,7 +78,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     name: 'deliver',
     consumes: 'deliver',
     sends: ['deliver', 'received'],
-    reads: ['raw/', 'config/', 'deliveries/', 'destinations/'],
+    reads: ['raw/', 'config/', 'deliveries/', 'suppressions/', 'destinations/'],
     writes: ['raw/', 'deliveries/', 'suppressions/', 'destinations/'],
     deletes: ['destinations/'],
     looksForAbsent: true,

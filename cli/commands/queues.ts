@@ -12,7 +12,6 @@ const queuesShape = z.array(
     inFlight: count,
     dead: count,
     oldestSeconds: count.nullable(),
-    faults: z.array(z.looseObject({ reason: z.string(), jobs: count, retryAt: z.string() })).default([]),
   }),
 );
 const changedShape = z.looseObject({ queue: z.string(), jobs: z.number() });
@@ -31,14 +30,10 @@ export const queues: Command = {
       ...[ready, delayed, inFlight, dead].map(String),
       oldestSeconds === null ? '-' : `${Math.round(oldestSeconds)} s`,
     ]);
-    const faults = all.flatMap(({ name, faults: held }) =>
-      held.map(
-        ({ reason, jobs, retryAt }) =>
-          `${name}: ${jobs} wait until this is mended: ${reason} (tried again at ${retryAt})`,
-      ),
-    );
-    const counts = table(['QUEUE', 'READY', 'LATER', 'IN WORK', 'GIVEN UP', 'LONGEST WAIT'], rows);
-    print(given, world, { json: all, text: faults.length === 0 ? counts : `${counts}\n\n${faults.join('\n')}` });
+    print(given, world, {
+      json: all,
+      text: table(['QUEUE', 'READY', 'LATER', 'IN WORK', 'GIVEN UP', 'LONGEST WAIT'], rows),
+    });
     return 0;
   },
 };
@@ -47,7 +42,7 @@ export const queues: Command = {
 export const redrive: Command = {
   name: 'redrive',
   usage: 'QUEUE [options]',
-  about: 'try the jobs that were given up again, and at once those that wait for a fault of ours',
+  about: 'try the jobs that were given up again',
   takes: [1, 1],
   options: serverOptions,
   run: async (given, world) => {

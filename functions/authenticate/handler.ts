@@ -11,7 +11,7 @@ const { dns, metrics, ...parts } = createAwsParts({
   variables: process.env,
   write: (line) => process.stdout.write(line),
 });
-const deps = { ...parts, metrics, resolve: dns.resolve, random: Math.random };
+const deps = { ...parts, metrics, resolve: dns.resolve };
 
 /** Takes an SQSEvent of queue `received`, answers which of its records failed. */
 export async function handler(event: unknown): Promise<BatchAnswer> {
@@ -19,7 +19,6 @@ export async function handler(event: unknown): Promise<BatchAnswer> {
     return await consumeSqsEvent(event, {
       ...deps,
       queue: 'received',
-      maxReceives: stage.maxReceives,
       run: (job, handout) => authenticate(deps, job, handout),
     });
   } finally {

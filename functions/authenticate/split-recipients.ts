@@ -67,14 +67,15 @@ export function groupRemote(recipients: ReceivedJob['recipients']): readonly Rem
   >();
   const seen = new Set<string>();
   const several = leadingToSeveral(recipients);
-  for (const { to, forwardPath, dsn: asked, isForward } of destinations(recipients)) {
+  for (const { to, forwardPath, dsn: asked, isForward, bouncedBefore } of destinations(recipients)) {
     const { address, domain } = parsed(to);
     if (seen.has(address)) continue;
     seen.add(address);
     const dsn = isForward && several.has(forwardPath) ? withoutSuccess(asked) : asked;
     const group = groups.get(domain) ?? { domain, recipients: [], forwardedBy: null };
     groups.set(domain, group);
-    group.recipients.push({ forwardPath: address, dsn, originalForwardPath: isForward ? forwardPath : null });
+    const hint = bouncedBefore === true ? { bouncedBefore } : {};
+    group.recipients.push({ forwardPath: address, dsn, originalForwardPath: isForward ? forwardPath : null, ...hint });
     if (isForward) group.forwardedBy ??= parsed(forwardPath).domain;
   }
   return [...groups.values()];
@@ -126,18 +127,18 @@ function withoutSuccess(dsn: RecipientDsn): RecipientDsn {
   return { ...dsn, notify: rest.length > 0 ? rest : ['never'] };
 }
 
-type Destination = Pick<ReceivedJob['recipients'][number], 'forwardPath' | 'dsn'> & {
+type Destination = Pick<ReceivedJob['recipients'][number], 'forwardPath' | 'dsn' | 'bouncedBefore'> & {
   readonly to: string;
   readonly isForward: boolean;
 };
 
 /** Addresses the sender wrote itself come first: a double is then not one that an alias led to. */
 function destinations(recipients: ReceivedJob['recipients']): readonly Destination[] {
-  const relayed = recipients.flatMap(({ forwardPath, dsn, route }): Destination[] =>
-    route.kind === 'relay' ? [{ to: forwardPath, forwardPath, dsn, isForward: false }] : [],
+  const relayed = recipients.flatMap(({ route, ...recipient }): Destination[] =>
+    route.kind === 'relay' ? [{ ...recipient, to: recipient.forwardPath, isForward: false }] : [],
   );
-  const forwarded = recipients.flatMap(({ forwardPath, dsn, route }): Destination[] =>
-    route.kind === 'forward' ? route.to.map((to) => ({ to, forwardPath, dsn, isForward: true })) : [],
+  const forwarded = recipients.flatMap(({ route, ...recipient }): Destination[] =>
+    route.kind === 'forward' ? route.to.map((to) => ({ ...recipient, to, isForward: true })) : [],
   );
   return [...relayed, ...forwarded];
 }

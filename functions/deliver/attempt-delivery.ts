@@ -3,7 +3,6 @@
 import type { Config } from '#pipeline/config.ts';
 import type { DeliveryAttempt, HostTry } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
-import { faultOf, type OwnFault } from '#pipeline/own-fault.ts';
 import type { Clock, ObjectStore, Resolve, Secrets } from '#pipeline/ports.ts';
 import type { Connections, Line, LineRequest, Use } from './connections.ts';
 import { converse, type Letter, type LetterRecipient, type RecipientResult } from './converse.ts';
@@ -31,19 +30,10 @@ export type AttemptFacts = {
   readonly dsnPassedOn: ReadonlySet<string>;
   /** Whether every host there is was asked. */
   readonly isExhausted: boolean;
-  /** Why no host was asked: the destination is left alone for now, the recipients are here and have it, we are at fault. */
-  readonly unasked?: 'left-alone' | 'landed' | 'own-fault';
+  /** Why no host was asked: the destination is left alone for now, or the recipients are here and have it. */
+  readonly unasked?: 'left-alone' | 'landed';
   readonly release: () => void;
 };
-
-/** The facts of an attempt for which no host was asked. */
-export function unaskedFacts(
-  why: NonNullable<AttemptFacts['unasked']>,
-  { at, reason }: { readonly at: string; readonly reason: string | null },
-): AttemptFacts {
-  const nothing = { permanent: null, dsnPassedOn: new Set<string>(), isExhausted: false, release: () => undefined };
-  return { ...nothing, record: { at, seconds: 0, reason, hosts: [] }, unasked: why };
-}
 
 type Held = { readonly line: Line } & Use;
 type Context = {
@@ -51,7 +41,6 @@ type Context = {
   readonly config: Config;
   readonly job: DeliverJob;
   readonly letter: Letter;
-  readonly login: LineRequest['login'];
   readonly deadline: number;
   readonly routes: PolicedTargets;
   readonly held: Held[];
@@ -89,20 +78,10 @@ export async function attemptDelivery(
   if (routes.outcome === 'permanent') return done([], { permanent: routes, reason: routes.reason, isExhausted: true });
   if (routes.outcome === 'later') return done([], { permanent: null, reason: routes.reason, isExhausted: true });
   const deadline = started + attemptLimitSeconds(config.delivery, job.raw.bytes) * 1000;
-  const login = await loginOf(deps, config);
-  const context = { deps, config, job, letter: await letter(), login, deadline, routes, held, dsnPassedOn };
-  const { hosts, fault } = await tryTargets(context, routes.targets);
-  if (fault !== null && hosts.length === 0) {
-    done([], { permanent: null, reason: null, isExhausted: false }).release();
-    throw fault;
-  }
-  // What a host has said already must not be forgotten for a fault of ours that came after it.
-  const reason = fault === null ? routes.note : `ended early by a fault of this service: ${fault.message}`;
-  return done(hosts, {
-    permanent: null,
-    reason,
-    isExhausted: fault === null && hosts.length === routes.targets.length,
-  });
+  const context = { deps, config, job, letter: await letter(), deadline, routes, held, dsnPassedOn };
+  const hosts = await tryTargets(context, routes.targets);
+  const isExhausted = hosts.length === routes.targets.length;
+  return done(hosts, { permanent: null, reason: routes.note, isExhausted });
 }
 
 /** How long an attempt may take: as configured, and longer for a large message, within what a worker has. */
@@ -110,24 +89,15 @@ export function attemptLimitSeconds({ attemptSeconds }: Config['delivery'], byte
   return attemptSeconds + Math.min(bytes / slowestBytesPerSecond, Math.max(0, longestSeconds - attemptSeconds));
 }
 
-async function tryTargets(
-  context: Context,
-  targets: readonly Target[],
-): Promise<{ readonly hosts: readonly HostTry[]; readonly fault: OwnFault | null }> {
+async function tryTargets(context: Context, targets: readonly Target[]): Promise<HostTry[]> {
   const hosts: HostTry[] = [];
   for (const target of targets) {
     const left = worthAsking(context.job, hosts);
     const talkedTo = hosts.filter(({ outcome }) => outcome === 'talked').length;
     if (left.length === 0 || talkedTo >= maxHostsTalkedTo || performance.now() >= context.deadline) break;
-    try {
-      hosts.push(await tryHost(context, target, left));
-    } catch (thrown) {
-      const fault = faultOf(thrown);
-      if (fault === null) throw thrown;
-      return { hosts, fault };
-    }
+    hosts.push(await tryHost(context, target, left));
   }
-  return { hosts, fault: null };
+  return hosts;
 }
 
 /**
@@ -221,7 +191,7 @@ function cutOff(
 
 async function talkOnce(context: Context, { target, recipients, fresh }: Asked): Promise<Talk> {
   const { deps, letter, held, dsnPassedOn } = context;
-  const obtained = await deps.connections.obtain({ ...lineRequest(context, target), fresh });
+  const obtained = await deps.connections.obtain({ ...(await lineRequest(context, target)), fresh });
   if (obtained.outcome === 'failed') return { line: null, failure: obtained, results: [] };
   const { line } = obtained;
   const limits = limitsOf(context.config.delivery.attemptSeconds);
@@ -234,25 +204,23 @@ async function talkOnce(context: Context, { target, recipients, fresh }: Asked):
   return { line, failure: null, results };
 }
 
-function lineRequest(context: Context, { host, ip }: Target): Omit<LineRequest, 'fresh'> {
-  const { config, routes, login, deadline } = context;
+async function lineRequest(context: Context, { host, ip }: Target): Promise<Omit<LineRequest, 'fresh'>> {
+  const { config, deps, routes, deadline } = context;
   const { mode, smarthost, attemptSeconds } = config.delivery;
+  const isSmarthost = mode === 'smarthost' && smarthost !== null;
+  const password = isSmarthost && smarthost.password !== null ? await deps.secrets.read(smarthost.password) : null;
   return {
     endpoint: { host, ip, port: portOf(config) },
     clientName: config.hostname,
     tls: routes.tls,
-    implicitTls: mode === 'smarthost' && smarthost?.tls === 'implicit',
-    login,
+    implicitTls: isSmarthost && smarthost.tls === 'implicit',
+    login:
+      isSmarthost && smarthost.user !== null && password !== null
+        ? { user: smarthost.user, password: password.trim() }
+        : null,
     limits: limitsOf(attemptSeconds),
     deadline,
   };
-}
-
-/** How to log in at the smarthost; null where there is none, or it asks for nothing. */
-async function loginOf({ secrets }: AttemptDeps, { delivery }: Config): Promise<LineRequest['login']> {
-  const { mode, smarthost } = delivery;
-  if (mode !== 'smarthost' || smarthost === null || smarthost.user === null || smarthost.password === null) return null;
-  return { user: smarthost.user, password: (await secrets.read(smarthost.password)).trim() };
 }
 
 function portOf({ delivery: { mode, smarthost, port } }: Config): number {

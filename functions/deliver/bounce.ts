@@ -14,10 +14,10 @@ import type { Config } from '#pipeline/config.ts';
 import type { DeliveryNotice, DeliveryState } from '#pipeline/delivery-state.ts';
 import type { ReceivedJob } from '#pipeline/jobs.ts';
 import { rawKey } from '#pipeline/keys.ts';
-import { whyHopeless } from '#pipeline/own-fault.ts';
 import type { Clock, Intake, JobSender, ObjectStore, Secrets } from '#pipeline/ports.ts';
 import { readBody } from '#pipeline/read-body.ts';
 import { whyNotTold } from '#pipeline/sender-proof.ts';
+import { isHardBounce } from './suppress.ts';
 
 export type BounceDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'head'>;
@@ -123,10 +123,21 @@ function dsnRecipient(state: DeliveryState, forwardPath: string, action: DsnReci
     status: known?.status ?? '5.0.0',
     remoteMta: isExpanded ? null : (known?.host ?? null),
     diagnostic: isExpanded ? null : (known?.diagnostic ?? null),
-    explanation: known?.reason ?? '',
+    explanation: [known?.reason ?? '', ...suppressionNote(state, forwardPath)].join(' '),
     lastAttemptAt: state.attempts.at(-1)?.at ?? null,
     willRetryUntil: action === 'delayed' ? state.job.expiresAt : null,
   };
+}
+
+/** What follows from a host's word that the address does not exist (see suppress.ts). */
+function suppressionNote({ attempts }: DeliveryState, forwardPath: string): string[] {
+  const results = attempts.at(-1)?.hosts.flatMap(({ recipients }) => recipients) ?? [];
+  const isDead = results.some((result) => result.forwardPath === forwardPath && isHardBounce(result));
+  return isDead
+    ? [
+        'That means that the address does not exist: more mail from your domain to it may be refused at once for a while.',
+      ]
+    : [];
 }
 
 /** The address that was written to, in the form of an ORCPT: all that the sender of a forwarded message knows (RFC 3461 §5.2). */
@@ -135,17 +146,13 @@ function aliasOf(originalForwardPath: string | null): string | null {
   return `${isAscii(Buffer.from(originalForwardPath)) ? 'rfc822' : 'utf-8'};${originalForwardPath}`;
 }
 
-/** The message, or as much of its beginning as a notification can return; empty where it is no longer stored, or damaged. */
+/** The message, or as much of its beginning as a notification can return; empty where it is no longer stored. */
 async function readOriginal(store: BounceDeps['store'], { job }: DeliveryState): Promise<Uint8Array> {
   const { key, bytes } = job.raw;
   const last = Math.min(bytes, originalBytesNeeded) - 1;
-  try {
-    const stored = await (last < bytes - 1 ? store.get(key, { first: 0, last }) : store.get(key));
-    return stored === null ? new Uint8Array() : await readBody(stored.body);
-  } catch (thrown) {
-    if (whyHopeless(thrown) === null) throw thrown;
-    return new Uint8Array();
-  }
+  const stored = await (last < bytes - 1 ? store.get(key, { first: 0, last }) : store.get(key));
+  if (stored === null) return new Uint8Array();
+  return readBody(stored.body);
 }
 
 type Stored = { readonly id: MessageId; readonly key: string; readonly bytes: Uint8Array };

@@ -18,7 +18,8 @@ import type {
   Resolve,
   Secrets,
 } from '#pipeline/ports.ts';
-import { type AttemptFacts, attemptDelivery, attemptLimitSeconds, unaskedFacts } from './attempt-delivery.ts';
+import type { AcceptedCounts } from '#pipeline/refusals.ts';
+import { type AttemptFacts, attemptDelivery, attemptLimitSeconds } from './attempt-delivery.ts';
 import { claimAttempt, readState, type StoredState, writeState } from './claim-attempt.ts';
 import type { Connections } from './connections.ts';
 import {
@@ -29,9 +30,7 @@ import {
   readDestination,
   smarthostDestination,
 } from './destination.ts';
-import { giveUp } from './give-up.ts';
 import { judgeAttempt, judgeDestination } from './judge-attempt.ts';
-import { noteFailure } from './note-failure.ts';
 import { isPortBlocked, type PortDeps, sightOf, watchPort } from './port25.ts';
 import { prepareLetter } from './prepare-letter.ts';
 import { settleDelivery } from './settle-delivery.ts';
@@ -49,6 +48,7 @@ export type DeliverDeps = {
   readonly metrics: Metrics;
   readonly newMessageId: (nowMs: number) => MessageId;
   readonly connections: Connections;
+  readonly accepted: AcceptedCounts;
   /** 0 to 1. */
   readonly random: () => number;
   /** True where no other process delivers from this store: what a killed process was at is then taken up at once. */
@@ -73,7 +73,6 @@ const smarthostTurnWaitMs = 30_000;
 /** Runs the stage for one job. Throws where the platform fails: the queue hands the job out again. */
 export async function deliver(deps: DeliverDeps, job: DeliverJob, handout: Handout): Promise<DeliverOutcome> {
   const config = await deps.config.current();
-  if (job.givenUp !== undefined) return giveUp(deps, config, { job, givenUp: job.givenUp });
   if (Date.parse(job.notBefore) > deps.clock() + 1_000)
     return wait(deps, job, { until: job.notBefore, reason: 'not due yet' });
   const destination = destinationOf(config, job);
@@ -140,9 +139,7 @@ async function carryOut(deps: DeliverDeps, task: Task, claimed: StoredState): Pr
   const { config, job } = task;
   const startedAt = deps.clock();
   const pending = pendingJob(claimed.state.job, pendingOf(claimed.state));
-  const facts = await gather(deps, task, pending).catch((thrown: unknown) =>
-    noteFailure(deps, { config, claimed, faults: task.handout.faults ?? 0 }, thrown),
-  );
+  const facts = await gather(deps, task, pending);
   try {
     const isExpired = deps.clock() >= Date.parse(claimed.state.job.expiresAt);
     const state = judgeAttempt(
@@ -169,10 +166,19 @@ async function carryOut(deps: DeliverDeps, task: Task, claimed: StoredState): Pr
 
 async function gather(deps: DeliverDeps, { config, alone }: Task, pending: DeliverJob): Promise<AttemptFacts> {
   const at = new Date(deps.clock()).toISOString();
-  if (pending.landed === true) return unaskedFacts('landed', { at, reason: null });
-  if (alone !== null) return unaskedFacts('left-alone', { at, reason: shownTrouble(alone) });
+  if (pending.landed === true) return unasked('landed', { at, reason: null });
+  if (alone !== null) return unasked('left-alone', { at, reason: shownTrouble(alone) });
   const keys = deps.connections.keys;
   return attemptDelivery(deps, { config, job: pending }, () => prepareLetter({ ...deps, keys }, config, pending));
+}
+
+/** The facts of an attempt for which no host was asked. */
+function unasked(
+  why: 'left-alone' | 'landed',
+  { at, reason }: { readonly at: string; readonly reason: string | null },
+): AttemptFacts {
+  const nothing = { permanent: null, dsnPassedOn: new Set<string>(), isExhausted: false, release: () => undefined };
+  return { ...nothing, record: { at, seconds: 0, reason, hosts: [] }, unasked: why };
 }
 
 /** What the attempt showed of the destination and of our own network is for all jobs, and all processes, to know. */

@@ -1,6 +1,7 @@
 // Lambda's way into stage deliver: builds the ports and the connections from the environment, once for a sandbox.
 import { messageIdFactory } from '#mail/message-id.ts';
 import { createAwsParts } from '#pipeline/aws-parts.ts';
+import { createAcceptedCounts } from '#pipeline/refusals.ts';
 import { type BatchAnswer, consumeSqsEvent } from '#pipeline/sqs-event-consumer.ts';
 import { stages } from '#pipeline/stages.ts';
 import { createConnections } from './connections.ts';
@@ -19,6 +20,7 @@ const deps = {
   resolve: dns.resolve,
   newMessageId: messageIdFactory(),
   connections: createConnections(),
+  accepted: createAcceptedCounts(),
   random: Math.random,
 };
 
@@ -28,7 +30,6 @@ export async function handler(event: unknown): Promise<BatchAnswer> {
     return await consumeSqsEvent(event, {
       ...deps,
       queue: 'deliver',
-      maxReceives: stage.maxReceives,
       run: (job, handout) => deliver(deps, job, handout),
     });
   } finally {

@@ -6,7 +6,6 @@ import { nextAttempt } from '#mail/retry-schedule.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { DeliveryNotice, DeliveryState, HostTry, RecipientState } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
-import { longestFaultWaitSeconds } from '#pipeline/judge-failure.ts';
 import type { AttemptFacts } from './attempt-delivery.ts';
 
 /** `now` is when the attempt ended, in milliseconds since 1970. */
@@ -33,7 +32,7 @@ export function judgeAttempt(before: DeliveryState, facts: Facts, rules: JudgeRu
   const judged = before.recipients.map((recipient) =>
     recipient.state === 'pending' ? judgeRecipient(recipient, { ...facts, job: before.job }, at) : recipient,
   );
-  const plan = planNext(before, facts, rules);
+  const plan = planNext(before, facts.record.attempt, rules);
   const recipients = plan.outcome === 'give-up' ? judged.map((recipient) => giveUp(recipient, before, at)) : judged;
   const isWaiting = recipients.some(({ state }) => state === 'pending');
   const isLate = rules.now - Date.parse(before.job.receivedAt) >= rules.delivery.delayWarningSeconds * 1000;
@@ -103,10 +102,6 @@ function judgeRecipient(
     const isAlias = (asked?.originalForwardPath ?? null) !== null;
     const reason = isAlias ? 'it was passed on to the addresses behind it' : 'it is in the mailbox here';
     return { ...recipient, state: 'delivered', status: '2.0.0', reason, diagnostic: null, host: null, at };
-  }
-  if (facts.unasked === 'own-fault') {
-    // What exactly is wrong here is on record with the attempt; the sender is told no more than this.
-    return { ...recipient, status: '4.3.0', reason: 'a fault of this mail service kept it from going out', at };
   }
   const verdicts = facts.record.hosts.flatMap((host) => verdictsOf(recipient, host, at));
   const refusedByAll = facts.isExhausted && facts.record.hosts.length > 0 && facts.record.hosts.every(isClosedDoor);
@@ -178,15 +173,13 @@ function refusedWhat(stage: string): string {
 
 function planNext(
   before: DeliveryState,
-  { record: { attempt }, unasked }: Facts,
+  attempt: number,
   { delivery, now, random, isPortBlocked }: JudgeRules,
 ): ReturnType<typeof nextAttempt> {
-  // Whatever the schedule says, who waits for us is tried again soon after we are mended.
-  const longestSeconds = unasked === 'own-fault' ? longestFaultWaitSeconds : Number.POSITIVE_INFINITY;
   const plan = nextAttempt({
     attempt,
     now,
-    retrySeconds: delivery.retrySeconds.map((seconds) => Math.min(seconds, longestSeconds)),
+    retrySeconds: delivery.retrySeconds,
     expiresAt: before.job.expiresAt,
     random,
   });

@@ -12,6 +12,7 @@ export type SettleDeps = BounceDeps & {
   readonly store: BounceDeps['store'] & SuppressDeps['store'];
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly accepted: SuppressDeps['accepted'];
 };
 
 /** Does what a state owes and records that. Costs nothing where it owes nothing. */

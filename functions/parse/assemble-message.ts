@@ -1,7 +1,8 @@
-// Puts the inbox message together for one recipient, from the job and from what was parsed. Pure: the same input gives
-// the same JSON, byte for byte.
-import type { InboxMessage } from '#pipeline/inbox-message.ts';
+// Puts the inbox message together for each recipient, from the job and from what was parsed. Pure: the same input gives the
+// same JSON, byte for byte, whether it is made in one piece or in two.
+import { type InboxMessage, inboxMessageSchema } from '#pipeline/inbox-message.ts';
 import type { ParseJob } from '#pipeline/jobs.ts';
+import type { PutRequest } from '#pipeline/ports.ts';
 import type { KeptObject } from './keep-object.ts';
 import type { MessageProblem } from './problems.ts';
 import type { ParsedBody, ParsedHead } from './worker-messages.ts';
@@ -15,19 +16,49 @@ export type ParsedContent = {
   readonly problems: readonly MessageProblem[];
 };
 
-/** The message as its recipient's program reads it; of the envelope it names this recipient alone. */
-export function assembleMessage(
+/** What the JSON is, and its version. */
+export const schema = 'inbox-message/1';
+
+type Recipient = Pick<ParseJob['recipients'][number], 'mailbox' | 'forwardPath'>;
+
+/**
+ * The JSON of each recipient, as a body to be stored: whole, or what is this recipient's own, with the rest, which is made
+ * once and the same for all, behind it. Throws where it is not what the schema says.
+ */
+export function createBodies(
   job: ParseJob,
-  { mailbox, forwardPath }: Pick<ParseJob['recipients'][number], 'mailbox' | 'forwardPath'>,
   content: ParsedContent,
-): InboxMessage {
+): (recipient: Recipient, isAlone: boolean) => Pick<PutRequest, 'body' | 'sharedTail'> {
+  let sharedTail: Uint8Array | null = null;
+  return (recipient, isAlone) => {
+    if (isAlone) return { body: jsonOf(inboxMessageSchema.parse(assembleMessage(job, recipient, content))) };
+    sharedTail ??= sharedTailOf(inboxMessageSchema.parse(assembleMessage(job, recipient, content)));
+    return { body: jsonOf(ownFields(job, recipient)).subarray(0, -1), sharedTail };
+  };
+}
+
+/** All fields behind the recipient's own, as the end of the JSON: from the comma on. */
+function sharedTailOf({ schema: _, id, receivedAt, mailbox, envelope, ...shared }: InboxMessage): Uint8Array {
+  const json = jsonOf(shared);
+  json.write(',', 0);
+  return json;
+}
+
+function jsonOf(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value), 'utf8');
+}
+
+/** The fields that come first, in this order. */
+function ownFields(job: ParseJob, { mailbox, forwardPath }: Recipient) {
+  const { id, receivedAt, reversePath } = job;
+  return { schema, id, receivedAt, mailbox, envelope: { reversePath, forwardPath } } as const;
+}
+
+/** The message as its recipient's program reads it; of the envelope it names this recipient alone. */
+function assembleMessage(job: ParseJob, recipient: Recipient, content: ParsedContent): InboxMessage {
   const { head, kept } = content;
   return {
-    schema: 'inbox-message/1',
-    id: job.id,
-    receivedAt: job.receivedAt,
-    mailbox,
-    envelope: { reversePath: job.reversePath, forwardPath },
+    ...ownFields(job, recipient),
     session: job.session,
     authentication: job.authentication,
     disposition: job.disposition,

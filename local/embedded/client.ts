@@ -2,14 +2,14 @@
 // message, settles the promises. Keeps the one timer that says when something is due next.
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '#pipeline/ports.ts';
-import type { Answer, Batch, Content, Kind, Opened, OpenedBodies, ReplyBatch, Request } from './requests.ts';
+import type { Answer, Batch, InlineContent, Kind, Opened, OpenedBodies, ReplyBatch, Request } from './requests.ts';
 
 /** A request without its bodies' places: those are given when the batch is made. */
 export type Client = {
   /** Resolves when what was asked for is durable; rejects where it could not be done (nothing of it was then). */
   readonly ask: <K extends Kind>(request: Request<K> & Request) => Promise<Answer<K>>;
   /** Puts a body into the batch being collected; use the place it answers in a request asked in the same turn. */
-  readonly attach: (pieces: readonly Uint8Array[]) => Content;
+  readonly attach: (pieces: readonly Uint8Array[]) => InlineContent;
   /** Settles what is under way, then closes the file. */
   readonly close: () => Promise<void>;
   /** What the folder of bodies was like at the start. */
@@ -123,7 +123,7 @@ function createOutbox(worker: Worker, clock: Clock) {
       batch.requests.push(request);
       flushSoon();
     },
-    attach: (pieces: readonly Uint8Array[]): Content => {
+    attach: (pieces: readonly Uint8Array[]): InlineContent => {
       const at = batch.bytes;
       for (const piece of pieces) {
         batch.pieces.push(piece);

@@ -2,11 +2,11 @@
 // transaction and one fsync. When it fails (a full disk), each request is tried alone, so only those that fail are
 // refused, and the next batch finds everything as it should be.
 import type { DatabaseSync } from 'node:sqlite';
+import { giveBackSpace } from './free-space.ts';
 import { nextLook, takeBackExpired } from './job-memory.ts';
 import {
   ackJobs,
   type Effect,
-  giveBackAll,
   insertJob,
   type JobRows,
   nackJob,
@@ -27,7 +27,6 @@ import {
   type ReplyBatch,
   type Request,
 } from './requests.ts';
-import type { End } from './suspects.ts';
 
 type Numbered = Batch['requests'][number];
 type Survival = 'durable' | 'soon';
@@ -61,16 +60,15 @@ const leaseRetryMs = 1_000;
 
 /**
  * Sets up over an open database; `now` in milliseconds since 1970. `removeFile` is told of bodies that nothing points
- * to any more. `end`: how the process before ended, where it was not in order.
+ * to any more.
  */
 export function createDatabaseThread(
   database: DatabaseSync,
   removeFile: (file: string) => void,
   now: number,
-  end: End = 'unknown',
 ): DatabaseThread {
   const objects = objectRows(database, (file) => state.freed.push(file));
-  const jobs = openJobRows(database, now, end);
+  const jobs = openJobRows(database, now);
   const state: State = {
     database,
     objects,
@@ -227,7 +225,7 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
     case 'send':
       return { value: null, effect: insertJob(jobs, request.job, at) };
     case 'ack':
-      return { value: null, effect: ackJobs(jobs, request.handles, at) };
+      return { value: null, effect: ackJobs(jobs, request.handles) };
     case 'nack':
       return { value: null, effect: nackJob(jobs, request, at) };
     case 'queues':
@@ -240,8 +238,6 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
       return { value: reports.purge(request.queue) };
     case 'deadLetters':
       return { value: reports.deadLetters(request.queue, request.limit) };
-    case 'heldJobs':
-      return { value: reports.heldJobs(request.id) };
     case 'messages':
       return { value: mail.search(request) };
     case 'findMessage':
@@ -250,25 +246,29 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
       return { value: mail.newestKeys(request.prefix, request.before, request.limit) };
     case 'sweep':
       return { value: mail.sweep(request) };
+    case 'shrink':
+      return { value: giveBackSpace(state.database) };
     case 'statistics':
       return { value: { operations: state.operations, commits: state.commits } };
-    case 'close':
-      giveBackAll(jobs);
-      return { value: null };
     case 'lease':
     case 'stopLeases':
     case 'tick':
+    case 'close':
       return { value: null };
   }
 }
 
 function put(objects: ObjectRows, object: NewObject, { buffer, at }: Around) {
-  const { content } = object;
-  return objects.put(object, content.kind === 'inline' ? new Uint8Array(buffer, content.at, content.bytes) : null, at);
+  const { content, shared } = object;
+  const bodies = {
+    content: content.kind === 'inline' ? new Uint8Array(buffer, content.at, content.bytes) : null,
+    shared: shared === undefined || shared.at === null ? null : new Uint8Array(buffer, shared.at, shared.bytes),
+  };
+  return objects.put(object, bodies, at);
 }
 
 function putNew(objects: ObjectRows, object: NewObject, around: Around): void {
-  if (put(objects, object, around).outcome === 'conflict') throw new Error(`${object.key} is already taken`);
+  if (put(objects, object, around).outcome !== 'stored') throw new Error(`${object.key} is already taken`);
 }
 
 function earlier(a: number | null, b: number | null): number | null {

@@ -12,9 +12,21 @@ const tables = `
     modified_at INTEGER NOT NULL,
     file TEXT,
     body BLOB,
-    sha256 TEXT
+    sha256 TEXT,
+    shared INTEGER
   ) STRICT;
   CREATE UNIQUE INDEX IF NOT EXISTS objects_by_file ON objects (file) WHERE file IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS objects_by_shared ON objects (shared) WHERE shared IS NOT NULL;
+
+  -- The end of objects that have it in common (one message for many mailboxes), and what the list of mail says of it.
+  -- The body stands last: what is before it is read without it.
+  CREATE TABLE IF NOT EXISTS shared_parts (
+    seq INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE,
+    summary TEXT,
+    searched TEXT,
+    body BLOB NOT NULL
+  ) STRICT;
 
   -- What the list of mail shows and searches: one row for each object under inbox/ and quarantine/.
   CREATE TABLE IF NOT EXISTS messages (
@@ -23,7 +35,8 @@ const tables = `
     mailbox TEXT NOT NULL,
     domain TEXT NOT NULL,
     summary TEXT NOT NULL,
-    searched TEXT NOT NULL
+    searched TEXT NOT NULL,
+    shared INTEGER
   ) STRICT;
   CREATE INDEX IF NOT EXISTS messages_by_id ON messages (id, key);
   CREATE INDEX IF NOT EXISTS messages_by_mailbox ON messages (mailbox, id, key);
@@ -38,15 +51,9 @@ const tables = `
     sent_at INTEGER NOT NULL,
     receives INTEGER NOT NULL,
     last_error TEXT,
-    body TEXT NOT NULL,
-    -- Hand-outs in a row that ended by a fault of ours.
-    faults INTEGER NOT NULL DEFAULT 0,
-    -- What counts against a job that was in hand when the process ended (suspects.ts), and since when it is in hand, or null.
-    guilt INTEGER NOT NULL DEFAULT 0,
-    handed_at INTEGER
+    body TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS jobs_by_due ON jobs (due, queue);
-  CREATE INDEX IF NOT EXISTS jobs_held_by_faults ON jobs (last_error) WHERE faults > 0;
 
   CREATE TABLE IF NOT EXISTS dead_letters (
     seq INTEGER PRIMARY KEY,
@@ -65,18 +72,17 @@ const layoutVersion = 3;
 /** What brings a database to the next layout, by the layout it has. */
 const changes: Readonly<Record<number, string>> = {
   1: 'ALTER TABLE objects ADD COLUMN sha256 TEXT;',
-  2: `ALTER TABLE jobs ADD COLUMN faults INTEGER NOT NULL DEFAULT 0;
-      ALTER TABLE jobs ADD COLUMN guilt INTEGER NOT NULL DEFAULT 0;
-      ALTER TABLE jobs ADD COLUMN handed_at INTEGER;`,
+  2: 'ALTER TABLE objects ADD COLUMN shared INTEGER; ALTER TABLE messages ADD COLUMN shared INTEGER;',
 };
 
 /** Opens (or makes) the database; throws where it cannot be used, or was made by a later version of Pillarbox. */
 export function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5_000 });
   database.exec(
+    // Space that is free again can be given back in small steps (`shrink`); that has to be said before there is a table.
     // Pages of 16 KiB: measured here, a 64 KiB body costs half of what it does on pages of 4 KiB, a 4 KiB one the same.
-    `PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;
-     PRAGMA cache_size = -32000;`,
+    `PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+     PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -32000; PRAGMA journal_size_limit = 67108864;`,
   );
   const version = asNumber(database.prepare('PRAGMA user_version').get()?.['user_version']);
   if (version > layoutVersion) throw new Error(`${path} was written by a later version of Pillarbox`);

@@ -6,20 +6,8 @@ import { createReadyJobs, type ReadyJob, type ReadyJobs } from './ready-jobs.ts'
 /** The queues there are. */
 export const queueNames: readonly QueueName[] = ['received', 'parse', 'deliver'];
 
-/** The name of a queue as a row has it; throws where it is none. */
-export function queueName(value: unknown): QueueName {
-  if (value === 'received' || value === 'parse' || value === 'deliver') return value;
-  throw new Error(`unknown queue in the database: ${String(value)}`);
-}
-
 /** A job that is out; it comes again after `expires` (milliseconds since 1970) unless it is answered for. */
-export type Lease = ReadyJob & {
-  readonly queue: QueueName;
-  readonly expires: number;
-  readonly receiveCount: number;
-  readonly faults: number;
-  readonly isSpent: boolean;
-};
+export type Lease = ReadyJob & { readonly queue: QueueName; readonly expires: number; readonly receiveCount: number };
 
 export type JobMemory = {
   readonly ready: { readonly [Queue in QueueName]: ReadyJobs };

@@ -29,11 +29,11 @@ export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows 
     search: ({ mailbox, q, limit, after }) => {
       const words = q ?? '';
       const rows = select(mailbox, placeOf(after), words === '' ? limit + 1 : rowsPerSearch);
-      const found = rows.filter((row) => words === '' || matchesSearch(asText(row['searched']), words)).slice(0, limit);
+      const found = rows.filter((row) => words === '' || matchesSearch(searchedOf(row), words)).slice(0, limit);
       const last = found.length === limit ? found.at(-1) : rows.at(-1);
       const isEnd = last === rows.at(-1) && rows.length < (words === '' ? limit + 1 : rowsPerSearch);
       return {
-        messages: found.map((row) => summarySchema.parse(JSON.parse(asText(row['summary'])))),
+        messages: found.map(summaryOf),
         next: isEnd || last === undefined ? null : asText(last['key']),
       };
     },
@@ -57,7 +57,10 @@ export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows 
 
 function statements(database: DatabaseSync) {
   const newest = (where: string): string =>
-    `SELECT key, summary, searched FROM messages WHERE ${where} (id, key) < (?, ?) ORDER BY id DESC, key DESC LIMIT ?`;
+    `SELECT key, messages.summary, messages.searched, shared_parts.summary AS shared_summary,
+       shared_parts.searched AS shared_searched
+     FROM messages LEFT JOIN shared_parts ON shared_parts.seq = messages.shared
+     WHERE ${where} (id, key) < (?, ?) ORDER BY id DESC, key DESC LIMIT ?`;
   return {
     all: database.prepare(newest('')),
     ofMailbox: database.prepare(newest('mailbox = ? AND')),
@@ -66,6 +69,17 @@ function statements(database: DatabaseSync) {
     olderThan: database.prepare('SELECT key FROM messages WHERE id < ? ORDER BY id LIMIT ?'),
     range: database.prepare('SELECT key FROM objects WHERE key >= ? AND key < ? ORDER BY key LIMIT ?'),
   };
+}
+
+/** What is one recipient's own comes first, as it does where nothing is shared. */
+function summaryOf(row: Record<string, SQLOutputValue>): MessageSummary {
+  const own = summarySchema.parse(JSON.parse(asText(row['summary'])));
+  const { shared_summary: shared } = row;
+  return typeof shared === 'string' ? { ...own, ...summarySchema.parse(JSON.parse(shared)) } : own;
+}
+
+function searchedOf({ searched, shared_searched: shared }: Record<string, SQLOutputValue>): string {
+  return typeof shared === 'string' ? `${asText(searched)}\n${shared}` : asText(searched);
 }
 
 function keysOf(rows: readonly Record<string, SQLOutputValue>[]): readonly string[] {

@@ -1,10 +1,11 @@
 // The object store over the database thread: small bodies are rows, large ones files; either way a body is read in
 // chunks and never held whole.
-import type { ObjectFacts, ObjectStore, PutRequest, StoredObject } from '#pipeline/ports.ts';
+import type { ObjectFacts, ObjectStore, PutOutcome, PutRequest, StoredObject } from '#pipeline/ports.ts';
 import { type BodyFile, createBodyFile, inlineBytes } from './body-files.ts';
 import { type Client, isRefused } from './client.ts';
 import { missingFile, openBodyFile } from './read-body-file.ts';
-import type { Answer, Content, FoundObject } from './requests.ts';
+import type { Content, FoundObject } from './requests.ts';
+import { createSharedPuts, type ObjectHead, type Parts } from './shared-puts.ts';
 
 type Range = { readonly first: number; readonly last: number };
 
@@ -15,17 +16,11 @@ const mailInlineBytes = 8_388_608;
 
 /** `written` is told of each key that was stored. */
 export function createObjectStore(client: Client, bodiesFolder: string, written: (key: string) => void): ObjectStore {
-  const putFound = async (request: PutRequest, content: Content): Promise<Answer<'put'>> => {
-    const { key, contentType, metadata, condition } = request;
-    const object = {
-      key,
-      contentType,
-      metadata: JSON.stringify(metadata ?? {}),
-      content,
-      condition: condition ?? null,
-    };
-    const outcome = await client.ask({ kind: 'put', object });
-    if (outcome.outcome === 'stored') written(key);
+  const putShared = createSharedPuts(client);
+  const putFound = async (request: PutRequest, content: Content): Promise<PutOutcome> => {
+    const outcome = await client.ask({ kind: 'put', object: { ...headOf(request), content } });
+    if (outcome.outcome === 'lacks-shared') throw new Error(`${request.key} shares nothing`);
+    if (outcome.outcome === 'stored') written(request.key);
     return outcome;
   };
   const get = async (key: string, range?: Range): Promise<StoredObject | null> => {
@@ -44,7 +39,14 @@ export function createObjectStore(client: Client, bodiesFolder: string, written:
   };
   return {
     put: async (request) => {
-      const start = await readStart(request.body, isMail(request.key) ? mailInlineBytes : inlineBytes);
+      const maxBytes = isMail(request.key) ? mailInlineBytes : inlineBytes;
+      const parts = partsOf(request, maxBytes);
+      if (parts !== null) {
+        const outcome = await putShared(headOf(request), parts);
+        if (outcome.outcome === 'stored') written(request.key);
+        return outcome;
+      }
+      const start = await readStart(wholeBody(request), maxBytes);
       if (start.rest === null) return putFound(request, client.attach(start.pieces));
       const file = await createBodyFile(bodiesFolder);
       return putFile(file, start, (content) => putFound(request, content));
@@ -54,6 +56,25 @@ export function createObjectStore(client: Client, bodiesFolder: string, written:
     list: ({ prefix, after = '', limit = listLimit }) => client.ask({ kind: 'list', prefix, after, limit }),
     delete: (key, condition) => client.ask({ kind: 'delete', key, ifMatch: condition?.ifMatch ?? null }),
   };
+}
+
+function headOf({ key, contentType, metadata, condition }: PutRequest): ObjectHead {
+  return { key, contentType, metadata: JSON.stringify(metadata ?? {}), condition: condition ?? null };
+}
+
+/** The two parts of an object that shares its end and fits into a row; null for any other. */
+function partsOf({ body, sharedTail }: PutRequest, maxBytes: number): Parts | null {
+  if (sharedTail === undefined || sharedTail.length === 0 || !(body instanceof Uint8Array)) return null;
+  return body.length + sharedTail.length <= maxBytes ? { own: body, shared: sharedTail } : null;
+}
+
+function wholeBody({ body, sharedTail }: PutRequest): PutRequest['body'] {
+  return sharedTail === undefined ? body : inTurn(body instanceof Uint8Array ? pieces(body) : body, sharedTail);
+}
+
+async function* inTurn(body: AsyncIterable<Uint8Array>, tail: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield* body;
+  yield* pieces(tail);
 }
 
 function isMail(key: string): boolean {
@@ -82,8 +103,8 @@ async function readStart(body: PutRequest['body'], maxBytes: number): Promise<St
 async function putFile(
   file: BodyFile,
   { pieces: read, rest }: Start,
-  put: (content: Content) => Promise<Answer<'put'>>,
-): Promise<Answer<'put'>> {
+  put: (content: Content) => Promise<PutOutcome>,
+): Promise<PutOutcome> {
   let content: Content | null = null;
   try {
     for (const piece of read) await file.write(piece);

@@ -21,6 +21,8 @@ export type EmbeddedWorld = {
   readonly bodies: OpenedBodies;
   /** Deletes a little of what is older than these times (ISO 8601); answers how many objects, 0 when nothing is left. */
   readonly sweep: (before: { readonly raw: string; readonly inbox: string }) => Promise<number>;
+  /** Gives a little of the free space in the database file back to the disk; answers whether there is more. */
+  readonly shrink: () => Promise<boolean>;
   /** Has the clock looked at: needed only where the clock does not run by itself. */
   readonly tick: () => Promise<void>;
   readonly statistics: () => Promise<Statistics>;
@@ -55,6 +57,7 @@ export async function openEmbedded({ folder, clock, ...options }: EmbeddedOption
     admin: createAdmin(client, watchers),
     bodies: client.bodies,
     sweep: ({ raw, inbox }) => client.ask({ kind: 'sweep', rawBefore: raw, inboxBefore: inbox, limit: sweepLimit }),
+    shrink: () => client.ask({ kind: 'shrink' }),
     tick: async () => {
       await client.ask({ kind: 'tick' });
     },

@@ -2,7 +2,7 @@
 // for all that came up in a turn of the event loop; the bodies of a batch travel in one transferred buffer.
 
 import type { QueueName } from '#pipeline/jobs.ts';
-import type { DeadLetter, HeldJob, MessagePage, MessageQuery, QueueCounts } from '#pipeline/ops/admin.ts';
+import type { DeadLetter, MessagePage, MessageQuery, QueueCounts } from '#pipeline/ops/admin.ts';
 import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/ports.ts';
 import type { FileContent } from './body-files.ts';
 import type { BodiesReport } from './check-bodies.ts';
@@ -11,7 +11,13 @@ import type { BodiesReport } from './check-bodies.ts';
 export const messageType = 'message/rfc822';
 
 /** A body: a part of the batch's buffer, or a file of the bodies folder that is already durable. */
-export type Content = { readonly kind: 'inline'; readonly at: number; readonly bytes: number } | FileContent;
+export type Content = InlineContent | FileContent;
+
+/** A part of the batch's buffer. */
+export type InlineContent = { readonly kind: 'inline'; readonly at: number; readonly bytes: number };
+
+/** What comes behind an object's body and is kept once for all objects that have it; `at` null: the thread is thought to have it. */
+export type SharedContent = { readonly sha256: string; readonly bytes: number; readonly at: number | null };
 
 /** An object to be written; `metadata` is JSON text. */
 export type NewObject = {
@@ -19,6 +25,7 @@ export type NewObject = {
   readonly contentType: string;
   readonly metadata: string;
   readonly content: Content;
+  readonly shared?: SharedContent;
   readonly condition: WriteCondition | null;
 };
 
@@ -37,9 +44,6 @@ export type LeasedJob = {
   readonly messageId: string;
   readonly body: string;
   readonly receiveCount: number;
-  readonly faults: number;
-  /** Why it is only to be given up, or null. */
-  readonly spent: string | null;
 };
 
 /** How jobs are asked for: at most `max`, of one group no more than `maxPerGroup` at once. */
@@ -77,7 +81,8 @@ type Exchange = {
     };
     answer: null;
   };
-  put: { ask: { readonly object: NewObject }; answer: PutOutcome };
+  /** `lacks-shared`: nothing was written; the shared part has to come along. */
+  put: { ask: { readonly object: NewObject }; answer: PutOutcome | { readonly outcome: 'lacks-shared' } };
   get: { ask: { readonly key: string }; answer: FoundObject | null };
   head: { ask: { readonly key: string }; answer: ObjectFacts | null };
   list: { ask: { readonly prefix: string; readonly after: string; readonly limit: number }; answer: ListPage };
@@ -86,15 +91,13 @@ type Exchange = {
   /** Answered when there is a job, or with none when the queue is being shut. */
   lease: { ask: LeaseTerms; answer: readonly LeasedJob[] };
   ack: { ask: { readonly handles: readonly number[] }; answer: null };
-  /** `retryAt` null: not again, it is a dead letter now, and the jobs of `tell` are queued with that. */
+  /** `retryAt` null: not again, it is a dead letter now. */
   nack: {
     ask: {
       readonly handle: number;
       readonly receiveCount: number;
       readonly retryAt: number | null;
       readonly reason: string;
-      readonly isOurFault: boolean;
-      readonly tell: readonly NewJob[];
     };
     answer: null;
   };
@@ -103,8 +106,6 @@ type Exchange = {
   redrive: { ask: { readonly queue: QueueName }; answer: number };
   purge: { ask: { readonly queue: QueueName }; answer: number };
   deadLetters: { ask: { readonly queue: QueueName; readonly limit: number }; answer: readonly DeadLetter[] };
-  /** Those jobs of a message that wait for a fault of ours to be mended. */
-  heldJobs: { ask: { readonly id: string }; answer: readonly HeldJob[] };
   messages: { ask: MessageQuery; answer: SearchStep };
   findMessage: { ask: { readonly id: string }; answer: readonly string[] };
   newestKeys: {
@@ -116,6 +117,8 @@ type Exchange = {
     ask: { readonly rawBefore: string; readonly inboxBefore: string; readonly limit: number };
     answer: number;
   };
+  /** Gives a little of the free space in the file back to the disk; answers whether more could be given. */
+  shrink: { ask: object; answer: boolean };
   /** Lets the clock be looked at: hands out what has become due, takes back what was not answered in time. */
   tick: { ask: object; answer: null };
   statistics: { ask: object; answer: Statistics };

@@ -125,19 +125,22 @@ function deliveryRow({ id, domain, recipients, state, attempts, nextAttemptAt, r
 
 function suppressed(suppressions, act) {
   if (suppressions.length === 0) return [];
-  const rows = suppressions.map(({ address, since }) =>
-    el(
+  const rows = suppressions.map(({ address, sender, since, until, reason }) => {
+    const path = `/api/suppressions/${encodeURIComponent(address)}?sender=${encodeURIComponent(sender)}`;
+    return el(
       'tr',
-      { 'data-id': address },
-      el('td', {}, words(address)),
+      { 'data-id': `${address} ${sender}` },
+      el('td', {}, words(address), reason ? el('span', { class: 'quiet' }, ' ', words(reason)) : ''),
+      el('td', {}, sender === '*' ? 'all' : sender),
       el('td', { class: 'time' }, time(since)),
-      el('td', {}, button('Write to it again', act, `/api/suppressions/${encodeURIComponent(address)}`, 'DELETE')),
-    ),
-  );
+      el('td', { class: 'time' }, until ? time(until) : 'it is removed'),
+      el('td', {}, button('Write to it again', act, path, 'DELETE')),
+    );
+  });
   return [
     el('h3', {}, 'Not written to any more'),
-    el('p', { class: 'quiet' }, 'These addresses were refused for good.'),
-    table(['Address', 'Since', ''], rows),
+    el('p', { class: 'quiet' }, 'Mail to these addresses is refused: their hosts, or an operator, said so.'),
+    table(['Address', 'For mail from', 'Since', 'Until', ''], rows),
   ];
 }
 

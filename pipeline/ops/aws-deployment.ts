@@ -61,6 +61,7 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
   const deadLetters = createDeadLetters({ sqs: polling, region, tell: tools.tell });
   return {
     store,
+    clock: tools.clock,
     admin: createAwsAdmin({ store, reader, config, queues, deadLetters, tell: tools.tell }),
     retryDelivery: createRetryDelivery({ store, jobs, clock: tools.clock }),
     replayMessage: createReplayMessage({

@@ -1,9 +1,6 @@
-// Outbound mail: the `deliveries/` objects newest first, one made due now, and the addresses that are not written to.
-import { z } from 'zod';
-import { formatAddress, parseAddress } from '#mail/address.ts';
-import { isProblem } from '#mail/problem.ts';
+// Outbound mail: the `deliveries/` objects newest first, and one made due now.
 import { type DeliveryState, deliveryStateSchema } from '#pipeline/delivery-state.ts';
-import { parseDeliveryKey, parseSuppressionKey, suppressionKey } from '#pipeline/keys.ts';
+import { parseDeliveryKey } from '#pipeline/keys.ts';
 import { type Answer, badParameter, isAnswer, json, refusal } from './answer.ts';
 import { readId, readLimit, readQuery } from './parameters.ts';
 import type { MailRouteDeps } from './routes.ts';
@@ -16,7 +13,7 @@ export type ShownDelivery = {
   readonly state: string;
   readonly recipients: readonly string[];
   readonly attempts: number;
-  /** Why it is as it is: what it waits for; else what the last recipient that has a reason was told. */
+  /** Why it is as it is: what the last recipient that has a reason was told. */
   readonly reason: string | null;
   readonly nextAttemptAt: string | null;
   readonly updatedAt: string;
@@ -75,46 +72,6 @@ export async function retryOne(
   }
 }
 
-/** `GET /api/suppressions?limit=&after=`, in order of domain. */
-export async function listSuppressions(store: MailRouteDeps['store'], query: URLSearchParams): Promise<Answer> {
-  const given = readQuery(query, ['limit', 'after']);
-  if (isAnswer(given)) return given;
-  const limit = readLimit(given['limit']);
-  if (isAnswer(limit)) return limit;
-  const after = given['after'];
-  if (after !== undefined && parseSuppressionKey(after) === null) {
-    return badParameter('after', 'the "next" of the page before');
-  }
-  const page = await store.list({ prefix: 'suppressions/', limit, ...(after === undefined ? {} : { after }) });
-  const suppressions = [];
-  for (const { key, modifiedAt } of page.objects) {
-    const about = parseSuppressionKey(key);
-    if (about === null) continue;
-    const record = z.looseObject({}).safeParse(await readJson(store, key)).data ?? {};
-    suppressions.push({ ...record, address: `${about.localPart}@${about.domain}`, since: modifiedAt });
-  }
-  return json({ suppressions, next: page.next });
-}
-
-/** `DELETE /api/suppressions/ADDRESS`: the address is written to again. */
-export async function removeSuppression(
-  store: MailRouteDeps['store'],
-  wanted: { readonly address: string | undefined; readonly query: URLSearchParams },
-): Promise<Answer> {
-  const given = readQuery(wanted.query, []);
-  if (isAnswer(given)) return given;
-  const address = parseAddress(wanted.address ?? '');
-  if (isProblem(address)) return badParameter('ADDRESS', 'an address (local@domain)');
-  const exact = suppressionKey(address);
-  const lower = suppressionKey({ ...address, localPart: address.localPart.toLowerCase() });
-  for (const key of new Set([exact, lower])) {
-    if ((await store.head(key)) === null) continue;
-    await store.delete(key);
-    return json({ address: formatAddress(address), outcome: 'removed' });
-  }
-  return refusal(404, 'not-found', `${formatAddress(address)} is not suppressed`);
-}
-
 async function gather(
   { admin, store }: Pick<MailRouteDeps, 'admin' | 'store'>,
   query: {
@@ -147,16 +104,9 @@ function shownDelivery(about: { readonly id: string; readonly domain: string }, 
     state: record.state,
     recipients: record.recipients.map(({ forwardPath }) => forwardPath),
     attempts: record.attempts.length,
-    reason: whyAsItIs(record),
+    reason: record.recipients.findLast(({ reason }) => reason !== null)?.reason ?? record.next?.reason ?? null,
     nextAttemptAt: record.next?.at ?? null,
     updatedAt: record.updatedAt,
     record,
   };
-}
-
-/** What was given up was so for a fault of ours: the recipients' own reason says no more than the sender may know. */
-function whyAsItIs({ state, next, recipients, givenUp }: DeliveryState): string | null {
-  if (givenUp !== undefined) return `given up on queue ${givenUp.queue}: ${givenUp.reason}`;
-  if (state === 'waiting' && next !== null) return next.reason;
-  return recipients.findLast(({ reason }) => reason !== null)?.reason ?? next?.reason ?? null;
 }

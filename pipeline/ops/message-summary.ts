@@ -29,15 +29,25 @@ const previewLength = 140;
 const searchedTextLength = 16_384;
 const listedAddresses = 20;
 
+/** What of a summary is one recipient's own; the rest is the same for all of them. */
+export type OwnSummary = Pick<MessageSummary, 'id' | 'key' | 'receivedAt' | 'mailbox' | 'tag'>;
+
+type Own = Pick<InboxMessage, 'id' | 'receivedAt' | 'mailbox' | 'envelope'>;
+
 /** The summary of an inbox message stored under `key`. */
 export function summarise(key: string, message: InboxMessage): MessageSummary {
-  const { id, receivedAt, mailbox, disposition, authentication, subject, raw } = message;
+  return { ...ownSummary(key, message), ...sharedSummary(message) };
+}
+
+/** The recipient's own part of it. */
+export function ownSummary(key: string, { id, receivedAt, mailbox }: Omit<Own, 'envelope'>): OwnSummary {
+  return { id, key, receivedAt, mailbox: `${mailbox.localPart}@${mailbox.domain}`, tag: mailbox.tag };
+}
+
+/** The part that all recipients' summaries have in common. */
+export function sharedSummary(message: InboxMessage): Omit<MessageSummary, keyof OwnSummary> {
+  const { disposition, authentication, subject, raw } = message;
   return {
-    id,
-    key,
-    receivedAt,
-    mailbox: `${mailbox.localPart}@${mailbox.domain}`,
-    tag: mailbox.tag,
     action: disposition.action,
     from: message.from[0] === undefined ? null : shownAddress(message.from[0]),
     to: message.to.slice(0, listedAddresses).map(shownAddress),
@@ -55,13 +65,20 @@ export function summarise(key: string, message: InboxMessage): MessageSummary {
 
 /** The text a search looks through, in lower case: sender, recipients, subject, file names, beginning of the text. */
 export function searchText(message: InboxMessage): string {
+  return `${ownSearchText(message)}\n${sharedSearchText(message)}`;
+}
+
+/** What of it is one recipient's own. */
+export function ownSearchText({ id, envelope: { reversePath, forwardPath } }: Pick<Own, 'id' | 'envelope'>): string {
+  return [id, reversePath, forwardPath].join('\n').toLowerCase();
+}
+
+/** What of it is the same for all recipients. */
+export function sharedSearchText(message: InboxMessage): string {
   const addresses = [...message.from, ...message.to, ...message.cc].slice(0, 3 * listedAddresses).map(shownAddress);
-  const { reversePath, forwardPath } = message.envelope;
   const names = message.attachments.slice(0, listedAddresses).map(({ filename }) => filename);
   const text = inlineText(message).slice(0, searchedTextLength);
-  return [message.id, message.subject ?? '', reversePath, forwardPath, ...addresses, ...names, text]
-    .join('\n')
-    .toLowerCase();
+  return [message.subject ?? '', ...addresses, ...names, text].join('\n').toLowerCase();
 }
 
 /** Says whether every word of `q` is somewhere in a message's search text. */

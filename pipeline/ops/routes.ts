@@ -1,15 +1,16 @@
 // What can be asked about mail, at a glance: every path, its method, and what answers it (design §10). The ops API serves
 // it over HTTP (local/ops), the command line asks a deployment on AWS by the same table, without a server.
-import type { ObjectStore } from '#pipeline/ports.ts';
+import type { Clock, ObjectStore } from '#pipeline/ports.ts';
 import type { MailAdmin } from './admin.ts';
 import type { Answer } from './answer.ts';
-import { listDeliveries, listSuppressions, removeSuppression, retryOne } from './deliveries.ts';
+import { listDeliveries, retryOne } from './deliveries.ts';
 import { listMessages } from './list-messages.ts';
 import { changeDead, listDead, listQueues } from './queues.ts';
 import { replayOne } from './replay.ts';
 import type { ReplayMessage } from './replay-message.ts';
 import type { RetryDelivery } from './retry-delivery.ts';
 import { showAttachment, showBody, showMessage, showRaw } from './show-message.ts';
+import { addSuppression, listSuppressions, removeSuppression } from './suppressions.ts';
 import { traceMessage } from './trace-message.ts';
 
 type Method = 'GET' | 'POST' | 'DELETE';
@@ -28,7 +29,8 @@ export type Route = {
 /** What answering takes: the world's admin side, its store, and ways to have work done again. */
 export type MailRouteDeps = {
   readonly admin: MailAdmin;
-  readonly store: Pick<ObjectStore, 'get' | 'head' | 'list' | 'delete'>;
+  readonly store: Pick<ObjectStore, 'get' | 'head' | 'list' | 'put' | 'delete'>;
+  readonly clock: Clock;
   readonly retryDelivery: RetryDelivery;
   readonly replayMessage: ReplayMessage;
 };
@@ -79,14 +81,17 @@ function outboundRoutes({ retryDelivery, ...deps }: MailRouteDeps): readonly Rou
     post('/api/deliveries/ID/DOMAIN/retry', 'try a waiting delivery now', ({ parts, query }) =>
       retryOne(retryDelivery, { id: parts['ID'], domain: parts['DOMAIN'], query }),
     ),
-    get('/api/suppressions', 'addresses that bounced: ?limit= after=', ({ query }) =>
-      listSuppressions(deps.store, query),
+    get('/api/suppressions', 'addresses that are not written to: ?limit= after=', ({ query }) =>
+      listSuppressions(deps, query),
+    ),
+    post('/api/suppressions/ADDRESS', 'write to an address no more: ?reason= sender= days=', ({ parts, query }) =>
+      addSuppression(deps, { address: parts['ADDRESS'], query }),
     ),
     {
       method: 'DELETE',
       path: '/api/suppressions/ADDRESS',
-      about: 'write to an address again',
-      answer: ({ parts, query }) => removeSuppression(deps.store, { address: parts['ADDRESS'], query }),
+      about: 'write to an address again: ?sender=',
+      answer: ({ parts, query }) => removeSuppression(deps, { address: parts['ADDRESS'], query }),
     },
   ];
 }

@@ -4,8 +4,8 @@
 import { type MessageId, messageIdTime } from '#mail/message-id.ts';
 import type { InboxMessage } from '#pipeline/inbox-message.ts';
 import { jobSchemas, type QueueName, type Session } from '#pipeline/jobs.ts';
+import { parseMessageKey } from '#pipeline/keys.ts';
 import { readEnvelope } from '#pipeline/stored-envelope.ts';
-import type { HeldJob } from './admin.ts';
 import { type Answer, isAnswer, json, refusal } from './answer.ts';
 import { deliveriesOf, type ShownDelivery } from './deliveries.ts';
 import { parseInboxMessage } from './message-summary.ts';
@@ -28,9 +28,16 @@ export type TraceEvent = {
 /** `where`: one sentence for each place the message is in now. */
 export type Trace = { readonly id: string; readonly events: readonly TraceEvent[]; readonly where: readonly string[] };
 
-type Landed = { readonly key: string; readonly at: string; readonly message: InboxMessage };
+/** One copy, and the message: what is asked of it here all copies have in common. */
+type Landed = {
+  readonly key: string;
+  readonly at: string;
+  readonly place: NonNullable<ReturnType<typeof parseMessageKey>>;
+  readonly message: InboxMessage;
+};
 
 const deadLettersSearched = 500;
+const lookedForTogether = 32;
 
 /** `GET /api/messages/ID/trace` */
 export async function traceMessage(
@@ -55,16 +62,26 @@ export async function traceMessage(
     ...deliveries.flatMap(deliveryEvents),
     ...dead,
   ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
-  const held = await deps.admin.heldJobs(id);
-  return json({ id, events, where: whereNow({ landed, deliveries, dead, held }) } satisfies Trace);
+  return json({ id, events, where: whereNow({ landed, deliveries, dead }) } satisfies Trace);
 }
 
+/** The first copy that can be read tells of the message; the others, of which there may be a thousand, are only looked for. */
 async function landedCopies({ admin, store }: Deps, id: MessageId): Promise<readonly Landed[]> {
+  const keys = await admin.findMessage(id);
+  let message: InboxMessage | null = null;
+  for (const key of keys) {
+    message = parseInboxMessage((await readText(store, key)) ?? '');
+    if (message !== null) break;
+  }
+  if (message === null) return [];
   const copies: Landed[] = [];
-  for (const key of await admin.findMessage(id)) {
-    const facts = await store.head(key);
-    const message = parseInboxMessage((await readText(store, key)) ?? '');
-    if (facts !== null && message !== null) copies.push({ key, at: facts.modifiedAt, message });
+  for (let at = 0; at < keys.length; at += lookedForTogether) {
+    const some = keys.slice(at, at + lookedForTogether);
+    const found = await Promise.all(some.map((key) => store.head(key)));
+    for (const [n, key] of some.entries()) {
+      const [place, facts] = [parseMessageKey(key), found[n] ?? null];
+      if (place !== null && facts !== null) copies.push({ key, at: facts.modifiedAt, place, message });
+    }
   }
   return copies;
 }
@@ -129,13 +146,13 @@ function judgedEvents(landed: readonly Landed[]): readonly TraceEvent[] {
   }));
 }
 
-function landedEvent({ key, at, message: { mailbox, disposition, problems } }: Landed): TraceEvent {
+function landedEvent({ key, at, place, message: { problems } }: Landed): TraceEvent {
   const noted = problems.length === 0 ? '' : `, with ${problems.length} problems noted`;
-  const folder = disposition.action === 'quarantine' ? 'the quarantine' : 'the inbox';
+  const folder = place.folder === 'quarantine' ? 'the quarantine' : 'the inbox';
   return {
     at,
     event: 'landed',
-    text: `landed in ${folder} of ${mailbox.localPart}@${mailbox.domain}${noted}`,
+    text: `landed in ${folder} of ${place.localPart}@${place.domain}${noted}`,
     details: { key, problems },
   };
 }
@@ -144,19 +161,14 @@ function whereNow({
   landed,
   deliveries,
   dead,
-  held,
 }: {
   readonly landed: readonly Landed[];
   readonly deliveries: readonly ShownDelivery[];
   readonly dead: readonly TraceEvent[];
-  readonly held: readonly HeldJob[];
 }): readonly string[] {
   const places = [
     ...landed.map(({ key }) => `stored as ${key}`),
     ...deliveries.map(deliveryPlace),
-    ...held.map(
-      ({ queue, reason, retryAt }) => `on queue ${queue} until this is mended: ${reason}; tried again at ${retryAt}`,
-    ),
     ...dead.map(({ details }) => `dead letter on queue ${String(details['queue'])}: redrive it once the cause is gone`),
   ];
   return places.length > 0 ? places : ['acknowledged, waiting on a queue or being worked on'];

@@ -121,6 +121,11 @@ describe('the command line', () => {
         request: 'DELETE /api/suppressions/a%40b.example',
         answer: {},
       },
+      {
+        argv: ['suppressions', 'add', 'a@b.example', '--reason', 'left us', '--sender', 'c.example', '--days', '7'],
+        request: 'POST /api/suppressions/a%40b.example?reason=left+us&sender=c.example&days=7',
+        answer: {},
+      },
     ];
     for (const { argv, request, answer } of cases) {
       const { code, asked } = await run(argv, { answers: { [request.split(' ')[1]!]: answer } });

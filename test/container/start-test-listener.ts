@@ -53,7 +53,7 @@ export async function startTestListener(
     log,
     metrics: noMetrics(),
     secrets: { read: async () => 'secret' },
-    suppressions: async () => null,
+    suppressions: async () => ({ outcome: 'written' }),
     srsSecret: async () => 'srs secret',
     reverseName: async () => null,
     clock: Date.now,

@@ -4,12 +4,18 @@ import { judgeSubmission, mayWriteAs } from '#container/submission-rules.ts';
 import { parseAddress } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { hashPassword } from '#pipeline/password.ts';
+import type { SuppressionLookup } from '#pipeline/suppressions.ts';
 import { rawClient, startTestListener, testConfig } from './start-test-listener.ts';
+
+const deadOnly =
+  (reason: string): SuppressionLookup =>
+  async ({ localPart }) =>
+    localPart === 'dead' ? { outcome: 'suppressed', reason } : { outcome: 'written' };
 
 const users = [{ name: 'app@example.test', password: await hashPassword('open sesame'), mayFrom: ['*@example.test'] }];
 const listener = await startTestListener(
   { ...testConfig, users },
-  { suppressions: async ({ localPart }) => (localPart === 'dead' ? '550 5.1.1 no such user (2026-11-20)' : null) },
+  { suppressions: deadOnly('550 5.1.1 no such user (2026-11-20)') },
 );
 after(listener.close);
 const token = Buffer.from('\0app@example.test\0open sesame').toString('base64');
@@ -106,7 +112,7 @@ test('an alias that leads to suppressed addresses alone is refused too, to stran
   };
   const other = await startTestListener(
     { ...testConfig, domains },
-    { suppressions: async ({ localPart }) => (localPart === 'dead' ? '550 5.1.1 no such user' : null) },
+    { suppressions: deadOnly('550 5.1.1 no such user') },
   );
   const client = rawClient(other.port('mx'));
   t.after(() => Promise.all([client.close(), other.close()]));

@@ -50,6 +50,44 @@ export function objectStoreContract(name: string, make: () => Promise<StoreUnder
     assert.deepEqual(await content(await store.get('raw/p.eml')), Buffer.concat(pieces));
   });
 
+  for (const bytes of [0, 10, 100_000, 300_000]) {
+    check(
+      `objects that share their last ${bytes} bytes read as what they are, and outlive one another`,
+      async (store) => {
+        const sharedTail = randomBytes(bytes);
+        const folder = bytes > 262_144 ? 'attachments' : 'inbox';
+        const keys = [1, 2, 3].map((n) => `${folder}/a/${n}.json`);
+        const whole = (key: string): Buffer => Buffer.concat([Buffer.from(key), sharedTail]);
+        const put = (key: string, body = key) =>
+          store.put({ key, body: Buffer.from(body), sharedTail, contentType: octets, condition: { ifAbsent: true } });
+        const outcomes = await Promise.all(keys.map((key) => put(key)));
+        assert.ok(outcomes.every(({ outcome }) => outcome === 'stored'));
+        assert.equal((await put(keys[0] ?? '', 'other')).outcome, 'conflict');
+        for (const key of keys) {
+          assert.ok((await content(await store.get(key))).equals(whole(key)), key);
+          assert.equal((await store.head(key))?.bytes, whole(key).length);
+          const range = { first: key.length - 2, last: key.length + 2 };
+          assert.deepEqual(
+            await content(await store.get(key, range)),
+            whole(key).subarray(range.first, range.last + 1),
+          );
+        }
+        const [first = '', second = '', third = ''] = keys;
+        await store.delete(first);
+        await store.put({ key: second, body: Buffer.from('x'), sharedTail, contentType: octets });
+        assert.deepEqual(await content(await store.get(second)), Buffer.concat([Buffer.from('x'), sharedTail]));
+        await store.put({ key: second, body: Buffer.from('alone'), contentType: octets });
+        assert.equal(String(await content(await store.get(second))), 'alone');
+        assert.ok((await content(await store.get(third))).equals(whole(third)));
+        await store.put({ key: third, body: Buffer.from('y'), sharedTail, contentType: octets });
+        assert.deepEqual(await content(await store.get(third)), Buffer.concat([Buffer.from('y'), sharedTail]));
+        await store.delete(third);
+        assert.equal((await put(first)).outcome, 'stored', 'the last one that had it was deleted');
+        assert.ok((await content(await store.get(first))).equals(whole(first)));
+      },
+    );
+  }
+
   check('a body that breaks off leaves nothing behind', async (store) => {
     async function* body() {
       yield randomBytes(300_000);

@@ -5,10 +5,11 @@ import { execFile, spawnSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { hashPassword } from '#pipeline/password.ts';
 import { drained, eventually } from '#test/support/local-service.ts';
 import { hasPeer, peerOptions } from '#test/support/peers.ts';
 import { rawSmtp, sendRaw } from '#test/support/raw-smtp.ts';
-import { type SendingService, startSending } from '#test/support/sending-service.ts';
+import { login, type SendingService, startSending } from '#test/support/sending-service.ts';
 
 const hosts = [
   'here',
@@ -24,6 +25,8 @@ const hosts = [
   'mirror',
   'vanished',
   'cli',
+  'tenants',
+  'broken',
 ];
 const zone = {
   a: {
@@ -52,7 +55,17 @@ before(async () => {
     zone,
     mailboxes: senders,
     config: {
-      domains: { 'sender.example': { mailboxes: ['app', ...senders], aliases } },
+      users: [
+        {
+          name: login.user,
+          password: await hashPassword(login.password),
+          mayFrom: ['*@sender.example', '*@second.example'],
+        },
+      ],
+      domains: {
+        'sender.example': { mailboxes: ['app', ...senders], aliases },
+        'second.example': { mailboxes: ['app'] },
+      },
       // Time for several attempts after the warning is due, on a busy machine too.
       delivery: { delayWarningSeconds: 1, expireSeconds: 10 },
       limits: { hops: 8 },
@@ -103,13 +116,48 @@ describe('bounces', { concurrency: 10, ...peerOptions('dnsmasq') }, () => {
     const host = await service.host(ipOf('again'), refusing);
     const mail = { from: 's-again@sender.example', to: ['joe@again.test'] };
     await service.whenDelivery(await service.submit(mail), 'bounced');
-    assert.match(await service.submit(mail), /^550 5\.1\.1 The address is suppressed: 550 5\.1\.1 <x>: no such user/);
+    assert.match(
+      await service.submit(mail),
+      /^550 5\.1\.1 The address is suppressed: 550 5\.1\.1 <x>: no such user \(mail from sender\.example is refused since 20[\d-]+ [\d:]+ UTC, until 20[\d-]+ [\d:]+ UTC\)/,
+    );
     assert.match(await service.submit({ ...mail, to: ['JOE@Again.test'] }), /^550 5\.1\.1 /);
     host.script = { host: ipOf('again') };
     const path = `${service.http}/api/suppressions/joe%40again.test`;
     assert.equal((await fetch(path, { method: 'DELETE' })).status, 200);
     assert.equal((await fetch(path, { method: 'DELETE' })).status, 404);
     await service.whenDelivery(await service.submit(mail), 'delivered');
+  });
+
+  it('what one domain of ours met is no reason to refuse the mail of another', async () => {
+    const host = await service.host(ipOf('tenants'), refusing);
+    const mail = { from: 's-tenants@sender.example', to: ['joe@tenants.test'] };
+    await service.whenDelivery(await service.submit(mail), 'bounced');
+    host.script = { host: ipOf('tenants') };
+    assert.match(await service.submit(mail), /^550 5\.1\.1 /);
+    assert.match(await service.submit({ ...mail, from: 'app@second.example' }), /^[0-9A-Z]{26}$/);
+    await eventually('it took mail', () => host.mails.length === 1);
+    // An address that takes anybody's mail exists.
+    await eventually('it is forgotten', async () => /^[0-9A-Z]{26}$/.test(await service.submit(mail)));
+    const [told] = await service.whenInbox('s-tenants', 1);
+    assert.match((await service.raw(told.id)).toString(), /may\s+be\s+refused\s+at\s+once\s+for\s+a\s+while/);
+  });
+
+  it('a host that calls everybody unknown for an hour suppresses nobody', async () => {
+    const host = await service.host(ipOf('broken'), refusing);
+    const to = Array.from({ length: 40 }, (_, n) => `user${n}@broken.test`);
+    const from = 's-broken@sender.example';
+    const ids = await Promise.all(to.map((address) => service.submit({ from, to: [address] })));
+    await Promise.all(ids.map((id) => service.whenDelivery(id, 'bounced')));
+    assert.equal((await service.whenInbox('s-broken', to.length)).length, to.length, 'each is told to its sender');
+    host.script = { host: ipOf('broken') };
+    const again = await Promise.all(to.map((address) => service.submit({ from, to: [address] })));
+    assert.deepEqual(
+      again.filter((said) => !/^[0-9A-Z]{26}$/.test(said)),
+      [],
+    );
+    await Promise.all(again.map((id) => service.whenDelivery(id, 'delivered')));
+    const listed: any = await service.json('/api/suppressions?limit=500');
+    assert.ok(listed.suppressions.every(({ address }: any) => !address.endsWith('@broken.test')));
   });
 
   it('the command line lists suppressed addresses and takes them off', async () => {
@@ -122,8 +170,21 @@ describe('bounces', { concurrency: 10, ...peerOptions('dnsmasq') }, () => {
     const listed = JSON.parse((await pillarbox('suppressions')).stdout);
     const entry = listed.suppressions.find(({ address }: any) => address === 'joe@cli.test');
     assert.match(entry.reason, /no such user/);
+    assert.equal(Date.parse(entry.until) - Date.parse(entry.since), 86_400_000);
     await pillarbox('suppressions', 'remove', 'joe@cli.test');
     assert.match(await service.submit(mail), /^[0-9A-Z]{26}$/);
+    await pillarbox(
+      'suppressions',
+      'add',
+      'ann@cli.test',
+      '--reason',
+      'she asked for it',
+      '--sender',
+      'second.example',
+    );
+    const toAnn = { from: 'app@second.example', to: ['ann@cli.test'] };
+    assert.match(await service.submit(toAnn), /^550 5\.1\.1 .*she asked for it .*until it is taken off the list/);
+    assert.match(await service.submit({ ...toAnn, from: mail.from }), /^[0-9A-Z]{26}$/);
   });
 
   it('success is told of where it was asked for, and passed on to hosts that tell of it themselves', async () => {

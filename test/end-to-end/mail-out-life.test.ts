@@ -10,6 +10,7 @@ import { deliveryStateSchema } from '#pipeline/delivery-state.ts';
 import { type DeliverJob, deliverJobSchema } from '#pipeline/jobs.ts';
 import { deliveryKey, rawKey } from '#pipeline/keys.ts';
 import type { ObjectStore } from '#pipeline/ports.ts';
+import { createAcceptedCounts } from '#pipeline/refusals.ts';
 import { consumeSqsEvent } from '#pipeline/sqs-event-consumer.ts';
 import { type ScriptedMx, startMx } from '#test/functions/deliver/scripted-mx.ts';
 import { openTestWorld } from '#test/support/embedded-world.ts';
@@ -77,9 +78,6 @@ async function aws(): Promise<World> {
           return run(job, receiveCount);
         },
         jobs,
-        maxReceives: 5,
-        config: fixedConfig(),
-        random: Math.random,
         clock,
         log: silentLog(),
         metrics,
@@ -163,6 +161,7 @@ async function put(ports: Ports, mx: ScriptedMx): Promise<{ deps: DeliverDeps; j
     log: silentLog(),
     metrics: noMetrics(),
     newMessageId,
+    accepted: createAcceptedCounts(),
     connections: createConnections({ fetchPolicy: async () => ({ outcome: 'failed', reason: 'there is none' }) }),
     random: () => 0.5,
   };

@@ -333,9 +333,32 @@ describe('ops API', () => {
     const { body } = await ask(api, '/api/suppressions');
     assert.equal(body.suppressions[0].address, 'gone@far.example');
     assert.equal(body.suppressions[0].reason, '550 no such user');
-    const remove = () => ask(api, '/api/suppressions/gone%40far.example', { method: 'DELETE' });
+    const remove = (query = '') => ask(api, `/api/suppressions/gone%40far.example${query}`, { method: 'DELETE' });
+    assert.equal((await remove('?sender=a.example')).status, 404);
     assert.equal((await remove()).status, 200);
     assert.equal((await remove()).status, 404);
+  });
+
+  test('an address is put on the list for one sender or all, with a reason, and taken off it by sender', async () => {
+    const path = '/api/suppressions/Ann%40far.example';
+    const call = (query: string, method = 'POST') => ask(api, `${path}${query}`, { method });
+    assert.equal((await call('')).status, 400, 'a reason is needed');
+    assert.equal((await call('?reason=x&days=0')).status, 400);
+    assert.equal((await call('?reason=x&sender=not%20a%20domain')).status, 400);
+    const added = await call('?reason=asked%20for%20it&sender=A.example&days=7');
+    assert.deepEqual([added.status, added.body.sender, added.body.by], [201, 'a.example', 'operator']);
+    assert.equal(Date.parse(added.body.until) - Date.parse(added.body.since), 7 * 86_400_000);
+    assert.equal((await call('?reason=law')).body.until, null);
+    const listed = async () =>
+      (await ask(api, '/api/suppressions')).body.suppressions.map(({ sender, reason }: any) => [sender, reason]);
+    assert.deepEqual(await listed(), [
+      ['a.example', 'asked for it'],
+      ['*', 'law'],
+    ]);
+    assert.equal((await call('?sender=*', 'DELETE')).status, 200);
+    assert.deepEqual(await listed(), [['a.example', 'asked for it']]);
+    assert.equal((await call('', 'DELETE')).status, 200);
+    assert.deepEqual(await listed(), []);
   });
 
   test('new mail is told to whoever listens', async () => {
@@ -397,7 +420,7 @@ describe('ops API', () => {
     { path: '/api/queues/parse/redrive?x=1', method: 'POST', status: 400, says: /x: expected no parameters/ },
     { path: '/api/queues/parse/purge?x=1', method: 'POST', status: 400, says: /x: expected no parameters/ },
     { path: `/api/deliveries/${sampleId(2)}/a.example/retry?x=1`, method: 'POST', status: 400, says: /x: expected no/ },
-    { path: '/api/suppressions/a%40a.example?x=1', method: 'DELETE', status: 400, says: /x: expected no parameters/ },
+    { path: '/api/suppressions/a%40a.example?x=1', method: 'DELETE', status: 400, says: /x: expected one of sender/ },
     { path: '/', method: 'POST', status: 405, says: /only GET, HEAD here/ },
     {
       path: '/api/queues/parse/redrive',

@@ -58,7 +58,11 @@ describe('the ops page', () => {
       },
       '/health': { status: 'degraded', problems: ['the disk is full'] },
       '/api/deliveries?limit=100&state=waiting': { deliveries: [delivery], next: null },
-      '/api/suppressions?limit=100': { suppressions: [{ address: 'gone@far.example', since: at }] },
+      '/api/suppressions?limit=100': {
+        suppressions: [
+          { address: 'gone@far.example', sender: 'a.example', since: at, until: at, reason: 'no such user' },
+        ],
+      },
       '/api/activity': {
         since: at,
         minutes: [{ at: new Date().toISOString(), received: 7, refused: 3, inbox: 6, quarantined: 1, delivered: 0 }],
@@ -103,11 +107,11 @@ describe('the ops page', () => {
   test('deliveries of a state are shown with their reason; an address is written to again', async () => {
     const nodes = await page['showDeliveries']({ act, go: () => {}, state: 'waiting' });
     assert.match(textOf(nodes), /carl@far\.example waiting busy 2 .* Try now\n/);
-    assert.match(textOf(nodes), /gone@far\.example .* Write to it again\n/);
+    assert.match(textOf(nodes), /gone@far\.example no such user a\.example .* Write to it again\n/);
     for (const button of elementsOf(nodes, 'button')) button.listeners.get('click')?.({});
     assert.deepEqual(asked.slice(-2), [
       `POST /api/deliveries/${id}/far.example/retry`,
-      'DELETE /api/suppressions/gone%40far.example',
+      'DELETE /api/suppressions/gone%40far.example?sender=a.example',
     ]);
   });
 

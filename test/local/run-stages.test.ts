@@ -1,10 +1,8 @@
 // The runner: every job gets an answer, whatever the stage does with it.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { StageFunctions } from '#local/run-job.ts';
-import { type RunStagesDeps, runStages } from '#local/run-stages.ts';
+import { type RunStagesDeps, runStages, type StageFunctions } from '#local/run-stages.ts';
 import type { QueueName } from '#pipeline/jobs.ts';
-import { usualPatience } from '#pipeline/judge-failure.ts';
 import { stages } from '#pipeline/stages.ts';
 import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
 import { eventually } from '#test/support/local-service.ts';
@@ -19,7 +17,7 @@ test('a stage is called with the job as it was sent, and the job is done when it
   const sent = sampleReceivedJob();
   await world.jobs.send('received', sent);
   await isEmpty(world, 'received');
-  assert.deepEqual(seen, [[sent, { receiveCount: 1, faults: 0 }]]);
+  assert.deepEqual(seen, [[sent, { receiveCount: 1 }]]);
   assert.equal((await counts(world, 'received')).dead, 0);
 });
 
@@ -148,8 +146,6 @@ async function running(t: TestContext, functions: Partial<StageFunctions>, table
     source: world.source,
     stages: { authenticate: nothing, parse: nothing, deliver: nothing, ...functions },
     maxPerDestination: async () => 5,
-    patience: async () => usualPatience,
-    random: Math.random,
     clock: world.clock,
     log,
     metrics: noMetrics(),

@@ -49,8 +49,8 @@ export function createMemoryStore(clock: () => number = Date.now): MemoryStore {
     text: (key) => Buffer.from(store.bytes(key)).toString('utf8'),
     json: (key) => JSON.parse(store.text(key)),
     keys: (prefix = '') => [...objects.keys()].filter((key) => key.startsWith(prefix)).sort(byBytes),
-    put: async ({ key, body, contentType, metadata = {}, condition }) => {
-      const content = await collect(body);
+    put: async ({ key, body, sharedTail = new Uint8Array(), contentType, metadata = {}, condition }) => {
+      const content = Buffer.concat([await collect(body), sharedTail]);
       refuse();
       const before = objects.get(key);
       if (condition !== undefined && 'ifAbsent' in condition && before !== undefined) return { outcome: 'conflict' };

@@ -81,10 +81,7 @@ export function sampleWorld(): SampleWorld {
   const calls: string[] = [];
   const rows: { readonly key: string; readonly message: InboxMessage; readonly summary: MessageSummary }[] = [];
   const admin: OpsAdmin = {
-    queues: async () => [
-      { name: 'received', ready: 1, delayed: 0, inFlight: 0, dead: 2, oldestSeconds: 3, faults: [] },
-    ],
-    heldJobs: async () => [],
+    queues: async () => [{ name: 'received', ready: 1, delayed: 0, inFlight: 0, dead: 2, oldestSeconds: 3 }],
     redrive: async (queue) => calls.push(`redrive ${queue}`),
     purge: async (queue) => calls.push(`purge ${queue}`),
     deadLetters: async (queue) => [

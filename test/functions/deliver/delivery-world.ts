@@ -8,6 +8,7 @@ import type { DeliveryState } from '#pipeline/delivery-state.ts';
 import type { DeliverJob, ReceivedJob } from '#pipeline/jobs.ts';
 import { deliveryKey, rawKey } from '#pipeline/keys.ts';
 import type { Intake, Log } from '#pipeline/ports.ts';
+import { createAcceptedCounts } from '#pipeline/refusals.ts';
 import { fixedConfig } from '#test/support/fixed-config.ts';
 import { createMemoryJobs, type MemoryJobs } from '#test/support/memory-jobs.ts';
 import { createMemoryStore, type MemoryStore } from '#test/support/memory-store.ts';
@@ -97,6 +98,7 @@ export function deliveryWorld(
     },
     newMessageId,
     connections,
+    accepted: createAcceptedCounts(),
     random: () => 0.5,
     soleWorker: true,
   };

@@ -72,7 +72,10 @@ test('Postfix refuses an address and a size; both bounce with its words', asRoot
     world.bounces[0]!.text,
     /Final-Recipient: rfc822; ?nobody@far\.example\r\nAction: failed\r\nStatus: 5\.1\.1/,
   );
-  assert.deepEqual(world.store.keys('suppressions/'), ['suppressions/far.example/nobody.json']);
+  assert.deepEqual(world.store.keys('suppressions/'), [
+    'suppressions/far.example.json',
+    'suppressions/far.example/nobody.json',
+  ]);
   const big = world.job({ message: `From: a@sender.example\r\n\r\n${'x\r\n'.repeat(2_000)}` });
   assert.equal((await world.run(big)).outcome, 'bounced');
   assert.equal(world.state(big).recipients[0]!.status, '5.3.4');
