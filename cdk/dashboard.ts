@@ -11,7 +11,7 @@ import {
   Metric,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
-import { type Stage, stages } from '#pipeline/stages.ts';
+import { lanesOf, type Stage, stages } from '#pipeline/stages.ts';
 import type { Alarms } from './alarms.ts';
 import type { DataStack } from './data-stack.ts';
 import type { LoadBalancer } from './load-balancer.ts';
@@ -51,13 +51,17 @@ function mailIn({ options }: DashboardProps): IWidget[] {
     graph('Connections open, each task', [
       serviceMetric(options, { ...listener, name: 'connections-open', statistic: 'Average' }),
     ]),
+    graph('Kept waiting by the DNS', [
+      serviceMetric(options, { stage: 'authenticate', name: 'messages-to-slow-lane', label: 'to the slow lane' }),
+      serviceMetric(options, { stage: 'authenticate', name: 'dns-breakers-opened', label: 'zones found dead' }),
+    ]),
   ];
 }
 
 function throughTheStages({ options, data }: DashboardProps): IWidget[] {
-  const all = Object.values(stages);
-  const age = ({ name }: Stage) =>
-    data.queueOf(name).queue.metricApproximateAgeOfOldestMessage({ label: name, statistic: 'Maximum' });
+  const all = Object.values(stages).flatMap(lanesOf);
+  const age = ({ consumes }: Stage) =>
+    data.queueNamed(consumes).queue.metricApproximateAgeOfOldestMessage({ label: consumes, statistic: 'Maximum' });
   const landing = (statistic: string) =>
     serviceMetric(options, { stage: 'parse', name: 'landing-seconds', statistic, label: statistic });
   const seconds = ({ name, consumes }: Stage) =>
@@ -66,7 +70,7 @@ function throughTheStages({ options, data }: DashboardProps): IWidget[] {
       name: 'job-seconds',
       labels: { queue: consumes },
       statistic: 'p99',
-      label: name,
+      label: consumes,
     });
   return [
     graph('Accepted until in inbox/, s', [landing('p50'), landing('p99')]),
@@ -74,8 +78,10 @@ function throughTheStages({ options, data }: DashboardProps): IWidget[] {
     graph('Oldest job waiting, s', all.map(age)),
     graph(
       'Dead letters',
-      all.map(({ name }) =>
-        data.queueOf(name).deadLetters.metricApproximateNumberOfMessagesVisible({ label: name, statistic: 'Maximum' }),
+      all.map(({ consumes }) =>
+        data
+          .queueNamed(consumes)
+          .deadLetters.metricApproximateNumberOfMessagesVisible({ label: consumes, statistic: 'Maximum' }),
       ),
     ),
   ];

@@ -7,7 +7,7 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { AwsCustomResource, AwsCustomResourcePolicy, PhysicalResourceId } from 'aws-cdk-lib/custom-resources';
 import type { Construct } from 'constructs';
 import { configKey } from '#pipeline/keys.ts';
-import { type Stage, type StageName, stages } from '#pipeline/stages.ts';
+import { lanesOf, type Stage, type StageName, stages } from '#pipeline/stages.ts';
 import { acknowledge, acknowledgeManagedPolicy } from './acknowledge.ts';
 import { MailBucket } from './mail-bucket.ts';
 import { secretsPrefix } from './names.ts';
@@ -31,10 +31,9 @@ export class DataStack extends Stack {
     super(scope, id, { ...props, terminationProtection: true });
     this.mail = new MailBucket(this, 'Mail', options);
     this.queues = new Map(
-      Object.values(stages).map((stage) => [
-        stage.consumes,
-        new StageQueue(this, `Queue-${stage.consumes}`, { stage, options }),
-      ]),
+      Object.values(stages)
+        .flatMap(lanesOf)
+        .map((lane) => [lane.consumes, new StageQueue(this, `Queue-${lane.consumes}`, { stage: lane, options })]),
     );
     this.addSecrets(options);
     this.addresses = Array.from({ length: zones }, (_, index) => this.address(`Address${index + 1}`));

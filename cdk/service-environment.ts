@@ -7,7 +7,7 @@ import type { Options } from './options.ts';
 /** What `pipeline/environment.ts` reads, for one part. */
 export function serviceEnvironment(stack: Stack, access: Access, options: Options): Record<string, string> {
   const urls = access.sends.map((queue) => [
-    `PILLARBOX_QUEUE_${queue.toUpperCase()}_URL`,
+    `PILLARBOX_QUEUE_${queue.toUpperCase().replaceAll('-', '_')}_URL`,
     queueUrl(stack, options, queue),
   ]);
   return {

@@ -1,4 +1,4 @@
-// One stage as a function: its bundle, its role, its queue as the trigger, its alarms.
+// One stage as a function: its bundle, its role, its queue (and its slow lane's) as the trigger, its alarms.
 import { Duration, Stack } from 'aws-cdk-lib';
 import type { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -13,7 +13,7 @@ import {
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { Stage } from '#pipeline/stages.ts';
+import { lanesOf, type Stage } from '#pipeline/stages.ts';
 import { acknowledge, acknowledgeManagedPolicy } from './acknowledge.ts';
 import type { DataStack } from './data-stack.ts';
 import type { Options } from './options.ts';
@@ -60,14 +60,15 @@ export class StageFunction extends Construct {
       systemLogLevelV2: SystemLogLevel.WARN,
       ...(network === undefined ? {} : { vpc: network.vpc, securityGroups: [network.securityGroup] }),
     });
-    this.handler.addEventSource(trigger(stage, data, options));
+    // Each lane is held to a concurrency of its own: one that is full keeps nothing of the other's.
+    for (const lane of lanesOf(stage)) this.handler.addEventSource(trigger(lane, data, options));
     if (network !== undefined) allowNetworkInterfaces(role);
     acknowledge(this.handler, { L1: 'nodejs24.x is the newest long-term runtime that the code is tested on.' });
   }
 }
 
 function trigger(stage: Stage, data: DataStack, options: Options): SqsEventSource {
-  return new SqsEventSource(data.queueOf(stage.name).queue, {
+  return new SqsEventSource(data.queueNamed(stage.consumes).queue, {
     batchSize: stage.batchSize,
     maxBatchingWindow: Duration.seconds(options.batchWindowSeconds),
     maxConcurrency: stage.maxConcurrency.aws,

@@ -1,7 +1,7 @@
 // The alarms of a deployment, one line each: what rises, from where on, and which runbook entry says what to do.
 import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { type Stage, stages } from '#pipeline/stages.ts';
+import { lanesOf, type Stage, stages } from '#pipeline/stages.ts';
 import { Alarms } from './alarms.ts';
 import type { DataStack } from './data-stack.ts';
 import type { LoadBalancer } from './load-balancer.ts';
@@ -13,45 +13,49 @@ export type Watched = { readonly options: Options; readonly data: DataStack; rea
 /** Adds every alarm of the service. */
 export function watch(scope: Construct, watched: Watched): Alarms {
   const alarms = new Alarms(scope, 'Alarms', watched.options);
-  for (const stage of Object.values(stages)) watchStage(alarms, stage, watched);
+  for (const lane of Object.values(stages).flatMap(lanesOf)) watchLane(alarms, lane, watched);
   watchListener(alarms, watched);
   watchDelivery(alarms, watched.options);
   return alarms;
 }
 
-function watchStage(alarms: Alarms, stage: Stage, { options, data }: Watched): void {
-  const { queue, deadLetters } = data.queueOf(stage.name);
+/** A queue that a stage reads; a slow lane's alarms are named for its queue. */
+function watchLane(alarms: Alarms, stage: Stage, { options, data }: Watched): void {
+  const { queue, deadLetters } = data.queueNamed(stage.consumes);
+  const isSlowLane = stages[stage.name].consumes !== stage.consumes;
+  const name = isSlowLane ? stage.consumes : stage.name;
+  const what = isSlowLane ? `${stage.name}'s slow lane` : `stage ${stage.name}`;
   const period = Duration.minutes(5);
   alarms.add(
     {
       runbook: 'dead-letters',
-      meaning: `Jobs of stage ${stage.name} were given up and wait in its dead-letter queue.`,
+      meaning: `Jobs of ${what} were given up and wait in its dead-letter queue.`,
       metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period }),
       threshold: 1,
     },
-    stage.name,
+    name,
   );
   alarms.add(
     {
-      runbook: 'queue-age',
-      meaning: `The oldest job of stage ${stage.name} has waited for more than five minutes.`,
+      runbook: isSlowLane ? 'slow-lane' : 'queue-age',
+      meaning: `The oldest job of ${what} has waited for more than five minutes.`,
       metric: queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period }),
       // A job that waits on purpose is as old as its wait: a hop of deliver's is at most 900 s, a judgement again 30 s.
       threshold: stage.name === 'deliver' ? 900 + 300 : 300,
       periods: 2,
     },
-    stage.name,
+    name,
   );
   const labels = { queue: stage.consumes, outcome: 'failed' };
   const failed = serviceMetric(options, { stage: stage.name, name: 'jobs', labels });
   alarms.add(
     {
       runbook: 'stage-errors',
-      meaning: `More than one in twenty jobs of stage ${stage.name} fail.`,
+      meaning: `More than one in twenty jobs of ${what} fail.`,
       metric: percent(failed, queue.metricNumberOfMessagesReceived({ statistic: 'Sum', period }), 'failed, %'),
       threshold: 5,
     },
-    stage.name,
+    name,
   );
 }
 

@@ -16,7 +16,7 @@ export type JobSource = {
   readonly lease: (terms: {
     readonly queue: QueueName;
     readonly max: number;
-    /** How many of one fair-queue group may be out at once. */
+    /** How many of the fair-queue groups that share a first word may be out at once. */
     readonly maxPerGroup: number;
     /** A job handed out more often than this becomes a dead letter instead. */
     readonly maxReceives: number;

@@ -61,8 +61,8 @@ async function start(args: Arguments): Promise<void> {
     environment: process.env,
     clock,
   });
-  const dns = configuredDns(config, clock);
   const metrics = createMetricsRegistry();
+  const dns = configuredDns(config, clock, metrics);
   const shared = { config, secrets, clock, log, metrics, newMessageId: messageIdFactory() };
   const forWorld = { folder: dataFolder, filesFolder, write: lines.line, resolve: dns.resolve, random: Math.random };
   const world = await startWorld(args, { ...shared, ...forWorld });

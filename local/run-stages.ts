@@ -4,12 +4,15 @@ import { z } from 'zod';
 import { type JobOf, jobSchemas, type QueueName } from '#pipeline/jobs.ts';
 import { errorFields } from '#pipeline/log.ts';
 import type { Clock, Handout, Log, Metrics } from '#pipeline/ports.ts';
-import { type Stage, type StageName, stages } from '#pipeline/stages.ts';
+import { lanesOf, type Stage, type StageName, stages } from '#pipeline/stages.ts';
 import type { HandedOut, JobSource } from './job-source.ts';
+import { createWorkerPlaces } from './worker-places.ts';
 
 /** The stages to run; their outcomes are their own affair, only a throw counts here. */
 export type StageFunctions = {
   readonly authenticate: (job: JobOf<'received'>, handout: Handout) => Promise<unknown>;
+  /** The same for jobs of its slow lane. */
+  readonly authenticateSlow: (job: JobOf<'received-slow'>, handout: Handout) => Promise<unknown>;
   readonly parse: (job: JobOf<'parse'>, handout: Handout) => Promise<unknown>;
   readonly deliver: (job: JobOf<'deliver'>, handout: Handout) => Promise<unknown>;
 };
@@ -34,7 +37,8 @@ export type RunningStages = {
   readonly stop: (graceSeconds: number) => Promise<void>;
 };
 
-type Run = (job: HandedOut) => Promise<Answer>;
+type Run = (job: HandedOut, whileWaiting: WhileWaiting) => Promise<Answer>;
+type WhileWaiting = NonNullable<Handout['whileWaiting']>;
 type Answer =
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly thrown: unknown }
@@ -47,15 +51,19 @@ const leaseFactor = 6;
 const retryLeaseMs = 1_000;
 const retryAnswerMs = 2_000;
 
-/** Starts one pool for each stage. */
+/** Starts one pool for each stage, and one for its slow lane where it has one. */
 export function runStages(deps: RunStagesDeps): RunningStages {
   const table = deps.table ?? stages;
-  const { authenticate, parse, deliver } = deps.stages;
-  const pools = [
-    startPool(deps, table.authenticate, checked('received', jobSchemas.received, authenticate)),
-    startPool(deps, table.parse, checked('parse', jobSchemas.parse, parse)),
-    startPool(deps, table.deliver, checked('deliver', jobSchemas.deliver, deliver)),
-  ];
+  const { authenticate, authenticateSlow, parse, deliver } = deps.stages;
+  const runs: Readonly<Record<QueueName, Run>> = {
+    received: checked('received', jobSchemas.received, authenticate),
+    'received-slow': checked('received-slow', jobSchemas['received-slow'], authenticateSlow),
+    parse: checked('parse', jobSchemas.parse, parse),
+    deliver: checked('deliver', jobSchemas.deliver, deliver),
+  };
+  const pools = Object.values(table)
+    .flatMap(lanesOf)
+    .map((lane) => startPool(deps, lane, runs[lane.consumes]));
   return {
     stop: async (graceSeconds) => {
       for (const pool of pools) pool.close();
@@ -71,11 +79,11 @@ function checked<Job>(
   schema: z.ZodType<Job>,
   run: (job: Job, handout: Handout) => Promise<unknown>,
 ): Run {
-  return async ({ body, receiveCount }) => {
+  return async ({ body, receiveCount }, whileWaiting) => {
     const job = schema.safeParse(parseJson(body));
     if (!job.success)
       return { kind: 'unreadable', reason: `not a job of queue ${queue}: ${z.prettifyError(job.error)}` };
-    await run(job.data, { receiveCount });
+    await run(job.data, { receiveCount, whileWaiting });
     return { kind: 'done' };
   };
 }
@@ -91,22 +99,23 @@ function parseJson(text: string): unknown {
 
 function startPool(deps: RunStagesDeps, stage: Stage, run: Run) {
   const running = new Set<Promise<void>>();
+  const places = createWorkerPlaces(stage);
   let isOpen = true;
-  let freed = Promise.withResolvers<void>();
 
   const start = (job: HandedOut): void => {
-    const work = runOne(deps, stage, { job, run, isOpen: () => isOpen }).finally(() => {
+    const place = places.enter();
+    const runHere = () => run(job, place.whileWaiting);
+    const work = runOne(deps, stage, { job, run: runHere, isOpen: () => isOpen }).finally(() => {
       running.delete(work);
-      freed.resolve();
+      place.leave();
     });
     running.add(work);
   };
   const loop = async (): Promise<void> => {
     while (isOpen) {
-      const free = stage.maxConcurrency.local - running.size;
+      const free = places.free();
       if (free <= 0) {
-        freed = Promise.withResolvers();
-        await freed.promise;
+        await places.whenFreed();
         continue;
       }
       await deps.whenQuiet?.();
@@ -117,7 +126,7 @@ function startPool(deps: RunStagesDeps, stage: Stage, run: Run) {
   return {
     close: (): void => {
       isOpen = false;
-      freed.resolve();
+      places.wake();
     },
     idle: async (): Promise<void> => {
       await looping;
@@ -129,7 +138,7 @@ function startPool(deps: RunStagesDeps, stage: Stage, run: Run) {
 /** A lease that fails is tried again: the store may be full, or on its way out. */
 async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promise<readonly HandedOut[]> {
   try {
-    const maxPerGroup = stage.name === 'deliver' ? await deps.maxPerDestination() : Number.MAX_SAFE_INTEGER;
+    const maxPerGroup = await maxOutOf(deps, stage);
     return await deps.source.lease({
       queue: stage.consumes,
       max: Math.min(free, stage.batchSize),
@@ -144,13 +153,23 @@ async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promi
   }
 }
 
+/** Of deliver's jobs a destination's connections bound it; of jobs that may wait, half of all there is room for. */
+async function maxOutOf(deps: RunStagesDeps, { name, maxConcurrency, maxWaiting }: Stage): Promise<number> {
+  if (name === 'deliver') return deps.maxPerDestination();
+  return maxWaiting === 0 ? Number.MAX_SAFE_INTEGER : Math.ceil((maxConcurrency.local + maxWaiting) / 2);
+}
+
 async function runOne(
   deps: RunStagesDeps,
   stage: Stage,
-  { job, run, isOpen }: { readonly job: HandedOut; readonly run: Run; readonly isOpen: () => boolean },
+  {
+    job,
+    run,
+    isOpen,
+  }: { readonly job: HandedOut; readonly run: () => Promise<Answer>; readonly isOpen: () => boolean },
 ): Promise<void> {
   const startedAt = performance.now();
-  const answer = await withTimeout(stage, () => run(job));
+  const answer = await withTimeout(stage, run);
   deps.metrics.measure('stage-seconds', (performance.now() - startedAt) / 1_000, { stage: stage.name });
   deps.metrics.count('stage-runs', { stage: stage.name, outcome: answer.kind });
   const facts = { id: job.messageId, stage: stage.name, receiveCount: job.receiveCount };

@@ -44,7 +44,8 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   const running = runStages({
     source,
     stages: {
-      authenticate: (job, handout) => authenticate(stageDeps, job, handout),
+      authenticate: (job, handout) => authenticate({ ...stageDeps, lane: 'fast' }, job, handout),
+      authenticateSlow: (job, handout) => authenticate({ ...stageDeps, lane: 'slow' }, job, handout),
       parse: (job, handout) => parse(stageDeps, job, handout),
       deliver: (job, handout) => deliver(stageDeps, job, handout),
     },

@@ -3,6 +3,7 @@
 // looks for it, and the job may have arrived although its answer was lost.
 import { envelopeKey } from './keys.ts';
 import type { Intake, JobSender } from './ports.ts';
+import { receivedGroup } from './received-group.ts';
 import type { OpenUpload } from './s3-upload.ts';
 
 const contentType = 'message/rfc822';
@@ -23,7 +24,7 @@ export function createAwsIntake({ upload, jobs }: { readonly upload: OpenUpload;
           const beside = fits ? null : putEnvelope(upload, envelopeKey(key), text);
           const [stored] = await Promise.all([message.finish(), beside]);
           if (stored.outcome === 'conflict') throw new Error(`${key} is already taken by another message`);
-          await jobs.send('received', job);
+          await jobs.send('received', job, { group: receivedGroup(job) });
         },
         abort: message.abort,
       };

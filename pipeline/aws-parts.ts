@@ -53,6 +53,13 @@ export function createAwsParts({
   const { bucket } = environment;
   const clock = () => Date.now();
   const log = createLog({ write, clock, base: { stage: name } });
+  const metrics = createEmfMetrics({
+    namespace: environment.metricsNamespace,
+    base: { stage: name },
+    watched: new Set(watchedMetrics),
+    write,
+    clock,
+  });
   const s3 = createS3Client(environment);
   const sqs = createSqsClient(environment);
   const jobs = createSqsSender({ sqs, queueUrls: environment.queueUrls, clock });
@@ -75,16 +82,10 @@ export function createAwsParts({
       environment: variables,
       clock,
     }),
-    dns: configuredDns(config, clock),
+    dns: configuredDns(config, clock, metrics),
     clock,
     log,
-    metrics: createEmfMetrics({
-      namespace: environment.metricsNamespace,
-      base: { stage: name },
-      watched: new Set(watchedMetrics),
-      write,
-      clock,
-    }),
+    metrics,
   };
 }
 

@@ -1,7 +1,7 @@
 // The DNS as configured at the moment: another resolver is taken when `dns` in the configuration changes.
 import { createResolver, type DnsResolver } from './dns-resolver.ts';
 import { verifiedReverseName } from './dns-reverse-name.ts';
-import type { Clock, ConfigSource, Resolve } from './ports.ts';
+import type { Clock, ConfigSource, Metrics, Resolve } from './ports.ts';
 
 export type ConfiguredDns = {
   readonly resolve: Resolve;
@@ -13,20 +13,25 @@ export type ConfiguredDns = {
 const privateAddress =
   /^(::ffff:)?(127\.|10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)|^::1$|^f[cd][0-9a-f]{2}:|^fe[89ab][0-9a-f]:/i;
 
-/** Asks nothing before it is asked. */
-export function configuredDns(config: ConfigSource, clock: Clock): ConfiguredDns {
+/** Asks nothing before it is asked. Counts in `metrics` the zones and questions that are found not to answer. */
+export function configuredDns(config: ConfigSource, clock: Clock, metrics: Pick<Metrics, 'count'>): ConfiguredDns {
   let made: { readonly settings: string; readonly resolver: DnsResolver } | null = null;
-  const resolve: Resolve = async (name, type) => {
+  const resolve: Resolve = async (name, type, options) => {
     const { dns } = await config.current();
     const settings = JSON.stringify(dns);
     if (made?.settings !== settings) {
       made?.resolver.close();
       made = {
         settings,
-        resolver: createResolver({ servers: dns.servers, timeoutMs: dns.timeoutSeconds * 1_000, clock }),
+        resolver: createResolver({
+          servers: dns.servers,
+          timeoutMs: dns.timeoutSeconds * 1_000,
+          clock,
+          onBreakerOpened: () => metrics.count('dns-breakers-opened'),
+        }),
       };
     }
-    return made.resolver.resolve(name, type);
+    return made.resolver.resolve(name, type, options);
   };
   return {
     resolve,

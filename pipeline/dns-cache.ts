@@ -5,6 +5,8 @@ import type { Clock } from './ports.ts';
 export type DnsCache<Value> = {
   /** The remembered value, or what `ask` answers, remembered for as many seconds as `holdSeconds` says of it. */
   readonly get: (key: string, ask: () => Promise<Value>, holdSeconds: (value: Value) => number) => Promise<Value>;
+  /** Says whether a value is remembered. */
+  readonly holds: (key: string) => boolean;
   readonly clear: () => void;
   readonly size: () => number;
 };
@@ -50,6 +52,7 @@ export function createDnsCache<Value>(options: {
         if (underway.get(key) === asked) underway.delete(key);
       }
     },
+    holds: (key) => recall(key) !== undefined,
     clear: () => {
       entries.clear();
       underway.clear();

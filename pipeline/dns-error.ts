@@ -24,6 +24,16 @@ export function dnsError(code: DnsErrorCode, name: string, type: string): DnsErr
   return Object.assign(new Error(`${code} ${type} ${name}`), { code });
 }
 
+/** The error of a question that was not asked, because it had no answer a while ago. */
+export function rememberedDnsError(code: DnsErrorCode, name: string, type: string): DnsError {
+  return Object.assign(dnsError(code, name, type), { isRemembered: true });
+}
+
+/** Says whether an error is one of {@link rememberedDnsError}. */
+export function isRememberedDnsError(error: unknown): boolean {
+  return error instanceof Error && 'isRemembered' in error;
+}
+
 /** The code of whatever a resolver rejected with; anything unknown counts as `ESERVFAIL`: nobody knows the answer. */
 export function dnsErrorCode(error: unknown): DnsErrorCode {
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';

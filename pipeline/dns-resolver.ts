@@ -1,9 +1,11 @@
 // Asks the DNS, remembers the answers for a while, and never waits longer than told. c-ares underneath does EDNS and the
 // fallback to TCP (RFC 7766). Only address records carry their TTL up to here; the others are held for a fixed time.
-import { Resolver } from 'node:dns/promises';
+import type { Resolver } from 'node:dns/promises';
 import { copyAnswer } from './dns-answer.ts';
+import { createDnsBreaker } from './dns-breaker.ts';
 import { createDnsCache } from './dns-cache.ts';
-import { type DnsErrorCode, dnsError, dnsErrorCode, isTemporaryDnsError } from './dns-error.ts';
+import { createChannels } from './dns-channels.ts';
+import { type DnsErrorCode, dnsError, dnsErrorCode, isTemporaryDnsError, rememberedDnsError } from './dns-error.ts';
 import type { Clock, Resolve } from './ports.ts';
 
 /** Whom to ask, how long to wait, how long to remember. */
@@ -21,6 +23,8 @@ export type ResolverOptions = {
   readonly negativeSeconds?: number;
   /** How long "no answer" is held: a dead DNS costs one wait, not one a message. */
   readonly failureSeconds?: number;
+  /** Hears each time that a zone, or one question, is found not to answer (dns-breaker.ts). */
+  readonly onBreakerOpened?: () => void;
 };
 
 /** See {@link createResolver}. */
@@ -37,37 +41,46 @@ type Answer =
   | { readonly kind: 'answer'; readonly value: unknown; readonly seconds: number }
   | { readonly kind: 'error'; readonly code: DnsErrorCode };
 
-const tries = 2;
+/** A question that took so much longer than it may was not slow: this process stood still meanwhile (a function, frozen). */
+const asleepMs = 2_000;
 
 /** A resolver of its own, apart from the process-wide one. Throws at once where a server's address is wrong. */
 export function createResolver(options: ResolverOptions): DnsResolver {
   const { answerSeconds = 60, negativeSeconds = 10, failureSeconds = 1 } = options;
-  const servers = Math.max(1, options.servers.length);
-  const resolver = new Resolver({ timeout: Math.max(100, Math.floor(options.timeoutMs / (tries * servers))), tries });
-  if (options.servers.length > 0) resolver.setServers(options.servers);
-
-  const cache = createDnsCache<Answer>({ clock: options.clock, maxEntries: options.maxEntries ?? 10_000 });
+  const { clock, onBreakerOpened: onOpened = () => {} } = options;
+  const isTimeout = (answer: Answer): boolean => answer.kind === 'error' && answer.code === 'ETIMEOUT';
+  const channels = createChannels<Answer>({ ...options, isTimeout });
+  const breaker = createDnsBreaker({ clock, onOpened });
+  const cache = createDnsCache<Answer>({ clock, maxEntries: options.maxEntries ?? 10_000 });
   const holdSeconds = (answer: Answer): number => {
     if (answer.kind === 'answer') return Math.min(answer.seconds, answerSeconds);
     return isTemporaryDnsError(answer.code) ? failureSeconds : negativeSeconds;
   };
   const ask = async (name: string, type: string): Promise<Answer> => {
     if (!isAskable(name)) return { kind: 'error', code: 'EBADNAME' };
-    return within(options.timeoutMs, () => askServers(resolver, { name, type, answerSeconds }));
+    const [askedAtMs, startedAt] = [clock(), performance.now()];
+    const question = { name, type, answerSeconds };
+    const answer = await within(options.timeoutMs, () => channels.ask((channel) => askServers(channel, question)));
+    const wasAsleep = performance.now() - startedAt > options.timeoutMs + asleepMs;
+    const code = answer.kind === 'error' ? answer.code : null;
+    if (!(wasAsleep && isTimeout(answer))) breaker.note({ name, type, code, askedAtMs });
+    return answer;
   };
   return {
-    resolve: async (name, type) => {
-      const answer = await cache.get(
-        `${type} ${name.toLowerCase().replace(/\.$/, '')}`,
-        () => ask(name, type),
-        holdSeconds,
-      );
+    resolve: async (name, type, { failFast = false } = {}) => {
+      const key = `${type} ${name.toLowerCase().replace(/\.$/, '')}`;
+      const refusal = failFast && !cache.holds(key) ? breaker.refusal(name, type) : null;
+      if (refusal !== null) throw rememberedDnsError(refusal, name, type);
+      const answer = await cache.get(key, () => ask(name, type), holdSeconds);
       if (answer.kind === 'error') throw dnsError(answer.code, name, type);
       return copyAnswer(answer.value);
     },
-    clear: cache.clear,
+    clear: () => {
+      cache.clear();
+      breaker.clear();
+    },
     close: () => {
-      resolver.cancel();
+      channels.cancel();
       cache.clear();
     },
   };

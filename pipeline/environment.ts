@@ -1,7 +1,7 @@
 // The environment variables that the AWS composition roots read, parsed once at start. An error names every variable
 // that is missing or wrong and what was expected. Nothing here reads `process.env`: it is passed in.
 import { z } from 'zod';
-import type { QueueName } from './jobs.ts';
+import { type QueueName, queueNames } from './jobs.ts';
 
 const url = z.url({ protocol: /^https?$/, error: 'expected an http(s) URL' });
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -9,6 +9,7 @@ const port = z.coerce.number().int().min(0).max(65_535);
 /** The variable that holds a queue's URL. */
 export const queueUrlVariable = {
   received: 'PILLARBOX_QUEUE_RECEIVED_URL',
+  'received-slow': 'PILLARBOX_QUEUE_RECEIVED_SLOW_URL',
   parse: 'PILLARBOX_QUEUE_PARSE_URL',
   deliver: 'PILLARBOX_QUEUE_DELIVER_URL',
 } as const satisfies Record<QueueName, string>;
@@ -17,6 +18,7 @@ const environmentSchema = z.object({
   /** The bucket of everything. */
   PILLARBOX_BUCKET: z.string().min(3),
   PILLARBOX_QUEUE_RECEIVED_URL: url.optional(),
+  PILLARBOX_QUEUE_RECEIVED_SLOW_URL: url.optional(),
   PILLARBOX_QUEUE_PARSE_URL: url.optional(),
   PILLARBOX_QUEUE_DELIVER_URL: url.optional(),
   /** What stands before NAME of `secret:NAME` in Secrets Manager (`pillarbox/`). */
@@ -78,14 +80,13 @@ export function parseEnvironment(
 }
 
 function environmentOf(data: z.infer<typeof environmentSchema>): Environment {
-  const urls = { received: data.PILLARBOX_QUEUE_RECEIVED_URL, parse: data.PILLARBOX_QUEUE_PARSE_URL };
+  const urls = queueNames.flatMap((queue) => {
+    const found = data[queueUrlVariable[queue]];
+    return found === undefined ? [] : [[queue, found]];
+  });
   return {
     bucket: data.PILLARBOX_BUCKET,
-    queueUrls: {
-      ...(urls.received === undefined ? {} : { received: urls.received }),
-      ...(urls.parse === undefined ? {} : { parse: urls.parse }),
-      ...(data.PILLARBOX_QUEUE_DELIVER_URL === undefined ? {} : { deliver: data.PILLARBOX_QUEUE_DELIVER_URL }),
-    },
+    queueUrls: Object.fromEntries(urls),
     secretsPrefix: data.PILLARBOX_SECRETS_PREFIX,
     secretsDirectory: data.PILLARBOX_SECRETS_DIRECTORY ?? null,
     filesDirectory: data.PILLARBOX_FILES_DIRECTORY,

@@ -192,15 +192,19 @@ export type Disposition = Readonly<z.infer<typeof dispositionSchema>>;
 export type ParseJob = Readonly<z.infer<typeof parseJobSchema>>;
 export type DeliverJob = Readonly<z.infer<typeof deliverJobSchema>>;
 
-/** The schema of each queue's body, by the queue's name. */
+/** The schema of each queue's body, by the queue's name. `received-slow`: those that the DNS keeps waiting. */
 export const jobSchemas = {
   received: receivedJobSchema,
+  'received-slow': receivedJobSchema,
   parse: parseJobSchema,
   deliver: deliverJobSchema,
 } as const;
 
 /** The name of a queue. */
 export type QueueName = keyof typeof jobSchemas;
+
+/** All queues, in the order mail flows; the slow lane, which little of it takes, last. */
+export const queueNames: readonly QueueName[] = ['received', 'parse', 'deliver', 'received-slow'];
 
 /** The type of a queue's job. */
 export type JobOf<Queue extends QueueName> = Readonly<z.infer<(typeof jobSchemas)[Queue]>>;

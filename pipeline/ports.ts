@@ -103,8 +103,11 @@ export type ConfigSource = { readonly current: () => Promise<Config> };
 /** Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws where there is none. */
 export type Secrets = { readonly read: (reference: string) => Promise<string> };
 
-/** The shape of `dns.promises.resolve`: answers by type, errors with a `code` (`ENOTFOUND`, `ENODATA`, `ETIMEOUT` …). */
-export type Resolve = (name: string, type: string) => Promise<unknown>;
+/**
+ * The shape of `dns.promises.resolve`: answers by type, errors with a `code` (`ENOTFOUND`, `ENODATA`, `ETIMEOUT` …). `failFast`: who
+ * asks will ask again later, so of a zone that is known not to answer the remembered failure will do.
+ */
+export type Resolve = (name: string, type: string, options?: { readonly failFast?: boolean }) => Promise<unknown>;
 
 /** Facts for the log; a value is text, a number, a boolean or null. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
@@ -125,5 +128,11 @@ export type Metrics = {
   readonly measure: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void;
 };
 
-/** What a stage is told about the hand-out of its job: how many times the queue has handed it out, from 1. */
-export type Handout = { readonly receiveCount: number };
+/**
+ * What a stage is told about the hand-out of its job: how many times the queue has handed it out, from 1. Where `whileWaiting` is
+ * there, work that goes through it is waiting for others: meanwhile the job holds no worker.
+ */
+export type Handout = {
+  readonly receiveCount: number;
+  readonly whileWaiting?: <Found>(work: () => Promise<Found>) => Promise<Found>;
+};

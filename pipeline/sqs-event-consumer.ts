@@ -16,6 +16,8 @@ const recordSchema = z.object({
   body: z.string(),
   attributes: z.object({ ApproximateReceiveCount: z.coerce.number().int().positive() }),
   messageAttributes: z.record(z.string(), attributeSchema).default({}),
+  /** Ends in the queue's name. */
+  eventSourceARN: z.string().optional(),
 });
 const eventSchema = z.object({ Records: z.array(recordSchema) });
 
@@ -34,6 +36,13 @@ export type Consumer<Queue extends QueueName> = {
   readonly log: Log;
   readonly metrics: Metrics;
 };
+
+/** Says which of several queues an event is of: all its records are of one. False where it does not tell. */
+export function isEventOf(event: unknown, queue: QueueName): boolean {
+  const [record] = eventSchema.safeParse(event).data?.Records ?? [];
+  const name = record?.eventSourceARN?.split(':').at(-1) ?? '';
+  return name === queue || name.endsWith(`-${queue}`);
+}
 
 /** Does all jobs of an event. Throws only where the event is none of SQS. */
 export async function consumeSqsEvent<Queue extends QueueName>(

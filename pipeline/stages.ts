@@ -27,6 +27,9 @@ export const listenerAccess: Access = {
   secrets: ['tls-certificate', 'tls-key', 'srs', 'user-*'],
 };
 
+/** The slow lane of a stage: the same function with the same limits, over a queue and a concurrency of its own. */
+export type SlowLane = Pick<Stage, 'consumes' | 'maxConcurrency' | 'maxWaiting'>;
+
 export type Stage = Access & {
   readonly name: StageName;
   /** The queue whose jobs it takes. */
@@ -37,6 +40,10 @@ export type Stage = Access & {
   readonly batchSize: number;
   /** Invocations at once at most (AWS), and workers on one machine. */
   readonly maxConcurrency: { readonly aws: number; readonly local: number };
+  /** On one machine: jobs that wait for the DNS, which hold no worker. */
+  readonly maxWaiting: number;
+  /** A second queue with workers of its own, for jobs that would keep those of the first waiting; null: there is none. */
+  readonly slowLane: SlowLane | null;
   /** Hand-outs of one job before it becomes a dead letter. */
   readonly maxReceives: number;
 };
@@ -46,7 +53,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
   authenticate: {
     name: 'authenticate',
     consumes: 'received',
-    sends: ['received', 'parse', 'deliver'],
+    sends: ['received', 'received-slow', 'parse', 'deliver'],
     reads: ['raw/', 'config/'],
     writes: [],
     deletes: [],
@@ -56,6 +63,13 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     memoryMiB: 1024,
     batchSize: 10,
     maxConcurrency: { aws: 100, local: 32 },
+    maxWaiting: 1_000,
+    // Who waits for a DNS that does not answer waits here, whole deadlines long: 500 mails at once on AWS.
+    slowLane: {
+      consumes: 'received-slow',
+      maxConcurrency: { aws: 50, local: 16 },
+      maxWaiting: 500,
+    },
     maxReceives: 5,
   },
   parse: {
@@ -72,6 +86,8 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     batchSize: 10,
     // Many at once wait for little: a few slow messages must not take all the places (parser.ts bounds the work).
     maxConcurrency: { aws: 100, local: 32 },
+    maxWaiting: 0,
+    slowLane: null,
     maxReceives: 5,
   },
   deliver: {
@@ -88,9 +104,16 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     batchSize: 5,
     // Workers wait for hosts, hardly ever for the processor: some destinations that do not answer must not take all of them.
     maxConcurrency: { aws: 50, local: 100 },
+    maxWaiting: 0,
+    slowLane: null,
     maxReceives: 5,
   },
 };
+
+/** The queues that a stage reads, each as a stage of its own to run: its first, and its slow lane where it has one. */
+export function lanesOf(stage: Stage): readonly Stage[] {
+  return stage.slowLane === null ? [stage] : [stage, { ...stage, ...stage.slowLane }];
+}
 
 /**
  * What of its own metrics a deployment keeps in CloudWatch: those that alarms, dashboard and scaling look at. Each with each of
@@ -101,11 +124,13 @@ export const watchedMetrics = [
   'certificate-days-left',
   'connections-open',
   'deliveries',
+  'dns-breakers-opened',
   'job-seconds',
   'jobs',
   'landing-seconds',
   'messages-accepted',
   'messages-judged',
+  'messages-to-slow-lane',
   'port-25-blocked',
   'refusals',
 ] as const;

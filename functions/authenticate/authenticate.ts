@@ -13,9 +13,11 @@ import type {
   Resolve,
   Secrets,
 } from '#pipeline/ports.ts';
+import { receivedGroup } from '#pipeline/received-group.ts';
 import { decideDisposition, whyJudgeAgain } from './decide-disposition.ts';
 import { handOn, type Split } from './hand-on.ts';
 import { holdForwards } from './hold-forwards.ts';
+import { judgeInLane, type Lane, type LaneJudgement } from './judge-in-lane.ts';
 import { judgeMessage, notJudged } from './judge-message.ts';
 import { type OpenMessage, openMessage } from './open-message.ts';
 import { findSigningDomain } from './signing-domain.ts';
@@ -29,16 +31,19 @@ export type AuthenticateDeps = {
   readonly config: ConfigSource;
   readonly secrets: Secrets;
   readonly resolve: Resolve;
+  /** Which queue the job came from: how long it may wait for the DNS. */
+  readonly lane: Lane;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
 };
 
 /**
- * `judge-again`: the DNS did not answer, the message is judged anew at `notBefore`. `handed-on`: every recipient has
- * its job. Both times the jobs are durable.
+ * `slow-lane`: the DNS keeps it waiting, it is judged in the slow lane. `judge-again`: the DNS did not answer, the message is
+ * judged anew at `notBefore`. `handed-on`: every recipient has its job. Each time the jobs are durable.
  */
 export type AuthenticateOutcome =
+  | { readonly outcome: 'slow-lane' }
   | { readonly outcome: 'judge-again'; readonly notBefore: string; readonly reason: string }
   | {
       readonly outcome: 'handed-on';
@@ -54,14 +59,18 @@ export async function authenticate(
   handout: Handout,
 ): Promise<AuthenticateOutcome> {
   const config = await deps.config.current();
-  const judged = await gatherAndJudge(deps, job, config);
+  const judged = await gatherAndJudge(deps, job, { config, handout });
+  if (judged.outcome === 'too-slow') return sendToSlowLane(deps, job);
   const again = judgeAgain(deps, job, { config, authentication: judged.authentication });
   if (again !== null) {
-    await deps.jobs.send('received', { ...job, attempt: job.attempt + 1 }, { notBefore: again.notBefore });
+    const { notBefore } = again;
+    const next = { ...job, attempt: job.attempt + 1 };
+    await deps.jobs.send('received', next, { notBefore, group: receivedGroup(job) });
     deps.log.info('judged-again-later', { id: job.id, attempt: job.attempt, ...again });
     deps.metrics.count('messages-judged-again');
     return { outcome: 'judge-again', ...again };
   }
+  if (judged.isProvisional) return sendToSlowLane(deps, job);
   const dispositionFor = (domain: string): Disposition => decideFor(config, domain, judged.authentication);
   const recipients = holdForwards(job.recipients, dispositionFor);
   const local = groupLocal(recipients, dispositionFor);
@@ -76,34 +85,47 @@ export async function authenticate(
   };
 }
 
-type Judged = {
-  readonly authentication: Authentication;
-  /** Whose keys sign what goes out, or null: strangers' mail keeps its own signatures. */
-  readonly signingDomain: string | null;
-};
+/** A place in the slow lane, as durable as the one it had: its judgement has not begun, so far as anybody can tell. */
+async function sendToSlowLane(deps: AuthenticateDeps, job: ReceivedJob): Promise<AuthenticateOutcome> {
+  await deps.jobs.send('received-slow', job, { group: receivedGroup(job) });
+  deps.log.info('sent-to-slow-lane', { id: job.id, attempt: job.attempt });
+  deps.metrics.count('messages-to-slow-lane');
+  return { outcome: 'slow-lane' };
+}
+
+type Judged =
+  | (Extract<LaneJudgement, { outcome: 'judged' }> & {
+      /** Whose keys sign what goes out, or null: strangers' mail keeps its own signatures. */
+      readonly signingDomain: string | null;
+    })
+  | { readonly outcome: 'too-slow' };
 
 /** Strangers' mail is judged; our own is only asked who will sign it, where it goes out and there are keys. */
-async function gatherAndJudge(deps: AuthenticateDeps, job: ReceivedJob, config: Config): Promise<Judged> {
+async function gatherAndJudge(
+  deps: AuthenticateDeps,
+  job: ReceivedJob,
+  { config, handout }: { readonly config: Config; readonly handout: Handout },
+): Promise<Judged> {
   const reason = whyNotJudged(job.session, config);
   if (reason === null) {
-    const options = {
-      resolve: deps.resolve,
-      hostname: config.hostname,
-      deadlineMs: config.dns.timeoutSeconds * 1_000,
-      now: new Date(deps.clock()),
-    };
-    const judge = (message: OpenMessage): Promise<Authentication> => judgeMessage(job, message, options);
-    return { authentication: await withMessage(deps, job, judge), signingDomain: null };
+    const { hostname, dns } = config;
+    const now = new Date(deps.clock());
+    const judge = (resolve: Resolve): Promise<Authentication> =>
+      withMessage(deps, job, (message) => judgeMessage(job, message, { resolve, hostname, now }));
+    const { timeoutSeconds } = dns;
+    const judged = await judgeInLane(job, { ...deps, timeoutSeconds, whileWaiting: handout.whileWaiting, judge });
+    return judged.outcome === 'judged' ? { ...judged, signingDomain: null } : judged;
   }
   const authentication = notJudged(reason, config.hostname);
+  const settled = { outcome: 'judged', authentication, isProvisional: false } as const;
   const isSigned = Object.values(config.domains).some(({ dkim }) => dkim.length > 0);
   const goesOut = job.recipients.some(({ route }) => route.kind !== 'mailbox');
-  if (!isSubmitted(job) || !isSigned || !goesOut) return { authentication, signingDomain: null };
+  if (!isSubmitted(job) || !isSigned || !goesOut) return { ...settled, signingDomain: null };
   const signingDomain = await withMessage(deps, job, async ({ scanned }) => {
     const fromFields = scanned.fields.filter(({ name }) => name === 'from').map(({ text }) => text);
     return findSigningDomain({ fromFields, reversePath: job.reversePath }, config.domains);
   });
-  return { authentication, signingDomain };
+  return { ...settled, signingDomain };
 }
 
 function isSubmitted({ session }: ReceivedJob): boolean {

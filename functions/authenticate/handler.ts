@@ -1,6 +1,6 @@
 // Lambda's way into stage authenticate: builds the ports from the environment, once for a sandbox.
 import { createAwsParts } from '#pipeline/aws-parts.ts';
-import { type BatchAnswer, consumeSqsEvent } from '#pipeline/sqs-event-consumer.ts';
+import { type BatchAnswer, consumeSqsEvent, isEventOf } from '#pipeline/sqs-event-consumer.ts';
 import { stages } from '#pipeline/stages.ts';
 import { authenticate } from './authenticate.ts';
 
@@ -13,13 +13,15 @@ const { dns, metrics, ...parts } = createAwsParts({
 });
 const deps = { ...parts, metrics, resolve: dns.resolve };
 
-/** Takes an SQSEvent of queue `received`, answers which of its records failed. */
+/** Takes an SQSEvent of queue `received` or `received-slow`, answers which of its records failed. */
 export async function handler(event: unknown): Promise<BatchAnswer> {
+  const isSlow = isEventOf(event, 'received-slow');
+  const [queue, lane] = isSlow ? (['received-slow', 'slow'] as const) : (['received', 'fast'] as const);
   try {
     return await consumeSqsEvent(event, {
       ...deps,
-      queue: 'received',
-      run: (job, handout) => authenticate(deps, job, handout),
+      queue,
+      run: (job, handout) => authenticate({ ...deps, lane }, job, handout),
     });
   } finally {
     metrics.flush();

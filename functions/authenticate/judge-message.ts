@@ -6,7 +6,6 @@ import { parseDomain } from '#mail/address.ts';
 import { addressesOfFrom } from '#mail/from-addresses.ts';
 import { fieldText, type HeaderField } from '#mail/header-fields.ts';
 import { isProblem } from '#mail/problem.ts';
-import { withDeadline } from '#pipeline/dns-deadline.ts';
 import { type RecordingResolve, recordEvidence } from '#pipeline/dns-evidence.ts';
 import type { Authentication, ReceivedJob } from '#pipeline/jobs.ts';
 import type { Resolve } from '#pipeline/ports.ts';
@@ -19,12 +18,12 @@ import { judgeSpf } from './judge-spf.ts';
 import type { OpenMessage } from './open-message.ts';
 import { type Signatures, verifySignatures } from './verify-signatures.ts';
 
-/** With what a message is judged; `deadlineMs` holds for all its DNS questions together. */
+/** With what a message is judged. */
 export type JudgeOptions = {
+  /** Has the deadline that holds for all DNS questions of the message together. */
   readonly resolve: Resolve;
   /** Our own name, the one that judges. */
   readonly hostname: string;
-  readonly deadlineMs: number;
   readonly now: Date;
 };
 
@@ -32,9 +31,9 @@ export type JudgeOptions = {
 export async function judgeMessage(
   job: ReceivedJob,
   message: OpenMessage,
-  { resolve, hostname, deadlineMs, now }: JudgeOptions,
+  { resolve, hostname, now }: JudgeOptions,
 ): Promise<Authentication> {
-  const recording = recordEvidence(withDeadline(resolve, deadlineMs));
+  const recording = recordEvidence(resolve);
   const resolver = mailauthResolver(recording);
   const { clientIp, helo } = job.session;
   const question = { clientIp, helo: askableHelo(helo), reversePath: job.reversePath, hostname };

@@ -16,6 +16,7 @@ import type { ReceivedJob } from '#pipeline/jobs.ts';
 import { rawKey } from '#pipeline/keys.ts';
 import type { Clock, Intake, JobSender, ObjectStore, Secrets } from '#pipeline/ports.ts';
 import { readBody } from '#pipeline/read-body.ts';
+import { receivedGroup } from '#pipeline/received-group.ts';
 import { whyNotTold } from '#pipeline/sender-proof.ts';
 import { isHardBounce } from './suppress.ts';
 
@@ -46,7 +47,7 @@ export async function bounce(
   const key = rawKey({ id, receivedAt: notice.at });
   const job = receivedJob({ id, key, bytes }, state, { receivedAt: notice.at, recipients: recipients.routes });
   // Another run got this far and stored it: whether its job was sent cannot be known, and a double of it does no harm.
-  if ((await deps.store.head(key)) !== null) await deps.jobs.send('received', job);
+  if ((await deps.store.head(key)) !== null) await deps.jobs.send('received', job, { group: receivedGroup(job) });
   else await putIn(deps.intake, job, bytes);
   return { outcome: 'sent' };
 }

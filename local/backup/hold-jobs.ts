@@ -13,7 +13,7 @@ export function holdJobs(
   database.exec('BEGIN IMMEDIATE');
   const delivers = database.prepare("SELECT seq FROM jobs WHERE queue = 'deliver'").all();
   for (const { seq } of delivers) moveToDead(database, asNumber(seq), { reason, nowMs });
-  const received = database.prepare("SELECT seq, body FROM jobs WHERE queue = 'received'").all();
+  const received = database.prepare("SELECT seq, body FROM jobs WHERE queue IN ('received', 'received-slow')").all();
   const held = received.filter(({ seq, body }) =>
     holdReceived(database, { seq: asNumber(seq), body: asText(body) }, { reason, nowMs }),
   );

@@ -206,11 +206,11 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
       for (const object of request.objects) putNew(objects, object, { buffer, at });
       return { value: null, effect: insertJob(jobs, request.job, at) };
     case 'acceptRow': {
-      const { key, metadata, messageId, due, job: body } = request;
+      const { key, metadata, messageId, group, due, job: body } = request;
       const content = { kind: 'inline', at: request.at, bytes: request.bytes } as const;
       const condition = { ifAbsent: true } as const;
       putNew(objects, { key, contentType: messageType, metadata, content, condition }, { buffer, at });
-      return { value: null, effect: insertJob(jobs, { queue: 'received', body, messageId, group: '', due }, at) };
+      return { value: null, effect: insertJob(jobs, { queue: 'received', body, messageId, group, due }, at) };
     }
     case 'put':
       return { value: put(objects, request.object, { buffer, at }) };

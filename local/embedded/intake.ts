@@ -3,6 +3,7 @@
 import type { ReceivedJob } from '#pipeline/jobs.ts';
 import { envelopeKey } from '#pipeline/keys.ts';
 import type { Intake, IntakeWriter } from '#pipeline/ports.ts';
+import { receivedGroup } from '#pipeline/received-group.ts';
 import { type BodyFile, createBodyFile, inlineBytes } from './body-files.ts';
 import { type Client, isRefused } from './client.ts';
 import { type Content, messageType, type NewJob, type NewObject } from './requests.ts';
@@ -43,7 +44,7 @@ type Accepted = Pick<NewObject, 'key' | 'metadata' | 'content'> & {
 
 function accept(client: Client, { key, metadata, content, beside, job }: Accepted): Promise<null> {
   if (content.kind === 'inline' && beside.length === 0) {
-    const { body, messageId, due } = job;
+    const { body, messageId, group, due } = job;
     return client.ask({
       kind: 'acceptRow',
       key,
@@ -52,6 +53,7 @@ function accept(client: Client, { key, metadata, content, beside, job }: Accepte
       bytes: content.bytes,
       job: body,
       messageId,
+      group,
       due,
     });
   }
@@ -121,5 +123,5 @@ function asciiJson(value: unknown): string {
 }
 
 function newJob(job: ReceivedJob, due: number) {
-  return { queue: 'received', body: JSON.stringify(job), messageId: job.id, group: '', due } as const;
+  return { queue: 'received', body: JSON.stringify(job), messageId: job.id, group: receivedGroup(job), due } as const;
 }

@@ -1,10 +1,7 @@
 // What the database thread keeps in mind of the queues: which jobs could be handed out, which are out and until when,
 // and the one time at which something is due next. Jobs that are due later are rows alone and cost nothing here.
 import type { QueueName } from '#pipeline/jobs.ts';
-import { createReadyJobs, type ReadyJob, type ReadyJobs } from './ready-jobs.ts';
-
-/** The queues there are. */
-export const queueNames: readonly QueueName[] = ['received', 'parse', 'deliver'];
+import { createReadyJobs, type ReadyJob, type ReadyJobs, shareOf } from './ready-jobs.ts';
 
 /** A job that is out; it comes again after `expires` (milliseconds since 1970) unless it is answered for. */
 export type Lease = ReadyJob & { readonly queue: QueueName; readonly expires: number; readonly receiveCount: number };
@@ -21,7 +18,12 @@ export type JobMemory = {
 /** Nothing known yet. */
 export function createJobMemory(): JobMemory {
   return {
-    ready: { received: createReadyJobs(), parse: createReadyJobs(), deliver: createReadyJobs() },
+    ready: {
+      received: createReadyJobs(),
+      'received-slow': createReadyJobs(),
+      parse: createReadyJobs(),
+      deliver: createReadyJobs(),
+    },
     leases: new Map(),
     dueUpTo: Number.MIN_SAFE_INTEGER,
     nextDue: null,
@@ -34,18 +36,19 @@ export function enlist(memory: JobMemory, queue: QueueName, job: ReadyJob): void
   else if (memory.nextDue === null || job.due < memory.nextDue) memory.nextDue = job.due;
 }
 
-/** Takes out at most `max` ready jobs, of no group more than may be out at once. */
+/** Takes out at most `max` ready jobs; of the groups that share a first word no more than may be out at once. */
 export function takeReady(
   { ready, leases }: JobMemory,
   { queue, max, maxPerGroup }: { readonly queue: QueueName; readonly max: number; readonly maxPerGroup: number },
 ): readonly ReadyJob[] {
   const out = new Map<string, number>();
   for (const lease of leases.values()) {
-    if (lease.queue === queue) out.set(lease.group, (out.get(lease.group) ?? 0) + 1);
+    const share = shareOf(lease.group);
+    if (lease.queue === queue) out.set(share, (out.get(share) ?? 0) + 1);
   }
-  return ready[queue].take(max, (group) => {
-    const count = out.get(group) ?? 0;
-    if (count < maxPerGroup) out.set(group, count + 1);
+  return ready[queue].take(max, (share) => {
+    const count = out.get(share) ?? 0;
+    if (count < maxPerGroup) out.set(share, count + 1);
     return count < maxPerGroup;
   });
 }

@@ -1,7 +1,7 @@
 // The queues as rows. Functions that change rows run inside a batch's transaction and answer with what that means for
 // the memory once it stands (`commit`) or did not come to pass (`rollback`).
 import type { DatabaseSync } from 'node:sqlite';
-import type { QueueName } from '#pipeline/jobs.ts';
+import { type QueueName, queueNames } from '#pipeline/jobs.ts';
 import { asNumber, asText } from './database.ts';
 import { createJobMemory, enlist, type JobMemory, takeReady } from './job-memory.ts';
 import type { ReadyJob } from './ready-jobs.ts';
@@ -161,7 +161,7 @@ function statements(database: DatabaseSync) {
 }
 
 function queueName(value: unknown): QueueName {
-  if (value === 'received' || value === 'parse' || value === 'deliver') return value;
+  for (const name of queueNames) if (name === value) return name;
   throw new Error(`unknown queue in the database: ${String(value)}`);
 }
 

@@ -1,9 +1,9 @@
 // How the queues are doing, from their rows and what is in memory: what operators look at.
 import type { DatabaseSync } from 'node:sqlite';
-import type { QueueName } from '#pipeline/jobs.ts';
+import { type QueueName, queueNames } from '#pipeline/jobs.ts';
 import type { DeadLetter, QueueCounts } from '#pipeline/ops/admin.ts';
 import { asNumber, asText } from './database.ts';
-import { type JobMemory, queueNames } from './job-memory.ts';
+import type { JobMemory } from './job-memory.ts';
 
 export type QueueReports = {
   readonly counts: (memory: JobMemory, at: number) => readonly QueueCounts[];

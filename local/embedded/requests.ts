@@ -46,7 +46,7 @@ export type LeasedJob = {
   readonly receiveCount: number;
 };
 
-/** How jobs are asked for: at most `max`, of one group no more than `maxPerGroup` at once. */
+/** How jobs are asked for: at most `max`; of the groups that share a first word no more than `maxPerGroup` at once. */
 export type LeaseTerms = {
   readonly queue: QueueName;
   readonly max: number;
@@ -77,6 +77,7 @@ type Exchange = {
       readonly bytes: number;
       readonly job: string;
       readonly messageId: string;
+      readonly group: string;
       readonly due: number;
     };
     answer: null;

@@ -2,7 +2,7 @@
 // in memory, newest message first; summaries are read when they are asked for, and kept.
 
 import { z } from 'zod';
-import type { jobSchemas, QueueName } from '#pipeline/jobs.ts';
+import { type QueueName, queueNames } from '#pipeline/jobs.ts';
 import { domainPrefix, mailboxPrefix } from '#pipeline/keys.ts';
 import type { DeadLetter, MessagePage, MessageQuery, OpsAdmin, QueueCounts } from '#pipeline/ops/admin.ts';
 import {
@@ -138,8 +138,6 @@ function countsOf(queues: Awaited<ReturnType<Emulator['queues']>>, nowMs: number
     };
   });
 }
-
-const queueNames = ['received', 'parse', 'deliver'] as const satisfies readonly (keyof typeof jobSchemas)[];
 
 const aboutSchema = z.object({ id: z.string() });
 

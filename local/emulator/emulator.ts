@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { QueueName } from '#pipeline/jobs.ts';
-import { stages } from '#pipeline/stages.ts';
+import { lanesOf, stages } from '#pipeline/stages.ts';
 
 const bucket = 'pillarbox-mail';
 const account = '000000000000';
@@ -68,7 +68,8 @@ export async function startEmulator({
   readonly onWritten: (key: string) => void;
 }): Promise<Emulator> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const queues = Object.values(stages).map(({ consumes, timeoutSeconds, maxReceives }) => ({
+  const lanes = Object.values(stages).flatMap(lanesOf);
+  const queues = lanes.map(({ consumes, timeoutSeconds, maxReceives }) => ({
     name: consumes,
     visibilitySeconds: visibilityPerTimeout * timeoutSeconds,
     maxReceives,

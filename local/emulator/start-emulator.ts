@@ -6,14 +6,14 @@ import type { LocalWorld } from '#local/world.ts';
 import { createPollingSqsClient, createS3Client, createSqsClient } from '#pipeline/aws-clients.ts';
 import { createAwsIntake } from '#pipeline/aws-intake.ts';
 import { queueUrlVariable } from '#pipeline/environment.ts';
-import type { QueueName } from '#pipeline/jobs.ts';
+import { type QueueName, queueNames } from '#pipeline/jobs.ts';
 import { configKey } from '#pipeline/keys.ts';
 import type { Clock, ConfigSource, Log, Metrics, ObjectStore } from '#pipeline/ports.ts';
 import { createS3Store } from '#pipeline/s3-store.ts';
 import { createUploads } from '#pipeline/s3-upload.ts';
 import { createSqsReceiver } from '#pipeline/sqs-receiver.ts';
 import { createSqsSender } from '#pipeline/sqs-sender.ts';
-import { type Stage, type StageName, stages } from '#pipeline/stages.ts';
+import { lanesOf, type Stage, type StageName, stages } from '#pipeline/stages.ts';
 import { createAdmin } from './admin.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
 import { openKeyIndex } from './key-index.ts';
@@ -59,7 +59,7 @@ export type EmulatorWorld = LocalWorld & {
   readonly setAhead: (aheadMs: number) => Promise<void>;
 };
 
-/** Starts the emulator and one sandbox and its pollers for each stage. */
+/** Starts the emulator and one sandbox and its pollers for each stage; a slow lane has pollers of its own. */
 export async function startEmulatorWorld(options: EmulatorOptions): Promise<EmulatorWorld> {
   const watchers = new Set<(key: string) => void>();
   const written = (key: string): void => {
@@ -83,10 +83,13 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
       memoryMiB: stage.memoryMiB,
       onLine: (line) => takeLine(line, options),
     });
-    const receiver = receiverOf(emulator, stage.consumes);
     const { log, windowSeconds = 0 } = options;
     const invoke = (event: unknown) => timed(() => sandbox.invoke(event), stage, options);
-    return { sandbox, polling: pollQueue({ stage, receiver, sandbox: { invoke }, log, windowSeconds }) };
+    const polling = lanesOf(stage).map((lane) => {
+      const receiver = receiverOf(emulator, lane.consumes);
+      return pollQueue({ stage: lane, receiver, sandbox: { invoke }, log, windowSeconds });
+    });
+    return { sandbox, polling };
   });
   const deadLettersOf = (queue: QueueName) => receiverOf(emulator, queue, 'dead');
   return {
@@ -99,7 +102,7 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
     setAhead: (aheadMs) => setAhead(emulator, running, aheadMs),
     close: async (graceSeconds) => {
       shipped.stop();
-      await Promise.all(running.map(({ polling }) => polling.stop(graceSeconds)));
+      await Promise.all(running.flatMap(({ polling }) => polling.map(({ stop }) => stop(graceSeconds))));
       await Promise.all(running.map(({ sandbox }) => sandbox.close()));
       await emulator.close();
     },
@@ -148,9 +151,7 @@ function functionVariables(emulator: Emulator, options: EmulatorOptions): Record
   return {
     ...Object.fromEntries(given),
     PILLARBOX_BUCKET: emulator.bucket,
-    [queueUrlVariable.received]: emulator.queueUrl('received'),
-    [queueUrlVariable.parse]: emulator.queueUrl('parse'),
-    [queueUrlVariable.deliver]: emulator.queueUrl('deliver'),
+    ...Object.fromEntries(queueNames.map((queue) => [queueUrlVariable[queue], emulator.queueUrl(queue)])),
     PILLARBOX_ENDPOINT: emulator.endpoint,
     PILLARBOX_SECRETS_DIRECTORY: resolve(options.secretsFolder),
     PILLARBOX_FILES_DIRECTORY: resolve(options.filesFolder),

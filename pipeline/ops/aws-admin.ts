@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { isMessageId, type MessageId, messageIdTime } from '#mail/message-id.ts';
 import type { DeadLetters, QueuePair } from '#pipeline/dead-letters.ts';
-import type { QueueName } from '#pipeline/jobs.ts';
+import { type QueueName, queueNames } from '#pipeline/jobs.ts';
 import { deliveriesPrefix, parseDeliveryKey } from '#pipeline/keys.ts';
 import type { ObjectStore } from '#pipeline/ports.ts';
 import type { SqsEventRecord } from '#pipeline/sqs-receiver.ts';
@@ -20,8 +20,6 @@ export type AwsAdminDeps = FindCopiesDeps & {
   /** Hears how far long work is, as sentences. */
   readonly tell: (sentence: string) => void;
 };
-
-const queueNames = ['received', 'parse', 'deliver'] as const satisfies readonly QueueName[];
 
 /** Makes the admin side. */
 export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {

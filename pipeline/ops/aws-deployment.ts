@@ -88,5 +88,10 @@ function queuePairs(receivedUrl: string, name: string): Readonly<Record<QueueNam
     url: `${base}${name}-${queue}`,
     deadUrl: `${base}${name}-${queue}-dead`,
   });
-  return { received: pair('received'), parse: pair('parse'), deliver: pair('deliver') };
+  return {
+    received: pair('received'),
+    'received-slow': pair('received-slow'),
+    parse: pair('parse'),
+    deliver: pair('deliver'),
+  };
 }

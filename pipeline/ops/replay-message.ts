@@ -11,6 +11,7 @@ import type { Config } from '#pipeline/config.ts';
 import type { ReceivedJob, Route, Session } from '#pipeline/jobs.ts';
 import { rawKey } from '#pipeline/keys.ts';
 import type { Clock, ConfigSource, Intake, JobSender, ObjectStore, StoredObject } from '#pipeline/ports.ts';
+import { receivedGroup } from '#pipeline/received-group.ts';
 import { readEnvelope, type StoredEnvelope } from '#pipeline/stored-envelope.ts';
 
 export type ReplayDeps = {
@@ -85,7 +86,8 @@ async function sendAgain({ jobs }: ReplayDeps, replay: Replay): Promise<MessageI
   const content = await digest(stored.body);
   const raw = { key: stored.key, bytes: content.bytes, sha256: content.sha256 };
   const receivedAt = replay.envelope.receivedAt ?? timeOf(id);
-  await jobs.send('received', jobOf(replay, { id, receivedAt, raw, hasHighBytes: content.hasHighBytes }));
+  const job = jobOf(replay, { id, receivedAt, raw, hasHighBytes: content.hasHighBytes });
+  await jobs.send('received', job, { group: receivedGroup(job) });
   return id;
 }
 

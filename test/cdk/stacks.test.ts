@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { smallStanding } from '#bench/cost.ts';
 import { configSchema } from '#pipeline/config.ts';
 import { parseEnvironment } from '#pipeline/environment.ts';
-import { stages } from '#pipeline/stages.ts';
+import { lanesOf, stages } from '#pipeline/stages.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
 
 const mixes = [
@@ -30,7 +30,7 @@ for (const mix of mixes) {
 test('every queue that a stage reads has a dead-letter queue, six times its function’s timeout, and encryption', async () => {
   const { data } = await synthesize();
   const queues = resourcesOf(data, 'AWS::SQS::Queue');
-  for (const stage of Object.values(stages)) {
+  for (const stage of Object.values(stages).flatMap(lanesOf)) {
     const [, queue] = queues.find(([, { Properties }]) => Properties.QueueName === `pillarbox-${stage.consumes}`)!;
     const [deadId] = queues.find(([, { Properties }]) => Properties.QueueName === `pillarbox-${stage.consumes}-dead`)!;
     assert.equal(flat(queue.Properties.RedrivePolicy.deadLetterTargetArn), `<${deadId}.Arn>`);
@@ -51,6 +51,8 @@ test('every stage has alarms on its dead letters, on the age of its queue and on
     for (const kind of ['dead-letters', 'queue-age', 'stage-errors'])
       assert.ok(names.includes(`pillarbox-${kind}-${stage}`));
   }
+  for (const name of ['dead-letters-received-slow', 'slow-lane-received-slow', 'stage-errors-received-slow'])
+    assert.ok(names.includes(`pillarbox-${name}`), name);
   for (const kind of [
     'no-mail',
     'authentication-attack',
@@ -86,7 +88,13 @@ test('the bill has as many alarms as a deployment: one for each metric that an a
 test('each function runs its own bundle on nodejs24.x arm64, told its jobs with partial batches and a cap', async () => {
   const { service, directory } = await synthesize();
   const mappings = resourcesOf(service, 'AWS::Lambda::EventSourceMapping');
-  assert.equal(mappings.length, Object.keys(stages).length);
+  const lanes = Object.values(stages).flatMap(lanesOf);
+  assert.equal(mappings.length, lanes.length);
+  assert.deepEqual(
+    mappings.map(([, { Properties }]) => Properties.ScalingConfig.MaximumConcurrency).sort(),
+    lanes.map(({ maxConcurrency }) => maxConcurrency.aws).sort(),
+    'the slow lane has a concurrency of its own, so that it takes nothing from the other',
+  );
   for (const [, { Properties }] of mappings) {
     assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures']);
     assert.ok(Properties.ScalingConfig.MaximumConcurrency >= 2);

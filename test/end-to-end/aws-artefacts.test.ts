@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -39,6 +40,8 @@ const region = 'us-east-1';
 
 let folder: string;
 let names: ChildProcess;
+/** A name server that says nothing. */
+let mute: Socket;
 let smarthost: ScriptedMx;
 let d: Deployment;
 let container: RunningContainer;
@@ -50,12 +53,15 @@ before(async () => {
   if (!isHere) return;
   folder = mkdtempSync(join(tmpdir(), 'pillarbox-artefacts-'));
   chmodSync(folder, 0o755);
+  mute = createSocket('udp4');
+  await new Promise<void>((resolve) => mute.bind(0, '127.0.0.1', resolve));
   names = await startNames([
     '--host-record=smtp.relay.example,127.0.0.1',
     '--host-record=mail.sender.example,192.0.2.10',
     '--txt-record=sender.example,v=spf1 ip4:192.0.2.10 -all',
     '--txt-record=_dmarc.sender.example,v=DMARC1; p=reject',
     '--server=/broken.example/127.0.0.1#9',
+    `--server=/mute.example/127.0.0.1#${mute.address().port}`,
   ]);
   const { certificate: cert, key } = await makeSelfSigned('smtp.relay.example', Date.now());
   writeFileSync(join(folder, 'relay.pem'), cert);
@@ -70,6 +76,7 @@ after(async () => {
   await d?.close();
   await smarthost?.close();
   names?.kill();
+  mute?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -239,15 +246,23 @@ test('a smarthost that says 421 is left alone, and mail goes on when it is back'
   await eventually(async () => ((await notes()) === 0 ? true : null), 'the note is gone');
 });
 
-test('mail whose sender cannot be judged for now is judged again later', options, async () => {
-  await sendTo(2525, { subject: 'unsure', from: 'ann@broken.example' });
-  const isQueued = () =>
-    d.gate.calls.some(
-      (call) =>
-        call.part === 'authenticate' && call.resource.endsWith('-received') && call.action === 'sqs:SendMessage',
-    );
-  await eventually(async () => (isQueued() ? true : null), 'back on the queue');
-});
+test(
+  'mail whose sender cannot be judged for now is judged again later, and in the slow lane where the DNS says nothing',
+  options,
+  async () => {
+    await sendTo(2525, { subject: 'unsure', from: 'ann@broken.example' });
+    await sendTo(2525, { subject: 'slow', from: 'ann@mute.example' });
+    const hasCalled = (action: string, queue: string) => () =>
+      d.gate.calls.some(
+        (call) => call.part === 'authenticate' && call.resource.endsWith(queue) && call.action === action,
+      );
+    const when = (what: string, has: () => boolean) => eventually(async () => (has() ? true : null), what);
+    await when('back on the queue', hasCalled('sqs:SendMessage', '-received'));
+    await when('in the slow lane', hasCalled('sqs:SendMessage', '-received-slow'));
+    await when('judged there', hasCalled('sqs:DeleteMessage', '-received-slow'));
+    await when('known to be dead', () => lines.flat().some((line) => line.includes('"dns-breakers-opened"')));
+  },
+);
 
 test('of a batch only what failed comes back, and at last it is a dead letter', options, async () => {
   const parse = functions[1]!;

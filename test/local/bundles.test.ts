@@ -47,6 +47,7 @@ for (const stage of ['authenticate', 'parse', 'deliver']) {
       AWS_REGION: 'us-east-1',
       PILLARBOX_BUCKET: 'bucket',
       PILLARBOX_QUEUE_RECEIVED_URL: 'https://sqs.us-east-1.amazonaws.com/1/received',
+      PILLARBOX_QUEUE_RECEIVED_SLOW_URL: 'https://sqs.us-east-1.amazonaws.com/1/received-slow',
       PILLARBOX_QUEUE_PARSE_URL: 'https://sqs.us-east-1.amazonaws.com/1/parse',
       PILLARBOX_QUEUE_DELIVER_URL: 'https://sqs.us-east-1.amazonaws.com/1/deliver',
     };

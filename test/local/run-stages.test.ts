@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type RunStagesDeps, runStages, type StageFunctions } from '#local/run-stages.ts';
+import type { MessageId } from '#mail/message-id.ts';
 import type { QueueName } from '#pipeline/jobs.ts';
 import { stages } from '#pipeline/stages.ts';
 import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
@@ -17,7 +18,7 @@ test('a stage is called with the job as it was sent, and the job is done when it
   const sent = sampleReceivedJob();
   await world.jobs.send('received', sent);
   await isEmpty(world, 'received');
-  assert.deepEqual(seen, [[sent, { receiveCount: 1 }]]);
+  assert.partialDeepStrictEqual(seen, [[sent, { receiveCount: 1 }]]);
   assert.equal((await counts(world, 'received')).dead, 0);
 });
 
@@ -138,13 +139,69 @@ test('stopping does not wait longer than it was told', async (t) => {
   assert.ok(elapsedMs() < 2_000);
 });
 
+test('jobs that wait for others hold no worker: four times as many as there are workers, and the next is taken at once', async (t) => {
+  const release = Promise.withResolvers<void>();
+  let waiting = 0;
+  const ordinary = sampleReceivedJob();
+  let isDone = false;
+  const { world } = await running(t, {
+    authenticate: async (job, { whileWaiting }) => {
+      if (job.id === ordinary.id) {
+        isDone = true;
+        return;
+      }
+      waiting += 1;
+      await whileWaiting?.(() => release.promise);
+    },
+  });
+  const workers = stages.authenticate.maxConcurrency.local;
+  const send = (group: string) => world.jobs.send('received', { ...sampleReceivedJob(), id: otherId }, { group });
+  await Promise.all(Array.from({ length: 4 * workers }, (_, n) => send(`192.0.2.0/24 n${n}.test`)));
+  await eventually('all of them wait', () => waiting === 4 * workers);
+  await world.jobs.send('received', ordinary);
+  await eventually('the next is done', () => isDone);
+  release.resolve();
+  await isEmpty(world, 'received');
+});
+
+test('no network has more than half of the room for jobs that wait', async (t) => {
+  const release = Promise.withResolvers<void>();
+  const waiting = { here: 0, there: 0 };
+  const maxWaiting = 20;
+  const table = {
+    ...stages,
+    authenticate: { ...stages.authenticate, maxConcurrency: { aws: 1, local: 4 }, maxWaiting },
+  };
+  const { world } = await running(
+    t,
+    {
+      authenticate: async ({ reversePath }, { whileWaiting }) => {
+        waiting[reversePath === 'here@sender.example' ? 'here' : 'there'] += 1;
+        await whileWaiting?.(() => release.promise);
+      },
+    },
+    table,
+  );
+  const send = (who: string, group: string) =>
+    world.jobs.send('received', { ...sampleReceivedJob(), reversePath: `${who}@sender.example` }, { group });
+  await Promise.all(Array.from({ length: 40 }, (_, n) => send('here', `192.0.2.0/24 n${n}.test`)));
+  await eventually('half of it is taken', () => waiting.here === (4 + maxWaiting) / 2);
+  await send('there', '198.51.100.0/24 sender.example');
+  await eventually('the other is taken', () => waiting.there === 1);
+  assert.equal(waiting.here, (4 + maxWaiting) / 2);
+  release.resolve();
+  await isEmpty(world, 'received');
+});
+
+const otherId = '01KAJZ3M8R00000000000000ZZ' as MessageId;
+
 async function running(t: TestContext, functions: Partial<StageFunctions>, table: RunStagesDeps['table'] = stages) {
   const world = await openTestWorld();
   const log = silentLog();
   const nothing = async (): Promise<void> => {};
   const pool = runStages({
     source: world.source,
-    stages: { authenticate: nothing, parse: nothing, deliver: nothing, ...functions },
+    stages: { authenticate: nothing, authenticateSlow: nothing, parse: nothing, deliver: nothing, ...functions },
     maxPerDestination: async () => 5,
     clock: world.clock,
     log,

@@ -1,7 +1,7 @@
 // What is put between a resolver and who asks: the deadline, the record of what was said, and the verified reverse name.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { withDeadline } from '#pipeline/dns-deadline.ts';
+import { startDeadline } from '#pipeline/dns-deadline.ts';
 import { recordEvidence } from '#pipeline/dns-evidence.ts';
 import { reversePointer, verifiedReverseName } from '#pipeline/dns-reverse-name.ts';
 import { stopwatch } from '#test/support/stopwatch.ts';
@@ -12,11 +12,13 @@ const failsWith = (code: string) => (error: unknown) =>
 
 test('one deadline holds for all questions: what is unanswered then, and what comes later, is ETIMEOUT', async () => {
   const zone = zoneResolver({ 'mute.example': { TXT: 'MUTE' }, 'a.example': { TXT: ['x'] } });
-  const resolve = withDeadline(zone, 100);
+  const { resolve, wasReached } = startDeadline(zone, 100);
   assert.deepEqual(await resolve('a.example', 'TXT'), [['x']]);
+  assert.equal(wasReached(), false);
   const elapsedMs = stopwatch();
   await Promise.all([1, 2, 3].map(() => assert.rejects(resolve('mute.example', 'TXT'), failsWith('ETIMEOUT'))));
   const tookMs = elapsedMs();
+  assert.equal(wasReached(), true);
   assert.ok(tookMs < 250, `one deadline of 100 ms, not one after the other: ${tookMs} ms`);
   const asked = zone.queries.length;
   await assert.rejects(resolve('a.example', 'TXT'), failsWith('ETIMEOUT'));

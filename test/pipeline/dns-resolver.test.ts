@@ -12,7 +12,12 @@ import { setClock } from '#test/support/set-clock.ts';
 import { stopwatch } from '#test/support/stopwatch.ts';
 
 type Reply = { readonly address: string; readonly ttl: number } | { readonly rcode: number } | 'mute';
-type NameServer = { readonly server: string; readonly asked: string[]; reply: (name: string) => Reply };
+type NameServer = {
+  readonly server: string;
+  readonly asked: string[];
+  reply: (name: string) => Reply;
+  delayMs: number;
+};
 
 const sockets: Socket[] = [];
 after(() => {
@@ -24,12 +29,15 @@ async function nameServer(reply: NameServer['reply']): Promise<NameServer> {
   sockets.push(socket);
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
-  const server: NameServer = { server: `127.0.0.1:${socket.address().port}`, asked: [], reply };
+  const server: NameServer = { server: `127.0.0.1:${socket.address().port}`, asked: [], reply, delayMs: 0 };
   socket.on('message', (query, { port }) => {
     const { name, end } = questionOf(query);
     server.asked.push(name);
     const answer = server.reply(name);
-    if (answer !== 'mute') socket.send(answerTo(query, end, answer), port, '127.0.0.1');
+    if (answer === 'mute') return;
+    const send = (): void => socket.send(answerTo(query, end, answer), port, '127.0.0.1', () => {});
+    if (server.delayMs === 0) send();
+    else setTimeout(send, server.delayMs).unref();
   });
   return server;
 }
@@ -148,6 +156,46 @@ test('a mute server is ETIMEOUT in the time given, and for a second it is not ev
   clock.advance(1_100);
   await assert.rejects(resolve('a.example', 'TXT'), failsWith('ETIMEOUT'));
   assert.ok(dns.asked.length > asked);
+});
+
+test('a zone that answers after two seconds and a half is heard, beside a resolver that answers others at once', async () => {
+  const dns = await nameServer(() => ({ address: '192.0.2.7', ttl: 60 }));
+  const { resolve } = resolverOf(dns, { timeoutMs: 5_000 });
+  for (let n = 0; n < 20; n += 1) await resolve(`quick${n}.example`, 'A');
+  dns.delayMs = 2_500;
+  assert.deepEqual(await resolve('slow.example', 'A'), ['192.0.2.7']);
+});
+
+test('two thousand questions that hang keep no other question waiting', async () => {
+  const dns = await nameServer((name) => (name.endsWith('.dead.test') ? 'mute' : { address: '192.0.2.7', ttl: 60 }));
+  const { resolve } = resolverOf(dns, { timeoutMs: 1_500 });
+  const hanging = Array.from({ length: 2_000 }, (_, n) => resolve(`n${n}.dead.test`, 'A').catch(() => null));
+  await new Promise((resolve) => setTimeout(resolve, 400)); // they are asked once more by now
+  const times: number[] = [];
+  for (let n = 0; n < 20; n += 1) {
+    const elapsedMs = stopwatch();
+    await resolve(`n${n}.alive.example`, 'A');
+    times.push(elapsedMs());
+  }
+  const [median = 0] = times.sort((a, b) => a - b).slice(10);
+  assert.ok(median < 100, `${median} ms`);
+  await Promise.all(hanging);
+});
+
+test('a zone that is known not to answer fails at once for those who will ask again, and is asked for the others', async () => {
+  const dns = await nameServer((name) => (name.endsWith('dead.test') ? 'mute' : { address: '192.0.2.7', ttl: 60 }));
+  const clock = setClock();
+  const { resolve } = resolverOf(dns, { clock, timeoutMs: 300 });
+  const hanging = ['a', 'b', 'c'].map((name) => resolve(`${name}._x.dead.test`, 'A').catch(() => null));
+  await resolve('alive.example', 'A');
+  await Promise.all(hanging);
+  const count = dns.asked.length;
+  await assert.rejects(resolve('d._x.dead.test', 'A', { failFast: true }), failsWith('ETIMEOUT'));
+  assert.equal(dns.asked.length, count);
+  assert.deepEqual(await resolve('alive.example', 'A', { failFast: true }), ['192.0.2.7']);
+  dns.reply = () => ({ address: '192.0.2.8', ttl: 60 });
+  assert.deepEqual(await resolve('d._x.dead.test', 'A'), ['192.0.2.8'], 'who needs to know asks');
+  assert.deepEqual(await resolve('e._x.dead.test', 'A', { failFast: true }), ['192.0.2.8'], 'it is alive again');
 });
 
 test('the memory is bounded: the least recently used answer goes first', async () => {

@@ -7,7 +7,7 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { PurgeQueueCommand } from '@aws-sdk/client-sqs';
 import { type Emulator, startEmulator } from '#local/emulator/emulator.ts';
 import { createPollingSqsClient, createS3Client, createSqsClient } from '#pipeline/aws-clients.ts';
-import type { QueueName } from '#pipeline/jobs.ts';
+import { type QueueName, queueNames } from '#pipeline/jobs.ts';
 import { createS3Store } from '#pipeline/s3-store.ts';
 import { createUploads } from '#pipeline/s3-upload.ts';
 import { createSqsReceiver } from '#pipeline/sqs-receiver.ts';
@@ -31,12 +31,11 @@ export async function emulatedAws() {
   const sqs = createSqsClient(emulator);
   const bucket = `test-${++count}`;
   await s3.send(new CreateBucketCommand({ Bucket: bucket }));
-  const names = ['received', 'parse', 'deliver'] as const;
-  for (const name of names) await sqs.send(new PurgeQueueCommand({ QueueUrl: emulator.queueUrl(name) }));
+  for (const name of queueNames) await sqs.send(new PurgeQueueCommand({ QueueUrl: emulator.queueUrl(name) }));
   let aheadMs = 0;
   await emulator.setAhead(0);
   const clock = () => Date.now() + aheadMs;
-  const queueUrls = Object.fromEntries(names.map((name) => [name, emulator.queueUrl(name)]));
+  const queueUrls = Object.fromEntries(queueNames.map((name) => [name, emulator.queueUrl(name)]));
   return {
     emulator,
     s3,

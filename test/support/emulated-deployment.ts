@@ -13,7 +13,7 @@ import { createParser } from '#functions/parse/parser.ts';
 import { createPollingSqsClient, createS3Client, createSqsClient } from '#pipeline/aws-clients.ts';
 import { createAwsIntake } from '#pipeline/aws-intake.ts';
 import type { ConfigInput } from '#pipeline/config.ts';
-import { jobSchemas, type QueueName } from '#pipeline/jobs.ts';
+import { jobSchemas, type QueueName, queueNames } from '#pipeline/jobs.ts';
 import { configKey } from '#pipeline/keys.ts';
 import { createS3Store } from '#pipeline/s3-store.ts';
 import { createUploads } from '#pipeline/s3-upload.ts';
@@ -26,7 +26,6 @@ import { zoneResolver } from './zone-resolver.ts';
 
 const region = 'us-east-1';
 const account = '000000000000';
-const queues = ['received', 'parse', 'deliver'] as const;
 
 export type EmulatedDeployment = Awaited<ReturnType<typeof emulateDeployment>>;
 
@@ -38,7 +37,7 @@ export async function emulateDeployment(serviceName: string, config: ConfigInput
     folder,
     port: 0,
     bucket,
-    queues: queues.map((queue) => ({
+    queues: queueNames.map((queue) => ({
       name: queueName({ serviceName }, queue),
       visibilitySeconds: 60,
       maxReceives: 3,
@@ -53,7 +52,12 @@ export async function emulateDeployment(serviceName: string, config: ConfigInput
   await store.put({ key: configKey, body: Buffer.from(JSON.stringify(config)), contentType: 'application/json' });
   const urlOf = (name: string): string => `${place.endpoint}/${account}/${name}`;
   const url = (queue: QueueName): string => urlOf(queueName({ serviceName }, queue));
-  const queueUrls = { received: url('received'), parse: url('parse'), deliver: url('deliver') };
+  const queueUrls = {
+    received: url('received'),
+    'received-slow': url('received-slow'),
+    parse: url('parse'),
+    deliver: url('deliver'),
+  };
   const sqs = createSqsClient(place);
   const jobs = createSqsSender({ sqs, queueUrls, clock: Date.now });
   const deps = {
@@ -62,6 +66,7 @@ export async function emulateDeployment(serviceName: string, config: ConfigInput
     config: fixedConfig(config),
     secrets: { read: async () => 'a secret of this test' },
     resolve: zoneResolver({}),
+    lane: 'slow' as const,
     clock: Date.now,
     log: silentLog(),
     metrics: noMetrics(),

@@ -189,6 +189,7 @@ test('mail that may have been sent since waits as dead letters after a restore, 
   for (const recipients of [[here], [away], [here, away]]) {
     await world.jobs.send('received', sampleReceivedJob({ recipients: [...recipients] }));
   }
+  await world.jobs.send('received-slow', sampleReceivedJob({ recipients: [away] }));
   await world.jobs.send('deliver', sampleDeliverJob());
   const request = requestOf(t, world.folder);
   await takeBackup(request);
@@ -204,13 +205,15 @@ test('mail that may have been sent since waits as dead letters after a restore, 
     { name: 'received', ready: 3, dead: 0 },
     { name: 'parse', ready: 0, dead: 0 },
     { name: 'deliver', ready: 1, dead: 0 },
+    { name: 'received-slow', ready: 1, dead: 0 },
   ]);
   const { held, queues, restored } = await counts(false);
-  assert.equal(held, 3);
+  assert.equal(held, 4);
   assert.deepEqual(queues, [
     { name: 'received', ready: 2, dead: 2 },
     { name: 'parse', ready: 0, dead: 0 },
     { name: 'deliver', ready: 0, dead: 1 },
+    { name: 'received-slow', ready: 0, dead: 1 },
   ]);
   const jobs = await restored.receive('received', 10);
   for (const { body } of jobs) assert.doesNotMatch(body, /relay/);

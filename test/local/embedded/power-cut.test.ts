@@ -33,7 +33,7 @@ const object: NewObject = {
   condition: null,
 };
 const job: NewJob = { queue: 'received', body: '{}', messageId: 'x', group: '', due: 0 };
-const given = { metadata: '{}', at: 0, bytes: 4, job: '{}', messageId: 'x', due: 0 };
+const given = { metadata: '{}', at: 0, bytes: 4, job: '{}', messageId: 'x', group: '', due: 0 };
 
 const durable: readonly Request[] = [
   { kind: 'accept', objects: [object], job },

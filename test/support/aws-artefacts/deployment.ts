@@ -83,17 +83,19 @@ export async function deploy(folder: string, context: Readonly<Record<string, un
       const environment = { AWS_REGION: region, ...sandboxHome, ...added(name), ...more };
       const runningFunction = await runFunction({ properties, folder: unpacked, person, added: environment });
       const batches: RunningStage['batches'] = [];
-      const mapping = mappingOf(deployed, name);
       const onBatch = (records: readonly unknown[], answer: unknown) => {
         batches.push({ records: records.length, answer });
       };
-      const polling = pollFor({ mapping, endpoint: endpointOf(name), invoke: runningFunction.invoke, onBatch });
+      const { invoke } = runningFunction;
+      const polling = mappingsOf(deployed, name).map((mapping) =>
+        pollFor({ mapping, endpoint: endpointOf(name), invoke, onBatch }),
+      );
       const stage: RunningStage = {
         ...runningFunction,
         batches,
         stop: async () => {
           running.delete(stage);
-          await polling.stop();
+          await Promise.all(polling.map(({ stop }) => stop()));
           await runningFunction.stop();
         },
       };
@@ -141,11 +143,11 @@ export function functionOf(deployed: Deployed, name: StageName): any {
   return found;
 }
 
-function mappingOf(deployed: Deployed, name: StageName): any {
+function mappingsOf(deployed: Deployed, name: StageName): any[] {
   const functions = [...deployed.resources('AWS::Lambda::Function')];
   const [id] = functions.find(([, { Description }]) => Description === `Pillarbox stage ${name}`) ?? [];
   const mappings = [...deployed.resources('AWS::Lambda::EventSourceMapping').values()];
-  return mappings.find(({ FunctionName }) => FunctionName === id);
+  return mappings.filter(({ FunctionName }) => FunctionName === id);
 }
 
 /** The listener's container definition. */

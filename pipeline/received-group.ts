@@ -1,0 +1,41 @@
+// By what jobs of `received` share fairly: the network that the client stands in, and the zone that the mail is from. The first
+// word of a group is the network; queues that know two levels share by networks first, then by the zones of each.
+import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import type { ReceivedJob } from './jobs.ts';
+
+/**
+ * `192.0.2.0/24 sender.example` and the like: the client's /24 or /64, and the {@link zoneOf} the reverse-path, or of the HELO
+ * name where that is empty. Submitted mail goes by its user, the service's own by `internal`.
+ */
+export function receivedGroup({ session, reversePath }: Pick<ReceivedJob, 'session' | 'reversePath'>): string {
+  if (session.user !== null) return `user:${session.user.replaceAll(/\s/g, '_')}`;
+  if (session.clientIp === null) return 'internal';
+  const domain = reversePath === '' ? (session.helo ?? '') : reversePath.slice(reversePath.lastIndexOf('@') + 1);
+  return `${networkOf(session.clientIp)} ${zoneOf(domain)}`.trimEnd();
+}
+
+/**
+ * The part of a domain that one owner has, by a rule of thumb: its last two labels, or three below the likes of `co.uk`. Nothing
+ * but fairness goes by it.
+ */
+export function zoneOf(domain: string): string {
+  const labels = domain
+    .toLowerCase()
+    .replace(/\.$/, '')
+    .split('.')
+    .filter((label) => label !== '');
+  const [second = '', top = ''] = labels.slice(-2);
+  const isPublicSuffix = labels.length > 2 && top.length === 2 && second.length <= 3;
+  return labels.slice(isPublicSuffix ? -3 : -2).join('.');
+}
+
+function networkOf(clientIp: string): string {
+  const ip = clientIp.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+  if (isIPv4(ip)) return ip.replace(/\d+$/, '0/24');
+  if (!isIPv6(ip)) return 'unknown';
+  const [head = '', tail] = new SocketAddress({ address: ip, family: 'ipv6' }).address.split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
+  return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`;
+}
