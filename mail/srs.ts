@@ -31,8 +31,8 @@ export function srsForward(reversePath: string, ownDomain: string, secret: strin
 }
 
 /**
- * The reverse-path for forwarding a message whose sender is not proven: an address of ours that leads back to nobody. It
- * names the message, so that who reads it in another host's log finds ours.
+ * The reverse-path for forwarding a message whose sender is not to be told (not proven, or wants no report): an address of
+ * ours that leads back to nobody. It names the message, so that who reads it in another host's log finds ours.
  */
 export function srsForwardOfNobody(ownDomain: string, messageId: string): string {
   return `SRS0=nobody=${messageId}@${ownDomain}`;
@@ -67,7 +67,7 @@ function forwardLocalPart({ localPart, domain }: EmailAddress, secret: string, n
 /** Behind `SRS0=`: hash, timestamp, domain, and the local part, which may hold any number of `=`. */
 function reverseFirst(text: string, secret: string, nowMs: number): SrsReverse {
   const match = /^([A-Z2-7]{8})=([A-Z2-7]{2})=([^=]+)=(.+)$/is.exec(text);
-  if (/^nobody=/i.test(text)) return refused('the sender of what was forwarded is not proven, so nobody is told');
+  if (/^nobody=/i.test(text)) return refused('nobody is to be told what became of what was forwarded');
   const [, given = '', stamp = '', domain = '', localPart = ''] = match ?? [];
   if (match === null) return refused('it is not complete');
   if (!isSame(given, hash(secret, stamp, domain, localPart))) return refused('its signature is wrong');

@@ -108,7 +108,7 @@ export function withBounce(
   { sender, ...bounce }: HardBounce,
   troubles: readonly Trouble[],
 ): SuppressionRecord {
-  const before = record.senders[sender];
+  const before = Object.hasOwn(record.senders, sender) ? record.senders[sender] : undefined;
   if (before?.by === 'operator' && isHeld(before, Date.parse(bounce.at))) return record;
   if (before?.messageId === bounce.messageId && before.lastAt === bounce.at) return record;
   return { ...record, senders: { ...record.senders, [sender]: entryAfter(before, bounce, troubles) } };

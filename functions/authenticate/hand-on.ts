@@ -65,14 +65,18 @@ function needsRewriting({ reversePath }: ReceivedJob, group: RemoteGroup, config
   return isProblem(sender) || !Object.hasOwn(config.domains, sender.domain);
 }
 
-/** An unproven sender's forward goes out with a return address that leads to nobody: the next host's bounce would hit them. */
+/**
+ * The forward of a sender who is not proven, or wants no report (RFC 3461 §4.1), goes out with a return address that leads to
+ * nobody: the next host's bounce would hit somebody who wrote nothing, or does not want it.
+ */
 function reversePathFor(
   job: ReceivedJob,
   group: RemoteGroup,
   { config, sender }: Judged,
   srsSecret: string | null,
 ): string {
-  if (group.forwardedBy !== null && job.reversePath !== '' && !sender.proven) {
+  const isUnwanted = group.recipients.every(({ dsn }) => dsn.notify?.includes('never') === true);
+  if (group.forwardedBy !== null && job.reversePath !== '' && (!sender.proven || isUnwanted)) {
     return srsForwardOfNobody(group.forwardedBy, job.id);
   }
   if (srsSecret === null || group.forwardedBy === null || !needsRewriting(job, group, config)) return job.reversePath;

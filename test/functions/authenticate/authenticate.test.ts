@@ -283,9 +283,16 @@ test('what an unproven sender writes is sent on with a return address that leads
     assert.deepEqual(secretsRead, []);
     const address = parseAddress(sent.reversePath);
     assert.ok(!isProblem(address));
-    const reason = 'the sender of what was forwarded is not proven, so nobody is told';
+    const reason = 'nobody is to be told what became of what was forwarded';
     assert.deepEqual(srsReverse(address, 'the secret of the tests', Date.now()), { outcome: 'refused', reason });
   }
+});
+
+test('a proven sender who wants no report hears of no bounce of a forward either (RFC 3461 §4.1)', async () => {
+  const dsn = { notify: ['never' as const], orcpt: null };
+  const recipients = [{ ...forward('info@ours.example', 'boss@elsewhere.example'), dsn }];
+  const { jobs, job } = await runStage({ config: ours, zone: spfPass, job: { recipients } });
+  assert.equal(jobs.of('deliver')[0]?.reversePath, `SRS0=nobody=${job.id}@ours.example`);
 });
 
 test('the configured SRS secret is the one that is read', async () => {
