@@ -38,9 +38,9 @@ export function readSubmittedHeader(header: Buffer): SubmittedHeader {
   if (control.test(text)) return refused(replies.headerUnreadable('it has control characters'));
   const lines = linesOf(text);
   const fields = fieldsOf(header, lines);
-  if (typeof fields === 'string') {
+  if ('problem' in fields) {
     const isText = !/^[ \t]/.test(text) && !lines.some((line) => fieldStart.test(line));
-    return isText ? { outcome: 'text' } : refused(replies.headerUnreadable(fields));
+    return isText ? { outcome: 'text' } : refused(fields.problem);
   }
   if (header.length === 0) return { outcome: 'text' };
   if (fields.length > maxFields) return refused(replies.tooManyFields(maxFields));
@@ -61,8 +61,8 @@ function linesOf(head: string): readonly string[] {
   return head.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }
 
-/** The fields, or a sentence that says what is wrong with one. */
-function fieldsOf(header: Buffer, lines: readonly string[]): readonly HeaderField[] | string {
+/** The fields, or the reply that says what is wrong with one. */
+function fieldsOf(header: Buffer, lines: readonly string[]): readonly HeaderField[] | { readonly problem: Reply } {
   const fields: { readonly name: string; readonly from: number; to: number }[] = [];
   let at = 0;
   for (const line of lines) {
@@ -70,17 +70,29 @@ function fieldsOf(header: Buffer, lines: readonly string[]): readonly HeaderFiel
     const next = at + line.length;
     const [, name = '', blank = ''] = fieldStart.exec(line) ?? [];
     if (/^[ \t]/.test(line)) {
-      if (last === undefined) return 'its first line begins with a blank';
-      if (isAuthorField(last) && line.trim() === '') return `its ${last.name} field has an empty line`;
+      if (last === undefined) return malformed('its first line begins with a blank');
+      if (isAuthorField(last) && line.trim() === '') return unclear(last.name, 'it has an empty line');
       last.to = next;
     } else {
-      if (name === '') return `a line is no field: ${JSON.stringify(line.trim().slice(0, 40))}`;
-      if (blank !== '' && authorField.test(name)) return `a blank stands behind the name of its ${name} field`;
+      if (name === '') return malformed(`a line is no field: ${JSON.stringify(line.trim().slice(0, 40))}`);
+      if (blank !== '' && authorField.test(name)) {
+        const isSecond = fields.some((field) => field.name.toLowerCase() === name.toLowerCase());
+        return isSecond ? malformed(`it has two ${name} fields`) : unclear(name, 'a blank stands behind its name');
+      }
       fields.push({ name, from: at, to: next });
     }
     at = next;
   }
   return fields.map(({ name, from, to }) => ({ name, raw: header.subarray(from, to) }));
+}
+
+function malformed(problem: string): { readonly problem: Reply } {
+  return { problem: replies.headerUnreadable(problem) };
+}
+
+/** Some programs take it for an author field, some do not: it might show somebody else. */
+function unclear(field: string, problem: string): { readonly problem: Reply } {
+  return { problem: replies.authorUnreadable(field, problem) };
 }
 
 function refused(reply: Reply): SubmittedHeader {
