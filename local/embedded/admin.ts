@@ -22,6 +22,7 @@ export function createAdmin(client: Client, watchers: Set<(key: string) => void>
       const prefix = id === null ? 'deliveries/' : `deliveries/${day(messageIdTime(id))}/${id}/`;
       return client.ask({ kind: 'newestKeys', prefix, before: after, limit });
     },
+    summary: (key) => client.ask({ kind: 'summary', key }),
     watch: (listener) => {
       const watcher = (key: string): void => {
         if (watchedFolders.some((folder) => key.startsWith(folder))) listener(key);

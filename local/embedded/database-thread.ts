@@ -167,7 +167,7 @@ function survivalOf(requests: readonly Numbered[]): Survival {
 
 /** What is read changes nothing; a hand-out or an answer to one that a power cut takes back means one run more. */
 function mustSurvive({ request: { kind } }: Numbered): boolean {
-  return kind !== 'ack' && kind !== 'get' && kind !== 'head' && kind !== 'list';
+  return kind !== 'ack' && kind !== 'get' && kind !== 'head' && kind !== 'list' && kind !== 'summary';
 }
 
 /**
@@ -240,6 +240,8 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
       return { value: reports.deadLetters(request.queue, request.limit) };
     case 'messages':
       return { value: mail.search(request) };
+    case 'summary':
+      return { value: mail.summary(request.key) };
     case 'findMessage':
       return { value: mail.find(request.id) };
     case 'newestKeys':

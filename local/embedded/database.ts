@@ -77,6 +77,15 @@ const changes: Readonly<Record<number, string>> = {
 
 /** Opens (or makes) the database; throws where it cannot be used, or was made by a later version of Pillarbox. */
 export function openDatabase(path: string): DatabaseSync {
+  try {
+    return open(path);
+  } catch (error) {
+    if (!(error instanceof Error && /malformed|not a database/.test(error.message))) throw error;
+    throw new Error(`${path} is damaged (${error.message}): restore a backup ("pillarbox restore")`, { cause: error });
+  }
+}
+
+function open(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5_000 });
   database.exec(
     // Space that is free again can be given back in small steps (`shrink`); that has to be said before there is a table.

@@ -12,6 +12,8 @@ const summarySchema = z.custom<MessageSummary>((value) => typeof value === 'obje
 
 export type MailRows = {
   readonly search: (query: Request<'messages'>) => Answer<'messages'>;
+  /** What a list shows of the message under this key. */
+  readonly summary: (key: string) => MessageSummary | null;
   readonly find: (id: string) => readonly string[];
   readonly newestKeys: (prefix: string, before: string | null, limit: number) => Answer<'newestKeys'>;
   readonly sweep: (request: Request<'sweep'>) => number;
@@ -37,6 +39,10 @@ export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows 
         next: isEnd || last === undefined ? null : asText(last['key']),
       };
     },
+    summary: (key) => {
+      const row = sql.byKey.get(key);
+      return row === undefined ? null : summaryOf(row);
+    },
     find: (id) => sql.byId.all(id).map(({ key }) => asText(key)),
     newestKeys: (prefix, before, limit) => {
       const keys = objects.newestKeys(prefix, before, limit + 1);
@@ -56,15 +62,16 @@ export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows 
 }
 
 function statements(database: DatabaseSync) {
-  const newest = (where: string): string =>
-    `SELECT key, messages.summary, messages.searched, shared_parts.summary AS shared_summary,
+  const rows = `SELECT key, messages.summary, messages.searched, shared_parts.summary AS shared_summary,
        shared_parts.searched AS shared_searched
-     FROM messages LEFT JOIN shared_parts ON shared_parts.seq = messages.shared
-     WHERE ${where} (id, key) < (?, ?) ORDER BY id DESC, key DESC LIMIT ?`;
+     FROM messages LEFT JOIN shared_parts ON shared_parts.seq = messages.shared`;
+  const newest = (where: string): string =>
+    `${rows} WHERE ${where} (id, key) < (?, ?) ORDER BY id DESC, key DESC LIMIT ?`;
   return {
     all: database.prepare(newest('')),
     ofMailbox: database.prepare(newest('mailbox = ? AND')),
     ofDomain: database.prepare(newest('domain = ? AND')),
+    byKey: database.prepare(`${rows} WHERE key = ?`),
     byId: database.prepare('SELECT key FROM messages WHERE id = ? ORDER BY key'),
     olderThan: database.prepare('SELECT key FROM messages WHERE id < ? ORDER BY id LIMIT ?'),
     range: database.prepare('SELECT key FROM objects WHERE key >= ? AND key < ? ORDER BY key LIMIT ?'),

@@ -1,5 +1,7 @@
 // The object store over the database thread: small bodies are rows, large ones files; either way a body is read in
 // chunks and never held whole.
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ObjectFacts, ObjectStore, PutOutcome, PutRequest, StoredObject } from '#pipeline/ports.ts';
 import { type BodyFile, createBodyFile, inlineBytes } from './body-files.ts';
 import { type Client, isRefused } from './client.ts';
@@ -37,6 +39,12 @@ export function createObjectStore(client: Client, bodiesFolder: string, written:
       absent = found.file;
     }
   };
+  /** The version of an object whose file is gone: what is written only where nothing is may be written there. */
+  const lostVersion = async (key: string): Promise<string | null> => {
+    const found = await client.ask({ kind: 'get', key });
+    if (found?.kind !== 'file') return null;
+    return (await isThere(join(bodiesFolder, found.file))) ? null : found.etag;
+  };
   return {
     put: async (request) => {
       const maxBytes = isMail(request.key) ? mailInlineBytes : inlineBytes;
@@ -49,13 +57,28 @@ export function createObjectStore(client: Client, bodiesFolder: string, written:
       const start = await readStart(wholeBody(request), maxBytes);
       if (start.rest === null) return putFound(request, client.attach(start.pieces));
       const file = await createBodyFile(bodiesFolder);
-      return putFile(file, start, (content) => putFound(request, content));
+      return putFile(file, start, async (content) => {
+        const outcome = await putFound(request, content);
+        const lost = outcome.outcome === 'conflict' && isIfAbsent(request) ? await lostVersion(request.key) : null;
+        return lost === null ? outcome : putFound({ ...request, condition: { ifMatch: lost } }, content);
+      });
     },
     get,
     head: (key) => client.ask({ kind: 'head', key }),
     list: ({ prefix, after = '', limit = listLimit }) => client.ask({ kind: 'list', prefix, after, limit }),
     delete: (key, condition) => client.ask({ kind: 'delete', key, ifMatch: condition?.ifMatch ?? null }),
   };
+}
+
+function isIfAbsent({ condition }: PutRequest): boolean {
+  return condition !== undefined && 'ifAbsent' in condition;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: unknown) => !(error instanceof Error && 'code' in error && error.code === 'ENOENT'),
+  );
 }
 
 function headOf({ key, contentType, metadata, condition }: PutRequest): ObjectHead {

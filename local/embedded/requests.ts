@@ -3,6 +3,7 @@
 
 import type { QueueName } from '#pipeline/jobs.ts';
 import type { DeadLetter, MessagePage, MessageQuery, QueueCounts } from '#pipeline/ops/admin.ts';
+import type { MessageSummary } from '#pipeline/ops/message-summary.ts';
 import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/ports.ts';
 import type { FileContent } from './body-files.ts';
 import type { BodiesReport } from './check-bodies.ts';
@@ -108,6 +109,7 @@ type Exchange = {
   purge: { ask: { readonly queue: QueueName }; answer: number };
   deadLetters: { ask: { readonly queue: QueueName; readonly limit: number }; answer: readonly DeadLetter[] };
   messages: { ask: MessageQuery; answer: SearchStep };
+  summary: { ask: { readonly key: string }; answer: MessageSummary | null };
   findMessage: { ask: { readonly id: string }; answer: readonly string[] };
   newestKeys: {
     ask: { readonly prefix: string; readonly before: string | null; readonly limit: number };

@@ -55,6 +55,7 @@ export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
       const keys = index.newest('deliveries/', after).filter((key) => id === null || key.includes(`/${id}/`));
       return { keys: keys.slice(0, limit), next: keys.length > limit ? (keys[limit - 1] ?? null) : null };
     },
+    summary: async (key) => (await read(key))?.summary ?? null,
     watch: (listener) => {
       watchers.add(listener);
       return () => watchers.delete(listener);

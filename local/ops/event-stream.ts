@@ -6,8 +6,7 @@ import { peerOf } from '#container/peer-address.ts';
 import { parseDeliveryKey } from '#pipeline/keys.ts';
 import { errorFields } from '#pipeline/log.ts';
 import { listed } from '#pipeline/ops/list-messages.ts';
-import { parseInboxMessage, summarise } from '#pipeline/ops/message-summary.ts';
-import { readJson, readText } from '#pipeline/ops/stored-json.ts';
+import { readJson } from '#pipeline/ops/stored-json.ts';
 import type { OpsDeps } from './ops-deps.ts';
 
 const maxListeners = 200;
@@ -97,14 +96,14 @@ export function createEventStream(deps: Pick<OpsDeps, 'admin' | 'store' | 'log' 
   };
 }
 
-async function eventOf({ store }: Pick<OpsDeps, 'store'>, key: string): Promise<string | null> {
+async function eventOf({ store, admin }: Pick<OpsDeps, 'store' | 'admin'>, key: string): Promise<string | null> {
   const about = parseDeliveryKey(key);
   if (about !== null) {
     const state = await readJson(store, key);
     return state === null ? null : eventText('delivery', { ...about, state: stateOf(state) });
   }
-  const message = parseInboxMessage((await readText(store, key)) ?? '');
-  return message === null ? null : eventText('message', listed([summarise(key, message)]));
+  const summary = await admin.summary(key);
+  return summary === null ? null : eventText('message', listed([summary]));
 }
 
 function stateOf(value: unknown): string | null {

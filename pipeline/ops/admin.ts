@@ -61,6 +61,8 @@ export type MailAdmin = {
 
 /** The same of a world that runs in this process: it can be watched. */
 export type OpsAdmin = MailAdmin & {
+  /** The line that a list shows of the message stored under this key; null where there is none. */
+  readonly summary: (key: string) => Promise<MessageSummary | null>;
   /** Calls back with the key of each object written under inbox/, quarantine/, deliveries/; answers how to stop that. */
   readonly watch: (listener: (key: string) => void) => () => void;
 };

@@ -1,6 +1,6 @@
 // Body files that vanish under a running service, or are not in a copy of its folder: the API and the stages answer at once.
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openTestWorld, temporaryFolder } from '#test/support/embedded-world.ts';
@@ -68,6 +68,31 @@ test('a start says which bodies a copy of the folder lacks, and all else is serv
     assert.equal(answer, n < 2 ? 410 : 200);
   }
   assert.equal(await again.stop(), 0);
+});
+
+test('an attachment whose file is gone is made again by a replay, as long as the message itself is there', async (t) => {
+  const folder = folderOf(t);
+  const service = await startLocalService(t, { folder, config });
+  const [id = ''] = await sendLarge(service, ['again']);
+  await drained(service);
+  const bodies = join(folder, 'data', 'bodies');
+  const raw = await fileOf(folder, id);
+  for (const name of readdirSync(bodies)) if (join(bodies, name) !== raw) rmSync(join(bodies, name));
+  const path = `${service.http}/api/messages/${id}`;
+  assert.equal((await fetch(`${path}/attachments/1`)).status, 410);
+  assert.equal((await fetch(`${path}/replay`, { method: 'POST' })).status, 202);
+  await drained(service);
+  const response = await fetch(`${path}/attachments/1`);
+  assert.ok(Buffer.from(await response.arrayBuffer()).equals(Buffer.alloc(attachmentBytes, 'again')));
+  assert.equal(await service.stop(), 0);
+});
+
+test('a start on a damaged database ends with what to do', async (t) => {
+  const folder = folderOf(t);
+  mkdirSync(join(folder, 'data'));
+  writeFileSync(join(folder, 'data', 'pillarbox.sqlite'), Buffer.alloc(100_000, 'x'));
+  const starting = startLocalService(t, { folder, config });
+  await assert.rejects(starting, /pillarbox\.sqlite is damaged \(.+\): restore a backup \("pillarbox restore"\)/);
 });
 
 test('a stage whose message is gone fails at once with the true reason, without a busy core', async (t) => {

@@ -118,6 +118,7 @@ export function sampleWorld(): SampleWorld {
       const page = keys.slice(start, start + limit);
       return { keys: page, next: start + limit < keys.length ? (page.at(-1) ?? null) : null };
     },
+    summary: async (key) => rows.find((row) => row.key === key)?.summary ?? null,
     watch: (listener) => {
       watchers.add(listener);
       return () => watchers.delete(listener);
