@@ -1,8 +1,9 @@
 // The configuration file as the command line edits it: checked before and after, written whole or not at all.
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Config } from '#pipeline/config.ts';
 import { parseConfig } from '#pipeline/parse-config.ts';
+import { rewriteFile } from '#pipeline/rewrite-file.ts';
 import { type CliArguments, type CliWorld, cliError, optionValue } from './command.ts';
 
 /** The option that names the file. */
@@ -28,26 +29,24 @@ export async function readConfigFile(given: CliArguments, world: CliWorld): Prom
   return { path, text, config: checked(text, path) };
 }
 
-/** Writes a changed text in place of the file, if it is a good configuration. Its permissions stay. */
-export async function writeConfigFile({ path }: ConfigFile, text: string): Promise<void> {
-  checked(text, path);
-  const { mode } = await stat(path);
-  await writeWhole(path, text, mode & 0o777);
-}
-
-/** Writes beside the file, to the disk, then renames: a reader sees the old text or the new one. */
-async function writeWhole(path: string, text: string, mode: number): Promise<void> {
-  const beside = `${path}.${process.pid}.new`;
-  try {
-    const file = await open(beside, 'wx', mode);
-    await file.writeFile(text);
-    await file.sync();
-    await file.close();
-    await rename(beside, path);
-  } catch (thrown) {
-    await rm(beside, { force: true });
-    throw thrown;
+/**
+ * Writes a changed text in place of the file, if it is a good configuration and the file is still the one that was read. With
+ * password hashes in it, it is its owner's alone from now on: then, and where it was not before, a sentence that says so; else null.
+ */
+export async function writeConfigFile({ path, text: expected }: ConfigFile, text: string): Promise<string | null> {
+  const hasHashes = checked(text, path).users.some(({ password }) => password.startsWith('scrypt:'));
+  const written = await rewriteFile(path, { expected, text, permitted: hasHashes ? 0o600 : 0o777 }).catch(
+    (thrown: unknown) => {
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      throw cliError(`${path} cannot be written (run this as its owner): ${reason}`, 'not-writable');
+    },
+  );
+  if (written.outcome === 'changed') {
+    throw cliError(`${path} was changed by somebody else meanwhile: nothing was written; try again`, 'changed');
   }
+  const { before, mode } = written;
+  if (before === mode) return null;
+  return `${path} has password hashes: it can be read by its owner alone now (mode ${mode.toString(8)}, before ${before.toString(8)})`;
 }
 
 /** Writes a file that must not be there yet; answers whether it was written. */

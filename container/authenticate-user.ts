@@ -1,66 +1,12 @@
-// AUTH PLAIN and AUTH LOGIN (RFC 4954, RFC 4616), and the check of a name and a password: the same time for a name that
-// nobody has as for a wrong password, a bounded number of hashes at once, a short memory for what was right.
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+// AUTH PLAIN and AUTH LOGIN (RFC 4954, RFC 4616): from the lines of an exchange to a name and a password.
 import { setTimeout as wait } from 'node:timers/promises';
 import { replies } from '#mail/replies.ts';
 import type { Config } from '#pipeline/config.ts';
-import { verifyPassword } from '#pipeline/password.ts';
 import { askCramMd5 } from './cram-md5.ts';
 import { type Step, say } from './wire.ts';
 
 /** A configured user. */
 export type User = Config['users'][number];
-
-/** What a log-in comes to; `busy`: too many hashes are being computed. */
-export type LogIn =
-  | { readonly outcome: 'user'; readonly user: User }
-  | { readonly outcome: 'wrong' }
-  | { readonly outcome: 'busy' };
-
-/** Checks a name and a password against the configured users. */
-export type PasswordCheck = (users: readonly User[], name: string, password: string) => Promise<LogIn>;
-
-const maxHashesAtOnce = 2;
-const maxWaiting = 64;
-const rememberMs = 300_000;
-const maxRemembered = 10_000;
-/** Nobody's password, so that an unknown name costs what a known one does. */
-const nobody = 'scrypt:16384:8:1:AAAAAAAAAAAAAAAAAAAAAA==:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
-
-/** A check with empty memory. `now`: milliseconds of a clock that never goes back. */
-export function createPasswordCheck(now: () => number): PasswordCheck {
-  const key = randomBytes(32);
-  const remembered = new Map<string, { proof: Buffer; at: number }>();
-  const waiting: (() => void)[] = [];
-  let hashing = 0;
-
-  async function hashed(password: string, stored: string): Promise<boolean> {
-    if (hashing >= maxHashesAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
-    hashing += 1;
-    try {
-      return await verifyPassword(password, stored);
-    } finally {
-      hashing -= 1;
-      waiting.shift()?.();
-    }
-  }
-
-  return async (users, name, password) => {
-    const user = users.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
-    const stored = user?.password ?? nobody;
-    const proof = createHmac('sha256', key).update(`${stored}\0${password}`).digest();
-    const known = user === undefined ? undefined : remembered.get(user.name);
-    if (user !== undefined && known !== undefined && now() - known.at < rememberMs) {
-      if (timingSafeEqual(known.proof, proof)) return { outcome: 'user', user };
-    }
-    if (waiting.length >= maxWaiting) return { outcome: 'busy' };
-    const isRight = await hashed(password, stored);
-    if (user === undefined || !isRight) return { outcome: 'wrong' };
-    if (remembered.size >= maxRemembered) remembered.clear();
-    remembered.set(user.name, { proof, at: now() });
-    return { outcome: 'user', user };
-  };
-}
 
 /** What stands behind AUTH, and what to do with a name and a password once they are there. */
 export type AuthExchange = {

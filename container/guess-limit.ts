@@ -11,6 +11,8 @@ export type GuessLimit = {
 
 /** A guess stays taken where the password was wrong. */
 export type Guess = {
+  /** The address has shown before that it knows the user's password. */
+  readonly isKnown: boolean;
   /** The password was right: the guess is given back, and the address is no stranger to this name any more. */
   readonly right: () => void;
   /** Nobody looked at the password: the guess is given back. */
@@ -54,7 +56,7 @@ export function createGuessLimit(now: () => number): GuessLimit {
         known.add(pair);
         dropOldest(known);
       };
-      return { right, unjudged };
+      return { isKnown: known.has(pair), right, unjudged };
     },
   };
 }

@@ -26,7 +26,15 @@ export type ListenerDeps = {
   readonly onlyRoles?: readonly Role[];
   /** A load balancer in front begins each connection with a PROXY v2 header; without it nobody is let in. */
   readonly isBehindProxy?: boolean;
-  /** What the process may take of memory; `limits.bytesInFlight` never exceeds a sixth of it. Left out: not known. */
+  /**
+   * Puts a new hash of the same password in place of one in the configuration; `absent`: it is not there any more. Left out: the
+   * configuration cannot be written from here.
+   */
+  readonly replaceHash?: (from: string, to: string) => Promise<'replaced' | 'absent'>;
+  /**
+   * What the process may take of memory; `limits.bytesInFlight` never exceeds a sixth of it, the hashing of passwords taken off before.
+   * Left out: not known.
+   */
   readonly memoryBytes?: number;
   /** How long a client from another machine waits for the greeting (milliseconds; 100). */
   readonly greetingDelayMs?: number;

@@ -1,18 +1,22 @@
 // The front door: opens the ports of the configuration, one role each, and wires what their sessions share.
 
+import { availableParallelism } from 'node:os';
 import { replies } from '#mail/replies.ts';
 import type { Config } from '#pipeline/config.ts';
 import { isLoopbackHost } from '#pipeline/loopback-host.ts';
-import { createPasswordCheck } from './authenticate-user.ts';
+import { hashMemoryBytes } from '#pipeline/password.ts';
 import { watchCertificate } from './certificates.ts';
+import { createPasswordCheck } from './check-password.ts';
 import { startConversation } from './conversation.ts';
 import { keepConfig } from './current-config.ts';
 import { createFairBudget } from './fair-budget.ts';
 import { createGuessLimit } from './guess-limit.ts';
+import { createHashQueue } from './hash-queue.ts';
 import { createConnectionCounts, createFailureTable, createRate, limitFor } from './limits.ts';
 import type { ListenerDeps, ListenerHealth, Role } from './listener-deps.ts';
 import type { Peer } from './peer-address.ts';
 import type { ProtocolOptions, ProtocolServer } from './protocol-options.ts';
+import { createHashRenewal } from './renew-hash.ts';
 import type { SessionShared } from './session-state.ts';
 import { listen } from './smtp-protocol.ts';
 
@@ -112,7 +116,9 @@ function createShared(
   onStored: (isStored: boolean) => void,
 ): Omit<SessionShared, 'role' | 'isLocalPort'> {
   const now = () => performance.now();
-  const mostInFlight = (deps.memoryBytes ?? Number.POSITIVE_INFINITY) * inFlightShare;
+  const memoryBytes = deps.memoryBytes ?? Number.POSITIVE_INFINITY;
+  const hashesAtOnce = mostHashes(memoryBytes);
+  const mostInFlight = Math.max(memoryBytes / 2, memoryBytes - hashesAtOnce * hashMemoryBytes) * inFlightShare;
   return {
     deps,
     currentConfig: config,
@@ -123,8 +129,15 @@ function createShared(
     recipientRate: createRate(now),
     failures: createFailureTable(now),
     guesses: createGuessLimit(now),
-    checkPassword: createPasswordCheck(now),
+    checkPassword: createPasswordCheck(now, createHashQueue(hashesAtOnce)),
+    hashes: createHashRenewal(deps),
   };
+}
+
+/** How many passwords are hashed at once: one processor stays for the mail, and at most an eighth of the memory goes there, or one hash. */
+function mostHashes(memoryBytes: number): number {
+  const affordable = Math.floor(memoryBytes / 8 / hashMemoryBytes);
+  return Math.max(1, Math.min(2, availableParallelism() - 1, affordable));
 }
 
 function admitPeer(

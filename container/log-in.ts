@@ -2,7 +2,8 @@
 import { type Reply, replies } from '#mail/replies.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { Secrets } from '#pipeline/ports.ts';
-import { type AuthExchange, beginAuth, type LogIn, pause } from './authenticate-user.ts';
+import { type AuthExchange, beginAuth, pause } from './authenticate-user.ts';
+import type { LogIn } from './check-password.ts';
 import { limitFor } from './limits.ts';
 import { isLocalCapture, mechanismsFor } from './local-capture.ts';
 import type { SessionState } from './session-state.ts';
@@ -48,6 +49,7 @@ async function logIn(state: SessionState, name: string, password: string): Promi
     case 'user':
       // As it is written in the configuration: that is what is looked at when it changes (session-user.ts).
       state.user = users.find((user) => user.name === logIn.user.name) ?? logIn.user;
+      if (logIn.renewed !== null) state.shared.hashes.renew(state.user, logIn.renewed);
       failures.succeeded(group);
       return say(replies.authOk);
     case 'busy':
@@ -89,7 +91,7 @@ async function judge(
   const known = await withHash(users, name, deps.secrets);
   const guess = guesses.take(name, peer.group, limitFor(limits, 'authFailuresPerUser', peer));
   if (guess === null) return { outcome: 'too-many-guesses' };
-  const logIn = await checkPassword(known, name, password);
+  const logIn = await checkPassword(known, { name, password, group: peer.group, isKnown: guess.isKnown });
   if (logIn.outcome === 'user') guess.right();
   if (logIn.outcome === 'busy') guess.unjudged();
   return logIn;

@@ -2,12 +2,14 @@
 import type { MailParameters } from '#mail/esmtp-parameters.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { ReceivedJob } from '#pipeline/jobs.ts';
-import type { PasswordCheck, User } from './authenticate-user.ts';
+import type { User } from './authenticate-user.ts';
+import type { PasswordCheck } from './check-password.ts';
 import type { FairBudget } from './fair-budget.ts';
 import type { GuessLimit } from './guess-limit.ts';
 import type { FailureTable, Rate } from './limits.ts';
 import type { ListenerDeps, Role } from './listener-deps.ts';
 import type { IncomingMessage } from './receive-message.ts';
+import type { HashRenewal } from './renew-hash.ts';
 import type { TlsFacts, Wire } from './wire.ts';
 
 /** The same for all sessions of a port. */
@@ -26,6 +28,7 @@ export type SessionShared = {
   readonly failures: FailureTable;
   readonly guesses: GuessLimit;
   readonly checkPassword: PasswordCheck;
+  readonly hashes: HashRenewal;
   readonly onStored: (isStored: boolean) => void;
 };
 

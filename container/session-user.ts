@@ -2,12 +2,15 @@
 // password that was taken away must not work for as long as a session lasts).
 import type { Config } from '#pipeline/config.ts';
 import type { User } from './authenticate-user.ts';
+import type { HashRenewal } from './renew-hash.ts';
 import type { SessionState } from './session-state.ts';
 
 /** Says whether a user is in the configuration as it was at the log-in: same password, same `mayFrom`. */
-export function isStillUser({ name, password, mayFrom }: User, config: Config): boolean {
+function isStillUser({ name, password, mayFrom }: User, config: Config, hashes: HashRenewal): boolean {
   if (password === '') return config.mode === 'capture'; // taken at their word
-  return config.users.some((user) => user.name === name && user.password === password && isSame(user.mayFrom, mayFrom));
+  return config.users.some(
+    (user) => user.name === name && hashes.isSamePassword(password, user.password) && isSame(user.mayFrom, mayFrom),
+  );
 }
 
 function isSame(some: readonly string[], others: readonly string[]): boolean {
@@ -15,6 +18,6 @@ function isSame(some: readonly string[], others: readonly string[]): boolean {
 }
 
 /** Says whether whoever logged in to a session has lost the right to it. */
-export function isDismissed({ user }: Pick<SessionState, 'user'>, config: Config): boolean {
-  return user !== null && !isStillUser(user, config);
+export function isDismissed({ user, shared }: Pick<SessionState, 'user' | 'shared'>, config: Config): boolean {
+  return user !== null && !isStillUser(user, config, shared.hashes);
 }

@@ -17,6 +17,7 @@ import { captureConfig } from './capture-config.ts';
 import { certificateSource } from './certificate.ts';
 import { ownSecret } from './own-secrets.ts';
 import { plainReason } from './plain-reason.ts';
+import { hashReplacement } from './replace-hash.ts';
 import { startEmbedded } from './start-embedded.ts';
 import { type Service, startService } from './start-service.ts';
 import { watchForStop } from './stop-signals.ts';
@@ -70,6 +71,7 @@ async function start(args: Arguments): Promise<void> {
     ...shared,
     world,
     certificate: certificateSource({ config, secrets, folder: dataFolder, clock }),
+    ...(configPath === null ? {} : { replaceHash: hashReplacement(configPath, log) }),
     reverseName: dns.reverseName,
     http: { ...args.http, token: await opsToken(args, dataFolder) },
   }).catch(async (error: unknown) => {

@@ -20,6 +20,8 @@ export type ServiceDeps = {
   readonly config: ReportingConfigSource;
   readonly secrets: Secrets;
   readonly certificate: () => Promise<CertificatePair>;
+  /** Exchanges a hash in the configuration file (ListenerDeps); left out where there is none. */
+  readonly replaceHash?: (from: string, to: string) => Promise<'replaced' | 'absent'>;
   readonly reverseName: (ip: string) => Promise<string | null>;
   readonly http: { readonly host: string; readonly port: number; readonly token: string | undefined };
   readonly newMessageId: (nowMs: number) => MessageId;

@@ -1,7 +1,20 @@
 // Passwords as they are kept: scrypt (RFC 7914) with its parameters beside it, so that they can grow with time.
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 
-const cost = { N: 16_384, r: 8, p: 1 };
+/**
+ * OWASP's Password Storage Cheat Sheet (2026): any of these takes an attacker as long. The first is what new hashes cost:
+ * 128 MiB, and a third of a second of a processor.
+ */
+const costs = [
+  { N: 131_072, r: 8, p: 1 },
+  { N: 65_536, r: 8, p: 2 },
+  { N: 32_768, r: 8, p: 3 },
+  { N: 16_384, r: 8, p: 5 },
+  { N: 8_192, r: 8, p: 10 },
+] as const;
+const cost = costs[0];
+/** What hashing one password takes of memory while it lasts. */
+export const hashMemoryBytes = 128 * cost.N * cost.r;
 const saltBytes = 16;
 const hashBytes = 32;
 const maxMemoryBytes = 268_435_456;
@@ -23,6 +36,16 @@ export async function verifyPassword(password: string, stored: string): Promise<
   const hash = await derive(password, parsed.salt, parsed.hash.length, parsed.cost);
   return timingSafeEqual(hash, parsed.hash);
 }
+
+/** Says whether a hash costs an attacker less than one made today; what is no hash at all does, too. */
+export function isOldHash(stored: string): boolean {
+  const parsed = parseHash(stored);
+  if (parsed === null) return true;
+  return !costs.some(({ N, r, p }) => parsed.cost.N >= N && parsed.cost.r >= r && parsed.cost.p >= p);
+}
+
+/** Nobody's password: checking one against it takes as long as against a hash made today. */
+export const nobodysHash = `scrypt:${cost.N}:${cost.r}:${cost.p}:${'A'.repeat(22)}==:${'A'.repeat(43)}=`;
 
 type Cost = { readonly N: number; readonly r: number; readonly p: number };
 

@@ -5,6 +5,7 @@ import { checkCertificate } from '#cli/checks/check-certificate.ts';
 import { checkDomain } from '#cli/checks/check-domain.ts';
 import { checkHost } from '#cli/checks/check-host.ts';
 import { checkPort25 } from '#cli/checks/check-port-25.ts';
+import { checkUsers } from '#cli/checks/check-users.ts';
 import { type Finding, shownFinding } from '#cli/checks/finding.ts';
 import { type CliWorld, type Command, optionValue, print } from '#cli/command.ts';
 import { configOption, readConfigFile } from '#cli/config-file.ts';
@@ -27,7 +28,8 @@ export const check: Command = {
     ...configOption,
   },
   run: async (given, world) => {
-    const { config, path } = await readConfigFile(given, world);
+    const file = await readConfigFile(given, world);
+    const { config, path } = file;
     const secrets = secretsOf(optionValue(given, 'data') ?? '.pillarbox', dirname(path), world);
     const { resolve, close } = createResolver({
       servers: config.dns.servers,
@@ -39,6 +41,7 @@ export const check: Command = {
       const findings: Finding[] = [
         { level: 'ok', what: `${path} is a good configuration` },
         await checkCertificate(config, secrets, nowMs),
+        ...(await checkUsers(file, secrets)),
         ...(await checkHost(config.hostname, resolve)),
       ];
       for (const domain of Object.keys(config.domains)) {

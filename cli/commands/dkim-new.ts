@@ -43,8 +43,9 @@ export const dkimNew: Command = {
         privateKey: `file:${key.path}`,
       });
     }
+    let notice: string | null;
     try {
-      await writeConfigFile(file, text);
+      notice = await writeConfigFile(file, text);
     } catch (thrown) {
       for (const { path } of keys) await rm(join(folder, path), { force: true });
       throw thrown;
@@ -52,8 +53,8 @@ export const dkimNew: Command = {
     const { mx, spf, dmarc } = suggestedRecords(domain, file.config.hostname, world.clock());
     const records = [...keys.map(({ record }) => record), mx, spf, dmarc];
     print(given, world, {
-      json: { domain, keys: keys.map(({ selector: one, path }) => ({ selector: one, path })), records },
-      text: `Wrote ${keys.map(({ path }) => path).join(' and ')} (keep them secret), and ${file.path}.\nPublish:\n\n${records.map(recordText).join('\n')}`,
+      json: { domain, keys: keys.map(({ selector: one, path }) => ({ selector: one, path })), records, notice },
+      text: `Wrote ${keys.map(({ path }) => path).join(' and ')} (keep them secret), and ${file.path}.\n${notice === null ? '' : `${notice}\n`}Publish:\n\n${records.map(recordText).join('\n')}`,
     });
     return 0;
   },

@@ -24,7 +24,7 @@ export const init: Command = {
     const path = configPath(given, world);
     const text = `${JSON.stringify(startingConfig(given), null, 2)}\n`;
     check(text, path);
-    if (!(await writeNew(path, text, 0o644))) throw cliError(`${path} is there already, and stays as it is`, 'exists');
+    if (!(await writeNew(path, text, 0o600))) throw cliError(`${path} is there already, and stays as it is`, 'exists');
     const next = 'Next: "pillarbox user add NAME", "pillarbox dkim new DOMAIN", "pillarbox check", "npm start".';
     print(given, world, { json: { path }, text: `Wrote ${path}\n${next}` });
     return 0;

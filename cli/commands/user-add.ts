@@ -2,7 +2,7 @@
 // the command line (where every program on the machine could see it); only its hash is kept.
 
 import { type CliArguments, type CliWorld, type Command, cliError, print } from '#cli/command.ts';
-import { configOption, readConfigFile, writeConfigFile } from '#cli/config-file.ts';
+import { type ConfigFile, configOption, readConfigFile, writeConfigFile } from '#cli/config-file.ts';
 import { appendToArray, replaceItem } from '#cli/edit-json.ts';
 import { hashPassword } from '#pipeline/password.ts';
 
@@ -33,17 +33,22 @@ export const userAdd: Command = {
         2,
       );
     }
-    const file = await readConfigFile(given, world);
-    const index = file.config.users.findIndex((user) => user.name === name);
-    if (index >= 0 && !given.switches.has('replace'))
-      throw cliError(`user ${name} is there already: --replace to change it`, 'exists');
+    const place = async (): Promise<{ readonly file: ConfigFile; readonly index: number }> => {
+      const file = await readConfigFile(given, world);
+      const index = file.config.users.findIndex((user) => user.name === name);
+      if (index >= 0 && !given.switches.has('replace'))
+        throw cliError(`user ${name} is there already: --replace to change it`, 'exists');
+      return { file, index };
+    };
+    await place();
     const user = { name, password: await hashPassword(await readPassword(given, world)), mayFrom };
+    const { file, index } = await place(); // who types takes a while
     const text =
       index < 0 ? appendToArray(file.text, ['users'], user) : replaceItem(file.text, ['users'], { index, value: user });
-    await writeConfigFile(file, text);
+    const notice = await writeConfigFile(file, text);
     print(given, world, {
-      json: { name, mayFrom, config: file.path },
-      text: `${name} may submit mail as ${mayFrom.join(', ')}; written to ${file.path}`,
+      json: { name, mayFrom, config: file.path, notice },
+      text: `${name} may submit mail as ${mayFrom.join(', ')}; written to ${file.path}${notice === null ? '' : `\n${notice}`}`,
     });
     return 0;
   },

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { makeSelfSigned } from '#container/self-signed.ts';
+import { hashPassword } from '#pipeline/password.ts';
+import { oldHash } from '#test/support/old-hash.ts';
 import { type DnsZone, startDns } from '#test/support/peer-dns.ts';
 import { peerOptions } from '#test/support/peers.ts';
 import { runInProcess } from '#test/support/run-pillarbox.ts';
@@ -20,7 +22,7 @@ afterEach(() => rm(directory, { recursive: true }));
 type Finding = { readonly level: string; readonly what: string; readonly publish?: string };
 
 async function check(
-  options: { dns?: string; clock?: number; args?: string[]; tls?: object } = {},
+  options: { dns?: string; clock?: number; args?: string[]; tls?: object; users?: object[] } = {},
 ): Promise<{ code: number; findings: Finding[] }> {
   const { dns = '127.0.0.1:1', clock = now, args = [], tls } = options;
   const dkim = [{ selector: 's1', privateKey: 'file:key.pem' }];
@@ -29,6 +31,7 @@ async function check(
     domains: { 'a.example': { mailboxes: ['ann'], dkim } },
     dns: { servers: [dns], timeoutSeconds: 2 },
     ...(tls === undefined ? {} : { tls }),
+    users: options.users ?? [],
   };
   await writeFile(join(directory, 'pillarbox.json'), JSON.stringify(config));
   const ran = await runInProcess(['check', '--json', ...args], { directory, clock: () => clock });
@@ -161,4 +164,18 @@ test('--connect tells a server that answers from one that does not', async (t) =
   await new Promise((resolve) => server.once('close', resolve));
   const bad = await check({ args: ['--connect', `127.0.0.1:${port}`] });
   assert.ok(bad.findings.some(({ level, what }) => level === 'missing' && what.includes('cannot be reached')));
+});
+
+test('users with an old hash are named, and a file with hashes that others can read', async () => {
+  const [before, today] = [oldHash('open sesame'), await hashPassword('open sesame')];
+  const users = [before, today, 'file:hash'].map((password, n) => ({
+    name: `u${n}`,
+    password,
+    mayFrom: ['*@a.example'],
+  }));
+  await writeFile(join(directory, 'hash'), `${before}\n`);
+  const { findings } = await check({ users });
+  const advice = findings.filter(({ level }) => level === 'advice').map(({ what }) => what);
+  assert.ok(advice.includes('passwords with an old, cheap hash: u0, u2'), advice.join('\n'));
+  assert.ok(advice.some((what) => /has password hashes and can be read by others \(mode 6[0-7]{2}\)/.test(what)));
 });

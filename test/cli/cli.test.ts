@@ -164,7 +164,8 @@ describe('the configuration by command line', () => {
     assert.ok(text.startsWith('{ "hostname":   "mx.a.example",\n\t"users": ['));
     assert.ok(text.endsWith('"domains": {"a.example": {"mailboxes": ["ann"]}} }\n'));
     assert.doesNotMatch(text + out + err, /correct horse/);
-    assert.equal((await stat(path())).mode & 0o777, 0o640);
+    assert.equal((await stat(path())).mode & 0o777, 0o600);
+    assert.match(out, /has password hashes: .* \(mode 600, before 640\)/);
   });
 
   test('a user is replaced only when that is said, and mistyping changes nothing', async () => {

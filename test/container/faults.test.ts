@@ -122,7 +122,7 @@ test('a slow store holds the sender back, and memory does not grow with the mess
 
 for (const { title, limits, memory } of [
   { title: 'the bytes in flight', limits: { bytesInFlight: 100_000 }, memory: {} },
-  { title: 'a sixth of the memory', limits: {}, memory: { memoryBytes: 600_000 } },
+  { title: 'their share of the memory', limits: {}, memory: { memoryBytes: 1_200_000 } },
 ]) {
   test(`messages that together exceed ${title} wait for each other, and all get through`, async (t) => {
     const { port, intake, listener, close } = await startTestListener({ ...testConfig, limits }, memory);

@@ -5,6 +5,8 @@ import { parseAddress } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { hashPassword } from '#pipeline/password.ts';
 import type { SuppressionLookup } from '#pipeline/suppressions.ts';
+import { noMetrics } from '#test/support/no-metrics.ts';
+import { oldHash } from '#test/support/old-hash.ts';
 import { rawClient, startTestListener, testConfig } from './start-test-listener.ts';
 
 const deadOnly =
@@ -78,6 +80,21 @@ test('a password hash may be kept as a secret, which is read at each log-in', as
   hash = await hashPassword('another');
   assert.match((await logIn('app@example.test')) ?? '', /^535/);
   assert.match((await logIn('other@example.test')) ?? '', /^4\d\d/); // the secret cannot be read: no verdict
+});
+
+test('an old hash that cannot be replaced lets its user in all the same; who runs this is told once, and it is counted', async (t) => {
+  const metrics = noMetrics();
+  const old = [{ name: 'app@example.test', password: oldHash('open sesame'), mayFrom: ['*@example.test'] }];
+  const replaceHash = () => Promise.reject(new Error('EROFS: read-only file system'));
+  const own = await startTestListener({ ...testConfig, users: old }, { metrics, replaceHash });
+  t.after(own.close);
+  for (let count = 0; count < 2; count++) (await loggedIn(own.port('submissions'))).close();
+  const told = own.log.of('password-hash-old');
+  assert.deepEqual(
+    told.map(({ fields }) => [fields['user'], fields['reason']]),
+    [['app@example.test', 'EROFS: read-only file system']],
+  );
+  assert.equal(metrics.total('old-password-hashes'), 1);
 });
 
 test('each failed log-in makes the next one from that address wait longer, on other connections too', async (t) => {

@@ -1,0 +1,31 @@
+// The users' passwords: are their hashes of today's cost, and can nobody but the owner read them.
+import { stat } from 'node:fs/promises';
+import type { ConfigFile } from '#cli/config-file.ts';
+import { isOldHash } from '#pipeline/password.ts';
+import type { Secrets } from '#pipeline/ports.ts';
+import type { Finding } from './finding.ts';
+
+/** See the file's head. */
+export async function checkUsers({ path, config }: ConfigFile, secrets: Secrets): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const old: string[] = [];
+  for (const { name, password } of config.users) {
+    try {
+      const hash = password.startsWith('scrypt:') ? password : await secrets.read(password);
+      if (isOldHash(hash)) old.push(name);
+    } catch (thrown) {
+      findings.push({ level: 'missing', what: `user ${name} cannot log in: ${String(thrown)}` });
+    }
+  }
+  if (old.length > 0) {
+    const renew = 'a log-in renews it where the server can write the file; else: pillarbox user add NAME --replace';
+    findings.push({ level: 'advice', what: `passwords with an old, cheap hash: ${old.join(', ')}`, publish: renew });
+  }
+  const { mode } = await stat(path);
+  const hasHashes = config.users.some(({ password }) => password.startsWith('scrypt:'));
+  if (hasHashes && (mode & 0o077) !== 0) {
+    const what = `${path} has password hashes and can be read by others (mode ${(mode & 0o777).toString(8)})`;
+    findings.push({ level: 'advice', what, publish: `chmod 600 ${path}` });
+  }
+  return findings;
+}

@@ -1,0 +1,34 @@
+// An old hash of a password in the configuration file exchanged for a new one; all else in the file stays as it is.
+import { readFile } from 'node:fs/promises';
+import { parseConfig } from '#pipeline/parse-config.ts';
+import type { Log } from '#pipeline/ports.ts';
+import { rewriteFile } from '#pipeline/rewrite-file.ts';
+
+const ownerAlone = 0o600;
+const maxAttempts = 3;
+
+/**
+ * Makes the exchange for the file at a path; answers whether it was made. `absent`: the hash is not in the file any more (or written in another
+ * way), or others keep writing it. Throws where the file cannot be written.
+ */
+export function hashReplacement(path: string, log: Log) {
+  return async (from: string, to: string): Promise<'replaced' | 'absent'> => {
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      const expected = await readFile(path, 'utf8');
+      const text = expected.replaceAll(JSON.stringify(from), JSON.stringify(to));
+      if (text === expected) return 'absent';
+      parseConfig(text, path);
+      const written = await rewriteFile(path, { expected, text, permitted: ownerAlone });
+      if (written.outcome === 'changed') continue;
+      if (written.before !== written.mode) {
+        log.warn('config-permissions-narrowed', {
+          path,
+          before: written.before.toString(8),
+          now: written.mode.toString(8),
+        });
+      }
+      return 'replaced';
+    }
+    return 'absent';
+  };
+}

@@ -1,0 +1,84 @@
+// A file that several programs may change, exchanged for a new text: whole or not at all, by one at a time, and only if it
+// is still what its writer has read. A kill at any moment leaves the old text or the new one.
+import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/**
+ * What came of it. `changed`: another program was faster, or is at it; read again. `mode`: the permissions the file has now, `before`:
+ * those it had.
+ */
+export type Rewritten =
+  | { readonly outcome: 'written'; readonly before: number; readonly mode: number }
+  | { readonly outcome: 'changed' };
+
+const staleMs = 30_000; // a writer takes milliseconds: this one was killed
+
+/**
+ * Puts `text` in place of `expected`; `permitted` are the permissions that the file may keep. Its owner stays; where that
+ * cannot be, and where the folder cannot be written, it throws and the file is as it was.
+ */
+export async function rewriteFile(
+  path: string,
+  { expected, text, permitted }: { readonly expected: string; readonly text: string; readonly permitted: number },
+): Promise<Rewritten> {
+  const real = await realpath(path); // a link stays one
+  const beside = `${real}.new`;
+  const file = await openAlone(beside);
+  if (file === null) return { outcome: 'changed' };
+  try {
+    if ((await readFile(real, 'utf8')) !== expected) {
+      await rm(beside, { force: true });
+      return { outcome: 'changed' };
+    }
+    const before = await stat(real);
+    const mode = before.mode & permitted & ((await hasGroup(file, before)) ? 0o777 : 0o707);
+    await file.chmod(mode);
+    await file.writeFile(text);
+    await file.sync();
+    await rename(beside, real);
+    await syncFolder(dirname(real));
+    return { outcome: 'written', before: before.mode & 0o777, mode };
+  } catch (thrown) {
+    await rm(beside, { force: true });
+    throw thrown;
+  } finally {
+    await file.close();
+  }
+}
+
+/** The new file, which is at the same time the sign that somebody writes; null where somebody else does. */
+async function openAlone(path: string): Promise<FileHandle | null> {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      return await open(path, 'wx', 0o600);
+    } catch (thrown) {
+      if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST')) throw thrown;
+      const since = await stat(path).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => Date.now(),
+      );
+      if (Date.now() - since < staleMs) return null;
+      await rm(path, { force: true });
+    }
+  }
+  return null;
+}
+
+/** Gives the file its owner; throws where that cannot be. Says whether it has its group, too. */
+async function hasGroup(
+  file: FileHandle,
+  { uid, gid }: { readonly uid: number; readonly gid: number },
+): Promise<boolean> {
+  const own = await file.stat();
+  if (own.uid === uid && own.gid === gid) return true;
+  if (own.uid !== uid) await file.chown(uid, own.gid);
+  return file.chown(uid, gid).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  await folder.sync().finally(() => folder.close());
+}
