@@ -3,6 +3,7 @@
 import { messageIdFactory } from '#mail/message-id.ts';
 import { type AwsParts, createAwsParts } from '#pipeline/aws-parts.ts';
 import { errorFields } from '#pipeline/log.ts';
+import { placeholderProblem } from '#pipeline/public-name.ts';
 import { listenerAccess } from '#pipeline/stages.ts';
 import { suppressionLookup } from '#pipeline/suppressions.ts';
 import { createCertificateSource } from './certificate-source.ts';
@@ -39,6 +40,8 @@ async function start({
   secrets,
   intake,
 }: AwsParts): Promise<void> {
+  const placeholder = placeholderProblem(await config.current());
+  if (placeholder !== null) log.warn('placeholder-hostname', { problem: placeholder });
   const { certificate, daysLeft } = createCertificateSource({ config, secrets, clock, log });
   const listener = await startListener({
     intake,

@@ -10,6 +10,7 @@ import { createLog } from '#pipeline/log.ts';
 import { isLoopbackHost } from '#pipeline/loopback-host.ts';
 import { createMetricsRegistry } from '#pipeline/metrics.ts';
 import type { Log } from '#pipeline/ports.ts';
+import { placeholderProblem } from '#pipeline/public-name.ts';
 import { createSecrets, secretFiles } from '#pipeline/secrets.ts';
 import { type Arguments, parseArguments, usage } from './arguments.ts';
 import { banner } from './banner.ts';
@@ -53,6 +54,8 @@ async function start(args: Arguments): Promise<void> {
   const config: ReportingConfigSource =
     configPath === null ? fixedConfigSource(captureConfig()) : fileConfigSource({ path: configPath, clock, log });
   const inForce = await config.current();
+  const placeholder = placeholderProblem(inForce);
+  if (placeholder !== null) throw new Error(placeholder);
   await mkdir(dataFolder, { recursive: true, mode: 0o700 });
   await ownSecret(dataFolder, 'srs');
   const filesFolder = configPath === null ? process.cwd() : dirname(configPath);

@@ -1,12 +1,17 @@
 // The name of the server in the DNS: has it an address, and does each address lead back to it (PTR).
 import { type DnsRecord, recordText } from '#cli/dns-records.ts';
+import type { Config } from '#pipeline/config.ts';
 import { reversePointer } from '#pipeline/dns-reverse-name.ts';
 import type { Resolve } from '#pipeline/ports.ts';
+import { placeholderProblem } from '#pipeline/public-name.ts';
 import { askDns } from './ask-dns.ts';
 import type { Finding } from './finding.ts';
 
 /** See the file's head. */
-export async function checkHost(hostname: string, resolve: Resolve): Promise<readonly Finding[]> {
+export async function checkHost(config: Config, resolve: Resolve): Promise<readonly Finding[]> {
+  const { hostname, delivery } = config;
+  const placeholder = placeholderProblem(config);
+  if (placeholder !== null) return [{ level: 'missing', what: placeholder }];
   const answers = await Promise.all(['A', 'AAAA'].map((type) => askDns(resolve, hostname, type)));
   const addresses = answers.flatMap((answer) => (answer.outcome === 'records' ? answer.records.map(String) : []));
   const failure = answers.find((answer) => answer.outcome === 'no-answer');
@@ -16,7 +21,9 @@ export async function checkHost(hostname: string, resolve: Resolve): Promise<rea
     const what = `${hostname} has no address in the DNS (A, AAAA)`;
     return [{ level: 'missing', what, publish: recordText(record) }];
   }
-  const reverse = await Promise.all(addresses.map((address) => checkReverse(hostname, address, resolve)));
+  // Who gets our mail from a relay sees the relay's address, never ours.
+  const senders = delivery.mode === 'smarthost' ? [] : addresses;
+  const reverse = await Promise.all(senders.map((address) => checkReverse(hostname, address, resolve)));
   return [{ level: 'ok', what: `${hostname} is at ${addresses.join(', ')}` }, ...reverse];
 }
 

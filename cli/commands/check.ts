@@ -42,7 +42,7 @@ export const check: Command = {
         { level: 'ok', what: `${path} is a good configuration` },
         await checkCertificate(config, secrets, nowMs),
         ...(await checkUsers(file, secrets)),
-        ...(await checkHost(config.hostname, resolve)),
+        ...(await checkHost(config, resolve)),
       ];
       for (const domain of Object.keys(config.domains)) {
         findings.push(...(await checkDomain({ config, domain, resolve, secrets, nowMs })));

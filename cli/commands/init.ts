@@ -4,17 +4,21 @@ import { type CliArguments, type Command, cliError, optionValue, print } from '#
 import { configOption, configPath, writeNew } from '#cli/config-file.ts';
 import { parseDomain } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
+import { whyNotPublic } from '#mail/reserved-name.ts';
 import type { ConfigInput } from '#pipeline/config.ts';
 import { parseConfig } from '#pipeline/parse-config.ts';
 
 /** See the file's head. */
 export const init: Command = {
   name: 'init',
-  usage: '[--domain DOMAIN] [options]',
+  usage: '--domain DOMAIN [options]',
   about: 'write a pillarbox.json to start from',
   takes: [0, 0],
   options: {
-    domain: { value: 'DOMAIN', about: 'the domain to receive mail for (default example.org)' },
+    domain: {
+      value: 'DOMAIN',
+      about: 'the domain to receive mail for (left out: example.org, to try on this machine)',
+    },
     hostname: { value: 'NAME', about: 'the name this server has in the DNS (default mx.DOMAIN)' },
     mailbox: { value: 'NAME', about: 'a mailbox; again for more (default postmaster)', many: true },
     public: { value: null, about: 'listen on all addresses, not on this machine only' },
@@ -26,7 +30,10 @@ export const init: Command = {
     check(text, path);
     if (!(await writeNew(path, text, 0o600))) throw cliError(`${path} is there already, and stays as it is`, 'exists');
     const next = 'Next: "pillarbox user add NAME", "pillarbox dkim new DOMAIN", "pillarbox check", "npm start".';
-    print(given, world, { json: { path }, text: `Wrote ${path}\n${next}` });
+    const known = given.values['domain'] ?? given.values['hostname'];
+    const trial =
+      'mx.example.org is a placeholder: set "hostname" and "domains" before others can reach this server.\n';
+    print(given, world, { json: { path }, text: `Wrote ${path}\n${known === undefined ? trial : ''}${next}` });
     return 0;
   },
 };
@@ -34,9 +41,16 @@ export const init: Command = {
 function startingConfig(given: CliArguments): ConfigInput {
   const domain = parseDomain(optionValue(given, 'domain') ?? 'example.org');
   if (isProblem(domain)) throw cliError(`--domain: ${domain.problem}`, 'usage', 2);
-  const host = given.switches.has('public') ? '0.0.0.0' : '127.0.0.1';
+  const isPublic = given.switches.has('public');
+  const host = isPublic ? '0.0.0.0' : '127.0.0.1';
+  const hostname = optionValue(given, 'hostname') ?? `mx.${domain}`;
+  const reason = isPublic ? whyNotPublic(hostname.toLowerCase()) : null;
+  if (reason !== null) {
+    const advice = 'name your domain with --domain, or the server with --hostname';
+    throw cliError(`--public: ${hostname} ${reason}: ${advice}`, 'usage', 2);
+  }
   return {
-    hostname: optionValue(given, 'hostname') ?? `mx.${domain}`,
+    hostname,
     listeners: [
       { role: 'mx', host, port: 2525 },
       { role: 'submission', host, port: 2587 },

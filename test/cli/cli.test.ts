@@ -148,6 +148,17 @@ describe('the configuration by command line', () => {
     assert.equal(await readFile(path(), 'utf8'), before);
   });
 
+  test('init makes no placeholder public, and says of one that it is', async () => {
+    const refused = await run(['init', '--public']);
+    assert.deepEqual([refused.code, refused.out], [2, '']);
+    assert.match(refused.err, /--public: mx\.example\.org is a placeholder.*--domain/);
+    assert.equal((await run(['init', '--public', '--hostname', 'mail'])).code, 2);
+    assert.match((await run(['init'])).out, /mx\.example\.org is a placeholder: set "hostname"/);
+    const own = await run(['init', '--public', '--domain', 'pillarbox.internal', '--config', 'own.json']);
+    assert.equal(own.code, 0, own.err);
+    assert.match(await readFile(join(directory, 'own.json'), 'utf8'), /"mx\.pillarbox\.internal"[\s\S]*"0\.0\.0\.0"/);
+  });
+
   test('user add keeps a hash of the password only, and the rest of the file as it was', async () => {
     const written =
       '{ "hostname":   "mx.a.example",\n\t"users": [], "domains": {"a.example": {"mailboxes": ["ann"]}} }\n';

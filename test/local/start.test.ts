@@ -26,6 +26,12 @@ test('what cannot be started is refused with one clear line and exit code 1', as
     { title: 'no such file', args: ['--config', 'none.json'], says: /none\.json/ },
     { title: 'folder that is a file', args: ['--data', 'file'], says: /file cannot be written|file/ },
     {
+      title: 'placeholder hostname on all addresses',
+      config: { hostname: 'mx.example.org', listeners: [{ role: 'mx', host: '0.0.0.0', port: 0 }] },
+      args: [],
+      says: /^pillarbox: hostname: mx\.example\.org is a placeholder/,
+    },
+    {
       title: 'wrong setting',
       config: { hostname: 'a b', limits: { recipients: -1 } },
       args: [],
