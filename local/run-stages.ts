@@ -144,7 +144,7 @@ async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promi
       max: Math.min(free, stage.batchSize),
       maxPerGroup,
       maxReceives: stage.maxReceives,
-      leaseSeconds: stage.timeoutSeconds * leaseFactor,
+      leaseSeconds: limitSeconds(stage) * leaseFactor,
     });
   } catch (error) {
     deps.log.error('lease-failed', { stage: stage.name, ...errorFields(error) });
@@ -173,7 +173,7 @@ async function runOne(
   deps.metrics.measure('stage-seconds', (performance.now() - startedAt) / 1_000, { stage: stage.name });
   deps.metrics.count('stage-runs', { stage: stage.name, outcome: answer.kind });
   const facts = { id: job.messageId, stage: stage.name, receiveCount: job.receiveCount };
-  const until = performance.now() + leaseFactor * stage.timeoutSeconds * 1_000;
+  const until = performance.now() + leaseFactor * limitSeconds(stage) * 1_000;
   const tell = answerOf(deps, stage, { job, answer, facts });
   while (performance.now() < until) {
     try {
@@ -209,13 +209,18 @@ function delayAfter(stage: Stage, { receiveCount }: HandedOut): number | null {
   return backoffSeconds[Math.min(receiveCount, backoffSeconds.length) - 1] ?? null;
 }
 
+/** What no platform limits has more time here than on AWS. */
+function limitSeconds({ timeoutSeconds, localTimeoutSeconds = timeoutSeconds }: Stage): number {
+  return localTimeoutSeconds;
+}
+
 /** As on AWS a run that takes too long counts as failed; what it still does is as harmless as a second run. */
 async function withTimeout(stage: Stage, run: () => Promise<Answer>): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<Answer>((resolve) => {
     const late = (): void =>
-      resolve({ kind: 'failed', thrown: new Error(`${stage.name} took longer than ${stage.timeoutSeconds} s`) });
-    timer = setTimeout(late, stage.timeoutSeconds * 1_000).unref();
+      resolve({ kind: 'failed', thrown: new Error(`${stage.name} took longer than ${limitSeconds(stage)} s`) });
+    timer = setTimeout(late, limitSeconds(stage) * 1_000).unref();
   });
   try {
     return await Promise.race([run(), timeout]);

@@ -1,9 +1,10 @@
 // The service in a world: the listener in front, the ops API and its page beside it.
 import { type Listener, startListener } from '#container/listener.ts';
-import { readLeftAlone, smarthostDestination } from '#functions/deliver/destination.ts';
+import { readBackedOff } from '#functions/deliver/destination.ts';
 import { type BlockedPort, readBlockedPort } from '#functions/deliver/port25.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { ReportingConfigSource } from '#pipeline/config-source.ts';
+import { smarthostDestination } from '#pipeline/keys.ts';
 import type { MetricsRegistry } from '#pipeline/metrics.ts';
 import { createReplayMessage } from '#pipeline/ops/replay-message.ts';
 import { createRetryDelivery } from '#pipeline/ops/retry-delivery.ts';
@@ -94,7 +95,7 @@ async function healthOf({
   const broken = config.problem();
   const blocked = await readBlockedPort({ store: world.store, clock });
   const relay = delivery.mode === 'smarthost' ? (delivery.smarthost?.host ?? null) : null;
-  const left = relay === null ? null : await readLeftAlone({ store: world.store, clock }, smarthostDestination(relay));
+  const left = relay === null ? null : await readBackedOff({ store: world.store, clock }, smarthostDestination(relay));
   const noWayOut = [
     ...(blocked === null ? [] : [shownBlock(blocked)]),
     ...(left === null ? [] : [`the smarthost takes no mail, so it waits until ${left.until}: ${left.reason}`]),

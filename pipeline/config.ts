@@ -124,7 +124,8 @@ const delivery = z.strictObject({
   /** `verified`: only to a host whose certificate proves its name; `required`: never in clear; `opportunistic`: TLS where offered, clear when it is not or its handshake fails. */
   tls: z.enum(['opportunistic', 'required', 'verified']).default('opportunistic'),
   connectionsPerDestination: limit.default(5),
-  attemptSeconds: seconds.default(300),
+  /** After this no other host is called and no message begun; one that is being sent goes on as long as the host takes it. */
+  attemptSeconds: seconds.default(1_800),
   retrySeconds: z.array(seconds).min(1).default([300, 600, 1_200, 2_400, 3_600, 7_200, 14_400]),
   expireSeconds: seconds.default(432_000),
   delayWarningSeconds: seconds.default(14_400),

@@ -71,9 +71,14 @@ export function refusalsKey(domain: string): string {
   return `suppressions/${encodeSegment(domain)}.json`;
 }
 
-/** `destinations/<domain>.json`: how a destination as a whole is doing (backed off until when, and why). */
-export function destinationKey(domain: string): string {
-  return `destinations/${encodeSegment(domain)}.json`;
+/** `destinations/<destination>.json`: how a destination as a whole is doing (backed off until when, and why). */
+export function destinationKey(destination: string): string {
+  return `destinations/${encodeSegment(destination)}.json`;
+}
+
+/** The destination of all mail where it goes to one smarthost; also the fair-queue group of all its jobs. */
+export function smarthostDestination(host: string): string {
+  return `smarthost ${host}`;
 }
 
 /** The message and the destination that a `deliveries/` key is about; null for any other key. */

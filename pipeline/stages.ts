@@ -34,7 +34,10 @@ export type Stage = Access & {
   readonly name: StageName;
   /** The queue whose jobs it takes. */
   readonly consumes: QueueName;
+  /** How long a run may take. */
   readonly timeoutSeconds: number;
+  /** The same where no platform limits it: on one machine. */
+  readonly localTimeoutSeconds?: number;
   readonly memoryMiB: number;
   /** Jobs handed to one invocation at most. */
   readonly batchSize: number;
@@ -99,11 +102,14 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     deletes: ['destinations/'],
     looksForAbsent: true,
     secrets: ['dkim-*', 'smarthost-password', 'srs'],
-    timeoutSeconds: 600,
+    // The most that Lambda gives. Ten minutes of it are for the answer to a message (RFC 5321 §4.5.3.2.6).
+    timeoutSeconds: 900,
+    // A peer that keeps reading is not cut, however slowly it reads.
+    localTimeoutSeconds: 43_200,
     memoryMiB: 512,
     batchSize: 5,
     // Workers wait for hosts, hardly ever for the processor: some destinations that do not answer must not take all of them.
-    maxConcurrency: { aws: 50, local: 100 },
+    maxConcurrency: { aws: 50, local: 250 },
     maxWaiting: 0,
     slowLane: null,
     maxReceives: 5,

@@ -4,6 +4,7 @@ import { isProblem } from '#mail/problem.ts';
 import { srsForward, srsForwardOfNobody } from '#mail/srs.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { Authentication, DeliverJob, ParseJob, ReceivedJob, SenderProof } from '#pipeline/jobs.ts';
+import { smarthostDestination } from '#pipeline/keys.ts';
 import type { Clock, JobSender, Secrets } from '#pipeline/ports.ts';
 import { proveSender } from '#pipeline/sender-proof.ts';
 import { groupLanded, type LocalGroup, type RemoteGroup } from './split-recipients.ts';
@@ -38,7 +39,7 @@ export async function handOn(deps: HandOnDeps, job: ReceivedJob, given: Split): 
     ...split.remote.map((group) => {
       const reversePath = reversePathFor(job, group, split, srsSecret);
       const delivery = deliverJob(job, group, { ...split, reversePath, nowMs: deps.clock() });
-      return deps.jobs.send('deliver', delivery, { group: group.domain });
+      return deps.jobs.send('deliver', delivery, { group: queueGroup(split.config, group.domain) });
     }),
     ...landedGroups(job, split).map((group) => {
       const delivery = deliverJob(job, group, { ...split, reversePath: job.reversePath, nowMs: deps.clock() });
@@ -81,6 +82,11 @@ function reversePathFor(
   }
   if (srsSecret === null || group.forwardedBy === null || !needsRewriting(job, group, config)) return job.reversePath;
   return srsForward(job.reversePath, group.forwardedBy, srsSecret, Date.parse(job.receivedAt));
+}
+
+/** Jobs that go to one host are one group: with a smarthost that is all of them, else what deliver finds in the DNS decides. */
+function queueGroup({ delivery: { mode, smarthost } }: Config, domain: string): string {
+  return mode === 'smarthost' && smarthost !== null ? smarthostDestination(smarthost.host) : domain;
 }
 
 function parseJob(job: ReceivedJob, group: LocalGroup, authentication: Authentication): ParseJob {

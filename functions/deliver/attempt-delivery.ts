@@ -1,17 +1,19 @@
 // One attempt, as facts: the hosts tried in order, what each said of each recipient, how long it took. Decides only
 // what the protocol decides (who is worth asking next); what follows from the facts is for judge-attempt.ts.
 import type { Config } from '#pipeline/config.ts';
-import type { DeliveryAttempt, HostTry } from '#pipeline/delivery-state.ts';
+import { atOnce, type DeliveryAttempt, type HostTry } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
-import type { Clock, ObjectStore, Resolve, Secrets } from '#pipeline/ports.ts';
-import type { Connections, Line, LineRequest, Use } from './connections.ts';
-import { converse, type Letter, type LetterRecipient, type RecipientResult } from './converse.ts';
-import type { Target } from './find-routes.ts';
-import { findTargets, type PolicedTargets, policyNote } from './find-targets.ts';
-import { limitsOf, type OpenFailure } from './open-connection.ts';
+import type { Clock, ObjectStore, Secrets } from '#pipeline/ports.ts';
+import type { Connections } from './connections.ts';
+import type { Letter, LetterRecipient } from './converse.ts';
+import { destinationOf, noteFailure } from './destination.ts';
+import { type Choice, choosePlace, type Way } from './find-way.ts';
+import { judgeDestination } from './judge-destination.ts';
+import type { Slot } from './slots.ts';
+import { type Context, type Held, spent, talkToHost } from './talk-to-host.ts';
+import type { AttemptTime } from './time-limits.ts';
 
 export type AttemptDeps = {
-  readonly resolve: Resolve;
   readonly secrets: Secrets;
   readonly clock: Clock;
   readonly random: () => number;
@@ -30,74 +32,130 @@ export type AttemptFacts = {
   readonly dsnPassedOn: ReadonlySet<string>;
   /** Whether every host there is was asked. */
   readonly isExhausted: boolean;
-  /** Why no host was asked: the destination is left alone for now, or the recipients are here and have it. */
-  readonly unasked?: 'left-alone' | 'landed';
+  /** Another host had no slot free: it is asked again in so many milliseconds. */
+  readonly soonMs: number | null;
+  /** Destinations whose failure is noted already. */
+  readonly noted: ReadonlySet<string>;
+  /** Why no host was asked: none may be asked now, or the recipients are here and have it. */
+  readonly unasked?: 'no-place' | 'landed';
   readonly release: () => void;
 };
 
-type Held = { readonly line: Line } & Use;
-type Context = {
-  readonly deps: AttemptDeps;
+/** What is attempted, by which way, in what time. `onSlow`: a destination takes long, and that is noted. */
+export type AttemptPlan = {
   readonly config: Config;
   readonly job: DeliverJob;
-  readonly letter: Letter;
-  readonly deadline: number;
-  readonly routes: PolicedTargets;
-  readonly held: Held[];
-  readonly dsnPassedOn: Set<string>;
+  readonly way: Extract<Way, { outcome: 'place' | 'no-host' }>;
+  readonly time: AttemptTime;
+  readonly onSlow: (destination: string) => void;
+};
+
+type Attempt = Context & {
+  readonly deps: AttemptDeps;
+  readonly job: DeliverJob;
+  /** Notes that a destination failed. */
+  readonly fail: (destination: string, reason: string) => void;
+  readonly slots: Map<string, Slot>;
 };
 
 const maxHostsTalkedTo = 3;
-const slowestBytesPerSecond = 131_072;
-const longestSeconds = 500; // the stage's own limit is 600 s
 
 /** Tries the hosts of the job's domain for the job's recipients. `letter` is asked for once there is somewhere to go. */
 export async function attemptDelivery(
   deps: AttemptDeps,
-  { config, job }: { readonly config: Config; readonly job: DeliverJob },
+  plan: AttemptPlan,
   letter: () => Promise<Letter>,
 ): Promise<AttemptFacts> {
   const started = performance.now();
-  const at = new Date(deps.clock()).toISOString();
-  const held: Held[] = [];
-  const dsnPassedOn = new Set<string>();
-  const done = (
-    hosts: readonly HostTry[],
-    end: Pick<AttemptFacts, 'permanent' | 'isExhausted'> & { readonly reason: string | null },
-  ): AttemptFacts => ({
-    record: { at, seconds: secondsSince(started), reason: end.reason, hosts: [...hosts] },
-    permanent: end.permanent,
-    isExhausted: end.isExhausted,
-    dsnPassedOn,
-    release: () => {
-      for (const { line, ...use } of held.splice(0)) deps.connections.giveBack(line, use);
-    },
-  });
-
-  const routes = await findTargets(deps, config, job.domain);
-  if (routes.outcome === 'permanent') return done([], { permanent: routes, reason: routes.reason, isExhausted: true });
-  if (routes.outcome === 'later') return done([], { permanent: null, reason: routes.reason, isExhausted: true });
-  const deadline = started + attemptLimitSeconds(config.delivery, job.raw.bytes) * 1000;
-  const context = { deps, config, job, letter: await letter(), deadline, routes, held, dsnPassedOn };
-  const hosts = await tryTargets(context, routes.targets);
-  const isExhausted = hosts.length === routes.targets.length;
-  return done(hosts, { permanent: null, reason: routes.note, isExhausted });
-}
-
-/** How long an attempt may take: as configured, and longer for a large message, within what a worker has. */
-export function attemptLimitSeconds({ attemptSeconds }: Config['delivery'], bytes: number): number {
-  return attemptSeconds + Math.min(bytes / slowestBytesPerSecond, Math.max(0, longestSeconds - attemptSeconds));
-}
-
-async function tryTargets(context: Context, targets: readonly Target[]): Promise<HostTry[]> {
-  const hosts: HostTry[] = [];
-  for (const target of targets) {
-    const left = worthAsking(context.job, hosts);
-    const talkedTo = hosts.filter(({ outcome }) => outcome === 'talked').length;
-    if (left.length === 0 || talkedTo >= maxHostsTalkedTo || performance.now() >= context.deadline) break;
-    hosts.push(await tryHost(context, target, left));
+  const startedAt = deps.clock();
+  const at = new Date(startedAt).toISOString();
+  const { way } = plan;
+  if (way.outcome === 'no-host') {
+    const { routes } = way;
+    const record = { at, seconds: 0, reason: routes.reason, hosts: [] };
+    return { ...nothing, record, permanent: routes.outcome === 'permanent' ? routes : null, isExhausted: true };
   }
-  return hosts;
+  const held: Held[] = [];
+  const slots = new Map<string, Slot>();
+  const release = (): void => {
+    for (const { line, ...use } of held.splice(0)) deps.connections.giveBack(line, use);
+    for (const slot of slots.values()) slot.release();
+  };
+  const found = { held, slots, noted: new Set<string>(), dsnPassedOn: new Set<string>() };
+  const fail = (destination: string, reason: string): void => {
+    const { clock, random, connections } = deps;
+    const { retrySeconds } = plan.config.delivery;
+    noteFailure({ clock, random, memory: connections.destinations }, destination, { reason, startedAt, retrySeconds });
+    found.noted.add(destination);
+  };
+  const onSlow = (destination: string, reason: string): void => {
+    fail(destination, reason);
+    plan.onSlow(destination);
+  };
+  try {
+    const context = { ...plan, ...found, deps, letter: await letter(), routes: way.routes, fail, onSlow };
+    const { hosts, last, notes } = await tryTargets(context, way.choice);
+    const reasons = [way.routes.note, ...notes].filter((note) => note !== null);
+    return {
+      record: { at, seconds: secondsSince(started), reason: reasons.join('; ') || null, hosts },
+      permanent: null,
+      isExhausted: hosts.length === way.routes.targets.length,
+      soonMs: last.outcome === 'busy' ? last.waitMs : null,
+      noted: found.noted,
+      dsnPassedOn: found.dsnPassedOn,
+      release,
+    };
+  } catch (error) {
+    for (const { line } of held.splice(0)) deps.connections.giveBack(line, spent);
+    release();
+    throw error;
+  }
+}
+
+/** The facts of an attempt that asked no host, but for why. */
+export const nothing = {
+  permanent: null,
+  dsnPassedOn: new Set<string>(),
+  isExhausted: false,
+  soonMs: null,
+  noted: new Set<string>(),
+  release: () => undefined,
+};
+
+type Tried = { readonly hosts: HostTry[]; readonly last: Choice; readonly notes: readonly string[] };
+
+type Chosen = Choice & { readonly outcome: 'place' };
+
+async function tryTargets(attempt: Attempt, first: Chosen): Promise<Tried> {
+  const { config, job, deps, slots, time } = attempt;
+  const rules = { config, isAtOnce: job.notBefore === atOnce, held: slots };
+  const hosts: HostTry[] = [];
+  const notes = [...first.passedOver];
+  let choice: Choice = first;
+  while (choice.outcome === 'place') {
+    slots.set(choice.destination, choice.slot);
+    const left = worthAsking(job, hosts);
+    const talkedTo = hosts.filter(({ outcome }) => outcome === 'talked').length;
+    if (left.length === 0 || talkedTo >= maxHostsTalkedTo || performance.now() >= time.beginBy) break;
+    hosts.push(await talkToHost(attempt, choice, left));
+    afterTry(attempt, choice, hosts);
+    if (worthAsking(job, hosts).length === 0) break;
+    choice = await choosePlace(deps, choice.rest, rules);
+    notes.push(...choice.passedOver);
+  }
+  return { hosts, last: choice, notes };
+}
+
+/** A destination that failed is known to all jobs at once, and its slot is free for whoever looks whether it is back. */
+function afterTry(attempt: Attempt, { destination, target, rest }: Chosen, hosts: readonly HostTry[]): void {
+  const { config, slots, held } = attempt;
+  if (held.every(({ line }) => line.destination !== destination)) {
+    slots.get(destination)?.release();
+    slots.delete(destination);
+  }
+  if (rest.some((other) => other.ip !== target.ip && destinationOf(config, other) === destination)) return;
+  const verdict = judgeDestination(hosts.filter((host) => destinationOf(config, host) === destination));
+  if (verdict.outcome === 'failed') attempt.fail(destination, verdict.reason);
 }
 
 /**
@@ -131,111 +189,6 @@ function withoutSuccess(notify: DeliverJob['recipients'][number]['dsn']['notify'
   if (notify === null || !notify.includes('success')) return notify;
   const rest = notify.filter((word) => word !== 'success');
   return rest.length > 0 ? rest : ['never'];
-}
-
-type Talk = {
-  readonly line: Line | null;
-  readonly failure: OpenFailure | null;
-  readonly results: readonly RecipientResult[];
-};
-
-async function tryHost(context: Context, target: Target, recipients: readonly LetterRecipient[]): Promise<HostTry> {
-  const started = performance.now();
-  const at = new Date(context.deps.clock()).toISOString();
-  const { line, failure, results } = await talkToEnd(context, { target, recipients, fresh: false });
-  const tls = line?.tls ?? null;
-  const said = policyNote(context.routes.sts, target.host, { failure, tls });
-  const notes = [failure?.reason ?? line?.note ?? null, said].filter((note) => note !== null);
-  return {
-    host: target.host,
-    ip: target.ip,
-    port: portOf(context.config),
-    at,
-    seconds: secondsSince(started),
-    reused: line?.reused ?? false,
-    tls,
-    outcome: failure === null ? 'talked' : 'failed',
-    stage: failure?.stage ?? null,
-    reason: notes.length === 0 ? null : notes.join('; '),
-    reply: shortReply(failure?.reply ?? null),
-    recipients: results.map((result) => ({ ...result, reply: shortReply(result.reply) })),
-  };
-}
-
-type Asked = { readonly target: Target; readonly recipients: readonly LetterRecipient[]; readonly fresh: boolean };
-
-/** Talks until the host had its say on all: what only the end of a connection left undone is done over another one. */
-async function talkToEnd(context: Context, asked: Asked): Promise<Talk> {
-  const talk = await talkOnce(context, asked);
-  const { line, results } = talk;
-  if (line === null || performance.now() >= context.deadline) return talk;
-  // A connection used before may have been closed meanwhile: that says nothing of the host.
-  const left = line.reused && isStale(results) ? asked.recipients : cutOff(asked.recipients, results);
-  if (left.length === 0) return talk;
-  const spent = context.held.pop();
-  if (spent !== undefined) context.deps.connections.giveBack(spent.line, spent);
-  const rest = await talkToEnd(context, { ...asked, recipients: left, fresh: true });
-  const done = results.filter(({ forwardPath }) => left.every((recipient) => recipient.forwardPath !== forwardPath));
-  return rest.failure !== null && done.length > 0 ? talk : { ...rest, results: [...done, ...rest.results] };
-}
-
-/** Those whose turn did not come because the host takes only so many transactions over one connection (RFC 9422). */
-function cutOff(
-  recipients: readonly LetterRecipient[],
-  results: readonly RecipientResult[],
-): readonly LetterRecipient[] {
-  if (!results.some(({ outcome }) => outcome === 'accepted')) return [];
-  const left = new Set(results.filter((result) => isStale([result])).map(({ forwardPath }) => forwardPath));
-  return recipients.filter(({ forwardPath }) => left.has(forwardPath));
-}
-
-async function talkOnce(context: Context, { target, recipients, fresh }: Asked): Promise<Talk> {
-  const { deps, letter, held, dsnPassedOn } = context;
-  const obtained = await deps.connections.obtain({ ...(await lineRequest(context, target)), fresh });
-  if (obtained.outcome === 'failed') return { line: null, failure: obtained, results: [] };
-  const { line } = obtained;
-  const limits = limitsOf(context.config.delivery.attemptSeconds);
-  const { results, relaysDsn, ...use } = await converse(
-    { connection: line, letter, limits, reset: line.needsReset, mailsLeft: line.mailsLeft, deadline: context.deadline },
-    recipients,
-  );
-  held.push({ line, ...use });
-  for (const { forwardPath, outcome } of results) if (outcome === 'accepted' && relaysDsn) dsnPassedOn.add(forwardPath);
-  return { line, failure: null, results };
-}
-
-async function lineRequest(context: Context, { host, ip }: Target): Promise<Omit<LineRequest, 'fresh'>> {
-  const { config, deps, routes, deadline } = context;
-  const { mode, smarthost, attemptSeconds } = config.delivery;
-  const isSmarthost = mode === 'smarthost' && smarthost !== null;
-  const password = isSmarthost && smarthost.password !== null ? await deps.secrets.read(smarthost.password) : null;
-  return {
-    endpoint: { host, ip, port: portOf(config) },
-    clientName: config.hostname,
-    tls: routes.tls,
-    implicitTls: isSmarthost && smarthost.tls === 'implicit',
-    login:
-      isSmarthost && smarthost.user !== null && password !== null
-        ? { user: smarthost.user, password: password.trim() }
-        : null,
-    limits: limitsOf(attemptSeconds),
-    deadline,
-  };
-}
-
-function portOf({ delivery: { mode, smarthost, port } }: Config): number {
-  return mode === 'smarthost' && smarthost !== null ? smarthost.port : port;
-}
-
-/** Nothing was sent, and all that came was the end of the connection or its announcement. */
-function isStale(results: readonly RecipientResult[]): boolean {
-  return results.every(
-    ({ outcome, stage, reply }) => outcome === 'untried' || (stage === 'mail' && reply?.code === 421),
-  );
-}
-
-function shortReply(reply: { code: number; enhanced: string | null; text: string } | null): HostTry['reply'] {
-  return reply === null ? null : { code: reply.code, enhanced: reply.enhanced, text: reply.text.slice(0, 500) };
 }
 
 function secondsSince(started: number): number {

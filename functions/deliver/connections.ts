@@ -1,9 +1,11 @@
-// What one worker process keeps between jobs: open connections per host to use again, how many jobs are at each
-// destination, TLS sessions, and what it remembers of destinations, policies and keys. Made once, closed at the end.
+// What one worker process keeps between jobs: open connections per host to use again, the slots of each destination, TLS sessions,
+// and what it remembers of destinations, policies and keys. Made once, closed at the end. A destination never has more connections
+// than it may have, those that wait to be used again included.
 import { randomUUID } from 'node:crypto';
 import { createSecureContext, rootCertificates } from 'node:tls';
-import type { DestinationMemory } from './destination.ts';
+import type { DestinationMemory, RefusalMemory } from './destination.ts';
 import { createPolicyFetch, type FetchPolicy } from './fetch-policy.ts';
+import { createLines } from './lines.ts';
 import type { PolicyMemory } from './mta-sts.ts';
 import {
   type OpenConnection,
@@ -14,6 +16,8 @@ import {
 } from './open-connection.ts';
 import type { PortMemory } from './port25.ts';
 import type { KeyCache } from './prepare-letter.ts';
+import { createSlots, type Slots } from './slots.ts';
+import { shownSeconds } from './smtp-reply.ts';
 
 export type ConnectionOptions = {
   /** Certificates to trust besides the system's own, PEM. */
@@ -24,6 +28,10 @@ export type ConnectionOptions = {
   readonly messagesPerConnection?: number;
   /** Fetches an MTA-STS policy in another way than by HTTPS. */
   readonly fetchPolicy?: FetchPolicy;
+  /** How long the answer to a whole message is waited for at least. */
+  readonly finalReplySeconds?: number;
+  /** How long a host may take to get ready before the others are told, and it has to make room where many wait. */
+  readonly slowSeconds?: number;
 };
 
 /**
@@ -32,6 +40,7 @@ export type ConnectionOptions = {
  */
 export type Line = OpenConnection & {
   readonly key: string;
+  readonly destination: string;
   readonly reused: boolean;
   readonly needsReset: boolean;
   readonly mailsLeft: number;
@@ -42,11 +51,16 @@ export type Use = { readonly transactions: number; readonly reusable: boolean; r
 
 export type LineOutcome = { readonly outcome: 'line'; readonly line: Line } | OpenFailure;
 
-/** Everything but the certificates and sessions, which are kept here. `fresh`: not one used before. */
-export type LineRequest = Omit<OpenRequest, 'context' | 'session'> & { readonly fresh: boolean };
-
-/** A place among those at work for one destination; give it back with `done`. */
-export type Turn = { readonly done: () => void };
+/**
+ * Everything but the certificates and sessions, which are kept here. `fresh`: not one used before. `limit`: how many connections
+ * the destination may have; `onSlow` is called when it takes long to get ready.
+ */
+export type LineRequest = Omit<OpenRequest, 'context' | 'session' | 'signal'> & {
+  readonly fresh: boolean;
+  readonly destination: string;
+  readonly limit: number;
+  readonly onSlow: (reason: string) => void;
+};
 
 export type Connections = {
   /** Names this process in leases. */
@@ -54,6 +68,10 @@ export type Connections = {
   /** Keys of the deliveries this process is at right now. */
   readonly underWay: Set<string>;
   readonly destinations: DestinationMemory;
+  readonly refusals: RefusalMemory;
+  readonly slots: Slots;
+  /** RFC 5321 §4.5.3.2.6: to give up on the answer to a whole message is to not know. */
+  readonly finalReplyMs: number;
   readonly policies: PolicyMemory;
   readonly port: PortMemory;
   readonly keys: KeyCache;
@@ -61,115 +79,102 @@ export type Connections = {
   readonly obtain: (request: LineRequest) => Promise<LineOutcome>;
   /** Takes a connection back to use again, or closes it. */
   readonly giveBack: (line: Line, use: Use) => void;
-  /** A turn at a destination where at most `limit` jobs are at work at once; null where none came free in time. */
-  readonly takeTurn: (destination: string, limit: number, waitMs: number) => Promise<Turn | null>;
   /** Says QUIT to what is idle and drops what is not. */
   readonly close: () => Promise<void>;
 };
 
-type Idle = { readonly line: Line; readonly timer: NodeJS.Timeout; readonly until: number };
-type Kept = { readonly lines: Set<OpenConnection['wire']>; readonly idle: Map<string, Idle[]> };
-
 const maxSessions = 1_000;
+/** So many connections may take their time to get ready; beyond that the oldest has to make room. */
+const maxSlow = 100;
 
 /** Makes the connections of one process. */
 export function createConnections(options: ConnectionOptions = {}): Connections {
-  const { idleSeconds = 10, messagesPerConnection = 100 } = options;
+  const { idleSeconds = 10, messagesPerConnection = 100, finalReplySeconds = 600, slowSeconds = 30 } = options;
   const context = createSecureContext({
     minVersion: 'TLSv1.2',
     ...(options.trustedCertificates === undefined ? {} : { ca: [...rootCertificates, ...options.trustedCertificates] }),
   });
-  const kept: Kept = { lines: new Set(), idle: new Map() };
+  const lines = createLines(idleSeconds * 1_000);
   const sessions = new Map<string, Buffer>();
-  const turns = createTurns();
+  const open = createPatience(slowSeconds * 1_000);
   let isClosed = false;
-  const drop = ({ wire }: Line): void => {
-    kept.lines.delete(wire);
-    wire.close();
-  };
   const obtain = async (request: LineRequest): Promise<LineOutcome> => {
     const key = keyOf(request);
-    const idle = request.fresh ? null : takeIdle(kept, key);
+    const idle = request.fresh ? null : lines.takeIdle(key);
     if (idle !== null) {
       idle.wire.setDeadline(request.deadline);
       return { outcome: 'line', line: { ...idle, reused: true } };
     }
-    const opened = await openConnection({ ...request, context, session: sessions.get(key) ?? null });
-    if (opened.outcome === 'failed') return opened;
-    kept.lines.add(opened.connection.wire);
+    const opening = await lines.makeRoom(request);
+    const opened = await open({ ...request, context, session: sessions.get(key) ?? null }, request.onSlow);
+    if (opened.outcome === 'failed') {
+      opening.failed();
+      return opened;
+    }
+    opening.opened(opened.connection.wire);
     const mailsLeft = Math.min(messagesPerConnection, statedLimit(opened.connection, 'MAILMAX'));
-    return { outcome: 'line', line: { ...opened.connection, key, reused: false, needsReset: false, mailsLeft } };
+    const { destination } = request;
+    const line = { ...opened.connection, key, destination, reused: false, needsReset: false, mailsLeft };
+    return { outcome: 'line', line };
   };
   const giveBack: Connections['giveBack'] = (line, { transactions, reusable, needsReset }) => {
     const mailsLeft = line.mailsLeft - transactions;
     rememberSession(sessions, line);
-    if (isClosed || !reusable || mailsLeft <= 0 || !line.wire.isQuiet()) {
-      if (reusable) line.wire.write('QUIT\r\n');
-      drop(line);
-      return;
-    }
-    line.wire.setDeadline(Number.POSITIVE_INFINITY);
-    const timer = setTimeout(() => {
-      removeIdle(kept, line);
-      line.wire.write('QUIT\r\n');
-      drop(line);
-    }, idleSeconds * 1000);
-    timer.unref();
-    // A process that was frozen in between finds its timers late: the time of day tells.
-    const until = Date.now() + idleSeconds * 1000;
-    kept.idle.set(line.key, [
-      ...(kept.idle.get(line.key) ?? []),
-      { line: { ...line, needsReset, mailsLeft }, timer, until },
-    ]);
-  };
-  const close = async (): Promise<void> => {
-    isClosed = true;
-    for (const { line, timer } of [...kept.idle.values()].flat()) {
-      clearTimeout(timer);
-      line.wire.write('QUIT\r\n');
-    }
-    kept.idle.clear();
-    for (const wire of kept.lines) wire.close();
-    kept.lines.clear();
+    if (!reusable) line.wire.close();
+    else if (isClosed || mailsLeft <= 0 || !line.wire.isQuiet()) lines.retire(line);
+    else lines.keep({ ...line, needsReset, mailsLeft });
   };
   return {
     owner: randomUUID(),
     underWay: new Set(),
     destinations: new Map(),
+    refusals: new Map(),
+    slots: createSlots(),
+    finalReplyMs: finalReplySeconds * 1_000,
     policies: new Map(),
     port: { timeouts: new Map(), lastSuccessAt: null, blockedSince: null },
     keys: new Map(),
     fetchPolicy: options.fetchPolicy ?? createPolicyFetch(options.trustedCertificates),
     obtain,
     giveBack,
-    takeTurn: turns.take,
-    close,
+    close: async () => {
+      isClosed = true;
+      lines.close();
+    },
+  };
+}
+
+type Open = (request: Omit<OpenRequest, 'signal'>, onSlow: LineRequest['onSlow']) => ReturnType<typeof openConnection>;
+
+/**
+ * Hosts have minutes to greet (RFC 5321 §4.5.3.2.1), but those that use them must not take all the room: who is slow is told of,
+ * and of very many that are slow the first has to go.
+ */
+function createPatience(slowMs: number): Open {
+  const slow = new Set<AbortController>();
+  return async (request, onSlow) => {
+    const abort = new AbortController();
+    const timer = setTimeout(() => {
+      slow.add(abort);
+      onSlow(`not ready after ${shownSeconds(slowMs)} s`);
+      const [first] = slow;
+      if (slow.size <= maxSlow || first === undefined) return;
+      slow.delete(first);
+      first.abort();
+    }, slowMs);
+    timer.unref();
+    try {
+      return await openConnection({ ...request, signal: abort.signal });
+    } finally {
+      clearTimeout(timer);
+      slow.delete(abort);
+    }
   };
 }
 
 /** A connection may be used again only for the same host, under the same policy, as the same client and user. */
 function keyOf({ endpoint: { host, ip, port }, tls, implicitTls, clientName, login }: LineRequest): string {
   return [host, ip, port, tls, implicitTls, clientName, login?.user ?? ''].join(' ');
-}
-
-/** The youngest first; those that meanwhile broke or spoke unasked (a 421) are dropped. */
-function takeIdle(kept: Kept, key: string): Line | null {
-  const waiting = kept.idle.get(key) ?? [];
-  while (true) {
-    const idle = waiting.pop();
-    if (waiting.length === 0) kept.idle.delete(key);
-    if (idle === undefined) return null;
-    clearTimeout(idle.timer);
-    if (idle.line.wire.isQuiet() && Date.now() < idle.until) return idle.line;
-    kept.lines.delete(idle.line.wire);
-    idle.line.wire.close();
-  }
-}
-
-function removeIdle(kept: Kept, line: Line): void {
-  const left = (kept.idle.get(line.key) ?? []).filter((idle) => idle.line.wire !== line.wire);
-  if (left.length === 0) kept.idle.delete(line.key);
-  else kept.idle.set(line.key, left);
 }
 
 /** Only sessions with a proven certificate: resuming one does not check the name again. */
@@ -180,44 +185,4 @@ function rememberSession(sessions: Map<string, Buffer>, { key, tls, wire }: Line
   sessions.set(key, session);
   const oldest = sessions.keys().next();
   if (sessions.size > maxSessions && oldest.done !== true) sessions.delete(oldest.value);
-}
-
-type Queue = { busy: number; readonly waiting: (() => void)[] };
-
-function createTurns(): { readonly take: Connections['takeTurn'] } {
-  const queues = new Map<string, Queue>();
-  const done = (destination: string, queue: Queue): Turn => {
-    let isDone = false;
-    return {
-      done: () => {
-        if (isDone) return;
-        isDone = true;
-        const next = queue.waiting.shift();
-        if (next !== undefined) return next();
-        queue.busy -= 1;
-        if (queue.busy === 0) queues.delete(destination);
-      },
-    };
-  };
-  return {
-    take: (destination, limit, waitMs) => {
-      const queue = queues.get(destination) ?? { busy: 0, waiting: [] };
-      queues.set(destination, queue);
-      if (queue.busy < limit) {
-        queue.busy += 1;
-        return Promise.resolve(done(destination, queue));
-      }
-      return new Promise((resolve) => {
-        const go = (): void => {
-          clearTimeout(timer);
-          resolve(done(destination, queue));
-        };
-        const timer = setTimeout(() => {
-          queue.waiting.splice(queue.waiting.indexOf(go), 1);
-          resolve(null);
-        }, waitMs);
-        queue.waiting.push(go);
-      });
-    },
-  };
 }

@@ -4,8 +4,10 @@
 import { parseAddress } from '#mail/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { encodeOriginalRecipient, encodeXtext } from '#mail/xtext.ts';
-import { type Limits, type OpenConnection, statedLimit } from './open-connection.ts';
+import { type OpenConnection, statedLimit } from './open-connection.ts';
+import { sendContent } from './send-content.ts';
 import { type Broken, isBroken, type PeerReply } from './smtp-reply.ts';
+import { type AttemptTime, finalReplyLimitMs, type Limits } from './time-limits.ts';
 
 /** A message ready for the wire. `small`: all of it, dots stuffed, final dot included; `large`: the same as a stream. */
 export type Letter = {
@@ -61,11 +63,11 @@ type Talk = {
   readonly reset: boolean;
   /** Transactions this connection may still carry. */
   readonly mailsLeft: number;
-  /** No transaction begins after this time of `performance.now()`, however patient the one before had to be. */
-  readonly deadline: number;
+  readonly time: AttemptTime;
+  /** How long the answer to the whole message is waited for at least. */
+  readonly finalReplyMs: number;
 };
 
-const finalReplyMs = 45_000;
 const rcptsPerTransaction = 100; // RFC 5321 §4.5.3.1.8: every peer takes that many
 
 /** Sends the letter to the recipients, in as many transactions as the peer needs. `reset`: RSET comes first. */
@@ -81,7 +83,7 @@ export async function converse(talk: Talk, recipients: readonly LetterRecipient[
   let left = recipients.filter((recipient) => !isUnsafe(recipient));
   let state = { reusable: true, needsReset: talk.reset };
   let transactions = 0;
-  const isTime = (): boolean => transactions === 0 || performance.now() < talk.deadline;
+  const isTime = (): boolean => transactions === 0 || performance.now() < talk.time.beginBy;
   while (left.length > 0 && state.reusable && transactions < talk.mailsLeft && isTime()) {
     transactions += 1;
     const now = left.slice(0, limit);
@@ -140,7 +142,8 @@ async function transact(talk: Talk, recipients: readonly LetterRecipient[]): Pro
     answers.push(resultOf(forwardPath, 'rcpt', answer));
   }
   if (!pipelined && !answers.some(isAccepted)) return { results: answers, reusable: true, needsReset: true };
-  const data = await ask('DATA');
+  if (!pipelined) wire.write('DATA\r\n');
+  const data = await wire.nextReply(talk.limits.dataMs);
   return isBroken(data) || data.code !== 354 ? dataRefused(answers, data) : sendMessage(talk, answers);
 }
 
@@ -158,33 +161,21 @@ async function sendMessage(talk: Talk, answers: readonly RecipientResult[]): Pro
     const answer = await wire.nextReply(limits.commandMs);
     return { results: answers, reusable: !isBroken(answer) && answer.code !== 421, needsReset: true };
   }
-  if (letter.content.kind === 'small') wire.write(letter.content.wire);
-  else {
-    const broken = await stream(talk, letter.content.open());
-    if (broken !== null) {
-      // A host that hangs up in the middle may have said why.
-      const said = await wire.nextReply(1);
-      return dataRefused(answers, isBroken(said) ? broken : said);
-    }
+  const broken = await sendContent({ ...talk, wire });
+  if (broken !== null) {
+    // A host that hangs up in the middle may have said why.
+    const said = await wire.nextReply(1);
+    return { ...dataRefused(answers, isBroken(said) ? broken : said), reusable: false };
   }
-  // RFC 5321 §4.5.3.2.6: be patient here, for to give up now is to not know.
-  wire.leaveTime(Math.min(finalReplyMs, limits.commandMs));
-  const final = await wire.nextReply(Number.POSITIVE_INFINITY);
+  // To give up now is to not know: this wait has all its time, whatever the attempt has left.
+  wire.setDeadline(Number.POSITIVE_INFINITY);
+  const final = await wire.nextReply(finalReplyLimitMs(talk.finalReplyMs, letter.bytes));
   const results = answers.map((answer) => {
     if (!isAccepted(answer)) return answer;
     return isBroken(final) ? unknown(answer.forwardPath, final) : resultOf(answer.forwardPath, 'message', final);
   });
   const isWhole = !isBroken(final) && final.code !== 421 && (final.code < 300 || final.code >= 400);
   return { results, reusable: isWhole, needsReset: !isBroken(final) && !isPositive(final) };
-}
-
-/** Everything but the last chunk, which has the final dot, may fail and leave nothing behind at the peer. */
-async function stream({ connection, limits }: Talk, chunks: AsyncIterable<Uint8Array>): Promise<Broken | null> {
-  for await (const chunk of chunks) {
-    const broken = await connection.wire.writeAndWait(chunk, limits.commandMs);
-    if (broken !== null) return broken;
-  }
-  return null;
 }
 
 /** What this peer cannot do and the message needs, as a result in our own words; null where all is well. */

@@ -1,11 +1,12 @@
-// The deliver stage: one attempt to bring one message to one domain (RFC 5321 §4.5.4). Waits its turn, claims the
+// The deliver stage: one attempt to bring one message to one domain (RFC 5321 §4.5.4). Finds a host that may be asked, claims the
 // attempt, talks to the domain's hosts, records what came of it, then does what follows: tries again later, tells the
 // sender, keeps an address in mind that does not exist. Run twice for one job, it sends once.
 import type { MessageId } from '#mail/message-id.ts';
 import type { Config } from '#pipeline/config.ts';
-import { atOnce, type DeliveryState, pendingJob } from '#pipeline/delivery-state.ts';
+import { type DeliveryState, pendingJob } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
 import { deliveryKey } from '#pipeline/keys.ts';
+import { errorFields } from '#pipeline/log.ts';
 import type {
   Clock,
   ConfigSource,
@@ -19,22 +20,18 @@ import type {
   Secrets,
 } from '#pipeline/ports.ts';
 import type { AcceptedCounts } from '#pipeline/refusals.ts';
-import { type AttemptFacts, attemptDelivery, attemptLimitSeconds } from './attempt-delivery.ts';
+import { type AttemptFacts, attemptDelivery, nothing } from './attempt-delivery.ts';
 import { claimAttempt, readState, type StoredState, writeState } from './claim-attempt.ts';
 import type { Connections } from './connections.ts';
-import {
-  backOff,
-  type Destination,
-  type DestinationDeps,
-  forgive,
-  readDestination,
-  smarthostDestination,
-} from './destination.ts';
-import { judgeAttempt, judgeDestination } from './judge-attempt.ts';
+import { type DestinationDeps, destinationOf, publishFailure, recordVerdict, shownBackOff } from './destination.ts';
+import { findWay, type NoPlace, type Way } from './find-way.ts';
+import { judgeAttempt } from './judge-attempt.ts';
+import { judgeDestination } from './judge-destination.ts';
 import { isPortBlocked, type PortDeps, sightOf, watchPort } from './port25.ts';
 import { prepareLetter } from './prepare-letter.ts';
 import { settleDelivery } from './settle-delivery.ts';
-import { shownTrouble, type Waiting, wait, waitFor, waitForOther, waitForTurn } from './wait.ts';
+import { attemptTime, leaseSeconds, type RunEnd } from './time-limits.ts';
+import { type Waiting, wait, waitForDestination, waitForOther, waitForSlot } from './wait.ts';
 
 export type DeliverDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'head' | 'put' | 'delete'>;
@@ -53,6 +50,8 @@ export type DeliverDeps = {
   readonly random: () => number;
   /** True where no other process delivers from this store: what a killed process was at is then taken up at once. */
   readonly soleWorker?: boolean;
+  /** Where a run is ended from outside, when. */
+  readonly runEndsAt?: RunEnd;
 };
 
 /**
@@ -66,30 +65,29 @@ export type DeliverOutcome =
   | Waiting
   | { readonly outcome: 'duplicate' };
 
-const turnWaitMs = 1_000;
-/** All mail goes to the one host then: who waits for it keeps nobody else's mail waiting. */
-const smarthostTurnWaitMs = 30_000;
-
 /** Runs the stage for one job. Throws where the platform fails: the queue hands the job out again. */
 export async function deliver(deps: DeliverDeps, job: DeliverJob, handout: Handout): Promise<DeliverOutcome> {
   const config = await deps.config.current();
   if (Date.parse(job.notBefore) > deps.clock() + 1_000)
-    return wait(deps, job, { until: job.notBefore, reason: 'not due yet' });
-  const destination = destinationOf(config, job);
-  const alone = await leftAlone(deps, job, destination);
-  if (alone !== null && !(await mustReport(deps, config, job))) return waitFor(deps, job, alone);
-
-  const trouble = deps.connections.destinations.get(destination)?.record ?? null;
-  const limit = trouble === null ? config.delivery.connectionsPerDestination : 1;
-  const waitMs = config.delivery.mode === 'smarthost' ? smarthostTurnWaitMs : turnWaitMs;
-  const turn = await deps.connections.takeTurn(destination, limit, waitMs);
-  if (turn === null) return waitForTurn(deps, config, job);
-  try {
-    const stillAlone = alone ?? (await leftAlone(deps, job, destination));
-    if (alone === null && stillAlone !== null) return await waitFor(deps, job, stillAlone);
-    return await attempt(deps, { config, job, handout, destination, alone });
-  } finally {
-    turn.done();
+    return wait(deps, job, { until: job.notBefore, reason: 'not due yet', group: job.domain });
+  const task = { config, job, handout, group: job.domain };
+  if (job.landed === true) return attempt(deps, { ...task, way: { outcome: 'landed' } });
+  if (deps.connections.underWay.has(deliveryKey(job))) return waitForOther(deps, job);
+  const way = await findWay(deps, config, job);
+  switch (way.outcome) {
+    case 'no-host':
+      return attempt(deps, { ...task, way });
+    case 'place':
+      try {
+        return await attempt(deps, { ...task, way, group: way.group });
+      } finally {
+        way.choice.slot.release();
+      }
+    case 'busy':
+    case 'backed-off':
+      if (await mustReport(deps, config, job)) return attempt(deps, { ...task, way, group: way.group });
+      if (way.outcome === 'busy') return waitForSlot(deps, job, way);
+      return waitForDestination(deps, job, way);
   }
 }
 
@@ -97,9 +95,10 @@ type Task = {
   readonly config: Config;
   readonly job: DeliverJob;
   readonly handout: Handout;
-  readonly destination: string;
-  /** Set where the destination is left alone for now: the attempt is judged without a connection. */
-  readonly alone: Destination | null;
+  /** The fair-queue group that what is left goes on in. */
+  readonly group: string;
+  /** Where no host may be asked now, the attempt is judged without a connection. */
+  readonly way: Extract<Way, { outcome: 'place' | 'no-host' }> | NoPlace | { readonly outcome: 'landed' };
 };
 
 /** One at a time in this process, whatever the clocks say: one that was frozen in between finds its lease run out. */
@@ -118,16 +117,22 @@ async function attempt(deps: DeliverDeps, task: Task): Promise<DeliverOutcome> {
 async function attemptAlone(deps: DeliverDeps, task: Task): Promise<DeliverOutcome> {
   const { config, job, handout } = task;
   const { connections, store, clock, soleWorker = false } = deps;
-  const attemptSeconds = attemptLimitSeconds(config.delivery, job.raw.bytes);
+  const runEndsAt = deps.runEndsAt ?? null;
+  const { finalReplyMs } = connections;
+  const attemptSeconds = leaseSeconds(config.delivery.attemptSeconds, {
+    bytes: job.raw.bytes,
+    finalReplyMs,
+    runEndsAt,
+  });
   const claimDeps = { store, clock, owner: connections.owner, soleWorker };
   const claim = await claimAttempt(claimDeps, job, { handout, attemptSeconds });
   switch (claim.outcome) {
     case 'over':
       return { outcome: 'duplicate' };
     case 'busy':
-      return wait(deps, job, { until: claim.until, reason: 'another worker is at it' });
+      return wait(deps, job, { until: claim.until, reason: 'another worker is at it', group: task.group });
     case 'unsettled':
-      await settleDelivery(deps, config, claim);
+      await settleDelivery(deps, config, { ...claim, group: task.group });
       return { outcome: 'duplicate' };
     case 'claimed':
       return carryOut(deps, task, claim);
@@ -156,48 +161,49 @@ async function carryOut(deps: DeliverDeps, task: Task, claimed: StoredState): Pr
     const written = await writeState(deps.store, { ...claimed, state });
     if (written === null) return await leaseLost(deps, job, facts);
     facts.release();
-    if (task.alone === null) await tellOthers(deps, task, { facts, startedAt });
-    await settleDelivery(deps, config, written);
+    await tellOthers(deps, task, { facts, startedAt });
+    await settleDelivery(deps, config, { ...written, group: task.group });
     return report(deps, state, facts);
   } finally {
     facts.release();
   }
 }
 
-async function gather(deps: DeliverDeps, { config, alone }: Task, pending: DeliverJob): Promise<AttemptFacts> {
+async function gather(deps: DeliverDeps, { config, way }: Task, pending: DeliverJob): Promise<AttemptFacts> {
   const at = new Date(deps.clock()).toISOString();
-  if (pending.landed === true) return unasked('landed', { at, reason: null });
-  if (alone !== null) return unasked('left-alone', { at, reason: shownTrouble(alone) });
-  const keys = deps.connections.keys;
-  return attemptDelivery(deps, { config, job: pending }, () => prepareLetter({ ...deps, keys }, config, pending));
+  const unasked = (reason: string | null) => ({ ...nothing, record: { at, seconds: 0, reason, hosts: [] } });
+  if (pending.landed === true || way.outcome === 'landed') return { ...unasked(null), unasked: 'landed' };
+  if (way.outcome === 'backed-off') return { ...unasked(shownBackOff(way.record)), unasked: 'no-place' };
+  if (way.outcome === 'busy') return { ...unasked(way.reason), unasked: 'no-place' };
+  const { keys, finalReplyMs } = deps.connections;
+  const time = attemptTime(config.delivery.attemptSeconds, { finalReplyMs, runEndsAt: deps.runEndsAt ?? null });
+  const onSlow = (destination: string): void => {
+    deps.log.warn('destination-slow', { id: pending.id, domain: pending.domain, destination });
+    publishFailure(destinationDeps(deps), destination).catch((error: unknown) =>
+      deps.log.error('destination-not-kept', { destination, ...errorFields(error) }),
+    );
+  };
+  const plan = { config, job: pending, way, time, onSlow };
+  return attemptDelivery(deps, plan, () => prepareLetter({ ...deps, keys }, config, pending));
 }
 
-/** The facts of an attempt for which no host was asked. */
-function unasked(
-  why: 'left-alone' | 'landed',
-  { at, reason }: { readonly at: string; readonly reason: string | null },
-): AttemptFacts {
-  const nothing = { permanent: null, dsnPassedOn: new Set<string>(), isExhausted: false, release: () => undefined };
-  return { ...nothing, record: { at, seconds: 0, reason, hosts: [] }, unasked: why };
-}
-
-/** What the attempt showed of the destination and of our own network is for all jobs, and all processes, to know. */
+/** What the attempt showed of destinations and of our own network is for all jobs, and all processes, to know. */
 async function tellOthers(
   deps: DeliverDeps,
-  { config, destination }: Task,
+  { config, job }: Task,
   { facts, startedAt }: { readonly facts: AttemptFacts; readonly startedAt: number },
 ): Promise<void> {
   const { hosts } = facts.record;
-  const verdict = judgeDestination(hosts);
-  if (verdict.outcome === 'failed')
-    await backOff(destinationDeps(deps), destination, {
-      startedAt,
-      reason: verdict.reason,
-      retrySeconds: config.delivery.retrySeconds,
-    });
-  if (verdict.outcome === 'answered') await forgive(destinationDeps(deps), destination);
-  if (config.delivery.mode !== 'mx') return;
-  await watchPort(portDeps(deps), sightOf(hosts), { destination, port: config.delivery.port });
+  const { retrySeconds, mode, port } = config.delivery;
+  const byDestination = Map.groupBy(hosts, (host) => destinationOf(config, host));
+  for (const [destination, tries] of byDestination) {
+    const verdict = judgeDestination(tries);
+    if (verdict.outcome === 'failed' && facts.noted.has(destination)) {
+      await publishFailure(destinationDeps(deps), destination);
+    } else await recordVerdict(destinationDeps(deps), destination, { verdict, startedAt, retrySeconds });
+  }
+  if (mode !== 'mx') return;
+  await watchPort(portDeps(deps), sightOf(hosts), { domain: job.domain, ip: hosts.at(-1)?.ip ?? '', port });
 }
 
 function report(deps: DeliverDeps, state: DeliveryState, facts: AttemptFacts): DeliverOutcome {
@@ -229,18 +235,6 @@ async function leaseLost(deps: DeliverDeps, job: DeliverJob, facts: AttemptFacts
   return { outcome: 'duplicate' };
 }
 
-/** All mail for a smarthost has one destination. */
-function destinationOf({ delivery: { mode, smarthost } }: Config, { domain }: DeliverJob): string {
-  return mode === 'smarthost' && smarthost !== null ? smarthostDestination(smarthost.host) : domain;
-}
-
-/** The destination's record where it is to be left alone for now. */
-async function leftAlone(deps: DeliverDeps, job: DeliverJob, destination: string): Promise<Destination | null> {
-  if (job.notBefore === atOnce || job.landed === true) return null;
-  const record = await readDestination(destinationDeps(deps), destination);
-  return record !== null && Date.parse(record.until) > deps.clock() ? record : null;
-}
-
 /** Mail that waits for its destination still expires in time, and its sender is still warned in time. */
 async function mustReport(deps: DeliverDeps, { delivery }: Config, job: DeliverJob): Promise<boolean> {
   const now = deps.clock();
@@ -255,7 +249,7 @@ function pendingOf({ recipients }: DeliveryState): ReadonlySet<string> {
 }
 
 function destinationDeps({ store, clock, random, connections }: DeliverDeps): DestinationDeps {
-  return { store, clock, random, memory: connections.destinations };
+  return { store, clock, random, memory: connections.destinations, refusals: connections.refusals };
 }
 
 function portDeps({ store, clock, log, metrics, connections }: DeliverDeps): PortDeps {

@@ -7,6 +7,7 @@ import type { Config } from '#pipeline/config.ts';
 import type { DeliveryNotice, DeliveryState, HostTry, RecipientState } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
 import type { AttemptFacts } from './attempt-delivery.ts';
+import { shownReply } from './smtp-reply.ts';
 
 /** `now` is when the attempt ended, in milliseconds since 1970. */
 export type JudgeRules = {
@@ -19,7 +20,7 @@ export type JudgeRules = {
   readonly noticeId: () => string;
 };
 
-type Facts = Pick<AttemptFacts, 'permanent' | 'dsnPassedOn' | 'isExhausted' | 'unasked'> & {
+type Facts = Pick<AttemptFacts, 'permanent' | 'dsnPassedOn' | 'isExhausted' | 'soonMs' | 'unasked'> & {
   readonly record: DeliveryState['attempts'][number];
 };
 
@@ -32,7 +33,7 @@ export function judgeAttempt(before: DeliveryState, facts: Facts, rules: JudgeRu
   const judged = before.recipients.map((recipient) =>
     recipient.state === 'pending' ? judgeRecipient(recipient, { ...facts, job: before.job }, at) : recipient,
   );
-  const plan = planNext(before, facts.record.attempt, rules);
+  const plan = planNext(before, facts, rules);
   const recipients = plan.outcome === 'give-up' ? judged.map((recipient) => giveUp(recipient, before, at)) : judged;
   const isWaiting = recipients.some(({ state }) => state === 'pending');
   const isLate = rules.now - Date.parse(before.job.receivedAt) >= rules.delivery.delayWarningSeconds * 1000;
@@ -58,34 +59,6 @@ export function judgeAttempt(before: DeliveryState, facts: Facts, rules: JudgeRu
   };
 }
 
-/** Why the destination as a whole failed (to be left alone for a while), `answered` where it spoke, `nothing` else. */
-export function judgeDestination(
-  hosts: readonly HostTry[],
-): { readonly outcome: 'answered' | 'nothing' } | { readonly outcome: 'failed'; readonly reason: string } {
-  if (hosts.length === 0) return { outcome: 'nothing' };
-  const signs = hosts.map(signOfTrouble);
-  const last = signs.at(-1);
-  return signs.includes(null) || last === null || last === undefined
-    ? { outcome: 'answered' }
-    : { outcome: 'failed', reason: last };
-}
-
-/** 421, a timeout, a connection refused or lost; null where the host did its work, whatever it said. */
-function signOfTrouble({ outcome, stage, reason, reply, recipients, host }: HostTry): string | null {
-  if (outcome === 'failed') {
-    // A password that is refused for each message in turn gets the account locked.
-    if (stage === 'login') return `${host}: ${reason ?? 'the login failed'}`;
-    if (reply !== null && reply.code !== 421) return null;
-    return stage === 'tls' ? null : `${host}: ${reason ?? 'no answer'}`;
-  }
-  const isTroubled = recipients.every(
-    (result) => result.reply?.code === 421 || result.outcome === 'untried' || result.outcome === 'unknown',
-  );
-  if (!isTroubled || recipients.length === 0) return null;
-  const [first] = recipients;
-  return `${host}: ${first?.reply === null || first?.reply === undefined ? first?.reason : shown(first.reply)}`;
-}
-
 type Verdict = { readonly weight: number; readonly state: RecipientState };
 
 function judgeRecipient(
@@ -107,7 +80,7 @@ function judgeRecipient(
   const refusedByAll = facts.isExhausted && facts.record.hosts.length > 0 && facts.record.hosts.every(isClosedDoor);
   const best = verdicts.reduce<Verdict | null>((a, b) => (a === null || b.weight >= a.weight ? b : a), null);
   // No host was asked: what one of them said before still stands.
-  if (best === null && facts.unasked === 'left-alone' && recipient.status !== null) return recipient;
+  if (best === null && facts.unasked === 'no-place' && recipient.status !== null) return recipient;
   if (best === null)
     return { ...recipient, status: '4.4.3', reason: facts.record.reason ?? 'there was no host to try', at };
   if (!refusedByAll) return best.state;
@@ -124,7 +97,7 @@ function verdictsOf(recipient: RecipientState, tried: HostTry, at: string): Verd
   const { host } = tried;
   const seen = { ...recipient, host, at };
   if (tried.outcome === 'failed') {
-    const diagnostic = tried.reply === null ? null : shown(tried.reply);
+    const diagnostic = tried.reply === null ? null : shownReply(tried.reply);
     const known = tried.reply?.enhanced ?? null;
     const otherwise = tried.reply !== null ? '4.3.2' : tried.stage === 'tls' ? '4.7.5' : '4.4.1';
     const status = known === null ? otherwise : temporaryStatus(known);
@@ -138,7 +111,7 @@ function verdictsOf(recipient: RecipientState, tried: HostTry, at: string): Verd
 function verdictOf(result: HostTry['recipients'][number], seen: RecipientState & { readonly host: string }): Verdict {
   const { outcome, stage, reply, reason } = result;
   const { host } = seen;
-  const words = reply === null ? (reason ?? '') : shown(reply);
+  const words = reply === null ? (reason ?? '') : shownReply(reply);
   const isOurs = stage === 'capability';
   const state = { ...seen, diagnostic: reply === null || isOurs ? null : words };
   switch (outcome) {
@@ -173,7 +146,7 @@ function refusedWhat(stage: string): string {
 
 function planNext(
   before: DeliveryState,
-  attempt: number,
+  { record: { attempt }, soonMs }: Facts,
   { delivery, now, random, isPortBlocked }: JudgeRules,
 ): ReturnType<typeof nextAttempt> {
   const plan = nextAttempt({
@@ -183,6 +156,9 @@ function planNext(
     expiresAt: before.job.expiresAt,
     random,
   });
+  if (plan.outcome === 'retry' && soonMs !== null && now + soonMs < Date.parse(plan.at)) {
+    return { outcome: 'retry', at: new Date(now + soonMs).toISOString() };
+  }
   if (plan.outcome === 'retry' || !isPortBlocked) return plan;
   return { outcome: 'retry', at: new Date(now + (delivery.retrySeconds.at(-1) ?? 0) * 1000).toISOString() };
 }
@@ -251,18 +227,6 @@ function permanentStatus(enhanced: string | null, otherwise: string): string {
 
 function temporaryStatus(enhanced: string | null): string {
   return enhanced === null ? '4.0.0' : enhanced.replace(/^\d/, '4');
-}
-
-function shown({
-  code,
-  enhanced,
-  text,
-}: {
-  readonly code: number;
-  readonly enhanced: string | null;
-  readonly text: string;
-}): string {
-  return [String(code), enhanced, text].filter((part) => part !== null && part !== '').join(' ');
 }
 
 function shownDuration(ms: number): string {

@@ -2,8 +2,9 @@
 // (RFC 3207) or TLS from the first byte (RFC 8314), AUTH for a smarthost (RFC 4954). Opportunistic TLS whose handshake fails
 // is tried once more in clear on a new connection; every stricter policy ends there.
 import type { SecureContext } from 'node:tls';
-import { type Broken, isBroken, type PeerReply } from './smtp-reply.ts';
+import { type Broken, isBroken, type PeerReply, shownReply } from './smtp-reply.ts';
 import { openWire, type TlsFacts, type Wire } from './smtp-wire.ts';
+import type { Limits } from './time-limits.ts';
 
 /**
  * What TLS must be. `never`: not even where offered; `opportunistic`: where offered, any certificate, else in clear;
@@ -27,10 +28,9 @@ export type OpenRequest = {
   readonly limits: Limits;
   /** When all must be over, in `performance.now()` milliseconds. */
   readonly deadline: number;
+  /** Ends it at once: a host that takes its time has to make room. */
+  readonly signal: AbortSignal;
 };
-
-/** How long single steps may take, in milliseconds. */
-export type Limits = { readonly connectMs: number; readonly greetMs: number; readonly commandMs: number };
 
 /** A connection that said EHLO and is ready for MAIL. `capabilities`: EHLO keyword in upper case → its parameters. */
 export type OpenConnection = {
@@ -56,16 +56,6 @@ export type OpenFailure = {
 
 export type OpenOutcome = { readonly outcome: 'open'; readonly connection: OpenConnection } | OpenFailure;
 
-/** Divides the time for one attempt into limits for single steps, so that one mute host leaves time for the next. */
-export function limitsOf(attemptSeconds: number): Limits {
-  const attemptMs = attemptSeconds * 1000;
-  return {
-    connectMs: Math.min(30_000, attemptMs / 4),
-    greetMs: Math.min(60_000, attemptMs / 3),
-    commandMs: Math.min(150_000, attemptMs / 2),
-  };
-}
-
 /** Opens a connection and gets it ready for MAIL. Never throws. */
 export async function openConnection(request: OpenRequest): Promise<OpenOutcome> {
   const first = await openOnce(request);
@@ -76,12 +66,17 @@ export async function openConnection(request: OpenRequest): Promise<OpenOutcome>
   return { outcome: 'open', connection: { ...second.connection, note: clearNote(first.reason) } };
 }
 
+const madeRoom: Broken = { how: 'timeout', detail: 'not ready in time, while very many others were not either' };
+
 async function openOnce(request: OpenRequest): Promise<OpenOutcome> {
   const { endpoint, limits, deadline } = request;
   const wire = await openWire(endpoint, Math.max(1, Math.min(limits.connectMs, deadline - performance.now())));
   if (isBroken(wire)) return brokenAt('connect', wire);
   wire.setDeadline(deadline);
-  const outcome = await getReady(wire, request);
+  const giveUp = (): void => wire.fail(madeRoom);
+  request.signal.addEventListener('abort', giveUp, { once: true });
+  const outcome = request.signal.aborted ? brokenAt('greeting', madeRoom) : await getReady(wire, request);
+  request.signal.removeEventListener('abort', giveUp);
   if (outcome.outcome === 'open') return outcome;
   if (outcome.how === 'refused' || outcome.how === 'policy') wire.write('QUIT\r\n'); // RFC 5321 §3.1, §4.1.1.10
   wire.close();
@@ -232,9 +227,4 @@ function refusedAt(stage: OpenFailure['stage'], reply: PeerReply): OpenFailure {
 
 function failedPolicy(reason: string): OpenFailure {
   return { outcome: 'failed', stage: 'tls', how: 'policy', reply: null, reason };
-}
-
-/** A reply on one line, as it came. */
-export function shownReply({ code, enhanced, text }: PeerReply): string {
-  return [String(code), enhanced, text].filter((part) => part !== null && part !== '').join(' ');
 }

@@ -1,6 +1,5 @@
 // Notices a network that lets no mail out: connections to several unrelated hosts time out and none succeeds. Cloud
 // networks block port 25 until asked not to. It is reported as such, and while it lasts no mail is given up.
-
 import { z } from 'zod';
 import type { HostTry } from '#pipeline/delivery-state.ts';
 import { destinationKey } from '#pipeline/keys.ts';
@@ -21,8 +20,12 @@ export const blockedPortSchema = z.strictObject({
 
 export type BlockedPort = Readonly<z.infer<typeof blockedPortSchema>>;
 
-/** What this process saw: destinations whose hosts all timed out (and when), the last connection that came about. */
-export type PortMemory = { timeouts: Map<string, number>; lastSuccessAt: number | null; blockedSince: number | null };
+/** What this process saw: domains whose hosts timed out (when, and the last of them), the last connection that came about. */
+export type PortMemory = {
+  timeouts: Map<string, { readonly at: number; readonly ip: string }>;
+  lastSuccessAt: number | null;
+  blockedSince: number | null;
+};
 
 export type PortDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put' | 'delete'>;
@@ -54,14 +57,14 @@ export function sightOf(hosts: readonly Pick<HostTry, 'stage' | 'reason'>[]): Po
 export async function watchPort(
   deps: PortDeps,
   sight: PortSight,
-  where: { readonly destination: string; readonly port: number },
+  where: { readonly domain: string; readonly ip: string; readonly port: number },
 ): Promise<void> {
   const { memory, clock, metrics } = deps;
   if (sight === 'neither') return;
   if (sight === 'connected') return openAgain(deps);
-  memory.timeouts.set(siteOf(where.destination), clock());
-  for (const [site, at] of memory.timeouts) if (clock() - at > windowMs) memory.timeouts.delete(site);
-  if (memory.timeouts.size < unrelatedHosts) return;
+  memory.timeouts.set(siteOf(where.domain), { at: clock(), ip: where.ip });
+  for (const [site, { at }] of memory.timeouts) if (clock() - at > windowMs) memory.timeouts.delete(site);
+  if (unrelated(memory.timeouts) < unrelatedHosts) return;
   metrics.count('port-25-blocked');
   await reportBlocked(deps, where.port);
 }
@@ -112,6 +115,11 @@ async function reportBlocked({ memory, store, clock, log }: PortDeps, port: numb
 }
 
 /** Two hosts of one site are one sign: the last two labels of its name tell sites apart well enough here. */
-function siteOf(destination: string): string {
-  return destination.split('.').slice(-2).join('.');
+function siteOf(domain: string): string {
+  return domain.split('.').slice(-2).join('.');
+}
+
+/** Many domains of one host are one sign, too. */
+function unrelated(timeouts: PortMemory['timeouts']): number {
+  return Math.min(timeouts.size, new Set([...timeouts.values()].map(({ ip }) => ip)).size);
 }

@@ -15,15 +15,19 @@ export type SettleDeps = BounceDeps & {
   readonly accepted: SuppressDeps['accepted'];
 };
 
-/** Does what a state owes and records that. Costs nothing where it owes nothing. */
-export async function settleDelivery(deps: SettleDeps, config: Config, stored: StoredState): Promise<void> {
+/** Does what a state owes and records that; the next attempt is queued in this fair-queue group. Costs nothing where it owes nothing. */
+export async function settleDelivery(
+  deps: SettleDeps,
+  config: Config,
+  { group, ...stored }: StoredState & { readonly group: string },
+): Promise<void> {
   const { state } = stored;
   const attempt = state.attempts.at(-1);
   if (attempt !== undefined) await suppress(deps, state, attempt);
   const isOwing = state.notices.some(({ outcome }) => outcome === 'owed');
   if (!isOwing && (state.next === null || state.next.queued)) return;
   const notices = await Promise.all(state.notices.map((notice) => settleNotice(deps, config, { state, notice })));
-  const next = await queueNext(deps, state);
+  const next = await queueNext(deps, state, group);
   // Where another was faster it has done the same.
   await writeState(deps.store, { ...stored, state: { ...state, notices, next } });
 }
@@ -41,11 +45,11 @@ async function settleNotice(deps: SettleDeps, config: Config, owed: Owed): Promi
   return { ...notice, outcome: told.outcome, reason };
 }
 
-async function queueNext({ jobs }: SettleDeps, state: DeliveryState): Promise<DeliveryState['next']> {
+async function queueNext({ jobs }: SettleDeps, state: DeliveryState, group: string): Promise<DeliveryState['next']> {
   const { next, job, recipients, firstAttemptAt } = state;
   if (next === null || next.queued) return next;
   const pending = new Set(recipients.filter((recipient) => recipient.state === 'pending').map((r) => r.forwardPath));
   const again = { ...pendingJob(job, pending), attempt: next.attempt, firstAttemptAt, notBefore: next.at };
-  await jobs.send('deliver', again, { notBefore: next.at, group: job.domain });
+  await jobs.send('deliver', again, { notBefore: next.at, group });
   return { ...next, queued: true };
 }

@@ -118,3 +118,8 @@ function printable(line: string): string {
 export function shownSeconds(ms: number): string {
   return (ms / 1000).toFixed(ms < 10_000 ? 1 : 0);
 }
+
+/** A reply on one line, as it came. */
+export function shownReply({ code, enhanced, text }: Pick<PeerReply, 'code' | 'enhanced' | 'text'>): string {
+  return [String(code), enhanced, text].filter((part) => part !== null && part !== '').join(' ');
+}

@@ -17,8 +17,6 @@ export type TlsOptions = { readonly name: string; readonly context: SecureContex
 export type Wire = {
   /** Ends all waits at this time of `performance.now()`, in milliseconds. */
   readonly setDeadline: (atMs: number) => void;
-  /** Moves the deadline so that at least so much time is left. */
-  readonly leaveTime: (ms: number) => void;
   /** Hands bytes to the connection without waiting. */
   readonly write: (bytes: string | Uint8Array) => void;
   /** Hands over bytes and waits until more may follow (back-pressure); null, or what broke. */
@@ -33,8 +31,17 @@ export type Wire = {
   readonly isLoopback: boolean;
   /** The TLS session to resume with next time, where the peer gave one. */
   readonly session: () => Buffer | null;
+  /** Says QUIT and leaves it to the peer to close, for a second (RFC 5321 §4.1.1.10). */
+  readonly quit: () => void;
   readonly close: () => void;
+  /** Ends all waits with this reason. */
+  readonly fail: (broken: Broken) => void;
+  /** Resolves when the connection is closed, by whom ever. */
+  readonly closed: Promise<void>;
 };
+
+const keepAliveMs = 60_000;
+const quitMs = 1_000;
 
 /** Connects to an IP address and port; `connect-timeout` and `unreachable` are told apart. */
 export function openWire(
@@ -79,6 +86,10 @@ export function createWire(connected: Socket): Wire {
   let socket: Socket | TLSSocket = connected;
   let deadline = Number.POSITIVE_INFINITY;
   let session: Buffer | null = null;
+  const closed = Promise.withResolvers<void>();
+  connected.once('close', () => closed.resolve());
+  // A peer that is gone without a word is noticed while a long answer is waited for.
+  connected.setKeepAlive(true, keepAliveMs);
 
   const listen = (): void => {
     socket.on('data', (chunk: Buffer) => {
@@ -96,14 +107,11 @@ export function createWire(connected: Socket): Wire {
     setDeadline: (atMs) => {
       deadline = atMs;
     },
-    leaveTime: (ms) => {
-      deadline = Math.max(deadline, performance.now() + ms);
-    },
     write: (bytes) => {
       if (socket.writable) socket.write(bytes);
     },
     writeAndWait: (bytes, limitMs) => {
-      if (inbox.broken() !== null || !socket.writable) return Promise.resolve(inbox.broken() ?? closed);
+      if (inbox.broken() !== null || !socket.writable) return Promise.resolve(inbox.broken() ?? wasClosed);
       if (socket.write(bytes)) return Promise.resolve(null);
       return drained(socket, limited(limitMs), inbox.broken);
     },
@@ -111,7 +119,7 @@ export function createWire(connected: Socket): Wire {
     startTls: async (options, limitMs) => {
       if (!inbox.isEmpty())
         return { how: 'bad-reply', detail: 'the peer sent more in clear after its reply to STARTTLS' };
-      socket.removeAllListeners();
+      for (const event of ['data', 'end', 'error']) socket.removeAllListeners(event);
       socket.on('error', () => undefined);
       const secured = await secure(socket, options, limited(limitMs));
       if ('broken' in secured) {
@@ -120,6 +128,7 @@ export function createWire(connected: Socket): Wire {
         return secured.broken;
       }
       socket = secured.socket;
+      socket.once('close', () => closed.resolve());
       socket.on('session', (ticket: Buffer) => {
         session = ticket;
       });
@@ -129,6 +138,13 @@ export function createWire(connected: Socket): Wire {
     isQuiet: () => inbox.isEmpty() && inbox.broken() === null && socket.writable,
     isLoopback: isLoopbackAddress(connected.remoteAddress ?? ''),
     session: () => session,
+    closed: closed.promise,
+    fail: inbox.fail,
+    quit: () => {
+      if (!socket.writable) return void socket.destroy();
+      socket.end('QUIT\r\n');
+      setTimeout(() => socket.destroy(), quitMs).unref();
+    },
     close: () => {
       inbox.fail({ how: 'closed', detail: 'the connection was closed by us' });
       socket.destroy();
@@ -136,7 +152,7 @@ export function createWire(connected: Socket): Wire {
   };
 }
 
-const closed: Broken = { how: 'closed', detail: 'the connection was closed' };
+const wasClosed: Broken = { how: 'closed', detail: 'the connection was closed' };
 
 function drained(socket: Socket, limitMs: number, broken: () => Broken | null): Promise<Broken | null> {
   return new Promise((resolve) => {
@@ -147,7 +163,7 @@ function drained(socket: Socket, limitMs: number, broken: () => Broken | null): 
       resolve(result);
     };
     const onDrain = (): void => settle(null);
-    const onClose = (): void => settle(broken() ?? closed);
+    const onClose = (): void => settle(broken() ?? wasClosed);
     const timer = setTimeout(
       () => settle({ how: 'timeout', detail: `the peer took nothing for ${shownSeconds(limitMs)} s` }),
       limitMs,

@@ -1,11 +1,10 @@
 // Jobs whose time has not come: back on the queue they go, with the reason where people look for it. No attempt is made.
-import type { Config } from '#pipeline/config.ts';
-import { newDeliveryState } from '#pipeline/delivery-state.ts';
+import { atOnce, newDeliveryState } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
 import { deliveryKey } from '#pipeline/keys.ts';
 import type { Clock, JobSender, Metrics, ObjectStore } from '#pipeline/ports.ts';
 import { readState, writeState } from './claim-attempt.ts';
-import { type Destination, spreadMs } from './destination.ts';
+import { type Destination, shownBackOff, spreadMs } from './destination.ts';
 
 export type WaitDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
@@ -19,15 +18,33 @@ export type WaitDeps = {
 /** The job is back on the queue until then. */
 export type Waiting = { readonly outcome: 'waiting'; readonly until: string; readonly reason: string };
 
-const nextTurnMs = 5_000;
-const turnSpreadMs = 30_000;
+const otherMs = 5_000;
+/** A wait that is shorter is over before anybody looks for its reason, and a write would cost more than it. */
+const notedFromMs = 10_000;
+
+type InGroup = { readonly group: string };
 
 /** Back on the queue until the destination is to be tried again, spread so that not all come back at once. */
-export async function waitFor(deps: WaitDeps, job: DeliverJob, record: Destination): Promise<Waiting> {
+export async function waitForDestination(
+  deps: WaitDeps,
+  job: DeliverJob,
+  { record, group }: InGroup & { readonly record: Destination },
+): Promise<Waiting> {
   const until = Math.min(Date.parse(record.until) + deps.random() * spreadMs(record), Date.parse(job.expiresAt));
-  const reason = shownTrouble(record);
+  const reason = shownBackOff(record);
   await noteWaiting(deps, job, { until, reason });
-  return wait(deps, job, { until: new Date(Math.max(until, deps.clock() + 1_000)).toISOString(), reason });
+  return wait(deps, job, { until: new Date(Math.max(until, deps.clock() + 1_000)).toISOString(), reason, group });
+}
+
+/** Back on the queue until a slot may be free. What a person wants tried at once is still tried at once then. */
+export async function waitForSlot(
+  deps: WaitDeps,
+  job: DeliverJob,
+  { waitMs, reason, group }: InGroup & { readonly waitMs: number; readonly reason: string },
+): Promise<Waiting> {
+  const until = Math.min(deps.clock() + waitMs, Math.max(Date.parse(job.expiresAt), deps.clock() + 1_000));
+  if (waitMs >= notedFromMs) await noteWaiting(deps, job, { until, reason });
+  return wait(deps, job, { until: new Date(until).toISOString(), reason, group });
 }
 
 /** People looking for the message find why it waits and until when; where another is moving the state on, that one knows better. */
@@ -49,32 +66,20 @@ async function noteWaiting(
   await writeState(deps.store, { key, etag, state: { ...state, recipients, next } });
 }
 
-/** Not for longer than a message that was deferred would wait. */
-export function waitForTurn(deps: WaitDeps, { delivery }: Config, job: DeliverJob): Promise<Waiting> {
-  const longestMs = Math.min(...delivery.retrySeconds) * 1_000;
-  const waitMs = Math.min(nextTurnMs, longestMs) + deps.random() * Math.min(turnSpreadMs, longestMs);
-  const until = new Date(deps.clock() + waitMs).toISOString();
-  return wait(deps, job, { until, reason: 'as many deliveries as allowed are under way there' });
-}
-
 /** The same delivery is under way: whoever is at it will be done with it, or have left it. */
 export function waitForOther(deps: WaitDeps, job: DeliverJob): Promise<Waiting> {
-  const until = new Date(deps.clock() + nextTurnMs).toISOString();
-  return wait(deps, job, { until, reason: 'it is under way already' });
+  const until = new Date(deps.clock() + otherMs).toISOString();
+  return wait(deps, job, { until, reason: 'it is under way already', group: job.domain });
 }
 
 /** Puts a job back on the queue as it is. */
 export async function wait(
   deps: WaitDeps,
   job: DeliverJob,
-  { until, reason }: { readonly until: string; readonly reason: string },
+  { until, reason, group }: InGroup & { readonly until: string; readonly reason: string },
 ): Promise<Waiting> {
-  await deps.jobs.send('deliver', { ...job, notBefore: until }, { notBefore: until, group: job.domain });
+  const notBefore = job.notBefore === atOnce ? atOnce : until;
+  await deps.jobs.send('deliver', { ...job, notBefore }, { notBefore: until, group });
   deps.metrics.count('delivery-waits');
   return { outcome: 'waiting', until, reason };
-}
-
-/** Why a destination is left alone, as a sentence. */
-export function shownTrouble({ destination, until, reason }: Destination): string {
-  return `${destination} is left alone until ${until} because it failed as a whole: ${reason}`;
 }

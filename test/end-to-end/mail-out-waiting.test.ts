@@ -57,12 +57,16 @@ async function cpuOfWindow(service: Parameters<typeof cpuMs>[0]): Promise<number
 
 test('a dozen destinations that do not answer keep nobody else waiting', peerOptions('dnsmasq'), async (t) => {
   const mx = await startCountingMx({ ip: '127.0.7.3' });
-  const mute = createServer(() => {});
-  await new Promise<void>((resolve) => mute.listen(mx.port, '127.0.7.4', resolve));
   const silent = Array.from({ length: 12 }, (_, n) => `silent${n}.test`);
+  const mutes = silent.map(() => createServer(() => {}));
+  await Promise.all(
+    mutes.map((mute, n) => new Promise<void>((resolve) => mute.listen(mx.port, `127.0.7.${20 + n}`, resolve))),
+  );
   const service = await startSending({
     port: mx.port,
-    zone: { a: { 'up.test': '127.0.7.3', ...Object.fromEntries(silent.map((domain) => [domain, '127.0.7.4'])) } },
+    zone: {
+      a: { 'up.test': '127.0.7.3', ...Object.fromEntries(silent.map((domain, n) => [domain, `127.0.7.${20 + n}`])) },
+    },
     config: { delivery: { attemptSeconds: 60 } },
     prepare: async (folder) => {
       await queue(folder, { domains: silent, count: 10, notBeforeMs: Date.now() });
@@ -72,7 +76,7 @@ test('a dozen destinations that do not answer keep nobody else waiting', peerOpt
     await service.kill();
     await service.close();
     await mx.close();
-    mute.close();
+    for (const mute of mutes) mute.close();
   });
   let held = 0;
   await eventually('all of them are tried', async () => {
@@ -105,6 +109,50 @@ test(
     await eventually('all are there', () => mx.count() === 300, 60);
     const seconds = elapsedMs() / 1_000; // 300 messages of 50 ms over 5 connections: 3 s
     assert.ok(seconds < 8, `it took ${seconds.toFixed(1)} s`);
+  },
+);
+
+test(
+  '300 mails for 30 domains of a host that never greets keep nobody waiting: 40 other domains get theirs at once',
+  peerOptions('dnsmasq'),
+  async (t) => {
+    const mx = await startCountingMx({ ip: '127.0.7.5' });
+    const mute = createServer((socket) => void socket.resume());
+    let most = 0;
+    mute.on('connection', () =>
+      mute.getConnections((_error, count) => {
+        most = Math.max(most, count);
+      }),
+    );
+    await new Promise<void>((resolve) => mute.listen(mx.port, '127.0.7.6', resolve));
+    const silent = Array.from({ length: 30 }, (_, n) => `silent${n}.test`);
+    const well = Array.from({ length: 40 }, (_, n) => `well${n}.test`);
+    const service = await startSending({
+      port: mx.port,
+      zone: {
+        mx: Object.fromEntries(silent.map((domain) => [domain, ['10 mx.silent.test']])),
+        a: { 'mx.silent.test': '127.0.7.6', ...Object.fromEntries(well.map((domain) => [domain, '127.0.7.5'])) },
+      },
+      config: { delivery: { attemptSeconds: 600, retrySeconds: [300] } },
+      prepare: async (folder) => {
+        await queue(folder, { domains: silent, count: 10, notBeforeMs: Date.now() });
+      },
+    });
+    t.after(async () => {
+      await service.kill();
+      await service.close();
+      await mx.close();
+      mute.close();
+    });
+    await eventually('all of the first have had their turn', async () => (await deliverQueue(service)).delayed >= 290);
+    const elapsedMs = sharedStopwatch();
+    await Promise.all(well.map((domain) => service.submit({ to: [`x@${domain}`] })));
+    await eventually('all others have theirs', () => mx.count() === 40);
+    const took = elapsedMs();
+    assert.ok(took < 3_000, `the last of 40 took ${took} ms`);
+    assert.ok(most <= 5, `${most} connections at the silent host`);
+    const waiting = await service.json('/api/queues');
+    assert.ok(waiting.find(({ name }: any) => name === 'deliver').inFlight <= 10);
   },
 );
 

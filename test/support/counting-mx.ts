@@ -11,6 +11,8 @@ export type CountingMx = {
   /** For each connection that ended without QUIT, the Subject that it took last. */
   readonly lastOfBroken: () => readonly string[];
   readonly connections: () => number;
+  /** The most connections there were at once. */
+  readonly mostAtOnce: () => number;
   /** Greets those who wait, and from now on everybody at once. */
   readonly open: () => void;
   readonly close: () => Promise<void>;
@@ -41,6 +43,7 @@ export async function startCountingMx({
   const sockets = new Set<Socket>();
   let count = 0;
   let connections = 0;
+  let mostAtOnce = 0;
   let isOpen = !closed;
 
   const serve = (socket: Socket): void => {
@@ -66,6 +69,7 @@ export async function startCountingMx({
       if (verb === 'DATA' && hasRecipient) inData = true;
       if (verb === 'QUIT') isPolite = true;
       say(isRefused ? '550 5.7.1 not wanted' : (answers[verb] ?? '250 fine'));
+      if (isPolite) socket.end();
     };
     socket.setEncoding('latin1').on('data', (piece) => {
       rest += piece;
@@ -90,9 +94,14 @@ export async function startCountingMx({
   const server = createServer((socket) => {
     connections += 1;
     sockets.add(socket);
+    mostAtOnce = Math.max(mostAtOnce, sockets.size);
+    socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
     if (isOpen) serve(socket);
-    else waiting.push(() => serve(socket));
+    else {
+      socket.resume(); // or it would not notice that the other side hangs up
+      waiting.push(() => serve(socket));
+    }
   });
   await new Promise<void>((resolve) => server.listen(0, ip, resolve));
   const address = server.address();
@@ -102,6 +111,7 @@ export async function startCountingMx({
     bySubject,
     lastOfBroken: () => broken,
     connections: () => connections,
+    mostAtOnce: () => mostAtOnce,
     open: () => {
       isOpen = true;
       for (const greet of waiting.splice(0)) greet();

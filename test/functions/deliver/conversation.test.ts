@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { generate } from 'selfsigned';
 import { createConnections } from '#functions/deliver/connections.ts';
 import type { FetchPolicy } from '#functions/deliver/fetch-policy.ts';
-import { limitsOf } from '#functions/deliver/open-connection.ts';
+import { limitsOf } from '#functions/deliver/time-limits.ts';
 import { eventually } from '#test/support/local-service.ts';
 import { stopwatch } from '#test/support/stopwatch.ts';
 import { type DeliveryWorld, deliveryWorld } from './delivery-world.ts';
@@ -622,6 +622,9 @@ test('what is called localhost and is not is told no password in clear', { skip:
     limits: limitsOf(30),
     deadline: performance.now() + 30_000,
     fresh: true,
+    destination: 'smarthost localhost',
+    limit: 5,
+    onSlow: () => undefined,
   });
   assert.ok(opened.outcome === 'failed');
   assert.match(opened.reason, /the password is not sent/);

@@ -75,6 +75,7 @@ export function deliveryWorld(
   const newMessageId = messageIdFactory();
   const connections = createConnections({
     fetchPolicy: async () => ({ outcome: 'failed', reason: 'there is none' }),
+    finalReplySeconds: 2,
     ...given.connections,
   });
   const deps: DeliverDeps = {

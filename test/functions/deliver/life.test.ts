@@ -1,8 +1,8 @@
 // The life of a delivery over days and crashes: attempts on schedule, one warning, one bounce; jobs handed out twice,
-// workers that die, destinations that are left alone, a network that lets no mail out.
+// workers that die, destinations that are backed off, a network that lets no mail out.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { backOff } from '#functions/deliver/destination.ts';
+import { noteFailure } from '#functions/deliver/destination.ts';
 import { watchPort } from '#functions/deliver/port25.ts';
 import { srsForward } from '#mail/srs.ts';
 import { deliveryStateSchema, retryNow } from '#pipeline/delivery-state.ts';
@@ -14,6 +14,8 @@ import { startMx } from './scripted-mx.ts';
 
 const hour = 3_600_000;
 const retrySeconds = [300, 600, 1_200, 2_400, 3_600, 7_200, 14_400];
+/** The destination that a host on this machine is. */
+const at = (port: number): string => `127.0.0.1 port ${port}`;
 const greylisting = { answer: (line: string) => (line.startsWith('RCPT') ? '450 4.2.0 come back' : undefined) };
 
 test('five days: attempts on schedule, one delay warning after four hours, one bounce at the end', async (t) => {
@@ -98,9 +100,9 @@ test('a report that mail is in a mailbox here is made without asking any host, a
   const smarthost = { host: '127.0.0.1', port: 1, tls: 'none' as const };
   const world = deliveryWorld({ zone: {}, config: { delivery: { mode: 'smarthost', smarthost } } });
   t.after(world.close);
-  const { store, clock, connections, random } = world.deps;
-  const deps = { store, clock, random, memory: connections.destinations };
-  await backOff(deps, 'smarthost 127.0.0.1', { startedAt: clock(), reason: 'it is away', retrySeconds });
+  const { clock, connections, random } = world.deps;
+  const deps = { clock, random, memory: connections.destinations };
+  noteFailure(deps, 'smarthost 127.0.0.1', { startedAt: clock(), reason: 'it is away', retrySeconds });
   const job = world.job({ to: ['app@sender.example'], landed: true });
   const dsn = { notify: ['success' as const], orcpt: null };
   const recipients = job.recipients.map((recipient) => ({ ...recipient, dsn }));
@@ -173,12 +175,12 @@ test('a store that fails before the outcome is on record makes the attempt happe
   assert.equal((await world.run(job, 2)).outcome, 'delivered');
 });
 
-test('a destination that answers 421 is left alone: other messages wait without a connection, and then go through', async (t) => {
+test('a destination that answers 421 is backed off: other messages wait without a connection, and then go through', async (t) => {
   const mx = await startMx({ banner: '421 4.3.2 overloaded' });
   const world = deliveryWorld({ port: mx.port });
   t.after(() => Promise.all([mx.close(), world.close()]));
   assert.equal((await world.run(world.job())).outcome, 'deferred');
-  const record = world.store.json(destinationKey('far.example'));
+  const record = world.store.json(destinationKey(at(mx.port)));
   assert.equal(record.failures, 1);
   const other = world.job();
   const waiting = await world.run(other);
@@ -204,20 +206,20 @@ test('a message deferred before waits for its destination too, and its record sa
   t.after(() => Promise.all([mx.close(), world.close()]));
   const job = world.job();
   await world.run(job);
-  const { store, clock, connections, random } = world.deps;
-  const deps = { store, clock, random, memory: connections.destinations };
+  const { clock, connections, random } = world.deps;
+  const deps = { clock, random, memory: connections.destinations };
   world.clock.set(Date.parse(world.state(job).next!.at));
-  await backOff(deps, 'far.example', { startedAt: clock(), reason: 'mx.far.example: 421', retrySeconds });
+  noteFailure(deps, at(mx.port), { startedAt: clock(), reason: 'mx.far.example: 421', retrySeconds });
   const waiting = await world.runNext();
   assert.ok(waiting.outcome === 'waiting');
   assert.ok(Date.parse(world.state(job).next!.at) > clock());
-  assert.match(world.state(job).next!.reason, /left alone/);
+  assert.match(world.state(job).next!.reason, /backed off/);
   mx.script = {};
   assert.equal((await world.runNext()).outcome, 'delivered');
   assert.equal(world.state(job).attempts.length, 2);
 });
 
-test('a smarthost that refuses the password is left alone, and nothing bounces for it', async (t) => {
+test('a smarthost that refuses the password is backed off, and nothing bounces for it', async (t) => {
   const mx = await startMx({
     offers: ['AUTH PLAIN'],
     answer: (line) => (line.startsWith('AUTH') ? '535 5.7.8 no' : undefined),
@@ -241,7 +243,7 @@ test('a smarthost that refuses the password is left alone, and nothing bounces f
   assert.equal(mx.commands.filter((line) => line.startsWith('AUTH')).length, 1);
 });
 
-test('more jobs at once than a destination may have: the others wait their turn, and go back on the queue where it is slow', async (t) => {
+test('more jobs at once than a destination may have connections: the others go back on the queue at once', async (t) => {
   const mx = await startMx({ banner: null });
   const world = deliveryWorld({
     port: mx.port,
@@ -250,7 +252,7 @@ test('more jobs at once than a destination may have: the others wait their turn,
   t.after(() => Promise.all([mx.close(), world.close()]));
   const runs = [1, 2, 3].map(() => world.run(world.job()));
   assert.equal((await Promise.race(runs)).outcome, 'waiting');
-  assert.equal(mx.connections(), 2);
+  await eventually('two are asked', () => mx.connections() === 2);
   assert.deepEqual((await Promise.all(runs)).map(({ outcome }) => outcome).sort(), ['deferred', 'deferred', 'waiting']);
 });
 
@@ -272,16 +274,16 @@ test('the bounce of a forwarded message goes to the sender it was rewritten for 
   assert.equal(world.state(forged).notices[0]!.outcome, 'dropped');
 });
 
-test('mail for a destination that is left alone for days is still warned of and given up in time', async (t) => {
+test('mail for a destination that is backed off for days is still warned of and given up in time', async (t) => {
   const world = deliveryWorld({ config: { delivery: { attemptSeconds: 1, port: 1 } } });
   t.after(world.close);
-  const { store, clock, connections, random } = world.deps;
+  const { clock, connections, random } = world.deps;
   const job = world.job();
   let outcome: Awaited<ReturnType<typeof world.run>> | null = null;
   let next = job;
   for (let n = 0; n < 2_000 && outcome?.outcome !== 'bounced'; n++) {
-    const deps = { store, clock, random, memory: connections.destinations };
-    await backOff(deps, 'far.example', { startedAt: clock(), reason: 'mx.far.example: 421', retrySeconds });
+    const deps = { clock, random, memory: connections.destinations };
+    noteFailure(deps, at(1), { startedAt: clock(), reason: 'mx.far.example: 421', retrySeconds });
     outcome = await world.run(next);
     next = world.jobs.of('deliver').at(-1)!;
     world.clock.set(Math.max(clock(), Date.parse(next.notBefore)));
@@ -294,7 +296,7 @@ test('mail for a destination that is left alone for days is still warned of and 
   assert.equal(world.clock() - Date.parse(job.receivedAt), 120 * hour);
 });
 
-test('what is given up while its destination is left alone bounces for what its host said, not for our waiting', async (t) => {
+test('what is given up while its destination is backed off bounces for what its host said, not for our waiting', async (t) => {
   const mx = await startMx({ banner: '421 4.3.2 busy' });
   const world = deliveryWorld({ port: mx.port });
   t.after(() => Promise.all([mx.close(), world.close()]));
@@ -323,9 +325,14 @@ test('where the network lets no mail out, that is reported and nothing is given 
   t.after(world.close);
   const { store, clock, log, metrics, connections } = world.deps;
   const deps = { store, clock, log, metrics, memory: connections.port };
-  for (const destination of ['a.example', 'mx.a.example', 'b.test', 'c.invalid']) {
-    await watchPort(deps, 'timed-out', { destination, port: 25 });
-  }
+  const timedOut = (domain: string, ip: string) => watchPort(deps, 'timed-out', { domain, ip, port: 25 });
+  for (const domain of ['a.example', 'd.test', 'e.invalid']) await timedOut(domain, '192.0.2.1');
+  assert.deepEqual(world.store.keys('destinations/'), [], 'three domains of one host are one sign');
+  deps.memory.timeouts.clear();
+  await timedOut('a.example', '192.0.2.1');
+  await timedOut('mx.a.example', '192.0.2.2');
+  await timedOut('b.test', '192.0.2.3');
+  await timedOut('c.invalid', '192.0.2.4');
   assert.deepEqual(
     world.facts.filter(({ event }) => event === 'port-25-blocked').map(({ fields }) => fields.hosts),
     ['a.example b.test c.invalid'],
@@ -336,7 +343,7 @@ test('where the network lets no mail out, that is reported and nothing is given 
   let outcome = await world.run(job);
   for (let n = 0; n < 60; n++) outcome = await world.runNext();
   assert.equal(outcome.outcome, 'deferred');
-  await watchPort(deps, 'connected', { destination: 'd.example', port: 25 });
+  await watchPort(deps, 'connected', { domain: 'd.example', ip: '203.0.113.1', port: 25 });
   assert.deepEqual(world.store.keys('destinations/'), []);
   assert.equal((await world.runNext()).outcome, 'bounced');
 });

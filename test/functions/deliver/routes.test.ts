@@ -226,7 +226,7 @@ for (const { title, retrySeconds, wanted } of [
     wanted: [10, 20, 40, 80, 100, 100, 100, 100],
   },
 ]) {
-  test(`a destination is left alone ${title}, and attempts side by side are one failure`, () => {
+  test(`a destination is backed off ${title}, and attempts side by side are one failure`, () => {
     const at = Date.parse('2026-11-21T12:00:00.000Z');
     const fail = (before: ReturnType<typeof afterFailure> | null, startedAt: number, now: number) =>
       afterFailure(before, { destination: 'far.example', startedAt, now, reason: '421', random: 0.5, retrySeconds });

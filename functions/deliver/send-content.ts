@@ -1,0 +1,39 @@
+// The message itself over the wire, between the 354 and the final dot: as long as the peer takes it, and broken off only before the dot.
+import type { Letter } from './converse.ts';
+import type { Broken } from './smtp-reply.ts';
+import type { Wire } from './smtp-wire.ts';
+import type { AttemptTime, Limits } from './time-limits.ts';
+
+type Sending = {
+  readonly wire: Wire;
+  readonly letter: Letter;
+  readonly limits: Limits;
+  readonly time: AttemptTime;
+};
+
+/**
+ * Sends the message as long as the peer takes it, however slowly; null, or what ended it before the final dot, when nothing is left
+ * behind at the peer. The last piece has the dot: it goes out only while there is time for its answer.
+ */
+export async function sendContent({ wire, letter, limits, time }: Sending): Promise<Broken | null> {
+  wire.setDeadline(time.dotBy);
+  if (letter.content.kind === 'small') {
+    if (performance.now() >= time.dotBy) return tooLate;
+    wire.write(letter.content.wire);
+    return null;
+  }
+  let next: Uint8Array | null = null;
+  for await (const chunk of letter.content.open()) {
+    const broken = next === null ? null : await wire.writeAndWait(next, limits.blockMs);
+    if (performance.now() >= time.dotBy) return tooLate;
+    if (broken !== null) return broken;
+    next = chunk;
+  }
+  if (next !== null) wire.write(next);
+  return null;
+}
+
+const tooLate: Broken = {
+  how: 'timeout',
+  detail: 'the host takes the message too slowly for one run here, so it was broken off before its end',
+};

@@ -1,0 +1,107 @@
+// Slots: how many jobs of this process may be at one destination at once. A job that finds all of them taken does not wait here, it
+// goes back to the queue; how long it stays there follows from how long the others take, so that 10,000 of them neither come back
+// every few seconds nor leave a slot free.
+
+/** A place among those at work for one destination. */
+export type Slot = {
+  /** Its host is ready for mail: from now on it does not count as one that may be dead. */
+  readonly markReady: () => void;
+  /** Gives it back; a second call does nothing. */
+  readonly release: () => void;
+};
+
+export type Slots = {
+  /** A slot where fewer than `limit` are taken; else null. */
+  readonly acquire: (destination: string, limit: number) => Slot | null;
+  /** Whether all that have a slot there still wait for the host's first words, the first of them for some seconds. */
+  readonly isUnresponsive: (destination: string) => boolean;
+  /** In how many milliseconds a job that got no slot had better ask again; each call takes a later place in the line. */
+  readonly waitMs: (
+    destination: string,
+    terms: { readonly limit: number; readonly longestMs: number; readonly random: () => number },
+  ) => number;
+};
+
+type Holder = { readonly since: number; isReady: boolean };
+/** `meanMs`: how long a slot was held, of late; `lineEndsAt`: when the last of those that wait is to come back. */
+type Place = { readonly holders: Set<Holder>; meanMs: number; lineEndsAt: number };
+
+const firstGuessMs = 20;
+const shortestWaitMs = 250;
+const unresponsiveMs = 5_000;
+/** Of the mean that the newest measurement makes. */
+const newestShare = 0.2;
+/** Who comes back is better early than late: a slot must not stay free while jobs wait. */
+const earliness = 2;
+/** The same where nobody is done yet, and how long that takes is a guess: a first slow answer must not send all away for long. */
+const earlinessOfGuess = 20;
+const maxPlaces = 10_000;
+
+/** The slots of one process; `now` in milliseconds. */
+export function createSlots(now: () => number = () => performance.now()): Slots {
+  const places = new Map<string, Place>();
+  const placeOf = (destination: string): Place => {
+    const known = places.get(destination);
+    if (known !== undefined) return known;
+    if (places.size >= maxPlaces) dropIdle(places, now());
+    const made = { holders: new Set<Holder>(), meanMs: firstGuessMs, lineEndsAt: 0 };
+    places.set(destination, made);
+    return made;
+  };
+  return {
+    acquire: (destination, limit) => {
+      const place = placeOf(destination);
+      if (place.holders.size >= limit) return null;
+      const holder = { since: now(), isReady: false };
+      place.holders.add(holder);
+      return {
+        markReady: () => {
+          holder.isReady = true;
+        },
+        release: () => {
+          if (place.holders.delete(holder)) learn(place, { heldMs: now() - holder.since, at: now() });
+        },
+      };
+    },
+    isUnresponsive: (destination) => {
+      const holders = [...(places.get(destination)?.holders ?? [])];
+      return (
+        holders.length > 0 &&
+        holders.every(({ isReady }) => !isReady) &&
+        holders.some(({ since }) => now() - since > unresponsiveMs)
+      );
+    },
+    waitMs: (destination, { limit, longestMs, random }) => {
+      const place = placeOf(destination);
+      const at = now();
+      const perJobMs = Math.max(place.meanMs / earliness, youngestMs(place, at) / earlinessOfGuess) / limit;
+      place.lineEndsAt = Math.max(place.lineEndsAt, at + Math.min(shortestWaitMs, longestMs)) + perJobMs;
+      if (place.lineEndsAt - at <= longestMs) return place.lineEndsAt - at;
+      // The line is longer than a job may wait: those behind come back at any time, not all at once.
+      place.lineEndsAt = at + longestMs;
+      return longestMs * (0.5 + random() / 2);
+    },
+  };
+}
+
+/** Where jobs take less time than those before them, the line is shorter too. */
+function learn(place: Place, { heldMs, at }: { readonly heldMs: number; readonly at: number }): void {
+  const before = place.meanMs;
+  place.meanMs = Math.max(1, before + (heldMs - before) * newestShare);
+  if (place.meanMs < before && place.lineEndsAt > at) {
+    place.lineEndsAt = at + ((place.lineEndsAt - at) * place.meanMs) / before;
+  }
+}
+
+/** For how long the newest of those at work has been: hosts that answer nobody show in this before anybody is done. */
+function youngestMs({ holders }: Place, at: number): number {
+  let youngest = Number.POSITIVE_INFINITY;
+  for (const { since } of holders) youngest = Math.min(youngest, at - since);
+  return holders.size === 0 ? 0 : youngest;
+}
+
+function dropIdle(places: Map<string, Place>, at: number): void {
+  for (const [destination, { holders, lineEndsAt }] of places) {
+    if (holders.size === 0 && lineEndsAt < at) places.delete(destination);
+  }
+}

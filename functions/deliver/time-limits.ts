@@ -1,0 +1,71 @@
+// How long is waited for what (RFC 5321 §4.5.3.2), and how the time of an attempt is laid out so that a message is never given up on
+// after its final dot: where a run is ended from outside (a function on AWS), the dot goes out only while all the wait for its
+// answer still fits in. A peer that keeps reading is never cut.
+
+/** Single steps, in milliseconds. */
+export type Limits = {
+  readonly connectMs: number;
+  /** The greeting and what comes before MAIL: EHLO, STARTTLS, AUTH. */
+  readonly greetMs: number;
+  /** MAIL, RCPT and RSET. */
+  readonly commandMs: number;
+  /** The 354 after DATA. */
+  readonly dataMs: number;
+  /** One piece of the message. */
+  readonly blockMs: number;
+};
+
+/** Points in time by `performance.now()`. */
+export type AttemptTime = {
+  /** No host is called and no transaction begun after this. */
+  readonly beginBy: number;
+  /** No final dot is sent after this; the message is broken off before it. */
+  readonly dotBy: number;
+};
+
+/** A run that is ended from outside at this time of `performance.now()`; null where nothing ends it. */
+export type RunEnd = number | null;
+
+const slowestBytesPerMs = 2;
+/** What the network's buffers may hold of a message when its last byte is handed to them, and how slowly a peer may take it. */
+const bufferedBytes = 16_777_216;
+const slowestBufferBytesPerMs = 8;
+
+/**
+ * The RFC's minima, and no step longer than its share of the attempt's time. The RFC has no limit for connecting: 30 s is what a
+ * packet lost three times needs.
+ */
+export function limitsOf(attemptSeconds: number): Limits {
+  const attemptMs = attemptSeconds * 1000;
+  return {
+    connectMs: Math.min(30_000, attemptMs / 4),
+    greetMs: Math.min(300_000, attemptMs / 3), // RFC 5321 §4.5.3.2.1
+    commandMs: Math.min(300_000, attemptMs / 2), // RFC 5321 §4.5.3.2.2, §4.5.3.2.3
+    dataMs: Math.min(120_000, attemptMs / 2), // RFC 5321 §4.5.3.2.4
+    blockMs: Math.min(180_000, attemptMs / 2), // RFC 5321 §4.5.3.2.5
+  };
+}
+
+/** RFC 5321 §4.5.3.2.6: ten minutes for the answer to a message, from when the peer can have it. */
+export function finalReplyLimitMs(finalReplyMs: number, bytes: number): number {
+  return finalReplyMs + Math.min(bytes, bufferedBytes) / slowestBufferBytesPerMs;
+}
+
+/** Lays out an attempt that begins now. */
+export function attemptTime(
+  attemptSeconds: number,
+  { finalReplyMs, runEndsAt }: { readonly finalReplyMs: number; readonly runEndsAt: RunEnd },
+): AttemptTime {
+  const dotBy = runEndsAt === null ? Number.POSITIVE_INFINITY : runEndsAt - finalReplyMs;
+  return { beginBy: Math.min(performance.now() + attemptSeconds * 1000, dotBy), dotBy };
+}
+
+/** How long an attempt may be under way: nobody else may take it for dead before that. */
+export function leaseSeconds(
+  attemptSeconds: number,
+  given: { readonly bytes: number; readonly finalReplyMs: number; readonly runEndsAt: RunEnd },
+): number {
+  if (given.runEndsAt !== null) return Math.max(0, (given.runEndsAt - performance.now()) / 1000);
+  const transferMs = given.bytes / slowestBytesPerMs;
+  return attemptSeconds + (transferMs + finalReplyLimitMs(given.finalReplyMs, given.bytes)) / 1000;
+}
