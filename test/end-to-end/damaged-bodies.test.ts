@@ -113,7 +113,7 @@ test('a stage whose message is gone fails at once with the true reason, without 
       service
         .output()
         .split('\n')
-        .find((line) => line.includes('"job-failed"')),
+        .find((line) => /"job-(failed|dead)"/.test(line)),
     10,
   );
   assert.match(failed, /the stored body of raw\/\S+ is gone: there is no file bodies\//);
