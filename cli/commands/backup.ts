@@ -117,8 +117,8 @@ function restoreText(
       ? []
       : [
           `${held} jobs that send mail out are held as dead letters, since it may have been sent after the backup was taken.`,
-          'Once the service runs: "pillarbox queues" counts them; "pillarbox redrive deliver" (and "redrive received") sends',
-          'them, "pillarbox purge deliver" (and "purge received") forgets them.',
+          'Once the service runs: "pillarbox queues" says on which queues; "pillarbox redrive QUEUE" sends them,',
+          '"pillarbox purge QUEUE --yes" forgets them.',
         ]),
     ...(config ? [`The configuration as it was is in ${folder}/config: it was not put anywhere.`] : []),
     ...leftOutLines(leftOut),

@@ -2,9 +2,11 @@
 // stored (design §2: nobody rewrites what an earlier stage wrote), so it needs no record of its own.
 
 import { type MessageId, messageIdTime } from '#mail/message-id.ts';
+import { isDamagedBody } from '#pipeline/damaged-body.ts';
 import type { InboxMessage } from '#pipeline/inbox-message.ts';
 import { jobSchemas, type QueueName, type Session } from '#pipeline/jobs.ts';
 import { parseMessageKey } from '#pipeline/keys.ts';
+import { readBody } from '#pipeline/read-body.ts';
 import { readEnvelope } from '#pipeline/stored-envelope.ts';
 import { type Answer, isAnswer, json, refusal } from './answer.ts';
 import { deliveriesOf, type ShownDelivery } from './deliveries.ts';
@@ -62,7 +64,9 @@ export async function traceMessage(
     ...deliveries.flatMap(deliveryEvents),
     ...dead,
   ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
-  return json({ id, events, where: whereNow({ landed, deliveries, dead }) } satisfies Trace);
+  const lost = stored?.lost ?? null;
+  const where = [...whereNow({ landed, deliveries, dead }), ...(lost === null ? [] : [`its bytes are lost: ${lost}`])];
+  return json({ id, events, where } satisfies Trace);
 }
 
 /** The first copy that can be read tells of the message; the others, of which there may be a thousand, are only looked for. */
@@ -90,7 +94,20 @@ async function storedAt(deps: Deps, id: MessageId) {
   const key = await findRawKey(deps, id);
   const facts = key === null ? null : await deps.store.head(key);
   if (facts === null) return null;
-  return { key: facts.key, bytes: facts.bytes, envelope: await readEnvelope(deps.store, facts) };
+  const envelope = await readEnvelope(deps.store, facts);
+  return { key: facts.key, bytes: facts.bytes, envelope, lost: await whyLost(deps, facts.key) };
+}
+
+/** Why the bytes cannot be given although they were stored; null where they can, as far as a look at the first one tells. */
+async function whyLost({ store }: Deps, key: string): Promise<string | null> {
+  try {
+    const found = await store.get(key, { first: 0, last: 0 });
+    if (found !== null) await readBody(found.body);
+    return null;
+  } catch (thrown) {
+    if (isDamagedBody(thrown)) return thrown.message;
+    throw thrown;
+  }
 }
 
 async function deadOf({ admin }: Deps, id: MessageId): Promise<readonly TraceEvent[]> {

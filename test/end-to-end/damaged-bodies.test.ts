@@ -31,6 +31,8 @@ test('a message whose file is gone or short is answered 410 at once, and the ser
       if (isRaw) assert.match(await response.text(), says);
       else assert.equal((await response.arrayBuffer()).byteLength, attachmentBytes);
     }
+    const { where } = await service.json(`/api/messages/${id}/trace`);
+    assert.match(where.at(-1), /^its bytes are lost: the stored body of raw\//);
     const replayed = await fetch(`${service.http}/api/messages/${id}/replay`, { method: 'POST' });
     assert.equal(replayed.status, 410);
   }
