@@ -125,7 +125,6 @@ function unescaped(text: string): string {
 }
 
 const encodedWord = /=\?[^?]*\?([^?]*)\?([^?]*)\?=/g;
-const nearAt = /([^ \t\r\n"(),:;<>[\]\\@]*)([ \t]*)@([ \t]*)([^ \t\r\n"(),:;<>[\]\\@]*)/gu;
 
 /** All that looks like an address in a text; a Problem where it cannot be told. Programs decode where they should not, too. */
 function addressesIn(text: string): readonly EmailAddress[] | Problem {
@@ -138,15 +137,36 @@ function addressesIn(text: string): readonly EmailAddress[] | Problem {
   const addresses: EmailAddress[] = [];
   for (const seen of new Set([text, decoded])) {
     const plain = seen.normalize('NFKC').replace(/\p{Cf}/gu, '');
-    for (const [, local = '', before = '', after = '', domain = ''] of plain.matchAll(nearAt)) {
+    for (let at = plain.indexOf('@'); at >= 0; at = plain.indexOf('@', at + 1)) {
+      const { local, domain, isApart } = around(plain, at);
       // "Ann @ Acme" and "@ann" are names; with a dot behind the sign it reads as an address.
-      if ((before !== '' || after !== '' || local === '') && !domain.includes('.')) continue;
-      const address = parseAddress(`${withoutQuotes(local)}@${withoutQuotes(domain)}`);
+      if ((isApart || local === '') && !domain.includes('.')) continue;
+      const isShort = local.length + domain.length <= maxShownChars;
+      const address = isShort ? parseAddress(`${withoutQuotes(local)}@${withoutQuotes(domain)}`) : tooLong;
       if (isProblem(address)) return problem('its display name looks like an address');
       addresses.push(address);
     }
   }
   return addresses;
+}
+
+const maxShownChars = 1_000;
+const tooLong = problem('it is too long');
+const blank = /[ \t]/;
+const delimiter = /[ \t\r\n"(),:;<>[\]\\@]/;
+
+/** What stands before and behind an @, blanks next to it passed over (`isApart`). Each character is looked at twice at most. */
+function around(
+  text: string,
+  at: number,
+): { readonly local: string; readonly domain: string; readonly isApart: boolean } {
+  let [end, start] = [at, at + 1];
+  while (blank.test(text.charAt(end - 1))) end--;
+  while (blank.test(text.charAt(start))) start++;
+  let [from, to] = [end, start];
+  while (from > 0 && !delimiter.test(text.charAt(from - 1))) from--;
+  while (to < text.length && !delimiter.test(text.charAt(to))) to++;
+  return { local: text.slice(from, end), domain: text.slice(start, to), isApart: end < at || start > at + 1 };
 }
 
 /** People set addresses in quotes of all kinds, and end sentences with them. */

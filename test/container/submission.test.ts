@@ -244,6 +244,49 @@ for (const { header, from = 'app@example.test', prepend, refused } of headers) {
   });
 }
 
+test('hidden recipients are taken out however the message comes: in single octets, in chunks, as binary; a body that looks like a header stays', async (t) => {
+  const client = await loggedIn();
+  t.after(client.close);
+  const sent = `${ok}Bcc: one@secret.test,\r\n two@secret.test\r\n${dated}\r\nBcc: body\r\n.dot\r\n`;
+  const leaves = `\r\n${ok}${dated}\r\nBcc: body\r\n.dot\r\n`;
+  const begin = async (parameters = ''): Promise<void> => {
+    await client.say(`MAIL FROM:<app@example.test>${parameters}`);
+    assert.match((await client.say('RCPT TO:<x@elsewhere.test>')) ?? '', /^250/);
+  };
+  const seen = () => listener.intake.messages.at(-1)?.raw.toString() ?? '';
+  await begin();
+  await client.say('DATA');
+  client.socket().setNoDelay(true);
+  for (const octet of sent.replace('\r\n.dot', '\r\n..dot')) client.write(octet);
+  assert.match((await client.say('.')) ?? '', /^250/);
+  assert.ok(seen().endsWith(leaves), seen());
+  await begin(' BODY=BINARYMIME');
+  for (const [from, to] of [
+    [0, 30],
+    [30, 70],
+  ] as const) {
+    client.write(`BDAT ${to - from}\r\n${sent.slice(from, to)}`);
+    assert.match((await client.reply()) ?? '', /^250/);
+  }
+  client.write(`BDAT ${sent.length - 70} LAST\r\n${sent.slice(70)}`);
+  assert.match((await client.reply()) ?? '', /^250/);
+  assert.ok(seen().endsWith(leaves), seen());
+});
+
+test('where bare line endings are allowed, a header is judged with those that it will leave with', async (t) => {
+  const own = await startTestListener({ ...testConfig, users, limits: { bareLineFeeds: 'accept' } });
+  t.after(own.close);
+  const client = await loggedIn(own.port('submissions'));
+  t.after(client.close);
+  for (const end of ['\r', '\n', '\r\n']) {
+    const forged = `${ok}X: y${end}From: boss@elsewhere.test\r\n\r\nhi\r\n`;
+    assert.match(await submit(client, forged), /^550 5\.6\.0/);
+    const plain = `From: app@example.test${end}Bcc: one@secret.test${end}${end}hi${end}\r\n`;
+    assert.match(await submit(client, plain), /^250/);
+    assert.doesNotMatch(own.intake.messages.at(-1)?.raw.toString() ?? '', /secret/);
+  }
+});
+
 test('what a user writes of hidden recipients and of the return path leaves with no message: all such fields, whatever their case', () => {
   const secret = 'Bcc: one@secret.test,\r\n two@secret.test\r\n';
   const more = 'RESENT-BCC: three@secret.test\r\nreturn-path: <four@secret.test>\r\nbCC : five@secret.test\r\nBcc:\r\n';
