@@ -91,6 +91,15 @@ test('a run that takes too long counts as failed and frees its place', async (t)
   assert.match(String(log.of('job-failed')[0]?.fields['error']), /took longer than/);
 });
 
+test('a stage that has more time on one machine than on AWS is not cut at the time it has there', async (t) => {
+  const table = { ...stages, authenticate: { ...stages.authenticate, timeoutSeconds: 0.05, localTimeoutSeconds: 60 } };
+  const run = () => new Promise((resolve) => setTimeout(resolve, 200));
+  const { world, log } = await running(t, { authenticate: run }, table);
+  await world.jobs.send('received', sampleReceivedJob());
+  await isEmpty(world, 'received');
+  assert.deepEqual(log.of('job-failed'), []);
+});
+
 test('no more runs are under way at once than the table says', async (t) => {
   let now = 0;
   let most = 0;
