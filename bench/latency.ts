@@ -5,6 +5,7 @@ import { runLoad } from './smtp-load.ts';
 import { type BenchService, startService, whenDrained } from './start-service.ts';
 import { quantile, shown } from './statistics.ts';
 import type { Row } from './table.ts';
+import { acceptedId, watchLanding } from './watch-landing.ts';
 
 const burst = 4_000;
 const halfLoadSeconds = 8;
@@ -50,10 +51,7 @@ async function sustained(service: BenchService): Promise<{ rate: number; cpuMs: 
 /** Milliseconds from each 250 to the event that its JSON is there, as a consumer of the event stream sees it. */
 async function latenciesAt(service: BenchService, perSecond: number): Promise<readonly number[]> {
   const acceptedAt = new Map<string, number>();
-  const landedAt = new Map<string, number>();
-  const abort = new AbortController();
-  const events = await fetch(`${service.api}/api/events`, { signal: abort.signal });
-  const reading = readIds(events, (id) => landedAt.set(id, performance.now())).catch(() => undefined);
+  const { landedAt, stop } = await watchLanding(service.api);
   await runLoad({
     port: service.smtpPort,
     connections: 20,
@@ -62,26 +60,14 @@ async function latenciesAt(service: BenchService, perSecond: number): Promise<re
     body: plainMessage(4_096),
     from: 'ada@load.example',
     to: 'bob@bench.example',
-    onAccepted: (reply) => acceptedAt.set(reply.trim().split(' ').at(-1) ?? '', performance.now()),
+    onAccepted: (reply) => acceptedAt.set(acceptedId(reply), performance.now()),
   });
   await whenDrained(service.api);
   const deadline = performance.now() + 10_000;
   while (landedAt.size < acceptedAt.size && performance.now() < deadline) await pause(20);
-  abort.abort();
-  await reading;
+  await stop();
   if (landedAt.size < acceptedAt.size) throw new Error(`${acceptedAt.size - landedAt.size} messages did not land`);
   return [...acceptedAt].map(([id, at]) => Math.max(0, (landedAt.get(id) ?? Number.NaN) - at));
-}
-
-async function readIds(events: Response, onId: (id: string) => void): Promise<void> {
-  if (events.body === null) throw new Error('no event stream');
-  let text = '';
-  for await (const chunk of events.body.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    const complete = text.lastIndexOf('\n\n');
-    for (const [, id] of text.slice(0, Math.max(0, complete)).matchAll(/"id":"([0-9A-Z]{26})"/g)) if (id) onId(id);
-    if (complete >= 0) text = text.slice(complete);
-  }
 }
 
 async function memoryRow(): Promise<Row> {

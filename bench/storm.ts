@@ -4,6 +4,7 @@ import { freePort, startService } from './start-service.ts';
 import { quantile, shown } from './statistics.ts';
 import { startStormDns } from './storm-dns.ts';
 import { startStormHosts } from './storm-hosts.ts';
+import { stormIn } from './storm-in.ts';
 import { stormOut } from './storm-out.ts';
 import { type StormHalf, stormConfig } from './storm-place.ts';
 import type { Row } from './table.ts';
@@ -15,8 +16,8 @@ export async function measureStorm(): Promise<readonly Row[]> {
   const service = await startService('embedded', await stormConfig({ mxPort, submissionPort, dns, hosts }));
   const place = { mxPort, submissionPort, api: service.api };
   try {
-    const [out] = await Promise.all([stormOut(place, hosts)]);
-    return rowsOf('mail out', out);
+    const [out, into] = await Promise.all([stormOut(place, hosts), stormIn(place)]);
+    return [...rowsOf('mail out', out), ...rowsOf('mail in', into)];
   } finally {
     await service.stop();
     await Promise.all([dns.close(), hosts.close()]);
