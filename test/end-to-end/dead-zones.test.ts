@@ -60,6 +60,38 @@ for (const { world, count, temperrorRetrySeconds } of worlds) {
   });
 }
 
+test('a zone that answers every question late gets the verdict it would get if it answered at once', async (t) => {
+  const texts = {
+    'slow.example': 'v=spf1 include:spf.slow.test -all',
+    'spf.slow.test': 'v=spf1 ip4:127.0.0.1 -all',
+    '_dmarc.slow.example': 'v=DMARC1; p=reject',
+  };
+  const dns = await startScriptedDns((name) => (name.includes('slow.') ? 1_400 : 2), texts);
+  const folder = temporaryFolder();
+  t.after(() => {
+    dns.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const config = { dns: { servers: [dns.server], timeoutSeconds: 4, temperrorRetrySeconds: [] } };
+  const service = await startLocalService(t, { folder, config });
+  const smtp = await rawSmtp(service.ports.mx);
+  await smtp.command('EHLO mx.sender.example');
+  // Ordinary answers come first: c-ares is impatient once it knows how quick its server is.
+  for (let n = 0; n < 5; n += 1) {
+    const content = Buffer.from(`From: n@quick${n}.example\r\n\r\nhello\r\n`);
+    await sendRaw(smtp, { from: `n@quick${n}.example`, to: ['bob@receiver.example'], content });
+  }
+  const content = Buffer.from('From: ann@slow.example\r\n\r\nhello\r\n');
+  const id = idIn(await sendRaw(smtp, { from: 'ann@slow.example', to: ['bob@receiver.example'], content }));
+  smtp.close();
+  const message = await eventually('it is there', async () => {
+    const answer = await service.json(`/api/messages/${id}`);
+    return answer.error === undefined ? answer : null;
+  });
+  const { spf, dmarc } = message.authentication;
+  assert.deepEqual([spf.result, dmarc.result], ['pass', 'pass'], spf.reason);
+});
+
 async function startBeside(
   t: TestContext,
   { world, temperrorRetrySeconds }: Pick<(typeof worlds)[number], 'world' | 'temperrorRetrySeconds'>,
