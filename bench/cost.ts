@@ -41,7 +41,7 @@ export const smallStanding: Standing = {
   taskGiB: 0.5,
   zones: 2,
   metrics: 27,
-  alarms: 24,
+  alarms: 28,
   secrets: 4,
 };
 

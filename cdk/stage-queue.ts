@@ -2,7 +2,7 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { Stage } from '#pipeline/stages.ts';
+import { type Stage, tellingReceives } from '#pipeline/stages.ts';
 import { acknowledge } from './acknowledge.ts';
 import { deadLettersName, queueName } from './names.ts';
 import type { Options } from './options.ts';
@@ -34,7 +34,7 @@ export class StageQueue extends Construct {
       queueName: queueName(options, stage.consumes),
       maxMessageSizeBytes: mostBytes,
       visibilityTimeout: Duration.seconds(visibilityPerTimeout * stage.timeoutSeconds),
-      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: stage.maxReceives },
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: stage.maxReceives + tellingReceives },
     });
     acknowledge(this.deadLetters, { SQS3: 'It is the dead-letter queue itself.' });
   }

@@ -57,6 +57,23 @@ function watchLane(alarms: Alarms, stage: Stage, { options, data }: Watched): vo
     },
     name,
   );
+  // They wait as long as their messages live, so nothing else would rise: neither dead letters nor failures.
+  const waiting = { queue: stage.consumes, outcome: 'waits' };
+  alarms.add(
+    {
+      runbook: 'own-fault',
+      meaning: `Jobs of ${what} wait for something of ours to be mended: a secret, the configuration, S3, SQS, the DNS.`,
+      // While it lasts each of them is tried at least so often.
+      metric: serviceMetric(options, {
+        stage: stage.name,
+        name: 'jobs',
+        labels: waiting,
+        period: Duration.minutes(15),
+      }),
+      threshold: 1,
+    },
+    name,
+  );
 }
 
 function watchListener(alarms: Alarms, { options, balancer }: Watched): void {

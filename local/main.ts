@@ -16,6 +16,7 @@ import { type Arguments, parseArguments, usage } from './arguments.ts';
 import { banner } from './banner.ts';
 import { captureConfig } from './capture-config.ts';
 import { certificateSource } from './certificate.ts';
+import { leaveCrashMark } from './embedded/crash-mark.ts';
 import { ownSecret } from './own-secrets.ts';
 import { plainReason } from './plain-reason.ts';
 import { hashReplacement } from './replace-hash.ts';
@@ -153,8 +154,10 @@ function runUntilStopped(running: {
   };
   const fail = (error: unknown): void => {
     log.error('fatal', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    leaveCrashMark(dataFolder);
     process.exit(1);
   };
+  process.on('uncaughtException', fail);
   // Whoever read this may be gone by now, as a closed terminal is: that must not cut the end short.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   watchForStop({

@@ -50,6 +50,8 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
       deliver: (job, handout) => deliver(stageDeps, job, handout),
     },
     maxPerDestination: async () => (await config.current()).delivery.connectionsPerDestination,
+    patience: async () => (await config.current()).delivery,
+    random: deps.random,
     whenQuiet,
     clock,
     log,

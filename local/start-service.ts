@@ -6,6 +6,7 @@ import type { MessageId } from '#mail/message-id.ts';
 import type { ReportingConfigSource } from '#pipeline/config-source.ts';
 import { smarthostDestination } from '#pipeline/keys.ts';
 import type { MetricsRegistry } from '#pipeline/metrics.ts';
+import type { QueueCounts } from '#pipeline/ops/admin.ts';
 import { createReplayMessage } from '#pipeline/ops/replay-message.ts';
 import { createRetryDelivery } from '#pipeline/ops/retry-delivery.ts';
 import type { Clock, Log, Secrets } from '#pipeline/ports.ts';
@@ -100,12 +101,13 @@ async function healthOf({
     ...(blocked === null ? [] : [shownBlock(blocked)]),
     ...(left === null ? [] : [`the smarthost takes no mail, so it waits until ${left.until}: ${left.reason}`]),
   ];
+  const held = queues.flatMap(({ name, faults }) => faults.map((one) => shownFault(name, one)));
   const dead = queues
     .filter((queue) => queue.dead > 0)
     .map(({ name, dead: n }) => `queue ${name} has dead letters: ${n}`);
   return {
     ok: fault.length === 0 && !front.isDraining,
-    problems: [...fault, ...world.problems(), ...noWayOut, ...dead, ...(broken === null ? [] : [broken])],
+    problems: [...fault, ...world.problems(), ...held, ...noWayOut, ...dead, ...(broken === null ? [] : [broken])],
     details: {
       mode,
       uptimeSeconds: Math.floor((clock() - startedAt) / 1_000),
@@ -124,4 +126,8 @@ function isFailing({ lastStoredAt, lastStoreFailureAt }: ReturnType<Listener['he
 
 function shownBlock({ port, since, hosts }: BlockedPort): string {
   return `the network lets no mail out (port ${port}) since ${since}: no answer from ${hosts.join(', ')}; mail waits`;
+}
+
+function shownFault(queue: string, { reason, jobs, retryAt }: QueueCounts['faults'][number]): string {
+  return `${jobs} ${jobs === 1 ? 'job' : 'jobs'} of queue ${queue} wait until this is mended: ${reason} (tried again at ${retryAt})`;
 }

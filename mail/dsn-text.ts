@@ -38,7 +38,8 @@ export function humanPart({ hostname, arrivalAt, recipients }: DsnInput): string
 function section(action: DsnAction, recipients: readonly DsnRecipient[]): string {
   const first = recipients[0]?.willRetryUntil ?? null;
   const until = first === null ? '' : ` until ${formatDateTime(Date.parse(first))}`;
-  return [wrap(headline(action)), ...recipients.map(recipientText), wrap(advice(action, until))].join('\r\n\r\n');
+  const said = isOurFault(recipients) ? ourFault : advice(action, until);
+  return [wrap(headline(action)), ...recipients.map(recipientText), wrap(said)].join('\r\n\r\n');
 }
 
 function headline(action: DsnAction): string {
@@ -54,6 +55,14 @@ function headline(action: DsnAction): string {
     case 'delivered':
       return 'Your message was delivered to:';
   }
+}
+
+const ourFault =
+  'Nothing more will be tried by itself. The address need not be wrong: send the message again later, or ask the operator of this mail service.';
+
+/** RFC 3463 §3.4: x.3.0 is the mail system itself; ours, where no other host said so. */
+function isOurFault(recipients: readonly DsnRecipient[]): boolean {
+  return recipients.every(({ status, remoteMta }) => status === '5.3.0' && remoteMta === null);
 }
 
 function advice(action: DsnAction, until: string): string {

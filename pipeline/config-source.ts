@@ -3,6 +3,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Config } from './config.ts';
 import { errorFields } from './log.ts';
+import { ownFault } from './own-fault.ts';
 import { parseConfig } from './parse-config.ts';
 import type { Clock, ConfigSource, Log } from './ports.ts';
 
@@ -74,7 +75,8 @@ export function polledConfigSource({
     } catch (thrown) {
       if (good === null) {
         version = null;
-        throw thrown;
+        const why = thrown instanceof Error ? thrown.message : String(thrown);
+        throw ownFault('config', why, { cause: thrown });
       }
       problem = thrown instanceof Error ? thrown.message : String(thrown);
       log.error('config-not-usable', { where, keeps: 'the last good configuration', ...errorFields(thrown) });

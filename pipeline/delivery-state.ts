@@ -1,7 +1,7 @@
 // The `deliveries/` object: what became of one message at one destination, every attempt included. Written by the deliver
 // stage, moved on by compare-and-set alone; read by the ops API and the command line. The zod schema is the source.
 import { z } from 'zod';
-import { type DeliverJob, deliverJobSchema } from './jobs.ts';
+import { type DeliverJob, deliverJobSchema, givenUpSchema } from './jobs.ts';
 
 const timestamp = z.iso.datetime({ precision: 3 });
 
@@ -101,6 +101,8 @@ export const deliveryStateSchema = z.strictObject({
   /** When the sender was told of the delay. */
   warnedAt: timestamp.nullable(),
   notices: z.array(noticeSchema),
+  /** Set where its job became a dead letter: the sender was told, and a redrive of the job tries those recipients again. */
+  givenUp: givenUpSchema.extend({ at: timestamp, recipients: z.array(z.string()) }).optional(),
 });
 
 export type DeliveryState = Readonly<z.infer<typeof deliveryStateSchema>>;
@@ -149,9 +151,10 @@ export function retryNow(
   const expiresAt = again ? new Date(nowMs + lifeMs).toISOString() : state.job.expiresAt;
   const attempt = state.next?.attempt ?? (state.attempts.at(-1)?.attempt ?? 0) + 1;
   const job = { ...state.job, expiresAt };
+  const { givenUp: _, ...kept } = state;
   return {
     state: {
-      ...state,
+      ...kept,
       state: 'waiting',
       job,
       recipients,
@@ -160,6 +163,26 @@ export function retryNow(
       next: { attempt, at, reason: 'tried again by hand', queued: true },
     },
     job: { ...pendingJob(job, pending), attempt, firstAttemptAt: state.firstAttemptAt, notBefore: atOnce },
+  };
+}
+
+/**
+ * The state of a delivery that was given up, for its job redriven: those given up are pending again, and whoever the job names
+ * besides. What the sender was told stays on record.
+ */
+export function reviveGivenUp(state: DeliveryState, job: DeliverJob): DeliveryState {
+  const { givenUp, ...kept } = state;
+  const again = new Set(givenUp?.recipients);
+  const known = new Set(state.recipients.map(({ forwardPath }) => forwardPath));
+  const more = job.recipients.filter(({ forwardPath }) => !known.has(forwardPath));
+  return {
+    ...kept,
+    state: 'waiting',
+    job: { ...job, recipients: [...state.job.recipients, ...more] },
+    recipients: [
+      ...state.recipients.map((one) => (again.has(one.forwardPath) ? pendingRecipient(one.forwardPath) : one)),
+      ...more.map(({ forwardPath }) => pendingRecipient(forwardPath)),
+    ],
   };
 }
 

@@ -156,12 +156,19 @@ export const parseJobSchema = z.strictObject({
   disposition: dispositionSchema,
 });
 
+/** A job that became a dead letter: of which queue, and why, for operators (the sender is not told that). */
+export const givenUpSchema = z.strictObject({
+  queue: z.enum(['received', 'parse', 'deliver', 'received-slow']),
+  reason: z.string(),
+});
+
 /**
  * Job of queue `deliver`: one message for all its recipients at one remote domain. `reversePath` is already
  * SRS-rewritten for forwards. `originalForwardPath` is the address the sender wrote, where an alias led on from it.
  * `attempt` counts from 1; the state that must survive doubles is in the `deliveries/` object, not here. `landed`: these
  * recipients are mailboxes here and have the message, or aliases that led outside (their own `originalForwardPath`); all there
  * is to deliver is the report of that (RFC 3461 NOTIFY=SUCCESS).
+ * `givenUp`: the job of these recipients became a dead letter; all there is to do is to record that and tell the sender.
  */
 export const deliverJobSchema = z.strictObject({
   ...message,
@@ -176,6 +183,7 @@ export const deliverJobSchema = z.strictObject({
   /** Left out of jobs that an earlier version queued: a stranger is not proven then. */
   sender: senderProofSchema.optional(),
   landed: z.literal(true).optional(),
+  givenUp: givenUpSchema.optional(),
 });
 
 export type RawObject = Readonly<z.infer<typeof rawObjectSchema>>;

@@ -70,6 +70,8 @@ export type SendOptions = {
   readonly notBefore?: string;
   /** Fair-queue group: no group can keep the others waiting (the destination's domain for `deliver`). */
   readonly group?: string;
+  /** Hand-outs of this job in a row that ended by a fault of ours: how long it waits next goes by that. */
+  readonly faults?: number;
 };
 
 /** The way to put a job on a queue: durable when the promise resolves. */
@@ -100,8 +102,11 @@ export type Intake = {
 /** The configuration in force; it may change between two calls (S3 object or file edited). Never older than some 30 s. */
 export type ConfigSource = { readonly current: () => Promise<Config> };
 
-/** Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws where there is none. */
-export type Secrets = { readonly read: (reference: string) => Promise<string> };
+/**
+ * Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws where there is none. It may be some
+ * minutes old; `fresh` asks for the newest, for those who found that what they were given cannot be used.
+ */
+export type Secrets = { readonly read: (reference: string, how?: { readonly fresh?: boolean }) => Promise<string> };
 
 /**
  * The shape of `dns.promises.resolve`: answers by type, errors with a `code` (`ENOTFOUND`, `ENODATA`, `ETIMEOUT` …). `failFast`: who
@@ -129,10 +134,12 @@ export type Metrics = {
 };
 
 /**
- * What a stage is told about the hand-out of its job: how many times the queue has handed it out, from 1. Where `whileWaiting` is
- * there, work that goes through it is waiting for others: meanwhile the job holds no worker.
+ * What a stage is told about the hand-out of its job: how many times the queue has handed it out, from 1. Those that ended by a
+ * fault of ours are not among them: `faults` counts those in a row before this one. Where `whileWaiting` is there, work that goes
+ * through it is waiting for others: meanwhile the job holds no worker.
  */
 export type Handout = {
   readonly receiveCount: number;
+  readonly faults?: number;
   readonly whileWaiting?: <Found>(work: () => Promise<Found>) => Promise<Found>;
 };

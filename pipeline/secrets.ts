@@ -2,6 +2,7 @@
 // A value is kept for five minutes at most, so that a changed secret takes hold without a restart.
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { ownFault } from './own-fault.ts';
 import type { Clock, Secrets } from './ports.ts';
 
 const keepMs = 300_000;
@@ -35,12 +36,12 @@ export function createSecrets({
     return value;
   };
   return {
-    read: (reference) => {
+    read: (reference, { fresh = false } = {}) => {
       const known = kept.get(reference);
-      if (known && clock() - known.at < keepMs) return known.value;
+      if (known && !fresh && clock() - known.at < keepMs) return known.value;
       const value = fetch(reference).then(withoutLastLineBreak, (thrown) => {
         kept.delete(reference);
-        throw new Error(`secret ${shown(reference)} cannot be read: ${messageOf(thrown)}`, { cause: thrown });
+        throw ownFault('secret', `secret ${shown(reference)} cannot be read: ${messageOf(thrown)}`, { cause: thrown });
       });
       kept.set(reference, { value, at: clock() });
       return value;

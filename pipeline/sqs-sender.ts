@@ -5,12 +5,14 @@ import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { createCoalescer } from './coalescer.ts';
 import { jobSchemas, type QueueName } from './jobs.ts';
-import type { Clock, JobSender } from './ports.ts';
+import { ownFault } from './own-fault.ts';
+import type { Clock, JobSender, SendOptions } from './ports.ts';
 import { createSignedSender, type SignedSender } from './signed-request.ts';
 
-/** The message attributes that carry a job's due time (ISO 8601) and its fair-queue group over the hops. */
+/** The message attributes that carry over the hops a job's due time (ISO 8601), its fair-queue group, and its faults. */
 export const notBeforeAttribute = 'not-before';
 export const groupAttribute = 'group';
+export const faultsAttribute = 'faults';
 
 const maxDelaySeconds = 900;
 const maxEntries = 10;
@@ -65,9 +67,9 @@ export function createSqsSender({
     return made;
   };
   return {
-    send: async (queue, job, { notBefore, group } = {}) => {
+    send: async (queue, job, options = {}) => {
       const body = JSON.stringify(jobSchemas[queue].parse(job)).replace(/[\uFFFE\uFFFF]/g, escapeCharacter);
-      const entry = { MessageBody: body, ...dueAndGroup(notBefore, group, clock()) };
+      const entry = { MessageBody: body, ...dueAndGroup(options, clock()) };
       const bytes = bytesOf(entry);
       if (bytes > maxBytes) throw new Error(`job ${job.id} for "${queue}" has ${bytes} bytes; SQS takes ${maxBytes}`);
       await coalescerOf(queue)(entry);
@@ -75,16 +77,13 @@ export function createSqsSender({
   };
 }
 
-function dueAndGroup(
-  notBefore: string | undefined,
-  group: string | undefined,
-  nowMs: number,
-): Omit<Entry, 'MessageBody'> {
+function dueAndGroup({ notBefore, group, faults = 0 }: SendOptions, nowMs: number): Omit<Entry, 'MessageBody'> {
   const waitMs = notBefore === undefined ? 0 : Date.parse(notBefore) - nowMs;
   const groupId = group === undefined ? {} : { MessageGroupId: groupIdOf(group) };
   if (notBefore === undefined || !(waitMs > 0)) return groupId;
   const attributes: Attributes = { [notBeforeAttribute]: { DataType: 'String', StringValue: notBefore } };
   if (group !== undefined) attributes[groupAttribute] = { DataType: 'String', StringValue: group };
+  if (faults > 0) attributes[faultsAttribute] = { DataType: 'String', StringValue: String(faults) };
   const DelaySeconds = Math.min(maxDelaySeconds, Math.ceil(waitMs / 1_000));
   return { DelaySeconds, MessageAttributes: attributes, ...groupId };
 }
@@ -122,7 +121,7 @@ function judge(entries: readonly Entry[], { Successful, Failed }: Answer): reado
 }
 
 function errorOf(outcome: EntryOutcome): Error | null {
-  return outcome.outcome === 'sent' ? null : new Error(`SQS did not take the job: ${outcome.reason}`);
+  return outcome.outcome === 'sent' ? null : ownFault('queue', `SQS did not take the job: ${outcome.reason}`);
 }
 
 /** The ordinary case goes out by itself; whatever else comes back is put to the SDK's whole client, with its retries. */

@@ -47,9 +47,16 @@ export type Stage = Access & {
   readonly maxWaiting: number;
   /** A second queue with workers of its own, for jobs that would keep those of the first waiting; null: there is none. */
   readonly slowLane: SlowLane | null;
-  /** Hand-outs of one job before it becomes a dead letter. */
+  /**
+   * Hand-outs of one job that are run before it becomes a dead letter. A fault of ours counts for none of them. On AWS
+   * SQS counts also what throttling and a function's timeout bring back, one after the other: five in a row take at least
+   * five visibility timeouts (half an hour; deliver: five hours), with `maxConcurrency` keeping throttles rare.
+   */
   readonly maxReceives: number;
 };
+
+/** Hand-outs on AWS after the last run: in each the function tells the sender, if it has not yet, before SQS moves the job. */
+export const tellingReceives = 2;
 
 /** All stages, in the order mail flows. */
 export const stages: { readonly [Name in StageName]: Stage & { readonly name: Name } } = {
@@ -78,7 +85,8 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
   parse: {
     name: 'parse',
     consumes: 'parse',
-    sends: [],
+    // What tells the sender of a dead letter.
+    sends: ['deliver'],
     reads: ['raw/', 'config/'],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
     deletes: [],

@@ -12,6 +12,7 @@ const queuesShape = z.array(
     inFlight: count,
     dead: count,
     oldestSeconds: count.nullable(),
+    faults: z.array(z.looseObject({ reason: z.string(), jobs: count, retryAt: z.string() })).default([]),
   }),
 );
 const changedShape = z.looseObject({ queue: z.string(), jobs: z.number() });
@@ -30,10 +31,14 @@ export const queues: Command = {
       ...[ready, delayed, inFlight, dead].map(String),
       oldestSeconds === null ? '-' : `${Math.round(oldestSeconds)} s`,
     ]);
-    print(given, world, {
-      json: all,
-      text: table(['QUEUE', 'READY', 'LATER', 'IN WORK', 'GIVEN UP', 'LONGEST WAIT'], rows),
-    });
+    const faults = all.flatMap(({ name, faults: held }) =>
+      held.map(
+        ({ reason, jobs, retryAt }) =>
+          `${name}: ${jobs} wait until this is mended: ${reason} (tried again at ${retryAt})`,
+      ),
+    );
+    const counts = table(['QUEUE', 'READY', 'LATER', 'IN WORK', 'GIVEN UP', 'LONGEST WAIT'], rows);
+    print(given, world, { json: all, text: faults.length === 0 ? counts : `${counts}\n\n${faults.join('\n')}` });
     return 0;
   },
 };
@@ -42,7 +47,7 @@ export const queues: Command = {
 export const redrive: Command = {
   name: 'redrive',
   usage: 'QUEUE [options]',
-  about: 'try the jobs that were given up again',
+  about: 'try the jobs that were given up again, and at once those that wait for a fault of ours',
   takes: [1, 1],
   options: serverOptions,
   run: async (given, world) => {

@@ -11,7 +11,7 @@ const { dns, metrics, ...parts } = createAwsParts({
   variables: process.env,
   write: (line) => process.stdout.write(line),
 });
-const deps = { ...parts, metrics, resolve: dns.resolve };
+const deps = { ...parts, metrics, resolve: dns.resolve, random: Math.random };
 
 /** Takes an SQSEvent of queue `received` or `received-slow`, answers which of its records failed. */
 export async function handler(event: unknown): Promise<BatchAnswer> {
@@ -21,6 +21,7 @@ export async function handler(event: unknown): Promise<BatchAnswer> {
     return await consumeSqsEvent(event, {
       ...deps,
       queue,
+      maxReceives: stage.maxReceives,
       run: (job, handout) => authenticate({ ...deps, lane }, job, handout),
     });
   } finally {

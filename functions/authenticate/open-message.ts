@@ -1,4 +1,5 @@
 // A stored message, opened for judging: its header section in one piece, its body still to come.
+import { messageLost } from '#pipeline/own-fault.ts';
 import type { ObjectStore } from '#pipeline/ports.ts';
 import { type ScannedHeader, scanHeader } from './scan-header.ts';
 
@@ -21,7 +22,7 @@ export const keptHeaderBytes = 262_144;
 /** Opens the message at `key`; throws where it is not there: it was acknowledged, so the platform lost it. */
 export async function openMessage(store: Pick<ObjectStore, 'get'>, key: string): Promise<OpenMessage> {
   const stored = await store.get(key);
-  if (stored === null) throw new Error(`the stored message ${key} is not there`);
+  if (stored === null) throw messageLost(key);
   const chunks = stored.body[Symbol.asyncIterator]();
   const scan = scanHeader();
   const kept: Uint8Array[] = [];

@@ -3,6 +3,7 @@
 import type { Config } from '#pipeline/config.ts';
 import { atOnce, type DeliveryAttempt, type HostTry } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
+import { faultOf, type OwnFault } from '#pipeline/own-fault.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/ports.ts';
 import type { Connections } from './connections.ts';
 import type { Letter, LetterRecipient } from './converse.ts';
@@ -10,7 +11,7 @@ import { destinationOf, noteFailure } from './destination.ts';
 import { type Choice, choosePlace, type Way } from './find-way.ts';
 import { judgeDestination } from './judge-destination.ts';
 import type { Slot } from './slots.ts';
-import { type Context, type Held, spent, talkToHost } from './talk-to-host.ts';
+import { type Context, type Held, loginOf, spent, talkToHost } from './talk-to-host.ts';
 import type { AttemptTime } from './time-limits.ts';
 
 export type AttemptDeps = {
@@ -36,8 +37,8 @@ export type AttemptFacts = {
   readonly soonMs: number | null;
   /** Destinations whose failure is noted already. */
   readonly noted: ReadonlySet<string>;
-  /** Why no host was asked: none may be asked now, or the recipients are here and have it. */
-  readonly unasked?: 'no-place' | 'landed';
+  /** Why no host was asked: none may be asked now, the recipients are here and have it, or we are at fault. */
+  readonly unasked?: 'no-place' | 'landed' | 'own-fault';
   readonly release: () => void;
 };
 
@@ -93,7 +94,8 @@ export async function attemptDelivery(
     plan.onSlow(destination);
   };
   try {
-    const context = { ...plan, ...found, deps, letter: await letter(), routes: way.routes, fail, onSlow };
+    const login = await loginOf(deps.secrets, plan.config);
+    const context = { ...plan, ...found, deps, login, letter: await letter(), routes: way.routes, fail, onSlow };
     const { hosts, last, notes } = await tryTargets(context, way.choice);
     const reasons = [way.routes.note, ...notes].filter((note) => note !== null);
     return {
@@ -137,13 +139,26 @@ async function tryTargets(attempt: Attempt, first: Chosen): Promise<Tried> {
     const left = worthAsking(job, hosts);
     const talkedTo = hosts.filter(({ outcome }) => outcome === 'talked').length;
     if (left.length === 0 || talkedTo >= maxHostsTalkedTo || performance.now() >= time.beginBy) break;
-    hosts.push(await talkToHost(attempt, choice, left));
+    const tried = await talkToHost(attempt, choice, left).catch((thrown: unknown) => afterFault(hosts, thrown));
+    // What a host has said already must not be forgotten for a fault of ours that came after it.
+    if ('fault' in tried) {
+      notes.push(`ended early by a fault of this service: ${tried.fault.message}`);
+      break;
+    }
+    hosts.push(tried);
     afterTry(attempt, choice, hosts);
     if (worthAsking(job, hosts).length === 0) break;
     choice = await choosePlace(deps, choice.rest, rules);
     notes.push(...choice.passedOver);
   }
   return { hosts, last: choice, notes };
+}
+
+/** Throws on what is no fault of ours, or where no host has said anything yet. */
+function afterFault(hosts: readonly HostTry[], thrown: unknown): { readonly fault: OwnFault } {
+  const fault = faultOf(thrown);
+  if (fault === null || hosts.length === 0) throw thrown;
+  return { fault };
 }
 
 /** A destination that failed is known to all jobs at once, and its slot is free for whoever looks whether it is back. */

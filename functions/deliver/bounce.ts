@@ -14,6 +14,7 @@ import type { Config } from '#pipeline/config.ts';
 import type { DeliveryNotice, DeliveryState } from '#pipeline/delivery-state.ts';
 import type { ReceivedJob } from '#pipeline/jobs.ts';
 import { rawKey } from '#pipeline/keys.ts';
+import { whyHopeless } from '#pipeline/own-fault.ts';
 import type { Clock, Intake, JobSender, ObjectStore, Secrets } from '#pipeline/ports.ts';
 import { readBody } from '#pipeline/read-body.ts';
 import { receivedGroup } from '#pipeline/received-group.ts';
@@ -147,13 +148,17 @@ function aliasOf(originalForwardPath: string | null): string | null {
   return `${isAscii(Buffer.from(originalForwardPath)) ? 'rfc822' : 'utf-8'};${originalForwardPath}`;
 }
 
-/** The message, or as much of its beginning as a notification can return; empty where it is no longer stored. */
+/** The message, or as much of its beginning as a notification can return; empty where it is no longer stored, or damaged. */
 async function readOriginal(store: BounceDeps['store'], { job }: DeliveryState): Promise<Uint8Array> {
   const { key, bytes } = job.raw;
   const last = Math.min(bytes, originalBytesNeeded) - 1;
-  const stored = await (last < bytes - 1 ? store.get(key, { first: 0, last }) : store.get(key));
-  if (stored === null) return new Uint8Array();
-  return readBody(stored.body);
+  try {
+    const stored = await (last < bytes - 1 ? store.get(key, { first: 0, last }) : store.get(key));
+    return stored === null ? new Uint8Array() : await readBody(stored.body);
+  } catch (thrown) {
+    if (whyHopeless(thrown) === null) throw thrown;
+    return new Uint8Array();
+  }
 }
 
 type Stored = { readonly id: MessageId; readonly key: string; readonly bytes: Uint8Array };

@@ -3,7 +3,7 @@
 // where this process is the only one there is, else when it runs out.
 
 import type { MessageId } from '#mail/message-id.ts';
-import { type DeliveryState, deliveryStateSchema, newDeliveryState } from '#pipeline/delivery-state.ts';
+import { type DeliveryState, deliveryStateSchema, newDeliveryState, reviveGivenUp } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
 import { deliveryKey } from '#pipeline/keys.ts';
 import type { Clock, Handout, ObjectStore } from '#pipeline/ports.ts';
@@ -46,7 +46,7 @@ export async function claimAttempt(
   { handout, attemptSeconds }: { readonly handout: Handout; readonly attemptSeconds: number },
 ): Promise<Claim> {
   const key = deliveryKey(job);
-  const isNew = job.attempt === 1 && handout.receiveCount === 1;
+  const isNew = job.attempt === 1 && handout.receiveCount === 1 && (handout.faults ?? 0) === 0;
   const before = isNew ? null : await readState(deps.store, key);
   const first = before ?? { key, state: newDeliveryState(job, deps.clock()), etag: null };
   const claim = await claimOver(deps, first, { job, attemptSeconds });
@@ -87,8 +87,7 @@ export function judgeClaim(
   facts: Facts,
 ): ClaimVerdict {
   if (lease !== null) {
-    const isDead = lease.owner === facts.owner || facts.soleWorker;
-    if (!isDead && Date.parse(lease.until) > facts.now) return { outcome: 'busy', until: lease.until };
+    if (isLeaseAlive(lease, facts)) return { outcome: 'busy', until: lease.until };
     return { outcome: 'take', attempt: lease.attempt };
   }
   const isSettled = notices.every(({ outcome }) => outcome !== 'owed') && (next === null || next.queued);
@@ -97,11 +96,21 @@ export function judgeClaim(
   return isSettled ? { outcome: 'over' } : { outcome: 'unsettled' };
 }
 
+/** Whether another worker is at it: a lease of this process, or of a dead one, or one that ran out, is nobody's. */
+export function isLeaseAlive(
+  lease: NonNullable<DeliveryState['lease']>,
+  { owner, soleWorker = false, now }: { readonly owner: string; readonly soleWorker?: boolean; readonly now: number },
+): boolean {
+  return lease.owner !== owner && !soleWorker && Date.parse(lease.until) > now;
+}
+
 async function claimOver(
   deps: ClaimDeps,
-  { key, state, etag }: { readonly key: string; readonly state: DeliveryState; readonly etag: string | null },
+  { key, state: found, etag }: { readonly key: string; readonly state: DeliveryState; readonly etag: string | null },
   { job, attemptSeconds }: { readonly job: DeliverJob; readonly attemptSeconds: number },
 ): Promise<Claim | 'lost'> {
+  // A job that comes although it was given up was redriven.
+  const state = found.givenUp === undefined ? found : reviveGivenUp(found, job);
   refuseStranger(state, job);
   const now = deps.clock();
   const verdict = judgeClaim(state, job.attempt, { ...deps, now });

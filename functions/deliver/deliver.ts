@@ -25,8 +25,10 @@ import { claimAttempt, readState, type StoredState, writeState } from './claim-a
 import type { Connections } from './connections.ts';
 import { type DestinationDeps, destinationOf, publishFailure, recordVerdict, shownBackOff } from './destination.ts';
 import { findWay, type NoPlace, type Way } from './find-way.ts';
+import { giveUp } from './give-up.ts';
 import { judgeAttempt } from './judge-attempt.ts';
 import { judgeDestination } from './judge-destination.ts';
+import { noteOwnFault } from './note-own-fault.ts';
 import { isPortBlocked, type PortDeps, sightOf, watchPort } from './port25.ts';
 import { prepareLetter } from './prepare-letter.ts';
 import { settleDelivery } from './settle-delivery.ts';
@@ -68,6 +70,7 @@ export type DeliverOutcome =
 /** Runs the stage for one job. Throws where the platform fails: the queue hands the job out again. */
 export async function deliver(deps: DeliverDeps, job: DeliverJob, handout: Handout): Promise<DeliverOutcome> {
   const config = await deps.config.current();
+  if (job.givenUp !== undefined) return giveUp(deps, config, { job, givenUp: job.givenUp });
   if (Date.parse(job.notBefore) > deps.clock() + 1_000)
     return wait(deps, job, { until: job.notBefore, reason: 'not due yet', group: job.domain });
   const task = { config, job, handout, group: job.domain };
@@ -144,7 +147,9 @@ async function carryOut(deps: DeliverDeps, task: Task, claimed: StoredState): Pr
   const { config, job } = task;
   const startedAt = deps.clock();
   const pending = pendingJob(claimed.state.job, pendingOf(claimed.state));
-  const facts = await gather(deps, task, pending);
+  const facts = await gather(deps, task, pending).catch((thrown: unknown) =>
+    noteOwnFault(deps, { config, claimed, faults: task.handout.faults ?? 0 }, thrown),
+  );
   try {
     const isExpired = deps.clock() >= Date.parse(claimed.state.job.expiresAt);
     const state = judgeAttempt(

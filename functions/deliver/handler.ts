@@ -34,6 +34,7 @@ export async function handler(event: unknown): Promise<BatchAnswer> {
     return await consumeSqsEvent(event, {
       ...deps,
       queue: 'deliver',
+      maxReceives: stage.maxReceives,
       run: (job, handout) => deliver({ ...deps, runEndsAt }, job, handout),
     });
   } finally {

@@ -6,6 +6,7 @@ import { nextAttempt } from '#mail/retry-schedule.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { DeliveryNotice, DeliveryState, HostTry, RecipientState } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
+import { longestFaultWaitSeconds } from '#pipeline/judge-failure.ts';
 import type { AttemptFacts } from './attempt-delivery.ts';
 import { shownReply } from './smtp-reply.ts';
 
@@ -75,6 +76,10 @@ function judgeRecipient(
     const isAlias = (asked?.originalForwardPath ?? null) !== null;
     const reason = isAlias ? 'it was passed on to the addresses behind it' : 'it is in the mailbox here';
     return { ...recipient, state: 'delivered', status: '2.0.0', reason, diagnostic: null, host: null, at };
+  }
+  if (facts.unasked === 'own-fault') {
+    // What exactly is wrong here is on record with the attempt; the sender is told no more than this.
+    return { ...recipient, status: '4.3.0', reason: 'a fault of this mail service kept it from going out', at };
   }
   const verdicts = facts.record.hosts.flatMap((host) => verdictsOf(recipient, host, at));
   const refusedByAll = facts.isExhausted && facts.record.hosts.length > 0 && facts.record.hosts.every(isClosedDoor);
@@ -146,13 +151,15 @@ function refusedWhat(stage: string): string {
 
 function planNext(
   before: DeliveryState,
-  { record: { attempt }, soonMs }: Facts,
+  { record: { attempt }, soonMs, unasked }: Facts,
   { delivery, now, random, isPortBlocked }: JudgeRules,
 ): ReturnType<typeof nextAttempt> {
+  // Whatever the schedule says, who waits for us is tried again soon after we are mended.
+  const longestSeconds = unasked === 'own-fault' ? longestFaultWaitSeconds : Number.POSITIVE_INFINITY;
   const plan = nextAttempt({
     attempt,
     now,
-    retrySeconds: delivery.retrySeconds,
+    retrySeconds: delivery.retrySeconds.map((seconds) => Math.min(seconds, longestSeconds)),
     expiresAt: before.job.expiresAt,
     random,
   });

@@ -5,8 +5,10 @@
 import { createPrivateKey } from 'node:crypto';
 import { findHeaderEnd, type HeaderField, splitHeader } from '#mail/header-fields.ts';
 import { createLineEndingCheck, createLineEndingNormaliser, normaliseLineEndings } from '#mail/line-endings.ts';
+import { isProblem, type Problem, problem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
+import { messageLost, ownFault } from '#pipeline/own-fault.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/ports.ts';
 import { readBody } from '#pipeline/read-body.ts';
 import type { Letter } from './converse.ts';
@@ -35,7 +37,7 @@ const end = Buffer.from('.\r\n');
 export async function prepareLetter(deps: PrepareDeps, config: Config, job: DeliverJob): Promise<Letter> {
   const keys = await signingKeys(deps, config, job.signingDomain);
   const stored = await deps.store.get(job.raw.key);
-  if (stored === null) throw new Error(`the stored message ${job.raw.key} is gone`);
+  if (stored === null) throw messageLost(job.raw.key);
   const isBinary = job.bodyType === 'binarymime';
   const facts =
     stored.bytes <= smallBytes
@@ -157,7 +159,7 @@ async function* openLarge(
   { prefix, forged }: { readonly prefix: Uint8Array; readonly forged: readonly number[] },
 ): AsyncGenerator<Uint8Array> {
   const stored = await deps.store.get(key);
-  if (stored === null) throw new Error(`the stored message ${key} is gone`);
+  if (stored === null) throw messageLost(key);
   const normaliser = createLineEndingNormaliser();
   let last = LF;
   let position = 0;
@@ -197,10 +199,39 @@ async function signingKeys(deps: PrepareDeps, config: Config, domain: string | n
 function readKey({ secrets, clock, keys }: PrepareDeps, reference: string): Promise<SigningKey['key']> {
   const cached = keys.get(reference);
   if (cached !== undefined && clock() - cached.readAt < keyCacheMs) return cached.key;
-  const key = secrets.read(reference).then((pem) => createPrivateKey(pem));
+  const key = parseKey(secrets, reference);
   keys.set(reference, { key, readAt: clock() });
   key.catch(() => keys.delete(reference));
   return key;
+}
+
+/** What was read some minutes ago and cannot be used may have been mended since: the newest decides. */
+async function parseKey(secrets: Secrets, reference: string): Promise<SigningKey['key']> {
+  const known = keyOf(await readSecret(secrets, reference, false));
+  if (!isProblem(known)) return known;
+  const newest = keyOf(await readSecret(secrets, reference, true));
+  if (!isProblem(newest)) return newest;
+  throw ownFault('secret', `the DKIM key ${JSON.stringify(reference)} cannot be used: ${newest.problem}`);
+}
+
+async function readSecret(secrets: Secrets, reference: string, fresh: boolean): Promise<string> {
+  try {
+    return await secrets.read(reference, { fresh });
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw ownFault('secret', `the DKIM key ${JSON.stringify(reference)} cannot be read: ${why}`, { cause: error });
+  }
+}
+
+function keyOf(pem: string): SigningKey['key'] | Problem {
+  try {
+    const key = createPrivateKey(pem);
+    const type = key.asymmetricKeyType;
+    return type === 'rsa' || type === 'ed25519' ? key : problem(`it is of type ${type}; RSA or Ed25519 is needed`);
+  } catch (error) {
+    return problem(`it is no private key in PEM (${error instanceof Error ? error.message : String(error)})`);
+  }
 }
 
 function withFinalLineEnd(bytes: Uint8Array): Uint8Array {

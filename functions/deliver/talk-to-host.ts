@@ -15,9 +15,10 @@ export type Held = { readonly line: Line } & Use;
 
 /** What one attempt's talks have in common. */
 export type Context = {
-  readonly deps: { readonly secrets: Secrets; readonly clock: Clock; readonly connections: Connections };
+  readonly deps: { readonly clock: Clock; readonly connections: Connections };
   readonly config: Config;
   readonly letter: Letter;
+  readonly login: LineRequest['login'];
   readonly time: AttemptTime;
   readonly routes: PolicedTargets;
   /** The connections of the attempt, the newest last. */
@@ -94,7 +95,7 @@ function cutOff(
 
 async function talkOnce(context: Context, { place, recipients, fresh }: Asked): Promise<Talk> {
   const { deps, held, dsnPassedOn, time } = context;
-  const obtained = await deps.connections.obtain({ ...(await lineRequest(context, place)), fresh });
+  const obtained = await deps.connections.obtain({ ...lineRequest(context, place), fresh });
   if (obtained.outcome === 'failed') return { line: null, failure: obtained, results: [] };
   const { line } = obtained;
   place.slot.markReady();
@@ -116,29 +117,28 @@ async function talkOnce(context: Context, { place, recipients, fresh }: Asked): 
   return { line, failure: null, results };
 }
 
-async function lineRequest(
-  context: Context,
-  { target: { host, ip }, destination }: Place,
-): Promise<Omit<LineRequest, 'fresh'>> {
-  const { config, deps, routes, time, onSlow } = context;
+function lineRequest(context: Context, { target: { host, ip }, destination }: Place): Omit<LineRequest, 'fresh'> {
+  const { config, routes, login, time, onSlow } = context;
   const { mode, smarthost, attemptSeconds, connectionsPerDestination } = config.delivery;
-  const isSmarthost = mode === 'smarthost' && smarthost !== null;
-  const password = isSmarthost && smarthost.password !== null ? await deps.secrets.read(smarthost.password) : null;
   return {
     endpoint: { host, ip, port: portOf(config) },
     destination,
     limit: connectionsPerDestination,
     clientName: config.hostname,
     tls: routes.tls,
-    implicitTls: isSmarthost && smarthost.tls === 'implicit',
-    login:
-      isSmarthost && smarthost.user !== null && password !== null
-        ? { user: smarthost.user, password: password.trim() }
-        : null,
+    implicitTls: mode === 'smarthost' && smarthost?.tls === 'implicit',
+    login,
     limits: limitsOf(attemptSeconds),
     deadline: time.beginBy,
     onSlow: (reason) => onSlow(destination, `${host}: ${reason}`),
   };
+}
+
+/** How to log in at the smarthost; null where there is none, or it asks for nothing. Throws where the password cannot be read. */
+export async function loginOf(secrets: Secrets, { delivery }: Config): Promise<LineRequest['login']> {
+  const { mode, smarthost } = delivery;
+  if (mode !== 'smarthost' || smarthost === null || smarthost.user === null || smarthost.password === null) return null;
+  return { user: smarthost.user, password: (await secrets.read(smarthost.password)).trim() };
 }
 
 function portOf({ delivery: { mode, smarthost, port } }: Config): number {

@@ -12,7 +12,7 @@ const parts = createAwsParts({
   variables: process.env,
   write: (line) => process.stdout.write(line),
 });
-const deps = { ...parts, parser: createParser() };
+const deps = { ...parts, parser: createParser(), random: Math.random };
 
 /** Takes an SQSEvent of queue `parse`, answers which of its records failed. */
 export async function handler(event: unknown): Promise<BatchAnswer> {
@@ -20,6 +20,7 @@ export async function handler(event: unknown): Promise<BatchAnswer> {
     return await consumeSqsEvent(event, {
       ...deps,
       queue: 'parse',
+      maxReceives: stage.maxReceives,
       run: (job, handout) => parse(deps, job, handout),
     });
   } finally {

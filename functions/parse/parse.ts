@@ -4,6 +4,7 @@
 import { claimsToJudge } from '#mail/authserv-id.ts';
 import type { ParseJob } from '#pipeline/jobs.ts';
 import { messageKey } from '#pipeline/keys.ts';
+import { messageLost } from '#pipeline/own-fault.ts';
 import type { Clock, ConfigSource, Handout, Log, Metrics, ObjectStore } from '#pipeline/ports.ts';
 import { createBodies, type ParsedContent, schema } from './assemble-message.ts';
 import { describeHead } from './describe-head.ts';
@@ -92,14 +93,14 @@ async function readContent(deps: ParseDeps, job: ParseJob): Promise<ParsedConten
 
 async function openRaw(deps: ParseDeps, job: ParseJob): Promise<AsyncIterable<Uint8Array>> {
   const raw = await deps.store.get(job.raw.key);
-  if (raw === null) throw new Error(`the stored message is missing: ${job.raw.key}`);
+  if (raw === null) throw messageLost(job.raw.key);
   return raw.body;
 }
 
 /** Where the parser did not get through the header: the beginning of it, read here, in linear time. */
 async function readHeadOnly(deps: ParseDeps, job: ParseJob, problems: ProblemList): Promise<ParsedContent['head']> {
   const raw = await deps.store.get(job.raw.key, { first: 0, last: fallbackHeadBytes - 1 });
-  if (raw === null) throw new Error(`the stored message is missing: ${job.raw.key}`);
+  if (raw === null) throw messageLost(job.raw.key);
   const found = createProblemList();
   const reader = createHeadReader(found);
   let head: Head | null = null;

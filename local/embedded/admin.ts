@@ -15,6 +15,7 @@ export function createAdmin(client: Client, watchers: Set<(key: string) => void>
     redrive: (queue) => client.ask({ kind: 'redrive', queue }),
     purge: (queue) => client.ask({ kind: 'purge', queue }),
     deadLetters: (queue, limit) => client.ask({ kind: 'deadLetters', queue, limit }),
+    heldJobs: (id) => client.ask({ kind: 'heldJobs', id }),
     messages: (query) => search(client, query),
     findMessage: (id) => client.ask({ kind: 'findMessage', id }),
     deliveryKeys: async ({ id, limit, after }) => {

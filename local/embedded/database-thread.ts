@@ -7,6 +7,7 @@ import { nextLook, takeBackExpired } from './job-memory.ts';
 import {
   ackJobs,
   type Effect,
+  giveBackAll,
   insertJob,
   type JobRows,
   nackJob,
@@ -27,6 +28,7 @@ import {
   type ReplyBatch,
   type Request,
 } from './requests.ts';
+import type { End } from './suspects.ts';
 
 type Numbered = Batch['requests'][number];
 type Survival = 'durable' | 'soon';
@@ -60,15 +62,16 @@ const leaseRetryMs = 1_000;
 
 /**
  * Sets up over an open database; `now` in milliseconds since 1970. `removeFile` is told of bodies that nothing points
- * to any more.
+ * to any more. `end`: how the process before ended, where it was not in order.
  */
 export function createDatabaseThread(
   database: DatabaseSync,
   removeFile: (file: string) => void,
   now: number,
+  end: End = 'unknown',
 ): DatabaseThread {
   const objects = objectRows(database, (file) => state.freed.push(file));
-  const jobs = openJobRows(database, now);
+  const jobs = openJobRows(database, now, end);
   const state: State = {
     database,
     objects,
@@ -225,7 +228,7 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
     case 'send':
       return { value: null, effect: insertJob(jobs, request.job, at) };
     case 'ack':
-      return { value: null, effect: ackJobs(jobs, request.handles) };
+      return { value: null, effect: ackJobs(jobs, request.handles, at) };
     case 'nack':
       return { value: null, effect: nackJob(jobs, request, at) };
     case 'queues':
@@ -238,6 +241,8 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
       return { value: reports.purge(request.queue) };
     case 'deadLetters':
       return { value: reports.deadLetters(request.queue, request.limit) };
+    case 'heldJobs':
+      return { value: reports.heldJobs(request.id) };
     case 'messages':
       return { value: mail.search(request) };
     case 'summary':
@@ -252,10 +257,12 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
       return { value: giveBackSpace(state.database) };
     case 'statistics':
       return { value: { operations: state.operations, commits: state.commits } };
+    case 'close':
+      giveBackAll(jobs);
+      return { value: null };
     case 'lease':
     case 'stopLeases':
     case 'tick':
-    case 'close':
       return { value: null };
   }
 }

@@ -51,9 +51,15 @@ const tables = `
     sent_at INTEGER NOT NULL,
     receives INTEGER NOT NULL,
     last_error TEXT,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    -- Hand-outs in a row that ended by a fault of ours.
+    faults INTEGER NOT NULL DEFAULT 0,
+    -- What counts against a job that was in hand when the process ended (suspects.ts), and since when it is in hand, or null.
+    guilt INTEGER NOT NULL DEFAULT 0,
+    handed_at INTEGER
   ) STRICT;
   CREATE INDEX IF NOT EXISTS jobs_by_due ON jobs (due, queue);
+  CREATE INDEX IF NOT EXISTS jobs_held_by_faults ON jobs (last_error) WHERE faults > 0;
 
   CREATE TABLE IF NOT EXISTS dead_letters (
     seq INTEGER PRIMARY KEY,
@@ -68,11 +74,14 @@ const tables = `
   CREATE INDEX IF NOT EXISTS dead_letters_by_queue ON dead_letters (queue, seq);
 `;
 
-const layoutVersion = 3;
+const layoutVersion = 4;
 /** What brings a database to the next layout, by the layout it has. */
 const changes: Readonly<Record<number, string>> = {
   1: 'ALTER TABLE objects ADD COLUMN sha256 TEXT;',
   2: 'ALTER TABLE objects ADD COLUMN shared INTEGER; ALTER TABLE messages ADD COLUMN shared INTEGER;',
+  3: `ALTER TABLE jobs ADD COLUMN faults INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN guilt INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN handed_at INTEGER;`,
 };
 
 /** Opens (or makes) the database; throws where it cannot be used, or was made by a later version of Pillarbox. */

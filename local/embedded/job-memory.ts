@@ -1,10 +1,22 @@
 // What the database thread keeps in mind of the queues: which jobs could be handed out, which are out and until when,
 // and the one time at which something is due next. Jobs that are due later are rows alone and cost nothing here.
-import type { QueueName } from '#pipeline/jobs.ts';
+import { type QueueName, queueNames } from '#pipeline/jobs.ts';
 import { createReadyJobs, type ReadyJob, type ReadyJobs, shareOf } from './ready-jobs.ts';
 
+/** The name of a queue as a row has it; throws where it is none. */
+export function queueName(value: unknown): QueueName {
+  for (const name of queueNames) if (name === value) return name;
+  throw new Error(`unknown queue in the database: ${String(value)}`);
+}
+
 /** A job that is out; it comes again after `expires` (milliseconds since 1970) unless it is answered for. */
-export type Lease = ReadyJob & { readonly queue: QueueName; readonly expires: number; readonly receiveCount: number };
+export type Lease = ReadyJob & {
+  readonly queue: QueueName;
+  readonly expires: number;
+  readonly receiveCount: number;
+  readonly faults: number;
+  readonly isSpent: boolean;
+};
 
 export type JobMemory = {
   readonly ready: { readonly [Queue in QueueName]: ReadyJobs };

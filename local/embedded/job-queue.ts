@@ -1,21 +1,27 @@
 // The queues over the database thread: jobs go in durably, and come out to the runner.
 import type { HandedOut, JobSource } from '#local/job-source.ts';
-import { jobSchemas } from '#pipeline/jobs.ts';
+import { type JobOf, jobSchemas, type QueueName } from '#pipeline/jobs.ts';
 import type { Clock, JobSender } from '#pipeline/ports.ts';
 import type { Client } from './client.ts';
+import type { NewJob } from './requests.ts';
 
 /** The way in: every job is checked against its queue's schema, then durable when the promise resolves. */
 export function createJobSender(client: Client, clock: Clock): JobSender {
   return {
     send: async (queue, job, { notBefore, group = '' } = {}) => {
-      const checked = jobSchemas[queue].parse(job);
       const due = notBefore === undefined ? clock() : Math.max(clock(), Date.parse(notBefore));
-      await client.ask({
-        kind: 'send',
-        job: { queue, body: JSON.stringify(checked), messageId: checked.id, group, due },
-      });
+      await client.ask({ kind: 'send', job: newJob(queue, job, { due, group }) });
     },
   };
+}
+
+function newJob<Queue extends QueueName>(
+  queue: Queue,
+  job: JobOf<Queue>,
+  { due, group }: { readonly due: number; readonly group: string },
+): NewJob {
+  const checked = jobSchemas[queue].parse(job);
+  return { queue, body: JSON.stringify(checked), messageId: checked.id, group, due };
 }
 
 /** The way out. Answers that come in the same turn go into one transaction. */
@@ -25,9 +31,10 @@ export function createJobSource(client: Client, clock: Clock): JobSource {
     ack: async ({ handle }: HandedOut) => {
       await client.ask({ kind: 'ack', handles: [handle] });
     },
-    nack: async ({ handle, receiveCount }, { delaySeconds, reason }) => {
+    nack: async ({ handle, receiveCount }, { delaySeconds, reason, isOurFault = false, tell = [] }) => {
       const retryAt = delaySeconds === null ? null : clock() + delaySeconds * 1_000;
-      await client.ask({ kind: 'nack', handle, receiveCount, retryAt, reason });
+      const told = tell.map((job) => newJob('deliver', job, { due: clock(), group: job.domain }));
+      await client.ask({ kind: 'nack', handle, receiveCount, retryAt, reason, isOurFault, tell: told });
     },
     stop: async () => {
       await client.ask({ kind: 'stopLeases' });

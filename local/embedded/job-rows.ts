@@ -1,11 +1,12 @@
 // The queues as rows. Functions that change rows run inside a batch's transaction and answer with what that means for
 // the memory once it stands (`commit`) or did not come to pass (`rollback`).
-import type { DatabaseSync } from 'node:sqlite';
-import { type QueueName, queueNames } from '#pipeline/jobs.ts';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import type { QueueName } from '#pipeline/jobs.ts';
 import { asNumber, asText } from './database.ts';
-import { createJobMemory, enlist, type JobMemory, takeReady } from './job-memory.ts';
+import { createJobMemory, enlist, type JobMemory, queueName, takeReady } from './job-memory.ts';
 import type { ReadyJob } from './ready-jobs.ts';
 import type { LeasedJob, LeaseTerms, NewJob, Request } from './requests.ts';
+import { type End, guiltLimit, judgeEnd } from './suspects.ts';
 
 /** What a change of rows means for the memory, by how the transaction ends. */
 export type Effect = { readonly commit?: () => void; readonly rollback?: () => void };
@@ -18,12 +19,41 @@ type JobStatements = ReturnType<typeof statements>;
 const maxReasonLength = 2_000;
 
 /** Reads what is due into memory. At the start nothing is out: the leases of a process that died died with it. */
-export function openJobRows(database: DatabaseSync, now: number): JobRows {
+export function openJobRows(database: DatabaseSync, now: number, end: End = 'unknown'): JobRows {
   const sql = statements(database);
   const rows = { sql, memory: createJobMemory(), nextSeq: asNumber(sql.lastSeq.get()?.['seq']) + 1 };
+  takeBackAfterEnd(database, sql, { now, end });
   rows.memory.nextDue = Number.MIN_SAFE_INTEGER;
   releaseDue(rows, now);
   return rows;
+}
+
+/** What was in hand when the process ended: those hand-outs do not count, but the jobs are suspects (suspects.ts). */
+function takeBackAfterEnd(
+  database: DatabaseSync,
+  sql: JobStatements,
+  { now, end }: { readonly now: number; readonly end: End },
+): void {
+  const inHand = sql.inHand.all(now).map((row) => ({
+    seq: asNumber(row['seq']),
+    due: asNumber(row['due']),
+    handedAt: asNumber(row['handed_at']),
+    guilt: asNumber(row['guilt']),
+  }));
+  if (inHand.length === 0) return;
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    for (const { seq, guilt, due } of judgeEnd(inHand, end, now)) sql.takeBack.run(guilt, due, seq);
+    database.exec('COMMIT');
+  } catch {
+    // The disk is full: they are handed out as they are, and what is held against them waits for the next start.
+    if (database.isTransaction) database.exec('ROLLBACK');
+  }
+}
+
+/** An orderly end: what is still out is given back, and nothing is held against it. */
+export function giveBackAll({ sql, memory }: JobRows): void {
+  for (const seq of memory.leases.keys()) sql.giveBack.run(seq);
 }
 
 /** Makes ready all that has become due since the last look. */
@@ -70,11 +100,15 @@ export function leaseJobs(
 }
 
 /** The jobs are done; their rows go. */
-export function ackJobs({ sql, memory }: JobRows, handles: readonly number[]): Effect {
+export function ackJobs(rows: JobRows, handles: readonly number[], at: number): Effect {
+  const { sql, memory } = rows;
+  const mended = handles.filter((seq) => (memory.leases.get(seq)?.faults ?? 0) > 0);
+  for (const seq of mended) sql.releaseOthers.run(at + 1, at + 1, seq);
   for (const seq of handles) sql.remove.run(seq);
   return {
     commit: () => {
       for (const seq of handles) memory.leases.delete(seq);
+      if (mended.length > 0) memory.nextDue = Math.min(memory.nextDue ?? at + 1, at + 1);
     },
   };
 }
@@ -84,19 +118,23 @@ export function nackJob(rows: JobRows, answer: Omit<Request<'nack'>, 'kind'>, at
   const { sql, memory } = rows;
   const held = memory.leases.get(answer.handle);
   if (held === undefined || held.receiveCount !== answer.receiveCount) return {};
-  const { seq, group, queue } = held;
+  const { seq, group, queue, receiveCount, faults, isSpent } = held;
   const due = answer.retryAt;
-  if (due === null) bury(sql, seq, { reason: answer.reason, at });
-  else sql.putBack.run(due, answer.reason.slice(0, maxReasonLength), seq);
+  const reason = answer.reason.slice(0, maxReasonLength);
+  const told = due === null ? answer.tell.map((job) => insertJob(rows, job, at)) : [];
+  if (due === null) moveToDeadLetters(sql, seq, { reason, at, receives: isSpent ? receiveCount - 1 : receiveCount });
+  else if (answer.isOurFault) sql.putBack.run(due, reason, receiveCount - 1, faults + 1, seq);
+  else sql.putBack.run(due, reason, receiveCount, 0, seq);
   return {
     commit: () => {
       memory.leases.delete(seq);
       if (due !== null) enlist(memory, queue, { seq, due, group });
+      for (const effect of told) effect.commit?.();
     },
   };
 }
 
-/** Dead letters become new jobs; answers how many. */
+/** Dead letters become new jobs, and what waits for a fault of ours is due now; answers how many. */
 export function redriveJobs(
   rows: JobRows,
   queue: QueueName,
@@ -107,10 +145,12 @@ export function redriveJobs(
     return insertJob(rows, { queue, body, messageId, group, due: at }, at);
   });
   rows.sql.purge.run(queue);
+  const released = Number(rows.sql.releaseHeld.run(at + 1, queue, at + 1).changes);
   const commit = (): void => {
     for (const effect of effects) effect.commit?.();
+    if (released > 0) rows.memory.nextDue = Math.min(rows.memory.nextDue ?? at + 1, at + 1);
   };
-  return { count: effects.length, effect: { commit } };
+  return { count: effects.length + released, effect: { commit } };
 }
 
 function handOut(
@@ -121,18 +161,28 @@ function handOut(
   const row = sql.read.get(job.seq);
   if (row === undefined) return [];
   const receiveCount = asNumber(row['receives']) + 1;
-  if (receiveCount > maxReceives) {
-    const lastError = row['last_error'];
-    bury(sql, job.seq, { reason: typeof lastError === 'string' ? lastError : noAnswer(maxReceives), at });
-    return [];
-  }
-  sql.handOut.run(receiveCount, job.seq);
-  memory.leases.set(job.seq, { ...job, queue, expires: at + leaseMs, receiveCount });
-  return [{ handle: job.seq, messageId: asText(row['message_id']), body: asText(row['body']), receiveCount }];
+  const faults = asNumber(row['faults']);
+  const spent = whySpent(row, maxReceives);
+  sql.handOut.run(receiveCount, at, job.seq);
+  memory.leases.set(job.seq, { ...job, queue, expires: at + leaseMs, receiveCount, faults, isSpent: spent !== null });
+  const [messageId, body] = [asText(row['message_id']), asText(row['body'])];
+  return [{ handle: job.seq, messageId, body, receiveCount, faults, spent }];
 }
 
-function bury(sql: JobStatements, seq: number, { reason, at }: { readonly reason: string; readonly at: number }): void {
-  sql.bury.run(reason.slice(0, maxReasonLength), at, seq);
+/** Why a job is only handed out to be given up; null where it may be run. */
+function whySpent(row: Readonly<Record<string, SQLOutputValue>>, maxReceives: number): string | null {
+  if (asNumber(row['guilt']) >= guiltLimit) return 'the service ended again and again while it was at this job';
+  if (asNumber(row['receives']) < maxReceives) return null;
+  const lastError = row['last_error'];
+  return typeof lastError === 'string' ? lastError : noAnswer(maxReceives);
+}
+
+function moveToDeadLetters(
+  sql: JobStatements,
+  seq: number,
+  { reason, at, receives }: { readonly reason: string; readonly at: number; readonly receives: number },
+): void {
+  sql.die.run(receives, reason, at, seq);
   sql.remove.run(seq);
 }
 
@@ -147,22 +197,30 @@ function statements(database: DatabaseSync) {
     ),
     becameDue: database.prepare('SELECT seq, queue, due, fair_group FROM jobs WHERE due > ? AND due <= ? ORDER BY due'),
     nextDue: database.prepare('SELECT min(due) AS due FROM jobs WHERE due > ?'),
-    read: database.prepare('SELECT message_id, receives, last_error, body FROM jobs WHERE seq = ?'),
-    handOut: database.prepare('UPDATE jobs SET receives = ? WHERE seq = ?'),
-    putBack: database.prepare('UPDATE jobs SET due = ?, last_error = ? WHERE seq = ?'),
+    read: database.prepare('SELECT message_id, receives, faults, guilt, last_error, body FROM jobs WHERE seq = ?'),
+    handOut: database.prepare('UPDATE jobs SET receives = ?, handed_at = ? WHERE seq = ?'),
+    putBack: database.prepare(
+      'UPDATE jobs SET due = ?, last_error = ?, receives = ?, faults = ?, guilt = 0, handed_at = NULL WHERE seq = ?',
+    ),
+    // What is in hand was due before.
+    inHand: database.prepare('SELECT seq, due, handed_at, guilt FROM jobs WHERE due <= ? AND handed_at IS NOT NULL'),
+    takeBack: database.prepare(
+      'UPDATE jobs SET receives = receives - 1, guilt = ?, due = ?, handed_at = NULL WHERE seq = ?',
+    ),
+    giveBack: database.prepare('UPDATE jobs SET receives = receives - 1, handed_at = NULL WHERE seq = ?'),
+    releaseOthers: database.prepare(
+      `UPDATE jobs SET due = ? WHERE faults > 0 AND due > ?
+       AND last_error = (SELECT last_error FROM jobs WHERE seq = ?)`,
+    ),
+    releaseHeld: database.prepare('UPDATE jobs SET due = ? WHERE faults > 0 AND queue = ? AND due > ?'),
     remove: database.prepare('DELETE FROM jobs WHERE seq = ?'),
-    bury: database.prepare(
+    die: database.prepare(
       `INSERT INTO dead_letters (seq, queue, fair_group, message_id, receives, reason, died_at, body)
-       SELECT seq, queue, fair_group, message_id, receives, ?, ?, body FROM jobs WHERE seq = ?`,
+       SELECT seq, queue, fair_group, message_id, ?, ?, ?, body FROM jobs WHERE seq = ?`,
     ),
     deadOf: database.prepare('SELECT * FROM dead_letters WHERE queue = ? ORDER BY seq DESC LIMIT ?'),
     purge: database.prepare('DELETE FROM dead_letters WHERE queue = ?'),
   };
-}
-
-function queueName(value: unknown): QueueName {
-  for (const name of queueNames) if (name === value) return name;
-  throw new Error(`unknown queue in the database: ${String(value)}`);
 }
 
 function noAnswer(maxReceives: number): string {

@@ -1,13 +1,18 @@
 // How the queues are doing, from their rows and what is in memory: what operators look at.
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { type QueueName, queueNames } from '#pipeline/jobs.ts';
-import type { DeadLetter, QueueCounts } from '#pipeline/ops/admin.ts';
+import type { DeadLetter, HeldJob, QueueCounts } from '#pipeline/ops/admin.ts';
 import { asNumber, asText } from './database.ts';
-import type { JobMemory } from './job-memory.ts';
+import { type JobMemory, queueName } from './job-memory.ts';
+
+/** Reasons shown of one queue. */
+const maxFaults = 20;
 
 export type QueueReports = {
   readonly counts: (memory: JobMemory, at: number) => readonly QueueCounts[];
   readonly deadLetters: (queue: QueueName, limit: number) => readonly DeadLetter[];
+  /** Jobs of a message that wait for a fault of ours. */
+  readonly heldJobs: (id: string) => readonly HeldJob[];
   /** Throws dead letters away; answers how many. */
   readonly purge: (queue: QueueName) => number;
 };
@@ -17,6 +22,11 @@ export function queueReports(database: DatabaseSync): QueueReports {
   const delayed = database.prepare('SELECT count(*) AS count FROM jobs WHERE due > ? AND queue = ?');
   const dead = database.prepare('SELECT count(*) AS count FROM dead_letters WHERE queue = ?');
   const latestDead = database.prepare('SELECT * FROM dead_letters WHERE queue = ? ORDER BY seq DESC LIMIT ?');
+  const held = database.prepare(
+    `SELECT last_error, count(*) AS count, min(due) AS due FROM jobs WHERE faults > 0 AND queue = ?
+     GROUP BY last_error ORDER BY count DESC LIMIT ${maxFaults}`,
+  );
+  const heldOf = database.prepare('SELECT queue, last_error, due FROM jobs WHERE faults > 0 AND message_id = ?');
   const purge = database.prepare('DELETE FROM dead_letters WHERE queue = ?');
   return {
     counts: ({ ready, leases, dueUpTo }, at) =>
@@ -29,6 +39,11 @@ export function queueReports(database: DatabaseSync): QueueReports {
           inFlight: [...leases.values()].filter(({ queue }) => queue === name).length,
           dead: asNumber(dead.get(name)?.['count']),
           oldestSeconds: oldest === null ? null : Math.max(0, Math.floor((at - oldest) / 1_000)),
+          faults: held.all(name).map((row) => ({
+            reason: asText(row['last_error']),
+            jobs: asNumber(row['count']),
+            retryAt: timeText(row['due']),
+          })),
         };
       }),
     deadLetters: (queue, limit) =>
@@ -38,8 +53,18 @@ export function queueReports(database: DatabaseSync): QueueReports {
         body: asText(row['body']),
         reason: asText(row['reason']),
         receiveCount: asNumber(row['receives']),
-        diedAt: new Date(asNumber(row['died_at'])).toISOString(),
+        diedAt: timeText(row['died_at']),
+      })),
+    heldJobs: (id) =>
+      heldOf.all(id).map((row) => ({
+        queue: queueName(row['queue']),
+        reason: asText(row['last_error']),
+        retryAt: timeText(row['due']),
       })),
     purge: (queue) => Number(purge.run(queue).changes),
   };
+}
+
+function timeText(value: SQLOutputValue | undefined): string {
+  return new Date(asNumber(value)).toISOString();
 }

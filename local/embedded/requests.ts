@@ -2,7 +2,7 @@
 // for all that came up in a turn of the event loop; the bodies of a batch travel in one transferred buffer.
 
 import type { QueueName } from '#pipeline/jobs.ts';
-import type { DeadLetter, MessagePage, MessageQuery, QueueCounts } from '#pipeline/ops/admin.ts';
+import type { DeadLetter, HeldJob, MessagePage, MessageQuery, QueueCounts } from '#pipeline/ops/admin.ts';
 import type { MessageSummary } from '#pipeline/ops/message-summary.ts';
 import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/ports.ts';
 import type { FileContent } from './body-files.ts';
@@ -45,6 +45,9 @@ export type LeasedJob = {
   readonly messageId: string;
   readonly body: string;
   readonly receiveCount: number;
+  readonly faults: number;
+  /** Why it is only to be given up, or null. */
+  readonly spent: string | null;
 };
 
 /** How jobs are asked for: at most `max`; of the groups that share a first word no more than `maxPerGroup` at once. */
@@ -93,13 +96,15 @@ type Exchange = {
   /** Answered when there is a job, or with none when the queue is being shut. */
   lease: { ask: LeaseTerms; answer: readonly LeasedJob[] };
   ack: { ask: { readonly handles: readonly number[] }; answer: null };
-  /** `retryAt` null: not again, it is a dead letter now. */
+  /** `retryAt` null: not again, it is a dead letter now, and the jobs of `tell` are queued with that. */
   nack: {
     ask: {
       readonly handle: number;
       readonly receiveCount: number;
       readonly retryAt: number | null;
       readonly reason: string;
+      readonly isOurFault: boolean;
+      readonly tell: readonly NewJob[];
     };
     answer: null;
   };
@@ -108,6 +113,8 @@ type Exchange = {
   redrive: { ask: { readonly queue: QueueName }; answer: number };
   purge: { ask: { readonly queue: QueueName }; answer: number };
   deadLetters: { ask: { readonly queue: QueueName; readonly limit: number }; answer: readonly DeadLetter[] };
+  /** Those jobs of a message that wait for a fault of ours to be mended. */
+  heldJobs: { ask: { readonly id: string }; answer: readonly HeldJob[] };
   messages: { ask: MessageQuery; answer: SearchStep };
   summary: { ask: { readonly key: string }; answer: MessageSummary | null };
   findMessage: { ask: { readonly id: string }; answer: readonly string[] };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import { checkBodies } from './check-bodies.ts';
+import { takeCrashMark } from './crash-mark.ts';
 import { lockFolder, openDatabase } from './database.ts';
 import { createDatabaseThread } from './database-thread.ts';
 import type { Answer, Batch, OpenedBodies, ReplyBatch } from './requests.ts';
@@ -27,7 +28,7 @@ if (lock === null) {
   if (maxPages !== null) database.exec(`PRAGMA max_page_count = ${maxPages}`);
   const bodies = join(folder, 'bodies');
   const remove = (file: string): void => unlink(join(bodies, file), () => {});
-  const thread = createDatabaseThread(database, remove, now);
+  const thread = createDatabaseThread(database, remove, now, takeCrashMark(folder) ? 'crashed' : 'unknown');
   const { files, damaged, unfinished, orphans } = checkBodies(database, bodies);
   for (const file of unfinished) remove(file);
   // A crash leaves files without a row that nobody was told of. Where others are missing, the folder is not the one that

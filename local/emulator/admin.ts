@@ -49,6 +49,7 @@ export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
         .slice(0, limit)
         .map((message) => deadLetter(queue, message));
     },
+    heldJobs: async () => [],
     messages: (query) => search({ index, read, query }),
     findMessage: async (id) => index.ofMessage(id).filter(isMail).toSorted(),
     deliveryKeys: async ({ id, limit, after }) => {
@@ -136,6 +137,7 @@ function countsOf(queues: Awaited<ReturnType<Emulator['queues']>>, nowMs: number
       inFlight: live?.inFlight ?? 0,
       dead: (dead?.ready ?? 0) + (dead?.inFlight ?? 0),
       oldestSeconds: oldestAt === null ? null : Math.max(0, Math.round((nowMs - oldestAt) / 1_000)),
+      faults: [],
     };
   });
 }

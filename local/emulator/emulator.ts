@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { QueueName } from '#pipeline/jobs.ts';
-import { lanesOf, stages } from '#pipeline/stages.ts';
+import { lanesOf, stages, tellingReceives } from '#pipeline/stages.ts';
 
 const bucket = 'pillarbox-mail';
 const account = '000000000000';
@@ -72,7 +72,7 @@ export async function startEmulator({
   const queues = lanes.map(({ consumes, timeoutSeconds, maxReceives }) => ({
     name: consumes,
     visibilitySeconds: visibilityPerTimeout * timeoutSeconds,
-    maxReceives,
+    maxReceives: maxReceives + tellingReceives,
   }));
   const entry = fileURLToPath(new URL('./emulator-process.ts', import.meta.url));
   const order = JSON.stringify({ folder, port: 0, bucket, queues });

@@ -6,6 +6,7 @@ import type { MessageSummary } from './message-summary.ts';
 /**
  * How one queue is doing. `ready`: could be handed out now; `delayed`: due later; `inFlight`: handed out; `dead`: given
  * up after too many hand-outs. `oldestSeconds`: how long the longest waiting ready job has been due, null where none is.
+ * `faults`: what of ours has to be mended for jobs that wait for it, how many those are, and when the first is tried again.
  */
 export type QueueCounts = {
   readonly name: QueueName;
@@ -14,7 +15,11 @@ export type QueueCounts = {
   readonly inFlight: number;
   readonly dead: number;
   readonly oldestSeconds: number | null;
+  readonly faults: readonly { readonly reason: string; readonly jobs: number; readonly retryAt: string }[];
 };
+
+/** A job that waits for a fault of ours to be mended, and when it is tried again (ISO 8601). */
+export type HeldJob = { readonly queue: QueueName; readonly reason: string; readonly retryAt: string };
 
 /** A job that was given up: its body as JSON text, why (the last error), how often it was tried, and when it died. */
 export type DeadLetter = {
@@ -42,12 +47,14 @@ export type MessagePage = { readonly messages: readonly MessageSummary[]; readon
 /** See the file's head. A throw is a fault of the platform. */
 export type MailAdmin = {
   readonly queues: () => Promise<readonly QueueCounts[]>;
-  /** Hands the dead letters of a queue out again, with a fresh count; answers how many. */
+  /** Hands the dead letters of a queue out again, with a fresh count, and at once what waits for a fault of ours; answers how many. */
   readonly redrive: (queue: QueueName) => Promise<number>;
   /** Throws the dead letters of a queue away (never waiting jobs); answers how many. */
   readonly purge: (queue: QueueName) => Promise<number>;
   /** The dead letters of a queue, latest first. */
   readonly deadLetters: (queue: QueueName, limit: number) => Promise<readonly DeadLetter[]>;
+  /** The jobs of a message that wait for a fault of ours; where the queue cannot be looked into (SQS), none. */
+  readonly heldJobs: (id: string) => Promise<readonly HeldJob[]>;
   readonly messages: (query: MessageQuery) => Promise<MessagePage>;
   /** The keys of the inbox and quarantine objects made from one message (one for each local recipient), in key order. */
   readonly findMessage: (id: string) => Promise<readonly string[]>;

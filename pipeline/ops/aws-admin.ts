@@ -33,6 +33,7 @@ export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {
       const records = await deadLetters.peek(queues[queue], limit);
       return records.map((record) => deadLetter(queue, record)).sort((a, b) => (a.diedAt < b.diedAt ? 1 : -1));
     },
+    heldJobs: async () => [],
     messages: (query) => searchMail({ ...deps, copies }, query),
     findMessage: async (id) => (isMessageId(id) ? copies.find(id) : []),
     deliveryKeys: (query) => deliveryKeys(reader, query),
@@ -43,7 +44,7 @@ export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {
 async function countsOf({ queues, deadLetters }: AwsAdminDeps, name: QueueName): Promise<QueueCounts> {
   const { url, deadUrl } = queues[name];
   const [live, dead] = await Promise.all([deadLetters.counts(url), deadLetters.counts(deadUrl)]);
-  return { name, ...live, dead: dead.ready + dead.delayed + dead.inFlight, oldestSeconds: null };
+  return { name, ...live, dead: dead.ready + dead.delayed + dead.inFlight, oldestSeconds: null, faults: [] };
 }
 
 async function deliveryKeys(

@@ -13,7 +13,7 @@ export type ShownDelivery = {
   readonly state: string;
   readonly recipients: readonly string[];
   readonly attempts: number;
-  /** Why it is as it is: what the last recipient that has a reason was told. */
+  /** Why it is as it is: what it waits for; else what the last recipient that has a reason was told. */
   readonly reason: string | null;
   readonly nextAttemptAt: string | null;
   readonly updatedAt: string;
@@ -104,9 +104,16 @@ function shownDelivery(about: { readonly id: string; readonly domain: string }, 
     state: record.state,
     recipients: record.recipients.map(({ forwardPath }) => forwardPath),
     attempts: record.attempts.length,
-    reason: record.recipients.findLast(({ reason }) => reason !== null)?.reason ?? record.next?.reason ?? null,
+    reason: whyAsItIs(record),
     nextAttemptAt: record.next?.at ?? null,
     updatedAt: record.updatedAt,
     record,
   };
+}
+
+/** What was given up was so for a fault of ours: the recipients' own reason says no more than the sender may know. */
+function whyAsItIs({ state, next, recipients, givenUp }: DeliveryState): string | null {
+  if (givenUp !== undefined) return `given up on queue ${givenUp.queue}: ${givenUp.reason}`;
+  if (state === 'waiting' && next !== null) return next.reason;
+  return recipients.findLast(({ reason }) => reason !== null)?.reason ?? next?.reason ?? null;
 }

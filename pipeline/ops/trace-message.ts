@@ -8,6 +8,7 @@ import { jobSchemas, type QueueName, type Session } from '#pipeline/jobs.ts';
 import { parseMessageKey } from '#pipeline/keys.ts';
 import { readBody } from '#pipeline/read-body.ts';
 import { readEnvelope } from '#pipeline/stored-envelope.ts';
+import type { HeldJob } from './admin.ts';
 import { type Answer, isAnswer, json, refusal } from './answer.ts';
 import { deliveriesOf, type ShownDelivery } from './deliveries.ts';
 import { parseInboxMessage } from './message-summary.ts';
@@ -64,8 +65,10 @@ export async function traceMessage(
     ...deliveries.flatMap(deliveryEvents),
     ...dead,
   ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  const held = await deps.admin.heldJobs(id);
   const lost = stored?.lost ?? null;
-  const where = [...whereNow({ landed, deliveries, dead }), ...(lost === null ? [] : [`its bytes are lost: ${lost}`])];
+  const places = whereNow({ landed, deliveries, dead, held });
+  const where = [...places, ...(lost === null ? [] : [`its bytes are lost: ${lost}`])];
   return json({ id, events, where } satisfies Trace);
 }
 
@@ -178,14 +181,19 @@ function whereNow({
   landed,
   deliveries,
   dead,
+  held,
 }: {
   readonly landed: readonly Landed[];
   readonly deliveries: readonly ShownDelivery[];
   readonly dead: readonly TraceEvent[];
+  readonly held: readonly HeldJob[];
 }): readonly string[] {
   const places = [
     ...landed.map(({ key }) => `stored as ${key}`),
     ...deliveries.map(deliveryPlace),
+    ...held.map(
+      ({ queue, reason, retryAt }) => `on queue ${queue} until this is mended: ${reason}; tried again at ${retryAt}`,
+    ),
     ...dead.map(({ details }) => `dead letter on queue ${String(details['queue'])}: redrive it once the cause is gone`),
   ];
   return places.length > 0 ? places : ['acknowledged, waiting on a queue or being worked on'];

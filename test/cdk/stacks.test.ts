@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { smallStanding } from '#bench/cost.ts';
 import { configSchema } from '#pipeline/config.ts';
 import { parseEnvironment } from '#pipeline/environment.ts';
-import { lanesOf, stages } from '#pipeline/stages.ts';
+import { lanesOf, stages, tellingReceives } from '#pipeline/stages.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
 
 const mixes = [
@@ -34,7 +34,7 @@ test('every queue that a stage reads has a dead-letter queue, six times its func
     const [, queue] = queues.find(([, { Properties }]) => Properties.QueueName === `pillarbox-${stage.consumes}`)!;
     const [deadId] = queues.find(([, { Properties }]) => Properties.QueueName === `pillarbox-${stage.consumes}-dead`)!;
     assert.equal(flat(queue.Properties.RedrivePolicy.deadLetterTargetArn), `<${deadId}.Arn>`);
-    assert.equal(queue.Properties.RedrivePolicy.maxReceiveCount, stage.maxReceives);
+    assert.equal(queue.Properties.RedrivePolicy.maxReceiveCount, stage.maxReceives + tellingReceives);
     assert.ok(queue.Properties.VisibilityTimeout >= 6 * stage.timeoutSeconds);
   }
   for (const [, { Properties, DeletionPolicy }] of queues) {

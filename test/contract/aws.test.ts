@@ -5,6 +5,7 @@ import type { JobOf, QueueName } from '#pipeline/jobs.ts';
 import { consumeSqsEvent } from '#pipeline/sqs-event-consumer.ts';
 import type { SqsEventRecord } from '#pipeline/sqs-receiver.ts';
 import { emulatedAws } from '#test/support/emulated-aws.ts';
+import { fixedConfig } from '#test/support/fixed-config.ts';
 import { noMetrics } from '#test/support/no-metrics.ts';
 import { silentLog } from '#test/support/silent-log.ts';
 import { intakeContract } from './intake-contract.ts';
@@ -67,6 +68,9 @@ async function run<Queue extends QueueName>(world: World, queue: Queue, record: 
         return { outcome: 'received' };
       },
       jobs: world.jobs,
+      maxReceives: 5,
+      config: fixedConfig(),
+      random: Math.random,
       clock: world.clock,
       log: silentLog(),
       metrics: noMetrics(),

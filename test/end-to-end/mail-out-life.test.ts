@@ -78,6 +78,9 @@ async function aws(): Promise<World> {
           return run(job, receiveCount);
         },
         jobs,
+        maxReceives: 5,
+        config: fixedConfig(),
+        random: Math.random,
         clock,
         log: silentLog(),
         metrics,

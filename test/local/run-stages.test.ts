@@ -1,9 +1,11 @@
 // The runner: every job gets an answer, whatever the stage does with it.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { type RunStagesDeps, runStages, type StageFunctions } from '#local/run-stages.ts';
+import type { StageFunctions } from '#local/run-job.ts';
+import { type RunStagesDeps, runStages } from '#local/run-stages.ts';
 import type { MessageId } from '#mail/message-id.ts';
 import type { QueueName } from '#pipeline/jobs.ts';
+import { usualPatience } from '#pipeline/judge-failure.ts';
 import { stages } from '#pipeline/stages.ts';
 import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
 import { eventually } from '#test/support/local-service.ts';
@@ -212,6 +214,8 @@ async function running(t: TestContext, functions: Partial<StageFunctions>, table
     source: world.source,
     stages: { authenticate: nothing, authenticateSlow: nothing, parse: nothing, deliver: nothing, ...functions },
     maxPerDestination: async () => 5,
+    patience: async () => usualPatience,
+    random: Math.random,
     clock: world.clock,
     log,
     metrics: noMetrics(),

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JobOf } from '#pipeline/jobs.ts';
+import { ownFault } from '#pipeline/own-fault.ts';
 import { consumeSqsEvent } from '#pipeline/sqs-event-consumer.ts';
+import { fixedConfig } from '#test/support/fixed-config.ts';
 import { createMemoryJobs } from '#test/support/memory-jobs.ts';
 import { noMetrics } from '#test/support/no-metrics.ts';
 import { sampleDeliverJob } from '#test/support/sample-jobs.ts';
@@ -16,9 +18,10 @@ function world(run: Run) {
   const log = silentLog();
   const jobs = createMemoryJobs();
   const metrics = noMetrics();
-  const consume = (...records: unknown[]) =>
-    consumeSqsEvent({ Records: records }, { queue: 'deliver', run, jobs, clock, log, metrics });
-  return { clock, log, jobs, consume };
+  const rest = { maxReceives: 5, config: fixedConfig(), random: () => 0 };
+  const consumer = { queue: 'deliver' as const, run, jobs, clock, log, metrics, ...rest };
+  const consume = (...records: unknown[]) => consumeSqsEvent({ Records: records }, consumer);
+  return { clock, log, jobs, metrics, consume, consumer };
 }
 
 function record(messageId: string, body: string, attributes: Record<string, string> = {}) {
@@ -88,6 +91,76 @@ test('an early job that cannot be sent on fails, so it is not lost', async () =>
   assert.deepEqual(answer, { batchItemFailures: [{ itemIdentifier: 'a' }] });
 });
 
+test('a fault of ours sends the job on, anew and uncounted, with a back-off that grows, and says why', async () => {
+  const { consume, jobs, clock, log, metrics } = world(async () => {
+    throw ownFault('secret', 'the DKIM key "secret:dkim-s1" cannot be read: AccessDeniedException');
+  });
+  const job = sampleDeliverJob();
+  const waits: number[] = [];
+  for (const faults of [0, 1, 2, 5, 12]) {
+    const answer = await consume(record('a', JSON.stringify(job), { group: 'remote.example', faults: String(faults) }));
+    assert.deepEqual(answer, { batchItemFailures: [] });
+    const { options, job: sent } = jobs.sent.at(-1)!;
+    assert.deepEqual([sent, options?.group, options?.faults], [job, 'remote.example', faults + 1]);
+    waits.push((Date.parse(options!.notBefore!) - clock()) / 1_000);
+  }
+  assert.deepEqual(waits, [30, 60, 120, 900, 900]);
+  const [line] = log.of('job-waits-for-us');
+  assert.match(String(line?.fields['reason']), /the DKIM key .* cannot be read/);
+  assert.equal(metrics.recorded.filter(({ labels }) => labels['outcome'] === 'waits').length, 5);
+});
+
+for (const { what, thrown } of [
+  {
+    what: 'what the SDK throws',
+    thrown: Object.assign(new Error('Access Denied'), { $metadata: { httpStatusCode: 403 } }),
+  },
+  { what: 'a full disk', thrown: Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }) },
+  { what: 'too many open files', thrown: Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' }) },
+  { what: 'a full database', thrown: new Error('database or disk is full') },
+  {
+    what: 'such a fault behind another error',
+    thrown: new Error('x', { cause: ownFault('dns', 'no resolver answers') }),
+  },
+]) {
+  test(`${what} is a fault of ours`, async () => {
+    const { consume, jobs } = world(async () => {
+      throw thrown;
+    });
+    assert.deepEqual(await consume(record('a', JSON.stringify(sampleDeliverJob()))), { batchItemFailures: [] });
+    assert.equal(jobs.sent.length, 1);
+  });
+}
+
+test('the last run that fails tells the sender, and so does each hand-out after it, which runs nothing', async () => {
+  let runs = 0;
+  const { consume, jobs } = world(async () => {
+    runs += 1;
+    throw new TypeError('x is undefined');
+  });
+  const session = { ...sampleDeliverJob().session, user: 'app@sender.example' };
+  const job = sampleDeliverJob({ session });
+  for (const receives of ['4', '5', '6', '7']) {
+    const handedOut = { ...record('a', JSON.stringify(job)), attributes: { ApproximateReceiveCount: receives } };
+    assert.deepEqual(await consume(handedOut), { batchItemFailures: [{ itemIdentifier: 'a' }] });
+  }
+  assert.equal(runs, 2);
+  const reasons = jobs.of('deliver').map(({ givenUp }) => givenUp?.reason);
+  assert.deepEqual(reasons, ['TypeError: x is undefined', spentReason, spentReason]);
+});
+
+test('a message that outlived its time while we were broken is given up', async () => {
+  const { consume, jobs, clock } = world(async () => {
+    throw ownFault('aws', 'S3 says no');
+  });
+  const expiresAt = new Date(clock() - 86_400_001).toISOString();
+  const answer = await consume(record('a', JSON.stringify(sampleDeliverJob({ expiresAt }))));
+  assert.equal(answer.batchItemFailures.length, 1);
+  assert.match(jobs.of('deliver')[0]?.givenUp?.reason ?? '', /it waited as long as a message lives; .*S3 says no/);
+});
+
+const spentReason = 'run 5 times without an end: the function ended or took too long; its log says why';
+
 test('jobs of a batch run at once, ten at most', async () => {
   let running = 0;
   let most = 0;
@@ -102,8 +175,6 @@ test('jobs of a batch run at once, ten at most', async () => {
 });
 
 test('an event that is none of SQS throws', async () => {
-  const { log, jobs, clock } = world(async () => ({ outcome: 'x' }));
-  const metrics = noMetrics();
-  const run: Run = async () => ({ outcome: 'x' });
-  await assert.rejects(consumeSqsEvent({ detail: {} }, { queue: 'deliver', run, jobs, clock, log, metrics }));
+  const { consumer } = world(async () => ({ outcome: 'x' }));
+  await assert.rejects(consumeSqsEvent({ detail: {} }, consumer));
 });

@@ -81,7 +81,10 @@ export function sampleWorld(): SampleWorld {
   const calls: string[] = [];
   const rows: { readonly key: string; readonly message: InboxMessage; readonly summary: MessageSummary }[] = [];
   const admin: OpsAdmin = {
-    queues: async () => [{ name: 'received', ready: 1, delayed: 0, inFlight: 0, dead: 2, oldestSeconds: 3 }],
+    queues: async () => [
+      { name: 'received', ready: 1, delayed: 0, inFlight: 0, dead: 2, oldestSeconds: 3, faults: [] },
+    ],
+    heldJobs: async () => [],
     redrive: async (queue) => calls.push(`redrive ${queue}`),
     purge: async (queue) => calls.push(`purge ${queue}`),
     deadLetters: async (queue) => [

@@ -41,7 +41,7 @@ const durable: readonly Request[] = [
   { kind: 'put', object },
   { kind: 'delete', key: 'raw/x', ifMatch: null },
   { kind: 'send', job },
-  { kind: 'nack', handle: 1, receiveCount: 1, retryAt: 5, reason: 'x' },
+  { kind: 'nack', handle: 1, receiveCount: 1, retryAt: 5, reason: 'x', isOurFault: false, tell: [] },
   { kind: 'redrive', queue: 'received' },
 ];
 

@@ -135,7 +135,9 @@ test('a database of the first layout is brought up to date, and its mail is as i
   await world.shut();
   const database = new DatabaseSync(join(world.folder, 'pillarbox.sqlite'));
   database.exec(`DROP INDEX objects_by_shared; DROP TABLE shared_parts; ALTER TABLE objects DROP COLUMN shared;
-    ALTER TABLE objects DROP COLUMN sha256; ALTER TABLE messages DROP COLUMN shared; PRAGMA user_version = 1`);
+    ALTER TABLE objects DROP COLUMN sha256; ALTER TABLE messages DROP COLUMN shared;
+    DROP INDEX jobs_held_by_faults; ALTER TABLE jobs DROP COLUMN faults; ALTER TABLE jobs DROP COLUMN guilt;
+    ALTER TABLE jobs DROP COLUMN handed_at; PRAGMA user_version = 1`);
   database.close();
   const again = await openTestWorld({ t, folder: world.folder });
   assert.equal((await textOf(again, 'raw/x')).length, 300_000);

@@ -34,6 +34,7 @@ function rowsAdmin(rows: readonly MessageSummary[]): MailAdmin {
     redrive: unused,
     purge: unused,
     deadLetters: unused,
+    heldJobs: unused,
     findMessage: unused,
     deliveryKeys: unused,
     messages: async ({ limit, after }) => {

@@ -1,0 +1,40 @@
+// Whether a job is to blame for the end of the process. A hand-out that ended with the process is taken back uncounted; what
+// counts against a job is how often it was in hand then, and how suspect that makes it. A poison job ends the process within
+// moments of its hand-out, again and again; sound mail that a slow host holds is only ever in hand beside it, or when somebody
+// kills the process. Pure.
+
+/** A job that was in hand when the process ended. `guilt`: what counts against it from ends before. Times in milliseconds. */
+export type InHand = { readonly seq: number; readonly handedAt: number; readonly guilt: number; readonly due: number };
+
+/** What becomes of it: what counts against it now, and when it is due again. */
+export type Suspect = { readonly seq: number; readonly guilt: number; readonly due: number };
+
+/** How the process ended: by an error of its own that it could still note down, or in a way it could not (kill -9, power, memory). */
+export type End = 'crashed' | 'unknown';
+
+/** From here on a job is a dead letter: five crashes of the process right after its hand-out, or twenty ends of any kind. */
+export const guiltLimit = 20;
+
+const crashGuilt = 4;
+const endGuilt = 1;
+/** Handed out so shortly before the last hand-out of all, a job may be what ended the process. */
+const recentMs = 2_000;
+/** From this guilt on, jobs are handed out one after the other, so that the next end shows which it is. */
+const suspectGuilt = 2;
+const apartMs = 1_000;
+const longestApartMs = 60_000;
+
+/** Judges all that were in hand; the most suspect, the last that was handed out, goes first and alone. */
+export function judgeEnd(inHand: readonly InHand[], end: End, now: number): readonly Suspect[] {
+  const last = Math.max(...inHand.map(({ handedAt }) => handedAt));
+  const judged = inHand.map((job) => {
+    const isRecent = job.handedAt >= last - recentMs;
+    return { ...job, guilt: job.guilt + (end === 'crashed' && isRecent ? crashGuilt : endGuilt) };
+  });
+  const suspects = judged
+    .filter(({ guilt }) => guilt >= suspectGuilt)
+    .sort((a, b) => b.handedAt - a.handedAt || b.guilt - a.guilt);
+  const spacing = Math.min(apartMs, longestApartMs / Math.max(1, suspects.length));
+  const dues = new Map(suspects.map(({ seq }, n) => [seq, now + Math.round(n * spacing)]));
+  return judged.map(({ seq, guilt, due }) => ({ seq, guilt, due: dues.get(seq) ?? due }));
+}
