@@ -20,6 +20,8 @@ export type Claim = Asker & { readonly name: string; readonly password: string }
 /** Checks a claim against the users of the configuration. */
 export type PasswordCheck = (users: readonly User[], claim: Claim) => Promise<LogIn>;
 
+type Verdict = { readonly isRight: boolean; readonly renewed: string | null };
+
 const rememberMs = 300_000;
 const maxRemembered = 10_000;
 
@@ -27,6 +29,8 @@ const maxRemembered = 10_000;
 export function createPasswordCheck(now: () => number, queue: HashQueue): PasswordCheck {
   const key = randomBytes(32);
   const remembered = new Map<string, { readonly proofs: readonly Buffer[]; readonly at: number }>();
+  /** Programs open many connections at once, each with the same log-in: it is hashed once for all of them. */
+  const underWay = new Map<string, Promise<Verdict | 'busy'>>();
   const proofOf = (stored: string, password: string) =>
     createHmac('sha256', key).update(`${stored}\0${password}`).digest();
 
@@ -38,7 +42,11 @@ export function createPasswordCheck(now: () => number, queue: HashQueue): Passwo
     if (user !== undefined && known !== undefined && now() - known.at < rememberMs) {
       if (known.proofs.some((one) => timingSafeEqual(one, proof))) return { outcome: 'user', user, renewed: null };
     }
-    const verdict = await queue.run(asker, () => hashAgainst(password, stored));
+    const same = `${name.toLowerCase()}\0${proof.toString('base64')}`;
+    const asked =
+      underWay.get(same) ?? queue.run(asker, () => hashAgainst(password, stored)).finally(() => underWay.delete(same));
+    underWay.set(same, asked);
+    const verdict = await asked;
     if (verdict === 'busy') return { outcome: 'busy' };
     if (user === undefined || !verdict.isRight) return { outcome: 'wrong' };
     if (remembered.size >= maxRemembered) remembered.clear();
@@ -50,10 +58,7 @@ export function createPasswordCheck(now: () => number, queue: HashQueue): Passwo
 }
 
 /** An old hash is quick to check: a new one is computed whatever comes of it, so that the time tells nothing. */
-async function hashAgainst(
-  password: string,
-  stored: string,
-): Promise<{ readonly isRight: boolean; readonly renewed: string | null }> {
+async function hashAgainst(password: string, stored: string): Promise<Verdict> {
   const isRight = await verifyPassword(password, stored);
   const renewed = isOldHash(stored) ? await hashPassword(password) : null;
   return { isRight, renewed };

@@ -2,7 +2,7 @@
 // served in turn by address, so that one address that guesses holds up nobody but itself; addresses that have shown that
 // they know the user's password come first, and have places of their own.
 
-/** Who asks: the address (its group), and whether it has logged in as that user before. */
+/** Who asks: the address (its group), and whether it has logged in as that user before, or is this machine. */
 export type Asker = { readonly group: string; readonly isKnown: boolean };
 
 /** Runs work when its turn comes; `busy` where too many wait, or too many of that address. */
@@ -11,15 +11,15 @@ export type HashQueue = {
 };
 
 const maxWaiting = 64; // of strangers, and as many of those who are known
-const maxWaitingOfGroup = 16;
+const maxStrangersOfGroup = 16;
 
-type Line = { size: number; readonly byGroup: Map<string, (() => void)[]> };
+type Line = { size: number; readonly maxOfGroup: number; readonly byGroup: Map<string, (() => void)[]> };
 
 /** Nobody waits. `atOnce`: how many are hashed side by side. */
 export function createHashQueue(atOnce: number): HashQueue {
   const [known, strangers]: [Line, Line] = [
-    { size: 0, byGroup: new Map() },
-    { size: 0, byGroup: new Map() },
+    { size: 0, maxOfGroup: maxWaiting, byGroup: new Map() },
+    { size: 0, maxOfGroup: maxStrangersOfGroup, byGroup: new Map() },
   ];
   let free = atOnce;
 
@@ -50,7 +50,7 @@ export function createHashQueue(atOnce: number): HashQueue {
 /** Resolves when the place is theirs; null where there is no room to wait. */
 function join(line: Line, group: string): Promise<void> | null {
   const ofGroup = line.byGroup.get(group) ?? [];
-  if (line.size >= maxWaiting || ofGroup.length >= maxWaitingOfGroup) return null;
+  if (line.size >= maxWaiting || ofGroup.length >= line.maxOfGroup) return null;
   line.size += 1;
   line.byGroup.set(group, ofGroup);
   return new Promise((resolve) => ofGroup.push(resolve));
