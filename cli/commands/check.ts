@@ -1,6 +1,7 @@
 // `pillarbox check`: is the configuration good, are the DNS records there, does the certificate hold; what is missing,
 // and what to publish. Connects nowhere but to the DNS unless `--connect` says so.
 import { dirname, resolve as resolvePath } from 'node:path';
+import { checkBounceAddresses } from '#cli/checks/check-bounce-addresses.ts';
 import { checkCertificate } from '#cli/checks/check-certificate.ts';
 import { checkDomain } from '#cli/checks/check-domain.ts';
 import { checkHost } from '#cli/checks/check-host.ts';
@@ -42,6 +43,7 @@ export const check: Command = {
         { level: 'ok', what: `${path} is a good configuration` },
         await checkCertificate(config, secrets, nowMs),
         ...(await checkUsers(file, secrets)),
+        ...checkBounceAddresses(config),
         ...(await checkHost(config, resolve)),
       ];
       for (const domain of Object.keys(config.domains)) {

@@ -1,9 +1,11 @@
 // `pillarbox user add NAME`: who may submit mail. The password comes from the terminal or standard input, never from
 // the command line (where every program on the machine could see it); only its hash is kept.
 
+import { addMailbox, addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addresses.ts';
 import { type CliArguments, type CliWorld, type Command, cliError, print } from '#cli/command.ts';
 import { type ConfigFile, configOption, readConfigFile, writeConfigFile } from '#cli/config-file.ts';
 import { appendToArray, replaceItem } from '#cli/edit-json.ts';
+import type { EmailAddress } from '#mail/address.ts';
 import { hashPassword } from '#pipeline/password.ts';
 
 const minLength = 8;
@@ -19,6 +21,10 @@ export const userAdd: Command = {
       value: 'ADDRESS',
       about: 'a sender address it may use, or *@domain; again for more (default NAME)',
       many: true,
+    },
+    'no-mailbox': {
+      value: null,
+      about: 'make no mailboxes for its addresses in domains here: bounces to them are lost',
     },
     replace: { value: null, about: 'give a user that is there already this password and these addresses' },
     ...configOption,
@@ -43,16 +49,31 @@ export const userAdd: Command = {
     await place();
     const user = { name, password: await hashPassword(await readPassword(given, world)), mayFrom };
     const { file, index } = await place(); // who types takes a while
-    const text =
+    const withUser =
       index < 0 ? appendToArray(file.text, ['users'], user) : replaceItem(file.text, ['users'], { index, value: user });
-    const notice = await writeConfigFile(file, text);
+    const homeless = addressesWithoutMailbox(file.config, user);
+    const mailboxes = given.switches.has('no-mailbox') ? [] : homeless;
+    const notice = await writeConfigFile(file, mailboxes.reduce(addMailbox, withUser));
+    const lines = [
+      `${name} may submit mail as ${mayFrom.join(', ')}; written to ${file.path}`,
+      ...homeless.map((address) => aboutMailbox(address, mailboxes.includes(address))),
+      ...(notice === null ? [] : [notice]),
+    ];
+    const made = mailboxes.map((address) => `${mailboxOf(address)}@${address.domain}`);
     print(given, world, {
-      json: { name, mayFrom, config: file.path, notice },
-      text: `${name} may submit mail as ${mayFrom.join(', ')}; written to ${file.path}${notice === null ? '' : `\n${notice}`}`,
+      json: { name, mayFrom, mailboxes: made, config: file.path, notice },
+      text: lines.join('\n'),
     });
     return 0;
   },
 };
+
+function aboutMailbox(address: EmailAddress, isMade: boolean): string {
+  const mailbox = `${mailboxOf(address)}@${address.domain}`;
+  return isMade
+    ? `${mailbox} is a mailbox now: bounces of what is sent from it come there`
+    : `${mailbox} is no mailbox: bounces of what is sent from it are lost`;
+}
 
 async function readPassword(_given: CliArguments, world: CliWorld): Promise<string> {
   const password = world.askSecretly === null ? firstLine(await world.readInput()) : await askTwice(world.askSecretly);

@@ -4,6 +4,7 @@
 import type { Config } from '#pipeline/config.ts';
 import { type DeliveryState, pendingJob } from '#pipeline/delivery-state.ts';
 import type { Log, Metrics } from '#pipeline/ports.ts';
+import { whyNotTold } from '#pipeline/sender-proof.ts';
 import { type BounceDeps, bounce } from './bounce.ts';
 import { type StoredState, writeState } from './claim-attempt.ts';
 import { type SuppressDeps, suppress } from './suppress.ts';
@@ -40,7 +41,10 @@ async function settleNotice(deps: SettleDeps, config: Config, owed: Owed): Promi
   const told = await bounce(deps, config, owed);
   const action = notice.recipients[0]?.action ?? 'failed';
   const reason = told.outcome === 'dropped' ? told.reason : null;
-  deps.log.info('delivery-notice', { id: state.job.id, notice: notice.id, action, outcome: told.outcome, reason });
+  // Who may be told and cannot be is one of ours, whose address has no mailbox: somebody has to hear of it.
+  const isLost = told.outcome === 'dropped' && whyNotTold(state.job) === null;
+  const facts = { id: state.job.id, notice: notice.id, action, outcome: told.outcome, reason };
+  deps.log[isLost ? 'warn' : 'info']('delivery-notice', facts);
   deps.metrics.count('delivery-notices', { action, outcome: told.outcome });
   return { ...notice, outcome: told.outcome, reason };
 }

@@ -179,6 +179,50 @@ describe('the configuration by command line', () => {
     assert.match(out, /has password hashes: .* \(mode 600, before 640\)/);
   });
 
+  test('user add gives a user’s addresses in our domains a mailbox, so that bounces have somewhere to go', async () => {
+    const domains = {
+      'a.example': { mailboxes: ['ann'], aliases: { info: ['ann'] } },
+      'bücher.example': {},
+      'c.example': { mailboxes: ['x'], catchAll: 'x' },
+    };
+    await writeFile(path(), JSON.stringify({ hostname: 'mx.a.example', domains }));
+    const mayFrom = [
+      'App+1@a.example',
+      'ann@a.example',
+      'info@a.example',
+      'shop@bücher.example',
+      'any@c.example',
+      'me@else.example',
+      '*@a.example',
+    ];
+    const add = (...args: string[]) =>
+      run(['user', 'add', ...args, ...mayFrom.flatMap((one) => ['--may-from', one])], { input: 'correct horse' });
+    const without = await add('app@a.example', '--no-mailbox');
+    assert.match(without.out, /app@a\.example is no mailbox: bounces of what is sent from it are lost/);
+    const { findings } = JSON.parse((await run(['check', '--json'])).out);
+    const told = findings.filter(({ what }: { what: string }) => what.includes('which has no mailbox'));
+    assert.deepEqual(
+      told.map(({ level, what }: { level: string; what: string }) => [level, what.split(' ')[4]]),
+      [
+        ['advice', 'app@a.example,'],
+        ['advice', 'shop@xn--bcher-kva.example,'],
+      ],
+    );
+    const { out, code, err } = await add('app@a.example', '--replace', '--json');
+    assert.equal(code, 0, err);
+    assert.deepEqual(JSON.parse(out).mailboxes, ['app@a.example', 'shop@xn--bcher-kva.example']);
+    const made = await config();
+    assert.deepEqual(
+      Object.values(made.domains).map(({ mailboxes }) => mailboxes),
+      [['ann', 'app'], ['shop'], ['x']],
+    );
+    assert.deepEqual(
+      JSON.parse((await add('app@a.example', '--replace', '--json')).out).mailboxes,
+      [],
+      'nothing to do any more',
+    );
+  });
+
   test('a user is replaced only when that is said, and mistyping changes nothing', async () => {
     await run(['init', '--domain', 'a.example']);
     await run(['user', 'add', 'ann@a.example'], { input: 'first password' });

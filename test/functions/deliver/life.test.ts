@@ -274,6 +274,17 @@ test('the bounce of a forwarded message goes to the sender it was rewritten for 
   assert.equal(world.state(forged).notices[0]!.outcome, 'dropped');
 });
 
+test('a bounce to an address of ours that has no mailbox is told in the history and as a warning', async (t) => {
+  const world = deliveryWorld({ zone: {} });
+  t.after(world.close);
+  const job = world.job({ reversePath: 'app@sender.example' });
+  assert.equal((await world.run(job)).outcome, 'bounced');
+  const { outcome, reason } = world.state(job).notices[0]!;
+  assert.deepEqual([outcome, reason], ['dropped', 'the sender cannot be told: No such mailbox here: app']);
+  const notice = world.facts.find(({ event }) => event === 'delivery-notice');
+  assert.deepEqual([notice?.level, notice?.fields.reason], ['warn', reason]);
+});
+
 test('mail for a destination that is backed off for days is still warned of and given up in time', async (t) => {
   const world = deliveryWorld({ config: { delivery: { attemptSeconds: 1, port: 1 } } });
   t.after(world.close);

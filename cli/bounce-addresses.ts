@@ -1,0 +1,33 @@
+// Where the bounces of what a user sends go: to the address it was sent from. One of our domains without a mailbox for it
+// takes them from nobody, ourselves included.
+import { type EmailAddress, mailboxName, parseAddress, parseDomain, splitTag } from '#mail/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import { routeRecipient } from '#mail/route-recipient.ts';
+import type { Config } from '#pipeline/config.ts';
+import { appendToArray } from './edit-json.ts';
+
+type User = { readonly name: string; readonly mayFrom: readonly string[] };
+
+/** The addresses of a user, each once, that are in domains of ours and lead nowhere. `*@domain` names none. */
+export function addressesWithoutMailbox(config: Config, { name, mayFrom }: User): readonly EmailAddress[] {
+  const found = new Map<string, EmailAddress>();
+  for (const text of [name, ...mayFrom]) {
+    const address = parseAddress(text);
+    if (isProblem(address) || text.includes('*') || !Object.hasOwn(config.domains, address.domain)) continue;
+    const isUnknown = routeRecipient(config, address, { mayRelay: false }).outcome === 'refused';
+    const mailbox = `${mailboxOf(address)}@${address.domain}`;
+    if (isUnknown && !found.has(mailbox)) found.set(mailbox, address);
+  }
+  return [...found.values()];
+}
+
+/** The name of the mailbox that an address needs: without its tag, in lower case. */
+export function mailboxOf({ localPart }: EmailAddress): string {
+  return mailboxName(splitTag(localPart).name);
+}
+
+/** The text of a configuration with a mailbox for the address more; the rest stays as its author wrote it. */
+export function addMailbox(text: string, address: EmailAddress): string {
+  const written = Object.keys(JSON.parse(text).domains ?? {}).find((name) => parseDomain(name) === address.domain);
+  return appendToArray(text, ['domains', written ?? address.domain, 'mailboxes'], mailboxOf(address));
+}
