@@ -1,6 +1,8 @@
 // The DNS records that mail needs, as one writes them in a zone file: DKIM (RFC 6376 §3.6.1, RFC 8463 §4), SPF
 // (RFC 7208), DMARC (RFC 9989).
 import type { KeyObject } from 'node:crypto';
+import type { Config } from '#pipeline/config.ts';
+import { type RelaySpf, relaySpf } from './relay-spf.ts';
 
 /** A record; `value` is the text of a TXT record in one piece, or the data of another type. */
 export type DnsRecord = {
@@ -34,20 +36,42 @@ export function publicKeyText(publicKey: KeyObject): string {
   return (publicKey.asymmetricKeyType === 'ed25519' ? spki.subarray(-32) : spki).toString('base64');
 }
 
-/** What a domain should publish beside its keys. */
+/**
+ * The SPF record of a domain whose mail leaves by a relay. `record`: the one that is there, which keeps all it says; null: none.
+ */
+export function spfRecord(given: {
+  readonly domain: string;
+  readonly relay: string;
+  readonly spf: RelaySpf;
+  readonly record: string | null;
+}): DnsRecord {
+  const { domain, relay, spf, record } = given;
+  const term = spf.terms[0] ?? 'include:THE-INCLUDE-OF-YOUR-RELAY';
+  const kept = record === null ? ' -all' : record.replace(/^v=spf1/i, '');
+  const about = spf.isCertain
+    ? `who may send for it: the relay ${relay} (add whoever else does)`
+    : `who may send for it: ask the operator of the relay ${relay} for its include, this is a guess (add whoever else does)`;
+  return { name: domain, type: 'TXT', value: `v=spf1 ${term}${kept}`, about };
+}
+
+/** What a domain should publish beside its keys. `delivery`: mail that leaves by a relay is not sent by this server. */
 export function suggestedRecords(
   domain: string,
-  hostname: string,
+  { hostname, delivery }: Pick<Config, 'hostname' | 'delivery'>,
   nowMs: number,
 ): { readonly [Name in 'mx' | 'spf' | 'dmarc' | 'mtaSts']: DnsRecord } {
+  const relay = relayOf(delivery);
   return {
     mx: { name: domain, type: 'MX', value: `10 ${hostname}.`, about: 'where its mail goes' },
-    spf: {
-      name: domain,
-      type: 'TXT',
-      value: `v=spf1 a:${hostname} -all`,
-      about: 'who may send for it (add whoever else does)',
-    },
+    spf:
+      relay === null
+        ? {
+            name: domain,
+            type: 'TXT',
+            value: `v=spf1 a:${hostname} -all`,
+            about: 'who may send for it (add whoever else does)',
+          }
+        : spfRecord({ domain, relay, spf: relaySpf(relay), record: null }),
     dmarc: {
       name: `_dmarc.${domain}`,
       type: 'TXT',
@@ -61,6 +85,11 @@ export function suggestedRecords(
       about: 'mail to it comes over proven TLS only; another id with every change of the policy',
     },
   };
+}
+
+/** The host that all mail is handed to, or null where it goes to each domain's own hosts. */
+export function relayOf({ mode, smarthost }: Config['delivery']): string | null {
+  return mode === 'smarthost' ? (smarthost?.host ?? null) : null;
 }
 
 /** The policy that belongs to the MTA-STS record, and where it is to be found (RFC 8461 §3.2, §3.3). */

@@ -1,10 +1,11 @@
 // What the DNS says of one of our domains: where its mail comes, who may send for it (SPF), with which keys (DKIM), what
 // becomes of forgeries (DMARC), and whether mail to it must come over proven TLS (MTA-STS).
 import { createPublicKey } from 'node:crypto';
-import { dkimRecord, publicKeyText, recordText, stsPolicyText, suggestedRecords } from '#cli/dns-records.ts';
+import { dkimRecord, publicKeyText, recordText, relayOf, stsPolicyText, suggestedRecords } from '#cli/dns-records.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { Resolve, Secrets } from '#pipeline/ports.ts';
 import { askDns, askTexts } from './ask-dns.ts';
+import { checkRelaySpf } from './check-relay-spf.ts';
 import type { Finding } from './finding.ts';
 
 export type DomainCheck = {
@@ -18,9 +19,16 @@ export type DomainCheck = {
 /** See the file's head. */
 export async function checkDomain(checked: DomainCheck): Promise<readonly Finding[]> {
   const { config, domain, resolve, nowMs } = checked;
-  const suggested = suggestedRecords(domain, config.hostname, nowMs);
+  const suggested = suggestedRecords(domain, config, nowMs);
+  const relay = relayOf(config.delivery);
   const [spf, dmarc, sts] = await Promise.all([
-    oneText(resolve, domain, { pattern: /^v=spf1( |$)/i, what: `${domain}: SPF`, publish: recordText(suggested.spf) }),
+    relay === null
+      ? oneText(resolve, domain, {
+          pattern: /^v=spf1( |$)/i,
+          what: `${domain}: SPF`,
+          publish: recordText(suggested.spf),
+        })
+      : checkRelaySpf({ domain, relay }, resolve),
     oneText(resolve, `_dmarc.${domain}`, {
       pattern: /^v=DMARC1\s*;/,
       what: `${domain}: DMARC`,

@@ -1,5 +1,5 @@
 // The name of the server in the DNS: has it an address, and does each address lead back to it (PTR).
-import { type DnsRecord, recordText } from '#cli/dns-records.ts';
+import { type DnsRecord, recordText, relayOf } from '#cli/dns-records.ts';
 import type { Config } from '#pipeline/config.ts';
 import { reversePointer } from '#pipeline/dns-reverse-name.ts';
 import type { Resolve } from '#pipeline/ports.ts';
@@ -22,7 +22,7 @@ export async function checkHost(config: Config, resolve: Resolve): Promise<reado
     return [{ level: 'missing', what, publish: recordText(record) }];
   }
   // Who gets our mail from a relay sees the relay's address, never ours.
-  const senders = delivery.mode === 'smarthost' ? [] : addresses;
+  const senders = relayOf(delivery) === null ? addresses : [];
   const reverse = await Promise.all(senders.map((address) => checkReverse(hostname, address, resolve)));
   return [{ level: 'ok', what: `${hostname} is at ${addresses.join(', ')}` }, ...reverse];
 }

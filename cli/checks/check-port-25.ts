@@ -4,8 +4,8 @@ import type { Finding } from './finding.ts';
 
 const waitMs = 10_000;
 
-/** `target`: a host, or `host:port` to ask at another port. */
-export function checkPort25(target: string): Promise<Finding> {
+/** `target`: a host, or `host:port` to ask at another port. `relay`: where mail goes instead; then it need not be reached. */
+export function checkPort25(target: string, relay: string | null): Promise<Finding> {
   const [, bracketed, plain, portText] = /^(?:\[(.+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(target) ?? [];
   const host = bracketed ?? plain ?? target;
   const port = portText === undefined ? 25 : Number(portText);
@@ -13,7 +13,8 @@ export function checkPort25(target: string): Promise<Finding> {
     const socket = connect({ host, port, timeout: waitMs });
     const end = (level: Finding['level'], what: string): void => {
       socket.destroy();
-      done({ level, what });
+      const isMoot = level === 'missing' && relay !== null;
+      done(isMoot ? { level: 'advice', what: `${what}; mail leaves by ${relay}, so it need not be` } : { level, what });
     };
     socket.once('data', (data) => {
       end('ok', `${host} answers on port ${port}: ${data.toString('latin1').slice(0, 80).trim()}`);

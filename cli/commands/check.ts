@@ -10,6 +10,7 @@ import { checkUsers } from '#cli/checks/check-users.ts';
 import { type Finding, shownFinding } from '#cli/checks/finding.ts';
 import { type CliWorld, type Command, optionValue, print } from '#cli/command.ts';
 import { configOption, readConfigFile } from '#cli/config-file.ts';
+import { relayOf } from '#cli/dns-records.ts';
 import { createResolver } from '#pipeline/dns-resolver.ts';
 import type { Secrets } from '#pipeline/ports.ts';
 import { createSecrets, secretFiles } from '#pipeline/secrets.ts';
@@ -50,7 +51,7 @@ export const check: Command = {
         findings.push(...(await checkDomain({ config, domain, resolve, secrets, nowMs })));
       }
       const target = optionValue(given, 'connect');
-      if (target !== null) findings.push(await checkPort25(target));
+      if (target !== null) findings.push(await checkPort25(target, relayOf(config.delivery)));
       print(given, world, { json: { findings }, text: findings.map(shownFinding).join('\n') });
       return findings.some(({ level }) => level === 'missing') ? 1 : 0;
     } finally {

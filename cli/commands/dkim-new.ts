@@ -50,7 +50,7 @@ export const dkimNew: Command = {
       for (const { path } of keys) await rm(join(folder, path), { force: true });
       throw thrown;
     }
-    const { mx, spf, dmarc } = suggestedRecords(domain, file.config.hostname, world.clock());
+    const { mx, spf, dmarc } = suggestedRecords(domain, file.config, world.clock());
     const records = [...keys.map(({ record }) => record), mx, spf, dmarc];
     print(given, world, {
       json: { domain, keys: keys.map(({ selector: one, path }) => ({ selector: one, path })), records, notice },

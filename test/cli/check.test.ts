@@ -22,9 +22,9 @@ afterEach(() => rm(directory, { recursive: true }));
 type Finding = { readonly level: string; readonly what: string; readonly publish?: string };
 
 async function check(
-  options: { dns?: string; clock?: number; args?: string[]; tls?: object; users?: object[] } = {},
+  options: { dns?: string; clock?: number; args?: string[]; tls?: object; users?: object[]; relay?: string } = {},
 ): Promise<{ code: number; findings: Finding[] }> {
-  const { dns = '127.0.0.1:1', clock = now, args = [], tls } = options;
+  const { dns = '127.0.0.1:1', clock = now, args = [], tls, relay } = options;
   const dkim = [{ selector: 's1', privateKey: 'file:key.pem' }];
   const config = {
     hostname: 'mx.a.example',
@@ -32,6 +32,7 @@ async function check(
     dns: { servers: [dns], timeoutSeconds: 2 },
     ...(tls === undefined ? {} : { tls }),
     users: options.users ?? [],
+    ...(relay === undefined ? {} : { delivery: { mode: 'smarthost', smarthost: { host: relay } } }),
   };
   await writeFile(join(directory, 'pillarbox.json'), JSON.stringify(config));
   const ran = await runInProcess(['check', '--json', ...args], { directory, clock: () => clock });
@@ -178,4 +179,82 @@ test('users with an old hash are named, and a file with hashes that others can r
   const advice = findings.filter(({ level }) => level === 'advice').map(({ what }) => what);
   assert.ok(advice.includes('passwords with an old, cheap hash: u0, u2'), advice.join('\n'));
   assert.ok(advice.some((what) => /has password hashes and can be read by others \(mode 6[0-7]{2}\)/.test(what)));
+});
+
+const ses = 'email-smtp.eu-west-1.amazonaws.com';
+const relays: readonly {
+  readonly title: string;
+  readonly relay: string;
+  readonly txt: Readonly<Record<string, string>>;
+  readonly level: 'ok' | 'advice' | 'missing';
+  readonly publish?: RegExp;
+}[] = [
+  { title: 'no record', relay: ses, txt: {}, level: 'missing', publish: /"v=spf1 include:amazonses\.com -all"$/ },
+  {
+    title: 'a record of this server alone',
+    relay: ses,
+    txt: { 'a.example': 'v=spf1 a:mx.a.example ~all' },
+    level: 'missing',
+    publish: /"v=spf1 include:amazonses\.com a:mx\.a\.example ~all"$/,
+  },
+  {
+    title: 'a record with the include',
+    relay: ses,
+    txt: { 'a.example': 'v=spf1 mx include:amazonses.com -all' },
+    level: 'ok',
+  },
+  {
+    title: 'the include in an include',
+    relay: ses,
+    txt: { 'a.example': 'v=spf1 include:all.b.example -all', 'all.b.example': 'v=spf1 +include:amazonses.com ~all' },
+    level: 'ok',
+  },
+  {
+    title: 'a relay that has a record for its customers',
+    relay: 'smtp.relay.example',
+    txt: { '_spf.relay.example': 'v=spf1 ip4:192.0.2.0/24 -all' },
+    level: 'missing',
+    publish: /ask the operator of the relay smtp\.relay\.example[\s\S]*"v=spf1 include:_spf\.relay\.example -all"$/,
+  },
+  {
+    title: 'a relay of which nothing is known',
+    relay: 'smtp.relay.example',
+    txt: { 'a.example': 'v=spf1 a:mx.a.example -all' },
+    level: 'advice',
+    publish: /this is a guess[\s\S]*"v=spf1 a:smtp\.relay\.example a:mx\.a\.example -all"$/,
+  },
+  {
+    title: 'the address of the relay',
+    relay: 'smtp.relay.example',
+    txt: { 'a.example': 'v=spf1 ip4:192.0.2.77 -all' },
+    level: 'ok',
+  },
+  {
+    title: 'a relay on this machine',
+    relay: '127.0.0.1',
+    txt: {},
+    level: 'missing',
+    publish: /"v=spf1 include:THE-INCLUDE-OF-YOUR-RELAY -all"$/,
+  },
+];
+for (const { title, relay, txt, level, publish } of relays) {
+  test(
+    `SPF where mail leaves by a relay, ${title}: ${level}; nobody looks for a PTR`,
+    peerOptions('dnsmasq'),
+    async () => {
+      const a = { 'mx.a.example': '192.0.2.25', 'smtp.relay.example': '192.0.2.77' };
+      const { findings } = await withZone({ a, txt }, (dns) => check({ dns, relay }));
+      const spf = findings.find(({ what }) => what.startsWith('a.example: SPF'));
+      assert.equal(spf?.level, level, spf?.what);
+      assert.match(spf?.publish ?? '', publish ?? /^$/);
+      assert.ok(findings.every(({ what }) => !what.includes('PTR')));
+    },
+  );
+}
+
+test('outbound port 25 is of no account where mail leaves by a relay', async () => {
+  const { findings } = await check({ relay: ses, args: ['--connect', '127.0.0.1:1'] });
+  const port = findings.find(({ what }) => what.includes('port 1 cannot be reached'));
+  assert.equal(port?.level, 'advice');
+  assert.match(port?.what ?? '', /mail leaves by email-smtp\.eu-west-1\.amazonaws\.com, so it need not be$/);
 });
