@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { createS3Client } from '#pipeline/aws-clients.ts';
 import { createAwsIntake } from '#pipeline/aws-intake.ts';
+import { receivedGroup } from '#pipeline/received-group.ts';
 import { createUploads } from '#pipeline/s3-upload.ts';
 import { emulatedAws } from '#test/support/emulated-aws.ts';
 import { createMemoryJobs } from '#test/support/memory-jobs.ts';
@@ -28,6 +29,15 @@ test('a message that is not stored has no job', async () => {
   await assert.rejects(writer.commit(job));
   await writer.abort();
   assert.deepEqual(jobs.sent, []);
+});
+
+test('the job of a message belongs to the fair-queue group of its client and its sender', async () => {
+  const { intake, jobs } = await intakeOver(() => ok);
+  const job = sampleReceivedJob();
+  const writer = intake.open({ key: job.raw.key, envelope: {} });
+  writer.write(Buffer.from('x'));
+  await writer.commit(job);
+  assert.equal(jobs.sent[0]?.options.group, receivedGroup(job));
 });
 
 test('a message whose job is not sent throws', async () => {

@@ -198,6 +198,21 @@ test('a zone that is known not to answer fails at once for those who will ask ag
   assert.deepEqual(await resolve('e._x.dead.test', 'A', { failFast: true }), ['192.0.2.8'], 'it is alive again');
 });
 
+test('a resolver of ours that was mute to all is believed as soon as it answers: no breaker has opened meanwhile', async () => {
+  const dns = await nameServer(() => 'mute');
+  const clock = setClock();
+  let opened = 0;
+  const { resolve } = resolverOf(dns, { clock, timeoutMs: 200, onBreakerOpened: () => (opened += 1) });
+  for (let round = 0; round < 4; round += 1) {
+    const names = ['a.example', '_dmarc.a.example', 's._domainkey.a.example', 'b.example'];
+    await Promise.all(names.map((name) => resolve(name, 'A', { failFast: true }).catch(() => null)));
+    clock.advance(1_100);
+  }
+  dns.reply = () => ({ address: '192.0.2.7', ttl: 60 });
+  assert.deepEqual(await resolve('a.example', 'A', { failFast: true }), ['192.0.2.7']);
+  assert.equal(opened, 0);
+});
+
 test('the memory is bounded: the least recently used answer goes first', async () => {
   const dns = await nameServer(() => ({ address: '192.0.2.7', ttl: 60 }));
   const { resolve } = resolverOf(dns, { maxEntries: 2 });

@@ -198,3 +198,21 @@ async function summary(world: TestWorld, queue: QueueName) {
   const { ready, delayed, inFlight, dead } = await counts(world, queue);
   return { ready, delayed, inFlight, dead };
 }
+
+test('messages from the front door are handed out in rotation: by networks, then by the zones of each', async (t) => {
+  const world = await openTestWorld({ t });
+  const accept = async (clientIp: string, reversePath: string): Promise<void> => {
+    const sample = sampleReceivedJob();
+    const job = { ...sample, reversePath, session: { ...sample.session, clientIp, user: null } };
+    const key = `raw/2026/11/21/12/${clientIp}-${reversePath}-${Math.random()}.eml`;
+    const writer = world.intake.open({ key, envelope: {} });
+    writer.write(Buffer.from('x'));
+    await writer.commit({ ...job, raw: { ...job.raw, key } });
+  };
+  for (let n = 0; n < 20; n += 1) await accept('192.0.2.7', 'x@dead.test');
+  await accept('192.0.2.8', 'ann@sender.example');
+  await accept('198.51.100.1', 'bob@other.example');
+  const first = await world.source.lease({ ...terms, max: 4 });
+  const senders = first.map(({ body }) => JSON.parse(body).reversePath);
+  assert.deepEqual(senders, ['x@dead.test', 'bob@other.example', 'ann@sender.example', 'x@dead.test']);
+});
