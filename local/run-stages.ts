@@ -87,7 +87,8 @@ async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promi
     const maxPerGroup = await maxOutOf(deps, stage);
     return await deps.source.lease({
       queue: stage.consumes,
-      max: Math.min(free, stage.batchSize),
+      // Jobs that may wait are let in as workers are free: most of them are at work for a moment only.
+      max: stage.maxWaiting > 0 ? free : Math.min(free, stage.batchSize),
       maxPerGroup,
       maxReceives: stage.maxReceives,
       leaseSeconds: limitSeconds(stage) * leaseFactor,
