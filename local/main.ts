@@ -82,10 +82,10 @@ async function start(args: Arguments): Promise<void> {
     await world.close(0);
     throw error;
   });
+  runUntilStopped({ service, world, log, dataFolder, closeDns: dns.close });
   await announce(dataFolder, service);
   process.stderr.write(banner({ service, config: inForce, configPath, dataFolder, world: args.world }));
   log.info('started', { mode: inForce.mode, world: args.world, folder: dataFolder });
-  runUntilStopped({ service, world, log, dataFolder, closeDns: dns.close });
 }
 
 /** The emulator with all of the AWS SDK is only loaded where it is asked for. */
