@@ -69,7 +69,14 @@ async function start(args: Arguments): Promise<void> {
   const metrics = createMetricsRegistry();
   const dns = configuredDns(config, clock, metrics);
   const shared = { config, secrets, clock, log, metrics, newMessageId: messageIdFactory() };
-  const forWorld = { folder: dataFolder, filesFolder, write: lines.line, resolve: dns.resolve, random: Math.random };
+  const forWorld = {
+    folder: dataFolder,
+    filesFolder,
+    write: lines.line,
+    resolve: dns.resolve,
+    dnsProblem: dns.problem,
+    random: Math.random,
+  };
   const world = await startWorld(args, { ...shared, ...forWorld });
   const service = await startService({
     ...shared,

@@ -7,6 +7,8 @@ export type ConfiguredDns = {
   readonly resolve: Resolve;
   /** The verified name of a client's address or null; with the machine's own DNS, private addresses are not asked about. */
   readonly reverseName: (ip: string) => Promise<string | null>;
+  /** What is wrong where none of the servers answers anything, as a sentence; null where one does. */
+  readonly problem: () => Promise<string | null>;
   readonly close: () => void;
 };
 
@@ -39,6 +41,12 @@ export function configuredDns(config: ConfigSource, clock: Clock, metrics: Pick<
       const { dns } = await config.current();
       if (dns.servers.length === 0 && privateAddress.test(ip)) return null;
       return verifiedReverseName(resolve, ip);
+    },
+    problem: async () => {
+      const { dns } = await config.current();
+      if (made === null || (await made.resolver.answers())) return null;
+      const which = dns.servers.length === 0 ? 'those of the machine' : dns.servers.join(', ');
+      return `no DNS server answers (dns.servers: ${which})`;
     },
     close: () => made?.resolver.close(),
   };

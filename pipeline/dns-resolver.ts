@@ -31,6 +31,8 @@ export type ResolverOptions = {
 export type DnsResolver = {
   /** Rejects with a `DnsError`, never with anything else. */
   readonly resolve: Resolve;
+  /** Says whether any server answers at all: one that only says that a name does not exist is one that answers. */
+  readonly answers: () => Promise<boolean>;
   /** Forgets everything. */
   readonly clear: () => void;
   /** Gives up what is being asked (each rejects with `ETIMEOUT`) and forgets everything. */
@@ -43,6 +45,10 @@ type Answer =
 
 /** A question that took so much longer than it may was not slow: this process stood still meanwhile (a function, frozen). */
 const asleepMs = 2_000;
+/** After an answer the servers count as well for so long. */
+const wellMs = 30_000;
+/** What every resolver that works can tell: asked to find out whether it is the servers or one zone that does not answer. */
+const probe = { name: 'com', type: 'NS' } as const;
 
 /** A resolver of its own, apart from the process-wide one. Throws at once where a server's address is wrong. */
 export function createResolver(options: ResolverOptions): DnsResolver {
@@ -52,6 +58,7 @@ export function createResolver(options: ResolverOptions): DnsResolver {
   const channels = createChannels<Answer>({ ...options, isTimeout });
   const breaker = createDnsBreaker({ clock, onOpened });
   const cache = createDnsCache<Answer>({ clock, maxEntries: options.maxEntries ?? 10_000 });
+  let answeredAt = Number.NEGATIVE_INFINITY;
   const holdSeconds = (answer: Answer): number => {
     if (answer.kind === 'answer') return Math.min(answer.seconds, answerSeconds);
     return isTemporaryDnsError(answer.code) ? failureSeconds : negativeSeconds;
@@ -63,6 +70,7 @@ export function createResolver(options: ResolverOptions): DnsResolver {
     const answer = await within(options.timeoutMs, () => channels.ask((channel) => askServers(channel, question)));
     const wasAsleep = performance.now() - startedAt > options.timeoutMs + asleepMs;
     const code = answer.kind === 'error' ? answer.code : null;
+    if (code === null || !isTemporaryDnsError(code)) answeredAt = clock();
     if (!(wasAsleep && isTimeout(answer))) breaker.note({ name, type, code, askedAtMs });
     return answer;
   };
@@ -74,6 +82,12 @@ export function createResolver(options: ResolverOptions): DnsResolver {
       const answer = await cache.get(key, () => ask(name, type), holdSeconds);
       if (answer.kind === 'error') throw dnsError(answer.code, name, type);
       return copyAnswer(answer.value);
+    },
+    answers: async () => {
+      if (clock() - answeredAt < wellMs) return true;
+      const { name, type } = probe;
+      const answer = await cache.get(`${type} ${name}`, () => ask(name, type), holdSeconds);
+      return answer.kind === 'answer' || answer.code === 'EREFUSED' || !isTemporaryDnsError(answer.code);
     },
     clear: () => {
       cache.clear();

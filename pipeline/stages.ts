@@ -85,8 +85,8 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
   parse: {
     name: 'parse',
     consumes: 'parse',
-    // What tells the sender of a dead letter.
-    sends: ['deliver'],
+    // To itself what waits for a fault of ours; to `deliver` what tells the sender of a dead letter.
+    sends: ['parse', 'deliver'],
     reads: ['raw/', 'config/'],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
     deletes: [],

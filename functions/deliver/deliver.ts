@@ -7,6 +7,7 @@ import { type DeliveryState, pendingJob } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
 import { deliveryKey } from '#pipeline/keys.ts';
 import { errorFields } from '#pipeline/log.ts';
+import { ownFault } from '#pipeline/own-fault.ts';
 import type {
   Clock,
   ConfigSource,
@@ -52,6 +53,8 @@ export type DeliverDeps = {
   readonly random: () => number;
   /** True where no other process delivers from this store: what a killed process was at is then taken up at once. */
   readonly soleWorker?: boolean;
+  /** What is wrong with our own DNS, where it answers nothing at all; null where only a domain's does not. */
+  readonly dnsProblem?: () => Promise<string | null>;
   /** Where a run is ended from outside, when. */
   readonly runEndsAt?: RunEnd;
 };
@@ -180,6 +183,10 @@ async function gather(deps: DeliverDeps, { config, way }: Task, pending: Deliver
   if (pending.landed === true || way.outcome === 'landed') return { ...unasked(null), unasked: 'landed' };
   if (way.outcome === 'backed-off') return { ...unasked(shownBackOff(way.record)), unasked: 'no-place' };
   if (way.outcome === 'busy') return { ...unasked(way.reason), unasked: 'no-place' };
+  if (way.outcome === 'no-host' && way.routes.outcome === 'later') {
+    const problem = (await deps.dnsProblem?.()) ?? null;
+    if (problem !== null) throw ownFault('dns', problem);
+  }
   const { keys, finalReplyMs } = deps.connections;
   const time = attemptTime(config.delivery.attemptSeconds, { finalReplyMs, runEndsAt: deps.runEndsAt ?? null });
   const onSlow = (destination: string): void => {

@@ -18,6 +18,7 @@ const deps = {
   ...parts,
   metrics,
   resolve: dns.resolve,
+  dnsProblem: dns.problem,
   newMessageId: messageIdFactory(),
   connections: createConnections(),
   accepted: createAcceptedCounts(),

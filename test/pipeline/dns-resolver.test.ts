@@ -277,3 +277,15 @@ test(
     await assert.rejects(resolve('sender.example', 'TLSA'), failsWith('ENODATA'));
   },
 );
+
+test('whether any server answers at all is told from a zone that does not', async () => {
+  const port = await freePort();
+  const { answers, resolve, close } = createResolver({
+    servers: [`127.0.0.1:${port}`],
+    timeoutMs: 300,
+    clock: setClock(),
+  });
+  await assert.rejects(resolve('far.example', 'MX'));
+  assert.equal(await answers(), false);
+  close();
+});

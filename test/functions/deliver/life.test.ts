@@ -2,6 +2,7 @@
 // workers that die, destinations that are backed off, a network that lets no mail out.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { deliver } from '#functions/deliver/deliver.ts';
 import { noteFailure } from '#functions/deliver/destination.ts';
 import { watchPort } from '#functions/deliver/port25.ts';
 import { srsForward } from '#mail/srs.ts';
@@ -431,4 +432,16 @@ test('a private mail host is refused unless the configuration allows it', async 
   const outcome = await world.run(world.job());
   assert.ok(outcome.outcome === 'bounced' && /private network/.test(outcome.reason));
   assert.equal(mx.connections(), 0);
+});
+
+test('a DNS of ours that answers nothing is no fault of the domain: no attempt is used up, and the record says so', async (t) => {
+  const world = deliveryWorld({ zone: { 'far.example': 'TIMEOUT' } });
+  t.after(world.close);
+  const job = world.job();
+  const dnsProblem = async () => 'no DNS server answers (dns.servers: 127.0.0.1:5353)';
+  await assert.rejects(deliver({ ...world.deps, dnsProblem }, job, { receiveCount: 1 }), { fault: 'dns' });
+  const { state, next, attempts, lease } = world.state(job);
+  assert.deepEqual([state, next?.attempt, next?.reason, attempts, lease], ['waiting', 1, await dnsProblem(), [], null]);
+  await deliver({ ...world.deps, dnsProblem: async () => null }, job, { receiveCount: 1, faults: 1 });
+  assert.match(world.state(job).next?.reason ?? '', /the DNS does not answer for far\.example/);
 });
