@@ -8,6 +8,7 @@ import { createPolicyFetch, type FetchPolicy } from './fetch-policy.ts';
 import { createLines } from './lines.ts';
 import type { PolicyMemory } from './mta-sts.ts';
 import {
+  madeRoom,
   type OpenConnection,
   type OpenFailure,
   type OpenRequest,
@@ -77,6 +78,8 @@ export type Connections = {
   readonly keys: KeyCache;
   readonly fetchPolicy: FetchPolicy;
   readonly obtain: (request: LineRequest) => Promise<LineOutcome>;
+  /** While nothing of a message is sent yet, a slow conversation may have to make room for others. Answers what ends that. */
+  readonly watch: (line: Line) => () => void;
   /** Takes a connection back to use again, or closes it. */
   readonly giveBack: (line: Line, use: Use) => void;
   /** Says QUIT to what is idle and drops what is not. */
@@ -96,7 +99,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
   });
   const lines = createLines(idleSeconds * 1_000);
   const sessions = new Map<string, Buffer>();
-  const open = createPatience(slowSeconds * 1_000);
+  const patience = createPatience(slowSeconds * 1_000);
   let isClosed = false;
   const obtain = async (request: LineRequest): Promise<LineOutcome> => {
     const key = keyOf(request);
@@ -106,7 +109,11 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
       return { outcome: 'line', line: { ...idle, reused: true } };
     }
     const opening = await lines.makeRoom(request);
-    const opened = await open({ ...request, context, session: sessions.get(key) ?? null }, request.onSlow);
+    const abort = new AbortController();
+    const slow = (): void => request.onSlow(`not ready after ${shownSeconds(slowSeconds * 1_000)} s`);
+    const stop = patience.watch(() => abort.abort(), slow);
+    const session = sessions.get(key) ?? null;
+    const opened = await openConnection({ ...request, context, session, signal: abort.signal }).finally(stop);
     if (opened.outcome === 'failed') {
       opening.failed();
       return opened;
@@ -136,6 +143,11 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     keys: new Map(),
     fetchPolicy: options.fetchPolicy ?? createPolicyFetch(options.trustedCertificates),
     obtain,
+    watch: ({ wire }) =>
+      patience.watch(
+        () => wire.fail(madeRoom),
+        () => undefined,
+      ),
     giveBack,
     close: async () => {
       isClosed = true;
@@ -144,31 +156,34 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
   };
 }
 
-type Open = (request: Omit<OpenRequest, 'signal'>, onSlow: LineRequest['onSlow']) => ReturnType<typeof openConnection>;
+type Patience = {
+  /** From now on: `onSlow` when it takes long, `giveUp` when it has to make room. Answers what ends that. */
+  readonly watch: (giveUp: () => void, onSlow: () => void) => () => void;
+};
 
 /**
- * Hosts have minutes to greet (RFC 5321 §4.5.3.2.1), but those that use them must not take all the room: who is slow is told of,
- * and of very many that are slow the first has to go.
+ * Hosts have minutes for each answer (RFC 5321 §4.5.3.2), but those that use them must not take all the room: of very many that
+ * are slow the first has to go.
  */
-function createPatience(slowMs: number): Open {
-  const slow = new Set<AbortController>();
-  return async (request, onSlow) => {
-    const abort = new AbortController();
-    const timer = setTimeout(() => {
-      slow.add(abort);
-      onSlow(`not ready after ${shownSeconds(slowMs)} s`);
-      const [first] = slow;
-      if (slow.size <= maxSlow || first === undefined) return;
-      slow.delete(first);
-      first.abort();
-    }, slowMs);
-    timer.unref();
-    try {
-      return await openConnection({ ...request, signal: abort.signal });
-    } finally {
-      clearTimeout(timer);
-      slow.delete(abort);
-    }
+function createPatience(slowMs: number): Patience {
+  const slow = new Set<() => void>();
+  return {
+    watch: (giveUp, onSlow) => {
+      const entry = (): void => giveUp();
+      const timer = setTimeout(() => {
+        slow.add(entry);
+        onSlow();
+        const [first] = slow;
+        if (slow.size <= maxSlow || first === undefined) return;
+        slow.delete(first);
+        first();
+      }, slowMs);
+      timer.unref();
+      return () => {
+        clearTimeout(timer);
+        slow.delete(entry);
+      };
+    },
   };
 }
 

@@ -66,6 +66,8 @@ type Talk = {
   readonly time: AttemptTime;
   /** How long the answer to the whole message is waited for at least. */
   readonly finalReplyMs: number;
+  /** Called before the first of a message's content goes out. */
+  readonly onContent: () => void;
 };
 
 const rcptsPerTransaction = 100; // RFC 5321 §4.5.3.1.8: every peer takes that many
@@ -161,6 +163,7 @@ async function sendMessage(talk: Talk, answers: readonly RecipientResult[]): Pro
     const answer = await wire.nextReply(limits.commandMs);
     return { results: answers, reusable: !isBroken(answer) && answer.code !== 421, needsReset: true };
   }
+  talk.onContent();
   const broken = await sendContent({ ...talk, wire });
   if (broken !== null) {
     // A host that hangs up in the middle may have said why.

@@ -66,7 +66,8 @@ export async function openConnection(request: OpenRequest): Promise<OpenOutcome>
   return { outcome: 'open', connection: { ...second.connection, note: clearNote(first.reason) } };
 }
 
-const madeRoom: Broken = { how: 'timeout', detail: 'not ready in time, while very many others were not either' };
+/** What is said of a connection that was slow when very many were. */
+export const madeRoom: Broken = { how: 'timeout', detail: 'too slow, while very many others were slow as well' };
 
 async function openOnce(request: OpenRequest): Promise<OpenOutcome> {
   const { endpoint, limits, deadline } = request;

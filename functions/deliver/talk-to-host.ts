@@ -100,6 +100,7 @@ async function talkOnce(context: Context, { place, recipients, fresh }: Asked): 
   const { line } = obtained;
   place.slot.markReady();
   held.push({ line, ...spent });
+  const stop = deps.connections.watch(line);
   const { results, relaysDsn, ...use } = await converse(
     {
       connection: line,
@@ -109,9 +110,10 @@ async function talkOnce(context: Context, { place, recipients, fresh }: Asked): 
       mailsLeft: line.mailsLeft,
       time,
       finalReplyMs: deps.connections.finalReplyMs,
+      onContent: stop,
     },
     recipients,
-  );
+  ).finally(stop);
   held.splice(-1, 1, { line, ...use });
   for (const { forwardPath, outcome } of results) if (outcome === 'accepted' && relaysDsn) dsnPassedOn.add(forwardPath);
   return { line, failure: null, results };

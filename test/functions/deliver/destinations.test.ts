@@ -251,7 +251,7 @@ test('a host that takes long to greet is backed off for the others meanwhile, an
 test('of very many hosts that take long to greet the first ones make room', async () => {
   const peer = await startCountingMx({ ip: '127.0.0.1', closed: true });
   const config = { delivery: { connectionsPerDestination: 1_000, attemptSeconds: 60 } };
-  const world = deliveryWorld({ port: peer.port, config, connections: { slowSeconds: 0.5 } });
+  const world = deliveryWorld({ port: peer.port, config, connections: { slowSeconds: 1.5 } });
   const runs = Array.from({ length: 110 }, () => world.run(world.job()));
   const first = await Promise.race(runs);
   assert.ok(first.outcome === 'deferred' && /very many others/.test(first.reason));
@@ -260,6 +260,25 @@ test('of very many hosts that take long to greet the first ones make room', asyn
   const outcomes = await Promise.all(runs);
   assert.equal(outcomes.filter(({ outcome }) => outcome === 'delivered').length, 100);
   await Promise.all([peer.close(), world.close()]);
+});
+
+test('of very many hosts that take long to answer MAIL the first ones make room, and none is given up once its message goes out', async () => {
+  const peer = await startMx({ offers: [], answer: (line) => (line.startsWith('MAIL') ? null : undefined) });
+  const config = { delivery: { connectionsPerDestination: 1_000, attemptSeconds: 60 } };
+  const taken = Promise.withResolvers<string>();
+  const other = await startMx({ host: '127.0.0.2', accept: () => taken.promise }, peer.port);
+  const zone: Zone = { 'far.example': { A: ['127.0.0.1'] }, 'good.example': { A: ['127.0.0.2'] } };
+  const connections = { slowSeconds: 1.5, finalReplySeconds: 20 };
+  const world = deliveryWorld({ port: peer.port, zone, config, connections });
+  const sent = world.run(world.job({ to: ['b@good.example'] }));
+  const runs = Array.from({ length: 110 }, () => world.run(world.job()));
+  const first = await Promise.race(runs);
+  assert.ok(first.outcome === 'deferred' && /very many others/.test(first.reason));
+  await eventually('ten have gone', () => world.counts.get('deliveries') === 10);
+  taken.resolve('250 2.0.0 taken');
+  assert.equal((await sent).outcome, 'delivered');
+  await peer.close();
+  await Promise.all([...runs, other.close(), world.close()]);
 });
 
 test('a DNS that does not answer holds 20 workers at most, and mail whose DNS answers goes out meanwhile', async (t) => {
