@@ -119,6 +119,7 @@ async function transact(talk: Talk, recipients: readonly LetterRecipient[]): Pro
   const { wire, capabilities } = talk.connection;
   const commands = [mailCommand(talk), ...recipients.map((recipient) => rcptCommand(talk, recipient))];
   const pipelined = capabilities.has('PIPELINING');
+  wire.setDeadline(talk.time.beginBy);
   if (pipelined) wire.write(`${[...(talk.reset ? ['RSET'] : []), ...commands, 'DATA'].join('\r\n')}\r\n`);
   const ask = (command: string): Promise<PeerReply | Broken> => {
     if (!pipelined) wire.write(`${command}\r\n`);
@@ -170,8 +171,8 @@ async function sendMessage(talk: Talk, answers: readonly RecipientResult[]): Pro
     const said = await wire.nextReply(1);
     return { ...dataRefused(answers, isBroken(said) ? broken : said), reusable: false };
   }
-  // To give up now is to not know: this wait has all its time, whatever the attempt has left.
-  wire.setDeadline(Number.POSITIVE_INFINITY);
+  // To give up now is to not know: this wait has all its time, whatever the attempt has left, and ends with the run alone.
+  wire.setDeadline(talk.time.answerBy);
   const final = await wire.nextReply(finalReplyLimitMs(talk.finalReplyMs, letter.bytes));
   const results = answers.map((answer) => {
     if (!isAccepted(answer)) return answer;

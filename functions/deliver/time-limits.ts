@@ -21,6 +21,8 @@ export type AttemptTime = {
   readonly beginBy: number;
   /** No final dot is sent after this; the message is broken off before it. */
   readonly dotBy: number;
+  /** No answer is waited for after this: what came of it must still be recorded. */
+  readonly answerBy: number;
 };
 
 /** A run that is ended from outside at this time of `performance.now()`; null where nothing ends it. */
@@ -56,8 +58,9 @@ export function attemptTime(
   attemptSeconds: number,
   { finalReplyMs, runEndsAt }: { readonly finalReplyMs: number; readonly runEndsAt: RunEnd },
 ): AttemptTime {
-  const dotBy = runEndsAt === null ? Number.POSITIVE_INFINITY : runEndsAt - finalReplyMs;
-  return { beginBy: Math.min(performance.now() + attemptSeconds * 1000, dotBy), dotBy };
+  const answerBy = runEndsAt ?? Number.POSITIVE_INFINITY;
+  const dotBy = answerBy - finalReplyMs;
+  return { beginBy: Math.min(performance.now() + attemptSeconds * 1000, dotBy), dotBy, answerBy };
 }
 
 /** How long an attempt may be under way: nobody else may take it for dead before that. */

@@ -5,8 +5,9 @@ import { createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { finalReplyLimitMs, leaseSeconds, limitsOf } from '#functions/deliver/time-limits.ts';
 import { configSchema } from '#pipeline/config.ts';
+import type { DeliverJob } from '#pipeline/jobs.ts';
 import { stages } from '#pipeline/stages.ts';
-import { deliveryWorld } from './delivery-world.ts';
+import { type DeliveryWorld, deliveryWorld } from './delivery-world.ts';
 import { startMx } from './scripted-mx.ts';
 
 test('the steps have the minima of RFC 5321 §4.5.3.2, and the answer to a message ten minutes from when it can be there', () => {
@@ -85,6 +86,41 @@ test('a run that is nearly over begins no message, and the mail goes out with th
   assert.equal(mx.connections(), 0);
   assert.equal((await world.runNext()).outcome, 'delivered');
 });
+
+test('where the answer does not come before the run ends, it is on record that nobody knows, and the run ends by itself', async (t) => {
+  const mx = await startMx({ accept: () => null });
+  const world = deliveryWorld({ port: mx.port, connections: { finalReplySeconds: 0.2 } });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job({ message: messageOf(2_000_000) });
+  assert.equal(await outcomeWithin({ world, job, runMs: 1_500 }), 'deferred');
+  assert.equal(mx.mails.length, 1);
+  assert.match(world.state(job).recipients[0]!.reason!, /after the whole message was sent: .*may have been delivered/);
+});
+
+test('a host that stops answering in its second transaction does not hold the run either', async (t) => {
+  let transactions = 0;
+  const mx = await startMx({
+    offers: ['LIMITS RCPTMAX=1'],
+    answer: (line) => (line.startsWith('MAIL') && ++transactions === 2 ? null : undefined),
+  });
+  const world = deliveryWorld({ port: mx.port, config: { delivery: { attemptSeconds: 1_800 } } });
+  t.after(() => Promise.all([mx.close(), world.close()]));
+  const job = world.job({ to: ['b@far.example', 'c@far.example'] });
+  assert.equal(await outcomeWithin({ world, job, runMs: 3_200 }), 'deferred');
+  assert.deepEqual(
+    world.state(job).recipients.map(({ state }) => state),
+    ['delivered', 'pending'],
+  );
+});
+
+/** What came of a job in a run of so many milliseconds, or that it was still at it when the run was over. */
+async function outcomeWithin(given: { world: DeliveryWorld; job: DeliverJob; runMs: number }): Promise<string> {
+  const { world, job, runMs } = given;
+  const { deliver } = await import('#functions/deliver/deliver.ts');
+  const run = deliver({ ...world.deps, runEndsAt: performance.now() + runMs }, job, { receiveCount: 1 });
+  const over = new Promise<string>((resolve) => setTimeout(resolve, runMs + 1_000, 'still at it').unref());
+  return Promise.race([run.then(({ outcome }) => outcome), over]);
+}
 
 function messageOf(bytes: number): Buffer {
   const line = `${'x'.repeat(98)}\r\n`;
