@@ -1,5 +1,5 @@
 // What a user may send as, and what a submitted message is given where it lacks it (RFC 6409 §6.1, §8).
-import { type EmailAddress, mailboxName, parseDomain } from '#mail/address.ts';
+import { type EmailAddress, formatAddress, mailboxName, parseDomain } from '#mail/address.ts';
 import { addressesOfFrom } from '#mail/from-addresses.ts';
 import { fieldsNamed, fieldText, hasField, splitHeader } from '#mail/header-fields.ts';
 import { missingFields } from '#mail/message-headers.ts';
@@ -77,9 +77,10 @@ function judgeAuthors(header: Buffer, mayFrom: readonly string[]): Reply | null 
       return text.includes('@') ? replies.authorUnreadable(field.name, authors.problem) : replies.fromMissing;
     }
     const all = [...authors.mailboxes, ...authors.named];
-    if (!all.every((address) => mayWriteAs(mayFrom, address))) return replies.fromNotAllowed;
+    const stranger = all.find((address) => !mayWriteAs(mayFrom, address));
+    if (stranger !== undefined) return replies.fromNotAllowed(field.name, formatAddress(stranger));
   }
-  return agreesWith(header, mayFrom) ? null : replies.fromNotAllowed;
+  return agreesWith(header, mayFrom) ? null : replies.authorUnreadable('From', 'programs read it in different ways');
 }
 
 /** The later stages read with patience: they must come to the same author. */

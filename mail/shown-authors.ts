@@ -3,8 +3,8 @@
 // grammar that senders must write (§3.4) and nothing of the obsolete one (§4.4): programs disagree about that, and
 // where one sees the sender, another sees a second author.
 import { type EmailAddress, parseAddress } from './address.ts';
-import { decodeWords } from './decode-text.ts';
 import { isProblem, type Problem, problem } from './problem.ts';
+import { readingsOf } from './shown-words.ts';
 
 /** The addresses that mail goes back to, and those that display names and comments show besides. */
 export type ShownAuthors = { readonly mailboxes: readonly EmailAddress[]; readonly named: readonly EmailAddress[] };
@@ -93,13 +93,17 @@ function entriesOf(tokens: readonly Token[]): readonly (readonly Token[])[] {
 }
 
 const nameAndAddress = /^[scwq]*<[wq]@w>[sc]*$/;
+/** Many programs set the address before itself, unquoted: whichever of the two is read, both are looked at. */
+const addressTwice = /^s*w@ws*<[wq]@w>[sc]*$/;
 const bareAddress = /^[sc]*[wq]@w[sc]*$/;
 
 /** The one address of an entry: nothing within it but itself, and nothing that could be decoded into something else. */
 function mailboxOf(entry: readonly Token[]): EmailAddress | Problem {
   const form = entry.map(({ kind }) => kind).join('');
-  if (!nameAndAddress.test(form) && !bareAddress.test(form)) return problem('it is not a list of addresses');
-  const at = form.indexOf('@');
+  if (![nameAndAddress, addressTwice, bareAddress].some((pattern) => pattern.test(form))) {
+    return problem('it is not a list of addresses');
+  }
+  const at = form.lastIndexOf('@');
   const text = [entry[at - 1], entry[at], entry[at + 1]].map((token) => token?.text ?? '').join('');
   const address = parseAddress(text);
   if (isProblem(address)) return address;
@@ -107,45 +111,55 @@ function mailboxOf(entry: readonly Token[]): EmailAddress | Problem {
   return isClear ? address : problem('an address in it can be read in more than one way');
 }
 
-/** What a reader shows of an entry beside its address: display name and comments, quotes and backslashes taken off. */
-function shownBy(entry: readonly Token[]): string {
+/**
+ * What a reader shows of an entry beside its address: display name and comments, quotes and backslashes taken off. Some programs show
+ * both, some one of them, and then what stood on either side of a comment stands together.
+ */
+function shownBy(entry: readonly Token[]): readonly string[] {
   const open = entry.findIndex(({ kind }) => kind === '<');
-  return entry
-    .map(({ kind, text }, index) => {
-      if (kind === 'c') return ` ${unescaped(text)} `;
-      if (kind === 's') return ' ';
-      if (index >= open) return ''; // the address; without brackets there is no name
-      return kind === 'q' ? unescaped(text) : text;
-    })
-    .join('');
+  const shown = (kinds: string): string =>
+    entry
+      .map(({ kind, text }, index) => {
+        if (kind === 's') return ' ';
+        if (!kinds.includes(kind)) return '';
+        if (kind === 'c') return ` ${unescaped(text)} `;
+        if (index >= open) return ''; // the address; without brackets there is no name
+        return kind === 'q' ? unescaped(text) : text;
+      })
+      .join('');
+  return entry.some(({ kind }) => kind === 'c') ? [shown('cqw@'), shown('qw@'), shown('c')] : [shown('qw@')];
 }
 
 function unescaped(text: string): string {
   return text.slice(1, -1).replace(/\\(.)/gsu, '$1');
 }
 
-const encodedWord = /=\?[^?]*\?([^?]*)\?([^?]*)\?=/g;
-
-/** All that looks like an address in a text; a Problem where it cannot be told. Programs decode where they should not, too. */
-function addressesIn(text: string): readonly EmailAddress[] | Problem {
-  for (const [, encoding = '', payload = ''] of text.matchAll(encodedWord)) {
-    const isBase64 = /^b$/i.test(encoding) && /^[A-Za-z0-9+/]*={0,2}$/.test(payload);
-    if (!isBase64 && !/^q$/i.test(encoding)) return problem('an encoded word in it cannot be decoded');
-  }
-  const decoded = decodeWords(text);
-  if (/=\?[^?]*\?[^?]*\?[^?]*\?=/.test(decoded)) return problem('an encoded word in it cannot be decoded');
+/** All that looks like an address in some texts; a Problem where it cannot be told. Programs decode where they should not, too. */
+function addressesIn(texts: readonly string[]): readonly EmailAddress[] | Problem {
   const addresses: EmailAddress[] = [];
-  for (const seen of new Set([text, decoded])) {
-    const plain = seen.normalize('NFKC').replace(/\p{Cf}/gu, '');
-    for (let at = plain.indexOf('@'); at >= 0; at = plain.indexOf('@', at + 1)) {
-      const { local, domain, isApart } = around(plain, at);
-      // "Ann @ Acme" and "@ann" are names; with a dot behind the sign it reads as an address.
-      if ((isApart || local === '') && !domain.includes('.')) continue;
-      const isShort = local.length + domain.length <= maxShownChars;
-      const address = isShort ? parseAddress(`${withoutQuotes(local)}@${withoutQuotes(domain)}`) : tooLong;
-      if (isProblem(address)) return problem('its display name looks like an address');
-      addresses.push(address);
+  for (const text of texts) {
+    const readings = readingsOf(text);
+    if (isProblem(readings)) return readings;
+    for (const reading of readings) {
+      const found = addressesWithin(reading);
+      if (isProblem(found)) return found;
+      addresses.push(...found);
     }
+  }
+  return addresses;
+}
+
+function addressesWithin(text: string): readonly EmailAddress[] | Problem {
+  const addresses: EmailAddress[] = [];
+  const plain = text.normalize('NFKC').replace(/\p{Cf}/gu, '');
+  for (let at = plain.indexOf('@'); at >= 0; at = plain.indexOf('@', at + 1)) {
+    const { local, domain, isApart } = around(plain, at);
+    // "Ann @ Acme" and "@ann" are names; with a dot behind the sign it reads as an address.
+    if ((isApart || local === '') && !domain.includes('.')) continue;
+    const isShort = local.length + domain.length <= maxShownChars;
+    const address = isShort ? parseAddress(`${withoutQuotes(local)}@${withoutQuotes(domain)}`) : tooLong;
+    if (isProblem(address)) return problem('its display name looks like an address');
+    addresses.push(address);
   }
   return addresses;
 }
