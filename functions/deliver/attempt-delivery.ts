@@ -3,7 +3,7 @@
 import type { Config } from '#pipeline/config.ts';
 import { atOnce, type DeliveryAttempt, type HostTry } from '#pipeline/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
-import { faultOf, type OwnFault } from '#pipeline/own-fault.ts';
+import { faultOf } from '#pipeline/own-fault.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/ports.ts';
 import type { Connections } from './connections.ts';
 import type { Letter, LetterRecipient } from './converse.ts';
@@ -140,25 +140,32 @@ async function tryTargets(attempt: Attempt, first: Chosen): Promise<Tried> {
     const talkedTo = hosts.filter(({ outcome }) => outcome === 'talked').length;
     if (left.length === 0 || talkedTo >= maxHostsTalkedTo || performance.now() >= time.beginBy) break;
     const tried = await talkToHost(attempt, choice, left).catch((thrown: unknown) => afterFault(hosts, thrown));
-    // What a host has said already must not be forgotten for a fault of ours that came after it.
-    if ('fault' in tried) {
-      notes.push(`ended early by a fault of this service: ${tried.fault.message}`);
+    if ('endedBy' in tried) {
+      notes.push(tried.endedBy);
       break;
     }
     hosts.push(tried);
     afterTry(attempt, choice, hosts);
     if (worthAsking(job, hosts).length === 0) break;
-    choice = await choosePlace(deps, choice.rest, rules);
+    const next = await choosePlace(deps, choice.rest, rules).catch((thrown: unknown) => afterFault(hosts, thrown));
+    if ('endedBy' in next) {
+      notes.push(next.endedBy);
+      break;
+    }
+    choice = next;
     notes.push(...choice.passedOver);
   }
   return { hosts, last: choice, notes };
 }
 
-/** Throws on what is no fault of ours, or where no host has said anything yet. */
-function afterFault(hosts: readonly HostTry[], thrown: unknown): { readonly fault: OwnFault } {
-  const fault = faultOf(thrown);
-  if (fault === null || hosts.length === 0) throw thrown;
-  return { fault };
+/**
+ * What a host has said already must not be forgotten for what goes wrong here after it. Throws where none has said anything yet, and
+ * on a bug that came before a final word.
+ */
+function afterFault(hosts: readonly HostTry[], thrown: unknown): { readonly endedBy: string } {
+  const isWorthKeeping = faultOf(thrown) !== null || hosts.some(({ recipients }) => recipients.some(isFinal));
+  if (hosts.length === 0 || !isWorthKeeping) throw thrown;
+  return { endedBy: `ended early by a fault of this service: ${messageOf(thrown)}` };
 }
 
 /** A destination that failed is known to all jobs at once, and its slot is free for whoever looks whether it is back. */
@@ -179,15 +186,7 @@ function afterTry(attempt: Attempt, { destination, target, rest }: Chosen, hosts
  */
 function worthAsking({ recipients, sender }: DeliverJob, hosts: readonly HostTry[]): LetterRecipient[] {
   const isOver = (forwardPath: string): boolean =>
-    hosts.some((host) =>
-      host.recipients.some(
-        (result) =>
-          result.forwardPath === forwardPath &&
-          (result.outcome === 'accepted' ||
-            result.outcome === 'unknown' ||
-            (result.outcome === 'refused' && result.stage !== 'capability')),
-      ),
-    );
+    hosts.some((host) => host.recipients.some((result) => result.forwardPath === forwardPath && isFinal(result)));
   const seen = new Set<string>();
   return recipients.flatMap(({ forwardPath, originalForwardPath, dsn }): LetterRecipient[] => {
     if (isOver(forwardPath) || seen.has(forwardPath)) return [];
@@ -198,6 +197,15 @@ function worthAsking({ recipients, sender }: DeliverJob, hosts: readonly HostTry
     const notify = sender?.proven === false ? ['never'] : asked;
     return [{ forwardPath, notify, orcpt: dsn.orcpt }];
   });
+}
+
+/** The host took the message, or may have, or refused it for good. */
+function isFinal({ outcome, stage }: HostTry['recipients'][number]): boolean {
+  return outcome === 'accepted' || outcome === 'unknown' || (outcome === 'refused' && stage !== 'capability');
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
 function withoutSuccess(notify: DeliverJob['recipients'][number]['dsn']['notify']): readonly string[] | null {

@@ -89,7 +89,8 @@ export async function converse(talk: Talk, recipients: readonly LetterRecipient[
   while (left.length > 0 && state.reusable && transactions < talk.mailsLeft && isTime()) {
     transactions += 1;
     const now = left.slice(0, limit);
-    const transaction = await transact({ ...talk, reset: state.needsReset }, now);
+    const begun = transact({ ...talk, reset: state.needsReset }, now);
+    const transaction = await begun.catch((thrown: unknown) => cutShort(now, results, thrown));
     state = transaction;
     const again = tooMany(transaction.results);
     results.push(...transaction.results.filter(({ forwardPath }) => !again.has(forwardPath)));
@@ -97,6 +98,13 @@ export async function converse(talk: Talk, recipients: readonly LetterRecipient[
   }
   results.push(...left.map(({ forwardPath }) => untried(forwardPath, 'the connection was over before its turn')));
   return { results, reusable: state.reusable, needsReset: state.needsReset, relaysDsn, transactions };
+}
+
+/** What the host took before the message could not be read to its end stays true; throws where it took nothing. */
+function cutShort(now: readonly LetterRecipient[], before: readonly RecipientResult[], thrown: unknown): Transaction {
+  if (!before.some(isAccepted)) throw thrown;
+  const reason = `a fault of this service: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+  return { results: now.map(({ forwardPath }) => untried(forwardPath, reason)), reusable: false, needsReset: true };
 }
 
 /** Those refused only because there were too many in one transaction, where others were taken (RFC 5321 §4.5.3.1.10). */

@@ -22,7 +22,7 @@ import type {
 } from '#pipeline/ports.ts';
 import type { AcceptedCounts } from '#pipeline/refusals.ts';
 import { type AttemptFacts, attemptDelivery, nothing } from './attempt-delivery.ts';
-import { claimAttempt, readState, type StoredState, writeState } from './claim-attempt.ts';
+import { claimAttempt, readState, type StoredState } from './claim-attempt.ts';
 import type { Connections } from './connections.ts';
 import { type DestinationDeps, destinationOf, publishFailure, recordVerdict, shownBackOff } from './destination.ts';
 import { findWay, type NoPlace, type Way } from './find-way.ts';
@@ -32,6 +32,7 @@ import { judgeDestination } from './judge-destination.ts';
 import { noteOwnFault } from './note-own-fault.ts';
 import { isPortBlocked, type PortDeps, sightOf, watchPort } from './port25.ts';
 import { prepareLetter } from './prepare-letter.ts';
+import { recordOutcome } from './record-outcome.ts';
 import { settleDelivery } from './settle-delivery.ts';
 import { attemptTime, leaseSeconds, type RunEnd } from './time-limits.ts';
 import { type Waiting, wait, waitForDestination, waitForOther, waitForSlot } from './wait.ts';
@@ -166,7 +167,7 @@ async function carryOut(deps: DeliverDeps, task: Task, claimed: StoredState): Pr
         noticeId: () => deps.newMessageId(deps.clock()),
       },
     );
-    const written = await writeState(deps.store, { ...claimed, state });
+    const written = await recordOutcome(deps, { ...claimed, state }, isKnownHereOnly(facts));
     if (written === null) return await leaseLost(deps, job, facts);
     facts.release();
     await tellOthers(deps, task, { facts, startedAt });
@@ -237,6 +238,12 @@ function report(deps: DeliverDeps, state: DeliveryState, facts: AttemptFacts): D
     case 'waiting':
       return { outcome: 'deferred', retryAt: retryAt ?? state.updatedAt, reason };
   }
+}
+
+/** Whether a host took the message or may have, or refused it for good: to ask again would be one time too many. */
+function isKnownHereOnly({ record }: AttemptFacts): boolean {
+  const results = record.hosts.flatMap(({ recipients }) => recipients);
+  return results.some(({ outcome }) => outcome === 'accepted' || outcome === 'unknown' || outcome === 'refused');
 }
 
 /** Another worker took the attempt over while this one was at it: what this one did can only be told to the log. */

@@ -78,8 +78,12 @@ async function talkToEnd(context: Context, asked: Asked): Promise<Talk> {
   if (left.length === 0) return talk;
   const used = context.held.pop();
   if (used !== undefined) context.deps.connections.giveBack(used.line, used);
-  const rest = await talkToEnd(context, { ...asked, recipients: left, fresh: true });
   const done = results.filter(({ forwardPath }) => left.every((recipient) => recipient.forwardPath !== forwardPath));
+  const rest = await talkToEnd(context, { ...asked, recipients: left, fresh: true }).catch((thrown: unknown) => {
+    if (done.length === 0) throw thrown;
+    return null; // What the host took before a fault of ours stays true.
+  });
+  if (rest === null) return talk;
   return rest.failure !== null && done.length > 0 ? talk : { ...rest, results: [...done, ...rest.results] };
 }
 
