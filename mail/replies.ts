@@ -119,7 +119,7 @@ export const replies = {
   senderNotAllowed: reply(553, '5.7.1', 'You may not send from this address'),
   /** A display name that looks like an address counts as one, so it says which. */
   fromNotAllowed: (field: string, address: string) =>
-    reply(550, '5.7.1', `You may not write ${inAscii(address)} into the ${field} field`),
+    reply(550, '5.7.1', `You may not write ${address} into the ${field} field`),
   fromMissing: reply(550, '5.6.0', 'The message needs exactly one From field with an address'),
   senderTwice: reply(550, '5.6.0', 'The message has more than one Sender field'),
   /** What cannot be read without doubt might show somebody else as the author. */
@@ -163,7 +163,3 @@ export const replies = {
   /** RFC 4954 §6; any other line is `lineTooLong`. */
   authLineTooLong: reply(500, '5.5.6', 'The line is too long'),
 } as const;
-
-function inAscii(text: string): string {
-  return text.slice(0, 100).replace(/[^!-~]/g, '?');
-}
