@@ -20,7 +20,7 @@ export type StartEmbeddedDeps = {
   readonly config: ConfigSource;
   readonly secrets: Secrets;
   readonly resolve: Resolve;
-  readonly dnsProblem?: () => Promise<string | null>;
+  readonly dnsProblem?: (sinceMs?: number) => Promise<string | null>;
   readonly newMessageId: (nowMs: number) => MessageId;
   readonly random: () => number;
   readonly clock: Clock;

@@ -136,7 +136,10 @@ const dns = z.strictObject({
   servers: z.array(z.string()).default([]),
   /** The deadline for all the questions that judging one message asks. */
   timeoutSeconds: seconds.default(5),
-  /** Waits before a message with a `temperror` is judged again; after the last it is recorded as it is. */
+  /**
+   * Waits before a message with a `temperror` is judged again; after the last it is recorded as it is. While `servers` answer nobody it
+   * waits besides, as long as a message lives. Empty: no mail waits for the DNS.
+   */
   temperrorRetrySeconds: z.array(seconds).default([5, 30]),
 });
 

@@ -1,4 +1,5 @@
 // The DNS as configured at the moment: another resolver is taken when `dns` in the configuration changes.
+import type { Config } from './config.ts';
 import { createResolver, type DnsResolver } from './dns-resolver.ts';
 import { verifiedReverseName } from './dns-reverse-name.ts';
 import type { Clock, ConfigSource, Metrics, Resolve } from './ports.ts';
@@ -7,8 +8,8 @@ export type ConfiguredDns = {
   readonly resolve: Resolve;
   /** The verified name of a client's address or null; with the machine's own DNS, private addresses are not asked about. */
   readonly reverseName: (ip: string) => Promise<string | null>;
-  /** What is wrong where none of the servers answers anything, as a sentence; null where one does. */
-  readonly problem: () => Promise<string | null>;
+  /** What is wrong where none of the servers answers anything, as a sentence; null where one does, or did since `sinceMs`. */
+  readonly problem: (sinceMs?: number) => Promise<string | null>;
   readonly close: () => void;
 };
 
@@ -18,8 +19,7 @@ const privateAddress =
 /** Asks nothing before it is asked. Counts in `metrics` the zones and questions that are found not to answer. */
 export function configuredDns(config: ConfigSource, clock: Clock, metrics: Pick<Metrics, 'count'>): ConfiguredDns {
   let made: { readonly settings: string; readonly resolver: DnsResolver } | null = null;
-  const resolve: Resolve = async (name, type, options) => {
-    const { dns } = await config.current();
+  const resolverFor = ({ dns }: Pick<Config, 'dns'>): DnsResolver => {
     const settings = JSON.stringify(dns);
     if (made?.settings !== settings) {
       made?.resolver.close();
@@ -33,8 +33,10 @@ export function configuredDns(config: ConfigSource, clock: Clock, metrics: Pick<
         }),
       };
     }
-    return made.resolver.resolve(name, type, options);
+    return made.resolver;
   };
+  const resolve: Resolve = async (name, type, options) =>
+    resolverFor(await config.current()).resolve(name, type, options);
   return {
     resolve,
     reverseName: async (ip) => {
@@ -42,9 +44,9 @@ export function configuredDns(config: ConfigSource, clock: Clock, metrics: Pick<
       if (dns.servers.length === 0 && privateAddress.test(ip)) return null;
       return verifiedReverseName(resolve, ip);
     },
-    problem: async () => {
+    problem: async (sinceMs) => {
       const { dns } = await config.current();
-      if (made === null || (await made.resolver.answers())) return null;
+      if (await resolverFor({ dns }).answers(sinceMs)) return null;
       const which = dns.servers.length === 0 ? 'those of the machine' : dns.servers.join(', ');
       return `no DNS server answers (dns.servers: ${which})`;
     },

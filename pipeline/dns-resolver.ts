@@ -31,8 +31,11 @@ export type ResolverOptions = {
 export type DnsResolver = {
   /** Rejects with a `DnsError`, never with anything else. */
   readonly resolve: Resolve;
-  /** Says whether any server answers at all: one that only says that a name does not exist is one that answers. */
-  readonly answers: () => Promise<boolean>;
+  /**
+   * Says whether any server answers at all: one that only says that a name does not exist is one that answers. What was answered
+   * since `sinceMs` (milliseconds of the clock; a second ago) is believed, else a question is asked that every one can tell.
+   */
+  readonly answers: (sinceMs?: number) => Promise<boolean>;
   /** Forgets everything. */
   readonly clear: () => void;
   /** Gives up what is being asked (each rejects with `ETIMEOUT`) and forgets everything. */
@@ -45,8 +48,8 @@ type Answer =
 
 /** A question that took so much longer than it may was not slow: this process stood still meanwhile (a function, frozen). */
 const asleepMs = 2_000;
-/** After an answer the servers count as well for so long. */
-const wellMs = 30_000;
+/** After an answer the servers count as well for so long, where nobody says otherwise. */
+const wellMs = 1_000;
 /** What every resolver that works can tell: asked to find out whether it is the servers or one zone that does not answer. */
 const probe = { name: 'com', type: 'NS' } as const;
 
@@ -83,11 +86,16 @@ export function createResolver(options: ResolverOptions): DnsResolver {
       if (answer.kind === 'error') throw dnsError(answer.code, name, type);
       return copyAnswer(answer.value);
     },
-    answers: async () => {
-      if (clock() - answeredAt < wellMs) return true;
+    answers: async (sinceMs = clock() - wellMs) => {
+      if (answeredAt >= sinceMs) return true;
       const { name, type } = probe;
-      const answer = await cache.get(`${type} ${name}`, () => ask(name, type), holdSeconds);
-      return answer.kind === 'answer' || answer.code === 'EREFUSED' || !isTemporaryDnsError(answer.code);
+      // An answer may be old the next moment; that there is none is remembered, so that the many who wait ask once.
+      const answer = await cache.get(
+        'probe',
+        () => ask(name, type),
+        (found) => (isAlive(found) ? 0 : failureSeconds),
+      );
+      return isAlive(answer);
     },
     clear: () => {
       cache.clear();
@@ -98,6 +106,11 @@ export function createResolver(options: ResolverOptions): DnsResolver {
       cache.clear();
     },
   };
+}
+
+/** A refusal, too, comes from a server that is there: it may know only its own zones. */
+function isAlive(answer: Answer): boolean {
+  return answer.kind === 'answer' || answer.code === 'EREFUSED' || !isTemporaryDnsError(answer.code);
 }
 
 /** A name the DNS can hold: labels of 1 to 63 octets, 253 in all (RFC 1035 §2.3.4), nothing c-ares reads as an escape. */

@@ -22,6 +22,7 @@ import { judgeMessage, notJudged } from './judge-message.ts';
 import { type OpenMessage, openMessage } from './open-message.ts';
 import { findSigningDomain } from './signing-domain.ts';
 import { groupLocal, groupRemote } from './split-recipients.ts';
+import { type DnsProblem, waitForDns } from './wait-for-dns.ts';
 import { whyNotJudged } from './why-not-judged.ts';
 
 /** All the stage may touch. */
@@ -31,6 +32,8 @@ export type AuthenticateDeps = {
   readonly config: ConfigSource;
   readonly secrets: Secrets;
   readonly resolve: Resolve;
+  /** Left out: whatever does not answer is taken for a zone. */
+  readonly dnsProblem?: DnsProblem;
   /** Which queue the job came from: how long it may wait for the DNS. */
   readonly lane: Lane;
   readonly clock: Clock;
@@ -52,15 +55,19 @@ export type AuthenticateOutcome =
       readonly deliverJobs: number;
     };
 
-/** Runs the stage for one message. Throws where the platform fails; nothing in a message makes it throw. */
+/** Runs the stage for one message. Throws where the platform fails, our DNS included; nothing in a message makes it throw. */
 export async function authenticate(
   deps: AuthenticateDeps,
   job: ReceivedJob,
   handout: Handout,
 ): Promise<AuthenticateOutcome> {
   const config = await deps.config.current();
+  const judgement = { config, handout, startedAt: deps.clock(), dnsProblem: deps.dnsProblem };
+  const isWaiting = (handout.faults ?? 0) > 0 && whyNotJudged(job.session, config) === null;
+  if (isWaiting) await waitForDns(job, judgement);
   const judged = await gatherAndJudge(deps, job, { config, handout });
   if (judged.outcome === 'too-slow') return sendToSlowLane(deps, job);
+  if (whyJudgeAgain(judged.authentication) !== null) await waitForDns(job, judgement);
   const again = judgeAgain(deps, job, { config, authentication: judged.authentication });
   if (again !== null) {
     const { notBefore } = again;

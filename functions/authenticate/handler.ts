@@ -11,7 +11,7 @@ const { dns, metrics, ...parts } = createAwsParts({
   variables: process.env,
   write: (line) => process.stdout.write(line),
 });
-const deps = { ...parts, metrics, resolve: dns.resolve, random: Math.random };
+const deps = { ...parts, metrics, resolve: dns.resolve, dnsProblem: dns.problem, random: Math.random };
 
 /** Takes an SQSEvent of queue `received` or `received-slow`, answers which of its records failed. */
 export async function handler(event: unknown): Promise<BatchAnswer> {

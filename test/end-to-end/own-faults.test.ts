@@ -1,12 +1,16 @@
 // Faults of ours, and restarts, as an operator has them: the whole service as a process, its files, its hosts, kill -9.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hashPassword } from '#pipeline/password.ts';
-import { eventually } from '#test/support/local-service.ts';
+import { temporaryFolder } from '#test/support/embedded-world.ts';
+import { allMessages, eventually, startLocalService } from '#test/support/local-service.ts';
 import { peerOptions } from '#test/support/peers.ts';
+import { rawSmtp, sendRaw } from '#test/support/raw-smtp.ts';
+import { startScriptedDns } from '#test/support/scripted-dns.ts';
+import { idIn } from '#test/support/send-many.ts';
 import { login, type SendingService, startSending } from '#test/support/sending-service.ts';
 
 const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -81,6 +85,54 @@ test(
     assert.equal(mx.mails.length, 1);
   },
 );
+
+for (const world of ['embedded', 'emulator'] as const) {
+  test(`while our own DNS answers nobody a forged author does not get in: the mail waits, and is judged once it answers (${world})`, async (t) => {
+    let isMute = true;
+    const dns = await startScriptedDns(() => (isMute ? null : 0), {
+      'victim.test': 'v=spf1 -all',
+      '_dmarc.victim.test': 'v=DMARC1; p=reject',
+    });
+    const folder = temporaryFolder();
+    t.after(() => {
+      dns.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const service = await startLocalService(t, {
+      folder,
+      args: ['--world', world],
+      config: {
+        mode: 'serve',
+        hostname: 'mx.receiver.test',
+        domains: { 'receiver.test': { mailboxes: ['bob'] } },
+        delivery: { retrySeconds: [1] },
+        dns: { servers: [dns.server], timeoutSeconds: 1, temperrorRetrySeconds: [1] },
+      },
+    });
+    const smtp = await rawSmtp(service.ports.mx);
+    await smtp.command('EHLO mx.forger.test');
+    const content = Buffer.from('From: boss@victim.test\r\n\r\npay at once\r\n');
+    const id = idIn(await sendRaw(smtp, { from: 'boss@victim.test', to: ['bob@receiver.test'], content }));
+    smtp.close();
+    await eventually(
+      'it waits longer than its judgements',
+      () => service.output().split('"job-waits-for-us"').length > 3,
+    );
+    assert.match(service.output(), /"fault":"dns","reason":"no DNS server answers \(dns\.servers: 127\.0\.0\.1:\d+\)"/);
+    assert.doesNotMatch(service.output(), /judged-again-later|job-dead/);
+    assert.deepEqual(await allMessages(service), []);
+    if (world === 'embedded') {
+      const { problems } = await service.json('/health');
+      assert.match(problems.join('\n'), /1 job of queue received wait.* until this is mended: no DNS server answers/);
+      const trace = await service.json(`/api/messages/${id}/trace`);
+      assert.match(trace.where.join('\n'), /no DNS server answers/);
+    }
+    isMute = false;
+    const message = await eventually('it is judged', async () => (await allMessages(service))[0]);
+    const { authentication, disposition } = await service.json(`/api/messages/${message.id}`);
+    assert.deepEqual([authentication.dmarc.result, disposition.action], ['fail', 'quarantine']);
+  });
+}
 
 async function dead(service: SendingService): Promise<number> {
   const queues: any[] = await service.json('/api/queues');

@@ -289,3 +289,21 @@ test('whether any server answers at all is told from a zone that does not', asyn
   assert.equal(await answers(), false);
   close();
 });
+
+test('an answer from before an outage says nothing of it, a probe of many who wait is one, and its failure is held a second', async () => {
+  const dns = await nameServer(() => ({ address: '192.0.2.7', ttl: 60 }));
+  const clock = setClock();
+  const { answers, resolve } = resolverOf(dns, { clock, timeoutMs: 200 });
+  await resolve('a.example', 'A');
+  assert.equal(await answers(clock()), true, 'of this very moment');
+  clock.advance(10);
+  dns.reply = () => 'mute';
+  const since = clock();
+  dns.asked.splice(0);
+  assert.deepEqual(await Promise.all([answers(since), answers(since), answers(since)]), [false, false, false]);
+  assert.equal(await answers(since), false);
+  assert.deepEqual(new Set(dns.asked), new Set(['com']));
+  dns.reply = (name) => (name === 'com' ? { rcode: 3 } : 'mute');
+  clock.advance(1_100);
+  assert.equal(await answers(clock()), true, 'whatever it says');
+});

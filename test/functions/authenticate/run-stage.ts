@@ -24,6 +24,8 @@ export type Given = {
   readonly now?: string;
   /** Left out: the slow one, in which everything is asked and has its time. */
   readonly lane?: Lane;
+  readonly dnsProblem?: AuthenticateDeps['dnsProblem'];
+  readonly faults?: number;
 };
 
 export const plainMessage =
@@ -88,12 +90,13 @@ export async function runStage(given: Given = {}) {
       },
     },
     resolve: given.resolve ?? zoneResolver(given.zone ?? {}),
+    ...(given.dnsProblem === undefined ? {} : { dnsProblem: given.dnsProblem }),
     clock: setClock(given.now ?? '2026-11-21T12:00:01.000Z'),
     lane: given.lane ?? 'slow',
     log,
     metrics: noMetrics(),
   };
-  const outcome = await authenticate(deps, job, { receiveCount: 1 });
+  const outcome = await authenticate(deps, job, { receiveCount: 1, faults: given.faults ?? 0 });
   return { outcome, jobs, store, log, secretsRead, deps, job };
 }
 
