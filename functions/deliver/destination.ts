@@ -45,24 +45,29 @@ export type DestinationDeps = {
   readonly random: () => number;
 };
 
-/** What an attempt showed of a destination; `refused`: it answered, and put off all it was asked for. */
+/** What an attempt showed of a destination; `refused`: it answered, and put off all it was asked for, because of what. */
 export type DestinationVerdict =
   | { readonly outcome: 'answered' | 'nothing' }
   | { readonly outcome: 'failed'; readonly reason: string }
-  | { readonly outcome: 'refused'; readonly isOfHost: boolean; readonly reason: string };
+  | { readonly outcome: 'refused'; readonly because: 'host' | 'mailbox' | 'unclear'; readonly reason: string };
 
 /** An attempt: when it began, and the schedule of single messages. */
 export type Tried = { readonly startedAt: number; readonly retrySeconds: readonly number[] };
 
 const rereadMs = 30_000;
-const firstWaitMs = 60_000;
-const longestWaitMs = 1_800_000;
+/** How long it is left in peace after its first failure, and at most; shorter where it may only be greylisting. */
+const waits = {
+  failed: { firstMs: 60_000, longestMs: 1_800_000 },
+  putOff: { firstMs: 10_000, longestMs: 300_000 },
+} as const;
 const longestSpreadMs = 300_000;
 const maxRemembered = 10_000;
 /** So many messages in a row that a host put off for reasons of its own, and it is backed off. */
 const refusalsOfHost = 3;
 /** So many messages in a row put off for whatever reason (greylisting, mostly), and it gets one connection at a time. */
 const refusalsInAll = 10;
+/** So many, unless the last was about a mailbox, and it is backed off, for a short time at first. */
+const refusalsOfUnclearCause = 20;
 
 /** The destination that a target is, or is part of. */
 export function destinationOf({ delivery }: Config, { ip }: Pick<Target, 'ip'>): string {
@@ -109,7 +114,7 @@ async function readStored(store: Pick<ObjectStore, 'get'>, destination: string):
 export function noteFailure(
   deps: Pick<DestinationDeps, 'clock' | 'memory' | 'random'>,
   destination: string,
-  failure: Tried & { readonly reason: string },
+  failure: Tried & { readonly reason: string; readonly kind?: keyof typeof waits },
 ): void {
   const before = deps.memory.get(destination)?.record ?? null;
   const record = afterFailure(before, { ...failure, destination, now: deps.clock(), random: deps.random() });
@@ -153,15 +158,28 @@ function noteVerdict(
     case 'failed':
       noteFailure(deps, destination, { ...tried, reason: verdict.reason });
       return;
-    case 'refused': {
-      const before = deps.refusals.get(destination) ?? { ofHost: 0, all: 0 };
-      const now = { ofHost: verdict.isOfHost ? before.ofHost + 1 : 0, all: before.all + 1 };
-      keepNewest(deps.refusals, destination, now);
-      const isInTrouble = (deps.memory.get(destination)?.record ?? null) !== null;
-      const isTooMuch = now.ofHost >= refusalsOfHost || (isInTrouble && verdict.isOfHost);
-      if (isTooMuch) noteFailure(deps, destination, { ...tried, reason: verdict.reason });
+    case 'refused':
+      noteRefusal(deps, destination, { verdict, ...tried });
       return;
-    }
+  }
+}
+
+function noteRefusal(
+  deps: Parameters<typeof noteVerdict>[0],
+  destination: string,
+  { verdict, ...tried }: Tried & { readonly verdict: Extract<DestinationVerdict, { outcome: 'refused' }> },
+): void {
+  const { because, reason } = verdict;
+  const isOfHost = because === 'host';
+  const before = deps.refusals.get(destination) ?? { ofHost: 0, all: 0 };
+  const { ofHost, all } = { ofHost: isOfHost ? before.ofHost + 1 : 0, all: before.all + 1 };
+  keepNewest(deps.refusals, destination, { ofHost, all });
+  const isInTrouble = (deps.memory.get(destination)?.record ?? null) !== null;
+  if (ofHost >= refusalsOfHost || (isInTrouble && isOfHost)) {
+    noteFailure(deps, destination, { ...tried, reason });
+  } else if (all >= refusalsOfUnclearCause && because !== 'mailbox') {
+    const said = `it put off ${all} messages in a row, the last one with: ${reason}`;
+    noteFailure(deps, destination, { ...tried, reason: said, kind: 'putOff' });
   }
 }
 
@@ -183,13 +201,16 @@ export function afterFailure(
     readonly random: number;
     /** The schedule of single messages: a destination is not backed off for longer than they would wait anyway. */
     readonly retrySeconds: readonly number[];
+    /** `putOff`: it talks, and puts all off. */
+    readonly kind?: keyof typeof waits;
   },
 ): Destination {
   const isSame = before !== null && failure.startedAt < Date.parse(before.at);
   if (isSame && failure.now < Date.parse(before.until)) return before;
   const failures = (before?.failures ?? 0) + (isSame ? 0 : 1);
-  const firstMs = Math.min(firstWaitMs, Math.min(...failure.retrySeconds) * 1_000);
-  const longestMs = Math.min(longestWaitMs, Math.max(...failure.retrySeconds) * 1_000);
+  const wait = waits[failure.kind ?? 'failed'];
+  const firstMs = Math.min(wait.firstMs, Math.min(...failure.retrySeconds) * 1_000);
+  const longestMs = Math.min(wait.longestMs, Math.max(...failure.retrySeconds) * 1_000);
   const waitMs = Math.min(firstMs * 2 ** (failures - 1), longestMs) * (0.9 + 0.2 * failure.random);
   return {
     schema: 'destination/1',
@@ -203,7 +224,7 @@ export function afterFailure(
 
 /** Why a destination is not asked, as a sentence. */
 export function shownBackOff({ destination, until, reason }: Destination): string {
-  return `${destination} is backed off until ${until} because it failed as a whole: ${reason}`;
+  return `${destination} is backed off until ${until}: ${reason}`;
 }
 
 /** How far the messages of a destination that was backed off are spread when it is tried again: not all at once. */

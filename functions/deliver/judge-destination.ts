@@ -37,12 +37,22 @@ function signOfTalk({ host, recipients }: HostTry): Sign {
   if (recipients.every(isTrouble)) return { outcome: 'failed', reason };
   const isPutOff = recipients.every((result) => isTrouble(result) || result.outcome === 'deferred');
   if (!isPutOff) return { outcome: 'answered' };
-  return { outcome: 'refused', isOfHost: recipients.every(isOfHost), reason };
+  return { outcome: 'refused', because: causeOf(recipients), reason };
 }
 
 /** 421, or a connection that broke. */
 function isTrouble({ outcome, reply }: Result): boolean {
   return reply?.code === 421 || outcome === 'untried' || outcome === 'unknown';
+}
+
+function causeOf(recipients: readonly Result[]): Extract<Sign, { outcome: 'refused' }>['because'] {
+  if (recipients.every(isOfHost)) return 'host';
+  return recipients.every(isOfMailbox) ? 'mailbox' : 'unclear';
+}
+
+/** RFC 3463 §3.2, §3.3: the address or its mailbox (disabled, full, too small). Greylisting says 4.2.0, and names no reason. */
+function isOfMailbox({ reply }: Result): boolean {
+  return /^4\.(?:1\.|2\.[1-4]$)/.test(reply?.enhanced ?? '');
 }
 
 /**

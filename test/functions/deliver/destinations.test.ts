@@ -202,6 +202,33 @@ test('greylisting delays each message by its own schedule, and after ten in a ro
   assert.deepEqual(new Set(all.map(({ outcome }) => outcome)), new Set(['deferred']));
 });
 
+for (const { title, reply, asked } of [
+  { title: 'says 451 without a reason', reply: '451 try again later', asked: 20 },
+  { title: 'speaks of policy', reply: '451 4.7.1 greylisted', asked: 20 },
+  { title: 'says that a mailbox is full', reply: '452 4.2.2 mailbox full', asked: 100 },
+]) {
+  test(`a host that ${title} to RCPT, and to nothing else, is asked for ${asked} of 100 messages at first`, async (t) => {
+    const peer = await startMx({ answer: (line) => (line.startsWith('RCPT') ? reply : undefined) });
+    const world = deliveryWorld({ port: peer.port });
+    t.after(() => Promise.all([peer.close(), world.close()]));
+    const sendAll = async () => {
+      for (let n = 0; n < 100; n++) await world.run(world.job({ to: [`b${n}@far.example`] }));
+      return peer.commands.splice(0).filter((line) => line.startsWith('RCPT')).length;
+    };
+    assert.equal(await sendAll(), asked);
+    if (asked === 100) return;
+    const { reason } = world.store.json(destinationKey(at('127.0.0.1', peer.port)));
+    assert.equal(reason, `it put off 20 messages in a row, the last one with: far.example: ${reply}`);
+    world.clock.advance(12_000);
+    assert.equal(await sendAll(), 1);
+    world.clock.advance(12_000);
+    assert.equal(await sendAll(), 0, 'the second wait is longer');
+    world.clock.advance(12_000);
+    peer.script = {};
+    assert.equal(await sendAll(), 100);
+  });
+}
+
 test('what a person wants tried at once is tried although its host is backed off, and stays so while no slot is free', async (t) => {
   const peer = await startMx({ banner: '421 busy' });
   const delivery = { connectionsPerDestination: 1, attemptSeconds: 60 };
