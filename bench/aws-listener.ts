@@ -31,6 +31,7 @@ export async function startContainer(
       PILLARBOX_ENDPOINT: emulator.endpoint,
       PILLARBOX_HEALTH_PORT: '0',
       PILLARBOX_HEALTH_HOST: '127.0.0.1',
+      PILLARBOX_CONFIG_REFRESH_SECONDS: '3600', // What it asks S3 meanwhile is the bill's line of its own (monthly-bill.ts).
     },
     whenReady: () => whenGreeted(port),
     ...(onOutput === undefined ? {} : { onOutput }),

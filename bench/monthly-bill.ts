@@ -67,13 +67,21 @@ export function pillarboxBill(volume: Volume, calls: CallsPerMessage, standing: 
 /** Of a connection's answers, certificate and TLS handshake that leave for the internet (assumed: one mail a connection). */
 const bytesOutPerMail = 6 * 1024;
 
+/** Of both hops the first, whose jobs carry a group. What AWS counts as a request with one is not said: all of them, at most. */
+const shareWithGroup = 0.5;
+/** Five pollers ask three times a minute, whether or not there is mail: of the two queues that inbound mail hardly uses. */
+const idleReceives = 2 * 5 * 3 * 60 * hours;
+
 /**
  * What else an account pays when this mail comes, and neither bill has: EventBridge told of every object as it is written and as it
- * expires (for your own consumers), half of the traffic crossing to the other zone, answers to the senders.
+ * expires (for your own consumers), fair queues, pollers of idle queues, half of the traffic crossing to the other zone, answers to
+ * the senders.
  */
-export function besidesLines({ mails, bytes }: Volume, { puts }: CallsPerMessage): readonly BillLine[] {
+export function besidesLines({ mails, bytes }: Volume, { puts, sqsRequests }: CallsPerMessage): readonly BillLine[] {
   const received = (mails * bytes * 1.1) / gib;
   return [
+    { what: 'Fair queue', dollars: mails * sqsRequests * shareWithGroup * prices.sqs.fairQueueExtra },
+    { what: 'Idle pollers', dollars: idleReceives * prices.sqs.perRequest },
     { what: 'EventBridge', dollars: mails * puts * 2 * prices.eventBridge.perDataEvent },
     { what: 'Between zones', dollars: (received / 2) * prices.transfer.betweenZonesPerGiB },
     { what: 'To the internet', dollars: ((mails * bytesOutPerMail) / gib) * prices.transfer.outPerGiB },

@@ -30,11 +30,15 @@ export class ServiceStack extends Stack {
     const balancer = new LoadBalancer(this, 'Balancer', { vpc, data, tasks, options });
 
     const outbound = network.outbound === null ? {} : { network: { vpc, securityGroup: network.outbound } };
-    const functions = [
-      new StageFunction(this, 'Authenticate', { stage: stages.authenticate, data, options }),
-      new StageFunction(this, 'Parse', { stage: stages.parse, data, options }),
-      new StageFunction(this, 'Deliver', { stage: stages.deliver, data, options, ...outbound }),
-    ];
+    const authenticate = new StageFunction(this, 'Authenticate', { stage: stages.authenticate, data, options });
+    const parse = new StageFunction(this, 'Parse', { stage: stages.parse, data, options });
+    const deliver = new StageFunction(this, 'Deliver', { stage: stages.deliver, data, options, ...outbound });
+    const functions = [authenticate, parse, deliver];
+    // A job that a function is too old for comes back, but only after its queue's visibility timeout: readers are changed first.
+    parse.handler.node.addDependency(deliver.handler);
+    authenticate.handler.node.addDependency(parse.handler);
+    authenticate.handler.node.addDependency(deliver.handler);
+    tasks.service.node.addDependency(authenticate.handler);
 
     const alarms = watch(this, { options, data, balancer });
     new MailDashboard(this, 'Dashboard', { options, data, balancer, functions, alarms });

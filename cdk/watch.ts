@@ -40,8 +40,9 @@ function watchLane(alarms: Alarms, stage: Stage, { options, data }: Watched): vo
       runbook: isSlowLane ? 'slow-lane' : 'queue-age',
       meaning: `The oldest job of ${what} has waited for more than five minutes.`,
       metric: queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period }),
-      // A job that waits on purpose is as old as its wait: a hop of deliver's is at most 900 s, a judgement again 30 s.
-      threshold: stage.name === 'deliver' ? 900 + 300 : 300,
+      // A job that waits on purpose is as old as its wait: a hop of deliver's is at most 900 s, a judgement again 30 s. And SQS counts
+      // a job that is in hand, with whatever came in its batch, until the run is over: deliver's may wait for a host all its time.
+      threshold: stage.name === 'deliver' ? 900 + stage.timeoutSeconds + 300 : 300,
       periods: 2,
     },
     name,

@@ -17,7 +17,10 @@ const attributeSchema = z.object({ stringValue: z.string().optional() });
 const recordSchema = z.object({
   messageId: z.string(),
   body: z.string(),
-  attributes: z.object({ ApproximateReceiveCount: z.coerce.number().int().positive() }),
+  attributes: z.object({
+    ApproximateReceiveCount: z.coerce.number().int().positive(),
+    MessageGroupId: z.string().optional(),
+  }),
   messageAttributes: z.record(z.string(), attributeSchema).default({}),
   /** Ends in the queue's name. */
   eventSourceARN: z.string().optional(),
@@ -85,7 +88,7 @@ async function isDone<Queue extends QueueName>(record: SqsRecord, consumer: Cons
   let handedOut: HandedOut<Queue> | null = null;
   try {
     const job = jobOf(queue, record.body);
-    const group = record.messageAttributes[groupAttribute]?.stringValue;
+    const group = record.messageAttributes[groupAttribute]?.stringValue ?? record.attributes.MessageGroupId;
     const faults = Number(record.messageAttributes[faultsAttribute]?.stringValue ?? 0);
     handedOut = { record, job, receiveCount, faults, group };
     if (receiveCount > consumer.maxReceives) return await tellOfDeath(consumer, handedOut, spent(consumer.maxReceives));

@@ -14,11 +14,11 @@ test('ten million mails of 50 KiB a month cost at most a fifth of SES receiving,
   );
 });
 
-test('what comes besides is told: events, transfer between zones and out', () => {
+test('what comes besides is told: groups of the queue, pollers, events, transfer between zones and out', () => {
   const lines = besidesLines(tenMillion, readMeasuredCalls());
   assert.deepEqual(
-    lines.map(({ what, dollars }) => `${what} ${dollars.toFixed(0)}`),
-    ['EventBridge 40', 'Between zones 5', 'To the internet 5'],
+    lines.map(({ what, dollars }) => `${what} ${dollars.toFixed(1)}`),
+    ['Fair queue 1.3', 'Idle pollers 0.5', 'EventBridge 40.0', 'Between zones 5.2', 'To the internet 5.1'],
   );
 });
 

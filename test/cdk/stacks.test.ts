@@ -107,6 +107,18 @@ test('each function runs its own bundle on nodejs24.x arm64, told its jobs with 
   }
 });
 
+test('who reads a queue is deployed before whoever writes to it: no job of a new version meets an old function', async () => {
+  const { service } = await synthesize();
+  const functionOf = (name: string) => stageFunctions(service).find(([id]) => id.toLowerCase().startsWith(name))!;
+  const isBefore = (reader: string, [id, { DependsOn = [] }]: (typeof services)[number]) =>
+    assert.ok([DependsOn].flat().includes(functionOf(reader)[0]), `${id} does not wait for ${reader}`);
+  const services = resourcesOf(service, 'AWS::ECS::Service');
+  isBefore('parse', functionOf('authenticate'));
+  isBefore('deliver', functionOf('authenticate'));
+  isBefore('deliver', functionOf('parse'));
+  isBefore('authenticate', services[0]!);
+});
+
 test('the variables of each function and of the listener are what the code parses, and name only what it may touch', async () => {
   const { service } = await synthesize();
   for (const stage of Object.values(stages)) {

@@ -110,6 +110,15 @@ test('a fault of ours sends the job on, anew and uncounted, with a back-off that
   assert.equal(metrics.recorded.filter(({ labels }) => labels['outcome'] === 'waits').length, 5);
 });
 
+test('a job that carried its fair-queue group in the message alone keeps it while it waits for us', async () => {
+  const { consume, jobs } = world(async () => {
+    throw ownFault('secret', 'the DKIM key "secret:dkim-s1" cannot be read');
+  });
+  const sent = record('a', JSON.stringify(sampleDeliverJob()));
+  await consume({ ...sent, attributes: { ...sent.attributes, MessageGroupId: '192.0.2.1_port_25' } });
+  assert.equal(jobs.sent[0]?.options?.group, '192.0.2.1_port_25');
+});
+
 for (const { what, thrown } of [
   {
     what: 'what the SDK throws',
