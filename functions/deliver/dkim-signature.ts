@@ -129,8 +129,9 @@ function relaxedText(field: string): string {
   const value = field
     .slice(colon + 1)
     .replace(/\r\n/g, '')
-    .replace(/[ \t]+/g, ' ');
-  return `${field.slice(0, colon).trim().toLowerCase()}:${value.trim()}`;
+    .replace(/[ \t]+/g, ' ')
+    .replace(/^ | $/g, ''); // not trim(): octet A0, the end of many a character in UTF-8, is no white space here
+  return `${field.slice(0, colon).trim().toLowerCase()}:${value}`;
 }
 
 function algorithmOf(key: KeyObject): 'rsa-sha256' | 'ed25519-sha256' {

@@ -42,6 +42,7 @@ const bodies: Readonly<Record<string, string | Buffer>> = {
   ]),
   'bare LF and bare CR': `${header}\r\na\nb\rc\n\nd\r\r\n`,
   'LF all over, header too': `${header}\r\nx\r\n`.replaceAll('\r\n', '\n'),
+  'a field that ends in the octet A0, as à does in UTF-8': `${header.replace('X-Odd:', 'To: \u00a0ici\r\nSubject: voilà')}\r\nHi\r\n`,
   'many recipients in folded fields': `${header}Cc: ${Array.from({ length: 100 }, (_, n) => `u${n}@far.example`).join(',\r\n ')}\r\n\r\nHi\r\n`,
   'a header field twice': `${header}To: c@far.example\r\n\r\nHi\r\n`,
   large: `${header}\r\n${'A line of some length, with a  double space. \r\n'.repeat(12_000)}`,
