@@ -36,7 +36,7 @@ export function faultOf(thrown: unknown): OwnFault | null {
 
 /** Thrown where the stored message a job is about is not there: no wait brings it back. */
 export function messageLost(key: string): Error {
-  return Object.assign(new Error(`the stored message ${key} is not there`), { name: lostName });
+  return Object.assign(new Error(`the stored message is missing: ${key} is not there`), { name: lostName });
 }
 
 /** Why a job can never be done, as a sentence; null where trying again may help. */

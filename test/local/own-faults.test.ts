@@ -122,10 +122,10 @@ test('a job whose stored message is gone is a dead letter at once, its sender is
   await world.pass(hour, 10 * 60_000);
   assert.equal((await world.counts()).dead, 1);
   const [letter] = await world.admin.deadLetters('deliver', 1);
-  assert.equal(letter?.reason, `the stored message ${job!.raw.key} is not there`);
+  assert.equal(letter?.reason, `the stored message is missing: ${job!.raw.key} is not there`);
   const state = await world.state(job!);
   assert.deepEqual([state.state, state.recipients[0].status, state.lease], ['bounced', '5.3.0', null]);
-  assert.match(state.givenUp.reason, /is gone/);
+  assert.match(state.givenUp.reason, /is not there/);
   const [told, ...more] = await world.told();
   assert.deepEqual(more, []);
   assert.match(told!, /Final-Recipient: rfc822; ?bob@far\.example/);
