@@ -6,28 +6,40 @@ import type { Resolve } from './ports.ts';
 export type Deadline = { readonly resolve: Resolve; readonly wasReached: () => boolean };
 
 /**
- * Asks through `resolve` until `deadlineMs` milliseconds from now have gone by; what is unanswered then, and whatever is
- * asked later, rejects with `ETIMEOUT`.
+ * Asks through `resolve` until `deadlineMs` milliseconds have been waited for answers; what is unanswered then, and whatever is
+ * asked later, rejects with `ETIMEOUT`. Questions side by side wait for the same time; what goes into other work while none is
+ * asked (a large message is read before its keys are) does not count. `now` in milliseconds.
  */
-export function startDeadline(resolve: Resolve, deadlineMs: number): Deadline {
-  let endAt = performance.now() + deadlineMs;
+export function startDeadline(
+  resolve: Resolve,
+  deadlineMs: number,
+  now: () => number = () => performance.now(),
+): Deadline {
+  let leftMs = deadlineMs; // when nothing was asked last
+  let asked = 0;
+  let waitingSince = 0;
   let isReached = false;
   const late = (name: string, type: string): Error => {
     isReached = true;
-    endAt = 0; // a timer may fire a little early: who asks next is late all the same
+    leftMs = 0; // a timer may fire a little early: who asks next is late all the same
     return dnsError('ETIMEOUT', name, type);
   };
+  const left = (): number => (asked === 0 ? leftMs : leftMs - (now() - waitingSince));
   return {
     wasReached: () => isReached,
     resolve: async (name, type) => {
-      const leftMs = endAt - performance.now();
-      if (leftMs <= 0) throw late(name, type);
+      const waitMs = left();
+      if (waitMs <= 0) throw late(name, type);
+      if (asked === 0) waitingSince = now();
+      asked += 1;
       const deadline = Promise.withResolvers<never>();
-      const timer = setTimeout(() => deadline.reject(late(name, type)), leftMs);
+      const timer = setTimeout(() => deadline.reject(late(name, type)), waitMs);
       try {
         return await Promise.race([resolve(name, type), deadline.promise]);
       } finally {
         clearTimeout(timer);
+        if (asked === 1) leftMs = left();
+        asked -= 1;
       }
     },
   };

@@ -25,6 +25,39 @@ test('one deadline holds for all questions: what is unanswered then, and what co
   assert.equal(zone.queries.length, asked);
 });
 
+test('time that goes into the message and not into the DNS is not taken from the questions that come after it', async () => {
+  let nowMs = 0;
+  const { resolve, wasReached } = startDeadline(
+    async (name) => [name],
+    1_000,
+    () => nowMs,
+  );
+  await resolve('first.example', 'A');
+  nowMs += 10_000; // ten messages of a batch are read and hashed before a key is asked for
+  assert.deepEqual(await resolve('second.example', 'A'), ['second.example']);
+  assert.equal(wasReached(), false);
+});
+
+test('questions side by side wait for the same time, and it is taken from those that come after them', async () => {
+  let nowMs = 0;
+  const slow = Promise.withResolvers<string[]>();
+  const { resolve, wasReached } = startDeadline(
+    () => slow.promise,
+    1_000,
+    () => nowMs,
+  );
+  const both = Promise.all([resolve('one.example', 'A'), resolve('other.example', 'A')]);
+  nowMs += 900;
+  slow.resolve([]);
+  await both;
+  assert.deepEqual(await resolve('third.example', 'A'), []);
+  const last = resolve('last.example', 'A');
+  nowMs += 200;
+  await assert.rejects(resolve('late.example', 'A'), failsWith('ETIMEOUT'));
+  await last;
+  assert.equal(wasReached(), true);
+});
+
 test('each question is asked once and recorded with what came back', async () => {
   const zone = zoneResolver({ 'a.example': { TXT: ['x'] }, 'b.example': 'SERVFAIL' });
   const { resolve, evidence } = recordEvidence(zone);
