@@ -1,6 +1,7 @@
 // Passwords are hashed a few at a time: each hash takes 128 MiB and a processor for a third of a second. Who waits is
 // served in turn by address, so that one address that guesses holds up nobody but itself; addresses that have shown that
-// they know the user's password come first, and have places of their own.
+// they know the user's password come first, and have places of their own. Where all places are taken, the address that has most
+// of them gives one up: it takes as many addresses as there are places to shut out another.
 
 /** Who asks: the address (its group), and whether it has logged in as that user before, or is this machine. */
 export type Asker = { readonly group: string; readonly isKnown: boolean };
@@ -10,10 +11,12 @@ export type HashQueue = {
   readonly run: <T>(asker: Asker, work: () => Promise<T>) => Promise<T | 'busy'>;
 };
 
-const maxWaiting = 64; // of strangers, and as many of those who are known
-const maxStrangersOfGroup = 16;
+const maxWaiting = 256; // of strangers, and as many of those who are known
+const maxStrangersOfGroup = 50; // the connections that one address may have: an office after a restart is not told to come again
 
-type Line = { size: number; readonly maxOfGroup: number; readonly byGroup: Map<string, (() => void)[]> };
+/** Told whether its turn has come, or whether it has to give way. */
+type Waiter = (isTurn: boolean) => void;
+type Line = { size: number; readonly maxOfGroup: number; readonly byGroup: Map<string, Waiter[]> };
 
 /** Nobody waits. `atOnce`: how many are hashed side by side. */
 export function createHashQueue(atOnce: number): HashQueue {
@@ -27,16 +30,15 @@ export function createHashQueue(atOnce: number): HashQueue {
   function passOn(): void {
     const next = takeNext(known) ?? takeNext(strangers);
     if (next === null) free += 1;
-    else next();
+    else next(true);
   }
 
   return {
     async run(asker, work) {
       if (free > 0) free -= 1;
       else {
-        const turn = join(asker.isKnown ? known : strangers, asker.group);
-        if (turn === null) return 'busy';
-        await turn;
+        const isTurn = await join(asker.isKnown ? known : strangers, asker.group);
+        if (!isTurn) return 'busy';
       }
       try {
         return await work();
@@ -47,17 +49,26 @@ export function createHashQueue(atOnce: number): HashQueue {
   };
 }
 
-/** Resolves when the place is theirs; null where there is no room to wait. */
-function join(line: Line, group: string): Promise<void> | null {
-  const ofGroup = line.byGroup.get(group) ?? [];
-  if (line.size >= maxWaiting || ofGroup.length >= line.maxOfGroup) return null;
+/** Resolves when the place is theirs: true; or when there is no room to wait (any more): false. */
+async function join(line: Line, group: string): Promise<boolean> {
+  const waiting = line.byGroup.get(group)?.length ?? 0;
+  if (waiting >= line.maxOfGroup || (line.size >= maxWaiting && !makeRoom(line, waiting))) return false;
   line.size += 1;
-  line.byGroup.set(group, ofGroup);
-  return new Promise((resolve) => ofGroup.push(resolve));
+  return new Promise((resolve) => line.byGroup.set(group, [...(line.byGroup.get(group) ?? []), resolve]));
+}
+
+/** The last of the largest group gives way to one of a group of which `waiting` wait; false where that is as large. */
+function makeRoom(line: Line, waiting: number): boolean {
+  const [first, ...others] = line.byGroup.values();
+  const largest = others.reduce((most, group) => (group.length > most.length ? group : most), first ?? []);
+  if (largest.length <= waiting + 1) return false;
+  line.size -= 1;
+  largest.pop()?.(false);
+  return true;
 }
 
 /** The first of the group whose turn it is; that group comes last then. */
-function takeNext(line: Line): (() => void) | null {
+function takeNext(line: Line): Waiter | null {
   for (const [group, [first, ...others]] of line.byGroup) {
     line.byGroup.delete(group);
     if (others.length > 0) line.byGroup.set(group, others);

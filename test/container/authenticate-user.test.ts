@@ -107,16 +107,23 @@ test('addresses are served in turn, whoever is known before strangers, and never
   assert.deepEqual(begun, ['a1', 'a2', 'known', 'a3', 'b1', 'c1', 'a4', 'b2']);
 });
 
-test('so many may wait, and fewer of one address: the others are told to come again; those who are known have places of their own', async () => {
+test('an address may have as many waiting as it may have connections: the others are told to come again; those who are known have places of their own', async () => {
   const { ask, endOne } = byHand(createHashQueue(1));
-  const answers: Promise<string>[] = [];
-  for (let n = 0; n < 18; n++) answers.push(ask('a', 'a'));
-  for (let group = 0; group < 60; group++) answers.push(ask('x', `g${group}`));
+  const answers = Array.from({ length: 53 }, () => ask('a', 'a'));
   answers.push(ask('known', 'k', true));
-  for (let count = 0; count < 70; count++) await endOne();
+  for (let count = 0; count < 52; count++) await endOne();
   const busy = (await Promise.all(answers)).filter((answer) => answer === 'busy').length;
-  assert.equal(busy, 1 + 12); // 1 at work, 16 of `a` wait and one more does not; 64 wait in all
+  assert.equal(busy, 2); // 1 at work, 50 wait
   assert.equal(await answers.at(-1), 'known');
+});
+
+test('where all places are taken, the address that has most of them gives one up; many addresses with one each keep theirs', async () => {
+  const { ask, endOne } = byHand(createHashQueue(1));
+  const flood = [0, 1, 2, 3, 4, 5].flatMap((group) => Array.from({ length: 50 }, () => ask('flood', `f${group}`)));
+  const honest = Array.from({ length: 200 }, (_, n) => ask('honest', `h${n}`));
+  for (let count = 0; count < 257; count++) await endOne();
+  assert.ok((await Promise.all(honest)).every((answer) => answer === 'honest'));
+  assert.equal((await Promise.all(flood)).filter((answer) => answer === 'flood').length, 1 + 256 - 200);
 });
 
 test('work that fails gives its place to the next', async () => {
