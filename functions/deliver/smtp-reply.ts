@@ -9,9 +9,9 @@ export type PeerReply = {
   readonly lines: readonly string[];
 };
 
-/** Why a connection is of no more use. `how` is a stable word, `detail` a sentence for people. */
+/** Why a connection is of no more use. `how` is a stable word (`own-fault`: this machine is at fault), `detail` a sentence for people. */
 export type Broken = {
-  readonly how: 'connect-timeout' | 'unreachable' | 'timeout' | 'closed' | 'bad-reply' | 'tls';
+  readonly how: 'own-fault' | 'connect-timeout' | 'unreachable' | 'timeout' | 'closed' | 'bad-reply' | 'tls';
   readonly detail: string;
 };
 

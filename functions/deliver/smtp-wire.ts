@@ -5,6 +5,7 @@ import { connect as connectSocket, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import { isLoopbackAddress } from '#mail/loopback.ts';
+import { ownConnectFault } from './own-connect-fault.ts';
 import { type Broken, createReplyReader, isBroken, type PeerReply, shownSeconds } from './smtp-reply.ts';
 
 /** What is known of the TLS in force. `problem` says why the certificate is not to be trusted, null where it is. */
@@ -43,7 +44,7 @@ export type Wire = {
 const keepAliveMs = 60_000;
 const quitMs = 1_000;
 
-/** Connects to an IP address and port; `connect-timeout` and `unreachable` are told apart. */
+/** Connects to an IP address and port; `connect-timeout`, `unreachable` and `own-fault` are told apart. */
 export function openWire(
   { ip, port }: { readonly ip: string; readonly port: number },
   limitMs: number,
@@ -74,8 +75,13 @@ export function openWire(
       resolve(createWire(socket));
     });
     socket.once('error', (error) => {
-      const how = 'code' in error && error.code === 'ETIMEDOUT' ? 'connect-timeout' : 'unreachable';
-      settle({ how, detail: `cannot connect to ${ip} port ${port}: ${error.message}` });
+      const code = 'code' in error ? String(error.code) : '';
+      const how = code === 'ETIMEDOUT' ? 'connect-timeout' : 'unreachable';
+      const unreachable: Broken = { how, detail: `cannot connect to ${ip} port ${port}: ${error.message}` };
+      void ownConnectFault(code, ip).then(
+        (fault) => settle(fault === null ? unreachable : { how: 'own-fault', detail: fault }),
+        () => settle(unreachable),
+      );
     });
   });
 }

@@ -2,6 +2,7 @@
 // a connection left undone is done over another one.
 import type { Config } from '#pipeline/config.ts';
 import type { HostTry } from '#pipeline/delivery-state.ts';
+import { ownFault } from '#pipeline/own-fault.ts';
 import type { Clock, Secrets } from '#pipeline/ports.ts';
 import type { Connections, Line, LineRequest, Use } from './connections.ts';
 import { converse, type Letter, type LetterRecipient, type RecipientResult } from './converse.ts';
@@ -37,7 +38,7 @@ type Talk = {
   readonly results: readonly RecipientResult[];
 };
 
-/** Asks one host for these recipients. */
+/** Asks one host for these recipients. Throws the fault of ours for which it could not even be asked. */
 export async function talkToHost(
   context: Context,
   place: Place,
@@ -47,6 +48,7 @@ export async function talkToHost(
   const started = performance.now();
   const at = new Date(context.deps.clock()).toISOString();
   const { line, failure, results } = await talkToEnd(context, { place, recipients, fresh: false });
+  if (failure?.how === 'own-fault' && results.length === 0) throw ownFault('system', failure.reason);
   const tls = line?.tls ?? null;
   const said = policyNote(context.routes.sts, target.host, { failure, tls });
   const notes = [failure?.reason ?? line?.note ?? null, said].filter((note) => note !== null);
