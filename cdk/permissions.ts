@@ -12,9 +12,9 @@ export type Permitted = { readonly access: Access; readonly options: Options; re
 /** Lets a role do what the table says of its part: objects by prefix, queues to send to, secrets by name. */
 export function permit(role: Role, { access, options, mail }: Permitted): void {
   const stack = Stack.of(role);
-  const allow = (actions: string[], resources: string[]) => {
+  const allow = (actions: string[], resources: string[], conditions = {}) => {
     if (resources.length === 0) return;
-    role.addToPolicy(new PolicyStatement({ actions, resources }));
+    role.addToPolicy(new PolicyStatement({ actions, resources, conditions }));
     acknowledgeWildcards(
       role,
       resources,
@@ -25,7 +25,10 @@ export function permit(role: Role, { access, options, mail }: Permitted): void {
   allow(['s3:GetObject'], objects(access.reads));
   allow(['s3:PutObject', 's3:AbortMultipartUpload'], objects(access.writes));
   allow(['s3:DeleteObject'], objects(access.deletes));
-  if (access.looksForAbsent) allow(['s3:ListBucket'], [bucketArn(stack, options)]);
+  const { looksForAbsent } = access;
+  // Where an object is asked for, S3 takes its key for the prefix of this condition.
+  const listed = looksForAbsent === 'all' ? {} : { StringLike: { 's3:prefix': [...looksForAbsent] } };
+  if (looksForAbsent.length > 0) allow(['s3:ListBucket'], [bucketArn(stack, options)], listed);
   allow(
     ['sqs:SendMessage'],
     access.sends.map((queue) => queueArn(stack, options, queue)),

@@ -12,8 +12,11 @@ export type Access = {
   readonly reads: readonly KeyPrefix[];
   readonly writes: readonly KeyPrefix[];
   readonly deletes: readonly KeyPrefix[];
-  /** Whether it asks for objects that may be absent: S3 answers 404 only to those who may list, 403 to others. */
-  readonly looksForAbsent: boolean;
+  /**
+   * The objects that it must be able to find absent, as patterns of whole keys: S3 answers 404 only to those who may list a key,
+   * 403 to others, which looks like a fault of ours. A pattern that ends as the keys do finds none that is not known.
+   */
+  readonly looksForAbsent: 'all' | readonly string[];
   readonly secrets: readonly string[];
 };
 
@@ -23,7 +26,7 @@ export const listenerAccess: Access = {
   reads: ['config/', 'suppressions/'],
   writes: ['raw/'],
   deletes: [],
-  looksForAbsent: true,
+  looksForAbsent: 'all',
   secrets: ['tls-certificate', 'tls-key', 'srs', 'user-*'],
 };
 
@@ -67,7 +70,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     reads: ['raw/', 'config/'],
     writes: [],
     deletes: [],
-    looksForAbsent: false,
+    looksForAbsent: ['raw/*.eml'],
     secrets: ['srs'],
     timeoutSeconds: 60,
     memoryMiB: 1024,
@@ -90,7 +93,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     reads: ['raw/', 'config/'],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
     deletes: [],
-    looksForAbsent: false,
+    looksForAbsent: ['raw/*.eml'],
     secrets: [],
     timeoutSeconds: 120,
     memoryMiB: 1769,
@@ -108,7 +111,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     reads: ['raw/', 'config/', 'deliveries/', 'suppressions/', 'destinations/'],
     writes: ['raw/', 'deliveries/', 'suppressions/', 'destinations/'],
     deletes: ['destinations/'],
-    looksForAbsent: true,
+    looksForAbsent: 'all',
     secrets: ['dkim-*', 'smarthost-password', 'srs'],
     // The most that Lambda gives. Ten minutes of it are for the answer to a message (RFC 5321 §4.5.3.2.6).
     timeoutSeconds: 900,

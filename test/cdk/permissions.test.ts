@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Template } from 'aws-cdk-lib/assertions';
+import type { MessageId } from '#mail/message-id.ts';
+import { rawKey } from '#pipeline/keys.ts';
 import { lanesOf, listenerAccess, stages } from '#pipeline/stages.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
 
-type Statement = { readonly Effect: string; readonly Action: string[]; readonly Resource: string[] };
+type Statement = {
+  readonly Effect: string;
+  readonly Action: string[];
+  readonly Resource: string[];
+  readonly Condition?: unknown;
+};
 
 const bucket = 'arn:<AWS::Partition>:s3:::pillarbox-mail-<AWS::AccountId>-<AWS::Region>';
 
@@ -45,7 +52,10 @@ for (const { role, access, consumes } of parts) {
     const objects = (prefixes: readonly string[]) => prefixes.map((prefix) => `${bucket}/${prefix}*`).sort();
     assert.deepEqual(granted('s3:GetObject'), objects(access.reads));
     assert.deepEqual(granted('s3:PutObject'), objects(access.writes));
-    assert.deepEqual(granted('s3:ListBucket'), access.looksForAbsent ? [bucket] : []);
+    assert.deepEqual(granted('s3:ListBucket'), [bucket]);
+    const { Condition } = statements.find(({ Action }) => Action.includes('s3:ListBucket')) ?? {};
+    const { looksForAbsent: patterns } = access;
+    assert.deepEqual(Condition, patterns === 'all' ? undefined : { StringLike: { 's3:prefix': [...patterns] } });
     assert.deepEqual(granted('s3:DeleteObject'), objects(access.deletes));
     assert.deepEqual(granted('sqs:SendMessage'), access.sends.map(queueArn).sort());
     const read = granted('sqs:ReceiveMessage').map((arn) => /Queue(\w+)Queue/.exec(arn)?.[1]);
@@ -69,6 +79,21 @@ test('a write below raw/, inbox/ or quarantine/ is denied unless it says that no
     'raw/*',
   ]);
 });
+
+test('who judges or parses may ask whether a stored message is there, and list none whose key it does not know', () => {
+  for (const { looksForAbsent } of [stages.authenticate, stages.parse]) {
+    const key = rawKey({ id: '01KAJZ3M8R0000000000000000' as MessageId, receivedAt: '2026-11-21T12:00:00.000Z' });
+    assert.ok(looksForAbsent !== 'all' && looksForAbsent.every((pattern) => isLike(key, pattern)));
+    for (const prefix of ['', 'raw/', 'raw/2026/11/21/12/', key.slice(0, -1), 'inbox/x.eml']) {
+      assert.ok(!looksForAbsent.some((pattern) => isLike(prefix, pattern)), prefix);
+    }
+  }
+});
+
+/** StringLike of IAM: `*` is any text. */
+function isLike(text: string, pattern: string): boolean {
+  return new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*')}$`).test(text);
+}
 
 function allStatements(template: Template): (Statement & { id: string })[] {
   const types = [
@@ -101,6 +126,7 @@ function normal(statement: any): Statement {
     Effect: statement.Effect,
     Action: [statement.Action].flat(),
     Resource: [statement.Resource ?? []].flat().map(flat),
+    ...(statement.Condition === undefined ? {} : { Condition: statement.Condition }),
   };
 }
 

@@ -53,8 +53,9 @@ export function createGate({ emulator, policies, secrets }: GateOptions): Gate {
     if (String(headers['x-amz-target']).startsWith('secretsmanager.')) return giveSecret(response, secrets, request);
     // S3 tells only those who may list that there is nothing; to others it is forbidden.
     const mayLearnOfAbsence = () => {
-      const [, bucket = ''] = request.url.pathname.split('/');
-      const list = { action: 's3:ListBucket', resource: `arn:aws:s3:::${bucket}`, context: {} };
+      const [, bucket = '', ...key] = request.url.pathname.split('/').map(decodeURIComponent);
+      const context = { 's3:prefix': key.join('/') };
+      const list = { action: 's3:ListBucket', resource: `arn:aws:s3:::${bucket}`, context };
       if (isAllowed(role, list)) calls.push({ ...list, part, isAllowed: true });
       return isAllowed(role, list);
     };
@@ -111,7 +112,8 @@ function s3Acts({ method, url, headers }: Request): readonly Act[] {
     resource,
     context: { ...context, ...more },
   });
-  if (key === '') return [act(method === 'GET' ? 's3:ListBucket' : `s3:${method}Bucket`)];
+  const prefix = { 's3:prefix': url.searchParams.get('prefix') ?? '' };
+  if (key === '') return [method === 'GET' ? act('s3:ListBucket', prefix) : act(`s3:${method}Bucket`)];
   // A condition on the version that is there reads it too (S3 user guide, conditional requests).
   const reads = headers['if-match'] === undefined || method === 'GET' || method === 'HEAD' ? [] : [act('s3:GetObject')];
   if (method === 'GET' || method === 'HEAD') return [act('s3:GetObject')];

@@ -5,7 +5,7 @@ export type Statement = {
   readonly Effect: 'Allow' | 'Deny';
   readonly Action: string | readonly string[];
   readonly Resource: string | readonly string[];
-  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | number>>>>;
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | number | readonly string[]>>>>;
 };
 
 /** One thing somebody wants to do; `context`: condition keys that are there, lower-case. */
@@ -26,7 +26,9 @@ export function fits({ Action, Resource, Condition = {} }: Statement, { action, 
   if (![Action].flat().some((pattern) => matches(pattern, action))) return false;
   if (![Resource].flat().some((pattern) => matches(pattern, resource))) return false;
   return Object.entries(Condition).every(([operator, terms]) =>
-    Object.entries(terms).every(([key, wanted]) => holds(operator, context[key.toLowerCase()], String(wanted))),
+    Object.entries(terms).every(([key, wanted]) =>
+      [wanted].flat().some((one) => holds(operator, context[key.toLowerCase()], String(one))),
+    ),
   );
 }
 
@@ -36,6 +38,8 @@ function holds(operator: string, given: string | undefined, wanted: string): boo
       return (given === undefined) === (wanted === 'true');
     case 'Bool':
       return given === wanted;
+    case 'StringLike':
+      return given !== undefined && matches(wanted, given);
     case 'NumericLessThan':
       return given !== undefined && Number(given) < Number(wanted);
   }
