@@ -5,16 +5,18 @@ import type { Trouble } from './suppression-record.ts';
 
 const timestamp = z.iso.datetime({ precision: 3 });
 const hourMs = 3_600_000;
-/** So many addresses called non-existent within an hour, and more refusals than acceptances, are the host's fault. */
+/** So many addresses called non-existent within an hour are the host's fault, unless it took many more meanwhile. */
 const manyAddresses = 10;
+/** A host that takes so many recipients for each that it refuses knows its addresses. */
+const acceptedPerRefused = 4;
 /** Entries that may still hold (90 days) must find the trouble they were written in. */
 const keptTroubles = 50;
 
 const refusalsSchema = z.strictObject({
   schema: z.literal('refusals/1'),
-  /** When the hour that is counted began. */
+  /** When what is counted began: with the first refusal behind a time in which the host took most recipients. */
   from: timestamp,
-  /** Recipients taken and recipients called non-existent within it, as far as it is known. */
+  /** Recipients taken and recipients called non-existent since, as far as it is known. */
   accepted: z.int().nonnegative(),
   refused: z.int().nonnegative(),
   /** The first ten different local parts among those refused. */
@@ -36,8 +38,9 @@ export function isInTrouble(troubles: readonly Trouble[], at: string): boolean {
 }
 
 /**
- * The record after addresses were called non-existent at `at`; `accepted`: recipients taken since the last time. Trouble holds
- * from the hour's beginning until an hour from now. While it lasts long enough yet, nothing is counted: the same record. Pure.
+ * The record after addresses were called non-existent at `at`; `accepted`: recipients taken since the last time. However many a
+ * host took before, it is judged by what it says from its first refusal on. Trouble holds from there until an hour from now.
+ * While it lasts long enough yet, nothing is counted: the same record. Pure.
  */
 export function withRefusals(
   before: Refusals | null,
@@ -48,15 +51,19 @@ export function withRefusals(
   if (before !== null && isInTrouble(before.troubles, at) && isInTrouble(before.troubles, halfAnHourOn)) return before;
   const troubles = before?.troubles ?? [];
   const isSameHour = before !== null && Date.parse(at) - Date.parse(before.from) <= hourMs;
-  const hour = isSameHour ? before : { from: at, accepted: 0, refused: 0, localParts: [] };
+  const isWell = before !== null && before.accepted + accepted >= acceptedPerRefused * before.refused;
+  const hour =
+    isSameHour && !isWell
+      ? { ...before, accepted: before.accepted + accepted }
+      : { from: at, accepted: 0, refused: 0, localParts: [] };
   const counted = {
     schema: 'refusals/1' as const,
     from: hour.from,
-    accepted: hour.accepted + accepted,
+    accepted: hour.accepted,
     refused: hour.refused + seen.localParts.length,
     localParts: [...new Set([...hour.localParts, ...seen.localParts])].slice(0, manyAddresses),
   };
-  if (counted.localParts.length < manyAddresses || counted.refused <= counted.accepted) return { ...counted, troubles };
+  if (counted.localParts.length < manyAddresses) return { ...counted, troubles };
   const trouble = { from: counted.from, until: new Date(Date.parse(at) + hourMs).toISOString() };
   return { ...counted, troubles: [...troubles, trouble].slice(-keptTroubles) };
 }

@@ -39,7 +39,14 @@ for (const { title, record, now, isIn } of [
     now: 29,
     isIn: false,
   },
-  { title: 'as many accepted as refused are none', record: refused(30, { accepted: 1 }), now: 29, isIn: false },
+  { title: 'one refused of four is', record: refused(30, { accepted: 3 }), now: 29, isIn: true },
+  { title: 'one refused of five is none', record: refused(30, { accepted: 4 }), now: 29, isIn: false },
+  {
+    title: 'a host that took a thousand within the hour and then refuses ten is in trouble',
+    record: refused(9, { from: 31 }, withRefusals(refused(1), { localParts: ['x'], accepted: 1_000, at: at(30) })),
+    now: 30,
+    isIn: true,
+  },
   { title: 'ten in three hours are none', record: refused(10, { every: 20 }), now: 180, isIn: false },
 ]) {
   test(`refusals of a domain: ${title}`, () => {

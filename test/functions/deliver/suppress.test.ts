@@ -37,10 +37,21 @@ const mailTo = (world: DeliveryWorld, localParts: readonly string[], over: Parti
 test('dead addresses among many that live are suppressed, each', async (t) => {
   const { world } = await meet(t);
   const dead = names(12, 'gone');
-  await mailTo(world, names(20, 'user'));
-  for (const name of dead) await mailTo(world, [name]);
+  for (const name of dead) await mailTo(world, [name, ...names(4, 'user')]);
   assert.deepEqual(new Set(await heard(world, dead)), new Set(['suppressed']));
   assert.equal(world.counts.get('receivers-in-trouble'), undefined);
+});
+
+test('a bad hour suppresses nobody either where the host took mail for the same addresses just before', async (t) => {
+  const { world, mx } = await meet(t);
+  const { script } = mx;
+  const everybody = names(40, 'gone');
+  mx.script = {};
+  await mailTo(world, everybody);
+  mx.script = script;
+  for (const name of everybody) await mailTo(world, [name]);
+  assert.deepEqual([...new Set(await heard(world, everybody))].toSorted(), ['doubted', 'written']);
+  assert.equal(world.counts.get('receivers-in-trouble'), 1);
 });
 
 test('a bad hour of a receiver suppresses none of a thousand addresses, is counted and logged once, and costs few writes', async (t) => {
