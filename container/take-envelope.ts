@@ -130,7 +130,10 @@ async function findRoutes(
   // Whoever gets forwarded mail sees such an address: to strangers it must not be a way to relay through us for three weeks.
   if (isReturnAddress && role === 'mx' && reversePath !== '') return { reply: replies.bouncesOnly };
   const found = await suppression(state, { address, routes: routing.routes, reversePath });
-  if (found.outcome === 'suppressed') return { reply: replies.suppressedRecipient(found.reason) };
+  if (found.outcome === 'suppressed') {
+    const isRelay = routing.routes.every(({ kind }) => kind === 'relay');
+    return { reply: isRelay ? replies.suppressedRecipient(found.reason) : replies.suppressedAlias };
+  }
   return { routes: [...routing.routes], bouncedBefore: found.outcome === 'doubted' };
 }
 

@@ -112,6 +112,8 @@ export const replies = {
   /** The address has bounced before; the reason is what its host said. */
   suppressedRecipient: (reason: string) =>
     reply(550, '5.1.1', `The address is suppressed: ${reason.replace(/\s+/g, ' ')}`),
+  /** The same for an alias: where it leads, and what its host there said, is not for whoever writes to it. */
+  suppressedAlias: reply(550, '5.1.1', 'Mail to this address cannot be delivered at present'),
   /** SRS: who has seen a return address of ours must not write letters to it. */
   bouncesOnly: reply(550, '5.7.1', 'A return address takes bounces only, from <>'),
 
