@@ -38,8 +38,8 @@ export type JobSource = {
     /** After this time without an answer the job is handed out again. */
     readonly leaseSeconds: number;
   }) => Promise<readonly HandedOut[]>;
-  /** The job is done. */
-  readonly ack: (job: HandedOut) => Promise<void>;
+  /** The job is done. `isMended`: others that wait for the same fault of ours as it did may go on at once. */
+  readonly ack: (job: HandedOut, found?: { readonly isMended: boolean }) => Promise<void>;
   /** The job failed. */
   readonly nack: (job: HandedOut, answer: NotDone) => Promise<void>;
   /** Hands nothing out any more; jobs that are out may still be answered for. */

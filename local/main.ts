@@ -77,6 +77,13 @@ async function start(args: Arguments): Promise<void> {
     dnsProblem: dns.problem,
     random: Math.random,
   };
+  const fail = (error: unknown): void => {
+    log.error('fatal', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    leaveCrashMark(dataFolder);
+    process.exit(1);
+  };
+  // Jobs are handed out as soon as there is a world: one that ends the process then is to be found out, too.
+  process.on('uncaughtException', fail);
   const world = await startWorld(args, { ...shared, ...forWorld });
   const service = await startService({
     ...shared,
@@ -89,7 +96,7 @@ async function start(args: Arguments): Promise<void> {
     await world.close(0);
     throw error;
   });
-  runUntilStopped({ service, world, log, dataFolder, closeDns: dns.close });
+  runUntilStopped({ service, world, log, dataFolder, fail, closeDns: dns.close });
   await announce(dataFolder, service);
   process.stderr.write(banner({ service, config: inForce, configPath, dataFolder, world: args.world }));
   log.info('started', { mode: inForce.mode, world: args.world, folder: dataFolder });
@@ -146,9 +153,10 @@ function runUntilStopped(running: {
   readonly world: LocalWorld;
   readonly log: Log;
   readonly dataFolder: string;
+  readonly fail: (error: unknown) => void;
   readonly closeDns: () => void;
 }): void {
-  const { service, world, log, dataFolder, closeDns } = running;
+  const { service, world, log, dataFolder, fail, closeDns } = running;
   let isStopping = false;
   const stop = async (signal: string): Promise<void> => {
     isStopping = true;
@@ -159,12 +167,6 @@ function runUntilStopped(running: {
     await rm(join(dataFolder, 'running.json'), { force: true });
     process.exit(0);
   };
-  const fail = (error: unknown): void => {
-    log.error('fatal', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-    leaveCrashMark(dataFolder);
-    process.exit(1);
-  };
-  process.on('uncaughtException', fail);
   // Whoever read this may be gone by now, as a closed terminal is: that must not cut the end short.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   watchForStop({

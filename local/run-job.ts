@@ -104,16 +104,14 @@ export async function runJob(
   const startedAt = performance.now();
   const task = readTask(job.body);
   const { receiveCount, faults, spent } = job;
-  const run = (): Promise<Failure | null> =>
-    typeof task === 'string'
-      ? Promise.resolve(null)
-      : runTask(stage, () => task.run({ receiveCount, faults, whileWaiting }));
-  const failure = spent === null ? await run() : { thrown: spent };
+  const run = async (): Promise<Ran> =>
+    typeof task === 'string' ? unread : runTask(stage, () => task.run({ receiveCount, faults, whileWaiting }));
+  const { failure, isMended } = spent === null ? await run() : { failure: { thrown: spent }, isMended: false };
   const answer = await answerTo(deps, stage, { job, task, failure });
   metrics.measure('stage-seconds', (performance.now() - startedAt) / 1_000, { stage: stage.name });
   metrics.count('stage-runs', { stage: stage.name, outcome: answer.outcome });
   const { notDone } = answer;
-  return notDone === null ? () => source.ack(job) : () => source.nack(job, notDone);
+  return notDone === null ? () => source.ack(job, { isMended }) : () => source.nack(job, notDone);
 }
 
 /** How long a run may take: what no platform limits has more time here than on AWS. */
@@ -123,21 +121,37 @@ export function limitSeconds({ timeoutSeconds, localTimeoutSeconds = timeoutSeco
 
 type Failure = { readonly thrown: unknown };
 
-/** Null where it went well. As on AWS a run that takes too long failed; what it still does is as harmless as a second run. */
-async function runTask(stage: Stage, run: () => Promise<unknown>): Promise<Failure | null> {
+/** `failure` is null where it went well; `isMended`: it got past whatever a fault of ours had kept it from before. */
+type Ran = { readonly failure: Failure | null; readonly isMended: boolean };
+
+const unread: Ran = { failure: null, isMended: false };
+
+/** As on AWS a run that takes too long failed; what it still does is as harmless as a second run. */
+async function runTask(stage: Stage, run: () => Promise<unknown>): Promise<Ran> {
   let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<Failure>((resolve) => {
-    const late = (): void => resolve({ thrown: new Error(`${stage.name} took longer than ${limitSeconds(stage)} s`) });
+  const timeout = new Promise<Ran>((resolve) => {
+    const reason = `${stage.name} took longer than ${limitSeconds(stage)} s`;
+    const late = (): void => resolve({ failure: { thrown: new Error(reason) }, isMended: false });
     timer = setTimeout(late, limitSeconds(stage) * 1_000).unref();
   });
   try {
-    return await Promise.race([run().then(() => null), timeout]);
+    return await Promise.race([run().then(ranWell), timeout]);
   } catch (thrown) {
-    return { thrown };
+    return { failure: { thrown }, isMended: false };
   } finally {
     clearTimeout(timer);
   }
 }
+
+/** What was only put off, found done, or given up on with the fault still there says nothing about the fault. */
+function ranWell(result: unknown): Ran {
+  const says = typeof result === 'object' && result !== null ? result : {};
+  const isPutOff = 'outcome' in says && putOff.has(says.outcome);
+  return { failure: null, isMended: !isPutOff && !('isOurFault' in says && says.isOurFault === true) };
+}
+
+/** Outcomes of stages that had the job queued anew, or had nothing to do. */
+const putOff: ReadonlySet<unknown> = new Set(['waiting', 'duplicate', 'slow-lane', 'judge-again']);
 
 type Ended = { readonly job: HandedOut; readonly task: Task | string; readonly failure: Failure | null };
 

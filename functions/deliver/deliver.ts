@@ -62,12 +62,12 @@ export type DeliverDeps = {
 
 /**
  * What came of a job. `delivered`, `bounced`, `partial` (some of each): all is done. `deferred`: the rest is tried again at
- * `retryAt`. `waiting`: no attempt was made; the job is back on the queue. `duplicate`: there was nothing to do.
+ * `retryAt`. `isOurFault`: no host was asked, for a fault of ours that is still there. `waiting`: no attempt was made; the job is back on the queue. `duplicate`: there was nothing to do.
  */
 export type DeliverOutcome =
   | { readonly outcome: 'delivered' }
-  | { readonly outcome: 'partial' | 'bounced'; readonly reason: string }
-  | { readonly outcome: 'deferred'; readonly retryAt: string; readonly reason: string }
+  | { readonly outcome: 'partial' | 'bounced'; readonly reason: string; readonly isOurFault?: boolean }
+  | { readonly outcome: 'deferred'; readonly retryAt: string; readonly reason: string; readonly isOurFault?: boolean }
   | Waiting
   | { readonly outcome: 'duplicate' };
 
@@ -227,16 +227,17 @@ function report(deps: DeliverDeps, state: DeliveryState, facts: AttemptFacts): D
   deps.metrics.count('deliveries', { outcome: state.state === 'waiting' ? 'deferred' : state.state });
   deps.metrics.measure('delivery-seconds', seconds);
   const retryAt = state.next?.at;
+  const fault = facts.unasked === 'own-fault' ? { isOurFault: true } : {};
   deps.log.info('delivery-attempt', { id, domain, outcome: state.state, host, seconds, reason, retryAt });
   switch (state.state) {
     case 'delivered':
       return { outcome: 'delivered' };
     case 'bounced':
     case 'partial':
-      return { outcome: state.state, reason };
+      return { outcome: state.state, reason, ...fault };
     case 'sending':
     case 'waiting':
-      return { outcome: 'deferred', retryAt: retryAt ?? state.updatedAt, reason };
+      return { outcome: 'deferred', retryAt: retryAt ?? state.updatedAt, reason, ...fault };
   }
 }
 

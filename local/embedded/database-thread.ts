@@ -228,7 +228,7 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
     case 'send':
       return { value: null, effect: insertJob(jobs, request.job, at) };
     case 'ack':
-      return { value: null, effect: ackJobs(jobs, request.handles, at) };
+      return { value: null, effect: ackJobs(jobs, request, at) };
     case 'nack':
       return { value: null, effect: nackJob(jobs, request, at) };
     case 'queues':

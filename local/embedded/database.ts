@@ -81,7 +81,9 @@ const changes: Readonly<Record<number, string>> = {
   2: 'ALTER TABLE objects ADD COLUMN shared INTEGER; ALTER TABLE messages ADD COLUMN shared INTEGER;',
   3: `ALTER TABLE jobs ADD COLUMN faults INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE jobs ADD COLUMN guilt INTEGER NOT NULL DEFAULT 0;
-      ALTER TABLE jobs ADD COLUMN handed_at INTEGER;`,
+      ALTER TABLE jobs ADD COLUMN handed_at INTEGER;
+      -- Until then a hand-out counted that ended with the process or by a fault of ours.
+      UPDATE jobs SET receives = 0;`,
 };
 
 /** Opens (or makes) the database; throws where it cannot be used, or was made by a later version of Pillarbox. */

@@ -28,8 +28,8 @@ function newJob<Queue extends QueueName>(
 export function createJobSource(client: Client, clock: Clock): JobSource {
   return {
     lease: ({ leaseSeconds, ...terms }) => client.ask({ kind: 'lease', ...terms, leaseMs: leaseSeconds * 1_000 }),
-    ack: async ({ handle }: HandedOut) => {
-      await client.ask({ kind: 'ack', handles: [handle] });
+    ack: async ({ handle }: HandedOut, { isMended } = { isMended: false }) => {
+      await client.ask({ kind: 'ack', handles: [handle], isMended });
     },
     nack: async ({ handle, receiveCount }, { delaySeconds, reason, isOurFault = false, tell = [] }) => {
       const retryAt = delaySeconds === null ? null : clock() + delaySeconds * 1_000;

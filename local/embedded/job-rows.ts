@@ -99,18 +99,28 @@ export function leaseJobs(
   }
 }
 
-/** The jobs are done; their rows go. */
-export function ackJobs(rows: JobRows, handles: readonly number[], at: number): Effect {
+/** The jobs are done; their rows go. What waited for the same fault of ours as a job that found it mended is due now. */
+export function ackJobs(
+  rows: JobRows,
+  { handles, isMended = false }: Omit<Request<'ack'>, 'kind'>,
+  at: number,
+): Effect {
   const { sql, memory } = rows;
-  const mended = handles.filter((seq) => (memory.leases.get(seq)?.faults ?? 0) > 0);
-  for (const seq of mended) sql.releaseOthers.run(at + 1, at + 1, seq);
+  const mended = isMended ? handles.filter((seq) => (memory.leases.get(seq)?.faults ?? 0) > 0) : [];
+  const due = soonest(memory, at);
+  for (const seq of mended) sql.releaseOthers.run(due, due, seq);
   for (const seq of handles) sql.remove.run(seq);
   return {
     commit: () => {
       for (const seq of handles) memory.leases.delete(seq);
-      if (mended.length > 0) memory.nextDue = Math.min(memory.nextDue ?? at + 1, at + 1);
+      if (mended.length > 0) memory.nextDue = Math.min(memory.nextDue ?? due, due);
     },
   };
+}
+
+/** The earliest time that is still looked for: what is due up to `dueUpTo` is in memory already, should the clock have gone back. */
+function soonest({ dueUpTo }: JobMemory, at: number): number {
+  return Math.max(at, dueUpTo) + 1;
 }
 
 /** Without `retryAt` the job becomes a dead letter. An answer to an older hand-out changes nothing. */
@@ -145,10 +155,11 @@ export function redriveJobs(
     return insertJob(rows, { queue, body, messageId, group, due: at }, at);
   });
   rows.sql.purge.run(queue);
-  const released = Number(rows.sql.releaseHeld.run(at + 1, queue, at + 1).changes);
+  const due = soonest(rows.memory, at);
+  const released = Number(rows.sql.releaseHeld.run(due, queue, due).changes);
   const commit = (): void => {
     for (const effect of effects) effect.commit?.();
-    if (released > 0) rows.memory.nextDue = Math.min(rows.memory.nextDue ?? at + 1, at + 1);
+    if (released > 0) rows.memory.nextDue = Math.min(rows.memory.nextDue ?? due, due);
   };
   return { count: effects.length + released, effect: { commit } };
 }

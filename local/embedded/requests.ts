@@ -95,7 +95,7 @@ type Exchange = {
   send: { ask: { readonly job: NewJob }; answer: null };
   /** Answered when there is a job, or with none when the queue is being shut. */
   lease: { ask: LeaseTerms; answer: readonly LeasedJob[] };
-  ack: { ask: { readonly handles: readonly number[] }; answer: null };
+  ack: { ask: { readonly handles: readonly number[]; readonly isMended?: boolean }; answer: null };
   /** `retryAt` null: not again, it is a dead letter now, and the jobs of `tell` are queued with that. */
   nack: {
     ask: {

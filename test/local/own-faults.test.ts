@@ -102,6 +102,20 @@ test('one domain whose key is broken keeps no other waiting, and the first that 
   assert.deepEqual(await world.faults(), []);
 });
 
+test('mail whose sender is warned while the fault is still there does not send all the rest of it round again', async (t) => {
+  const delivery = { retrySeconds: [900], delayWarningSeconds: 1_800 };
+  const world = await deliveringWorld(t, { domains: signedDomains, delivery });
+  for (let n = 0; n < 25; n++) {
+    await world.send(1, { signingDomain: 'sender.example' });
+    await world.pass(20_000, 20_000);
+  }
+  await world.pass(1_300_000, 260_000);
+  const before = world.runs();
+  await world.pass(540_000, 20_000);
+  assert.ok((await world.told()).length > 5);
+  assert.ok(world.runs() - before < 75, `${world.runs() - before} runs`);
+});
+
 test('redrive lets what waits for us go at once', async (t) => {
   const world = await deliveringWorld(t, { domains: signedDomains });
   await world.send(30, { signingDomain: 'sender.example' });
@@ -207,6 +221,7 @@ async function deliveringWorld(t: TestContext, config: ConfigInput) {
     connections,
     accepted,
   };
+  let runs = 0;
   const nothing = async (): Promise<void> => {};
   const pool = runStages({
     ...shared,
@@ -215,7 +230,10 @@ async function deliveringWorld(t: TestContext, config: ConfigInput) {
       authenticate: nothing,
       authenticateSlow: nothing,
       parse: nothing,
-      deliver: (job, handout) => deliver({ ...shared, random: Math.random, soleWorker: true }, job, handout),
+      deliver: (job, handout) => {
+        runs += 1;
+        return deliver({ ...shared, random: Math.random, soleWorker: true }, job, handout);
+      },
     },
     maxPerDestination: async () => 100,
     patience: async () => source.config.delivery,
@@ -239,6 +257,7 @@ async function deliveringWorld(t: TestContext, config: ConfigInput) {
     mx: mx as ScriptedMx,
     log,
     counts,
+    runs: () => runs,
     admin: world.admin,
     /** Lets the time pass in steps, and after each waits until all that was due is done. */
     pass: async (ms: number, stepMs: number): Promise<void> => {
