@@ -23,7 +23,9 @@ export function whyNotTold(job: ReportedJob): string | null {
 /**
  * Who vouches for the reverse-path. `login`: who submitted the message may write as that address. `internal`: we wrote it.
  * A stranger's domain vouches by SPF of MAIL FROM (never of HELO), by DMARC where it is the author's domain too, or by a
- * DKIM signature of itself or a parent domain. A DMARC pass of another domain proves nothing about this one.
+ * DKIM signature of itself or a parent domain. A DMARC pass of another domain proves nothing about this one. Where SPF says that
+ * the client is none of the domain's, a signature proves nothing: anybody can send a signed message once more, with any
+ * address of that domain behind MAIL FROM.
  */
 export function proveSender({ session, reversePath, authentication }: Omit<ReportedJob, 'sender'>): SenderProof {
   // On port 25 only a capture server is told a name, and believes any.
@@ -35,10 +37,21 @@ export function proveSender({ session, reversePath, authentication }: Omit<Repor
   if (authentication === undefined) return { proven: false, reason: `whether ${domain} sent it was not judged` };
   const { spf, dkim, dmarc } = authentication;
   if (spf.result === 'pass' && isSame(spf.domain, domain)) return { proven: true, by: 'spf' };
+  if (isDisowned(spf, domain)) {
+    return {
+      proven: false,
+      reason: `SPF of ${domain} is ${spf.result}: a signed message may be sent by anybody again`,
+    };
+  }
   if (dmarc.result === 'pass' && isSame(dmarc.domain, domain)) return { proven: true, by: 'dmarc' };
   const isSigned = dkim.some((signature) => signature.result === 'pass' && isSameOrParent(signature.domain, domain));
   if (isSigned) return { proven: true, by: 'dkim' };
   return { proven: false, reason: `SPF of ${domain} is ${spf.result}, and no DKIM signature vouches for it` };
+}
+
+/** The domain says that such a client sends nothing for it. */
+function isDisowned(spf: Authentication['spf'], domain: string): boolean {
+  return isSame(spf.domain, domain) && (spf.result === 'fail' || spf.result === 'softfail');
 }
 
 function isSame(named: string | null, domain: string): boolean {

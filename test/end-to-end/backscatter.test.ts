@@ -44,6 +44,7 @@ const zone = {
     'helo.attacker.test': here,
     'proven.test': here,
     's1._domainkey.attacker.test': `v=DKIM1; k=rsa; p=${key}`,
+    's1._domainkey.softfail.test': `v=DKIM1; k=rsa; p=${key}`,
     '_dmarc.attacker.test': 'v=DMARC1; p=reject',
     's1._domainkey.signed.test': `v=DKIM1; k=rsa; p=${key}`,
   },
@@ -116,8 +117,10 @@ describe('reports', peerOptions('dnsmasq'), () => {
     const passing = await Promise.all(
       ['fail.test', 'none.test'].map((domain) => toAll(`victim@${domain}`, byAttacker)),
     );
+    // What the victim's domain once signed, sent again by somebody else with any address of it behind MAIL FROM.
+    const replayed = await toAll('victim@softfail.test', await signed('news@softfail.test', 'softfail.test'));
     const ofOurs = await toAll('boss@sender.example');
-    const all = [...forged, ...passing, ofOurs];
+    const all = [...forged, ...passing, replayed, ofOurs];
     for (const [, , far] of all) {
       const record = await service.whenDelivery(far!, 'bounced');
       assert.deepEqual(

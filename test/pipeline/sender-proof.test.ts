@@ -51,6 +51,25 @@ const rows: readonly Row[] = [
   { title: 'DMARC of a subdomain', found: { dmarc: ['pass', 'evil.sender.example'] }, by: null },
   { title: 'DMARC that fails', found: { dmarc: ['fail', 'sender.example'] }, by: null },
   { title: 'a signature of the domain', found: { dkim: [['pass', 'Sender.example']] }, by: 'dkim' },
+  ...(['fail', 'softfail'] as const).flatMap((result): Row[] => [
+    {
+      title: `a signature of the domain where SPF is ${result}: it may be a replay`,
+      found: { spf: [result, 'sender.example'], dkim: [['pass', 'sender.example']] },
+      by: null,
+    },
+    {
+      title: `DMARC of the domain where SPF is ${result}`,
+      found: { spf: [result, 'sender.example'], dmarc: ['pass', 'sender.example'] },
+      by: null,
+    },
+  ]),
+  ...(['neutral', 'temperror', 'permerror'] as const).map(
+    (result): Row => ({
+      title: `a signature of the domain where SPF is ${result}`,
+      found: { spf: [result, 'sender.example'], dkim: [['pass', 'sender.example']] },
+      by: 'dkim',
+    }),
+  ),
   {
     title: 'a signature of the domain among others',
     found: {
