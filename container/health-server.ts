@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { ReportingConfigSource } from '#pipeline/config-source.ts';
 import type { Clock } from '#pipeline/ports.ts';
-import { httpDeadlines, keepRoom } from './connection-room.ts';
+import { httpBacklog, httpDeadlines, keepRoom } from './connection-room.ts';
 import type { ListenerHealth } from './listener-deps.ts';
 
 /** A store failure counts for so long: then connections may come and try again. */
@@ -57,7 +57,7 @@ export async function startHealthServer({
   });
   server.setTimeout(httpDeadlines.requestTimeout);
   keepRoom(server, { total: maxConnections, perAddress: maxConnections });
-  server.listen(port, host);
+  server.listen({ host, port, backlog: httpBacklog });
   await once(server, 'listening');
   const address = server.address();
   return {

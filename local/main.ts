@@ -29,6 +29,9 @@ import { writeLines } from './write-lines.ts';
 /** Sessions and runs under way get this long when the service is told to stop. */
 const graceSeconds = 20;
 
+// Whoever reads this may be gone before all is told, as a closed terminal is, or `head`: that ends nothing.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 const parsed = parseArguments(process.argv.slice(2));
 if (isProblem(parsed)) {
   process.stderr.write(`pillarbox: ${parsed.problem}\n(--help says what there is)\n`);
@@ -167,8 +170,6 @@ function runUntilStopped(running: {
     await rm(join(dataFolder, 'running.json'), { force: true });
     process.exit(0);
   };
-  // Whoever read this may be gone by now, as a closed terminal is: that must not cut the end short.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   watchForStop({
     parent: process.env['PILLARBOX_STARTED_BY'],
     stop: (signal) => void stop(signal).catch(fail),

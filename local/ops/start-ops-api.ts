@@ -2,8 +2,9 @@
 // that keep a browser from doing anything with them that was not meant. An address is the connection's own: what a header
 // says of others (X-Forwarded-For) is not read.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import { type ConnectionRoom, httpDeadlines, keepRoom } from '#container/connection-room.ts';
+import { type ConnectionRoom, httpBacklog, httpDeadlines, keepRoom } from '#container/connection-room.ts';
 import { isDamagedBody } from '#pipeline/damaged-body.ts';
 import { errorFields } from '#pipeline/log.ts';
 import { isLoopbackHost } from '#pipeline/loopback-host.ts';
@@ -58,7 +59,10 @@ export async function startOpsApi(deps: OpsDeps): Promise<OpsApi> {
   server.setTimeout(stillMs);
   const { room, stopTelling } = makeRoom(server, deps);
   const context: Context = { deps, routes: opsRoutes(deps), guard, wrongTokens, room, page, events };
-  server.on('request', (request, response) => void respond(context, request, response));
+  server.on(
+    'request',
+    oneByOne((request, response) => respond(context, request, response)),
+  );
   const port = await listen(server, deps);
   return {
     address: { host: deps.host, port },
@@ -91,12 +95,25 @@ function makeRoom(
 function listen(server: Server, { host, port }: Pick<OpsDeps, 'host' | 'port'>): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog: httpBacklog }, () => {
       server.off('error', reject);
       const address = server.address();
       resolve(typeof address === 'object' && address !== null ? address.port : port);
     });
   });
+}
+
+/** The requests of one connection, each after the answer to the one before: a connection has one in hand, like all others. */
+function oneByOne(respond: (request: IncomingMessage, response: ServerResponse) => Promise<void>) {
+  const inHand = new WeakMap<Socket, Promise<void>>();
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const { socket } = request;
+    const before = inHand.get(socket) ?? Promise.resolve();
+    inHand.set(
+      socket,
+      before.then(() => (socket.destroyed ? undefined : respond(request, response))),
+    );
+  };
 }
 
 async function respond(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -130,7 +147,10 @@ async function answerFor(
   if (hasBody(request)) return { ...refusal(413, 'no-body', 'no request here takes a body'), closes: true };
   const verdict = guard({ method, headers: request.headers });
   if (verdict.outcome === 'refused') return verdict.answer;
-  if (verdict.outcome === 'wrong-token') return wrongTokens.answer(request.socket.remoteAddress ?? '');
+  if (verdict.outcome === 'wrong-token') {
+    room.hold(request.socket);
+    return wrongTokens.answer(request.socket.remoteAddress ?? '');
+  }
   room.prove(request.socket);
   const at = url.indexOf('?');
   const pathname = at < 0 ? url : url.slice(0, at);

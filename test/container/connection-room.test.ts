@@ -8,7 +8,9 @@ import { keepRoom } from '#container/connection-room.ts';
 
 const request = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
-type Kind = 'silent' | 'rested' | 'proven' | 'at work' | 'not taking its answer' | 'apart';
+const grace = { ms: 0, connections: 0 };
+
+type Kind = 'silent' | 'rested' | 'proven' | 'at work' | 'not taking its answer' | 'held' | 'apart';
 
 const cases: readonly {
   title: string;
@@ -20,6 +22,7 @@ const cases: readonly {
   { title: 'one that rests goes before one that has proven itself', open: ['proven', 'rested', 'at work'], closed: 1 },
   { title: 'one that has proven itself goes before one at work', open: ['at work', 'proven', 'at work'], closed: 1 },
   { title: 'one that does not take its answer goes', open: ['at work', 'not taking its answer', 'at work'], closed: 1 },
+  { title: 'one whose answer is held back goes like one that rests', open: ['proven', 'held', 'at work'], closed: 1 },
   { title: 'the oldest of a kind goes', open: ['at work', 'silent', 'silent'], closed: 1 },
   { title: 'where all are at work the new one is not let in', open: ['at work', 'at work', 'at work'], closed: 'new' },
   {
@@ -50,11 +53,12 @@ for (const { title, open, closed, perAddress = 3 } of cases) {
     const server = createServer((asked, response) => {
       if (asked.url === '/proven') room.prove(asked.socket);
       if (asked.url === '/apart') room.setApart(asked.socket);
+      if (asked.url === '/held') room.hold(asked.socket);
       if (asked.url === '/large') response.end(Buffer.alloc(20_000_000));
-      else if (asked.url !== '/work' && asked.url !== '/apart') response.end('x');
+      else if (!['/work', '/apart', '/held'].includes(asked.url ?? '')) response.end('x');
       else response.write('x');
     });
-    const room = keepRoom(server, { total: 3, perAddress }, (reason, ip) => reasons.push(`${reason} ${ip}`));
+    const room = keepRoom(server, { total: 3, perAddress, grace }, (reason, ip) => reasons.push(`${reason} ${ip}`));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
@@ -65,6 +69,7 @@ for (const { title, open, closed, perAddress = 3 } of cases) {
       proven: '/proven',
       'at work': '/work',
       'not taking its answer': '/large',
+      held: '/held',
       apart: '/apart',
     };
     const sockets: Socket[] = [];
@@ -99,3 +104,34 @@ for (const { title, open, closed, perAddress = 3 } of cases) {
     );
   });
 }
+
+test('of many that connect in one moment none is closed before it could ask', async (t) => {
+  const server = createServer((_, response) => response.end('x'));
+  const reasons: string[] = [];
+  keepRoom(server, { total: 3, perAddress: 3 }, (reason) => reasons.push(reason));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  let accepted = 0;
+  const all = new Promise<void>((resolve) => {
+    server.on('connection', () => {
+      accepted += 1;
+      if (accepted === 10) resolve();
+    });
+  });
+  const sockets = Array.from({ length: 10 }, () => connect({ port, host: '127.0.0.1' }));
+  await all;
+  const answers = sockets.map(async (socket) => {
+    socket.write(request);
+    const cut = once(socket, 'close').then(() => ['cut']);
+    const [answer] = await Promise.race([once(socket, 'data'), cut]);
+    return String(answer).slice(0, 12);
+  });
+  assert.deepEqual([...new Set(await Promise.all(answers))], ['HTTP/1.1 200']);
+  assert.ok(reasons.every((reason) => reason === 'made-room'));
+});

@@ -150,6 +150,32 @@ describe('the ops API among strangers', () => {
     });
   }
 
+  test('a connection that sends requests without end and reads no answer is closed', async () => {
+    const { api, metrics } = await start();
+    const line = 'GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    const deaf = await Promise.all(Array.from({ length: 20 }, () => open(api, line.repeat(300))));
+    assert.equal((await ask(api)).status, 200);
+    await Promise.all(deaf.map((socket) => socket.closed || new Promise((gone) => socket.once('close', gone))));
+    assert.equal(metrics.total('ops-connections-closed'), 20);
+  });
+
+  test('50 requests sent in one go over one connection are answered in order', async () => {
+    const { api } = await start();
+    const asked = Array.from({ length: 50 }, (_, n) => (n % 2 === 0 ? '/health' : `/not-there-${n}`));
+    const last = asked.length - 1;
+    const lines = asked.map((path, n) => {
+      return `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${n === last ? 'Connection: close\r\n' : ''}\r\n`;
+    });
+    const socket = await open(api, lines.join(''));
+    let text = '';
+    for await (const chunk of socket) text += chunk;
+    const statuses = [...text.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => Number(status));
+    assert.deepEqual(
+      statuses,
+      asked.map((path) => (path === '/health' ? 200 : 404)),
+    );
+  });
+
   test('400 connections that asked once and rest make room for a new one', async () => {
     const { api, metrics } = await start();
     const resting: Socket[] = [];

@@ -57,6 +57,13 @@ test('--help says what there is and exits 0', async (t) => {
     assert.ok(child.output().includes(word));
 });
 
+test('whoever stops reading what it says, as `head` does, makes it fail with no stack trace', async (t) => {
+  const child = spawnService({ folder: folderOf(t), args: ['--help'] });
+  child.child.stdout.destroy();
+  assert.deepEqual(await child.exited, [0, null]);
+  assert.equal(child.errors(), '');
+});
+
 test('what it keeps is readable by its owner alone, in a folder that others may enter too', async (t) => {
   const folder = folderOf(t);
   mkdirSync(join(folder, 'data'), { mode: 0o755 });
