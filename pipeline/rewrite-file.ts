@@ -25,16 +25,19 @@ export async function rewriteFile(
   const beside = `${real}.new`;
   const file = await openAlone(beside);
   if (file === null) return { outcome: 'changed' };
+  const isAsRead = async (): Promise<boolean> => (await readFile(real, 'utf8')) === expected;
+  const giveUp = async (): Promise<Rewritten> => {
+    await rm(beside, { force: true });
+    return { outcome: 'changed' };
+  };
   try {
-    if ((await readFile(real, 'utf8')) !== expected) {
-      await rm(beside, { force: true });
-      return { outcome: 'changed' };
-    }
+    if (!(await isAsRead())) return await giveUp();
     const before = await stat(real);
     const mode = before.mode & permitted & ((await hasGroup(file, before)) ? 0o777 : 0o707);
     await file.chmod(mode);
     await file.writeFile(text);
     await file.sync();
+    if (!(await isAsRead())) return await giveUp(); // writing takes a while, and an editor knows nothing of us
     await rename(beside, real);
     await syncFolder(dirname(real));
     return { outcome: 'written', before: before.mode & 0o777, mode };

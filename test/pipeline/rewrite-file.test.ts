@@ -57,6 +57,20 @@ test("what a killed writer left is in nobody's way after half a minute; before, 
   assert.equal((await rewrite()).outcome, 'written');
 });
 
+test('what an editor saves while the new text is written is not overwritten', async () => {
+  const rewriting = rewriteFile(path, { expected: 'old', text: 'new'.repeat(10_000_000), permitted: 0o600 });
+  const isBegun = () =>
+    stat(`${path}.new`).then(
+      ({ size }) => size > 0,
+      () => false,
+    );
+  while (!(await isBegun())) await new Promise((resolve) => setImmediate(resolve));
+  await writeFile(path, 'saved by an editor');
+  assert.equal((await rewriting).outcome, 'changed');
+  assert.equal(await readFile(path, 'utf8'), 'saved by an editor');
+  assert.deepEqual(await readdir(folder), ['p.json']);
+});
+
 test('a link stays a link', async () => {
   const link = join(folder, 'link.json');
   await symlink('p.json', link);
