@@ -21,8 +21,11 @@ const endGuilt = 1;
 const recentMs = 2_000;
 /** From this guilt on, jobs are handed out one after the other, so that the next end shows which it is. */
 const suspectGuilt = 2;
-const apartMs = 1_000;
-const longestApartMs = 60_000;
+/**
+ * How far apart: after a crash by more than what counts as just before it, else the same jobs would be blamed together again. The
+ * longest that all of them take.
+ */
+const apart = { crashed: { ms: 3_000, longestMs: 300_000 }, unknown: { ms: 1_000, longestMs: 60_000 } } as const;
 
 /** Judges all that were in hand; the most suspect, the last that was handed out, goes first and alone. */
 export function judgeEnd(inHand: readonly InHand[], end: End, now: number): readonly Suspect[] {
@@ -34,7 +37,13 @@ export function judgeEnd(inHand: readonly InHand[], end: End, now: number): read
   const suspects = judged
     .filter(({ guilt }) => guilt >= suspectGuilt)
     .sort((a, b) => b.handedAt - a.handedAt || b.guilt - a.guilt);
-  const spacing = Math.min(apartMs, longestApartMs / Math.max(1, suspects.length));
+  const spacing = Math.min(apartMs(suspects, end), apart[end].longestMs / Math.max(1, suspects.length));
   const dues = new Map(suspects.map(({ seq }, n) => [seq, now + Math.round(n * spacing)]));
   return judged.map(({ seq, guilt, due }) => ({ seq, guilt, due: dues.get(seq) ?? due }));
+}
+
+/** Twice as far with each crash that one of them was near: what ends the process only after a while is alone by then. */
+function apartMs(suspects: readonly Pick<InHand, 'guilt'>[], end: End): number {
+  const most = Math.max(0, ...suspects.map(({ guilt }) => guilt));
+  return apart[end].ms * 2 ** Math.max(0, Math.min(3, Math.floor(most / crashGuilt) - 1));
 }

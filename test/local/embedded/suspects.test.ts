@@ -34,7 +34,7 @@ test('a job that crashes the process whenever it is handed out is a dead letter 
   while (given === undefined && crashes < 50) {
     // One look after the other: what is due now is handed out at once, then what is due a second later, and so on.
     let isAlive = true;
-    for (let look = 0; isAlive && look < 200 && given === undefined; look++) {
+    for (let look = 0; isAlive && look < 1_600 && given === undefined; look++) {
       const leased = life.lease(100);
       given = leased.find(({ spent }) => spent !== null);
       isAlive = !leased.some(({ messageId, spent }) => messageId === 'poison' && spent === null);
@@ -49,14 +49,55 @@ test('a job that crashes the process whenever it is handed out is a dead letter 
   assert.equal(given?.messageId, 'poison');
   assert.match(given?.spent ?? '', /ended again and again/);
   assert.ok(crashes <= 8, `${crashes} crashes`);
-  life.ask({ kind: 'nack', handle: given!.handle, receiveCount: given!.receiveCount, ...dead });
-  for (let look = 0; look < 200; look++) {
+  life.ask({ kind: 'nack', handle: given!.handle, receiveCount: given!.receiveCount, ...died });
+  for (let look = 0; look < 1_600; look++) {
     for (const job of life.lease(100)) finish(life, job, done);
     life.wait(250);
   }
   assert.equal(new Set(done).size, 39);
   assert.deepEqual(life.counts(), { waiting: 0, dead: 1 });
 });
+
+for (const { afterMs, beside } of [
+  { afterMs: 500, beside: 3 },
+  { afterMs: 3_000, beside: 3 },
+  { afterMs: 8_000, beside: 3 },
+  { afterMs: 3_000, beside: 40 },
+]) {
+  test(`a job that crashes the process ${afterMs} ms after its hand-out does not take ${beside} slow ones beside it along`, (t) => {
+    const life = lives(t);
+    life.send('poison', ...Array.from({ length: beside }, (_, n) => `slow${n}`));
+    const dead: string[] = [];
+    let crashes = 0;
+    while (life.counts().waiting > 0) {
+      assert.ok(crashes <= 12, `${crashes} crashes`);
+      const out = new Map<string, { readonly job: LeasedJob; readonly for: number }>();
+      for (let ms = 0; (out.get('poison')?.for ?? 0) < afterMs; ms += 250) {
+        assert.ok(ms < 900_000);
+        for (const [id, { job, for: inHand }] of out) out.set(id, { job, for: inHand + 250 });
+        for (const job of life.lease(100)) {
+          if (job.spent === null) out.set(job.messageId, { job, for: 0 });
+          else dead.push(job.messageId);
+          if (job.spent !== null)
+            life.ask({ kind: 'nack', handle: job.handle, receiveCount: job.receiveCount, ...died });
+        }
+        // What is slow takes twelve seconds.
+        for (const [id, { job, for: inHand }] of out) {
+          if (id === 'poison' || inHand < 12_000) continue;
+          life.ask({ kind: 'ack', handles: [job.handle] });
+          out.delete(id);
+        }
+        if (life.counts().waiting === 0) break;
+        life.wait(250);
+      }
+      if (!out.has('poison')) break;
+      crashes += 1;
+      life.end('crashed');
+    }
+    assert.deepEqual(dead, ['poison']);
+    assert.deepEqual(life.counts(), { waiting: 0, dead: 1 });
+  });
+}
 
 test('a job that ends the process without a trace (memory, kill -9) is a dead letter in the end', (t) => {
   const life = lives(t);
@@ -92,7 +133,7 @@ const cases = [
     end: 'crashed',
     guilt: [0, 0],
     want: [4, 4],
-    due: [1_100, 100],
+    due: [3_100, 100],
   },
   {
     title: 'what was in hand for long before a crash is hardly suspect',
@@ -122,7 +163,7 @@ for (const { title, end, guilt, want, due, ...rest } of cases) {
   });
 }
 
-const dead = { retryAt: null, reason: 'x', isOurFault: false, tell: [] };
+const died = { retryAt: null, reason: 'x', isOurFault: false, tell: [] };
 
 function finish(life: ReturnType<typeof lives>, { messageId, handle }: LeasedJob, done: string[]): void {
   done.push(messageId);
