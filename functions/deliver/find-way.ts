@@ -96,7 +96,7 @@ export async function choosePlace(
       continue;
     }
     const configured = config.delivery.connectionsPerDestination;
-    const limit = connectionLimit({ refusals }, destination, { record, configured });
+    const limit = slots.shareOf(destination, connectionLimit({ refusals }, destination, { record, configured }));
     const slot = held.get(destination) ?? slots.acquire(destination, limit);
     if (slot !== null) {
       return { outcome: 'place', target, destination, slot, rest: targets.slice(index + 1), passedOver };

@@ -13,6 +13,11 @@ export type Slot = {
 export type Slots = {
   /** A slot where fewer than `limit` are taken; else null. */
   readonly acquire: (destination: string, limit: number) => Slot | null;
+  /**
+   * How many may be there at once, `limit` at most: only one where none is known to be done soon, while very many wait at such
+   * destinations. Some dozens of hosts that hang, all at once, would take all workers otherwise.
+   */
+  readonly shareOf: (destination: string, limit: number) => number;
   /** Whether all that have a slot there still wait for the host's first words, the first of them for some seconds. */
   readonly isUnresponsive: (destination: string) => boolean;
   /** In how many milliseconds a job that got no slot had better ask again; each call takes a later place in the line. */
@@ -23,12 +28,16 @@ export type Slots = {
 };
 
 type Holder = { readonly since: number; isReady: boolean };
-/** `meanMs`: how long a slot was held, of late; `lineEndsAt`: when the last of those that wait is to come back. */
-type Place = { readonly holders: Set<Holder>; meanMs: number; lineEndsAt: number };
+/** `meanMs`: how long a slot was held, of late (a guess until `isKnown`); `lineEndsAt`: when the last of those that wait is to come back. */
+type Place = { readonly holders: Set<Holder>; meanMs: number; lineEndsAt: number; isKnown: boolean };
 
 const firstGuessMs = 20;
 const shortestWaitMs = 250;
 const unresponsiveMs = 5_000;
+/** A destination where a slot is held for less is done soon. */
+const soonMs = 5_000;
+/** So many jobs at others, and each of those gets one slot at a time: a fifth of the workers of one machine. */
+const manyAtUnsure = 50;
 /** Of the mean that the newest measurement makes. */
 const newestShare = 0.2;
 /** Who comes back is better early than late: a slot must not stay free while jobs wait. */
@@ -40,11 +49,13 @@ const maxPlaces = 10_000;
 /** The slots of one process; `now` in milliseconds. */
 export function createSlots(now: () => number = () => performance.now()): Slots {
   const places = new Map<string, Place>();
+  /** Those that somebody is at: as many as there are workers at most. */
+  const taken = new Set<Place>();
   const placeOf = (destination: string): Place => {
     const known = places.get(destination);
     if (known !== undefined) return known;
     if (places.size >= maxPlaces) dropIdle(places, now());
-    const made = { holders: new Set<Holder>(), meanMs: firstGuessMs, lineEndsAt: 0 };
+    const made = { holders: new Set<Holder>(), meanMs: firstGuessMs, lineEndsAt: 0, isKnown: false };
     places.set(destination, made);
     return made;
   };
@@ -54,14 +65,23 @@ export function createSlots(now: () => number = () => performance.now()): Slots 
       if (place.holders.size >= limit) return null;
       const holder = { since: now(), isReady: false };
       place.holders.add(holder);
+      taken.add(place);
       return {
         markReady: () => {
           holder.isReady = true;
         },
         release: () => {
           if (place.holders.delete(holder)) learn(place, { heldMs: now() - holder.since, at: now() });
+          if (place.holders.size === 0) taken.delete(place);
         },
       };
+    },
+    shareOf: (destination, limit) => {
+      const place = places.get(destination);
+      if (place === undefined || place.holders.size === 0 || !isUnsure(place)) return limit;
+      let atUnsure = 0;
+      for (const other of taken) if (other !== place && isUnsure(other)) atUnsure += other.holders.size;
+      return atUnsure < manyAtUnsure ? limit : 1;
     },
     isUnresponsive: (destination) => {
       const holders = [...(places.get(destination)?.holders ?? [])];
@@ -87,10 +107,16 @@ export function createSlots(now: () => number = () => performance.now()): Slots 
 /** Where jobs take less time than those before them, the line is shorter too. */
 function learn(place: Place, { heldMs, at }: { readonly heldMs: number; readonly at: number }): void {
   const before = place.meanMs;
+  place.isKnown = true;
   place.meanMs = Math.max(1, before + (heldMs - before) * newestShare);
   if (place.meanMs < before && place.lineEndsAt > at) {
     place.lineEndsAt = at + ((place.lineEndsAt - at) * place.meanMs) / before;
   }
+}
+
+/** Whether a slot there may be held for long. */
+function isUnsure({ isKnown, meanMs }: Place): boolean {
+  return !isKnown || meanMs > soonMs;
 }
 
 /** For how long the newest of those at work has been: hosts that answer nobody show in this before anybody is done. */

@@ -87,3 +87,22 @@ test('a destination is unresponsive while nobody there is ready and the first ha
   first?.release();
   assert.equal(slots.isUnresponsive(destination), false);
 });
+
+test('of 60 hosts that hang none takes all workers from those that are well: behind 50 jobs each gets one slot', () => {
+  let now = 0;
+  const slots = createSlots(() => now);
+  const enter = (destination: string) => slots.acquire(destination, slots.shareOf(destination, limit));
+  const well = enter('well');
+  well?.release();
+  const held = Array.from({ length: 20 }, () => Array.from({ length: 60 }, (_, n) => enter(`hangs${n}`))).flat();
+  const count = held.filter((slot) => slot !== null).length;
+  assert.ok(count >= 60 && count <= 115, `${count} of 250`);
+  assert.ok(
+    Array.from({ length: limit }, () => enter('well')).every((slot) => slot !== null),
+    'it has all its slots',
+  );
+  assert.ok(enter('unknown') !== null && enter('unknown') === null, 'one that nothing is known of has one');
+  now += 60_000;
+  for (const slot of held) slot?.release();
+  assert.ok(enter('hangs1') !== null && enter('hangs1') !== null, 'in quiet times it has its share again');
+});
