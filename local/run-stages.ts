@@ -100,10 +100,10 @@ async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promi
   }
 }
 
-/** Of deliver's jobs a destination's connections bound it; of jobs that may wait, half of all there is room for. */
+/** Of deliver's jobs a destination's connections bound it; of jobs that may wait, five sixths of all there is room for. */
 async function maxOutOf(deps: RunStagesDeps, { name, maxConcurrency, maxWaiting }: Stage): Promise<number> {
   if (name === 'deliver') return deps.maxPerDestination();
-  return maxWaiting === 0 ? Number.MAX_SAFE_INTEGER : Math.ceil((maxConcurrency.local + maxWaiting) / 2);
+  return maxWaiting === 0 ? Number.MAX_SAFE_INTEGER : Math.ceil((5 * (maxConcurrency.local + maxWaiting)) / 6);
 }
 
 async function runOne(

@@ -82,7 +82,7 @@ export async function authenticate(
   const recipients = holdForwards(job.recipients, dispositionFor);
   const local = groupLocal(recipients, dispositionFor);
   const remote = groupRemote(recipients);
-  await handOn(deps, job, { config, ...judged, recipients, local, remote });
+  await handOn(deps, job, { config, ...judged, recipients, local, remote, lane: deps.lane });
   report(deps, { job, handout, authentication: judged.authentication, local, remote });
   return {
     outcome: 'handed-on',

@@ -5,8 +5,9 @@ import { srsForward, srsForwardOfNobody } from '#mail/srs.ts';
 import type { Config } from '#pipeline/config.ts';
 import type { Authentication, DeliverJob, ParseJob, ReceivedJob, SenderProof } from '#pipeline/jobs.ts';
 import { smarthostDestination } from '#pipeline/keys.ts';
-import type { Clock, JobSender, Secrets } from '#pipeline/ports.ts';
+import type { Clock, JobSender, Secrets, SendOptions } from '#pipeline/ports.ts';
 import { proveSender } from '#pipeline/sender-proof.ts';
+import type { Lane } from './judge-in-lane.ts';
 import { groupLanded, type LocalGroup, type RemoteGroup } from './split-recipients.ts';
 
 /** All that handing on may touch. */
@@ -26,6 +27,8 @@ export type Split = {
   readonly recipients: ReceivedJob['recipients'];
   readonly local: readonly LocalGroup[];
   readonly remote: readonly RemoteGroup[];
+  /** The lane it was judged in. */
+  readonly lane: Lane;
 };
 
 type Judged = Split & { readonly sender: SenderProof };
@@ -35,7 +38,9 @@ export async function handOn(deps: HandOnDeps, job: ReceivedJob, given: Split): 
   const split = { ...given, sender: proveSender({ ...job, authentication: given.authentication }) };
   const srsSecret = await readSrsSecret(deps, job, split);
   await Promise.all([
-    ...split.local.map((group) => deps.jobs.send('parse', parseJob(job, group, split.authentication))),
+    ...split.local.map((group) =>
+      deps.jobs.send('parse', parseJob(job, group, split.authentication), parseOrder(split)),
+    ),
     ...split.remote.map((group) => {
       const reversePath = reversePathFor(job, group, split, srsSecret);
       const delivery = deliverJob(job, group, { ...split, reversePath, nowMs: deps.clock() });
@@ -46,6 +51,14 @@ export async function handOn(deps: HandOnDeps, job: ReceivedJob, given: Split): 
       return deps.jobs.send('deliver', { ...delivery, landed: true }, { group: group.domain });
     }),
   ]);
+}
+
+/**
+ * Hundreds of messages that the DNS kept waiting are judged in the same second, when their time is up: as one group they take turns
+ * with the rest.
+ */
+function parseOrder({ lane }: Split): SendOptions {
+  return lane === 'slow' ? { group: 'slow-lane' } : {};
 }
 
 /** Who is to be reported as reached, to a sender who is proven: a report to a forged one would hit somebody who wrote nothing. */

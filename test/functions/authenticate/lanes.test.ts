@@ -93,6 +93,14 @@ test('nothing is recorded by a failure that was only remembered: the slow lane a
   assert.notEqual(dkim?.result, 'temperror');
 });
 
+test('what was judged in the slow lane is parsed as one group, so hundreds judged at once take turns with the rest', async () => {
+  const groupsOf = async (lane: 'fast' | 'slow') => {
+    const { jobs } = await runStage({ zone: { ...sender, ...dmarc }, lane });
+    return jobs.sent.filter(({ queue }) => queue === 'parse').map(({ options }) => options?.group);
+  };
+  assert.deepEqual([await groupsOf('fast'), await groupsOf('slow')], [[undefined], ['slow-lane']]);
+});
+
 test('mail that is not judged, and a deadline that is short anyway, need no slow lane', async () => {
   const zone = { 'sender.example': 'MUTE' } as const;
   const submitted = { role: 'submission', user: 'app@ours.example' } as const;
