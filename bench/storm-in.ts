@@ -1,14 +1,14 @@
 // The half of the storm that comes in: 1,200 mails at once from zones whose DNS never answers (half of them from five zones, half
-// each from another), then 20 a second. A neighbour comes every 100 ms before, during and after; its time runs from its 250 to the
+// each from another), then 120, 20 a second. A neighbour comes every 100 ms before, during and after, 180 in all; its time runs from its 250 to the
 // event that its JSON is there.
 import { plainMessage } from './messages.ts';
 import { type Load, runLoad } from './smtp-load.ts';
 import type { StormHalf, StormPlace } from './storm-place.ts';
 import { acceptedId, watchLanding } from './watch-landing.ts';
 
-const [atOnce, zones, perSecond, steadySeconds] = [1_200, 5, 20, 15];
+const [atOnce, zones, perSecond, steadySeconds] = [1_200, 5, 20, 6];
 const neighboursPerSecond = 10;
-const [beforeSeconds, afterSeconds] = [2, 15];
+const [beforeSeconds, afterSeconds] = [2, 10];
 /** What a neighbour may take, and what counts for one that took longer than we wait. */
 const [boundSeconds, patienceSeconds] = [1.5, 240];
 

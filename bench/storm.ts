@@ -1,5 +1,5 @@
-// A storm of 2,000 mails through one service: half of them go out, many to domains of one mail host that never greets; half come
-// in, many from domains whose DNS never answers. What counts is how long their neighbours take: mail between parties that are well.
+// A storm of 2,000 mails through one service: 500 go out, 300 of them to domains of one mail host that never greets; 1,500 come in,
+// 1,320 of them from domains whose DNS never answers. What counts is how long their neighbours take: mail between parties that are well.
 import { freePort, startService } from './start-service.ts';
 import { quantile, shown } from './statistics.ts';
 import { startStormDns } from './storm-dns.ts';
