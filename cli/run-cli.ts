@@ -110,9 +110,8 @@ function parseTokens(options: Readonly<Record<string, CliOption>>, args: readonl
 
 function overview(commands: readonly Command[]): string {
   const width = Math.max(...commands.map(({ name, usage }) => `${name} ${usage}`.length), 0);
-  const lines = commands.map(
-    ({ name, usage, about }) => `  ${`${name} ${usage}`.padEnd(Math.min(width, 34))}  ${about}`,
-  );
+  const column = Math.min(width, 34);
+  const lines = commands.map(({ name, usage, about }) => entry(`${name} ${usage}`, about, column));
   return [
     'Usage: pillarbox COMMAND [options]',
     '',
@@ -126,9 +125,28 @@ function overview(commands: readonly Command[]): string {
 function help({ name, usage, about, options }: Command): string {
   const entries = Object.entries({ ...options, ...common }).filter(([, { hidden }]) => hidden !== true);
   const lines = entries.map(([option, { value, about: what }]) => {
-    return `  ${`--${option}${value === null ? '' : ` ${value}`}`.padEnd(26)}  ${what}`;
+    return entry(`--${option}${value === null ? '' : ` ${value}`}`, what, 26);
   });
-  return [`Usage: pillarbox ${name} ${usage}`.trimEnd(), '', about, '', ...lines, ''].join('\n');
+  return [`Usage: pillarbox ${name} ${usage}`.trimEnd(), '', ...wrapped(about, 80), '', ...lines, ''].join('\n');
+}
+
+/** A term and what it means beside it, below it where it is too long; at most 80 columns. */
+function entry(term: string, meaning: string, column: number): string {
+  const margin = ' '.repeat(column + 4);
+  const [first = '', ...more] = wrapped(meaning, 80 - margin.length).map((line) => `${margin}${line}`);
+  const head = term.length > column ? [`  ${term}`, first] : [`  ${term.padEnd(column)}${first.slice(column + 2)}`];
+  return [...head, ...more].join('\n');
+}
+
+/** Lines of at most so many columns, broken at blanks. */
+function wrapped(text: string, columns: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function meant(typed: string, names: readonly string[]): string {

@@ -5,6 +5,7 @@ import { checkBounceAddresses } from '#cli/checks/check-bounce-addresses.ts';
 import { checkCertificate } from '#cli/checks/check-certificate.ts';
 import { checkDomain } from '#cli/checks/check-domain.ts';
 import { checkHost } from '#cli/checks/check-host.ts';
+import { checkListeners } from '#cli/checks/check-listeners.ts';
 import { checkPort25 } from '#cli/checks/check-port-25.ts';
 import { checkUsers } from '#cli/checks/check-users.ts';
 import { type Finding, shownFinding } from '#cli/checks/finding.ts';
@@ -45,6 +46,7 @@ export const check: Command = {
         await checkCertificate(config, secrets, nowMs),
         ...(await checkUsers(file, secrets)),
         ...checkBounceAddresses(config),
+        ...checkListeners(config),
         ...(await checkHost(config, resolve)),
       ];
       for (const domain of Object.keys(config.domains)) {

@@ -33,11 +33,10 @@ export const userAdd: Command = {
     const name = given.positionals[0] ?? '';
     const mayFrom = given.values['may-from'] ?? [name];
     if (!mayFrom.every((address) => address.includes('@'))) {
-      throw cliError(
-        'say which sender addresses it may use: --may-from app@example.org, or --may-from "*@example.org"',
-        'usage',
-        2,
-      );
+      const { config } = await readConfigFile(given, world);
+      const domain = Object.keys(config.domains)[0] ?? 'example.org';
+      const which = `--may-from ${name}@${domain}, or --may-from "*@${domain}"`;
+      throw cliError(`say which sender addresses it may use: ${which}`, 'usage', 2);
     }
     const place = async (): Promise<{ readonly file: ConfigFile; readonly index: number }> => {
       const file = await readConfigFile(given, world);

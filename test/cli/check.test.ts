@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { checkListeners } from '#cli/checks/check-listeners.ts';
 import { makeSelfSigned } from '#container/self-signed.ts';
 import { hashPassword } from '#pipeline/password.ts';
 import { oldHash } from '#test/support/old-hash.ts';
@@ -89,7 +90,10 @@ test(
     const { findings: after, code: good } = await withZone(zone, (dns) => check({ dns }));
     assert.deepEqual(
       after.filter(({ level }) => level !== 'ok').map(({ what }) => what),
-      ['no certificate is configured (tls): one is made by the server itself, which few peers trust'],
+      [
+        'no certificate is configured (tls): one is made by the server itself, which few peers trust',
+        'mail comes in at 127.0.0.1:2525, which only this machine reaches; other servers call port 25',
+      ],
     );
     assert.equal(good, 0);
     assert.ok(after.some(({ what }) => what === '192.0.2.25 leads back to mx.a.example (PTR)'));
@@ -258,3 +262,17 @@ test('outbound port 25 is of no account where mail leaves by a relay', async () 
   assert.equal(port?.level, 'advice');
   assert.match(port?.what ?? '', /mail leaves by email-smtp\.eu-west-1\.amazonaws\.com, so it need not be$/);
 });
+
+for (const { title, mode = 'serve', doors, says } of [
+  { title: 'loopback alone', doors: [['127.0.0.1', 25]], says: /^mail comes in at 127\.0\.0\.1:25, which only this/ },
+  { title: 'another port', doors: [['::', 2525]], says: /^mail comes in at \[::\]:2525; other servers call port 25/ },
+  { title: 'port 25', doors: [['0.0.0.0', 25]], says: null },
+  { title: 'capture mode', mode: 'capture', doors: [['127.0.0.1', 2525]], says: null },
+] as const) {
+  test(`other servers call port 25: where mail comes in otherwise, it is said (${title})`, () => {
+    const listeners = doors.map(([host, port]) => ({ role: 'mx' as const, host, port }));
+    const whats = checkListeners({ mode, listeners }).map(({ what }) => what);
+    if (says === null) assert.deepEqual(whats, []);
+    else assert.match(whats.join('\n'), says);
+  });
+}

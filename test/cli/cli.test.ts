@@ -74,9 +74,21 @@ describe('the command line', () => {
     });
   }
 
-  test('each command has a help', async () => {
+  test('the overview fits a terminal of 80 columns', async () => {
+    const { out } = await run(['--help']);
+    assert.ok(
+      out.split('\n').every(({ length }) => length <= 80),
+      out,
+    );
+  });
+
+  test('each command has a help, which fits a terminal of 80 columns', async () => {
     for (const { name } of commands) {
       const { code, out } = await run([...name.split(' '), '--help']);
+      assert.ok(
+        out.split('\n').every(({ length }) => length <= 80),
+        out,
+      );
       assert.equal(code, 0);
       assert.match(out, new RegExp(`^Usage: pillarbox ${name}`));
     }
@@ -221,6 +233,13 @@ describe('the configuration by command line', () => {
       [],
       'nothing to do any more',
     );
+  });
+
+  test('user add of a name that is no address says which addresses there are, with the domain of the file', async () => {
+    await run(['init', '--domain', 'a.example']);
+    const { err, code } = await run(['user', 'add', 'app'], { input: 'correct horse' });
+    assert.equal(code, 2);
+    assert.match(err, /--may-from app@a\.example, or --may-from "\*@a\.example"/);
   });
 
   test('a user is replaced only when that is said, and mistyping changes nothing', async () => {

@@ -167,7 +167,7 @@ describe('the page in a browser', peerOptions('chromium'), () => {
         text: `pay \u202e001\u202c now\n`,
         attachments: [
           {
-            filename: `bill-${evil}`,
+            filename: `bill-${evil}${'n'.repeat(200)}`,
             contentType: 'image/png',
             bytes: 3,
             sha256: '0'.repeat(64),
@@ -190,6 +190,8 @@ describe('the page in a browser', peerOptions('chromium'), () => {
     await tab.until(`document.querySelector('h2') !== null`);
     assert.match(await shown(), /bill-\[U\+202E\]gnp\.exe[\s\S]*|pay \[U\+202E\]001/);
     assert.match(await shown(), /pay \[U\+202E\]001\[U\+202C\] now/);
+    // A long file name makes the page no wider than the window.
+    assert.ok(await tab.run('document.documentElement.scrollWidth <= innerWidth'));
     // The address stands to the right of a name that is written from right to left.
     const [name, address] = await tab.run(
       `[...document.querySelectorAll('dd')][1].querySelectorAll('bdi').values().map((one) => one.getBoundingClientRect().left).toArray()`,

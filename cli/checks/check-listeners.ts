@@ -1,0 +1,28 @@
+// Whether other servers can reach the port where mail for the domains comes in: they call port 25, and not this machine's loopback.
+import type { Config } from '#pipeline/config.ts';
+import { isLoopbackHost } from '#pipeline/loopback-host.ts';
+import type { Finding } from './finding.ts';
+
+/** Advice only: what leads from port 25 to a listener, a proxy or a packet filter, cannot be seen from here. */
+export function checkListeners({ mode, listeners }: Pick<Config, 'mode' | 'listeners'>): readonly Finding[] {
+  const doors = listeners.filter(({ role }) => role === 'mx');
+  const [first] = doors;
+  if (mode === 'capture' || first === undefined) return [];
+  const open = doors.filter(({ host }) => !isLoopbackHost(host));
+  if (open.length === 0) {
+    return [
+      {
+        level: 'advice',
+        what: `mail comes in at ${placeOf(first)}, which only this machine reaches; other servers call port 25`,
+        publish: `for mail from others: in "listeners", "host": "0.0.0.0" and "port": 25 (or lead port 25 to ${first.port})`,
+      },
+    ];
+  }
+  if (open.some(({ port }) => port === 25)) return [];
+  const what = `mail comes in at ${open.map(placeOf).join(', ')}; other servers call port 25, which has to lead there`;
+  return [{ level: 'advice', what }];
+}
+
+function placeOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
