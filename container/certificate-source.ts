@@ -14,6 +14,8 @@ export type CertificateSource = {
    * used; null where the configuration wants none.
    */
   readonly daysLeft: () => number | null;
+  /** Why the configured certificate is not the one that is shown, as a sentence; null where it is, or none is configured. */
+  readonly problem: () => string | null;
 };
 
 type Usable = { readonly pair: Certificate; readonly endsAt: number };
@@ -34,8 +36,9 @@ export function createCertificateSource({
   let own: Promise<Certificate> | null = null;
   let isWanted = false;
   let complained = '';
+  const shown = (): string => (good === null ? 'one signed by itself' : 'the last good one');
   const instead = (hostname: string, reason: string, fields = {}): Promise<Certificate> => {
-    const shows = good === null ? 'one signed by itself' : 'the last good one';
+    const shows = shown();
     if (reason !== complained) log.warn('certificate-not-usable', { hostname, reason, shows, ...fields });
     complained = reason;
     if (good !== null) return Promise.resolve(good.pair);
@@ -57,6 +60,10 @@ export function createCertificateSource({
         return instead(hostname, reason, { certificate: tls.certificate, key: tls.key });
       }
     },
+    problem: () =>
+      isWanted && complained !== ''
+        ? `the TLS certificate cannot be used, so ${shown()} is shown: ${complained}`
+        : null,
     daysLeft: () => {
       if (!isWanted) return null;
       return good === null ? 0 : (good.endsAt - clock()) / 86_400_000;

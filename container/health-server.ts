@@ -26,6 +26,7 @@ export function reportHealth(health: ListenerHealth, configProblem: string | nul
   const problems = [
     ...(health.isDraining ? ['draining: no new connections'] : []),
     ...(isFailing ? ['the last message could not be stored'] : []),
+    ...health.problems,
     ...(configProblem === null ? [] : [configProblem]),
   ];
   return { ...health, ok: !health.isDraining && !isFailing, problems };

@@ -23,6 +23,10 @@ export type ListenerDeps = {
   readonly metrics: Metrics;
   /** Asked at start and now and then: a new one is taken into use without a restart. */
   readonly certificate: () => Promise<Certificate>;
+  /** What whoever gives the certificate knows of it that it does not show, as a sentence. */
+  readonly certificateProblem?: () => string | null;
+  /** Hears now and then how many days the certificate is still good. */
+  readonly onCertificateDays?: (days: number) => void;
   readonly onlyRoles?: readonly Role[];
   /** A load balancer in front begins each connection with a PROXY v2 header; without it nobody is let in. */
   readonly isBehindProxy?: boolean;
@@ -49,4 +53,6 @@ export type ListenerHealth = {
   readonly bytesInFlight: number;
   readonly lastStoredAt: string | null;
   readonly lastStoreFailureAt: string | null;
+  /** What keeps clients from being served as they should be, as sentences: the certificate, users' secrets. */
+  readonly problems: readonly string[];
 };

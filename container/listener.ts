@@ -5,7 +5,7 @@ import { replies } from '#mail/replies.ts';
 import type { Config } from '#pipeline/config.ts';
 import { isLoopbackHost } from '#pipeline/loopback-host.ts';
 import { hashMemoryBytes } from '#pipeline/password.ts';
-import { watchCertificate } from './certificates.ts';
+import { type CertificateWatch, watchCertificate } from './certificates.ts';
 import { createPasswordCheck } from './check-password.ts';
 import { startConversation } from './conversation.ts';
 import { keepConfig } from './current-config.ts';
@@ -14,8 +14,9 @@ import { createGuessLimit } from './guess-limit.ts';
 import { createHashQueue } from './hash-queue.ts';
 import { createConnectionCounts, createFailureTable, createRate, limitFor } from './limits.ts';
 import type { ListenerDeps, ListenerHealth, Role } from './listener-deps.ts';
+import { createLoginSecrets } from './login-secrets.ts';
 import type { Peer } from './peer-address.ts';
-import type { ProtocolOptions, ProtocolServer } from './protocol-options.ts';
+import type { Certificate, ProtocolOptions, ProtocolServer } from './protocol-options.ts';
 import { createHashRenewal } from './renew-hash.ts';
 import type { SessionShared } from './session-state.ts';
 import { listen } from './smtp-protocol.ts';
@@ -82,14 +83,8 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
     config.stop();
     throw error;
   }
-  const stopWatching = watchCertificate({
-    current: certificate,
-    ask: deps.certificate,
-    use: (renewed) => {
-      for (const { server } of open) server.useCertificate(renewed);
-    },
-    seconds: deps.certificateSeconds ?? defaultCertificateSeconds,
-    log: deps.log,
+  const watched = followCertificate(deps, certificate, (renewed) => {
+    for (const { server } of open) server.useCertificate(renewed);
   });
   let isDraining = false;
   return {
@@ -100,14 +95,28 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
       bytesInFlight: shared.budget.used(),
       lastStoredAt: stored.at,
       lastStoreFailureAt: stored.failedAt,
+      problems: [
+        ...[deps.certificateProblem?.() ?? watched.problem()].filter((problem) => problem !== null),
+        ...shared.loginSecrets.problems(config.current().users),
+      ],
     }),
     close: async (graceSeconds) => {
       isDraining = true;
-      stopWatching();
+      watched.stop();
       config.stop();
       await Promise.all(open.map(({ server }) => server.close(graceSeconds)));
     },
   };
+}
+
+function followCertificate(
+  deps: ListenerDeps,
+  current: Certificate,
+  use: (renewed: Certificate) => void,
+): CertificateWatch {
+  const { certificate: ask, clock, log, onCertificateDays: onDaysLeft = () => {} } = deps;
+  const seconds = deps.certificateSeconds ?? defaultCertificateSeconds;
+  return watchCertificate({ current, ask, use, onDaysLeft, seconds, clock, log });
 }
 
 function createShared(
@@ -131,6 +140,7 @@ function createShared(
     guesses: createGuessLimit(now),
     checkPassword: createPasswordCheck(now, createHashQueue(hashesAtOnce)),
     hashes: createHashRenewal(deps),
+    loginSecrets: createLoginSecrets(deps),
   };
 }
 

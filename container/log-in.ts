@@ -1,7 +1,5 @@
 // AUTH in a session: when it may come, what a failure costs, who one is afterwards.
 import { type Reply, replies } from '#mail/replies.ts';
-import type { Config } from '#pipeline/config.ts';
-import type { Secrets } from '#pipeline/ports.ts';
 import { type AuthExchange, beginAuth, pause } from './authenticate-user.ts';
 import type { LogIn } from './check-password.ts';
 import { limitFor } from './limits.ts';
@@ -53,6 +51,7 @@ async function logIn(state: SessionState, name: string, password: string): Promi
       failures.succeeded(group);
       return say(replies.authOk);
     case 'busy':
+    case 'no-hash':
       return say(replies.authTemporaryFailure);
     case 'too-many-guesses':
       deps.log.warn('auth-not-judged', {
@@ -79,16 +78,17 @@ function welcomeUnproven(state: SessionState, name: string): Step {
   return say(replies.authOk);
 }
 
-/** Checks the password, where there is a guess left under that name. */
+/** Checks the password, where there is a guess left under that name, and a hash to check it against. */
 async function judge(
   state: SessionState,
   name: string,
   password: string,
-): Promise<LogIn | { readonly outcome: 'too-many-guesses' }> {
-  const { deps, guesses, checkPassword } = state.shared;
+): Promise<LogIn | { readonly outcome: 'too-many-guesses' | 'no-hash' }> {
+  const { loginSecrets, guesses, checkPassword } = state.shared;
   const { users, limits } = state.config;
   const { peer } = state.wire;
-  const known = await withHash(users, name, deps.secrets);
+  const known = await loginSecrets.withHash(users, name);
+  if (known === null) return { outcome: 'no-hash' };
   const guess = guesses.take(name, peer.group, limitFor(limits, 'authFailuresPerUser', peer));
   if (guess === null) return { outcome: 'too-many-guesses' };
   const asker = { group: peer.group, isKnown: guess.isKnown || peer.isLoopback };
@@ -103,15 +103,4 @@ function countFailure(state: SessionState, reply: Reply): Step {
   state.shared.deps.metrics.count('authentication-failures');
   const isEnough = state.authFailures >= state.config.limits.authFailures;
   return isEnough ? sayAndClose(replies.authTooManyFailures) : say(reply);
-}
-
-/** The users, with the hash of this one read where the configuration only says where it is kept. */
-function withHash(users: Config['users'], name: string, secrets: Secrets): Promise<Config['users']> {
-  return Promise.all(
-    users.map(async (user) => {
-      const isMeant = user.name.toLowerCase() === name.toLowerCase();
-      if (!isMeant || user.password.startsWith('scrypt:')) return user;
-      return { ...user, password: await secrets.read(user.password) };
-    }),
-  );
 }

@@ -42,7 +42,11 @@ async function start({
 }: AwsParts): Promise<void> {
   const placeholder = placeholderProblem(await config.current());
   if (placeholder !== null) log.warn('placeholder-hostname', { problem: placeholder });
-  const { certificate, daysLeft } = createCertificateSource({ config, secrets, clock, log });
+  const {
+    certificate,
+    daysLeft,
+    problem: certificateProblem,
+  } = createCertificateSource({ config, secrets, clock, log });
   const listener = await startListener({
     intake,
     config,
@@ -55,6 +59,7 @@ async function start({
     log,
     metrics,
     certificate,
+    certificateProblem,
     isBehindProxy: environment.proxyProtocol === 'v2',
     ...(environment.memoryMiB === null ? {} : { memoryBytes: environment.memoryMiB * 1_048_576 }),
   });

@@ -8,6 +8,7 @@ import type { FairBudget } from './fair-budget.ts';
 import type { GuessLimit } from './guess-limit.ts';
 import type { FailureTable, Rate } from './limits.ts';
 import type { ListenerDeps, Role } from './listener-deps.ts';
+import type { LoginSecrets } from './login-secrets.ts';
 import type { IncomingMessage } from './receive-message.ts';
 import type { HashRenewal } from './renew-hash.ts';
 import type { TlsFacts, Wire } from './wire.ts';
@@ -29,6 +30,7 @@ export type SessionShared = {
   readonly guesses: GuessLimit;
   readonly checkPassword: PasswordCheck;
   readonly hashes: HashRenewal;
+  readonly loginSecrets: LoginSecrets;
   readonly onStored: (isStored: boolean) => void;
 };
 

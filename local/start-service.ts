@@ -49,6 +49,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     ...deps,
     intake: world.intake,
     suppressions: suppressionLookup(store, clock),
+    onCertificateDays: (days) => metrics.measure('certificate-days-left', days),
     srsSecret,
   });
   const activity = watchActivity(metrics, clock);
@@ -107,7 +108,15 @@ async function healthOf({
     .map(({ name, dead: n }) => `queue ${name} has dead letters: ${n}`);
   return {
     ok: fault.length === 0 && !front.isDraining,
-    problems: [...fault, ...world.problems(), ...held, ...noWayOut, ...dead, ...(broken === null ? [] : [broken])],
+    problems: [
+      ...fault,
+      ...world.problems(),
+      ...front.problems,
+      ...held,
+      ...noWayOut,
+      ...dead,
+      ...(broken === null ? [] : [broken]),
+    ],
     details: {
       mode,
       uptimeSeconds: Math.floor((clock() - startedAt) / 1_000),

@@ -37,6 +37,11 @@ export async function verifyPassword(password: string, stored: string): Promise<
   return timingSafeEqual(hash, parsed.hash);
 }
 
+/** Says whether a text is a hash that a password can be checked against. */
+export function isPasswordHash(text: string): boolean {
+  return parseHash(text) !== null;
+}
+
 /** Says whether a hash costs an attacker less than one made today; what is no hash at all does, too. */
 export function isOldHash(stored: string): boolean {
   const parsed = parseHash(stored);

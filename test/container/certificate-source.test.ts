@@ -22,13 +22,17 @@ function source(input: Parameters<typeof fixedConfig>[0] = { hostname: 'mx.examp
 }
 
 test('before the secrets hold PEM texts the certificate is a self-signed one, said once, and 0 days are left', async () => {
-  const { certificate, daysLeft, log, put } = source();
+  const { certificate, daysLeft, problem, log, put } = source();
   put('Yf2mqkXl0aTz', 'qW7sR1');
   const { certificate: shown, key } = await certificate();
   assert.equal(new X509Certificate(shown).checkHost('mx.example.test'), 'mx.example.test');
   assert.match(key, /PRIVATE KEY/);
   assert.deepEqual(await certificate(), { certificate: shown, key });
   assert.equal(daysLeft(), 0);
+  assert.equal(
+    problem(),
+    'the TLS certificate cannot be used, so one signed by itself is shown: the certificate is no PEM text',
+  );
   const [warning, ...more] = log.of('certificate-not-usable');
   assert.equal(warning?.fields['reason'], 'the certificate is no PEM text');
   assert.equal(warning?.fields['shows'], 'one signed by itself');

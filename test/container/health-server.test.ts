@@ -11,6 +11,7 @@ const well = {
   bytesInFlight: 0,
   lastStoredAt: null,
   lastStoreFailureAt: null,
+  problems: [],
 };
 const now = Date.parse('2026-11-21T12:00:00.000Z');
 
@@ -36,13 +37,14 @@ for (const { title, health, ok } of [
   test(title, () => assert.equal(reportHealth(health, null, now).ok, ok));
 }
 
-test('a broken configuration is told but takes no task out', async () => {
+test('a broken configuration and a certificate that ended are told but take no task out', async () => {
   const config = { problem: () => 's3://b/config: limits.hops: wrong' };
-  const listener = { health: () => well };
+  const ended = 'the TLS certificate ended at 2026-11-20T00:00:00.000Z';
+  const listener = { health: () => ({ ...well, problems: [ended] }) };
   const server = await startHealthServer({ host: '127.0.0.1', port: 0, listener, config, clock: () => now });
   const answer = await fetch(`http://127.0.0.1:${server.port}/health`);
   assert.equal(answer.status, 200);
-  assert.deepEqual(await answer.json(), { ...well, ok: true, problems: ['s3://b/config: limits.hops: wrong'] });
+  assert.deepEqual(await answer.json(), { ...well, ok: true, problems: [ended, 's3://b/config: limits.hops: wrong'] });
   assert.equal((await fetch(`http://127.0.0.1:${server.port}/other`)).status, 404);
   await server.close();
 });

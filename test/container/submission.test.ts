@@ -8,6 +8,7 @@ import type { SuppressionLookup } from '#pipeline/suppressions.ts';
 import { noMetrics } from '#test/support/no-metrics.ts';
 import { oldHash } from '#test/support/old-hash.ts';
 import { rawClient, startTestListener, testConfig } from './start-test-listener.ts';
+import { until } from './until.ts';
 
 const deadOnly =
   (reason: string): SuppressionLookup =>
@@ -79,7 +80,41 @@ test('a password hash may be kept as a secret, which is read at each log-in', as
   assert.match((await logIn('app@example.test')) ?? '', /^235/);
   hash = await hashPassword('another');
   assert.match((await logIn('app@example.test')) ?? '', /^535/);
-  assert.match((await logIn('other@example.test')) ?? '', /^4\d\d/); // the secret cannot be read: no verdict
+});
+
+test('a user whose secret is gone or holds no hash is told 454, health says whose it is and why, until it is mended', async (t) => {
+  const secrets = new Map([['secret:garbled', 'open sesame']]);
+  const read = async (reference: string) => secrets.get(reference) ?? Promise.reject(new Error(`no ${reference}`));
+  const names = ['gone@example.test', 'garbled@example.test'];
+  const users = names.map((name) => ({ name, password: `secret:${name.split('@')[0]}`, mayFrom: ['*@example.test'] }));
+  const counted: unknown[] = [];
+  const metrics = { count: (name: string, labels?: object) => counted.push([name, labels]), measure: () => {} };
+  const own = await startTestListener({ ...testConfig, users }, { secrets: { read }, metrics } as never);
+  t.after(own.close);
+  const logIn = async (name: string) => {
+    const client = rawClient(own.port('submissions'), { tls: true });
+    t.after(client.close);
+    await client.reply();
+    await client.say('EHLO client.test');
+    return client.say(`AUTH PLAIN ${Buffer.from(`\0${name}\0open sesame`).toString('base64')}`);
+  };
+  for (const name of [...names, ...names]) assert.match((await logIn(name)) ?? '', /^454 4\.7\.0 /);
+  assert.match((await logIn('nobody@example.test')) ?? '', /^535/);
+  assert.deepEqual(own.listener.health().problems, [
+    'gone@example.test cannot log in until this is mended: no secret:gone',
+    'garbled@example.test cannot log in until this is mended: secret "secret:garbled" holds no password hash',
+  ]);
+  assert.deepEqual(
+    own.log.of('user-secret-not-usable').map(({ fields }) => fields['user']),
+    names,
+    'once each',
+  );
+  assert.ok(counted.some((one) => JSON.stringify(one) === '["own-faults",{"kind":"secret"}]'));
+  const hash = await hashPassword('open sesame');
+  for (const name of names) secrets.set(`secret:${name.split('@')[0]}`, hash);
+  assert.match((await logIn('gone@example.test')) ?? '', /^235/);
+  // Of the other nobody asks but health itself.
+  await until(() => own.listener.health().problems.length === 0, 'health finds it mended');
 });
 
 test('an old hash that cannot be replaced lets its user in all the same; who runs this is told once, and it is counted', async (t) => {

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
+import { makeSelfSigned } from '#container/self-signed.ts';
 import { rawClient, startTestListener, testCertificate, testConfig } from './start-test-listener.ts';
 import { until } from './until.ts';
 
@@ -59,18 +60,41 @@ test('a client cannot ask for one handshake after another (TLS 1.2 renegotiation
   assert.match(error?.message ?? '', /no renegotiation/);
 });
 
-test('a renewed certificate is taken into use for STARTTLS and 465 without a restart; a broken one is not', async (t) => {
+test('a renewed certificate is taken into use for STARTTLS and 465 without a restart; of one that is broken, unreadable or ended health tells, and the last good one stays', async (t) => {
   const renewed = await generate([{ name: 'commonName', value: 'new.example.test' }], { keySize: 2048 });
-  let current = testCertificate;
-  const { port, log, close } = await startTestListener(testConfig, {
-    certificate: async () => current,
+  const day = 86_400_000;
+  let current = async () => testCertificate;
+  let now = Date.now();
+  const old = await makeSelfSigned('old.example.test', now - 10_000 * day);
+  const days: number[] = [];
+  const { port, log, listener, close } = await startTestListener(testConfig, {
+    certificate: () => current(),
     certificateSeconds: 0.02,
+    clock: () => now,
+    onCertificateDays: (left) => void days.push(left),
   });
   t.after(close);
-  current = { certificate: 'broken', key: 'broken' };
-  await until(() => log.of('certificate-unusable').length > 0, 'complaint');
-  assert.equal(await subjectOf(port('submissions')), 'CN=mx.example.test');
-  current = { certificate: renewed.cert, key: renewed.private };
+  const { problems } = listener.health();
+  assert.deepEqual(problems, []);
+  assert.ok((days[0] ?? 0) > 300);
+  const broken: readonly [() => Promise<typeof testCertificate>, RegExp][] = [
+    [async () => ({ certificate: 'broken', key: 'broken' }), /so the last good one is shown: /],
+    [() => Promise.reject(new Error('ENOENT: no such file, tls.pem')), /shown: ENOENT: no such file, tls\.pem$/],
+    [async () => old, /shown: the new one ended at /],
+  ];
+  for (const [give, problem] of broken) {
+    current = give;
+    await until(() => problem.test(listener.health().problems.join()), String(problem));
+    assert.equal(await subjectOf(port('submissions')), 'CN=mx.example.test');
+  }
+  assert.equal(log.of('certificate-unusable').length, broken.length, 'each is told once');
+  current = async () => testCertificate;
+  await until(() => listener.health().problems.length === 0, 'all is well again');
+  now += 400 * day;
+  await until(() => (days.at(-1) ?? 1) < 0, 'days below zero');
+  assert.match(listener.health().problems.join(), /^the TLS certificate ended at 20/);
+  now -= 400 * day;
+  current = async () => ({ certificate: renewed.cert, key: renewed.private });
   await until(() => log.of('certificate-renewed').length > 0, 'renewal');
   assert.equal(await subjectOf(port('submissions')), 'CN=new.example.test');
   const client = rawClient(port('mx'));
