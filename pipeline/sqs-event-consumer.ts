@@ -177,7 +177,7 @@ async function tellOfDeath<Queue extends QueueName>(
 }
 
 function spent(maxReceives: number): string {
-  return `run ${maxReceives} times without an end: the function ended or took too long; its log says why`;
+  return `none of ${maxReceives} runs was the last: each failed, or the function ended in it; the log of the stage says why`;
 }
 
 function jobOf<Queue extends QueueName>(queue: Queue, body: string): JobOf<Queue> & JobOf<QueueName>;

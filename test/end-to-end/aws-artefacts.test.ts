@@ -295,6 +295,55 @@ test('a stored message that is gone is told from one that is forbidden', options
   for (const part of ['authenticate', 'parse', 'deliver']) assert.equal(await status(part, gone), 404, part);
   for (const part of ['authenticate', 'parse']) assert.equal(await status(part, 'raw/none'), 403, part);
 });
+test(
+  'while a DKIM secret is missing mail waits with that reason, and leaves signed when the secret is there',
+  options,
+  async () => {
+    const config = JSON.parse(await textOf(configKey));
+    config.domains['pillarbox.example'].dkim = [{ selector: 's2', privateKey: 'secret:dkim-s2' }];
+    config.delivery.delayWarningSeconds = 400_000; // the clock of the functions is far ahead of the listener's
+    await d.store.put({ key: configKey, body: Buffer.from(JSON.stringify(config)), contentType: 'application/json' });
+    d.setAhead(20 * 3_600_000); // what is known of configuration and secrets is old
+    const before = smarthost.mails.length;
+    await submit({ subject: 'kept', to: 'b@kept.example' });
+    await submit({ subject: 'lost', to: 'b@lost.example' });
+    const waits = ({ state, next }: any) => state === 'waiting' && /"secret:dkim-s2" cannot be read/.test(next.reason);
+    await delivery('kept.example', waits);
+    const { job } = await delivery('lost.example', waits);
+    await d.store.delete(job.raw.key);
+    await eventually(async () => {
+      const queue = (await d.queues()).find(({ name }) => name === 'pillarbox-deliver');
+      return queue.delayed === 2 && queue.inFlight === 0 && queue.ready === 0 ? queue : null;
+    }, 'both are back on the queue, uncounted');
+    d.secrets.set('pillarbox/dkim-s2', d.secrets.get('pillarbox/dkim-s1') ?? '');
+    d.setAhead(21 * 3_600_000);
+    const mail = await eventually(async () => smarthost.mails[before] ?? null, 'mail signed by the new key');
+    assert.match(mail.content, /^DKIM-Signature: [\s\S]*s=s2/m);
+    await delivery('kept.example', ({ state }) => state === 'delivered');
+  },
+);
+
+test(
+  'a job that cannot be done tells its sender once, however often SQS hands it out before it is a dead letter',
+  options,
+  async () => {
+    const reports = async () => {
+      const { objects } = await d.store.list({ prefix: 'inbox/pillarbox.example/app/' });
+      const texts = await Promise.all(objects.map(({ key }) => textOf(key)));
+      return texts.filter((text) => text.includes('b@lost.example')).length;
+    };
+    await eventually(async () => ((await reports()) > 0 ? true : null), 'the report');
+    const dead = async () => (await d.queues()).find(({ name }) => name === 'pillarbox-deliver-dead').ready;
+    for (let hours = 23; hours < 60 && (await dead()) === 0; hours += 2) {
+      d.setAhead(hours * 3_600_000); // past the visibility timeout
+      await eventually(async () => {
+        const queue = (await d.queues()).find(({ name }) => name === 'pillarbox-deliver');
+        return queue.ready + queue.delayed === 0 ? queue : null;
+      }, 'deliver has it');
+    }
+    assert.deepEqual([await dead(), await reports()], [1, 1]);
+  },
+);
 
 test('roles and policies allow all that the parts did, and hardly more', options, () => {
   const denied = d.gate.calls.filter((call) => !call.isAllowed);
@@ -387,7 +436,12 @@ test('nothing complained: no error in any log but those provoked, nothing on sta
   const errors = lines
     .flat()
     .filter((line) => line.includes('"level":"error"'))
-    .filter((line) => !/"event":"job-failed".*(not a job|is not valid JSON)/.test(line));
+    .filter((line) => !/"event":"job-failed".*(not a job|is not valid JSON)/.test(line))
+    .filter((line) => !/"event":"job-waits-for-us".*secret:dkim-s2/.test(line))
+    .filter(
+      (line) =>
+        !/"event":"(job-failed|job-dead|delivery-given-up)".*(the stored message is missing|none of 5 runs)/.test(line),
+    );
   assert.deepEqual(errors, []);
 });
 
