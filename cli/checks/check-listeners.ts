@@ -14,7 +14,7 @@ export function checkListeners({ mode, listeners }: Pick<Config, 'mode' | 'liste
       {
         level: 'advice',
         what: `mail comes in at ${placeOf(first)}, which only this machine reaches; other servers call port 25`,
-        publish: `for mail from others: in "listeners", "host": "0.0.0.0" and "port": 25 (or lead port 25 to ${first.port})`,
+        publish: `; for mail from others: in "listeners", "host": "0.0.0.0" and "port": 25 (or lead port 25 to ${first.port})`,
       },
     ];
   }
