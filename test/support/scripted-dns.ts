@@ -11,6 +11,7 @@ export function startScriptedDns(
 ): Promise<ScriptedDns> {
   const socket = createSocket('udp4');
   const asked: string[] = [];
+  const late = new Set<NodeJS.Timeout>();
   socket.on('message', (question, from) => {
     const name = nameIn(question);
     asked.push(name);
@@ -18,12 +19,18 @@ export function startScriptedDns(
     if (delay === null) return;
     const text = texts[name];
     const answer = text === undefined ? noSuchName(question) : textAnswer(question, text);
-    setTimeout(() => socket.send(answer, from.port, from.address, () => {}), delay).unref();
+    const timer = setTimeout(() => {
+      late.delete(timer);
+      socket.send(answer, from.port, from.address, () => {});
+    }, delay).unref();
+    late.add(timer);
   });
+  const close = (): void => {
+    for (const timer of late) clearTimeout(timer);
+    socket.close();
+  };
   return new Promise((resolve) => {
-    socket.bind(0, '127.0.0.1', () =>
-      resolve({ server: `127.0.0.1:${socket.address().port}`, asked, close: () => socket.close() }),
-    );
+    socket.bind(0, '127.0.0.1', () => resolve({ server: `127.0.0.1:${socket.address().port}`, asked, close }));
   });
 }
 
