@@ -1,7 +1,7 @@
 // What a user may send as, and what a submitted message is given where it lacks it (RFC 6409 §6.1, §8).
 import { type EmailAddress, formatAddress, mailboxName, parseDomain } from '#mail/address.ts';
 import { addressesOfFrom } from '#mail/from-addresses.ts';
-import { fieldsNamed, fieldText, hasField, splitHeader } from '#mail/header-fields.ts';
+import { fieldsNamed, fieldText, type HeaderField, hasField, splitHeader } from '#mail/header-fields.ts';
 import { missingFields } from '#mail/message-headers.ts';
 import { isProblem } from '#mail/problem.ts';
 import { type Reply, replies } from '#mail/replies.ts';
@@ -76,11 +76,20 @@ function judgeAuthors(header: Buffer, mayFrom: readonly string[]): Reply | null 
     if (isProblem(authors)) {
       return text.includes('@') ? replies.authorUnreadable(field.name, authors.problem) : replies.fromMissing;
     }
+    if (authors.named.length > 0 && hasFoldedQuotes(field)) {
+      return replies.authorUnreadable(field.name, 'a name in quotes with an address in it goes over two lines');
+    }
     const all = [...authors.mailboxes, ...authors.named];
     const stranger = all.find((address) => !mayWriteAs(mayFrom, address));
     if (stranger !== undefined) return replies.fromNotAllowed(field.name, formatAddress(stranger));
   }
   return agreesWith(header, mayFrom) ? null : replies.authorUnreadable('From', 'programs read it in different ways');
+}
+
+/** Python's email package takes the end of a line for the end of the quoted string. */
+function hasFoldedQuotes({ raw }: HeaderField): boolean {
+  const text = Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString('latin1');
+  return (text.match(/"(?:[^"\\]|\\.)*"/gs) ?? []).some((quoted) => quoted.includes('\r\n'));
 }
 
 /** The later stages read with patience: they must come to the same author. */

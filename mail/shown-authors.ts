@@ -26,6 +26,9 @@ export function readShownAuthors(text: string): ShownAuthors | Problem {
     if (isProblem(mailbox)) return mailbox;
     const others = addressesIn(shownBy(entry));
     if (isProblem(others)) return others;
+    const hasNested = entry.some(({ kind, text }) => kind === 'c' && text.indexOf('(', 1) > 0);
+    // Some programs drop the parentheses within a comment, some what they hold: what stands around it grows together.
+    if (hasNested && others.length > 0) return problem('a comment with an address in it has another one within');
     mailboxes.push(mailbox);
     named.push(...others);
   }
@@ -153,7 +156,8 @@ function addressesWithin(text: string): readonly EmailAddress[] | Problem {
   const addresses: EmailAddress[] = [];
   const plain = text.normalize('NFKC').replace(/\p{Cf}/gu, '');
   for (let at = plain.indexOf('@'); at >= 0; at = plain.indexOf('@', at + 1)) {
-    const { local, domain, isApart } = around(plain, at);
+    const { local, domain, isApart, behind } = around(plain, at);
+    if (/^[\s()"]+\.\S/.test(behind)) return problem('its display name looks like an address'); // blanks may part a domain (§4.4)
     // "Ann @ Acme" and "@ann" are names; with a dot behind the sign it reads as an address.
     if ((isApart || local === '') && !domain.includes('.')) continue;
     const isShort = local.length + domain.length <= maxShownChars;
@@ -173,14 +177,15 @@ const delimiter = /[ \t\r\n"(),:;<>[\]\\@]/;
 function around(
   text: string,
   at: number,
-): { readonly local: string; readonly domain: string; readonly isApart: boolean } {
+): { readonly local: string; readonly domain: string; readonly isApart: boolean; readonly behind: string } {
   let [end, start] = [at, at + 1];
   while (blank.test(text.charAt(end - 1))) end--;
   while (blank.test(text.charAt(start))) start++;
   let [from, to] = [end, start];
   while (from > 0 && !delimiter.test(text.charAt(from - 1))) from--;
   while (to < text.length && !delimiter.test(text.charAt(to))) to++;
-  return { local: text.slice(from, end), domain: text.slice(start, to), isApart: end < at || start > at + 1 };
+  const isApart = end < at || start > at + 1;
+  return { local: text.slice(from, end), domain: text.slice(start, to), isApart, behind: text.slice(to, to + 100) };
 }
 
 /** People set addresses in quotes of all kinds, and end sentences with them. */

@@ -57,6 +57,8 @@ const values = [
   `=?gb2312?b?Ym9zc4FAZXZpbC50ZXN0?= <${app}>`,
   `=?utf-8?q?boss=40evil.test=2C?=x@example.test`,
   `${app} <${app}>`,
+  `${app} (${app}(x).evil.test)`,
+  `"a\r\n ,${app}\tx.evil.test" <${app}>`,
   `"boss@evil.test,"@example.test`,
   `"${boss}\\" <${app}>`,
   `"\\" <${boss}> "<${app}>`,
