@@ -56,12 +56,21 @@ export async function claimAttempt(
   return second === 'lost' ? { outcome: 'busy', until: new Date(deps.clock() + 1000).toISOString() } : second;
 }
 
-/** Reads a delivery's state; null where there is none. Throws where what is stored is none of ours. */
-export async function readState(store: Pick<ObjectStore, 'get'>, key: string): Promise<StoredState | null> {
+/** Reads a delivery's state; null where there is none. Throws where what is stored is none of ours, unless `instead` answers for it. */
+export async function readState(
+  store: Pick<ObjectStore, 'get'>,
+  key: string,
+  instead?: (reason: string) => DeliveryState,
+): Promise<StoredState | null> {
   const stored = await store.get(key);
   if (stored === null) return null;
-  const state = deliveryStateSchema.parse(JSON.parse((await readBody(stored.body)).toString('utf8')));
-  return { key, state, etag: stored.etag };
+  const text = (await readBody(stored.body)).toString('utf8');
+  try {
+    return { key, state: deliveryStateSchema.parse(JSON.parse(text)), etag: stored.etag };
+  } catch (thrown) {
+    if (instead === undefined) throw thrown;
+    return { key, state: instead(thrown instanceof Error ? thrown.message : String(thrown)), etag: stored.etag };
+  }
 }
 
 /** Moves a state on; null where another was faster. Without an etag it must not be there yet. */

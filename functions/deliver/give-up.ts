@@ -32,9 +32,14 @@ export async function giveUp(
   { job, givenUp }: { readonly job: DeliverJob; readonly givenUp: GivenUp },
 ): Promise<{ readonly outcome: 'bounced'; readonly reason: string } | { readonly outcome: 'duplicate' } | Waiting> {
   const key = deliveryKey(job);
-  const stored = await readState(deps.store, key);
   const now = deps.clock();
-  const before = stored?.state ?? newDeliveryState(withoutMark(job), now);
+  const fresh = newDeliveryState(withoutMark(job), now);
+  // A record that cannot be read may be why the job died: its sender is told all the same, of those the job was for.
+  const stored = await readState(deps.store, key, (reason) => {
+    deps.log.error('delivery-record-unreadable', { id: job.id, domain: job.domain, reason: reason.slice(0, 500) });
+    return fresh;
+  });
+  const before = stored?.state ?? fresh;
   const { lease } = before;
   if (lease !== null && isLeaseAlive(lease, { ...deps, owner: deps.connections.owner, now }))
     return wait(deps, job, { until: lease.until, reason: 'another worker is at it', group: job.domain });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { givenUpJobs } from '#pipeline/given-up-jobs.ts';
-import { deliverJobSchema } from '#pipeline/jobs.ts';
+import { deliverJobSchema, type ParseJob } from '#pipeline/jobs.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
 
 const nowMs = Date.parse('2026-11-26T02:00:00.000Z');
@@ -32,6 +32,22 @@ test('of a received message every domain written to is told of, each address onc
     assert.deepEqual(one.givenUp, { queue: 'received', reason: 'it is gone' });
     assert.ok(Date.parse(one.expiresAt) > nowMs);
   }
+});
+
+test('of a parse job for 200 mailboxes the proven sender is told in one job, which a queue takes', () => {
+  const recipients = Array.from({ length: 200 }, (_, n) => {
+    const localPart = `${'m'.repeat(60)}${n}`;
+    return { forwardPath: `${localPart}@receiver.example`, dsn, mailbox: { ...mailbox, localPart } };
+  });
+  const { attempt: _, ...received } = sampleReceivedJob();
+  const job = (session: typeof received.session) => ({ ...received, session, recipients }) as unknown as ParseJob;
+  const told = givenUpJobs('parse', job(submitted), { reason: 'x', nowMs });
+  assert.deepEqual(
+    told.map((one) => one.recipients.length),
+    [200],
+  );
+  assert.ok(JSON.stringify(told[0]).length < 262_144);
+  assert.deepEqual(givenUpJobs('parse', job(sampleReceivedJob().session), { reason: 'x', nowMs }), []);
 });
 
 const silent = [
