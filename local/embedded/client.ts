@@ -82,7 +82,8 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
     lost,
     attach: outbox.attach,
     close: async () => {
-      if (failure === null) await ask({ kind: 'close' });
+      // On a full disk what is out cannot be given back; the next start takes it back.
+      if (failure === null) await ask({ kind: 'close' }).catch(throwUnlessRefused);
       await lost;
     },
   };
@@ -91,6 +92,10 @@ export async function startClient({ folder, clock, maxPages }: ClientOptions): P
 /** Says whether a request was certainly not carried out; after any other error (the thread was lost) it may have been. */
 export function isRefused(error: unknown): boolean {
   return error instanceof Error && error.name === refusedName;
+}
+
+function throwUnlessRefused(error: unknown): void {
+  if (!isRefused(error)) throw error;
 }
 
 function refusal(text: string): Error {

@@ -1,5 +1,8 @@
 // The embedded queue beyond the contract: leases, dead letters, fairness, due times without polling.
+
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import type { QueueName } from '#pipeline/jobs.ts';
 import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
@@ -131,6 +134,19 @@ test('jobs that were out when the process ended are handed out at once after the
   assert.equal((await counts(again, 'received')).delayed, 1);
   await advance(again, 7_201);
   assert.equal((await again.source.lease(terms)).length, 1);
+});
+
+test('an orderly end on a full disk ends all the same, and what was out is handed out after the next start', async (t) => {
+  const world = await openTestWorld({ t });
+  await world.jobs.send('received', sampleReceivedJob());
+  assert.equal((await world.source.lease(terms)).length, 1);
+  const database = new DatabaseSync(join(world.folder, 'pillarbox.sqlite'));
+  database.exec("CREATE TRIGGER f BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END");
+  await world.shut();
+  database.exec('DROP TRIGGER f');
+  database.close();
+  const again = await openTestWorld({ t, folder: world.folder, clock: world.clock });
+  assert.equal((await again.source.lease(terms))[0]?.receiveCount, 1);
 });
 
 test('a destination with a thousand jobs does not keep another waiting, nor take every place', async (t) => {
