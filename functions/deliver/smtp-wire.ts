@@ -7,6 +7,7 @@ import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:
 import { isLoopbackAddress } from '#mail/loopback.ts';
 import { ownConnectFault } from './own-connect-fault.ts';
 import { type Broken, createReplyReader, isBroken, type PeerReply, shownSeconds } from './smtp-reply.ts';
+import { unsentBytes } from './unsent-bytes.ts';
 
 /** What is known of the TLS in force. `problem` says why the certificate is not to be trusted, null where it is. */
 export type TlsFacts = { readonly version: string; readonly cipher: string; readonly problem: string | null };
@@ -119,7 +120,7 @@ export function createWire(connected: Socket): Wire {
     writeAndWait: (bytes, limitMs) => {
       if (inbox.broken() !== null || !socket.writable) return Promise.resolve(inbox.broken() ?? wasClosed);
       if (socket.write(bytes)) return Promise.resolve(null);
-      return drained(socket, limited(limitMs), inbox.broken);
+      return drained(socket, { limitMs, endsAt: deadline }, inbox.broken);
     },
     nextReply: (limitMs) => inbox.next(limited(limitMs)),
     startTls: async (options, limitMs) => {
@@ -160,9 +161,18 @@ export function createWire(connected: Socket): Wire {
 
 const wasClosed: Broken = { how: 'closed', detail: 'the connection was closed' };
 
-function drained(socket: Socket, limitMs: number, broken: () => Broken | null): Promise<Broken | null> {
+/** Waits until the peer took enough; broken where it took nothing for `limitMs`, or at `endsAt`. */
+function drained(
+  socket: Socket,
+  { limitMs, endsAt }: { readonly limitMs: number; readonly endsAt: number },
+  broken: () => Broken | null,
+): Promise<Broken | null> {
   return new Promise((resolve) => {
+    let unsent: number | null = null;
+    let takenAt = performance.now();
+    let isSettled = false;
     const settle = (result: Broken | null): void => {
+      isSettled = true;
       clearTimeout(timer);
       socket.off('drain', onDrain);
       socket.off('close', onClose);
@@ -170,10 +180,17 @@ function drained(socket: Socket, limitMs: number, broken: () => Broken | null): 
     };
     const onDrain = (): void => settle(null);
     const onClose = (): void => settle(broken() ?? wasClosed);
-    const timer = setTimeout(
-      () => settle({ how: 'timeout', detail: `the peer took nothing for ${shownSeconds(limitMs)} s` }),
-      limitMs,
-    );
+    const leftMs = (): number => Math.min(takenAt + limitMs, endsAt) - performance.now();
+    const lookIn = (): NodeJS.Timeout => setTimeout(() => void look(), Math.max(1, Math.min(leftMs(), limitMs / 4)));
+    const look = async (): Promise<void> => {
+      const now = await unsentBytes(socket);
+      if (isSettled) return;
+      if (now !== null && unsent !== null && now < unsent) takenAt = performance.now();
+      unsent = now;
+      if (leftMs() > 0) timer = lookIn();
+      else settle({ how: 'timeout', detail: `the peer took nothing for ${shownSeconds(limitMs)} s` });
+    };
+    let timer = lookIn();
     socket.once('drain', onDrain);
     socket.once('close', onClose);
   });

@@ -1,8 +1,9 @@
 // The time a host is given (RFC 5321 §4.5.3.2): what is sent whole is waited for, whatever the attempt has left; a host that keeps reading
 // is not cut; and where a run is ended from outside, a message is broken off before its final dot or not at all.
 import assert from 'node:assert/strict';
-import { createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { createWire } from '#functions/deliver/smtp-wire.ts';
 import { finalReplyLimitMs, leaseSeconds, limitsOf } from '#functions/deliver/time-limits.ts';
 import { configSchema } from '#pipeline/config.ts';
 import type { DeliverJob } from '#pipeline/jobs.ts';
@@ -57,6 +58,32 @@ test('a host that keeps reading is not cut, though its reading takes longer than
   t.after(world.close);
   assert.equal((await world.run(world.job({ message: messageOf(bytes) }))).outcome, 'delivered');
   assert.ok(peer.bytes() >= bytes);
+});
+
+test('a host is not cut that takes a piece in time, but not as much as the network holds; one that stops is', async (t) => {
+  const reader = Promise.withResolvers<Socket>();
+  const server = createServer(reader.resolve);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const socket = connect(typeof address === 'object' && address !== null ? address.port : 0, '127.0.0.1');
+  const wire = createWire(socket);
+  const peer = await reader.promise;
+  const reading = setInterval(() => peer.read(), 25); // some 2.6 MB/s
+  t.after(() => {
+    clearInterval(reading);
+    for (const end of [socket, peer]) end.destroy();
+    server.close();
+  });
+  peer.on('error', () => {});
+  const limitMs = 300;
+  let broken = null;
+  for (let sent = 0; sent < 10_000_000 && broken === null; sent += 100_000) {
+    broken = await wire.writeAndWait(Buffer.alloc(100_000), limitMs);
+  }
+  assert.equal(broken, null);
+  clearInterval(reading);
+  while (broken === null) broken = await wire.writeAndWait(Buffer.alloc(100_000), limitMs);
+  assert.match(broken.detail, /took nothing for 0\.3 s/);
 });
 
 test('where the run would end before the answer, the message is broken off before its dot: no host takes what is sent again', async (t) => {

@@ -1,0 +1,35 @@
+// How much of what was written to a socket its peer has not taken yet, as Linux tells it. Node tells only that a third of the kernel's
+// buffer came free, which at a few KB/s takes longer than a peer may keep silent.
+import { readFile } from 'node:fs/promises';
+import { isIPv4, isIPv6, type Socket, SocketAddress } from 'node:net';
+
+/** In bytes; null where this system does not tell, or the socket is closed. Never rejects. */
+export async function unsentBytes({ localPort, remotePort, remoteAddress = '' }: Socket): Promise<number | null> {
+  const ip = remoteAddress.replace(/%.*$/, '');
+  if (localPort === undefined || remotePort === undefined) return null;
+  const table = await readFile(isIPv4(ip) ? '/proc/net/tcp' : '/proc/net/tcp6', 'latin1').catch(() => '');
+  const remote = `${hexAddress(ip)}:${hexPort(remotePort)}`;
+  for (const line of table.split('\n')) {
+    const [, local, peer, , queues] = line.trim().split(/\s+/);
+    if (peer === remote && local?.endsWith(`:${hexPort(localPort)}`)) return Number.parseInt(queues ?? '', 16);
+  }
+  return null;
+}
+
+function hexPort(port: number): string {
+  return port.toString(16).toUpperCase().padStart(4, '0');
+}
+
+/** As `/proc/net/tcp` has it: words of 32 bits in the machine's order, which is little-endian wherever this runs. */
+function hexAddress(ip: string): string {
+  const bytes = isIPv4(ip) ? Buffer.from(ip.split('.').map(Number)) : isIPv6(ip) ? bytesOfIPv6(ip) : Buffer.alloc(0);
+  return bytes.swap32().toString('hex').toUpperCase();
+}
+
+function bytesOfIPv6(ip: string): Buffer {
+  const [head = '', tail] = new SocketAddress({ address: ip, family: 'ipv6' }).address.split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
+  return Buffer.from([...left, ...zeros, ...right].map((group) => group.padStart(4, '0')).join(''), 'hex');
+}
