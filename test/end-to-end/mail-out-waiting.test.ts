@@ -78,14 +78,11 @@ test('a dozen destinations that do not answer keep nobody else waiting', peerOpt
     await mx.close();
     for (const mute of mutes) mute.close();
   });
-  let held = 0;
-  await eventually('all of them are tried', async () => {
-    held = (await deliverQueue(service)).inFlight;
-    return held >= 40;
-  });
+  await eventually('all of them are tried', async () => (await deliverQueue(service)).inFlight >= 40);
   const usual = await roundTrips(service, 5);
   assert.ok(usual < 1_500, `a message for another destination took ${usual} ms`);
-  assert.ok((await deliverQueue(service)).inFlight >= held, 'while those hosts were still waited for');
+  // Those that found all slots of their host taken are back on the queue; each host still keeps somebody waiting.
+  assert.ok((await deliverQueue(service)).inFlight >= silent.length, 'while those hosts were still waited for');
 });
 
 test(
