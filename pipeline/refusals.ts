@@ -54,7 +54,8 @@ export function withRefusals(
   const isWell = before !== null && before.accepted + accepted >= acceptedPerRefused * before.refused;
   const hour =
     isSameHour && !isWell
-      ? { ...before, accepted: before.accepted + accepted }
+      ? // Hosts are asked side by side: what one of them said before is counted after.
+        { ...before, from: at < before.from ? at : before.from, accepted: before.accepted + accepted }
       : { from: at, accepted: 0, refused: 0, localParts: [] };
   const counted = {
     schema: 'refusals/1' as const,

@@ -61,6 +61,15 @@ test('while trouble lasts nothing is counted; where it goes on, it holds on, and
   for (const now of [0, 30, 69, 100]) assert.ok(isInTrouble(on?.troubles ?? [], at(now)), `minute ${now}`);
 });
 
+test('what was said before the first that was counted is part of the same trouble', () => {
+  const second = withRefusals(refused(9), { localParts: ['joe'], accepted: 0, at: at(-0.1) });
+  assert.ok(isInTrouble(second.troubles, at(-0.1)));
+  const ten = Array.from({ length: 10 }, (_, n) => `user${n}`);
+  const counted = withRefusals(null, { localParts: ten, accepted: 0, at: at(0) });
+  const late = withRefusals(counted, { localParts: ['ann'], accepted: 0, at: at(-0.1) });
+  assert.ok(isInTrouble(late.troubles, at(-0.1)), 'an answer that came first and was counted last');
+});
+
 test('what a domain took is counted for an hour, and taken once', () => {
   const counts = createAcceptedCounts();
   counts.add('a.example', start);
