@@ -33,6 +33,8 @@ export type JobSource = {
     readonly max: number;
     /** How many of the fair-queue groups that share a first word may be out at once. */
     readonly maxPerGroup: number;
+    /** A job that is out for longer does not count among those of its group any more; absent: it always does. */
+    readonly countsForMs?: number;
     /** A job handed out more often than this is handed out as `spent`. */
     readonly maxReceives: number;
     /** After this time without an answer the job is handed out again. */

@@ -25,6 +25,8 @@ export type RunningStages = {
 /** A lease outlives the run by this factor, as the visibility timeout does on AWS. */
 const leaseFactor = 6;
 const retryLeaseMs = 1_000;
+/** A delivery that takes longer may be with a dead host while its group has others: the slots of hosts bound it, not its group. */
+const deliverCountsForMs = 6_000;
 const retryAnswerMs = 2_000;
 
 /** Starts one pool for each stage, and one for its slow lane where it has one. */
@@ -90,6 +92,7 @@ async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promi
       // Jobs that may wait are let in as workers are free: most of them are at work for a moment only.
       max: stage.maxWaiting > 0 ? free : Math.min(free, stage.batchSize),
       maxPerGroup,
+      ...(stage.name === 'deliver' ? { countsForMs: deliverCountsForMs } : {}),
       maxReceives: stage.maxReceives,
       leaseSeconds: limitSeconds(stage) * leaseFactor,
     });

@@ -104,7 +104,7 @@ function runBatch(state: State, { now: at, buffer, requests: asked }: Batch): Re
   const replies = runTogether(state, requests, around) ?? runRequests(state, requests, around);
   return {
     replies: [...replies, ...runLeases(state, at)],
-    nextDue: earlier(nextLook(state.jobs.memory), state.retryLeasesAt),
+    nextDue: earlier(nextLook(state.jobs.memory, at), state.retryLeasesAt),
   };
 }
 

@@ -13,6 +13,8 @@ export function queueName(value: unknown): QueueName {
 export type Lease = ReadyJob & {
   readonly queue: QueueName;
   readonly expires: number;
+  /** Until then it counts among those of its group that are out. */
+  readonly countsUntil: number;
   readonly receiveCount: number;
   readonly faults: number;
   readonly isSpent: boolean;
@@ -48,15 +50,16 @@ export function enlist(memory: JobMemory, queue: QueueName, job: ReadyJob): void
   else if (memory.nextDue === null || job.due < memory.nextDue) memory.nextDue = job.due;
 }
 
-/** Takes out at most `max` ready jobs; of the groups that share a first word no more than may be out at once. */
+/** Takes out at most `max` ready jobs at a time; of the groups that share a first word no more than may be out at once. */
 export function takeReady(
   { ready, leases }: JobMemory,
   { queue, max, maxPerGroup }: { readonly queue: QueueName; readonly max: number; readonly maxPerGroup: number },
+  at: number,
 ): readonly ReadyJob[] {
   const out = new Map<string, number>();
   for (const lease of leases.values()) {
     const share = shareOf(lease.group);
-    if (lease.queue === queue) out.set(share, (out.get(share) ?? 0) + 1);
+    if (lease.queue === queue && lease.countsUntil > at) out.set(share, (out.get(share) ?? 0) + 1);
   }
   return ready[queue].take(max, (share) => {
     const count = out.get(share) ?? 0;
@@ -74,9 +77,13 @@ export function takeBackExpired({ ready, leases }: JobMemory, at: number): void 
   }
 }
 
-/** When to look again: the next due time or the next lease that runs out; null where there is neither. */
-export function nextLook({ nextDue, leases }: JobMemory): number | null {
+/** When to look again: the next due time, the next lease that runs out or makes room for its group; null where there is none. */
+export function nextLook({ nextDue, leases, ready }: JobMemory, at: number): number | null {
   let next = nextDue;
-  for (const { expires } of leases.values()) if (next === null || expires < next) next = expires;
+  for (const { queue, expires, countsUntil } of leases.values()) {
+    const makesRoom = countsUntil > at && ready[queue].size() > 0;
+    const first = makesRoom ? Math.min(expires, countsUntil) : expires;
+    if (next === null || first < next) next = first;
+  }
   return next;
 }

@@ -84,7 +84,7 @@ export function leaseJobs(
   at: number,
 ): { readonly leased: readonly LeasedJob[]; readonly rollback: () => void } {
   const { memory } = rows;
-  const taken = takeReady(memory, terms);
+  const taken = takeReady(memory, terms, at);
   const rollback = (): void => {
     for (const job of [...taken].reverse()) {
       memory.leases.delete(job.seq);
@@ -167,7 +167,10 @@ export function redriveJobs(
 function handOut(
   { sql, memory }: JobRows,
   job: ReadyJob,
-  { terms: { queue, maxReceives, leaseMs }, at }: { readonly terms: LeaseTerms; readonly at: number },
+  {
+    terms: { queue, maxReceives, leaseMs, countsForMs = leaseMs },
+    at,
+  }: { readonly terms: LeaseTerms; readonly at: number },
 ): readonly LeasedJob[] {
   const row = sql.read.get(job.seq);
   if (row === undefined) return [];
@@ -175,7 +178,8 @@ function handOut(
   const faults = asNumber(row['faults']);
   const spent = whySpent(row, maxReceives);
   sql.handOut.run(receiveCount, at, job.seq);
-  memory.leases.set(job.seq, { ...job, queue, expires: at + leaseMs, receiveCount, faults, isSpent: spent !== null });
+  const times = { expires: at + leaseMs, countsUntil: at + countsForMs };
+  memory.leases.set(job.seq, { ...job, ...times, queue, receiveCount, faults, isSpent: spent !== null });
   const [messageId, body] = [asText(row['message_id']), asText(row['body'])];
   return [{ handle: job.seq, messageId, body, receiveCount, faults, spent }];
 }

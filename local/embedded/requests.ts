@@ -55,6 +55,8 @@ export type LeaseTerms = {
   readonly queue: QueueName;
   readonly max: number;
   readonly maxPerGroup: number;
+  /** A job that is out for longer does not count among those of its group any more; absent: it always does. */
+  readonly countsForMs?: number;
   readonly maxReceives: number;
   readonly leaseMs: number;
 };

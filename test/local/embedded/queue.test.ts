@@ -165,6 +165,18 @@ test('a destination with a thousand jobs does not keep another waiting, nor take
   );
 });
 
+test('jobs that are out for long make room for others of their group: where one host hangs, the group may have a second', async (t) => {
+  const world = await openTestWorld({ t });
+  const send = () => world.jobs.send('deliver', sampleDeliverJob(), { group: 'far.example' });
+  await Promise.all(Array.from({ length: 20 }, send));
+  const lease = () => world.source.lease({ ...terms, queue: 'deliver', max: 20, maxPerGroup: 5, countsForMs: 6_000 });
+  assert.equal((await lease()).length, 5);
+  const next = lease();
+  world.clock.advance(6_000);
+  await send();
+  assert.equal((await next).length, 5);
+});
+
 test('ten thousand jobs that wait cost nothing while they wait', async (t) => {
   const world = await openTestWorld({ t });
   const base = world.clock();
