@@ -33,7 +33,7 @@ export function readMeasuredCalls(): z.infer<typeof measuredSchema> {
 
 /**
  * The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. `metrics`: the thirteen that are watched
- * (pipeline/stages.ts), refusals by eight reasons, verdicts by six. `alarms`: one for each metric that an alarm looks at.
+ * (pipeline/contract/stages.ts), refusals by eight reasons, verdicts by six. `alarms`: one for each metric that an alarm looks at.
  */
 export const smallStanding: Standing = {
   tasks: 2,

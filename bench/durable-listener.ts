@@ -4,8 +4,8 @@
 import { startListener } from '#container/listener.ts';
 import { certificateSource } from '#local/certificate.ts';
 import { openEmbedded } from '#local/embedded/open-embedded.ts';
-import { messageIdFactory } from '#mail/message-id.ts';
-import { configSchema } from '#pipeline/config.ts';
+import { messageIdFactory } from '#mail/header/message-id.ts';
+import { configSchema } from '#pipeline/config/config.ts';
 
 const folder = process.argv[2] ?? '';
 const listeners = [{ role: 'mx' as const, port: 0 }];

@@ -5,7 +5,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hashPassword } from '#pipeline/password.ts';
+import { hashPassword } from '#pipeline/config/password.ts';
 import { plainMessage } from './messages.ts';
 import { hasPostfix, type Sink, startPostfix, startSink } from './postfix.ts';
 import { type Load, runLoad } from './smtp-load.ts';

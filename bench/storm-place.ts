@@ -1,5 +1,5 @@
 // What the halves of the storm have in common: the service they blow at, who submits there, and what a half finds.
-import { hashPassword } from '#pipeline/password.ts';
+import { hashPassword } from '#pipeline/config/password.ts';
 
 /** Where the storm blows: the service's ports and its operations API. */
 export type StormPlace = { readonly mxPort: number; readonly submissionPort: number; readonly api: string };

@@ -1,9 +1,9 @@
 // Both stacks of a deployment, from checked options, with every check that needs no account switched on.
 import { type App, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { DataStack } from './data-stack.ts';
+import { DataStack } from '#cdk/data/data-stack.ts';
+import { ServiceStack } from '#cdk/service/service-stack.ts';
 import { optionNames, parseOptions } from './options.ts';
-import { ServiceStack } from './service-stack.ts';
 
 export type Deployment = { readonly app: App; readonly data: DataStack; readonly service: ServiceStack };
 

@@ -17,7 +17,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { domainPrefix, mailboxPrefix } from '#pipeline/keys.ts';
+import { domainPrefix, mailboxPrefix } from '#pipeline/contract/keys.ts';
 import { acknowledge } from './acknowledge.ts';
 
 export type MailRuleProps = {

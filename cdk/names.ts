@@ -1,7 +1,7 @@
 // The names by which the parts find each other: fixed by the service's name, so that no stack imports from another
 // and the command line needs nothing but that name.
 import { Aws, type Stack } from 'aws-cdk-lib';
-import type { Stage } from '#pipeline/stages.ts';
+import type { Stage } from '#pipeline/contract/stages.ts';
 import type { Options } from './options.ts';
 
 type QueueName = Stage['consumes'];

@@ -1,8 +1,8 @@
 // `--stack NAME`: asks a deployment on AWS by the very table of paths that the ops API serves, without a server between.
 // What AWS refuses is told in a person's words.
 
-import { findRoute, mailRoutes } from '#pipeline/ops/routes.ts';
-import { readBody } from '#pipeline/read-body.ts';
+import { findRoute, mailRoutes } from '#ops/api/routes.ts';
+import { readBody } from '#pipeline/contract/read-body.ts';
 import { type CliArguments, type CliError, type CliWorld, cliError, isCliError, optionValue } from './command.ts';
 
 type Asked = { readonly path: string; readonly method: 'GET' | 'POST' | 'DELETE' };

@@ -1,9 +1,9 @@
 // Where the bounces of what a user sends go: to the address it was sent from. One of our domains without a mailbox for it
 // takes them from nobody, ourselves included.
-import { type EmailAddress, mailboxName, parseAddress, parseDomain, splitTag } from '#mail/address.ts';
+import { type EmailAddress, mailboxName, parseAddress, parseDomain, splitTag } from '#mail/address/address.ts';
+import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { isProblem } from '#mail/problem.ts';
-import { routeRecipient } from '#mail/route-recipient.ts';
-import type { Config } from '#pipeline/config.ts';
+import type { Config } from '#pipeline/config/config.ts';
 import { appendToArray } from './edit-json.ts';
 
 type User = { readonly name: string; readonly mayFrom: readonly string[] };

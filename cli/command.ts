@@ -1,8 +1,8 @@
 // What a command of the command line is, and what it may touch of the world: so that tests can run it in memory.
 
-import type { Deployment } from '#pipeline/ops/aws-deployment.ts';
-import type { DataBackup } from '#pipeline/ops/data-backup.ts';
-import type { MailRouteDeps } from '#pipeline/ops/routes.ts';
+import type { MailRouteDeps } from '#ops/api/routes.ts';
+import type { Deployment } from '#ops/aws-deployment.ts';
+import type { DataBackup } from '#ops/data-backup.ts';
 
 /** The terminal, the files' folder, the clock and HTTP, as a command sees them. */
 export type CliWorld = {

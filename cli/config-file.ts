@@ -1,9 +1,9 @@
 // The configuration file as the command line edits it: checked before and after, written whole or not at all.
 import { open, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Config } from '#pipeline/config.ts';
-import { parseConfig } from '#pipeline/parse-config.ts';
-import { rewriteFile } from '#pipeline/rewrite-file.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import { parseConfig } from '#pipeline/config/parse-config.ts';
+import { rewriteFile } from '#pipeline/config/rewrite-file.ts';
 import { type CliArguments, type CliWorld, cliError, optionValue } from './command.ts';
 
 /** The option that names the file. */

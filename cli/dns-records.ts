@@ -1,7 +1,7 @@
 // The DNS records that mail needs, as one writes them in a zone file: DKIM (RFC 6376 §3.6.1, RFC 8463 §4), SPF
 // (RFC 7208), DMARC (RFC 9989).
 import type { KeyObject } from 'node:crypto';
-import type { Config } from '#pipeline/config.ts';
+import type { Config } from '#pipeline/config/config.ts';
 import { type RelaySpf, relaySpf } from './relay-spf.ts';
 
 /** A record; `value` is the text of a TXT record in one piece, or the data of another type. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { createLog } from '#pipeline/log.ts';
+import { createLog } from '#pipeline/observe/log.ts';
 import type { CliWorld } from './command.ts';
 import { commands } from './commands.ts';
 import { runCli } from './run-cli.ts';
@@ -33,7 +33,7 @@ process.exitCode = await runCli(process.argv.slice(2), { commands, version: pack
 
 /** The AWS SDK is only loaded where it is asked for. */
 async function openAws(...[deployment, tell]: Parameters<CliWorld['openDeployment']>) {
-  const { openDeployment } = await import('#pipeline/ops/aws-deployment.ts');
+  const { openDeployment } = await import('#ops/aws-deployment.ts');
   const log = createLog({ write: (line) => process.stderr.write(line), clock: Date.now });
   return openDeployment(deployment, { clock: Date.now, log, tell });
 }

@@ -1,9 +1,9 @@
 // Which SPF terms let a relay (smarthost) send for a domain. A relay takes mail at one address and sends from many others: its
 // include names them for certain, where it is known; what its own names say in the DNS is a good guess.
 import { isIP } from 'node:net';
-import { isLoopbackHost } from '#pipeline/loopback-host.ts';
-import type { Resolve } from '#pipeline/ports.ts';
-import { askDns, askTexts } from './checks/ask-dns.ts';
+import { askDns, askTexts } from '#cli/checks/ask-dns.ts';
+import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
+import type { Resolve } from '#pipeline/contract/ports.ts';
 
 /** `terms`: each by itself is enough, the first is the one to publish; none: only the relay's operator can tell. */
 export type RelaySpf = { readonly terms: readonly string[]; readonly isCertain: boolean };

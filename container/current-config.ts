@@ -1,5 +1,5 @@
 // The configuration for what cannot wait for a promise: a new connection, and the sessions that are open when it changes.
-import type { Config } from '#pipeline/config.ts';
+import type { Config } from '#pipeline/config/config.ts';
 import type { ListenerDeps } from './listener-deps.ts';
 
 const lookEveryMs = 250; // the source says how often it really looks

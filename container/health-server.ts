@@ -1,9 +1,9 @@
 // `/health` over HTTP, for the load balancer and the container's own check: whether this task should get connections.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { ReportingConfigSource } from '#pipeline/config-source.ts';
-import type { Clock } from '#pipeline/ports.ts';
-import { httpBacklog, httpDeadlines, keepRoom } from './connection-room.ts';
+import { httpBacklog, httpDeadlines, keepRoom } from '#container/limits/connection-room.ts';
+import type { ReportingConfigSource } from '#pipeline/config/config-source.ts';
+import type { Clock } from '#pipeline/contract/ports.ts';
 import type { ListenerHealth } from './listener-deps.ts';
 
 /** A store failure counts for so long: then connections may come and try again. */

@@ -1,9 +1,10 @@
 // What the listener is given by its composition root, and what it tells of itself.
-import type { MessageId } from '#mail/message-id.ts';
-import type { Config } from '#pipeline/config.ts';
-import type { Clock, ConfigSource, Intake, Log, Metrics, Secrets } from '#pipeline/ports.ts';
-import type { SuppressionLookup } from '#pipeline/suppressions.ts';
-import type { Certificate } from './protocol-options.ts';
+
+import type { Certificate } from '#container/session/protocol-options.ts';
+import type { MessageId } from '#mail/header/message-id.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { Clock, ConfigSource, Intake, Log, Metrics, Secrets } from '#pipeline/contract/ports.ts';
+import type { SuppressionLookup } from '#pipeline/contract/suppressions.ts';
 
 /** Which of the three front doors a port is. */
 export type Role = Config['listeners'][number]['role'];

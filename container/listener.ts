@@ -1,25 +1,25 @@
 // The front door: opens the ports of the configuration, one role each, and wires what their sessions share.
 
 import { availableParallelism } from 'node:os';
-import { replies } from '#mail/replies.ts';
-import type { Config } from '#pipeline/config.ts';
-import { isLoopbackHost } from '#pipeline/loopback-host.ts';
-import { hashMemoryBytes } from '#pipeline/password.ts';
-import { type CertificateWatch, watchCertificate } from './certificates.ts';
-import { createPasswordCheck } from './check-password.ts';
-import { startConversation } from './conversation.ts';
+import { createFairBudget } from '#container/intake/fair-budget.ts';
+import { createConnectionCounts, createFailureTable, createRate, limitFor } from '#container/limits/limits.ts';
+import { createPasswordCheck } from '#container/log-in/check-password.ts';
+import { createGuessLimit } from '#container/log-in/guess-limit.ts';
+import { createHashQueue } from '#container/log-in/hash-queue.ts';
+import { createLoginSecrets } from '#container/log-in/login-secrets.ts';
+import { createHashRenewal } from '#container/log-in/renew-hash.ts';
+import { startConversation } from '#container/session/conversation.ts';
+import type { Certificate, ProtocolOptions, ProtocolServer } from '#container/session/protocol-options.ts';
+import type { SessionShared } from '#container/session/session-state.ts';
+import { listen } from '#container/session/smtp-protocol.ts';
+import { type CertificateWatch, watchCertificate } from '#container/tls/certificates.ts';
+import type { Peer } from '#mail/address/peer-address.ts';
+import { replies } from '#mail/smtp/replies.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
+import { hashMemoryBytes } from '#pipeline/config/password.ts';
 import { keepConfig } from './current-config.ts';
-import { createFairBudget } from './fair-budget.ts';
-import { createGuessLimit } from './guess-limit.ts';
-import { createHashQueue } from './hash-queue.ts';
-import { createConnectionCounts, createFailureTable, createRate, limitFor } from './limits.ts';
 import type { ListenerDeps, ListenerHealth, Role } from './listener-deps.ts';
-import { createLoginSecrets } from './login-secrets.ts';
-import type { Peer } from './peer-address.ts';
-import type { Certificate, ProtocolOptions, ProtocolServer } from './protocol-options.ts';
-import { createHashRenewal } from './renew-hash.ts';
-import type { SessionShared } from './session-state.ts';
-import { listen } from './smtp-protocol.ts';
 
 export type { ListenerDeps, ListenerHealth } from './listener-deps.ts';
 

@@ -1,12 +1,13 @@
 // The listener as Fargate runs it: the composition root. Builds the AWS adapters from the environment, opens the ports,
 // answers `/health`, and on SIGTERM finishes what is under way.
-import { messageIdFactory } from '#mail/message-id.ts';
-import { type AwsParts, createAwsParts } from '#pipeline/aws-parts.ts';
-import { errorFields } from '#pipeline/log.ts';
-import { placeholderProblem } from '#pipeline/public-name.ts';
-import { listenerAccess } from '#pipeline/stages.ts';
-import { suppressionLookup } from '#pipeline/suppressions.ts';
-import { createCertificateSource } from './certificate-source.ts';
+
+import { createCertificateSource } from '#container/tls/certificate-source.ts';
+import { messageIdFactory } from '#mail/header/message-id.ts';
+import { type AwsParts, createAwsParts } from '#pipeline/aws/parts.ts';
+import { placeholderProblem } from '#pipeline/config/public-name.ts';
+import { listenerAccess } from '#pipeline/contract/stages.ts';
+import { suppressionLookup } from '#pipeline/contract/suppressions.ts';
+import { errorFields } from '#pipeline/observe/log.ts';
 import { startHealthServer } from './health-server.ts';
 import { type Listener, startListener } from './listener.ts';
 

@@ -1,6 +1,6 @@
 // What a person sees when the service has started: where to point a mail program, where to look, what it does not do.
-import type { Config } from '#pipeline/config.ts';
-import { isLoopbackHost } from '#pipeline/loopback-host.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
 import type { Service } from './start-service.ts';
 
 /** The text, with its last newline. */
@@ -40,7 +40,7 @@ const doors = {
   submissions: 'Submission (TLS)',
 } as const;
 
-/** A local capture server offers STARTTLS only where a certificate is configured (container/local-capture.ts). */
+/** A local capture server offers STARTTLS only where a certificate is configured (container/log-in/local-capture.ts). */
 function nameOf(role: keyof typeof doors, host: string, { mode, tls }: Pick<Config, 'mode' | 'tls'>): string {
   const isClear = role === 'submission' && mode === 'capture' && tls === null && isLoopbackHost(host);
   return isClear ? 'Submission' : doors[role];

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
-import { bundling, stages } from '#pipeline/stages.ts';
+import { bundling, stages } from '#pipeline/contract/stages.ts';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -40,7 +40,7 @@ async function buildContainer(folder: string): Promise<readonly Bundle[]> {
   return built;
 }
 
-/** Builds an entry, and beside it the worker of its folder (`<folder>-worker.ts`): it is started by its file's name. */
+/** Builds an entry, and beside it the worker of its folder (`<folder>-worker.ts`, in any room of it): it is started by its file's name. */
 async function buildInto(
   folder: string,
   { entry, name, maps }: { readonly entry: string; readonly name: string; readonly maps: string },
@@ -48,7 +48,8 @@ async function buildInto(
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const source = dirname(entry);
-  const workers = (await readdir(source)).filter((file) => file === `${basename(source)}-worker.ts`);
+  const isWorker = (file: string) => basename(file) === `${basename(source)}-worker.ts`;
+  const workers = (await readdir(source, { recursive: true })).filter(isWorker);
   const entryPoints = [
     { in: entry, out: name },
     ...workers.map((file) => ({ in: join(source, file), out: basename(file, '.ts') })),

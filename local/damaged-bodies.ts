@@ -1,7 +1,8 @@
 // What is told of stored bodies that were found missing or damaged at the start: a line of the log each, a sentence for
 // `/health`.
-import type { Log } from '#pipeline/ports.ts';
-import type { EmbeddedWorld } from './embedded/open-embedded.ts';
+
+import type { EmbeddedWorld } from '#local/embedded/open-embedded.ts';
+import type { Log } from '#pipeline/contract/ports.ts';
 
 type Found = EmbeddedWorld['bodies'];
 

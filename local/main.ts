@@ -2,21 +2,21 @@
 // adapters, starts world, listener and ops API, and ends them in order.
 import { access, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { messageIdFactory } from '#mail/message-id.ts';
+import { leaveCrashMark } from '#local/embedded/crash-mark.ts';
+import { messageIdFactory } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
-import { fileConfigSource, fixedConfigSource, type ReportingConfigSource } from '#pipeline/config-source.ts';
-import { configuredDns } from '#pipeline/configured-dns.ts';
-import { createLog } from '#pipeline/log.ts';
-import { isLoopbackHost } from '#pipeline/loopback-host.ts';
-import { createMetricsRegistry } from '#pipeline/metrics.ts';
-import type { Log } from '#pipeline/ports.ts';
-import { placeholderProblem } from '#pipeline/public-name.ts';
-import { createSecrets, secretFiles } from '#pipeline/secrets.ts';
+import { fileConfigSource, fixedConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
+import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
+import { placeholderProblem } from '#pipeline/config/public-name.ts';
+import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
+import type { Log } from '#pipeline/contract/ports.ts';
+import { configuredDns } from '#pipeline/dns/configured-dns.ts';
+import { createLog } from '#pipeline/observe/log.ts';
+import { createMetricsRegistry } from '#pipeline/observe/metrics.ts';
 import { type Arguments, parseArguments, usage } from './arguments.ts';
 import { banner } from './banner.ts';
 import { captureConfig } from './capture-config.ts';
 import { certificateSource } from './certificate.ts';
-import { leaveCrashMark } from './embedded/crash-mark.ts';
 import { ownSecret } from './own-secrets.ts';
 import { plainReason } from './plain-reason.ts';
 import { hashReplacement } from './replace-hash.ts';
@@ -114,7 +114,7 @@ async function startWorld(
     case 'embedded':
       return startEmbedded(deps);
     case 'emulator': {
-      const { startEmulatorWorld } = await import('./emulator/start-emulator.ts');
+      const { startEmulatorWorld } = await import('#local/emulator/start-emulator.ts');
       return startEmulatorWorld({
         ...deps,
         folder: join(deps.folder, 'emulator'),

@@ -1,8 +1,8 @@
 // An old hash of a password in the configuration file exchanged for a new one; all else in the file stays as it is.
 import { readFile } from 'node:fs/promises';
-import { parseConfig } from '#pipeline/parse-config.ts';
-import type { Log } from '#pipeline/ports.ts';
-import { rewriteFile } from '#pipeline/rewrite-file.ts';
+import { parseConfig } from '#pipeline/config/parse-config.ts';
+import { rewriteFile } from '#pipeline/config/rewrite-file.ts';
+import type { Log } from '#pipeline/contract/ports.ts';
 
 const ownerAlone = 0o600;
 const maxAttempts = 3;

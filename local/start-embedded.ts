@@ -1,18 +1,18 @@
 // The embedded world at work: the store opened, the three stages running over it, old mail swept out.
 import { authenticate } from '#functions/authenticate/authenticate.ts';
-import { createConnections } from '#functions/deliver/connections.ts';
 import { deliver } from '#functions/deliver/deliver.ts';
+import { createConnections } from '#functions/deliver/destination/connections.ts';
 import { parse } from '#functions/parse/parse.ts';
-import { createParser } from '#functions/parse/parser.ts';
-import type { MessageId } from '#mail/message-id.ts';
-import type { Clock, ConfigSource, Log, Metrics, Resolve, Secrets } from '#pipeline/ports.ts';
-import { createAcceptedCounts } from '#pipeline/refusals.ts';
-import { removeStaleStaging } from './backup/snapshot.ts';
+import { createParser } from '#functions/parse/worker/parser.ts';
+import { removeStaleStaging } from '#local/backup/snapshot.ts';
+import { openEmbedded } from '#local/embedded/open-embedded.ts';
+import { frontDoorFirst } from '#local/run/front-door-first.ts';
+import { runStages } from '#local/run/run-stages.ts';
+import type { MessageId } from '#mail/header/message-id.ts';
+import type { Clock, ConfigSource, Log, Metrics, Resolve, Secrets } from '#pipeline/contract/ports.ts';
+import { createAcceptedCounts } from '#pipeline/contract/refusals.ts';
 import { damagedProblems, logDamaged } from './damaged-bodies.ts';
-import { openEmbedded } from './embedded/open-embedded.ts';
-import { frontDoorFirst } from './front-door-first.ts';
 import { startRetention } from './retention.ts';
-import { runStages } from './run-stages.ts';
 import type { LocalWorld } from './world.ts';
 
 export type StartEmbeddedDeps = {

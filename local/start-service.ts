@@ -1,20 +1,20 @@
 // The service in a world: the listener in front, the ops API and its page beside it.
 import { type Listener, startListener } from '#container/listener.ts';
-import { readBackedOff } from '#functions/deliver/destination.ts';
-import { type BlockedPort, readBlockedPort } from '#functions/deliver/port25.ts';
-import type { MessageId } from '#mail/message-id.ts';
-import type { ReportingConfigSource } from '#pipeline/config-source.ts';
-import { smarthostDestination } from '#pipeline/keys.ts';
-import type { MetricsRegistry } from '#pipeline/metrics.ts';
-import type { QueueCounts } from '#pipeline/ops/admin.ts';
-import { createReplayMessage } from '#pipeline/ops/replay-message.ts';
-import { createRetryDelivery } from '#pipeline/ops/retry-delivery.ts';
-import type { Clock, Log, Secrets } from '#pipeline/ports.ts';
-import { suppressionLookup } from '#pipeline/suppressions.ts';
+import { readBackedOff } from '#functions/deliver/destination/destination.ts';
+import { type BlockedPort, readBlockedPort } from '#functions/deliver/hosts/port25.ts';
+import { startOpsApi } from '#local/http/start-ops-api.ts';
+import type { MessageId } from '#mail/header/message-id.ts';
+import type { QueueCounts } from '#ops/admin.ts';
+import { watchActivity } from '#ops/api/activity.ts';
+import type { Health } from '#ops/api/ops-deps.ts';
+import { createReplayMessage } from '#ops/messages/replay-message.ts';
+import { createRetryDelivery } from '#ops/retry-delivery.ts';
+import type { ReportingConfigSource } from '#pipeline/config/config-source.ts';
+import { smarthostDestination } from '#pipeline/contract/keys.ts';
+import type { Clock, Log, Secrets } from '#pipeline/contract/ports.ts';
+import { suppressionLookup } from '#pipeline/contract/suppressions.ts';
+import type { MetricsRegistry } from '#pipeline/observe/metrics.ts';
 import type { CertificatePair } from './certificate.ts';
-import { watchActivity } from './ops/activity.ts';
-import type { Health } from './ops/ops-deps.ts';
-import { startOpsApi } from './ops/start-ops-api.ts';
 import type { LocalWorld } from './world.ts';
 
 export type ServiceDeps = {

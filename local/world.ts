@@ -1,7 +1,7 @@
 // What a world must offer so that the service can run in it: the ports, the ops side, and its stages.
 
-import type { OpsAdmin } from '#pipeline/ops/admin.ts';
-import type { Intake, JobSender, ObjectStore } from '#pipeline/ports.ts';
+import type { OpsAdmin } from '#ops/admin.ts';
+import type { Intake, JobSender, ObjectStore } from '#pipeline/contract/ports.ts';
 
 export type LocalWorld = {
   readonly store: ObjectStore;

@@ -1,7 +1,8 @@
 // Questions to the DNS, where "there is none" and "nobody answered" are two things: who is told to publish what is
 // there already will do harm.
-import { dnsErrorCode, isTemporaryDnsError } from '#pipeline/dns-error.ts';
-import type { Resolve } from '#pipeline/ports.ts';
+
+import type { Resolve } from '#pipeline/contract/ports.ts';
+import { dnsErrorCode, isTemporaryDnsError } from '#pipeline/dns/error.ts';
 
 /** The records (none: there are none), or why that is not known. */
 export type DnsAnswer<Value> =

@@ -1,7 +1,7 @@
 // Whether the users' bounces have a mailbox to go to.
 import { addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addresses.ts';
-import { formatAddress } from '#mail/address.ts';
-import type { Config } from '#pipeline/config.ts';
+import { formatAddress } from '#mail/address/address.ts';
+import type { Config } from '#pipeline/config/config.ts';
 import type { Finding } from './finding.ts';
 
 /** See the file's head. */

@@ -1,7 +1,7 @@
 // The server's certificate: is it for this host, has it its key, and how long it lasts.
 import { createPublicKey, X509Certificate } from 'node:crypto';
-import type { Config } from '#pipeline/config.ts';
-import type { Secrets } from '#pipeline/ports.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { Secrets } from '#pipeline/contract/ports.ts';
 import type { Finding } from './finding.ts';
 
 const adviceDays = 14;

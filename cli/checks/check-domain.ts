@@ -2,8 +2,8 @@
 // becomes of forgeries (DMARC), and whether mail to it must come over proven TLS (MTA-STS).
 import { createPublicKey } from 'node:crypto';
 import { dkimRecord, publicKeyText, recordText, relayOf, stsPolicyText, suggestedRecords } from '#cli/dns-records.ts';
-import type { Config } from '#pipeline/config.ts';
-import type { Resolve, Secrets } from '#pipeline/ports.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { Resolve, Secrets } from '#pipeline/contract/ports.ts';
 import { askDns, askTexts } from './ask-dns.ts';
 import { checkRelaySpf } from './check-relay-spf.ts';
 import type { Finding } from './finding.ts';

@@ -1,9 +1,9 @@
 // The name of the server in the DNS: has it an address, and does each address lead back to it (PTR).
 import { type DnsRecord, recordText, relayOf } from '#cli/dns-records.ts';
-import type { Config } from '#pipeline/config.ts';
-import { reversePointer } from '#pipeline/dns-reverse-name.ts';
-import type { Resolve } from '#pipeline/ports.ts';
-import { placeholderProblem } from '#pipeline/public-name.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import { placeholderProblem } from '#pipeline/config/public-name.ts';
+import type { Resolve } from '#pipeline/contract/ports.ts';
+import { reversePointer } from '#pipeline/dns/reverse-name.ts';
 import { askDns } from './ask-dns.ts';
 import type { Finding } from './finding.ts';
 

@@ -1,7 +1,7 @@
 // SPF (RFC 7208) of a domain whose mail leaves by a relay: does its record, with what it includes, name that relay.
 import { recordText, spfRecord } from '#cli/dns-records.ts';
 import { findRelaySpf } from '#cli/relay-spf.ts';
-import type { Resolve } from '#pipeline/ports.ts';
+import type { Resolve } from '#pipeline/contract/ports.ts';
 import { askTexts } from './ask-dns.ts';
 import type { Finding } from './finding.ts';
 

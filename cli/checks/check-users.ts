@@ -1,8 +1,8 @@
 // The users' passwords: are their hashes of today's cost, and can nobody but the owner read them.
 import { stat } from 'node:fs/promises';
 import type { ConfigFile } from '#cli/config-file.ts';
-import { isOldHash } from '#pipeline/password.ts';
-import type { Secrets } from '#pipeline/ports.ts';
+import { isOldHash } from '#pipeline/config/password.ts';
+import type { Secrets } from '#pipeline/contract/ports.ts';
 import type { Finding } from './finding.ts';
 
 /** See the file's head. */

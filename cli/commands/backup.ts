@@ -4,7 +4,7 @@ import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from '#cli/command.ts';
 import { configOption, configPath } from '#cli/config-file.ts';
-import type { BackupProgress, BackupReport, LeftOutBody, RestoreReport } from '#pipeline/ops/data-backup.ts';
+import type { BackupProgress, BackupReport, LeftOutBody, RestoreReport } from '#ops/data-backup.ts';
 
 const tellEveryMs = 2_000;
 const namedAtMost = 20;

@@ -12,9 +12,9 @@ import { type Finding, shownFinding } from '#cli/checks/finding.ts';
 import { type CliWorld, type Command, optionValue, print } from '#cli/command.ts';
 import { configOption, readConfigFile } from '#cli/config-file.ts';
 import { relayOf } from '#cli/dns-records.ts';
-import { createResolver } from '#pipeline/dns-resolver.ts';
-import type { Secrets } from '#pipeline/ports.ts';
-import { createSecrets, secretFiles } from '#pipeline/secrets.ts';
+import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
+import type { Secrets } from '#pipeline/contract/ports.ts';
+import { createResolver } from '#pipeline/dns/resolver.ts';
 
 /** See the file's head. */
 export const check: Command = {

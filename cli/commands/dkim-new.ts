@@ -7,7 +7,7 @@ import { type Command, cliError, optionValue, print } from '#cli/command.ts';
 import { configOption, readConfigFile, writeConfigFile, writeNew } from '#cli/config-file.ts';
 import { type DnsRecord, dkimRecord, recordText, suggestedRecords } from '#cli/dns-records.ts';
 import { appendToArray } from '#cli/edit-json.ts';
-import { parseDomain } from '#mail/address.ts';
+import { parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 
 /** See the file's head. */

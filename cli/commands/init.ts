@@ -2,11 +2,11 @@
 
 import { type CliArguments, type Command, cliError, optionValue, print } from '#cli/command.ts';
 import { configOption, configPath, writeNew } from '#cli/config-file.ts';
-import { parseDomain } from '#mail/address.ts';
+import { parseDomain } from '#mail/address/address.ts';
+import { whyNotPublic } from '#mail/address/reserved-name.ts';
 import { isProblem } from '#mail/problem.ts';
-import { whyNotPublic } from '#mail/reserved-name.ts';
-import type { ConfigInput } from '#pipeline/config.ts';
-import { parseConfig } from '#pipeline/parse-config.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
+import { parseConfig } from '#pipeline/config/parse-config.ts';
 
 /** See the file's head. */
 export const init: Command = {

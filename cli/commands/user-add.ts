@@ -5,8 +5,8 @@ import { addMailbox, addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addr
 import { type CliArguments, type CliWorld, type Command, cliError, print } from '#cli/command.ts';
 import { type ConfigFile, configOption, readConfigFile, writeConfigFile } from '#cli/config-file.ts';
 import { appendToArray, replaceItem } from '#cli/edit-json.ts';
-import type { EmailAddress } from '#mail/address.ts';
-import { hashPassword } from '#pipeline/password.ts';
+import type { EmailAddress } from '#mail/address/address.ts';
+import { hashPassword } from '#pipeline/config/password.ts';
 
 const minLength = 8;
 

@@ -1,7 +1,10 @@
 // Stage 1: says who really sent a message, decides what becomes of it, and hands each recipient on (design §2, §7).
 // It reads the message and the DNS, and writes nothing but jobs.
-import type { Config } from '#pipeline/config.ts';
-import type { Authentication, Disposition, ReceivedJob } from '#pipeline/jobs.ts';
+
+import { judgeMessage, notJudged } from '#functions/authenticate/judge/judge-message.ts';
+import { type OpenMessage, openMessage } from '#functions/authenticate/judge/open-message.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { Authentication, Disposition, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type {
   Clock,
   ConfigSource,
@@ -12,14 +15,12 @@ import type {
   ObjectStore,
   Resolve,
   Secrets,
-} from '#pipeline/ports.ts';
-import { receivedGroup } from '#pipeline/received-group.ts';
+} from '#pipeline/contract/ports.ts';
+import { receivedGroup } from '#pipeline/contract/received-group.ts';
 import { decideDisposition, whyJudgeAgain } from './decide-disposition.ts';
 import { handOn, type Split } from './hand-on.ts';
 import { holdForwards } from './hold-forwards.ts';
 import { judgeInLane, type Lane, type LaneJudgement } from './judge-in-lane.ts';
-import { judgeMessage, notJudged } from './judge-message.ts';
-import { type OpenMessage, openMessage } from './open-message.ts';
 import { findSigningDomain } from './signing-domain.ts';
 import { groupLocal, groupRemote } from './split-recipients.ts';
 import { type DnsProblem, waitForDns } from './wait-for-dns.ts';

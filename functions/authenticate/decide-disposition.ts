@@ -1,6 +1,6 @@
 // What becomes of a judged message for the recipients of one domain: pure policy, no look-ups.
-import type { DomainConfig } from '#pipeline/config.ts';
-import type { Authentication, Disposition } from '#pipeline/jobs.ts';
+import type { DomainConfig } from '#pipeline/config/config.ts';
+import type { Authentication, Disposition } from '#pipeline/contract/jobs.ts';
 
 /**
  * Quarantines what failed DMARC where the author's domain asks for it (`quarantine` or `reject`) and the recipient's

@@ -1,12 +1,12 @@
 // Turns the groups of recipients into jobs and sends them: `parse` for ours, `deliver` for other hosts' domains.
-import { parseAddress } from '#mail/address.ts';
+import { parseAddress } from '#mail/address/address.ts';
+import { srsForward, srsForwardOfNobody } from '#mail/address/srs.ts';
 import { isProblem } from '#mail/problem.ts';
-import { srsForward, srsForwardOfNobody } from '#mail/srs.ts';
-import type { Config } from '#pipeline/config.ts';
-import type { Authentication, DeliverJob, ParseJob, ReceivedJob, SenderProof } from '#pipeline/jobs.ts';
-import { smarthostDestination } from '#pipeline/keys.ts';
-import type { Clock, JobSender, Secrets, SendOptions } from '#pipeline/ports.ts';
-import { proveSender } from '#pipeline/sender-proof.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { Authentication, DeliverJob, ParseJob, ReceivedJob, SenderProof } from '#pipeline/contract/jobs.ts';
+import { smarthostDestination } from '#pipeline/contract/keys.ts';
+import type { Clock, JobSender, Secrets, SendOptions } from '#pipeline/contract/ports.ts';
+import { proveSender } from '#pipeline/contract/sender-proof.ts';
 import type { Lane } from './judge-in-lane.ts';
 import { groupLanded, type LocalGroup, type RemoteGroup } from './split-recipients.ts';
 

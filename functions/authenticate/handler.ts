@@ -1,7 +1,7 @@
 // Lambda's way into stage authenticate: builds the ports from the environment, once for a sandbox.
-import { createAwsParts } from '#pipeline/aws-parts.ts';
-import { type BatchAnswer, consumeSqsEvent, isEventOf } from '#pipeline/sqs-event-consumer.ts';
-import { stages } from '#pipeline/stages.ts';
+import { createAwsParts } from '#pipeline/aws/parts.ts';
+import { type BatchAnswer, consumeSqsEvent, isEventOf } from '#pipeline/aws/sqs-event-consumer.ts';
+import { stages } from '#pipeline/contract/stages.ts';
 import { authenticate } from './authenticate.ts';
 
 const stage = stages.authenticate;

@@ -1,8 +1,8 @@
 // What an alias would send outside is held to the same policy as what it would put into a mailbox: a forged message must not
 // leave by our hosts, under a return address of ours, as if we vouched for it.
-import { mailboxName, parseAddress, splitTag } from '#mail/address.ts';
+import { mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { Disposition, ReceivedJob } from '#pipeline/jobs.ts';
+import type { Disposition, ReceivedJob } from '#pipeline/contract/jobs.ts';
 
 type Recipient = ReceivedJob['recipients'][number];
 

@@ -1,10 +1,11 @@
 // How long a message may wait for the DNS, by the lane it is in. In the fast lane, which all mail takes first, that is a second, and
 // of a zone known not to answer the remembered failure will do; whatever would need more goes to the slow lane, where each
 // question is asked and has the whole deadline. So a verdict that is recorded never rests on a short wait.
-import { startDeadline } from '#pipeline/dns-deadline.ts';
-import { isRememberedDnsError } from '#pipeline/dns-error.ts';
-import type { Authentication, ReceivedJob } from '#pipeline/jobs.ts';
-import type { Handout, Resolve } from '#pipeline/ports.ts';
+
+import type { Authentication, ReceivedJob } from '#pipeline/contract/jobs.ts';
+import type { Handout, Resolve } from '#pipeline/contract/ports.ts';
+import { startDeadline } from '#pipeline/dns/deadline.ts';
+import { isRememberedDnsError } from '#pipeline/dns/error.ts';
 
 /** `fast`: jobs of queue `received`. `slow`: those of `received-slow`. */
 export type Lane = 'fast' | 'slow';

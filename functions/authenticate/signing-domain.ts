@@ -1,8 +1,8 @@
 // Which of our domains signs a message that was submitted: the one in From if it has keys (or a parent of it, which
 // aligns), else the one of the reverse-path.
-import { type Domain, parseAddress } from '#mail/address.ts';
+import { type Domain, parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { Config } from '#pipeline/config.ts';
+import type { Config } from '#pipeline/config/config.ts';
 
 /** Who submitted the message, as it says itself. */
 export type Sender = {

@@ -1,8 +1,8 @@
 // Who gets the message how: local recipients grouped by disposition for `parse`, the others by destination domain for
 // `deliver`. Pure: the same job gives the same split.
-import { type Domain, formatAddress, mailboxName, parseAddress, splitTag } from '#mail/address.ts';
+import { type Domain, formatAddress, mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { DeliverJob, Disposition, ParseJob, ReceivedJob, RecipientDsn } from '#pipeline/jobs.ts';
+import type { DeliverJob, Disposition, ParseJob, ReceivedJob, RecipientDsn } from '#pipeline/contract/jobs.ts';
 
 /** Recipients of one `parse` job at most: with the verdict beside them a body stays well under 1 MiB. */
 const maxParseRecipients = 200;

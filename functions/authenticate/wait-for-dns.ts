@@ -1,10 +1,10 @@
 // While no DNS server of ours answers anybody, a verdict would say nothing about the sender, and whoever forged an author would get
 // in: the message waits for us instead, without using up a judgement. A zone that does not answer is another's affair.
-import { isLoopbackAddress } from '#mail/loopback.ts';
-import type { Config } from '#pipeline/config.ts';
-import type { ReceivedJob } from '#pipeline/jobs.ts';
-import { ownFault } from '#pipeline/own-fault.ts';
-import type { Handout } from '#pipeline/ports.ts';
+import { isLoopbackAddress } from '#mail/address/loopback.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
+import type { Handout } from '#pipeline/contract/ports.ts';
+import { ownFault } from '#pipeline/run/own-fault.ts';
 
 /** What is wrong with our own DNS, as a sentence, where it answered nothing since this time and answers nothing now; else null. */
 export type DnsProblem = (sinceMs?: number) => Promise<string | null>;

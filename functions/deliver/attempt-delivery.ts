@@ -1,18 +1,19 @@
 // One attempt, as facts: the hosts tried in order, what each said of each recipient, how long it took. Decides only
 // what the protocol decides (who is worth asking next); what follows from the facts is for judge-attempt.ts.
-import type { Config } from '#pipeline/config.ts';
-import { atOnce, type DeliveryAttempt, type HostTry } from '#pipeline/delivery-state.ts';
-import type { DeliverJob } from '#pipeline/jobs.ts';
-import { faultOf } from '#pipeline/own-fault.ts';
-import type { Clock, ObjectStore, Secrets } from '#pipeline/ports.ts';
-import type { Connections } from './connections.ts';
-import type { Letter, LetterRecipient } from './converse.ts';
-import { destinationOf, noteFailure } from './destination.ts';
-import { type Choice, choosePlace, type Way } from './find-way.ts';
-import { judgeDestination } from './judge-destination.ts';
-import type { Slot } from './slots.ts';
-import { type Context, type Held, loginOf, spent, talkToHost } from './talk-to-host.ts';
-import type { AttemptTime } from './time-limits.ts';
+
+import type { Letter, LetterRecipient } from '#functions/deliver/converse/converse.ts';
+import { type Context, type Held, loginOf, spent, talkToHost } from '#functions/deliver/converse/talk-to-host.ts';
+import type { AttemptTime } from '#functions/deliver/converse/time-limits.ts';
+import type { Connections } from '#functions/deliver/destination/connections.ts';
+import { destinationOf, noteFailure } from '#functions/deliver/destination/destination.ts';
+import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
+import type { Slot } from '#functions/deliver/destination/slots.ts';
+import { type Choice, choosePlace, type Way } from '#functions/deliver/hosts/find-way.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import { atOnce, type DeliveryAttempt, type HostTry } from '#pipeline/contract/delivery-state.ts';
+import type { DeliverJob } from '#pipeline/contract/jobs.ts';
+import type { Clock, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
+import { faultOf } from '#pipeline/run/own-fault.ts';
 
 export type AttemptDeps = {
   readonly secrets: Secrets;

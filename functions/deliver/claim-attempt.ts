@@ -2,12 +2,17 @@
 // the queue hands out twice finds the lease taken or the attempt done. A lease of a worker that died is taken over: at once
 // where this process is the only one there is, else when it runs out.
 
-import type { MessageId } from '#mail/message-id.ts';
-import { type DeliveryState, deliveryStateSchema, newDeliveryState, reviveGivenUp } from '#pipeline/delivery-state.ts';
-import type { DeliverJob } from '#pipeline/jobs.ts';
-import { deliveryKey } from '#pipeline/keys.ts';
-import type { Clock, Handout, ObjectStore } from '#pipeline/ports.ts';
-import { readBody } from '#pipeline/read-body.ts';
+import type { MessageId } from '#mail/header/message-id.ts';
+import {
+  type DeliveryState,
+  deliveryStateSchema,
+  newDeliveryState,
+  reviveGivenUp,
+} from '#pipeline/contract/delivery-state.ts';
+import type { DeliverJob } from '#pipeline/contract/jobs.ts';
+import { deliveryKey } from '#pipeline/contract/keys.ts';
+import type { Clock, Handout, ObjectStore } from '#pipeline/contract/ports.ts';
+import { readBody } from '#pipeline/contract/read-body.ts';
 
 export type ClaimDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;

@@ -1,13 +1,30 @@
 // The deliver stage: one attempt to bring one message to one domain (RFC 5321 §4.5.4). Finds a host that may be asked, claims the
 // attempt, talks to the domain's hosts, records what came of it, then does what follows: tries again later, tells the
 // sender, keeps an address in mind that does not exist. Run twice for one job, it sends once.
-import type { MessageId } from '#mail/message-id.ts';
-import type { Config } from '#pipeline/config.ts';
-import { type DeliveryState, pendingJob } from '#pipeline/delivery-state.ts';
-import type { DeliverJob } from '#pipeline/jobs.ts';
-import { deliveryKey } from '#pipeline/keys.ts';
-import { errorFields } from '#pipeline/log.ts';
-import { ownFault } from '#pipeline/own-fault.ts';
+
+import { attemptTime, leaseSeconds, type RunEnd } from '#functions/deliver/converse/time-limits.ts';
+import type { Connections } from '#functions/deliver/destination/connections.ts';
+import {
+  type DestinationDeps,
+  destinationOf,
+  publishFailure,
+  recordVerdict,
+  shownBackOff,
+} from '#functions/deliver/destination/destination.ts';
+import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
+import { findWay, type NoPlace, type Way } from '#functions/deliver/hosts/find-way.ts';
+import { isPortBlocked, type PortDeps, sightOf, watchPort } from '#functions/deliver/hosts/port25.ts';
+import { prepareLetter } from '#functions/deliver/message/prepare-letter.ts';
+import { giveUp } from '#functions/deliver/outcome/give-up.ts';
+import { judgeAttempt } from '#functions/deliver/outcome/judge-attempt.ts';
+import { noteOwnFault } from '#functions/deliver/outcome/note-own-fault.ts';
+import { recordOutcome } from '#functions/deliver/outcome/record-outcome.ts';
+import { settleDelivery } from '#functions/deliver/outcome/settle-delivery.ts';
+import type { MessageId } from '#mail/header/message-id.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import { type DeliveryState, pendingJob } from '#pipeline/contract/delivery-state.ts';
+import type { DeliverJob } from '#pipeline/contract/jobs.ts';
+import { deliveryKey } from '#pipeline/contract/keys.ts';
 import type {
   Clock,
   ConfigSource,
@@ -19,22 +36,12 @@ import type {
   ObjectStore,
   Resolve,
   Secrets,
-} from '#pipeline/ports.ts';
-import type { AcceptedCounts } from '#pipeline/refusals.ts';
+} from '#pipeline/contract/ports.ts';
+import type { AcceptedCounts } from '#pipeline/contract/refusals.ts';
+import { errorFields } from '#pipeline/observe/log.ts';
+import { ownFault } from '#pipeline/run/own-fault.ts';
 import { type AttemptFacts, attemptDelivery, nothing } from './attempt-delivery.ts';
 import { claimAttempt, readState, type StoredState } from './claim-attempt.ts';
-import type { Connections } from './connections.ts';
-import { type DestinationDeps, destinationOf, publishFailure, recordVerdict, shownBackOff } from './destination.ts';
-import { findWay, type NoPlace, type Way } from './find-way.ts';
-import { giveUp } from './give-up.ts';
-import { judgeAttempt } from './judge-attempt.ts';
-import { judgeDestination } from './judge-destination.ts';
-import { noteOwnFault } from './note-own-fault.ts';
-import { isPortBlocked, type PortDeps, sightOf, watchPort } from './port25.ts';
-import { prepareLetter } from './prepare-letter.ts';
-import { recordOutcome } from './record-outcome.ts';
-import { settleDelivery } from './settle-delivery.ts';
-import { attemptTime, leaseSeconds, type RunEnd } from './time-limits.ts';
 import { type Waiting, wait, waitForDestination, waitForOther, waitForSlot } from './wait.ts';
 
 export type DeliverDeps = {

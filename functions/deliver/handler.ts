@@ -1,10 +1,11 @@
 // Lambda's way into stage deliver: builds the ports and the connections from the environment, once for a sandbox.
-import { messageIdFactory } from '#mail/message-id.ts';
-import { createAwsParts } from '#pipeline/aws-parts.ts';
-import { createAcceptedCounts } from '#pipeline/refusals.ts';
-import { type BatchAnswer, consumeSqsEvent } from '#pipeline/sqs-event-consumer.ts';
-import { stages } from '#pipeline/stages.ts';
-import { createConnections } from './connections.ts';
+
+import { createConnections } from '#functions/deliver/destination/connections.ts';
+import { messageIdFactory } from '#mail/header/message-id.ts';
+import { createAwsParts } from '#pipeline/aws/parts.ts';
+import { type BatchAnswer, consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
+import { createAcceptedCounts } from '#pipeline/contract/refusals.ts';
+import { stages } from '#pipeline/contract/stages.ts';
 import { deliver } from './deliver.ts';
 
 const stage = stages.deliver;

@@ -1,10 +1,11 @@
 // Jobs whose time has not come: back on the queue they go, with the reason where people look for it. No attempt is made.
-import { atOnce, newDeliveryState } from '#pipeline/delivery-state.ts';
-import type { DeliverJob } from '#pipeline/jobs.ts';
-import { deliveryKey } from '#pipeline/keys.ts';
-import type { Clock, JobSender, Metrics, ObjectStore } from '#pipeline/ports.ts';
+
+import { type Destination, shownBackOff, spreadMs } from '#functions/deliver/destination/destination.ts';
+import { atOnce, newDeliveryState } from '#pipeline/contract/delivery-state.ts';
+import type { DeliverJob } from '#pipeline/contract/jobs.ts';
+import { deliveryKey } from '#pipeline/contract/keys.ts';
+import type { Clock, JobSender, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import { readState, writeState } from './claim-attempt.ts';
-import { type Destination, shownBackOff, spreadMs } from './destination.ts';
 
 export type WaitDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;

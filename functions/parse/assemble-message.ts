@@ -1,11 +1,12 @@
 // Puts the inbox message together for each recipient, from the job and from what was parsed. Pure: the same input gives the
 // same JSON, byte for byte, whether it is made in one piece or in two.
-import { type InboxMessage, inboxMessageSchema } from '#pipeline/inbox-message.ts';
-import type { ParseJob } from '#pipeline/jobs.ts';
-import type { PutRequest } from '#pipeline/ports.ts';
+
+import type { ParsedBody, ParsedHead } from '#functions/parse/worker/worker-messages.ts';
+import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/inbox-message.ts';
+import type { ParseJob } from '#pipeline/contract/jobs.ts';
+import type { PutRequest } from '#pipeline/contract/ports.ts';
 import type { KeptObject } from './keep-object.ts';
 import type { MessageProblem } from './problems.ts';
-import type { ParsedBody, ParsedHead } from './worker-messages.ts';
 
 /** What parsing gave, the same for all recipients. */
 export type ParsedContent = {

@@ -1,9 +1,10 @@
 // Lambda's way into stage parse: builds the ports and the parser from the environment, once for a sandbox.
-import { createAwsParts } from '#pipeline/aws-parts.ts';
-import { type BatchAnswer, consumeSqsEvent } from '#pipeline/sqs-event-consumer.ts';
-import { stages } from '#pipeline/stages.ts';
+
+import { createParser } from '#functions/parse/worker/parser.ts';
+import { createAwsParts } from '#pipeline/aws/parts.ts';
+import { type BatchAnswer, consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
+import { stages } from '#pipeline/contract/stages.ts';
 import { parse } from './parse.ts';
-import { createParser } from './parser.ts';
 
 const stage = stages.parse;
 const parts = createAwsParts({

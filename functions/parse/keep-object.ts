@@ -1,10 +1,10 @@
 // Puts one object that the parser found (an attachment, a large body) into the store while its bytes come, and takes
 // its measure on the way.
 import { createHash } from 'node:crypto';
-import type { ParseJob } from '#pipeline/jobs.ts';
-import { attachmentKey } from '#pipeline/keys.ts';
-import type { ObjectStore } from '#pipeline/ports.ts';
-import type { ObjectStart } from './worker-messages.ts';
+import type { ObjectStart } from '#functions/parse/worker/worker-messages.ts';
+import type { ParseJob } from '#pipeline/contract/jobs.ts';
+import { attachmentKey } from '#pipeline/contract/keys.ts';
+import type { ObjectStore } from '#pipeline/contract/ports.ts';
 
 /** An object that is stored, and what its bytes are. */
 export type KeptObject = {

@@ -1,17 +1,18 @@
 // Stage parse: MIME → one JSON object per local recipient in `inbox/` (or `quarantine/`), attachments beside it.
 // Reads the raw message once, streams what it finds to fixed keys, and writes the JSON last: that is the event which
 // users consume. Everything is written with ifAbsent, so a second run of the same job changes nothing.
-import { claimsToJudge } from '#mail/authserv-id.ts';
-import type { ParseJob } from '#pipeline/jobs.ts';
-import { messageKey } from '#pipeline/keys.ts';
-import { messageLost } from '#pipeline/own-fault.ts';
-import type { Clock, ConfigSource, Handout, Log, Metrics, ObjectStore } from '#pipeline/ports.ts';
+
+import { describeHead } from '#functions/parse/header/describe-head.ts';
+import { createHeadReader, type Head } from '#functions/parse/header/read-head.ts';
+import type { Parser } from '#functions/parse/worker/parser.ts';
+import { claimsToJudge } from '#mail/header/authserv-id.ts';
+import type { ParseJob } from '#pipeline/contract/jobs.ts';
+import { messageKey } from '#pipeline/contract/keys.ts';
+import type { Clock, ConfigSource, Handout, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
+import { messageLost } from '#pipeline/run/own-fault.ts';
 import { createBodies, type ParsedContent, schema } from './assemble-message.ts';
-import { describeHead } from './describe-head.ts';
 import { type KeptObject, keepObject } from './keep-object.ts';
-import type { Parser } from './parser.ts';
 import { createProblemList, type ProblemList } from './problems.ts';
-import { createHeadReader, type Head } from './read-head.ts';
 
 /** What the stage may touch. */
 export type ParseDeps = {

@@ -2,7 +2,7 @@
 // letters that say so. `redrive` sends them, `purge` forgets them. Mail to mailboxes here goes on: its keys are fixed.
 import type { DatabaseSync } from 'node:sqlite';
 import { asNumber, asText } from '#local/embedded/database.ts';
-import { type ReceivedJob, receivedJobSchema } from '#pipeline/jobs.ts';
+import { type ReceivedJob, receivedJobSchema } from '#pipeline/contract/jobs.ts';
 
 /** Holds them, in one transaction; answers how many dead letters that made. */
 export function holdJobs(

@@ -6,8 +6,8 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { asNumber, asText, lockFolder, openDatabase } from '#local/embedded/database.ts';
-import { lengthProblem } from '#local/embedded/read-body-file.ts';
-import type { LeftOutBody } from '#pipeline/ops/data-backup.ts';
+import { lengthProblem } from '#local/embedded/store/read-body-file.ts';
+import type { LeftOutBody } from '#ops/data-backup.ts';
 
 /** A body of the moment: `path` is where it is held. */
 export type HeldBody = {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { backup as copyDatabase, DatabaseSync } from 'node:sqlite';
-import type { BackupReport, BackupRequest, LeftOutBody } from '#pipeline/ops/data-backup.ts';
+import type { BackupReport, BackupRequest, LeftOutBody } from '#ops/data-backup.ts';
 import { type Manifest, names, type SummedFile, writeSums } from './backup-format.ts';
 import { copyConfig } from './copy-config.ts';
 import { copyDurably, forEachOf, makeFolder, measureFile, syncTree, writeDurably } from './durable-files.ts';

@@ -1,8 +1,8 @@
 // What the ops API asks of the embedded world. Lists are read in bounded steps, so that mail coming in never waits.
 
-import { isMessageId, messageIdTime } from '#mail/message-id.ts';
-import type { MessagePage, MessageQuery, OpsAdmin } from '#pipeline/ops/admin.ts';
-import type { MessageSummary } from '#pipeline/ops/message-summary.ts';
+import { isMessageId, messageIdTime } from '#mail/header/message-id.ts';
+import type { MessagePage, MessageQuery, OpsAdmin } from '#ops/admin.ts';
+import type { MessageSummary } from '#ops/messages/message-summary.ts';
 import type { Client } from './client.ts';
 
 const searchMs = 5_000;

@@ -1,7 +1,7 @@
 // The main thread's end of the database thread: collects what one turn of the event loop asks for, sends it in one
 // message, settles the promises. Keeps the one timer that says when something is due next.
 import { Worker } from 'node:worker_threads';
-import type { Clock } from '#pipeline/ports.ts';
+import type { Clock } from '#pipeline/contract/ports.ts';
 import type { Answer, Batch, InlineContent, Kind, Opened, OpenedBodies, ReplyBatch, Request } from './requests.ts';
 
 /** A request without its bodies' places: those are given when the batch is made. */

@@ -2,8 +2,7 @@
 // transaction and one fsync. When it fails (a full disk), each request is tried alone, so only those that fail are
 // refused, and the next batch finds everything as it should be.
 import type { DatabaseSync } from 'node:sqlite';
-import { giveBackSpace } from './free-space.ts';
-import { nextLook, takeBackExpired } from './job-memory.ts';
+import { nextLook, takeBackExpired } from '#local/embedded/queue/job-memory.ts';
 import {
   ackJobs,
   type Effect,
@@ -14,11 +13,13 @@ import {
   openJobRows,
   redriveJobs,
   releaseDue,
-} from './job-rows.ts';
-import { type MailRows, mailRows } from './mail-rows.ts';
-import { type ObjectRows, objectRows } from './object-rows.ts';
-import { createParkedLeases, type ParkedLeases } from './parked-leases.ts';
-import { type QueueReports, queueReports } from './queue-counts.ts';
+} from '#local/embedded/queue/job-rows.ts';
+import { createParkedLeases, type ParkedLeases } from '#local/embedded/queue/parked-leases.ts';
+import { type QueueReports, queueReports } from '#local/embedded/queue/queue-counts.ts';
+import type { End } from '#local/embedded/queue/suspects.ts';
+import { giveBackSpace } from '#local/embedded/store/free-space.ts';
+import { type MailRows, mailRows } from '#local/embedded/store/mail-rows.ts';
+import { type ObjectRows, objectRows } from '#local/embedded/store/object-rows.ts';
 import {
   type Answer,
   type Batch,
@@ -28,7 +29,6 @@ import {
   type ReplyBatch,
   type Request,
 } from './requests.ts';
-import type { End } from './suspects.ts';
 
 type Numbered = Batch['requests'][number];
 type Survival = 'durable' | 'soon';

@@ -1,10 +1,11 @@
 // The front door's way in: message and `received` job in one transaction. Up to 256 KiB a message stays in memory and
 // costs one request; above, it streams into a file, and memory does not grow with it.
-import type { ReceivedJob } from '#pipeline/jobs.ts';
-import { envelopeKey } from '#pipeline/keys.ts';
-import type { Intake, IntakeWriter } from '#pipeline/ports.ts';
-import { receivedGroup } from '#pipeline/received-group.ts';
-import { type BodyFile, createBodyFile, inlineBytes } from './body-files.ts';
+
+import { type BodyFile, createBodyFile, inlineBytes } from '#local/embedded/store/body-files.ts';
+import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
+import { envelopeKey } from '#pipeline/contract/keys.ts';
+import type { Intake, IntakeWriter } from '#pipeline/contract/ports.ts';
+import { receivedGroup } from '#pipeline/contract/received-group.ts';
 import { type Client, isRefused } from './client.ts';
 import { type Content, messageType, type NewJob, type NewObject } from './requests.ts';
 

@@ -1,14 +1,14 @@
 // The embedded world: one folder with one SQLite file, large bodies beside it, one process at a time.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { JobSource } from '#local/job-source.ts';
-import type { OpsAdmin } from '#pipeline/ops/admin.ts';
-import type { Clock, Intake, JobSender, ObjectStore } from '#pipeline/ports.ts';
+import { createJobSender, createJobSource } from '#local/embedded/queue/job-queue.ts';
+import { createObjectStore } from '#local/embedded/store/object-store.ts';
+import type { JobSource } from '#local/run/job-source.ts';
+import type { OpsAdmin } from '#ops/admin.ts';
+import type { Clock, Intake, JobSender, ObjectStore } from '#pipeline/contract/ports.ts';
 import { createAdmin } from './admin.ts';
 import { startClient } from './client.ts';
 import { createIntake } from './intake.ts';
-import { createJobSender, createJobSource } from './job-queue.ts';
-import { createObjectStore } from './object-store.ts';
 import type { OpenedBodies, Statistics } from './requests.ts';
 
 export type EmbeddedWorld = {

@@ -1,12 +1,12 @@
 // What the main thread asks of the database thread, and what it is answered. Requests travel in batches, one message
 // for all that came up in a turn of the event loop; the bodies of a batch travel in one transferred buffer.
 
-import type { QueueName } from '#pipeline/jobs.ts';
-import type { DeadLetter, HeldJob, MessagePage, MessageQuery, QueueCounts } from '#pipeline/ops/admin.ts';
-import type { MessageSummary } from '#pipeline/ops/message-summary.ts';
-import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/ports.ts';
-import type { FileContent } from './body-files.ts';
-import type { BodiesReport } from './check-bodies.ts';
+import type { FileContent } from '#local/embedded/store/body-files.ts';
+import type { BodiesReport } from '#local/embedded/store/check-bodies.ts';
+import type { DeadLetter, HeldJob, MessagePage, MessageQuery, QueueCounts } from '#ops/admin.ts';
+import type { MessageSummary } from '#ops/messages/message-summary.ts';
+import type { QueueName } from '#pipeline/contract/jobs.ts';
+import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/contract/ports.ts';
 
 /** The content type of a message. */
 export const messageType = 'message/rfc822';

@@ -4,7 +4,7 @@ import { existsSync, unlink } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
-import { checkBodies } from './check-bodies.ts';
+import { checkBodies } from '#local/embedded/store/check-bodies.ts';
 import { takeCrashMark } from './crash-mark.ts';
 import { lockFolder, openDatabase } from './database.ts';
 import { createDatabaseThread } from './database-thread.ts';

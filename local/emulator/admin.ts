@@ -2,19 +2,19 @@
 // in memory, newest message first; summaries are read when they are asked for, and kept.
 
 import { z } from 'zod';
-import { type QueueName, queueNames } from '#pipeline/jobs.ts';
-import { domainPrefix, mailboxPrefix } from '#pipeline/keys.ts';
-import type { DeadLetter, MessagePage, MessageQuery, OpsAdmin, QueueCounts } from '#pipeline/ops/admin.ts';
+import type { DeadLetter, MessagePage, MessageQuery, OpsAdmin, QueueCounts } from '#ops/admin.ts';
 import {
   type MessageSummary,
   matchesSearch,
   parseInboxMessage,
   searchText,
   summarise,
-} from '#pipeline/ops/message-summary.ts';
-import type { Clock, ObjectStore } from '#pipeline/ports.ts';
-import { readBody } from '#pipeline/read-body.ts';
-import type { SqsReceiver } from '#pipeline/sqs-receiver.ts';
+} from '#ops/messages/message-summary.ts';
+import type { SqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
+import { type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
+import { domainPrefix, mailboxPrefix } from '#pipeline/contract/keys.ts';
+import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
+import { readBody } from '#pipeline/contract/read-body.ts';
 import type { Emulator } from './emulator.ts';
 import type { KeyIndex } from './key-index.ts';
 

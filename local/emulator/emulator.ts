@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import type { QueueName } from '#pipeline/jobs.ts';
-import { lanesOf, stages, tellingReceives } from '#pipeline/stages.ts';
+import type { QueueName } from '#pipeline/contract/jobs.ts';
+import { lanesOf, stages, tellingReceives } from '#pipeline/contract/stages.ts';
 
 const bucket = 'pillarbox-mail';
 const account = '000000000000';

@@ -1,5 +1,5 @@
 // The keys of mail and deliveries, newest message first: S3 lists in order of key only, a person reads the latest first.
-import type { ObjectStore } from '#pipeline/ports.ts';
+import type { ObjectStore } from '#pipeline/contract/ports.ts';
 
 export type KeyIndex = {
   readonly add: (key: string) => void;

@@ -1,10 +1,10 @@
 // What Lambda's event source mapping does: receives from a queue, calls the function with an SQSEvent, deletes what did
 // not fail. What failed comes back after a while (on AWS: when its visibility timeout ends) and at last is a dead letter.
 import { setTimeout as pause } from 'node:timers/promises';
-import { errorFields } from '#pipeline/log.ts';
-import type { Log } from '#pipeline/ports.ts';
-import type { SqsEventRecord, SqsReceiver } from '#pipeline/sqs-receiver.ts';
-import type { Stage } from '#pipeline/stages.ts';
+import type { SqsEventRecord, SqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
+import type { Log } from '#pipeline/contract/ports.ts';
+import type { Stage } from '#pipeline/contract/stages.ts';
+import { errorFields } from '#pipeline/observe/log.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** Waits after the first, second, third … failure of one job, in seconds. */

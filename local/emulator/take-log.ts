@@ -1,6 +1,6 @@
 // The functions write log lines as they would on AWS; here they go on to the log of this process, which may be quiet.
 import { z } from 'zod';
-import type { Log } from '#pipeline/ports.ts';
+import type { Log } from '#pipeline/contract/ports.ts';
 
 const lineSchema = z
   .object({ time: z.string(), level: z.enum(['info', 'warn', 'error']), event: z.string() })

@@ -1,6 +1,6 @@
 // The functions write their metrics as EMF lines for CloudWatch; on one machine they are taken into the registry.
 import { z } from 'zod';
-import type { Metrics } from '#pipeline/ports.ts';
+import type { Metrics } from '#pipeline/contract/ports.ts';
 
 const histogramSchema = z.object({ Values: z.array(z.number()), Counts: z.array(z.number()) });
 const valueSchema = z.union([z.number(), z.array(z.number()), histogramSchema]);

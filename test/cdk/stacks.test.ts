@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { smallStanding } from '#bench/cost.ts';
-import { configSchema } from '#pipeline/config.ts';
-import { parseEnvironment } from '#pipeline/environment.ts';
-import { lanesOf, stages, tellingReceives } from '#pipeline/stages.ts';
+import { parseEnvironment } from '#pipeline/aws/environment.ts';
+import { configSchema } from '#pipeline/config/config.ts';
+import { lanesOf, stages, tellingReceives } from '#pipeline/contract/stages.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
 
 const mixes = [

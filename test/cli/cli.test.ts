@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { CliWorld } from '#cli/command.ts';
 import { commands } from '#cli/commands.ts';
 import { runCli } from '#cli/run-cli.ts';
-import { parseConfig } from '#pipeline/parse-config.ts';
-import { verifyPassword } from '#pipeline/password.ts';
+import { parseConfig } from '#pipeline/config/parse-config.ts';
+import { verifyPassword } from '#pipeline/config/password.ts';
 
 let directory: string;
 beforeEach(async () => {

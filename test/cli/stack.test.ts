@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { newDeliveryState } from '#pipeline/delivery-state.ts';
-import { deliveryKey, suppressionKey } from '#pipeline/keys.ts';
+import { newDeliveryState } from '#pipeline/contract/delivery-state.ts';
+import { deliveryKey, suppressionKey } from '#pipeline/contract/keys.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/emulated-deployment.ts';
 import { collect } from '#test/support/memory-store.ts';
 import { runInProcess, runPillarbox } from '#test/support/run-pillarbox.ts';

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { judgeSubmission } from '#container/submission-rules.ts';
-import { formatReceivedField } from '#mail/received-field.ts';
+import { judgeSubmission } from '#container/intake/submission-rules.ts';
+import { formatReceivedField } from '#mail/header/received-field.ts';
 
 const received = formatReceivedField({
   session: { role: 'submission', clientIp: '192.0.2.1', clientName: null, helo: 'c.test', tls: null, user: 'app' },

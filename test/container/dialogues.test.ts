@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { hashPassword } from '#pipeline/password.ts';
+import { hashPassword } from '#pipeline/config/password.ts';
 import { rawClient, startTestListener, testConfig } from './start-test-listener.ts';
 
 const ehlo = 'EHLO client.test';

@@ -1,8 +1,8 @@
 // Who is no user any more, or may write as others than before, is out: at once, in the middle of a message too.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ConfigInput } from '#pipeline/config.ts';
-import { hashPassword } from '#pipeline/password.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
+import { hashPassword } from '#pipeline/config/password.ts';
 import { stopwatch } from '#test/support/stopwatch.ts';
 import { type RawClient, rawClient, startTestListener, type TestListener, testConfig } from './start-test-listener.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
-import { createDataScanner } from '#container/data-scanner.ts';
+import { createDataScanner } from '#container/session/data-scanner.ts';
 import { rawClient, startTestListener, testConfig } from './start-test-listener.ts';
 
 /** What RFC 5321 §4.5.2 says, said simply. */

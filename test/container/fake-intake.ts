@@ -1,6 +1,6 @@
 // An intake that keeps what it is given, and fails when it is told to.
-import type { ReceivedJob } from '#pipeline/jobs.ts';
-import type { Intake } from '#pipeline/ports.ts';
+import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
+import type { Intake } from '#pipeline/contract/ports.ts';
 
 export type KeptMessage = {
   readonly job: ReceivedJob;

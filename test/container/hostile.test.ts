@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
-import { createHeaderWatch } from '#container/header-watch.ts';
-import { createInputReader } from '#container/input-reader.ts';
-import { countReceived, splitHeader } from '#mail/header-fields.ts';
+import { createHeaderWatch } from '#container/intake/header-watch.ts';
+import { createInputReader } from '#container/session/input-reader.ts';
+import { countReceived, splitHeader } from '#mail/header/header-fields.ts';
 import { rawClient, startTestListener } from './start-test-listener.ts';
 import { until } from './until.ts';
 

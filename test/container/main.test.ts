@@ -10,8 +10,8 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { z } from 'zod';
 import { buildBundles } from '#local/build-bundles.ts';
-import { configKey } from '#pipeline/keys.ts';
-import { createS3Store } from '#pipeline/s3-store.ts';
+import { createS3Store } from '#pipeline/aws/s3-store.ts';
+import { configKey } from '#pipeline/contract/keys.ts';
 import { emulatedAws } from '#test/support/emulated-aws.ts';
 import { collect } from '#test/support/memory-store.ts';
 

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { hashPassword } from '#pipeline/password.ts';
+import { hashPassword } from '#pipeline/config/password.ts';
 import { findPeer, peerOptions } from '#test/support/peers.ts';
 import { startTestListener, testConfig } from './start-test-listener.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
-import { receivedJobSchema } from '#pipeline/jobs.ts';
+import { receivedJobSchema } from '#pipeline/contract/jobs.ts';
 import { rawClient, startTestListener, testConfig } from './start-test-listener.ts';
 
 const listener = await startTestListener({ ...testConfig, limits: { messageBytes: 200_000, hops: 5 } });

@@ -1,7 +1,7 @@
 // What strangers may do with the return addresses that forwarded mail carries, and with a line too long within AUTH.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { srsForward } from '#mail/srs.ts';
+import { srsForward } from '#mail/address/srs.ts';
 import { rawClient, startTestListener } from './start-test-listener.ts';
 
 const returnAddress = srsForward('joe@sender.test', 'example.test', 'srs secret', Date.now());

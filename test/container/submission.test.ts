@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { judgeSubmission, mayWriteAs } from '#container/submission-rules.ts';
-import { parseAddress } from '#mail/address.ts';
+import { judgeSubmission, mayWriteAs } from '#container/intake/submission-rules.ts';
+import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import { hashPassword } from '#pipeline/password.ts';
-import type { SuppressionLookup } from '#pipeline/suppressions.ts';
+import { hashPassword } from '#pipeline/config/password.ts';
+import type { SuppressionLookup } from '#pipeline/contract/suppressions.ts';
 import { noMetrics } from '#test/support/no-metrics.ts';
 import { oldHash } from '#test/support/old-hash.ts';
 import { rawClient, startTestListener, testConfig } from './start-test-listener.ts';

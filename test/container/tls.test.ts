@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
-import { makeSelfSigned } from '#container/self-signed.ts';
+import { makeSelfSigned } from '#container/tls/self-signed.ts';
 import { rawClient, startTestListener, testCertificate, testConfig } from './start-test-listener.ts';
 import { until } from './until.ts';
 

@@ -1,9 +1,9 @@
 // The AWS adapters keep the contracts, over S3 and SQS emulated; early jobs hop as they do behind Lambda.
 
-import { createAwsIntake } from '#pipeline/aws-intake.ts';
-import type { JobOf, QueueName } from '#pipeline/jobs.ts';
-import { consumeSqsEvent } from '#pipeline/sqs-event-consumer.ts';
-import type { SqsEventRecord } from '#pipeline/sqs-receiver.ts';
+import { createAwsIntake } from '#pipeline/aws/intake.ts';
+import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
+import type { SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
+import type { JobOf, QueueName } from '#pipeline/contract/jobs.ts';
 import { emulatedAws } from '#test/support/emulated-aws.ts';
 import { fixedConfig } from '#test/support/fixed-config.ts';
 import { noMetrics } from '#test/support/no-metrics.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { envelopeKey } from '#pipeline/keys.ts';
-import type { Intake, ObjectStore } from '#pipeline/ports.ts';
+import { envelopeKey } from '#pipeline/contract/keys.ts';
+import type { Intake, ObjectStore } from '#pipeline/contract/ports.ts';
 import { sampleReceivedJob } from '#test/support/sample-jobs.ts';
 
 export type IntakeUnderTest = {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import type { ObjectStore, StoredObject } from '#pipeline/ports.ts';
+import type { ObjectStore, StoredObject } from '#pipeline/contract/ports.ts';
 
 export type StoreUnderTest = { readonly store: ObjectStore; readonly close: () => Promise<void> };
 

@@ -2,8 +2,8 @@
 // says `done`; how long a poll waits is the adapter's own affair.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { QueueName } from '#pipeline/jobs.ts';
-import type { JobSender } from '#pipeline/ports.ts';
+import type { QueueName } from '#pipeline/contract/jobs.ts';
+import type { JobSender } from '#pipeline/contract/ports.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
 
 export type ReceivedBody = {

@@ -14,12 +14,12 @@ import { connect as connectTls } from 'node:tls';
 import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { createTransport } from 'nodemailer';
-import { makeSelfSigned } from '#container/self-signed.ts';
-import { createS3Client, createSqsClient } from '#pipeline/aws-clients.ts';
-import { configSchema } from '#pipeline/config.ts';
-import { configKey } from '#pipeline/keys.ts';
-import { hashPassword } from '#pipeline/password.ts';
-import { tellingReceives } from '#pipeline/stages.ts';
+import { makeSelfSigned } from '#container/tls/self-signed.ts';
+import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
+import { configSchema } from '#pipeline/config/config.ts';
+import { hashPassword } from '#pipeline/config/password.ts';
+import { configKey } from '#pipeline/contract/keys.ts';
+import { tellingReceives } from '#pipeline/contract/stages.ts';
 import { type ScriptedMx, startMx } from '#test/functions/deliver/scripted-mx.ts';
 import {
   containerOf,
@@ -391,7 +391,7 @@ test(
     const seen = lines.flat();
     // Written when three unrelated hosts time out on port 25, which takes long.
     assert.deepEqual(missingMetrics(d.deployed, seen), ['port-25-blocked {stage}']);
-    assert.match(readFileSync('functions/deliver/port25.ts', 'utf8'), /metrics\.count\('port-25-blocked'\)/);
+    assert.match(readFileSync('functions/deliver/hosts/port25.ts', 'utf8'), /metrics\.count\('port-25-blocked'\)/);
     const metrics = seen.filter((line) => line.startsWith('{"_aws"'));
     const written = metrics.flatMap((line) => [...line.matchAll(/"Name":"([^"]+)"/g)]);
     for (const [, name] of written) assert.match(name!, /^[a-z0-9]+(-[a-z0-9]+)*$/);

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { dkimSign } from 'mailauth/lib/dkim/sign.js';
+import type { ScriptedMx } from '#test/functions/deliver/scripted-mx.ts';
 import { drained, eventually } from '#test/support/local-service.ts';
 import { peerOptions } from '#test/support/peers.ts';
 import { rawSmtp, sendRaw } from '#test/support/raw-smtp.ts';
 import { type SendingService, startSending } from '#test/support/sending-service.ts';
-import type { ScriptedMx } from '../functions/deliver/scripted-mx.ts';
 
 const here = 'v=spf1 ip4:127.0.0.1 -all';
 /** What each victim's domain says of a client that is none of its own. */

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type Bundle, buildBundles } from '#local/build-bundles.ts';
-import { queueUrlVariable } from '#pipeline/environment.ts';
+import { queueUrlVariable } from '#pipeline/aws/environment.ts';
 
 const maxBytes = 2_000_000;
 const maxImportMs = 250;

@@ -5,7 +5,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ConfigInput } from '#pipeline/config.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
 import { temporaryFolder } from '#test/support/embedded-world.ts';
 import { drained, eventually, type LocalService, startLocalService } from '#test/support/local-service.ts';
 import { rawSmtp, sendRaw } from '#test/support/raw-smtp.ts';

@@ -5,7 +5,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { hashPassword } from '#pipeline/password.ts';
+import { hashPassword } from '#pipeline/config/password.ts';
 import { drained, eventually } from '#test/support/local-service.ts';
 import { hasPeer, peerOptions } from '#test/support/peers.ts';
 import { rawSmtp, sendRaw } from '#test/support/raw-smtp.ts';

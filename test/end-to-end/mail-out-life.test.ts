@@ -2,16 +2,16 @@
 // 900 s on SQS), one warning, one bounce, and nothing left in the end.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { createConnections } from '#functions/deliver/connections.ts';
 import { type DeliverDeps, deliver } from '#functions/deliver/deliver.ts';
-import { messageIdFactory } from '#mail/message-id.ts';
-import { createAwsIntake } from '#pipeline/aws-intake.ts';
-import { deliveryStateSchema } from '#pipeline/delivery-state.ts';
-import { type DeliverJob, deliverJobSchema } from '#pipeline/jobs.ts';
-import { deliveryKey, rawKey } from '#pipeline/keys.ts';
-import type { ObjectStore } from '#pipeline/ports.ts';
-import { createAcceptedCounts } from '#pipeline/refusals.ts';
-import { consumeSqsEvent } from '#pipeline/sqs-event-consumer.ts';
+import { createConnections } from '#functions/deliver/destination/connections.ts';
+import { messageIdFactory } from '#mail/header/message-id.ts';
+import { createAwsIntake } from '#pipeline/aws/intake.ts';
+import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
+import { deliveryStateSchema } from '#pipeline/contract/delivery-state.ts';
+import { type DeliverJob, deliverJobSchema } from '#pipeline/contract/jobs.ts';
+import { deliveryKey, rawKey } from '#pipeline/contract/keys.ts';
+import type { ObjectStore } from '#pipeline/contract/ports.ts';
+import { createAcceptedCounts } from '#pipeline/contract/refusals.ts';
 import { type ScriptedMx, startMx } from '#test/functions/deliver/scripted-mx.ts';
 import { openTestWorld } from '#test/support/embedded-world.ts';
 import { emulatedAws } from '#test/support/emulated-aws.ts';

@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { hashPassword } from '#pipeline/password.ts';
+import { hashPassword } from '#pipeline/config/password.ts';
 import { temporaryFolder } from '#test/support/embedded-world.ts';
 import { allMessages, eventually, startLocalService } from '#test/support/local-service.ts';
 import { peerOptions } from '#test/support/peers.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { verifyPassword } from '#pipeline/password.ts';
+import { verifyPassword } from '#pipeline/config/password.ts';
 import { temporaryFolder } from '#test/support/embedded-world.ts';
 import { eventually, startLocalService } from '#test/support/local-service.ts';
 import { oldHash } from '#test/support/old-hash.ts';

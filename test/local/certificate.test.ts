@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createSecureContext } from 'node:tls';
 import { certificateSource } from '#local/certificate.ts';
-import type { ConfigInput } from '#pipeline/config.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
 import { temporaryFolder } from '#test/support/embedded-world.ts';
 import { fixedConfig } from '#test/support/fixed-config.ts';
 import { setClock } from '#test/support/set-clock.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pollQueue } from '#local/emulator/poll-queue.ts';
-import type { SqsEventRecord, SqsReceiver } from '#pipeline/sqs-receiver.ts';
-import { stages } from '#pipeline/stages.ts';
+import type { SqsEventRecord, SqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
+import { stages } from '#pipeline/contract/stages.ts';
 import { silentLog } from '#test/support/silent-log.ts';
 
 type Answer = (event: unknown) => Promise<{ batchItemFailures: { itemIdentifier: string }[] }>;

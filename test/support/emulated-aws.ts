@@ -6,12 +6,12 @@ import { after } from 'node:test';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { PurgeQueueCommand } from '@aws-sdk/client-sqs';
 import { type Emulator, startEmulator } from '#local/emulator/emulator.ts';
-import { createPollingSqsClient, createS3Client, createSqsClient } from '#pipeline/aws-clients.ts';
-import { type QueueName, queueNames } from '#pipeline/jobs.ts';
-import { createS3Store } from '#pipeline/s3-store.ts';
-import { createUploads } from '#pipeline/s3-upload.ts';
-import { createSqsReceiver } from '#pipeline/sqs-receiver.ts';
-import { createSqsSender } from '#pipeline/sqs-sender.ts';
+import { createPollingSqsClient, createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
+import { createS3Store } from '#pipeline/aws/s3-store.ts';
+import { createUploads } from '#pipeline/aws/s3-upload.ts';
+import { createSqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
+import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
+import { type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
 
 let shared: Promise<{ emulator: Emulator; folder: string }> | null = null;
 let count = 0;

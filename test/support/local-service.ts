@@ -5,7 +5,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { ConfigInput } from '#pipeline/config.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
 import { sharedBundles } from './shared-bundles.ts';
 
 const main = fileURLToPath(new URL('../../local/main.ts', import.meta.url));

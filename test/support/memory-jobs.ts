@@ -1,6 +1,6 @@
 // A queue that only remembers what was sent to it.
-import { type JobOf, jobSchemas, type QueueName } from '#pipeline/jobs.ts';
-import type { JobSender, SendOptions } from '#pipeline/ports.ts';
+import { type JobOf, jobSchemas, type QueueName } from '#pipeline/contract/jobs.ts';
+import type { JobSender, SendOptions } from '#pipeline/contract/ports.ts';
 
 export type SentJob = {
   readonly [Queue in QueueName]: { readonly queue: Queue; readonly job: JobOf<Queue>; readonly options: SendOptions };

@@ -1,6 +1,6 @@
 // The object store as a Map: passes the contract suite, loses everything when the test ends.
 import { createHash } from 'node:crypto';
-import type { ObjectFacts, ObjectStore } from '#pipeline/ports.ts';
+import type { ObjectFacts, ObjectStore } from '#pipeline/contract/ports.ts';
 
 type Entry = ObjectFacts & { readonly content: Uint8Array };
 

@@ -1,5 +1,5 @@
 // Metrics that go nowhere, and remember what was counted.
-import type { Metrics } from '#pipeline/ports.ts';
+import type { Metrics } from '#pipeline/contract/ports.ts';
 
 export type RecordedMetric = {
   readonly name: string;

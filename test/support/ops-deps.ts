@@ -1,5 +1,5 @@
 // What an ops API is started with in tests: a world in memory, a free port on loopback, a clock that stands.
-import type { OpsDeps } from '#local/ops/ops-deps.ts';
+import type { OpsDeps } from '#ops/api/ops-deps.ts';
 import { noMetrics } from './no-metrics.ts';
 import type { SampleWorld } from './sample-message.ts';
 import { silentLog } from './silent-log.ts';

@@ -7,7 +7,7 @@ import { commands } from '#cli/commands.ts';
 import { runCli } from '#cli/run-cli.ts';
 import { restoreBackup } from '#local/backup/restore-backup.ts';
 import { takeBackup } from '#local/backup/take-backup.ts';
-import { openDeployment } from '#pipeline/ops/aws-deployment.ts';
+import { openDeployment } from '#ops/aws-deployment.ts';
 import { silentLog } from './silent-log.ts';
 
 const script = fileURLToPath(new URL('../../cli/pillarbox.js', import.meta.url));

@@ -1,8 +1,8 @@
 // Jobs as a listener and the stages write them, for tests that need any valid one.
 import { createHash } from 'node:crypto';
-import { type MessageId, messageIdFactory } from '#mail/message-id.ts';
-import type { DeliverJob, ReceivedJob } from '#pipeline/jobs.ts';
-import { rawKey } from '#pipeline/keys.ts';
+import { type MessageId, messageIdFactory } from '#mail/header/message-id.ts';
+import type { DeliverJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
+import { rawKey } from '#pipeline/contract/keys.ts';
 
 const newId = messageIdFactory();
 

@@ -1,10 +1,10 @@
 // An inbox message as the parse stage would store it, and a world around it for the ops API: store and admin in memory.
 
-import { isMessageId, type MessageId } from '#mail/message-id.ts';
-import { type InboxMessage, inboxMessageSchema } from '#pipeline/inbox-message.ts';
-import { messageKey } from '#pipeline/keys.ts';
-import type { OpsAdmin } from '#pipeline/ops/admin.ts';
-import { type MessageSummary, matchesSearch, searchText, summarise } from '#pipeline/ops/message-summary.ts';
+import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+import type { OpsAdmin } from '#ops/admin.ts';
+import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
+import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/inbox-message.ts';
+import { messageKey } from '#pipeline/contract/keys.ts';
 import { createMemoryStore, type MemoryStore } from './memory-store.ts';
 
 /** A message id for tests. */

@@ -2,8 +2,8 @@
 // addresses (one port for all), a user who submits, and mailboxes where bounces land.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ConfigInput } from '#pipeline/config.ts';
-import { hashPassword } from '#pipeline/password.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
+import { hashPassword } from '#pipeline/config/password.ts';
 import { type Script, type ScriptedMx, startMx } from '#test/functions/deliver/scripted-mx.ts';
 import { temporaryFolder } from './embedded-world.ts';
 import { freePort } from './free-port.ts';
@@ -22,7 +22,7 @@ export type SendingService = LocalService & {
   readonly host: (ip: string, script?: Script) => Promise<ScriptedMx>;
   /** Submits over TLS with AUTH; the message's id, or the reply that refused it. */
   readonly submit: (mail: Submission) => Promise<string>;
-  /** The delivery of a message to a domain (pipeline/delivery-state.ts), null where there is none yet. */
+  /** The delivery of a message to a domain (pipeline/contract/delivery-state.ts), null where there is none yet. */
   readonly delivery: (id: string, domain?: string) => Promise<any>;
   /** The same once it is in this state and nothing is left to do about it. */
   readonly whenDelivery: (id: string, state: string, seconds?: number) => Promise<any>;

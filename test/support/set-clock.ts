@@ -1,5 +1,5 @@
 // A clock that stands still until a test moves it.
-import type { Clock } from '#pipeline/ports.ts';
+import type { Clock } from '#pipeline/contract/ports.ts';
 
 export type SetClock = Clock & {
   readonly set: (time: string | number) => void;

@@ -1,5 +1,5 @@
 // A log that says nothing and remembers everything.
-import type { Log, LogFields } from '#pipeline/ports.ts';
+import type { Log, LogFields } from '#pipeline/contract/ports.ts';
 
 export type LogEntry = {
   readonly level: 'info' | 'warn' | 'error';

@@ -1,6 +1,6 @@
 // DNS out of a literal: a name that is not in it does not exist, a type that is not there has no data, and a word
 // in place of the records is a failure. Every query is recorded.
-import type { Resolve } from '#pipeline/ports.ts';
+import type { Resolve } from '#pipeline/contract/ports.ts';
 
 /** The ways a question can fail: the server fails, no answer in time, refused, or (never settling) a server that is mute. */
 export type ZoneFailure = 'SERVFAIL' | 'TIMEOUT' | 'REFUSED' | 'MUTE';

@@ -1,11 +1,11 @@
 // The stage as a whole: who is judged, who waits, who gets which job.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseAddress } from '#mail/address.ts';
+import { parseAddress } from '#mail/address/address.ts';
+import { srsReverse } from '#mail/address/srs.ts';
 import { isProblem } from '#mail/problem.ts';
-import { srsReverse } from '#mail/srs.ts';
-import type { Config } from '#pipeline/config.ts';
-import type { ReceivedJob, Session } from '#pipeline/jobs.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { ReceivedJob, Session } from '#pipeline/contract/jobs.ts';
 import { zoneResolver } from '#test/support/zone-resolver.ts';
 import { judge, mailboxRecipient, noDsn, plainMessage, runStage } from './run-stage.ts';
 

@@ -1,7 +1,7 @@
 // Forged mail does not leave by an alias.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ReceivedJob } from '#pipeline/jobs.ts';
+import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { mailboxRecipient, noDsn, runStage } from './run-stage.ts';
 
 const forward = (forwardPath: string, ...to: string[]): ReceivedJob['recipients'][number] => ({

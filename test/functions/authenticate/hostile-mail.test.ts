@@ -1,7 +1,7 @@
 // Mail made to hurt: whatever it is, the stage answers in bounded time and memory, and never throws.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Resolve } from '#pipeline/ports.ts';
+import type { Resolve } from '#pipeline/contract/ports.ts';
 import { stopwatch } from '#test/support/stopwatch.ts';
 import type { Zone } from '#test/support/zone-resolver.ts';
 import { judge, plainMessage, runStage } from './run-stage.ts';

@@ -1,8 +1,8 @@
 // The fast lane and the slow one: mail that the DNS keeps waiting steps out of the way, and gets the verdict it always got.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rememberedDnsError } from '#pipeline/dns-error.ts';
-import type { Resolve } from '#pipeline/ports.ts';
+import type { Resolve } from '#pipeline/contract/ports.ts';
+import { rememberedDnsError } from '#pipeline/dns/error.ts';
 import { type Zone, zoneResolver } from '#test/support/zone-resolver.ts';
 import { judge, runStage } from './run-stage.ts';
 

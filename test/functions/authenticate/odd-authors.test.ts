@@ -2,8 +2,8 @@
 // one shown. In all of these `bank.example` may be shown by somebody, and it asks for p=reject; only evil.example is vouched for.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeHead } from '#functions/parse/describe-head.ts';
-import { createHeadReader } from '#functions/parse/read-head.ts';
+import { describeHead } from '#functions/parse/header/describe-head.ts';
+import { createHeadReader } from '#functions/parse/header/read-head.ts';
 import { runStage } from './run-stage.ts';
 
 const zone = {

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { type AuthenticateDeps, authenticate } from '#functions/authenticate/authenticate.ts';
 import type { Lane } from '#functions/authenticate/judge-in-lane.ts';
-import { isMessageId, type MessageId } from '#mail/message-id.ts';
-import type { ConfigInput } from '#pipeline/config.ts';
-import type { ReceivedJob, Session } from '#pipeline/jobs.ts';
-import type { Resolve } from '#pipeline/ports.ts';
+import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
+import type { ReceivedJob, Session } from '#pipeline/contract/jobs.ts';
+import type { Resolve } from '#pipeline/contract/ports.ts';
 import { fixedConfig } from '#test/support/fixed-config.ts';
 import { createMemoryJobs } from '#test/support/memory-jobs.ts';
 import { createMemoryStore } from '#test/support/memory-store.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { Resolve } from '#pipeline/ports.ts';
+import type { Resolve } from '#pipeline/contract/ports.ts';
 import { judge, plainMessage } from './run-stage.ts';
 
 const suiteFile = new URL('../../fixtures/authenticate/rfc7208-tests.json', import.meta.url);

@@ -1,8 +1,8 @@
 // A process with the embedded world in it, to be killed: queues so many deliveries at first, then delivers what is there.
 import { createHash } from 'node:crypto';
 import { startEmbedded } from '#local/start-embedded.ts';
-import { messageIdFactory } from '#mail/message-id.ts';
-import { rawKey } from '#pipeline/keys.ts';
+import { messageIdFactory } from '#mail/header/message-id.ts';
+import { rawKey } from '#pipeline/contract/keys.ts';
 import { fixedConfig } from '#test/support/fixed-config.ts';
 import { noMetrics } from '#test/support/no-metrics.ts';
 import { silentLog } from '#test/support/silent-log.ts';

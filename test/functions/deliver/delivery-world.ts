@@ -1,14 +1,14 @@
 // A deliver stage with fakes around it: a store and a queue in memory, a zone, a set clock, real sockets.
 import { createHash } from 'node:crypto';
-import { type ConnectionOptions, createConnections } from '#functions/deliver/connections.ts';
 import { type DeliverDeps, type DeliverOutcome, deliver } from '#functions/deliver/deliver.ts';
-import { type MessageId, messageIdFactory } from '#mail/message-id.ts';
-import type { ConfigInput } from '#pipeline/config.ts';
-import type { DeliveryState } from '#pipeline/delivery-state.ts';
-import type { DeliverJob, ReceivedJob } from '#pipeline/jobs.ts';
-import { deliveryKey, rawKey } from '#pipeline/keys.ts';
-import type { Intake, Log } from '#pipeline/ports.ts';
-import { createAcceptedCounts } from '#pipeline/refusals.ts';
+import { type ConnectionOptions, createConnections } from '#functions/deliver/destination/connections.ts';
+import { type MessageId, messageIdFactory } from '#mail/header/message-id.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
+import type { DeliveryState } from '#pipeline/contract/delivery-state.ts';
+import type { DeliverJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
+import { deliveryKey, rawKey } from '#pipeline/contract/keys.ts';
+import type { Intake, Log } from '#pipeline/contract/ports.ts';
+import { createAcceptedCounts } from '#pipeline/contract/refusals.ts';
 import { fixedConfig } from '#test/support/fixed-config.ts';
 import { createMemoryJobs, type MemoryJobs } from '#test/support/memory-jobs.ts';
 import { createMemoryStore, type MemoryStore } from '#test/support/memory-store.ts';

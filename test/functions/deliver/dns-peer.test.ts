@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
-import { findRoutes } from '#functions/deliver/find-routes.ts';
-import { createResolver } from '#pipeline/dns-resolver.ts';
+import { findRoutes } from '#functions/deliver/hosts/find-routes.ts';
+import { createResolver } from '#pipeline/dns/resolver.ts';
 import { freePort } from '#test/support/free-port.ts';
 import { eventually } from '#test/support/local-service.ts';
 import { findPeer, peerOptions } from '#test/support/peers.ts';

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deliver } from '#functions/deliver/deliver.ts';
-import { noteFailure } from '#functions/deliver/destination.ts';
-import { watchPort } from '#functions/deliver/port25.ts';
-import { srsForward } from '#mail/srs.ts';
-import { deliveryStateSchema, retryNow } from '#pipeline/delivery-state.ts';
-import { jobSchemas } from '#pipeline/jobs.ts';
-import { deliveryKey, destinationKey } from '#pipeline/keys.ts';
+import { noteFailure } from '#functions/deliver/destination/destination.ts';
+import { watchPort } from '#functions/deliver/hosts/port25.ts';
+import { srsForward } from '#mail/address/srs.ts';
+import { deliveryStateSchema, retryNow } from '#pipeline/contract/delivery-state.ts';
+import { jobSchemas } from '#pipeline/contract/jobs.ts';
+import { deliveryKey, destinationKey } from '#pipeline/contract/keys.ts';
 import { eventually } from '#test/support/local-service.ts';
 import { deliveryWorld } from './delivery-world.ts';
 import { startMx } from './scripted-mx.ts';

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type DeliverDeps, deliver } from '#functions/deliver/deliver.ts';
-import { messageLost } from '#pipeline/own-fault.ts';
-import type { ObjectStore } from '#pipeline/ports.ts';
+import type { ObjectStore } from '#pipeline/contract/ports.ts';
+import { messageLost } from '#pipeline/run/own-fault.ts';
 import { type DeliveryWorld, deliveryWorld, plainMessage } from './delivery-world.ts';
 import { startMx } from './scripted-mx.ts';
 

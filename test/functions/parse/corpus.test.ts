@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { createParser } from '#functions/parse/parser.ts';
 import { isProblemCode } from '#functions/parse/problems.ts';
+import { createParser } from '#functions/parse/worker/parser.ts';
 import { corpus } from '#test/support/corpus.ts';
 import { parsed } from './parse-job.ts';
 

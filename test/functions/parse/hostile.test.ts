@@ -1,7 +1,7 @@
 // Mail made to break parsers: each lands with what could be read, says what was cut, and holds nobody up.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { createParser } from '#functions/parse/parser.ts';
+import { createParser } from '#functions/parse/worker/parser.ts';
 import { stopwatch } from '#test/support/stopwatch.ts';
 import { parsed } from './parse-job.ts';
 

@@ -1,7 +1,7 @@
 // Messages of the corpus, broken at random (the same way every time): each still lands, in good time.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { createParser } from '#functions/parse/parser.ts';
+import { createParser } from '#functions/parse/worker/parser.ts';
 import { corpus } from '#test/support/corpus.ts';
 import { parsed } from './parse-job.ts';
 

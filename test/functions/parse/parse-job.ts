@@ -1,10 +1,10 @@
 // A parse job around a message, and the stage run on it with fakes: what the tests of this folder share.
 import { createHash } from 'node:crypto';
 import { parse } from '#functions/parse/parse.ts';
-import type { Parser } from '#functions/parse/parser.ts';
-import type { ConfigInput } from '#pipeline/config.ts';
-import { type InboxMessage, inboxMessageSchema } from '#pipeline/inbox-message.ts';
-import { type ParseJob, parseJobSchema } from '#pipeline/jobs.ts';
+import type { Parser } from '#functions/parse/worker/parser.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
+import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/inbox-message.ts';
+import { type ParseJob, parseJobSchema } from '#pipeline/contract/jobs.ts';
 import { fixedConfig } from '#test/support/fixed-config.ts';
 import { createMemoryStore, type MemoryStore } from '#test/support/memory-store.ts';
 import { noMetrics } from '#test/support/no-metrics.ts';

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, test } from 'node:test';
 import { parse } from '#functions/parse/parse.ts';
-import { createParser } from '#functions/parse/parser.ts';
-import type { ParseJob } from '#pipeline/jobs.ts';
+import { createParser } from '#functions/parse/worker/parser.ts';
+import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import { ids, parseDeps, parsed, parseJob } from './parse-job.ts';
 
 const parser = createParser();

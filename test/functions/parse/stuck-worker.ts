@@ -1,6 +1,6 @@
 // The parse worker with a fault to order: a message that says so burns time or memory, or breaks the thread.
 import { parentPort } from 'node:worker_threads';
-import type { ToWorker } from '#functions/parse/worker-messages.ts';
+import type { ToWorker } from '#functions/parse/worker/worker-messages.ts';
 
 parentPort?.on('message', (message: ToWorker) => {
   if (message.type !== 'input' || message.bytes === null) return;
@@ -13,4 +13,4 @@ parentPort?.on('message', (message: ToWorker) => {
     for (;;) hoard.push(Array.from({ length: 10_000 }, (_, n) => n + hoard.length));
   }
 });
-await import('#functions/parse/parse-worker.ts');
+await import('#functions/parse/worker/parse-worker.ts');

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { restoreBackup } from '#local/backup/restore-backup.ts';
 import { takeBackup } from '#local/backup/take-backup.ts';
-import type { BackupRequest, RestoreRequest } from '#pipeline/ops/data-backup.ts';
+import type { BackupRequest, RestoreRequest } from '#ops/data-backup.ts';
 import { openTestWorld, type TestWorld, temporaryFolder } from '#test/support/embedded-world.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
 

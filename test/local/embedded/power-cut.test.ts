@@ -6,10 +6,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { createBodyFile } from '#local/embedded/body-files.ts';
 import { openDatabase } from '#local/embedded/database.ts';
 import { createDatabaseThread } from '#local/embedded/database-thread.ts';
 import type { NewJob, NewObject, Request } from '#local/embedded/requests.ts';
+import { createBodyFile } from '#local/embedded/store/body-files.ts';
 
 test('a body is synced whole before it gets its name, and its folder after that', async (t) => {
   const folder = folderOf(t);

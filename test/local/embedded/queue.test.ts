@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import type { QueueName } from '#pipeline/jobs.ts';
+import type { QueueName } from '#pipeline/contract/jobs.ts';
 import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
 import { stopwatch } from '#test/support/stopwatch.ts';

@@ -3,8 +3,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { createPollingSqsClient } from '#pipeline/aws-clients.ts';
-import { createSqsReceiver, type SqsEventRecord } from '#pipeline/sqs-receiver.ts';
+import { createPollingSqsClient } from '#pipeline/aws/clients.ts';
+import { createSqsReceiver, type SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
 import { type Person, withoutWriteAccess } from './unpacked.ts';
 
 export type FunctionProperties = {

@@ -1,0 +1,156 @@
+// Everything that must outlive a deployment: the bucket, the queues, the secrets, the public addresses, the first
+// configuration file. Kept when the stack is deleted, and the stack itself is protected from it.
+import { Aws, CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnEIP } from 'aws-cdk-lib/aws-ec2';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { AwsCustomResource, AwsCustomResourcePolicy, PhysicalResourceId } from 'aws-cdk-lib/custom-resources';
+import type { Construct } from 'constructs';
+import { acknowledge, acknowledgeManagedPolicy } from '#cdk/acknowledge.ts';
+import { secretsPrefix } from '#cdk/names.ts';
+import type { Options } from '#cdk/options.ts';
+import { configKey } from '#pipeline/contract/keys.ts';
+import { lanesOf, type Stage, type StageName, stages } from '#pipeline/contract/stages.ts';
+import { MailBucket } from './mail-bucket.ts';
+import { StageQueue } from './stage-queue.ts';
+
+type QueueName = Stage['consumes'];
+
+/** How many zones the listener stands in: each has a public address of its own. */
+export const zones = 2;
+
+export class DataStack extends Stack {
+  readonly mail: MailBucket;
+  /** The elastic addresses of the load balancer, one for each zone: what the host name's A record lists. */
+  readonly addresses: readonly CfnEIP[];
+  /** What other servers see mail come from, in `mx` mode: name it in SPF, and give it its PTR. */
+  readonly outboundAddress: CfnEIP | null;
+  private readonly queues: ReadonlyMap<QueueName, StageQueue>;
+
+  constructor(scope: Construct, id: string, { options, ...props }: StackProps & { readonly options: Options }) {
+    super(scope, id, { ...props, terminationProtection: true });
+    this.mail = new MailBucket(this, 'Mail', options);
+    this.queues = new Map(
+      Object.values(stages)
+        .flatMap(lanesOf)
+        .map((lane) => [lane.consumes, new StageQueue(this, `Queue-${lane.consumes}`, { stage: lane, options })]),
+    );
+    this.addSecrets(options);
+    this.addresses = Array.from({ length: zones }, (_, index) => this.address(`Address${index + 1}`));
+    this.outboundAddress = options.deliveryMode === 'mx' ? this.address('OutboundAddress') : null;
+    this.addFirstConfig(options);
+    this.addOutputs(options);
+  }
+
+  private addOutputs(options: Options): void {
+    new CfnOutput(this, 'Bucket', { value: this.mail.bucket.bucketName, description: 'Where all mail is' });
+    if (this.mail.key !== null) {
+      new CfnOutput(this, 'KeyArn', { value: this.mail.key.keyArn, description: 'Who reads mail may decrypt with it' });
+    }
+    this.addresses.forEach((address, index) => {
+      new CfnOutput(this, `MxAddress${index + 1}`, {
+        value: address.ref,
+        description: `A record of ${options.hostname}`,
+      });
+    });
+    if (this.outboundAddress !== null) {
+      new CfnOutput(this, 'OutboundAddress4', {
+        value: this.outboundAddress.ref,
+        description: 'Where mail leaves from',
+      });
+      const value = this.outboundAddress.attrAllocationId;
+      new CfnOutput(this, 'OutboundAllocation', { value, description: 'The same, to give it its PTR' });
+    }
+  }
+
+  /** The queue that a stage reads, and its dead letters. */
+  queueNamed(name: QueueName): StageQueue {
+    const queue = this.queues.get(name);
+    if (queue === undefined) throw new Error(`no stage reads a queue ${name}`);
+    return queue;
+  }
+
+  /** The queue of a stage. */
+  queueOf(stage: StageName): StageQueue {
+    return this.queueNamed(stages[stage].consumes);
+  }
+
+  private address(id: string): CfnEIP {
+    const address = new CfnEIP(this, id, { domain: 'vpc' });
+    address.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    return address;
+  }
+
+  /** Made with a random value each; you put the real ones in (docs/deploy.md). The SRS secret is fine as it is. */
+  private addSecrets(options: Options): void {
+    const wanted: Readonly<Record<string, string>> = {
+      'tls-certificate': 'PEM text of the listener certificate, with its chain',
+      'tls-key': 'PEM text of its private key',
+      srs: 'Signs the addresses that forwarded mail bounces to',
+      'smarthost-password': `Password at ${options.smarthost ?? 'the relay that mail leaves by'}`,
+    };
+    for (const [name, description] of Object.entries(wanted)) {
+      const secret = new Secret(this, `Secret-${name}`, {
+        secretName: `${secretsPrefix(options)}${name}`,
+        description,
+        generateSecretString: { passwordLength: 48, excludePunctuation: true },
+        removalPolicy: RemovalPolicy.RETAIN,
+      });
+      acknowledge(secret, {
+        SMG4: 'Certificates and passwords of others change when those change; there is no rotation to run here.',
+      });
+    }
+  }
+
+  /** Written once, where there is none: afterwards the file in the bucket is yours, and no deploy touches it. */
+  private addFirstConfig(options: Options): void {
+    const { bucket, key } = this.mail;
+    new AwsCustomResource(this, 'FirstConfig', {
+      onCreate: {
+        service: 'S3',
+        action: 'PutObject',
+        parameters: { Bucket: bucket.bucketName, Key: configKey, Body: firstConfig(options), IfNoneMatch: '*' },
+        physicalResourceId: PhysicalResourceId.of('first-config'),
+        ignoreErrorCodesMatching: 'PreconditionFailed',
+      },
+      installLatestAwsSdk: false,
+      policy: AwsCustomResourcePolicy.fromStatements([
+        new PolicyStatement({ actions: ['s3:PutObject'], resources: [bucket.arnForObjects(configKey)] }),
+        ...(key === null ? [] : [new PolicyStatement({ actions: ['kms:GenerateDataKey'], resources: [key.keyArn] })]),
+      ]),
+    });
+    const why =
+      "The library's one-off function that writes the first configuration logs under the policy AWS keeps for that.";
+    acknowledgeManagedPolicy(this, 'AWSLambdaBasicExecutionRole', why);
+    acknowledge(this, { L1: 'The library chooses the runtime of its one-off function.' });
+  }
+}
+
+/** The first `pillarbox.json` of a deployment: every domain has a postmaster, and mail goes out as the options say. */
+function firstConfig({ hostname, domains, rawDays, inboxDays, ...options }: Options): string {
+  const config = {
+    hostname,
+    listeners: [
+      { role: 'mx', host: '0.0.0.0', port: 2525 },
+      { role: 'submission', host: '0.0.0.0', port: 5870 },
+      { role: 'submissions', host: '0.0.0.0', port: 4650 },
+    ],
+    tls: { certificate: 'secret:tls-certificate', key: 'secret:tls-key' },
+    domains: Object.fromEntries(domains.map((domain) => [domain, { mailboxes: ['postmaster'] }])),
+    delivery: options.deliveryMode === 'mx' ? { mode: 'mx' } : { mode: 'smarthost', smarthost: relayOf(options) },
+    srsSecret: 'secret:srs',
+    retention: { rawDays, inboxDays },
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/**
+ * The relay that mail leaves by. Where none is named it is the region's own (SES): it works once its user and password are put in,
+ * and until then its refusal of the login keeps the mail waiting, nothing bounces.
+ */
+function relayOf({ smarthost, smarthostUser }: Pick<Options, 'smarthost' | 'smarthostUser'>): Record<string, unknown> {
+  const host = smarthost ?? `email-smtp.${Aws.REGION}.amazonaws.com`;
+  const user = smarthost === undefined ? (smarthostUser ?? 'replace-with-the-smtp-user') : smarthostUser;
+  const login = user === undefined ? {} : { user, password: 'secret:smarthost-password' };
+  return { host, port: 587, tls: 'starttls', ...login };
+}

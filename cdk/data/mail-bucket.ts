@@ -1,0 +1,98 @@
+// The one bucket: TLS only, never public, write-once where a message must stay as it was, swept by prefix.
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  CfnBucket,
+  type LifecycleRule,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { acknowledge } from '#cdk/acknowledge.ts';
+import { bucketName } from '#cdk/names.ts';
+import type { Options } from '#cdk/options.ts';
+import type { KeyPrefix } from '#pipeline/contract/keys.ts';
+
+/** Prefixes whose objects are never written twice: a write must say `If-None-Match: *`. */
+const writeOnce: readonly KeyPrefix[] = ['raw/', 'inbox/', 'quarantine/'];
+
+/** The bucket, and its key where `encryption` is `kms`. */
+export class MailBucket extends Construct {
+  readonly bucket: Bucket;
+  readonly key: Key | null;
+
+  constructor(scope: Construct, id: string, options: Options) {
+    super(scope, id);
+    this.key =
+      options.encryption === 'kms'
+        ? new Key(this, 'Key', {
+            enableKeyRotation: true,
+            removalPolicy: RemovalPolicy.RETAIN,
+            description: 'Mail at rest',
+          })
+        : null;
+    this.bucket = new Bucket(this, 'Bucket', {
+      bucketName: bucketName(options),
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      versioned: options.versioning,
+      removalPolicy: RemovalPolicy.RETAIN,
+      lifecycleRules: [...lifecycle(options)],
+      ...(this.key === null
+        ? { encryption: BucketEncryption.S3_MANAGED }
+        : { encryption: BucketEncryption.KMS, encryptionKey: this.key, bucketKeyEnabled: true }),
+    });
+    if (options.eventBridge) this.announceToEventBridge();
+    this.denyOverwriting();
+    acknowledge(this.bucket, {
+      S1: 'Access logs would cost a write for every request; CloudTrail data events can be switched on where they are wanted.',
+    });
+  }
+
+  /** Set on the resource itself: the library would do it by a function of its own that may touch every bucket. */
+  private announceToEventBridge(): void {
+    const resource = this.bucket.node.defaultChild;
+    if (!(resource instanceof CfnBucket)) throw new Error('the bucket has no resource of its own');
+    resource.notificationConfiguration = { eventBridgeConfiguration: { eventBridgeEnabled: true } };
+  }
+
+  private denyOverwriting(): void {
+    this.bucket.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'WriteOnce',
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['s3:PutObject'],
+        resources: writeOnce.map((prefix) => this.bucket.arnForObjects(`${prefix}*`)),
+        conditions: {
+          Null: { 's3:if-none-match': 'true' },
+          // Parts of a multipart upload create no object: the completing request must carry the condition.
+          Bool: { 's3:ObjectCreationOperation': 'true' },
+        },
+      }),
+    );
+  }
+}
+
+function lifecycle(options: Options): readonly LifecycleRule[] {
+  const days: Partial<Record<KeyPrefix, number>> = {
+    'raw/': options.rawDays,
+    'inbox/': options.inboxDays,
+    'quarantine/': options.inboxDays,
+    'attachments/': options.inboxDays,
+    'deliveries/': options.deliveriesDays,
+    'destinations/': 7,
+  };
+  const sweeps = Object.entries(days).map(([prefix, kept]) => ({
+    id: `expire-${prefix.slice(0, -1)}`,
+    prefix,
+    expiration: Duration.days(kept),
+    ...(options.versioning ? { noncurrentVersionExpiration: Duration.days(kept) } : {}),
+  }));
+  return [...sweeps, { id: 'abort-uploads', abortIncompleteMultipartUploadAfter: Duration.days(1) }];
+}

@@ -1,0 +1,59 @@
+// The network: two zones of public subnets, no NAT on the way in, S3 by a free gateway endpoint. Only `mx` delivery
+// adds private subnets behind one NAT gateway, whose address is what other servers see.
+
+import type { CfnEIP } from 'aws-cdk-lib/aws-ec2';
+import {
+  FlowLogDestination,
+  FlowLogTrafficType,
+  GatewayVpcEndpointAwsService,
+  IpProtocol,
+  NatProvider,
+  SecurityGroup,
+  SubnetType,
+  Vpc,
+} from 'aws-cdk-lib/aws-ec2';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { acknowledge } from '#cdk/acknowledge.ts';
+import { zones } from '#cdk/data/data-stack.ts';
+import type { Options } from '#cdk/options.ts';
+
+export type NetworkProps = { readonly options: Options; readonly outboundAddress: CfnEIP | null };
+
+export class Network extends Construct {
+  readonly vpc: Vpc;
+  /** Set in `mx` mode: the group of the function that leaves through the NAT gateway. */
+  readonly outbound: SecurityGroup | null;
+
+  constructor(scope: Construct, id: string, { options, outboundAddress }: NetworkProps) {
+    super(scope, id);
+    const isPrivateWanted = outboundAddress !== null;
+    this.vpc = new Vpc(this, 'Vpc', {
+      ...(options.zones === undefined ? { maxAzs: zones } : { availabilityZones: options.zones }),
+      natGateways: isPrivateWanted ? 1 : 0,
+      ...(isPrivateWanted
+        ? { natGatewayProvider: NatProvider.gateway({ eipAllocationIds: [outboundAddress.attrAllocationId] }) }
+        : {}),
+      ...(options.ipAddressType === 'dualstack' ? { ipProtocol: IpProtocol.DUAL_STACK } : {}),
+      subnetConfiguration: [
+        { name: 'public', subnetType: SubnetType.PUBLIC },
+        ...(isPrivateWanted ? [{ name: 'outbound', subnetType: SubnetType.PRIVATE_WITH_EGRESS }] : []),
+      ],
+      gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
+      restrictDefaultSecurityGroup: false,
+    });
+    this.vpc.addFlowLog('Rejected', {
+      trafficType: FlowLogTrafficType.REJECT,
+      destination: FlowLogDestination.toCloudWatchLogs(
+        new LogGroup(this, 'RejectedLogs', { retention: options.logDays }),
+      ),
+    });
+    this.outbound = isPrivateWanted
+      ? new SecurityGroup(this, 'Outbound', {
+          vpc: this.vpc,
+          description: 'Mail going out: anywhere, from one address',
+        })
+      : null;
+    acknowledge(this, { IAM5: 'The flow log writes to streams of its own log group, whose names it makes up.' });
+  }
+}

@@ -1,0 +1,41 @@
+// What a role may do, said by the table of stages and nothing more: no grant of the library's, whose wildcards say more.
+import { Stack } from 'aws-cdk-lib';
+import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import { acknowledgeWildcards } from '#cdk/acknowledge.ts';
+import type { MailBucket } from '#cdk/data/mail-bucket.ts';
+import { bucketArn, queueArn, secretArn } from '#cdk/names.ts';
+import type { Options } from '#cdk/options.ts';
+import type { Access } from '#pipeline/contract/stages.ts';
+
+export type Permitted = { readonly access: Access; readonly options: Options; readonly mail: MailBucket };
+
+/** Lets a role do what the table says of its part: objects by prefix, queues to send to, secrets by name. */
+export function permit(role: Role, { access, options, mail }: Permitted): void {
+  const stack = Stack.of(role);
+  const allow = (actions: string[], resources: string[], conditions = {}) => {
+    if (resources.length === 0) return;
+    role.addToPolicy(new PolicyStatement({ actions, resources, conditions }));
+    acknowledgeWildcards(
+      role,
+      resources,
+      'keys and secrets have no names beforehand; it ends one prefix of the table of stages',
+    );
+  };
+  const objects = (prefixes: readonly string[]) => prefixes.map((prefix) => bucketArn(stack, options, `${prefix}*`));
+  allow(['s3:GetObject'], objects(access.reads));
+  allow(['s3:PutObject', 's3:AbortMultipartUpload'], objects(access.writes));
+  allow(['s3:DeleteObject'], objects(access.deletes));
+  const { looksForAbsent } = access;
+  // Where an object is asked for, S3 takes its key for the prefix of this condition.
+  const listed = looksForAbsent === 'all' ? {} : { StringLike: { 's3:prefix': [...looksForAbsent] } };
+  if (looksForAbsent.length > 0) allow(['s3:ListBucket'], [bucketArn(stack, options)], listed);
+  allow(
+    ['sqs:SendMessage'],
+    access.sends.map((queue) => queueArn(stack, options, queue)),
+  );
+  allow(
+    ['secretsmanager:GetSecretValue'],
+    access.secrets.map((name) => secretArn(stack, options, name)),
+  );
+  if (mail.key !== null) allow(['kms:Decrypt', 'kms:GenerateDataKey'], [mail.key.keyArn]);
+}

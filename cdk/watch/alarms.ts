@@ -1,0 +1,61 @@
+// What wakes somebody: every alarm says what to do by naming its entry in docs/runbook.md.
+import { Aws } from 'aws-cdk-lib';
+import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import { Construct } from 'constructs';
+import type { Options } from '#cdk/options.ts';
+
+export type AlarmSpec = {
+  /** The entry of docs/runbook.md, and the alarm's name behind the service's. */
+  readonly runbook: string;
+  /** What it means, in one sentence. */
+  readonly meaning: string;
+  readonly metric: IMetric;
+  readonly threshold: number;
+  /** The alarm rises at or above the threshold; `below`: under it. */
+  readonly when?: 'above' | 'below';
+  /** How many periods in a row. */
+  readonly periods?: number;
+  /** What silence means; most metrics are silent when nothing happens. */
+  readonly silence?: 'fine' | 'alarming';
+};
+
+export class Alarms extends Construct {
+  readonly topic: Topic;
+  readonly all: Alarm[] = [];
+  private readonly serviceName: string;
+
+  constructor(scope: Construct, id: string, { serviceName, alarmEmail }: Options) {
+    super(scope, id);
+    this.serviceName = serviceName;
+    this.topic = new Topic(this, 'Topic', { displayName: `Alarms of ${serviceName}`, enforceSSL: true });
+    // A topic with a policy of its own has lost the one that lets alarms of the account in.
+    const ours = { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } };
+    this.topic.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com', { conditions: ours }));
+    if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail));
+  }
+
+  /** Adds one; `of` tells alarms of the same kind apart (the stage's name). */
+  add(spec: AlarmSpec, of = ''): Alarm {
+    const name = of === '' ? spec.runbook : `${spec.runbook}-${of}`;
+    const alarm = new Alarm(this, name, {
+      alarmName: `${this.serviceName}-${name}`,
+      alarmDescription: `${spec.meaning} What to do: docs/runbook.md#${spec.runbook}`,
+      metric: spec.metric,
+      threshold: spec.threshold,
+      evaluationPeriods: spec.periods ?? 1,
+      comparisonOperator:
+        spec.when === 'below'
+          ? ComparisonOperator.LESS_THAN_THRESHOLD
+          : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: spec.silence === 'alarming' ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
+    });
+    alarm.addAlarmAction(new SnsAction(this.topic));
+    alarm.addOkAction(new SnsAction(this.topic));
+    this.all.push(alarm);
+    return alarm;
+  }
+}

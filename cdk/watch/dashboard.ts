@@ -1,0 +1,141 @@
+// The page an operator looks at first: what came in, what was refused and why, verdicts, how long each stage takes, what
+// waits, how deliveries end, errors, and what it costs.
+import { Duration } from 'aws-cdk-lib';
+import {
+  AlarmStatusWidget,
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  type IWidget,
+  MathExpression,
+  Metric,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { Construct } from 'constructs';
+import type { DataStack } from '#cdk/data/data-stack.ts';
+import type { Options } from '#cdk/options.ts';
+import type { LoadBalancer } from '#cdk/service/load-balancer.ts';
+import type { StageFunction } from '#cdk/service/stage-function.ts';
+import { lanesOf, type Stage, stages } from '#pipeline/contract/stages.ts';
+import type { Alarms } from './alarms.ts';
+import { byLabel, serviceMetric } from './service-metrics.ts';
+
+export type DashboardProps = {
+  readonly options: Options;
+  readonly data: DataStack;
+  readonly balancer: LoadBalancer;
+  readonly functions: readonly StageFunction[];
+  readonly alarms: Alarms;
+};
+
+export class MailDashboard extends Construct {
+  constructor(scope: Construct, id: string, props: DashboardProps) {
+    super(scope, id);
+    const dashboard = new Dashboard(this, 'Dashboard', {
+      dashboardName: props.options.serviceName,
+      defaultInterval: Duration.hours(12),
+    });
+    dashboard.addWidgets(new AlarmStatusWidget({ title: 'Alarms', alarms: props.alarms.all, width: 24, height: 3 }));
+    dashboard.addWidgets(...mailIn(props));
+    dashboard.addWidgets(...throughTheStages(props));
+    dashboard.addWidgets(...mailOut(props));
+    dashboard.addWidgets(...running(props));
+  }
+}
+
+function mailIn({ options }: DashboardProps): IWidget[] {
+  const listener = { stage: 'listener' };
+  return [
+    graph('Mail in, by port', [byLabel(options, { ...listener, name: 'messages-accepted' }, 'role')]),
+    graph('Refused, and why', [byLabel(options, { ...listener, name: 'refusals' }, 'reason')]),
+    graph('Verdicts', [byLabel(options, { stage: 'authenticate', name: 'messages-judged' }, 'dmarc', 'action')]),
+    graph('Connections open, each task', [
+      serviceMetric(options, { ...listener, name: 'connections-open', statistic: 'Average' }),
+    ]),
+    graph('Kept waiting by the DNS', [
+      serviceMetric(options, { stage: 'authenticate', name: 'messages-to-slow-lane', label: 'to the slow lane' }),
+      serviceMetric(options, { stage: 'authenticate', name: 'dns-breakers-opened', label: 'zones found dead' }),
+    ]),
+  ];
+}
+
+function throughTheStages({ options, data }: DashboardProps): IWidget[] {
+  const all = Object.values(stages).flatMap(lanesOf);
+  const age = ({ consumes }: Stage) =>
+    data.queueNamed(consumes).queue.metricApproximateAgeOfOldestMessage({ label: consumes, statistic: 'Maximum' });
+  const landing = (statistic: string) =>
+    serviceMetric(options, { stage: 'parse', name: 'landing-seconds', statistic, label: statistic });
+  const seconds = ({ name, consumes }: Stage) =>
+    serviceMetric(options, {
+      stage: name,
+      name: 'job-seconds',
+      labels: { queue: consumes },
+      statistic: 'p99',
+      label: consumes,
+    });
+  return [
+    graph('Accepted until in inbox/, s', [landing('p50'), landing('p99')]),
+    graph('One job, p99, s', all.map(seconds)),
+    graph('Oldest job waiting, s', all.map(age)),
+    graph(
+      'Dead letters',
+      all.map(({ consumes }) =>
+        data
+          .queueNamed(consumes)
+          .deadLetters.metricApproximateNumberOfMessagesVisible({ label: consumes, statistic: 'Maximum' }),
+      ),
+    ),
+  ];
+}
+
+function mailOut({ options }: DashboardProps): IWidget[] {
+  const deliver = { stage: 'deliver' };
+  return [
+    graph('Deliveries, by outcome', [byLabel(options, { ...deliver, name: 'deliveries' }, 'outcome')]),
+    graph('Bounces', [
+      serviceMetric(options, { ...deliver, name: 'deliveries', labels: { outcome: 'bounced' }, label: 'bounced' }),
+    ]),
+    graph('Port 25 silent', [serviceMetric(options, { ...deliver, name: 'port-25-blocked' })]),
+    graph('Failed log-ins', [serviceMetric(options, { stage: 'listener', name: 'authentication-failures' })]),
+  ];
+}
+
+function running({ options, functions, balancer }: DashboardProps): IWidget[] {
+  const errors = functions.flatMap(({ handler, node }) => [
+    handler.metricErrors({ label: `${node.id} errors` }),
+    handler.metricThrottles({ label: `${node.id} throttles` }),
+  ]);
+  return [
+    graph('Errors and throttles', errors),
+    graph(
+      'Function time, p99, ms',
+      functions.map(({ handler, node }) => handler.metricDuration({ statistic: 'p99', label: node.id })),
+    ),
+    graph('Flows at the load balancer', [
+      balancer.balancer.metrics.activeFlowCount(),
+      balancer.balancer.metrics.newFlowCount(),
+    ]),
+    graph('Cost so far this month, $', [cost(options)]),
+  ];
+}
+
+/** AWS's own estimate of the account (us-east-1; billing metrics must be switched on). */
+function cost({ serviceName }: Options): IMetric {
+  return new MathExpression({
+    expression: 'charges',
+    label: `account of ${serviceName}`,
+    period: Duration.hours(6),
+    usingMetrics: {
+      charges: new Metric({
+        namespace: 'AWS/Billing',
+        metricName: 'EstimatedCharges',
+        dimensionsMap: { Currency: 'USD' },
+        statistic: 'Maximum',
+        region: 'us-east-1',
+      }),
+    },
+  });
+}
+
+function graph(title: string, left: readonly IMetric[]): GraphWidget {
+  return new GraphWidget({ title, left: [...left], width: 6, height: 6, leftYAxis: { min: 0 } });
+}

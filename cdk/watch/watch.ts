@@ -1,0 +1,154 @@
+// The alarms of a deployment, one line each: what rises, from where on, and which runbook entry says what to do.
+import { Duration } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import type { DataStack } from '#cdk/data/data-stack.ts';
+import type { Options } from '#cdk/options.ts';
+import type { LoadBalancer } from '#cdk/service/load-balancer.ts';
+import { lanesOf, type Stage, stages } from '#pipeline/contract/stages.ts';
+import { Alarms } from './alarms.ts';
+import { percent, serviceMetric, share } from './service-metrics.ts';
+
+export type Watched = { readonly options: Options; readonly data: DataStack; readonly balancer: LoadBalancer };
+
+/** Adds every alarm of the service. */
+export function watch(scope: Construct, watched: Watched): Alarms {
+  const alarms = new Alarms(scope, 'Alarms', watched.options);
+  for (const lane of Object.values(stages).flatMap(lanesOf)) watchLane(alarms, lane, watched);
+  watchListener(alarms, watched);
+  watchDelivery(alarms, watched.options);
+  return alarms;
+}
+
+/** A queue that a stage reads; a slow lane's alarms are named for its queue. */
+function watchLane(alarms: Alarms, stage: Stage, { options, data }: Watched): void {
+  const { queue, deadLetters } = data.queueNamed(stage.consumes);
+  const isSlowLane = stages[stage.name].consumes !== stage.consumes;
+  const name = isSlowLane ? stage.consumes : stage.name;
+  const what = isSlowLane ? `${stage.name}'s slow lane` : `stage ${stage.name}`;
+  const period = Duration.minutes(5);
+  alarms.add(
+    {
+      runbook: 'dead-letters',
+      meaning: `Jobs of ${what} were given up and wait in its dead-letter queue.`,
+      metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period }),
+      threshold: 1,
+    },
+    name,
+  );
+  alarms.add(
+    {
+      runbook: isSlowLane ? 'slow-lane' : 'queue-age',
+      meaning: `The oldest job of ${what} has waited for more than five minutes.`,
+      metric: queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period }),
+      // A job that waits on purpose is as old as its wait: a hop of deliver's is at most 900 s, a judgement again 30 s. And SQS counts
+      // a job that is in hand, with whatever came in its batch, until the run is over: deliver's may wait for a host all its time.
+      threshold: stage.name === 'deliver' ? 900 + stage.timeoutSeconds + 300 : 300,
+      periods: 2,
+    },
+    name,
+  );
+  const labels = { queue: stage.consumes, outcome: 'failed' };
+  const failed = serviceMetric(options, { stage: stage.name, name: 'jobs', labels });
+  alarms.add(
+    {
+      runbook: 'stage-errors',
+      meaning: `More than one in twenty jobs of ${what} fail.`,
+      metric: percent(failed, queue.metricNumberOfMessagesReceived({ statistic: 'Sum', period }), 'failed, %'),
+      threshold: 5,
+    },
+    name,
+  );
+  // They wait as long as their messages live, so nothing else would rise: neither dead letters nor failures.
+  const waiting = { queue: stage.consumes, outcome: 'waits' };
+  alarms.add(
+    {
+      runbook: 'own-fault',
+      meaning: `Jobs of ${what} wait for something of ours to be mended: a secret, the configuration, S3, SQS, the DNS.`,
+      // While it lasts each of them is tried at least so often.
+      metric: serviceMetric(options, {
+        stage: stage.name,
+        name: 'jobs',
+        labels: waiting,
+        period: Duration.minutes(15),
+      }),
+      threshold: 1,
+    },
+    name,
+  );
+}
+
+function watchListener(alarms: Alarms, { options, balancer }: Watched): void {
+  if (options.noMailHours > 0) {
+    alarms.add({
+      runbook: 'no-mail',
+      meaning: `No mail has come for ${options.noMailHours} hours.`,
+      metric: serviceMetric(options, {
+        stage: 'listener',
+        name: 'messages-accepted',
+        labels: { role: 'mx' },
+        period: Duration.hours(options.noMailHours),
+      }),
+      threshold: 1,
+      when: 'below',
+      silence: 'alarming',
+    });
+  }
+  const [mx] = balancer.targets;
+  if (mx === undefined) throw new Error('the load balancer has no targets');
+  alarms.add({
+    runbook: 'listener-unhealthy',
+    meaning: 'The load balancer finds a listener task unhealthy.',
+    // Not "fewer healthy than": of healthy hosts each zone counts its own, or all of them.
+    metric: mx.metrics.unHealthyHostCount({ statistic: 'Maximum', period: Duration.minutes(1) }),
+    threshold: 1,
+    periods: 5,
+  });
+  alarms.add(
+    {
+      runbook: 'listener-unhealthy',
+      meaning: `Fewer than ${options.tasks} listener tasks are running.`,
+      metric: serviceMetric(options, { stage: 'listener', name: 'connections-open', statistic: 'SampleCount' }),
+      // Each task writes it once a minute, five times in a period.
+      threshold: (options.tasks - 0.5) * 5,
+      when: 'below',
+      periods: 2,
+      silence: 'alarming',
+    },
+    'tasks',
+  );
+  alarms.add({
+    runbook: 'authentication-attack',
+    meaning: 'Somebody is guessing passwords.',
+    metric: serviceMetric(options, { stage: 'listener', name: 'authentication-failures' }),
+    threshold: 100,
+  });
+  alarms.add({
+    runbook: 'certificate-expiring',
+    meaning: "The listener's certificate ends within 14 days.",
+    metric: serviceMetric(options, {
+      stage: 'listener',
+      name: 'certificate-days-left',
+      statistic: 'Minimum',
+      period: Duration.hours(1),
+    }),
+    threshold: 14,
+    when: 'below',
+  });
+}
+
+function watchDelivery(alarms: Alarms, options: Options): void {
+  const ended = (outcome: string) =>
+    serviceMetric(options, { stage: 'deliver', name: 'deliveries', labels: { outcome }, period: Duration.hours(1) });
+  alarms.add({
+    runbook: 'port-25-blocked',
+    meaning: 'Connections to port 25 of unrelated hosts all time out: the network lets no mail out.',
+    metric: serviceMetric(options, { stage: 'deliver', name: 'port-25-blocked' }),
+    threshold: 1,
+  });
+  alarms.add({
+    runbook: 'bounces-high',
+    meaning: 'More than one in ten deliveries bounce.',
+    metric: share(ended('bounced'), ended('delivered'), 'bounced, %'),
+    threshold: 10,
+  });
+}

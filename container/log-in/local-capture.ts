@@ -1,0 +1,20 @@
+// Capture mode on a port that only this machine can reach: a place to try mail programs out. What a program is told is host
+// and port alone, so nothing is in its way: no STARTTLS with a certificate that it would not believe, and any log-in will do.
+import type { SessionState } from '#container/session/session-state.ts';
+
+type Asked = Pick<SessionState, 'config' | 'wire'> & { readonly shared: Pick<SessionState['shared'], 'isLocalPort'> };
+
+/** Says whether a session is of that kind: by its mode, the address its port is bound to, and its peer. */
+export function isLocalCapture({ config, shared, wire }: Asked): boolean {
+  return config.mode === 'capture' && shared.isLocalPort && wire.peer.isLoopback;
+}
+
+/** The mechanisms of AUTH (RFC 4954 §3) for a session that may log in. CRAM-MD5 only where no password is compared: hashes cannot answer it. */
+export function mechanismsFor(state: Asked): readonly ('PLAIN' | 'LOGIN' | 'CRAM-MD5')[] {
+  return isLocalCapture(state) && state.config.users.length === 0 ? ['PLAIN', 'LOGIN', 'CRAM-MD5'] : ['PLAIN', 'LOGIN'];
+}
+
+/** Says whether STARTTLS is offered in clear. Where somebody has configured a certificate, they mean to use it. */
+export function offersStartTls(state: Asked): boolean {
+  return !isLocalCapture(state) || state.config.tls !== null;
+}

@@ -1,0 +1,49 @@
+// Old hashes of passwords are renewed when their user logs in: only then the password is there to be hashed again.
+
+import { dropOldest } from '#container/limits/limits.ts';
+import type { ListenerDeps } from '#container/listener-deps.ts';
+import type { User } from './authenticate-user.ts';
+
+/** What is known of old hashes. The table is bounded. */
+export type HashRenewal = {
+  /** Puts a new hash in place of the configured one where that can be done, else says once that somebody should. */
+  readonly renew: (user: User, renewed: string) => void;
+  /** Says whether a hash was put in place of another by us: the password is the same. */
+  readonly isSamePassword: (before: string, after: string) => boolean;
+};
+
+/** Nothing is renewed yet. */
+export function createHashRenewal({
+  replaceHash,
+  log,
+  metrics,
+}: Pick<ListenerDeps, 'replaceHash' | 'log' | 'metrics'>): HashRenewal {
+  const renewedBy = new Map<string, string>();
+  const told = new Set<string>();
+  const tell = (user: string, reason: string): void => {
+    metrics.count('old-password-hashes');
+    if (told.has(user)) return;
+    told.add(user);
+    dropOldest(told);
+    const advice = 'give the user a hash of today: pillarbox user add NAME --replace';
+    log.warn('password-hash-old', { user, reason, advice });
+  };
+  return {
+    renew({ name, password }, renewed) {
+      if (replaceHash === undefined || !password.startsWith('scrypt:')) {
+        tell(name, 'the hash is kept where it cannot be replaced from here');
+        return;
+      }
+      const to = renewedBy.get(password) ?? renewed;
+      renewedBy.set(password, to);
+      dropOldest(renewedBy);
+      replaceHash(password, to).then(
+        (outcome) => {
+          if (outcome === 'replaced') log.info('password-hash-renewed', { user: name });
+        },
+        (error: unknown) => tell(name, error instanceof Error ? error.message : String(error)),
+      );
+    },
+    isSamePassword: (before, after) => before === after || renewedBy.get(before) === after,
+  };
+}

@@ -1,0 +1,288 @@
+// One SMTP session from greeting to QUIT: which command may come when (RFC 5321 §4.1.4), and what it is answered.
+// The envelope is take-envelope.ts, the message receive-message.ts, passwords authenticate-user.ts, bytes smtp-protocol.ts.
+import { isUtf8 } from 'node:buffer';
+import { type IncomingMessage, receiveMessage } from '#container/intake/receive-message.ts';
+import { limitFor } from '#container/limits/limits.ts';
+import { pause } from '#container/log-in/authenticate-user.ts';
+import { isLocalCapture, mechanismsFor, offersStartTls } from '#container/log-in/local-capture.ts';
+import { offersLogIn, takeAuth, takesPasswords } from '#container/log-in/log-in.ts';
+import { isDismissed } from '#container/log-in/session-user.ts';
+import { parseDomain } from '#mail/address/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import { type Reply, replies } from '#mail/smtp/replies.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { SessionShared, SessionState } from './session-state.ts';
+import { takeRecipient, takeSender } from './take-envelope.ts';
+import { type Conversation, type MessageReceiver, type Step, say, sayAndClose, type Wire } from './wire.ts';
+
+const maxErrors = 10; // unknown or unreadable commands in one session
+const minRefusedRecipients = 20; // or as many as a message may have: beyond, somebody is guessing names
+const maxHeloChars = 255; // RFC 5321 §4.5.3.1.2
+const clientNameWaitMs = 2_000;
+
+/** Starts a session with the configuration in force. */
+export function startConversation(shared: SessionShared, config: Config, wire: Wire): Conversation {
+  const state: SessionState = {
+    shared,
+    wire,
+    config,
+    helo: null,
+    isEsmtp: false,
+    tls: null,
+    user: null,
+    transaction: null,
+    messages: 0,
+    refusedRecipients: 0,
+    errors: 0,
+    authFailures: 0,
+    clientName: null,
+  };
+  const name = lookUpClientName(state);
+  return {
+    greet: () => say(replies.greeting(config.hostname)),
+    command: (line) => command(state, name, line),
+    overlongLine: (isAnswer) => oops(state, isAnswer ? replies.authLineTooLong : replies.lineTooLong),
+    secured(tls) {
+      state.tls = tls;
+      state.helo = null;
+      state.isEsmtp = false;
+      state.user = null;
+      dropTransaction(state);
+    },
+    closed: () => dropTransaction(state),
+    maxLineBytes: () => shared.currentConfig().limits.commandBytes,
+    pace: () => shared.currentConfig().limits,
+    dismissal: () => (isDismissed(state, shared.currentConfig()) ? replies.userChanged : null),
+  };
+}
+
+/** Asked as soon as the client is there, needed at DATA; null when it takes too long. Nobody asks for this machine. */
+function lookUpClientName(state: SessionState): Promise<void> {
+  const { deps } = state.shared;
+  if (state.wire.peer.isLoopback) return Promise.resolve();
+  const deadline = pause(clientNameWaitMs) ?? Promise.resolve();
+  const asked = deps.reverseName(state.wire.peer.ip).then(
+    (name) => {
+      state.clientName = name;
+    },
+    (error: unknown) => deps.log.warn('reverse-name-failed', { error: String(error) }),
+  );
+  return Promise.race([asked, deadline]);
+}
+
+function command(state: SessionState, name: Promise<void>, line: Buffer): Step | Promise<Step> {
+  const text = line.toString('utf8');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they have no place in a command.
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(text) || !isUtf8(line)) return oops(state, replies.unknownCommand);
+  if (/^[A-Z]+ \S+ HTTP\/\d/i.test(text)) return sayAndClose(replies.tooManyErrors);
+  const space = text.search(/[ \t]/);
+  const verb = (space < 0 ? text : text.slice(0, space)).toUpperCase();
+  const argument = space < 0 ? '' : text.slice(space + 1).trim();
+  switch (verb) {
+    case 'EHLO':
+    case 'HELO':
+      return greetClient(state, verb, argument);
+    case 'MAIL':
+      return mail(state, argument);
+    case 'RCPT':
+      return rcpt(state, argument);
+    case 'DATA':
+      return afterName(state, name, () => data(state, argument));
+    case 'BDAT':
+      return afterName(state, name, () => bdat(state, argument));
+    case 'RSET':
+      if (argument !== '') return oops(state, replies.syntaxError('RSET'));
+      dropTransaction(state);
+      return say(replies.reset);
+    case 'NOOP':
+      return say(replies.noop);
+    case 'QUIT':
+      return sayAndClose(replies.bye);
+    case 'STARTTLS':
+      return startTls(state, argument);
+    case 'AUTH':
+      return offersLogIn(state) ? takeAuth(state, argument) : oops(state, replies.authNotOffered);
+    case 'VRFY':
+      return argument === '' ? oops(state, replies.syntaxError('VRFY address')) : say(replies.cannotVerify);
+    case 'EXPN':
+      return say(replies.expandRefused);
+    case 'HELP':
+      return say(replies.help);
+    default:
+      return oops(state, replies.unknownCommand);
+  }
+}
+
+/** A command that is none: a few are answered, then it is enough. */
+function oops(state: SessionState, reply: Reply): Step {
+  state.errors += 1;
+  return state.errors >= maxErrors ? sayAndClose(replies.tooManyErrors) : say(reply);
+}
+
+function greetClient(state: SessionState, verb: 'EHLO' | 'HELO', argument: string): Step {
+  if (!/^[!-~]+$/.test(argument) || argument.length > maxHeloChars) return oops(state, replies.badHelo);
+  const domain = parseDomain(argument);
+  dropTransaction(state);
+  state.helo = isProblem(domain) ? argument : domain;
+  state.isEsmtp = verb === 'EHLO';
+  const { hostname } = state.config;
+  return say(verb === 'HELO' ? replies.helo(hostname) : replies.ehlo(hostname, extensionsFor(state)));
+}
+
+function extensionsFor(state: SessionState): string[] {
+  const { config, tls, user, wire } = state;
+  const { limits } = config;
+  const perConnection = limitFor(limits, 'transactionsPerConnection', wire.peer);
+  const mailMax = Number.isFinite(perConnection) ? ` MAILMAX=${perConnection}` : '';
+  return [
+    'PIPELINING',
+    `SIZE ${limits.messageBytes}`,
+    '8BITMIME',
+    'SMTPUTF8',
+    'ENHANCEDSTATUSCODES',
+    'DSN',
+    'CHUNKING',
+    'BINARYMIME',
+    `LIMITS RCPTMAX=${limits.recipients}${mailMax}`, // RFC 9422
+    ...(tls === null ? [] : ['REQUIRETLS']),
+    ...(tls === null && offersStartTls(state) ? ['STARTTLS'] : []),
+    ...(user === null && offersLogIn(state) && takesPasswords(state) ? [`AUTH ${mechanismsFor(state).join(' ')}`] : []),
+  ];
+}
+
+async function mail(state: SessionState, argument: string): Promise<Step> {
+  if (state.helo === null) return say(replies.heloFirst);
+  if (state.transaction !== null) return say(replies.nestedMail);
+  state.config = await state.shared.deps.config.current();
+  if (isDismissed(state, state.config)) return sayAndClose(replies.userChanged);
+  if (state.shared.role !== 'mx' && !isLocalCapture(state)) {
+    if (state.tls === null) return say(replies.startTlsFirst);
+    if (state.user === null) return say(replies.authRequired);
+  }
+  const { limits } = state.config;
+  const { rate, userRate } = state.shared;
+  const { peer } = state.wire;
+  if (state.messages >= limitFor(limits, 'transactionsPerConnection', peer))
+    return sayAndClose(replies.tooManyTransactions);
+  const taken = takeSender(state, argument);
+  if ('reply' in taken) return say(taken.reply);
+  if (rate.take(peer.group, limitFor(limits, 'messagesPerMinutePerIp', peer)) > 0) return say(replies.tooManyMessages);
+  if (state.user !== null) {
+    const seconds = userRate.take(state.user.name, limitFor(limits, 'messagesPerMinutePerUser', peer));
+    if (seconds > 0) return say(replies.tooManyUserMessages(seconds));
+  }
+  state.messages += 1;
+  state.transaction = taken.transaction;
+  return say(replies.senderOk);
+}
+
+async function rcpt(state: SessionState, argument: string): Promise<Step> {
+  if (state.transaction === null) return say(replies.mailFirst);
+  if (state.transaction.message !== null) return say(replies.chunkOutOfOrder);
+  const reply = await takeRecipient(state, state.transaction, argument);
+  if (reply.code >= 400) countRefusal(state, reply);
+  if (reply.code < 500) return say(reply);
+  state.refusedRecipients += 1;
+  const enough = Math.max(minRefusedRecipients, state.config.limits.recipients);
+  return state.refusedRecipients > enough ? sayAndClose(replies.tooManyErrors) : say(reply);
+}
+
+function countRefusal({ shared }: SessionState, { code, enhanced }: Reply): void {
+  shared.deps.metrics.count('refusals', { reason: `${code} ${enhanced}` });
+}
+
+function afterName(state: SessionState, name: Promise<void>, work: () => Step): Step | Promise<Step> {
+  return state.clientName !== null || state.wire.peer.isLoopback ? work() : name.then(work);
+}
+
+function data(state: SessionState, argument: string): Step {
+  const { transaction } = state;
+  if (argument !== '') return oops(state, replies.syntaxError('DATA'));
+  if (transaction === null) return say(state.helo === null ? replies.heloFirst : replies.mailFirst);
+  if (transaction.message !== null) return say(replies.chunkOutOfOrder);
+  if (transaction.recipients.size === 0)
+    return say(transaction.hasRefused ? replies.noValidRecipients : replies.rcptFirst);
+  if (transaction.parameters.bodyType === 'binarymime') return say(replies.binaryNeedsChunks);
+  const message = openMessage(state);
+  transaction.message = message;
+  return { step: 'data', reply: replies.startData, receiver: wholeMessage(state, message) };
+}
+
+/** RFC 3030 §2. The octets behind a BDAT come whatever we think of it: where it is refused, they are thrown away. */
+function bdat(state: SessionState, argument: string): Step {
+  const match = /^(\d{1,15})( +LAST)?$/i.exec(argument);
+  // How many octets follow is unknown: what comes next could be anything, so this is the end.
+  if (match === null) return sayAndClose(replies.syntaxError('BDAT length [LAST]'));
+  const bytes = Number(match[1]);
+  const refusal = chunkRefusal(state);
+  if (refusal !== null) {
+    if (bytes > state.config.limits.messageBytes) return sayAndClose(refusal);
+    return { step: 'chunk', bytes, receiver: { write: () => undefined, end: () => say(refusal) } };
+  }
+  const { transaction } = state;
+  if (transaction === null) return say(replies.mailFirst);
+  transaction.message ??= openMessage(state);
+  const { message } = transaction;
+  const isLast = match[2] !== undefined;
+  const receiver = isLast
+    ? wholeMessage(state, message)
+    : { write: message.write, end: () => say(message.refusal() ?? replies.chunkReceived(bytes)) };
+  return { step: 'chunk', bytes, receiver };
+}
+
+function chunkRefusal({ transaction, helo }: SessionState): Reply | null {
+  if (transaction === null) return helo === null ? replies.heloFirst : replies.mailFirst;
+  if (transaction.recipients.size === 0) return transaction.hasRefused ? replies.noValidRecipients : replies.rcptFirst;
+  return null;
+}
+
+function openMessage(state: SessionState): IncomingMessage {
+  const { shared, transaction, config, user, tls, helo, clientName, wire } = state;
+  if (transaction === null) throw new Error('a message without a transaction');
+  const { parameters } = transaction;
+  return receiveMessage({
+    deps: shared.deps,
+    budget: shared.budget.of(wire.peer.isLoopback ? null : wire.peer.group),
+    config,
+    esmtp: state.isEsmtp,
+    mayFrom: shared.role === 'mx' ? null : (user?.mayFrom ?? (isLocalCapture(state) ? ['*@*'] : [])),
+    hangUp: wire.hangUp,
+    onStored: shared.onStored,
+    envelope: {
+      session: { role: shared.role, clientIp: wire.peer.ip, clientName, helo, tls, user: user?.name ?? null },
+      reversePath: transaction.reversePath,
+      bodyType: parameters.bodyType,
+      smtpUtf8: parameters.smtpUtf8,
+      requireTls: parameters.requireTls,
+      dsn: { ret: parameters.ret, envid: parameters.envid },
+      recipients: [...transaction.recipients.values()].flat(),
+    },
+  });
+}
+
+/** Whatever becomes of the message, the transaction is over with it. */
+function wholeMessage(state: SessionState, message: IncomingMessage): MessageReceiver {
+  return {
+    write: message.write,
+    end: async () => {
+      try {
+        if (isDismissed(state, await state.shared.deps.config.current())) return sayAndClose(replies.userChanged);
+        return say(await message.finish());
+      } finally {
+        dropTransaction(state); // without effect on a message that is finished
+      }
+    },
+  };
+}
+
+function startTls(state: SessionState, argument: string): Step {
+  if (argument !== '') return oops(state, replies.syntaxError('STARTTLS'));
+  if (state.tls !== null) return say(replies.tlsAlreadyActive);
+  if (!offersStartTls(state)) return oops(state, replies.startTlsNotOffered);
+  return { step: 'startTls', reply: replies.startTlsReady };
+}
+
+function dropTransaction(state: SessionState): void {
+  state.transaction?.message?.abort();
+  state.transaction = null;
+}

@@ -1,0 +1,57 @@
+// Has a peer used up its time? Silence, a session that never ends, a message that trickles. Asked by a sweep, so that
+// no timer is set per command or message.
+import { type Reply, replies } from '#mail/smtp/replies.ts';
+
+/** A message must come at this rate, on average over each idle time (octets a second). */
+const minBytesPerSecond = 100;
+
+/** Keeps the times of one connection. */
+export type PaceKeeper = {
+  /** It is the peer's turn from now on. */
+  readonly turn: () => void;
+  readonly messageBegins: () => void;
+  readonly messageBytes: (bytes: number) => void;
+  readonly sinceTurnMs: () => number;
+  /** The last word to the peer, or null where it is in time. Not to be asked while the peer waits for us. */
+  readonly judge: (limits: {
+    readonly idleSeconds: number;
+    readonly sessionSeconds: number;
+    readonly isInMessage: boolean;
+  }) => Reply | null;
+};
+
+/** Starts with the connection. `now`: milliseconds of a clock that never goes back. */
+export function createPace(now: () => number): PaceKeeper {
+  const openedAt = now();
+  let turnAt = openedAt;
+  let windowAt = openedAt;
+  let windowBytes = 0;
+
+  /** A window of `idleSeconds` in which too little came is the end; else the next window begins. */
+  function isTooSlow(idleSeconds: number): boolean {
+    if (now() - windowAt < idleSeconds * 1_000) return false;
+    if (windowBytes < idleSeconds * minBytesPerSecond) return true;
+    windowAt = now();
+    windowBytes = 0;
+    return false;
+  }
+
+  return {
+    turn: () => {
+      turnAt = now();
+    },
+    messageBegins: () => {
+      windowAt = now();
+      windowBytes = 0;
+    },
+    messageBytes: (bytes) => {
+      windowBytes += bytes;
+    },
+    sinceTurnMs: () => now() - turnAt,
+    judge({ idleSeconds, sessionSeconds, isInMessage }) {
+      if (now() - openedAt > sessionSeconds * 1_000) return replies.sessionTimeout;
+      if (isInMessage) return isTooSlow(idleSeconds) ? replies.dataTimeout : null;
+      return now() - turnAt > idleSeconds * 1_000 ? replies.idleTimeout : null;
+    },
+  };
+}

@@ -1,0 +1,37 @@
+// What a listening port is given and gives: the words between the listener and the file that knows smtp-server.
+
+import type { Peer } from '#mail/address/peer-address.ts';
+import type { Reply } from '#mail/smtp/replies.ts';
+import type { Log } from '#pipeline/contract/ports.ts';
+import type { Conversation, Wire } from './wire.ts';
+
+/** A certificate chain and its key, PEM. */
+export type Certificate = { readonly certificate: string; readonly key: string };
+
+/** What one listening port needs. */
+export type ProtocolOptions = {
+  readonly host: string;
+  readonly port: number;
+  readonly implicitTls: boolean;
+  /** A load balancer in front begins each connection with a PROXY v2 header. */
+  readonly isBehindProxy: boolean;
+  readonly certificate: Certificate;
+  /** Milliseconds a client from elsewhere is made to wait for the greeting; who speaks before it is turned away. */
+  readonly greetingDelayMs: (peer: Peer) => number;
+  /** May this peer connect? `release` is called once when it is gone. */
+  readonly admit: (
+    peer: Peer,
+  ) => { readonly outcome: 'admitted'; readonly release: () => void } | { readonly outcome: 'refused'; reply: Reply };
+  readonly converse: (wire: Wire) => Conversation;
+  readonly log: Log;
+};
+
+/** A listening port. */
+export type ProtocolServer = {
+  readonly port: number;
+  readonly useCertificate: (certificate: Certificate) => void;
+  /** No new connections, `421` to who is idle; resolves when all is done, or after the grace, when the rest is cut off. */
+  /** Looks at once at who may go on: the configuration has changed. */
+  readonly checkSessions: () => void;
+  readonly close: (graceSeconds: number) => Promise<void>;
+};

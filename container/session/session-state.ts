@@ -1,0 +1,70 @@
+// What a session knows, and what all sessions of the listener share.
+
+import type { FairBudget } from '#container/intake/fair-budget.ts';
+import type { IncomingMessage } from '#container/intake/receive-message.ts';
+import type { FailureTable, Rate } from '#container/limits/limits.ts';
+import type { ListenerDeps, Role } from '#container/listener-deps.ts';
+import type { User } from '#container/log-in/authenticate-user.ts';
+import type { PasswordCheck } from '#container/log-in/check-password.ts';
+import type { GuessLimit } from '#container/log-in/guess-limit.ts';
+import type { LoginSecrets } from '#container/log-in/login-secrets.ts';
+import type { HashRenewal } from '#container/log-in/renew-hash.ts';
+import type { MailParameters } from '#mail/smtp/esmtp-parameters.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
+import type { TlsFacts, Wire } from './wire.ts';
+
+/** The same for all sessions of a port. */
+export type SessionShared = {
+  readonly role: Role;
+  /** The port is bound to loopback, and no proxy stands in front of it. */
+  readonly isLocalPort: boolean;
+  readonly deps: ListenerDeps;
+  /** In force now; a session goes by what was at its last MAIL. */
+  readonly currentConfig: () => Config;
+  readonly budget: FairBudget;
+  readonly rate: Rate;
+  readonly userRate: Rate;
+  /** Recipients of each user, over all sessions. */
+  readonly recipientRate: Rate;
+  readonly failures: FailureTable;
+  readonly guesses: GuessLimit;
+  readonly checkPassword: PasswordCheck;
+  readonly hashes: HashRenewal;
+  readonly loginSecrets: LoginSecrets;
+  readonly onStored: (isStored: boolean) => void;
+};
+
+/** A recipient of the job: one for each route of an address. */
+export type Recipient = ReceivedJob['recipients'][number];
+
+/** A mail transaction (RFC 5321 §3.3): from MAIL to the end of the message. */
+export type Transaction = {
+  readonly reversePath: string;
+  readonly parameters: MailParameters;
+  /** By forward-path: an address given twice is one recipient. */
+  readonly recipients: Map<string, readonly Recipient[]>;
+  /** What they take in the job, as JSON; an address given twice counts twice. */
+  recipientBytes: number;
+  hasRefused: boolean;
+  /** The message, once it has begun. */
+  message: IncomingMessage | null;
+};
+
+/** One session; the handlers of conversation.ts move it on. */
+export type SessionState = {
+  readonly shared: SessionShared;
+  readonly wire: Wire;
+  /** In force since the last MAIL or log-in. */
+  config: Config;
+  helo: string | null;
+  isEsmtp: boolean;
+  tls: TlsFacts | null;
+  user: User | null;
+  transaction: Transaction | null;
+  messages: number;
+  refusedRecipients: number;
+  errors: number;
+  authFailures: number;
+  clientName: string | null;
+};

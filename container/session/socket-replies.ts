@@ -1,0 +1,29 @@
+// Replies on their way out: written to the socket, held back while more come, waited for where the peer does not read.
+import type { Socket } from 'node:net';
+import { formatReply, type Reply } from '#mail/smtp/replies.ts';
+
+/** Writes a reply, where anybody can still be told. */
+export function writeReply(socket: Socket, reply: Reply): void {
+  if (!socket.destroyed && socket.writable) socket.write(formatReply(reply), 'latin1');
+}
+
+/** What was said leaves now, however often the socket was corked. */
+export function flush(socket: Socket): void {
+  while (socket.writableCorked > 0) socket.uncork();
+}
+
+/** A promise where the peer has yet to read what was said: it resolves when it has, or is gone. */
+export function drained(socket: Socket): Promise<void> | undefined {
+  if (!socket.writableNeedDrain || socket.destroyed) return undefined;
+  flush(socket);
+  if (!socket.writableNeedDrain) return undefined;
+  return new Promise((resolve) => {
+    const finish = () => {
+      socket.removeListener('drain', finish);
+      socket.removeListener('close', finish);
+      resolve();
+    };
+    socket.once('drain', finish);
+    socket.once('close', finish);
+  });
+}

@@ -1,0 +1,54 @@
+// What the protocol (smtp-protocol.ts, which reads and writes sockets) and the conversation (conversation.ts, which
+// knows SMTP and mail) have to say to each other. Neither knows more of the other than this.
+
+import type { Peer } from '#mail/address/peer-address.ts';
+import type { Reply } from '#mail/smtp/replies.ts';
+
+/** TLS as it was agreed on. */
+export type TlsFacts = { readonly version: string; readonly cipher: string };
+
+/** Takes a message's bytes, `end` says what came of it. The conversation's: it may reject, which is a platform fault. */
+export type MessageReceiver = {
+  readonly write: (chunk: Buffer) => Promise<void> | undefined;
+  readonly end: () => Promise<Step> | Step;
+};
+
+/** What happens next on the wire. */
+export type Step =
+  | { readonly step: 'reply'; readonly reply: Reply }
+  | { readonly step: 'close'; readonly reply: Reply }
+  /** The next line is no command but an answer to this (AUTH). */
+  | { readonly step: 'prompt'; readonly reply: Reply; readonly next: (line: string) => Step | Promise<Step> }
+  | { readonly step: 'data'; readonly reply: Reply; readonly receiver: MessageReceiver }
+  | { readonly step: 'chunk'; readonly bytes: number; readonly receiver: MessageReceiver }
+  | { readonly step: 'startTls'; readonly reply: Reply };
+
+/** How long things may take, in seconds. */
+export type Pace = { readonly idleSeconds: number; readonly sessionSeconds: number };
+
+/** One session's side that knows SMTP. A rejection or throw of any of these is answered `451 4.3.0`. */
+export type Conversation = {
+  readonly greet: () => Step | Promise<Step>;
+  readonly command: (line: Buffer) => Step | Promise<Step>;
+  /** `isAnswer`: it was no command but the answer to a prompt. */
+  readonly overlongLine: (isAnswer: boolean) => Step;
+  /** TLS is up: all that was said before is forgotten (RFC 3207 §4.2). */
+  readonly secured: (tls: TlsFacts) => void;
+  /** The connection is gone: an unfinished message is dropped. */
+  readonly closed: () => void;
+  readonly maxLineBytes: () => number;
+  /** The last word to a peer that has lost the right to this session; null while it has it. */
+  readonly dismissal: () => Reply | null;
+  readonly pace: () => Pace;
+};
+
+/** What a conversation may do to its connection by itself. */
+export type Wire = {
+  readonly peer: Peer;
+  /** Says a last word in the middle of a message and hangs up. */
+  readonly hangUp: (reply: Reply) => void;
+};
+
+/** Shorthands. */
+export const say = (reply: Reply): Step => ({ step: 'reply', reply });
+export const sayAndClose = (reply: Reply): Step => ({ step: 'close', reply });

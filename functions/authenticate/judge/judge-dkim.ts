@@ -1,0 +1,125 @@
+// What the verifier found of each DKIM signature, in the words of RFC 8601 §2.7.1 and in a sentence.
+import type { DKIMResult } from 'mailauth';
+import type { Authentication } from '#pipeline/contract/jobs.ts';
+import { chooseSignatures, signatureTag } from './choose-signatures.ts';
+import { cleanText } from './clean-text.ts';
+import type { OpenMessage } from './open-message.ts';
+import type { ScannedField } from './scan-header.ts';
+import type { Signatures } from './verify-signatures.ts';
+
+/** The verdict on one DKIM signature. */
+export type DkimVerdict = Authentication['dkim'][number];
+
+const maxReported = 250;
+
+/** One verdict a signature, top to bottom: those that were looked at, then the others as `policy`. */
+export function judgeDkim(
+  message: Pick<OpenMessage, 'scanned' | 'bytes'>,
+  signatures: Signatures,
+): readonly DkimVerdict[] {
+  const choice = chooseSignatures(message);
+  const fields = [...choice.looked, ...choice.others.map(({ field }) => field)];
+  if (fields.length === 0) return [unsigned('The message is not signed.')];
+  if (signatures.outcome === 'unverified') {
+    return fields.slice(0, maxReported).map((field) => ({
+      ...named(field),
+      result: signatures.result,
+      reason: `Not looked at: ${cleanText(signatures.reason)}`,
+    }));
+  }
+  const looked = signatures.dkim.filter(({ status }) => status.result !== 'none').map(verdictOf);
+  const others = choice.others
+    .slice(0, maxReported)
+    .map(({ field, reason }): DkimVerdict => ({ ...named(field), result: 'policy', reason }));
+  return [...looked, ...others];
+}
+
+/** The verdict of a message without signatures, or one that is not judged. */
+export function unsigned(reason: string): DkimVerdict {
+  return { result: 'none', domain: null, selector: null, algorithm: null, reason };
+}
+
+function named(field: ScannedField): Pick<DkimVerdict, 'domain' | 'selector' | 'algorithm'> {
+  return {
+    domain: signatureTag(field, 'd'),
+    selector: signatureTag(field, 's'),
+    algorithm: signatureTag(field, 'a'),
+  };
+}
+
+function verdictOf(found: DKIMResult): DkimVerdict {
+  const domain = orNull(found.signingDomain);
+  return {
+    domain: domain?.toLowerCase() ?? null,
+    selector: orNull(found.selector),
+    algorithm: orNull(found.algo),
+    ...outcomeOf(found, domain ?? 'the signer'),
+  };
+}
+
+function orNull(text: string | undefined): string | null {
+  return text === undefined || text === '' ? null : cleanText(text, 255);
+}
+
+function outcomeOf({ status, ...found }: DKIMResult, signer: string): Pick<DkimVerdict, 'result' | 'reason'> {
+  const comment = cleanText(status.comment ?? '');
+  switch (status.result) {
+    case 'pass':
+      if ((status.underSized ?? 0) === 0) {
+        const test = status.testing === true ? ', with a key that is only a test (t=y)' : '';
+        return { result: 'pass', reason: `The signature of ${signer} is valid${test}.` };
+      }
+      return {
+        result: 'policy',
+        reason: `The signature of ${signer} covers only the first ${found.canonBodyLength} bytes of the body (l=); ${status.underSized} more stand behind them.`,
+      };
+    case 'fail':
+      return { result: 'fail', reason: failReason(comment, signer) };
+    case 'policy':
+      return comment === 'weak algorithm'
+        ? {
+            result: 'policy',
+            reason: `The signature of ${signer} is by SHA-1, which proves nothing any more (RFC 8301).`,
+          }
+        : {
+            result: 'policy',
+            reason: `The key of ${signer} is shorter than 1,024 bits and proves nothing (RFC 8301).`,
+          };
+    case 'temperror':
+      return { result: 'temperror', reason: `The key of ${signer} could not be looked up: ${comment}` };
+    default:
+      return neutralOutcome(comment, signer, found.rr ?? '');
+  }
+}
+
+function failReason(comment: string, signer: string): string {
+  return comment === 'body hash did not verify'
+    ? `The body was changed after ${signer} signed it (its hash does not match).`
+    : `The signature of ${signer} does not fit the header fields it covers: they were changed, or another key made it.`;
+}
+
+/** The comments of mailauth for what RFC 6376 §6.1 calls PERMFAIL, all under `neutral`. */
+const keyProblems: Readonly<Record<string, string>> = {
+  'no key': 'publishes no such key',
+  'unknown key version': 'publishes a key of an unknown version',
+  'unknown key type': 'publishes a key of an unknown type',
+  'invalid public key': 'publishes a key that cannot be read',
+  'inappropriate hash algorithm': 'does not allow this hash algorithm with its key',
+  'inappropriate key algorithm': 'publishes a key of another algorithm',
+  'key not for email': 'publishes this key for something other than mail',
+  'domain mismatch': 'does not allow this key for subdomains, or the signature names a foreign identity',
+};
+
+function neutralOutcome(comment: string, signer: string, record: string): Pick<DkimVerdict, 'result' | 'reason'> {
+  if (comment === 'expired') return { result: 'fail', reason: `The signature of ${signer} has expired.` };
+  const isRevoked = comment === 'invalid public key' && /(?:^|;)\s*p\s*=\s*(?:;|$)/.test(record);
+  const key = isRevoked ? 'has revoked this key (its p= is empty)' : keyProblems[comment];
+  if (key !== undefined) return { result: 'permerror', reason: `${signer} ${key}.` };
+  if (comment === 'From field not signed') {
+    return { result: 'permerror', reason: `The signature of ${signer} does not cover the From field.` };
+  }
+  return {
+    result: 'neutral',
+    reason: `The signature of ${signer} cannot be evaluated: ${comment || 'no reason given'}`,
+  };
+}

@@ -1,0 +1,300 @@
+// One message over an open connection: MAIL, RCPT, DATA, and what came of it for each recipient (RFC 5321 §4.1.1),
+// with PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), DSN (3461), REQUIRETLS (8689), LIMITS (9422).
+// The one thing never guessed: once the final dot is out and no reply came, the outcome is `unknown`, not `untried`.
+import { parseAddress } from '#mail/address/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import { encodeOriginalRecipient, encodeXtext } from '#mail/smtp/xtext.ts';
+import { type OpenConnection, statedLimit } from './open-connection.ts';
+import { sendContent } from './send-content.ts';
+import { type Broken, isBroken, type PeerReply } from './smtp-reply.ts';
+import { type AttemptTime, finalReplyLimitMs, type Limits } from './time-limits.ts';
+
+/** A message ready for the wire. `small`: all of it, dots stuffed, final dot included; `large`: the same as a stream. */
+export type Letter = {
+  readonly reversePath: string;
+  /** Bytes as sent, before dot stuffing. */
+  readonly bytes: number;
+  readonly content:
+    | { readonly kind: 'small'; readonly wire: Uint8Array }
+    | { readonly kind: 'large'; readonly open: () => AsyncIterable<Uint8Array> };
+  readonly bodyType: '7bit' | '8bitmime' | 'binarymime';
+  /** Whether an address or the header needs SMTPUTF8 (RFC 6531 §3.2), not merely whether the sender asked. */
+  readonly needsUtf8: boolean;
+  readonly requireTls: boolean;
+  readonly dsn: { readonly ret: 'full' | 'hdrs' | null; readonly envid: string | null };
+};
+
+/** One recipient as RCPT takes it. */
+export type LetterRecipient = {
+  readonly forwardPath: string;
+  readonly notify: readonly string[] | null;
+  readonly orcpt: string | null;
+};
+
+/**
+ * What became of one recipient here. `accepted`: the peer took the message for it; `refused`: 5xx; `deferred`: 4xx;
+ * `unknown`: the connection broke after the final dot, the peer may have taken it; `untried`: broke before, nothing sent.
+ */
+export type RecipientResult = {
+  readonly forwardPath: string;
+  readonly outcome: 'accepted' | 'refused' | 'deferred' | 'unknown' | 'untried';
+  /** Which command the answer was to; `capability`: we found the peer unable, and `reply` is in our words. */
+  readonly stage: 'mail' | 'rcpt' | 'data' | 'message' | 'capability';
+  readonly reply: PeerReply | null;
+  readonly reason: string | null;
+};
+
+/**
+ * `reusable`: the connection may carry another message; `needsReset`: after RSET. `relaysDsn`: the peer took DSN parameters.
+ * `transactions`: how many MAIL commands it took.
+ */
+export type Conversation = {
+  readonly results: readonly RecipientResult[];
+  readonly transactions: number;
+  readonly reusable: boolean;
+  readonly needsReset: boolean;
+  readonly relaysDsn: boolean;
+};
+
+type Talk = {
+  readonly connection: OpenConnection;
+  readonly letter: Letter;
+  readonly limits: Limits;
+  readonly reset: boolean;
+  /** Transactions this connection may still carry. */
+  readonly mailsLeft: number;
+  readonly time: AttemptTime;
+  /** How long the answer to the whole message is waited for at least. */
+  readonly finalReplyMs: number;
+  /** Called before the first of a message's content goes out. */
+  readonly onContent: () => void;
+};
+
+const rcptsPerTransaction = 100; // RFC 5321 §4.5.3.1.8: every peer takes that many
+
+/** Sends the letter to the recipients, in as many transactions as the peer needs. `reset`: RSET comes first. */
+export async function converse(talk: Talk, recipients: readonly LetterRecipient[]): Promise<Conversation> {
+  const relaysDsn = talk.connection.capabilities.has('DSN');
+  const unable = inability(talk);
+  if (unable !== null) {
+    const results = recipients.map(({ forwardPath }) => ({ ...unable, forwardPath }));
+    return { results, reusable: true, needsReset: talk.reset, relaysDsn, transactions: 0 };
+  }
+  const limit = Math.min(rcptsPerTransaction, statedLimit(talk.connection, 'RCPTMAX'));
+  const results = recipients.filter(isUnsafe).map(({ forwardPath }) => unsafe(forwardPath));
+  let left = recipients.filter((recipient) => !isUnsafe(recipient));
+  let state = { reusable: true, needsReset: talk.reset };
+  let transactions = 0;
+  const isTime = (): boolean => transactions === 0 || performance.now() < talk.time.beginBy;
+  while (left.length > 0 && state.reusable && transactions < talk.mailsLeft && isTime()) {
+    transactions += 1;
+    const now = left.slice(0, limit);
+    const begun = transact({ ...talk, reset: state.needsReset }, now);
+    const transaction = await begun.catch((thrown: unknown) => cutShort(now, results, thrown));
+    state = transaction;
+    const again = tooMany(transaction.results);
+    results.push(...transaction.results.filter(({ forwardPath }) => !again.has(forwardPath)));
+    left = [...now.filter(({ forwardPath }) => again.has(forwardPath)), ...left.slice(limit)];
+  }
+  results.push(...left.map(({ forwardPath }) => untried(forwardPath, 'the connection was over before its turn')));
+  return { results, reusable: state.reusable, needsReset: state.needsReset, relaysDsn, transactions };
+}
+
+/** What the host took before the message could not be read to its end stays true; throws where it took nothing. */
+function cutShort(now: readonly LetterRecipient[], before: readonly RecipientResult[], thrown: unknown): Transaction {
+  if (!before.some(isAccepted)) throw thrown;
+  const reason = `a fault of this service: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+  return { results: now.map(({ forwardPath }) => untried(forwardPath, reason)), reusable: false, needsReset: true };
+}
+
+/** Those refused only because there were too many in one transaction, where others were taken (RFC 5321 §4.5.3.1.10). */
+function tooMany(results: readonly RecipientResult[]): ReadonlySet<string> {
+  if (!results.some(({ outcome }) => outcome === 'accepted')) return new Set();
+  const refused = results.filter(
+    ({ stage, reply }) =>
+      stage === 'rcpt' && (reply?.enhanced === '4.5.3' || (reply?.code === 452 && reply.enhanced === null)),
+  );
+  return new Set(refused.map(({ forwardPath }) => forwardPath));
+}
+
+type Transaction = {
+  readonly results: readonly RecipientResult[];
+  readonly reusable: boolean;
+  readonly needsReset: boolean;
+};
+
+async function transact(talk: Talk, recipients: readonly LetterRecipient[]): Promise<Transaction> {
+  const { wire, capabilities } = talk.connection;
+  const commands = [mailCommand(talk), ...recipients.map((recipient) => rcptCommand(talk, recipient))];
+  const pipelined = capabilities.has('PIPELINING');
+  wire.setDeadline(talk.time.beginBy);
+  if (pipelined) wire.write(`${[...(talk.reset ? ['RSET'] : []), ...commands, 'DATA'].join('\r\n')}\r\n`);
+  const ask = (command: string): Promise<PeerReply | Broken> => {
+    if (!pipelined) wire.write(`${command}\r\n`);
+    return wire.nextReply(talk.limits.commandMs);
+  };
+  if (talk.reset) {
+    const reset = await ask('RSET');
+    if (isBroken(reset) || !isPositive(reset)) return allFailed(recipients, { stage: 'mail', answer: reset });
+  }
+  const mail = await ask(commands[0] ?? '');
+  if (isBroken(mail) || !isPositive(mail)) {
+    // Of a pipelined group answers are still to come: the connection is not worth sorting them out.
+    const failed = allFailed(recipients, { stage: 'mail', answer: mail });
+    return pipelined ? failed : { ...failed, reusable: !isBroken(mail) && mail.code !== 421 };
+  }
+  const answers: RecipientResult[] = [];
+  for (const [index, { forwardPath }] of recipients.entries()) {
+    const answer = await ask(commands[index + 1] ?? '');
+    if (isBroken(answer) || answer.code === 421) {
+      const rest = allFailed(recipients.slice(index), { stage: 'rcpt', answer });
+      return { ...rest, results: [...answers.map(unsent(answer)), ...rest.results] };
+    }
+    answers.push(resultOf(forwardPath, 'rcpt', answer));
+  }
+  if (!pipelined && !answers.some(isAccepted)) return { results: answers, reusable: true, needsReset: true };
+  if (!pipelined) wire.write('DATA\r\n');
+  const data = await wire.nextReply(talk.limits.dataMs);
+  return isBroken(data) || data.code !== 354 ? dataRefused(answers, data) : sendMessage(talk, answers);
+}
+
+function dataRefused(answers: readonly RecipientResult[], data: PeerReply | Broken): Transaction {
+  const results = answers.map((answer) => (isAccepted(answer) ? failed(answer.forwardPath, 'data', data) : answer));
+  return { results, reusable: !isBroken(data) && data.code !== 421 && data.code >= 400, needsReset: true };
+}
+
+async function sendMessage(talk: Talk, answers: readonly RecipientResult[]): Promise<Transaction> {
+  const { wire } = talk.connection;
+  const { letter, limits } = talk;
+  if (!answers.some(isAccepted)) {
+    // RFC 2920 §3.1: a peer that says 354 although it took no recipient is given an empty message.
+    wire.write('.\r\n');
+    const answer = await wire.nextReply(limits.commandMs);
+    return { results: answers, reusable: !isBroken(answer) && answer.code !== 421, needsReset: true };
+  }
+  talk.onContent();
+  const broken = await sendContent({ ...talk, wire });
+  if (broken !== null) {
+    // A host that hangs up in the middle may have said why.
+    const said = await wire.nextReply(1);
+    return { ...dataRefused(answers, isBroken(said) ? broken : said), reusable: false };
+  }
+  // To give up now is to not know: this wait has all its time, whatever the attempt has left, and ends with the run alone.
+  wire.setDeadline(talk.time.answerBy);
+  const final = await wire.nextReply(finalReplyLimitMs(talk.finalReplyMs, letter.bytes));
+  const results = answers.map((answer) => {
+    if (!isAccepted(answer)) return answer;
+    return isBroken(final) ? unknown(answer.forwardPath, final) : resultOf(answer.forwardPath, 'message', final);
+  });
+  const isWhole = !isBroken(final) && final.code !== 421 && (final.code < 300 || final.code >= 400);
+  return { results, reusable: isWhole, needsReset: !isBroken(final) && !isPositive(final) };
+}
+
+/** What this peer cannot do and the message needs, as a result in our own words; null where all is well. */
+function inability({ connection, letter }: Talk): Omit<RecipientResult, 'forwardPath'> | null {
+  const { capabilities, tls } = connection;
+  if (letter.reversePath !== '' && isProblem(parseAddress(letter.reversePath))) {
+    return refuse('5.1.7', 'The sender is not an address');
+  }
+  if (letter.requireTls && (tls === null || tls.problem !== null || !capabilities.has('REQUIRETLS'))) {
+    return refuse('5.7.30', 'The sender requires TLS all the way (REQUIRETLS), and this host cannot promise that');
+  }
+  if (letter.needsUtf8 && !capabilities.has('SMTPUTF8')) {
+    return refuse('5.6.7', 'This host does not take international addresses or header fields (SMTPUTF8)');
+  }
+  if (letter.bodyType === 'binarymime') {
+    return refuse('5.6.1', 'The message is binary (BINARYMIME) and cannot be sent on as it is');
+  }
+  const sizeLimit = Number(capabilities.get('SIZE') ?? '0');
+  if (sizeLimit > 0 && letter.bytes > sizeLimit) {
+    return refuse('5.3.4', `The message has ${letter.bytes} bytes and this host takes at most ${sizeLimit}`);
+  }
+  return null;
+}
+
+/** A refusal in our own words. */
+function refuse(enhanced: string, text: string): Omit<RecipientResult, 'forwardPath'> {
+  const reply = { code: 550, enhanced, text, lines: [text] };
+  return { outcome: 'refused', stage: 'capability', reply, reason: text };
+}
+
+/** What is no address is never written into a command. */
+function isUnsafe({ forwardPath }: LetterRecipient): boolean {
+  return isProblem(parseAddress(forwardPath));
+}
+
+function unsafe(forwardPath: string): RecipientResult {
+  return { ...refuse('5.1.3', 'The recipient is not an address'), forwardPath };
+}
+
+function mailCommand({ connection: { capabilities }, letter }: Talk): string {
+  const { dsn } = letter;
+  const parameters = [
+    capabilities.has('SIZE') ? `SIZE=${letter.bytes}` : null,
+    // Without 8BITMIME at the peer 8-bit bytes go as they are: nobody re-encodes any more, and signatures would break.
+    letter.bodyType === '8bitmime' && capabilities.has('8BITMIME') ? 'BODY=8BITMIME' : null,
+    letter.needsUtf8 ? 'SMTPUTF8' : null,
+    letter.requireTls ? 'REQUIRETLS' : null,
+    dsn.ret !== null && capabilities.has('DSN') ? `RET=${dsn.ret.toUpperCase()}` : null,
+    dsn.envid !== null && capabilities.has('DSN') ? `ENVID=${encodeXtext(dsn.envid)}` : null,
+  ];
+  return [`MAIL FROM:<${letter.reversePath}>`, ...parameters.filter((parameter) => parameter !== null)].join(' ');
+}
+
+function rcptCommand({ connection: { capabilities } }: Talk, { forwardPath, notify, orcpt }: LetterRecipient): string {
+  const speaksDsn = capabilities.has('DSN');
+  const parameters = [
+    speaksDsn && notify !== null ? `NOTIFY=${notify.join(',').toUpperCase()}` : null,
+    speaksDsn && orcpt !== null ? `ORCPT=${encodeOriginalRecipient(orcpt)}` : null,
+  ];
+  return [`RCPT TO:<${forwardPath}>`, ...parameters.filter((parameter) => parameter !== null)].join(' ');
+}
+
+type FailedAt = { readonly stage: RecipientResult['stage']; readonly answer: PeerReply | Broken };
+
+/** No recipient got anywhere, and the connection is given up. */
+function allFailed(recipients: readonly LetterRecipient[], { stage, answer }: FailedAt): Transaction {
+  const results = recipients.map(({ forwardPath }) => failed(forwardPath, stage, answer));
+  return { results, reusable: false, needsReset: true };
+}
+
+/** Recipients that had been accepted when the connection went: the message never followed. */
+function unsent(answer: PeerReply | Broken): (result: RecipientResult) => RecipientResult {
+  return (result) => (isAccepted(result) ? failed(result.forwardPath, 'rcpt', answer) : result);
+}
+
+function failed(forwardPath: string, stage: RecipientResult['stage'], answer: PeerReply | Broken): RecipientResult {
+  return isBroken(answer) ? { ...untried(forwardPath, answer.detail), stage } : resultOf(forwardPath, stage, answer);
+}
+
+function untried(forwardPath: string, reason: string): RecipientResult {
+  return { forwardPath, outcome: 'untried', stage: 'mail', reply: null, reason };
+}
+
+function unknown(forwardPath: string, { detail }: Broken): RecipientResult {
+  const reason = `after the whole message was sent: ${detail}; it may have been delivered`;
+  return { forwardPath, outcome: 'unknown', stage: 'message', reply: null, reason };
+}
+
+function resultOf(forwardPath: string, stage: RecipientResult['stage'], reply: PeerReply): RecipientResult {
+  const result = { forwardPath, stage, reply, reason: null };
+  if (isPositive(reply)) {
+    // A success where none can be (250 to DATA) is a protocol error: later.
+    const expected = stage === 'rcpt' || stage === 'message';
+    return expected ? { ...result, outcome: 'accepted' } : { ...result, outcome: 'deferred', reason: outOfStep };
+  }
+  if (reply.code < 400) return { ...result, outcome: 'deferred', reason: outOfStep };
+  // RFC 5321 §4.5.3.1.10: 552 to RCPT meant "too many recipients" in old days.
+  const isPermanent = reply.code >= 500 && !(stage === 'rcpt' && reply.code === 552 && reply.enhanced === '5.5.3');
+  return { ...result, outcome: isPermanent ? 'refused' : 'deferred' };
+}
+
+const outOfStep = 'its answer does not fit what it was asked';
+
+function isAccepted({ outcome }: RecipientResult): boolean {
+  return outcome === 'accepted';
+}
+
+function isPositive({ code }: PeerReply): boolean {
+  return code >= 200 && code < 300;
+}

@@ -1,0 +1,170 @@
+// One host asked for some recipients, as facts: what it said of each, over which connection, how long it took. What only the end of
+// a connection left undone is done over another one.
+
+import type { Connections, Line, LineRequest, Use } from '#functions/deliver/destination/connections.ts';
+import { type PolicedTargets, policyNote } from '#functions/deliver/hosts/find-targets.ts';
+import type { Place } from '#functions/deliver/hosts/find-way.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { HostTry } from '#pipeline/contract/delivery-state.ts';
+import type { Clock, Secrets } from '#pipeline/contract/ports.ts';
+import { ownFault } from '#pipeline/run/own-fault.ts';
+import { converse, type Letter, type LetterRecipient, type RecipientResult } from './converse.ts';
+import type { OpenFailure } from './open-connection.ts';
+import { type AttemptTime, limitsOf } from './time-limits.ts';
+
+/** A connection kept until the outcome is on record, and how it is to be given back. */
+export type Held = { readonly line: Line } & Use;
+
+/** What one attempt's talks have in common. */
+export type Context = {
+  readonly deps: { readonly clock: Clock; readonly connections: Connections };
+  readonly config: Config;
+  readonly letter: Letter;
+  readonly login: LineRequest['login'];
+  readonly time: AttemptTime;
+  readonly routes: PolicedTargets;
+  /** The connections of the attempt, the newest last. */
+  readonly held: Held[];
+  readonly dsnPassedOn: Set<string>;
+  /** Called when a host takes long to get ready. */
+  readonly onSlow: (destination: string, reason: string) => void;
+};
+
+/** A connection that nothing more can be done with. */
+export const spent: Use = { transactions: 0, reusable: false, needsReset: false };
+
+type Talk = {
+  readonly line: Line | null;
+  readonly failure: OpenFailure | null;
+  readonly results: readonly RecipientResult[];
+};
+
+/** Asks one host for these recipients. Throws the fault of ours for which it could not even be asked. */
+export async function talkToHost(
+  context: Context,
+  place: Place,
+  recipients: readonly LetterRecipient[],
+): Promise<HostTry> {
+  const { target } = place;
+  const started = performance.now();
+  const at = new Date(context.deps.clock()).toISOString();
+  const { line, failure, results } = await talkToEnd(context, { place, recipients, fresh: false });
+  if (failure?.how === 'own-fault' && results.length === 0) throw ownFault('system', failure.reason);
+  const tls = line?.tls ?? null;
+  const said = policyNote(context.routes.sts, target.host, { failure, tls });
+  const notes = [failure?.reason ?? line?.note ?? null, said].filter((note) => note !== null);
+  return {
+    host: target.host,
+    ip: target.ip,
+    port: portOf(context.config),
+    at,
+    seconds: secondsSince(started),
+    reused: line?.reused ?? false,
+    tls,
+    outcome: failure === null ? 'talked' : 'failed',
+    stage: failure?.stage ?? null,
+    reason: notes.length === 0 ? null : notes.join('; '),
+    reply: shortReply(failure?.reply ?? null),
+    recipients: results.map((result) => ({ ...result, reply: shortReply(result.reply) })),
+  };
+}
+
+type Asked = { readonly place: Place; readonly recipients: readonly LetterRecipient[]; readonly fresh: boolean };
+
+/** Talks until the host had its say on all: what only the end of a connection left undone is done over another one. */
+async function talkToEnd(context: Context, asked: Asked): Promise<Talk> {
+  const talk = await talkOnce(context, asked);
+  const { line, results } = talk;
+  if (line === null || performance.now() >= context.time.beginBy) return talk;
+  // A connection used before may have been closed meanwhile: that says nothing of the host.
+  const left = line.reused && isStale(results) ? asked.recipients : cutOff(asked.recipients, results);
+  if (left.length === 0) return talk;
+  const used = context.held.pop();
+  if (used !== undefined) context.deps.connections.giveBack(used.line, used);
+  const done = results.filter(({ forwardPath }) => left.every((recipient) => recipient.forwardPath !== forwardPath));
+  const rest = await talkToEnd(context, { ...asked, recipients: left, fresh: true }).catch((thrown: unknown) => {
+    if (done.length === 0) throw thrown;
+    return null; // What the host took before a fault of ours stays true.
+  });
+  if (rest === null) return talk;
+  return rest.failure !== null && done.length > 0 ? talk : { ...rest, results: [...done, ...rest.results] };
+}
+
+/** Those whose turn did not come because the host takes only so many transactions over one connection (RFC 9422). */
+function cutOff(
+  recipients: readonly LetterRecipient[],
+  results: readonly RecipientResult[],
+): readonly LetterRecipient[] {
+  if (!results.some(({ outcome }) => outcome === 'accepted')) return [];
+  const left = new Set(results.filter((result) => isStale([result])).map(({ forwardPath }) => forwardPath));
+  return recipients.filter(({ forwardPath }) => left.has(forwardPath));
+}
+
+async function talkOnce(context: Context, { place, recipients, fresh }: Asked): Promise<Talk> {
+  const { deps, held, dsnPassedOn, time } = context;
+  const obtained = await deps.connections.obtain({ ...lineRequest(context, place), fresh });
+  if (obtained.outcome === 'failed') return { line: null, failure: obtained, results: [] };
+  const { line } = obtained;
+  place.slot.markReady();
+  held.push({ line, ...spent });
+  const stop = deps.connections.watch(line);
+  const { results, relaysDsn, ...use } = await converse(
+    {
+      connection: line,
+      letter: context.letter,
+      limits: limitsOf(context.config.delivery.attemptSeconds),
+      reset: line.needsReset,
+      mailsLeft: line.mailsLeft,
+      time,
+      finalReplyMs: deps.connections.finalReplyMs,
+      onContent: stop,
+    },
+    recipients,
+  ).finally(stop);
+  held.splice(-1, 1, { line, ...use });
+  for (const { forwardPath, outcome } of results) if (outcome === 'accepted' && relaysDsn) dsnPassedOn.add(forwardPath);
+  return { line, failure: null, results };
+}
+
+function lineRequest(context: Context, { target: { host, ip }, destination }: Place): Omit<LineRequest, 'fresh'> {
+  const { config, routes, login, time, onSlow } = context;
+  const { mode, smarthost, attemptSeconds, connectionsPerDestination } = config.delivery;
+  return {
+    endpoint: { host, ip, port: portOf(config) },
+    destination,
+    limit: connectionsPerDestination,
+    clientName: config.hostname,
+    tls: routes.tls,
+    implicitTls: mode === 'smarthost' && smarthost?.tls === 'implicit',
+    login,
+    limits: limitsOf(attemptSeconds),
+    deadline: time.beginBy,
+    onSlow: (reason) => onSlow(destination, `${host}: ${reason}`),
+  };
+}
+
+/** How to log in at the smarthost; null where there is none, or it asks for nothing. Throws where the password cannot be read. */
+export async function loginOf(secrets: Secrets, { delivery }: Config): Promise<LineRequest['login']> {
+  const { mode, smarthost } = delivery;
+  if (mode !== 'smarthost' || smarthost === null || smarthost.user === null || smarthost.password === null) return null;
+  return { user: smarthost.user, password: (await secrets.read(smarthost.password)).trim() };
+}
+
+function portOf({ delivery: { mode, smarthost, port } }: Config): number {
+  return mode === 'smarthost' && smarthost !== null ? smarthost.port : port;
+}
+
+/** Nothing was sent, and all that came was the end of the connection or its announcement. */
+function isStale(results: readonly RecipientResult[]): boolean {
+  return results.every(
+    ({ outcome, stage, reply }) => outcome === 'untried' || (stage === 'mail' && reply?.code === 421),
+  );
+}
+
+function shortReply(reply: { code: number; enhanced: string | null; text: string } | null): HostTry['reply'] {
+  return reply === null ? null : { code: reply.code, enhanced: reply.enhanced, text: reply.text.slice(0, 500) };
+}
+
+function secondsSince(started: number): number {
+  return Math.round(performance.now() - started) / 1000;
+}

@@ -1,0 +1,252 @@
+// How the places are doing to which connections go: one address of a mail host with its port, or the smarthost as a whole. One
+// that says 421 or nothing at all is not asked again for every message: it is backed off for a while, doubling with each failure,
+// and messages wait without a connection. Domains that share a host share what is known of it.
+// The record in the store tells other processes; this one asks its memory, and the store at most every half a minute.
+
+import { z } from 'zod';
+import type { Target } from '#functions/deliver/hosts/find-routes.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import { destinationKey, smarthostDestination } from '#pipeline/contract/keys.ts';
+import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
+import { readBody } from '#pipeline/contract/read-body.ts';
+
+const timestamp = z.iso.datetime({ precision: 3 });
+
+/** `destinations/<destination>.json`: backed off until `until`, after `failures` failures in a row, the last of them at `at`. */
+export const destinationSchema = z.strictObject({
+  schema: z.literal('destination/1'),
+  destination: z.string(),
+  failures: z.int().nonnegative(),
+  at: timestamp,
+  until: timestamp,
+  reason: z.string(),
+});
+
+export type Destination = Readonly<z.infer<typeof destinationSchema>>;
+
+type Known = {
+  readonly record: Destination | null;
+  readonly readAt: number;
+  /** Whether the store has this record too. */
+  readonly isStored: boolean;
+};
+
+/** What this process knows, by destination. */
+export type DestinationMemory = Map<string, Known>;
+
+/** Temporary refusals in a row, by destination: of the host's own making, and all of them. */
+export type RefusalMemory = Map<string, { readonly ofHost: number; readonly all: number }>;
+
+export type DestinationDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'put' | 'delete'>;
+  readonly clock: Clock;
+  readonly memory: DestinationMemory;
+  readonly refusals: RefusalMemory;
+  readonly random: () => number;
+};
+
+/** What an attempt showed of a destination; `refused`: it answered, and put off all it was asked for, because of what. */
+export type DestinationVerdict =
+  | { readonly outcome: 'answered' | 'nothing' }
+  | { readonly outcome: 'failed'; readonly reason: string }
+  | { readonly outcome: 'refused'; readonly because: 'host' | 'mailbox' | 'unclear'; readonly reason: string };
+
+/** An attempt: when it began, and the schedule of single messages. */
+export type Tried = { readonly startedAt: number; readonly retrySeconds: readonly number[] };
+
+const rereadMs = 30_000;
+/** How long it is left in peace after its first failure, and at most; shorter where it may only be greylisting. */
+const waits = {
+  failed: { firstMs: 60_000, longestMs: 1_800_000 },
+  putOff: { firstMs: 10_000, longestMs: 300_000 },
+} as const;
+const longestSpreadMs = 300_000;
+const maxRemembered = 10_000;
+/** So many messages in a row that a host put off for reasons of its own, and it is backed off. */
+const refusalsOfHost = 3;
+/** So many messages in a row put off for whatever reason (greylisting, mostly), and it gets one connection at a time. */
+const refusalsInAll = 10;
+/** So many, unless the last was about a mailbox, and it is backed off, for a short time at first. */
+const refusalsOfUnclearCause = 20;
+
+/** The destination that a target is, or is part of. */
+export function destinationOf({ delivery }: Config, { ip }: Pick<Target, 'ip'>): string {
+  const { mode, smarthost, port } = delivery;
+  return mode === 'smarthost' && smarthost !== null ? smarthostDestination(smarthost.host) : `${ip} port ${port}`;
+}
+
+/** How many connections a destination may have at once: one where it is in trouble, or puts everything off. */
+export function connectionLimit(
+  { refusals }: Pick<DestinationDeps, 'refusals'>,
+  destination: string,
+  { record, configured }: { readonly record: Destination | null; readonly configured: number },
+): number {
+  return record !== null || (refusals.get(destination)?.all ?? 0) >= refusalsInAll ? 1 : configured;
+}
+
+/** What is known of a destination; null where nothing is wrong with it. */
+export async function readDestination(
+  deps: Pick<DestinationDeps, 'clock' | 'memory'> & { readonly store: Pick<ObjectStore, 'get'> },
+  destination: string,
+): Promise<Destination | null> {
+  const known = deps.memory.get(destination);
+  if (known !== undefined && deps.clock() - known.readAt < rereadMs) return known.record;
+  const record = await readStored(deps.store, destination);
+  remember(deps, destination, { record, isStored: true });
+  return record;
+}
+
+/** For people: the record of a destination that is backed off right now, as the store has it; null where it is not. */
+export async function readBackedOff(
+  { store, clock }: { readonly store: Pick<ObjectStore, 'get'>; readonly clock: Clock },
+  destination: string,
+): Promise<Destination | null> {
+  const record = await readStored(store, destination);
+  return record !== null && Date.parse(record.until) > clock() ? record : null;
+}
+
+async function readStored(store: Pick<ObjectStore, 'get'>, destination: string): Promise<Destination | null> {
+  const stored = await store.get(destinationKey(destination));
+  return stored === null ? null : parseDestination((await readBody(stored.body)).toString('utf8'));
+}
+
+/** After a failure: all jobs of this process know it at once. Attempts that ran side by side count as one failure. */
+export function noteFailure(
+  deps: Pick<DestinationDeps, 'clock' | 'memory' | 'random'>,
+  destination: string,
+  failure: Tried & { readonly reason: string; readonly kind?: keyof typeof waits },
+): void {
+  const before = deps.memory.get(destination)?.record ?? null;
+  const record = afterFailure(before, { ...failure, destination, now: deps.clock(), random: deps.random() });
+  if (record !== before) remember(deps, destination, { record, isStored: false });
+}
+
+/** Makes known to other processes what this one noted of a destination. */
+export async function publishFailure(deps: DestinationDeps, destination: string): Promise<void> {
+  const known = deps.memory.get(destination);
+  if (known === undefined || known.record === null || known.isStored) return;
+  remember(deps, destination, { record: known.record, isStored: true });
+  await deps.store.put({
+    key: destinationKey(destination),
+    body: Buffer.from(JSON.stringify(known.record)),
+    contentType: 'application/json',
+  });
+}
+
+/** After an attempt: what it showed of a destination, for this process and the others to know. */
+export async function recordVerdict(
+  deps: DestinationDeps,
+  destination: string,
+  { verdict, ...tried }: Tried & { readonly verdict: DestinationVerdict },
+): Promise<void> {
+  noteVerdict(deps, destination, { verdict, ...tried });
+  if (verdict.outcome === 'answered') await resetBackOff(deps, destination);
+  else await publishFailure(deps, destination);
+}
+
+function noteVerdict(
+  deps: Pick<DestinationDeps, 'clock' | 'memory' | 'random' | 'refusals'>,
+  destination: string,
+  { verdict, ...tried }: Tried & { readonly verdict: DestinationVerdict },
+): void {
+  switch (verdict.outcome) {
+    case 'nothing':
+      return;
+    case 'answered':
+      deps.refusals.delete(destination);
+      return;
+    case 'failed':
+      noteFailure(deps, destination, { ...tried, reason: verdict.reason });
+      return;
+    case 'refused':
+      noteRefusal(deps, destination, { verdict, ...tried });
+      return;
+  }
+}
+
+function noteRefusal(
+  deps: Parameters<typeof noteVerdict>[0],
+  destination: string,
+  { verdict, ...tried }: Tried & { readonly verdict: Extract<DestinationVerdict, { outcome: 'refused' }> },
+): void {
+  const { because, reason } = verdict;
+  const isOfHost = because === 'host';
+  const before = deps.refusals.get(destination) ?? { ofHost: 0, all: 0 };
+  const { ofHost, all } = { ofHost: isOfHost ? before.ofHost + 1 : 0, all: before.all + 1 };
+  keepNewest(deps.refusals, destination, { ofHost, all });
+  const isInTrouble = (deps.memory.get(destination)?.record ?? null) !== null;
+  if (ofHost >= refusalsOfHost || (isInTrouble && isOfHost)) {
+    noteFailure(deps, destination, { ...tried, reason });
+  } else if (all >= refusalsOfUnclearCause && because !== 'mailbox') {
+    const said = `it put off ${all} messages in a row, the last one with: ${reason}`;
+    noteFailure(deps, destination, { ...tried, reason: said, kind: 'putOff' });
+  }
+}
+
+/** After an attempt at which the destination answered: it is as if nothing had been. Costs nothing where nothing was wrong. */
+async function resetBackOff(deps: DestinationDeps, destination: string): Promise<void> {
+  if ((deps.memory.get(destination)?.record ?? null) === null) return;
+  remember(deps, destination, { record: null, isStored: true });
+  await deps.store.delete(destinationKey(destination));
+}
+
+/** The record after one more failure. One that began before the last was known is the same failure, still going on. */
+export function afterFailure(
+  before: Destination | null,
+  failure: {
+    readonly destination: string;
+    readonly startedAt: number;
+    readonly now: number;
+    readonly reason: string;
+    readonly random: number;
+    /** The schedule of single messages: a destination is not backed off for longer than they would wait anyway. */
+    readonly retrySeconds: readonly number[];
+    /** `putOff`: it talks, and puts all off. */
+    readonly kind?: keyof typeof waits;
+  },
+): Destination {
+  const isSame = before !== null && failure.startedAt < Date.parse(before.at);
+  if (isSame && failure.now < Date.parse(before.until)) return before;
+  const failures = (before?.failures ?? 0) + (isSame ? 0 : 1);
+  const wait = waits[failure.kind ?? 'failed'];
+  const firstMs = Math.min(wait.firstMs, Math.min(...failure.retrySeconds) * 1_000);
+  const longestMs = Math.min(wait.longestMs, Math.max(...failure.retrySeconds) * 1_000);
+  const waitMs = Math.min(firstMs * 2 ** (failures - 1), longestMs) * (0.9 + 0.2 * failure.random);
+  return {
+    schema: 'destination/1',
+    destination: failure.destination,
+    failures,
+    at: new Date(failure.now).toISOString(),
+    until: new Date(failure.now + waitMs).toISOString(),
+    reason: failure.reason,
+  };
+}
+
+/** Why a destination is not asked, as a sentence. */
+export function shownBackOff({ destination, until, reason }: Destination): string {
+  return `${destination} is backed off until ${until}: ${reason}`;
+}
+
+/** How far the messages of a destination that was backed off are spread when it is tried again: not all at once. */
+export function spreadMs({ at, until }: Pick<Destination, 'at' | 'until'>): number {
+  return Math.min((Date.parse(until) - Date.parse(at)) / 2, longestSpreadMs);
+}
+
+function remember(
+  { memory, clock }: Pick<DestinationDeps, 'memory' | 'clock'>,
+  destination: string,
+  known: Pick<Known, 'record' | 'isStored'>,
+): void {
+  keepNewest(memory, destination, { ...known, readAt: clock() });
+}
+
+function keepNewest<Value>(memory: Map<string, Value>, key: string, value: Value): void {
+  memory.delete(key);
+  memory.set(key, value);
+  const oldest = memory.keys().next();
+  if (memory.size > maxRemembered && oldest.done !== true) memory.delete(oldest.value);
+}
+
+function parseDestination(text: string): Destination | null {
+  return destinationSchema.parse(JSON.parse(text));
+}

@@ -1,0 +1,189 @@
+// Which hosts take the mail of a domain, in which order: MX by preference with equals shuffled, the domain itself where it
+// has none (RFC 5321 §5.1), nobody where it says so (RFC 7505). A domain that does not exist is final, a DNS that does
+// not answer is not. Hosts within are refused: nobody may point us at our own network.
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import type { Resolve } from '#pipeline/contract/ports.ts';
+
+/** One address of one host to try; `preference` of its MX record (0 where there was none). */
+export type Target = { readonly host: string; readonly ip: string; readonly preference: number };
+
+/**
+ * `targets`: in the order to try them, never none. `permanent`: no mail can ever go there, with the enhanced status
+ * (RFC 3463). `later`: could not be found out now.
+ */
+export type Routes =
+  | { readonly outcome: 'targets'; readonly targets: readonly Target[] }
+  | { readonly outcome: 'permanent'; readonly status: string; readonly reason: string }
+  | { readonly outcome: 'later'; readonly reason: string };
+
+export type RouteDeps = { readonly resolve: Resolve; readonly random: () => number };
+
+/** `hostname`: ours; what has the same or a worse preference than ourselves is not for us to send to (RFC 5321 §5.1). */
+export type RoutePolicy = { readonly hostname: string; readonly allowPrivateTargets: boolean };
+
+type Exchange = { readonly host: string; readonly preference: number };
+type Exchanges =
+  | { readonly outcome: 'exchanges'; readonly exchanges: readonly Exchange[]; readonly isImplicit: boolean }
+  | Exclude<Routes, { outcome: 'targets' }>;
+type Addresses = { readonly addresses: readonly string[]; readonly failure: 'none' | 'no-such-name' | 'temporary' };
+
+const maxTargets = 12;
+const maxHosts = 10;
+const maxAliases = 8;
+
+/** Finds the routes for a domain (A-label form) or an address literal. Never throws for what the DNS does. */
+export async function findRoutes(deps: RouteDeps, domain: string, policy: RoutePolicy): Promise<Routes> {
+  const literal = addressOfLiteral(domain);
+  if (literal !== null) return chooseTargets([{ host: literal, ip: literal, preference: 0 }], policy);
+  const found = await findExchanges(deps, domain, policy.hostname);
+  if (found.outcome !== 'exchanges') return found;
+  const exchanges = orderExchanges(found.exchanges, deps.random).slice(0, maxHosts);
+  const resolved = await Promise.all(exchanges.map(({ host }) => findAddresses(deps.resolve, host)));
+  const targets = exchanges.flatMap(({ host, preference }, index) =>
+    (resolved[index]?.addresses ?? []).map((ip) => ({ host, ip, preference })),
+  );
+  if (targets.length > 0) return chooseTargets(targets, policy);
+  return noAddresses(domain, resolved, found.isImplicit);
+}
+
+/** The routes to one host that is configured by hand (a smarthost): a name or an IP address, private or not. */
+export async function findHost(deps: RouteDeps, host: string): Promise<Routes> {
+  const ip = host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(IPv6:)?|\]$/gi, '');
+  if (isIPv4(ip) || isIPv6(ip)) return { outcome: 'targets', targets: [{ host, ip, preference: 0 }] };
+  const { addresses } = await findAddresses(deps.resolve, host);
+  if (addresses.length === 0) return { outcome: 'later', reason: `the smarthost ${host} is not found in the DNS` };
+  return { outcome: 'targets', targets: addresses.map((address) => ({ host, ip: address, preference: 0 })) };
+}
+
+async function findExchanges({ resolve }: RouteDeps, domain: string, hostname: string): Promise<Exchanges> {
+  const answer = await ask(resolve, domain, 'MX');
+  if (answer.kind === 'temporary')
+    return {
+      outcome: 'later',
+      reason: `the DNS does not answer for ${domain}: ${dnsWords.get(answer.code) ?? answer.code}`,
+    };
+  if (answer.kind === 'no-such-name') {
+    return { outcome: 'permanent', status: '5.1.2', reason: `the domain ${domain} does not exist` };
+  }
+  const exchanges = answer.kind === 'records' ? answer.records.flatMap(readExchange) : [];
+  if (exchanges.some(({ host }) => host === '')) {
+    // RFC 7505 §3: a single "." says so; among others it is an error, and still nobody to connect to.
+    const others = exchanges.filter(({ host }) => host !== '');
+    if (others.length > 0) return { outcome: 'exchanges', exchanges: others, isImplicit: false };
+    return { outcome: 'permanent', status: '5.1.10', reason: `the domain ${domain} takes no mail (null MX)` };
+  }
+  if (exchanges.length === 0)
+    return { outcome: 'exchanges', exchanges: [{ host: domain, preference: 0 }], isImplicit: true };
+  const own = exchanges.filter(({ host }) => host === hostname).map(({ preference }) => preference);
+  const before = exchanges.filter(({ preference }) => preference < Math.min(...own, Number.POSITIVE_INFINITY));
+  if (before.length > 0) return { outcome: 'exchanges', exchanges: before, isImplicit: false };
+  const reason = `the best mail host of ${domain} is this one, which is not configured for it: mail would loop`;
+  return { outcome: 'permanent', status: '5.4.6', reason };
+}
+
+/** RFC 5321 §5.1: by preference, equals in random order. */
+function orderExchanges(exchanges: readonly Exchange[], random: () => number): Exchange[] {
+  return exchanges
+    .map((exchange) => ({ exchange, rank: random() }))
+    .sort((a, b) => a.exchange.preference - b.exchange.preference || a.rank - b.rank)
+    .map(({ exchange }) => exchange);
+}
+
+function chooseTargets(targets: readonly Target[], { allowPrivateTargets }: RoutePolicy): Routes {
+  const allowed = allowPrivateTargets ? targets : targets.filter(({ ip }) => !isPrivate(ip));
+  if (allowed.length > 0) return { outcome: 'targets', targets: allowed.slice(0, maxTargets) };
+  const hosts = [...new Set(targets.map(({ host, ip }) => (host === ip ? ip : `${host} [${ip}]`)))].join(', ');
+  const reason = `the mail hosts are in a private network, and sending there is not allowed: ${hosts}`;
+  return { outcome: 'permanent', status: '5.4.4', reason };
+}
+
+function noAddresses(domain: string, resolved: readonly Addresses[], isImplicit: boolean): Routes {
+  if (resolved.some(({ failure }) => failure === 'temporary')) {
+    return { outcome: 'later', reason: `the DNS does not answer for the mail hosts of ${domain}` };
+  }
+  if (isImplicit) return { outcome: 'permanent', status: '5.1.2', reason: `the domain ${domain} has no mail host` };
+  return { outcome: 'permanent', status: '5.4.4', reason: `the mail hosts of ${domain} have no addresses` };
+}
+
+/** IPv4 first: cloud networks rarely have reverse names for IPv6, and peers want one. */
+async function findAddresses(resolve: Resolve, host: string): Promise<Addresses> {
+  const answers = await Promise.all([ask(resolve, host, 'A'), ask(resolve, host, 'AAAA')]);
+  const addresses = answers.flatMap((answer) => (answer.kind === 'records' ? answer.records.filter(isAddress) : []));
+  if (answers.some(({ kind }) => kind === 'temporary')) return { addresses, failure: 'temporary' };
+  return { addresses, failure: answers.some(({ kind }) => kind === 'no-such-name') ? 'no-such-name' : 'none' };
+}
+
+const dnsWords: ReadonlyMap<string, string> = new Map([
+  ['ESERVFAIL', 'its server failed, or none could be reached (SERVFAIL)'],
+  ['EREFUSED', 'its server refuses to (REFUSED)'],
+  ['ETIMEOUT', 'nothing came in time'],
+]);
+
+type Answer =
+  | { readonly kind: 'records'; readonly records: readonly unknown[] }
+  | { readonly kind: 'no-such-name' }
+  | { readonly kind: 'no-data' }
+  | { readonly kind: 'temporary'; readonly code: string };
+
+/** One question; a name that only leads on to another (CNAME) is followed where the server did not do it itself. */
+async function ask(resolve: Resolve, name: string, type: string, depth = 0): Promise<Answer> {
+  const answer = await askOnce(resolve, name, type);
+  if (answer.kind !== 'no-data' || depth >= maxAliases || type === 'AAAA') return answer;
+  const alias = await askOnce(resolve, name, 'CNAME');
+  const target = alias.kind === 'records' ? alias.records.find((record) => typeof record === 'string') : undefined;
+  return typeof target === 'string' ? ask(resolve, target, type, depth + 1) : answer;
+}
+
+async function askOnce(resolve: Resolve, name: string, type: string): Promise<Answer> {
+  try {
+    const records = await resolve(name, type);
+    return Array.isArray(records) && records.length > 0 ? { kind: 'records', records } : { kind: 'no-data' };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    if (code === 'ENOTFOUND') return { kind: 'no-such-name' };
+    if (code === 'ENODATA') return { kind: 'no-data' };
+    // A name that cannot be asked for cannot exist either.
+    return code === 'EBADNAME' ? { kind: 'no-such-name' } : { kind: 'temporary', code };
+  }
+}
+
+function readExchange(record: unknown): Exchange[] {
+  if (typeof record !== 'object' || record === null || !('exchange' in record) || !('priority' in record)) return [];
+  const { exchange, priority } = record;
+  if (typeof exchange !== 'string' || typeof priority !== 'number') return [];
+  return [{ host: exchange.toLowerCase().replace(/\.$/, ''), preference: priority }];
+}
+
+function isAddress(record: unknown): record is string {
+  return typeof record === 'string' && (isIPv4(record) || isIPv6(record));
+}
+
+function addressOfLiteral(domain: string): string | null {
+  const inner = /^\[(?:IPv6:)?([0-9A-Fa-f:.]+)\]$/i.exec(domain)?.[1] ?? '';
+  return isIPv4(inner) || isIPv6(inner) ? inner : null;
+}
+
+const within = privateNetworks();
+
+/** Loopback, private, link-local, carrier-grade, multicast, reserved: RFC 6890 and what came after. */
+export function isPrivate(ip: string): boolean {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1];
+  return isIPv4(mapped ?? ip) ? within.check(mapped ?? ip, 'ipv4') : within.check(ip, 'ipv6');
+}
+
+function privateNetworks(): BlockList {
+  const list = new BlockList();
+  const ipv4 = ['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'];
+  ipv4.push('192.0.0.0/24', '192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/4', '240.0.0.0/4');
+  // Many of these stand for IPv4 hosts, within or not: compatible, translated (RFC 6052, 7915), 6to4, Teredo.
+  const ipv6 = ['::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', 'fc00::/7'];
+  ipv6.push('fe80::/10', 'fec0::/10', 'ff00::/8', '2002::/16', '2001::/32');
+  for (const network of ipv4) addNetwork(list, network, 'ipv4');
+  for (const network of ipv6) addNetwork(list, network, 'ipv6');
+  return list;
+}
+
+function addNetwork(list: BlockList, network: string, family: 'ipv4' | 'ipv6'): void {
+  const [address = '', bits = '0'] = network.split('/');
+  list.addSubnet(address, Number(bits), family);
+}

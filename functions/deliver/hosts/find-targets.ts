@@ -1,0 +1,107 @@
+// Where a job's mail goes and how TLS must be there: the smarthost, or the domain's own hosts under its MTA-STS policy
+// (RFC 8461). What the policy had a part in is put in words for the record.
+
+import type { OpenFailure, TlsPolicy } from '#functions/deliver/converse/open-connection.ts';
+import type { TlsFacts } from '#functions/deliver/converse/smtp-wire.ts';
+import type { Connections } from '#functions/deliver/destination/connections.ts';
+import { isLoopbackAddress } from '#mail/address/loopback.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { Clock, ObjectStore, Resolve } from '#pipeline/contract/ports.ts';
+import { findHost, findRoutes, type Routes, type Target } from './find-routes.ts';
+import { findStsPolicy, isNamedHost, type StsFinding, type StsPolicy } from './mta-sts.ts';
+
+export type TargetDeps = {
+  readonly resolve: Resolve;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly store: Pick<ObjectStore, 'get' | 'put'>;
+  readonly connections: Pick<Connections, 'policies' | 'fetchPolicy'>;
+};
+
+/** The hosts in order, how TLS must be, the policy that says so, and what of it is to be noted with the attempt. */
+export type PolicedTargets = {
+  readonly outcome: 'targets';
+  readonly targets: readonly Target[];
+  readonly tls: TlsPolicy;
+  readonly sts: StsPolicy;
+  readonly note: string | null;
+};
+
+/** As {@link Routes}, under the policy that applies. */
+export type PolicedRoutes = PolicedTargets | Exclude<Routes, { outcome: 'targets' }>;
+
+/** Finds the targets for a domain. Never throws for what the DNS or a policy host does. */
+export async function findTargets(deps: TargetDeps, config: Config, domain: string): Promise<PolicedRoutes> {
+  const { mode, smarthost, allowPrivateTargets } = config.delivery;
+  if (mode === 'smarthost' && smarthost !== null) {
+    const routes = await findHost(deps, smarthost.host);
+    if (routes.outcome !== 'targets') return routes;
+    return { ...routes, tls: smarthostTls(smarthost.tls, routes.targets), sts: { mode: 'none' }, note: null };
+  }
+  const { connections, resolve, clock, store } = deps;
+  const { fetchPolicy, policies: memory } = connections;
+  const port = config.delivery.mtaStsPort;
+  const [routes, sts] = await Promise.all([
+    findRoutes(deps, domain, { hostname: config.hostname, allowPrivateTargets }),
+    findStsPolicy({ resolve, clock, store, fetchPolicy, port, memory, allowPrivateTargets }, domain),
+  ]);
+  return routes.outcome === 'targets' ? police(routes.targets, sts, { config, domain }) : routes;
+}
+
+function police(
+  targets: readonly Target[],
+  { policy, note }: StsFinding,
+  { config, domain }: { readonly config: Config; readonly domain: string },
+): PolicedRoutes {
+  if (policy.mode !== 'enforce') {
+    return { outcome: 'targets', targets, tls: tlsByConfig[config.delivery.tls], sts: policy, note };
+  }
+  const named = targets.filter(({ host }) => isNamedHost(policy.mx, host));
+  if (named.length === 0) {
+    return { outcome: 'later', reason: `no mail host of ${domain} is named in its MTA-STS policy` };
+  }
+  const others = [...new Set(targets.filter((target) => !named.includes(target)).map(({ host }) => host))];
+  const left = others.length === 0 ? null : `not asked, as the domain's MTA-STS policy does not name it: ${others}`;
+  return { outcome: 'targets', targets: named, tls: 'verified', sts: policy, note: left };
+}
+
+/** What the configuration asks of every mail host, in the words of a connection. */
+const tlsByConfig = { opportunistic: 'opportunistic', required: 'encrypted', verified: 'verified' } as const;
+
+/** A password goes only to a host that proved its name; on this very machine nobody is in between. */
+function smarthostTls(tls: 'starttls' | 'implicit' | 'none', targets: readonly Target[]): TlsPolicy {
+  if (tls === 'none') return 'never';
+  return targets.every(({ ip }) => isLoopbackAddress(ip)) ? 'encrypted' : 'verified';
+}
+
+/**
+ * What a policy has to say of one host: that it is what kept the mail back, or, in testing, that it would have (RFC 8461
+ * §5: told, and the mail goes out all the same); null where it has nothing to say.
+ */
+export function policyNote(
+  sts: StsPolicy,
+  host: string,
+  { failure, tls }: { readonly failure: OpenFailure | null; readonly tls: TlsFacts | null },
+): string | null {
+  switch (sts.mode) {
+    case 'none':
+      return null;
+    case 'enforce':
+      return failure?.stage === 'tls' ? "the domain's MTA-STS policy demands it" : null;
+    case 'testing': {
+      const objection = objectionOf(sts.mx, host, { failure, tls });
+      return objection === null ? null : `against the domain's MTA-STS policy, which is only in testing: ${objection}`;
+    }
+  }
+}
+
+function objectionOf(
+  mx: readonly string[],
+  host: string,
+  { failure, tls }: { readonly failure: OpenFailure | null; readonly tls: TlsFacts | null },
+): string | null {
+  if (!isNamedHost(mx, host)) return 'the policy does not name this host';
+  if (failure !== null) return failure.stage === 'tls' ? 'TLS failed' : null;
+  if (tls === null) return 'the mail went in clear';
+  return tls.problem === null ? null : `the host's certificate is not to be trusted: ${tls.problem}`;
+}

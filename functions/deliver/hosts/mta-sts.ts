@@ -1,0 +1,194 @@
+// MTA-STS (RFC 8461): a domain says by DNS and HTTPS which hosts take its mail and that they have good certificates. A
+// policy in force makes TLS with a proven certificate a condition; a policy that cannot be fetched leaves the last one,
+// which is kept in the store too: neither a restart nor another worker starts from nothing.
+
+import { z } from 'zod';
+import { destinationKey } from '#pipeline/contract/keys.ts';
+import type { Clock, ObjectStore, Resolve } from '#pipeline/contract/ports.ts';
+import { readBody } from '#pipeline/contract/read-body.ts';
+import type { FetchPolicy, PolicyFile } from './fetch-policy.ts';
+import { isPrivate } from './find-routes.ts';
+
+/** A domain's policy as it applies now. `none`: deliver as if there were no such thing. */
+export type StsPolicy =
+  | { readonly mode: 'none' }
+  | { readonly mode: 'testing' | 'enforce'; readonly mx: readonly string[] };
+
+/** The policy that applies, and why the one that the domain announces does not, where it could not be had. */
+export type StsFinding = { readonly policy: StsPolicy; readonly note: string | null };
+
+type Known = StsFinding & {
+  /** The id of the TXT record the policy was fetched for; null where nothing is known. */
+  readonly id: string | null;
+  readonly fetchedAt: number;
+  readonly expiresAt: number;
+  readonly checkedAt: number;
+};
+
+/** Policies this process has fetched, by domain. */
+export type PolicyMemory = Map<string, Known>;
+
+export type StsDeps = {
+  readonly resolve: Resolve;
+  readonly fetchPolicy: FetchPolicy;
+  /** The port of policy hosts: 443. */
+  readonly port: number;
+  readonly store: Pick<ObjectStore, 'get' | 'put'>;
+  readonly clock: Clock;
+  readonly memory: PolicyMemory;
+  /** Whether policies may be fetched from hosts in private networks. */
+  readonly allowPrivateTargets: boolean;
+};
+
+/** `destinations/mta-sts%20<domain>.json`: the policy fetched last. */
+const keptSchema = z.strictObject({
+  schema: z.literal('sts-policy/1'),
+  domain: z.string(),
+  id: z.string(),
+  mode: z.enum(['none', 'testing', 'enforce']),
+  mx: z.array(z.string()),
+  fetchedAt: z.int(),
+  expiresAt: z.int(),
+});
+
+const none: StsPolicy = { mode: 'none' };
+const recheckMs = 300_000;
+const refreshMs = 86_400_000; // RFC 8461 §10.2: well before it expires, so that nobody can wait for that
+const longestAgeSeconds = 31_557_600; // RFC 8461 §3.2
+const maxRemembered = 10_000;
+
+/**
+ * The policy that applies to a domain now. Asks DNS at most every five minutes; HTTPS when the record's id changed, and once
+ * a day or where half of the policy's time is over.
+ */
+export async function findStsPolicy(deps: StsDeps, domain: string): Promise<StsFinding> {
+  if (domain.startsWith('[')) return { policy: none, note: null }; // an address literal has no name to ask for
+  const now = deps.clock();
+  const known = deps.memory.get(domain) ?? (await readKept(deps.store, domain));
+  if (now - known.checkedAt < recheckMs) return inForce(known, now);
+  const id = await readRecordId(deps.resolve, domain);
+  const next = { ...(await refresh(deps, domain, { known, id })), checkedAt: now };
+  deps.memory.delete(domain);
+  deps.memory.set(domain, next);
+  const oldest = deps.memory.keys().next();
+  if (deps.memory.size > maxRemembered && oldest.done !== true) deps.memory.delete(oldest.value);
+  return inForce(next, now);
+}
+
+/** Whether a host is among those a policy names (RFC 8461 §4.1: `*.` stands for exactly one label). */
+export function isNamedHost(mx: readonly string[], host: string): boolean {
+  return mx.some((pattern) =>
+    pattern.startsWith('*.')
+      ? host.slice(host.indexOf('.') + 1) === pattern.slice(2) && host.includes('.')
+      : host === pattern,
+  );
+}
+
+/** Reads a policy file (RFC 8461 §3.2); null where it is not one. */
+export function parseStsPolicy(text: string): { readonly policy: StsPolicy; readonly maxAgeSeconds: number } | null {
+  const pairs = text.split(/\r?\n/).flatMap((line): [string, string][] => {
+    const match = /^([A-Za-z0-9_.-]+)[ \t]*:(.*)$/.exec(line); // trimmed below: a pattern for that takes quadratic time
+    return match?.[1] === undefined || match[2] === undefined ? [] : [[match[1], match[2].trim()]];
+  });
+  const value = (key: string): string | undefined => pairs.find(([name]) => name === key)?.[1];
+  const maxAgeSeconds = Math.min(Number(value('max_age') ?? 'NaN'), longestAgeSeconds);
+  const mode = value('mode');
+  const mx = pairs.filter(([name]) => name === 'mx').map(([, host]) => host.toLowerCase().replace(/\.$/, ''));
+  if (value('version') !== 'STSv1' || !Number.isInteger(maxAgeSeconds) || maxAgeSeconds < 0) return null;
+  if (mode === 'none') return { policy: none, maxAgeSeconds };
+  if ((mode !== 'testing' && mode !== 'enforce') || mx.length === 0) return null;
+  return { policy: { mode, mx }, maxAgeSeconds };
+}
+
+function inForce({ policy, note, expiresAt }: Known, now: number): StsFinding {
+  if (now < expiresAt) return { policy, note: null };
+  return { policy: none, note };
+}
+
+/** What is known, or what is fetched where that is due. What fails leaves what was known (RFC 8461 §3.3). */
+async function refresh(
+  deps: StsDeps,
+  domain: string,
+  { known, id }: { readonly known: Known; readonly id: string | null },
+): Promise<Known> {
+  const now = deps.clock();
+  const refreshAt = known.fetchedAt + Math.min(refreshMs, (known.expiresAt - known.fetchedAt) / 2);
+  if (id === null) return { ...known, note: null };
+  if (id === known.id && now < refreshAt) return known;
+  const file = await fetchFile(deps, domain);
+  const parsed = file.outcome === 'file' ? parseStsPolicy(file.text) : null;
+  if (parsed === null) {
+    const reason = file.outcome === 'failed' ? file.reason : 'the file is no policy';
+    return { ...known, note: `the MTA-STS policy that ${domain} announces could not be had: ${reason}` };
+  }
+  const expiresAt = now + parsed.maxAgeSeconds * 1000;
+  await keep(deps.store, domain, { id, policy: parsed.policy, fetchedAt: now, expiresAt });
+  return { id, policy: parsed.policy, fetchedAt: now, expiresAt, checkedAt: now, note: null };
+}
+
+const unknown: Known = {
+  id: null,
+  policy: none,
+  note: null,
+  fetchedAt: 0,
+  expiresAt: 0,
+  checkedAt: Number.NEGATIVE_INFINITY,
+};
+
+/** The space keeps it apart from the records of destinations: no domain has one. */
+function keptKey(domain: string): string {
+  return destinationKey(`mta-sts ${domain}`);
+}
+
+async function readKept(store: StsDeps['store'], domain: string): Promise<Known> {
+  const stored = await store.get(keptKey(domain));
+  if (stored === null) return unknown;
+  const { id, mode, mx, fetchedAt, expiresAt } = keptSchema.parse(
+    JSON.parse((await readBody(stored.body)).toString('utf8')),
+  );
+  return { ...unknown, id, policy: mode === 'none' ? none : { mode, mx }, fetchedAt, expiresAt };
+}
+
+async function keep(
+  store: StsDeps['store'],
+  domain: string,
+  { id, policy, fetchedAt, expiresAt }: Pick<Known, 'policy' | 'fetchedAt' | 'expiresAt'> & { readonly id: string },
+): Promise<void> {
+  const mx = policy.mode === 'none' ? [] : [...policy.mx];
+  const record: z.infer<typeof keptSchema> = {
+    schema: 'sts-policy/1',
+    domain,
+    id,
+    mode: policy.mode,
+    mx,
+    fetchedAt,
+    expiresAt,
+  };
+  await store.put({ key: keptKey(domain), body: Buffer.from(JSON.stringify(record)), contentType: 'application/json' });
+}
+
+/** RFC 8461 §3.1: exactly one record that begins with the version, else it counts as none. */
+async function readRecordId(resolve: Resolve, domain: string): Promise<string | null> {
+  const records = await resolve(`_mta-sts.${domain}`, 'TXT').catch(() => []);
+  const texts = Array.isArray(records)
+    ? records.map((parts) => (Array.isArray(parts) ? parts.join('') : String(parts)))
+    : [];
+  const found = texts.filter((text) => /^v=STSv1[ \t]*(;|$)/.test(text));
+  return found.length === 1
+    ? (/;[ \t]*id[ \t]*=[ \t]*([A-Za-z0-9]{1,32})[ \t]*(;|$)/.exec(found[0] ?? '')?.[1] ?? null)
+    : null;
+}
+
+/** A stranger's domain must not have us knock at hosts within: whoever sends to it would make us do so. */
+async function fetchFile(
+  { resolve, fetchPolicy, port, allowPrivateTargets }: StsDeps,
+  domain: string,
+): Promise<PolicyFile> {
+  const host = `mta-sts.${domain}`;
+  const ask = (type: string): Promise<unknown> => resolve(host, type).catch(() => []);
+  const found = (await Promise.all([ask('A'), ask('AAAA')])).flat().filter((ip) => typeof ip === 'string');
+  if (found.length === 0) return { outcome: 'failed', reason: `${host} is not found in the DNS` };
+  if (!allowPrivateTargets && found.some(isPrivate))
+    return { outcome: 'failed', reason: `${host} is in a private network` };
+  return fetchPolicy({ host, addresses: found, port });
+}

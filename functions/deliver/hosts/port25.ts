@@ -1,0 +1,125 @@
+// Notices a network that lets no mail out: connections to several unrelated hosts time out and none succeeds. Cloud
+// networks block port 25 until asked not to. It is reported as such, and while it lasts no mail is given up.
+import { z } from 'zod';
+import type { HostTry } from '#pipeline/contract/delivery-state.ts';
+import { destinationKey } from '#pipeline/contract/keys.ts';
+import type { Clock, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
+import { readBody } from '#pipeline/contract/read-body.ts';
+
+/** Where the record lies: `*` is no domain. */
+export const blockedPortKey = destinationKey('*');
+
+/** The health record: since when, and which hosts did not answer. */
+export const blockedPortSchema = z.strictObject({
+  schema: z.literal('port-blocked/1'),
+  port: z.int(),
+  since: z.iso.datetime({ precision: 3 }),
+  at: z.iso.datetime({ precision: 3 }),
+  hosts: z.array(z.string()),
+});
+
+export type BlockedPort = Readonly<z.infer<typeof blockedPortSchema>>;
+
+/** What this process saw: domains whose hosts timed out (when, and the last of them), the last connection that came about. */
+export type PortMemory = {
+  timeouts: Map<string, { readonly at: number; readonly ip: string }>;
+  lastSuccessAt: number | null;
+  blockedSince: number | null;
+};
+
+export type PortDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'put' | 'delete'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly memory: PortMemory;
+};
+
+const unrelatedHosts = 3;
+const windowMs = 3_600_000;
+const recordHoldsMs = 21_600_000;
+
+/** What the connections of one attempt showed: any came about, or all timed out, or neither. */
+export type PortSight = 'connected' | 'timed-out' | 'neither';
+
+/**
+ * What an attempt showed: a host that refused the connection was reached, in a way; an address family that this network does
+ * not have (IPv6, mostly) shows nothing.
+ */
+export function sightOf(hosts: readonly Pick<HostTry, 'stage' | 'reason'>[]): PortSight {
+  if (hosts.some(({ stage }) => stage !== 'connect')) return 'connected';
+  const hasTimedOut = hosts.some(({ reason }) => /^no connection|ETIMEDOUT/.test(reason ?? ''));
+  const isRefused = hosts.some(({ reason }) => /ECONNREFUSED|ECONNRESET/.test(reason ?? ''));
+  return hasTimedOut && !isRefused ? 'timed-out' : 'neither';
+}
+
+/** Takes in what an attempt at a destination showed, and reports a change for the better or worse. */
+export async function watchPort(
+  deps: PortDeps,
+  sight: PortSight,
+  where: { readonly domain: string; readonly ip: string; readonly port: number },
+): Promise<void> {
+  const { memory, clock, metrics } = deps;
+  if (sight === 'neither') return;
+  if (sight === 'connected') return openAgain(deps);
+  memory.timeouts.set(siteOf(where.domain), { at: clock(), ip: where.ip });
+  for (const [site, { at }] of memory.timeouts) if (clock() - at > windowMs) memory.timeouts.delete(site);
+  if (unrelated(memory.timeouts) < unrelatedHosts) return;
+  metrics.count('port-25-blocked');
+  await reportBlocked(deps, where.port);
+}
+
+/** Whether mail may not be given up now because the network lets none out; asks the store only for mail that expired. */
+export async function isPortBlocked(deps: PortDeps): Promise<boolean> {
+  if (deps.memory.blockedSince !== null) return true;
+  return (await readBlockedPort(deps)) !== null;
+}
+
+/** The record where the port is blocked, as far as any process knows; null where it is not, or nobody said so for long. */
+export async function readBlockedPort({
+  store,
+  clock,
+}: {
+  readonly store: Pick<ObjectStore, 'get'>;
+  readonly clock: Clock;
+}): Promise<BlockedPort | null> {
+  const stored = await store.get(blockedPortKey);
+  if (stored === null) return null;
+  const record = blockedPortSchema.parse(JSON.parse((await readBody(stored.body)).toString('utf8')));
+  return clock() - Date.parse(record.at) < recordHoldsMs ? record : null;
+}
+
+async function openAgain({ memory, store, clock, log }: PortDeps): Promise<void> {
+  const isFirst = memory.lastSuccessAt === null;
+  memory.timeouts.clear();
+  memory.lastSuccessAt = clock();
+  // The first connection of a process also clears what one before it left behind.
+  if (memory.blockedSince === null && !isFirst) return;
+  if (memory.blockedSince !== null) log.info('port-25-open-again');
+  memory.blockedSince = null;
+  await store.delete(blockedPortKey);
+}
+
+async function reportBlocked({ memory, store, clock, log }: PortDeps, port: number): Promise<void> {
+  const hosts = [...memory.timeouts.keys()].slice(0, 10);
+  if (memory.blockedSince === null) log.error('port-25-blocked', { port, hosts: hosts.join(' ') });
+  memory.blockedSince ??= clock();
+  const record: BlockedPort = {
+    schema: 'port-blocked/1',
+    port,
+    since: new Date(memory.blockedSince).toISOString(),
+    at: new Date(clock()).toISOString(),
+    hosts,
+  };
+  await store.put({ key: blockedPortKey, body: Buffer.from(JSON.stringify(record)), contentType: 'application/json' });
+}
+
+/** Two hosts of one site are one sign: the last two labels of its name tell sites apart well enough here. */
+function siteOf(domain: string): string {
+  return domain.split('.').slice(-2).join('.');
+}
+
+/** Many domains of one host are one sign, too. */
+function unrelated(timeouts: PortMemory['timeouts']): number {
+  return Math.min(timeouts.size, new Set([...timeouts.values()].map(({ ip }) => ip)).size);
+}

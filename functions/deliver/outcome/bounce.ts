@@ -1,0 +1,185 @@
+// Tells the sender: composes the notification a state owes and puts it in at the front door, like any other mail. Its id
+// was chosen when it came to be owed, so that doing it twice makes one message. To the null reverse-path goes nothing, nor to
+// a sender who is not proven.
+
+import { isAscii } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { parseAddress } from '#mail/address/address.ts';
+import { srsReverse } from '#mail/address/srs.ts';
+import { composeDsn, type DsnRecipient, originalBytesNeeded } from '#mail/dsn/dsn.ts';
+import { routeRecipient } from '#mail/envelope/route-recipient.ts';
+import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+import { isProblem } from '#mail/problem.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { DeliveryNotice, DeliveryState } from '#pipeline/contract/delivery-state.ts';
+import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
+import { rawKey } from '#pipeline/contract/keys.ts';
+import type { Clock, Intake, JobSender, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
+import { readBody } from '#pipeline/contract/read-body.ts';
+import { receivedGroup } from '#pipeline/contract/received-group.ts';
+import { whyNotTold } from '#pipeline/contract/sender-proof.ts';
+import { whyHopeless } from '#pipeline/run/own-fault.ts';
+import { isHardBounce } from './suppress.ts';
+
+export type BounceDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'head'>;
+  readonly intake: Intake;
+  readonly jobs: JobSender;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+};
+
+/** `sent`: the notification is stored and queued. `dropped`: there is nobody to tell, and why. */
+export type BounceOutcome = { readonly outcome: 'sent' } | { readonly outcome: 'dropped'; readonly reason: string };
+
+/** Sends one notification that a state owes. Throws where the platform fails; run again, it makes no second message. */
+export async function bounce(
+  deps: BounceDeps,
+  config: Config,
+  { state, notice }: { readonly state: DeliveryState; readonly notice: DeliveryNotice },
+): Promise<BounceOutcome> {
+  const { id } = notice;
+  if (!isMessageId(id)) throw new Error(`not a message id: ${id}`);
+  const untold = whyNotTold(state.job);
+  if (untold !== null) return { outcome: 'dropped', reason: untold };
+  const recipients = await routesBack(deps, config, state.job.reversePath);
+  if ('reason' in recipients) return { outcome: 'dropped', reason: recipients.reason };
+  const bytes = await compose(deps, config, { state, notice, to: recipients.to });
+  const key = rawKey({ id, receivedAt: notice.at });
+  const job = receivedJob({ id, key, bytes }, state, { receivedAt: notice.at, recipients: recipients.routes });
+  // Another run got this far and stored it: whether its job was sent cannot be known, and a double of it does no harm.
+  if ((await deps.store.head(key)) !== null) await deps.jobs.send('received', job, { group: receivedGroup(job) });
+  else await putIn(deps.intake, job, bytes);
+  return { outcome: 'sent' };
+}
+
+async function putIn(intake: Intake, job: ReceivedJob, bytes: Uint8Array): Promise<void> {
+  const envelope = {
+    role: 'internal',
+    reversePath: '',
+    forwardPaths: job.recipients.map(({ forwardPath }) => forwardPath),
+  };
+  const writer = intake.open({ key: job.raw.key, envelope });
+  try {
+    await writer.write(bytes);
+    await writer.commit(job);
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
+/** The sender's address as recipients of a `received` job: a mailbox here, an alias, an SRS address, or elsewhere. */
+async function routesBack(
+  deps: BounceDeps,
+  config: Config,
+  reversePath: string,
+): Promise<{ readonly routes: ReceivedJob['recipients']; readonly to: string } | { readonly reason: string }> {
+  const address = parseAddress(reversePath);
+  if (isProblem(address)) return { reason: `the sender is not an address: ${address.problem}` };
+  const isSrs = /^SRS[01][=+-]/i.test(address.localPart);
+  const secret = isSrs ? await deps.secrets.read(config.srsSecret ?? 'secret:srs') : '';
+  const reversed = isSrs ? srsReverse(address, secret, deps.clock()) : { outcome: 'not-srs' as const };
+  const routing = routeRecipient(config, address, { mayRelay: true, ...(isSrs ? { srs: () => reversed } : {}) });
+  if (routing.outcome === 'refused') return { reason: `the sender cannot be told: ${routing.text}` };
+  // RFC 3461 §6.1: a notification asks for none itself.
+  const dsn = { notify: ['never' as const], orcpt: null };
+  const routes = routing.routes.map((route) => ({
+    forwardPath: reversePath,
+    dsn,
+    route: route.kind === 'forward' ? { kind: route.kind, to: [...route.to] } : route,
+  }));
+  return { routes, to: reversed.outcome === 'address' ? reversed.reversePath : reversePath };
+}
+
+/** `to`: who reads it, which is not the reverse-path where mail was forwarded. */
+type Owed = { readonly state: DeliveryState; readonly notice: DeliveryNotice; readonly to: string };
+
+async function compose(deps: BounceDeps, config: Config, { state, notice, to }: Owed): Promise<Uint8Array> {
+  const { job } = state;
+  const original = await readOriginal(deps.store, state);
+  return composeDsn({
+    id: notice.id,
+    boundary: createHash('sha256').update(notice.id).digest('hex').slice(0, 32),
+    hostname: config.hostname,
+    to,
+    now: notice.at,
+    arrivalAt: job.receivedAt,
+    envid: job.dsn.envid,
+    ret: job.dsn.ret,
+    smtpUtf8: job.smtpUtf8,
+    recipients: notice.recipients.map(({ forwardPath, action }) => dsnRecipient(state, forwardPath, action)),
+    original,
+    originalBytes: job.raw.bytes,
+  });
+}
+
+function dsnRecipient(state: DeliveryState, forwardPath: string, action: DsnRecipient['action']): DsnRecipient {
+  const asked = state.job.recipients.find((recipient) => recipient.forwardPath === forwardPath);
+  const known = state.recipients.find((recipient) => recipient.forwardPath === forwardPath);
+  const isExpanded = action === 'expanded' && asked?.originalForwardPath !== null;
+  return {
+    finalRecipient: isExpanded ? (asked?.originalForwardPath ?? forwardPath) : forwardPath,
+    originalRecipient: asked?.dsn.orcpt ?? aliasOf(asked?.originalForwardPath ?? null),
+    action,
+    status: known?.status ?? '5.0.0',
+    remoteMta: isExpanded ? null : (known?.host ?? null),
+    diagnostic: isExpanded ? null : (known?.diagnostic ?? null),
+    explanation: [known?.reason ?? '', ...suppressionNote(state, forwardPath)].join(' '),
+    lastAttemptAt: state.attempts.at(-1)?.at ?? null,
+    willRetryUntil: action === 'delayed' ? state.job.expiresAt : null,
+  };
+}
+
+/** What follows from a host's word that the address does not exist (see suppress.ts). */
+function suppressionNote({ attempts }: DeliveryState, forwardPath: string): string[] {
+  const results = attempts.at(-1)?.hosts.flatMap(({ recipients }) => recipients) ?? [];
+  const isDead = results.some((result) => result.forwardPath === forwardPath && isHardBounce(result));
+  return isDead
+    ? [
+        'That means that the address does not exist: more mail from your domain to it may be refused at once for a while.',
+      ]
+    : [];
+}
+
+/** The address that was written to, in the form of an ORCPT: all that the sender of a forwarded message knows (RFC 3461 §5.2). */
+function aliasOf(originalForwardPath: string | null): string | null {
+  if (originalForwardPath === null) return null;
+  return `${isAscii(Buffer.from(originalForwardPath)) ? 'rfc822' : 'utf-8'};${originalForwardPath}`;
+}
+
+/** The message, or as much of its beginning as a notification can return; empty where it is no longer stored, or damaged. */
+async function readOriginal(store: BounceDeps['store'], { job }: DeliveryState): Promise<Uint8Array> {
+  const { key, bytes } = job.raw;
+  const last = Math.min(bytes, originalBytesNeeded) - 1;
+  try {
+    const stored = await (last < bytes - 1 ? store.get(key, { first: 0, last }) : store.get(key));
+    return stored === null ? new Uint8Array() : await readBody(stored.body);
+  } catch (thrown) {
+    if (whyHopeless(thrown) === null) throw thrown;
+    return new Uint8Array();
+  }
+}
+
+type Stored = { readonly id: MessageId; readonly key: string; readonly bytes: Uint8Array };
+
+function receivedJob(
+  stored: Stored,
+  { job }: DeliveryState,
+  facts: Pick<ReceivedJob, 'receivedAt' | 'recipients'>,
+): ReceivedJob {
+  const { id, key, bytes } = stored;
+  return {
+    version: 1,
+    id,
+    ...facts,
+    raw: { key, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') },
+    session: { role: 'internal', clientIp: null, clientName: null, helo: null, tls: null, user: null },
+    reversePath: '', // RFC 5321 §4.5.5
+    bodyType: bytes.some((byte) => byte > 0x7f) ? '8bitmime' : '7bit',
+    smtpUtf8: job.smtpUtf8,
+    requireTls: job.requireTls, // RFC 8689 §5: it tells much of the message, so it is as well protected
+    dsn: { ret: null, envid: null },
+    attempt: 1,
+  };
+}

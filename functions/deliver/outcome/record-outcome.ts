@@ -1,0 +1,59 @@
+// What hosts have said goes on record. Of a message that a host took, or may have taken, nobody else knows that: where the store
+// fails just then, its record waits for the store, since without it the message would go out a second time.
+import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { readState, type StoredState, writeState } from '#functions/deliver/claim-attempt.ts';
+import type { RunEnd } from '#functions/deliver/converse/time-limits.ts';
+import { type DeliveryState, deliveryStateSchema } from '#pipeline/contract/delivery-state.ts';
+import type { Log, ObjectStore } from '#pipeline/contract/ports.ts';
+import { errorFields } from '#pipeline/observe/log.ts';
+import { faultOf } from '#pipeline/run/own-fault.ts';
+
+export type RecordDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'put'>;
+  readonly log: Log;
+  /** Where the run is ended from outside, when. */
+  readonly runEndsAt?: RunEnd;
+};
+
+/** Long enough for somebody to make room; then the job comes again, and with it the message. */
+const longestMs = 3_600_000;
+const firstPauseMs = 50;
+const longestPauseMs = 2_000;
+/** What a write may take that is begun just before the run ends. */
+const marginMs = 5_000;
+
+/**
+ * Writes the state after an attempt; null where another worker has moved it on. `isKnownHereOnly`: a host took the message or may
+ * have. Throws where the store fails: at once where nothing is lost by that, else after an hour.
+ */
+export async function recordOutcome(
+  deps: RecordDeps,
+  stored: StoredState,
+  isKnownHereOnly: boolean,
+): Promise<StoredState | null> {
+  const until = Math.min(performance.now() + longestMs, (deps.runEndsAt ?? Number.POSITIVE_INFINITY) - marginMs);
+  let hasFailed = false;
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    try {
+      const written = await writeState(deps.store, stored);
+      return written === null && hasFailed ? await writtenBefore(deps, stored) : written;
+    } catch (thrown) {
+      if (!isKnownHereOnly || faultOf(thrown) === null || performance.now() + pauseMs >= until) throw thrown;
+      const { id, domain } = stored.state.job;
+      deps.log.error('delivery-not-recorded', { id, domain, retryInSeconds: pauseMs / 1_000, ...errorFields(thrown) });
+      hasFailed = true;
+      await pause(pauseMs);
+    }
+  }
+}
+
+/** The write that seemed to fail may have been done: then what is stored is what was to be. */
+async function writtenBefore(deps: RecordDeps, { key, state }: StoredState): Promise<StoredState | null> {
+  const found = await readState(deps.store, key);
+  return found !== null && isDeepStrictEqual(found.state, asStored(state)) ? found : null;
+}
+
+function asStored(state: DeliveryState): DeliveryState {
+  return deliveryStateSchema.parse(JSON.parse(JSON.stringify(state)));
+}

@@ -1,0 +1,60 @@
+// What follows from a recorded attempt, carried out: notifications owed are sent, the next attempt is put on the queue,
+// addresses that do not exist are kept in mind. All of it is in the state first, so whoever finds it unsettled after a crash
+// does it again, and each part can be done twice without harm.
+
+import { type StoredState, writeState } from '#functions/deliver/claim-attempt.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import { type DeliveryState, pendingJob } from '#pipeline/contract/delivery-state.ts';
+import type { Log, Metrics } from '#pipeline/contract/ports.ts';
+import { whyNotTold } from '#pipeline/contract/sender-proof.ts';
+import { type BounceDeps, bounce } from './bounce.ts';
+import { type SuppressDeps, suppress } from './suppress.ts';
+
+export type SettleDeps = BounceDeps & {
+  readonly store: BounceDeps['store'] & SuppressDeps['store'];
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly accepted: SuppressDeps['accepted'];
+};
+
+/** Does what a state owes and records that; the next attempt is queued in this fair-queue group. Costs nothing where it owes nothing. */
+export async function settleDelivery(
+  deps: SettleDeps,
+  config: Config,
+  { group, ...stored }: StoredState & { readonly group: string },
+): Promise<void> {
+  const { state } = stored;
+  const attempt = state.attempts.at(-1);
+  if (attempt !== undefined) await suppress(deps, state, attempt);
+  const isOwing = state.notices.some(({ outcome }) => outcome === 'owed');
+  if (!isOwing && (state.next === null || state.next.queued)) return;
+  const notices = await Promise.all(state.notices.map((notice) => settleNotice(deps, config, { state, notice })));
+  const next = await queueNext(deps, state, group);
+  // Where another was faster it has done the same.
+  await writeState(deps.store, { ...stored, state: { ...state, notices, next } });
+}
+
+type Owed = { readonly state: DeliveryState; readonly notice: DeliveryState['notices'][number] };
+
+async function settleNotice(deps: SettleDeps, config: Config, owed: Owed): Promise<Owed['notice']> {
+  const { notice, state } = owed;
+  if (notice.outcome !== 'owed') return notice;
+  const told = await bounce(deps, config, owed);
+  const action = notice.recipients[0]?.action ?? 'failed';
+  const reason = told.outcome === 'dropped' ? told.reason : null;
+  // Who may be told and cannot be is one of ours, whose address has no mailbox: somebody has to hear of it.
+  const isLost = told.outcome === 'dropped' && whyNotTold(state.job) === null;
+  const facts = { id: state.job.id, notice: notice.id, action, outcome: told.outcome, reason };
+  deps.log[isLost ? 'warn' : 'info']('delivery-notice', facts);
+  deps.metrics.count('delivery-notices', { action, outcome: told.outcome });
+  return { ...notice, outcome: told.outcome, reason };
+}
+
+async function queueNext({ jobs }: SettleDeps, state: DeliveryState, group: string): Promise<DeliveryState['next']> {
+  const { next, job, recipients, firstAttemptAt } = state;
+  if (next === null || next.queued) return next;
+  const pending = new Set(recipients.filter((recipient) => recipient.state === 'pending').map((r) => r.forwardPath));
+  const again = { ...pendingJob(job, pending), attempt: next.attempt, firstAttemptAt, notBefore: next.at };
+  await jobs.send('deliver', again, { notBefore: next.at, group });
+  return { ...next, queued: true };
+}

@@ -1,0 +1,126 @@
+// Addresses that do not exist are not written to again for a while: a peer that refused the address itself puts it on the list
+// the listener asks, for mail of the domain of ours that wrote. Only the address: not the sender, the content, a full mailbox or
+// the peer's mood. A domain that calls everybody non-existent is in trouble, and is not believed.
+import { type EmailAddress, parseAddress } from '#mail/address/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import type { DeliveryAttempt, DeliveryState, HostTry } from '#pipeline/contract/delivery-state.ts';
+import { refusalsKey } from '#pipeline/contract/keys.ts';
+import type { Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
+import { type AcceptedCounts, isInTrouble, withRefusals } from '#pipeline/contract/refusals.ts';
+import { emptyRecord, type Trouble, withBounce, withoutBounces } from '#pipeline/contract/suppression-record.ts';
+import { changeStored, keyOf, readRefusals, readSuppression } from '#pipeline/contract/suppressions.ts';
+
+export type SuppressDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'put'>;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly accepted: AcceptedCounts;
+};
+
+/** RFC 3463 §3.2: bad mailbox, moved without forwarding; 5.1.10 is what Exchange calls a recipient that it does not find. */
+const hardStatuses = new Set(['5.1.1', '5.1.6', '5.1.10']);
+const hardWords =
+  /\b(?:no such (?:user|mailbox|recipient|address|person)|(?:user|recipient|mailbox|address|account)(?: \S+){0,3} (?:unknown|does not exist|doesn't exist|not found|not exist)|unknown (?:user|recipient|mailbox|address|local part)|invalid (?:recipient|mailbox))\b/i;
+
+/**
+ * Writes down the addresses that an attempt's hosts called non-existent, and takes off the list those that took mail after all.
+ * Costs nothing where nobody was refused and nobody bounced before.
+ */
+export async function suppress(deps: SuppressDeps, state: DeliveryState, attempt: DeliveryAttempt): Promise<void> {
+  const results = attempt.hosts.flatMap((host) => host.recipients.map((result) => ({ host: host.host, result })));
+  const taken = results.filter(({ result }) => result.outcome === 'accepted');
+  const now = Date.parse(state.updatedAt);
+  for (const _ of taken) deps.accepted.add(state.job.domain, now);
+  for (const { result } of taken) await clear(deps, state, result.forwardPath);
+  const bounced = new Set(
+    state.recipients.filter((recipient) => recipient.state === 'bounced').map((r) => r.forwardPath),
+  );
+  const refused = results.filter(({ result }) => bounced.has(result.forwardPath) && isHardBounce(result));
+  const about = refused.flatMap(({ host, result }): Refused[] => {
+    const address = parseAddress(result.forwardPath);
+    const sender = senderOf(state, result.forwardPath);
+    return isProblem(address) || sender === null ? [] : [{ host, result, address, sender }];
+  });
+  if (about.length === 0) return;
+  const troubles = await troublesOf(deps, state, about);
+  if (troubles === null || isInTrouble(troubles, state.updatedAt)) return;
+  for (const one of about) await write(deps, { state, troubles, ...one });
+}
+
+/** Whether a peer's answer means that the address does not exist. */
+export function isHardBounce({ outcome, stage, reply }: HostTry['recipients'][number]): boolean {
+  if (outcome !== 'refused' || stage !== 'rcpt' || reply === null) return false;
+  if (reply.enhanced !== null) return hardStatuses.has(reply.enhanced);
+  return (reply.code === 550 || reply.code === 551 || reply.code === 553) && hardWords.test(reply.text);
+}
+
+type Refused = {
+  readonly host: string;
+  readonly result: HostTry['recipients'][number];
+  readonly address: EmailAddress;
+  readonly sender: string;
+};
+
+/** The domain of ours whose mail it is: that of the alias, or of the reverse-path. Nobody's is what the null path sends. */
+function senderOf({ job }: DeliveryState, forwardPath: string): string | null {
+  if (job.reversePath === '') return null;
+  const asked = job.recipients.find((recipient) => recipient.forwardPath === forwardPath);
+  const sender = parseAddress(asked?.originalForwardPath ?? job.reversePath);
+  return isProblem(sender) ? null : sender.domain;
+}
+
+/** Counts the refusals for the domain as a whole; when it was or is in trouble. Null where others count too fast to be joined. */
+async function troublesOf(
+  deps: SuppressDeps,
+  { job: { domain }, updatedAt: at }: DeliveryState,
+  refused: readonly Refused[],
+): Promise<readonly Trouble[] | null> {
+  const { store, log, metrics } = deps;
+  const localParts = refused.map(({ address }) => address.localPart.toLowerCase());
+  const accepted = deps.accepted.take(domain, Date.parse(at));
+  let before = 0;
+  const stored = { key: refusalsKey(domain), read: () => readRefusals(store, domain) };
+  const counted = await changeStored(store, stored, (found) => {
+    before = found?.troubles.length ?? 0;
+    return withRefusals(found, { localParts, accepted, at });
+  });
+  if (counted === null) return null;
+  const { troubles } = counted;
+  const [last] = troubles.slice(-1);
+  if (last !== undefined && troubles.length !== before) {
+    log.warn('receiver-in-trouble', { domain, ...last });
+    metrics.count('receivers-in-trouble');
+  }
+  return troubles;
+}
+
+async function write(
+  { store, metrics }: SuppressDeps,
+  { state, host, result, address, sender, troubles }: Refused & Pick<Context, 'state' | 'troubles'>,
+): Promise<void> {
+  const reason = [result.reply?.code, result.reply?.enhanced, result.reply?.text].filter((part) => part).join(' ');
+  const { job, updatedAt: at } = state;
+  const status = result.reply?.enhanced ?? null;
+  const bounce = { sender, at, reason, status, host, messageId: job.id };
+  const stored = { key: keyOf(address), read: () => readSuppression(store, address) };
+  await changeStored(store, stored, (found) => withBounce(found ?? emptyRecord(address), bounce, troubles));
+  metrics.count('addresses-suppressed');
+}
+
+type Context = { readonly state: DeliveryState; readonly troubles: readonly Trouble[] };
+
+/** An address that bounced before and now took mail exists. Only those of which the listener said so are asked for. */
+async function clear({ store }: SuppressDeps, { job }: DeliveryState, forwardPath: string): Promise<void> {
+  const recipient = job.recipients.find((candidate) => candidate.forwardPath === forwardPath);
+  const address = parseAddress(forwardPath);
+  if (recipient?.bouncedBefore !== true || isProblem(address)) return;
+  const { found, etag } = await readSuppression(store, address);
+  if (found === null || etag === null) return;
+  // Where another was faster, its word is as new as ours.
+  await store.put({
+    key: keyOf(address),
+    body: Buffer.from(JSON.stringify(withoutBounces(found))),
+    contentType: 'application/json',
+    condition: { ifMatch: etag },
+  });
+}

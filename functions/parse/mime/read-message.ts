@@ -1,0 +1,130 @@
+// Reads one message while it streams in: header first, then the MIME parts, each attachment streamed out as it comes.
+// Runs in the parse worker; knows nothing of threads. Parsing is mailparser's, which here sees the body and the fields
+// about it only: everything else in the header is read by this folder, in linear time and with caps.
+import { MailParser } from 'mailparser';
+import { describeHead } from '#functions/parse/header/describe-head.ts';
+import { createHeadReader, type Head } from '#functions/parse/header/read-head.ts';
+import { limits } from '#functions/parse/limits.ts';
+import { createProblemList, type ProblemList } from '#functions/parse/problems.ts';
+import type { FromWorker } from '#functions/parse/worker/worker-messages.ts';
+import { createMimeWatch, type MimeWatch } from './mime-watch.ts';
+import { type OpenObject, readAttachment } from './read-attachment.ts';
+
+/** Where the parts go. */
+export type MessageSink = {
+  readonly head: (message: Extract<FromWorker, { type: 'head' }>) => void;
+  readonly open: OpenObject;
+};
+
+type Reading = { readonly sink: MessageSink; readonly problems: ProblemList; attachments: number; failed: boolean };
+
+/** Reads the message; resolves with what comes last. A broken message is a problem in the answer, not a throw. */
+export async function readMessage(
+  input: AsyncIterable<Uint8Array>,
+  sink: MessageSink,
+): Promise<Extract<FromWorker, { type: 'done' }>> {
+  const chunks = input[Symbol.asyncIterator]();
+  const head = await readHead(chunks, sink);
+  const reading: Reading = { sink, problems: createProblemList(), attachments: 0, failed: false };
+  const watch = await readBody(head, chunks, reading);
+  const bodies = await watch.finish();
+  return { type: 'done', ...bodies, problems: reading.problems.list() };
+}
+
+async function readHead(chunks: AsyncIterator<Uint8Array>, sink: MessageSink): Promise<Head> {
+  const problems = createProblemList();
+  const reader = createHeadReader(problems);
+  let head: Head | null = null;
+  while (head === null) {
+    const next = await chunks.next();
+    head = next.done === true ? reader.finish() : reader.push(next.value);
+  }
+  const { problems: found, ...described } = describeHead(head.fields, problems.list());
+  sink.head({ type: 'head', head: described, problems: [...found] });
+  return head;
+}
+
+/** Runs the MIME parser over the body to its end, or to where it fails. */
+async function readBody(head: Head, chunks: AsyncIterator<Uint8Array>, reading: Reading): Promise<MimeWatch> {
+  const parser = new MailParser({
+    skipHtmlToText: true,
+    skipTextToHtml: true,
+    skipTextLinks: true,
+    skipImageLinks: true,
+    keepCidLinks: true,
+    keepDeliveryStatus: true,
+    checksumAlgo: 'sha1',
+    ...{ ignoreEmbedded: true, maxHeadSize: limits.partHeadBytes, maxChildNodes: 2 * limits.parts },
+  });
+  const watch = createMimeWatch(parser, reading.sink.open, reading.problems);
+  const stopped = new AbortController();
+  const failed = new Promise<unknown>((resolve) => {
+    parser.on('error', resolve);
+  });
+  const read = Promise.all([
+    feed(parser, head, chunks, { signal: stopped.signal, isFull: watch.isFull }),
+    drain(parser, reading),
+  ]);
+  const failure = await Promise.race([
+    failed,
+    read.then(
+      () => null,
+      (error: unknown) => error,
+    ),
+  ]);
+  if (failure === null) return watch;
+  // What hangs on the failed parser stays where it is, and says nothing more.
+  reading.failed = true;
+  stopped.abort();
+  addFailure(failure, reading.problems);
+  return watch;
+}
+
+async function feed(
+  parser: MailParser,
+  head: Head,
+  chunks: AsyncIterator<Uint8Array>,
+  { signal: stopped, isFull }: { readonly signal: AbortSignal; readonly isFull: () => boolean },
+): Promise<void> {
+  await write(parser, head.mime, stopped);
+  if (head.rest.length > 0) await write(parser, head.rest, stopped);
+  while (!stopped.aborted && !isFull()) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    await write(parser, next.value, stopped);
+  }
+  if (!stopped.aborted) parser.end();
+}
+
+function write(parser: MailParser, bytes: Uint8Array, stopped: AbortSignal): Promise<void> {
+  if (stopped.aborted || parser.write(bytes)) return Promise.resolve();
+  return new Promise((resolve) => {
+    parser.once('drain', resolve);
+    stopped.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** Takes the parser's output in order: attachments stream to the sink, the text that it makes of the rest is not used. */
+async function drain(parser: MailParser, reading: Reading): Promise<void> {
+  for await (const item of parser) {
+    const attachment = readAttachment(item, reading.attachments + 1, reading.problems);
+    if (attachment === null || reading.failed) continue;
+    reading.attachments += 1;
+    const isKept = reading.attachments <= limits.attachments;
+    const object = isKept ? reading.sink.open(attachment.start) : null;
+    if (object === null) reading.problems.add('too-many-attachments');
+    for await (const chunk of attachment.content) {
+      if (reading.failed) return;
+      if (chunk instanceof Uint8Array) await object?.write(chunk);
+    }
+    if (reading.failed) return;
+    object?.end();
+    attachment.release();
+  }
+}
+
+function addFailure(failure: unknown, problems: ProblemList): void {
+  const message = failure instanceof Error ? failure.message : String(failure);
+  if (/header size/i.test(message)) problems.add('part-header-too-large');
+  else problems.add('parse-failed', `the body could not be read to its end: ${message}`);
+}

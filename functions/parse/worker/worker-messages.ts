@@ -1,0 +1,65 @@
+// What the stage and its parse worker say to each other. Both ends are this code base, one thread boundary apart, but
+// the worker reads hostile bytes: what it says is checked by its shape all the same.
+import { z } from 'zod';
+import { isProblemCode, type ProblemCode } from '#functions/parse/problems.ts';
+
+const problem = z.object({ code: z.custom<ProblemCode>(isProblemCode), detail: z.string() });
+const address = z.object({ name: z.string(), address: z.string(), group: z.string().nullable() });
+
+const head = z.object({
+  headers: z.array(z.object({ name: z.string(), raw: z.string(), value: z.string() })),
+  messageId: z.string().nullable(),
+  date: z.string().nullable(),
+  subject: z.string().nullable(),
+  from: z.array(address),
+  to: z.array(address),
+  cc: z.array(address),
+  replyTo: z.array(address),
+  inReplyTo: z.string().nullable(),
+  references: z.array(z.string()),
+});
+
+const attachment = z.object({
+  filename: z.string(),
+  contentType: z.string(),
+  contentId: z.string().nullable(),
+  inline: z.boolean(),
+});
+
+/** What is known of an object before its bytes: an attachment counted from 1, or a body too large for the JSON. */
+const objectStart = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('attachment'), n: z.int().positive(), attachment }),
+  z.object({ kind: z.literal('text') }),
+  z.object({ kind: z.literal('html') }),
+]);
+
+const objectKind = z.enum(['attachment', 'text', 'html']);
+
+/** The text and the HTML of a message: inline, or `object` (it came as one), or null where there is none. */
+const body = z.union([z.object({ inline: z.string() }), z.literal('object'), z.null()]);
+
+/** From the worker. `more`: one chunk of input, not the last, was taken in. `chunk` belongs to the `object` of its kind last begun. */
+export const fromWorkerSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready') }),
+  z.object({ type: z.literal('more') }),
+  z.object({ type: z.literal('head'), head, problems: z.array(problem) }),
+  z.object({ type: z.literal('object'), start: objectStart }),
+  z.object({ type: z.literal('chunk'), of: objectKind, bytes: z.instanceof(Uint8Array) }),
+  z.object({ type: z.literal('object-end'), of: objectKind }),
+  z.object({ type: z.literal('done'), text: body, html: body, problems: z.array(problem) }),
+]);
+
+/**
+ * To the worker. `job` numbers the messages of one worker from 1; what comes late for a finished one is ignored.
+ * `isLast`: that is all of the message. `taken`: so many bytes of chunks were taken off.
+ */
+export type ToWorker =
+  | { readonly job: number; readonly type: 'input'; readonly bytes: Uint8Array; readonly isLast: boolean }
+  | { readonly job: number; readonly type: 'taken'; readonly bytes: number };
+
+export type FromWorker = z.infer<typeof fromWorkerSchema>;
+export type ObjectStart = Readonly<z.infer<typeof objectStart>>;
+export type ObjectKind = z.infer<typeof objectKind>;
+export type ParsedHead = Readonly<z.infer<typeof head>>;
+export type ParsedBody = z.infer<typeof body>;
+export type ParsedProblem = Readonly<z.infer<typeof problem>>;

@@ -1,0 +1,70 @@
+// How the queues are doing, from their rows and what is in memory: what operators look at.
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import { asNumber, asText } from '#local/embedded/database.ts';
+import type { DeadLetter, HeldJob, QueueCounts } from '#ops/admin.ts';
+import { type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
+import { type JobMemory, queueName } from './job-memory.ts';
+
+/** Reasons shown of one queue. */
+const maxFaults = 20;
+
+export type QueueReports = {
+  readonly counts: (memory: JobMemory, at: number) => readonly QueueCounts[];
+  readonly deadLetters: (queue: QueueName, limit: number) => readonly DeadLetter[];
+  /** Jobs of a message that wait for a fault of ours. */
+  readonly heldJobs: (id: string) => readonly HeldJob[];
+  /** Throws dead letters away; answers how many. */
+  readonly purge: (queue: QueueName) => number;
+};
+
+/** Over the same database as the job rows. */
+export function queueReports(database: DatabaseSync): QueueReports {
+  const delayed = database.prepare('SELECT count(*) AS count FROM jobs WHERE due > ? AND queue = ?');
+  const dead = database.prepare('SELECT count(*) AS count FROM dead_letters WHERE queue = ?');
+  const latestDead = database.prepare('SELECT * FROM dead_letters WHERE queue = ? ORDER BY seq DESC LIMIT ?');
+  const held = database.prepare(
+    `SELECT last_error, count(*) AS count, min(due) AS due FROM jobs WHERE faults > 0 AND queue = ?
+     GROUP BY last_error ORDER BY count DESC LIMIT ${maxFaults}`,
+  );
+  const heldOf = database.prepare('SELECT queue, last_error, due FROM jobs WHERE faults > 0 AND message_id = ?');
+  const purge = database.prepare('DELETE FROM dead_letters WHERE queue = ?');
+  return {
+    counts: ({ ready, leases, dueUpTo }, at) =>
+      queueNames.map((name) => {
+        const oldest = ready[name].oldestDue();
+        return {
+          name,
+          ready: ready[name].size(),
+          delayed: asNumber(delayed.get(dueUpTo, name)?.['count']),
+          inFlight: [...leases.values()].filter(({ queue }) => queue === name).length,
+          dead: asNumber(dead.get(name)?.['count']),
+          oldestSeconds: oldest === null ? null : Math.max(0, Math.floor((at - oldest) / 1_000)),
+          faults: held.all(name).map((row) => ({
+            reason: asText(row['last_error']),
+            jobs: asNumber(row['count']),
+            retryAt: timeText(row['due']),
+          })),
+        };
+      }),
+    deadLetters: (queue, limit) =>
+      latestDead.all(queue, limit).map((row) => ({
+        queue,
+        id: asText(row['message_id']),
+        body: asText(row['body']),
+        reason: asText(row['reason']),
+        receiveCount: asNumber(row['receives']),
+        diedAt: timeText(row['died_at']),
+      })),
+    heldJobs: (id) =>
+      heldOf.all(id).map((row) => ({
+        queue: queueName(row['queue']),
+        reason: asText(row['last_error']),
+        retryAt: timeText(row['due']),
+      })),
+    purge: (queue) => Number(purge.run(queue).changes),
+  };
+}
+
+function timeText(value: SQLOutputValue | undefined): string {
+  return new Date(asNumber(value)).toISOString();
+}

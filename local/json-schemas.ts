@@ -1,0 +1,18 @@
+// The published JSON Schemas, made from the zod schemas that the program itself goes by.
+import { z } from 'zod';
+import { configSchema } from '#pipeline/config/config.ts';
+import { inboxMessageSchema } from '#pipeline/contract/inbox-message.ts';
+
+/** File name in `docs/schemas/` → text. The configuration's is that of the file as written, before defaults. */
+export function publishedSchemas(): Readonly<Record<string, string>> {
+  const config = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' });
+  const message = z.toJSONSchema(inboxMessageSchema, { io: 'output', unrepresentable: 'any' });
+  return {
+    'pillarbox.schema.json': textOf('Pillarbox configuration (pillarbox.json)', config),
+    'inbox-message.schema.json': textOf('A message in inbox/ or quarantine/, version 1', message),
+  };
+}
+
+function textOf(title: string, schema: object): string {
+  return `${JSON.stringify({ title, ...schema }, null, 2)}\n`;
+}

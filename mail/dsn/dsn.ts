@@ -1,0 +1,205 @@
+// Delivery status notifications: the whole message that tells a sender what became of a message of theirs.
+// RFC 3464 (fields), RFC 3461 (who gets which, what is returned), RFC 6522 (multipart/report), RFC 6533 (UTF-8),
+// RFC 3834 (automatic messages). What the peer said goes in as text that cannot become anything else.
+import { isAscii } from 'node:buffer';
+import { formatDateTime } from '#mail/header/date-time.ts';
+import { fieldsNamed, fieldText, findHeaderEnd, splitHeader } from '#mail/header/header-fields.ts';
+import { normaliseLineEndings } from '#mail/smtp/line-endings.ts';
+import { deliveryStatus, printableAscii, withoutControls } from './dsn-fields.ts';
+import { humanPart, subjectOf } from './dsn-text.ts';
+
+/** What happened to one recipient (RFC 3464 §2.3.3). `relayed`: handed to a host that sends no notifications. */
+export type DsnAction = 'failed' | 'delayed' | 'delivered' | 'relayed' | 'expanded';
+
+/** One recipient in a notification. Times are ISO 8601. */
+export type DsnRecipient = {
+  /** The address the delivery was tried to. */
+  readonly finalRecipient: string;
+  /** The decoded ORCPT, `rfc822;…` or `utf-8;…`; null where none was given. */
+  readonly originalRecipient: string | null;
+  readonly action: DsnAction;
+  /** Enhanced status code (RFC 3463), `5.1.1`. */
+  readonly status: string;
+  /** The host that said so, or null where it was us. */
+  readonly remoteMta: string | null;
+  /** The peer's reply as it came, `550 5.1.1 No such user`, or null. */
+  readonly diagnostic: string | null;
+  /** Our own sentence of why; it goes into the human part. */
+  readonly explanation: string;
+  readonly lastAttemptAt: string | null;
+  readonly willRetryUntil: string | null;
+};
+
+/** Everything a notification is made of: the same input gives the same bytes. Times are ISO 8601. */
+export type DsnInput = {
+  /** The id of the notification itself; its Message-ID is made of it. */
+  readonly id: string;
+  /** Letters and digits, at most 60; not taken as it is where the original contains it. */
+  readonly boundary: string;
+  readonly hostname: string;
+  /** Who is told: the reverse-path of the original message, or the sender it was rewritten for. Never empty (see dsnRecipients). */
+  readonly to: string;
+  readonly now: string;
+  readonly arrivalAt: string;
+  readonly envid: string | null;
+  readonly ret: 'full' | 'hdrs' | null;
+  /** Whether the original came with SMTPUTF8: then the notification may have UTF-8 in its fields, and asks for it too. */
+  readonly smtpUtf8: boolean;
+  readonly recipients: readonly DsnRecipient[];
+  /** The original message: all of it, or its beginning with the whole header. */
+  readonly original: Uint8Array;
+  /** The octets of the whole original. */
+  readonly originalBytes: number;
+};
+
+const maxReturnedBytes = 1_048_576;
+const maxReturnedUnaskedBytes = 51_200; // Postfix' default for what nobody asked for
+const maxReturnedHeaderBytes = 65_536;
+const maxLineBytes = 998; // RFC 5322 §2.1.1
+
+/** The octets of an original that suffice for composeDsn, from its beginning. */
+export const originalBytesNeeded: number = maxReturnedBytes;
+
+/** Writes the notification: header, CRLF, multipart/report. Lines end in CRLF; 8-bit where the parts say so. */
+export function composeDsn(input: DsnInput): Uint8Array {
+  const returned = returnedPart(input);
+  const status = Buffer.from(deliveryStatus(input));
+  const human = Buffer.from(humanPart(input));
+  const parts = [
+    part(['Content-Type: text/plain; charset=utf-8', 'Content-Description: Notification'], human),
+    part(
+      [
+        // The UTF-8 forms of RFC 6533 only where there is UTF-8 in them: many readers do not know them.
+        `Content-Type: message/${isEightBit(status) ? 'global-delivery-status' : 'delivery-status'}`,
+        'Content-Description: Delivery report',
+      ],
+      status,
+    ),
+    part([`Content-Type: ${returned.type}`, `Content-Description: ${returned.description}`], returned.bytes),
+  ];
+  const boundary = unusedBoundary(input.boundary, Buffer.concat(parts));
+  const delimiter = Buffer.from(`\r\n--${boundary}\r\n`);
+  const header = messageHeader(input, boundary, parts.some(isEightBit));
+  return Buffer.concat([
+    Buffer.from(`${header}\r\nThis is a delivery report in MIME format.\r\n`),
+    ...parts.flatMap((bytes) => [delimiter, bytes]),
+    Buffer.from(`\r\n--${boundary}--\r\n`),
+  ]);
+}
+
+/**
+ * Those recipients of an action who the sender is to be told of (RFC 3461 §4.1): failures unless told otherwise, delays
+ * where asked for or nothing was said, success only where asked for; NEVER is never; a null reverse-path gets nothing.
+ */
+export function dsnRecipients<
+  Recipient extends {
+    readonly dsn: { readonly notify: readonly ('never' | 'success' | 'failure' | 'delay')[] | null };
+  },
+>(reversePath: string, action: DsnAction, recipients: readonly Recipient[]): readonly Recipient[] {
+  if (reversePath === '') return []; // RFC 5321 §4.5.5: no bounce of a bounce
+  return recipients.filter(({ dsn: { notify } }) => isWanted(action, notify));
+}
+
+function isWanted(action: DsnAction, notify: readonly ('never' | 'success' | 'failure' | 'delay')[] | null): boolean {
+  if (notify?.includes('never')) return false;
+  switch (action) {
+    case 'failed':
+      return notify === null || notify.includes('failure');
+    case 'delayed':
+      return notify === null || notify.includes('delay');
+    case 'delivered':
+    case 'relayed':
+    case 'expanded':
+      return notify?.includes('success') ?? false;
+  }
+}
+
+function messageHeader(input: DsnInput, boundary: string, hasEightBit: boolean): string {
+  const { hostname, to, id, now, smtpUtf8 } = input;
+  const original = originalMessageId(input.original);
+  return [
+    `From: Mail Delivery System <MAILER-DAEMON@${hostname}>`,
+    `To: <${smtpUtf8 ? withoutControls(to) : printableAscii(to)}>`,
+    `Subject: ${subjectOf(input.recipients)}`,
+    `Date: ${formatDateTime(Date.parse(now))}`,
+    `Message-ID: <${id}@${hostname}>`,
+    ...(original === null ? [] : [`In-Reply-To: ${original}`, `References: ${original}`]),
+    'Auto-Submitted: auto-replied', // RFC 3834 §5
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/report; report-type=delivery-status;',
+    `\tboundary="${boundary}"`,
+    ...(hasEightBit ? ['Content-Transfer-Encoding: 8bit'] : []),
+    '',
+  ].join('\r\n');
+}
+
+/** The original's Message-ID, where it is one and short (RFC 3834 §3.1.5: In-Reply-To). */
+function originalMessageId(original: Uint8Array): string | null {
+  const [field] = fieldsNamed(
+    splitHeader(original, { headerBytes: maxReturnedHeaderBytes, fields: 1_000 }).fields,
+    'message-id',
+  );
+  return (field && /^<[!-;=?-~]{3,250}>$/.exec(fieldText(field))?.[0]) ?? null;
+}
+
+function part(header: readonly string[], bytes: Uint8Array): Buffer {
+  const encoding = isEightBit(bytes) ? ['Content-Transfer-Encoding: 8bit'] : [];
+  return Buffer.concat([Buffer.from(`${[...header, ...encoding].join('\r\n')}\r\n\r\n`), bytes]);
+}
+
+type Returned = { readonly type: string; readonly description: string; readonly bytes: Uint8Array };
+
+/**
+ * The whole message where it is asked for and fits (RFC 3461 §4.3), or small and nothing was said, and may travel in
+ * 8-bit lines; only its header otherwise, and always where nothing failed.
+ */
+function returnedPart({ ret, original, originalBytes, recipients, smtpUtf8 }: DsnInput): Returned {
+  const cap = ret === 'full' ? maxReturnedBytes : maxReturnedUnaskedBytes;
+  const isWhole = original.length >= originalBytes && originalBytes <= cap;
+  const header = returnedHeader(original);
+  const isGlobal = smtpUtf8 && isEightBit(header);
+  const hasFailed = recipients.some(({ action }) => action === 'failed');
+  if (ret !== 'hdrs' && hasFailed && isWhole && isLineOriented(original)) {
+    const bytes = normaliseLineEndings(original);
+    return { type: isGlobal ? 'message/global' : 'message/rfc822', description: 'Undelivered message', bytes };
+  }
+  return {
+    type: isGlobal ? 'message/global-headers' : 'text/rfc822-headers',
+    description: 'Message header',
+    bytes: header,
+  };
+}
+
+/** The header, capped; lines too long to travel, or with NUL, are left out. */
+function returnedHeader(original: Uint8Array): Uint8Array {
+  const end = findHeaderEnd(original);
+  const { fields } = splitHeader(original.subarray(0, end === -1 ? original.length : end), {
+    headerBytes: maxReturnedHeaderBytes,
+    fields: 1_000,
+  });
+  const mended = fields.filter(({ raw }) => !raw.includes(0)).map(({ raw }) => normaliseLineEndings(raw));
+  return Buffer.concat(mended.filter(isLineOriented));
+}
+
+/** Whether it can travel as lines: no NUL, none longer than 998 octets. */
+function isLineOriented(bytes: Uint8Array): boolean {
+  if (bytes.includes(0)) return false;
+  for (let start = 0; start < bytes.length; ) {
+    const lf = bytes.indexOf(0x0a, start);
+    const end = lf === -1 ? bytes.length : lf;
+    if (end - start > maxLineBytes + 1) return false;
+    start = end + 1;
+  }
+  return true;
+}
+
+function isEightBit(bytes: Uint8Array): boolean {
+  return !isAscii(bytes);
+}
+
+function unusedBoundary(wanted: string, content: Buffer): string {
+  const base = wanted.replace(/[^A-Za-z0-9]/g, '').slice(0, 60) || 'report';
+  let boundary = base;
+  for (let n = 1; content.includes(`--${boundary}`); n++) boundary = `${base}${n}`;
+  return boundary;
+}

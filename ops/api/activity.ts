@@ -1,0 +1,80 @@
+// What went on lately, minute by minute, for the page's charts: how far the counters moved. Kept in memory for a day,
+// since the start of this process; what is older, or has to outlive it, is for a Prometheus that asks /metrics.
+
+import type { Clock } from '#pipeline/contract/ports.ts';
+import type { MetricsRegistry } from '#pipeline/observe/metrics.ts';
+
+/** The figures of the charts, and the counter each is taken from. */
+const figures = {
+  received: { counter: 'messages-accepted' },
+  refused: { counter: 'refusals' },
+  inbox: { counter: 'messages-landed', label: { name: 'action', value: 'accept' } },
+  quarantined: { counter: 'messages-landed', label: { name: 'action', value: 'quarantine' } },
+  delivered: { counter: 'deliveries', label: { name: 'outcome', value: 'delivered' } },
+  deferred: { counter: 'deliveries', label: { name: 'outcome', value: 'deferred' } },
+  bounced: { counter: 'deliveries', label: { name: 'outcome', value: 'bounced' } },
+} as const;
+
+type Figure = keyof typeof figures;
+/** How many of each in the minute that began `at`. */
+export type ActiveMinute = { readonly at: string } & Readonly<Record<Figure, number>>;
+
+/** The minutes in which something happened, oldest first; `since` is when counting began. */
+export type Activity = { readonly since: string; readonly minutes: readonly ActiveMinute[] };
+
+export type ActivityWatch = {
+  readonly recent: () => Activity;
+  readonly stop: () => void;
+};
+
+const minuteMs = 60_000;
+const keptMinutes = 24 * 60;
+const sampleMs = 5_000;
+
+/** Starts to watch the counters. What happens is put down to the minute in which it was noticed: up to 5 s late. */
+export function watchActivity(metrics: Pick<MetricsRegistry, 'total'>, clock: Clock): ActivityWatch {
+  const since = new Date(clock()).toISOString();
+  let totals = readTotals(metrics);
+  let minutes: ActiveMinute[] = [];
+
+  const sample = (): void => {
+    const now = readTotals(metrics);
+    const moved = mapFigures((figure) => now[figure] - totals[figure]);
+    totals = now;
+    const at = new Date(Math.floor(clock() / minuteMs) * minuteMs).toISOString();
+    const oldest = new Date(clock() - keptMinutes * minuteMs).toISOString();
+    minutes = minutes.filter((minute) => minute.at > oldest);
+    if (Object.values(moved).every((count) => count === 0)) return;
+    const last = minutes.at(-1);
+    if (last?.at !== at) minutes.push({ at, ...moved });
+    else minutes[minutes.length - 1] = { at, ...mapFigures((figure) => last[figure] + moved[figure]) };
+  };
+  const timer = setInterval(sample, sampleMs);
+  timer.unref();
+  return {
+    recent: () => {
+      sample();
+      return { since, minutes };
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+function readTotals(metrics: Pick<MetricsRegistry, 'total'>): Record<Figure, number> {
+  return mapFigures((figure) => {
+    const { counter, ...where } = figures[figure];
+    return metrics.total(counter, 'label' in where ? where.label : undefined);
+  });
+}
+
+function mapFigures(count: (figure: Figure) => number): Record<Figure, number> {
+  return {
+    received: count('received'),
+    refused: count('refused'),
+    inbox: count('inbox'),
+    quarantined: count('quarantined'),
+    delivered: count('delivered'),
+    deferred: count('deferred'),
+    bounced: count('bounced'),
+  };
+}

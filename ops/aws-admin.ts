@@ -1,0 +1,99 @@
+// What an operator may ask of a deployment on AWS, answered by S3 and SQS alone: there is no index to ask, so lists are
+// read newest first and only as far as they are wanted, within bounds that are told.
+import { z } from 'zod';
+import { isMessageId, type MessageId, messageIdTime } from '#mail/header/message-id.ts';
+import { createCopyFinder, type FindCopiesDeps } from '#ops/messages/find-copies.ts';
+import { newestKeys, type TreeReader } from '#ops/messages/newest-first.ts';
+import { searchMail } from '#ops/messages/search-mail.ts';
+import type { DeadLetters, QueuePair } from '#pipeline/aws/dead-letters.ts';
+import type { SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
+import { type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
+import { deliveriesPrefix, parseDeliveryKey } from '#pipeline/contract/keys.ts';
+import type { ObjectStore } from '#pipeline/contract/ports.ts';
+import type { DeadLetter, MailAdmin, QueueCounts } from './admin.ts';
+
+export type AwsAdminDeps = FindCopiesDeps & {
+  readonly store: ObjectStore;
+  readonly reader: TreeReader;
+  readonly queues: Readonly<Record<QueueName, QueuePair>>;
+  readonly deadLetters: DeadLetters;
+  /** Hears how far long work is, as sentences. */
+  readonly tell: (sentence: string) => void;
+};
+
+/** Makes the admin side. */
+export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {
+  const { queues, deadLetters, reader } = deps;
+  const copies = createCopyFinder(deps);
+  return {
+    queues: () => Promise.all(queueNames.map((name) => countsOf(deps, name))),
+    redrive: (queue) => deadLetters.redrive(queues[queue]),
+    purge: (queue) => deadLetters.purge(queues[queue]),
+    deadLetters: async (queue, limit) => {
+      const records = await deadLetters.peek(queues[queue], limit);
+      return records.map((record) => deadLetter(queue, record)).sort((a, b) => (a.diedAt < b.diedAt ? 1 : -1));
+    },
+    heldJobs: async () => [],
+    messages: (query) => searchMail({ ...deps, copies }, query),
+    findMessage: async (id) => (isMessageId(id) ? copies.find(id) : []),
+    deliveryKeys: (query) => deliveryKeys(reader, query),
+  };
+}
+
+/** The age of the oldest job is a metric of CloudWatch's only: SQS itself does not tell it. */
+async function countsOf({ queues, deadLetters }: AwsAdminDeps, name: QueueName): Promise<QueueCounts> {
+  const { url, deadUrl } = queues[name];
+  const [live, dead] = await Promise.all([deadLetters.counts(url), deadLetters.counts(deadUrl)]);
+  return { name, ...live, dead: dead.ready + dead.delayed + dead.inFlight, oldestSeconds: null, faults: [] };
+}
+
+async function deliveryKeys(
+  reader: TreeReader,
+  { id, limit, after }: Parameters<MailAdmin['deliveryKeys']>[0],
+): ReturnType<MailAdmin['deliveryKeys']> {
+  if (id !== null) return isMessageId(id) ? ofMessage(reader, { id, limit, after }) : { keys: [], next: null };
+  const upTo = after === null ? null : (parseDeliveryKey(after)?.id ?? null);
+  const keys: string[] = [];
+  for await (const key of newestKeys(reader, { prefix: 'deliveries/', upTo })) {
+    if (after !== null && key >= after) continue;
+    if (keys.length === limit) return { keys, next: keys.at(-1) ?? null };
+    keys.push(key);
+  }
+  return { keys, next: null };
+}
+
+/** Of one message there are as many as it has destinations: they are read at once. */
+async function ofMessage(
+  { list }: TreeReader,
+  { id, limit, after }: { readonly id: MessageId; readonly limit: number; readonly after: string | null },
+): ReturnType<MailAdmin['deliveryKeys']> {
+  const prefix = deliveriesPrefix({ id, receivedAt: new Date(messageIdTime(id)).toISOString() });
+  const { objects } = await list({ prefix });
+  const keys = objects.map(({ key }) => key).filter((key) => after === null || key < after);
+  const page = keys.toReversed().slice(0, limit);
+  return { keys: page, next: keys.length > limit ? (page.at(-1) ?? null) : null };
+}
+
+const aboutSchema = z.object({ id: z.string() });
+
+/** SQS keeps when the job was sent, not when it was given up, and nothing of why: that is in the log. */
+function deadLetter(queue: QueueName, { body, attributes, messageId }: SqsEventRecord): DeadLetter {
+  const receiveCount = Number(attributes['ApproximateReceiveCount'] ?? 0);
+  const id = idOf(body);
+  return {
+    queue,
+    id,
+    body,
+    reason: `not done by any of its hand-outs; the functions' log says why (look for ${id ?? `messageId ${messageId}`})`,
+    receiveCount,
+    diedAt: new Date(Number(attributes['SentTimestamp'] ?? 0)).toISOString(),
+  };
+}
+
+function idOf(body: string): string | null {
+  try {
+    return aboutSchema.safeParse(JSON.parse(body)).data?.id ?? null;
+  } catch {
+    return null; // A dead letter may be dead because it is no JSON.
+  }
+}

@@ -1,0 +1,91 @@
+// A deployment on AWS found by its name alone: cdk/ names its bucket and queues after it, and the account is in the URL
+// that SQS gives for a queue. Everything the routes need is built on the adapters that the functions run on.
+import { messageIdFactory } from '#mail/header/message-id.ts';
+import type { MailRouteDeps } from '#ops/api/routes.ts';
+import { createReplayMessage } from '#ops/messages/replay-message.ts';
+import {
+  type AwsPlace,
+  createAwsSecrets,
+  createPollingSqsClient,
+  createS3Client,
+  createSqsClient,
+  queueUrl,
+} from '#pipeline/aws/clients.ts';
+import { createDeadLetters, type QueuePair } from '#pipeline/aws/dead-letters.ts';
+import { createAwsIntake } from '#pipeline/aws/intake.ts';
+import { createS3Folders } from '#pipeline/aws/s3-folders.ts';
+import { createS3Store, fetchObjectText } from '#pipeline/aws/s3-store.ts';
+import { createUploads } from '#pipeline/aws/s3-upload.ts';
+import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
+import { polledConfigSource } from '#pipeline/config/config-source.ts';
+import { createSecrets } from '#pipeline/config/secrets.ts';
+import type { QueueName } from '#pipeline/contract/jobs.ts';
+import { configKey } from '#pipeline/contract/keys.ts';
+import type { Clock, Log } from '#pipeline/contract/ports.ts';
+import { createAwsAdmin } from './aws-admin.ts';
+import { createRetryDelivery } from './retry-delivery.ts';
+
+/** Its name (`serviceName` of cdk.json), and where it is. */
+export type Deployment = AwsPlace & { readonly name: string };
+
+export type DeploymentTools = {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Hears how far long work is, as sentences. */
+  readonly tell: (sentence: string) => void;
+};
+
+const configRefreshSeconds = 30;
+
+/** Finds it; rejects with SQS's own error (`QueueDoesNotExist`) where there is none of that name. */
+export async function openDeployment(deployment: Deployment, tools: DeploymentTools): Promise<MailRouteDeps> {
+  const { name, region } = deployment;
+  const polling = createPollingSqsClient(deployment);
+  const receivedUrl = await queueUrl(polling, deployment, `${name}-received`);
+  const account = /\/(\d{12})\/[^/]+$/.exec(receivedUrl)?.[1];
+  if (account === undefined) throw new Error(`SQS gave a URL without an account: ${receivedUrl}`);
+  const queues = queuePairs(receivedUrl, name);
+  const place = { s3: createS3Client(deployment), bucket: `${name}-mail-${account}-${region}` };
+  const store = createS3Store(place);
+  const jobs = createSqsSender({
+    sqs: createSqsClient(deployment),
+    queueUrls: { received: queues.received.url, deliver: queues.deliver.url },
+    clock: tools.clock,
+  });
+  const fetch = fetchObjectText({ ...place, key: configKey });
+  const where = `s3://${place.bucket}/${configKey}`;
+  const config = polledConfigSource({ where, fetch, refreshSeconds: configRefreshSeconds, ...tools });
+  const named = createAwsSecrets(deployment, `${name}/`);
+  const secrets = createSecrets({ named, directory: '.', environment: {}, clock: tools.clock });
+  const reader = { list: store.list, folders: createS3Folders(place) };
+  const deadLetters = createDeadLetters({ sqs: polling, region, tell: tools.tell });
+  return {
+    store,
+    clock: tools.clock,
+    admin: createAwsAdmin({ store, reader, config, queues, deadLetters, tell: tools.tell }),
+    retryDelivery: createRetryDelivery({ store, jobs, clock: tools.clock }),
+    replayMessage: createReplayMessage({
+      store,
+      jobs,
+      intake: createAwsIntake({ upload: createUploads(place), jobs }),
+      config,
+      srsSecret: async () => secrets.read((await config.current()).srsSecret ?? 'secret:srs'),
+      newMessageId: messageIdFactory(),
+      clock: tools.clock,
+    }),
+  };
+}
+
+function queuePairs(receivedUrl: string, name: string): Readonly<Record<QueueName, QueuePair>> {
+  const base = receivedUrl.slice(0, -`${name}-received`.length);
+  const pair = (queue: QueueName): QueuePair => ({
+    url: `${base}${name}-${queue}`,
+    deadUrl: `${base}${name}-${queue}-dead`,
+  });
+  return {
+    received: pair('received'),
+    'received-slow': pair('received-slow'),
+    parse: pair('parse'),
+    deliver: pair('deliver'),
+  };
+}

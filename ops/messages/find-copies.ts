@@ -1,0 +1,92 @@
+// Where the copies of a message are that landed, without an index: its stored envelope says whom it was for, the
+// configuration where that leads, and the id the day. Only what is not found that way is looked for in every mailbox.
+import { mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
+import { routeRecipient } from '#mail/envelope/route-recipient.ts';
+import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
+import { isProblem } from '#mail/problem.ts';
+import type { ListFolders } from '#pipeline/aws/s3-folders.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import { messageKey, rawKey } from '#pipeline/contract/keys.ts';
+import type { ConfigSource, ObjectStore } from '#pipeline/contract/ports.ts';
+import { readEnvelope } from '#pipeline/contract/stored-envelope.ts';
+
+export type FindCopiesDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'head'>;
+  readonly reader: { readonly folders: ListFolders };
+  readonly config: ConfigSource;
+  readonly tell: (sentence: string) => void;
+};
+
+/** Both answer keys of `inbox/` and `quarantine/` objects, in order. */
+export type CopyFinder = {
+  /** Those that the envelope leads to; `prefixes`: only below one of these. */
+  readonly byEnvelope: (id: MessageId, prefixes?: readonly string[]) => Promise<readonly string[]>;
+  /** The same, and where there are none a look into every mailbox, as far as that is possible. */
+  readonly find: (id: MessageId) => Promise<readonly string[]>;
+};
+
+type Place = { readonly domain: string; readonly localPart: string };
+
+const folders = ['inbox', 'quarantine'] as const;
+const maxMailboxes = 2_000;
+const atOnce = 32;
+
+/** Makes it. */
+export function createCopyFinder(deps: FindCopiesDeps): CopyFinder {
+  const byEnvelope = async (id: MessageId, prefixes: readonly string[] = ['']): Promise<readonly string[]> => {
+    const receivedAt = timeOf(id);
+    const facts = await deps.store.head(rawKey({ id, receivedAt }));
+    const envelope = facts === null ? null : await readEnvelope(deps.store, facts);
+    const config = await deps.config.current();
+    const places = (envelope?.forwardPaths ?? []).flatMap((path) => placesOf(config, path));
+    const keys = places.flatMap((place) => folders.map((folder) => messageKey(folder, { ...place, id, receivedAt })));
+    const wanted = keys.filter((key) => prefixes.some((prefix) => key.startsWith(prefix)));
+    return present(deps, [...new Set(wanted)]);
+  };
+  return {
+    byEnvelope,
+    find: async (id) => {
+      const keys = await byEnvelope(id);
+      return keys.length > 0 ? keys : present(deps, await keysOfAllMailboxes(deps, id));
+    },
+  };
+}
+
+/** Where the address leads today, and the mailbox of its own name: an alias may have come or gone since. */
+function placesOf(config: Config, forwardPath: string): readonly Place[] {
+  const address = parseAddress(forwardPath);
+  if (isProblem(address)) return [];
+  const routing = routeRecipient(config, address, { mayRelay: true });
+  const routes = routing.outcome === 'accepted' ? routing.routes : [];
+  const routed = routes.flatMap((route) => (route.kind === 'mailbox' ? [route.mailbox] : []));
+  const isElsewhere = routes.some(({ kind }) => kind === 'relay');
+  const own = { domain: address.domain, localPart: mailboxName(splitTag(address.localPart).name) };
+  return isElsewhere ? routed : [...routed, own];
+}
+
+/** One key for each mailbox that there is. */
+async function keysOfAllMailboxes({ reader, tell }: FindCopiesDeps, id: MessageId): Promise<readonly string[]> {
+  const day = timeOf(id).slice(0, 10).replaceAll('-', '/');
+  const mailboxes: string[] = [];
+  for (const folder of folders) {
+    for (const domain of await reader.folders(`${folder}/`)) mailboxes.push(...(await reader.folders(domain)));
+  }
+  if (mailboxes.length > maxMailboxes) {
+    tell(`looked into ${maxMailboxes} of ${mailboxes.length} mailboxes`);
+  }
+  return mailboxes.slice(0, maxMailboxes).map((mailbox) => `${mailbox}${day}/${id}.json`);
+}
+
+async function present({ store }: FindCopiesDeps, keys: readonly string[]): Promise<readonly string[]> {
+  const there: string[] = [];
+  for (let at = 0; at < keys.length; at += atOnce) {
+    const some = keys.slice(at, at + atOnce);
+    const found = await Promise.all(some.map((key) => store.head(key)));
+    there.push(...some.filter((_, n) => found[n] !== null));
+  }
+  return there.sort();
+}
+
+function timeOf(id: MessageId): string {
+  return new Date(messageIdTime(id)).toISOString();
+}

@@ -1,0 +1,119 @@
+// The list of mail, newest first: one entry a message, however many mailboxes it landed in.
+
+import { z } from 'zod';
+import { isMessageId } from '#mail/header/message-id.ts';
+import type { MailAdmin, MessageQuery } from '#ops/admin.ts';
+import { type Answer, badParameter, isAnswer, json } from '#ops/api/answer.ts';
+import { readLimit, readMailboxOrDomain, readQuery } from '#ops/api/parameters.ts';
+import type { MessageSummary } from './message-summary.ts';
+
+/** A page of the world's list ends at a row; a message may go on behind it, and is not to be listed twice. */
+const cursorSchema = z.strictObject({ after: z.string(), id: z.string() });
+type Cursor = z.infer<typeof cursorSchema>;
+
+const copiesAtOnce = 20;
+
+/** An entry of the list. `mailboxes`: where it landed, `mailbox` the first of them; words of RFC 8601 for verdicts. */
+export type ListedMessage = ReturnType<typeof listed>;
+
+/** `GET /api/messages?mailbox=&q=&limit=&after=` */
+export async function listMessages(admin: MailAdmin, query: URLSearchParams): Promise<Answer> {
+  const given = readQuery(query, ['mailbox', 'q', 'limit', 'after']);
+  if (isAnswer(given)) return given;
+  const mailbox = readMailboxOrDomain(given['mailbox']);
+  if (isAnswer(mailbox)) return mailbox;
+  const limit = readLimit(given['limit']);
+  if (isAnswer(limit)) return limit;
+  const cursor = given['after'] === undefined ? null : readCursor(given['after']);
+  if (isAnswer(cursor)) return cursor;
+  return json(await gather(admin, { mailbox, q: given['q']?.trim() || null, limit, cursor }));
+}
+
+/** The entry of a message, from the summaries of its copies. */
+export function listed(copies: readonly [MessageSummary, ...MessageSummary[]]) {
+  const [{ id, receivedAt, from, to, subject, preview, bytes, attachments, problems, spf, dkim, dmarc }] = copies;
+  const mailboxes = [...new Set(copies.map(({ mailbox }) => mailbox))].sort();
+  const quarantined = copies.some(({ action }) => action === 'quarantine');
+  return {
+    id,
+    receivedAt,
+    mailbox: mailboxes[0] ?? null,
+    mailboxes,
+    from,
+    to,
+    subject,
+    preview,
+    bytes,
+    disposition: quarantined ? 'quarantine' : 'accept',
+    authentication: { spf, dkim, dmarc },
+    attachments,
+    problems,
+  };
+}
+
+async function gather(
+  admin: MailAdmin,
+  query: {
+    readonly mailbox: string | null;
+    readonly q: string | null;
+    readonly limit: number;
+    readonly cursor: Cursor | null;
+  },
+): Promise<{ messages: readonly ListedMessage[]; next: string | null }> {
+  const { mailbox, q, limit, cursor } = query;
+  const byId = new Map<string, [MessageSummary, ...MessageSummary[]]>();
+  let after = cursor?.after ?? null;
+  let last = cursor?.id ?? null;
+  do {
+    const page = await admin.messages({ mailbox, q, limit: limit - byId.size, after });
+    for (const summary of page.messages) {
+      if (summary.id !== cursor?.id) add(byId, summary);
+      last = summary.id;
+    }
+    after = page.next;
+    if (page.messages.length === 0) break; // the search ran out of time: `next` leads on
+  } while (after !== null && byId.size < limit);
+  // A page of the world's list may end between the copies of a message: an id as cursor says that this one does not.
+  if (after !== null && !isMessageId(after)) after = await addCopies(admin, byId, { mailbox, after, id: last ?? '' });
+  const next = after === null ? null : writeCursor({ after, id: last ?? '' });
+  return { messages: [...byId.values()].map(listed), next };
+}
+
+/** Adds the copies of the last message that stand behind the page; answers where the list goes on behind them. */
+async function addCopies(
+  admin: MailAdmin,
+  byId: Map<string, [MessageSummary, ...MessageSummary[]]>,
+  { mailbox, after, id }: Pick<MessageQuery, 'mailbox'> & Cursor,
+): Promise<string | null> {
+  let behind: string | null = after;
+  while (behind !== null) {
+    // Not searched for: that could go through all the mail there is, only to say that the next match is another message.
+    const page = await admin.messages({ mailbox, q: null, limit: copiesAtOnce, after: behind });
+    const other = page.messages.findIndex((summary) => summary.id !== id);
+    const copies = other < 0 ? page.messages : page.messages.slice(0, other);
+    if (byId.has(id)) for (const copy of copies) add(byId, copy);
+    if (other >= 0) return copies.at(-1)?.key ?? behind;
+    if (page.messages.length === 0) return page.next;
+    behind = page.next;
+  }
+  return null;
+}
+
+function add(byId: Map<string, [MessageSummary, ...MessageSummary[]]>, summary: MessageSummary): void {
+  const copies = byId.get(summary.id);
+  if (copies === undefined) byId.set(summary.id, [summary]);
+  else copies.push(summary);
+}
+
+function writeCursor(cursor: Cursor): string {
+  return Buffer.from(JSON.stringify(cursor)).toString('base64url');
+}
+
+function readCursor(text: string): Cursor | Answer {
+  const wrong = badParameter('after', 'the "next" of the page before');
+  try {
+    return cursorSchema.safeParse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))).data ?? wrong;
+  } catch {
+    return wrong;
+  }
+}

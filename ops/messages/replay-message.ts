@@ -1,0 +1,208 @@
+// Puts a stored message through judging and parsing once more: as itself, or as a new message into another mailbox.
+// Outputs have fixed keys and are written once: a replay under the same id makes what is missing (a deleted inbox object,
+// jobs that were thrown away) and leaves what is there as it is.
+import { createHash } from 'node:crypto';
+import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
+import { srsReverse } from '#mail/address/srs.ts';
+import { routeRecipient } from '#mail/envelope/route-recipient.ts';
+import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
+import { isProblem } from '#mail/problem.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { ReceivedJob, Route, Session } from '#pipeline/contract/jobs.ts';
+import { rawKey } from '#pipeline/contract/keys.ts';
+import type { Clock, ConfigSource, Intake, JobSender, ObjectStore, StoredObject } from '#pipeline/contract/ports.ts';
+import { receivedGroup } from '#pipeline/contract/received-group.ts';
+import { readEnvelope, type StoredEnvelope } from '#pipeline/contract/stored-envelope.ts';
+
+export type ReplayDeps = {
+  readonly store: Pick<ObjectStore, 'get'>;
+  readonly jobs: JobSender;
+  readonly intake: Intake;
+  readonly config: ConfigSource;
+  readonly srsSecret: () => Promise<string>;
+  readonly newMessageId: (nowMs: number) => MessageId;
+  readonly clock: Clock;
+};
+
+/**
+ * `queued`: under `id`, for `recipients`; `leftOut` says for whom not, and why. `not-found`: it is not stored any more.
+ * `refused`: nobody is left to get it, or its envelope cannot be read; `reason` says which.
+ */
+export type ReplayOutcome =
+  | {
+      readonly outcome: 'queued';
+      readonly id: MessageId;
+      readonly recipients: readonly string[];
+      readonly leftOut: readonly string[];
+    }
+  | { readonly outcome: 'not-found' }
+  | { readonly outcome: 'refused'; readonly reason: string };
+
+/** `to`: the mailbox it goes to instead, under a new id; null: to those it was for. */
+export type ReplayMessage = (request: {
+  readonly id: MessageId;
+  readonly to: EmailAddress | null;
+}) => Promise<ReplayOutcome>;
+
+type Recipients = {
+  readonly recipients: ReceivedJob['recipients'];
+  readonly leftOut: readonly string[];
+};
+
+/** Makes it. */
+export function createReplayMessage(deps: ReplayDeps): ReplayMessage {
+  return async ({ id, to }) => {
+    const key = rawKey({ id, receivedAt: timeOf(id) });
+    const stored = await deps.store.get(key);
+    if (stored === null) return { outcome: 'not-found' };
+    const envelope = await readEnvelope(deps.store, stored);
+    if (envelope === null) {
+      destroy(stored);
+      return { outcome: 'refused', reason: 'its envelope is not stored, or not understood' };
+    }
+    const config = await deps.config.current();
+    const found = to === null ? await recipientsOf(deps, config, { id, envelope }) : mailboxesOf(config, to);
+    if (found.recipients.length === 0) {
+      destroy(stored);
+      return { outcome: 'refused', reason: `nobody is left to get it: ${found.leftOut.join('; ')}` };
+    }
+    const sent = to === null ? sendAgain : storeAnew;
+    const replayed = await sent(deps, { id, stored, envelope, recipients: found.recipients });
+    const recipients = [...new Set(found.recipients.map(({ forwardPath }) => forwardPath))];
+    return { outcome: 'queued', id: replayed, recipients, leftOut: found.leftOut };
+  };
+}
+
+type Replay = {
+  readonly id: MessageId;
+  readonly stored: StoredObject;
+  readonly envelope: StoredEnvelope;
+  readonly recipients: ReceivedJob['recipients'];
+};
+
+/** The same message: its job once more. */
+async function sendAgain({ jobs }: ReplayDeps, replay: Replay): Promise<MessageId> {
+  const { stored, id } = replay;
+  const content = await digest(stored.body);
+  const raw = { key: stored.key, bytes: content.bytes, sha256: content.sha256 };
+  const receivedAt = replay.envelope.receivedAt ?? timeOf(id);
+  const job = jobOf(replay, { id, receivedAt, raw, hasHighBytes: content.hasHighBytes });
+  await jobs.send('received', job, { group: receivedGroup(job) });
+  return id;
+}
+
+/** A new message of the same bytes, in at the front door. */
+async function storeAnew({ intake, newMessageId, clock }: ReplayDeps, replay: Replay): Promise<MessageId> {
+  const { stored, envelope, recipients } = replay;
+  const now = clock();
+  const id = newMessageId(now);
+  const receivedAt = new Date(now).toISOString();
+  const key = rawKey({ id, receivedAt });
+  const forwardPaths = [...new Set(recipients.map(({ forwardPath }) => forwardPath))];
+  const { recipientDsn: _, dsn: __, ...kept } = envelope;
+  const writer = intake.open({ key, envelope: { ...kept, id, receivedAt, forwardPaths, replayOf: replay.id } });
+  try {
+    const { hasHighBytes, ...raw } = await digest(stored.body, writer.write);
+    await writer.commit(jobOf(replay, { id, receivedAt, raw: { key, ...raw }, hasHighBytes }));
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  return id;
+}
+
+type Identity = Pick<ReceivedJob, 'id' | 'receivedAt' | 'raw'> & { readonly hasHighBytes: boolean };
+
+function jobOf({ envelope, recipients }: Replay, { hasHighBytes, ...identity }: Identity): ReceivedJob {
+  return {
+    version: 1,
+    ...identity,
+    session: sessionOf(envelope),
+    reversePath: envelope.reversePath,
+    bodyType: envelope.bodyType ?? (hasHighBytes ? '8bitmime' : '7bit'),
+    smtpUtf8: envelope.smtpUtf8,
+    requireTls: envelope.requireTls,
+    dsn: envelope.dsn,
+    attempt: 1,
+    recipients,
+  };
+}
+
+/** Mail of ours is stored without a session, and only that: it is from the null reverse-path. */
+function sessionOf({ session, reversePath }: StoredEnvelope): Session {
+  const role = reversePath === '' ? 'internal' : 'mx';
+  return session ?? { role, clientIp: null, clientName: null, helo: null, tls: null, user: null };
+}
+
+/** Those it was for, by today's routes. Others' servers are not written to again once the first try has expired. */
+async function recipientsOf(
+  deps: ReplayDeps,
+  config: Config,
+  { id, envelope }: { readonly id: MessageId; readonly envelope: StoredEnvelope },
+): Promise<Recipients> {
+  const { role, user } = sessionOf(envelope);
+  const mayRelay = role === 'internal' || (role !== 'mx' && user !== null); // on port 25 only a capture server is told a name
+  const isExpired = messageIdTime(id) + config.delivery.expireSeconds * 1_000 <= deps.clock();
+  const recipients: ReceivedJob['recipients'][number][] = [];
+  const leftOut: string[] = [];
+  for (const forwardPath of envelope.forwardPaths) {
+    const routed = await routesOf(deps, config, { forwardPath, mayRelay });
+    if ('reason' in routed) leftOut.push(`${forwardPath}: ${routed.reason}`);
+    else {
+      const isLate = (route: Route): boolean => isExpired && route.kind !== 'mailbox';
+      if (routed.routes.some(isLate)) leftOut.push(`${forwardPath}: the time to send it to another server is over`);
+      const dsn = envelope.recipientDsn[forwardPath] ?? { notify: null, orcpt: null };
+      const kept = routed.routes.filter((route) => !isLate(route));
+      recipients.push(...kept.map((route) => ({ forwardPath, dsn, route })));
+    }
+  }
+  return { recipients, leftOut };
+}
+
+async function routesOf(
+  { srsSecret, clock }: ReplayDeps,
+  config: Config,
+  { forwardPath, mayRelay }: { readonly forwardPath: string; readonly mayRelay: boolean },
+): Promise<{ readonly routes: readonly Route[] } | { readonly reason: string }> {
+  const address = parseAddress(forwardPath);
+  if (isProblem(address)) return { reason: address.problem };
+  const secret = /^SRS[01][=+-]/i.test(address.localPart) ? await srsSecret() : null;
+  const routing = routeRecipient(config, address, {
+    mayRelay,
+    ...(secret === null ? {} : { srs: (srsAddress) => srsReverse(srsAddress, secret, clock()) }),
+  });
+  return routing.outcome === 'refused' ? { reason: routing.text } : { routes: routing.routes };
+}
+
+/** Mailboxes here only: a replay is no way to send a stranger's mail on. */
+function mailboxesOf(config: Config, to: EmailAddress): Recipients {
+  const forwardPath = formatAddress(to);
+  const routing = routeRecipient(config, to, { mayRelay: false });
+  if (routing.outcome === 'refused') return { recipients: [], leftOut: [`${forwardPath}: ${routing.text}`] };
+  const mailboxes = routing.routes.filter((route) => route.kind === 'mailbox');
+  const leftOut = mailboxes.length > 0 ? [] : [`${forwardPath} leads to no mailbox here`];
+  const dsn = { notify: null, orcpt: null };
+  return { recipients: mailboxes.map((route) => ({ forwardPath, dsn, route })), leftOut };
+}
+
+/** Reads the bytes to their end; `write` gets them too. */
+async function digest(body: StoredObject['body'], write?: (chunk: Uint8Array) => Promise<void> | undefined) {
+  const hash = createHash('sha256');
+  let [bytes, hasHighBytes] = [0, false];
+  for await (const chunk of body) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    hasHighBytes ||= chunk.some((byte) => byte > 0x7f);
+    await write?.(Uint8Array.from(chunk));
+  }
+  return { bytes, sha256: hash.digest('hex'), hasHighBytes };
+}
+
+/** A body that is not read is ended, so that its connection is free. */
+function destroy({ body }: StoredObject): void {
+  void body[Symbol.asyncIterator]().return?.();
+}
+
+function timeOf(id: MessageId): string {
+  return new Date(messageIdTime(id)).toISOString();
+}

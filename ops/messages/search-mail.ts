@@ -1,0 +1,126 @@
+// The list of mail of a deployment on AWS, newest first. Of one mailbox its own objects are listed; of all, or of a
+// domain, what came in is gone through (`raw/`), since that alone is in order of time over all mailboxes.
+import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+import type { MessagePage, MessageQuery } from '#ops/admin.ts';
+import { readText } from '#ops/stored-json.ts';
+import { domainPrefix, mailboxPrefix } from '#pipeline/contract/keys.ts';
+import type { ObjectStore } from '#pipeline/contract/ports.ts';
+import type { CopyFinder } from './find-copies.ts';
+import { type MessageSummary, matchesSearch, parseInboxMessage, searchText, summarise } from './message-summary.ts';
+import { newestKeys, type TreeReader } from './newest-first.ts';
+
+export type SearchMailDeps = {
+  readonly store: Pick<ObjectStore, 'get'>;
+  readonly reader: TreeReader;
+  readonly copies: Pick<CopyFinder, 'byEnvelope'>;
+  readonly tell: (sentence: string) => void;
+};
+
+type Candidate = { readonly id: MessageId; readonly keys: () => Promise<readonly string[]> };
+
+/** A search reads as many messages as these at most before it answers what it has, and where to go on. */
+const maxRead = 2_000;
+const atOnce = 16;
+const tellEvery = 160;
+
+/** One page; `next` is the id of the last message looked at. All copies of a message come together. */
+export async function searchMail(deps: SearchMailDeps, query: MessageQuery): Promise<MessagePage> {
+  const after = query.after !== null && isMessageId(query.after) ? query.after : null;
+  const messages: MessageSummary[] = [];
+  let [found, read] = [0, 0];
+  for await (const candidates of chunks(olderThan(candidatesOf(deps, query.mailbox, after), after), atOnce)) {
+    const copies = await Promise.all(candidates.map((candidate) => readCopies(deps, candidate, query.q)));
+    for (const [n, summaries] of copies.entries()) {
+      messages.push(...summaries);
+      if (summaries.length > 0) found += 1;
+      if (found >= query.limit) return { messages, next: candidates[n]?.id ?? null };
+    }
+    read += candidates.length;
+    if (read % tellEvery === 0) deps.tell(`looked at ${read} messages so far`);
+    if (read >= maxRead) {
+      deps.tell(`stopped after ${read} messages: go on with --after`);
+      return { messages, next: candidates.at(-1)?.id ?? null };
+    }
+  }
+  return { messages, next: null };
+}
+
+function candidatesOf(
+  { reader, copies }: SearchMailDeps,
+  mailbox: string | null,
+  upTo: MessageId | null,
+): AsyncGenerator<Candidate> {
+  const at = mailbox?.lastIndexOf('@') ?? -1;
+  const [localPart, domain] = [mailbox?.slice(0, at) ?? '', mailbox?.slice(at + 1) ?? ''];
+  const folders = ['inbox', 'quarantine'] as const;
+  if (localPart !== '') {
+    const prefixes = folders.map((folder) => mailboxPrefix(folder, { domain, localPart }));
+    return merged(prefixes.map((prefix) => newestKeys(reader, { prefix, upTo })));
+  }
+  const prefixes = domain === '' ? [''] : folders.map((folder) => domainPrefix(folder, domain));
+  return received(newestKeys(reader, { prefix: 'raw/', hours: true, upTo }), (id) => copies.byEnvelope(id, prefixes));
+}
+
+async function* received(
+  rawKeys: AsyncIterable<string>,
+  copiesOf: (id: MessageId) => Promise<readonly string[]>,
+): AsyncGenerator<Candidate> {
+  for await (const key of rawKeys) {
+    const id = idIn(key, '.eml');
+    if (id !== null) yield { id, keys: () => copiesOf(id) };
+  }
+}
+
+/** Several lists, each newest first, as one. */
+async function* merged(lists: readonly AsyncGenerator<string>[]): AsyncGenerator<Candidate> {
+  const heads = await Promise.all(lists.map(async (list) => ({ list, head: await list.next() })));
+  for (;;) {
+    const ids = heads.flatMap(({ head }) => (head.done ? [] : [idIn(head.value, '.json') ?? '']));
+    const newest = ids.toSorted().at(-1);
+    if (newest === undefined) return;
+    const keys: string[] = [];
+    for (const one of heads) {
+      if (one.head.done || (idIn(one.head.value, '.json') ?? '') !== newest) continue;
+      keys.push(one.head.value);
+      one.head = await one.list.next();
+    }
+    if (isMessageId(newest)) yield { id: newest, keys: async () => keys };
+  }
+}
+
+/** Only what is older than the page before. */
+async function* olderThan(candidates: AsyncIterable<Candidate>, after: MessageId | null): AsyncGenerator<Candidate> {
+  for await (const candidate of candidates) if (after === null || candidate.id < after) yield candidate;
+}
+
+async function readCopies(
+  { store }: SearchMailDeps,
+  { keys }: Candidate,
+  q: string | null,
+): Promise<readonly MessageSummary[]> {
+  const copies: MessageSummary[] = [];
+  for (const key of await keys()) {
+    const message = parseInboxMessage((await readText(store, key)) ?? '');
+    if (message !== null && (q === null || matchesSearch(searchText(message), q))) {
+      copies.push(summarise(key, message));
+    }
+  }
+  return copies;
+}
+
+function idIn(key: string, ending: string): MessageId | null {
+  const name = key.slice(key.lastIndexOf('/') + 1);
+  const id = name.slice(0, -ending.length);
+  return name.endsWith(ending) && isMessageId(id) ? id : null;
+}
+
+async function* chunks<Item>(items: AsyncIterable<Item>, size: number): AsyncGenerator<readonly Item[]> {
+  let chunk: Item[] = [];
+  for await (const item of items) {
+    chunk.push(item);
+    if (chunk.length < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}

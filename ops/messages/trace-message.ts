@@ -1,0 +1,200 @@
+// Everything that happened to one message, in order of time, and where it is now: put together from what the stages
+// stored (design §2: nobody rewrites what an earlier stage wrote), so it needs no record of its own.
+
+import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
+import type { HeldJob } from '#ops/admin.ts';
+import { type Answer, isAnswer, json, refusal } from '#ops/api/answer.ts';
+import { readId, readQuery } from '#ops/api/parameters.ts';
+import type { MailRouteDeps } from '#ops/api/routes.ts';
+import { deliveriesOf, type ShownDelivery } from '#ops/deliveries.ts';
+import { readText } from '#ops/stored-json.ts';
+import { isDamagedBody } from '#pipeline/contract/damaged-body.ts';
+import type { InboxMessage } from '#pipeline/contract/inbox-message.ts';
+import { jobSchemas, type QueueName, type Session } from '#pipeline/contract/jobs.ts';
+import { parseMessageKey } from '#pipeline/contract/keys.ts';
+import { readBody } from '#pipeline/contract/read-body.ts';
+import { readEnvelope } from '#pipeline/contract/stored-envelope.ts';
+import { parseInboxMessage } from './message-summary.ts';
+import { findRawKey } from './show-message.ts';
+import { deliveryEvents, deliveryPlace } from './trace-delivery.ts';
+
+type Deps = Pick<MailRouteDeps, 'admin' | 'store'>;
+
+/** One thing that happened: a stable word, a sentence for people, and what a program may want to know. */
+export type TraceEvent = {
+  readonly at: string;
+  readonly event: 'received' | 'judged' | 'landed' | 'attempt' | 'bounce' | 'gave-up';
+  readonly text: string;
+  readonly details: Readonly<Record<string, unknown>>;
+};
+
+/** `where`: one sentence for each place the message is in now. */
+export type Trace = { readonly id: string; readonly events: readonly TraceEvent[]; readonly where: readonly string[] };
+
+/** One copy, and the message: what is asked of it here all copies have in common. */
+type Landed = {
+  readonly key: string;
+  readonly at: string;
+  readonly place: NonNullable<ReturnType<typeof parseMessageKey>>;
+  readonly message: InboxMessage;
+};
+
+const deadLettersSearched = 500;
+const lookedForTogether = 32;
+
+/** `GET /api/messages/ID/trace` */
+export async function traceMessage(
+  deps: Deps,
+  wanted: { readonly id: string | undefined; readonly query: URLSearchParams },
+): Promise<Answer> {
+  const id = readId(wanted.id);
+  if (isAnswer(id)) return id;
+  const given = readQuery(wanted.query, []);
+  if (isAnswer(given)) return given;
+  const landed = await landedCopies(deps, id);
+  const deliveries = await deliveriesOf(deps, id);
+  const dead = await deadOf(deps, id);
+  const stored = await storedAt(deps, id);
+  if (landed.length + deliveries.length + dead.length === 0 && stored === null) {
+    return refusal(404, 'not-found', `no message ${id}`);
+  }
+  const events = [
+    receivedEvent(id, landed, stored),
+    ...judgedEvents(landed),
+    ...landed.map(landedEvent),
+    ...deliveries.flatMap(deliveryEvents),
+    ...dead,
+  ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  const held = await deps.admin.heldJobs(id);
+  const lost = stored?.lost ?? null;
+  const places = whereNow({ landed, deliveries, dead, held });
+  const where = [...places, ...(lost === null ? [] : [`its bytes are lost: ${lost}`])];
+  return json({ id, events, where } satisfies Trace);
+}
+
+/** The first copy that can be read tells of the message; the others, of which there may be a thousand, are only looked for. */
+async function landedCopies({ admin, store }: Deps, id: MessageId): Promise<readonly Landed[]> {
+  const keys = await admin.findMessage(id);
+  let message: InboxMessage | null = null;
+  for (const key of keys) {
+    message = parseInboxMessage((await readText(store, key)) ?? '');
+    if (message !== null) break;
+  }
+  if (message === null) return [];
+  const copies: Landed[] = [];
+  for (let at = 0; at < keys.length; at += lookedForTogether) {
+    const some = keys.slice(at, at + lookedForTogether);
+    const found = await Promise.all(some.map((key) => store.head(key)));
+    for (const [n, key] of some.entries()) {
+      const [place, facts] = [parseMessageKey(key), found[n] ?? null];
+      if (place !== null && facts !== null) copies.push({ key, at: facts.modifiedAt, place, message });
+    }
+  }
+  return copies;
+}
+
+async function storedAt(deps: Deps, id: MessageId) {
+  const key = await findRawKey(deps, id);
+  const facts = key === null ? null : await deps.store.head(key);
+  if (facts === null) return null;
+  const envelope = await readEnvelope(deps.store, facts);
+  return { key: facts.key, bytes: facts.bytes, envelope, lost: await whyLost(deps, facts.key) };
+}
+
+/** Why the bytes cannot be given although they were stored; null where they can, as far as a look at the first one tells. */
+async function whyLost({ store }: Deps, key: string): Promise<string | null> {
+  try {
+    const found = await store.get(key, { first: 0, last: 0 });
+    if (found !== null) await readBody(found.body);
+    return null;
+  } catch (thrown) {
+    if (isDamagedBody(thrown)) return thrown.message;
+    throw thrown;
+  }
+}
+
+async function deadOf({ admin }: Deps, id: MessageId): Promise<readonly TraceEvent[]> {
+  const isQueue = (name: string): name is QueueName => Object.hasOwn(jobSchemas, name);
+  const letters = await Promise.all(
+    Object.keys(jobSchemas)
+      .filter(isQueue)
+      .map((queue) => admin.deadLetters(queue, deadLettersSearched)),
+  );
+  return letters
+    .flat()
+    .filter((letter) => letter.id === id)
+    .map(({ queue, reason, receiveCount, diedAt }) => ({
+      at: diedAt,
+      event: 'gave-up',
+      text: `given up on queue ${queue} after ${receiveCount} tries: ${reason}`,
+      details: { queue, receiveCount, reason },
+    }));
+}
+
+function receivedEvent(
+  id: MessageId,
+  landed: readonly Landed[],
+  stored: Awaited<ReturnType<typeof storedAt>>,
+): TraceEvent {
+  const message = landed[0]?.message;
+  const at = message?.receivedAt ?? new Date(messageIdTime(id)).toISOString();
+  const size = message?.raw.bytes ?? stored?.bytes;
+  const session = message?.session ?? stored?.envelope?.session ?? null;
+  const reversePath = message?.envelope.reversePath ?? stored?.envelope?.reversePath ?? null;
+  const from = session === null ? '' : sender(session, reversePath ?? '');
+  return {
+    at,
+    event: 'received',
+    text: `received${from}${size === undefined ? '' : `, ${size} bytes`}, stored and acknowledged`,
+    details: { session, reversePath, stored: stored === null ? null : { key: stored.key, bytes: stored.bytes } },
+  };
+}
+
+function sender({ clientIp, clientName, tls, user }: Session, reversePath: string): string {
+  const peer = clientIp === null ? 'from this service itself' : `from ${clientName ?? clientIp}`;
+  const login = user === null ? '' : ` (logged in as ${user})`;
+  return ` ${peer}${login} as <${reversePath}>${tls === null ? '' : ` over ${tls.version}`}`;
+}
+
+/** The judgement is stored with each copy; it was made before the first of them landed. */
+function judgedEvents(landed: readonly Landed[]): readonly TraceEvent[] {
+  return landed.slice(0, 1).map(({ at, message: { authentication, disposition } }) => ({
+    at,
+    event: 'judged',
+    text: `${disposition.action === 'accept' ? 'accepted' : 'quarantined'}: ${disposition.reason}`,
+    details: { disposition, results: authentication.results },
+  }));
+}
+
+function landedEvent({ key, at, place, message: { problems } }: Landed): TraceEvent {
+  const noted = problems.length === 0 ? '' : `, with ${problems.length} problems noted`;
+  const folder = place.folder === 'quarantine' ? 'the quarantine' : 'the inbox';
+  return {
+    at,
+    event: 'landed',
+    text: `landed in ${folder} of ${place.localPart}@${place.domain}${noted}`,
+    details: { key, problems },
+  };
+}
+
+function whereNow({
+  landed,
+  deliveries,
+  dead,
+  held,
+}: {
+  readonly landed: readonly Landed[];
+  readonly deliveries: readonly ShownDelivery[];
+  readonly dead: readonly TraceEvent[];
+  readonly held: readonly HeldJob[];
+}): readonly string[] {
+  const places = [
+    ...landed.map(({ key }) => `stored as ${key}`),
+    ...deliveries.map(deliveryPlace),
+    ...held.map(
+      ({ queue, reason, retryAt }) => `on queue ${queue} until this is mended: ${reason}; tried again at ${retryAt}`,
+    ),
+    ...dead.map(({ details }) => `dead letter on queue ${String(details['queue'])}: redrive it once the cause is gone`),
+  ];
+  return places.length > 0 ? places : ['acknowledged, waiting on a queue or being worked on'];
+}

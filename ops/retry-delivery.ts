@@ -1,0 +1,55 @@
+// An operator's "try now": moves the delivery's state on and queues its job.
+import { isMessageId, messageIdTime } from '#mail/header/message-id.ts';
+import { deliveryStateSchema, retryNow } from '#pipeline/contract/delivery-state.ts';
+import { deliveryKey } from '#pipeline/contract/keys.ts';
+import type { Clock, JobSender, ObjectStore } from '#pipeline/contract/ports.ts';
+import { readText } from './stored-json.ts';
+
+/**
+ * Makes a waiting delivery due now. `not-found`: there is no such delivery; `not-waiting`: it is done, or has failed
+ * for good, or is under way; `reason` says which.
+ */
+export type RetryDelivery = (request: {
+  readonly id: string;
+  readonly domain: string;
+}) => Promise<
+  { readonly outcome: 'queued' | 'not-found' } | { readonly outcome: 'not-waiting'; readonly reason: string }
+>;
+
+type Deps = { readonly store: Pick<ObjectStore, 'get' | 'put'>; readonly jobs: JobSender; readonly clock: Clock };
+
+const attempts = 5;
+
+/** The ops API's `retryDelivery` over store and queue. Those that bounced are tried again too. */
+export function createRetryDelivery(deps: Deps): RetryDelivery {
+  return async ({ id, domain }) => {
+    if (!isMessageId(id)) return { outcome: 'not-found' };
+    const receivedAt = new Date(messageIdTime(id)).toISOString();
+    const key = deliveryKey({ id, receivedAt, domain });
+    for (let n = 0; n < attempts; n++) {
+      const retried = await tryOnce(deps, key);
+      if (retried !== null) return retried;
+    }
+    return { outcome: 'not-waiting', reason: 'it is being worked on right now' };
+  };
+}
+
+/** Null where somebody else moved the state on meanwhile. */
+async function tryOnce({ store, jobs, clock }: Deps, key: string): Promise<Awaited<ReturnType<RetryDelivery>> | null> {
+  const found = await store.get(key);
+  if (found === null) return { outcome: 'not-found' };
+  const state = deliveryStateSchema.parse(JSON.parse((await readText({ get: async () => found }, key)) ?? ''));
+  const again = state.state === 'bounced' || state.state === 'partial';
+  const next = retryNow(state, { nowMs: clock(), again });
+  if (next === null) return { outcome: 'not-waiting', reason: `it is ${state.state}: nothing is left to try` };
+  const written = await store.put({
+    key,
+    body: Buffer.from(JSON.stringify(next.state)),
+    contentType: found.contentType,
+    metadata: found.metadata,
+    condition: { ifMatch: found.etag },
+  });
+  if (written.outcome === 'conflict') return null;
+  await jobs.send('deliver', next.job, { group: next.job.domain });
+  return { outcome: 'queued' };
+}

@@ -1,0 +1,121 @@
+// The addresses that are not written to: listed with why, since when and until when, taken off the list and put on it.
+import { type EmailAddress, formatAddress, parseAddress, parseDomain } from '#mail/address/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import { type Answer, badParameter, isAnswer, json, refusal } from '#ops/api/answer.ts';
+import { readLimit, readQuery } from '#ops/api/parameters.ts';
+import type { MailRouteDeps } from '#ops/api/routes.ts';
+import { parseSuppressionKey } from '#pipeline/contract/keys.ts';
+import type { Trouble } from '#pipeline/contract/suppression-record.ts';
+import {
+  emptyRecord,
+  everySender,
+  heldEntries,
+  type SuppressionEntry,
+  withOperatorEntry,
+} from '#pipeline/contract/suppression-record.ts';
+import { changeStored, keyOf, readRefusals, readSuppression } from '#pipeline/contract/suppressions.ts';
+
+type Deps = Pick<MailRouteDeps, 'store' | 'clock'>;
+
+/** A line of the list: one sender's entry for one address. `sender` `*`: all mail. `until` null: until it is taken off. */
+type ShownSuppression = Omit<SuppressionEntry, 'firstAt' | 'expiresAt' | 'strikes'> & {
+  readonly address: string;
+  readonly sender: string;
+  readonly since: string;
+  readonly until: string | null;
+};
+
+/** What is asked of one address. */
+export type AboutAddress = { readonly address: string | undefined; readonly query: URLSearchParams };
+
+/** `GET /api/suppressions?limit=&after=`, in order of domain; `limit` objects are read, each an address. */
+export async function listSuppressions({ store, clock }: Deps, query: URLSearchParams): Promise<Answer> {
+  const given = readQuery(query, ['limit', 'after']);
+  if (isAnswer(given)) return given;
+  const limit = readLimit(given['limit']);
+  if (isAnswer(limit)) return limit;
+  const after = given['after'];
+  if (after !== undefined && !after.startsWith('suppressions/')) {
+    return badParameter('after', 'the "next" of the page before');
+  }
+  const page = await store.list({ prefix: 'suppressions/', limit, ...(after === undefined ? {} : { after }) });
+  const troubles = new Map<string, readonly Trouble[]>();
+  const suppressions: ShownSuppression[] = [];
+  for (const { key } of page.objects) {
+    const about = parseSuppressionKey(key);
+    const address = about === null ? null : parseAddress(`${quoted(about.localPart)}@${about.domain}`);
+    if (address === null || isProblem(address)) continue;
+    const { found } = await readSuppression(store, address);
+    if (found === null) continue;
+    const { domain } = address;
+    if (!troubles.has(domain)) troubles.set(domain, (await readRefusals(store, domain)).found?.troubles ?? []);
+    const held = heldEntries(found, troubles.get(domain) ?? [], clock());
+    suppressions.push(...held.map(([sender, entry]) => shown(found.address, sender, entry)));
+  }
+  return json({ suppressions, next: page.next });
+}
+
+/** `DELETE /api/suppressions/ADDRESS?sender=`: the address is written to again, by all or by one domain of ours. */
+export async function removeSuppression({ store }: Deps, wanted: AboutAddress): Promise<Answer> {
+  const read = readAbout(wanted, ['sender']);
+  if (isAnswer(read)) return read;
+  const { address, sender, given } = read;
+  const shownAddress = formatAddress(address);
+  const { found, etag } = await readSuppression(store, address);
+  const isListed = given['sender'] === undefined || (found !== null && Object.hasOwn(found.senders, sender));
+  if (found === null || etag === null || Object.keys(found.senders).length === 0 || !isListed) {
+    return refusal(404, 'not-found', `${shownAddress} is not suppressed`);
+  }
+  const others = Object.entries(found.senders).filter(([name]) => given['sender'] !== undefined && name !== sender);
+  const key = keyOf(address);
+  if (others.length === 0) await store.delete(key);
+  else {
+    const body = Buffer.from(JSON.stringify({ ...found, senders: Object.fromEntries(others) }));
+    const put = await store.put({ key, body, contentType: 'application/json', condition: { ifMatch: etag } });
+    if (put.outcome === 'conflict') return refusal(409, 'changed', `${shownAddress} has just changed: try again`);
+  }
+  return json({ address: shownAddress, outcome: 'removed' });
+}
+
+/** `POST /api/suppressions/ADDRESS?reason=&sender=&days=`: not written to any more, for ever unless `days` says how long. */
+export async function addSuppression({ store, clock }: Deps, wanted: AboutAddress): Promise<Answer> {
+  const read = readAbout(wanted, ['reason', 'sender', 'days']);
+  if (isAnswer(read)) return read;
+  const { address, sender, given } = read;
+  const { reason = '', days } = given;
+  if (reason.trim() === '') return badParameter('reason', 'why, in a few words');
+  if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) return badParameter('days', 'a whole number from 1 to 9999');
+  const at = new Date(clock()).toISOString();
+  const entry = { sender, reason: reason.trim(), days: days === undefined ? null : Number(days), at };
+  const stored = { key: keyOf(address), read: () => readSuppression(store, address) };
+  const record = await changeStored(store, stored, (found) => withOperatorEntry(found ?? emptyRecord(address), entry));
+  const written = record?.senders[sender];
+  if (written === undefined) return refusal(409, 'changed', `${formatAddress(address)} changes too fast: try again`);
+  return json(shown(formatAddress(address), sender, written), 201);
+}
+
+type About = {
+  readonly address: EmailAddress;
+  readonly sender: string;
+  readonly given: Readonly<Record<string, string>>;
+};
+
+function readAbout(wanted: AboutAddress, allowed: readonly string[]): About | Answer {
+  const given = readQuery(wanted.query, allowed);
+  if (isAnswer(given)) return given;
+  const address = parseAddress(wanted.address ?? '');
+  if (isProblem(address)) return badParameter('ADDRESS', 'an address (local@domain)');
+  const { sender: name = everySender } = given;
+  const sender = name === everySender ? name : parseDomain(name);
+  return isProblem(sender) ? badParameter('sender', 'a domain, or * for all') : { address, sender, given };
+}
+
+function shown(address: string, sender: string, entry: SuppressionEntry): ShownSuppression {
+  const { firstAt, expiresAt, strikes: _, ...facts } = entry;
+  return { address, sender, ...facts, since: firstAt, until: expiresAt };
+}
+
+/** A local part as an address has it: what it was written from need not be an atom. */
+function quoted(localPart: string): string {
+  return /^[^\s"(),:;<>@[\\\]]+$/.test(localPart) ? localPart : `"${localPart.replace(/["\\]/g, '\\$&')}"`;
+}

@@ -1,0 +1,67 @@
+// The SDK's clients, one of each for a process: how they connect, how long they wait, how often they try.
+// Credentials, region and TLS are the SDK's own business.
+import { S3Client } from '@aws-sdk/client-s3';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
+import type { NamedSecrets } from '#pipeline/config/secrets.ts';
+import { secretsManagerSecrets } from './secrets-manager.ts';
+
+/** What a request may take before it counts as failed, in milliseconds. */
+const connectionTimeout = 2_000;
+const requestTimeout = 8_000;
+const socketTimeout = 30_000;
+const maxAttempts = 3;
+const maxSockets = 256;
+
+/**
+ * `endpoint`: another S3 and SQS than AWS's, addressed by path and without real credentials; null: AWS.
+ * `requestTimeoutMs`: another limit than 8 s for one request.
+ */
+export type AwsPlace = {
+  readonly region: string;
+  readonly endpoint: string | null;
+  readonly requestTimeoutMs?: number;
+};
+
+/** A client of S3. Built at module scope, used for the life of the process. */
+export function createS3Client(place: AwsPlace): S3Client {
+  return new S3Client({ ...common(place, requestTimeout), forcePathStyle: place.endpoint !== null });
+}
+
+/** A client of SQS that sends. The body's MD5 is not compared again: TLS and the signature cover it. */
+export function createSqsClient(place: AwsPlace): SQSClient {
+  return new SQSClient({ ...common(place, requestTimeout), md5: false });
+}
+
+/** A client of SQS that receives: its requests may wait for 20 s (long polling). */
+export function createPollingSqsClient(place: AwsPlace): SQSClient {
+  return new SQSClient({ ...common(place, 30_000), md5: false });
+}
+
+/** `secret:NAME` from Secrets Manager, NAME behind `prefix`. */
+export function createAwsSecrets(place: AwsPlace, prefix: string): NamedSecrets {
+  return secretsManagerSecrets({ client: new SecretsManagerClient(common(place, requestTimeout)), prefix });
+}
+
+function common({ region, endpoint, requestTimeoutMs }: AwsPlace, usualTimeoutMs: number) {
+  const agent = { keepAlive: true, maxSockets };
+  return {
+    region,
+    maxAttempts,
+    ...(endpoint === null ? {} : { endpoint, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }),
+    requestHandler: {
+      connectionTimeout,
+      requestTimeout: requestTimeoutMs ?? usualTimeoutMs,
+      socketTimeout,
+      throwOnRequestTimeout: true,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+  };
+}
+
+/** The URL of a queue. An emulator tells one that nobody can reach: its path is what counts, at the endpoint. */
+export async function queueUrl(sqs: SQSClient, { endpoint }: AwsPlace, name: string): Promise<string> {
+  const { QueueUrl = '' } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }));
+  return endpoint === null ? QueueUrl : new URL(new URL(QueueUrl).pathname, endpoint).href;
+}

@@ -1,0 +1,101 @@
+// The environment variables that the AWS composition roots read, parsed once at start. An error names every variable
+// that is missing or wrong and what was expected. Nothing here reads `process.env`: it is passed in.
+import { z } from 'zod';
+import { type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
+
+const url = z.url({ protocol: /^https?$/, error: 'expected an http(s) URL' });
+const port = z.coerce.number().int().min(0).max(65_535);
+
+/** The variable that holds a queue's URL. */
+export const queueUrlVariable = {
+  received: 'PILLARBOX_QUEUE_RECEIVED_URL',
+  'received-slow': 'PILLARBOX_QUEUE_RECEIVED_SLOW_URL',
+  parse: 'PILLARBOX_QUEUE_PARSE_URL',
+  deliver: 'PILLARBOX_QUEUE_DELIVER_URL',
+} as const satisfies Record<QueueName, string>;
+
+const environmentSchema = z.object({
+  /** The bucket of everything. */
+  PILLARBOX_BUCKET: z.string().min(3),
+  PILLARBOX_QUEUE_RECEIVED_URL: url.optional(),
+  PILLARBOX_QUEUE_RECEIVED_SLOW_URL: url.optional(),
+  PILLARBOX_QUEUE_PARSE_URL: url.optional(),
+  PILLARBOX_QUEUE_DELIVER_URL: url.optional(),
+  /** What stands before NAME of `secret:NAME` in Secrets Manager (`pillarbox/`). */
+  PILLARBOX_SECRETS_PREFIX: z.string().default(''),
+  /** Read `secret:NAME` from files in this folder instead of Secrets Manager (emulator world). */
+  PILLARBOX_SECRETS_DIRECTORY: z.string().min(1).optional(),
+  /** What a relative path of `file:PATH` starts from. */
+  PILLARBOX_FILES_DIRECTORY: z.string().min(1).default('.'),
+  /** How old the configuration in force may be (30). */
+  PILLARBOX_CONFIG_REFRESH_SECONDS: z.coerce.number().positive().optional(),
+  /** Another S3 and SQS than AWS's (emulator world). */
+  PILLARBOX_ENDPOINT: url.optional(),
+  PILLARBOX_METRICS_NAMESPACE: z.string().min(1).default('Pillarbox'),
+  /** Where the container answers `/health`. */
+  PILLARBOX_HEALTH_PORT: port.default(8080),
+  /** `v2` where the load balancer speaks the PROXY protocol. */
+  PILLARBOX_PROXY_PROTOCOL: z.literal('v2', { error: 'expected "v2", or not to be set' }).optional(),
+  /** What the container may take of memory before it is killed, in MiB. */
+  PILLARBOX_MEMORY_MIB: z.coerce.number().int().positive().optional(),
+  PILLARBOX_HEALTH_HOST: z.string().min(1).default('0.0.0.0'),
+  AWS_REGION: z.string().min(1),
+});
+
+/** What the AWS composition roots need to know of where they run. */
+export type Environment = {
+  readonly bucket: string;
+  /** The URL of each queue this process may send to. */
+  readonly queueUrls: Readonly<Partial<Record<QueueName, string>>>;
+  readonly secretsPrefix: string;
+  readonly secretsDirectory: string | null;
+  readonly filesDirectory: string;
+  readonly configRefreshSeconds: number | null;
+  readonly proxyProtocol: 'v2' | null;
+  readonly memoryMiB: number | null;
+  readonly endpoint: string | null;
+  readonly metricsNamespace: string;
+  readonly health: { readonly host: string; readonly port: number };
+  readonly region: string;
+};
+
+/**
+ * Parses the variables. `queues`: those whose URL must be there. Throws an Error that lists every variable in error.
+ */
+export function parseEnvironment(
+  variables: Readonly<Record<string, string | undefined>>,
+  { queues }: { readonly queues: readonly QueueName[] },
+): Environment {
+  const parsed = environmentSchema.safeParse(variables);
+  const missing = queues.map((queue) => queueUrlVariable[queue]).filter((name) => variables[name] === undefined);
+  const wrong = (parsed.error?.issues ?? []).map(
+    (issue) =>
+      `${String(issue.path[0])}: ${variables[String(issue.path[0])] === undefined ? 'is not set' : issue.message}`,
+  );
+  const faults = [...wrong, ...missing.map((name) => `${name}: is not set`)];
+  if (!parsed.success || faults.length > 0) {
+    throw new Error(`wrong environment:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+  }
+  return environmentOf(parsed.data);
+}
+
+function environmentOf(data: z.infer<typeof environmentSchema>): Environment {
+  const urls = queueNames.flatMap((queue) => {
+    const found = data[queueUrlVariable[queue]];
+    return found === undefined ? [] : [[queue, found]];
+  });
+  return {
+    bucket: data.PILLARBOX_BUCKET,
+    queueUrls: Object.fromEntries(urls),
+    secretsPrefix: data.PILLARBOX_SECRETS_PREFIX,
+    secretsDirectory: data.PILLARBOX_SECRETS_DIRECTORY ?? null,
+    filesDirectory: data.PILLARBOX_FILES_DIRECTORY,
+    configRefreshSeconds: data.PILLARBOX_CONFIG_REFRESH_SECONDS ?? null,
+    proxyProtocol: data.PILLARBOX_PROXY_PROTOCOL ?? null,
+    memoryMiB: data.PILLARBOX_MEMORY_MIB ?? null,
+    endpoint: data.PILLARBOX_ENDPOINT ?? null,
+    metricsNamespace: data.PILLARBOX_METRICS_NAMESPACE,
+    health: { host: data.PILLARBOX_HEALTH_HOST, port: data.PILLARBOX_HEALTH_PORT },
+    region: data.AWS_REGION,
+  };
+}

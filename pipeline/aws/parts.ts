@@ -1,0 +1,96 @@
+// What every AWS composition root puts together in the same way, from its environment: ports over S3, SQS and Secrets
+// Manager, log and metrics. Called by composition roots alone, once, at module scope.
+
+import { polledConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
+import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
+import type { QueueName } from '#pipeline/contract/jobs.ts';
+import { configKey } from '#pipeline/contract/keys.ts';
+import type { Clock, Intake, JobSender, Log, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
+import { watchedMetrics } from '#pipeline/contract/stages.ts';
+import { type ConfiguredDns, configuredDns } from '#pipeline/dns/configured-dns.ts';
+import { createLog } from '#pipeline/observe/log.ts';
+import { createEmfMetrics, type EmfMetrics } from '#pipeline/observe/metrics.ts';
+import { createAwsSecrets, createS3Client, createSqsClient } from './clients.ts';
+import { type Environment, parseEnvironment } from './environment.ts';
+import { createAwsIntake } from './intake.ts';
+import { createS3Store, fetchObjectText } from './s3-store.ts';
+import { createUploads } from './s3-upload.ts';
+import { createSqsSender } from './sqs-sender.ts';
+
+const defaultConfigSeconds = 30;
+
+/** The ports of one process on AWS. */
+export type AwsParts = {
+  readonly environment: Environment;
+  readonly store: ObjectStore;
+  readonly jobs: JobSender;
+  readonly intake: Intake;
+  readonly config: ReportingConfigSource;
+  readonly secrets: Secrets;
+  readonly dns: ConfiguredDns;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: EmfMetrics;
+};
+
+/**
+ * `name`: the stage's, on every log line and metric. `sends`: the queues it sends to. `configSeconds`: how old the configuration
+ * in force may be (30), unless the environment says otherwise. Throws where a variable is wrong.
+ */
+export function createAwsParts({
+  name,
+  sends,
+  variables,
+  write,
+  configSeconds = defaultConfigSeconds,
+}: {
+  readonly name: string;
+  readonly sends: readonly QueueName[];
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  readonly write: (line: string) => void;
+  readonly configSeconds?: number;
+}): AwsParts {
+  const environment = parseEnvironment(variables, { queues: sends });
+  const { bucket } = environment;
+  const clock = () => Date.now();
+  const log = createLog({ write, clock, base: { stage: name } });
+  const metrics = createEmfMetrics({
+    namespace: environment.metricsNamespace,
+    base: { stage: name },
+    watched: new Set(watchedMetrics),
+    write,
+    clock,
+  });
+  const s3 = createS3Client(environment);
+  const sqs = createSqsClient(environment);
+  const jobs = createSqsSender({ sqs, queueUrls: environment.queueUrls, clock });
+  const config = polledConfigSource({
+    where: `s3://${bucket}/${configKey}`,
+    fetch: fetchObjectText({ s3, bucket, key: configKey }),
+    refreshSeconds: environment.configRefreshSeconds ?? configSeconds,
+    clock,
+    log,
+  });
+  return {
+    environment,
+    store: createS3Store({ s3, bucket }),
+    jobs,
+    intake: createAwsIntake({ upload: createUploads({ s3, bucket }), jobs }),
+    config,
+    secrets: createSecrets({
+      named: namedSecrets(environment),
+      directory: environment.filesDirectory,
+      environment: variables,
+      clock,
+    }),
+    dns: configuredDns(config, clock, metrics),
+    clock,
+    log,
+    metrics,
+  };
+}
+
+function namedSecrets(environment: Environment) {
+  if (environment.secretsDirectory !== null) return secretFiles(environment.secretsDirectory);
+  return createAwsSecrets(environment, environment.secretsPrefix);
+}

@@ -1,0 +1,124 @@
+// The object store on S3. Writing is in s3-upload.ts; reads are checked by the SDK against S3's checksums.
+import { Readable } from 'node:stream';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import type { Fetched } from '#pipeline/config/config-source.ts';
+import type { ObjectFacts, ObjectStore, PutOutcome, PutRequest, StoredObject } from '#pipeline/contract/ports.ts';
+import { httpStatusOf } from './errors.ts';
+import { createUploads, type OpenUpload, writeMark } from './s3-upload.ts';
+
+type Bucket = { readonly s3: S3Client; readonly bucket: string };
+type Range = { readonly first: number; readonly last: number };
+
+const nothing = new Uint8Array();
+
+/** Makes the port over one bucket. An object is one object here: what it shares with others is written with each. */
+export function createS3Store({ s3, bucket }: Bucket): ObjectStore {
+  const open = createUploads({ s3, bucket });
+  return {
+    put: (request) => putObject(open, request),
+    get: (key, range) => getObject({ s3, bucket }, key, range),
+    head: async (key) => {
+      const head = await orNull(404, s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key })));
+      return head && factsOf(key, head, head.ContentLength);
+    },
+    list: async ({ prefix, after, limit = 1_000 }) => {
+      const page = { Prefix: prefix, StartAfter: after, MaxKeys: Math.min(limit, 1_000) };
+      const { Contents = [], IsTruncated = false } = await s3.send(
+        new ListObjectsV2Command({ Bucket: bucket, ...page }),
+      );
+      const objects = Contents.map(({ Key = '', Size, ETag = '', LastModified }) => ({
+        key: Key,
+        bytes: Size ?? 0,
+        etag: ETag,
+        modifiedAt: timeText(LastModified),
+      }));
+      return { objects, next: IsTruncated ? (objects.at(-1)?.key ?? null) : null };
+    },
+    delete: async (key, condition) => {
+      const input = { Bucket: bucket, Key: key, ...(condition ? { IfMatch: condition.ifMatch } : {}) };
+      const answer = await orNull(412, orNull(404, s3.send(new DeleteObjectCommand(input)), 'gone'));
+      return answer === null ? 'conflict' : 'deleted';
+    },
+  };
+}
+
+/** Fetches an object's text unless its version (ETag) is still the known one; for the configuration. */
+export function fetchObjectText({ s3, bucket, key }: Bucket & { readonly key: string }) {
+  return async (known: string | null): Promise<Fetched> => {
+    const input = { Bucket: bucket, Key: key, ...(known === null ? {} : { IfNoneMatch: known }) };
+    const answer = await orNull(304, s3.send(new GetObjectCommand(input)));
+    if (answer === null) return { changed: false };
+    const text = (await answer.Body?.transformToString('utf8')) ?? '';
+    return { changed: true, version: answer.ETag ?? '', text };
+  };
+}
+
+async function putObject(open: OpenUpload, { body, sharedTail, ...request }: PutRequest): Promise<PutOutcome> {
+  const upload = open(request);
+  try {
+    for await (const chunk of body instanceof Uint8Array ? slices(body) : body) await upload.write(chunk);
+    for (const chunk of slices(sharedTail ?? nothing)) await upload.write(chunk);
+    return await upload.finish();
+  } catch (thrown) {
+    await upload.abort().catch(() => undefined);
+    throw thrown;
+  }
+}
+
+function* slices(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 1_048_576) yield bytes.subarray(at, at + 1_048_576);
+}
+
+async function getObject({ s3, bucket }: Bucket, key: string, range: Range | undefined): Promise<StoredObject | null> {
+  const input = { Bucket: bucket, Key: key, ...(range ? { Range: `bytes=${range.first}-${range.last}` } : {}) };
+  const answer = await orNull(404, orNull(416, s3.send(new GetObjectCommand(input)), 'beyond'));
+  if (answer === null) return null;
+  if (answer === 'beyond') return emptyRange({ s3, bucket }, key);
+  if (!(answer.Body instanceof Readable)) throw new Error(`S3 gave no body for ${key}`);
+  const total = /\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1];
+  const bytes = total === undefined ? answer.ContentLength : Number(total);
+  return { ...factsOf(key, answer, bytes), body: answer.Body };
+}
+
+/** A range behind the end (and any range of an empty object) is empty here; S3 calls it an error. */
+async function emptyRange({ s3, bucket }: Bucket, key: string): Promise<StoredObject | null> {
+  const head = await orNull(404, s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key })));
+  return head && { ...factsOf(key, head, head.ContentLength), body: Readable.from([]) };
+}
+
+type Facts = {
+  readonly ETag?: string | undefined;
+  readonly ContentType?: string | undefined;
+  readonly Metadata?: Record<string, string> | undefined;
+  readonly LastModified?: Date | undefined;
+};
+
+function factsOf(key: string, { ETag, ContentType, Metadata = {}, LastModified }: Facts, bytes = 0): ObjectFacts {
+  const { [writeMark]: _, ...metadata } = Metadata;
+  const contentType = ContentType ?? 'application/octet-stream';
+  return { key, bytes, etag: ETag ?? '', contentType, metadata, modifiedAt: timeText(LastModified) };
+}
+
+function timeText(date: Date | undefined): string {
+  return (date ?? new Date(0)).toISOString();
+}
+
+/** The answer; or where S3 answers with this status, null (or what is to stand for it). */
+function orNull<Answer>(status: number, answer: Promise<Answer>): Promise<Answer | null>;
+function orNull<Answer, const Instead>(
+  status: number,
+  answer: Promise<Answer>,
+  instead: Instead,
+): Promise<Answer | Instead>;
+function orNull(status: number, answer: Promise<unknown>, instead: unknown = null): Promise<unknown> {
+  return answer.catch((thrown: unknown) => {
+    if (httpStatusOf(thrown) === status) return instead;
+    throw thrown;
+  });
+}

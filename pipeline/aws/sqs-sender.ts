@@ -1,0 +1,157 @@
+// Jobs onto SQS queues. What is sent within a few milliseconds leaves in one SendMessageBatch of ten at most; each
+// entry's own answer decides about its job. SQS delays 900 s at most: what is due later carries its due time and is sent
+// on by whoever gets it early (sqs-event-consumer.ts).
+import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { z } from 'zod';
+import { jobSchemas, type QueueName } from '#pipeline/contract/jobs.ts';
+import type { Clock, JobSender, SendOptions } from '#pipeline/contract/ports.ts';
+import { ownFault } from '#pipeline/run/own-fault.ts';
+import { createCoalescer } from './coalescer.ts';
+import { createSignedSender, type SignedSender } from './signed-request.ts';
+
+/** The message attributes that carry over the hops a job's due time (ISO 8601), its fair-queue group, and its faults. */
+export const notBeforeAttribute = 'not-before';
+export const groupAttribute = 'group';
+export const faultsAttribute = 'faults';
+
+const maxDelaySeconds = 900;
+const maxEntries = 10;
+/** A message, and a batch, in bytes: bodies and attributes together. */
+const maxBytes = 1_048_576;
+const lingerMs = 5;
+
+type Attributes = Record<string, { readonly DataType: 'String'; readonly StringValue: string }>;
+type Entry = {
+  readonly MessageBody: string;
+  readonly DelaySeconds?: number;
+  readonly MessageGroupId?: string;
+  readonly MessageAttributes?: Attributes;
+};
+type Queue = { readonly sqs: SQSClient; readonly url: string; readonly send: SignedSender };
+
+const answerSchema = z.object({
+  Successful: z.array(z.object({ Id: z.string() })).default([]),
+  Failed: z
+    .array(
+      z.object({
+        Id: z.string(),
+        Code: z.string(),
+        SenderFault: z.boolean().optional(),
+        Message: z.string().optional(),
+      }),
+    )
+    .default([]),
+});
+type Answer = z.infer<typeof answerSchema>;
+
+/** Makes the port. `queueUrls` holds the queues this process may send to; sending to another throws. */
+export function createSqsSender({
+  sqs,
+  queueUrls,
+  clock,
+}: {
+  readonly sqs: SQSClient;
+  readonly queueUrls: Readonly<Partial<Record<QueueName, string>>>;
+  readonly clock: Clock;
+}): JobSender {
+  const coalescers = new Map<QueueName, (entry: Entry) => Promise<void>>();
+  const coalescerOf = (queue: QueueName) => {
+    const known = coalescers.get(queue);
+    if (known) return known;
+    const url = queueUrls[queue];
+    if (url === undefined) throw new Error(`this process has no URL of queue "${queue}"`);
+    const send = createSignedSender(sqs, () => queueTarget(sqs, url));
+    const flush = (entries: readonly Entry[]) => sendBatch({ sqs, url, send }, entries);
+    const made = createCoalescer({ maxItems: maxEntries, maxBytes, lingerMs, sizeOf: bytesOf, flush });
+    coalescers.set(queue, made);
+    return made;
+  };
+  return {
+    send: async (queue, job, options = {}) => {
+      const body = JSON.stringify(jobSchemas[queue].parse(job)).replace(/[\uFFFE\uFFFF]/g, escapeCharacter);
+      const entry = { MessageBody: body, ...dueAndGroup(options, clock()) };
+      const bytes = bytesOf(entry);
+      if (bytes > maxBytes) throw new Error(`job ${job.id} for "${queue}" has ${bytes} bytes; SQS takes ${maxBytes}`);
+      await coalescerOf(queue)(entry);
+    },
+  };
+}
+
+function dueAndGroup({ notBefore, group, faults = 0 }: SendOptions, nowMs: number): Omit<Entry, 'MessageBody'> {
+  const waitMs = notBefore === undefined ? 0 : Date.parse(notBefore) - nowMs;
+  const groupId = group === undefined ? {} : { MessageGroupId: groupIdOf(group) };
+  if (notBefore === undefined || !(waitMs > 0)) return groupId;
+  const attributes: Attributes = { [notBeforeAttribute]: { DataType: 'String', StringValue: notBefore } };
+  if (group !== undefined) attributes[groupAttribute] = { DataType: 'String', StringValue: group };
+  if (faults > 0) attributes[faultsAttribute] = { DataType: 'String', StringValue: String(faults) };
+  const DelaySeconds = Math.min(maxDelaySeconds, Math.ceil(waitMs / 1_000));
+  return { DelaySeconds, MessageAttributes: attributes, ...groupId };
+}
+
+/** SQS takes 128 letters, digits and punctuation. */
+function groupIdOf(group: string): string {
+  return group.replaceAll(/[^!-~]/g, '_').slice(0, 128);
+}
+
+/** Sends a batch and says of each entry whether it is on the queue; what failed through no fault of ours goes once more. */
+async function sendBatch(queue: Queue, entries: readonly Entry[]): Promise<readonly (Error | null)[]> {
+  const outcomes = judge(entries, await answerTo(queue, entries));
+  const again = outcomes.flatMap(({ outcome }, index) => (outcome === 'again' ? [index] : []));
+  if (again.length === 0) return outcomes.map(errorOf);
+  const retried = again.flatMap((index) => entries[index] ?? []);
+  const second = judge(retried, await answerTo(queue, retried));
+  return outcomes.map((outcome, index) => errorOf(second[again.indexOf(index)] ?? outcome));
+}
+
+type EntryOutcome =
+  | { readonly outcome: 'sent' }
+  | { readonly outcome: 'again'; readonly reason: string }
+  | { readonly outcome: 'failed'; readonly reason: string };
+
+function judge(entries: readonly Entry[], { Successful, Failed }: Answer): readonly EntryOutcome[] {
+  const sent = new Set(Successful.map(({ Id }) => Id));
+  const failed = new Map(Failed.map((failure) => [failure.Id, failure]));
+  return entries.map((_, index) => {
+    if (sent.has(String(index))) return { outcome: 'sent' };
+    const failure = failed.get(String(index));
+    if (failure === undefined) return { outcome: 'again', reason: 'SQS did not say what became of it' };
+    const reason = `${failure.Code}: ${failure.Message ?? 'no reason given'}`;
+    return failure.SenderFault === true ? { outcome: 'failed', reason } : { outcome: 'again', reason };
+  });
+}
+
+function errorOf(outcome: EntryOutcome): Error | null {
+  return outcome.outcome === 'sent' ? null : ownFault('queue', `SQS did not take the job: ${outcome.reason}`);
+}
+
+/** The ordinary case goes out by itself; whatever else comes back is put to the SDK's whole client, with its retries. */
+async function answerTo({ sqs, url, send }: Queue, entries: readonly Entry[]): Promise<Answer> {
+  const Entries = entries.map((entry, index) => ({ Id: String(index), ...entry }));
+  const body = JSON.stringify({ QueueUrl: url, Entries });
+  const headers = {
+    'content-type': 'application/x-amz-json-1.0',
+    'content-length': String(Buffer.byteLength(body)),
+    'x-amz-target': 'AmazonSQS.SendMessageBatch',
+  };
+  const response = await send({ method: 'POST', path: '/', headers, body }).catch(() => null);
+  if (response?.status === 200) return answerSchema.parse(JSON.parse(response.body.toString('utf8')));
+  return answerSchema.parse(await sqs.send(new SendMessageBatchCommand({ QueueUrl: url, Entries })));
+}
+
+async function queueTarget({ config }: SQSClient, queueUrl: string) {
+  const custom = await config.endpoint?.();
+  if (!custom) return { url: new URL(queueUrl), basePath: '' };
+  const port = custom.port === undefined ? '' : `:${custom.port}`;
+  return { url: new URL(`${custom.protocol}//${custom.hostname}${port}`), basePath: '' };
+}
+
+function bytesOf({ MessageBody, MessageAttributes = {} }: Entry): number {
+  const attributes = Object.entries(MessageAttributes).map(
+    ([name, { DataType, StringValue }]) => name.length + DataType.length + Buffer.byteLength(StringValue),
+  );
+  return attributes.reduce((sum, bytes) => sum + bytes, Buffer.byteLength(MessageBody));
+}
+
+function escapeCharacter(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16)}`;
+}

@@ -1,0 +1,197 @@
+// `pillarbox.json`: its zod schema with every default, and how errors in it are told (design §9).
+// The listener and the functions read the same file; secrets in it are references, never values.
+
+import { z } from 'zod';
+import { type Domain, mailboxName as nameOf, parseAddress, parseDomain } from '#mail/address/address.ts';
+import { isLoopbackAddress } from '#mail/address/loopback.ts';
+import { isProblem } from '#mail/problem.ts';
+
+const seconds = z.int().positive();
+const limit = z.int().positive();
+const secretReference = z
+  .string()
+  .regex(/^(secret|file|env):.+$/, 'a reference: "secret:NAME", "file:PATH" or "env:NAME"')
+  .describe('A reference to a secret: `secret:NAME`, `file:PATH` or `env:NAME`.');
+
+const domainName = z.string().transform((text, context) => {
+  const domain = parseDomain(text);
+  if (!isProblem(domain)) return domain;
+  context.addIssue({ code: 'custom', message: domain.problem });
+  return z.NEVER;
+});
+
+/** A mailbox name in lower case: what stands before the @ (and before a `+tag`). */
+const mailboxName = z
+  .string()
+  .min(1)
+  .max(64)
+  .transform((text, context) => {
+    const parsed = parseAddress(`${text}@mailbox.invalid`);
+    if (!isProblem(parsed)) return nameOf(parsed.localPart);
+    context.addIssue({ code: 'custom', message: parsed.problem });
+    return z.NEVER;
+  });
+
+/** Where an alias leads: a mailbox of the same domain by its name, or a whole address. */
+const aliasTarget = z
+  .string()
+  .min(1)
+  .refine((text) => !text.includes('@') || !isProblem(parseAddress(text)), {
+    error: 'a mailbox of this domain, or a whole address',
+  });
+
+const dkimKey = z.strictObject({
+  selector: z
+    .string()
+    .regex(/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/, 'a DKIM selector: letters, digits, dots, hyphens'),
+  privateKey: secretReference,
+});
+
+const domain = z.strictObject({
+  mailboxes: z.array(mailboxName).default([]),
+  // What one alias leads to has to fit into one job (SQS: 1 MiB); a list that is longer leads to lists.
+  aliases: z.record(mailboxName, z.array(aliasTarget).min(1).max(1_000)).default({}),
+  catchAll: mailboxName.nullable().default(null),
+  onDmarcFail: z.enum(['quarantine', 'accept']).default('quarantine'),
+  dkim: z.array(dkimKey).default([]),
+});
+
+const listener = z.strictObject({
+  role: z.enum(['mx', 'submission', 'submissions']),
+  host: z.string().default('127.0.0.1'),
+  port: z.int().min(0).max(65_535),
+});
+
+const user = z.strictObject({
+  name: z.string().min(1).max(254),
+  password: z
+    .string()
+    .regex(/^(scrypt|secret|file|env):.+$/, 'a hash made by `pillarbox user add` ("scrypt:…"), or a reference to one')
+    .describe('A hash made by `pillarbox user add` (`scrypt:…`), or a reference to it (`secret:user-NAME`).'),
+  mayFrom: z.array(z.string().regex(/@/, 'an address or "*@domain"')).min(1),
+});
+
+const limits = z.strictObject({
+  messageBytes: limit.default(52_428_800),
+  recipients: limit.max(1_000).default(100),
+  connections: limit.default(1_000),
+  connectionsPerIp: limit.default(50),
+  messagesPerMinutePerIp: limit.default(600),
+  messagesPerMinutePerUser: limit.default(600),
+  /** Each recipient of each message counts, over all sessions of the user. */
+  recipientsPerMinutePerUser: limit.default(1_000),
+  transactionsPerConnection: limit.default(1_000),
+  authFailures: limit.default(5),
+  /** An hour, of addresses that have not logged in as that user before. */
+  authFailuresPerUser: limit.default(30),
+  commandBytes: limit.default(4_096),
+  idleSeconds: seconds.default(300),
+  sessionSeconds: seconds.default(1_800),
+  bytesInFlight: limit.default(268_435_456),
+  bareLineFeeds: z.enum(['reject', 'accept']).default('reject'),
+  hops: limit.default(50),
+});
+
+const smarthost = z
+  .strictObject({
+    host: z.string().min(1),
+    port: z.int().min(1).max(65_535).default(587),
+    tls: z.enum(['starttls', 'implicit', 'none']).default('starttls'),
+    user: z.string().nullable().default(null),
+    password: secretReference.nullable().default(null),
+  })
+  .refine(
+    ({ host, tls, user, password }) => tls !== 'none' || (user === null && password === null) || isThisMachine(host),
+    {
+      path: ['tls'],
+      error:
+        'a password is never sent in clear: "none" goes with a user only where the host is 127.0.0.1, ::1 or localhost',
+    },
+  );
+
+/** What `localhost` leads to is looked at again when the connection is there. */
+function isThisMachine(host: string): boolean {
+  return host.toLowerCase() === 'localhost' || isLoopbackAddress(host);
+}
+
+const delivery = z.strictObject({
+  mode: z.enum(['mx', 'smarthost']).default('mx'),
+  smarthost: smarthost.nullable().default(null),
+  port: z.int().min(1).max(65_535).default(25),
+  /** Where MTA-STS policies are fetched (RFC 8461: 443); another one is for trials on one machine. */
+  mtaStsPort: z.int().min(1).max(65_535).default(443),
+  allowPrivateTargets: z.boolean().default(false),
+  /** `verified`: only to a host whose certificate proves its name; `required`: never in clear; `opportunistic`: TLS where offered, clear when it is not or its handshake fails. */
+  tls: z.enum(['opportunistic', 'required', 'verified']).default('opportunistic'),
+  connectionsPerDestination: limit.default(5),
+  /** After this no other host is called and no message begun; one that is being sent goes on as long as the host takes it. */
+  attemptSeconds: seconds.default(1_800),
+  retrySeconds: z.array(seconds).min(1).default([300, 600, 1_200, 2_400, 3_600, 7_200, 14_400]),
+  expireSeconds: seconds.default(432_000),
+  delayWarningSeconds: seconds.default(14_400),
+});
+
+const dns = z.strictObject({
+  /** `address:port` each; empty: those of the machine. */
+  servers: z.array(z.string()).default([]),
+  /** The deadline for all the questions that judging one message asks. */
+  timeoutSeconds: seconds.default(5),
+  /**
+   * Waits before a message with a `temperror` is judged again; after the last it is recorded as it is. While `servers` answer nobody it
+   * waits besides, as long as a message lives. Empty: no mail waits for the DNS.
+   */
+  temperrorRetrySeconds: z.array(seconds).default([5, 30]),
+});
+
+/** The whole file. `mode` `capture`: every recipient is accepted into `inbox/`, nothing is relayed. */
+export const configSchema = z
+  .strictObject({
+    $schema: z.string().optional(),
+    mode: z.enum(['serve', 'capture']).default('serve'),
+    hostname: domainName.prefault('localhost'),
+    listeners: z
+      .array(listener)
+      .min(1)
+      .prefault([
+        { role: 'mx', port: 2525 },
+        { role: 'submission', port: 2587 },
+        { role: 'submissions', port: 2465 },
+      ]),
+    tls: z.strictObject({ certificate: secretReference, key: secretReference }).nullable().default(null),
+    domains: z.record(domainName, domain.prefault({})).default({}),
+    users: z.array(user).default([]),
+    limits: limits.prefault({}),
+    delivery: delivery.prefault({}),
+    dns: dns.prefault({}),
+    parse: z.strictObject({ budgetSeconds: seconds.default(10), memoryMiB: limit.default(512) }).prefault({}),
+    /** Keys the addresses that forwarded mail bounces to (SRS); null: one is made and kept by the service itself. */
+    srsSecret: secretReference.nullable().default(null),
+    retention: z.strictObject({ rawDays: limit.default(30), inboxDays: limit.default(30) }).prefault({}),
+  })
+  .superRefine((config, context) => {
+    if (config.delivery.mode === 'smarthost' && config.delivery.smarthost === null) {
+      context.addIssue({
+        code: 'custom',
+        path: ['delivery', 'smarthost'],
+        message: 'needed, because delivery.mode is "smarthost"',
+      });
+    }
+    for (const [name, { mailboxes, catchAll }] of Object.entries(config.domains)) {
+      if (catchAll !== null && !mailboxes.includes(catchAll)) {
+        context.addIssue({
+          code: 'custom',
+          path: ['domains', name, 'catchAll'],
+          message: `"${catchAll}" is not among the domain's mailboxes`,
+        });
+      }
+    }
+  });
+
+/** The configuration, defaults filled in. */
+export type Config = Readonly<z.output<typeof configSchema>>;
+
+/** One domain's part of it. */
+export type DomainConfig = Config['domains'][Domain];
+
+/** What a file may leave out. */
+export type ConfigInput = z.input<typeof configSchema>;

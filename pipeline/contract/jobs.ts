@@ -1,0 +1,218 @@
+// What stages hand to each other: the bodies of the queues, one zod schema a job, checked on both ends.
+// Everything a stage needs is in its job or behind `raw.key`; absent is `null`, never a missing field.
+
+import { z } from 'zod';
+import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+
+const messageId = z.custom<MessageId>(
+  (value) => typeof value === 'string' && isMessageId(value),
+  'a ULID in upper case',
+);
+const timestamp = z.iso.datetime({ precision: 3 });
+const count = z.int().nonnegative();
+
+/** Where the stored message is, how long it is in bytes, and the SHA-256 of those bytes in lower-case hex. */
+export const rawObjectSchema = z.strictObject({
+  key: z.string().min(1),
+  bytes: count,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+/**
+ * How the message came in. `internal` is mail that the service itself wrote (a bounce).
+ * `clientName` is the verified reverse name or null; `user` the authenticated submitter or null.
+ */
+export const sessionSchema = z.strictObject({
+  role: z.enum(['mx', 'submission', 'submissions', 'internal']),
+  clientIp: z.string().nullable(),
+  clientName: z.string().nullable(),
+  helo: z.string().nullable(),
+  tls: z.strictObject({ version: z.string(), cipher: z.string() }).nullable(),
+  user: z.string().nullable(),
+});
+
+/** What the sender asked to be told of one recipient (RFC 3461 §4.1, §4.2); null where it asked for nothing. */
+export const recipientDsnSchema = z.strictObject({
+  notify: z.array(z.enum(['never', 'success', 'failure', 'delay'])).nullable(),
+  orcpt: z.string().nullable(),
+});
+
+/** What the sender asked of bounces for the whole message (RFC 3461 §4.3, §4.4). */
+export const messageDsnSchema = z.strictObject({
+  ret: z.enum(['full', 'hdrs']).nullable(),
+  envid: z.string().nullable(),
+});
+
+/** The local mailbox an address leads to; `tag` is what stood behind a `+`, or null. */
+export const mailboxSchema = z.strictObject({
+  domain: z.string().min(1),
+  localPart: z.string().min(1),
+  tag: z.string().nullable(),
+});
+
+/**
+ * Where a recipient's mail goes. An alias may lead to several mailboxes and several outside addresses at once:
+ * it is then several recipients of the job with the same forwardPath, one for each route.
+ */
+export const routeSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('mailbox'), mailbox: mailboxSchema }),
+  z.strictObject({ kind: z.literal('forward'), to: z.array(z.string().min(1)).min(1) }),
+  z.strictObject({ kind: z.literal('relay') }),
+]);
+
+const recipient = {
+  forwardPath: z.string().min(1),
+  dsn: recipientDsnSchema,
+  /** Set where the address (or one it leads to) is known to have bounced: should it take the mail, that is to be recorded. */
+  bouncedBefore: z.literal(true).optional(),
+};
+
+const message = {
+  version: z.literal(1),
+  id: messageId,
+  receivedAt: timestamp,
+  raw: rawObjectSchema,
+  session: sessionSchema,
+  /** The address bounces go to; the empty string is the null reverse-path `<>`. */
+  reversePath: z.string(),
+  bodyType: z.enum(['7bit', '8bitmime', 'binarymime']),
+  smtpUtf8: z.boolean(),
+  requireTls: z.boolean(),
+  dsn: messageDsnSchema,
+};
+
+/** Job of queue `received`: a message that is stored and was acknowledged. `attempt` counts judgements, from 1. */
+export const receivedJobSchema = z.strictObject({
+  ...message,
+  attempt: z.int().positive(),
+  recipients: z.array(z.strictObject({ ...recipient, route: routeSchema })).min(1),
+});
+
+/** One DNS question asked while judging, and what came back: kept so that a replay sees the same evidence. */
+export const dnsEvidenceSchema = z.strictObject({
+  name: z.string(),
+  type: z.string(),
+  /** The answer as `dns.promises.resolve` gives it, as JSON text; or the error code (`ENOTFOUND`, `ETIMEOUT` …). */
+  outcome: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('answer'), json: z.string() }),
+    z.strictObject({ kind: z.literal('error'), code: z.string() }),
+  ]),
+});
+
+/**
+ * What was found out about the sender. The words are those of RFC 8601 §2.7; every verdict carries its reason as a
+ * sentence. `results` is the text of an Authentication-Results field (RFC 8601 §2.2) without the field's name.
+ */
+export const authenticationSchema = z.strictObject({
+  spf: z.strictObject({
+    result: z.enum(['none', 'neutral', 'pass', 'fail', 'softfail', 'temperror', 'permerror']),
+    domain: z.string().nullable(),
+    reason: z.string(),
+  }),
+  dkim: z.array(
+    z.strictObject({
+      result: z.enum(['none', 'pass', 'fail', 'policy', 'neutral', 'temperror', 'permerror']),
+      domain: z.string().nullable(),
+      selector: z.string().nullable(),
+      algorithm: z.string().nullable(),
+      reason: z.string(),
+    }),
+  ),
+  dmarc: z.strictObject({
+    result: z.enum(['none', 'pass', 'fail', 'temperror', 'permerror']),
+    /** The domain of the From field (RFC 9989: the Author Domain), or null where there is not exactly one. */
+    domain: z.string().nullable(),
+    policy: z.enum(['none', 'quarantine', 'reject']).nullable(),
+    aligned: z.strictObject({ spf: z.boolean(), dkim: z.boolean() }),
+    reason: z.string(),
+  }),
+  arc: z.strictObject({
+    result: z.enum(['none', 'pass', 'fail', 'temperror', 'permerror']),
+    /** The number of ARC sets seen. */
+    instances: count,
+    reason: z.string(),
+  }),
+  results: z.string(),
+  evidence: z.array(dnsEvidenceSchema),
+});
+
+/** What policy decided for one domain's recipients, and why, as a sentence. */
+export const dispositionSchema = z.strictObject({
+  action: z.enum(['accept', 'quarantine']),
+  reason: z.string(),
+});
+
+/** Whether it is proven that the reverse-path is the sender's own, and by what; see pipeline/contract/sender-proof.ts. */
+export const senderProofSchema = z.discriminatedUnion('proven', [
+  z.strictObject({ proven: z.literal(true), by: z.enum(['login', 'internal', 'spf', 'dkim', 'dmarc']) }),
+  z.strictObject({ proven: z.literal(false), reason: z.string() }),
+]);
+
+/** Job of queue `parse`: the local recipients of a judged message that share one disposition. */
+export const parseJobSchema = z.strictObject({
+  ...message,
+  recipients: z.array(z.strictObject({ ...recipient, mailbox: mailboxSchema })).min(1),
+  authentication: authenticationSchema,
+  disposition: dispositionSchema,
+});
+
+/** A job that became a dead letter: of which queue, and why, for operators (the sender is not told that). */
+export const givenUpSchema = z.strictObject({
+  queue: z.enum(['received', 'parse', 'deliver', 'received-slow']),
+  reason: z.string(),
+});
+
+/**
+ * Job of queue `deliver`: one message for all its recipients at one remote domain. `reversePath` is already
+ * SRS-rewritten for forwards. `originalForwardPath` is the address the sender wrote, where an alias led on from it.
+ * `attempt` counts from 1; the state that must survive doubles is in the `deliveries/` object, not here. `landed`: these
+ * recipients are mailboxes here and have the message, or aliases that led outside (their own `originalForwardPath`); all there
+ * is to deliver is the report of that (RFC 3461 NOTIFY=SUCCESS).
+ * `givenUp`: the job of these recipients became a dead letter; all there is to do is to record that and tell the sender.
+ */
+export const deliverJobSchema = z.strictObject({
+  ...message,
+  domain: z.string().min(1),
+  recipients: z.array(z.strictObject({ ...recipient, originalForwardPath: z.string().nullable() })).min(1),
+  /** The domain whose keys sign, or null: not signed (forwarded mail keeps its own signatures). */
+  signingDomain: z.string().nullable(),
+  attempt: z.int().positive(),
+  firstAttemptAt: timestamp.nullable(),
+  notBefore: timestamp,
+  expiresAt: timestamp,
+  /** Left out of jobs that an earlier version queued: a stranger is not proven then. */
+  sender: senderProofSchema.optional(),
+  landed: z.literal(true).optional(),
+  givenUp: givenUpSchema.optional(),
+});
+
+export type RawObject = Readonly<z.infer<typeof rawObjectSchema>>;
+export type Session = Readonly<z.infer<typeof sessionSchema>>;
+export type RecipientDsn = Readonly<z.infer<typeof recipientDsnSchema>>;
+export type MessageDsn = Readonly<z.infer<typeof messageDsnSchema>>;
+export type Mailbox = Readonly<z.infer<typeof mailboxSchema>>;
+export type Route = Readonly<z.infer<typeof routeSchema>>;
+export type ReceivedJob = Readonly<z.infer<typeof receivedJobSchema>>;
+export type DnsEvidence = Readonly<z.infer<typeof dnsEvidenceSchema>>;
+export type Authentication = Readonly<z.infer<typeof authenticationSchema>>;
+export type SenderProof = Readonly<z.infer<typeof senderProofSchema>>;
+export type Disposition = Readonly<z.infer<typeof dispositionSchema>>;
+export type ParseJob = Readonly<z.infer<typeof parseJobSchema>>;
+export type DeliverJob = Readonly<z.infer<typeof deliverJobSchema>>;
+
+/** The schema of each queue's body, by the queue's name. `received-slow`: those that the DNS keeps waiting. */
+export const jobSchemas = {
+  received: receivedJobSchema,
+  'received-slow': receivedJobSchema,
+  parse: parseJobSchema,
+  deliver: deliverJobSchema,
+} as const;
+
+/** The name of a queue. */
+export type QueueName = keyof typeof jobSchemas;
+
+/** All queues, in the order mail flows; the slow lane, which little of it takes, last. */
+export const queueNames: readonly QueueName[] = ['received', 'parse', 'deliver', 'received-slow'];
+
+/** The type of a queue's job. */
+export type JobOf<Queue extends QueueName> = Readonly<z.infer<(typeof jobSchemas)[Queue]>>;

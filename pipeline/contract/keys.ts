@@ -1,0 +1,135 @@
+// Every key of the bucket is built and parsed here (design §4). A date in a key is the UTC time of receipt.
+import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+
+/** The first folder of a key: what lifecycle rules and permissions go by. */
+export type KeyPrefix =
+  | 'raw/'
+  | 'inbox/'
+  | 'quarantine/'
+  | 'attachments/'
+  | 'deliveries/'
+  | 'suppressions/'
+  | 'destinations/'
+  | 'config/';
+
+type Received = { readonly id: MessageId; readonly receivedAt: string };
+type Addressed = Received & { readonly domain: string; readonly localPart: string };
+
+/** The configuration file's key. */
+export const configKey = 'config/pillarbox.json';
+
+/** `raw/<yyyy>/<mm>/<dd>/<hh>/<id>.eml` */
+export function rawKey({ id, receivedAt }: Received): string {
+  return `raw/${day(receivedAt)}/${receivedAt.slice(11, 13)}/${id}.eml`;
+}
+
+/** `<id>.envelope.json` beside the message: an envelope too large for object metadata. */
+export function envelopeKey(rawObjectKey: string): string {
+  return rawObjectKey.replace(/\.eml$/, '.envelope.json');
+}
+
+/** `inbox/<domain>/<mailbox>/<yyyy>/<mm>/<dd>/<id>.json`, or the same under `quarantine/`. */
+export function messageKey(folder: 'inbox' | 'quarantine', addressed: Addressed): string {
+  return `${mailboxPrefix(folder, addressed)}${day(addressed.receivedAt)}/${addressed.id}.json`;
+}
+
+/** `inbox/<domain>/<mailbox>/`, or the same under `quarantine/`. */
+export function mailboxPrefix(
+  folder: 'inbox' | 'quarantine',
+  { domain, localPart }: Pick<Addressed, 'domain' | 'localPart'>,
+): string {
+  return `${domainPrefix(folder, domain)}${encodeSegment(localPart)}/`;
+}
+
+/** `inbox/<domain>/`, or the same under `quarantine/`. */
+export function domainPrefix(folder: 'inbox' | 'quarantine', domain: string): string {
+  return `${folder}/${encodeSegment(domain)}/`;
+}
+
+/** `attachments/<yyyy>/<mm>/<dd>/<id>/<n>`; `n` counts from 1, or is `text` or `html` for a large body. */
+export function attachmentKey({ id, receivedAt }: Received, n: number | 'text' | 'html'): string {
+  return `attachments/${day(receivedAt)}/${id}/${n}`;
+}
+
+/** `deliveries/<yyyy>/<mm>/<dd>/<id>/<domain>.json` */
+export function deliveryKey({ domain, ...received }: Received & { readonly domain: string }): string {
+  return `${deliveriesPrefix(received)}${encodeSegment(domain)}.json`;
+}
+
+/** `deliveries/<yyyy>/<mm>/<dd>/<id>/`: all destinations of one message. */
+export function deliveriesPrefix({ id, receivedAt }: Received): string {
+  return `deliveries/${day(receivedAt)}/${id}/`;
+}
+
+/** `suppressions/<domain>/<local-part>.json` */
+export function suppressionKey({ domain, localPart }: Pick<Addressed, 'domain' | 'localPart'>): string {
+  return `suppressions/${encodeSegment(domain)}/${encodeSegment(localPart)}.json`;
+}
+
+/** `suppressions/<domain>.json`: how the domain as a whole answers for its addresses. */
+export function refusalsKey(domain: string): string {
+  return `suppressions/${encodeSegment(domain)}.json`;
+}
+
+/** `destinations/<destination>.json`: how a destination as a whole is doing (backed off until when, and why). */
+export function destinationKey(destination: string): string {
+  return `destinations/${encodeSegment(destination)}.json`;
+}
+
+/** The destination of all mail where it goes to one smarthost; also the fair-queue group of all its jobs. */
+export function smarthostDestination(host: string): string {
+  return `smarthost ${host}`;
+}
+
+/** The message and the destination that a `deliveries/` key is about; null for any other key. */
+export function parseDeliveryKey(key: string): { readonly id: MessageId; readonly domain: string } | null {
+  const [, id = '', segment = ''] = /^deliveries\/\d{4}\/\d\d\/\d\d\/([^/]+)\/([^/]+)\.json$/.exec(key) ?? [];
+  const domain = decodeSegment(segment);
+  return isMessageId(id) && domain !== null ? { id, domain } : null;
+}
+
+/** The folder and the mailbox of an `inbox/` or `quarantine/` key; null for any other key. */
+export function parseMessageKey(
+  key: string,
+): { readonly folder: 'inbox' | 'quarantine'; readonly domain: string; readonly localPart: string } | null {
+  const pattern = /^(inbox|quarantine)\/([^/]+)\/([^/]+)\/\d{4}\/\d\d\/\d\d\/[^/]+\.json$/;
+  const [, folder, first = '', second = ''] = pattern.exec(key) ?? [];
+  const [domain, localPart] = [decodeSegment(first), decodeSegment(second)];
+  if (domain === null || localPart === null) return null;
+  return { folder: folder === 'quarantine' ? 'quarantine' : 'inbox', domain, localPart };
+}
+
+/** The address that a `suppressions/` key is about; null for any other key. */
+export function parseSuppressionKey(key: string): { readonly domain: string; readonly localPart: string } | null {
+  const [, first = '', second = ''] = /^suppressions\/([^/]+)\/([^/]+)\.json$/.exec(key) ?? [];
+  const [domain, localPart] = [decodeSegment(first), decodeSegment(second)];
+  return domain !== null && localPart !== null ? { domain, localPart } : null;
+}
+
+/**
+ * One segment of a key from any text: lower-case letters, digits, `-`, `_`, `.`, `+`, `=` and `@` stand for themselves,
+ * every other byte of its UTF-8 is `%XX`; a leading dot is encoded too, so no text can be `.` or `..` or leave its prefix.
+ */
+function encodeSegment(text: string): string {
+  if (/^[A-Za-z0-9_+=@-][A-Za-z0-9_+=@.-]*$/.test(text)) return text;
+  let segment = '';
+  for (const byte of Buffer.from(text, 'utf8')) {
+    const char = String.fromCharCode(byte);
+    const literal = /[A-Za-z0-9_+=@-]/.test(char) || (char === '.' && segment !== '');
+    segment += literal ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return segment;
+}
+
+/** The text that a segment was made from; null where it was not made by {@link encodeSegment}. */
+function decodeSegment(segment: string): string | null {
+  try {
+    return segment === '' ? null : decodeURIComponent(segment);
+  } catch {
+    return null;
+  }
+}
+
+function day(receivedAt: string): string {
+  return receivedAt.slice(0, 10).replaceAll('-', '/');
+}

@@ -1,0 +1,145 @@
+// What stages may ask of the world, as types. The adapters are in this folder (AWS) and in local/ (embedded);
+// both pass the same contract suite (test/contract). A port throws when the platform fails; what the mail world
+// can do to us is a value.
+import type { Config } from '#pipeline/config/config.ts';
+import type { JobOf, QueueName, ReceivedJob } from './jobs.ts';
+
+/** The time, in milliseconds since 1970. */
+export type Clock = () => number;
+
+/** What is known of a stored object. `metadata` keys are lower-case; `etag` changes with every write. */
+export type ObjectFacts = {
+  readonly key: string;
+  readonly bytes: number;
+  readonly etag: string;
+  readonly contentType: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly modifiedAt: string;
+};
+
+/** A stored object being read; `body` must be consumed or destroyed, chunks are at most some 64 KiB. */
+export type StoredObject = ObjectFacts & { readonly body: AsyncIterable<Uint8Array> };
+
+/** When a write may happen: only where nothing is there yet, or only over the version with this etag. */
+export type WriteCondition = { readonly ifAbsent: true } | { readonly ifMatch: string };
+
+export type PutRequest = {
+  readonly key: string;
+  readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+  /**
+   * Comes behind `body` and is the same in several objects: a store may keep it once, readers see one object. Give the
+   * same array each time.
+   */
+  readonly sharedTail?: Uint8Array;
+  readonly contentType: string;
+  /** ASCII, at most 2 KB altogether. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly condition?: WriteCondition;
+};
+
+/** `conflict`: the condition did not hold, nothing was written. */
+export type PutOutcome = { readonly outcome: 'stored'; readonly etag: string } | { readonly outcome: 'conflict' };
+
+export type ListPage = {
+  /** In order of key (UTF-8 bytes). */
+  readonly objects: readonly Pick<ObjectFacts, 'key' | 'bytes' | 'etag' | 'modifiedAt'>[];
+  /** Pass as `after` to read on; null at the end. */
+  readonly next: string | null;
+};
+
+/** The object store (S3, or the embedded one). Everything written is durable when the promise resolves. */
+export type ObjectStore = {
+  readonly put: (request: PutRequest) => Promise<PutOutcome>;
+  /** Null where there is no such object. `range`: first and last byte, both inclusive, cut at the object's end. */
+  readonly get: (
+    key: string,
+    range?: { readonly first: number; readonly last: number },
+  ) => Promise<StoredObject | null>;
+  readonly head: (key: string) => Promise<ObjectFacts | null>;
+  readonly list: (query: {
+    readonly prefix: string;
+    readonly after?: string;
+    readonly limit?: number;
+  }) => Promise<ListPage>;
+  /** Resolves also where there was nothing; `conflict` where the etag was another. */
+  readonly delete: (key: string, condition?: { readonly ifMatch: string }) => Promise<'deleted' | 'conflict'>;
+};
+
+export type SendOptions = {
+  /** The job is not handed out before this time (ISO 8601); any time ahead, SQS hops of 900 s are the adapter's. */
+  readonly notBefore?: string;
+  /** Fair-queue group: no group can keep the others waiting (the destination's domain for `deliver`). */
+  readonly group?: string;
+  /** Hand-outs of this job in a row that ended by a fault of ours: how long it waits next goes by that. */
+  readonly faults?: number;
+};
+
+/** The way to put a job on a queue: durable when the promise resolves. */
+export type JobSender = {
+  readonly send: <Queue extends QueueName>(queue: Queue, job: JobOf<Queue>, options?: SendOptions) => Promise<void>;
+};
+
+/**
+ * A message on its way in. `write` answers undefined where the next chunk may come at once, or a promise to wait
+ * for (back-pressure). `commit` resolves when message and job are both durable: only then may the client be told 250.
+ * `abort` leaves nothing behind that anything would find. After a failed `write` or `commit`, call `abort`.
+ */
+export type IntakeWriter = {
+  readonly write: (chunk: Uint8Array) => Promise<void> | undefined;
+  readonly commit: (job: ReceivedJob) => Promise<void>;
+  readonly abort: () => Promise<void>;
+};
+
+/** The front door's way into store and queue `received`, in one go. Small messages cost one write each. */
+export type Intake = {
+  readonly open: (request: {
+    readonly key: string;
+    /** ASCII; what exceeds 2 KB goes beside the message as `<id>.envelope.json` (pipeline/contract/keys.ts). */
+    readonly envelope: Readonly<Record<string, unknown>>;
+  }) => IntakeWriter;
+};
+
+/** The configuration in force; it may change between two calls (S3 object or file edited). Never older than some 30 s. */
+export type ConfigSource = { readonly current: () => Promise<Config> };
+
+/**
+ * Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws where there is none. It may be some
+ * minutes old; `fresh` asks for the newest, for those who found that what they were given cannot be used.
+ */
+export type Secrets = { readonly read: (reference: string, how?: { readonly fresh?: boolean }) => Promise<string> };
+
+/**
+ * The shape of `dns.promises.resolve`: answers by type, errors with a `code` (`ENOTFOUND`, `ENODATA`, `ETIMEOUT` …). `failFast`: who
+ * asks will ask again later, so of a zone that is known not to answer the remembered failure will do.
+ */
+export type Resolve = (name: string, type: string, options?: { readonly failFast?: boolean }) => Promise<unknown>;
+
+/** Facts for the log; a value is text, a number, a boolean or null. */
+export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+/** JSON lines on standard output. `event` is a stable kebab-case word; `id` (the message id) goes in fields. */
+export type Log = {
+  readonly info: (event: string, fields?: LogFields) => void;
+  readonly warn: (event: string, fields?: LogFields) => void;
+  readonly error: (event: string, fields?: LogFields) => void;
+};
+
+/**
+ * Counters and measurements (CloudWatch EMF on AWS, Prometheus on one machine). Few labels, each with few values:
+ * never an address, a domain or an id.
+ */
+export type Metrics = {
+  readonly count: (name: string, labels?: Readonly<Record<string, string>>, by?: number) => void;
+  readonly measure: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void;
+};
+
+/**
+ * What a stage is told about the hand-out of its job: how many times the queue has handed it out, from 1. Those that ended by a
+ * fault of ours are not among them: `faults` counts those in a row before this one. Where `whileWaiting` is there, work that goes
+ * through it is waiting for others: meanwhile the job holds no worker.
+ */
+export type Handout = {
+  readonly receiveCount: number;
+  readonly faults?: number;
+  readonly whileWaiting?: <Found>(work: () => Promise<Found>) => Promise<Found>;
+};

@@ -1,0 +1,103 @@
+// How a domain as a whole answers for its addresses (`suppressions/<domain>.json`). A host whose directory is broken calls all of
+// them non-existent: what it says in such an hour suppresses nobody.
+import { z } from 'zod';
+import type { Trouble } from './suppression-record.ts';
+
+const timestamp = z.iso.datetime({ precision: 3 });
+const hourMs = 3_600_000;
+/** So many addresses called non-existent within an hour are the host's fault, unless it took many more meanwhile. */
+const manyAddresses = 10;
+/** A host that takes so many recipients for each that it refuses knows its addresses. */
+const acceptedPerRefused = 4;
+/** Entries that may still hold (90 days) must find the trouble they were written in. */
+const keptTroubles = 50;
+
+const refusalsSchema = z.strictObject({
+  schema: z.literal('refusals/1'),
+  /** When what is counted began: with the first refusal behind a time in which the host took most recipients. */
+  from: timestamp,
+  /** Recipients taken and recipients called non-existent since, as far as it is known. */
+  accepted: z.int().nonnegative(),
+  refused: z.int().nonnegative(),
+  /** The first ten different local parts among those refused. */
+  localParts: z.array(z.string()),
+  troubles: z.array(z.strictObject({ from: timestamp, until: timestamp })),
+});
+
+/** See the file's head. */
+export type Refusals = Readonly<z.infer<typeof refusalsSchema>>;
+
+/** Reads a stored record. Throws where it is none of ours. */
+export function parseRefusals(json: unknown): Refusals {
+  return refusalsSchema.parse(json);
+}
+
+/** Whether a domain's word counts for nothing now. */
+export function isInTrouble(troubles: readonly Trouble[], at: string): boolean {
+  return troubles.some(({ from, until }) => at >= from && at <= until);
+}
+
+/**
+ * The record after addresses were called non-existent at `at`; `accepted`: recipients taken since the last time. However many a
+ * host took before, it is judged by what it says from its first refusal on. Trouble holds from there until an hour from now.
+ * While it lasts long enough yet, nothing is counted: the same record. Pure.
+ */
+export function withRefusals(
+  before: Refusals | null,
+  seen: { readonly localParts: readonly string[]; readonly accepted: number; readonly at: string },
+): Refusals {
+  const { at, accepted } = seen;
+  const halfAnHourOn = new Date(Date.parse(at) + hourMs / 2).toISOString();
+  if (before !== null && isInTrouble(before.troubles, at) && isInTrouble(before.troubles, halfAnHourOn)) return before;
+  const troubles = before?.troubles ?? [];
+  const isSameHour = before !== null && Date.parse(at) - Date.parse(before.from) <= hourMs;
+  const isWell = before !== null && before.accepted + accepted >= acceptedPerRefused * before.refused;
+  const hour =
+    isSameHour && !isWell
+      ? // Hosts are asked side by side: what one of them said before is counted after.
+        { ...before, from: earlier(at, before.from), accepted: before.accepted + accepted }
+      : { from: at, accepted: 0, refused: 0, localParts: [] };
+  const counted = {
+    schema: 'refusals/1' as const,
+    from: hour.from,
+    accepted: hour.accepted,
+    refused: hour.refused + seen.localParts.length,
+    localParts: [...new Set([...hour.localParts, ...seen.localParts])].slice(0, manyAddresses),
+  };
+  if (counted.localParts.length < manyAddresses) return { ...counted, troubles };
+  const trouble = { from: counted.from, until: new Date(Date.parse(at) + hourMs).toISOString() };
+  return { ...counted, troubles: [...troubles, trouble].slice(-keptTroubles) };
+}
+
+function earlier(one: string, other: string): string {
+  return one < other ? one : other;
+}
+
+/** How many recipients each domain took within the last hour, as far as this process knows. */
+export type AcceptedCounts = {
+  readonly add: (domain: string, nowMs: number) => void;
+  /** How many, and begins anew. */
+  readonly take: (domain: string, nowMs: number) => number;
+};
+
+/** Makes them; of more than 10,000 domains the oldest are dropped. */
+export function createAcceptedCounts(): AcceptedCounts {
+  const counts = new Map<string, { readonly since: number; readonly count: number }>();
+  const known = (domain: string, nowMs: number) => {
+    const found = counts.get(domain);
+    return found === undefined || nowMs - found.since > hourMs ? { since: nowMs, count: 0 } : found;
+  };
+  return {
+    add: (domain, nowMs) => {
+      const { since, count } = known(domain, nowMs);
+      counts.set(domain, { since, count: count + 1 });
+      const [oldest] = counts.keys();
+      if (counts.size > 10_000 && oldest !== undefined) counts.delete(oldest);
+    },
+    take: (domain, nowMs) => {
+      const { count } = known(domain, nowMs);
+      counts.delete(domain);
+      return count;
+    },
+  };
+}

@@ -1,0 +1,175 @@
+// What is stored of an address that is not written to (`suppressions/<domain>/<local-part>.json`): one entry for each domain of
+// ours whose mail it is, since what one sender's mail met is no reason to refuse another's. Each entry ends by itself.
+import { z } from 'zod';
+import type { EmailAddress } from '#mail/address/address.ts';
+import { formatAddress } from '#mail/address/address.ts';
+
+const timestamp = z.iso.datetime({ precision: 3 });
+const dayMs = 86_400_000;
+/** How long an address is not written to, by how often in a row it was called non-existent. */
+const blockDays = [1, 7, 30, 90] as const;
+/** An entry of an earlier version says neither whose mail it was nor an end. */
+const oldBlockDays = 30;
+/** What happened longer than this after its end is not in a row with it. */
+const forgottenDays = 180;
+
+/** The sender that stands for all. */
+export const everySender = '*';
+
+const entrySchema = z.strictObject({
+  /** `bounce`: a host called the address non-existent; `operator`: a person put it on the list. */
+  by: z.enum(['bounce', 'operator']),
+  /** The host's words, or the operator's. */
+  reason: z.string(),
+  /** The enhanced status code (RFC 3463), the host and the message of the last bounce; null where there is none. */
+  status: z.string().nullable(),
+  host: z.string().nullable(),
+  messageId: z.string().nullable(),
+  firstAt: timestamp,
+  lastAt: timestamp,
+  /** Bounces in all, and how many times in a row mail was refused for them. */
+  count: z.int().nonnegative(),
+  strikes: z.int().nonnegative(),
+  /** Null: until an operator takes it off the list. */
+  expiresAt: timestamp.nullable(),
+});
+
+const recordSchema = z.strictObject({
+  schema: z.literal('suppression/2'),
+  address: z.string(),
+  /** By the domain of ours whose mail it is, or `*`. */
+  senders: z.record(z.string(), entrySchema),
+});
+
+const oldRecordSchema = z.looseObject({
+  at: timestamp.optional(),
+  reason: z.string().optional(),
+  host: z.string().optional(),
+  messageId: z.string().optional(),
+});
+
+/** One sender's entry. */
+export type SuppressionEntry = Readonly<z.infer<typeof entrySchema>>;
+
+/** See the file's head. */
+export type SuppressionRecord = Readonly<z.infer<typeof recordSchema>>;
+
+/** A time in which what a domain said of its addresses counts for nothing. */
+export type Trouble = { readonly from: string; readonly until: string };
+
+/** A refusal that calls an address non-existent: of whose mail, in which words. */
+export type HardBounce = Pick<SuppressionEntry, 'reason' | 'status' | 'host' | 'messageId'> & {
+  readonly sender: string;
+  /** ISO 8601. */
+  readonly at: string;
+};
+
+/** Reads a stored record. One of an earlier version holds for all senders, and ends 30 days after it was written. */
+export function parseSuppression(json: unknown, address: EmailAddress, modifiedAt: string): SuppressionRecord {
+  const known = recordSchema.safeParse(json);
+  if (known.success) return known.data;
+  const old = oldRecordSchema.parse(json);
+  const at = old.at ?? modifiedAt;
+  const entry: SuppressionEntry = {
+    by: 'bounce',
+    reason: old.reason ?? 'mail to it was refused for good before',
+    status: null,
+    host: old.host ?? null,
+    messageId: old.messageId ?? null,
+    firstAt: at,
+    lastAt: at,
+    count: 1,
+    strikes: 1,
+    expiresAt: later(at, oldBlockDays),
+  };
+  return { ...emptyRecord(address), senders: { [everySender]: entry } };
+}
+
+/** A record without entries. */
+export function emptyRecord(address: EmailAddress): SuppressionRecord {
+  return { schema: 'suppression/2', address: formatAddress(address), senders: {} };
+}
+
+/** The entries that hold at a time, by sender: not those that ended, nor what a domain in trouble said. */
+export function heldEntries(
+  { senders }: SuppressionRecord,
+  troubles: readonly Trouble[],
+  nowMs: number,
+): readonly (readonly [string, SuppressionEntry])[] {
+  return Object.entries(senders).filter(([, entry]) => isHeld(entry, nowMs) && !isDoubtful(entry, troubles));
+}
+
+/**
+ * The record after a hard bounce. While an entry holds, it only counts it. After its end the next one holds longer (1, 7, 30,
+ * 90 days), unless it was in doubt or long ago. What an operator wrote stays. Run twice for one bounce, it counts it once.
+ */
+export function withBounce(
+  record: SuppressionRecord,
+  { sender, ...bounce }: HardBounce,
+  troubles: readonly Trouble[],
+): SuppressionRecord {
+  const before = Object.hasOwn(record.senders, sender) ? record.senders[sender] : undefined;
+  if (before?.by === 'operator' && isHeld(before, Date.parse(bounce.at))) return record;
+  if (before?.messageId === bounce.messageId && before.lastAt === bounce.at) return record;
+  return { ...record, senders: { ...record.senders, [sender]: entryAfter(before, bounce, troubles) } };
+}
+
+function entryAfter(
+  before: SuppressionEntry | undefined,
+  bounce: Omit<HardBounce, 'sender'>,
+  troubles: readonly Trouble[],
+): SuppressionEntry {
+  const now = Date.parse(bounce.at);
+  const isFirst =
+    before === undefined ||
+    before.by === 'operator' ||
+    before.expiresAt === null ||
+    isDoubtful(before, troubles) ||
+    now - Date.parse(before.expiresAt) > forgottenDays * dayMs;
+  if (isFirst) return newEntry(bounce, { firstAt: bounce.at, count: 1, strikes: 1 });
+  const { firstAt, count, strikes, expiresAt } = before;
+  if (isHeld(before, now)) return { ...before, ...bounceFacts(bounce), count: count + 1, expiresAt };
+  return newEntry(bounce, { firstAt, count: count + 1, strikes: strikes + 1 });
+}
+
+function newEntry(
+  bounce: Omit<HardBounce, 'sender'>,
+  counted: Pick<SuppressionEntry, 'firstAt' | 'count' | 'strikes'>,
+): SuppressionEntry {
+  const days = blockDays[Math.min(counted.strikes, blockDays.length) - 1] ?? blockDays[0];
+  return { by: 'bounce', ...bounceFacts(bounce), ...counted, expiresAt: later(bounce.at, days) };
+}
+
+function bounceFacts({ at, reason, status, host, messageId }: Omit<HardBounce, 'sender'>) {
+  return { reason: reason.slice(0, 250), status, host, messageId, lastAt: at };
+}
+
+/** The record after the address took mail: what bounces before said of it was wrong or is over. */
+export function withoutBounces(record: SuppressionRecord): SuppressionRecord {
+  const kept = Object.entries(record.senders).filter(([, { by }]) => by === 'operator');
+  return { ...record, senders: Object.fromEntries(kept) };
+}
+
+/** The record after an operator put it on the list; `days` null: for ever. */
+export function withOperatorEntry(
+  record: SuppressionRecord,
+  given: { readonly sender: string; readonly reason: string; readonly days: number | null; readonly at: string },
+): SuppressionRecord {
+  const { sender, reason, days, at } = given;
+  const facts = { status: null, host: null, messageId: null, count: 0, strikes: 0 };
+  const expiresAt = days === null ? null : later(at, days);
+  const entry: SuppressionEntry = { by: 'operator', reason, ...facts, firstAt: at, lastAt: at, expiresAt };
+  return { ...record, senders: { ...record.senders, [sender]: entry } };
+}
+
+function isHeld({ expiresAt }: SuppressionEntry, nowMs: number): boolean {
+  return expiresAt === null || Date.parse(expiresAt) > nowMs;
+}
+
+function isDoubtful({ by, lastAt }: SuppressionEntry, troubles: readonly Trouble[]): boolean {
+  return by === 'bounce' && troubles.some(({ from, until }) => lastAt >= from && lastAt <= until);
+}
+
+function later(at: string, days: number): string {
+  return new Date(Date.parse(at) + days * dayMs).toISOString();
+}

@@ -1,0 +1,90 @@
+// Remembers which questions and zones the DNS gives no answer to (RFC 9520), so that those who can wait are told at once and the
+// dead zone is asked seldom. A breaker opens after some failures in a row, stays open for a time that grows, then lets one
+// question through: an answer of whatever kind closes it. While our own resolver answers nobody, nothing is laid to a zone.
+
+import type { Clock } from '#pipeline/contract/ports.ts';
+import { type DnsErrorCode, isTemporaryDnsError } from './error.ts';
+
+/** See {@link createDnsBreaker}. */
+export type DnsBreaker = {
+  /** The failure that is remembered of a question or of its zone; null: it is to be asked. */
+  readonly refusal: (name: string, type: string) => DnsErrorCode | null;
+  /** Hears how a question ended that was really asked, from `askedAtMs` (of the same clock) on. */
+  readonly note: (question: {
+    readonly name: string;
+    readonly type: string;
+    readonly code: DnsErrorCode | null;
+    readonly askedAtMs: number;
+  }) => void;
+  readonly clear: () => void;
+};
+
+type Entry = { failures: number; code: DnsErrorCode; openMs: number; askAgainAt: number };
+
+/** Failures in a row, of one question and of all in a zone, that open a breaker. */
+const failuresToOpen = { question: 2, zone: 3 } as const;
+/** How long it stays open at first, and at most (RFC 9520 §3.2: no longer than five minutes). */
+const [firstOpenMs, longestOpenMs] = [5_000, 60_000];
+/** Our own resolver is well if it gave somebody an answer so shortly before a question was asked, or since. */
+const aliveMs = 5_000;
+const maxEntries = 10_000;
+
+/** No breaker is open. `onOpened` hears of each that opens. */
+export function createDnsBreaker({
+  clock,
+  onOpened,
+}: {
+  readonly clock: Clock;
+  readonly onOpened: () => void;
+}): DnsBreaker {
+  const entries = new Map<string, Entry>();
+  let answeredAt = Number.NEGATIVE_INFINITY;
+
+  const fail = (key: string, limit: number, code: DnsErrorCode): void => {
+    const entry = entries.get(key) ?? { failures: 0, code, openMs: 0, askAgainAt: Number.NEGATIVE_INFINITY };
+    entries.delete(key);
+    entries.set(key, entry); // A Map keeps the order of insertion: the one that failed just now is the last to go.
+    for (const oldest of entries.keys()) {
+      if (entries.size <= maxEntries) break;
+      entries.delete(oldest);
+    }
+    entry.failures += 1;
+    entry.code = code;
+    // Many questions that were under way together fail together: that is one failure.
+    if (entry.failures < limit || clock() < entry.askAgainAt) return;
+    if (entry.openMs === 0) onOpened();
+    entry.openMs = Math.min(longestOpenMs, Math.max(firstOpenMs, 2 * entry.openMs));
+    entry.askAgainAt = clock() + entry.openMs;
+  };
+  return {
+    refusal: (name, type) => {
+      const open = keysOf(name, type)
+        .map((key) => entries.get(key))
+        .filter((entry) => entry !== undefined && entry.openMs > 0);
+      const closed = open.find((entry) => entry !== undefined && clock() < entry.askAgainAt);
+      if (closed !== undefined) return closed.code;
+      // This one goes through; until it is answered for, the others are still refused.
+      for (const entry of open) if (entry !== undefined) entry.askAgainAt = clock() + entry.openMs;
+      return null;
+    },
+    note: ({ name, type, code, askedAtMs }) => {
+      const [question, zone] = keysOf(name, type);
+      if (code === null || !isTemporaryDnsError(code)) {
+        answeredAt = clock();
+        entries.delete(question);
+        entries.delete(zone);
+      } else if (answeredAt >= askedAtMs - aliveMs) {
+        fail(question, failuresToOpen.question, code);
+        fail(zone, failuresToOpen.zone, code);
+      }
+    },
+    clear: () => entries.clear(),
+  };
+}
+
+/** A question by type and name; its zone by the name that `_dmarc`, `s1._domainkey` and the like stand in front of. */
+function keysOf(name: string, type: string): readonly [string, string] {
+  const plain = name.toLowerCase().replace(/\.$/, '');
+  const labels = plain.split('.');
+  return [`${type} ${plain}`, labels.slice(labels.findLastIndex((label) => label.startsWith('_')) + 1).join('.')];
+}

@@ -1,0 +1,55 @@
+// The DNS as configured at the moment: another resolver is taken when `dns` in the configuration changes.
+import type { Config } from '#pipeline/config/config.ts';
+import type { Clock, ConfigSource, Metrics, Resolve } from '#pipeline/contract/ports.ts';
+import { createResolver, type DnsResolver } from './resolver.ts';
+import { verifiedReverseName } from './reverse-name.ts';
+
+export type ConfiguredDns = {
+  readonly resolve: Resolve;
+  /** The verified name of a client's address or null; with the machine's own DNS, private addresses are not asked about. */
+  readonly reverseName: (ip: string) => Promise<string | null>;
+  /** What is wrong where none of the servers answers anything, as a sentence; null where one does, or did since `sinceMs`. */
+  readonly problem: (sinceMs?: number) => Promise<string | null>;
+  readonly close: () => void;
+};
+
+const privateAddress =
+  /^(::ffff:)?(127\.|10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)|^::1$|^f[cd][0-9a-f]{2}:|^fe[89ab][0-9a-f]:/i;
+
+/** Asks nothing before it is asked. Counts in `metrics` the zones and questions that are found not to answer. */
+export function configuredDns(config: ConfigSource, clock: Clock, metrics: Pick<Metrics, 'count'>): ConfiguredDns {
+  let made: { readonly settings: string; readonly resolver: DnsResolver } | null = null;
+  const resolverFor = ({ dns }: Pick<Config, 'dns'>): DnsResolver => {
+    const settings = JSON.stringify(dns);
+    if (made?.settings !== settings) {
+      made?.resolver.close();
+      made = {
+        settings,
+        resolver: createResolver({
+          servers: dns.servers,
+          timeoutMs: dns.timeoutSeconds * 1_000,
+          clock,
+          onBreakerOpened: () => metrics.count('dns-breakers-opened'),
+        }),
+      };
+    }
+    return made.resolver;
+  };
+  const resolve: Resolve = async (name, type, options) =>
+    resolverFor(await config.current()).resolve(name, type, options);
+  return {
+    resolve,
+    reverseName: async (ip) => {
+      const { dns } = await config.current();
+      if (dns.servers.length === 0 && privateAddress.test(ip)) return null;
+      return verifiedReverseName(resolve, ip);
+    },
+    problem: async (sinceMs) => {
+      const { dns } = await config.current();
+      if (await resolverFor({ dns }).answers(sinceMs)) return null;
+      const which = dns.servers.length === 0 ? 'those of the machine' : dns.servers.join(', ');
+      return `no DNS server answers (dns.servers: ${which})`;
+    },
+    close: () => made?.resolver.close(),
+  };
+}

@@ -1,0 +1,63 @@
+// What the DNS said while one message was judged: each question once, kept so that a later replay sees the same.
+
+import type { DnsEvidence } from '#pipeline/contract/jobs.ts';
+import type { Resolve } from '#pipeline/contract/ports.ts';
+import { copyAnswer } from './answer.ts';
+import { dnsErrorCode } from './error.ts';
+
+/** How much is recorded at most: questions, and bytes of JSON. */
+export type EvidenceLimits = { readonly maxQuestions: number; readonly maxBytes: number };
+
+/** See {@link recordEvidence}. */
+export type RecordingResolve = {
+  /** Asks each question once; whoever asks it again gets the same answer, also after a deadline has passed. */
+  readonly resolve: Resolve;
+  /** What was answered so far, sorted by name and type; what exceeds the limits is left out. */
+  readonly evidence: () => readonly DnsEvidence[];
+};
+
+const defaultLimits = { maxQuestions: 200, maxBytes: 131_072 } as const;
+
+/** Records what goes through `resolve`, at most some 200 questions and 128 KiB of answers. */
+export function recordEvidence(resolve: Resolve, limits: EvidenceLimits = defaultLimits): RecordingResolve {
+  const asked = new Map<string, Promise<unknown>>();
+  const recorded: DnsEvidence[] = [];
+  let bytesLeft = limits.maxBytes;
+
+  const record = (name: string, type: string, outcome: DnsEvidence['outcome']): void => {
+    const entry = { name: ascii(name), type, outcome };
+    const bytes = Buffer.byteLength(JSON.stringify(entry));
+    if (recorded.length >= limits.maxQuestions || bytes > bytesLeft) return;
+    bytesLeft -= bytes;
+    recorded.push(entry);
+  };
+  const ask = async (name: string, type: string): Promise<unknown> => {
+    try {
+      const answer = await resolve(name, type);
+      record(name, type, { kind: 'answer', json: ascii(JSON.stringify(answer) ?? 'null') });
+      return answer;
+    } catch (error) {
+      record(name, type, { kind: 'error', code: dnsErrorCode(error) });
+      throw error;
+    }
+  };
+  return {
+    resolve: async (name, type) => {
+      const key = `${type} ${name.toLowerCase().replace(/\.$/, '')}`;
+      const answer = asked.get(key) ?? ask(name, type);
+      asked.set(key, answer);
+      return copyAnswer(await answer);
+    },
+    evidence: () => recorded.toSorted((a, b) => compare(a.name, b.name) || compare(a.type, b.type)),
+  };
+}
+
+/** Queues take no noncharacters (SQS), and records may hold anything: JSON escapes say the same in ASCII. */
+function ascii(text: string): string {
+  return text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

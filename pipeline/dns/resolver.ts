@@ -1,0 +1,176 @@
+// Asks the DNS, remembers the answers for a while, and never waits longer than told. c-ares underneath does EDNS and the
+// fallback to TCP (RFC 7766). Only address records carry their TTL up to here; the others are held for a fixed time.
+import type { Resolver } from 'node:dns/promises';
+import type { Clock, Resolve } from '#pipeline/contract/ports.ts';
+import { copyAnswer } from './answer.ts';
+import { createDnsBreaker } from './breaker.ts';
+import { createDnsCache } from './cache.ts';
+import { createChannels } from './channels.ts';
+import { type DnsErrorCode, dnsError, dnsErrorCode, isTemporaryDnsError, rememberedDnsError } from './error.ts';
+
+/** Whom to ask, how long to wait, how long to remember. */
+export type ResolverOptions = {
+  /** `address:port` each (`192.0.2.53`, `127.0.0.1:5353`, `[::1]:5353`); empty: those of the machine. */
+  readonly servers: readonly string[];
+  /** How long one question may take, all servers and repetitions together. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** Answers remembered at most; the least recently used go first. */
+  readonly maxEntries?: number;
+  /** How long an answer is held at most, and how long where its TTL is not known. */
+  readonly answerSeconds?: number;
+  /** How long "no such name" and "no such record" are held. */
+  readonly negativeSeconds?: number;
+  /** How long "no answer" is held: a dead DNS costs one wait, not one a message. */
+  readonly failureSeconds?: number;
+  /** Hears each time that a zone, or one question, is found not to answer (dns-breaker.ts). */
+  readonly onBreakerOpened?: () => void;
+};
+
+/** See {@link createResolver}. */
+export type DnsResolver = {
+  /** Rejects with a `DnsError`, never with anything else. */
+  readonly resolve: Resolve;
+  /**
+   * Says whether any server answers at all: one that only says that a name does not exist is one that answers. What was answered
+   * since `sinceMs` (milliseconds of the clock; a second ago) is believed, else a question is asked that every one can tell.
+   */
+  readonly answers: (sinceMs?: number) => Promise<boolean>;
+  /** Forgets everything. */
+  readonly clear: () => void;
+  /** Gives up what is being asked (each rejects with `ETIMEOUT`) and forgets everything. */
+  readonly close: () => void;
+};
+
+type Answer =
+  | { readonly kind: 'answer'; readonly value: unknown; readonly seconds: number }
+  | { readonly kind: 'error'; readonly code: DnsErrorCode };
+
+/** A question that took so much longer than it may was not slow: this process stood still meanwhile (a function, frozen). */
+const asleepMs = 2_000;
+/** After an answer the servers count as well for so long, where nobody says otherwise. */
+const wellMs = 1_000;
+/** What every resolver that works can tell: asked to find out whether it is the servers or one zone that does not answer. */
+const probe = { name: 'com', type: 'NS' } as const;
+
+/** A resolver of its own, apart from the process-wide one. Throws at once where a server's address is wrong. */
+export function createResolver(options: ResolverOptions): DnsResolver {
+  const { answerSeconds = 60, negativeSeconds = 10, failureSeconds = 1 } = options;
+  const { clock, onBreakerOpened: onOpened = () => {} } = options;
+  const isTimeout = (answer: Answer): boolean => answer.kind === 'error' && answer.code === 'ETIMEOUT';
+  const channels = createChannels<Answer>({ ...options, isTimeout });
+  const breaker = createDnsBreaker({ clock, onOpened });
+  const cache = createDnsCache<Answer>({ clock, maxEntries: options.maxEntries ?? 10_000 });
+  let answeredAt = Number.NEGATIVE_INFINITY;
+  const holdSeconds = (answer: Answer): number => {
+    if (answer.kind === 'answer') return Math.min(answer.seconds, answerSeconds);
+    return isTemporaryDnsError(answer.code) ? failureSeconds : negativeSeconds;
+  };
+  const ask = async (name: string, type: string): Promise<Answer> => {
+    if (!isAskable(name)) return { kind: 'error', code: 'EBADNAME' };
+    const [askedAtMs, startedAt] = [clock(), performance.now()];
+    const question = { name, type, answerSeconds };
+    const answer = await within(options.timeoutMs, () => channels.ask((channel) => askServers(channel, question)));
+    const wasAsleep = performance.now() - startedAt > options.timeoutMs + asleepMs;
+    const code = answer.kind === 'error' ? answer.code : null;
+    if (code === null || !isTemporaryDnsError(code)) answeredAt = clock();
+    if (!(wasAsleep && isTimeout(answer))) breaker.note({ name, type, code, askedAtMs });
+    return answer;
+  };
+  return {
+    resolve: async (name, type, { failFast = false } = {}) => {
+      const key = `${type} ${name.toLowerCase().replace(/\.$/, '')}`;
+      const refusal = failFast && !cache.holds(key) ? breaker.refusal(name, type) : null;
+      if (refusal !== null) throw rememberedDnsError(refusal, name, type);
+      const answer = await cache.get(key, () => ask(name, type), holdSeconds);
+      if (answer.kind === 'error') throw dnsError(answer.code, name, type);
+      return copyAnswer(answer.value);
+    },
+    answers: async (sinceMs = clock() - wellMs) => {
+      if (answeredAt >= sinceMs) return true;
+      const { name, type } = probe;
+      // An answer may be old the next moment; that there is none is remembered, so that the many who wait ask once.
+      const answer = await cache.get(
+        'probe',
+        () => ask(name, type),
+        (found) => (isAlive(found) ? 0 : failureSeconds),
+      );
+      return isAlive(answer);
+    },
+    clear: () => {
+      cache.clear();
+      breaker.clear();
+    },
+    close: () => {
+      channels.cancel();
+      cache.clear();
+    },
+  };
+}
+
+/** A refusal, too, comes from a server that is there: it may know only its own zones. */
+function isAlive(answer: Answer): boolean {
+  return answer.kind === 'answer' || answer.code === 'EREFUSED' || !isTemporaryDnsError(answer.code);
+}
+
+/** A name the DNS can hold: labels of 1 to 63 octets, 253 in all (RFC 1035 §2.3.4), nothing c-ares reads as an escape. */
+function isAskable(name: string): boolean {
+  const bare = name.replace(/\.$/, '');
+  if (bare === '' || bare.length > 253 || /[\\\p{Cc}\s]/u.test(bare)) return false;
+  return bare.split('.').every((label) => label.length > 0 && label.length <= 63);
+}
+
+type Question = { readonly name: string; readonly type: string; readonly answerSeconds: number };
+
+/** The adapter: what c-ares throws becomes a value. */
+async function askServers(resolver: Resolver, question: Question): Promise<Answer> {
+  try {
+    return await askTyped(resolver, question);
+  } catch (error) {
+    return { kind: 'error', code: dnsErrorCode(error) };
+  }
+}
+
+async function askTyped(resolver: Resolver, { name, type, answerSeconds }: Question): Promise<Answer> {
+  switch (type) {
+    case 'A':
+      return addresses(await resolver.resolve4(name, { ttl: true }));
+    case 'AAAA':
+      return addresses(await resolver.resolve6(name, { ttl: true }));
+    case 'MX':
+    case 'TXT':
+    case 'PTR':
+    case 'CNAME':
+    case 'NS':
+    case 'SRV':
+    case 'SOA':
+    case 'CAA':
+      return records(await resolver.resolve(name, type), answerSeconds);
+    case 'TLSA':
+      return records(await resolver.resolveTlsa(name), answerSeconds);
+    default:
+      throw new Error(`no such type: ${type}`);
+  }
+}
+
+function addresses(found: readonly { readonly address: string; readonly ttl: number }[]): Answer {
+  const value = found.map(({ address }) => address);
+  if (value.length === 0) return { kind: 'error', code: 'ENODATA' };
+  return { kind: 'answer', value, seconds: Math.min(...found.map(({ ttl }) => ttl)) };
+}
+
+function records(value: unknown, seconds: number): Answer {
+  if (Array.isArray(value) && value.length === 0) return { kind: 'error', code: 'ENODATA' };
+  return { kind: 'answer', value, seconds };
+}
+
+/** c-ares adds pauses of its own between repetitions: this holds it to the time it was given. */
+async function within(timeoutMs: number, ask: () => Promise<Answer>): Promise<Answer> {
+  const late = Promise.withResolvers<Answer>();
+  const timer = setTimeout(() => late.resolve({ kind: 'error', code: 'ETIMEOUT' }), timeoutMs);
+  try {
+    return await Promise.race([ask(), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Template } from 'aws-cdk-lib/assertions';
+import type { MessageId } from '#mail/header/message-id.ts';
+import { rawKey } from '#pipeline/contract/keys.ts';
+import { lanesOf, listenerAccess, stages } from '#pipeline/contract/stages.ts';
+import { flat, resourcesOf, synthesize } from '#test/cdk/synthesize.ts';
+
+type Statement = {
+  readonly Effect: string;
+  readonly Action: string[];
+  readonly Resource: string[];
+  readonly Condition?: unknown;
+};
+
+const bucket = 'arn:<AWS::Partition>:s3:::pillarbox-mail-<AWS::AccountId>-<AWS::Region>';
+
+test('no policy of ours allows every action or every resource', async () => {
+  for (const mix of [{}, { deliveryMode: 'mx', encryption: 'kms', spot: true, versioning: true }]) {
+    const { data, service } = await synthesize(mix);
+    const allowed = [...allStatements(data), ...allStatements(service)].filter(({ Effect }) => Effect === 'Allow');
+    assert.ok(allowed.length > 15);
+    for (const { id, Action, Resource } of allowed) {
+      for (const action of Action) assert.doesNotMatch(action, /\*/, `${id}: ${action}`);
+      // ECR's token belongs to no repository: AWS grants it on all or none. It is the library's policy, not ours.
+      if (Action.join() === 'ecr:GetAuthorizationToken') continue;
+      for (const resource of Resource) assert.notEqual(resource, '*', `${id}: ${Action}`);
+    }
+  }
+});
+
+const parts = [
+  { role: 'Listener', access: listenerAccess, consumes: [] },
+  {
+    role: 'Authenticate',
+    access: stages.authenticate,
+    consumes: lanesOf(stages.authenticate).map(({ consumes }) => consumes),
+  },
+  { role: 'Parse', access: stages.parse, consumes: [stages.parse.consumes] },
+  { role: 'Deliver', access: stages.deliver, consumes: [stages.deliver.consumes] },
+] as const;
+
+for (const { role, access, consumes } of parts) {
+  test(`${role} may touch the keys, queues and secrets of its row in the table of stages, and no other`, async () => {
+    const { service } = await synthesize();
+    const statements = statementsOf(service, `${role}Role`);
+    const granted = (action: string) =>
+      statements
+        .filter(({ Action }) => Action.includes(action))
+        .flatMap(({ Resource }) => Resource)
+        .sort();
+    const objects = (prefixes: readonly string[]) => prefixes.map((prefix) => `${bucket}/${prefix}*`).sort();
+    assert.deepEqual(granted('s3:GetObject'), objects(access.reads));
+    assert.deepEqual(granted('s3:PutObject'), objects(access.writes));
+    assert.deepEqual(granted('s3:ListBucket'), [bucket]);
+    const { Condition } = statements.find(({ Action }) => Action.includes('s3:ListBucket')) ?? {};
+    const { looksForAbsent: patterns } = access;
+    assert.deepEqual(Condition, patterns === 'all' ? undefined : { StringLike: { 's3:prefix': [...patterns] } });
+    assert.deepEqual(granted('s3:DeleteObject'), objects(access.deletes));
+    assert.deepEqual(granted('sqs:SendMessage'), access.sends.map(queueArn).sort());
+    const read = granted('sqs:ReceiveMessage').map((arn) => /Queue(\w+)Queue/.exec(arn)?.[1]);
+    assert.deepEqual(read, consumes.map((queue) => queue.replaceAll('-', '')).sort());
+    assert.deepEqual(granted('secretsmanager:GetSecretValue'), access.secrets.map(secretArn).sort());
+    const known =
+      /^(s3:(GetObject|PutObject|DeleteObject|AbortMultipartUpload|ListBucket)|sqs:\w+|secretsmanager:GetSecretValue|logs:(CreateLogStream|PutLogEvents))$/;
+    for (const { Action } of statements) for (const action of Action) assert.match(action, known);
+  });
+}
+
+test('a write below raw/, inbox/ or quarantine/ is denied unless it says that nothing may be there', async () => {
+  const { data } = await synthesize();
+  const [[, policy]] = resourcesOf(data, 'AWS::S3::BucketPolicy') as any;
+  const writeOnce = policy.Properties.PolicyDocument.Statement.find(({ Sid }: any) => Sid === 'WriteOnce');
+  assert.equal(writeOnce.Effect, 'Deny');
+  assert.equal(writeOnce.Condition.Null['s3:if-none-match'], 'true');
+  assert.deepEqual(writeOnce.Resource.map((resource: unknown) => flat(resource).replace(/^<.*>\//, '')).sort(), [
+    'inbox/*',
+    'quarantine/*',
+    'raw/*',
+  ]);
+});
+
+test('who judges or parses may ask whether a stored message is there, and list none whose key it does not know', () => {
+  for (const { looksForAbsent } of [stages.authenticate, stages.parse]) {
+    const key = rawKey({ id: '01KAJZ3M8R0000000000000000' as MessageId, receivedAt: '2026-11-21T12:00:00.000Z' });
+    assert.ok(looksForAbsent !== 'all' && looksForAbsent.every((pattern) => isLike(key, pattern)));
+    for (const prefix of ['', 'raw/', 'raw/2026/11/21/12/', key.slice(0, -1), 'inbox/x.eml']) {
+      assert.ok(!looksForAbsent.some((pattern) => isLike(prefix, pattern)), prefix);
+    }
+  }
+});
+
+/** StringLike of IAM: `*` is any text. */
+function isLike(text: string, pattern: string): boolean {
+  return new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*')}$`).test(text);
+}
+
+function allStatements(template: Template): (Statement & { id: string })[] {
+  const types = [
+    'AWS::IAM::Policy',
+    'AWS::IAM::ManagedPolicy',
+    'AWS::S3::BucketPolicy',
+    'AWS::SQS::QueuePolicy',
+    'AWS::SNS::TopicPolicy',
+    'AWS::KMS::Key',
+  ];
+  const documents = types.flatMap((type) =>
+    resourcesOf(template, type).map(([id, { Properties }]) => ({ id, document: Properties.PolicyDocument ?? null })),
+  );
+  const inline = resourcesOf(template, 'AWS::IAM::Role').flatMap(([id, { Properties }]) =>
+    (Properties.Policies ?? []).map((policy: any) => ({ id, document: policy.PolicyDocument })),
+  );
+  return [...documents, ...inline].flatMap(({ id, document }) =>
+    (document?.Statement ?? []).map((statement: any) => ({ id, ...normal(statement) })),
+  );
+}
+
+function statementsOf(template: Template, roleId: string): Statement[] {
+  return resourcesOf(template, 'AWS::IAM::Policy')
+    .filter(([, { Properties }]) => Properties.Roles.some((role: any) => flat(role).startsWith(`<${roleId}`)))
+    .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement.map(normal));
+}
+
+function normal(statement: any): Statement {
+  return {
+    Effect: statement.Effect,
+    Action: [statement.Action].flat(),
+    Resource: [statement.Resource ?? []].flat().map(flat),
+    ...(statement.Condition === undefined ? {} : { Condition: statement.Condition }),
+  };
+}
+
+function queueArn(queue: string): string {
+  return `arn:<AWS::Partition>:sqs:<AWS::Region>:<AWS::AccountId>:pillarbox-${queue}`;
+}
+
+function secretArn(name: string): string {
+  const ending = name.endsWith('*') ? '' : '-??????';
+  return `arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:pillarbox/${name}${ending}`;
+}

@@ -1,0 +1,241 @@
+// Capture mode on a port that only this machine can reach: no STARTTLS, any log-in in clear or none. Nowhere else.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { isLocalCapture } from '#container/log-in/local-capture.ts';
+import { peerOf } from '#mail/address/peer-address.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
+import { configSchema } from '#pipeline/config/config.ts';
+import { hashPassword } from '#pipeline/config/password.ts';
+import { rawClient, startTestListener, type TestListener } from '#test/container/start-test-listener.ts';
+
+const capture = await startTestListener({ mode: 'capture' });
+after(capture.close);
+
+async function greeted(t: { after: (end: () => void) => void }, listener: TestListener, role: Role = 'mx') {
+  const client = rawClient(listener.port(role), { tls: role === 'submissions' });
+  t.after(client.close);
+  await client.reply();
+  return { client, offers: (await client.say('EHLO client.test')) ?? '' };
+}
+
+type Role = 'mx' | 'submission' | 'submissions';
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+const anyLogIn = /^250[- ]AUTH PLAIN LOGIN CRAM-MD5$/m;
+const wildcard = [
+  { role: 'mx' as const, port: 0, host: '0.0.0.0' },
+  { role: 'submission' as const, port: 0, host: '0.0.0.0' },
+];
+
+for (const role of ['mx', 'submission', 'submissions'] as const) {
+  test(`a capture server on loopback offers no STARTTLS on its ${role} port, and takes mail without a log-in`, async (t) => {
+    const { client, offers } = await greeted(t, capture, role);
+    assert.match(offers, anyLogIn);
+    assert.doesNotMatch(offers, /STARTTLS/);
+    if (role !== 'submissions') assert.match((await client.say('STARTTLS')) ?? '', /^502 5\.5\.1/);
+    assert.match((await client.say('MAIL FROM:<ann@sender.test> AUTH=<>')) ?? '', /^250/);
+    assert.match((await client.say('RCPT TO:<bob@receiver.test>')) ?? '', /^250/);
+    assert.match((await client.say('DATA')) ?? '', /^354/);
+    assert.match((await client.say('From: who@ever.test\r\n\r\nhi\r\n.')) ?? '', /^250/);
+    const session = capture.intake.messages.at(-1)?.job.session;
+    assert.deepEqual([session?.role, session?.user], [role, null]);
+  });
+}
+
+test('with a certificate configured STARTTLS is offered too, and a log-in is taken before and after it', async (t) => {
+  const tls = { certificate: 'secret:certificate', key: 'secret:key' };
+  const listener = await startTestListener({ mode: 'capture', tls });
+  t.after(listener.close);
+  const { client, offers } = await greeted(t, listener);
+  assert.match(offers, /STARTTLS/);
+  assert.match(offers, anyLogIn);
+  assert.match((await client.say('STARTTLS')) ?? '', /^220/);
+  await client.startTls();
+  assert.match((await client.say('EHLO client.test')) ?? '', anyLogIn);
+  assert.match((await client.say(`AUTH PLAIN ${base64('\0app\0any')}`)) ?? '', /^235/);
+});
+
+for (const [title, config, deps] of [
+  ['bound to all addresses', { mode: 'capture', listeners: wildcard }, {}],
+  ['that serves', { mode: 'serve', listeners: wildcard.map((one) => ({ ...one, host: '127.0.0.1' })) }, {}],
+] as const) {
+  test(`a server ${title} takes passwords under TLS and on its submission port only`, async (t) => {
+    const listener = await startTestListener(config as unknown as ConfigInput, deps);
+    t.after(listener.close);
+    const mx = await greeted(t, listener);
+    assert.match(mx.offers, /STARTTLS/);
+    assert.doesNotMatch(mx.offers, /AUTH/);
+    assert.match((await mx.client.say(`AUTH PLAIN ${base64('\0app\0any')}`)) ?? '', /^502/);
+    const submission = await greeted(t, listener, 'submission');
+    assert.match(submission.offers, /STARTTLS/);
+    assert.doesNotMatch(submission.offers, /AUTH/);
+    assert.match((await submission.client.say(`AUTH PLAIN ${base64('\0app\0any')}`)) ?? '', /^538/);
+    assert.match((await submission.client.say('MAIL FROM:<a@b.test>')) ?? '', /^530/);
+    assert.match((await submission.client.say('STARTTLS')) ?? '', /^220/);
+    await submission.client.startTls();
+    assert.match((await submission.client.say('EHLO client.test')) ?? '', /^250[- ]AUTH PLAIN LOGIN$/m);
+    assert.match((await submission.client.say('AUTH CRAM-MD5')) ?? '', /^504/);
+    assert.match((await submission.client.say('MAIL FROM:<a@b.test>')) ?? '', /^530/);
+  });
+}
+
+for (const [mode, isLocalPort, peer, expected] of [
+  ['capture', true, '127.0.0.1', true],
+  ['capture', true, '::1', true],
+  ['capture', true, '::ffff:127.0.0.1', true],
+  ['capture', true, '192.0.2.1', false],
+  ['capture', false, '127.0.0.1', false],
+  ['serve', true, '127.0.0.1', false],
+] as const) {
+  test(`${mode}, a ${isLocalPort ? 'local' : 'public'} port and ${peer}: ${expected ? 'any log-in will do' : 'as everywhere'}`, () => {
+    const config = configSchema.parse({ mode });
+    const wire = { peer: peerOf(peer), hangUp: () => {} };
+    assert.equal(isLocalCapture({ config, wire, shared: { isLocalPort } }), expected);
+  });
+}
+
+const digest = '9'.repeat(32);
+const exchanges: readonly {
+  readonly title: string;
+  readonly steps: readonly (readonly [string, RegExp])[];
+  readonly user?: string;
+}[] = [
+  { title: 'PLAIN in one line', steps: [[`AUTH PLAIN ${base64('\0app\0any')}`, /^235/]], user: 'app' },
+  {
+    title: 'PLAIN with an answer',
+    steps: [
+      ['AUTH PLAIN', /^334$/],
+      [base64('\0app\0any'), /^235/],
+    ],
+    user: 'app',
+  },
+  { title: 'PLAIN for somebody else', steps: [[`AUTH PLAIN ${base64('boss\0app\0any')}`, /^235/]], user: 'app' },
+  { title: 'PLAIN with an empty password', steps: [[`auth plain ${base64('\0app\0')}`, /^235/]], user: 'app' },
+  { title: 'PLAIN with an empty name', steps: [[`AUTH PLAIN ${base64('\0\0any')}`, /^235/]], user: '' },
+  {
+    title: 'PLAIN with an empty answer',
+    steps: [
+      ['AUTH PLAIN', /^334/],
+      ['', /^501 5\.5\.2/],
+    ],
+  },
+  { title: 'PLAIN with =', steps: [['AUTH PLAIN =', /^501 5\.5\.2/]] },
+  {
+    title: 'PLAIN, given up',
+    steps: [
+      ['AUTH PLAIN', /^334/],
+      ['*', /^501 5\.7\.0/],
+    ],
+  },
+  { title: 'PLAIN with something else than base64', steps: [['AUTH PLAIN ?', /^501 5\.5\.2/]] },
+  {
+    title: 'LOGIN',
+    steps: [
+      ['AUTH LOGIN', /^334 VXNlcm5hbWU6/],
+      [base64('app'), /^334 UGFzc3dvcmQ6/],
+      [base64('any'), /^235/],
+    ],
+    user: 'app',
+  },
+  {
+    title: 'LOGIN with the name in the first line',
+    steps: [
+      [`AUTH LOGIN ${base64('app')}`, /^334/],
+      ['', /^235/],
+    ],
+    user: 'app',
+  },
+  {
+    title: 'LOGIN with empty answers',
+    steps: [
+      ['AUTH LOGIN', /^334/],
+      ['', /^334/],
+      ['', /^235/],
+    ],
+    user: '',
+  },
+  {
+    title: 'LOGIN, given up at the password',
+    steps: [
+      ['AUTH LOGIN', /^334/],
+      [base64('app'), /^334/],
+      ['*', /^501 5\.7\.0/],
+    ],
+  },
+  {
+    title: 'CRAM-MD5',
+    steps: [
+      ['AUTH CRAM-MD5', /^334 P[DG]/],
+      [base64(`app ${digest}`), /^235/],
+    ],
+    user: 'app',
+  },
+  {
+    title: 'CRAM-MD5 of a name with a blank',
+    steps: [
+      ['AUTH CRAM-MD5', /^334/],
+      [base64(`my app ${digest}`), /^235/],
+    ],
+    user: 'my app',
+  },
+  {
+    title: 'CRAM-MD5 with an empty answer',
+    steps: [
+      ['AUTH CRAM-MD5', /^334/],
+      ['', /^501 5\.5\.2/],
+    ],
+  },
+  {
+    title: 'CRAM-MD5, given up',
+    steps: [
+      ['AUTH CRAM-MD5', /^334/],
+      ['*', /^501 5\.7\.0/],
+    ],
+  },
+  { title: 'CRAM-MD5, which the server begins', steps: [[`AUTH CRAM-MD5 ${base64(`app ${digest}`)}`, /^501/]] },
+  {
+    title: 'a second log-in',
+    steps: [
+      [`AUTH PLAIN ${base64('\0app\0any')}`, /^235/],
+      ['AUTH LOGIN', /^503/],
+    ],
+    user: 'app',
+  },
+  { title: 'another mechanism', steps: [['AUTH XOAUTH2 x', /^504/]] },
+];
+for (const { title, steps, user } of exchanges) {
+  test(`AUTH on a capture server, ${title}: ${user === undefined ? 'is refused, and the session goes on' : `logs "${user}" in`}`, async (t) => {
+    const { client } = await greeted(t, capture);
+    for (const [line, reply] of steps) assert.match((await client.say(line)) ?? 'closed', reply);
+    client.write('MAIL FROM:<ann@sender.test>\r\nRCPT TO:<bob@receiver.test>\r\nDATA\r\n');
+    for (let replies = 0; replies < 3; replies++) assert.match((await client.reply()) ?? '', /^[23]5/);
+    assert.match((await client.say('Subject: x\r\n\r\nhi\r\n.')) ?? '', /^250/);
+    const { job, raw } = capture.intake.messages.at(-1)!;
+    assert.equal(job.session.user, user ?? null);
+    assert.match(raw.toString(), user === undefined ? /with\s+ESMTP\s/ : /with\s+ESMTPA\s/);
+  });
+}
+
+test('no password and no digest is kept or logged', () => {
+  const kept = JSON.stringify([capture.intake.messages.map(({ job, raw }) => [job, raw.toString()]), capture.log]);
+  for (const secret of ['any', base64('any'), digest, base64('\0app\0any')]) assert.ok(!kept.includes(secret), secret);
+});
+
+test('users that are configured are held to their passwords in capture mode too', async (t) => {
+  const users = [{ name: 'app', password: await hashPassword('open sesame'), mayFrom: ['*@*'] }];
+  const listener = await startTestListener({ mode: 'capture', users });
+  t.after(listener.close);
+  const { client, offers } = await greeted(t, listener);
+  assert.match(offers, /^250[- ]AUTH PLAIN LOGIN$/m);
+  assert.match((await client.say('AUTH CRAM-MD5')) ?? '', /^504/);
+  assert.match((await client.say(`AUTH PLAIN ${base64('\0app\0any')}`)) ?? '', /^535/);
+  assert.match((await client.say(`AUTH PLAIN ${base64('\0app\0open sesame')}`)) ?? '', /^235/);
+});
+
+test('whoever logged in without a password being looked at is nobody once the server serves', async (t) => {
+  const listener = await startTestListener({ mode: 'capture' });
+  t.after(listener.close);
+  const { client } = await greeted(t, listener, 'submissions');
+  assert.match((await client.say(`AUTH PLAIN ${base64('\0app\0any')}`)) ?? '', /^235/);
+  listener.config.change({ mode: 'serve', hostname: 'mx.example.test' });
+  assert.match((await client.say('MAIL FROM:<ann@sender.test>')) ?? '', /^421 4\.7\.0/);
+});

@@ -1,0 +1,109 @@
+// The pool: hostile mail costs only itself.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { createParser, type ParserOptions } from '#functions/parse/worker/parser.ts';
+import { parsed } from '#test/functions/parse/parse-job.ts';
+import { stopwatch } from '#test/support/stopwatch.ts';
+
+const workerUrl = new URL('../stuck-worker.ts', import.meta.url);
+
+function parserFor(t: TestContext, options: ParserOptions = {}) {
+  const parser = createParser({ workerUrl, memoryMiB: 64, ...options });
+  t.after(() => parser.close());
+  return parser;
+}
+
+const fault = (what: string): string => `Subject: hostile\r\nX-Fault: please-${what}\r\n\r\n${'x'.repeat(2_000)}\r\n`;
+const harmless = 'Subject: harmless\r\n\r\nhello\r\n';
+
+const faults = [
+  { what: 'burn', code: 'parse-timeout' },
+  { what: 'crash', code: 'parse-failed' },
+  { what: 'exit', code: 'parse-failed' },
+  { what: 'hoard', code: 'parse-out-of-memory' },
+] as const;
+
+for (const { what, code } of faults) {
+  test(`a message that makes its worker ${what} lands with its header and ${code}, and the next one is read`, async (t) => {
+    const parser = parserFor(t);
+    const { message } = await parsed(parser, fault(what), { parse: { budgetSeconds: what === 'burn' ? 1 : 30 } });
+    assert.deepEqual(
+      message.problems.map((problem) => problem.code),
+      [code],
+    );
+    assert.equal(message.subject, 'hostile');
+    assert.equal(message.text, null);
+    assert.deepEqual((await parsed(parser, harmless)).message.text, 'hello\n');
+  });
+}
+
+test('while 4 messages burn their budget, small mail is read within 2 s', async (t) => {
+  const parser = parserFor(t, { softMs: 200 });
+  const budget = { parse: { budgetSeconds: 3 } };
+  await parsed(parser, harmless);
+  const burning = Array.from({ length: 4 }, () => parsed(parser, fault('burn'), budget));
+  let slowestMs = 0;
+  for (let n = 0; n < 15; n += 1) {
+    const elapsedMs = stopwatch();
+    const { message } = await parsed(parser, harmless, budget);
+    assert.equal(message.subject, 'harmless');
+    slowestMs = Math.max(slowestMs, elapsedMs());
+  }
+  assert.ok(slowestMs < 2_000, `the slowest took ${slowestMs} ms`);
+  for (const { message } of await Promise.all(burning)) {
+    assert.deepEqual(
+      message.problems.map(({ code }) => code),
+      ['parse-timeout'],
+    );
+  }
+});
+
+test('a slow store costs no budget', async (t) => {
+  const parser = parserFor(t, { budgetMs: 2_000, softMs: 100 });
+  await parsed(parser, harmless);
+  const chunks = async function* () {
+    yield Buffer.from('Subject: slow\r\n\r\n');
+    for (let n = 0; n < 6; n += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      yield Buffer.from('hello\r\n');
+    }
+  };
+  const { problems, text } = await parser.parse({ bytes: 100, open: async () => chunks(), keep: async () => {} });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(text, { inline: 'hello\n'.repeat(6) });
+});
+
+test('a store that fails fails the parse, and the parser goes on', async (t) => {
+  const parser = parserFor(t);
+  const chunks = async function* () {
+    yield Buffer.from('Content-Type: application/pdf\r\n\r\nx');
+  };
+  const failing = { bytes: 100, open: async () => chunks(), keep: () => Promise.reject(new Error('store down')) };
+  await assert.rejects(parser.parse(failing), /store down/);
+  const unreadable = { ...failing, open: () => Promise.reject(new Error('no object')) };
+  await assert.rejects(parser.parse(unreadable), /no object/);
+  assert.equal((await parsed(parser, harmless)).message.subject, 'harmless');
+});
+
+test('a parser whose worker cannot start rejects: that is a fault of ours, not of the mail', async (t) => {
+  const parser = parserFor(t, { workerUrl: new URL('../no-such-worker.ts', import.meta.url) });
+  await assert.rejects(parsed(parser, harmless), /no-such-worker/);
+});
+
+test('a closed parser rejects', async () => {
+  const parser = createParser();
+  const waiting = parsed(parser, harmless);
+  await parser.close();
+  await assert.rejects(waiting);
+  await assert.rejects(parsed(parser, harmless), /closed/);
+});
+
+test('a store that does not read what it is given (the object is there) holds nothing up', async (t) => {
+  const parser = parserFor(t);
+  const chunks = async function* () {
+    yield Buffer.from('Content-Type: application/pdf\r\n\r\n');
+    for (let n = 0; n < 100; n += 1) yield Buffer.alloc(65_536, 0x61);
+  };
+  const { problems } = await parser.parse({ bytes: 100, open: async () => chunks(), keep: async () => {} });
+  assert.deepEqual(problems, []);
+});

@@ -1,0 +1,138 @@
+// The walls of the house (design, the house): who may import whom, where each library lives, and that what comments name exists.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { glob } from 'node:fs/promises';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+
+const home = join(import.meta.dirname, '../..');
+
+/** What a room may import besides itself. The longest name that fits a file is its room. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  mail: [],
+  pipeline: ['mail'],
+  'pipeline/contract': ['mail', 'pipeline/config'],
+  container: ['mail', 'pipeline'],
+  'functions/authenticate': ['mail', 'pipeline'],
+  'functions/parse': ['mail', 'pipeline'],
+  'functions/deliver': ['mail', 'pipeline'],
+  ops: ['mail', 'pipeline'],
+  local: ['mail', 'pipeline', 'container', 'functions', 'ops'],
+  cli: ['mail', 'pipeline', 'ops'],
+  'cli/main.ts': ['cli', 'mail', 'pipeline', 'ops', 'local'],
+  cdk: ['pipeline/contract'],
+  bench: ['mail', 'pipeline', 'container', 'functions', 'ops', 'local'],
+  test: ['mail', 'pipeline', 'container', 'functions', 'ops', 'local', 'cli', 'cdk', 'bench'],
+};
+
+/** Where a library may be imported; what is not named here is free. Tests and benchmarks may import all. */
+const libraries: readonly { readonly name: RegExp; readonly in: readonly string[] }[] = [
+  { name: /^@(?:aws-sdk|smithy)\//, in: ['pipeline/aws', 'cdk/export-certificate', ...roots()] },
+  { name: /^(?:aws-cdk-lib|constructs|cdk-nag)(?:\/|$)/, in: ['cdk'] },
+  { name: /^smtp-server(?:\/|$)/, in: ['container/session/smtp-protocol.ts'] },
+  { name: /^mailparser(?:\/|$)/, in: ['functions/parse/mime'] },
+  { name: /^mailauth(?:\/|$)/, in: ['functions/authenticate/judge', 'functions/deliver/message'] },
+  { name: /^node:sqlite$/, in: ['local'] },
+  { name: /^fauxqs(?:\/|$)/, in: ['local/emulator'] },
+];
+
+function roots(): readonly string[] {
+  const handlers = ['authenticate', 'parse', 'deliver'].map((stage) => `functions/${stage}/handler.ts`);
+  return ['container/main.ts', 'local/main.ts', 'cli/main.ts', 'cdk/app.ts', ...handlers];
+}
+
+const files = await sourceFiles('{mail,pipeline,container,functions,ops,local,cli,cdk,bench,test}/**/*.{ts,js,mjs}');
+const imports = files.flatMap((file) => importsOf(file).map((wanted) => ({ file, wanted })));
+
+test('each room imports only what lies before it in the flow', () => {
+  const through = imports.filter(({ file, wanted }) => {
+    const target = pathOf(file, wanted);
+    if (target === null) return false;
+    const room = roomOf(file);
+    return ![room, ...(rooms[room] ?? [])].some((allowed) => isIn(target, allowed));
+  });
+  assert.deepEqual(through, []);
+});
+
+test('another folder is imported by its full name, a file of the same folder by ./', () => {
+  const odd = imports.filter(({ file, wanted }) => {
+    const target = pathOf(file, wanted);
+    return target !== null && (dirname(target) === dirname(file)) !== wanted.startsWith('./');
+  });
+  assert.deepEqual(odd, []);
+});
+
+test('each library is imported where it belongs, and nowhere else', () => {
+  const strays = imports.filter(({ file, wanted }) => {
+    if (/^(?:test|bench)\//.test(file)) return false;
+    const library = libraries.find(({ name }) => name.test(wanted));
+    return library !== undefined && !library.in.some((place) => isIn(file, place));
+  });
+  assert.deepEqual(strays, []);
+});
+
+test('what is imported exists', () => {
+  const missing = imports.filter(({ file, wanted }) => {
+    const target = pathOf(file, wanted);
+    return target !== null && !existsSync(join(home, target));
+  });
+  assert.deepEqual(missing, []);
+});
+
+test('files named in comments and docs exist', async () => {
+  const named =
+    /(?<![\w/.#@-])(?:mail|pipeline|container|functions|ops|local|cli|cdk|bench|test|docs)\/[\w./-]*\w\.(?:ts|js|md|json)\b/g;
+  const pages = [...(await sourceFiles('docs/**/*.md')), 'README.md'];
+  const missing = [...files, ...pages].flatMap((file) => {
+    const text = readFileSync(join(home, file), 'utf8');
+    const prose = file.endsWith('.md') ? [text] : (text.match(/\/\/.*|\/\*[\s\S]*?\*\//g) ?? []);
+    const names = prose.flatMap((part) => part.match(named) ?? []);
+    return names.filter((name) => !existsSync(join(home, name))).map((name) => ({ file, name }));
+  });
+  assert.deepEqual(missing, []);
+});
+
+test('no folder of the source is a heap: eighteen files at most, and no file has more than 300 lines', () => {
+  const counts = new Map<string, number>();
+  for (const file of files) counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
+  const heaps = [...counts].filter(([folder, count]) => count > 18 && !/^(?:test|bench|local)(?:\/|$)/.test(folder));
+  assert.deepEqual(heaps, []);
+  const long = files.filter((file) => !file.startsWith('test/') && linesOf(file) > 300);
+  assert.deepEqual(long, []);
+});
+
+async function sourceFiles(pattern: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  const exclude = (path: string) => /(?:^|\/)(?:node_modules|cdk\.out|fixtures)(?:\/|$)/.test(path);
+  for await (const file of glob(pattern, { cwd: home, exclude })) found.push(file);
+  return found.sort();
+}
+
+function importsOf(file: string): readonly string[] {
+  const text = readFileSync(join(home, file), 'utf8');
+  return [
+    ...text.matchAll(/^(?:import|export|\})[^;'\n]*?\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm),
+  ].map((found) => found[1] ?? found[2] ?? found[3] ?? '');
+}
+
+/** The file that an import leads to, from the top of the project; null where it is a package. */
+function pathOf(file: string, wanted: string): string | null {
+  if (wanted.startsWith('#')) return wanted.slice(1);
+  return wanted.startsWith('.') ? normalize(join(dirname(file), wanted)) : null;
+}
+
+function roomOf(file: string): string {
+  const [room] = Object.keys(rooms)
+    .filter((name) => isIn(file, name))
+    .sort((a, b) => b.length - a.length);
+  assert.ok(room, `${file} is in no room`);
+  return room;
+}
+
+function isIn(file: string, place: string): boolean {
+  return file === place || file.startsWith(`${place}/`);
+}
+
+function linesOf(file: string): number {
+  return readFileSync(join(home, file), 'utf8').split('\n').length - 1;
+}

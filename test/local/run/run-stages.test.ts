@@ -1,0 +1,240 @@
+// The runner: every job gets an answer, whatever the stage does with it.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { StageFunctions } from '#local/run/run-job.ts';
+import { type RunStagesDeps, runStages } from '#local/run/run-stages.ts';
+import type { MessageId } from '#mail/header/message-id.ts';
+import type { QueueName } from '#pipeline/contract/jobs.ts';
+import { stages } from '#pipeline/contract/stages.ts';
+import { usualPatience } from '#pipeline/run/judge-failure.ts';
+import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
+import { eventually } from '#test/support/local-service.ts';
+import { noMetrics } from '#test/support/no-metrics.ts';
+import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
+import { silentLog } from '#test/support/silent-log.ts';
+import { stopwatch } from '#test/support/stopwatch.ts';
+
+test('a stage is called with the job as it was sent, and the job is done when it returns', async (t) => {
+  const seen: unknown[] = [];
+  const { world } = await running(t, { authenticate: async (job, handout) => seen.push([job, handout]) });
+  const sent = sampleReceivedJob();
+  await world.jobs.send('received', sent);
+  await isEmpty(world, 'received');
+  assert.partialDeepStrictEqual(seen, [[sent, { receiveCount: 1 }]]);
+  assert.equal((await counts(world, 'received')).dead, 0);
+});
+
+test('what a stage throws is logged with the id, and the job comes again until it is a dead letter with the reason', async (t) => {
+  const receiveCounts: number[] = [];
+  const { world, log } = await running(t, {
+    authenticate: async (_job, { receiveCount }) => {
+      receiveCounts.push(receiveCount);
+      throw new Error(`the store is down (${receiveCount})`);
+    },
+  });
+  const sent = sampleReceivedJob();
+  await world.jobs.send('received', sent);
+  for (const tries of [1, 2, 3, 4, 5]) {
+    await eventually('it is tried', () => receiveCounts.length === tries);
+    await eventually('it is answered for', async () => (await counts(world, 'received')).inFlight === 0);
+    world.clock.advance(121_000);
+    await world.tick();
+  }
+  assert.deepEqual(receiveCounts, [1, 2, 3, 4, 5]);
+  const [letter] = await world.admin.deadLetters('received', 10);
+  assert.equal(letter?.reason, 'Error: the store is down (5)');
+  assert.equal(letter?.id, sent.id);
+  assert.equal(log.of('job-failed').length, 4);
+  assert.equal(log.of('job-dead')[0]?.fields['id'], sent.id);
+});
+
+test('a body that is no job of its queue is a dead letter at once, and the stage never sees it', async (t) => {
+  let calls = 0;
+  const { world } = await running(t, {
+    deliver: async () => {
+      calls += 1;
+    },
+  });
+  const tampered = { ...sampleDeliverJob(), recipients: [] };
+  const database = await import('node:sqlite').then(
+    ({ DatabaseSync }) => new DatabaseSync(`${world.folder}/pillarbox.sqlite`),
+  );
+  await world.jobs.send('deliver', sampleDeliverJob(), { notBefore: new Date(world.clock() + 60_000).toISOString() });
+  database.prepare('UPDATE jobs SET body = ?').run(JSON.stringify(tampered));
+  database.close();
+  world.clock.advance(61_000);
+  await world.tick();
+  await isEmpty(world, 'deliver');
+  assert.equal(calls, 0);
+  const [letter] = await world.admin.deadLetters('deliver', 10);
+  assert.match(letter?.reason ?? '', /not a job of queue deliver: .*recipients/s);
+});
+
+test('a run that takes too long counts as failed and frees its place', async (t) => {
+  const table = {
+    ...stages,
+    authenticate: { ...stages.authenticate, timeoutSeconds: 0.05, maxConcurrency: { aws: 1, local: 1 } },
+  };
+  let calls = 0;
+  const { world, log } = await running(
+    t,
+    {
+      authenticate: () => {
+        calls += 1;
+        return calls === 1 ? new Promise(() => {}) : Promise.resolve();
+      },
+    },
+    table,
+  );
+  await world.jobs.send('received', sampleReceivedJob());
+  await world.jobs.send('received', sampleReceivedJob());
+  await eventually('the second had its turn', () => calls === 2);
+  await eventually('the first is logged', () => log.of('job-failed').length === 1);
+  assert.match(String(log.of('job-failed')[0]?.fields['error']), /took longer than/);
+});
+
+test('a stage that has more time on one machine than on AWS is not cut at the time it has there', async (t) => {
+  const table = { ...stages, authenticate: { ...stages.authenticate, timeoutSeconds: 0.05, localTimeoutSeconds: 60 } };
+  const run = () => new Promise((resolve) => setTimeout(resolve, 200));
+  const { world, log } = await running(t, { authenticate: run }, table);
+  await world.jobs.send('received', sampleReceivedJob());
+  await isEmpty(world, 'received');
+  assert.deepEqual(log.of('job-failed'), []);
+});
+
+test('no more runs are under way at once than the table says', async (t) => {
+  let now = 0;
+  let most = 0;
+  const allowed = stages.authenticate.maxConcurrency.local;
+  const allThere = Promise.withResolvers<void>();
+  const { world } = await running(t, {
+    authenticate: async () => {
+      now += 1;
+      most = Math.max(most, now);
+      if (now >= allowed) allThere.resolve();
+      await allThere.promise;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      now -= 1;
+    },
+  });
+  await Promise.all(Array.from({ length: 100 }, () => world.jobs.send('received', sampleReceivedJob())));
+  await isEmpty(world, 'received');
+  assert.equal(most, allowed);
+});
+
+test('stopping lets what runs finish, and leaves the rest in the queue', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  let started = 0;
+  const { world, pool } = await running(t, {
+    authenticate: async () => {
+      started += 1;
+      await gate.promise;
+    },
+  });
+  const atOnce = stages.authenticate.maxConcurrency.local;
+  await Promise.all(Array.from({ length: atOnce + 12 }, () => world.jobs.send('received', sampleReceivedJob())));
+  await eventually('the pool is full', () => started === atOnce);
+  const stopped = pool.stop(10);
+  gate.resolve();
+  await stopped;
+  const { ready, inFlight } = await counts(world, 'received');
+  assert.deepEqual({ started, ready, inFlight }, { started: atOnce, ready: 12, inFlight: 0 });
+});
+
+test('stopping does not wait longer than it was told', async (t) => {
+  const { world, pool } = await running(t, { authenticate: () => new Promise(() => {}) });
+  await world.jobs.send('received', sampleReceivedJob());
+  await eventually('it runs', async () => (await counts(world, 'received')).inFlight === 1);
+  const elapsedMs = stopwatch();
+  await pool.stop(0.1);
+  assert.ok(elapsedMs() < 2_000);
+});
+
+test('jobs that wait for others hold no worker: four times as many as there are workers, and the next is taken at once', async (t) => {
+  const release = Promise.withResolvers<void>();
+  let waiting = 0;
+  const ordinary = sampleReceivedJob();
+  let isDone = false;
+  const { world } = await running(t, {
+    authenticate: async (job, { whileWaiting }) => {
+      if (job.id === ordinary.id) {
+        isDone = true;
+        return;
+      }
+      waiting += 1;
+      await whileWaiting?.(() => release.promise);
+    },
+  });
+  const workers = stages.authenticate.maxConcurrency.local;
+  const send = (group: string) => world.jobs.send('received', { ...sampleReceivedJob(), id: otherId }, { group });
+  await Promise.all(Array.from({ length: 4 * workers }, (_, n) => send(`192.0.2.0/24 n${n}.test`)));
+  await eventually('all of them wait', () => waiting === 4 * workers);
+  await world.jobs.send('received', ordinary);
+  await eventually('the next is done', () => isDone);
+  release.resolve();
+  await isEmpty(world, 'received');
+});
+
+test('no network has more than five sixths of the room for jobs that wait', async (t) => {
+  const release = Promise.withResolvers<void>();
+  const waiting = { here: 0, there: 0 };
+  const maxWaiting = 20;
+  const table = {
+    ...stages,
+    authenticate: { ...stages.authenticate, maxConcurrency: { aws: 1, local: 4 }, maxWaiting },
+  };
+  const { world } = await running(
+    t,
+    {
+      authenticate: async ({ reversePath }, { whileWaiting }) => {
+        waiting[reversePath === 'here@sender.example' ? 'here' : 'there'] += 1;
+        await whileWaiting?.(() => release.promise);
+      },
+    },
+    table,
+  );
+  const send = (who: string, group: string) =>
+    world.jobs.send('received', { ...sampleReceivedJob(), reversePath: `${who}@sender.example` }, { group });
+  await Promise.all(Array.from({ length: 40 }, (_, n) => send('here', `192.0.2.0/24 n${n}.test`)));
+  await eventually('its share is taken', () => waiting.here === 20);
+  await send('there', '198.51.100.0/24 sender.example');
+  await eventually('the other is taken', () => waiting.there === 1);
+  assert.equal(waiting.here, 20);
+  release.resolve();
+  await isEmpty(world, 'received');
+});
+
+const otherId = '01KAJZ3M8R00000000000000ZZ' as MessageId;
+
+async function running(t: TestContext, functions: Partial<StageFunctions>, table: RunStagesDeps['table'] = stages) {
+  const world = await openTestWorld();
+  const log = silentLog();
+  const nothing = async (): Promise<void> => {};
+  const pool = runStages({
+    source: world.source,
+    stages: { authenticate: nothing, authenticateSlow: nothing, parse: nothing, deliver: nothing, ...functions },
+    maxPerDestination: async () => 5,
+    patience: async () => usualPatience,
+    random: Math.random,
+    clock: world.clock,
+    log,
+    metrics: noMetrics(),
+    ...(table === undefined ? {} : { table }),
+  });
+  t.after(async () => {
+    await pool.stop(0);
+    await world.close();
+  });
+  return { world, log, pool };
+}
+
+async function counts(world: TestWorld, queue: QueueName) {
+  return (await world.admin.queues()).find(({ name }) => name === queue)!;
+}
+
+async function isEmpty(world: TestWorld, queue: QueueName): Promise<void> {
+  await eventually(`${queue} is empty`, async () => {
+    const { ready, delayed, inFlight } = await counts(world, queue);
+    return ready + delayed + inFlight === 0;
+  });
+}

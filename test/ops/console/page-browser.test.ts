@@ -1,0 +1,202 @@
+// The page in a real browser: many tabs, links of HTML mail, one's place in the list, names that turn themselves around.
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { type OpsApi, startOpsApi } from '#local/http/start-ops-api.ts';
+import { type Browser, startChromium, type Tab } from '#test/support/chromium.ts';
+import { eventually } from '#test/support/local-service.ts';
+import { opsDeps } from '#test/support/ops-deps.ts';
+import { peerOptions } from '#test/support/peers.ts';
+import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/sample-message.ts';
+import { sharedStopwatch } from '#test/support/stopwatch.ts';
+
+describe('the page in a browser', peerOptions('chromium'), () => {
+  let browser: Browser;
+  const closing: (() => unknown)[] = [];
+  before(async () => {
+    browser = await startChromium();
+  });
+  after(async () => {
+    await browser?.close();
+    await Promise.all(closing.map((close) => close()));
+  });
+
+  async function start(mails = 0): Promise<{ world: SampleWorld; api: OpsApi; url: string }> {
+    const world = sampleWorld();
+    for (let n = 1; n <= mails; n += 1) world.land(sampleMessage({ id: sampleId(n), subject: `Mail ${n}.` }));
+    const api = await startOpsApi(opsDeps(world));
+    closing.push(api.close);
+    return { world, api, url: `http://127.0.0.1:${api.address.port}/` };
+  }
+  const shows = (text: string) => `document.querySelector('main').innerText.includes(${JSON.stringify(text)})`;
+  /** Where the row of a mail is in the window, in pixels. */
+  const topOf = (tab: Tab, n: number): Promise<number> =>
+    tab.run(
+      `[...document.querySelectorAll('main tr')].find((row) => row.innerText.includes('Mail ${n}.')).getBoundingClientRect().top`,
+    );
+  const press = (label: string) =>
+    `[...document.querySelectorAll('main button')].find((one) => one.innerText === '${label}').click()`;
+
+  test('eight tabs show new mail within two seconds, also when the one that listens is closed, and one without locks', async () => {
+    const { world, url } = await start();
+    const plain = await browser.open('about:blank'); // as it is off loopback without TLS: there are no locks
+    await plain.send('Page.enable');
+    const source = `Object.defineProperty(navigator, 'locks', { value: undefined })`;
+    await plain.send('Page.addScriptToEvaluateOnNewDocument', { source });
+    await plain.send('Page.navigate', { url });
+    await plain.until(`document.getElementById('status').innerText === 'looks for news every 4 s'`);
+    const tabs: Tab[] = [];
+    for (let n = 0; n < 8; n += 1) tabs.push(await browser.open(url));
+    await Promise.all(tabs.map((tab) => tab.until(shows('No mail here'))));
+    await Promise.all(tabs.map((tab) => tab.until(`document.getElementById('status').innerText === 'live'`)));
+    const elapsedMs = sharedStopwatch();
+    world.land(sampleMessage({ subject: 'To all tabs' }));
+    await Promise.all(tabs.map((tab) => tab.until(shows('To all tabs'))));
+    assert.ok(elapsedMs() < 2_000, `only after ${elapsedMs()} ms`);
+    await tabs.shift()?.close();
+    await tabs.shift()?.close();
+    world.land(sampleMessage({ id: sampleId(2), subject: 'To those that are left' }));
+    await Promise.all(tabs.map((tab) => tab.until(shows('To those that are left'))));
+    await plain.until(shows('To those that are left'));
+    await Promise.all([plain, ...tabs].map((tab) => tab.close()));
+  });
+
+  test('a link of an HTML mail opens in a new tab that learns nothing of the page', async () => {
+    const asked: IncomingMessage[] = [];
+    const far = createServer((request, response) => {
+      asked.push(request);
+      response.setHeader('content-type', 'text/html');
+      response.end('<script>document.title = `opener: ` + opener</script>');
+    });
+    await new Promise<void>((resolve) => far.listen(0, '127.0.0.1', resolve));
+    closing.push(
+      () => far.closeAllConnections(),
+      () => far.close(),
+    );
+    const address = far.address();
+    const there = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+    const { world, url } = await start();
+    const link = (href: string, y: number, more = '') =>
+      `<a href="${href}" ${more} style="position:absolute;left:0;top:${y}px;width:300px;height:30px">link</a>`;
+    const picture = `<img src="${there}/picture">`;
+    const html = [
+      link(`${there}/plain`, 0),
+      link(`${there}/top`, 40, 'target=_top rel=opener'),
+      link('javascript:top.document.title=1', 80),
+      picture,
+    ];
+    world.land(sampleMessage({ html: html.join('') }));
+    const tab = await browser.open(`${url}#/mail/${sampleId()}`);
+    await tab.until(`document.querySelector('iframe') !== null`);
+    const { x, y } = await tab.run(`document.querySelector('iframe').getBoundingClientRect().toJSON()`);
+    const urls = () => asked.map((request) => request.url);
+    await eventually('the first link', async () => {
+      if (urls().includes('/plain')) return true;
+      await tab.click(x + 20, y + 15); // until the frame has loaded
+      return false;
+    });
+    await tab.click(x + 20, y + 95);
+    await tab.click(x + 20, y + 55);
+    await eventually('the second link', () => urls().includes('/top'));
+    assert.ok(!urls().includes('/picture'), 'a picture was loaded');
+    for (const { url: path, headers } of asked) {
+      if (path !== '/favicon.ico') assert.equal(headers.referer, undefined);
+    }
+    for (const path of ['/plain', '/top']) {
+      await eventually(`the tab of ${path}`, async () =>
+        (await browser.tabs()).some(({ url: at, title }) => at === `${there}${path}` && title === 'opener: null'),
+      );
+    }
+    assert.equal(await tab.run('location.href'), `${url}#/mail/${sampleId()}`);
+    assert.notEqual(await tab.run('document.title'), '1');
+    await tab.close();
+  });
+
+  test('new mail, older mail, a message read and a reload leave the list where it was', async () => {
+    const { world, url } = await start(120);
+    const tab = await browser.open(url);
+    await tab.until(shows('Mail 71.'));
+    await tab.run(press('Older'));
+    await tab.until(shows('Mail 21.'));
+    await tab.run(
+      `[...document.querySelectorAll('main tr')].find((row) => row.innerText.includes('Mail 60.')).scrollIntoView()`,
+    );
+    await tab.run(
+      `[...document.querySelectorAll('main a')].find((one) => one.innerText.includes('Mail 55.')).focus({ preventScroll: true })`,
+    );
+    const top = await topOf(tab, 60);
+    for (let n = 121; n <= 123; n += 1) world.land(sampleMessage({ id: sampleId(n), subject: `Mail ${n}.` }));
+    await tab.until(`[...document.querySelectorAll('main button')].some((one) => one.innerText.startsWith('3 new'))`);
+    assert.ok(Math.abs((await topOf(tab, 60)) - top) <= 3, 'the list moved as mail came in');
+    assert.match(await tab.run('document.activeElement.innerText'), /Mail 55\./);
+    assert.ok(await tab.run(shows('Mail 21.')), 'what was loaded is gone');
+
+    await tab.run(`location.hash = '#/mail/${sampleId(60)}'`);
+    await tab.until(`document.querySelector('h2') !== null`);
+    assert.equal(await tab.run('scrollY'), 0);
+    world.land(sampleMessage({ id: sampleId(124), subject: 'Mail 124.' }));
+    await tab.run('history.back()');
+    await tab.until(shows('Mail 124.'));
+    assert.ok(Math.abs((await topOf(tab, 60)) - top) <= 3, 'the list moved while a message was read');
+    assert.match(await tab.run(`document.querySelector('tr.chosen').innerText`), /Mail 60\./);
+
+    await tab.run('globalThis.isOld = true');
+    await tab.send('Page.reload');
+    await tab.until(`globalThis.isOld === undefined && ${shows('Mail 21.')}`);
+    assert.ok(
+      Math.abs((await topOf(tab, 60)) - top) <= 3,
+      `the list moved on reload by ${(await topOf(tab, 60)) - top}`,
+    );
+    assert.match(await tab.run(`document.querySelector('tr.chosen').innerText`), /Mail 60\./);
+    await tab.run('scrollTo(0, 0)');
+    world.land(sampleMessage({ id: sampleId(125), subject: 'Mail 125.' }));
+    await tab.until(shows('Mail 125.'));
+    assert.equal(await tab.run('scrollY'), 0);
+    assert.equal(await tab.run(`document.querySelector('button.newer').hidden`), true);
+    await tab.close();
+  });
+
+  test('a name cannot turn around what stands beside it, nor hide which way it is written', async () => {
+    const { world, url } = await start();
+    const evil = '\u202egnp.exe\u202c';
+    world.land(
+      sampleMessage({
+        subject: `Bill ${evil}`,
+        from: [{ name: `${evil}boss`, address: 'bob@b.example', group: null }],
+        to: [{ name: '\u05d0\u05d1', address: 'ann@a.example', group: null }],
+        text: `pay \u202e001\u202c now\n`,
+        attachments: [
+          {
+            filename: `bill-${evil}${'n'.repeat(200)}`,
+            contentType: 'image/png',
+            bytes: 3,
+            sha256: '0'.repeat(64),
+            key: 'attachments/x/1',
+            contentId: null,
+            inline: false,
+          },
+        ],
+      }),
+    );
+    const tab = await browser.open(url);
+    await tab.until(shows('Bill'));
+    const shown = async () => {
+      const text: string = await tab.run('document.body.innerText');
+      assert.doesNotMatch(text, /[\u202a-\u202e\u2066-\u2069]/);
+      return text;
+    };
+    assert.match(await shown(), /\[U\+202E\]gnp\.exe\[U\+202C\]boss <bob@b\.example>/);
+    await tab.run(`document.querySelector('main a[href$="${sampleId()}"]').click()`);
+    await tab.until(`document.querySelector('h2') !== null`);
+    assert.match(await shown(), /bill-\[U\+202E\]gnp\.exe[\s\S]*|pay \[U\+202E\]001/);
+    assert.match(await shown(), /pay \[U\+202E\]001\[U\+202C\] now/);
+    // A long file name makes the page no wider than the window.
+    assert.ok(await tab.run('document.documentElement.scrollWidth <= innerWidth'));
+    // The address stands to the right of a name that is written from right to left.
+    const [name, address] = await tab.run(
+      `[...document.querySelectorAll('dd')][1].querySelectorAll('bdi').values().map((one) => one.getBoundingClientRect().left).toArray()`,
+    );
+    assert.ok(name < address);
+    await tab.close();
+  });
+});

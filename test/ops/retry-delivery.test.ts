@@ -1,0 +1,43 @@
+// An operator's "try now": the state moves on and the job is queued, or the reason why not is told.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createRetryDelivery } from '#ops/retry-delivery.ts';
+import { newDeliveryState } from '#pipeline/contract/delivery-state.ts';
+import { deliveryKey } from '#pipeline/contract/keys.ts';
+import { createMemoryJobs } from '#test/support/memory-jobs.ts';
+import { createMemoryStore } from '#test/support/memory-store.ts';
+import { sampleDeliverJob } from '#test/support/sample-jobs.ts';
+import { setClock } from '#test/support/set-clock.ts';
+
+function setUp(state: 'waiting' | 'delivered') {
+  const clock = setClock(Date.now());
+  const [store, jobs] = [createMemoryStore(clock), createMemoryJobs()];
+  const job = sampleDeliverJob();
+  const fresh = newDeliveryState(job, clock());
+  const recipients = fresh.recipients.map((recipient) => ({
+    ...recipient,
+    state: state === 'waiting' ? ('pending' as const) : ('delivered' as const),
+  }));
+  store.seed(deliveryKey(job), JSON.stringify({ ...fresh, state, recipients }));
+  return { store, jobs, job, clock, retry: createRetryDelivery({ store, jobs, clock }) };
+}
+
+test('a waiting delivery is queued at once and its state says so', async () => {
+  const { store, jobs, job, clock, retry } = setUp('waiting');
+  assert.deepEqual(await retry({ id: job.id, domain: job.domain }), { outcome: 'queued' });
+  assert.equal(jobs.of('deliver').length, 1);
+  assert.ok((jobs.of('deliver')[0]?.notBefore ?? '~') <= clock.iso());
+  const { state, updatedAt, next } = store.json(deliveryKey(job));
+  assert.deepEqual(
+    { state, updatedAt, queued: next.queued },
+    { state: 'waiting', updatedAt: clock.iso(), queued: true },
+  );
+});
+
+test('a finished delivery, one that is not there and a wrong id are told apart', async () => {
+  const { jobs, job, retry } = setUp('delivered');
+  assert.equal((await retry({ id: job.id, domain: job.domain })).outcome, 'not-waiting');
+  assert.equal((await retry({ id: job.id, domain: 'other.example' })).outcome, 'not-found');
+  assert.equal((await retry({ id: 'nonsense', domain: job.domain })).outcome, 'not-found');
+  assert.deepEqual(jobs.sent, []);
+});

@@ -1,0 +1,190 @@
+// An invocation by SQS: one record's failure is its own.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
+import type { JobOf } from '#pipeline/contract/jobs.ts';
+import { ownFault } from '#pipeline/run/own-fault.ts';
+import { fixedConfig } from '#test/support/fixed-config.ts';
+import { createMemoryJobs } from '#test/support/memory-jobs.ts';
+import { noMetrics } from '#test/support/no-metrics.ts';
+import { sampleDeliverJob } from '#test/support/sample-jobs.ts';
+import { setClock } from '#test/support/set-clock.ts';
+import { silentLog } from '#test/support/silent-log.ts';
+
+type Run = (job: JobOf<'deliver'>, handout: { readonly receiveCount: number }) => Promise<{ outcome: string }>;
+
+function world(run: Run) {
+  const clock = setClock();
+  const log = silentLog();
+  const jobs = createMemoryJobs();
+  const metrics = noMetrics();
+  const rest = { maxReceives: 5, config: fixedConfig(), random: () => 0 };
+  const consumer = { queue: 'deliver' as const, run, jobs, clock, log, metrics, ...rest };
+  const consume = (...records: unknown[]) => consumeSqsEvent({ Records: records }, consumer);
+  return { clock, log, jobs, metrics, consume, consumer };
+}
+
+function record(messageId: string, body: string, attributes: Record<string, string> = {}) {
+  const messageAttributes = Object.fromEntries(
+    Object.entries(attributes).map(([name, stringValue]) => [
+      name,
+      { stringValue, stringListValues: [], binaryListValues: [], dataType: 'String' },
+    ]),
+  );
+  return {
+    messageId,
+    receiptHandle: 'r',
+    body,
+    attributes: { ApproximateReceiveCount: '3', SentTimestamp: '1' },
+    messageAttributes,
+    md5OfBody: 'm',
+    eventSource: 'aws:sqs',
+    eventSourceARN: 'arn:aws:sqs:us-east-1:0:deliver',
+    awsRegion: 'us-east-1',
+  };
+}
+
+test('records that throw, are no JSON or no job fail alone, each with a log line', async () => {
+  const [good, bad] = [sampleDeliverJob(), sampleDeliverJob()];
+  const ran: string[] = [];
+  const { consume, log } = world(async (job, { receiveCount }) => {
+    assert.equal(receiveCount, 3);
+    if (job.id === bad.id) throw new Error('S3 is down');
+    ran.push(job.id);
+    return { outcome: 'delivered' };
+  });
+  const answer = await consume(
+    record('a', JSON.stringify(good)),
+    record('b', JSON.stringify(bad)),
+    record('c', 'not json'),
+    record('d', '{"version":1}'),
+  );
+  assert.deepEqual(answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier).sort(), ['b', 'c', 'd']);
+  assert.deepEqual(ran, [good.id]);
+  const failures = log.of('job-failed');
+  assert.deepEqual(failures.map(({ fields }) => fields['messageId']).sort(), ['b', 'c', 'd']);
+  assert.match(String(failures.find(({ fields }) => fields['messageId'] === 'b')?.fields['error']), /S3 is down/);
+});
+
+test('an early job is sent on with its due time and group, and is done', async () => {
+  const { consume, jobs, clock } = world(async () => assert.fail('it was run'));
+  const job = sampleDeliverJob();
+  const notBefore = new Date(clock() + 1_000_000).toISOString();
+  const answer = await consume(record('a', JSON.stringify(job), { 'not-before': notBefore, group: 'remote.example' }));
+  assert.deepEqual(answer, { batchItemFailures: [] });
+  assert.deepEqual(jobs.sent, [{ queue: 'deliver', job, options: { notBefore, group: 'remote.example' } }]);
+});
+
+test('a job whose due time has come is run', async () => {
+  const ran: string[] = [];
+  const { consume, jobs, clock } = world(async ({ id }) => ({ outcome: String(ran.push(id)) }));
+  const job = sampleDeliverJob();
+  await consume(record('a', JSON.stringify(job), { 'not-before': new Date(clock()).toISOString() }));
+  assert.deepEqual([ran, jobs.sent], [[job.id], []]);
+});
+
+test('an early job that cannot be sent on fails, so it is not lost', async () => {
+  const { consume, jobs, clock } = world(async () => ({ outcome: 'x' }));
+  jobs.fail = new Error('SQS is down');
+  const notBefore = new Date(clock() + 1_000_000).toISOString();
+  const answer = await consume(record('a', JSON.stringify(sampleDeliverJob()), { 'not-before': notBefore }));
+  assert.deepEqual(answer, { batchItemFailures: [{ itemIdentifier: 'a' }] });
+});
+
+test('a fault of ours sends the job on, anew and uncounted, with a back-off that grows, and says why', async () => {
+  const { consume, jobs, clock, log, metrics } = world(async () => {
+    throw ownFault('secret', 'the DKIM key "secret:dkim-s1" cannot be read: AccessDeniedException');
+  });
+  const job = sampleDeliverJob();
+  const waits: number[] = [];
+  for (const faults of [0, 1, 2, 5, 12]) {
+    const answer = await consume(record('a', JSON.stringify(job), { group: 'remote.example', faults: String(faults) }));
+    assert.deepEqual(answer, { batchItemFailures: [] });
+    const { options, job: sent } = jobs.sent.at(-1)!;
+    assert.deepEqual([sent, options?.group, options?.faults], [job, 'remote.example', faults + 1]);
+    waits.push((Date.parse(options!.notBefore!) - clock()) / 1_000);
+  }
+  assert.deepEqual(waits, [30, 60, 120, 900, 900]);
+  const [line] = log.of('job-waits-for-us');
+  assert.match(String(line?.fields['reason']), /the DKIM key .* cannot be read/);
+  assert.equal(metrics.recorded.filter(({ labels }) => labels['outcome'] === 'waits').length, 5);
+});
+
+test('a job that carried its fair-queue group in the message alone keeps it while it waits for us', async () => {
+  const { consume, jobs } = world(async () => {
+    throw ownFault('secret', 'the DKIM key "secret:dkim-s1" cannot be read');
+  });
+  const sent = record('a', JSON.stringify(sampleDeliverJob()));
+  await consume({ ...sent, attributes: { ...sent.attributes, MessageGroupId: '192.0.2.1_port_25' } });
+  assert.equal(jobs.sent[0]?.options?.group, '192.0.2.1_port_25');
+});
+
+for (const { what, thrown } of [
+  {
+    what: 'what the SDK throws',
+    thrown: Object.assign(new Error('Access Denied'), { $metadata: { httpStatusCode: 403 } }),
+  },
+  { what: 'a full disk', thrown: Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }) },
+  { what: 'too many open files', thrown: Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' }) },
+  { what: 'a full database', thrown: new Error('database or disk is full') },
+  {
+    what: 'such a fault behind another error',
+    thrown: new Error('x', { cause: ownFault('dns', 'no resolver answers') }),
+  },
+]) {
+  test(`${what} is a fault of ours`, async () => {
+    const { consume, jobs } = world(async () => {
+      throw thrown;
+    });
+    assert.deepEqual(await consume(record('a', JSON.stringify(sampleDeliverJob()))), { batchItemFailures: [] });
+    assert.equal(jobs.sent.length, 1);
+  });
+}
+
+test('the last run that fails tells the sender, and so does each hand-out after it, which runs nothing', async () => {
+  let runs = 0;
+  const { consume, jobs } = world(async () => {
+    runs += 1;
+    throw new TypeError('x is undefined');
+  });
+  const session = { ...sampleDeliverJob().session, user: 'app@sender.example' };
+  const job = sampleDeliverJob({ session });
+  for (const receives of ['4', '5', '6', '7']) {
+    const handedOut = { ...record('a', JSON.stringify(job)), attributes: { ApproximateReceiveCount: receives } };
+    assert.deepEqual(await consume(handedOut), { batchItemFailures: [{ itemIdentifier: 'a' }] });
+  }
+  assert.equal(runs, 2);
+  const reasons = jobs.of('deliver').map(({ givenUp }) => givenUp?.reason);
+  assert.deepEqual(reasons, ['TypeError: x is undefined', spentReason, spentReason]);
+});
+
+test('a message that outlived its time while we were broken is given up', async () => {
+  const { consume, jobs, clock } = world(async () => {
+    throw ownFault('aws', 'S3 says no');
+  });
+  const expiresAt = new Date(clock() - 86_400_001).toISOString();
+  const answer = await consume(record('a', JSON.stringify(sampleDeliverJob({ expiresAt }))));
+  assert.equal(answer.batchItemFailures.length, 1);
+  assert.match(jobs.of('deliver')[0]?.givenUp?.reason ?? '', /it waited as long as a message lives; .*S3 says no/);
+});
+
+const spentReason =
+  'none of 5 runs was the last: each failed, or the function ended in it; the log of the stage says why';
+
+test('jobs of a batch run at once, ten at most', async () => {
+  let running = 0;
+  let most = 0;
+  const { consume } = world(async () => {
+    most = Math.max(most, ++running);
+    await new Promise(setImmediate);
+    running -= 1;
+    return { outcome: 'x' };
+  });
+  await consume(...Array.from({ length: 25 }, (_, n) => record(String(n), JSON.stringify(sampleDeliverJob()))));
+  assert.equal(most, 10);
+});
+
+test('an event that is none of SQS throws', async () => {
+  const { consumer } = world(async () => ({ outcome: 'x' }));
+  await assert.rejects(consumeSqsEvent({ detail: {} }, consumer));
+});

@@ -1,0 +1,127 @@
+// How errors in the configuration are told, and what a broken edit does (nothing).
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type Fetched, fileConfigSource, parseConfig, polledConfigSource } from '#pipeline/config/config-source.ts';
+import { setClock } from '#test/support/set-clock.ts';
+import { silentLog } from '#test/support/silent-log.ts';
+
+for (const { title, text, says } of [
+  { title: 'an empty file', text: '', says: /p\.json cannot be used:\n {2}the file is empty/ },
+  { title: 'a missing colon', text: '{\n  "a" 1}', says: /line 2, column 7: not JSON/ },
+  { title: 'a comment', text: '{\n // no\n}', says: /line 2, column 2: not JSON: comments are not allowed/ },
+  {
+    title: 'an unknown setting',
+    text: '{"limits":{"recipient":1}}',
+    says: /limits\.recipient: there is no such setting/,
+  },
+  {
+    title: 'a wrong number',
+    text: '{"limits":{"recipients":-1}}',
+    says: /limits\.recipients: .*expected number to be >0/,
+  },
+  { title: 'a wrong type', text: '{"hostname":5}', says: /hostname: expected string, received number/ },
+  {
+    title: 'a wrong word in a list',
+    text: '{"listeners":[{"role":"pop","port":1}]}',
+    says: /listeners\[0\]\.role: .*"mx"/,
+  },
+  { title: 'a bad domain', text: '{"domains":{"a b":{}}}', says: /domains\["a b"\]: not a domain name/ },
+  {
+    title: 'a password in clear',
+    text: '{"delivery":{"smarthost":{"host":"relay.example","tls":"none","user":"app","password":"env:P"}}}',
+    says: /delivery\.smarthost\.tls: a password is never sent in clear/,
+  },
+  {
+    title: 'a catch-all nobody has',
+    text: '{"domains":{"x.example":{"catchAll":"y"}}}',
+    says: /catchAll: "y" is not among/,
+  },
+  {
+    title: 'an alias too long for one job',
+    text: JSON.stringify({
+      domains: { 'x.example': { aliases: { all: Array.from({ length: 1_001 }, (_, n) => `${n}@y.example`) } } },
+    }),
+    says: /domains\["x\.example"\]\.aliases\.all: .*<=1000/,
+  },
+  {
+    title: 'a password in clear',
+    text: '{"users":[{"name":"a","password":"pw","mayFrom":["a@b"]}]}',
+    says: /user add/,
+  },
+  { title: 'a list at the top', text: '[]', says: /\(the whole file\): expected object, received array/ },
+]) {
+  test(`${title} is named with its place and what was expected`, () => {
+    assert.throws(() => parseConfig(text, 'p.json'), says);
+  });
+}
+
+test('two faults are told at once', () => {
+  assert.throws(
+    () => parseConfig('{"x":1,"limits":{"hops":"a"}}', 'p'),
+    ({ faults }) => faults.length === 2,
+  );
+});
+
+test('an empty object is a whole configuration, also behind a byte order mark', () => {
+  assert.equal(parseConfig('\uFEFF{}', 'p.json').limits.recipients, 100);
+});
+
+test('a file is read again when it changes; a broken edit keeps the last good one and is reported', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'pillarbox-config-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'p.json');
+  const [clock, log] = [setClock(), silentLog()];
+  const source = fileConfigSource({ path, clock, log });
+  await assert.rejects(source.current(), /ENOENT/);
+  await writeFile(path, '{"hostname":"one.example"}');
+  assert.equal((await source.current()).hostname, 'one.example');
+  await writeFile(path, '{"hostname":"two.example","nonsense":1}');
+  assert.equal((await source.current()).hostname, 'one.example');
+  clock.advance(1_000);
+  assert.equal((await source.current()).hostname, 'one.example');
+  assert.match(source.problem() ?? '', /nonsense: there is no such setting/);
+  assert.equal(log.of('config-not-usable').length, 1);
+  clock.advance(1_000);
+  await source.current();
+  assert.equal(log.of('config-not-usable').length, 1, 'told once an edit');
+  assert.match(source.problem() ?? '', /nonsense/);
+  await writeFile(path, '{"hostname":"three.example"}');
+  clock.advance(1_000);
+  assert.equal((await source.current()).hostname, 'three.example');
+  assert.equal(source.problem(), null);
+});
+
+test('many who ask at once cause one fetch; none is caused while the answer is fresh', async () => {
+  const clock = setClock();
+  const asked: (string | null)[] = [];
+  const fetch = async (known: string | null): Promise<Fetched> => {
+    asked.push(known);
+    return known === null ? { changed: true, version: 'v1', text: '{}' } : { changed: false };
+  };
+  const source = polledConfigSource({ where: 's3://b/k', fetch, refreshSeconds: 30, clock, log: silentLog() });
+  await Promise.all([source.current(), source.current(), source.current()]);
+  clock.advance(29_999);
+  await source.current();
+  assert.deepEqual(asked, [null]);
+  clock.advance(1);
+  await source.current();
+  assert.deepEqual(asked, [null, 'v1']);
+});
+
+test('while the store cannot be asked the last good configuration is in force', async () => {
+  const clock = setClock();
+  let isDown = false;
+  const fetch = async (): Promise<Fetched> => {
+    if (isDown) throw new Error('S3 is down');
+    return { changed: true, version: 'v', text: '{"hostname":"a.example"}' };
+  };
+  const source = polledConfigSource({ where: 'x', fetch, refreshSeconds: 30, clock, log: silentLog() });
+  await source.current();
+  isDown = true;
+  clock.advance(31_000);
+  assert.equal((await source.current()).hostname, 'a.example');
+  assert.equal(source.problem(), 'S3 is down');
+});
