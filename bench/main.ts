@@ -2,13 +2,13 @@
 // `-- --only accept,whole,…` picks measurements, `--rounds N` how many pairs, `--write` keeps
 // the calls per message for `npm run cost`.
 import { parseArgs } from 'node:util';
-import { measureAccept, measureAcceptWhole } from './accept.ts';
-import { measureAwsListener } from './aws-listener.ts';
-import { measureCalls } from './calls.ts';
-import { measureWhole } from './latency.ts';
-import { measureRelay } from './relay.ts';
-import { measureStorm } from './storm.ts';
-import { type Row, rowText } from './table.ts';
+import { measureAccept, measureAcceptWhole } from '#bench/accept/accept.ts';
+import { measureAwsListener } from '#bench/aws/aws-listener.ts';
+import { measureCalls } from '#bench/aws/calls.ts';
+import { type Row, rowText } from '#bench/figures/table.ts';
+import { measureRelay } from '#bench/relay/relay.ts';
+import { measureStorm } from '#bench/storm/storm.ts';
+import { measureWhole } from '#bench/whole/latency.ts';
 
 const { values } = parseArgs({
   options: {

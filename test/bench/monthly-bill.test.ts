@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readMeasuredCalls, smallStanding } from '#bench/cost.ts';
-import { besidesLines, mailManagerBill, pillarboxBill, sesReceivingBill, total } from '#bench/monthly-bill.ts';
+import { readMeasuredCalls, smallStanding } from '#bench/cost/cost.ts';
+import { besidesLines, mailManagerBill, pillarboxBill, sesReceivingBill, total } from '#bench/cost/monthly-bill.ts';
 
 const tenMillion = { mails: 10_000_000, bytes: 50 * 1024, retentionDays: 30 };
 

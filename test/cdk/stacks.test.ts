@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { smallStanding } from '#bench/cost.ts';
+import { smallStanding } from '#bench/cost/cost.ts';
 import { parseEnvironment } from '#pipeline/aws/environment.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { lanesOf, stages, tellingReceives } from '#pipeline/contract/stages.ts';

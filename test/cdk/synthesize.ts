@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { buildApp } from '#cdk/build-app.ts';
-import { sharedBundles } from '#test/support/shared-bundles.ts';
+import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
 
 const flags = JSON.parse(readFileSync('cdk.json', 'utf8')).context;
 const known = new Map<string, Promise<Synthesized>>();

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { temporaryFolder } from '#test/support/embedded-world.ts';
-import { allMessages, drained, type LocalService, startLocalService } from '#test/support/local-service.ts';
-import { rawSmtp, sendRaw } from '#test/support/raw-smtp.ts';
-import { runPillarbox } from '#test/support/run-pillarbox.ts';
+import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
+import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
+import { allMessages, drained, type LocalService, startLocalService } from '#test/support/worlds/local-service.ts';
+import { runPillarbox } from '#test/support/worlds/run-pillarbox.ts';
 
 test('what a running service had is there again after backup and restore, JSON and bytes, and the service goes on from it', async (t) => {
   const folder = folderOf(t);

@@ -8,10 +8,10 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { checkListeners } from '#cli/checks/check-listeners.ts';
 import { makeSelfSigned } from '#container/tls/self-signed.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
-import { oldHash } from '#test/support/old-hash.ts';
-import { type DnsZone, startDns } from '#test/support/peer-dns.ts';
-import { peerOptions } from '#test/support/peers.ts';
-import { runInProcess } from '#test/support/run-pillarbox.ts';
+import { type DnsZone, startDns } from '#test/support/peers/peer-dns.ts';
+import { peerOptions } from '#test/support/peers/peers.ts';
+import { oldHash } from '#test/support/samples/old-hash.ts';
+import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
 
 const now = Date.parse('2026-11-21T03:00:00.000Z');
 let directory: string;

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { drained, eventually, startLocalService } from '#test/support/local-service.ts';
-import { runInProcess, runPillarbox } from '#test/support/run-pillarbox.ts';
+import { drained, eventually, startLocalService } from '#test/support/worlds/local-service.ts';
+import { runInProcess, runPillarbox } from '#test/support/worlds/run-pillarbox.ts';
 
 test('a message is sent, listed, shown, traced and replayed; queues, deliveries and redrive answer', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'pillarbox-cli-'));

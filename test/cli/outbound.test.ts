@@ -1,10 +1,10 @@
 // Mail on its way out, as the command line tells it: delivered, waiting and bounced, each attempt with the peer's words.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually } from '#test/support/local-service.ts';
-import { peerOptions } from '#test/support/peers.ts';
-import { runInProcess, runPillarbox } from '#test/support/run-pillarbox.ts';
-import { startSending } from '#test/support/sending-service.ts';
+import { peerOptions } from '#test/support/peers/peers.ts';
+import { eventually } from '#test/support/worlds/local-service.ts';
+import { runInProcess, runPillarbox } from '#test/support/worlds/run-pillarbox.ts';
+import { startSending } from '#test/support/worlds/sending-service.ts';
 
 const refusing = (reply: string) => (command: string) => (/^RCPT/i.test(command) ? reply : undefined);
 

@@ -4,10 +4,10 @@ import { after, before, test } from 'node:test';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { newDeliveryState } from '#pipeline/contract/delivery-state.ts';
 import { deliveryKey, suppressionKey } from '#pipeline/contract/keys.ts';
-import { type EmulatedDeployment, emulateDeployment } from '#test/support/emulated-deployment.ts';
-import { collect } from '#test/support/memory-store.ts';
-import { runInProcess, runPillarbox } from '#test/support/run-pillarbox.ts';
-import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
+import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
+import { collect } from '#test/support/fakes/memory-store.ts';
+import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
+import { runInProcess, runPillarbox } from '#test/support/worlds/run-pillarbox.ts';
 
 const config = {
   hostname: 'mx.receiver.example',

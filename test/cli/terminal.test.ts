@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { CliWorld } from '#cli/command.ts';
 import { commands } from '#cli/commands.ts';
 import { runCli } from '#cli/run-cli.ts';
-import { sampleMessage } from '#test/support/sample-message.ts';
+import { sampleMessage } from '#test/support/samples/sample-message.ts';
 
 const hostile = 'x\u001b]0;owned\u0007\u009b2J\u202e\u061c\u2067\nFAKE';
 const message = {

@@ -12,8 +12,8 @@ import { z } from 'zod';
 import { buildBundles } from '#local/build-bundles.ts';
 import { createS3Store } from '#pipeline/aws/s3-store.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
-import { emulatedAws } from '#test/support/emulated-aws.ts';
-import { collect } from '#test/support/memory-store.ts';
+import { emulatedAws } from '#test/support/aws/emulated-aws.ts';
+import { collect } from '#test/support/fakes/memory-store.ts';
 
 let folder = '';
 let child: ChildProcess | null = null;

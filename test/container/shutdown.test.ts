@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { rawClient, startTestListener } from './start-test-listener.ts';
-import { until } from './until.ts';
+import { until } from '#test/support/time/until.ts';
+import { rawClient, startTestListener } from '#test/support/worlds/start-test-listener.ts';
 
 const envelope = 'MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nDATA\r\n';
 

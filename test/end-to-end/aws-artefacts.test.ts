@@ -20,7 +20,6 @@ import { configSchema } from '#pipeline/config/config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
 import { tellingReceives } from '#pipeline/contract/stages.ts';
-import { type ScriptedMx, startMx } from '#test/functions/deliver/scripted-mx.ts';
 import {
   containerOf,
   type Deployment,
@@ -29,10 +28,11 @@ import {
   type RunningStage,
   stageNames,
   statementsOf,
-} from '#test/support/aws-artefacts/deployment.ts';
-import { missingMetrics } from '#test/support/aws-artefacts/metric-names.ts';
-import { enterOwnNetwork, startNames } from '#test/support/aws-artefacts/own-network.ts';
-import type { RunningContainer } from '#test/support/aws-artefacts/run-container.ts';
+} from '#test/support/aws/artefacts/deployment.ts';
+import { missingMetrics } from '#test/support/aws/artefacts/metric-names.ts';
+import { enterOwnNetwork, startNames } from '#test/support/aws/artefacts/own-network.ts';
+import type { RunningContainer } from '#test/support/aws/artefacts/run-container.ts';
+import { type ScriptedMx, startMx } from '#test/support/peers/scripted-mx.ts';
 
 const [ours, theirs, forger] = ['192.0.2.25', '192.0.2.10', '192.0.2.66'];
 const { options } = await enterOwnNetwork(import.meta.url, [`${ours}/32`, `${theirs}/32`, `${forger}/32`]);

@@ -45,7 +45,7 @@ for (const bundle of bundles.filter(({ name }) => name.endsWith('/index.mjs'))) 
 
 /** In a process of its own, from the first line of the bundle to its exports; waiting for a processor is not counted. */
 function importMs({ file }: Bundle): number {
-  const code = `import { stopwatch } from ${JSON.stringify(import.meta.resolve('#test/support/stopwatch.ts'))};
+  const code = `import { stopwatch } from ${JSON.stringify(import.meta.resolve('#test/support/time/stopwatch.ts'))};
     const elapsedMs = stopwatch();
     const { handler } = await import(${JSON.stringify(file)});
     const ms = elapsedMs();

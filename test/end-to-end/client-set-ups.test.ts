@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { clientDocs } from '#test/support/client-docs.ts';
-import { type ClientSetUp, clientSetUps, commandFor } from '#test/support/client-set-ups.ts';
-import { temporaryFolder } from '#test/support/embedded-world.ts';
-import { allMessages, eventually, startLocalService } from '#test/support/local-service.ts';
-import { peerOptions } from '#test/support/peers.ts';
+import { clientDocs } from '#test/support/peers/client-docs.ts';
+import { type ClientSetUp, clientSetUps, commandFor } from '#test/support/peers/client-set-ups.ts';
+import { peerOptions } from '#test/support/peers/peers.ts';
+import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
+import { allMessages, eventually, startLocalService } from '#test/support/worlds/local-service.ts';
 
 const run = promisify(execFile);
 const home = fileURLToPath(new URL('../..', import.meta.url));

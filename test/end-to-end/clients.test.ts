@@ -6,11 +6,11 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
-import { temporaryFolder } from '#test/support/embedded-world.ts';
-import { allMessages, drained, eventually, startLocalService } from '#test/support/local-service.ts';
-import { peerOptions } from '#test/support/peers.ts';
-import { rawSmtp, sendRaw } from '#test/support/raw-smtp.ts';
-import { idIn } from '#test/support/send-many.ts';
+import { peerOptions } from '#test/support/peers/peers.ts';
+import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
+import { idIn } from '#test/support/peers/send-many.ts';
+import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
+import { allMessages, drained, eventually, startLocalService } from '#test/support/worlds/local-service.ts';
 
 const run = promisify(execFile);
 const folder = temporaryFolder();

@@ -6,10 +6,10 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { temporaryFolder } from '#test/support/embedded-world.ts';
-import { allMessages, drained, eventually, startLocalService } from '#test/support/local-service.ts';
-import { findPeer, peerOptions } from '#test/support/peers.ts';
-import { rawSmtp, sendRaw } from '#test/support/raw-smtp.ts';
+import { findPeer, peerOptions } from '#test/support/peers/peers.ts';
+import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
+import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
+import { allMessages, drained, eventually, startLocalService } from '#test/support/worlds/local-service.ts';
 
 const run = promisify(execFile);
 const head = 'From: Ann <ann@sender.example>\r\nTo: bob@receiver.example\r\nSubject: bytes\r\n\r\n';

@@ -4,11 +4,11 @@ import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { verifyPassword } from '#pipeline/config/password.ts';
-import { temporaryFolder } from '#test/support/embedded-world.ts';
-import { eventually, startLocalService } from '#test/support/local-service.ts';
-import { oldHash } from '#test/support/old-hash.ts';
-import { type RawSmtp, rawSmtp } from '#test/support/raw-smtp.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
+import { type RawSmtp, rawSmtp } from '#test/support/peers/raw-smtp.ts';
+import { oldHash } from '#test/support/samples/old-hash.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
+import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
+import { eventually, startLocalService } from '#test/support/worlds/local-service.ts';
 
 const [ann, bob] = ['ann@a.example', 'bob@a.example'].map((name) => ({
   name,

@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { type Bundle, buildBundles } from '#local/build-bundles.ts';
 import { createSandbox } from '#local/emulator/sandbox.ts';
-import { eventually } from '#test/support/local-service.ts';
+import { eventually } from '#test/support/worlds/local-service.ts';
 
 const maxBytes = 2 * 1_048_576;
 const maxImportMs = 250;

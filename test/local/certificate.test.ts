@@ -7,9 +7,9 @@ import { type TestContext, test } from 'node:test';
 import { createSecureContext } from 'node:tls';
 import { certificateSource } from '#local/certificate.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
-import { temporaryFolder } from '#test/support/embedded-world.ts';
-import { fixedConfig } from '#test/support/fixed-config.ts';
-import { setClock } from '#test/support/set-clock.ts';
+import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
+import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 
 function sourceIn(t: TestContext, input: ConfigInput = {}) {
   const folder = temporaryFolder();

@@ -7,9 +7,9 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { temporaryFolder } from '#test/support/embedded-world.ts';
-import { eventually } from '#test/support/local-service.ts';
-import { peerOptions } from '#test/support/peers.ts';
+import { peerOptions } from '#test/support/peers/peers.ts';
+import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
+import { eventually } from '#test/support/worlds/local-service.ts';
 
 const home = fileURLToPath(new URL('../..', import.meta.url));
 

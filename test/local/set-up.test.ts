@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { temporaryFolder } from '#test/support/embedded-world.ts';
+import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 
 const home = fileURLToPath(new URL('../..', import.meta.url));
 const lock: { readonly packages: Readonly<Record<string, LockEntry>> } = JSON.parse(

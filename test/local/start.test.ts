@@ -5,9 +5,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { temporaryFolder } from '#test/support/embedded-world.ts';
-import { eventually, spawnService, startLocalService } from '#test/support/local-service.ts';
-import { rawSmtp, sendRaw } from '#test/support/raw-smtp.ts';
+import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
+import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
+import { eventually, spawnService, startLocalService } from '#test/support/worlds/local-service.ts';
 
 test('what cannot be started is refused with one clear line and exit code 1', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');

@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import { createRetryDelivery } from '#ops/retry-delivery.ts';
 import { newDeliveryState } from '#pipeline/contract/delivery-state.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
-import { createMemoryJobs } from '#test/support/memory-jobs.ts';
-import { createMemoryStore } from '#test/support/memory-store.ts';
-import { sampleDeliverJob } from '#test/support/sample-jobs.ts';
-import { setClock } from '#test/support/set-clock.ts';
+import { createMemoryJobs } from '#test/support/fakes/memory-jobs.ts';
+import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
+import { sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
 
 function setUp(state: 'waiting' | 'delivered') {
   const clock = setClock(Date.now());

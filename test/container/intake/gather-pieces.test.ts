@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { createPieceGatherer } from '#container/intake/gather-pieces.ts';
 import type { Intake } from '#pipeline/contract/ports.ts';
-import { fakeIntake } from '#test/container/fake-intake.ts';
-import { rawClient, startTestListener, testConfig } from '#test/container/start-test-listener.ts';
+import { fakeIntake } from '#test/support/worlds/fake-intake.ts';
+import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
 
 function gather(pieces: readonly Buffer[]): Buffer[] {
   const gatherer = createPieceGatherer();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createHeaderWatch } from '#container/intake/header-watch.ts';
-import { rawClient, startTestListener } from '#test/container/start-test-listener.ts';
+import { rawClient, startTestListener } from '#test/support/worlds/start-test-listener.ts';
 
 const ours = 'Received: from x.test\r\n\tby MX.example.test (Pillarbox)\r\n with ESMTP id 1; now\r\n';
 const others =

@@ -5,8 +5,8 @@ import { createConnectionCounts, createFailureTable, createRate, limitFor } from
 import { createPace } from '#container/session/pace.ts';
 import { peerOf } from '#mail/address/peer-address.ts';
 import { configSchema } from '#pipeline/config/config.ts';
-import { rawClient, startTestListener, testConfig } from '#test/container/start-test-listener.ts';
-import { until } from '#test/container/until.ts';
+import { until } from '#test/support/time/until.ts';
+import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
 
 const message = 'MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nDATA\r\nhi\r\n.\r\n';
 

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { createPasswordCheck } from '#container/log-in/check-password.ts';
 import { createHashQueue } from '#container/log-in/hash-queue.ts';
 import { hashPassword, verifyPassword } from '#pipeline/config/password.ts';
-import { oldHash } from '#test/support/old-hash.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
+import { oldHash } from '#test/support/samples/old-hash.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
 
 const user = { name: 'App@example.test', password: await hashPassword('open sesame'), mayFrom: ['*@example.test'] };
 const old = { ...user, name: 'old@example.test', password: oldHash('open sesame') };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createGuessLimit } from '#container/log-in/guess-limit.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
-import { rawClient, startTestListener, testConfig } from '#test/container/start-test-listener.ts';
+import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
 
 test('strangers have so many guesses an hour under one name, however many addresses they come from', () => {
   let now = 0;

@@ -6,7 +6,7 @@ import { peerOf } from '#mail/address/peer-address.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
-import { rawClient, startTestListener, type TestListener } from '#test/container/start-test-listener.ts';
+import { rawClient, startTestListener, type TestListener } from '#test/support/worlds/start-test-listener.ts';
 
 const capture = await startTestListener({ mode: 'capture' });
 after(capture.close);

@@ -3,9 +3,9 @@ import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { createCertificateSource } from '#container/tls/certificate-source.ts';
 import { makeSelfSigned } from '#container/tls/self-signed.ts';
-import { fixedConfig } from '#test/support/fixed-config.ts';
-import { setClock } from '#test/support/set-clock.ts';
-import { silentLog } from '#test/support/silent-log.ts';
+import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
 
 const tls = { certificate: 'secret:tls-certificate', key: 'secret:tls-key' };
 const clock = setClock();

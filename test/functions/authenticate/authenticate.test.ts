@@ -6,7 +6,7 @@ import { srsReverse } from '#mail/address/srs.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { ReceivedJob, Session } from '#pipeline/contract/jobs.ts';
-import { zoneResolver } from '#test/support/zone-resolver.ts';
+import { zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 import { judge, mailboxRecipient, noDsn, plainMessage, runStage } from './run-stage.ts';
 
 type Recipient = ReceivedJob['recipients'][number];

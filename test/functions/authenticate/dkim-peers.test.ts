@@ -7,9 +7,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { freePort } from '#test/support/free-port.ts';
-import { findPeer, peerOptions } from '#test/support/peers.ts';
-import type { Zone } from '#test/support/zone-resolver.ts';
+import type { Zone } from '#test/support/fakes/zone-resolver.ts';
+import { freePort } from '#test/support/peers/free-port.ts';
+import { findPeer, peerOptions } from '#test/support/peers/peers.ts';
 import { judge, runStage } from './run-stage.ts';
 import { signByMilter } from './sign-by-milter.ts';
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Resolve } from '#pipeline/contract/ports.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
-import type { Zone } from '#test/support/zone-resolver.ts';
+import type { Zone } from '#test/support/fakes/zone-resolver.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
 import { judge, plainMessage, runStage } from './run-stage.ts';
 
 const signature = (n: number, more = ''): string =>

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { rememberedDnsError } from '#pipeline/dns/error.ts';
-import { type Zone, zoneResolver } from '#test/support/zone-resolver.ts';
+import { type Zone, zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 import { judge, runStage } from './run-stage.ts';
 
 const signed = (domain: string): string =>

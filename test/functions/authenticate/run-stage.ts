@@ -6,13 +6,13 @@ import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import type { ReceivedJob, Session } from '#pipeline/contract/jobs.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
-import { fixedConfig } from '#test/support/fixed-config.ts';
-import { createMemoryJobs } from '#test/support/memory-jobs.ts';
-import { createMemoryStore } from '#test/support/memory-store.ts';
-import { noMetrics } from '#test/support/no-metrics.ts';
-import { setClock } from '#test/support/set-clock.ts';
-import { silentLog } from '#test/support/silent-log.ts';
-import { type Zone, zoneResolver } from '#test/support/zone-resolver.ts';
+import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
+import { createMemoryJobs } from '#test/support/fakes/memory-jobs.ts';
+import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
+import { noMetrics } from '#test/support/fakes/no-metrics.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
+import { type Zone, zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 
 export type Given = {
   readonly message?: string | Uint8Array;

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { startEmbedded } from '#local/start-embedded.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { rawKey } from '#pipeline/contract/keys.ts';
-import { fixedConfig } from '#test/support/fixed-config.ts';
-import { noMetrics } from '#test/support/no-metrics.ts';
-import { silentLog } from '#test/support/silent-log.ts';
-import { zoneResolver } from '#test/support/zone-resolver.ts';
+import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
+import { noMetrics } from '#test/support/fakes/no-metrics.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
+import { zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 
 const [folder = '', port = '', count = '0'] = process.argv.slice(2);
 const newMessageId = messageIdFactory();

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startMx } from './scripted-mx.ts';
+import { startMx } from '#test/support/peers/scripted-mx.ts';
 
 const total = 2_000;
 const connections = 5; // delivery.connectionsPerDestination

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { startMx } from '#test/support/peers/scripted-mx.ts';
 import { deliveryWorld } from './delivery-world.ts';
-import { startMx } from './scripted-mx.ts';
 
 test('a message is delivered with two writes of its state and one read of the message', async (t) => {
   const mx = await startMx();

@@ -9,11 +9,11 @@ import type { DeliverJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, rawKey } from '#pipeline/contract/keys.ts';
 import type { Intake, Log } from '#pipeline/contract/ports.ts';
 import { createAcceptedCounts } from '#pipeline/contract/refusals.ts';
-import { fixedConfig } from '#test/support/fixed-config.ts';
-import { createMemoryJobs, type MemoryJobs } from '#test/support/memory-jobs.ts';
-import { createMemoryStore, type MemoryStore } from '#test/support/memory-store.ts';
-import { type SetClock, setClock } from '#test/support/set-clock.ts';
-import { type Zone, zoneResolver } from '#test/support/zone-resolver.ts';
+import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
+import { createMemoryJobs, type MemoryJobs } from '#test/support/fakes/memory-jobs.ts';
+import { createMemoryStore, type MemoryStore } from '#test/support/fakes/memory-store.ts';
+import { type SetClock, setClock } from '#test/support/fakes/set-clock.ts';
+import { type Zone, zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 
 export type Bounce = { readonly job: ReceivedJob; readonly text: string };
 export type Fact = { readonly level: string; readonly event: string; readonly fields: any };

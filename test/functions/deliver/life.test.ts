@@ -9,9 +9,9 @@ import { srsForward } from '#mail/address/srs.ts';
 import { deliveryStateSchema, retryNow } from '#pipeline/contract/delivery-state.ts';
 import { jobSchemas } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, destinationKey } from '#pipeline/contract/keys.ts';
-import { eventually } from '#test/support/local-service.ts';
+import { startMx } from '#test/support/peers/scripted-mx.ts';
+import { eventually } from '#test/support/worlds/local-service.ts';
 import { deliveryWorld } from './delivery-world.ts';
-import { startMx } from './scripted-mx.ts';
 
 const hour = 3_600_000;
 const retrySeconds = [300, 600, 1_200, 2_400, 3_600, 7_200, 14_400];

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { writeState } from '#functions/deliver/claim-attempt.ts';
 import { newDeliveryState } from '#pipeline/contract/delivery-state.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
+import { startMx } from '#test/support/peers/scripted-mx.ts';
 import { deliveryWorld } from './delivery-world.ts';
-import { startMx } from './scripted-mx.ts';
 
 test('a state is moved on only from the version that was read', async (t) => {
   const world = deliveryWorld();

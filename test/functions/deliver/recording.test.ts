@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { type DeliverDeps, deliver } from '#functions/deliver/deliver.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { messageLost } from '#pipeline/run/own-fault.ts';
+import { startMx } from '#test/support/peers/scripted-mx.ts';
 import { type DeliveryWorld, deliveryWorld, plainMessage } from './delivery-world.ts';
-import { startMx } from './scripted-mx.ts';
 
 type Store = Pick<ObjectStore, 'get' | 'put'>;
 

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { isProblemCode } from '#functions/parse/problems.ts';
 import { createParser } from '#functions/parse/worker/parser.ts';
-import { corpus } from '#test/support/corpus.ts';
+import { corpus } from '#test/support/samples/corpus.ts';
 import { parsed } from './parse-job.ts';
 
 const parser = createParser();

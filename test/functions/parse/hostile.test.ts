@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { createParser } from '#functions/parse/worker/parser.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
 import { parsed } from './parse-job.ts';
 
 const parser = createParser();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { createParser } from '#functions/parse/worker/parser.ts';
-import { corpus } from '#test/support/corpus.ts';
+import { corpus } from '#test/support/samples/corpus.ts';
 import { parsed } from './parse-job.ts';
 
 const parser = createParser();

@@ -5,10 +5,10 @@ import type { Parser } from '#functions/parse/worker/parser.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/inbox-message.ts';
 import { type ParseJob, parseJobSchema } from '#pipeline/contract/jobs.ts';
-import { fixedConfig } from '#test/support/fixed-config.ts';
-import { createMemoryStore, type MemoryStore } from '#test/support/memory-store.ts';
-import { noMetrics } from '#test/support/no-metrics.ts';
-import { silentLog } from '#test/support/silent-log.ts';
+import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
+import { createMemoryStore, type MemoryStore } from '#test/support/fakes/memory-store.ts';
+import { noMetrics } from '#test/support/fakes/no-metrics.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
 
 export const receivedAt = '2026-11-21T08:00:00.000Z';
 export const ids = ['01KAJ5Q8M0AAAAAAAAAAAAAAAA', '01KAJ5Q8M0BBBBBBBBBBBBBBBB'] as const;

@@ -8,8 +8,8 @@ import { type TestContext, test } from 'node:test';
 import { restoreBackup } from '#local/backup/restore-backup.ts';
 import { takeBackup } from '#local/backup/take-backup.ts';
 import type { BackupRequest, RestoreRequest } from '#ops/data-backup.ts';
-import { openTestWorld, type TestWorld, temporaryFolder } from '#test/support/embedded-world.ts';
-import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
+import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
+import { openTestWorld, type TestWorld, temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 
 const octets = 'application/octet-stream';
 

@@ -1,6 +1,7 @@
 // A process that takes 100 MB in, reads it back, and prints how much its memory grew at most.
-import { openTestWorld } from '#test/support/embedded-world.ts';
-import { sampleReceivedJob } from '#test/support/sample-jobs.ts';
+
+import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
+import { openTestWorld } from '#test/support/worlds/embedded-world.ts';
 
 const chunkBytes = 50_000;
 const world = await openTestWorld();

@@ -1,6 +1,6 @@
 // A process that writes messages and jobs as fast as it can and prints each id once it is durable: to be killed.
 import { openEmbedded } from '#local/embedded/open-embedded.ts';
-import { sampleReceivedJob } from '#test/support/sample-jobs.ts';
+import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 
 const world = await openEmbedded({ folder: process.argv[2] ?? '', clock: Date.now });
 const writers = 20;

@@ -6,7 +6,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openTestWorld, temporaryFolder } from '#test/support/embedded-world.ts';
+import { openTestWorld, temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 
 const writer = fileURLToPath(new URL('./crash-writer.ts', import.meta.url));
 

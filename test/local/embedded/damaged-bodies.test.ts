@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isDamagedBody } from '#pipeline/contract/damaged-body.ts';
-import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
-import { eventually } from '#test/support/local-service.ts';
+import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';
+import { eventually } from '#test/support/worlds/local-service.ts';
 
 const octets = 'application/octet-stream';
 const bytes = 400_000;

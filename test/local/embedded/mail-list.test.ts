@@ -7,9 +7,9 @@ import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import type { InboxMessage } from '#pipeline/contract/inbox-message.ts';
 import { messageKey, rawKey } from '#pipeline/contract/keys.ts';
-import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
-import { sampleId } from '#test/support/sample-jobs.ts';
-import { sampleMessage } from '#test/support/sample-message.ts';
+import { sampleId } from '#test/support/samples/sample-jobs.ts';
+import { sampleMessage } from '#test/support/samples/sample-message.ts';
+import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';
 
 const day = 86_400_000;
 const now = Date.parse('2026-11-21T12:00:00.000Z');

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import type { QueueName } from '#pipeline/contract/jobs.ts';
-import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
-import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
+import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
+import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';
 
 const terms = { queue: 'received', max: 10, maxPerGroup: 100, maxReceives: 3, leaseSeconds: 60 } as const;
 

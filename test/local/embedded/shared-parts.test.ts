@@ -9,9 +9,9 @@ import { createBodies } from '#functions/parse/assemble-message.ts';
 import type { InboxMessage } from '#pipeline/contract/inbox-message.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import { messageKey } from '#pipeline/contract/keys.ts';
-import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
-import { sampleId } from '#test/support/sample-jobs.ts';
-import { sampleMessage } from '#test/support/sample-message.ts';
+import { sampleId } from '#test/support/samples/sample-jobs.ts';
+import { sampleMessage } from '#test/support/samples/sample-message.ts';
+import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';
 
 const query = { mailbox: null, q: null, limit: 500, after: null } as const;
 const now = Date.parse('2026-11-21T12:00:00.000Z');

@@ -7,8 +7,8 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openTestWorld, temporaryFolder } from '#test/support/embedded-world.ts';
-import { sampleReceivedJob } from '#test/support/sample-jobs.ts';
+import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
+import { openTestWorld, temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 
 const octets = 'application/octet-stream';
 

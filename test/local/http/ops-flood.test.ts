@@ -6,12 +6,12 @@ import { connect, type Socket } from 'node:net';
 import { after, describe, test } from 'node:test';
 import { type OpsApi, startOpsApi } from '#local/http/start-ops-api.ts';
 import type { OpsDeps } from '#ops/api/ops-deps.ts';
-import { eventually } from '#test/support/local-service.ts';
-import { noMetrics } from '#test/support/no-metrics.ts';
-import { opsDeps } from '#test/support/ops-deps.ts';
-import { sampleId, sampleMessage, sampleWorld } from '#test/support/sample-message.ts';
-import { silentLog } from '#test/support/silent-log.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
+import { noMetrics } from '#test/support/fakes/no-metrics.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
+import { sampleId, sampleMessage, sampleWorld } from '#test/support/samples/sample-message.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
+import { eventually } from '#test/support/worlds/local-service.ts';
+import { opsDeps } from '#test/support/worlds/ops-deps.ts';
 
 const token = 'a-token-of-some-length';
 

@@ -4,8 +4,8 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { type OpsApi, startOpsApi } from '#local/http/start-ops-api.ts';
 import { type DeliveryState, newDeliveryState } from '#pipeline/contract/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import { opsDeps } from '#test/support/ops-deps.ts';
-import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/sample-message.ts';
+import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/samples/sample-message.ts';
+import { opsDeps } from '#test/support/worlds/ops-deps.ts';
 
 type Reply = {
   readonly status: number;

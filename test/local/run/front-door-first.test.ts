@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { frontDoorFirst } from '#local/run/front-door-first.ts';
 import type { Intake } from '#pipeline/contract/ports.ts';
-import { sampleReceivedJob } from '#test/support/sample-jobs.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
+import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
 
 const job = sampleReceivedJob();
 

@@ -7,12 +7,12 @@ import type { MessageId } from '#mail/header/message-id.ts';
 import type { QueueName } from '#pipeline/contract/jobs.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { usualPatience } from '#pipeline/run/judge-failure.ts';
-import { openTestWorld, type TestWorld } from '#test/support/embedded-world.ts';
-import { eventually } from '#test/support/local-service.ts';
-import { noMetrics } from '#test/support/no-metrics.ts';
-import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
-import { silentLog } from '#test/support/silent-log.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
+import { noMetrics } from '#test/support/fakes/no-metrics.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
+import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
+import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';
+import { eventually } from '#test/support/worlds/local-service.ts';
 
 test('a stage is called with the job as it was sent, and the job is done when it returns', async (t) => {
   const seen: unknown[] = [];

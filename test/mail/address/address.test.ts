@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { formatAddress, mailboxName, parseAddress, parseDomain, splitTag } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import { cpuMs } from '#test/mail/cpu-time.ts';
+import { cpuMs } from '#test/support/time/cpu-time.ts';
 
 const accepted = [
   { text: 'a@b.example', localPart: 'a', domain: 'b.example' },

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { formatAddress, parseAddress } from '#mail/address/address.ts';
 import { forwardPathProblem, parsePath, readPath } from '#mail/address/path.ts';
 import { isProblem } from '#mail/problem.ts';
-import { cpuMs } from '#test/mail/cpu-time.ts';
+import { cpuMs } from '#test/support/time/cpu-time.ts';
 
 describe('parsePath', () => {
   const paths = [

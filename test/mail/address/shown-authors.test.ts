@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { formatAddress } from '#mail/address/address.ts';
 import { readShownAuthors } from '#mail/address/shown-authors.ts';
 import { isProblem } from '#mail/problem.ts';
-import { cpuMs } from '#test/mail/cpu-time.ts';
+import { cpuMs } from '#test/support/time/cpu-time.ts';
 
 const app = 'app@example.test';
 

@@ -5,7 +5,7 @@ import { formatAddress } from '#mail/address/address.ts';
 import { addressesOfFrom, parseAddressList } from '#mail/address/from-addresses.ts';
 import { countReceived, fieldText, findHeaderEnd, hasField, splitHeader } from '#mail/header/header-fields.ts';
 import { missingFields } from '#mail/header/message-headers.ts';
-import { cpuMs } from '#test/mail/cpu-time.ts';
+import { cpuMs } from '#test/support/time/cpu-time.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'utf8');
 const split = (text: string) => splitHeader(bytes(text));

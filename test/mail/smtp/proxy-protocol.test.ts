@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import fc from 'fast-check';
 import { parseProxyHeader } from '#mail/smtp/proxy-protocol.ts';
-import { rawClient, startTestListener, testConfig } from '#test/container/start-test-listener.ts';
-import { until } from '#test/container/until.ts';
+import { until } from '#test/support/time/until.ts';
+import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
 
 const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { type OpsApi, startOpsApi } from '#local/http/start-ops-api.ts';
-import { type Browser, startChromium, type Tab } from '#test/support/chromium.ts';
-import { eventually } from '#test/support/local-service.ts';
-import { opsDeps } from '#test/support/ops-deps.ts';
-import { peerOptions } from '#test/support/peers.ts';
-import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/sample-message.ts';
-import { sharedStopwatch } from '#test/support/stopwatch.ts';
+import { type Browser, startChromium, type Tab } from '#test/support/peers/chromium.ts';
+import { peerOptions } from '#test/support/peers/peers.ts';
+import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/samples/sample-message.ts';
+import { sharedStopwatch } from '#test/support/time/stopwatch.ts';
+import { eventually } from '#test/support/worlds/local-service.ts';
+import { opsDeps } from '#test/support/worlds/ops-deps.ts';
 
 describe('the page in a browser', peerOptions('chromium'), () => {
   let browser: Browser;

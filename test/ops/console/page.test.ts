@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { elementsOf, installDocument, textOf } from '#test/support/page-document.ts';
-import { sampleId, sampleMessage } from '#test/support/sample-message.ts';
+import { elementsOf, installDocument, textOf } from '#test/support/samples/page-document.ts';
+import { sampleId, sampleMessage } from '#test/support/samples/sample-message.ts';
 
 const id = sampleId();
 const at = '2025-11-21T03:00:00.000Z';

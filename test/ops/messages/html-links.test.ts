@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { linksInNewTabs } from '#ops/messages/html-links.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
 
 const apart = 'target="_blank" rel="noopener noreferrer"';
 

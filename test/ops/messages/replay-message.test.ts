@@ -6,9 +6,9 @@ import { messageIdFactory } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
 import { createReplayMessage } from '#ops/messages/replay-message.ts';
 import { rawKey } from '#pipeline/contract/keys.ts';
-import { fixedConfig } from '#test/support/fixed-config.ts';
-import { createMemoryJobs } from '#test/support/memory-jobs.ts';
-import { createMemoryStore } from '#test/support/memory-store.ts';
+import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
+import { createMemoryJobs } from '#test/support/fakes/memory-jobs.ts';
+import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
 
 const secret = 'a secret of this test, long enough';
 const now = Date.parse('2026-11-21T10:00:00.000Z');

@@ -6,7 +6,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createS3Store } from '#pipeline/aws/s3-store.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
-import { sampleReceivedJob } from '#test/support/sample-jobs.ts';
+import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 
 function capture(body: string) {
   const seen: any[] = [];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createPollingSqsClient } from '#pipeline/aws/clients.ts';
 import { createDeadLetters } from '#pipeline/aws/dead-letters.ts';
-import { type ScriptedAnswer, scriptedAws } from '#test/support/scripted-aws.ts';
+import { type ScriptedAnswer, scriptedAws } from '#test/support/aws/scripted-aws.ts';
 
 const queue = { url: 'received', deadUrl: 'received-dead' };
 const json = (body: unknown, status = 200): ScriptedAnswer => ({

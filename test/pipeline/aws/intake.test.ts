@@ -6,11 +6,11 @@ import { createS3Client } from '#pipeline/aws/clients.ts';
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { receivedGroup } from '#pipeline/contract/received-group.ts';
-import { emulatedAws } from '#test/support/emulated-aws.ts';
-import { createMemoryJobs } from '#test/support/memory-jobs.ts';
-import { collect } from '#test/support/memory-store.ts';
-import { sampleReceivedJob } from '#test/support/sample-jobs.ts';
-import { type ScriptedAnswer, type SeenRequest, scriptedAws } from '#test/support/scripted-aws.ts';
+import { emulatedAws } from '#test/support/aws/emulated-aws.ts';
+import { type ScriptedAnswer, type SeenRequest, scriptedAws } from '#test/support/aws/scripted-aws.ts';
+import { createMemoryJobs } from '#test/support/fakes/memory-jobs.ts';
+import { collect } from '#test/support/fakes/memory-store.ts';
+import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 
 async function intakeOver(answer: (request: SeenRequest, n: number) => ScriptedAnswer) {
   const { place, seen } = await scriptedAws(answer);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { createS3Client } from '#pipeline/aws/clients.ts';
 import { createS3Store } from '#pipeline/aws/s3-store.ts';
-import { type ScriptedAnswer, type SeenRequest, scriptedAws } from '#test/support/scripted-aws.ts';
+import { type ScriptedAnswer, type SeenRequest, scriptedAws } from '#test/support/aws/scripted-aws.ts';
 
 const stored: ScriptedAnswer = { status: 200, headers: { etag: '"new"' } };
 const body = Buffer.from('the bytes');

@@ -6,8 +6,8 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
-import { sampleReceivedJob } from '#test/support/sample-jobs.ts';
-import { type SeenRequest, scriptedAws } from '#test/support/scripted-aws.ts';
+import { type SeenRequest, scriptedAws } from '#test/support/aws/scripted-aws.ts';
+import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 
 const secretAccessKey = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY';
 

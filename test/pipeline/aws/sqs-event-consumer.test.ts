@@ -4,12 +4,12 @@ import { test } from 'node:test';
 import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
 import type { JobOf } from '#pipeline/contract/jobs.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
-import { fixedConfig } from '#test/support/fixed-config.ts';
-import { createMemoryJobs } from '#test/support/memory-jobs.ts';
-import { noMetrics } from '#test/support/no-metrics.ts';
-import { sampleDeliverJob } from '#test/support/sample-jobs.ts';
-import { setClock } from '#test/support/set-clock.ts';
-import { silentLog } from '#test/support/silent-log.ts';
+import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
+import { createMemoryJobs } from '#test/support/fakes/memory-jobs.ts';
+import { noMetrics } from '#test/support/fakes/no-metrics.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
+import { sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
 
 type Run = (job: JobOf<'deliver'>, handout: { readonly receiveCount: number }) => Promise<{ outcome: string }>;
 

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSqsClient } from '#pipeline/aws/clients.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
-import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
-import { type ScriptedAnswer, scriptedAws } from '#test/support/scripted-aws.ts';
-import { setClock } from '#test/support/set-clock.ts';
+import { type ScriptedAnswer, scriptedAws } from '#test/support/aws/scripted-aws.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
+import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 
 type Entry = {
   Id: string;

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Fetched, fileConfigSource, parseConfig, polledConfigSource } from '#pipeline/config/config-source.ts';
-import { setClock } from '#test/support/set-clock.ts';
-import { silentLog } from '#test/support/silent-log.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
 
 for (const { title, text, says } of [
   { title: 'an empty file', text: '', says: /p\.json cannot be used:\n {2}the file is empty/ },

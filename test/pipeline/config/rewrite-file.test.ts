@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { hashReplacement } from '#local/replace-hash.ts';
 import { rewriteFile } from '#pipeline/config/rewrite-file.ts';
-import { silentLog } from '#test/support/silent-log.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
 
 let folder: string;
 let path: string;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { secretsManagerSecrets } from '#pipeline/aws/secrets-manager.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
-import { setClock } from '#test/support/set-clock.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
 
 async function folder(t: { after: (run: () => unknown) => void }): Promise<string> {
   const made = await mkdtemp(join(tmpdir(), 'pillarbox-secrets-'));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { receivedGroup, zoneOf } from '#pipeline/contract/received-group.ts';
-import { sampleReceivedJob } from '#test/support/sample-jobs.ts';
+import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 
 const groups: readonly {
   readonly title: string;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Authentication, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { proveSender, type ReportedJob, whyNotTold } from '#pipeline/contract/sender-proof.ts';
-import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
+import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 
 type Found = {
   readonly spf?: readonly [Authentication['spf']['result'], string | null];

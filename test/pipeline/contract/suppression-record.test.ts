@@ -16,8 +16,8 @@ import {
   withoutBounces,
 } from '#pipeline/contract/suppression-record.ts';
 import { keyOf, suppressionLookup } from '#pipeline/contract/suppressions.ts';
-import { createMemoryStore } from '#test/support/memory-store.ts';
-import { setClock } from '#test/support/set-clock.ts';
+import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
 
 const day = 86_400_000;
 const start = Date.parse('2026-11-26T10:00:00.000Z');

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createDnsBreaker } from '#pipeline/dns/breaker.ts';
 import type { DnsErrorCode } from '#pipeline/dns/error.ts';
-import { setClock } from '#test/support/set-clock.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
 
 function breakerAt() {
   const clock = setClock();

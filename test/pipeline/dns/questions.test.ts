@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { startDeadline } from '#pipeline/dns/deadline.ts';
 import { recordEvidence } from '#pipeline/dns/evidence.ts';
 import { reversePointer, verifiedReverseName } from '#pipeline/dns/reverse-name.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
-import { type Zone, zoneResolver } from '#test/support/zone-resolver.ts';
+import { type Zone, zoneResolver } from '#test/support/fakes/zone-resolver.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
 
 const failsWith = (code: string) => (error: unknown) =>
   error instanceof Error && 'code' in error && error.code === code;

@@ -5,11 +5,11 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
 import { createResolver, type ResolverOptions } from '#pipeline/dns/resolver.ts';
-import { freePort } from '#test/support/free-port.ts';
-import { eventually } from '#test/support/local-service.ts';
-import { findPeer, peerOptions } from '#test/support/peers.ts';
-import { setClock } from '#test/support/set-clock.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
+import { freePort } from '#test/support/peers/free-port.ts';
+import { findPeer, peerOptions } from '#test/support/peers/peers.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
+import { eventually } from '#test/support/worlds/local-service.ts';
 
 type Reply = { readonly address: string; readonly ttl: number } | { readonly rcode: number } | 'mute';
 type NameServer = {

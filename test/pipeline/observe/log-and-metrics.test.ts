@@ -5,8 +5,8 @@ import { takeMetrics } from '#local/emulator/take-metrics.ts';
 import { parseEnvironment } from '#pipeline/aws/environment.ts';
 import { createLog, errorFields } from '#pipeline/observe/log.ts';
 import { createEmfMetrics, createMetricsRegistry } from '#pipeline/observe/metrics.ts';
-import { noMetrics } from '#test/support/no-metrics.ts';
-import { setClock } from '#test/support/set-clock.ts';
+import { noMetrics } from '#test/support/fakes/no-metrics.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
 
 test('a log line is one JSON object whose own fields nothing can overwrite or grow', () => {
   const lines: string[] = [];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deliverJobSchema, type ParseJob } from '#pipeline/contract/jobs.ts';
 import { givenUpJobs } from '#pipeline/run/given-up-jobs.ts';
-import { sampleDeliverJob, sampleReceivedJob } from '#test/support/sample-jobs.ts';
+import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 
 const nowMs = Date.parse('2026-11-26T02:00:00.000Z');
 const submitted = { ...sampleReceivedJob().session, role: 'submission', user: 'app@sender.example' } as const;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { judge, plainMessage, runStage } from '#test/functions/authenticate/run-stage.ts';
-import type { Zone } from '#test/support/zone-resolver.ts';
+import type { Zone } from '#test/support/fakes/zone-resolver.ts';
 
 type Row = {
   readonly title: string;

@@ -7,9 +7,9 @@ import { limitsOf } from '#functions/deliver/converse/time-limits.ts';
 import { createConnections } from '#functions/deliver/destination/connections.ts';
 import type { FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
 import { type DeliveryWorld, deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
-import { type Script, type ScriptedMx, startMx } from '#test/functions/deliver/scripted-mx.ts';
-import { eventually } from '#test/support/local-service.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
+import { type Script, type ScriptedMx, startMx } from '#test/support/peers/scripted-mx.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
+import { eventually } from '#test/support/worlds/local-service.ts';
 
 type Given = Parameters<typeof deliveryWorld>[0] & { readonly script?: Script };
 

@@ -48,7 +48,7 @@ for (const { title, code, ip, ways, fault } of rows) {
   });
 }
 
-const child = fileURLToPath(new URL('../own-connect-child.ts', import.meta.url));
+const child = fileURLToPath(new URL('./own-connect-child.ts', import.meta.url));
 const run = async (command: string, args: readonly string[]): Promise<any> =>
   JSON.parse((await promisify(execFile)(command, [...args])).stdout);
 

@@ -9,7 +9,7 @@ import { configSchema } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { type DeliveryWorld, deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
-import { startMx } from '#test/functions/deliver/scripted-mx.ts';
+import { startMx } from '#test/support/peers/scripted-mx.ts';
 
 test('the steps have the minima of RFC 5321 §4.5.3.2, and the answer to a message ten minutes from when it can be there', () => {
   const { attemptSeconds } = configSchema.parse({}).delivery;

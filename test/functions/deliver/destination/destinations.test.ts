@@ -7,10 +7,10 @@ import { atOnce } from '#pipeline/contract/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { destinationKey } from '#pipeline/contract/keys.ts';
 import { type DeliveryWorld, deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
-import { type Script, startMx } from '#test/functions/deliver/scripted-mx.ts';
-import { startCountingMx } from '#test/support/counting-mx.ts';
-import { eventually } from '#test/support/local-service.ts';
-import type { Zone } from '#test/support/zone-resolver.ts';
+import type { Zone } from '#test/support/fakes/zone-resolver.ts';
+import { startCountingMx } from '#test/support/peers/counting-mx.ts';
+import { type Script, startMx } from '#test/support/peers/scripted-mx.ts';
+import { eventually } from '#test/support/worlds/local-service.ts';
 
 const limit = 5;
 const at = (ip: string, port: number): string => `${ip} port ${port}`;

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findStsPolicy, parseStsPolicy } from '#functions/deliver/hosts/mta-sts.ts';
-import { createMemoryStore } from '#test/support/memory-store.ts';
-import { zoneResolver } from '#test/support/zone-resolver.ts';
+import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
+import { zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 
 test('a policy with spaces around its values is read (RFC 8461 §3.2)', () => {
   const text = 'version: STSv1 \r\nmode:\tenforce\t\r\nmx : mx.a.example. \r\nmax_age:86400\r\n';

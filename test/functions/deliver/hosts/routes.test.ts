@@ -7,9 +7,9 @@ import { findStsPolicy, isNamedHost, parseStsPolicy } from '#functions/deliver/h
 import { sightOf } from '#functions/deliver/hosts/port25.ts';
 import { isHardBounce } from '#functions/deliver/outcome/suppress.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
-import { createMemoryStore } from '#test/support/memory-store.ts';
-import { setClock } from '#test/support/set-clock.ts';
-import { type Zone, zoneResolver } from '#test/support/zone-resolver.ts';
+import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
+import { type Zone, zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 
 const policy = { hostname: 'mx.pillarbox.example', allowPrivateTargets: false };
 

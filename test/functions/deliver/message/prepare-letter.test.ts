@@ -6,7 +6,7 @@ import type { Letter } from '#functions/deliver/converse/converse.ts';
 import { prepareLetter } from '#functions/deliver/message/prepare-letter.ts';
 import { normaliseLineEndings } from '#mail/smtp/line-endings.ts';
 import { deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
-import { collect } from '#test/support/memory-store.ts';
+import { collect } from '#test/support/fakes/memory-store.ts';
 
 const header = 'From: a@sender.example\r\n\r\n';
 const filler = `${'x'.repeat(998)}\r\n`.repeat(270);

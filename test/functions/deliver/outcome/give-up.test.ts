@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
 import { deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
-import { sampleDeliverJob } from '#test/support/sample-jobs.ts';
+import { sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
 
 const session = { ...sampleDeliverJob().session, role: 'submission', user: 'a@sender.example' } as const;
 

@@ -6,7 +6,7 @@ import { isProblem } from '#mail/problem.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { suppressionLookup } from '#pipeline/contract/suppressions.ts';
 import { type DeliveryWorld, deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
-import { type ScriptedMx, startMx } from '#test/functions/deliver/scripted-mx.ts';
+import { type ScriptedMx, startMx } from '#test/support/peers/scripted-mx.ts';
 
 const unknown = (line: string) => (/^RCPT TO:<gone/.test(line) ? '550 5.1.1 no such user' : undefined);
 

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createParser, type ParserOptions } from '#functions/parse/worker/parser.ts';
 import { parsed } from '#test/functions/parse/parse-job.ts';
-import { stopwatch } from '#test/support/stopwatch.ts';
+import { stopwatch } from '#test/support/time/stopwatch.ts';
 
-const workerUrl = new URL('../stuck-worker.ts', import.meta.url);
+const workerUrl = new URL('./stuck-worker.ts', import.meta.url);
 
 function parserFor(t: TestContext, options: ParserOptions = {}) {
   const parser = createParser({ workerUrl, memoryMiB: 64, ...options });

@@ -8,7 +8,7 @@ import { openDatabase } from '#local/embedded/database.ts';
 import { createDatabaseThread, type DatabaseThread } from '#local/embedded/database-thread.ts';
 import { type End, guiltLimit, judgeEnd } from '#local/embedded/queue/suspects.ts';
 import type { LeasedJob, NewJob, Request } from '#local/embedded/requests.ts';
-import { temporaryFolder } from '#test/support/embedded-world.ts';
+import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 
 test('twelve kills while one slow job is in hand, alone or in company, count for nothing', (t) => {
   for (const company of [0, 30]) {

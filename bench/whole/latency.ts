@@ -1,0 +1,106 @@
+// From the 250 to the finished JSON in inbox/, through all stages, at half of the load the whole service can carry; and
+// the memory it holds, at rest and while a message of 100 MB comes in.
+
+import { quantile, shown } from '#bench/figures/statistics.ts';
+import type { Row } from '#bench/figures/table.ts';
+import { plainMessage } from '#bench/load/messages.ts';
+import { runLoad } from '#bench/load/smtp-load.ts';
+import { type BenchService, startService, whenDrained } from '#bench/load/start-service.ts';
+import { acceptedId, watchLanding } from '#bench/load/watch-landing.ts';
+
+const burst = 4_000;
+const halfLoadSeconds = 8;
+const bigMessageBytes = 100 * 1024 * 1024;
+const limits = { messageBytes: 200 * 1024 * 1024 };
+
+/** Three rows: sustained rate, latency at half of it, memory. */
+export async function measureWhole(): Promise<readonly Row[]> {
+  const service = await startService('embedded');
+  await send(service, 500);
+  await whenDrained(service.api);
+  const { rate, cpuMs } = await sustained(service);
+  const latencies = await latenciesAt(service, rate / 2);
+  await service.stop();
+  return [
+    {
+      what: 'accepted to inbox/, sustained, 4 KiB',
+      value: `${shown(rate)}/s, ${shown(cpuMs)} ms CPU`,
+      beside: 'all stages, one process',
+      ratio: null,
+      target: null,
+    },
+    {
+      what: `accepted to inbox/ at half load (${shown(rate / 2)}/s)`,
+      value: `p50 ${shown(quantile(latencies, 0.5))} ms, p99 ${shown(quantile(latencies, 0.99))} ms`,
+      beside: `${latencies.length} messages`,
+      ratio: quantile(latencies, 0.99),
+      target: { atMost: 500 },
+    },
+    await memoryRow(),
+  ];
+}
+
+async function sustained(service: BenchService): Promise<{ rate: number; cpuMs: number }> {
+  const before = service.cpuSeconds();
+  const startedAt = performance.now();
+  await send(service, burst);
+  await whenDrained(service.api);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  return { rate: burst / seconds, cpuMs: ((service.cpuSeconds() - before) * 1_000) / burst };
+}
+
+/** Milliseconds from each 250 to the event that its JSON is there, as a consumer of the event stream sees it. */
+async function latenciesAt(service: BenchService, perSecond: number): Promise<readonly number[]> {
+  const acceptedAt = new Map<string, number>();
+  const { landedAt, stop } = await watchLanding(service.api);
+  await runLoad({
+    port: service.smtpPort,
+    connections: 20,
+    messages: Math.round(perSecond * halfLoadSeconds),
+    perSecond,
+    body: plainMessage(4_096),
+    from: 'ada@load.example',
+    to: 'bob@bench.example',
+    onAccepted: (reply) => acceptedAt.set(acceptedId(reply), performance.now()),
+  });
+  await whenDrained(service.api);
+  const deadline = performance.now() + 10_000;
+  while (landedAt.size < acceptedAt.size && performance.now() < deadline) await pause(20);
+  await stop();
+  if (landedAt.size < acceptedAt.size) throw new Error(`${acceptedAt.size - landedAt.size} messages did not land`);
+  return [...acceptedAt].map(([id, at]) => Math.max(0, (landedAt.get(id) ?? Number.NaN) - at));
+}
+
+async function memoryRow(): Promise<Row> {
+  const service = await startService('embedded', { limits: { ...limits, messagesPerMinutePerIp: 1_000_000 } });
+  await send(service, 200);
+  await whenDrained(service.api);
+  const before = service.peakMiB();
+  await send(service, 1, plainMessage(bigMessageBytes));
+  await whenDrained(service.api);
+  const added = service.peakMiB() - before;
+  await service.stop();
+  return {
+    what: 'memory that a message of 100 MB adds',
+    value: `${shown(added)} MiB`,
+    beside: `peak before it ${shown(before)} MiB`,
+    ratio: added,
+    target: { atMost: 64 },
+  };
+}
+
+async function send(service: BenchService, messages: number, body = plainMessage(4_096)): Promise<void> {
+  const load = {
+    connections: Math.min(50, messages),
+    messages,
+    body,
+    from: 'ada@load.example',
+    to: 'bob@bench.example',
+  };
+  const { accepted } = await runLoad({ port: service.smtpPort, ...load });
+  if (accepted !== messages) throw new Error(`only ${accepted} of ${messages} were accepted`);
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

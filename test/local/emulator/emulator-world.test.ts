@@ -1,0 +1,169 @@
+// The emulator world end to end: real SDK, real bundles, real events; what it promises to the runner and the ops API.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type EmulatorWorld, startEmulatorWorld } from '#local/emulator/start-emulator.ts';
+import { configSchema } from '#pipeline/config/config.ts';
+import { fixedConfigSource } from '#pipeline/config/config-source.ts';
+import { inboxMessageSchema } from '#pipeline/contract/inbox-message.ts';
+import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
+import { createMetricsRegistry } from '#pipeline/observe/metrics.ts';
+import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
+import { collect } from '#test/support/fakes/memory-store.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
+import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
+
+const config = configSchema.parse({
+  mode: 'capture',
+  hostname: 'mx.receiver.example',
+  dns: { servers: ['127.0.0.1:1'], timeoutSeconds: 1, temperrorRetrySeconds: [1] },
+});
+let folder = '';
+let world: EmulatorWorld;
+const metrics = createMetricsRegistry();
+const lines: string[] = [];
+const log = silentLog();
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'pillarbox-world-'));
+  world = await start();
+});
+
+after(async () => {
+  await world.close(1);
+  await rm(folder, { recursive: true, force: true });
+});
+
+test('a message becomes JSON in inbox/, found by search, announced once, and the queues drain', async () => {
+  const announced: string[] = [];
+  const stop = world.admin.watch((key) => announced.push(key));
+  const content = Buffer.from('From: ann@sender.example\r\nSubject: bells ring\r\n\r\nthe text\r\n');
+  const job = await commit(content);
+  const keys = await until(async () => nonEmpty(await world.admin.findMessage(job.id)));
+  assert.equal(keys.length, 1);
+  const object = await world.store.get(keys[0]!);
+  const message = inboxMessageSchema.parse(JSON.parse(String(await collect(object!.body))));
+  assert.equal(message.subject, 'bells ring');
+  assert.deepEqual(message.raw, job.raw);
+  assert.deepEqual(await collect((await world.store.get(job.raw.key))!.body), content);
+  const page = await world.admin.messages({ mailbox: 'support@receiver.example', q: 'BELLS', limit: 10, after: null });
+  assert.deepEqual(
+    page.messages.map(({ id }) => id),
+    [job.id],
+  );
+  assert.equal(page.next, null);
+  assert.deepEqual((await world.admin.messages({ mailbox: null, q: 'whistles', limit: 10, after: null })).messages, []);
+  assert.deepEqual(announced, keys);
+  stop();
+  await until(async () => (await world.admin.queues()).every(isEmpty) || null);
+});
+
+test('pages of mail go from the newest on and miss nothing', async () => {
+  const jobs = await Promise.all(
+    Array.from({ length: 5 }, (_, n) => commit(Buffer.from(`Subject: page ${n}\r\n\r\nx`))),
+  );
+  for (const { id } of jobs) await until(async () => nonEmpty(await world.admin.findMessage(id)));
+  const seen: string[] = [];
+  let after: string | null = null;
+  do {
+    const page: Awaited<ReturnType<EmulatorWorld['admin']['messages']>> = await world.admin.messages({
+      mailbox: '@receiver.example',
+      q: 'page',
+      limit: 2,
+      after,
+    });
+    assert.ok(page.messages.length <= 2);
+    seen.push(...page.messages.map(({ id }) => id));
+    after = page.next;
+  } while (after !== null);
+  assert.deepEqual(
+    seen,
+    jobs
+      .map(({ id }) => id)
+      .sort()
+      .reverse(),
+  );
+});
+
+test('the functions’ log lines and metrics arrive', async () => {
+  await until(async () => log.entries.find(({ fields }) => fields['stage'] === 'parse') ?? null);
+  assert.deepEqual(lines, []);
+  assert.match(metrics.text(), /pillarbox_jobs_total\{outcome="landed",queue="parse",stage="parse"\} [1-9]/);
+});
+
+test('a job whose message is missing becomes a dead letter that can be redriven and purged', async () => {
+  const job = sampleReceivedJob();
+  await world.jobs.send('received', job);
+  let aheadMs = 0;
+  const dead = await until(async () => {
+    aheadMs += 200_000;
+    await world.setAhead(aheadMs);
+    return nonEmpty(await world.admin.deadLetters('received', 10));
+  });
+  assert.deepEqual([dead.length, dead[0]?.id, dead[0]?.queue], [1, job.id, 'received']);
+  assert.equal(await world.admin.redrive('received'), 1);
+  assert.deepEqual(await world.admin.deadLetters('received', 10), []);
+  await until(async () => {
+    aheadMs += 200_000;
+    await world.setAhead(aheadMs);
+    return nonEmpty(await world.admin.deadLetters('received', 10));
+  });
+  assert.equal(await world.admin.purge('received'), 1);
+  assert.deepEqual(
+    (await world.admin.queues()).map((queue) => queue.dead),
+    [0, 0, 0, 0],
+  );
+  await world.setAhead(0);
+});
+
+test('what was there is there after a restart, jobs that were under way too', async () => {
+  const before = (await world.admin.messages({ mailbox: null, q: null, limit: 100, after: null })).messages;
+  await world.close(0);
+  world = await start();
+  const now = (await world.admin.messages({ mailbox: null, q: null, limit: 100, after: null })).messages;
+  assert.deepEqual(now, before);
+});
+
+async function start(): Promise<EmulatorWorld> {
+  return startEmulatorWorld({
+    folder: join(folder, 'emulator'),
+    config: fixedConfigSource(config),
+    secretsFolder: join(folder, 'secrets'),
+    filesFolder: folder,
+    environment: {},
+    clock: Date.now,
+    log,
+    metrics,
+    write: (line) => lines.push(line),
+    bundles: join(await sharedBundles(), 'functions'),
+  });
+}
+
+async function commit(content: Buffer): Promise<ReceivedJob> {
+  const job = sampleReceivedJob({ content });
+  const writer = world.intake.open({ key: job.raw.key, envelope: { reversePath: job.reversePath } });
+  await writer.write(content);
+  await writer.commit(job);
+  return job;
+}
+
+function isEmpty({ ready, delayed, inFlight, dead }: Awaited<ReturnType<EmulatorWorld['admin']['queues']>>[number]) {
+  return ready + delayed + inFlight + dead === 0;
+}
+
+function nonEmpty<Item>(items: readonly Item[]): readonly Item[] | null {
+  return items.length > 0 ? items : null;
+}
+
+/** Asks again and again until there is an answer, for 30 s. */
+async function until<Answer>(ask: () => Promise<Answer | null>): Promise<Answer> {
+  const end = Date.now() + 30_000;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null) return answer;
+    assert.ok(Date.now() < end, `waited 30 s; the functions said:\n${JSON.stringify(log.entries.slice(-20), null, 1)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

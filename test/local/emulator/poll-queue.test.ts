@@ -1,0 +1,86 @@
+// What stands for Lambda's event source mapping: deletes what did not fail, gives the rest back.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pollQueue } from '#local/emulator/poll-queue.ts';
+import type { SqsEventRecord, SqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
+import { stages } from '#pipeline/contract/stages.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
+
+type Answer = (event: unknown) => Promise<{ batchItemFailures: { itemIdentifier: string }[] }>;
+
+/** Polls one batch, then nothing more. */
+async function pollOnce(batch: readonly SqsEventRecord[], invoke: Answer) {
+  const removed: string[] = [];
+  const released: [string, number][] = [];
+  const events: unknown[] = [];
+  const drained = Promise.withResolvers<void>();
+  let polls = 0;
+  const receiver: SqsReceiver = {
+    receive: async ({ signal }) => {
+      polls += 1;
+      if (polls === 1) return batch;
+      if (events.length > 0 && removed.length + released.length === batch.length) drained.resolve();
+      return new Promise((_, reject) => {
+        signal?.addEventListener('abort', () => reject(new Error('aborted')));
+      });
+    },
+    remove: async (records) => {
+      removed.push(...records.map(({ messageId }) => messageId));
+    },
+    release: async (records, delaySeconds) => {
+      released.push(...records.map(({ messageId }): [string, number] => [messageId, delaySeconds]));
+      if (removed.length + released.length === batch.length) drained.resolve();
+    },
+    forward: async () => assert.fail(),
+  };
+  const log = silentLog();
+  const sandbox = {
+    invoke: async (event: unknown) => {
+      events.push(event);
+      return invoke(event);
+    },
+  };
+  const polling = pollQueue({ stage: stages.parse, receiver, sandbox, log });
+  await drained.promise;
+  await polling.stop(1);
+  return { removed, released, events, log };
+}
+
+function record(messageId: string, receiveCount: number): SqsEventRecord {
+  return {
+    messageId,
+    receiptHandle: `handle of ${messageId}`,
+    body: '{}',
+    attributes: { ApproximateReceiveCount: String(receiveCount) },
+    messageAttributes: {},
+    md5OfBody: '',
+    eventSource: 'aws:sqs',
+    eventSourceARN: 'arn:aws:sqs:us-east-1:0:parse',
+    awsRegion: 'us-east-1',
+  };
+}
+
+test('records that did not fail are deleted; the others come again, later each time', async () => {
+  const batch = [record('a', 1), record('b', 1), record('c', 3), record('d', 9)];
+  const failures = ['b', 'c', 'd'].map((itemIdentifier) => ({ itemIdentifier }));
+  const { removed, released, events } = await pollOnce(batch, async () => ({ batchItemFailures: failures }));
+  assert.deepEqual(events, [{ Records: batch }]);
+  assert.deepEqual(removed, ['a']);
+  assert.deepEqual(released, [
+    ['b', 1],
+    ['c', 30],
+    ['d', 120],
+  ]);
+});
+
+test('where the function throws all records come again, and the log says why', async () => {
+  const { removed, released, log } = await pollOnce([record('a', 1), record('b', 2)], async () => {
+    throw new Error('out of memory');
+  });
+  assert.deepEqual(removed, []);
+  assert.deepEqual(
+    released.map(([id]) => id),
+    ['a', 'b'],
+  );
+  assert.match(String(log.of('invocation-failed')[0]?.fields['error']), /out of memory/);
+});

@@ -1,0 +1,142 @@
+// An inbox message as the parse stage would store it, and a world around it for the ops API: store and admin in memory.
+
+import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+import type { OpsAdmin } from '#ops/admin.ts';
+import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
+import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/inbox-message.ts';
+import { messageKey } from '#pipeline/contract/keys.ts';
+import { createMemoryStore, type MemoryStore } from '#test/support/fakes/memory-store.ts';
+
+/** A message id for tests. */
+export function sampleId(n = 1): MessageId {
+  const id = `01KAJ5XQ00000000000000${String(n).padStart(4, '0')}`;
+  if (!isMessageId(id)) throw new Error(`not an id: ${id}`);
+  return id;
+}
+
+/** A whole, valid inbox message; what is given replaces its fields. */
+export function sampleMessage(changes: Partial<InboxMessage> = {}): InboxMessage {
+  return inboxMessageSchema.parse({
+    schema: 'inbox-message/1',
+    id: sampleId(),
+    receivedAt: '2025-11-21T03:00:00.000Z',
+    mailbox: { domain: 'a.example', localPart: 'ann', tag: null },
+    envelope: { reversePath: 'bob@b.example', forwardPath: 'ann@a.example' },
+    session: {
+      role: 'mx',
+      clientIp: '192.0.2.7',
+      clientName: 'mail.b.example',
+      helo: 'mail.b.example',
+      tls: null,
+      user: null,
+    },
+    authentication: {
+      spf: { result: 'pass', domain: 'b.example', reason: '192.0.2.7 is in its list' },
+      dkim: [
+        { result: 'pass', domain: 'b.example', selector: 's1', algorithm: 'rsa-sha256', reason: 'signature intact' },
+      ],
+      dmarc: {
+        result: 'pass',
+        domain: 'b.example',
+        policy: 'reject',
+        aligned: { spf: true, dkim: true },
+        reason: 'aligned',
+      },
+      arc: { result: 'none', instances: 0, reason: 'no ARC set' },
+      results: 'a.example; spf=pass',
+      evidence: [],
+    },
+    disposition: { action: 'accept', reason: 'DMARC passed' },
+    headers: [{ name: 'Subject', raw: 'Subject: Hello', value: 'Hello' }],
+    messageId: '<1@b.example>',
+    date: '2025-11-21T02:59:00.000Z',
+    subject: 'Hello',
+    from: [{ name: 'Bob', address: 'bob@b.example', group: null }],
+    to: [{ name: '', address: 'ann@a.example', group: null }],
+    cc: [],
+    replyTo: [],
+    inReplyTo: null,
+    references: [],
+    text: 'Good morning, Ann.\n',
+    html: null,
+    attachments: [],
+    raw: { key: `raw/2025/11/21/03/${sampleId()}.eml`, bytes: 20, sha256: '0'.repeat(64) },
+    problems: [],
+    ...changes,
+  });
+}
+
+export type SampleWorld = {
+  readonly store: MemoryStore;
+  readonly admin: OpsAdmin;
+  /** Stores an inbox message and its raw bytes, and tells who watches. */
+  readonly land: (message: InboxMessage, raw?: string) => string;
+  readonly calls: string[];
+};
+
+/** A world in memory that lists mail as the real ones do: by id, then key, newest first. */
+export function sampleWorld(): SampleWorld {
+  const store = createMemoryStore();
+  const watchers = new Set<(key: string) => void>();
+  const calls: string[] = [];
+  const rows: { readonly key: string; readonly message: InboxMessage; readonly summary: MessageSummary }[] = [];
+  const admin: OpsAdmin = {
+    queues: async () => [
+      { name: 'received', ready: 1, delayed: 0, inFlight: 0, dead: 2, oldestSeconds: 3, faults: [] },
+    ],
+    heldJobs: async () => [],
+    redrive: async (queue) => calls.push(`redrive ${queue}`),
+    purge: async (queue) => calls.push(`purge ${queue}`),
+    deadLetters: async (queue) => [
+      {
+        queue,
+        id: sampleId(9),
+        body: '{}',
+        reason: 'disk on fire',
+        receiveCount: 5,
+        diedAt: '2025-11-21T03:09:00.000Z',
+      },
+    ],
+    messages: async ({ mailbox, q, limit, after }) => {
+      const found = rows
+        .filter(({ summary }) => mailbox === null || summary.mailbox.endsWith(mailbox))
+        .filter(({ message }) => q === null || matchesSearch(searchText(message), q))
+        .sort((a, b) => (`${a.summary.id} ${a.key}` < `${b.summary.id} ${b.key}` ? 1 : -1));
+      const start = after === null ? 0 : found.findIndex(({ key }) => key === after) + 1;
+      const page = found.slice(start, start + limit);
+      const next = start + limit < found.length ? (page.at(-1)?.key ?? null) : null;
+      return { messages: page.map(({ summary }) => summary), next };
+    },
+    findMessage: async (id) =>
+      rows
+        .filter(({ summary }) => summary.id === id)
+        .map(({ key }) => key)
+        .sort(),
+    deliveryKeys: async ({ id, limit, after }) => {
+      const keys = store
+        .keys('deliveries/')
+        .filter((key) => id === null || key.includes(`/${id}/`))
+        .toReversed();
+      const start = after === null ? 0 : keys.indexOf(after) + 1;
+      const page = keys.slice(start, start + limit);
+      return { keys: page, next: start + limit < keys.length ? (page.at(-1) ?? null) : null };
+    },
+    summary: async (key) => rows.find((row) => row.key === key)?.summary ?? null,
+    watch: (listener) => {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
+  };
+  const land = (message: InboxMessage, raw = 'Subject: Hello\r\n\r\nHi\r\n'): string => {
+    const folder = message.disposition.action === 'accept' ? 'inbox' : 'quarantine';
+    const id = message.id;
+    if (!isMessageId(id)) throw new Error('not an id');
+    const key = messageKey(folder, { ...message.mailbox, id, receivedAt: message.receivedAt });
+    store.seed(key, JSON.stringify(message));
+    store.seed(message.raw.key, raw);
+    rows.push({ key, message, summary: summarise(key, message) });
+    for (const watcher of watchers) watcher(key);
+    return key;
+  };
+  return { store, admin, land, calls };
+}

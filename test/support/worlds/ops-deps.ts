@@ -1,0 +1,28 @@
+// What an ops API is started with in tests: a world in memory, a free port on loopback, a clock that stands.
+import type { OpsDeps } from '#ops/api/ops-deps.ts';
+import { noMetrics } from '#test/support/fakes/no-metrics.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
+import type { SampleWorld } from '#test/support/samples/sample-message.ts';
+
+/** All that `startOpsApi` takes; `changes` replace what is named there. */
+export function opsDeps(world: SampleWorld, changes: Partial<OpsDeps> = {}): OpsDeps {
+  return {
+    admin: world.admin,
+    store: world.store,
+    retryDelivery: async ({ domain }) =>
+      domain === 'done.example' ? { outcome: 'not-waiting', reason: 'it was delivered' } : { outcome: 'queued' },
+    replayMessage: async ({ id, to }) =>
+      to === null
+        ? { outcome: 'queued', id, recipients: ['ann@a.example'], leftOut: [] }
+        : { outcome: 'refused', reason: 'it leads to no mailbox here' },
+    health: () => ({ ok: true, problems: [], details: { version: 1 } }),
+    metricsText: () => 'pillarbox_messages_total 1',
+    metrics: noMetrics(),
+    activity: () => ({ since: '2025-11-21T03:00:00.000Z', minutes: [] }),
+    log: silentLog(),
+    clock: () => Date.parse('2025-11-21T04:00:00.000Z'),
+    host: '127.0.0.1',
+    port: 0,
+    ...changes,
+  };
+}

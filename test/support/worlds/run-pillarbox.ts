@@ -1,0 +1,59 @@
+// The command line as people run it, `cli/pillarbox.js` as a process of its own; and the same within this process.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { CliWorld } from '#cli/command.ts';
+import { commands } from '#cli/commands.ts';
+import { runCli } from '#cli/run-cli.ts';
+import { restoreBackup } from '#local/backup/restore-backup.ts';
+import { takeBackup } from '#local/backup/take-backup.ts';
+import { openDeployment } from '#ops/aws-deployment.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
+
+const script = fileURLToPath(new URL('../../../cli/pillarbox.js', import.meta.url));
+
+export type RanPillarbox = { readonly code: number; readonly out: string; readonly err: string };
+
+/** Runs it to its end. */
+export async function runPillarbox(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<RanPillarbox> {
+  const child = spawn(process.execPath, [script, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
+  });
+  const texts = { out: '', err: '' };
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    texts.out += piece;
+  });
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+    texts.err += piece;
+  });
+  const [code] = await once(child, 'close');
+  return { code: Number(code), ...texts };
+}
+
+/** The same commands without a process, over what is real of the rest: HTTP, AWS. */
+export async function runInProcess(args: readonly string[], over: Partial<CliWorld> = {}): Promise<RanPillarbox> {
+  let [out, err] = ['', ''];
+  const world: CliWorld = {
+    write: (text) => {
+      out += typeof text === 'string' ? text : Buffer.from(text).toString('utf8');
+    },
+    writeError: (text) => {
+      err += text;
+    },
+    readInput: async () => Buffer.alloc(0),
+    askSecretly: null,
+    environment: {},
+    directory: process.cwd(),
+    fetch,
+    dataBackup: { backup: takeBackup, restore: restoreBackup },
+    openDeployment: (deployment, tell) => openDeployment(deployment, { clock: Date.now, log: silentLog(), tell }),
+    clock: Date.now,
+    ...over,
+  };
+  const code = await runCli(args, { commands, version: '0', world });
+  return { code, out, err };
+}
