@@ -4,7 +4,8 @@
 
 import type { ListenerDeps } from '#container/listener-deps.ts';
 import { createLineEndingCheck, type LineEndingCheck, normaliseLineEndings } from '#mail/smtp/line-endings.ts';
-import { type Reply, replies } from '#mail/smtp/replies.ts';
+import { replies } from '#mail/smtp/replies.ts';
+import { type Reply, shownReply } from '#mail/smtp/reply.ts';
 import { createHeaderWatch, type HeaderWatch } from './header-watch.ts';
 import { type StoredMessage, type StoreRequest, storeMessage } from './store-message.ts';
 import { judgeSubmission } from './submission-rules.ts';
@@ -161,7 +162,7 @@ function record(state: State, reply: Reply): void {
     deps.metrics.count('messages-accepted', { role });
     deps.metrics.measure('message-bytes', state.bytes, { role });
   } else {
-    deps.log.warn('message-refused', { ...facts, reply: `${reply.code} ${reply.enhanced} ${reply.text}` });
+    deps.log.warn('message-refused', { ...facts, reply: shownReply(reply) });
     deps.metrics.count('refusals', { reason: `${reply.code} ${reply.enhanced}` });
   }
 }

@@ -5,7 +5,8 @@ import { readShownAuthors } from '#mail/address/shown-authors.ts';
 import { fieldsNamed, fieldText, type HeaderField, hasField, splitHeader } from '#mail/header/header-fields.ts';
 import { missingFields } from '#mail/header/message-headers.ts';
 import { isProblem } from '#mail/problem.ts';
-import { type Reply, replies } from '#mail/smtp/replies.ts';
+import { replies } from '#mail/smtp/replies.ts';
+import type { Reply } from '#mail/smtp/reply.ts';
 import { isAuthorField, readSubmittedHeader } from './submitted-header.ts';
 
 /**

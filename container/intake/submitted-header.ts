@@ -1,7 +1,8 @@
 // The header of a submitted message, read as strictly as senders must write (RFC 5322 §2.2, §3.6): programs that read mail
 // disagree about all that is not. What is private to the submitter is taken out here: no recipient gets to see it.
 import type { HeaderField } from '#mail/header/header-fields.ts';
-import { type Reply, replies } from '#mail/smtp/replies.ts';
+import { replies } from '#mail/smtp/replies.ts';
+import type { Reply } from '#mail/smtp/reply.ts';
 
 /** What a submitted header is: fields, or the beginning of a text that has none; or a reply that refuses it. */
 export type SubmittedHeader =

@@ -3,7 +3,8 @@
 import { limitFor } from '#container/limits/limits.ts';
 import type { SessionState } from '#container/session/session-state.ts';
 import { type Step, say, sayAndClose } from '#container/session/wire.ts';
-import { type Reply, replies } from '#mail/smtp/replies.ts';
+import { replies } from '#mail/smtp/replies.ts';
+import type { Reply } from '#mail/smtp/reply.ts';
 import { type AuthExchange, beginAuth, pause } from './authenticate-user.ts';
 import type { LogIn } from './check-password.ts';
 import { isLocalCapture, mechanismsFor } from './local-capture.ts';

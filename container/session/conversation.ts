@@ -9,7 +9,8 @@ import { offersLogIn, takeAuth, takesPasswords } from '#container/log-in/log-in.
 import { isDismissed } from '#container/log-in/session-user.ts';
 import { parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import { type Reply, replies } from '#mail/smtp/replies.ts';
+import { replies } from '#mail/smtp/replies.ts';
+import type { Reply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { SessionShared, SessionState } from './session-state.ts';
 import { takeRecipient, takeSender } from './take-envelope.ts';

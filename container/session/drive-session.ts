@@ -1,6 +1,7 @@
 // Drives one session: what the peer sends goes to the conversation, what that answers goes out, in order and one at a time.
 // Every throw becomes `451 4.3.0`, time is kept, and a listener that closes down lets messages on their way come to an end.
-import { type Reply, replies } from '#mail/smtp/replies.ts';
+import { replies } from '#mail/smtp/replies.ts';
+import type { Reply } from '#mail/smtp/reply.ts';
 import type { Log } from '#pipeline/contract/ports.ts';
 import { createInputReader, type InputReader, type MessageSink } from './input-reader.ts';
 import { createPace, type PaceKeeper } from './pace.ts';

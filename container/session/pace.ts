@@ -1,6 +1,7 @@
 // Has a peer used up its time? Silence, a session that never ends, a message that trickles. Asked by a sweep, so that
 // no timer is set per command or message.
-import { type Reply, replies } from '#mail/smtp/replies.ts';
+import { replies } from '#mail/smtp/replies.ts';
+import type { Reply } from '#mail/smtp/reply.ts';
 
 /** A message must come at this rate, on average over each idle time (octets a second). */
 const minBytesPerSecond = 100;

@@ -1,7 +1,7 @@
 // What a listening port is given and gives: the words between the listener and the file that knows smtp-server.
 
 import type { Peer } from '#mail/address/peer-address.ts';
-import type { Reply } from '#mail/smtp/replies.ts';
+import type { Reply } from '#mail/smtp/reply.ts';
 import type { Log } from '#pipeline/contract/ports.ts';
 import type { Conversation, Wire } from './wire.ts';
 

@@ -1,6 +1,6 @@
 // Replies on their way out: written to the socket, held back while more come, waited for where the peer does not read.
 import type { Socket } from 'node:net';
-import { formatReply, type Reply } from '#mail/smtp/replies.ts';
+import { formatReply, type Reply } from '#mail/smtp/reply.ts';
 
 /** Writes a reply, where anybody can still be told. */
 export function writeReply(socket: Socket, reply: Reply): void {

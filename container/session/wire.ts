@@ -2,7 +2,7 @@
 // knows SMTP and mail) have to say to each other. Neither knows more of the other than this.
 
 import type { Peer } from '#mail/address/peer-address.ts';
-import type { Reply } from '#mail/smtp/replies.ts';
+import type { Reply } from '#mail/smtp/reply.ts';
 
 /** TLS as it was agreed on. */
 export type TlsFacts = { readonly version: string; readonly cipher: string };

@@ -10,7 +10,8 @@ import {
 } from '#mail/address/address.ts';
 import type { SrsReverse } from '#mail/address/srs.ts';
 import { isProblem } from '#mail/problem.ts';
-import { type Reply, replies } from '#mail/smtp/replies.ts';
+import { replies } from '#mail/smtp/replies.ts';
+import type { Reply } from '#mail/smtp/reply.ts';
 
 /** Who lives here; the configuration fits. */
 export type Directory = {

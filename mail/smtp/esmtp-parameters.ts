@@ -3,7 +3,8 @@
 // (RET, ENVID, NOTIFY, ORCPT), RFC 4954 §5 (AUTH). An unknown one is 555 (RFC 5321 §4.1.1.11).
 import { formatAddress, parseAddress } from '#mail/address/address.ts';
 import { isProblem, type Problem } from '#mail/problem.ts';
-import { type Reply, replies } from './replies.ts';
+import { replies } from './replies.ts';
+import type { Reply } from './reply.ts';
 import { decodeOriginalRecipient, decodeXtext } from './xtext.ts';
 
 /** What stands behind MAIL FROM; absent is null or false. */

@@ -2,49 +2,15 @@
 // RFC 5321 §4.2 (codes), RFC 3463 and RFC 5248 (enhanced codes), RFC 4954 (AUTH), RFC 3207 (STARTTLS),
 // RFC 3030 (BDAT), RFC 8689 (REQUIRETLS). Texts tell a person what to do, and nothing about us.
 
-/** A reply. `enhanced` is empty where none belongs (greeting, EHLO, 3xx). A line feed in `text` begins a new line. */
-export type Reply = { readonly code: number; readonly enhanced: string; readonly text: string };
-
-const maxLineChars = 500; // RFC 5321 §4.5.3.1.5: 512 octets, code, enhanced code and CRLF among them
-
-/** A text that goes out as it is, whatever stands before it. */
-const plainLine = /^[ -~]{0,400}$/;
-
-/** Says whether the peer may try again later. Derived from the code, stored nowhere. */
-export function isTemporary({ code }: Reply): boolean {
-  return code >= 400 && code <= 499;
-}
-
-/** Says whether the reply is a final no. */
-export function isPermanent({ code }: Reply): boolean {
-  return code >= 500 && code <= 599;
-}
-
-/** Writes a reply as it goes over the wire, CRLF at the end of each line; long lines are cut, what is not printable ASCII is `?`. */
-export function formatReply({ code, enhanced, text }: Reply): string {
-  const prefix = enhanced === '' ? '' : `${enhanced} `;
-  if (plainLine.test(text)) return `${code} ${prefix}${text}\r\n`;
-  const lines = text.split('\n');
-  return lines
-    .map((line, index) => {
-      const mark = index === lines.length - 1 ? ' ' : '-';
-      const words = `${prefix}${line}`.slice(0, maxLineChars).replace(/[^ -~]/g, '?');
-      return `${code}${mark}${words}\r\n`;
-    })
-    .join('');
-}
-
-function reply(code: number, enhanced: string, text: string): Reply {
-  return { code, enhanced, text };
-}
+import { reply } from './reply.ts';
 
 /** The replies by what they say. Functions where a reply names something. */
 export const replies = {
   // The session
-  greeting: (hostname: string) => reply(220, '', `${hostname} ESMTP Pillarbox`),
-  helo: (hostname: string) => reply(250, '', hostname),
+  greeting: (hostname: string) => reply(220, null, `${hostname} ESMTP Pillarbox`),
+  helo: (hostname: string) => reply(250, null, hostname),
   /** `extensions`: the lines of the EHLO answer behind the first. */
-  ehlo: (hostname: string, extensions: readonly string[]) => reply(250, '', [hostname, ...extensions].join('\n')),
+  ehlo: (hostname: string, extensions: readonly string[]) => reply(250, null, [hostname, ...extensions].join('\n')),
   bye: reply(221, '2.0.0', 'Bye'),
   noop: reply(250, '2.0.0', 'OK'),
   reset: reply(250, '2.0.0', 'Forgotten'),
@@ -56,7 +22,7 @@ export const replies = {
   // The transaction
   senderOk: reply(250, '2.1.0', 'Sender OK'),
   recipientOk: reply(250, '2.1.5', 'Recipient OK'),
-  startData: reply(354, '', 'Send the message; end with a line of one dot'),
+  startData: reply(354, null, 'Send the message; end with a line of one dot'),
   /** BDAT before the last chunk (RFC 3030 §2). */
   chunkReceived: (bytes: number) => reply(250, '2.0.0', `${bytes} octets received`),
   okQueued: (id: string) => reply(250, '2.6.0', `Message accepted as ${id}`),
@@ -130,7 +96,7 @@ export const replies = {
 
   // The message
   bareLineFeed: reply(550, '5.6.11', 'The message has a bare CR or LF; lines end in CRLF'),
-  loop: reply(554, '5.4.6', 'The message is going round in circles'),
+  loop: reply(554, '5.4.6', 'Mail loop detected'),
   nulInHeader: reply(550, '5.6.0', 'The header of the message has NUL octets'),
   headerTooBig: reply(552, '5.3.4', 'The header of the message is too large'),
   tooManyFields: (max: number) => reply(552, '5.3.4', `The header of the message has more than ${max} fields`),
@@ -145,7 +111,7 @@ export const replies = {
 
   // AUTH
   authOk: reply(235, '2.7.0', 'Welcome'),
-  authChallenge: (challenge: string) => reply(334, '', challenge),
+  authChallenge: (challenge: string) => reply(334, null, challenge),
   authRequired: reply(530, '5.7.0', 'Authentication required'),
   authFailed: reply(535, '5.7.8', 'Name or password is wrong'),
   /** The user was removed, or its password or senders were changed, since the log-in. */

@@ -3,10 +3,11 @@
 // The one thing never guessed: once the final dot is out and no reply came, the outcome is `unknown`, not `untried`.
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
+import { isPermanent, isPositive, reply as makeReply, type Reply } from '#mail/smtp/reply.ts';
 import { encodeOriginalRecipient, encodeXtext } from '#mail/smtp/xtext.ts';
 import { type OpenConnection, statedLimit } from './open-connection.ts';
+import { type Broken, isBroken } from './reply-reader.ts';
 import { sendContent } from './send-content.ts';
-import { type Broken, isBroken, type PeerReply } from './smtp-reply.ts';
 import { type AttemptTime, finalReplyLimitMs, type Limits } from './time-limits.ts';
 
 /** A message ready for the wire. `small`: all of it, dots stuffed, final dot included; `large`: the same as a stream. */
@@ -40,7 +41,7 @@ export type RecipientResult = {
   readonly outcome: 'accepted' | 'refused' | 'deferred' | 'unknown' | 'untried';
   /** Which command the answer was to; `capability`: we found the peer unable, and `reply` is in our words. */
   readonly stage: 'mail' | 'rcpt' | 'data' | 'message' | 'capability';
-  readonly reply: PeerReply | null;
+  readonly reply: Reply | null;
   readonly reason: string | null;
 };
 
@@ -129,7 +130,7 @@ async function transact(talk: Talk, recipients: readonly LetterRecipient[]): Pro
   const pipelined = capabilities.has('PIPELINING');
   wire.setDeadline(talk.time.beginBy);
   if (pipelined) wire.write(`${[...(talk.reset ? ['RSET'] : []), ...commands, 'DATA'].join('\r\n')}\r\n`);
-  const ask = (command: string): Promise<PeerReply | Broken> => {
+  const ask = (command: string): Promise<Reply | Broken> => {
     if (!pipelined) wire.write(`${command}\r\n`);
     return wire.nextReply(talk.limits.commandMs);
   };
@@ -158,7 +159,7 @@ async function transact(talk: Talk, recipients: readonly LetterRecipient[]): Pro
   return isBroken(data) || data.code !== 354 ? dataRefused(answers, data) : sendMessage(talk, answers);
 }
 
-function dataRefused(answers: readonly RecipientResult[], data: PeerReply | Broken): Transaction {
+function dataRefused(answers: readonly RecipientResult[], data: Reply | Broken): Transaction {
   const results = answers.map((answer) => (isAccepted(answer) ? failed(answer.forwardPath, 'data', data) : answer));
   return { results, reusable: !isBroken(data) && data.code !== 421 && data.code >= 400, needsReset: true };
 }
@@ -213,8 +214,8 @@ function inability({ connection, letter }: Talk): Omit<RecipientResult, 'forward
 }
 
 /** A refusal in our own words. */
-function refuse(enhanced: string, text: string): Omit<RecipientResult, 'forwardPath'> {
-  const reply = { code: 550, enhanced, text, lines: [text] };
+function refuse(enhanced: `5.${number}.${number}`, text: string): Omit<RecipientResult, 'forwardPath'> {
+  const reply = makeReply(550, enhanced, text);
   return { outcome: 'refused', stage: 'capability', reply, reason: text };
 }
 
@@ -250,7 +251,7 @@ function rcptCommand({ connection: { capabilities } }: Talk, { forwardPath, noti
   return [`RCPT TO:<${forwardPath}>`, ...parameters.filter((parameter) => parameter !== null)].join(' ');
 }
 
-type FailedAt = { readonly stage: RecipientResult['stage']; readonly answer: PeerReply | Broken };
+type FailedAt = { readonly stage: RecipientResult['stage']; readonly answer: Reply | Broken };
 
 /** No recipient got anywhere, and the connection is given up. */
 function allFailed(recipients: readonly LetterRecipient[], { stage, answer }: FailedAt): Transaction {
@@ -259,11 +260,11 @@ function allFailed(recipients: readonly LetterRecipient[], { stage, answer }: Fa
 }
 
 /** Recipients that had been accepted when the connection went: the message never followed. */
-function unsent(answer: PeerReply | Broken): (result: RecipientResult) => RecipientResult {
+function unsent(answer: Reply | Broken): (result: RecipientResult) => RecipientResult {
   return (result) => (isAccepted(result) ? failed(result.forwardPath, 'rcpt', answer) : result);
 }
 
-function failed(forwardPath: string, stage: RecipientResult['stage'], answer: PeerReply | Broken): RecipientResult {
+function failed(forwardPath: string, stage: RecipientResult['stage'], answer: Reply | Broken): RecipientResult {
   return isBroken(answer) ? { ...untried(forwardPath, answer.detail), stage } : resultOf(forwardPath, stage, answer);
 }
 
@@ -276,7 +277,7 @@ function unknown(forwardPath: string, { detail }: Broken): RecipientResult {
   return { forwardPath, outcome: 'unknown', stage: 'message', reply: null, reason };
 }
 
-function resultOf(forwardPath: string, stage: RecipientResult['stage'], reply: PeerReply): RecipientResult {
+function resultOf(forwardPath: string, stage: RecipientResult['stage'], reply: Reply): RecipientResult {
   const result = { forwardPath, stage, reply, reason: null };
   if (isPositive(reply)) {
     // A success where none can be (250 to DATA) is a protocol error: later.
@@ -285,16 +286,12 @@ function resultOf(forwardPath: string, stage: RecipientResult['stage'], reply: P
   }
   if (reply.code < 400) return { ...result, outcome: 'deferred', reason: outOfStep };
   // RFC 5321 §4.5.3.1.10: 552 to RCPT meant "too many recipients" in old days.
-  const isPermanent = reply.code >= 500 && !(stage === 'rcpt' && reply.code === 552 && reply.enhanced === '5.5.3');
-  return { ...result, outcome: isPermanent ? 'refused' : 'deferred' };
+  const isFinal = isPermanent(reply) && !(stage === 'rcpt' && reply.code === 552 && reply.enhanced === '5.5.3');
+  return { ...result, outcome: isFinal ? 'refused' : 'deferred' };
 }
 
 const outOfStep = 'its answer does not fit what it was asked';
 
 function isAccepted({ outcome }: RecipientResult): boolean {
   return outcome === 'accepted';
-}
-
-function isPositive({ code }: PeerReply): boolean {
-  return code >= 200 && code < 300;
 }

@@ -2,7 +2,8 @@
 // (RFC 3207) or TLS from the first byte (RFC 8314), AUTH for a smarthost (RFC 4954). Opportunistic TLS whose handshake fails
 // is tried once more in clear on a new connection; every stricter policy ends there.
 import type { SecureContext } from 'node:tls';
-import { type Broken, isBroken, type PeerReply, shownReply } from './smtp-reply.ts';
+import { isPositive, type Reply, shownReply } from '#mail/smtp/reply.ts';
+import { type Broken, isBroken } from './reply-reader.ts';
 import { openWire, type TlsFacts, type Wire } from './smtp-wire.ts';
 import type { Limits } from './time-limits.ts';
 
@@ -50,7 +51,7 @@ export type OpenFailure = {
   readonly outcome: 'failed';
   readonly stage: 'connect' | 'greeting' | 'hello' | 'tls' | 'login';
   readonly how: Broken['how'] | 'refused' | 'policy';
-  readonly reply: PeerReply | null;
+  readonly reply: Reply | null;
   readonly reason: string;
 };
 
@@ -179,11 +180,14 @@ async function logIn(
   return null;
 }
 
-function capabilitiesOf(reply: PeerReply): Map<string, string> {
-  const entries = reply.lines.slice(1).map((line): [string, string] => {
-    const [, keyword = '', parameters = ''] = /^([A-Za-z0-9-]+)[ =]?(.*)$/.exec(line) ?? [];
-    return [keyword.toUpperCase(), parameters];
-  });
+function capabilitiesOf(reply: Reply): Map<string, string> {
+  const entries = reply.text
+    .split('\n')
+    .slice(1)
+    .map((line): [string, string] => {
+      const [, keyword = '', parameters = ''] = /^([A-Za-z0-9-]+)[ =]?(.*)$/.exec(line) ?? [];
+      return [keyword.toUpperCase(), parameters];
+    });
   return new Map(entries.filter(([keyword]) => keyword !== ''));
 }
 
@@ -195,10 +199,6 @@ export function statedLimit(
   const words = (capabilities.get('LIMITS') ?? '').toUpperCase().split(/\s+/);
   const stated = words.map((word) => new RegExp(`^${name}=(\\d{1,6})$`).exec(word)?.[1]).find((found) => found);
   return stated === undefined || Number(stated) === 0 ? Number.POSITIVE_INFINITY : Number(stated);
-}
-
-function isPositive({ code }: PeerReply): boolean {
-  return code >= 200 && code < 300;
 }
 
 function base64(text: string): string {
@@ -222,7 +222,7 @@ function brokenAt(stage: OpenFailure['stage'], { how, detail }: Broken): OpenFai
   return { outcome: 'failed', stage, how, reply: null, reason: `${under[stage]}${detail}` };
 }
 
-function refusedAt(stage: OpenFailure['stage'], reply: PeerReply): OpenFailure {
+function refusedAt(stage: OpenFailure['stage'], reply: Reply): OpenFailure {
   return { outcome: 'failed', stage, how: 'refused', reply, reason: `refused ${under[stage]}${shownReply(reply)}` };
 }
 

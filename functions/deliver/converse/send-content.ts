@@ -1,6 +1,6 @@
 // The message itself over the wire, between the 354 and the final dot: as long as the peer takes it, and broken off only before the dot.
 import type { Letter } from './converse.ts';
-import type { Broken } from './smtp-reply.ts';
+import type { Broken } from './reply-reader.ts';
 import type { Wire } from './smtp-wire.ts';
 import type { AttemptTime, Limits } from './time-limits.ts';
 

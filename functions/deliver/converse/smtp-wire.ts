@@ -5,8 +5,9 @@ import { connect as connectSocket, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import { isLoopbackAddress } from '#mail/address/loopback.ts';
+import type { Reply } from '#mail/smtp/reply.ts';
 import { ownConnectFault } from './own-connect-fault.ts';
-import { type Broken, createReplyReader, isBroken, type PeerReply, shownSeconds } from './smtp-reply.ts';
+import { type Broken, createReplyReader, isBroken, shownSeconds } from './reply-reader.ts';
 import { unsentBytes } from './unsent-bytes.ts';
 
 /** What is known of the TLS in force. `problem` says why the certificate is not to be trusted, null where it is. */
@@ -24,7 +25,7 @@ export type Wire = {
   /** Hands over bytes and waits until more may follow (back-pressure); null, or what broke. */
   readonly writeAndWait: (bytes: Uint8Array, limitMs: number) => Promise<Broken | null>;
   /** The next reply, in the order of commands. */
-  readonly nextReply: (limitMs: number) => Promise<PeerReply | Broken>;
+  readonly nextReply: (limitMs: number) => Promise<Reply | Broken>;
   /** Turns the connection into TLS; anything the peer sent ahead in clear breaks it (RFC 3207 §6). */
   readonly startTls: (options: TlsOptions, limitMs: number) => Promise<TlsFacts | Broken>;
   /** Whether the connection is idle and whole: nothing broke, nothing unasked-for came. */

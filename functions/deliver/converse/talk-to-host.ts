@@ -4,6 +4,7 @@
 import type { Connections, Line, LineRequest, Use } from '#functions/deliver/destination/connections.ts';
 import { type PolicedTargets, policyNote } from '#functions/deliver/hosts/find-targets.ts';
 import type { Place } from '#functions/deliver/hosts/find-way.ts';
+import { onOneLine, type Reply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { HostTry } from '#pipeline/contract/delivery-state.ts';
 import type { Clock, Secrets } from '#pipeline/contract/ports.ts';
@@ -161,8 +162,10 @@ function isStale(results: readonly RecipientResult[]): boolean {
   );
 }
 
-function shortReply(reply: { code: number; enhanced: string | null; text: string } | null): HostTry['reply'] {
-  return reply === null ? null : { code: reply.code, enhanced: reply.enhanced, text: reply.text.slice(0, 500) };
+function shortReply(reply: Reply | null): HostTry['reply'] {
+  return reply === null
+    ? null
+    : { code: reply.code, enhanced: reply.enhanced, text: onOneLine(reply.text).slice(0, 500) };
 }
 
 function secondsSince(started: number): number {

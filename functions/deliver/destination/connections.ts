@@ -11,7 +11,7 @@ import {
   openConnection,
   statedLimit,
 } from '#functions/deliver/converse/open-connection.ts';
-import { shownSeconds } from '#functions/deliver/converse/smtp-reply.ts';
+import { shownSeconds } from '#functions/deliver/converse/reply-reader.ts';
 import { createPolicyFetch, type FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
 import type { PolicyMemory } from '#functions/deliver/hosts/mta-sts.ts';
 import type { PortMemory } from '#functions/deliver/hosts/port25.ts';

@@ -2,7 +2,7 @@
 // A host that cannot be reached, breaks off, or says 421, or refuses for now before MAIL (450, 451, 454 …) fails at once. One that
 // talks and puts the message off may mean itself or only this message: greylisting means one sender and one recipient.
 
-import { shownReply } from '#functions/deliver/converse/smtp-reply.ts';
+import { isTemporary, shownReply } from '#mail/smtp/reply.ts';
 import type { HostTry } from '#pipeline/contract/delivery-state.ts';
 import type { DestinationVerdict } from './destination.ts';
 
@@ -25,7 +25,7 @@ function signOf(tried: HostTry): Sign {
 function signOfFailure({ host, stage, reason, reply }: HostTry): Sign {
   // A password that is refused for each message in turn gets the account locked.
   if (stage === 'login') return { outcome: 'failed', reason: `${host}: ${reason ?? 'the login failed'}` };
-  const isForNow = reply !== null && reply.code >= 400 && reply.code < 500;
+  const isForNow = reply !== null && isTemporary(reply);
   // TLS that is not as it must be, or a 5xx, is the answer of a host that works.
   if (!isForNow && (reply !== null || stage === 'tls')) return { outcome: 'answered' };
   return { outcome: 'failed', reason: `${host}: ${reason ?? 'no answer'}` };

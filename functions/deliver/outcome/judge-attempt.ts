@@ -3,8 +3,8 @@
 // enhanced status code (RFC 3463) that is ours to choose, are here.
 
 import type { AttemptFacts } from '#functions/deliver/attempt-delivery.ts';
-import { shownReply } from '#functions/deliver/converse/smtp-reply.ts';
 import { type DsnAction, dsnRecipients } from '#mail/dsn/dsn.ts';
+import { shownReply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliveryNotice, DeliveryState, HostTry, RecipientState } from '#pipeline/contract/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';

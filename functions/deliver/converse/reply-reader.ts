@@ -1,13 +1,7 @@
 // Replies of a mail host (RFC 5321 §4.2), read out of whatever it sends. Bounded in line length, lines and number: a reply
 // that does not end, or is none, breaks the connection and is told as such.
 
-/** A peer's reply: its code, the enhanced code of its first line (RFC 2034) or null, and its words on one line. */
-export type PeerReply = {
-  readonly code: number;
-  readonly enhanced: string | null;
-  readonly text: string;
-  readonly lines: readonly string[];
-};
+import { parseReply, type Reply } from '#mail/smtp/reply.ts';
 
 /** Why a connection is of no more use. `how` is a stable word (`own-fault`: this machine is at fault), `detail` a sentence for people. */
 export type Broken = {
@@ -28,35 +22,34 @@ export function isBroken(value: object): value is Broken {
 export type ReplyReader = {
   readonly push: (chunk: Buffer) => void;
   readonly fail: (broken: Broken) => void;
-  readonly next: (limitMs: number) => Promise<PeerReply | Broken>;
+  readonly next: (limitMs: number) => Promise<Reply | Broken>;
   readonly isEmpty: () => boolean;
   readonly broken: () => Broken | null;
 };
 
 /** Makes the reader of one connection. */
 export function createReplyReader(): ReplyReader {
-  const replies: PeerReply[] = [];
+  const replies: Reply[] = [];
   let rest = '';
   let lines: string[] = [];
   let broken: Broken | null = null;
-  let waiting: ((answer: PeerReply | Broken) => void) | null = null;
+  let waiting: ((answer: Reply | Broken) => void) | null = null;
 
   const fail = (reason: Broken): void => {
     broken ??= reason;
     waiting?.(broken);
   };
   const takeLine = (line: string): void => {
-    const match = /^([2-5]\d\d)(?:([ -])(.*))?$/.exec(line);
-    if (match === null || (lines.length > 0 && !line.startsWith(lines[0]?.slice(0, 3) ?? ''))) {
+    lines.push(line);
+    const reply = parseReply(lines);
+    if (reply === null) {
       fail({ how: 'bad-reply', detail: `the peer's answer is not SMTP: ${JSON.stringify(line.slice(0, 80))}` });
       return;
     }
-    lines.push(line);
-    if (match[2] === '-') {
+    if (line[3] === '-') {
       if (lines.length >= maxReplyLines) fail({ how: 'bad-reply', detail: "the peer's reply does not end" });
       return;
     }
-    const reply = replyOf(lines);
     lines = [];
     if (waiting !== null) waiting(reply);
     else if (replies.push(reply) > maxWaitingReplies) fail({ how: 'bad-reply', detail: 'the peer answers unasked' });
@@ -97,16 +90,6 @@ export function createReplyReader(): ReplyReader {
   };
 }
 
-function replyOf(lines: readonly string[]): PeerReply {
-  const words = lines.map((line) => line.slice(4).trim());
-  const enhanced = /^([245]\.\d{1,3}\.\d{1,3})(?: |$)/.exec(words[0] ?? '')?.[1] ?? null;
-  const text = words
-    .map((line) => (enhanced !== null && line.startsWith(enhanced) ? line.slice(enhanced.length).trim() : line))
-    .filter((line) => line !== '')
-    .join(' ');
-  return { code: Number(lines[0]?.slice(0, 3)), enhanced, text: text.slice(0, 1_000), lines: words };
-}
-
 /** A line as text: UTF-8 decoded, the CR taken off, control characters shown as `?`. */
 function printable(line: string): string {
   const bytes = /[\u0080-\u00ff]/.test(line) ? Buffer.from(line, 'latin1').toString('utf8') : line;
@@ -117,9 +100,4 @@ function printable(line: string): string {
 /** Milliseconds as seconds for people. */
 export function shownSeconds(ms: number): string {
   return (ms / 1000).toFixed(ms < 10_000 ? 1 : 0);
-}
-
-/** A reply on one line, as it came. */
-export function shownReply({ code, enhanced, text }: Pick<PeerReply, 'code' | 'enhanced' | 'text'>): string {
-  return [String(code), enhanced, text].filter((part) => part !== null && part !== '').join(' ');
 }
