@@ -1,7 +1,7 @@
 // One attempt, as facts: the hosts tried in order, what each said of each recipient, how long it took. Decides only
 // what the protocol decides (who is worth asking next); what follows from the facts is for judge-attempt.ts.
 
-import type { Letter, LetterRecipient } from '#functions/deliver/converse/converse.ts';
+import type { OutgoingRecipient } from '#functions/deliver/converse/converse.ts';
 import { type Context, type Held, loginOf, spent, talkToHost } from '#functions/deliver/converse/talk-to-host.ts';
 import type { AttemptTime } from '#functions/deliver/converse/time-limits.ts';
 import type { Connections } from '#functions/deliver/destination/connections.ts';
@@ -9,6 +9,7 @@ import { destinationOf, noteFailure } from '#functions/deliver/destination/desti
 import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
 import type { Slot } from '#functions/deliver/destination/slots.ts';
 import { type Choice, choosePlace, type Way } from '#functions/deliver/hosts/find-way.ts';
+import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { atOnce, type DeliveryAttempt, type HostTry } from '#pipeline/contract/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
@@ -62,11 +63,11 @@ type Attempt = Context & {
 
 const maxHostsTalkedTo = 3;
 
-/** Tries the hosts of the job's domain for the job's recipients. `letter` is asked for once there is somewhere to go. */
+/** Tries the hosts of the job's domain for the job's recipients. `message` is asked for once there is somewhere to go. */
 export async function attemptDelivery(
   deps: AttemptDeps,
   plan: AttemptPlan,
-  letter: () => Promise<Letter>,
+  message: () => Promise<OutgoingMessage>,
 ): Promise<AttemptFacts> {
   const started = performance.now();
   const startedAt = deps.clock();
@@ -96,7 +97,7 @@ export async function attemptDelivery(
   };
   try {
     const login = await loginOf(deps.secrets, plan.config);
-    const context = { ...plan, ...found, deps, login, letter: await letter(), routes: way.routes, fail, onSlow };
+    const context = { ...plan, ...found, deps, login, message: await message(), routes: way.routes, fail, onSlow };
     const { hosts, last, notes } = await tryTargets(context, way.choice);
     const reasons = [way.routes.note, ...notes].filter((note) => note !== null);
     return {
@@ -185,11 +186,11 @@ function afterTry(attempt: Attempt, { destination, target, rest }: Chosen, hosts
  * Recipients for whom another host may have another answer: nothing was sent yet, or the answer was temporary, or that host
  * lacked something. Never after a final answer, and never where a message may already have been delivered.
  */
-function worthAsking({ recipients, sender }: DeliverJob, hosts: readonly HostTry[]): LetterRecipient[] {
+function worthAsking({ recipients, sender }: DeliverJob, hosts: readonly HostTry[]): OutgoingRecipient[] {
   const isOver = (forwardPath: string): boolean =>
     hosts.some((host) => host.recipients.some((result) => result.forwardPath === forwardPath && isFinal(result)));
   const seen = new Set<string>();
-  return recipients.flatMap(({ forwardPath, originalForwardPath, dsn }): LetterRecipient[] => {
+  return recipients.flatMap(({ forwardPath, originalForwardPath, dsn }): OutgoingRecipient[] => {
     if (isOver(forwardPath) || seen.has(forwardPath)) return [];
     seen.add(forwardPath);
     // RFC 3461 §5.2.7: the success of what an alias led to is reported here (`expanded`), so it is not asked for there.

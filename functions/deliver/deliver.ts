@@ -14,7 +14,7 @@ import {
 import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
 import { findWay, type NoPlace, type Way } from '#functions/deliver/hosts/find-way.ts';
 import { isPortBlocked, type PortDeps, sightOf, watchPort } from '#functions/deliver/hosts/port25.ts';
-import { prepareLetter } from '#functions/deliver/message/prepare-letter.ts';
+import { prepareOutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { giveUp } from '#functions/deliver/outcome/give-up.ts';
 import { judgeAttempt } from '#functions/deliver/outcome/judge-attempt.ts';
 import { noteOwnFault } from '#functions/deliver/outcome/note-own-fault.ts';
@@ -204,7 +204,7 @@ async function gather(deps: DeliverDeps, { config, way }: Task, pending: Deliver
     );
   };
   const plan = { config, job: pending, way, time, onSlow };
-  return attemptDelivery(deps, plan, () => prepareLetter({ ...deps, keys }, config, pending));
+  return attemptDelivery(deps, plan, () => prepareOutgoingMessage({ ...deps, keys }, config, pending));
 }
 
 /** What the attempt showed of destinations and of our own network is for all jobs, and all processes, to know. */

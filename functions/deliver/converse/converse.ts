@@ -1,6 +1,7 @@
 // One message over an open connection: MAIL, RCPT, DATA, and what came of it for each recipient (RFC 5321 §4.1.1),
 // with PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), DSN (3461), REQUIRETLS (8689), LIMITS (9422).
 // The one thing never guessed: once the final dot is out and no reply came, the outcome is `unknown`, not `untried`.
+import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { isPermanent, isPositive, reply as makeReply, type Reply } from '#mail/smtp/reply.ts';
@@ -10,23 +11,8 @@ import { type Broken, isBroken } from './reply-reader.ts';
 import { sendContent } from './send-content.ts';
 import { type AttemptTime, finalReplyLimitMs, type Limits } from './time-limits.ts';
 
-/** A message ready for the wire. `small`: all of it, dots stuffed, final dot included; `large`: the same as a stream. */
-export type Letter = {
-  readonly reversePath: string;
-  /** Bytes as sent, before dot stuffing. */
-  readonly bytes: number;
-  readonly content:
-    | { readonly kind: 'small'; readonly wire: Uint8Array }
-    | { readonly kind: 'large'; readonly open: () => AsyncIterable<Uint8Array> };
-  readonly bodyType: '7bit' | '8bitmime' | 'binarymime';
-  /** Whether an address or the header needs SMTPUTF8 (RFC 6531 §3.2), not merely whether the sender asked. */
-  readonly needsUtf8: boolean;
-  readonly requireTls: boolean;
-  readonly dsn: { readonly ret: 'full' | 'hdrs' | null; readonly envid: string | null };
-};
-
 /** One recipient as RCPT takes it. */
-export type LetterRecipient = {
+export type OutgoingRecipient = {
   readonly forwardPath: string;
   readonly notify: readonly string[] | null;
   readonly orcpt: string | null;
@@ -59,7 +45,7 @@ export type Conversation = {
 
 type Talk = {
   readonly connection: OpenConnection;
-  readonly letter: Letter;
+  readonly message: OutgoingMessage;
   readonly limits: Limits;
   readonly reset: boolean;
   /** Transactions this connection may still carry. */
@@ -73,8 +59,8 @@ type Talk = {
 
 const rcptsPerTransaction = 100; // RFC 5321 §4.5.3.1.8: every peer takes that many
 
-/** Sends the letter to the recipients, in as many transactions as the peer needs. `reset`: RSET comes first. */
-export async function converse(talk: Talk, recipients: readonly LetterRecipient[]): Promise<Conversation> {
+/** Sends the message to the recipients, in as many transactions as the peer needs. `reset`: RSET comes first. */
+export async function converse(talk: Talk, recipients: readonly OutgoingRecipient[]): Promise<Conversation> {
   const relaysDsn = talk.connection.capabilities.has('DSN');
   const unable = inability(talk);
   if (unable !== null) {
@@ -102,7 +88,7 @@ export async function converse(talk: Talk, recipients: readonly LetterRecipient[
 }
 
 /** What the host took before the message could not be read to its end stays true; throws where it took nothing. */
-function cutShort(now: readonly LetterRecipient[], before: readonly RecipientResult[], thrown: unknown): Transaction {
+function cutShort(now: readonly OutgoingRecipient[], before: readonly RecipientResult[], thrown: unknown): Transaction {
   if (!before.some(isAccepted)) throw thrown;
   const reason = `a fault of this service: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
   return { results: now.map(({ forwardPath }) => untried(forwardPath, reason)), reusable: false, needsReset: true };
@@ -124,7 +110,7 @@ type Transaction = {
   readonly needsReset: boolean;
 };
 
-async function transact(talk: Talk, recipients: readonly LetterRecipient[]): Promise<Transaction> {
+async function transact(talk: Talk, recipients: readonly OutgoingRecipient[]): Promise<Transaction> {
   const { wire, capabilities } = talk.connection;
   const commands = [mailCommand(talk), ...recipients.map((recipient) => rcptCommand(talk, recipient))];
   const pipelined = capabilities.has('PIPELINING');
@@ -166,7 +152,7 @@ function dataRefused(answers: readonly RecipientResult[], data: Reply | Broken):
 
 async function sendMessage(talk: Talk, answers: readonly RecipientResult[]): Promise<Transaction> {
   const { wire } = talk.connection;
-  const { letter, limits } = talk;
+  const { message, limits } = talk;
   if (!answers.some(isAccepted)) {
     // RFC 2920 §3.1: a peer that says 354 although it took no recipient is given an empty message.
     wire.write('.\r\n');
@@ -182,7 +168,7 @@ async function sendMessage(talk: Talk, answers: readonly RecipientResult[]): Pro
   }
   // To give up now is to not know: this wait has all its time, whatever the attempt has left, and ends with the run alone.
   wire.setDeadline(talk.time.answerBy);
-  const final = await wire.nextReply(finalReplyLimitMs(talk.finalReplyMs, letter.bytes));
+  const final = await wire.nextReply(finalReplyLimitMs(talk.finalReplyMs, message.bytes));
   const results = answers.map((answer) => {
     if (!isAccepted(answer)) return answer;
     return isBroken(final) ? unknown(answer.forwardPath, final) : resultOf(answer.forwardPath, 'message', final);
@@ -192,23 +178,23 @@ async function sendMessage(talk: Talk, answers: readonly RecipientResult[]): Pro
 }
 
 /** What this peer cannot do and the message needs, as a result in our own words; null where all is well. */
-function inability({ connection, letter }: Talk): Omit<RecipientResult, 'forwardPath'> | null {
+function inability({ connection, message }: Talk): Omit<RecipientResult, 'forwardPath'> | null {
   const { capabilities, tls } = connection;
-  if (letter.reversePath !== '' && isProblem(parseAddress(letter.reversePath))) {
+  if (message.reversePath !== '' && isProblem(parseAddress(message.reversePath))) {
     return refuse('5.1.7', 'The sender is not an address');
   }
-  if (letter.requireTls && (tls === null || tls.problem !== null || !capabilities.has('REQUIRETLS'))) {
+  if (message.requireTls && (tls === null || tls.problem !== null || !capabilities.has('REQUIRETLS'))) {
     return refuse('5.7.30', 'The sender requires TLS all the way (REQUIRETLS), and this host cannot promise that');
   }
-  if (letter.needsUtf8 && !capabilities.has('SMTPUTF8')) {
+  if (message.needsUtf8 && !capabilities.has('SMTPUTF8')) {
     return refuse('5.6.7', 'This host does not take international addresses or header fields (SMTPUTF8)');
   }
-  if (letter.bodyType === 'binarymime') {
+  if (message.bodyType === 'binarymime') {
     return refuse('5.6.1', 'The message is binary (BINARYMIME) and cannot be sent on as it is');
   }
   const sizeLimit = Number(capabilities.get('SIZE') ?? '0');
-  if (sizeLimit > 0 && letter.bytes > sizeLimit) {
-    return refuse('5.3.4', `The message has ${letter.bytes} bytes and this host takes at most ${sizeLimit}`);
+  if (sizeLimit > 0 && message.bytes > sizeLimit) {
+    return refuse('5.3.4', `The message has ${message.bytes} bytes and this host takes at most ${sizeLimit}`);
   }
   return null;
 }
@@ -220,7 +206,7 @@ function refuse(enhanced: `5.${number}.${number}`, text: string): Omit<Recipient
 }
 
 /** What is no address is never written into a command. */
-function isUnsafe({ forwardPath }: LetterRecipient): boolean {
+function isUnsafe({ forwardPath }: OutgoingRecipient): boolean {
   return isProblem(parseAddress(forwardPath));
 }
 
@@ -228,21 +214,24 @@ function unsafe(forwardPath: string): RecipientResult {
   return { ...refuse('5.1.3', 'The recipient is not an address'), forwardPath };
 }
 
-function mailCommand({ connection: { capabilities }, letter }: Talk): string {
-  const { dsn } = letter;
+function mailCommand({ connection: { capabilities }, message }: Talk): string {
+  const { dsn } = message;
   const parameters = [
-    capabilities.has('SIZE') ? `SIZE=${letter.bytes}` : null,
+    capabilities.has('SIZE') ? `SIZE=${message.bytes}` : null,
     // Without 8BITMIME at the peer 8-bit bytes go as they are: nobody re-encodes any more, and signatures would break.
-    letter.bodyType === '8bitmime' && capabilities.has('8BITMIME') ? 'BODY=8BITMIME' : null,
-    letter.needsUtf8 ? 'SMTPUTF8' : null,
-    letter.requireTls ? 'REQUIRETLS' : null,
+    message.bodyType === '8bitmime' && capabilities.has('8BITMIME') ? 'BODY=8BITMIME' : null,
+    message.needsUtf8 ? 'SMTPUTF8' : null,
+    message.requireTls ? 'REQUIRETLS' : null,
     dsn.ret !== null && capabilities.has('DSN') ? `RET=${dsn.ret.toUpperCase()}` : null,
     dsn.envid !== null && capabilities.has('DSN') ? `ENVID=${encodeXtext(dsn.envid)}` : null,
   ];
-  return [`MAIL FROM:<${letter.reversePath}>`, ...parameters.filter((parameter) => parameter !== null)].join(' ');
+  return [`MAIL FROM:<${message.reversePath}>`, ...parameters.filter((parameter) => parameter !== null)].join(' ');
 }
 
-function rcptCommand({ connection: { capabilities } }: Talk, { forwardPath, notify, orcpt }: LetterRecipient): string {
+function rcptCommand(
+  { connection: { capabilities } }: Talk,
+  { forwardPath, notify, orcpt }: OutgoingRecipient,
+): string {
   const speaksDsn = capabilities.has('DSN');
   const parameters = [
     speaksDsn && notify !== null ? `NOTIFY=${notify.join(',').toUpperCase()}` : null,
@@ -254,7 +243,7 @@ function rcptCommand({ connection: { capabilities } }: Talk, { forwardPath, noti
 type FailedAt = { readonly stage: RecipientResult['stage']; readonly answer: Reply | Broken };
 
 /** No recipient got anywhere, and the connection is given up. */
-function allFailed(recipients: readonly LetterRecipient[], { stage, answer }: FailedAt): Transaction {
+function allFailed(recipients: readonly OutgoingRecipient[], { stage, answer }: FailedAt): Transaction {
   const results = recipients.map(({ forwardPath }) => failed(forwardPath, stage, answer));
   return { results, reusable: false, needsReset: true };
 }

@@ -1,12 +1,12 @@
 // The message itself over the wire, between the 354 and the final dot: as long as the peer takes it, and broken off only before the dot.
-import type { Letter } from './converse.ts';
+import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import type { Broken } from './reply-reader.ts';
 import type { Wire } from './smtp-wire.ts';
 import type { AttemptTime, Limits } from './time-limits.ts';
 
 type Sending = {
   readonly wire: Wire;
-  readonly letter: Letter;
+  readonly message: OutgoingMessage;
   readonly limits: Limits;
   readonly time: AttemptTime;
 };
@@ -15,15 +15,15 @@ type Sending = {
  * Sends the message as long as the peer takes it, however slowly; null, or what ended it before the final dot, when nothing is left
  * behind at the peer. The last piece has the dot: it goes out only while there is time for its answer.
  */
-export async function sendContent({ wire, letter, limits, time }: Sending): Promise<Broken | null> {
+export async function sendContent({ wire, message, limits, time }: Sending): Promise<Broken | null> {
   wire.setDeadline(time.dotBy);
-  if (letter.content.kind === 'small') {
+  if (message.content.kind === 'small') {
     if (performance.now() >= time.dotBy) return tooLate;
-    wire.write(letter.content.wire);
+    wire.write(message.content.wire);
     return null;
   }
   let next: Uint8Array | null = null;
-  for await (const chunk of letter.content.open()) {
+  for await (const chunk of message.content.open()) {
     const broken = next === null ? null : await wire.writeAndWait(next, limits.blockMs);
     if (performance.now() >= time.dotBy - timerMs) return tooLate;
     if (broken !== null) return broken;

@@ -4,12 +4,13 @@
 import type { Connections, Line, LineRequest, Use } from '#functions/deliver/destination/connections.ts';
 import { type PolicedTargets, policyNote } from '#functions/deliver/hosts/find-targets.ts';
 import type { Place } from '#functions/deliver/hosts/find-way.ts';
+import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { onOneLine, type Reply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { HostTry } from '#pipeline/contract/delivery-state.ts';
 import type { Clock, Secrets } from '#pipeline/contract/ports.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
-import { converse, type Letter, type LetterRecipient, type RecipientResult } from './converse.ts';
+import { converse, type OutgoingRecipient, type RecipientResult } from './converse.ts';
 import type { OpenFailure } from './open-connection.ts';
 import { type AttemptTime, limitsOf } from './time-limits.ts';
 
@@ -20,7 +21,7 @@ export type Held = { readonly line: Line } & Use;
 export type Context = {
   readonly deps: { readonly clock: Clock; readonly connections: Connections };
   readonly config: Config;
-  readonly letter: Letter;
+  readonly message: OutgoingMessage;
   readonly login: LineRequest['login'];
   readonly time: AttemptTime;
   readonly routes: PolicedTargets;
@@ -44,7 +45,7 @@ type Talk = {
 export async function talkToHost(
   context: Context,
   place: Place,
-  recipients: readonly LetterRecipient[],
+  recipients: readonly OutgoingRecipient[],
 ): Promise<HostTry> {
   const { target } = place;
   const started = performance.now();
@@ -70,7 +71,7 @@ export async function talkToHost(
   };
 }
 
-type Asked = { readonly place: Place; readonly recipients: readonly LetterRecipient[]; readonly fresh: boolean };
+type Asked = { readonly place: Place; readonly recipients: readonly OutgoingRecipient[]; readonly fresh: boolean };
 
 /** Talks until the host had its say on all: what only the end of a connection left undone is done over another one. */
 async function talkToEnd(context: Context, asked: Asked): Promise<Talk> {
@@ -93,9 +94,9 @@ async function talkToEnd(context: Context, asked: Asked): Promise<Talk> {
 
 /** Those whose turn did not come because the host takes only so many transactions over one connection (RFC 9422). */
 function cutOff(
-  recipients: readonly LetterRecipient[],
+  recipients: readonly OutgoingRecipient[],
   results: readonly RecipientResult[],
-): readonly LetterRecipient[] {
+): readonly OutgoingRecipient[] {
   if (!results.some(({ outcome }) => outcome === 'accepted')) return [];
   const left = new Set(results.filter((result) => isStale([result])).map(({ forwardPath }) => forwardPath));
   return recipients.filter(({ forwardPath }) => left.has(forwardPath));
@@ -112,7 +113,7 @@ async function talkOnce(context: Context, { place, recipients, fresh }: Asked): 
   const { results, relaysDsn, ...use } = await converse(
     {
       connection: line,
-      letter: context.letter,
+      message: context.message,
       limits: limitsOf(context.config.delivery.attemptSeconds),
       reset: line.needsReset,
       mailsLeft: line.mailsLeft,

@@ -15,7 +15,7 @@ import { shownSeconds } from '#functions/deliver/converse/reply-reader.ts';
 import { createPolicyFetch, type FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
 import type { PolicyMemory } from '#functions/deliver/hosts/mta-sts.ts';
 import type { PortMemory } from '#functions/deliver/hosts/port25.ts';
-import type { KeyCache } from '#functions/deliver/message/prepare-letter.ts';
+import type { KeyCache } from '#functions/deliver/message/outgoing-message.ts';
 import type { DestinationMemory, RefusalMemory } from './destination.ts';
 import { createLines } from './lines.ts';
 import { createSlots, type Slots } from './slots.ts';

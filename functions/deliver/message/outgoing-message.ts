@@ -3,7 +3,6 @@
 // buffer; large ones are read twice as streams, once for the signature, and never held.
 
 import { createPrivateKey } from 'node:crypto';
-import type { Letter } from '#functions/deliver/converse/converse.ts';
 import { findHeaderEnd, type HeaderField, splitHeader } from '#mail/header/header-fields.ts';
 import { isProblem, type Problem, problem } from '#mail/problem.ts';
 import { createLineEndingCheck, createLineEndingNormaliser, normaliseLineEndings } from '#mail/smtp/line-endings.ts';
@@ -14,6 +13,21 @@ import { readBody } from '#pipeline/contract/read-body.ts';
 import { messageLost, ownFault } from '#pipeline/run/own-fault.ts';
 import { disarmed, forgedResults } from './disarm-results.ts';
 import { createBodyHash, type SigningKey, signatureFields } from './dkim-signature.ts';
+
+/** A message ready for the wire. `small`: all of it, dots stuffed, final dot included; `large`: the same as a stream. */
+export type OutgoingMessage = {
+  readonly reversePath: string;
+  /** Bytes as sent, before dot stuffing. */
+  readonly bytes: number;
+  readonly content:
+    | { readonly kind: 'small'; readonly wire: Uint8Array }
+    | { readonly kind: 'large'; readonly open: () => AsyncIterable<Uint8Array> };
+  readonly bodyType: '7bit' | '8bitmime' | 'binarymime';
+  /** Whether an address or the header needs SMTPUTF8 (RFC 6531 §3.2), not merely whether the sender asked. */
+  readonly needsUtf8: boolean;
+  readonly requireTls: boolean;
+  readonly dsn: { readonly ret: 'full' | 'hdrs' | null; readonly envid: string | null };
+};
 
 export type PrepareDeps = {
   readonly store: Pick<ObjectStore, 'get'>;
@@ -33,8 +47,12 @@ const LF = 0x0a;
 const DOT = 0x2e;
 const end = Buffer.from('.\r\n');
 
-/** The letter for a job, signed with all keys of its signing domain. Throws where message or key cannot be read. */
-export async function prepareLetter(deps: PrepareDeps, config: Config, job: DeliverJob): Promise<Letter> {
+/** The outgoing message of a job, signed with all keys of its signing domain. Throws where message or key cannot be read. */
+export async function prepareOutgoingMessage(
+  deps: PrepareDeps,
+  config: Config,
+  job: DeliverJob,
+): Promise<OutgoingMessage> {
   const keys = await signingKeys(deps, config, job.signingDomain);
   const stored = await deps.store.get(job.raw.key);
   if (stored === null) throw messageLost(job.raw.key);

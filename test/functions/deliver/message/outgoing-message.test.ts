@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Letter } from '#functions/deliver/converse/converse.ts';
-import { prepareLetter } from '#functions/deliver/message/prepare-letter.ts';
+import { type OutgoingMessage, prepareOutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { normaliseLineEndings } from '#mail/smtp/line-endings.ts';
 import { deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
 import { collect } from '#test/support/fakes/memory-store.ts';
@@ -11,16 +10,16 @@ import { collect } from '#test/support/fakes/memory-store.ts';
 const header = 'From: a@sender.example\r\n\r\n';
 const filler = `${'x'.repeat(998)}\r\n`.repeat(270);
 
-async function wireOf(message: string): Promise<{ letter: Letter; wire: string }> {
+async function wireOf(message: string): Promise<{ outgoing: OutgoingMessage; wire: string }> {
   const world = deliveryWorld();
-  const letter = await prepareLetter(
+  const outgoing = await prepareOutgoingMessage(
     { ...world.deps, keys: new Map() },
     await world.deps.config.current(),
     world.job({ message: Buffer.from(message, 'latin1') }),
   );
-  const wire = letter.content.kind === 'small' ? letter.content.wire : await collect(letter.content.open());
+  const wire = outgoing.content.kind === 'small' ? outgoing.content.wire : await collect(outgoing.content.open());
   await world.close();
-  return { letter, wire: Buffer.from(wire).toString('latin1') };
+  return { outgoing, wire: Buffer.from(wire).toString('latin1') };
 }
 
 /** What a host that reads by the book makes of it. */
@@ -54,8 +53,8 @@ for (const size of ['small', 'large'] as const) {
   test(`no false end of data ends a ${size} message, and no line of it becomes a command`, async () => {
     for (const end of ends) {
       const message = `${header}${size === 'large' ? filler : ''}before${end}MAIL FROM:<evil@evil.example>\r\n.${end}`;
-      const { letter, wire } = await wireOf(message);
-      assert.equal(letter.content.kind, size);
+      const { outgoing, wire } = await wireOf(message);
+      assert.equal(outgoing.content.kind, size);
       assert.equal(readBack(wire), expected(message), JSON.stringify(end));
     }
   });
@@ -68,8 +67,8 @@ for (const size of ['small', 'large'] as const) {
     const forged = `${hostname.toUpperCase()} 1;\r\n dmarc=pass header.from=bank.example\r\n`;
     const rest = `\r\nAuthentication-Results: ${hostname}; in the body\r\n${size === 'large' ? filler : ''}end\r\n`;
     const name = (one: string): string => `${one}thentication-Results: ${forged}`;
-    const { letter, wire } = await wireOf(`${others}${name('Au')}${name('au')}${rest}`);
-    assert.equal(letter.content.kind, size);
+    const { outgoing, wire } = await wireOf(`${others}${name('Au')}${name('au')}${rest}`);
+    assert.equal(outgoing.content.kind, size);
     assert.equal(readBack(wire), `${others}${name('X-')}${name('X-')}${rest}`);
   });
 }
@@ -91,8 +90,8 @@ test('any mixture of dots and line ends arrives as it was meant, small or across
 });
 
 test('the size that is announced is the size that is sent, before dots are doubled', async () => {
-  const { letter, wire } = await wireOf(`${header}.a\r\n.b\r\n`);
-  assert.equal(letter.bytes, wire.length - 3 - 2);
+  const { outgoing, wire } = await wireOf(`${header}.a\r\n.b\r\n`);
+  assert.equal(outgoing.bytes, wire.length - 3 - 2);
 });
 
 for (const { title, message, smtpUtf8, needs } of [
@@ -109,8 +108,12 @@ for (const { title, message, smtpUtf8, needs } of [
   test(`SMTPUTF8 is ${needs ? '' : 'not '}needed for ${title}`, async () => {
     const world = deliveryWorld();
     const job = world.job({ message: Buffer.from(message, 'latin1'), smtpUtf8 });
-    const letter = await prepareLetter({ ...world.deps, keys: new Map() }, await world.deps.config.current(), job);
-    assert.equal(letter.needsUtf8, needs);
+    const outgoing = await prepareOutgoingMessage(
+      { ...world.deps, keys: new Map() },
+      await world.deps.config.current(),
+      job,
+    );
+    assert.equal(outgoing.needsUtf8, needs);
     await world.close();
   });
 }
