@@ -1,10 +1,9 @@
 // The names by which the parts find each other: fixed by the service's name, so that no stack imports from another
 // and the command line needs nothing but that name.
 import { Aws, type Stack } from 'aws-cdk-lib';
-import type { Stage } from '#pipeline/contract/stages.ts';
+import { deadLetterQueue, type QueueName } from '#pipeline/contract/stages.ts';
 import type { Options } from './options.ts';
 
-type QueueName = Stage['consumes'];
 type Named = Pick<Options, 'serviceName'>;
 
 /** `<service>-mail-<account>-<region>`: bucket names are unique in all the world. */
@@ -19,7 +18,7 @@ export function queueName({ serviceName }: Named, queue: QueueName): string {
 
 /** `<service>-<queue>-dead` */
 export function deadLettersName(named: Named, queue: QueueName): string {
-  return `${queueName(named, queue)}-dead`;
+  return deadLetterQueue(queueName(named, queue));
 }
 
 /** What stands before the name of each secret. */

@@ -2,7 +2,7 @@
 // (embedded, emulator, a deployment on AWS) offer the same; nothing here changes a message.
 
 import type { MessageSummary } from '#ops/messages/message-summary.ts';
-import type { QueueName } from '#pipeline/contract/jobs.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 
 /**
  * How one queue is doing. `ready`: could be handed out now; `delayed`: due later; `inFlight`: handed out; `dead`: given

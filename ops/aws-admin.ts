@@ -7,15 +7,15 @@ import { newestKeys, type TreeReader } from '#ops/messages/newest-first.ts';
 import { searchMail } from '#ops/messages/search-mail.ts';
 import type { DeadLetters, QueuePair } from '#pipeline/aws/dead-letters.ts';
 import type { SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
-import { type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
 import { deliveriesPrefix, parseDeliveryKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
+import { type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 import type { DeadLetter, MailAdmin, QueueCounts } from './admin.ts';
 
 export type AwsAdminDeps = FindCopiesDeps & {
   readonly store: ObjectStore;
   readonly reader: TreeReader;
-  readonly queues: Readonly<Record<QueueName, QueuePair>>;
+  readonly queues: (queue: QueueName) => QueuePair;
   readonly deadLetters: DeadLetters;
   /** Hears how far long work is, as sentences. */
   readonly tell: (sentence: string) => void;
@@ -27,10 +27,10 @@ export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {
   const copies = createCopyFinder(deps);
   return {
     queues: () => Promise.all(queueNames.map((name) => countsOf(deps, name))),
-    redrive: (queue) => deadLetters.redrive(queues[queue]),
-    purge: (queue) => deadLetters.purge(queues[queue]),
+    redrive: (queue) => deadLetters.redrive(queues(queue)),
+    purge: (queue) => deadLetters.purge(queues(queue)),
     deadLetters: async (queue, limit) => {
-      const records = await deadLetters.peek(queues[queue], limit);
+      const records = await deadLetters.peek(queues(queue), limit);
       return records.map((record) => deadLetter(queue, record)).sort((a, b) => (a.diedAt < b.diedAt ? 1 : -1));
     },
     heldJobs: async () => [],
@@ -42,7 +42,7 @@ export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {
 
 /** The age of the oldest job is a metric of CloudWatch's only: SQS itself does not tell it. */
 async function countsOf({ queues, deadLetters }: AwsAdminDeps, name: QueueName): Promise<QueueCounts> {
-  const { url, deadUrl } = queues[name];
+  const { url, deadUrl } = queues(name);
   const [live, dead] = await Promise.all([deadLetters.counts(url), deadLetters.counts(deadUrl)]);
   return { name, ...live, dead: dead.ready + dead.delayed + dead.inFlight, oldestSeconds: null, faults: [] };
 }

@@ -19,9 +19,9 @@ import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import { polledConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets } from '#pipeline/config/secrets.ts';
-import type { QueueName } from '#pipeline/contract/jobs.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Log } from '#pipeline/contract/ports.ts';
+import { deadLetterQueue, type QueueName } from '#pipeline/contract/stages.ts';
 import { createAwsAdmin } from './aws-admin.ts';
 import { createRetryDelivery } from './retry-delivery.ts';
 
@@ -44,12 +44,12 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
   const receivedUrl = await queueUrl(polling, deployment, `${name}-received`);
   const account = /\/(\d{12})\/[^/]+$/.exec(receivedUrl)?.[1];
   if (account === undefined) throw new Error(`SQS gave a URL without an account: ${receivedUrl}`);
-  const queues = queuePairs(receivedUrl, name);
+  const queues = queuePairs(receivedUrl);
   const place = { s3: createS3Client(deployment), bucket: `${name}-mail-${account}-${region}` };
   const store = createS3Store(place);
   const jobs = createSqsSender({
     sqs: createSqsClient(deployment),
-    queueUrls: { received: queues.received.url, deliver: queues.deliver.url },
+    queueUrls: { received: queues('received').url, deliver: queues('deliver').url },
     clock: tools.clock,
   });
   const fetch = fetchObjectText({ ...place, key: configKey });
@@ -76,16 +76,8 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
   };
 }
 
-function queuePairs(receivedUrl: string, name: string): Readonly<Record<QueueName, QueuePair>> {
-  const base = receivedUrl.slice(0, -`${name}-received`.length);
-  const pair = (queue: QueueName): QueuePair => ({
-    url: `${base}${name}-${queue}`,
-    deadUrl: `${base}${name}-${queue}-dead`,
-  });
-  return {
-    received: pair('received'),
-    'received-slow': pair('received-slow'),
-    parse: pair('parse'),
-    deliver: pair('deliver'),
-  };
+/** Queues lie side by side: their names end alike, and `received` is one of them. */
+function queuePairs(receivedUrl: string): (queue: QueueName) => QueuePair {
+  const base = receivedUrl.slice(0, -'received'.length);
+  return (queue) => ({ url: `${base}${queue}`, deadUrl: `${base}${deadLetterQueue(queue)}` });
 }

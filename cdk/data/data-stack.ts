@@ -10,11 +10,9 @@ import { acknowledge, acknowledgeManagedPolicy } from '#cdk/acknowledge.ts';
 import { secretsPrefix } from '#cdk/names.ts';
 import type { Options } from '#cdk/options.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
-import { lanesOf, type Stage, type StageName, stages } from '#pipeline/contract/stages.ts';
+import { lanesOf, type QueueName, type StageName, stages } from '#pipeline/contract/stages.ts';
 import { MailBucket } from './mail-bucket.ts';
 import { StageQueue } from './stage-queue.ts';
-
-type QueueName = Stage['consumes'];
 
 /** How many zones the listener stands in: each has a public address of its own. */
 export const zones = 2;

@@ -5,10 +5,8 @@ import { Construct } from 'constructs';
 import { acknowledge } from '#cdk/acknowledge.ts';
 import { deadLettersName, queueName } from '#cdk/names.ts';
 import type { Options } from '#cdk/options.ts';
-import { type Stage, tellingReceives } from '#pipeline/contract/stages.ts';
+import { receivesBeforeDead, type Stage, visibilitySeconds } from '#pipeline/contract/stages.ts';
 
-/** AWS's advice: a job stays hidden for six times what its function may take. */
-const visibilityPerTimeout = 6;
 const longest = Duration.days(14);
 /** A job as large as SQS takes: what pipeline/aws/sqs-sender.ts counts with. */
 const mostBytes = 1_048_576;
@@ -33,8 +31,8 @@ export class StageQueue extends Construct {
       ...common,
       queueName: queueName(options, stage.consumes),
       maxMessageSizeBytes: mostBytes,
-      visibilityTimeout: Duration.seconds(visibilityPerTimeout * stage.timeoutSeconds),
-      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: stage.maxReceives + tellingReceives },
+      visibilityTimeout: Duration.seconds(visibilitySeconds(stage)),
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: receivesBeforeDead(stage) },
     });
     acknowledge(this.deadLetters, { SQS3: 'It is the dead-letter queue itself.' });
   }

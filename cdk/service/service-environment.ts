@@ -2,14 +2,11 @@
 import type { Stack } from 'aws-cdk-lib';
 import { bucketName, queueUrl, secretsPrefix } from '#cdk/names.ts';
 import type { Options } from '#cdk/options.ts';
-import type { Access } from '#pipeline/contract/stages.ts';
+import { type Access, queueUrlVariable } from '#pipeline/contract/stages.ts';
 
 /** What `pipeline/aws/environment.ts` reads, for one part. */
 export function serviceEnvironment(stack: Stack, access: Access, options: Options): Record<string, string> {
-  const urls = access.sends.map((queue) => [
-    `PILLARBOX_QUEUE_${queue.toUpperCase().replaceAll('-', '_')}_URL`,
-    queueUrl(stack, options, queue),
-  ]);
+  const urls = access.sends.map((queue) => [queueUrlVariable(queue), queueUrl(stack, options, queue)]);
   return {
     PILLARBOX_BUCKET: bucketName(options),
     PILLARBOX_SECRETS_PREFIX: secretsPrefix(options),

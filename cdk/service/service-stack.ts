@@ -1,4 +1,4 @@
-// What runs, in the order mail flows: network, listener, the three stages; and what watches it. May be deleted and
+// What runs, in the order mail flows: network, listener, the stages of the table; and what watches it. May be deleted and
 // made anew at any time without losing a message.
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import { QueryDefinition, QueryString } from 'aws-cdk-lib/aws-logs';
@@ -7,7 +7,7 @@ import type { DataStack } from '#cdk/data/data-stack.ts';
 import type { Options } from '#cdk/options.ts';
 import { MailDashboard } from '#cdk/watch/dashboard.ts';
 import { watch } from '#cdk/watch/watch.ts';
-import { stages } from '#pipeline/contract/stages.ts';
+import { lanesOf, listenerAccess, stages } from '#pipeline/contract/stages.ts';
 import { ExportedCertificate } from './exported-certificate.ts';
 import { ListenerTasks } from './listener-task.ts';
 import { LoadBalancer } from './load-balancer.ts';
@@ -30,15 +30,11 @@ export class ServiceStack extends Stack {
     const balancer = new LoadBalancer(this, 'Balancer', { vpc, data, tasks, options });
 
     const outbound = network.outbound === null ? {} : { network: { vpc, securityGroup: network.outbound } };
-    const authenticate = new StageFunction(this, 'Authenticate', { stage: stages.authenticate, data, options });
-    const parse = new StageFunction(this, 'Parse', { stage: stages.parse, data, options });
-    const deliver = new StageFunction(this, 'Deliver', { stage: stages.deliver, data, options, ...outbound });
-    const functions = [authenticate, parse, deliver];
-    // A job that a function is too old for comes back, but only after its queue's visibility timeout: readers are changed first.
-    parse.handler.node.addDependency(deliver.handler);
-    authenticate.handler.node.addDependency(parse.handler);
-    authenticate.handler.node.addDependency(deliver.handler);
-    tasks.service.node.addDependency(authenticate.handler);
+    const functions = Object.values(stages).map((stage) => {
+      const id = `${stage.name.charAt(0).toUpperCase()}${stage.name.slice(1)}`;
+      return new StageFunction(this, id, { stage, data, options, ...(stage.connectsOut ? outbound : {}) });
+    });
+    changeReadersFirst(tasks, functions);
 
     const alarms = watch(this, { options, data, balancer });
     new MailDashboard(this, 'Dashboard', { options, data, balancer, functions, alarms });
@@ -52,6 +48,20 @@ export class ServiceStack extends Stack {
         limit: 1000,
       }),
     });
+  }
+}
+
+/** A job that a function is too old for comes back only after a while, so who reads a queue is changed before who writes to it. */
+function changeReadersFirst(tasks: ListenerTasks, functions: readonly StageFunction[]): void {
+  const writers = [
+    { construct: tasks.service, sends: listenerAccess.sends },
+    ...functions.map(({ handler, stage }) => ({ construct: handler, sends: stage.sends })),
+  ];
+  // Mail flows in the order of the table; what a stage sends back waits there as all mail does.
+  for (const [at, { construct, sends }] of writers.entries()) {
+    for (const { handler, stage } of functions.slice(at)) {
+      if (lanesOf(stage).some(({ consumes }) => sends.includes(consumes))) construct.node.addDependency(handler);
+    }
   }
 }
 

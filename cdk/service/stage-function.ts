@@ -32,12 +32,14 @@ export type StageFunctionProps = {
 };
 
 export class StageFunction extends Construct {
+  readonly stage: Stage;
   readonly handler: LambdaFunction;
   readonly logs: LogGroup;
 
   constructor(scope: Construct, id: string, props: StageFunctionProps) {
     super(scope, id);
     const { stage, data, options, network } = props;
+    this.stage = stage;
     this.logs = new LogGroup(this, 'Logs', { retention: options.logDays });
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),

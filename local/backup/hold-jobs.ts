@@ -3,6 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { asNumber, asText } from '#local/embedded/database.ts';
 import { type ReceivedJob, receivedJobSchema } from '#pipeline/contract/jobs.ts';
+import { lanesOf, stages } from '#pipeline/contract/stages.ts';
 
 /** Holds them, in one transaction; answers how many dead letters that made. */
 export function holdJobs(
@@ -11,9 +12,11 @@ export function holdJobs(
 ): number {
   const reason = `held by a restore: it may have been sent after the backup was taken (${takenAt})`;
   database.exec('BEGIN IMMEDIATE');
-  const delivers = database.prepare("SELECT seq FROM jobs WHERE queue = 'deliver'").all();
+  const delivers = database.prepare('SELECT seq FROM jobs WHERE queue = ?').all(stages.deliver.consumes);
   for (const { seq } of delivers) moveToDead(database, asNumber(seq), { reason, nowMs });
-  const received = database.prepare("SELECT seq, body FROM jobs WHERE queue IN ('received', 'received-slow')").all();
+  const lanes = lanesOf(stages.authenticate).map(({ consumes }) => consumes);
+  const readLane = database.prepare('SELECT seq, body FROM jobs WHERE queue = ?');
+  const received = lanes.flatMap((queue) => readLane.all(queue));
   const held = received.filter(({ seq, body }) =>
     holdReceived(database, { seq: asNumber(seq), body: asText(body) }, { reason, nowMs }),
   );

@@ -5,8 +5,8 @@ import type { FileContent } from '#local/embedded/store/body-files.ts';
 import type { BodiesReport } from '#local/embedded/store/check-bodies.ts';
 import type { DeadLetter, HeldJob, MessagePage, MessageQuery, QueueCounts } from '#ops/admin.ts';
 import type { MessageSummary } from '#ops/messages/message-summary.ts';
-import type { QueueName } from '#pipeline/contract/jobs.ts';
 import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/contract/ports.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 
 /** The content type of a message. */
 export const messageType = 'message/rfc822';

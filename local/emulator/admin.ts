@@ -11,10 +11,10 @@ import {
   summarise,
 } from '#ops/messages/message-summary.ts';
 import type { SqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
-import { type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
 import { domainPrefix, mailboxPrefix } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { readBody } from '#pipeline/contract/read-body.ts';
+import { deadLetterQueue, type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 import type { Emulator } from './emulator.ts';
 import type { KeyIndex } from './key-index.ts';
 
@@ -128,7 +128,7 @@ async function drain(receiver: SqsReceiver, to: string | null): Promise<number> 
 function countsOf(queues: Awaited<ReturnType<Emulator['queues']>>, nowMs: number): readonly QueueCounts[] {
   const of = (name: string) => queues.find((queue) => queue.name === name);
   return queueNames.map((name) => {
-    const [live, dead] = [of(name), of(`${name}-dead`)];
+    const [live, dead] = [of(name), of(deadLetterQueue(name))];
     const oldestAt = live?.oldestAt ?? null;
     return {
       name,

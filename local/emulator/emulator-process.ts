@@ -2,6 +2,7 @@
 // writes, lists in byte order, an honest 501 for what it does not know. Started by emulator.ts; ends when that one does.
 import { buildApp } from 'fauxqs';
 import { z } from 'zod';
+import { deadLetterQueue } from '#pipeline/contract/stages.ts';
 import { setClockAhead } from './clock-ahead.ts';
 import { refusalOf } from './preconditions.ts';
 
@@ -51,7 +52,9 @@ async function start(order: Order): Promise<void> {
     done();
   });
   app.get('/_pillarbox/calls', () => Object.fromEntries(calls));
-  app.get('/_pillarbox/queues', () => order.queues.flatMap(({ name }) => [name, `${name}-dead`].map(countsOf(stores))));
+  app.get('/_pillarbox/queues', () =>
+    order.queues.flatMap(({ name }) => [name, deadLetterQueue(name)].map(countsOf(stores))),
+  );
   app.get('/_pillarbox/queues/:name', (request) =>
     messagesOf(stores, z.object({ name: z.string() }).parse(request.params)),
   );
@@ -93,7 +96,7 @@ function prepare({ sqsStore, s3Store }: Stores, { bucket, queues }: Order): void
   s3Store.createBucket(bucket);
   listInByteOrder(s3Store);
   for (const { name, visibilitySeconds, maxReceives } of queues) {
-    const dead = `${name}-dead`;
+    const dead = deadLetterQueue(name);
     const redrive = { deadLetterTargetArn: arnOf(dead), maxReceiveCount: maxReceives };
     haveQueue(sqsStore, dead, { MessageRetentionPeriod: '1209600' });
     haveQueue(sqsStore, name, {

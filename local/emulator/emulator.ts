@@ -4,13 +4,17 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import type { QueueName } from '#pipeline/contract/jobs.ts';
-import { lanesOf, stages, tellingReceives } from '#pipeline/contract/stages.ts';
+import {
+  deadLetterQueue,
+  lanesOf,
+  type QueueName,
+  receivesBeforeDead,
+  stages,
+  visibilitySeconds,
+} from '#pipeline/contract/stages.ts';
 
 const bucket = 'pillarbox-mail';
 const account = '000000000000';
-/** AWS's advice, which cdk/ follows too: a job stays hidden for six times what its function may take. */
-const visibilityPerTimeout = 6;
 
 /** How one queue is doing; `oldestAt` in milliseconds since 1970. */
 export type EmulatedQueue = {
@@ -69,10 +73,10 @@ export async function startEmulator({
 }): Promise<Emulator> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const lanes = Object.values(stages).flatMap(lanesOf);
-  const queues = lanes.map(({ consumes, timeoutSeconds, maxReceives }) => ({
-    name: consumes,
-    visibilitySeconds: visibilityPerTimeout * timeoutSeconds,
-    maxReceives: maxReceives + tellingReceives,
+  const queues = lanes.map((lane) => ({
+    name: lane.consumes,
+    visibilitySeconds: visibilitySeconds(lane),
+    maxReceives: receivesBeforeDead(lane),
   }));
   const entry = fileURLToPath(new URL('./emulator-process.ts', import.meta.url));
   const order = JSON.stringify({ folder, port: 0, bucket, queues });
@@ -96,7 +100,7 @@ function listening(child: ChildProcess, onWritten: (key: string) => void): Promi
 function emulatorAt(endpoint: string, child: ChildProcess): Emulator {
   let isClosing = false;
   const region = 'us-east-1';
-  const name = (queue: QueueName, dead?: 'dead') => (dead === undefined ? queue : `${queue}-dead`);
+  const name = (queue: QueueName, dead?: 'dead') => (dead === undefined ? queue : deadLetterQueue(queue));
   const ask = async (path: string): Promise<unknown> => (await fetch(`${endpoint}/_pillarbox${path}`)).json();
   return {
     endpoint,

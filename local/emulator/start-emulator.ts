@@ -4,16 +4,22 @@ import { join, resolve } from 'node:path';
 import { buildBundles } from '#local/build-bundles.ts';
 import type { LocalWorld } from '#local/world.ts';
 import { createPollingSqsClient, createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
-import { queueUrlVariable } from '#pipeline/aws/environment.ts';
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
 import { createS3Store } from '#pipeline/aws/s3-store.ts';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
-import { type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
 import type { Clock, ConfigSource, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
-import { lanesOf, type Stage, type StageName, stages } from '#pipeline/contract/stages.ts';
+import {
+  lanesOf,
+  type QueueName,
+  queueNames,
+  queueUrlVariable,
+  type Stage,
+  type StageName,
+  stages,
+} from '#pipeline/contract/stages.ts';
 import { createAdmin } from './admin.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
 import { openKeyIndex } from './key-index.ts';
@@ -151,7 +157,7 @@ function functionVariables(emulator: Emulator, options: EmulatorOptions): Record
   return {
     ...Object.fromEntries(given),
     PILLARBOX_BUCKET: emulator.bucket,
-    ...Object.fromEntries(queueNames.map((queue) => [queueUrlVariable[queue], emulator.queueUrl(queue)])),
+    ...Object.fromEntries(queueNames.map((queue) => [queueUrlVariable(queue), emulator.queueUrl(queue)])),
     PILLARBOX_ENDPOINT: emulator.endpoint,
     PILLARBOX_SECRETS_DIRECTORY: resolve(options.secretsFolder),
     PILLARBOX_FILES_DIRECTORY: resolve(options.filesFolder),

@@ -1,5 +1,6 @@
 // How the runner gets jobs and answers for them. The embedded queue offers it; on AWS, Lambda does this.
-import type { DeliverJob, QueueName } from '#pipeline/contract/jobs.ts';
+import type { DeliverJob } from '#pipeline/contract/jobs.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 
 /** A job handed out; it is this run's until the lease ends. */
 export type HandedOut = {

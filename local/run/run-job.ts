@@ -1,16 +1,9 @@
 // One hand-out of one job, from its body to the answer that its queue is given. What a stage throws is a fault of ours, for which
 // the job waits uncounted, or a failure that counts; a job that dies tells its sender (pipeline/run/judge-failure.ts decides which).
 import { z } from 'zod';
-import {
-  type DeliverJob,
-  type JobOf,
-  jobSchemas,
-  type ParseJob,
-  type QueueName,
-  type ReceivedJob,
-} from '#pipeline/contract/jobs.ts';
+import { type DeliverJob, type JobOf, jobSchemas, type ParseJob, type ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type { Clock, Handout, Log, Metrics } from '#pipeline/contract/ports.ts';
-import type { Stage } from '#pipeline/contract/stages.ts';
+import type { QueueName, Stage } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { givenUpJobs } from '#pipeline/run/given-up-jobs.ts';
 import { type Fate, judgeFailure, lifeEnd, type Patience, usualPatience } from '#pipeline/run/judge-failure.ts';

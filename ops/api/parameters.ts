@@ -2,7 +2,7 @@
 import { parseAddress, parseDomain } from '#mail/address/address.ts';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
-import { jobSchemas, type QueueName } from '#pipeline/contract/jobs.ts';
+import { isQueueName, type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 import { type Answer, badParameter, isAnswer } from './answer.ts';
 
 const maxLimit = 500;
@@ -61,8 +61,5 @@ export function readId(text: string | undefined): MessageId | Answer {
 
 /** A queue's name. */
 export function readQueue(text: string | undefined): QueueName | Answer {
-  const isQueue = (name: string): name is QueueName => Object.hasOwn(jobSchemas, name);
-  return text !== undefined && isQueue(text)
-    ? text
-    : badParameter('NAME', `a queue: ${Object.keys(jobSchemas).join(', ')}`);
+  return isQueueName(text) ? text : badParameter('NAME', `a queue: ${queueNames.join(', ')}`);
 }

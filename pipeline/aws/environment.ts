@@ -1,26 +1,19 @@
 // The environment variables that the AWS composition roots read, parsed once at start. An error names every variable
 // that is missing or wrong and what was expected. Nothing here reads `process.env`: it is passed in.
 import { z } from 'zod';
-import { type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
+import { type QueueName, queueNames, queueUrlVariable } from '#pipeline/contract/stages.ts';
 
 const url = z.url({ protocol: /^https?$/, error: 'expected an http(s) URL' });
 const port = z.coerce.number().int().min(0).max(65_535);
 
-/** The variable that holds a queue's URL. */
-export const queueUrlVariable = {
-  received: 'PILLARBOX_QUEUE_RECEIVED_URL',
-  'received-slow': 'PILLARBOX_QUEUE_RECEIVED_SLOW_URL',
-  parse: 'PILLARBOX_QUEUE_PARSE_URL',
-  deliver: 'PILLARBOX_QUEUE_DELIVER_URL',
-} as const satisfies Record<QueueName, string>;
+/** The URLs of queues, each by the variable that holds it. */
+const queueUrlsSchema = z.object(
+  Object.fromEntries(queueNames.map((queue) => [queueUrlVariable(queue), url.optional()])),
+);
 
 const environmentSchema = z.object({
   /** The bucket of everything. */
   PILLARBOX_BUCKET: z.string().min(3),
-  PILLARBOX_QUEUE_RECEIVED_URL: url.optional(),
-  PILLARBOX_QUEUE_RECEIVED_SLOW_URL: url.optional(),
-  PILLARBOX_QUEUE_PARSE_URL: url.optional(),
-  PILLARBOX_QUEUE_DELIVER_URL: url.optional(),
   /** What stands before NAME of `secret:NAME` in Secrets Manager (`pillarbox/`). */
   PILLARBOX_SECRETS_PREFIX: z.string().default(''),
   /** Read `secret:NAME` from files in this folder instead of Secrets Manager (emulator world). */
@@ -67,21 +60,25 @@ export function parseEnvironment(
   { queues }: { readonly queues: readonly QueueName[] },
 ): Environment {
   const parsed = environmentSchema.safeParse(variables);
-  const missing = queues.map((queue) => queueUrlVariable[queue]).filter((name) => variables[name] === undefined);
-  const wrong = (parsed.error?.issues ?? []).map(
+  const urls = queueUrlsSchema.safeParse(variables);
+  const missing = queues.map(queueUrlVariable).filter((name) => variables[name] === undefined);
+  const wrong = [...(parsed.error?.issues ?? []), ...(urls.error?.issues ?? [])].map(
     (issue) =>
       `${String(issue.path[0])}: ${variables[String(issue.path[0])] === undefined ? 'is not set' : issue.message}`,
   );
   const faults = [...wrong, ...missing.map((name) => `${name}: is not set`)];
-  if (!parsed.success || faults.length > 0) {
+  if (!parsed.success || !urls.success || faults.length > 0) {
     throw new Error(`wrong environment:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
   }
-  return environmentOf(parsed.data);
+  return environmentOf(parsed.data, urls.data);
 }
 
-function environmentOf(data: z.infer<typeof environmentSchema>): Environment {
+function environmentOf(
+  data: z.infer<typeof environmentSchema>,
+  urlsByVariable: z.infer<typeof queueUrlsSchema>,
+): Environment {
   const urls = queueNames.flatMap((queue) => {
-    const found = data[queueUrlVariable[queue]];
+    const found = urlsByVariable[queueUrlVariable(queue)];
     return found === undefined ? [] : [[queue, found]];
   });
   return {

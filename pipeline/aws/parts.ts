@@ -3,10 +3,9 @@
 
 import { polledConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
-import type { QueueName } from '#pipeline/contract/jobs.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Intake, JobSender, Log, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
-import { watchedMetrics } from '#pipeline/contract/stages.ts';
+import { type QueueName, watchedMetrics } from '#pipeline/contract/stages.ts';
 import { type ConfiguredDns, configuredDns } from '#pipeline/dns/configured-dns.ts';
 import { createLog } from '#pipeline/observe/log.ts';
 import { createEmfMetrics, type EmfMetrics } from '#pipeline/observe/metrics.ts';

@@ -3,8 +3,9 @@
 // uncounted. A record that is no job fails and so becomes a dead letter, where a person sees it. A job handed out more often
 // than it may be run is run no more: its sender is told, and it fails until SQS moves it to the dead letters.
 import { z } from 'zod';
-import { type JobOf, jobSchemas, type QueueName } from '#pipeline/contract/jobs.ts';
+import { type JobOf, jobSchemas } from '#pipeline/contract/jobs.ts';
 import type { Clock, ConfigSource, Handout, JobSender, Log, Metrics } from '#pipeline/contract/ports.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { givenUpJobs } from '#pipeline/run/given-up-jobs.ts';
 import { type Fate, judgeFailure, lifeEnd, usualPatience } from '#pipeline/run/judge-failure.ts';

@@ -3,8 +3,9 @@
 // on by whoever gets it early (sqs-event-consumer.ts).
 import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
-import { jobSchemas, type QueueName } from '#pipeline/contract/jobs.ts';
+import { jobSchemas } from '#pipeline/contract/jobs.ts';
 import type { Clock, JobSender, SendOptions } from '#pipeline/contract/ports.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
 import { createCoalescer } from './coalescer.ts';
 import { createSignedSender, type SignedSender } from './signed-request.ts';

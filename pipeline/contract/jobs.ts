@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+import { type QueueName, queueNames } from './stages.ts';
 
 const messageId = z.custom<MessageId>(
   (value) => typeof value === 'string' && isMessageId(value),
@@ -158,7 +159,7 @@ export const parseJobSchema = z.strictObject({
 
 /** A job that became a dead letter: of which queue, and why, for operators (the sender is not told that). */
 export const givenUpSchema = z.strictObject({
-  queue: z.enum(['received', 'parse', 'deliver', 'received-slow']),
+  queue: z.enum(queueNames),
   reason: z.string(),
 });
 
@@ -206,13 +207,7 @@ export const jobSchemas = {
   'received-slow': receivedJobSchema,
   parse: parseJobSchema,
   deliver: deliverJobSchema,
-} as const;
-
-/** The name of a queue. */
-export type QueueName = keyof typeof jobSchemas;
-
-/** All queues, in the order mail flows; the slow lane, which little of it takes, last. */
-export const queueNames: readonly QueueName[] = ['received', 'parse', 'deliver', 'received-slow'];
+} as const satisfies Readonly<Record<QueueName, z.ZodType>>;
 
 /** The type of a queue's job. */
 export type JobOf<Queue extends QueueName> = Readonly<z.infer<(typeof jobSchemas)[Queue]>>;

@@ -2,7 +2,8 @@
 // both pass the same contract suite (test/contract). A port throws when the platform fails; what the mail world
 // can do to us is a value.
 import type { Config } from '#pipeline/config/config.ts';
-import type { JobOf, QueueName, ReceivedJob } from './jobs.ts';
+import type { JobOf, ReceivedJob } from './jobs.ts';
+import type { QueueName } from './stages.ts';
 
 /** The time, in milliseconds since 1970. */
 export type Clock = () => number;

@@ -1,9 +1,33 @@
-// The table of stages: which queue each reads, which it writes, what it may touch, how it is run.
-// cdk/ builds queues, functions and permissions from it; local/ runs the same stages from it.
-import type { QueueName } from './jobs.ts';
+// The table of stages: which queue each reads, which it writes, what it may touch, how it is run, when a failed job comes back.
+// cdk/ builds queues, functions, permissions and alarms from it; local/ runs the same stages from it. Queue names stand here alone.
 import type { KeyPrefix } from './keys.ts';
 
-export type StageName = 'authenticate' | 'parse' | 'deliver';
+/** All queues, in the order mail flows; the slow lane, which takes little of it, last. */
+export const queueNames = ['received', 'parse', 'deliver', 'received-slow'] as const;
+
+/** The name of a queue. */
+export type QueueName = (typeof queueNames)[number];
+
+/** All stages, in the order mail flows. */
+export const stageNames = ['authenticate', 'parse', 'deliver'] as const;
+
+/** The name of a stage. */
+export type StageName = (typeof stageNames)[number];
+
+/** Whether a text is the name of a queue. */
+export function isQueueName(text: unknown): text is QueueName {
+  return queueNames.some((name) => name === text);
+}
+
+/** The environment variable that holds a queue's URL: `PILLARBOX_QUEUE_RECEIVED_SLOW_URL`. */
+export function queueUrlVariable(queue: QueueName): string {
+  return `PILLARBOX_QUEUE_${queue.toUpperCase().replaceAll('-', '_')}_URL`;
+}
+
+/** `<queue>-dead`: the queue of a queue's dead letters, by its name here or in a deployment. */
+export function deadLetterQueue(queue: string): string {
+  return `${queue}-dead`;
+}
 
 /** What one part of the service may touch: queues, prefixes of keys, secrets by name (`*` at a name's end: any rest). */
 export type Access = {
@@ -37,6 +61,8 @@ export type Stage = Access & {
   readonly name: StageName;
   /** The queue whose jobs it takes. */
   readonly consumes: QueueName;
+  /** It connects to other mail servers: where the service delivers to MX hosts itself, it leaves AWS by an address of its own. */
+  readonly connectsOut: boolean;
   /** How long a run may take. */
   readonly timeoutSeconds: number;
   /** The same where no platform limits it: on one machine. */
@@ -61,6 +87,16 @@ export type Stage = Access & {
 /** Hand-outs on AWS after the last run: in each the function tells the sender, if it has not yet, before SQS moves the job. */
 export const tellingReceives = 2;
 
+/** After so many hand-outs SQS moves a job to the dead letters. */
+export function receivesBeforeDead({ maxReceives }: Pick<Stage, 'maxReceives'>): number {
+  return maxReceives + tellingReceives;
+}
+
+/** How long a job that was handed out stays hidden: AWS's advice, six times what its run may take. A lease on one machine likewise. */
+export function visibilitySeconds({ timeoutSeconds }: Pick<Stage, 'timeoutSeconds'>): number {
+  return 6 * timeoutSeconds;
+}
+
 /** All stages, in the order mail flows. */
 export const stages: { readonly [Name in StageName]: Stage & { readonly name: Name } } = {
   authenticate: {
@@ -72,6 +108,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     deletes: [],
     looksForAbsent: ['raw/*.eml'],
     secrets: ['srs'],
+    connectsOut: false,
     timeoutSeconds: 60,
     memoryMiB: 1024,
     batchSize: 10,
@@ -95,6 +132,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     deletes: [],
     looksForAbsent: ['raw/*.eml'],
     secrets: [],
+    connectsOut: false,
     timeoutSeconds: 120,
     memoryMiB: 1769,
     batchSize: 10,
@@ -113,6 +151,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     deletes: ['destinations/'],
     looksForAbsent: 'all',
     secrets: ['dkim-*', 'smarthost-password', 'srs'],
+    connectsOut: true,
     // The most that Lambda gives. Ten minutes of it are for the answer to a message (RFC 5321 §4.5.3.2.6).
     timeoutSeconds: 900,
     // A peer that keeps reading is not cut, however slowly it reads.

@@ -2,8 +2,9 @@
 // it gets a job that says what was given up. Pure; the same for the runner on one machine and for Lambda's event consumer.
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { DeliverJob, ParseJob, QueueName, ReceivedJob } from '#pipeline/contract/jobs.ts';
+import type { DeliverJob, ParseJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { proveSender, whyNotTold } from '#pipeline/contract/sender-proof.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 
 type Told = { readonly reason: string; readonly nowMs: number };
 

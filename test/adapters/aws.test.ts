@@ -3,7 +3,8 @@
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
 import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
 import type { SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
-import type { JobOf, QueueName } from '#pipeline/contract/jobs.ts';
+import type { JobOf } from '#pipeline/contract/jobs.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 import { emulatedAws } from '#test/support/aws/emulated-aws.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';

@@ -2,8 +2,8 @@
 // says `done`; how long a poll waits is the adapter's own affair.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { QueueName } from '#pipeline/contract/jobs.ts';
 import type { JobSender } from '#pipeline/contract/ports.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 
 export type ReceivedBody = {

@@ -19,14 +19,13 @@ import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
-import { tellingReceives } from '#pipeline/contract/stages.ts';
+import { stageNames, tellingReceives } from '#pipeline/contract/stages.ts';
 import {
   containerOf,
   type Deployment,
   deploy,
   functionOf,
   type RunningStage,
-  stageNames,
   statementsOf,
 } from '#test/support/aws/artefacts/deployment.ts';
 import { missingMetrics } from '#test/support/aws/artefacts/metric-names.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type Bundle, buildBundles } from '#local/build-bundles.ts';
-import { queueUrlVariable } from '#pipeline/aws/environment.ts';
+import { queueNames, queueUrlVariable } from '#pipeline/contract/stages.ts';
 
 const maxBytes = 2_000_000;
 const maxImportMs = 250;
@@ -21,7 +21,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const environment = {
   AWS_REGION: 'us-east-1',
   PILLARBOX_BUCKET: 'mail',
-  ...Object.fromEntries(Object.values(queueUrlVariable).map((name) => [name, 'http://127.0.0.1:9/000000000000/q'])),
+  ...Object.fromEntries(queueNames.map((queue) => [queueUrlVariable(queue), 'http://127.0.0.1:9/000000000000/q'])),
 };
 
 test('each bundle that ships has at most 2 MB', (t) => {

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
+import { stageNames } from '#pipeline/contract/stages.ts';
 
 const home = join(import.meta.dirname, '../..');
 
@@ -13,9 +14,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   pipeline: ['mail'],
   'pipeline/contract': ['mail', 'pipeline/config'],
   container: ['mail', 'pipeline'],
-  'functions/authenticate': ['mail', 'pipeline'],
-  'functions/parse': ['mail', 'pipeline'],
-  'functions/deliver': ['mail', 'pipeline'],
+  ...Object.fromEntries(stageNames.map((stage) => [`functions/${stage}`, ['mail', 'pipeline']])),
   ops: ['mail', 'pipeline'],
   local: ['mail', 'pipeline', 'container', 'functions', 'ops'],
   cli: ['mail', 'pipeline', 'ops'],
@@ -37,7 +36,7 @@ const libraries: readonly { readonly name: RegExp; readonly in: readonly string[
 ];
 
 function roots(): readonly string[] {
-  const handlers = ['authenticate', 'parse', 'deliver'].map((stage) => `functions/${stage}/handler.ts`);
+  const handlers = stageNames.map((stage) => `functions/${stage}/handler.ts`);
   return ['container/main.ts', 'local/main.ts', 'cli/main.ts', 'cdk/app.ts', ...handlers];
 }
 

@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { type Bundle, buildBundles } from '#local/build-bundles.ts';
 import { createSandbox } from '#local/emulator/sandbox.ts';
+import { stageNames } from '#pipeline/contract/stages.ts';
 import { eventually } from '#test/support/worlds/local-service.ts';
 
 const maxBytes = 2 * 1_048_576;
@@ -27,9 +28,7 @@ test('each function and the container have at most 2 MiB', (t) => {
   const byFolder = Map.groupBy(bundles, ({ file }) => dirname(file));
   assert.deepEqual([...byFolder.keys()].map((path) => path.slice(folder.length + 1)).sort(), [
     'container',
-    'functions/authenticate',
-    'functions/deliver',
-    'functions/parse',
+    ...stageNames.map((name) => `functions/${name}`).sort(),
   ]);
   for (const [path, files] of byFolder) {
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -38,7 +37,7 @@ test('each function and the container have at most 2 MiB', (t) => {
   }
 });
 
-for (const stage of ['authenticate', 'parse', 'deliver']) {
+for (const stage of stageNames) {
   test(`the bundle of ${stage} is imported in at most ${maxImportMs} ms of processor time, without node_modules`, async (t) => {
     const url = pathToFileURL(join(folder, 'functions', stage, 'index.mjs')).href;
     const script = `const before = process.cpuUsage(); const { handler } = await import(${JSON.stringify(url)});

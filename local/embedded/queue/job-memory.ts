@@ -1,11 +1,11 @@
 // What the database thread keeps in mind of the queues: which jobs could be handed out, which are out and until when,
 // and the one time at which something is due next. Jobs that are due later are rows alone and cost nothing here.
-import { type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
+import { isQueueName, type QueueName } from '#pipeline/contract/stages.ts';
 import { createReadyJobs, type ReadyJob, type ReadyJobs, shareOf } from './ready-jobs.ts';
 
 /** The name of a queue as a row has it; throws where it is none. */
 export function queueName(value: unknown): QueueName {
-  for (const name of queueNames) if (name === value) return name;
+  if (isQueueName(value)) return value;
   throw new Error(`unknown queue in the database: ${String(value)}`);
 }
 
@@ -21,7 +21,8 @@ export type Lease = ReadyJob & {
 };
 
 export type JobMemory = {
-  readonly ready: { readonly [Queue in QueueName]: ReadyJobs };
+  /** The jobs of one queue that could be handed out now. */
+  readonly ready: (queue: QueueName) => ReadyJobs;
   readonly leases: Map<number, Lease>;
   /** All rows due up to here are either in `ready` or out. */
   dueUpTo: number;
@@ -31,12 +32,12 @@ export type JobMemory = {
 
 /** Nothing known yet. */
 export function createJobMemory(): JobMemory {
+  const ready = new Map<QueueName, ReadyJobs>();
   return {
-    ready: {
-      received: createReadyJobs(),
-      'received-slow': createReadyJobs(),
-      parse: createReadyJobs(),
-      deliver: createReadyJobs(),
+    ready: (queue) => {
+      const known = ready.get(queue) ?? createReadyJobs();
+      ready.set(queue, known);
+      return known;
     },
     leases: new Map(),
     dueUpTo: Number.MIN_SAFE_INTEGER,
@@ -46,7 +47,7 @@ export function createJobMemory(): JobMemory {
 
 /** A job whose time has come is ready; of one whose time is ahead only the earliest time is remembered. */
 export function enlist(memory: JobMemory, queue: QueueName, job: ReadyJob): void {
-  if (job.due <= memory.dueUpTo) memory.ready[queue].add(job);
+  if (job.due <= memory.dueUpTo) memory.ready(queue).add(job);
   else if (memory.nextDue === null || job.due < memory.nextDue) memory.nextDue = job.due;
 }
 
@@ -61,7 +62,7 @@ export function takeReady(
     const share = shareOf(lease.group);
     if (lease.queue === queue && lease.countsUntil > at) out.set(share, (out.get(share) ?? 0) + 1);
   }
-  return ready[queue].take(max, (share) => {
+  return ready(queue).take(max, (share) => {
     const count = out.get(share) ?? 0;
     if (count < maxPerGroup) out.set(share, count + 1);
     return count < maxPerGroup;
@@ -73,7 +74,7 @@ export function takeBackExpired({ ready, leases }: JobMemory, at: number): void 
   for (const [seq, { queue, due, group, expires }] of leases) {
     if (expires > at) continue;
     leases.delete(seq);
-    ready[queue].add({ seq, due, group });
+    ready(queue).add({ seq, due, group });
   }
 }
 
@@ -81,7 +82,7 @@ export function takeBackExpired({ ready, leases }: JobMemory, at: number): void 
 export function nextLook({ nextDue, leases, ready }: JobMemory, at: number): number | null {
   let next = nextDue;
   for (const { queue, expires, countsUntil } of leases.values()) {
-    const makesRoom = countsUntil > at && ready[queue].size() > 0;
+    const makesRoom = countsUntil > at && ready(queue).size() > 0;
     const first = makesRoom ? Math.min(expires, countsUntil) : expires;
     if (next === null || first < next) next = first;
   }

@@ -3,8 +3,9 @@
 import type { Client } from '#local/embedded/client.ts';
 import type { NewJob } from '#local/embedded/requests.ts';
 import type { HandedOut, JobSource } from '#local/run/job-source.ts';
-import { type JobOf, jobSchemas, type QueueName } from '#pipeline/contract/jobs.ts';
+import { type JobOf, jobSchemas } from '#pipeline/contract/jobs.ts';
 import type { Clock, JobSender } from '#pipeline/contract/ports.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 
 /** The way in: every job is checked against its queue's schema, then durable when the promise resolves. */
 export function createJobSender(client: Client, clock: Clock): JobSender {

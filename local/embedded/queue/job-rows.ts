@@ -3,7 +3,7 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { asNumber, asText } from '#local/embedded/database.ts';
 import type { LeasedJob, LeaseTerms, NewJob, Request } from '#local/embedded/requests.ts';
-import type { QueueName } from '#pipeline/contract/jobs.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 import { createJobMemory, enlist, type JobMemory, queueName, takeReady } from './job-memory.ts';
 import type { ReadyJob } from './ready-jobs.ts';
 import { type End, guiltLimit, judgeEnd } from './suspects.ts';
@@ -62,7 +62,7 @@ export function releaseDue({ sql, memory }: JobRows, at: number): void {
   if (memory.nextDue !== null && memory.nextDue <= at) {
     for (const row of sql.becameDue.all(memory.dueUpTo, at)) {
       const job = { seq: asNumber(row['seq']), due: asNumber(row['due']), group: asText(row['fair_group']) };
-      memory.ready[queueName(row['queue'])].add(job);
+      memory.ready(queueName(row['queue'])).add(job);
     }
     const next = sql.nextDue.get(at)?.['due'];
     memory.nextDue = typeof next === 'number' ? next : null;
@@ -88,7 +88,7 @@ export function leaseJobs(
   const rollback = (): void => {
     for (const job of [...taken].reverse()) {
       memory.leases.delete(job.seq);
-      memory.ready[terms.queue].putBack(job);
+      memory.ready(terms.queue).putBack(job);
     }
   };
   try {

@@ -24,7 +24,7 @@ export function createParkedLeases(jobs: JobRows): ParkedLeases {
   let parked: { readonly number: number; readonly request: Request<'lease'> }[] = [];
 
   const round = (): LeaseRound | null => {
-    const able = parked.filter(({ request }) => jobs.memory.ready[request.queue].size() > 0);
+    const able = parked.filter(({ request }) => jobs.memory.ready(request.queue).size() > 0);
     if (able.length === 0) return null;
     const handedOut: { readonly number: number; readonly result: ReturnType<typeof leaseJobs> }[] = [];
     return {

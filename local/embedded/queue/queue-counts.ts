@@ -2,7 +2,7 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { asNumber, asText } from '#local/embedded/database.ts';
 import type { DeadLetter, HeldJob, QueueCounts } from '#ops/admin.ts';
-import { type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
+import { type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 import { type JobMemory, queueName } from './job-memory.ts';
 
 /** Reasons shown of one queue. */
@@ -31,10 +31,10 @@ export function queueReports(database: DatabaseSync): QueueReports {
   return {
     counts: ({ ready, leases, dueUpTo }, at) =>
       queueNames.map((name) => {
-        const oldest = ready[name].oldestDue();
+        const oldest = ready(name).oldestDue();
         return {
           name,
-          ready: ready[name].size(),
+          ready: ready(name).size(),
           delayed: asNumber(delayed.get(dueUpTo, name)?.['count']),
           inFlight: [...leases.values()].filter(({ queue }) => queue === name).length,
           dead: asNumber(dead.get(name)?.['count']),

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import type { QueueName } from '#pipeline/contract/jobs.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 import { stopwatch } from '#test/support/time/stopwatch.ts';
 import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';

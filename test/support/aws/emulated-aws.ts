@@ -11,7 +11,7 @@ import { createS3Store } from '#pipeline/aws/s3-store.ts';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
-import { type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
+import { type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 
 let shared: Promise<{ emulator: Emulator; folder: string }> | null = null;
 let count = 0;

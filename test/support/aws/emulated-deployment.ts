@@ -17,8 +17,9 @@ import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
-import { jobSchemas, type QueueName, queueNames } from '#pipeline/contract/jobs.ts';
+import { jobSchemas } from '#pipeline/contract/jobs.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
+import { type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
@@ -52,12 +53,7 @@ export async function emulateDeployment(serviceName: string, config: ConfigInput
   await store.put({ key: configKey, body: Buffer.from(JSON.stringify(config)), contentType: 'application/json' });
   const urlOf = (name: string): string => `${place.endpoint}/${account}/${name}`;
   const url = (queue: QueueName): string => urlOf(queueName({ serviceName }, queue));
-  const queueUrls = {
-    received: url('received'),
-    'received-slow': url('received-slow'),
-    parse: url('parse'),
-    deliver: url('deliver'),
-  };
+  const queueUrls = Object.fromEntries(queueNames.map((queue) => [queue, url(queue)]));
   const sqs = createSqsClient(place);
   const jobs = createSqsSender({ sqs, queueUrls, clock: Date.now });
   const deps = {
@@ -75,7 +71,7 @@ export async function emulateDeployment(serviceName: string, config: ConfigInput
   const receiverOf = (queueUrl: string) =>
     createSqsReceiver({ sqs: createPollingSqsClient(place), queueUrl, queueArn: '', region });
   const drain = async (queue: 'received' | 'parse'): Promise<number> => {
-    const receiver = receiverOf(queueUrls[queue]);
+    const receiver = receiverOf(url(queue));
     let count = 0;
     for (;;) {
       const records = await receiver.receive({ max: 10, waitSeconds: 0 });

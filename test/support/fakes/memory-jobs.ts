@@ -1,6 +1,7 @@
 // A queue that only remembers what was sent to it.
-import { type JobOf, jobSchemas, type QueueName } from '#pipeline/contract/jobs.ts';
+import { type JobOf, jobSchemas } from '#pipeline/contract/jobs.ts';
 import type { JobSender, SendOptions } from '#pipeline/contract/ports.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 
 export type SentJob = {
   readonly [Queue in QueueName]: { readonly queue: Queue; readonly job: JobOf<Queue>; readonly options: SendOptions };

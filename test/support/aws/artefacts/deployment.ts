@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { createS3Client } from '#pipeline/aws/clients.ts';
 import { createS3Store } from '#pipeline/aws/s3-store.ts';
+import { type StageName, stageNames } from '#pipeline/contract/stages.ts';
 import { createGate, type Gate } from './gate.ts';
 import type { Statement } from './permission.ts';
 import { buildImage, type RunningContainer, runContainer } from './run-container.ts';
@@ -16,8 +17,6 @@ import { type Deployed, synthesizeInto } from './synthesized.ts';
 import { personOf } from './unpacked.ts';
 
 const region = 'us-east-1';
-export const stageNames = ['authenticate', 'parse', 'deliver'] as const;
-export type StageName = (typeof stageNames)[number];
 
 /** What Lambda runs functions as: not root; its home is known there by /etc/passwd, here by a variable. */
 const sandboxUser = '993:990';
