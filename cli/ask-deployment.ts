@@ -2,7 +2,7 @@
 // What AWS refuses is told in a person's words.
 
 import { findRoute, mailRoutes } from '#ops/api/routes.ts';
-import { readBody } from '#pipeline/contract/read-body.ts';
+import { readBody } from '#pipeline/contract/stored-body.ts';
 import { type CliArguments, type CliError, type CliWorld, cliError, isCliError, optionValue } from './command.ts';
 
 type Asked = { readonly path: string; readonly method: 'GET' | 'POST' | 'DELETE' };

@@ -1,7 +1,7 @@
 // The published JSON Schemas, made from the zod schemas that the program itself goes by.
 import { z } from 'zod';
 import { configSchema } from '#pipeline/config/config.ts';
-import { inboxMessageSchema } from '#pipeline/contract/inbox-message.ts';
+import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 
 /** File name in `docs/schemas/` → text. The configuration's is that of the file as written, before defaults. */
 export function publishedSchemas(): Readonly<Record<string, string>> {

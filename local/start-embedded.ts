@@ -10,7 +10,7 @@ import { frontDoorFirst } from '#local/run/front-door-first.ts';
 import { runStages } from '#local/run/run-stages.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { Clock, ConfigSource, Log, Metrics, Resolve, Secrets } from '#pipeline/contract/ports.ts';
-import { createAcceptedCounts } from '#pipeline/contract/refusals.ts';
+import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { damagedProblems, logDamaged } from './damaged-bodies.ts';
 import { startRetention } from './retention.ts';
 import type { LocalWorld } from './world.ts';

@@ -1,7 +1,5 @@
 // The service in a world: the listener in front, the ops API and its page beside it.
 import { type Listener, startListener } from '#container/listener.ts';
-import { readBackedOff } from '#functions/deliver/destination/destination.ts';
-import { type BlockedPort, readBlockedPort } from '#functions/deliver/hosts/port25.ts';
 import { startOpsApi } from '#local/http/start-ops-api.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { QueueCounts } from '#ops/admin.ts';
@@ -12,7 +10,9 @@ import { createRetryDelivery } from '#ops/retry-delivery.ts';
 import type { ReportingConfigSource } from '#pipeline/config/config-source.ts';
 import { smarthostDestination } from '#pipeline/contract/keys.ts';
 import type { Clock, Log, Secrets } from '#pipeline/contract/ports.ts';
-import { suppressionLookup } from '#pipeline/contract/suppressions.ts';
+import { readBackedOff } from '#pipeline/contract/records/back-off.ts';
+import { type BlockedPort, readBlockedPort } from '#pipeline/contract/records/blocked-port.ts';
+import { suppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import type { MetricsRegistry } from '#pipeline/observe/metrics.ts';
 import type { CertificatePair } from './certificate.ts';
 import type { LocalWorld } from './world.ts';

@@ -3,11 +3,10 @@
 import { type Answer, badParameter, isAnswer, json, refusal } from '#ops/api/answer.ts';
 import { readId, readLimit, readQuery } from '#ops/api/parameters.ts';
 import type { MailRouteDeps } from '#ops/api/routes.ts';
-import { type DeliveryState, deliveryStateSchema } from '#pipeline/contract/delivery-state.ts';
 import { parseDeliveryKey } from '#pipeline/contract/keys.ts';
-import { readJson } from './stored-json.ts';
+import { type DeliveryState, deliveryRecord, deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
 
-/** A line of the list; `record` is the whole `deliveries/` object (pipeline/contract/delivery-state.ts). */
+/** A line of the list; `record` is the whole `deliveries/` object (pipeline/contract/records/delivery.ts). */
 export type ShownDelivery = {
   readonly id: string;
   readonly domain: string;
@@ -88,8 +87,8 @@ async function gather(
     const page = await admin.deliveryKeys({ id: query.id, limit: query.limit - deliveries.length, after });
     for (const key of page.keys) {
       const about = parseDeliveryKey(key);
-      const record = deliveryStateSchema.safeParse(await readJson(store, key)).data;
-      if (about === null || record === undefined) continue;
+      const record = (await deliveryRecord.read(store, key, () => null))?.record ?? null;
+      if (about === null || record === null) continue;
       if (query.state === null || record.state === query.state) deliveries.push(shownDelivery(about, record));
     }
     read += page.keys.length;

@@ -1,9 +1,7 @@
 // An operator's "try now": moves the delivery's state on and queues its job.
 import { isMessageId, messageIdTime } from '#mail/header/message-id.ts';
-import { deliveryStateSchema, retryNow } from '#pipeline/contract/delivery-state.ts';
-import { deliveryKey } from '#pipeline/contract/keys.ts';
 import type { Clock, JobSender, ObjectStore } from '#pipeline/contract/ports.ts';
-import { readText } from './stored-json.ts';
+import { deliveryRecord, retryNow } from '#pipeline/contract/records/delivery.ts';
 
 /**
  * Makes a waiting delivery due now. `not-found`: there is no such delivery; `not-waiting`: it is done, or has failed
@@ -25,7 +23,7 @@ export function createRetryDelivery(deps: Deps): RetryDelivery {
   return async ({ id, domain }) => {
     if (!isMessageId(id)) return { outcome: 'not-found' };
     const receivedAt = new Date(messageIdTime(id)).toISOString();
-    const key = deliveryKey({ id, receivedAt, domain });
+    const key = deliveryRecord.key({ id, receivedAt, domain });
     for (let n = 0; n < attempts; n++) {
       const retried = await tryOnce(deps, key);
       if (retried !== null) return retried;
@@ -36,20 +34,13 @@ export function createRetryDelivery(deps: Deps): RetryDelivery {
 
 /** Null where somebody else moved the state on meanwhile. */
 async function tryOnce({ store, jobs, clock }: Deps, key: string): Promise<Awaited<ReturnType<RetryDelivery>> | null> {
-  const found = await store.get(key);
+  const found = await deliveryRecord.read(store, key);
   if (found === null) return { outcome: 'not-found' };
-  const state = deliveryStateSchema.parse(JSON.parse((await readText({ get: async () => found }, key)) ?? ''));
+  const { record: state, etag } = found;
   const again = state.state === 'bounced' || state.state === 'partial';
   const next = retryNow(state, { nowMs: clock(), again });
   if (next === null) return { outcome: 'not-waiting', reason: `it is ${state.state}: nothing is left to try` };
-  const written = await store.put({
-    key,
-    body: Buffer.from(JSON.stringify(next.state)),
-    contentType: found.contentType,
-    metadata: found.metadata,
-    condition: { ifMatch: found.etag },
-  });
-  if (written.outcome === 'conflict') return null;
+  if ((await deliveryRecord.write(store, key, next.state, { ifMatch: etag })) === null) return null;
   await jobs.send('deliver', next.job, { group: next.job.domain });
   return { outcome: 'queued' };
 }

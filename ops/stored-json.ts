@@ -1,7 +1,7 @@
 // Reads small stored objects whole; JSON is this service's own, and checked like everything that comes from outside.
 
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
-import { readBody } from '#pipeline/contract/read-body.ts';
+import { readBody } from '#pipeline/contract/stored-body.ts';
 
 const maxBytes = 64 * 1_024 * 1_024;
 
@@ -16,15 +16,4 @@ export async function readBytes(store: Pick<ObjectStore, 'get'>, key: string): P
   if (object === null) return null;
   if (object.bytes > maxBytes) throw new Error(`${key} has ${object.bytes} bytes: too many to read whole`);
   return readBody(object.body);
-}
-
-/** The object's JSON, unchecked; null where there is none or it is not JSON. */
-export async function readJson(store: Pick<ObjectStore, 'get'>, key: string): Promise<unknown> {
-  const text = await readText(store, key);
-  if (text === null) return null;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

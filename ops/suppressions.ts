@@ -4,16 +4,16 @@ import { isProblem } from '#mail/problem.ts';
 import { type Answer, badParameter, isAnswer, json, refusal } from '#ops/api/answer.ts';
 import { readLimit, readQuery } from '#ops/api/parameters.ts';
 import type { MailRouteDeps } from '#ops/api/routes.ts';
-import { parseSuppressionKey } from '#pipeline/contract/keys.ts';
-import type { Trouble } from '#pipeline/contract/suppression-record.ts';
+import { refusalsRecord, type Trouble } from '#pipeline/contract/records/refusals.ts';
 import {
   emptyRecord,
   everySender,
   heldEntries,
   type SuppressionEntry,
+  suppressedAddress,
+  suppressionRecord,
   withOperatorEntry,
-} from '#pipeline/contract/suppression-record.ts';
-import { changeStored, keyOf, readRefusals, readSuppression } from '#pipeline/contract/suppressions.ts';
+} from '#pipeline/contract/records/suppression.ts';
 
 type Deps = Pick<MailRouteDeps, 'store' | 'clock'>;
 
@@ -42,15 +42,16 @@ export async function listSuppressions({ store, clock }: Deps, query: URLSearchP
   const troubles = new Map<string, readonly Trouble[]>();
   const suppressions: ShownSuppression[] = [];
   for (const { key } of page.objects) {
-    const about = parseSuppressionKey(key);
-    const address = about === null ? null : parseAddress(`${quoted(about.localPart)}@${about.domain}`);
-    if (address === null || isProblem(address)) continue;
-    const { found } = await readSuppression(store, address);
-    if (found === null) continue;
+    const address = suppressedAddress(key);
+    const found = address === null ? null : await suppressionRecord.read(store, key);
+    if (address === null || found === null) continue;
     const { domain } = address;
-    if (!troubles.has(domain)) troubles.set(domain, (await readRefusals(store, domain)).found?.troubles ?? []);
-    const held = heldEntries(found, troubles.get(domain) ?? [], clock());
-    suppressions.push(...held.map(([sender, entry]) => shown(found.address, sender, entry)));
+    if (!troubles.has(domain)) {
+      const refusals = await refusalsRecord.read(store, refusalsRecord.key(domain));
+      troubles.set(domain, refusals?.record.troubles ?? []);
+    }
+    const held = heldEntries(found.record, troubles.get(domain) ?? [], clock());
+    suppressions.push(...held.map(([sender, entry]) => shown(found.record.address, sender, entry)));
   }
   return json({ suppressions, next: page.next });
 }
@@ -61,18 +62,19 @@ export async function removeSuppression({ store }: Deps, wanted: AboutAddress): 
   if (isAnswer(read)) return read;
   const { address, sender, given } = read;
   const shownAddress = formatAddress(address);
-  const { found, etag } = await readSuppression(store, address);
-  const isListed = given['sender'] === undefined || (found !== null && Object.hasOwn(found.senders, sender));
-  if (found === null || etag === null || Object.keys(found.senders).length === 0 || !isListed) {
+  const key = suppressionRecord.key(address);
+  const stored = await suppressionRecord.read(store, key);
+  const senders = stored?.record.senders ?? {};
+  const isListed = given['sender'] === undefined || Object.hasOwn(senders, sender);
+  if (stored === null || Object.keys(senders).length === 0 || !isListed) {
     return refusal(404, 'not-found', `${shownAddress} is not suppressed`);
   }
-  const others = Object.entries(found.senders).filter(([name]) => given['sender'] !== undefined && name !== sender);
-  const key = keyOf(address);
+  const others = Object.entries(senders).filter(([name]) => given['sender'] !== undefined && name !== sender);
   if (others.length === 0) await store.delete(key);
   else {
-    const body = Buffer.from(JSON.stringify({ ...found, senders: Object.fromEntries(others) }));
-    const put = await store.put({ key, body, contentType: 'application/json', condition: { ifMatch: etag } });
-    if (put.outcome === 'conflict') return refusal(409, 'changed', `${shownAddress} has just changed: try again`);
+    const record = { ...stored.record, senders: Object.fromEntries(others) };
+    const written = await suppressionRecord.write(store, key, record, { ifMatch: stored.etag });
+    if (written === null) return refusal(409, 'changed', `${shownAddress} has just changed: try again`);
   }
   return json({ address: shownAddress, outcome: 'removed' });
 }
@@ -87,8 +89,9 @@ export async function addSuppression({ store, clock }: Deps, wanted: AboutAddres
   if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days)) return badParameter('days', 'a whole number from 1 to 9999');
   const at = new Date(clock()).toISOString();
   const entry = { sender, reason: reason.trim(), days: days === undefined ? null : Number(days), at };
-  const stored = { key: keyOf(address), read: () => readSuppression(store, address) };
-  const record = await changeStored(store, stored, (found) => withOperatorEntry(found ?? emptyRecord(address), entry));
+  const record = await suppressionRecord.change(store, suppressionRecord.key(address), (found) =>
+    withOperatorEntry(found ?? emptyRecord(address), entry),
+  );
   const written = record?.senders[sender];
   if (written === undefined) return refusal(409, 'changed', `${formatAddress(address)} changes too fast: try again`);
   return json(shown(formatAddress(address), sender, written), 201);
@@ -113,9 +116,4 @@ function readAbout(wanted: AboutAddress, allowed: readonly string[]): About | An
 function shown(address: string, sender: string, entry: SuppressionEntry): ShownSuppression {
   const { firstAt, expiresAt, strikes: _, ...facts } = entry;
   return { address, sender, ...facts, since: firstAt, until: expiresAt };
-}
-
-/** A local part as an address has it: what it was written from need not be an atom. */
-function quoted(localPart: string): string {
-  return /^[^\s"(),:;<>@[\\\]]+$/.test(localPart) ? localPart : `"${localPart.replace(/["\\]/g, '\\$&')}"`;
 }

@@ -12,7 +12,7 @@ import { parseMailParameters, parseRcptParameters, type RcptParameters } from '#
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import type { Route } from '#pipeline/contract/jobs.ts';
-import type { Suppression } from '#pipeline/contract/suppressions.ts';
+import type { Suppression } from '#pipeline/contract/records/suppression-lookup.ts';
 import type { Recipient, SessionState, Transaction } from './session-state.ts';
 
 /** All recipients go into one queue body, and SQS takes 1 MiB: with long ORCPTs a thousand of them may not fit. */

@@ -11,9 +11,9 @@ import type { Slot } from '#functions/deliver/destination/slots.ts';
 import { type Choice, choosePlace, type Way } from '#functions/deliver/hosts/find-way.ts';
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { atOnce, type DeliveryAttempt, type HostTry } from '#pipeline/contract/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
+import { atOnce, type DeliveryAttempt, type HostTry } from '#pipeline/contract/records/delivery.ts';
 import { faultOf } from '#pipeline/run/own-fault.ts';
 
 export type AttemptDeps = {

@@ -3,16 +3,15 @@
 // where this process is the only one there is, else when it runs out.
 
 import type { MessageId } from '#mail/header/message-id.ts';
-import {
-  type DeliveryState,
-  deliveryStateSchema,
-  newDeliveryState,
-  reviveGivenUp,
-} from '#pipeline/contract/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Handout, ObjectStore } from '#pipeline/contract/ports.ts';
-import { readBody } from '#pipeline/contract/read-body.ts';
+import {
+  type DeliveryState,
+  deliveryRecord,
+  newDeliveryState,
+  reviveGivenUp,
+} from '#pipeline/contract/records/delivery.ts';
 
 export type ClaimDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
@@ -67,15 +66,8 @@ export async function readState(
   key: string,
   instead?: (reason: string) => DeliveryState,
 ): Promise<StoredState | null> {
-  const stored = await store.get(key);
-  if (stored === null) return null;
-  const text = (await readBody(stored.body)).toString('utf8');
-  try {
-    return { key, state: deliveryStateSchema.parse(JSON.parse(text)), etag: stored.etag };
-  } catch (thrown) {
-    if (instead === undefined) throw thrown;
-    return { key, state: instead(thrown instanceof Error ? thrown.message : String(thrown)), etag: stored.etag };
-  }
+  const stored = await deliveryRecord.read(store, key, instead);
+  return stored === null ? null : { key, state: stored.record, etag: stored.etag };
 }
 
 /** Moves a state on; null where another was faster. Without an etag it must not be there yet. */
@@ -83,13 +75,8 @@ export async function writeState(
   store: Pick<ObjectStore, 'put'>,
   { key, state, etag }: { readonly key: string; readonly state: DeliveryState; readonly etag: string | null },
 ): Promise<StoredState | null> {
-  const written = await store.put({
-    key,
-    body: Buffer.from(JSON.stringify(state)),
-    contentType: 'application/json',
-    condition: etag === null ? { ifAbsent: true } : { ifMatch: etag },
-  });
-  return written.outcome === 'stored' ? { key, state, etag: written.etag } : null;
+  const written = await deliveryRecord.write(store, key, state, etag === null ? { ifAbsent: true } : { ifMatch: etag });
+  return written === null ? null : { key, state, etag: written };
 }
 
 type Facts = Pick<ClaimDeps, 'owner' | 'soleWorker'> & { readonly now: number };

@@ -22,7 +22,6 @@ import { recordOutcome } from '#functions/deliver/outcome/record-outcome.ts';
 import { settleDelivery } from '#functions/deliver/outcome/settle-delivery.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { type DeliveryState, pendingJob } from '#pipeline/contract/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
 import type {
@@ -37,7 +36,8 @@ import type {
   Resolve,
   Secrets,
 } from '#pipeline/contract/ports.ts';
-import type { AcceptedCounts } from '#pipeline/contract/refusals.ts';
+import { type DeliveryState, pendingJob } from '#pipeline/contract/records/delivery.ts';
+import type { AcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
 import { type AttemptFacts, attemptDelivery, nothing } from './attempt-delivery.ts';

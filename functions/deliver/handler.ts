@@ -4,7 +4,7 @@ import { createConnections } from '#functions/deliver/destination/connections.ts
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { createAwsParts } from '#pipeline/aws/parts.ts';
 import { type BatchAnswer, consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
-import { createAcceptedCounts } from '#pipeline/contract/refusals.ts';
+import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { deliver } from './deliver.ts';
 

@@ -1,10 +1,11 @@
 // Jobs whose time has not come: back on the queue they go, with the reason where people look for it. No attempt is made.
 
-import { type Destination, shownBackOff, spreadMs } from '#functions/deliver/destination/destination.ts';
-import { atOnce, newDeliveryState } from '#pipeline/contract/delivery-state.ts';
+import { shownBackOff, spreadMs } from '#functions/deliver/destination/destination.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
 import type { Clock, JobSender, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
+import type { BackOff } from '#pipeline/contract/records/back-off.ts';
+import { atOnce, newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { readState, writeState } from './claim-attempt.ts';
 
 export type WaitDeps = {
@@ -29,7 +30,7 @@ type InGroup = { readonly group: string };
 export async function waitForDestination(
   deps: WaitDeps,
   job: DeliverJob,
-  { record, group }: InGroup & { readonly record: Destination },
+  { record, group }: InGroup & { readonly record: BackOff },
 ): Promise<Waiting> {
   const until = Math.min(Date.parse(record.until) + deps.random() * spreadMs(record), Date.parse(job.expiresAt));
   const reason = shownBackOff(record);

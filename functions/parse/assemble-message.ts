@@ -2,9 +2,13 @@
 // same JSON, byte for byte, whether it is made in one piece or in two.
 
 import type { ParsedBody, ParsedHead } from '#functions/parse/worker/worker-messages.ts';
-import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/inbox-message.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import type { PutRequest } from '#pipeline/contract/ports.ts';
+import {
+  type InboxMessage,
+  inboxMessageSchema,
+  inboxMessageVersion,
+} from '#pipeline/contract/records/inbox-message.ts';
 import type { KeptObject } from './keep-object.ts';
 import type { MessageProblem } from './problems.ts';
 
@@ -16,9 +20,6 @@ export type ParsedContent = {
   readonly kept: readonly KeptObject[];
   readonly problems: readonly MessageProblem[];
 };
-
-/** What the JSON is, and its version. */
-export const schema = 'inbox-message/1';
 
 type Recipient = Pick<ParseJob['recipients'][number], 'mailbox' | 'forwardPath'>;
 
@@ -52,7 +53,7 @@ function jsonOf(value: unknown): Buffer {
 /** The fields that come first, in this order. */
 function ownFields(job: ParseJob, { mailbox, forwardPath }: Recipient) {
   const { id, receivedAt, reversePath } = job;
-  return { schema, id, receivedAt, mailbox, envelope: { reversePath, forwardPath } } as const;
+  return { schema: inboxMessageVersion, id, receivedAt, mailbox, envelope: { reversePath, forwardPath } } as const;
 }
 
 /** The message as its recipient's program reads it; of the envelope it names this recipient alone. */

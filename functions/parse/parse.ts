@@ -9,8 +9,9 @@ import { claimsToJudge } from '#mail/header/authserv-id.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import { messageKey } from '#pipeline/contract/keys.ts';
 import type { Clock, ConfigSource, Handout, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
+import { writeInboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import { messageLost } from '#pipeline/run/own-fault.ts';
-import { createBodies, type ParsedContent, schema } from './assemble-message.ts';
+import { createBodies, type ParsedContent } from './assemble-message.ts';
 import { type KeptObject, keepObject } from './keep-object.ts';
 import { createProblemList, type ProblemList } from './problems.ts';
 
@@ -125,15 +126,7 @@ async function writeMessages(
   for (let at = 0; at < entries.length; at += writtenTogether) {
     const some = entries.slice(at, at + writtenTogether);
     const outcomes = await Promise.all(
-      some.map(([key, recipient]) =>
-        store.put({
-          key,
-          ...bodies(recipient, entries.length === 1),
-          contentType: 'application/json',
-          metadata: { schema },
-          condition: { ifAbsent: true },
-        }),
-      ),
+      some.map(([key, recipient]) => writeInboxMessage(store, key, bodies(recipient, entries.length === 1))),
     );
     for (const [n, [key]] of some.entries()) (outcomes[n]?.outcome === 'stored' ? written : present).push(key);
   }

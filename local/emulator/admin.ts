@@ -3,23 +3,16 @@
 
 import { z } from 'zod';
 import type { DeadLetter, MessagePage, MessageQuery, OpsAdmin, QueueCounts } from '#ops/admin.ts';
-import {
-  type MessageSummary,
-  matchesSearch,
-  parseInboxMessage,
-  searchText,
-  summarise,
-} from '#ops/messages/message-summary.ts';
+import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
 import type { SqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
 import { domainPrefix, mailboxPrefix } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
-import { readBody } from '#pipeline/contract/read-body.ts';
+import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import { deadLetterQueue, type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 import type { Emulator } from './emulator.ts';
 import type { KeyIndex } from './key-index.ts';
 
 const maxKept = 5_000;
-const maxObjectBytes = 8 * 1_048_576;
 const searchMs = 5_000;
 
 export type EmulatorAdminDeps = {
@@ -99,11 +92,7 @@ function summaryReader(store: Pick<ObjectStore, 'get'>): (key: string) => Promis
   return async (key) => {
     const known = kept.get(key);
     if (known) return known;
-    const object = await store.get(key);
-    const message =
-      object === null || object.bytes > maxObjectBytes
-        ? null
-        : parseInboxMessage((await readBody(object.body)).toString('utf8'));
+    const message = (await inboxMessageRecord.read(store, key, () => null))?.record ?? null;
     if (message === null) return null;
     const read = { summary: summarise(key, message), searched: searchText(message) };
     kept.set(key, read);

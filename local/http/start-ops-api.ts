@@ -12,7 +12,7 @@ import { findRoute, type Route } from '#ops/api/routes.ts';
 import { opsRoutes } from '#ops/api/server-routes.ts';
 import { loadPage } from '#ops/console/page.ts';
 import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
-import { isDamagedBody } from '#pipeline/contract/damaged-body.ts';
+import { isDamagedBody } from '#pipeline/contract/stored-body.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { tallyByAddress } from './address-tally.ts';
 import { createGuard } from './guard.ts';

@@ -4,8 +4,8 @@
 import type { ServerResponse } from 'node:http';
 import { peerOf } from '#mail/address/peer-address.ts';
 import { listed } from '#ops/messages/list-messages.ts';
-import { readJson } from '#ops/stored-json.ts';
 import { parseDeliveryKey } from '#pipeline/contract/keys.ts';
+import { deliveryRecord } from '#pipeline/contract/records/delivery.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import type { OpsDeps } from './ops-deps.ts';
 
@@ -99,16 +99,11 @@ export function createEventStream(deps: Pick<OpsDeps, 'admin' | 'store' | 'log' 
 async function eventOf({ store, admin }: Pick<OpsDeps, 'store' | 'admin'>, key: string): Promise<string | null> {
   const about = parseDeliveryKey(key);
   if (about !== null) {
-    const state = await readJson(store, key);
-    return state === null ? null : eventText('delivery', { ...about, state: stateOf(state) });
+    const stored = await deliveryRecord.read(store, key, () => null);
+    return stored === null ? null : eventText('delivery', { ...about, state: stored.record?.state ?? null });
   }
   const summary = await admin.summary(key);
   return summary === null ? null : eventText('message', listed([summary]));
-}
-
-function stateOf(value: unknown): string | null {
-  const state = typeof value === 'object' && value !== null && 'state' in value ? value.state : null;
-  return typeof state === 'string' ? state : null;
 }
 
 function eventText(event: string, data: unknown): string {

@@ -2,8 +2,8 @@
 // frame that may load nothing, so what it shows has to be in it.
 
 import { readBytes } from '#ops/stored-json.ts';
-import type { InboxMessage } from '#pipeline/contract/inbox-message.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
+import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 
 /** Types that browsers draw and never run when they are shown as pictures. */
 const pictureTypes = /^image\/(png|jpeg|gif|webp|avif|bmp)$/i;

@@ -1,6 +1,6 @@
 // One line of a list of mail: what is taken over from the inbox message, and what a search looks at.
 // Both worlds make it from the stored JSON, so both lists read the same.
-import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/inbox-message.ts';
+import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 
 /** A message in a list. `mailbox` is `local@domain`; verdicts are the words of RFC 8601. */
 export type MessageSummary = {
@@ -89,15 +89,6 @@ export function matchesSearch(searched: string, q: string): boolean {
 /** The words of a search, lower-case; at most ten. */
 export function searchWords(q: string): readonly string[] {
   return q.toLowerCase().split(/\s+/).filter(Boolean).slice(0, 10);
-}
-
-/** Reads stored JSON back; null where it is not an inbox message. */
-export function parseInboxMessage(json: string): InboxMessage | null {
-  try {
-    return inboxMessageSchema.safeParse(JSON.parse(json)).data ?? null;
-  } catch {
-    return null;
-  }
 }
 
 function inlineText({ text, html }: InboxMessage): string {

@@ -2,11 +2,11 @@
 // domain, what came in is gone through (`raw/`), since that alone is in order of time over all mailboxes.
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import type { MessagePage, MessageQuery } from '#ops/admin.ts';
-import { readText } from '#ops/stored-json.ts';
 import { domainPrefix, mailboxPrefix } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
+import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import type { CopyFinder } from './find-copies.ts';
-import { type MessageSummary, matchesSearch, parseInboxMessage, searchText, summarise } from './message-summary.ts';
+import { type MessageSummary, matchesSearch, searchText, summarise } from './message-summary.ts';
 import { newestKeys, type TreeReader } from './newest-first.ts';
 
 export type SearchMailDeps = {
@@ -100,7 +100,7 @@ async function readCopies(
 ): Promise<readonly MessageSummary[]> {
   const copies: MessageSummary[] = [];
   for (const key of await keys()) {
-    const message = parseInboxMessage((await readText(store, key)) ?? '');
+    const message = (await inboxMessageRecord.read(store, key, () => null))?.record ?? null;
     if (message !== null && (q === null || matchesSearch(searchText(message), q))) {
       copies.push(summarise(key, message));
     }

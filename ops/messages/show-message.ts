@@ -8,12 +8,11 @@ import { type Answer, badParameter, isAnswer, refusal } from '#ops/api/answer.ts
 import { readId, readMailbox, readQuery } from '#ops/api/parameters.ts';
 import type { MailRouteDeps } from '#ops/api/routes.ts';
 import { readText } from '#ops/stored-json.ts';
-import type { InboxMessage } from '#pipeline/contract/inbox-message.ts';
 import { mailboxPrefix, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
+import { type InboxMessage, inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import { linksInNewTabs } from './html-links.ts';
 import { inlinePictures } from './inline-pictures.ts';
-import { parseInboxMessage } from './message-summary.ts';
 
 /** HTML of more bytes is not looked through for pictures and links: it is as it is stored. */
 const maxShownHtmlBytes = 8_388_608;
@@ -104,7 +103,7 @@ export async function showBody(deps: Deps, wanted: Wanted & { readonly kind: 'te
 /** The key of the raw message: the inbox message names it; mail that only passes through has it by its id's time. */
 export async function findRawKey({ admin, store }: Deps, id: MessageId): Promise<string | null> {
   for (const key of await admin.findMessage(id)) {
-    const message = parseInboxMessage((await readText(store, key)) ?? '');
+    const message = (await inboxMessageRecord.read(store, key, () => null))?.record ?? null;
     if (message !== null) return message.raw.key;
   }
   const key = rawKey({ id, receivedAt: new Date(messageIdTime(id)).toISOString() });
@@ -114,7 +113,7 @@ export async function findRawKey({ admin, store }: Deps, id: MessageId): Promise
 async function readMessage(deps: Deps, wanted: Wanted): Promise<InboxMessage | Answer> {
   const key = await findKey(deps, wanted);
   if (isAnswer(key)) return key;
-  const message = parseInboxMessage((await readText(deps.store, key)) ?? '');
+  const message = (await inboxMessageRecord.read(deps.store, key, () => null))?.record ?? null;
   return message ?? notFound('the stored message cannot be read');
 }
 

@@ -2,7 +2,7 @@
 // the sender was told, and what is next.
 
 import type { ShownDelivery } from '#ops/deliveries.ts';
-import type { DeliveryAttempt, DeliveryNotice, DeliveryState, HostTry } from '#pipeline/contract/delivery-state.ts';
+import type { DeliveryAttempt, DeliveryNotice, DeliveryState, HostTry } from '#pipeline/contract/records/delivery.ts';
 import type { TraceEvent } from './trace-message.ts';
 
 /** Everything that happened, in any order. */

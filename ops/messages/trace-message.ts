@@ -7,15 +7,12 @@ import { type Answer, isAnswer, json, refusal } from '#ops/api/answer.ts';
 import { readId, readQuery } from '#ops/api/parameters.ts';
 import type { MailRouteDeps } from '#ops/api/routes.ts';
 import { deliveriesOf, type ShownDelivery } from '#ops/deliveries.ts';
-import { readText } from '#ops/stored-json.ts';
-import { isDamagedBody } from '#pipeline/contract/damaged-body.ts';
-import type { InboxMessage } from '#pipeline/contract/inbox-message.ts';
 import { jobSchemas, type Session } from '#pipeline/contract/jobs.ts';
 import { parseMessageKey } from '#pipeline/contract/keys.ts';
-import { readBody } from '#pipeline/contract/read-body.ts';
+import { type InboxMessage, inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
+import { isDamagedBody, readBody } from '#pipeline/contract/stored-body.ts';
 import { readEnvelope } from '#pipeline/contract/stored-envelope.ts';
-import { parseInboxMessage } from './message-summary.ts';
 import { findRawKey } from './show-message.ts';
 import { deliveryEvents, deliveryPlace } from './trace-delivery.ts';
 
@@ -78,7 +75,7 @@ async function landedCopies({ admin, store }: Deps, id: MessageId): Promise<read
   const keys = await admin.findMessage(id);
   let message: InboxMessage | null = null;
   for (const key of keys) {
-    message = parseInboxMessage((await readText(store, key)) ?? '');
+    message = (await inboxMessageRecord.read(store, key, () => null))?.record ?? null;
     if (message !== null) break;
   }
   if (message === null) return [];

@@ -76,6 +76,14 @@ export function destinationKey(destination: string): string {
   return `destinations/${encodeSegment(destination)}.json`;
 }
 
+/** `destinations/mta-sts%20<domain>.json`: the domain's MTA-STS policy. The space sets it apart: no destination begins so. */
+export function stsPolicyKey(domain: string): string {
+  return destinationKey(`mta-sts ${domain}`);
+}
+
+/** `destinations/%2A.json`: that the network lets no mail out. `*` is no destination. */
+export const blockedPortKey = destinationKey('*');
+
 /** The destination of all mail where it goes to one smarthost; also the fair-queue group of all its jobs. */
 export function smarthostDestination(host: string): string {
   return `smarthost ${host}`;

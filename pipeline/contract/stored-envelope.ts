@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { messageDsnSchema, recipientDsnSchema, sessionSchema } from './jobs.ts';
 import type { ObjectFacts, ObjectStore } from './ports.ts';
-import { readBody } from './read-body.ts';
+import { readBody } from './stored-body.ts';
 
 const storedEnvelopeSchema = z.looseObject({
   receivedAt: z.iso.datetime({ precision: 3 }).optional(),

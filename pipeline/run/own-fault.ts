@@ -1,7 +1,7 @@
 // Faults of ours: a secret that cannot be read, a configuration that is none, a full disk, S3 or SQS that say no, a DNS of our
 // own that is dead. They say nothing about a message, so no message is given up for them: its job waits, and says for what.
 // A bug is none of them: what is thrown and not known here counts, and a job that fails too often becomes a dead letter.
-import { isDamagedBody } from '#pipeline/contract/damaged-body.ts';
+import { isDamagedBody } from '#pipeline/contract/stored-body.ts';
 
 /** What is at fault. Few words: they are a metric's label. */
 export type FaultKind = 'secret' | 'config' | 'store' | 'queue' | 'dns' | 'system' | 'aws';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { newDeliveryState } from '#pipeline/contract/delivery-state.ts';
 import { deliveryKey, suppressionKey } from '#pipeline/contract/keys.ts';
+import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
 import { collect } from '#test/support/fakes/memory-store.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';

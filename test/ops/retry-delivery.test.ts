@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRetryDelivery } from '#ops/retry-delivery.ts';
-import { newDeliveryState } from '#pipeline/contract/delivery-state.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
+import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { createMemoryJobs } from '#test/support/fakes/memory-jobs.ts';
 import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';

@@ -3,29 +3,14 @@
 // and messages wait without a connection. Domains that share a host share what is known of it.
 // The record in the store tells other processes; this one asks its memory, and the store at most every half a minute.
 
-import { z } from 'zod';
 import type { Target } from '#functions/deliver/hosts/find-routes.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { destinationKey, smarthostDestination } from '#pipeline/contract/keys.ts';
+import { smarthostDestination } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
-import { readBody } from '#pipeline/contract/read-body.ts';
-
-const timestamp = z.iso.datetime({ precision: 3 });
-
-/** `destinations/<destination>.json`: backed off until `until`, after `failures` failures in a row, the last of them at `at`. */
-export const destinationSchema = z.strictObject({
-  schema: z.literal('destination/1'),
-  destination: z.string(),
-  failures: z.int().nonnegative(),
-  at: timestamp,
-  until: timestamp,
-  reason: z.string(),
-});
-
-export type Destination = Readonly<z.infer<typeof destinationSchema>>;
+import { type BackOff, backOffRecord } from '#pipeline/contract/records/back-off.ts';
 
 type Known = {
-  readonly record: Destination | null;
+  readonly record: BackOff | null;
   readonly readAt: number;
   /** Whether the store has this record too. */
   readonly isStored: boolean;
@@ -79,7 +64,7 @@ export function destinationOf({ delivery }: Config, { ip }: Pick<Target, 'ip'>):
 export function connectionLimit(
   { refusals }: Pick<DestinationDeps, 'refusals'>,
   destination: string,
-  { record, configured }: { readonly record: Destination | null; readonly configured: number },
+  { record, configured }: { readonly record: BackOff | null; readonly configured: number },
 ): number {
   return record !== null || (refusals.get(destination)?.all ?? 0) >= refusalsInAll ? 1 : configured;
 }
@@ -88,26 +73,12 @@ export function connectionLimit(
 export async function readDestination(
   deps: Pick<DestinationDeps, 'clock' | 'memory'> & { readonly store: Pick<ObjectStore, 'get'> },
   destination: string,
-): Promise<Destination | null> {
+): Promise<BackOff | null> {
   const known = deps.memory.get(destination);
   if (known !== undefined && deps.clock() - known.readAt < rereadMs) return known.record;
-  const record = await readStored(deps.store, destination);
+  const record = (await backOffRecord.read(deps.store, backOffRecord.key(destination)))?.record ?? null;
   remember(deps, destination, { record, isStored: true });
   return record;
-}
-
-/** For people: the record of a destination that is backed off right now, as the store has it; null where it is not. */
-export async function readBackedOff(
-  { store, clock }: { readonly store: Pick<ObjectStore, 'get'>; readonly clock: Clock },
-  destination: string,
-): Promise<Destination | null> {
-  const record = await readStored(store, destination);
-  return record !== null && Date.parse(record.until) > clock() ? record : null;
-}
-
-async function readStored(store: Pick<ObjectStore, 'get'>, destination: string): Promise<Destination | null> {
-  const stored = await store.get(destinationKey(destination));
-  return stored === null ? null : parseDestination((await readBody(stored.body)).toString('utf8'));
 }
 
 /** After a failure: all jobs of this process know it at once. Attempts that ran side by side count as one failure. */
@@ -126,11 +97,7 @@ export async function publishFailure(deps: DestinationDeps, destination: string)
   const known = deps.memory.get(destination);
   if (known === undefined || known.record === null || known.isStored) return;
   remember(deps, destination, { record: known.record, isStored: true });
-  await deps.store.put({
-    key: destinationKey(destination),
-    body: Buffer.from(JSON.stringify(known.record)),
-    contentType: 'application/json',
-  });
+  await backOffRecord.write(deps.store, backOffRecord.key(destination), known.record);
 }
 
 /** After an attempt: what it showed of a destination, for this process and the others to know. */
@@ -187,12 +154,12 @@ function noteRefusal(
 async function resetBackOff(deps: DestinationDeps, destination: string): Promise<void> {
   if ((deps.memory.get(destination)?.record ?? null) === null) return;
   remember(deps, destination, { record: null, isStored: true });
-  await deps.store.delete(destinationKey(destination));
+  await deps.store.delete(backOffRecord.key(destination));
 }
 
 /** The record after one more failure. One that began before the last was known is the same failure, still going on. */
 export function afterFailure(
-  before: Destination | null,
+  before: BackOff | null,
   failure: {
     readonly destination: string;
     readonly startedAt: number;
@@ -204,7 +171,7 @@ export function afterFailure(
     /** `putOff`: it talks, and puts all off. */
     readonly kind?: keyof typeof waits;
   },
-): Destination {
+): BackOff {
   const isSame = before !== null && failure.startedAt < Date.parse(before.at);
   if (isSame && failure.now < Date.parse(before.until)) return before;
   const failures = (before?.failures ?? 0) + (isSame ? 0 : 1);
@@ -223,12 +190,12 @@ export function afterFailure(
 }
 
 /** Why a destination is not asked, as a sentence. */
-export function shownBackOff({ destination, until, reason }: Destination): string {
+export function shownBackOff({ destination, until, reason }: BackOff): string {
   return `${destination} is backed off until ${until}: ${reason}`;
 }
 
 /** How far the messages of a destination that was backed off are spread when it is tried again: not all at once. */
-export function spreadMs({ at, until }: Pick<Destination, 'at' | 'until'>): number {
+export function spreadMs({ at, until }: Pick<BackOff, 'at' | 'until'>): number {
   return Math.min((Date.parse(until) - Date.parse(at)) / 2, longestSpreadMs);
 }
 
@@ -245,8 +212,4 @@ function keepNewest<Value>(memory: Map<string, Value>, key: string, value: Value
   memory.set(key, value);
   const oldest = memory.keys().next();
   if (memory.size > maxRemembered && oldest.done !== true) memory.delete(oldest.value);
-}
-
-function parseDestination(text: string): Destination | null {
-  return destinationSchema.parse(JSON.parse(text));
 }

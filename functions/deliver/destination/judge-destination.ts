@@ -3,7 +3,7 @@
 // talks and puts the message off may mean itself or only this message: greylisting means one sender and one recipient.
 
 import { isTemporary, shownReply } from '#mail/smtp/reply.ts';
-import type { HostTry } from '#pipeline/contract/delivery-state.ts';
+import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 import type { DestinationVerdict } from './destination.ts';
 
 type Result = HostTry['recipients'][number];

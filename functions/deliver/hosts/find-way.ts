@@ -4,16 +4,16 @@ import { createHash } from 'node:crypto';
 import type { Connections } from '#functions/deliver/destination/connections.ts';
 import {
   connectionLimit,
-  type Destination,
   destinationOf,
   readDestination,
   shownBackOff,
 } from '#functions/deliver/destination/destination.ts';
 import type { Slot } from '#functions/deliver/destination/slots.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { atOnce } from '#pipeline/contract/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
+import type { BackOff } from '#pipeline/contract/records/back-off.ts';
+import { atOnce } from '#pipeline/contract/records/delivery.ts';
 import type { Target } from './find-routes.ts';
 import { findTargets, type PolicedRoutes, type PolicedTargets, type TargetDeps } from './find-targets.ts';
 
@@ -27,7 +27,7 @@ export type Place = { readonly target: Target; readonly destination: string; rea
 
 /** No host may be asked now: all are backed off (`record` is the one that ends first), or one has all it may have. */
 export type NoPlace =
-  | { readonly outcome: 'backed-off'; readonly record: Destination }
+  | { readonly outcome: 'backed-off'; readonly record: BackOff }
   | { readonly outcome: 'busy'; readonly waitMs: number; readonly reason: string };
 
 /** `rest`: the targets behind the chosen one; `passedOver`: those before it, in words. */
@@ -88,7 +88,7 @@ export async function choosePlace(
 ): Promise<Choice> {
   const { slots, destinations: memory, refusals } = deps.connections;
   const passedOver: string[] = [];
-  let backedOff: Destination | null = null;
+  let backedOff: BackOff | null = null;
   let busy: Busy | null = null;
   let busyPreference = Number.POSITIVE_INFINITY;
   for (const [index, target] of targets.entries()) {

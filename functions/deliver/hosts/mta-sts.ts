@@ -2,10 +2,8 @@
 // policy in force makes TLS with a proven certificate a condition; a policy that cannot be fetched leaves the last one,
 // which is kept in the store too: neither a restart nor another worker starts from nothing.
 
-import { z } from 'zod';
-import { destinationKey } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore, Resolve } from '#pipeline/contract/ports.ts';
-import { readBody } from '#pipeline/contract/read-body.ts';
+import { stsPolicyRecord } from '#pipeline/contract/records/sts-policy.ts';
 import type { FetchPolicy, PolicyFile } from './fetch-policy.ts';
 import { isPrivate } from './find-routes.ts';
 
@@ -39,17 +37,6 @@ export type StsDeps = {
   /** Whether policies may be fetched from hosts in private networks. */
   readonly allowPrivateTargets: boolean;
 };
-
-/** `destinations/mta-sts%20<domain>.json`: the policy fetched last. */
-const keptSchema = z.strictObject({
-  schema: z.literal('sts-policy/1'),
-  domain: z.string(),
-  id: z.string(),
-  mode: z.enum(['none', 'testing', 'enforce']),
-  mx: z.array(z.string()),
-  fetchedAt: z.int(),
-  expiresAt: z.int(),
-});
 
 const none: StsPolicy = { mode: 'none' };
 const recheckMs = 300_000;
@@ -135,36 +122,27 @@ const unknown: Known = {
   checkedAt: Number.NEGATIVE_INFINITY,
 };
 
-/** The space keeps it apart from the records of destinations: no domain has one. */
-function keptKey(domain: string): string {
-  return destinationKey(`mta-sts ${domain}`);
-}
-
 async function readKept(store: StsDeps['store'], domain: string): Promise<Known> {
-  const stored = await store.get(keptKey(domain));
+  const stored = await stsPolicyRecord.read(store, stsPolicyRecord.key(domain));
   if (stored === null) return unknown;
-  const { id, mode, mx, fetchedAt, expiresAt } = keptSchema.parse(
-    JSON.parse((await readBody(stored.body)).toString('utf8')),
-  );
+  const { id, mode, mx, fetchedAt, expiresAt } = stored.record;
   return { ...unknown, id, policy: mode === 'none' ? none : { mode, mx }, fetchedAt, expiresAt };
 }
 
 async function keep(
   store: StsDeps['store'],
   domain: string,
-  { id, policy, fetchedAt, expiresAt }: Pick<Known, 'policy' | 'fetchedAt' | 'expiresAt'> & { readonly id: string },
+  { policy, ...facts }: Pick<Known, 'policy' | 'fetchedAt' | 'expiresAt'> & { readonly id: string },
 ): Promise<void> {
+  const { mode } = policy;
   const mx = policy.mode === 'none' ? [] : [...policy.mx];
-  const record: z.infer<typeof keptSchema> = {
+  await stsPolicyRecord.write(store, stsPolicyRecord.key(domain), {
     schema: 'sts-policy/1',
     domain,
-    id,
-    mode: policy.mode,
+    mode,
     mx,
-    fetchedAt,
-    expiresAt,
-  };
-  await store.put({ key: keptKey(domain), body: Buffer.from(JSON.stringify(record)), contentType: 'application/json' });
+    ...facts,
+  });
 }
 
 /** RFC 8461 §3.1: exactly one record that begins with the version, else it counts as none. */

@@ -1,24 +1,8 @@
 // Notices a network that lets no mail out: connections to several unrelated hosts time out and none succeeds. Cloud
 // networks block port 25 until asked not to. It is reported as such, and while it lasts no mail is given up.
-import { z } from 'zod';
-import type { HostTry } from '#pipeline/contract/delivery-state.ts';
-import { destinationKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
-import { readBody } from '#pipeline/contract/read-body.ts';
-
-/** Where the record lies: `*` is no domain. */
-export const blockedPortKey = destinationKey('*');
-
-/** The health record: since when, and which hosts did not answer. */
-export const blockedPortSchema = z.strictObject({
-  schema: z.literal('port-blocked/1'),
-  port: z.int(),
-  since: z.iso.datetime({ precision: 3 }),
-  at: z.iso.datetime({ precision: 3 }),
-  hosts: z.array(z.string()),
-});
-
-export type BlockedPort = Readonly<z.infer<typeof blockedPortSchema>>;
+import { blockedPortRecord, readBlockedPort } from '#pipeline/contract/records/blocked-port.ts';
+import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 
 /** What this process saw: domains whose hosts timed out (when, and the last of them), the last connection that came about. */
 export type PortMemory = {
@@ -37,7 +21,6 @@ export type PortDeps = {
 
 const unrelatedHosts = 3;
 const windowMs = 3_600_000;
-const recordHoldsMs = 21_600_000;
 
 /** What the connections of one attempt showed: any came about, or all timed out, or neither. */
 export type PortSight = 'connected' | 'timed-out' | 'neither';
@@ -75,20 +58,6 @@ export async function isPortBlocked(deps: PortDeps): Promise<boolean> {
   return (await readBlockedPort(deps)) !== null;
 }
 
-/** The record where the port is blocked, as far as any process knows; null where it is not, or nobody said so for long. */
-export async function readBlockedPort({
-  store,
-  clock,
-}: {
-  readonly store: Pick<ObjectStore, 'get'>;
-  readonly clock: Clock;
-}): Promise<BlockedPort | null> {
-  const stored = await store.get(blockedPortKey);
-  if (stored === null) return null;
-  const record = blockedPortSchema.parse(JSON.parse((await readBody(stored.body)).toString('utf8')));
-  return clock() - Date.parse(record.at) < recordHoldsMs ? record : null;
-}
-
 async function openAgain({ memory, store, clock, log }: PortDeps): Promise<void> {
   const isFirst = memory.lastSuccessAt === null;
   memory.timeouts.clear();
@@ -97,21 +66,16 @@ async function openAgain({ memory, store, clock, log }: PortDeps): Promise<void>
   if (memory.blockedSince === null && !isFirst) return;
   if (memory.blockedSince !== null) log.info('port-25-open-again');
   memory.blockedSince = null;
-  await store.delete(blockedPortKey);
+  await store.delete(blockedPortRecord.key());
 }
 
 async function reportBlocked({ memory, store, clock, log }: PortDeps, port: number): Promise<void> {
   const hosts = [...memory.timeouts.keys()].slice(0, 10);
   if (memory.blockedSince === null) log.error('port-25-blocked', { port, hosts: hosts.join(' ') });
   memory.blockedSince ??= clock();
-  const record: BlockedPort = {
-    schema: 'port-blocked/1',
-    port,
-    since: new Date(memory.blockedSince).toISOString(),
-    at: new Date(clock()).toISOString(),
-    hosts,
-  };
-  await store.put({ key: blockedPortKey, body: Buffer.from(JSON.stringify(record)), contentType: 'application/json' });
+  const since = new Date(memory.blockedSince).toISOString();
+  const at = new Date(clock()).toISOString();
+  await blockedPortRecord.write(store, blockedPortRecord.key(), { schema: 'port-blocked/1', port, since, at, hosts });
 }
 
 /** Two hosts of one site are one sign: the last two labels of its name tell sites apart well enough here. */

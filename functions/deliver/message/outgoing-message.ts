@@ -9,7 +9,7 @@ import { createLineEndingCheck, createLineEndingNormaliser, normaliseLineEndings
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
-import { readBody } from '#pipeline/contract/read-body.ts';
+import { readBody } from '#pipeline/contract/stored-body.ts';
 import { messageLost, ownFault } from '#pipeline/run/own-fault.ts';
 import { disarmed, forgedResults } from './disarm-results.ts';
 import { createBodyHash, type SigningKey, signatureFields } from './dkim-signature.ts';

@@ -11,13 +11,13 @@ import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { DeliveryNotice, DeliveryState } from '#pipeline/contract/delivery-state.ts';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { rawKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Intake, JobSender, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
-import { readBody } from '#pipeline/contract/read-body.ts';
 import { receivedGroup } from '#pipeline/contract/received-group.ts';
+import type { DeliveryNotice, DeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { whyNotTold } from '#pipeline/contract/sender-proof.ts';
+import { readBody } from '#pipeline/contract/stored-body.ts';
 import { whyHopeless } from '#pipeline/run/own-fault.ts';
 import { isHardBounce } from './suppress.ts';
 

@@ -6,9 +6,9 @@ import { nothing } from '#functions/deliver/attempt-delivery.ts';
 import { isLeaseAlive, readState, writeState } from '#functions/deliver/claim-attempt.ts';
 import { type WaitDeps, type Waiting, wait } from '#functions/deliver/wait.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { type DeliveryState, newDeliveryState } from '#pipeline/contract/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
+import { type DeliveryState, newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { judgeAttempt } from './judge-attempt.ts';
 import { type SettleDeps, settleDelivery } from './settle-delivery.ts';
 

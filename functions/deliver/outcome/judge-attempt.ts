@@ -6,8 +6,8 @@ import type { AttemptFacts } from '#functions/deliver/attempt-delivery.ts';
 import { type DsnAction, dsnRecipients } from '#mail/dsn/dsn.ts';
 import { shownReply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { DeliveryNotice, DeliveryState, HostTry, RecipientState } from '#pipeline/contract/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
+import type { DeliveryNotice, DeliveryState, HostTry, RecipientState } from '#pipeline/contract/records/delivery.ts';
 import { longestFaultWaitSeconds } from '#pipeline/run/judge-failure.ts';
 import { nextAttempt } from './retry-schedule.ts';
 

@@ -4,8 +4,8 @@
 
 import { type StoredState, writeState } from '#functions/deliver/claim-attempt.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { type DeliveryState, pendingJob } from '#pipeline/contract/delivery-state.ts';
 import type { Log, Metrics } from '#pipeline/contract/ports.ts';
+import { type DeliveryState, pendingJob } from '#pipeline/contract/records/delivery.ts';
 import { whyNotTold } from '#pipeline/contract/sender-proof.ts';
 import { type BounceDeps, bounce } from './bounce.ts';
 import { type SuppressDeps, suppress } from './suppress.ts';

@@ -3,12 +3,16 @@
 // the peer's mood. A domain that calls everybody non-existent is in trouble, and is not believed.
 import { type EmailAddress, parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { DeliveryAttempt, DeliveryState, HostTry } from '#pipeline/contract/delivery-state.ts';
-import { refusalsKey } from '#pipeline/contract/keys.ts';
 import type { Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
-import { type AcceptedCounts, isInTrouble, withRefusals } from '#pipeline/contract/refusals.ts';
-import { emptyRecord, type Trouble, withBounce, withoutBounces } from '#pipeline/contract/suppression-record.ts';
-import { changeStored, keyOf, readRefusals, readSuppression } from '#pipeline/contract/suppressions.ts';
+import type { DeliveryAttempt, DeliveryState, HostTry } from '#pipeline/contract/records/delivery.ts';
+import {
+  type AcceptedCounts,
+  isInTrouble,
+  refusalsRecord,
+  type Trouble,
+  withRefusals,
+} from '#pipeline/contract/records/refusals.ts';
+import { emptyRecord, suppressionRecord, withBounce, withoutBounces } from '#pipeline/contract/records/suppression.ts';
 
 export type SuppressDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
@@ -79,8 +83,7 @@ async function troublesOf(
   const localParts = refused.map(({ address }) => address.localPart.toLowerCase());
   const accepted = deps.accepted.take(domain, Date.parse(at));
   let before = 0;
-  const stored = { key: refusalsKey(domain), read: () => readRefusals(store, domain) };
-  const counted = await changeStored(store, stored, (found) => {
+  const counted = await refusalsRecord.change(store, refusalsRecord.key(domain), (found) => {
     before = found?.troubles.length ?? 0;
     return withRefusals(found, { localParts, accepted, at });
   });
@@ -102,8 +105,8 @@ async function write(
   const { job, updatedAt: at } = state;
   const status = result.reply?.enhanced ?? null;
   const bounce = { sender, at, reason, status, host, messageId: job.id };
-  const stored = { key: keyOf(address), read: () => readSuppression(store, address) };
-  await changeStored(store, stored, (found) => withBounce(found ?? emptyRecord(address), bounce, troubles));
+  const key = suppressionRecord.key(address);
+  await suppressionRecord.change(store, key, (found) => withBounce(found ?? emptyRecord(address), bounce, troubles));
   metrics.count('addresses-suppressed');
 }
 
@@ -114,13 +117,9 @@ async function clear({ store }: SuppressDeps, { job }: DeliveryState, forwardPat
   const recipient = job.recipients.find((candidate) => candidate.forwardPath === forwardPath);
   const address = parseAddress(forwardPath);
   if (recipient?.bouncedBefore !== true || isProblem(address)) return;
-  const { found, etag } = await readSuppression(store, address);
-  if (found === null || etag === null) return;
-  // Where another was faster, its word is as new as ours.
-  await store.put({
-    key: keyOf(address),
-    body: Buffer.from(JSON.stringify(withoutBounces(found))),
-    contentType: 'application/json',
-    condition: { ifMatch: etag },
-  });
+  const key = suppressionRecord.key(address);
+  const stored = await suppressionRecord.read(store, key);
+  if (stored === null) return;
+  // If another was faster, its word is as new as ours.
+  await suppressionRecord.write(store, key, withoutBounces(stored.record), { ifMatch: stored.etag });
 }

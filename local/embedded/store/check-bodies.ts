@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { asNumber, asText } from '#local/embedded/database.ts';
-import type { Damage } from '#pipeline/contract/damaged-body.ts';
+import type { Damage } from '#pipeline/contract/stored-body.ts';
 import { lengthProblem } from './read-body-file.ts';
 
 /** An object whose file is not as its row says; `what` goes on after the file's name. */

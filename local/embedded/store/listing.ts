@@ -4,12 +4,12 @@ import { z } from 'zod';
 import {
   ownSearchText,
   ownSummary,
-  parseInboxMessage,
   searchText,
   sharedSearchText,
   sharedSummary,
   summarise,
 } from '#ops/messages/message-summary.ts';
+import { parseInboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 
 /** A row of the list; `summary` is JSON text. */
 export type Listing = {

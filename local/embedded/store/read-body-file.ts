@@ -5,7 +5,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createYoungMemory } from '#container/limits/young-memory.ts';
-import { type DamagedBody, damagedBody } from '#pipeline/contract/damaged-body.ts';
+import { type DamagedBody, damagedBody } from '#pipeline/contract/stored-body.ts';
 
 /** What the row of an object says of its file; `sha256` is null for objects of a version that did not keep it. */
 export type FileFacts = {

@@ -4,7 +4,7 @@ import { judgeSubmission, mayWriteAs } from '#container/intake/submission-rules.
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
-import type { SuppressionLookup } from '#pipeline/contract/suppressions.ts';
+import type { SuppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { oldHash } from '#test/support/samples/old-hash.ts';
 import { until } from '#test/support/time/until.ts';

@@ -7,11 +7,11 @@ import { createConnections } from '#functions/deliver/destination/connections.ts
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
 import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
-import { deliveryStateSchema } from '#pipeline/contract/delivery-state.ts';
 import { type DeliverJob, deliverJobSchema } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
-import { createAcceptedCounts } from '#pipeline/contract/refusals.ts';
+import { deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
+import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { emulatedAws } from '#test/support/aws/emulated-aws.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';

@@ -4,11 +4,11 @@ import { type DeliverDeps, type DeliverOutcome, deliver } from '#functions/deliv
 import { type ConnectionOptions, createConnections } from '#functions/deliver/destination/connections.ts';
 import { type MessageId, messageIdFactory } from '#mail/header/message-id.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
-import type { DeliveryState } from '#pipeline/contract/delivery-state.ts';
 import type { DeliverJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, rawKey } from '#pipeline/contract/keys.ts';
 import type { Intake, Log } from '#pipeline/contract/ports.ts';
-import { createAcceptedCounts } from '#pipeline/contract/refusals.ts';
+import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
+import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { createMemoryJobs, type MemoryJobs } from '#test/support/fakes/memory-jobs.ts';
 import { createMemoryStore, type MemoryStore } from '#test/support/fakes/memory-store.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { writeState } from '#functions/deliver/claim-attempt.ts';
-import { newDeliveryState } from '#pipeline/contract/delivery-state.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
+import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { startMx } from '#test/support/peers/scripted-mx.ts';
 import { deliveryWorld } from './delivery-world.ts';
 

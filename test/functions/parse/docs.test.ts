@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { problemCodes } from '#functions/parse/problems.ts';
-import { inboxMessageSchema } from '#pipeline/contract/inbox-message.ts';
+import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 
 const page = readFileSync(new URL('../../../docs/inbox-message.md', import.meta.url), 'utf8');
 

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { isDamagedBody } from '#pipeline/contract/damaged-body.ts';
+import { isDamagedBody } from '#pipeline/contract/stored-body.ts';
 import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';
 import { eventually } from '#test/support/worlds/local-service.ts';
 

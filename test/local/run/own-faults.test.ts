@@ -13,7 +13,7 @@ import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, rawKey } from '#pipeline/contract/keys.ts';
 import type { Intake } from '#pipeline/contract/ports.ts';
-import { createAcceptedCounts } from '#pipeline/contract/refusals.ts';
+import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { collect } from '#test/support/fakes/memory-store.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';

@@ -3,8 +3,8 @@
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
 import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
-import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/inbox-message.ts';
 import { messageKey } from '#pipeline/contract/keys.ts';
+import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import { createMemoryStore, type MemoryStore } from '#test/support/fakes/memory-store.ts';
 
 /** A message id for tests. */

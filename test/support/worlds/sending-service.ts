@@ -22,7 +22,7 @@ export type SendingService = LocalService & {
   readonly host: (ip: string, script?: Script) => Promise<ScriptedMx>;
   /** Submits over TLS with AUTH; the message's id, or the reply that refused it. */
   readonly submit: (mail: Submission) => Promise<string>;
-  /** The delivery of a message to a domain (pipeline/contract/delivery-state.ts), null where there is none yet. */
+  /** The delivery of a message to a domain (pipeline/contract/records/delivery.ts), null where there is none yet. */
   readonly delivery: (id: string, domain?: string) => Promise<any>;
   /** The same once it is in this state and nothing is left to do about it. */
   readonly whenDelivery: (id: string, state: string, seconds?: number) => Promise<any>;

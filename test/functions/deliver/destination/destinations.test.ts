@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DeliverOutcome } from '#functions/deliver/deliver.ts';
-import { atOnce } from '#pipeline/contract/delivery-state.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { destinationKey } from '#pipeline/contract/keys.ts';
+import { atOnce } from '#pipeline/contract/records/delivery.ts';
 import { type DeliveryWorld, deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
 import type { Zone } from '#test/support/fakes/zone-resolver.ts';
 import { startCountingMx } from '#test/support/peers/counting-mx.ts';

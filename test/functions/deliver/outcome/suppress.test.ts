@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import { suppressionLookup } from '#pipeline/contract/suppressions.ts';
+import { suppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import { type DeliveryWorld, deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
 import { type ScriptedMx, startMx } from '#test/support/peers/scripted-mx.ts';
 

@@ -1,7 +1,8 @@
 // How a domain as a whole answers for its addresses (`suppressions/<domain>.json`). A host whose directory is broken calls all of
 // them non-existent: what it says in such an hour suppresses nobody.
 import { z } from 'zod';
-import type { Trouble } from './suppression-record.ts';
+import { refusalsKey } from '#pipeline/contract/keys.ts';
+import { recordKind } from './stored-record.ts';
 
 const timestamp = z.iso.datetime({ precision: 3 });
 const hourMs = 3_600_000;
@@ -12,6 +13,8 @@ const acceptedPerRefused = 4;
 /** Entries that may still hold (90 days) must find the trouble they were written in. */
 const keptTroubles = 50;
 
+const troubleSchema = z.strictObject({ from: timestamp, until: timestamp });
+
 const refusalsSchema = z.strictObject({
   schema: z.literal('refusals/1'),
   /** When what is counted began: with the first refusal behind a time in which the host took most recipients. */
@@ -21,16 +24,17 @@ const refusalsSchema = z.strictObject({
   refused: z.int().nonnegative(),
   /** The first ten different local parts among those refused. */
   localParts: z.array(z.string()),
-  troubles: z.array(z.strictObject({ from: timestamp, until: timestamp })),
+  troubles: z.array(troubleSchema),
 });
 
 /** See the file's head. */
 export type Refusals = Readonly<z.infer<typeof refusalsSchema>>;
 
-/** Reads a stored record. Throws where it is none of ours. */
-export function parseRefusals(json: unknown): Refusals {
-  return refusalsSchema.parse(json);
-}
+/** A time in which what a domain said of its addresses counts for nothing. */
+export type Trouble = Readonly<z.infer<typeof troubleSchema>>;
+
+/** By domain. */
+export const refusalsRecord = recordKind({ key: refusalsKey, parse: (json): Refusals => refusalsSchema.parse(json) });
 
 /** Whether a domain's word counts for nothing now. */
 export function isInTrouble(troubles: readonly Trouble[], at: string): boolean {

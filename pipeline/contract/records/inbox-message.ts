@@ -1,7 +1,19 @@
 // The finished message, as programs read it from `inbox/`: schema `inbox-message`, version 1 (docs/schemas).
 // The zod schema below is the source; the published JSON Schema is made from it.
 import { z } from 'zod';
-import { authenticationSchema, dispositionSchema, mailboxSchema, rawObjectSchema, sessionSchema } from './jobs.ts';
+import {
+  authenticationSchema,
+  dispositionSchema,
+  mailboxSchema,
+  rawObjectSchema,
+  sessionSchema,
+} from '#pipeline/contract/jobs.ts';
+import { messageKey } from '#pipeline/contract/keys.ts';
+import type { ObjectStore, PutOutcome, PutRequest } from '#pipeline/contract/ports.ts';
+import { recordKind } from './stored-record.ts';
+
+/** What the JSON is, and its version. */
+export const inboxMessageVersion = 'inbox-message/1';
 
 const count = z.int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -52,7 +64,7 @@ const header = z.strictObject({
 /** One message for one local recipient. HTML is as the sender wrote it: sanitize before showing it. */
 export const inboxMessageSchema = z
   .strictObject({
-    schema: z.literal('inbox-message/1').describe('What this is, and its version.'),
+    schema: z.literal(inboxMessageVersion).describe('What this is, and its version.'),
     id: z.string().describe('The id that the sender was told in the 250 reply: a ULID, the same for all recipients.'),
     receivedAt: z.iso.datetime({ precision: 3 }).describe('When it was accepted, in UTC.'),
     mailbox: mailboxSchema.describe('The mailbox that this JSON is for.'),
@@ -89,3 +101,28 @@ export const inboxMessageSchema = z
 
 /** See {@link inboxMessageSchema}. */
 export type InboxMessage = Readonly<z.infer<typeof inboxMessageSchema>>;
+
+/** By folder, mailbox and message. */
+export const inboxMessageRecord = recordKind({
+  key: messageKey,
+  parse: (json): InboxMessage => inboxMessageSchema.parse(json),
+});
+
+/** Reads stored JSON text; null if it is no inbox message. */
+export function parseInboxMessage(json: string): InboxMessage | null {
+  try {
+    return inboxMessageSchema.safeParse(JSON.parse(json)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** Writes one as JSON that is made already, unless it is there: all recipients share its end. */
+export function writeInboxMessage(
+  store: Pick<ObjectStore, 'put'>,
+  key: string,
+  json: Pick<PutRequest, 'body' | 'sharedTail'>,
+): Promise<PutOutcome> {
+  const metadata = { schema: inboxMessageVersion };
+  return store.put({ key, ...json, contentType: 'application/json', metadata, condition: { ifAbsent: true } });
+}

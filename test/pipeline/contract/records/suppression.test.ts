@@ -4,18 +4,18 @@ import { test } from 'node:test';
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { refusalsKey } from '#pipeline/contract/keys.ts';
+import type { Trouble } from '#pipeline/contract/records/refusals.ts';
 import {
   emptyRecord,
   type HardBounce,
   heldEntries,
-  parseSuppression,
   type SuppressionRecord,
-  type Trouble,
+  suppressionRecord,
   withBounce,
   withOperatorEntry,
   withoutBounces,
-} from '#pipeline/contract/suppression-record.ts';
-import { keyOf, suppressionLookup } from '#pipeline/contract/suppressions.ts';
+} from '#pipeline/contract/records/suppression.ts';
+import { suppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
 
@@ -99,13 +99,10 @@ test('a record of an earlier version holds for all senders, and ends 30 days aft
     host: 'mx',
     reason: '550',
   };
-  const record = parseSuppression(old, address, at(20));
+  const object = { key: suppressionRecord.key(address), modifiedAt: at(20) };
+  const record = suppressionRecord.parse(old, object);
   assert.deepEqual([heldOn(record, 29), heldOn(record, 31)], [['*'], []]);
-  assert.deepEqual(
-    heldOn(parseSuppression({}, address, at(20)), 49),
-    ['*'],
-    'without a date that of its object counts',
-  );
+  assert.deepEqual(heldOn(suppressionRecord.parse({}, object), 49), ['*'], 'without a date that of its object counts');
 });
 
 test('the lookup says why, since when and until when; other senders are written to, and their success is asked for', async () => {
@@ -113,7 +110,7 @@ test('the lookup says why, since when and until when; other senders are written 
   const clock = setClock(at(0.5));
   const ask = suppressionLookup(store, clock);
   assert.deepEqual(await ask(address, 'a.example'), { outcome: 'written' });
-  store.seed(keyOf(address), JSON.stringify(after(bounce(0))));
+  store.seed(suppressionRecord.key(address), JSON.stringify(after(bounce(0))));
   const reason =
     '550 5.1.1 no such user (mail from a.example is refused since 2026-11-26 10:00 UTC, until 2026-11-27 10:00 UTC)';
   assert.deepEqual(await ask(address, 'a.example'), { outcome: 'suppressed', reason });

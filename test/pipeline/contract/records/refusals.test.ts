@@ -1,7 +1,7 @@
 // When a domain that calls its addresses non-existent is not believed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAcceptedCounts, isInTrouble, type Refusals, withRefusals } from '#pipeline/contract/refusals.ts';
+import { createAcceptedCounts, isInTrouble, type Refusals, withRefusals } from '#pipeline/contract/records/refusals.ts';
 
 const minute = 60_000;
 const start = Date.parse('2026-11-26T10:00:00.000Z');

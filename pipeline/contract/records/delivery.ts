@@ -1,7 +1,9 @@
 // The `deliveries/` object: what became of one message at one destination, every attempt included. Written by the deliver
 // stage, moved on by compare-and-set alone; read by the ops API and the command line. The zod schema is the source.
 import { z } from 'zod';
-import { type DeliverJob, deliverJobSchema, givenUpSchema } from './jobs.ts';
+import { type DeliverJob, deliverJobSchema, givenUpSchema } from '#pipeline/contract/jobs.ts';
+import { deliveryKey } from '#pipeline/contract/keys.ts';
+import { recordKind } from './stored-record.ts';
 
 const timestamp = z.iso.datetime({ precision: 3 });
 
@@ -106,6 +108,13 @@ export const deliveryStateSchema = z.strictObject({
 });
 
 export type DeliveryState = Readonly<z.infer<typeof deliveryStateSchema>>;
+
+/** By message and destination domain: a `DeliverJob` has both. */
+export const deliveryRecord = recordKind({
+  key: deliveryKey,
+  parse: (json): DeliveryState => deliveryStateSchema.parse(json),
+});
+
 export type DeliveryAttempt = DeliveryState['attempts'][number];
 export type HostTry = DeliveryAttempt['hosts'][number];
 export type RecipientState = DeliveryState['recipients'][number];

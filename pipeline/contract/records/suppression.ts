@@ -1,8 +1,11 @@
 // What is stored of an address that is not written to (`suppressions/<domain>/<local-part>.json`): one entry for each domain of
 // ours whose mail it is, since what one sender's mail met is no reason to refuse another's. Each entry ends by itself.
 import { z } from 'zod';
-import type { EmailAddress } from '#mail/address/address.ts';
-import { formatAddress } from '#mail/address/address.ts';
+import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import { parseSuppressionKey, suppressionKey } from '#pipeline/contract/keys.ts';
+import type { Trouble } from './refusals.ts';
+import { type ObjectOrigin, recordKind } from './stored-record.ts';
 
 const timestamp = z.iso.datetime({ precision: 3 });
 const dayMs = 86_400_000;
@@ -54,8 +57,11 @@ export type SuppressionEntry = Readonly<z.infer<typeof entrySchema>>;
 /** See the file's head. */
 export type SuppressionRecord = Readonly<z.infer<typeof recordSchema>>;
 
-/** A time in which what a domain said of its addresses counts for nothing. */
-export type Trouble = { readonly from: string; readonly until: string };
+/** By address; the case of its local part does not matter. */
+export const suppressionRecord = recordKind({
+  key: ({ domain, localPart }: EmailAddress) => suppressionKey({ domain, localPart: localPart.toLowerCase() }),
+  parse: parseSuppression,
+});
 
 /** A refusal that calls an address non-existent: of whose mail, in which words. */
 export type HardBounce = Pick<SuppressionEntry, 'reason' | 'status' | 'host' | 'messageId'> & {
@@ -64,11 +70,13 @@ export type HardBounce = Pick<SuppressionEntry, 'reason' | 'status' | 'host' | '
   readonly at: string;
 };
 
-/** Reads a stored record. One of an earlier version holds for all senders, and ends 30 days after it was written. */
-export function parseSuppression(json: unknown, address: EmailAddress, modifiedAt: string): SuppressionRecord {
+/** One of an earlier version holds for all senders, and ends 30 days after it was written. */
+function parseSuppression(json: unknown, { key, modifiedAt }: ObjectOrigin): SuppressionRecord {
   const known = recordSchema.safeParse(json);
   if (known.success) return known.data;
   const old = oldRecordSchema.parse(json);
+  const address = suppressedAddress(key);
+  if (address === null) throw new Error(`${key} is not the key of an address`);
   const at = old.at ?? modifiedAt;
   const entry: SuppressionEntry = {
     by: 'bounce',
@@ -83,6 +91,16 @@ export function parseSuppression(json: unknown, address: EmailAddress, modifiedA
     expiresAt: later(at, oldBlockDays),
   };
   return { ...emptyRecord(address), senders: { [everySender]: entry } };
+}
+
+/** The address that the record under a key is about; null if it is not the key of one. */
+export function suppressedAddress(key: string): EmailAddress | null {
+  const about = parseSuppressionKey(key);
+  if (about === null) return null;
+  const { localPart, domain } = about;
+  const quoted = `"${localPart.replace(/["\\]/g, '\\$&')}"`;
+  const address = parseAddress(`${/^[^\s"(),:;<>@[\\\]]+$/.test(localPart) ? localPart : quoted}@${domain}`);
+  return isProblem(address) ? null : address;
 }
 
 /** A record without entries. */
