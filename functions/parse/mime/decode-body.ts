@@ -8,7 +8,7 @@ import { switchingDecoder } from '#mail/header/decode-charset.ts';
 import { decodeEightBit } from '#mail/header/decode-text.ts';
 
 /** Makes the decoder of a charset, or throws where it is not known. */
-export type CharsetDecoders = (charset: string) => unknown;
+export type CharsetDecoders = (charset: string) => Transform;
 
 /** A stream of bytes in, strings out (or bytes of UTF-8); `charset` null or ASCII: guessed. `others` knows what is not here. */
 export function createBodyDecoder(charset: string | null, others: CharsetDecoders, problems: ProblemList): Transform {
@@ -17,12 +17,11 @@ export function createBodyDecoder(charset: string | null, others: CharsetDecoder
   if (decode !== null) return createHoldingDecoder(decode);
   if (/^utf-?8$/i.test(charset)) return createUtf8Decoder();
   try {
-    const stream = others(charset);
-    if (stream instanceof Transform) return stream;
+    return others(charset);
   } catch {
     // Not a charset: what is left is a guess.
+    return createGuessingDecoder(problems);
   }
-  return createGuessingDecoder(problems);
 }
 
 function createUtf8Decoder(): Transform {

@@ -1,5 +1,6 @@
 // One attachment as the MIME parser gives it, made into what the JSON says of it: safe name, sound type, content id.
 import { Readable } from 'node:stream';
+import type { AttachmentStream, MessageText } from 'mailparser';
 import type { ProblemList } from '#functions/parse/problems.ts';
 import type { ObjectStart } from '#functions/parse/worker/worker-messages.ts';
 import { safeFilename } from './safe-filename.ts';
@@ -45,12 +46,14 @@ const extensions: Readonly<Record<string, string>> = {
 };
 
 /** Understands an item of the parser's output as attachment number `n`; null where it is something else. */
-export function readAttachment(item: unknown, n: number, problems: ProblemList): IncomingAttachment | null {
-  if (typeof item !== 'object' || item === null || Reflect.get(item, 'type') !== 'attachment') return null;
-  const content: unknown = Reflect.get(item, 'content');
-  if (!(content instanceof Readable)) return null;
+export function readAttachment(
+  item: AttachmentStream | MessageText,
+  n: number,
+  problems: ProblemList,
+): IncomingAttachment | null {
+  if (item.type !== 'attachment' || !(item.content instanceof Readable)) return null;
   const contentType = readType(item, n, problems);
-  const given = text(Reflect.get(item, 'filename'));
+  const given = item.filename ?? '';
   const filename = safeFilename(given, `attachment-${n}${extensions[contentType] ?? ''}`);
   if (given !== '' && given !== filename) {
     problems.add(
@@ -58,35 +61,23 @@ export function readAttachment(item: unknown, n: number, problems: ProblemList):
       `the name of attachment ${n} is not safe to save under: ${JSON.stringify(given.slice(0, 100))}`,
     );
   }
-  const contentId = text(Reflect.get(item, 'cid')).replace(/\s+/g, '').slice(0, maxContentIdChars).toWellFormed();
-  const disposition = text(Reflect.get(item, 'contentDisposition'));
-  const inline = disposition === 'inline' || (disposition === '' && Reflect.get(item, 'related') === true);
+  const contentId = (item.cid ?? '').replace(/\s+/g, '').slice(0, maxContentIdChars).toWellFormed();
+  const disposition = item.contentDisposition ?? '';
+  const inline = disposition === 'inline' || (disposition === '' && item.related === true);
   const attachment = { filename, contentType, contentId: contentId === '' ? null : contentId, inline };
-  return { start: { kind: 'attachment', n, attachment }, content, release: releaser(item) };
+  return { start: { kind: 'attachment', n, attachment }, content: item.content, release: () => item.release() };
 }
 
 /** The type that the part declares, not what its name may suggest. */
-function readType(item: object, n: number, problems: ProblemList): string {
-  const headers: unknown = Reflect.get(item, 'headers');
-  const field: unknown = headers instanceof Map ? headers.get('content-type') : undefined;
-  const declared = typeof field === 'object' && field !== null ? text(Reflect.get(field, 'value')) : '';
-  const contentType = (declared === '' ? text(Reflect.get(item, 'contentType')) : declared).toLowerCase().trim();
+function readType(item: AttachmentStream, n: number, problems: ProblemList): string {
+  const field = item.headers.get('content-type');
+  const declared = typeof field === 'object' && 'params' in field ? field.value : '';
+  // The parser has `false` for a type that is none, whatever its types say.
+  const contentType = (declared || item.contentType || '').toLowerCase().trim();
   if (mediaType.test(contentType)) return contentType;
   problems.add(
     'malformed-content-type',
     `the type of attachment ${n} is not a media type: ${JSON.stringify(contentType.slice(0, 100))}`,
   );
   return 'application/octet-stream';
-}
-
-/** The parser hands the function out on the item, and waits for it to be called. */
-function releaser(item: object): () => void {
-  return () => {
-    const release: unknown = Reflect.get(item, 'release');
-    if (typeof release === 'function') release.call(item);
-  };
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

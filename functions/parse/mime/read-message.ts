@@ -1,7 +1,7 @@
 // Reads one message while it streams in: header first, then the MIME parts, each attachment streamed out as it comes.
 // Runs in the parse worker; knows nothing of threads. Parsing is mailparser's, which here sees the body and the fields
 // about it only: everything else in the header is read by this folder, in linear time and with caps.
-import { MailParser } from 'mailparser';
+import { type AttachmentStream, MailParser, type MessageText } from 'mailparser';
 import { describeHead } from '#functions/parse/header/describe-head.ts';
 import { createHeadReader, type Head } from '#functions/parse/header/read-head.ts';
 import { limits } from '#functions/parse/limits.ts';
@@ -106,7 +106,8 @@ function write(parser: MailParser, bytes: Uint8Array, stopped: AbortSignal): Pro
 
 /** Takes the parser's output in order: attachments stream to the sink, the text that it makes of the rest is not used. */
 async function drain(parser: MailParser, reading: Reading): Promise<void> {
-  for await (const item of parser) {
+  const items: AsyncIterable<AttachmentStream | MessageText> = parser;
+  for await (const item of items) {
     const attachment = readAttachment(item, reading.attachments + 1, reading.problems);
     if (attachment === null || reading.failed) continue;
     reading.attachments += 1;

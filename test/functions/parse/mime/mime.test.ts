@@ -71,6 +71,14 @@ const rows: readonly Row[] = [
     problems: ['malformed-mime'],
   },
   {
+    title: 'an attachment whose type is empty is bytes of no known type',
+    type: mixed,
+    body: `--o\nContent-Type: ; name=a\nContent-Disposition: attachment\n\nab\n--o--\n`,
+    text: null,
+    attachments: ['application/octet-stream 2'],
+    problems: ['malformed-mime', 'malformed-content-type'],
+  },
+  {
     title: 'a part that is a header alone is a part',
     type: mixed,
     body: `--o\nContent-Type: application/pdf\n--o\n${plain}text\n--o--\n`,
