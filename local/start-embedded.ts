@@ -1,7 +1,9 @@
 // The embedded world at work: the store opened, the three stages running over it, old mail swept out.
 import { authenticate } from '#functions/authenticate/authenticate.ts';
 import { deliver } from '#functions/deliver/deliver.ts';
-import { createConnections } from '#functions/deliver/destination/connections.ts';
+import { createPolicyFetch } from '#functions/deliver/hosts/fetch-policy.ts';
+import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
+import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';
 import { parse } from '#functions/parse/parse.ts';
 import { createParser } from '#functions/parse/worker/parser.ts';
 import { removeStaleStaging } from '#local/backup/snapshot.ts';
@@ -38,10 +40,11 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   const { intake, whenQuiet } = frontDoorFirst(embedded.intake);
   const { parse: parseLimits } = await config.current();
   const parser = createParser({ budgetMs: parseLimits.budgetSeconds * 1_000, memoryMiB: parseLimits.memoryMiB });
-  const connections = createConnections();
+  const connections = createConnectionPool();
+  const sending = { connections, memory: createWorkerMemory(), fetchPolicy: createPolicyFetch() };
   // Nobody else works on this folder: what a killed process was at is taken up at once.
   const accepted = createAcceptedCounts();
-  const stageDeps = { ...deps, store, jobs, intake, parser, connections, accepted, soleWorker: true };
+  const stageDeps = { ...deps, store, jobs, intake, parser, ...sending, accepted, soleWorker: true };
   const running = runStages({
     source,
     stages: {

@@ -1,27 +1,29 @@
 // One attempt, as facts: the hosts tried in order, what each said of each recipient, how long it took. Decides only
 // what the protocol decides (who is worth asking next); what follows from the facts is for judge-attempt.ts.
 
-import type { OutgoingRecipient } from '#functions/deliver/converse/converse.ts';
-import { type Context, type Held, loginOf, spent, talkToHost } from '#functions/deliver/converse/talk-to-host.ts';
-import type { AttemptTime } from '#functions/deliver/converse/time-limits.ts';
-import type { Connections } from '#functions/deliver/destination/connections.ts';
-import { destinationOf, noteFailure } from '#functions/deliver/destination/destination.ts';
+import { destinationOf, noteFailure } from '#functions/deliver/destination/back-off.ts';
 import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
 import type { Slot } from '#functions/deliver/destination/slots.ts';
-import { type Choice, choosePlace, type Way } from '#functions/deliver/hosts/find-way.ts';
+import { type Choice, choosePlace, type Way } from '#functions/deliver/hosts/acquire-host.ts';
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
+import type { ConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
+import type { OutgoingRecipient } from '#functions/deliver/smtp/send-message.ts';
+import { type Context, type Held, loginOf, spent, talkToHost } from '#functions/deliver/smtp/talk-to-host.ts';
+import type { AttemptTime } from '#functions/deliver/smtp/timeouts.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
 import { atOnce, type DeliveryAttempt, type HostTry } from '#pipeline/contract/records/delivery.ts';
 import { faultOf } from '#pipeline/run/own-fault.ts';
+import type { WorkerMemory } from './worker-memory.ts';
 
 export type AttemptDeps = {
   readonly secrets: Secrets;
   readonly clock: Clock;
   readonly random: () => number;
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
-  readonly connections: Connections;
+  readonly connections: ConnectionPool;
+  readonly memory: WorkerMemory;
 };
 
 /**
@@ -81,14 +83,13 @@ export async function attemptDelivery(
   const held: Held[] = [];
   const slots = new Map<string, Slot>();
   const release = (): void => {
-    for (const { line, ...use } of held.splice(0)) deps.connections.giveBack(line, use);
+    for (const { connection, ...use } of held.splice(0)) deps.connections.release(connection, use);
     for (const slot of slots.values()) slot.release();
   };
   const found = { held, slots, noted: new Set<string>(), dsnPassedOn: new Set<string>() };
   const fail = (destination: string, reason: string): void => {
-    const { clock, random, connections } = deps;
     const { retrySeconds } = plan.config.delivery;
-    noteFailure({ clock, random, memory: connections.destinations }, destination, { reason, startedAt, retrySeconds });
+    noteFailure(deps, destination, { reason, startedAt, retrySeconds });
     found.noted.add(destination);
   };
   const onSlow = (destination: string, reason: string): void => {
@@ -110,7 +111,7 @@ export async function attemptDelivery(
       release,
     };
   } catch (error) {
-    for (const { line } of held.splice(0)) deps.connections.giveBack(line, spent);
+    for (const { connection } of held.splice(0)) deps.connections.release(connection, spent);
     release();
     throw error;
   }
@@ -173,7 +174,7 @@ function afterFault(hosts: readonly HostTry[], thrown: unknown): { readonly ende
 /** A destination that failed is known to all jobs at once, and its slot is free for whoever looks whether it is back. */
 function afterTry(attempt: Attempt, { destination, target, rest }: Chosen, hosts: readonly HostTry[]): void {
   const { config, slots, held } = attempt;
-  if (held.every(({ line }) => line.destination !== destination)) {
+  if (held.every(({ connection }) => connection.destination !== destination)) {
     slots.get(destination)?.release();
     slots.delete(destination);
   }

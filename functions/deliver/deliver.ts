@@ -2,24 +2,19 @@
 // attempt, talks to the domain's hosts, records what came of it, then does what follows: tries again later, tells the
 // sender, keeps an address in mind that does not exist. Run twice for one job, it sends once.
 
-import { attemptTime, leaseSeconds, type RunEnd } from '#functions/deliver/converse/time-limits.ts';
-import type { Connections } from '#functions/deliver/destination/connections.ts';
-import {
-  type DestinationDeps,
-  destinationOf,
-  publishFailure,
-  recordVerdict,
-  shownBackOff,
-} from '#functions/deliver/destination/destination.ts';
+import { destinationOf, publishFailure, recordVerdict, shownBackOff } from '#functions/deliver/destination/back-off.ts';
 import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
-import { findWay, type NoPlace, type Way } from '#functions/deliver/hosts/find-way.ts';
-import { isPortBlocked, type PortDeps, sightOf, watchPort } from '#functions/deliver/hosts/port25.ts';
+import { isPortBlocked, sightOf, watchPort } from '#functions/deliver/destination/port25.ts';
+import { findWay, type NoPlace, type Way } from '#functions/deliver/hosts/acquire-host.ts';
+import type { FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
 import { prepareOutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { giveUp } from '#functions/deliver/outcome/give-up.ts';
 import { judgeAttempt } from '#functions/deliver/outcome/judge-attempt.ts';
 import { noteOwnFault } from '#functions/deliver/outcome/note-own-fault.ts';
 import { recordOutcome } from '#functions/deliver/outcome/record-outcome.ts';
 import { settleDelivery } from '#functions/deliver/outcome/settle-delivery.ts';
+import type { ConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
+import { attemptTime, leaseSeconds, type RunEnd, usualFinalReplyMs } from '#functions/deliver/smtp/timeouts.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
@@ -42,7 +37,8 @@ import { errorFields } from '#pipeline/observe/log.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
 import { type AttemptFacts, attemptDelivery, nothing } from './attempt-delivery.ts';
 import { claimAttempt, readState, type StoredState } from './claim-attempt.ts';
-import { type Waiting, wait, waitForDestination, waitForOther, waitForSlot } from './wait.ts';
+import { type Waiting, wait, waitForDestination, waitForOther, waitForSlot } from './requeue.ts';
+import type { WorkerMemory } from './worker-memory.ts';
 
 export type DeliverDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'head' | 'put' | 'delete'>;
@@ -55,7 +51,11 @@ export type DeliverDeps = {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly newMessageId: (nowMs: number) => MessageId;
-  readonly connections: Connections;
+  readonly memory: WorkerMemory;
+  readonly connections: ConnectionPool;
+  readonly fetchPolicy: FetchPolicy;
+  /** How long the answer to a whole message is waited for at least. */
+  readonly finalReplyMs?: number;
   readonly accepted: AcceptedCounts;
   /** 0 to 1. */
   readonly random: () => number;
@@ -86,7 +86,7 @@ export async function deliver(deps: DeliverDeps, job: DeliverJob, handout: Hando
     return wait(deps, job, { until: job.notBefore, reason: 'not due yet', group: job.domain });
   const task = { config, job, handout, group: job.domain };
   if (job.landed === true) return attempt(deps, { ...task, way: { outcome: 'landed' } });
-  if (deps.connections.underWay.has(deliveryKey(job))) return waitForOther(deps, job);
+  if (deps.memory.underWay.has(deliveryKey(job))) return waitForOther(deps, job);
   const way = await findWay(deps, config, job);
   switch (way.outcome) {
     case 'no-host':
@@ -117,7 +117,7 @@ type Task = {
 
 /** One at a time in this process, whatever the clocks say: one that was frozen in between finds its lease run out. */
 async function attempt(deps: DeliverDeps, task: Task): Promise<DeliverOutcome> {
-  const { underWay } = deps.connections;
+  const { underWay } = deps.memory;
   const key = deliveryKey(task.job);
   if (underWay.has(key)) return waitForOther(deps, task.job);
   underWay.add(key);
@@ -130,15 +130,14 @@ async function attempt(deps: DeliverDeps, task: Task): Promise<DeliverOutcome> {
 
 async function attemptAlone(deps: DeliverDeps, task: Task): Promise<DeliverOutcome> {
   const { config, job, handout } = task;
-  const { connections, store, clock, soleWorker = false } = deps;
+  const { memory, store, clock, soleWorker = false, finalReplyMs = usualFinalReplyMs } = deps;
   const runEndsAt = deps.runEndsAt ?? null;
-  const { finalReplyMs } = connections;
   const attemptSeconds = leaseSeconds(config.delivery.attemptSeconds, {
     bytes: job.raw.bytes,
     finalReplyMs,
     runEndsAt,
   });
-  const claimDeps = { store, clock, owner: connections.owner, soleWorker };
+  const claimDeps = { store, clock, owner: memory.owner, soleWorker };
   const claim = await claimAttempt(claimDeps, job, { handout, attemptSeconds });
   switch (claim.outcome) {
     case 'over':
@@ -170,7 +169,7 @@ async function carryOut(deps: DeliverDeps, task: Task, claimed: StoredState): Pr
         delivery: config.delivery,
         now: deps.clock(),
         random: deps.random,
-        isPortBlocked: isExpired && (await isPortBlocked(portDeps(deps))),
+        isPortBlocked: isExpired && (await isPortBlocked(deps)),
         noticeId: () => deps.newMessageId(deps.clock()),
       },
     );
@@ -195,16 +194,18 @@ async function gather(deps: DeliverDeps, { config, way }: Task, pending: Deliver
     const problem = (await deps.dnsProblem?.()) ?? null;
     if (problem !== null) throw ownFault('dns', problem);
   }
-  const { keys, finalReplyMs } = deps.connections;
+  const { finalReplyMs = usualFinalReplyMs } = deps;
   const time = attemptTime(config.delivery.attemptSeconds, { finalReplyMs, runEndsAt: deps.runEndsAt ?? null });
   const onSlow = (destination: string): void => {
     deps.log.warn('destination-slow', { id: pending.id, domain: pending.domain, destination });
-    publishFailure(destinationDeps(deps), destination).catch((error: unknown) =>
+    publishFailure(deps, destination).catch((error: unknown) =>
       deps.log.error('destination-not-kept', { destination, ...errorFields(error) }),
     );
   };
   const plan = { config, job: pending, way, time, onSlow };
-  return attemptDelivery(deps, plan, () => prepareOutgoingMessage({ ...deps, keys }, config, pending));
+  return attemptDelivery(deps, plan, () =>
+    prepareOutgoingMessage({ ...deps, keys: deps.memory.keys }, config, pending),
+  );
 }
 
 /** What the attempt showed of destinations and of our own network is for all jobs, and all processes, to know. */
@@ -219,11 +220,11 @@ async function tellOthers(
   for (const [destination, tries] of byDestination) {
     const verdict = judgeDestination(tries);
     if (verdict.outcome === 'failed' && facts.noted.has(destination)) {
-      await publishFailure(destinationDeps(deps), destination);
-    } else await recordVerdict(destinationDeps(deps), destination, { verdict, startedAt, retrySeconds });
+      await publishFailure(deps, destination);
+    } else await recordVerdict(deps, destination, { verdict, startedAt, retrySeconds });
   }
   if (mode !== 'mx') return;
-  await watchPort(portDeps(deps), sightOf(hosts), { domain: job.domain, ip: hosts.at(-1)?.ip ?? '', port });
+  await watchPort(deps, sightOf(hosts), { domain: job.domain, ip: hosts.at(-1)?.ip ?? '', port });
 }
 
 function report(deps: DeliverDeps, state: DeliveryState, facts: AttemptFacts): DeliverOutcome {
@@ -273,12 +274,4 @@ async function mustReport(deps: DeliverDeps, { delivery }: Config, job: DeliverJ
 
 function pendingOf({ recipients }: DeliveryState): ReadonlySet<string> {
   return new Set(recipients.filter(({ state }) => state === 'pending').map(({ forwardPath }) => forwardPath));
-}
-
-function destinationDeps({ store, clock, random, connections }: DeliverDeps): DestinationDeps {
-  return { store, clock, random, memory: connections.destinations, refusals: connections.refusals };
-}
-
-function portDeps({ store, clock, log, metrics, connections }: DeliverDeps): PortDeps {
-  return { store, clock, log, metrics, memory: connections.port };
 }

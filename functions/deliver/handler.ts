@@ -1,12 +1,14 @@
-// Lambda's way into stage deliver: builds the ports and the connections from the environment, once for a sandbox.
+// Lambda's way into stage deliver: builds the ports, the worker's memory and the connection pool from the environment, once for a sandbox.
 
-import { createConnections } from '#functions/deliver/destination/connections.ts';
+import { createPolicyFetch } from '#functions/deliver/hosts/fetch-policy.ts';
+import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { createAwsParts } from '#pipeline/aws/parts.ts';
 import { type BatchAnswer, consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
 import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { deliver } from './deliver.ts';
+import { createWorkerMemory } from './worker-memory.ts';
 
 const stage = stages.deliver;
 const { dns, metrics, ...parts } = createAwsParts({
@@ -21,7 +23,9 @@ const deps = {
   resolve: dns.resolve,
   dnsProblem: dns.problem,
   newMessageId: messageIdFactory(),
-  connections: createConnections(),
+  memory: createWorkerMemory(),
+  connections: createConnectionPool(),
+  fetchPolicy: createPolicyFetch(),
   accepted: createAcceptedCounts(),
   random: Math.random,
 };

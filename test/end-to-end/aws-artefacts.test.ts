@@ -390,7 +390,10 @@ test(
     const seen = lines.flat();
     // Written when three unrelated hosts time out on port 25, which takes long.
     assert.deepEqual(missingMetrics(d.deployed, seen), ['port-25-blocked {stage}']);
-    assert.match(readFileSync('functions/deliver/hosts/port25.ts', 'utf8'), /metrics\.count\('port-25-blocked'\)/);
+    assert.match(
+      readFileSync('functions/deliver/destination/port25.ts', 'utf8'),
+      /metrics\.count\('port-25-blocked'\)/,
+    );
     const metrics = seen.filter((line) => line.startsWith('{"_aws"'));
     const written = metrics.flatMap((line) => [...line.matchAll(/"Name":"([^"]+)"/g)]);
     for (const [, name] of written) assert.match(name!, /^[a-z0-9]+(-[a-z0-9]+)*$/);

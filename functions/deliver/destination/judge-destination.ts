@@ -4,7 +4,7 @@
 
 import { isTemporary, shownReply } from '#mail/smtp/reply.ts';
 import type { HostTry } from '#pipeline/contract/records/delivery.ts';
-import type { DestinationVerdict } from './destination.ts';
+import type { DestinationVerdict } from './back-off.ts';
 
 type Result = HostTry['recipients'][number];
 type Sign = Exclude<DestinationVerdict, { outcome: 'nothing' }>;

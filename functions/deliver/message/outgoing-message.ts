@@ -14,13 +14,13 @@ import { messageLost, ownFault } from '#pipeline/run/own-fault.ts';
 import { disarmed, forgedResults } from './disarm-results.ts';
 import { createBodyHash, type SigningKey, signatureFields } from './dkim-signature.ts';
 
-/** A message ready for the wire. `small`: all of it, dots stuffed, final dot included; `large`: the same as a stream. */
+/** A message ready to be sent. `small`: all of it, dots stuffed, final dot included; `large`: the same as a stream. */
 export type OutgoingMessage = {
   readonly reversePath: string;
   /** Bytes as sent, before dot stuffing. */
   readonly bytes: number;
   readonly content:
-    | { readonly kind: 'small'; readonly wire: Uint8Array }
+    | { readonly kind: 'small'; readonly bytes: Uint8Array }
     | { readonly kind: 'large'; readonly open: () => AsyncIterable<Uint8Array> };
   readonly bodyType: '7bit' | '8bitmime' | 'binarymime';
   /** Whether an address or the header needs SMTPUTF8 (RFC 6531 §3.2), not merely whether the sender asked. */
@@ -73,7 +73,7 @@ export async function prepareOutgoingMessage(
     content:
       facts.small === null
         ? { kind: 'large', open: () => openLarge(deps, job.raw.key, { prefix, forged: facts.forged }) }
-        : { kind: 'small', wire: Buffer.concat([prefix, stuffDots(facts.small, true), end]) },
+        : { kind: 'small', bytes: Buffer.concat([prefix, stuffDots(facts.small, true), end]) },
     // Some clients declare all they send as binary: what is lines all the same goes out as such (RFC 3030 §3).
     bodyType: isBinary && facts.isLines() ? '8bitmime' : job.bodyType,
     needsUtf8,

@@ -4,7 +4,7 @@
 
 import { nothing } from '#functions/deliver/attempt-delivery.ts';
 import { isLeaseAlive, readState, writeState } from '#functions/deliver/claim-attempt.ts';
-import { type WaitDeps, type Waiting, wait } from '#functions/deliver/wait.ts';
+import { type RequeueDeps, type Waiting, wait } from '#functions/deliver/requeue.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
@@ -13,10 +13,10 @@ import { judgeAttempt } from './judge-attempt.ts';
 import { type SettleDeps, settleDelivery } from './settle-delivery.ts';
 
 export type GiveUpDeps = SettleDeps &
-  WaitDeps & {
-    readonly store: SettleDeps['store'] & WaitDeps['store'];
+  RequeueDeps & {
+    readonly store: SettleDeps['store'] & RequeueDeps['store'];
     readonly newMessageId: (nowMs: number) => string;
-    readonly connections: { readonly owner: string };
+    readonly memory: { readonly owner: string };
     readonly soleWorker?: boolean;
   };
 
@@ -42,7 +42,7 @@ export async function giveUp(
   });
   const before = stored?.state ?? fresh;
   const { lease } = before;
-  if (lease !== null && isLeaseAlive(lease, { ...deps, owner: deps.connections.owner, now }))
+  if (lease !== null && isLeaseAlive(lease, { ...deps, owner: deps.memory.owner, now }))
     return wait(deps, job, { until: lease.until, reason: 'another worker is at it', group: job.domain });
   if (!isPending(before, job)) {
     if (stored !== null) await settleDelivery(deps, config, { ...stored, group: job.domain });

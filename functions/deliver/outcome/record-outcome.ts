@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { readState, type StoredState, writeState } from '#functions/deliver/claim-attempt.ts';
-import type { RunEnd } from '#functions/deliver/converse/time-limits.ts';
+import type { RunEnd } from '#functions/deliver/smtp/timeouts.ts';
 import type { Log, ObjectStore } from '#pipeline/contract/ports.ts';
 import { type DeliveryState, deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
 import { errorFields } from '#pipeline/observe/log.ts';

@@ -7,11 +7,11 @@ import type { Config } from '#pipeline/config/config.ts';
 import type { Log, Metrics } from '#pipeline/contract/ports.ts';
 import { type DeliveryState, pendingJob } from '#pipeline/contract/records/delivery.ts';
 import { whyNotTold } from '#pipeline/contract/sender-proof.ts';
-import { type BounceDeps, bounce } from './bounce.ts';
+import { bounce, type NotifyDeps } from './notify-sender.ts';
 import { type SuppressDeps, suppress } from './suppress.ts';
 
-export type SettleDeps = BounceDeps & {
-  readonly store: BounceDeps['store'] & SuppressDeps['store'];
+export type SettleDeps = NotifyDeps & {
+  readonly store: NotifyDeps['store'] & SuppressDeps['store'];
   readonly log: Log;
   readonly metrics: Metrics;
   readonly accepted: SuppressDeps['accepted'];

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type DeliverDeps, deliver } from '#functions/deliver/deliver.ts';
-import { createConnections } from '#functions/deliver/destination/connections.ts';
+import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
+import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
 import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
@@ -165,7 +166,9 @@ async function put(ports: Ports, mx: ScriptedMx): Promise<{ deps: DeliverDeps; j
     metrics: noMetrics(),
     newMessageId,
     accepted: createAcceptedCounts(),
-    connections: createConnections({ fetchPolicy: async () => ({ outcome: 'failed', reason: 'there is none' }) }),
+    connections: createConnectionPool(),
+    memory: createWorkerMemory(),
+    fetchPolicy: async () => ({ outcome: 'failed', reason: 'there is none' }),
     random: () => 0.5,
   };
   const session = { role: 'submission' as const, clientIp: null, clientName: null, helo: null, tls: null, user: 'a' };

@@ -1,7 +1,9 @@
 // A deliver stage with fakes around it: a store and a queue in memory, a zone, a set clock, real sockets.
 import { createHash } from 'node:crypto';
 import { type DeliverDeps, type DeliverOutcome, deliver } from '#functions/deliver/deliver.ts';
-import { type ConnectionOptions, createConnections } from '#functions/deliver/destination/connections.ts';
+import type { FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
+import { createConnectionPool, type PoolOptions } from '#functions/deliver/smtp/connection-pool.ts';
+import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';
 import { type MessageId, messageIdFactory } from '#mail/header/message-id.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import type { DeliverJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
@@ -47,7 +49,9 @@ export function deliveryWorld(
     readonly port?: number;
     readonly zone?: Zone;
     readonly config?: ConfigInput;
-    readonly connections?: ConnectionOptions;
+    readonly connections?: PoolOptions;
+    readonly fetchPolicy?: FetchPolicy;
+    readonly finalReplySeconds?: number;
     readonly secrets?: Readonly<Record<string, string>>;
   } = {},
 ): DeliveryWorld {
@@ -73,11 +77,7 @@ export function deliveryWorld(
     },
   });
   const newMessageId = messageIdFactory();
-  const connections = createConnections({
-    fetchPolicy: async () => ({ outcome: 'failed', reason: 'there is none' }),
-    finalReplySeconds: 2,
-    ...given.connections,
-  });
+  const connections = createConnectionPool(given.connections);
   const deps: DeliverDeps = {
     store,
     jobs,
@@ -99,6 +99,9 @@ export function deliveryWorld(
     },
     newMessageId,
     connections,
+    memory: createWorkerMemory(),
+    fetchPolicy: given.fetchPolicy ?? (async () => ({ outcome: 'failed', reason: 'there is none' })),
+    finalReplyMs: (given.finalReplySeconds ?? 2) * 1_000,
     accepted: createAcceptedCounts(),
     random: () => 0.5,
     soleWorker: true,

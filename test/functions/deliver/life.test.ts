@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deliver } from '#functions/deliver/deliver.ts';
-import { noteFailure } from '#functions/deliver/destination/destination.ts';
-import { watchPort } from '#functions/deliver/hosts/port25.ts';
+import { noteFailure } from '#functions/deliver/destination/back-off.ts';
+import { watchPort } from '#functions/deliver/destination/port25.ts';
 import { srsForward } from '#mail/address/srs.ts';
 import { jobSchemas } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, destinationKey } from '#pipeline/contract/keys.ts';
@@ -101,9 +101,8 @@ test('a report that mail is in a mailbox here is made without asking any host, a
   const smarthost = { host: '127.0.0.1', port: 1, tls: 'none' as const };
   const world = deliveryWorld({ zone: {}, config: { delivery: { mode: 'smarthost', smarthost } } });
   t.after(world.close);
-  const { clock, connections, random } = world.deps;
-  const deps = { clock, random, memory: connections.destinations };
-  noteFailure(deps, 'smarthost 127.0.0.1', { startedAt: clock(), reason: 'it is away', retrySeconds });
+  const { clock } = world.deps;
+  noteFailure(world.deps, 'smarthost 127.0.0.1', { startedAt: clock(), reason: 'it is away', retrySeconds });
   const job = world.job({ to: ['app@sender.example'], landed: true });
   const dsn = { notify: ['success' as const], orcpt: null };
   const recipients = job.recipients.map((recipient) => ({ ...recipient, dsn }));
@@ -207,10 +206,9 @@ test('a message deferred before waits for its destination too, and its record sa
   t.after(() => Promise.all([mx.close(), world.close()]));
   const job = world.job();
   await world.run(job);
-  const { clock, connections, random } = world.deps;
-  const deps = { clock, random, memory: connections.destinations };
+  const { clock } = world.deps;
   world.clock.set(Date.parse(world.state(job).next!.at));
-  noteFailure(deps, at(mx.port), { startedAt: clock(), reason: 'mx.far.example: 421', retrySeconds });
+  noteFailure(world.deps, at(mx.port), { startedAt: clock(), reason: 'mx.far.example: 421', retrySeconds });
   const waiting = await world.runNext();
   assert.ok(waiting.outcome === 'waiting');
   assert.ok(Date.parse(world.state(job).next!.at) > clock());
@@ -289,13 +287,12 @@ test('a bounce to an address of ours that has no mailbox is told in the history 
 test('mail for a destination that is backed off for days is still warned of and given up in time', async (t) => {
   const world = deliveryWorld({ config: { delivery: { attemptSeconds: 1, port: 1 } } });
   t.after(world.close);
-  const { clock, connections, random } = world.deps;
+  const { clock } = world.deps;
   const job = world.job();
   let outcome: Awaited<ReturnType<typeof world.run>> | null = null;
   let next = job;
   for (let n = 0; n < 2_000 && outcome?.outcome !== 'bounced'; n++) {
-    const deps = { clock, random, memory: connections.destinations };
-    noteFailure(deps, at(1), { startedAt: clock(), reason: 'mx.far.example: 421', retrySeconds });
+    noteFailure(world.deps, at(1), { startedAt: clock(), reason: 'mx.far.example: 421', retrySeconds });
     outcome = await world.run(next);
     next = world.jobs.of('deliver').at(-1)!;
     world.clock.set(Math.max(clock(), Date.parse(next.notBefore)));
@@ -335,12 +332,10 @@ test('a connection that ends early is told with the command it ended at', async 
 test('where the network lets no mail out, that is reported and nothing is given up; one connection ends it', async (t) => {
   const world = deliveryWorld({ zone: { 'far.example': 'SERVFAIL' } });
   t.after(world.close);
-  const { store, clock, log, metrics, connections } = world.deps;
-  const deps = { store, clock, log, metrics, memory: connections.port };
-  const timedOut = (domain: string, ip: string) => watchPort(deps, 'timed-out', { domain, ip, port: 25 });
+  const timedOut = (domain: string, ip: string) => watchPort(world.deps, 'timed-out', { domain, ip, port: 25 });
   for (const domain of ['a.example', 'd.test', 'e.invalid']) await timedOut(domain, '192.0.2.1');
   assert.deepEqual(world.store.keys('destinations/'), [], 'three domains of one host are one sign');
-  deps.memory.timeouts.clear();
+  world.deps.memory.port.timeouts.clear();
   await timedOut('a.example', '192.0.2.1');
   await timedOut('mx.a.example', '192.0.2.2');
   await timedOut('b.test', '192.0.2.3');
@@ -355,7 +350,7 @@ test('where the network lets no mail out, that is reported and nothing is given 
   let outcome = await world.run(job);
   for (let n = 0; n < 60; n++) outcome = await world.runNext();
   assert.equal(outcome.outcome, 'deferred');
-  await watchPort(deps, 'connected', { domain: 'd.example', ip: '203.0.113.1', port: 25 });
+  await watchPort(world.deps, 'connected', { domain: 'd.example', ip: '203.0.113.1', port: 25 });
   assert.deepEqual(world.store.keys('destinations/'), []);
   assert.equal((await world.runNext()).outcome, 'bounced');
 });

@@ -5,7 +5,8 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { deliver } from '#functions/deliver/deliver.ts';
-import { createConnections } from '#functions/deliver/destination/connections.ts';
+import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
+import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';
 import { runStages } from '#local/run/run-stages.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
@@ -205,7 +206,7 @@ async function deliveringWorld(t: TestContext, config: ConfigInput) {
   const secrets = createSecrets({ named: secretFiles(folder), directory: folder, environment: {}, clock });
   const newMessageId = messageIdFactory();
   const accepted = createAcceptedCounts();
-  const connections = createConnections({ fetchPolicy: async () => ({ outcome: 'failed', reason: 'there is none' }) });
+  const connections = createConnectionPool();
   const resolve = zoneResolver({ 'far.example': { A: ['127.0.0.1'] }, 'other.example': { A: ['127.0.0.1'] } });
   const shared = {
     store,
@@ -219,6 +220,8 @@ async function deliveringWorld(t: TestContext, config: ConfigInput) {
     metrics,
     newMessageId,
     connections,
+    memory: createWorkerMemory(),
+    fetchPolicy: async () => ({ outcome: 'failed', reason: 'there is none' }) as const,
     accepted,
   };
   let runs = 0;

@@ -1,8 +1,8 @@
-// Routes out of a real DNS (dnsmasq), asked by our own resolver: what c-ares makes of null MX, aliases, and names that are not.
+// MailHosts out of a real DNS (dnsmasq), asked by our own resolver: what c-ares makes of null MX, aliases, and names that are not.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
-import { findRoutes } from '#functions/deliver/hosts/find-routes.ts';
+import { findMailHosts } from '#functions/deliver/hosts/find-mail-hosts.ts';
 import { createResolver } from '#pipeline/dns/resolver.ts';
 import { freePort } from '#test/support/peers/free-port.ts';
 import { findPeer, peerOptions } from '#test/support/peers/peers.ts';
@@ -43,7 +43,7 @@ test('routes from a real DNS server', peerOptions('dnsmasq'), async (t) => {
     server.kill();
   });
   const routes = async (domain: string) => {
-    const found = await findRoutes({ resolve, random: Math.random }, domain, {
+    const found = await findMailHosts({ resolve, random: Math.random }, domain, {
       hostname: 'mx.pillarbox.example',
       allowPrivateTargets: false,
     });

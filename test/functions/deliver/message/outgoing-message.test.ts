@@ -17,7 +17,7 @@ async function wireOf(message: string): Promise<{ outgoing: OutgoingMessage; wir
     await world.deps.config.current(),
     world.job({ message: Buffer.from(message, 'latin1') }),
   );
-  const wire = outgoing.content.kind === 'small' ? outgoing.content.wire : await collect(outgoing.content.open());
+  const wire = outgoing.content.kind === 'small' ? outgoing.content.bytes : await collect(outgoing.content.open());
   await world.close();
   return { outgoing, wire: Buffer.from(wire).toString('latin1') };
 }

@@ -2,8 +2,8 @@
 // after its final dot: where a run is ended from outside (a function on AWS), the dot goes out only while all the wait for its
 // answer still fits in. A peer that keeps reading is never cut.
 
-/** Single steps, in milliseconds. */
-export type Limits = {
+/** How long each step of a conversation may take, in milliseconds. */
+export type Timeouts = {
   readonly connectMs: number;
   /** The greeting and what comes before MAIL: EHLO, STARTTLS, AUTH. */
   readonly greetMs: number;
@@ -23,10 +23,15 @@ export type AttemptTime = {
   readonly dotBy: number;
   /** No answer is waited for after this: what came of it must still be recorded. */
   readonly answerBy: number;
+  /** How long the answer to a whole message is waited for at least: to give up on it is to not know (RFC 5321 §4.5.3.2.6). */
+  readonly finalReplyMs: number;
 };
 
 /** A run that is ended from outside at this time of `performance.now()`; null where nothing ends it. */
 export type RunEnd = number | null;
+
+/** How long the answer to a whole message is waited for (RFC 5321 §4.5.3.2.6), unless a test wants less. */
+export const usualFinalReplyMs = 600_000;
 
 const slowestBytesPerMs = 2;
 /** What the network's buffers may hold of a message when its last byte is handed to them, and how slowly a peer may take it. */
@@ -37,7 +42,7 @@ const slowestBufferBytesPerMs = 8;
  * The RFC's minima, and no step longer than its share of the attempt's time. The RFC has no limit for connecting: 30 s is what a
  * packet lost three times needs.
  */
-export function limitsOf(attemptSeconds: number): Limits {
+export function timeoutsOf(attemptSeconds: number): Timeouts {
   const attemptMs = attemptSeconds * 1000;
   return {
     connectMs: Math.min(30_000, attemptMs / 4),
@@ -60,7 +65,7 @@ export function attemptTime(
 ): AttemptTime {
   const answerBy = runEndsAt ?? Number.POSITIVE_INFINITY;
   const dotBy = answerBy - finalReplyMs;
-  return { beginBy: Math.min(performance.now() + attemptSeconds * 1000, dotBy), dotBy, answerBy };
+  return { beginBy: Math.min(performance.now() + attemptSeconds * 1000, dotBy), dotBy, answerBy, finalReplyMs };
 }
 
 /** How long an attempt may be under way: nobody else may take it for dead before that. */

@@ -16,7 +16,7 @@ export type PortDeps = {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly memory: PortMemory;
+  readonly memory: { readonly port: PortMemory };
 };
 
 const unrelatedHosts = 3;
@@ -45,35 +45,37 @@ export async function watchPort(
   const { memory, clock, metrics } = deps;
   if (sight === 'neither') return;
   if (sight === 'connected') return openAgain(deps);
-  memory.timeouts.set(siteOf(where.domain), { at: clock(), ip: where.ip });
-  for (const [site, { at }] of memory.timeouts) if (clock() - at > windowMs) memory.timeouts.delete(site);
-  if (unrelated(memory.timeouts) < unrelatedHosts) return;
+  const { timeouts } = memory.port;
+  timeouts.set(siteOf(where.domain), { at: clock(), ip: where.ip });
+  for (const [site, { at }] of timeouts) if (clock() - at > windowMs) timeouts.delete(site);
+  if (unrelated(timeouts) < unrelatedHosts) return;
   metrics.count('port-25-blocked');
   await reportBlocked(deps, where.port);
 }
 
 /** Whether mail may not be given up now because the network lets none out; asks the store only for mail that expired. */
 export async function isPortBlocked(deps: PortDeps): Promise<boolean> {
-  if (deps.memory.blockedSince !== null) return true;
+  if (deps.memory.port.blockedSince !== null) return true;
   return (await readBlockedPort(deps)) !== null;
 }
 
-async function openAgain({ memory, store, clock, log }: PortDeps): Promise<void> {
-  const isFirst = memory.lastSuccessAt === null;
-  memory.timeouts.clear();
-  memory.lastSuccessAt = clock();
+async function openAgain({ memory: { port }, store, clock, log }: PortDeps): Promise<void> {
+  const isFirst = port.lastSuccessAt === null;
+  port.timeouts.clear();
+  port.lastSuccessAt = clock();
   // The first connection of a process also clears what one before it left behind.
-  if (memory.blockedSince === null && !isFirst) return;
-  if (memory.blockedSince !== null) log.info('port-25-open-again');
-  memory.blockedSince = null;
+  if (port.blockedSince === null && !isFirst) return;
+  if (port.blockedSince !== null) log.info('port-25-open-again');
+  port.blockedSince = null;
   await store.delete(blockedPortRecord.key());
 }
 
 async function reportBlocked({ memory, store, clock, log }: PortDeps, port: number): Promise<void> {
-  const hosts = [...memory.timeouts.keys()].slice(0, 10);
-  if (memory.blockedSince === null) log.error('port-25-blocked', { port, hosts: hosts.join(' ') });
-  memory.blockedSince ??= clock();
-  const since = new Date(memory.blockedSince).toISOString();
+  const seen = memory.port;
+  const hosts = [...seen.timeouts.keys()].slice(0, 10);
+  if (seen.blockedSince === null) log.error('port-25-blocked', { port, hosts: hosts.join(' ') });
+  seen.blockedSince ??= clock();
+  const since = new Date(seen.blockedSince).toISOString();
   const at = new Date(clock()).toISOString();
   await blockedPortRecord.write(store, blockedPortRecord.key(), { schema: 'port-blocked/1', port, since, at, hosts });
 }

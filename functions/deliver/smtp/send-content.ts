@@ -1,13 +1,13 @@
 // The message itself over the wire, between the 354 and the final dot: as long as the peer takes it, and broken off only before the dot.
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import type { Broken } from './reply-reader.ts';
-import type { Wire } from './smtp-wire.ts';
-import type { AttemptTime, Limits } from './time-limits.ts';
+import type { SmtpSocket } from './smtp-socket.ts';
+import type { AttemptTime, Timeouts } from './timeouts.ts';
 
 type Sending = {
-  readonly wire: Wire;
+  readonly socket: SmtpSocket;
   readonly message: OutgoingMessage;
-  readonly limits: Limits;
+  readonly timeouts: Timeouts;
   readonly time: AttemptTime;
 };
 
@@ -15,21 +15,21 @@ type Sending = {
  * Sends the message as long as the peer takes it, however slowly; null, or what ended it before the final dot, when nothing is left
  * behind at the peer. The last piece has the dot: it goes out only while there is time for its answer.
  */
-export async function sendContent({ wire, message, limits, time }: Sending): Promise<Broken | null> {
-  wire.setDeadline(time.dotBy);
+export async function sendContent({ socket, message, timeouts, time }: Sending): Promise<Broken | null> {
+  socket.setDeadline(time.dotBy);
   if (message.content.kind === 'small') {
     if (performance.now() >= time.dotBy) return tooLate;
-    wire.write(message.content.wire);
+    socket.write(message.content.bytes);
     return null;
   }
   let next: Uint8Array | null = null;
   for await (const chunk of message.content.open()) {
-    const broken = next === null ? null : await wire.writeAndWait(next, limits.blockMs);
+    const broken = next === null ? null : await socket.writeAndWait(next, timeouts.blockMs);
     if (performance.now() >= time.dotBy - timerMs) return tooLate;
     if (broken !== null) return broken;
     next = chunk;
   }
-  if (next !== null) wire.write(next);
+  if (next !== null) socket.write(next);
   return null;
 }
 

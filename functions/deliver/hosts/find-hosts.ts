@@ -1,25 +1,26 @@
 // Where a job's mail goes and how TLS must be there: the smarthost, or the domain's own hosts under its MTA-STS policy
 // (RFC 8461). What the policy had a part in is put in words for the record.
 
-import type { OpenFailure, TlsPolicy } from '#functions/deliver/converse/open-connection.ts';
-import type { TlsFacts } from '#functions/deliver/converse/smtp-wire.ts';
-import type { Connections } from '#functions/deliver/destination/connections.ts';
+import type { OpenFailure, TlsPolicy } from '#functions/deliver/smtp/open-connection.ts';
+import type { TlsFacts } from '#functions/deliver/smtp/smtp-socket.ts';
 import { isLoopbackAddress } from '#mail/address/loopback.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Clock, ObjectStore, Resolve } from '#pipeline/contract/ports.ts';
-import { findHost, findRoutes, type Routes, type Target } from './find-routes.ts';
-import { findStsPolicy, isNamedHost, type StsFinding, type StsPolicy } from './mta-sts.ts';
+import type { FetchPolicy } from './fetch-policy.ts';
+import { findHost, findMailHosts, type MailHosts, type Target } from './find-mail-hosts.ts';
+import { findStsPolicy, isNamedHost, type PolicyMemory, type StsFinding, type StsPolicy } from './mta-sts.ts';
 
-export type TargetDeps = {
+export type FindHostsDeps = {
   readonly resolve: Resolve;
   readonly clock: Clock;
   readonly random: () => number;
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
-  readonly connections: Pick<Connections, 'policies' | 'fetchPolicy'>;
+  readonly fetchPolicy: FetchPolicy;
+  readonly memory: { readonly policies: PolicyMemory };
 };
 
 /** The hosts in order, how TLS must be, the policy that says so, and what of it is to be noted with the attempt. */
-export type PolicedTargets = {
+export type HostsFound = {
   readonly outcome: 'targets';
   readonly targets: readonly Target[];
   readonly tls: TlsPolicy;
@@ -27,23 +28,23 @@ export type PolicedTargets = {
   readonly note: string | null;
 };
 
-/** As {@link Routes}, under the policy that applies. */
-export type PolicedRoutes = PolicedTargets | Exclude<Routes, { outcome: 'targets' }>;
+/** As {@link MailHosts}, under the policy that applies. */
+export type Hosts = HostsFound | Exclude<MailHosts, { outcome: 'targets' }>;
 
 /** Finds the targets for a domain. Never throws for what the DNS or a policy host does. */
-export async function findTargets(deps: TargetDeps, config: Config, domain: string): Promise<PolicedRoutes> {
+export async function findHosts(deps: FindHostsDeps, config: Config, domain: string): Promise<Hosts> {
   const { mode, smarthost, allowPrivateTargets } = config.delivery;
   if (mode === 'smarthost' && smarthost !== null) {
     const routes = await findHost(deps, smarthost.host);
     if (routes.outcome !== 'targets') return routes;
     return { ...routes, tls: smarthostTls(smarthost.tls, routes.targets), sts: { mode: 'none' }, note: null };
   }
-  const { connections, resolve, clock, store } = deps;
-  const { fetchPolicy, policies: memory } = connections;
+  const { fetchPolicy, resolve, clock, store } = deps;
+  const { policies } = deps.memory;
   const port = config.delivery.mtaStsPort;
   const [routes, sts] = await Promise.all([
-    findRoutes(deps, domain, { hostname: config.hostname, allowPrivateTargets }),
-    findStsPolicy({ resolve, clock, store, fetchPolicy, port, memory, allowPrivateTargets }, domain),
+    findMailHosts(deps, domain, { hostname: config.hostname, allowPrivateTargets }),
+    findStsPolicy({ resolve, clock, store, fetchPolicy, port, memory: policies, allowPrivateTargets }, domain),
   ]);
   return routes.outcome === 'targets' ? police(routes.targets, sts, { config, domain }) : routes;
 }
@@ -52,7 +53,7 @@ function police(
   targets: readonly Target[],
   { policy, note }: StsFinding,
   { config, domain }: { readonly config: Config; readonly domain: string },
-): PolicedRoutes {
+): Hosts {
   if (policy.mode !== 'enforce') {
     return { outcome: 'targets', targets, tls: tlsByConfig[config.delivery.tls], sts: policy, note };
   }

@@ -1,6 +1,6 @@
 // Jobs whose time has not come: back on the queue they go, with the reason where people look for it. No attempt is made.
 
-import { shownBackOff, spreadMs } from '#functions/deliver/destination/destination.ts';
+import { shownBackOff, spreadMs } from '#functions/deliver/destination/back-off.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
 import type { Clock, JobSender, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
@@ -8,7 +8,7 @@ import type { BackOff } from '#pipeline/contract/records/back-off.ts';
 import { atOnce, newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { readState, writeState } from './claim-attempt.ts';
 
-export type WaitDeps = {
+export type RequeueDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
   readonly jobs: JobSender;
   readonly clock: Clock;
@@ -28,7 +28,7 @@ type InGroup = { readonly group: string };
 
 /** Back on the queue until the destination is to be tried again, spread so that not all come back at once. */
 export async function waitForDestination(
-  deps: WaitDeps,
+  deps: RequeueDeps,
   job: DeliverJob,
   { record, group }: InGroup & { readonly record: BackOff },
 ): Promise<Waiting> {
@@ -40,7 +40,7 @@ export async function waitForDestination(
 
 /** Back on the queue until a slot may be free. What a person wants tried at once is still tried at once then. */
 export async function waitForSlot(
-  deps: WaitDeps,
+  deps: RequeueDeps,
   job: DeliverJob,
   { waitMs, reason, group }: InGroup & { readonly waitMs: number; readonly reason: string },
 ): Promise<Waiting> {
@@ -51,7 +51,7 @@ export async function waitForSlot(
 
 /** People looking for the message find why it waits and until when; where another is moving the state on, that one knows better. */
 async function noteWaiting(
-  deps: WaitDeps,
+  deps: RequeueDeps,
   job: DeliverJob,
   { until, reason }: { readonly until: number; readonly reason: string },
 ): Promise<void> {
@@ -69,14 +69,14 @@ async function noteWaiting(
 }
 
 /** The same delivery is under way: whoever is at it will be done with it, or have left it. */
-export function waitForOther(deps: WaitDeps, job: DeliverJob): Promise<Waiting> {
+export function waitForOther(deps: RequeueDeps, job: DeliverJob): Promise<Waiting> {
   const until = new Date(deps.clock() + otherMs).toISOString();
   return wait(deps, job, { until, reason: 'it is under way already', group: job.domain });
 }
 
 /** Puts a job back on the queue as it is. */
 export async function wait(
-  deps: WaitDeps,
+  deps: RequeueDeps,
   job: DeliverJob,
   { until, reason, group }: InGroup & { readonly until: string; readonly reason: string },
 ): Promise<Waiting> {

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import { generate } from 'selfsigned';
-import { limitsOf } from '#functions/deliver/converse/time-limits.ts';
-import { createConnections } from '#functions/deliver/destination/connections.ts';
 import type { FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
+import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
+import { timeoutsOf } from '#functions/deliver/smtp/timeouts.ts';
 import { type DeliveryWorld, deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
 import { type Script, type ScriptedMx, startMx } from '#test/support/peers/scripted-mx.ts';
 import { stopwatch } from '#test/support/time/stopwatch.ts';
@@ -561,7 +561,8 @@ for (const { title, names, trusted, outcome } of [
     const { mx, world } = await meet(t, {
       script: { certificate: { cert, key } },
       zone,
-      connections: { fetchPolicy, ...(trusted ? { trustedCertificates: [cert] } : {}) },
+      fetchPolicy,
+      connections: trusted ? { trustedCertificates: [cert] } : {},
     });
     assert.equal((await world.run(world.job())).outcome, outcome);
     assert.deepEqual(fetched, ['mta-sts.far.example 127.0.0.9 443']);
@@ -611,15 +612,15 @@ const noOther = outside === undefined && 'this machine has no other address';
 
 test('what is called localhost and is not is told no password in clear', { skip: noOther }, async (t) => {
   const mx = await startMx({ offers: ['AUTH PLAIN LOGIN'], host: outside ?? '' });
-  const connections = createConnections();
+  const connections = createConnectionPool();
   t.after(() => Promise.all([mx.close(), connections.close()]));
-  const opened = await connections.obtain({
+  const opened = await connections.acquire({
     endpoint: { host: 'localhost', ip: outside ?? '', port: mx.port },
     clientName: 'mx.sender.example',
     tls: 'never',
     implicitTls: false,
     login: { user: 'app', password: 's3cret' },
-    limits: limitsOf(30),
+    timeouts: timeoutsOf(30),
     deadline: performance.now() + 30_000,
     fresh: true,
     destination: 'smarthost localhost',

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { ownConnectFault } from '#functions/deliver/converse/own-connect-fault.ts';
+import { ownConnectFault } from '#functions/deliver/smtp/own-connect-fault.ts';
 
 const [host4, host6, out4, out6] = ['198.51.100.7', '2001:db8:7::7', '192.0.2.1', '2001:db8::1'];
 const rows: readonly { title: string; code: string; ip: string; ways: readonly string[]; fault: RegExp | null }[] = [

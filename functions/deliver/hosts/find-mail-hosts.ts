@@ -11,20 +11,20 @@ export type Target = { readonly host: string; readonly ip: string; readonly pref
  * `targets`: in the order to try them, never none. `permanent`: no mail can ever go there, with the enhanced status
  * (RFC 3463). `later`: could not be found out now.
  */
-export type Routes =
+export type MailHosts =
   | { readonly outcome: 'targets'; readonly targets: readonly Target[] }
   | { readonly outcome: 'permanent'; readonly status: string; readonly reason: string }
   | { readonly outcome: 'later'; readonly reason: string };
 
-export type RouteDeps = { readonly resolve: Resolve; readonly random: () => number };
+export type MailHostDeps = { readonly resolve: Resolve; readonly random: () => number };
 
 /** `hostname`: ours; what has the same or a worse preference than ourselves is not for us to send to (RFC 5321 §5.1). */
-export type RoutePolicy = { readonly hostname: string; readonly allowPrivateTargets: boolean };
+export type MailHostPolicy = { readonly hostname: string; readonly allowPrivateTargets: boolean };
 
 type Exchange = { readonly host: string; readonly preference: number };
 type Exchanges =
   | { readonly outcome: 'exchanges'; readonly exchanges: readonly Exchange[]; readonly isImplicit: boolean }
-  | Exclude<Routes, { outcome: 'targets' }>;
+  | Exclude<MailHosts, { outcome: 'targets' }>;
 type Addresses = { readonly addresses: readonly string[]; readonly failure: 'none' | 'no-such-name' | 'temporary' };
 
 const maxTargets = 12;
@@ -32,7 +32,7 @@ const maxHosts = 10;
 const maxAliases = 8;
 
 /** Finds the routes for a domain (A-label form) or an address literal. Never throws for what the DNS does. */
-export async function findRoutes(deps: RouteDeps, domain: string, policy: RoutePolicy): Promise<Routes> {
+export async function findMailHosts(deps: MailHostDeps, domain: string, policy: MailHostPolicy): Promise<MailHosts> {
   const literal = addressOfLiteral(domain);
   if (literal !== null) return chooseTargets([{ host: literal, ip: literal, preference: 0 }], policy);
   const found = await findExchanges(deps, domain, policy.hostname);
@@ -47,7 +47,7 @@ export async function findRoutes(deps: RouteDeps, domain: string, policy: RouteP
 }
 
 /** The routes to one host that is configured by hand (a smarthost): a name or an IP address, private or not. */
-export async function findHost(deps: RouteDeps, host: string): Promise<Routes> {
+export async function findHost(deps: MailHostDeps, host: string): Promise<MailHosts> {
   const ip = host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(IPv6:)?|\]$/gi, '');
   if (isIPv4(ip) || isIPv6(ip)) return { outcome: 'targets', targets: [{ host, ip, preference: 0 }] };
   const { addresses } = await findAddresses(deps.resolve, host);
@@ -55,7 +55,7 @@ export async function findHost(deps: RouteDeps, host: string): Promise<Routes> {
   return { outcome: 'targets', targets: addresses.map((address) => ({ host, ip: address, preference: 0 })) };
 }
 
-async function findExchanges({ resolve }: RouteDeps, domain: string, hostname: string): Promise<Exchanges> {
+async function findExchanges({ resolve }: MailHostDeps, domain: string, hostname: string): Promise<Exchanges> {
   const answer = await ask(resolve, domain, 'MX');
   if (answer.kind === 'temporary')
     return {
@@ -89,7 +89,7 @@ function orderExchanges(exchanges: readonly Exchange[], random: () => number): E
     .map(({ exchange }) => exchange);
 }
 
-function chooseTargets(targets: readonly Target[], { allowPrivateTargets }: RoutePolicy): Routes {
+function chooseTargets(targets: readonly Target[], { allowPrivateTargets }: MailHostPolicy): MailHosts {
   const allowed = allowPrivateTargets ? targets : targets.filter(({ ip }) => !isPrivate(ip));
   if (allowed.length > 0) return { outcome: 'targets', targets: allowed.slice(0, maxTargets) };
   const hosts = [...new Set(targets.map(({ host, ip }) => (host === ip ? ip : `${host} [${ip}]`)))].join(', ');
@@ -97,7 +97,7 @@ function chooseTargets(targets: readonly Target[], { allowPrivateTargets }: Rout
   return { outcome: 'permanent', status: '5.4.4', reason };
 }
 
-function noAddresses(domain: string, resolved: readonly Addresses[], isImplicit: boolean): Routes {
+function noAddresses(domain: string, resolved: readonly Addresses[], isImplicit: boolean): MailHosts {
   if (resolved.some(({ failure }) => failure === 'temporary')) {
     return { outcome: 'later', reason: `the DNS does not answer for the mail hosts of ${domain}` };
   }

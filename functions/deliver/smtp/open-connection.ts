@@ -4,8 +4,8 @@
 import type { SecureContext } from 'node:tls';
 import { isPositive, type Reply, shownReply } from '#mail/smtp/reply.ts';
 import { type Broken, isBroken } from './reply-reader.ts';
-import { openWire, type TlsFacts, type Wire } from './smtp-wire.ts';
-import type { Limits } from './time-limits.ts';
+import { openSmtpSocket, type SmtpSocket, type TlsFacts } from './smtp-socket.ts';
+import type { Timeouts } from './timeouts.ts';
 
 /**
  * What TLS must be. `never`: not even where offered; `opportunistic`: where offered, any certificate, else in clear;
@@ -25,8 +25,8 @@ export type OpenRequest = {
   readonly implicitTls: boolean;
   readonly login: { readonly user: string; readonly password: string } | null;
   readonly context: SecureContext;
-  readonly session: Buffer | null;
-  readonly limits: Limits;
+  readonly tlsSession: Buffer | null;
+  readonly timeouts: Timeouts;
   /** When all must be over, in `performance.now()` milliseconds. */
   readonly deadline: number;
   /** Ends it at once: a host that takes its time has to make room. */
@@ -34,8 +34,8 @@ export type OpenRequest = {
 };
 
 /** A connection that said EHLO and is ready for MAIL. `capabilities`: EHLO keyword in upper case → its parameters. */
-export type OpenConnection = {
-  readonly wire: Wire;
+export type SmtpConnection = {
+  readonly socket: SmtpSocket;
   readonly endpoint: Endpoint;
   readonly capabilities: ReadonlyMap<string, string>;
   readonly tls: TlsFacts | null;
@@ -55,7 +55,7 @@ export type OpenFailure = {
   readonly reason: string;
 };
 
-export type OpenOutcome = { readonly outcome: 'open'; readonly connection: OpenConnection } | OpenFailure;
+export type OpenOutcome = { readonly outcome: 'open'; readonly connection: SmtpConnection } | OpenFailure;
 
 /** Opens a connection and gets it ready for MAIL. Never throws. */
 export async function openConnection(request: OpenRequest): Promise<OpenOutcome> {
@@ -71,40 +71,43 @@ export async function openConnection(request: OpenRequest): Promise<OpenOutcome>
 export const madeRoom: Broken = { how: 'timeout', detail: 'too slow, while very many others were slow as well' };
 
 async function openOnce(request: OpenRequest): Promise<OpenOutcome> {
-  const { endpoint, limits, deadline } = request;
-  const wire = await openWire(endpoint, Math.max(1, Math.min(limits.connectMs, deadline - performance.now())));
-  if (isBroken(wire)) return brokenAt('connect', wire);
-  wire.setDeadline(deadline);
-  const giveUp = (): void => wire.fail(madeRoom);
+  const { endpoint, timeouts, deadline } = request;
+  const socket = await openSmtpSocket(
+    endpoint,
+    Math.max(1, Math.min(timeouts.connectMs, deadline - performance.now())),
+  );
+  if (isBroken(socket)) return brokenAt('connect', socket);
+  socket.setDeadline(deadline);
+  const giveUp = (): void => socket.fail(madeRoom);
   request.signal.addEventListener('abort', giveUp, { once: true });
-  const outcome = request.signal.aborted ? brokenAt('greeting', madeRoom) : await getReady(wire, request);
+  const outcome = request.signal.aborted ? brokenAt('greeting', madeRoom) : await getReady(socket, request);
   request.signal.removeEventListener('abort', giveUp);
   if (outcome.outcome === 'open') return outcome;
-  if (outcome.how === 'refused' || outcome.how === 'policy') wire.write('QUIT\r\n'); // RFC 5321 §3.1, §4.1.1.10
-  wire.close();
+  if (outcome.how === 'refused' || outcome.how === 'policy') socket.write('QUIT\r\n'); // RFC 5321 §3.1, §4.1.1.10
+  socket.close();
   return outcome;
 }
 
-async function getReady(wire: Wire, request: OpenRequest): Promise<OpenOutcome> {
+async function getReady(socket: SmtpSocket, request: OpenRequest): Promise<OpenOutcome> {
   let tls: TlsFacts | null = null;
   let note: string | null = null;
   if (request.implicitTls) {
-    const secured = await secure(wire, request);
+    const secured = await secure(socket, request);
     if ('outcome' in secured) return secured;
     tls = secured;
   }
-  const greeting = await wire.nextReply(request.limits.greetMs);
+  const greeting = await socket.nextReply(request.timeouts.greetMs);
   if (isBroken(greeting)) return brokenAt('greeting', greeting);
   if (greeting.code !== 220) return refusedAt('greeting', greeting);
-  let hello = await sayHello(wire, request);
+  let hello = await sayHello(socket, request);
   if ('outcome' in hello) return hello;
   if (tls === null && request.tls !== 'never' && hello.has('STARTTLS')) {
-    const secured = await startTls(wire, request);
+    const secured = await startTls(socket, request);
     if ('outcome' in secured) return secured;
     if ('clear' in secured) note = clearNote(secured.clear);
     else {
       tls = secured;
-      hello = await sayHello(wire, request); // RFC 3207 §4.2: what was said in clear is forgotten
+      hello = await sayHello(socket, request); // RFC 3207 §4.2: what was said in clear is forgotten
       if ('outcome' in hello) return hello;
     }
   }
@@ -113,42 +116,45 @@ async function getReady(wire: Wire, request: OpenRequest): Promise<OpenOutcome> 
     return failedPolicy('the host does not offer STARTTLS, and sending in clear is not allowed');
   }
   if (request.login !== null) {
-    if (tls === null && !wire.isLoopback) return { ...failedPolicy(clearPassword), stage: 'login' };
-    const refusal = await logIn(wire, request.login, { mechanisms: hello.get('AUTH') ?? '', request });
+    if (tls === null && !socket.isLoopback) return { ...failedPolicy(clearPassword), stage: 'login' };
+    const refusal = await logIn(socket, request.login, { mechanisms: hello.get('AUTH') ?? '', request });
     if (refusal !== null) return refusal;
   }
-  return { outcome: 'open', connection: { wire, endpoint, capabilities: hello, tls, note } };
+  return { outcome: 'open', connection: { socket, endpoint, capabilities: hello, tls, note } };
 }
 
 /** EHLO, and HELO where that is not understood (RFC 5321 §3.2): answers the capabilities, none after HELO. */
-async function sayHello(wire: Wire, { clientName, limits }: OpenRequest): Promise<Map<string, string> | OpenFailure> {
-  wire.write(`EHLO ${clientName}\r\n`);
-  const ehlo = await wire.nextReply(limits.greetMs);
+async function sayHello(
+  socket: SmtpSocket,
+  { clientName, timeouts }: OpenRequest,
+): Promise<Map<string, string> | OpenFailure> {
+  socket.write(`EHLO ${clientName}\r\n`);
+  const ehlo = await socket.nextReply(timeouts.greetMs);
   if (isBroken(ehlo)) return brokenAt('hello', ehlo);
   if (isPositive(ehlo)) return capabilitiesOf(ehlo);
   if (ehlo.code < 500 || ehlo.code === 521 || ehlo.code === 554) return refusedAt('hello', ehlo);
-  wire.write(`HELO ${clientName}\r\n`);
-  const helo = await wire.nextReply(limits.greetMs);
+  socket.write(`HELO ${clientName}\r\n`);
+  const helo = await socket.nextReply(timeouts.greetMs);
   if (isBroken(helo)) return brokenAt('hello', helo);
   return isPositive(helo) ? new Map() : refusedAt('hello', helo);
 }
 
 /** A peer that offers STARTTLS and then refuses it leaves an opportunistic connection in clear and usable, for that reason. */
 async function startTls(
-  wire: Wire,
+  socket: SmtpSocket,
   request: OpenRequest,
 ): Promise<TlsFacts | OpenFailure | { readonly clear: string }> {
-  wire.write('STARTTLS\r\n');
-  const go = await wire.nextReply(request.limits.greetMs);
+  socket.write('STARTTLS\r\n');
+  const go = await socket.nextReply(request.timeouts.greetMs);
   if (isBroken(go)) return brokenAt('tls', go);
-  if (go.code === 220) return secure(wire, request);
+  if (go.code === 220) return secure(socket, request);
   const refused = refusedAt('tls', go);
   return request.tls === 'opportunistic' && go.code !== 421 ? { clear: refused.reason } : refused;
 }
 
-async function secure(wire: Wire, request: OpenRequest): Promise<TlsFacts | OpenFailure> {
-  const { endpoint, context, session, limits, tls } = request;
-  const facts = await wire.startTls({ name: endpoint.host, context, session }, limits.greetMs);
+async function secure(socket: SmtpSocket, request: OpenRequest): Promise<TlsFacts | OpenFailure> {
+  const { endpoint, context, tlsSession, timeouts, tls } = request;
+  const facts = await socket.startTls({ name: endpoint.host, context, tlsSession }, timeouts.greetMs);
   if (isBroken(facts)) return brokenAt('tls', facts);
   if (tls !== 'verified' || facts.problem === null) return facts;
   return failedPolicy(`the host's certificate is not to be trusted: ${facts.problem}`);
@@ -159,7 +165,7 @@ const clearPassword = 'the connection is not encrypted and leaves this machine: 
 type LoginFacts = { readonly mechanisms: string; readonly request: OpenRequest };
 
 async function logIn(
-  wire: Wire,
+  socket: SmtpSocket,
   { user, password }: { readonly user: string; readonly password: string },
   { mechanisms, request }: LoginFacts,
 ): Promise<OpenFailure | null> {
@@ -171,8 +177,8 @@ async function logIn(
     return { ...failedPolicy('the smarthost offers neither AUTH PLAIN nor LOGIN'), stage: 'login' };
   }
   for (const [index, line] of lines.entries()) {
-    wire.write(`${line}\r\n`);
-    const reply = await wire.nextReply(request.limits.greetMs);
+    socket.write(`${line}\r\n`);
+    const reply = await socket.nextReply(request.timeouts.greetMs);
     if (isBroken(reply)) return brokenAt('login', reply);
     const isLast = index === lines.length - 1;
     if (isLast ? reply.code !== 235 : reply.code !== 334) return refusedAt('login', reply);
@@ -193,7 +199,7 @@ function capabilitiesOf(reply: Reply): Map<string, string> {
 
 /** A limit the peer stated (RFC 9422), or infinity. */
 export function statedLimit(
-  { capabilities }: Pick<OpenConnection, 'capabilities'>,
+  { capabilities }: Pick<SmtpConnection, 'capabilities'>,
   name: 'MAILMAX' | 'RCPTMAX',
 ): number {
   const words = (capabilities.get('LIMITS') ?? '').toUpperCase().split(/\s+/);

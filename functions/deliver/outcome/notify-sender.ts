@@ -21,7 +21,7 @@ import { readBody } from '#pipeline/contract/stored-body.ts';
 import { whyHopeless } from '#pipeline/run/own-fault.ts';
 import { isHardBounce } from './suppress.ts';
 
-export type BounceDeps = {
+export type NotifyDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'head'>;
   readonly intake: Intake;
   readonly jobs: JobSender;
@@ -30,14 +30,14 @@ export type BounceDeps = {
 };
 
 /** `sent`: the notification is stored and queued. `dropped`: there is nobody to tell, and why. */
-export type BounceOutcome = { readonly outcome: 'sent' } | { readonly outcome: 'dropped'; readonly reason: string };
+export type NotifyOutcome = { readonly outcome: 'sent' } | { readonly outcome: 'dropped'; readonly reason: string };
 
 /** Sends one notification that a state owes. Throws where the platform fails; run again, it makes no second message. */
 export async function bounce(
-  deps: BounceDeps,
+  deps: NotifyDeps,
   config: Config,
   { state, notice }: { readonly state: DeliveryState; readonly notice: DeliveryNotice },
-): Promise<BounceOutcome> {
+): Promise<NotifyOutcome> {
   const { id } = notice;
   if (!isMessageId(id)) throw new Error(`not a message id: ${id}`);
   const untold = whyNotTold(state.job);
@@ -71,7 +71,7 @@ async function putIn(intake: Intake, job: ReceivedJob, bytes: Uint8Array): Promi
 
 /** The sender's address as recipients of a `received` job: a mailbox here, an alias, an SRS address, or elsewhere. */
 async function routesBack(
-  deps: BounceDeps,
+  deps: NotifyDeps,
   config: Config,
   reversePath: string,
 ): Promise<{ readonly routes: ReceivedJob['recipients']; readonly to: string } | { readonly reason: string }> {
@@ -95,7 +95,7 @@ async function routesBack(
 /** `to`: who reads it, which is not the reverse-path where mail was forwarded. */
 type Owed = { readonly state: DeliveryState; readonly notice: DeliveryNotice; readonly to: string };
 
-async function compose(deps: BounceDeps, config: Config, { state, notice, to }: Owed): Promise<Uint8Array> {
+async function compose(deps: NotifyDeps, config: Config, { state, notice, to }: Owed): Promise<Uint8Array> {
   const { job } = state;
   const original = await readOriginal(deps.store, state);
   return composeDsn({
@@ -149,7 +149,7 @@ function aliasOf(originalForwardPath: string | null): string | null {
 }
 
 /** The message, or as much of its beginning as a notification can return; empty where it is no longer stored, or damaged. */
-async function readOriginal(store: BounceDeps['store'], { job }: DeliveryState): Promise<Uint8Array> {
+async function readOriginal(store: NotifyDeps['store'], { job }: DeliveryState): Promise<Uint8Array> {
   const { key, bytes } = job.raw;
   const last = Math.min(bytes, originalBytesNeeded) - 1;
   try {

@@ -14,10 +14,10 @@ import { unsentBytes } from './unsent-bytes.ts';
 export type TlsFacts = { readonly version: string; readonly cipher: string; readonly problem: string | null };
 
 /** How to make TLS: for `name` (RFC 6066 SNI, and the name the certificate must carry). */
-export type TlsOptions = { readonly name: string; readonly context: SecureContext; readonly session: Buffer | null };
+export type TlsOptions = { readonly name: string; readonly context: SecureContext; readonly tlsSession: Buffer | null };
 
 /** One connection. Every wait ends at its own limit or at the deadline set last, whichever comes first. */
-export type Wire = {
+export type SmtpSocket = {
   /** Ends all waits at this time of `performance.now()`, in milliseconds. */
   readonly setDeadline: (atMs: number) => void;
   /** Hands bytes to the connection without waiting. */
@@ -33,7 +33,7 @@ export type Wire = {
   /** Whether the address that it is connected to is this machine's own. */
   readonly isLoopback: boolean;
   /** The TLS session to resume with next time, where the peer gave one. */
-  readonly session: () => Buffer | null;
+  readonly tlsSession: () => Buffer | null;
   /** Says QUIT and leaves it to the peer to close, for a second (RFC 5321 §4.1.1.10). */
   readonly quit: () => void;
   readonly close: () => void;
@@ -47,14 +47,14 @@ const keepAliveMs = 60_000;
 const quitMs = 1_000;
 
 /** Connects to an IP address and port; `connect-timeout`, `unreachable` and `own-fault` are told apart. */
-export function openWire(
+export function openSmtpSocket(
   { ip, port }: { readonly ip: string; readonly port: number },
   limitMs: number,
-): Promise<Wire | Broken> {
+): Promise<SmtpSocket | Broken> {
   return new Promise((resolve) => {
     const socket = connectSocket({ host: ip, port, autoSelectFamily: false });
     socket.setNoDelay(true);
-    const settle = (result: Wire | Broken): void => {
+    const settle = (result: SmtpSocket | Broken): void => {
       clearTimeout(timer);
       socket.removeAllListeners();
       if (isBroken(result)) {
@@ -74,7 +74,7 @@ export function openWire(
     socket.once('connect', () => {
       clearTimeout(timer);
       socket.removeAllListeners();
-      resolve(createWire(socket));
+      resolve(createSmtpSocket(socket));
     });
     socket.once('error', (error) => {
       const code = 'code' in error ? String(error.code) : '';
@@ -89,11 +89,11 @@ export function openWire(
 }
 
 /** Speaks over a connected socket. */
-export function createWire(connected: Socket): Wire {
+export function createSmtpSocket(connected: Socket): SmtpSocket {
   const inbox = createReplyReader();
   let socket: Socket | TLSSocket = connected;
   let deadline = Number.POSITIVE_INFINITY;
-  let session: Buffer | null = null;
+  let tlsSession: Buffer | null = null;
   const closed = Promise.withResolvers<void>();
   connected.once('close', () => closed.resolve());
   // A peer that is gone without a word is noticed while a long answer is waited for.
@@ -138,14 +138,14 @@ export function createWire(connected: Socket): Wire {
       socket = secured.socket;
       socket.once('close', () => closed.resolve());
       socket.on('session', (ticket: Buffer) => {
-        session = ticket;
+        tlsSession = ticket;
       });
       listen();
       return secured.facts;
     },
     isQuiet: () => inbox.isEmpty() && inbox.broken() === null && socket.writable,
     isLoopback: isLoopbackAddress(connected.remoteAddress ?? ''),
-    session: () => session,
+    tlsSession: () => tlsSession,
     closed: closed.promise,
     fail: inbox.fail,
     quit: () => {
@@ -199,7 +199,7 @@ function drained(
 
 type Secured = { readonly socket: TLSSocket; readonly facts: TlsFacts } | { readonly broken: Broken };
 
-function secure(socket: Socket, { name, context, session }: TlsOptions, limitMs: number): Promise<Secured> {
+function secure(socket: Socket, { name, context, tlsSession }: TlsOptions, limitMs: number): Promise<Secured> {
   return new Promise((resolve) => {
     const secured = connectTls({
       socket,
@@ -208,7 +208,7 @@ function secure(socket: Socket, { name, context, session }: TlsOptions, limitMs:
       rejectUnauthorized: false,
       ...(isHostName(name) ? { servername: name } : { servername: '' }),
       ...(isHostName(name) ? {} : { host: name }),
-      ...(session === null ? {} : { session }),
+      ...(tlsSession === null ? {} : { session: tlsSession }),
     });
     const settle = (result: Secured): void => {
       clearTimeout(timer);

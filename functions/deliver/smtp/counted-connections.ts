@@ -1,29 +1,29 @@
 // The connections of one process, counted by destination: those being opened, in use, waiting to be used again, and being closed.
 // Where a new one would be one too many, the oldest that waits has to go first, and is waited for until it is gone.
 
-import type { Wire } from '#functions/deliver/converse/smtp-wire.ts';
-import type { Line } from './connections.ts';
+import type { PooledConnection } from './connection-pool.ts';
+import type { SmtpSocket } from './smtp-socket.ts';
 
 /** A connection about to be opened; say how that went. */
-export type Opening = { readonly opened: (wire: Wire) => void; readonly failed: () => void };
+export type Opening = { readonly opened: (socket: SmtpSocket) => void; readonly failed: () => void };
 
-export type Lines = {
+export type CountedConnections = {
   /** The youngest connection that waits under this key, or null. */
-  readonly takeIdle: (key: string) => Line | null;
+  readonly takeIdle: (key: string) => PooledConnection | null;
   /** Resolves when the destination may have one more connection, or after two seconds: no host is waited for longer. */
   readonly makeRoom: (request: { readonly destination: string; readonly limit: number }) => Promise<Opening>;
   /** Keeps a connection to use again, for a while. */
-  readonly keep: (line: Line) => void;
+  readonly keep: (connection: PooledConnection) => void;
   /** Says QUIT and closes; the connection counts until it is closed. */
-  readonly retire: (line: Line) => void;
+  readonly retire: (connection: PooledConnection) => void;
   /** Says QUIT to what waits, and closes all at once. */
   readonly close: () => void;
 };
 
-type Idle = { readonly line: Line; readonly timer: NodeJS.Timeout; readonly until: number };
+type Idle = { readonly connection: PooledConnection; readonly timer: NodeJS.Timeout; readonly until: number };
 type Counted = { count: number; readonly waiting: Set<() => void> };
 type Kept = {
-  readonly wires: Set<Wire>;
+  readonly wires: Set<SmtpSocket>;
   readonly idle: Map<string, Idle[]>;
   readonly counted: Map<string, Counted>;
 };
@@ -31,9 +31,9 @@ type Kept = {
 const longestRoomWaitMs = 2_000;
 
 /** No connections yet. `idleMs`: how long one waits to be used again. */
-export function createLines(idleMs: number): Lines {
+export function createCountedConnections(idleMs: number): CountedConnections {
   const kept: Kept = { wires: new Set(), idle: new Map(), counted: new Map() };
-  const retire = ({ wire }: Line): void => wire.quit();
+  const retire = ({ socket }: PooledConnection): void => socket.quit();
   return {
     retire,
     takeIdle: (key) => takeIdle(kept, key),
@@ -50,24 +50,24 @@ export function createLines(idleMs: number): Lines {
       }
       return openingAt(kept, destination);
     },
-    keep: (line) => {
-      line.wire.setDeadline(Number.POSITIVE_INFINITY);
+    keep: (connection) => {
+      connection.socket.setDeadline(Number.POSITIVE_INFINITY);
       const timer = setTimeout(() => {
-        removeIdle(kept, line);
-        retire(line);
+        removeIdle(kept, connection);
+        retire(connection);
       }, idleMs);
       timer.unref();
       // A process that was frozen in between finds its timers late: the time of day tells.
-      const entry = { line, timer, until: Date.now() + idleMs };
-      kept.idle.set(line.key, [...(kept.idle.get(line.key) ?? []), entry]);
+      const entry = { connection, timer, until: Date.now() + idleMs };
+      kept.idle.set(connection.key, [...(kept.idle.get(connection.key) ?? []), entry]);
     },
     close: () => {
-      for (const { line, timer } of [...kept.idle.values()].flat()) {
+      for (const { connection, timer } of [...kept.idle.values()].flat()) {
         clearTimeout(timer);
-        line.wire.write('QUIT\r\n');
+        connection.socket.write('QUIT\r\n');
       }
       kept.idle.clear();
-      for (const wire of kept.wires) wire.close();
+      for (const socket of kept.wires) socket.close();
       kept.wires.clear();
     },
   };
@@ -84,10 +84,10 @@ function openingAt(kept: Kept, destination: string): Opening {
   };
   return {
     failed: gone,
-    opened: (wire) => {
-      kept.wires.add(wire);
-      void wire.closed.then(() => {
-        kept.wires.delete(wire);
+    opened: (socket) => {
+      kept.wires.add(socket);
+      void socket.closed.then(() => {
+        kept.wires.delete(socket);
         gone();
       });
     },
@@ -109,31 +109,31 @@ function whenFewer({ counted }: Kept, destination: string, until: number): Promi
 }
 
 /** The youngest first; those that meanwhile broke or spoke unasked (a 421) are dropped. */
-function takeIdle(kept: Kept, key: string): Line | null {
+function takeIdle(kept: Kept, key: string): PooledConnection | null {
   const waiting = kept.idle.get(key) ?? [];
   while (true) {
     const idle = waiting.pop();
     if (waiting.length === 0) kept.idle.delete(key);
     if (idle === undefined) return null;
     clearTimeout(idle.timer);
-    if (idle.line.wire.isQuiet() && Date.now() < idle.until) return idle.line;
-    idle.line.wire.close();
+    if (idle.connection.socket.isQuiet() && Date.now() < idle.until) return idle.connection;
+    idle.connection.socket.close();
   }
 }
 
 /** The one that has waited longest; a Map keeps the order in which its keys came. */
-function oldestIdle({ idle }: Kept, destination: string): Line | null {
+function oldestIdle({ idle }: Kept, destination: string): PooledConnection | null {
   for (const entries of idle.values()) {
-    const found = entries.find(({ line }) => line.destination === destination);
-    if (found !== undefined) return found.line;
+    const found = entries.find(({ connection }) => connection.destination === destination);
+    if (found !== undefined) return found.connection;
   }
   return null;
 }
 
-function removeIdle(kept: Kept, line: Line): void {
-  const entries = kept.idle.get(line.key) ?? [];
-  for (const { line: found, timer } of entries) if (found.wire === line.wire) clearTimeout(timer);
-  const left = entries.filter(({ line: found }) => found.wire !== line.wire);
-  if (left.length === 0) kept.idle.delete(line.key);
-  else kept.idle.set(line.key, left);
+function removeIdle(kept: Kept, connection: PooledConnection): void {
+  const entries = kept.idle.get(connection.key) ?? [];
+  for (const { connection: found, timer } of entries) if (found.socket === connection.socket) clearTimeout(timer);
+  const left = entries.filter(({ connection: found }) => found.socket !== connection.socket);
+  if (left.length === 0) kept.idle.delete(connection.key);
+  else kept.idle.set(connection.key, left);
 }

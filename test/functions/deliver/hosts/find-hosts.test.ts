@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { afterFailure, spreadMs } from '#functions/deliver/destination/destination.ts';
+import { afterFailure, spreadMs } from '#functions/deliver/destination/back-off.ts';
+import { sightOf } from '#functions/deliver/destination/port25.ts';
 import type { FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
-import { findRoutes, isPrivate } from '#functions/deliver/hosts/find-routes.ts';
+import { findMailHosts, isPrivate } from '#functions/deliver/hosts/find-mail-hosts.ts';
 import { findStsPolicy, isNamedHost, parseStsPolicy } from '#functions/deliver/hosts/mta-sts.ts';
-import { sightOf } from '#functions/deliver/hosts/port25.ts';
 import { isHardBounce } from '#functions/deliver/outcome/suppress.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
@@ -14,7 +14,7 @@ import { type Zone, zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 const policy = { hostname: 'mx.pillarbox.example', allowPrivateTargets: false };
 
 async function targets(zone: Zone, domain = 'far.example', random = () => 0.5): Promise<unknown> {
-  const routes = await findRoutes({ resolve: zoneResolver(zone), random }, domain, policy);
+  const routes = await findMailHosts({ resolve: zoneResolver(zone), random }, domain, policy);
   return routes.outcome === 'targets'
     ? routes.targets.map(({ host, ip }) => `${host} ${ip}`)
     : `${routes.outcome}: ${routes.reason}`;

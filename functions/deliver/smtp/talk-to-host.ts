@@ -1,30 +1,30 @@
 // One host asked for some recipients, as facts: what it said of each, over which connection, how long it took. What only the end of
 // a connection left undone is done over another one.
 
-import type { Connections, Line, LineRequest, Use } from '#functions/deliver/destination/connections.ts';
-import { type PolicedTargets, policyNote } from '#functions/deliver/hosts/find-targets.ts';
-import type { Place } from '#functions/deliver/hosts/find-way.ts';
+import type { Place } from '#functions/deliver/hosts/acquire-host.ts';
+import { type HostsFound, policyNote } from '#functions/deliver/hosts/find-hosts.ts';
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { onOneLine, type Reply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Clock, Secrets } from '#pipeline/contract/ports.ts';
 import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
-import { converse, type OutgoingRecipient, type RecipientResult } from './converse.ts';
+import type { ConnectionPool, ConnectionRequest, PooledConnection, Use } from './connection-pool.ts';
 import type { OpenFailure } from './open-connection.ts';
-import { type AttemptTime, limitsOf } from './time-limits.ts';
+import { type OutgoingRecipient, type RecipientResult, sendMessage } from './send-message.ts';
+import { type AttemptTime, timeoutsOf } from './timeouts.ts';
 
 /** A connection kept until the outcome is on record, and how it is to be given back. */
-export type Held = { readonly line: Line } & Use;
+export type Held = { readonly connection: PooledConnection } & Use;
 
 /** What one attempt's talks have in common. */
 export type Context = {
-  readonly deps: { readonly clock: Clock; readonly connections: Connections };
+  readonly deps: { readonly clock: Clock; readonly connections: ConnectionPool };
   readonly config: Config;
   readonly message: OutgoingMessage;
-  readonly login: LineRequest['login'];
+  readonly login: ConnectionRequest['login'];
   readonly time: AttemptTime;
-  readonly routes: PolicedTargets;
+  readonly routes: HostsFound;
   /** The connections of the attempt, the newest last. */
   readonly held: Held[];
   readonly dsnPassedOn: Set<string>;
@@ -36,7 +36,7 @@ export type Context = {
 export const spent: Use = { transactions: 0, reusable: false, needsReset: false };
 
 type Talk = {
-  readonly line: Line | null;
+  readonly connection: PooledConnection | null;
   readonly failure: OpenFailure | null;
   readonly results: readonly RecipientResult[];
 };
@@ -50,18 +50,18 @@ export async function talkToHost(
   const { target } = place;
   const started = performance.now();
   const at = new Date(context.deps.clock()).toISOString();
-  const { line, failure, results } = await talkToEnd(context, { place, recipients, fresh: false });
+  const { connection, failure, results } = await talkToEnd(context, { place, recipients, fresh: false });
   if (failure?.how === 'own-fault' && results.length === 0) throw ownFault('system', failure.reason);
-  const tls = line?.tls ?? null;
+  const tls = connection?.tls ?? null;
   const said = policyNote(context.routes.sts, target.host, { failure, tls });
-  const notes = [failure?.reason ?? line?.note ?? null, said].filter((note) => note !== null);
+  const notes = [failure?.reason ?? connection?.note ?? null, said].filter((note) => note !== null);
   return {
     host: target.host,
     ip: target.ip,
     port: portOf(context.config),
     at,
     seconds: secondsSince(started),
-    reused: line?.reused ?? false,
+    reused: connection?.reused ?? false,
     tls,
     outcome: failure === null ? 'talked' : 'failed',
     stage: failure?.stage ?? null,
@@ -76,13 +76,13 @@ type Asked = { readonly place: Place; readonly recipients: readonly OutgoingReci
 /** Talks until the host had its say on all: what only the end of a connection left undone is done over another one. */
 async function talkToEnd(context: Context, asked: Asked): Promise<Talk> {
   const talk = await talkOnce(context, asked);
-  const { line, results } = talk;
-  if (line === null || performance.now() >= context.time.beginBy) return talk;
+  const { connection, results } = talk;
+  if (connection === null || performance.now() >= context.time.beginBy) return talk;
   // A connection used before may have been closed meanwhile: that says nothing of the host.
-  const left = line.reused && isStale(results) ? asked.recipients : cutOff(asked.recipients, results);
+  const left = connection.reused && isStale(results) ? asked.recipients : cutOff(asked.recipients, results);
   if (left.length === 0) return talk;
   const used = context.held.pop();
-  if (used !== undefined) context.deps.connections.giveBack(used.line, used);
+  if (used !== undefined) context.deps.connections.release(used.connection, used);
   const done = results.filter(({ forwardPath }) => left.every((recipient) => recipient.forwardPath !== forwardPath));
   const rest = await talkToEnd(context, { ...asked, recipients: left, fresh: true }).catch((thrown: unknown) => {
     if (done.length === 0) throw thrown;
@@ -104,31 +104,33 @@ function cutOff(
 
 async function talkOnce(context: Context, { place, recipients, fresh }: Asked): Promise<Talk> {
   const { deps, held, dsnPassedOn, time } = context;
-  const obtained = await deps.connections.obtain({ ...lineRequest(context, place), fresh });
-  if (obtained.outcome === 'failed') return { line: null, failure: obtained, results: [] };
-  const { line } = obtained;
+  const acquired = await deps.connections.acquire({ ...connectionRequest(context, place), fresh });
+  if (acquired.outcome === 'failed') return { connection: null, failure: acquired, results: [] };
+  const { connection } = acquired;
   place.slot.markReady();
-  held.push({ line, ...spent });
-  const stop = deps.connections.watch(line);
-  const { results, relaysDsn, ...use } = await converse(
+  held.push({ connection, ...spent });
+  const stop = deps.connections.watchSlow(connection);
+  const { results, relaysDsn, ...use } = await sendMessage(
     {
-      connection: line,
+      connection,
       message: context.message,
-      limits: limitsOf(context.config.delivery.attemptSeconds),
-      reset: line.needsReset,
-      mailsLeft: line.mailsLeft,
+      timeouts: timeoutsOf(context.config.delivery.attemptSeconds),
+      reset: connection.needsReset,
+      mailsLeft: connection.mailsLeft,
       time,
-      finalReplyMs: deps.connections.finalReplyMs,
       onContent: stop,
     },
     recipients,
   ).finally(stop);
-  held.splice(-1, 1, { line, ...use });
+  held.splice(-1, 1, { connection, ...use });
   for (const { forwardPath, outcome } of results) if (outcome === 'accepted' && relaysDsn) dsnPassedOn.add(forwardPath);
-  return { line, failure: null, results };
+  return { connection, failure: null, results };
 }
 
-function lineRequest(context: Context, { target: { host, ip }, destination }: Place): Omit<LineRequest, 'fresh'> {
+function connectionRequest(
+  context: Context,
+  { target: { host, ip }, destination }: Place,
+): Omit<ConnectionRequest, 'fresh'> {
   const { config, routes, login, time, onSlow } = context;
   const { mode, smarthost, attemptSeconds, connectionsPerDestination } = config.delivery;
   return {
@@ -139,14 +141,14 @@ function lineRequest(context: Context, { target: { host, ip }, destination }: Pl
     tls: routes.tls,
     implicitTls: mode === 'smarthost' && smarthost?.tls === 'implicit',
     login,
-    limits: limitsOf(attemptSeconds),
+    timeouts: timeoutsOf(attemptSeconds),
     deadline: time.beginBy,
     onSlow: (reason) => onSlow(destination, `${host}: ${reason}`),
   };
 }
 
 /** How to log in at the smarthost; null where there is none, or it asks for nothing. Throws where the password cannot be read. */
-export async function loginOf(secrets: Secrets, { delivery }: Config): Promise<LineRequest['login']> {
+export async function loginOf(secrets: Secrets, { delivery }: Config): Promise<ConnectionRequest['login']> {
   const { mode, smarthost } = delivery;
   if (mode !== 'smarthost' || smarthost === null || smarthost.user === null || smarthost.password === null) return null;
   return { user: smarthost.user, password: (await secrets.read(smarthost.password)).trim() };

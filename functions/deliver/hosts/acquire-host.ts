@@ -1,25 +1,25 @@
 // The way for a job, found before anything is claimed: the hosts of its domain, and the first of them that may be asked now. A host
 // that is backed off, or has all the connections it may have, is passed over or waited for, without a worker and without a connection.
 import { createHash } from 'node:crypto';
-import type { Connections } from '#functions/deliver/destination/connections.ts';
 import {
   connectionLimit,
   destinationOf,
   readDestination,
   shownBackOff,
-} from '#functions/deliver/destination/destination.ts';
+} from '#functions/deliver/destination/back-off.ts';
 import type { Slot } from '#functions/deliver/destination/slots.ts';
+import type { WorkerMemory } from '#functions/deliver/worker-memory.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import type { BackOff } from '#pipeline/contract/records/back-off.ts';
 import { atOnce } from '#pipeline/contract/records/delivery.ts';
-import type { Target } from './find-routes.ts';
-import { findTargets, type PolicedRoutes, type PolicedTargets, type TargetDeps } from './find-targets.ts';
+import { type FindHostsDeps, findHosts, type Hosts, type HostsFound } from './find-hosts.ts';
+import type { Target } from './find-mail-hosts.ts';
 
-export type WayDeps = TargetDeps & {
+export type WayDeps = FindHostsDeps & {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
-  readonly connections: Connections;
+  readonly memory: WorkerMemory;
 };
 
 /** A host that may be asked: its slot is taken, and given back by whoever asked it. */
@@ -39,11 +39,11 @@ export type Choice =
 export type Way =
   | {
       readonly outcome: 'place';
-      readonly routes: PolicedTargets;
+      readonly routes: HostsFound;
       readonly choice: Choice & { outcome: 'place' };
       readonly group: string;
     }
-  | { readonly outcome: 'no-host'; readonly routes: Exclude<PolicedRoutes, PolicedTargets> }
+  | { readonly outcome: 'no-host'; readonly routes: Exclude<Hosts, HostsFound> }
   | (NoPlace & { readonly group: string });
 
 /** What holds for all the choices that are made for one job. */
@@ -82,11 +82,11 @@ export async function findWay(deps: WayDeps, config: Config, job: DeliverJob): P
 
 /** The first of the targets that may be asked now. */
 export async function choosePlace(
-  deps: Pick<WayDeps, 'store' | 'clock' | 'random' | 'connections'>,
+  deps: Pick<WayDeps, 'store' | 'clock' | 'random' | 'memory'>,
   targets: readonly Target[],
   { config, isAtOnce, held = new Map() }: ChoiceRules,
 ): Promise<Choice> {
-  const { slots, destinations: memory, refusals } = deps.connections;
+  const { slots, refusals } = deps.memory;
   const passedOver: string[] = [];
   let backedOff: BackOff | null = null;
   let busy: Busy | null = null;
@@ -95,14 +95,14 @@ export async function choosePlace(
     // Behind a host that only has no slot free come others of its preference, not those meant for when it is down.
     if (target.preference > busyPreference) break;
     const destination = destinationOf(config, target);
-    const record = await readDestination({ store: deps.store, clock: deps.clock, memory }, destination);
+    const record = await readDestination(deps, destination);
     if (record !== null && Date.parse(record.until) > deps.clock() && !isAtOnce) {
       passedOver.push(shownBackOff(record));
       if (backedOff === null || record.until < backedOff.until) backedOff = record;
       continue;
     }
     const configured = config.delivery.connectionsPerDestination;
-    const limit = slots.shareOf(destination, connectionLimit({ refusals }, destination, { record, configured }));
+    const limit = slots.shareOf(destination, connectionLimit(refusals, destination, { record, configured }));
     const slot = held.get(destination) ?? slots.acquire(destination, limit);
     if (slot !== null) {
       return { outcome: 'place', target, destination, slot, rest: targets.slice(index + 1), passedOver };
@@ -119,10 +119,10 @@ export async function choosePlace(
 type Busy = { readonly destination: string; readonly limit: number };
 
 /** Not for longer than a message that was deferred would wait, nor than SQS can. */
-function busyAt(deps: Pick<WayDeps, 'random' | 'connections'>, { delivery }: Config, busy: Busy): NoPlace {
+function busyAt(deps: Pick<WayDeps, 'random' | 'memory'>, { delivery }: Config, busy: Busy): NoPlace {
   const { destination, limit } = busy;
   const longestMs = Math.min(longestWaitMs, Math.min(...delivery.retrySeconds) * 1_000);
-  const waitMs = deps.connections.slots.waitMs(destination, { limit, longestMs, random: deps.random });
+  const waitMs = deps.memory.slots.waitMs(destination, { limit, longestMs, random: deps.random });
   return { outcome: 'busy', waitMs, reason: shownBusy(busy) };
 }
 
@@ -131,13 +131,13 @@ function shownBusy({ destination, limit }: Busy): string {
 }
 
 /** The routes; null where the DNS takes its time and already keeps as many workers as it may. */
-async function lookUp(deps: WayDeps, config: Config, domain: string): Promise<PolicedRoutes | null> {
-  const looking = findTargets(deps, config, domain);
+async function lookUp(deps: WayDeps, config: Config, domain: string): Promise<Hosts | null> {
+  const looking = findHosts(deps, config, domain);
   const timer = Promise.withResolvers<null>();
   const timeout = setTimeout(timer.resolve, quickLookupMs, null);
   const quick = await Promise.race([looking, timer.promise]).finally(() => clearTimeout(timeout));
   if (quick !== null) return quick;
-  const slot = deps.connections.slots.acquire(slowLookups.destination, slowLookups.limit);
+  const slot = deps.memory.slots.acquire(slowLookups.destination, slowLookups.limit);
   if (slot === null) {
     // It goes on all the same: what it finds is remembered for when the job comes again.
     looking.catch(() => undefined);

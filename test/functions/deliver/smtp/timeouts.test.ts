@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { createWire } from '#functions/deliver/converse/smtp-wire.ts';
-import { finalReplyLimitMs, leaseSeconds, limitsOf } from '#functions/deliver/converse/time-limits.ts';
+import { createSmtpSocket } from '#functions/deliver/smtp/smtp-socket.ts';
+import { finalReplyLimitMs, leaseSeconds, timeoutsOf } from '#functions/deliver/smtp/timeouts.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { stages } from '#pipeline/contract/stages.ts';
@@ -13,7 +13,7 @@ import { startMx } from '#test/support/peers/scripted-mx.ts';
 
 test('the steps have the minima of RFC 5321 §4.5.3.2, and the answer to a message ten minutes from when it can be there', () => {
   const { attemptSeconds } = configSchema.parse({}).delivery;
-  assert.deepEqual(limitsOf(attemptSeconds), {
+  assert.deepEqual(timeoutsOf(attemptSeconds), {
     connectMs: 30_000,
     greetMs: 300_000,
     commandMs: 300_000,
@@ -43,8 +43,7 @@ test('the answer to a message is waited for although the time of the attempt is 
       return late.promise;
     },
   });
-  const connections = { finalReplySeconds: 20 };
-  const world = deliveryWorld({ port: mx.port, config: { delivery: { attemptSeconds: 1 } }, connections });
+  const world = deliveryWorld({ port: mx.port, config: { delivery: { attemptSeconds: 1 } }, finalReplySeconds: 20 });
   t.after(() => Promise.all([mx.close(), world.close()]));
   assert.equal((await world.run(world.job())).outcome, 'delivered');
   assert.equal(mx.mails.length, 1);
@@ -54,7 +53,7 @@ test('a host that keeps reading is not cut, though its reading takes longer than
   const bytes = 12_000_000;
   const peer = await startSlowReader(t, { bytesPerSecond: 4_000_000 });
   const config = { delivery: { attemptSeconds: 2 } };
-  const world = deliveryWorld({ port: peer.port, config, connections: { finalReplySeconds: 20 } });
+  const world = deliveryWorld({ port: peer.port, config, finalReplySeconds: 20 });
   t.after(world.close);
   assert.equal((await world.run(world.job({ message: messageOf(bytes) }))).outcome, 'delivered');
   assert.ok(peer.bytes() >= bytes);
@@ -66,7 +65,7 @@ test('a host is not cut that takes a piece in time, but not as much as the netwo
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const socket = connect(typeof address === 'object' && address !== null ? address.port : 0, '127.0.0.1');
-  const wire = createWire(socket);
+  const wire = createSmtpSocket(socket);
   const peer = await reader.promise;
   const reading = setInterval(() => peer.read(), 25); // some 2.6 MB/s
   t.after(() => {
@@ -88,7 +87,7 @@ test('a host is not cut that takes a piece in time, but not as much as the netwo
 
 test('where the run would end before the answer, the message is broken off before its dot: no host takes what is sent again', async (t) => {
   const peer = await startSlowReader(t, { bytesPerSecond: 4_000_000 });
-  const world = deliveryWorld({ port: peer.port, connections: { finalReplySeconds: 5 } });
+  const world = deliveryWorld({ port: peer.port, finalReplySeconds: 5 });
   t.after(world.close);
   const { deliver } = await import('#functions/deliver/deliver.ts');
   const job = world.job({ message: messageOf(24_000_000) });
@@ -104,7 +103,7 @@ test('where the run would end before the answer, the message is broken off befor
 
 test('a run that is nearly over begins no message, and the mail goes out with the next', async (t) => {
   const mx = await startMx();
-  const world = deliveryWorld({ port: mx.port, connections: { finalReplySeconds: 5 } });
+  const world = deliveryWorld({ port: mx.port, finalReplySeconds: 5 });
   t.after(() => Promise.all([mx.close(), world.close()]));
   const { deliver } = await import('#functions/deliver/deliver.ts');
   const job = world.job();
@@ -116,7 +115,7 @@ test('a run that is nearly over begins no message, and the mail goes out with th
 
 test('where the answer does not come before the run ends, it is on record that nobody knows, and the run ends by itself', async (t) => {
   const mx = await startMx({ accept: () => null });
-  const world = deliveryWorld({ port: mx.port, connections: { finalReplySeconds: 0.2 } });
+  const world = deliveryWorld({ port: mx.port, finalReplySeconds: 0.2 });
   t.after(() => Promise.all([mx.close(), world.close()]));
   const job = world.job({ message: messageOf(2_000_000) });
   assert.equal(await outcomeWithin({ world, job, runMs: 1_500 }), 'deferred');

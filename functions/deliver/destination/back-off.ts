@@ -3,7 +3,7 @@
 // and messages wait without a connection. Domains that share a host share what is known of it.
 // The record in the store tells other processes; this one asks its memory, and the store at most every half a minute.
 
-import type { Target } from '#functions/deliver/hosts/find-routes.ts';
+import type { Target } from '#functions/deliver/hosts/find-mail-hosts.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { smarthostDestination } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
@@ -17,16 +17,15 @@ type Known = {
 };
 
 /** What this process knows, by destination. */
-export type DestinationMemory = Map<string, Known>;
+export type BackOffMemory = Map<string, Known>;
 
 /** Temporary refusals in a row, by destination: of the host's own making, and all of them. */
 export type RefusalMemory = Map<string, { readonly ofHost: number; readonly all: number }>;
 
-export type DestinationDeps = {
+export type BackOffDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put' | 'delete'>;
   readonly clock: Clock;
-  readonly memory: DestinationMemory;
-  readonly refusals: RefusalMemory;
+  readonly memory: { readonly backOffs: BackOffMemory; readonly refusals: RefusalMemory };
   readonly random: () => number;
 };
 
@@ -62,7 +61,7 @@ export function destinationOf({ delivery }: Config, { ip }: Pick<Target, 'ip'>):
 
 /** How many connections a destination may have at once: one where it is in trouble, or puts everything off. */
 export function connectionLimit(
-  { refusals }: Pick<DestinationDeps, 'refusals'>,
+  refusals: RefusalMemory,
   destination: string,
   { record, configured }: { readonly record: BackOff | null; readonly configured: number },
 ): number {
@@ -71,10 +70,10 @@ export function connectionLimit(
 
 /** What is known of a destination; null where nothing is wrong with it. */
 export async function readDestination(
-  deps: Pick<DestinationDeps, 'clock' | 'memory'> & { readonly store: Pick<ObjectStore, 'get'> },
+  deps: Pick<BackOffDeps, 'clock' | 'memory'> & { readonly store: Pick<ObjectStore, 'get'> },
   destination: string,
 ): Promise<BackOff | null> {
-  const known = deps.memory.get(destination);
+  const known = deps.memory.backOffs.get(destination);
   if (known !== undefined && deps.clock() - known.readAt < rereadMs) return known.record;
   const record = (await backOffRecord.read(deps.store, backOffRecord.key(destination)))?.record ?? null;
   remember(deps, destination, { record, isStored: true });
@@ -83,18 +82,18 @@ export async function readDestination(
 
 /** After a failure: all jobs of this process know it at once. Attempts that ran side by side count as one failure. */
 export function noteFailure(
-  deps: Pick<DestinationDeps, 'clock' | 'memory' | 'random'>,
+  deps: Pick<BackOffDeps, 'clock' | 'memory' | 'random'>,
   destination: string,
   failure: Tried & { readonly reason: string; readonly kind?: keyof typeof waits },
 ): void {
-  const before = deps.memory.get(destination)?.record ?? null;
+  const before = deps.memory.backOffs.get(destination)?.record ?? null;
   const record = afterFailure(before, { ...failure, destination, now: deps.clock(), random: deps.random() });
   if (record !== before) remember(deps, destination, { record, isStored: false });
 }
 
 /** Makes known to other processes what this one noted of a destination. */
-export async function publishFailure(deps: DestinationDeps, destination: string): Promise<void> {
-  const known = deps.memory.get(destination);
+export async function publishFailure(deps: BackOffDeps, destination: string): Promise<void> {
+  const known = deps.memory.backOffs.get(destination);
   if (known === undefined || known.record === null || known.isStored) return;
   remember(deps, destination, { record: known.record, isStored: true });
   await backOffRecord.write(deps.store, backOffRecord.key(destination), known.record);
@@ -102,7 +101,7 @@ export async function publishFailure(deps: DestinationDeps, destination: string)
 
 /** After an attempt: what it showed of a destination, for this process and the others to know. */
 export async function recordVerdict(
-  deps: DestinationDeps,
+  deps: BackOffDeps,
   destination: string,
   { verdict, ...tried }: Tried & { readonly verdict: DestinationVerdict },
 ): Promise<void> {
@@ -112,7 +111,7 @@ export async function recordVerdict(
 }
 
 function noteVerdict(
-  deps: Pick<DestinationDeps, 'clock' | 'memory' | 'random' | 'refusals'>,
+  deps: Pick<BackOffDeps, 'clock' | 'memory' | 'random'>,
   destination: string,
   { verdict, ...tried }: Tried & { readonly verdict: DestinationVerdict },
 ): void {
@@ -120,7 +119,7 @@ function noteVerdict(
     case 'nothing':
       return;
     case 'answered':
-      deps.refusals.delete(destination);
+      deps.memory.refusals.delete(destination);
       return;
     case 'failed':
       noteFailure(deps, destination, { ...tried, reason: verdict.reason });
@@ -138,10 +137,10 @@ function noteRefusal(
 ): void {
   const { because, reason } = verdict;
   const isOfHost = because === 'host';
-  const before = deps.refusals.get(destination) ?? { ofHost: 0, all: 0 };
+  const before = deps.memory.refusals.get(destination) ?? { ofHost: 0, all: 0 };
   const { ofHost, all } = { ofHost: isOfHost ? before.ofHost + 1 : 0, all: before.all + 1 };
-  keepNewest(deps.refusals, destination, { ofHost, all });
-  const isInTrouble = (deps.memory.get(destination)?.record ?? null) !== null;
+  keepNewest(deps.memory.refusals, destination, { ofHost, all });
+  const isInTrouble = (deps.memory.backOffs.get(destination)?.record ?? null) !== null;
   if (ofHost >= refusalsOfHost || (isInTrouble && isOfHost)) {
     noteFailure(deps, destination, { ...tried, reason });
   } else if (all >= refusalsOfUnclearCause && because !== 'mailbox') {
@@ -151,8 +150,8 @@ function noteRefusal(
 }
 
 /** After an attempt at which the destination answered: it is as if nothing had been. Costs nothing where nothing was wrong. */
-async function resetBackOff(deps: DestinationDeps, destination: string): Promise<void> {
-  if ((deps.memory.get(destination)?.record ?? null) === null) return;
+async function resetBackOff(deps: BackOffDeps, destination: string): Promise<void> {
+  if ((deps.memory.backOffs.get(destination)?.record ?? null) === null) return;
   remember(deps, destination, { record: null, isStored: true });
   await deps.store.delete(backOffRecord.key(destination));
 }
@@ -200,11 +199,11 @@ export function spreadMs({ at, until }: Pick<BackOff, 'at' | 'until'>): number {
 }
 
 function remember(
-  { memory, clock }: Pick<DestinationDeps, 'memory' | 'clock'>,
+  { memory, clock }: Pick<BackOffDeps, 'memory' | 'clock'>,
   destination: string,
   known: Pick<Known, 'record' | 'isStored'>,
 ): void {
-  keepNewest(memory, destination, { ...known, readAt: clock() });
+  keepNewest(memory.backOffs, destination, { ...known, readAt: clock() });
 }
 
 function keepNewest<Value>(memory: Map<string, Value>, key: string, value: Value): void {

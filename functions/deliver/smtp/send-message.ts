@@ -6,10 +6,10 @@ import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { isPermanent, isPositive, reply as makeReply, type Reply } from '#mail/smtp/reply.ts';
 import { encodeOriginalRecipient, encodeXtext } from '#mail/smtp/xtext.ts';
-import { type OpenConnection, statedLimit } from './open-connection.ts';
+import { type SmtpConnection, statedLimit } from './open-connection.ts';
 import { type Broken, isBroken } from './reply-reader.ts';
 import { sendContent } from './send-content.ts';
-import { type AttemptTime, finalReplyLimitMs, type Limits } from './time-limits.ts';
+import { type AttemptTime, finalReplyLimitMs, type Timeouts } from './timeouts.ts';
 
 /** One recipient as RCPT takes it. */
 export type OutgoingRecipient = {
@@ -35,7 +35,7 @@ export type RecipientResult = {
  * `reusable`: the connection may carry another message; `needsReset`: after RSET. `relaysDsn`: the peer took DSN parameters.
  * `transactions`: how many MAIL commands it took.
  */
-export type Conversation = {
+export type SendResult = {
   readonly results: readonly RecipientResult[];
   readonly transactions: number;
   readonly reusable: boolean;
@@ -44,15 +44,13 @@ export type Conversation = {
 };
 
 type Talk = {
-  readonly connection: OpenConnection;
+  readonly connection: SmtpConnection;
   readonly message: OutgoingMessage;
-  readonly limits: Limits;
+  readonly timeouts: Timeouts;
   readonly reset: boolean;
   /** Transactions this connection may still carry. */
   readonly mailsLeft: number;
   readonly time: AttemptTime;
-  /** How long the answer to the whole message is waited for at least. */
-  readonly finalReplyMs: number;
   /** Called before the first of a message's content goes out. */
   readonly onContent: () => void;
 };
@@ -60,7 +58,7 @@ type Talk = {
 const rcptsPerTransaction = 100; // RFC 5321 §4.5.3.1.8: every peer takes that many
 
 /** Sends the message to the recipients, in as many transactions as the peer needs. `reset`: RSET comes first. */
-export async function converse(talk: Talk, recipients: readonly OutgoingRecipient[]): Promise<Conversation> {
+export async function sendMessage(talk: Talk, recipients: readonly OutgoingRecipient[]): Promise<SendResult> {
   const relaysDsn = talk.connection.capabilities.has('DSN');
   const unable = inability(talk);
   if (unable !== null) {
@@ -111,14 +109,14 @@ type Transaction = {
 };
 
 async function transact(talk: Talk, recipients: readonly OutgoingRecipient[]): Promise<Transaction> {
-  const { wire, capabilities } = talk.connection;
+  const { socket, capabilities } = talk.connection;
   const commands = [mailCommand(talk), ...recipients.map((recipient) => rcptCommand(talk, recipient))];
   const pipelined = capabilities.has('PIPELINING');
-  wire.setDeadline(talk.time.beginBy);
-  if (pipelined) wire.write(`${[...(talk.reset ? ['RSET'] : []), ...commands, 'DATA'].join('\r\n')}\r\n`);
+  socket.setDeadline(talk.time.beginBy);
+  if (pipelined) socket.write(`${[...(talk.reset ? ['RSET'] : []), ...commands, 'DATA'].join('\r\n')}\r\n`);
   const ask = (command: string): Promise<Reply | Broken> => {
-    if (!pipelined) wire.write(`${command}\r\n`);
-    return wire.nextReply(talk.limits.commandMs);
+    if (!pipelined) socket.write(`${command}\r\n`);
+    return socket.nextReply(talk.timeouts.commandMs);
   };
   if (talk.reset) {
     const reset = await ask('RSET');
@@ -140,9 +138,9 @@ async function transact(talk: Talk, recipients: readonly OutgoingRecipient[]): P
     answers.push(resultOf(forwardPath, 'rcpt', answer));
   }
   if (!pipelined && !answers.some(isAccepted)) return { results: answers, reusable: true, needsReset: true };
-  if (!pipelined) wire.write('DATA\r\n');
-  const data = await wire.nextReply(talk.limits.dataMs);
-  return isBroken(data) || data.code !== 354 ? dataRefused(answers, data) : sendMessage(talk, answers);
+  if (!pipelined) socket.write('DATA\r\n');
+  const data = await socket.nextReply(talk.timeouts.dataMs);
+  return isBroken(data) || data.code !== 354 ? dataRefused(answers, data) : sendAfterData(talk, answers);
 }
 
 function dataRefused(answers: readonly RecipientResult[], data: Reply | Broken): Transaction {
@@ -150,25 +148,25 @@ function dataRefused(answers: readonly RecipientResult[], data: Reply | Broken):
   return { results, reusable: !isBroken(data) && data.code !== 421 && data.code >= 400, needsReset: true };
 }
 
-async function sendMessage(talk: Talk, answers: readonly RecipientResult[]): Promise<Transaction> {
-  const { wire } = talk.connection;
-  const { message, limits } = talk;
+async function sendAfterData(talk: Talk, answers: readonly RecipientResult[]): Promise<Transaction> {
+  const { socket } = talk.connection;
+  const { message, timeouts } = talk;
   if (!answers.some(isAccepted)) {
     // RFC 2920 §3.1: a peer that says 354 although it took no recipient is given an empty message.
-    wire.write('.\r\n');
-    const answer = await wire.nextReply(limits.commandMs);
+    socket.write('.\r\n');
+    const answer = await socket.nextReply(timeouts.commandMs);
     return { results: answers, reusable: !isBroken(answer) && answer.code !== 421, needsReset: true };
   }
   talk.onContent();
-  const broken = await sendContent({ ...talk, wire });
+  const broken = await sendContent({ ...talk, socket });
   if (broken !== null) {
     // A host that hangs up in the middle may have said why.
-    const said = await wire.nextReply(1);
+    const said = await socket.nextReply(1);
     return { ...dataRefused(answers, isBroken(said) ? broken : said), reusable: false };
   }
   // To give up now is to not know: this wait has all its time, whatever the attempt has left, and ends with the run alone.
-  wire.setDeadline(talk.time.answerBy);
-  const final = await wire.nextReply(finalReplyLimitMs(talk.finalReplyMs, message.bytes));
+  socket.setDeadline(talk.time.answerBy);
+  const final = await socket.nextReply(finalReplyLimitMs(talk.time.finalReplyMs, message.bytes));
   const results = answers.map((answer) => {
     if (!isAccepted(answer)) return answer;
     return isBroken(final) ? unknown(answer.forwardPath, final) : resultOf(answer.forwardPath, 'message', final);

@@ -24,6 +24,6 @@ const thrown = await deliver(world.deps, job, { receiveCount: 1 }).then(
 );
 for (const file of files) closeSync(file);
 const state = world.state(job);
-const backedOff = [...world.deps.connections.destinations.values()].filter(({ record }) => record !== null);
+const backedOff = [...world.deps.memory.backOffs.values()].filter(({ record }) => record !== null);
 const after = hasNetwork ? (await deliver(world.deps, job, { receiveCount: 1, faults: 1 })).outcome : null;
 process.stdout.write(`${JSON.stringify({ thrown, state, backedOff, after })}\n`, () => process.exit(0));

@@ -1,0 +1,34 @@
+// What one worker process remembers between jobs. Made once. It holds no connections: those are in smtp/connection-pool.ts.
+import { randomUUID } from 'node:crypto';
+import type { BackOffMemory, RefusalMemory } from '#functions/deliver/destination/back-off.ts';
+import type { PortMemory } from '#functions/deliver/destination/port25.ts';
+import { createSlots, type Slots } from '#functions/deliver/destination/slots.ts';
+import type { PolicyMemory } from '#functions/deliver/hosts/mta-sts.ts';
+import type { KeyCache } from '#functions/deliver/message/outgoing-message.ts';
+
+export type WorkerMemory = {
+  /** Names this process in leases. */
+  readonly owner: string;
+  /** Keys of the deliveries that this process is at right now. */
+  readonly underWay: Set<string>;
+  readonly slots: Slots;
+  readonly backOffs: BackOffMemory;
+  readonly refusals: RefusalMemory;
+  readonly port: PortMemory;
+  readonly policies: PolicyMemory;
+  readonly keys: KeyCache;
+};
+
+/** The memory of a process that has just started. */
+export function createWorkerMemory(): WorkerMemory {
+  return {
+    owner: randomUUID(),
+    underWay: new Set(),
+    slots: createSlots(),
+    backOffs: new Map(),
+    refusals: new Map(),
+    port: { timeouts: new Map(), lastSuccessAt: null, blockedSince: null },
+    policies: new Map(),
+    keys: new Map(),
+  };
+}
