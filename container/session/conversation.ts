@@ -9,11 +9,12 @@ import { offersLogIn, takeAuth, takesPasswords } from '#container/log-in/log-in.
 import { isDismissed } from '#container/log-in/session-user.ts';
 import { parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
+import { offeredKeywords } from '#mail/smtp/parameters.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { SessionShared, SessionState } from './session-state.ts';
-import { takeRecipient, takeSender } from './take-envelope.ts';
+import { offerFacts, takeRecipient, takeSender } from './take-envelope.ts';
 import { type Conversation, type MessageReceiver, type Step, say, sayAndClose, type Wire } from './wire.ts';
 
 const maxErrors = 10; // unknown or unreadable commands in one session
@@ -137,15 +138,10 @@ function extensionsFor(state: SessionState): string[] {
   const mailMax = Number.isFinite(perConnection) ? ` MAILMAX=${perConnection}` : '';
   return [
     'PIPELINING',
-    `SIZE ${limits.messageBytes}`,
-    '8BITMIME',
-    'SMTPUTF8',
+    ...offeredKeywords(offerFacts(state)),
     'ENHANCEDSTATUSCODES',
-    'DSN',
     'CHUNKING',
-    'BINARYMIME',
     `LIMITS RCPTMAX=${limits.recipients}${mailMax}`, // RFC 9422
-    ...(tls === null ? [] : ['REQUIRETLS']),
     ...(tls === null && offersStartTls(state) ? ['STARTTLS'] : []),
     ...(user === null && offersLogIn(state) && takesPasswords(state) ? [`AUTH ${mechanismsFor(state).join(' ')}`] : []),
   ];

@@ -9,7 +9,7 @@ import type { PasswordCheck } from '#container/log-in/check-password.ts';
 import type { GuessLimit } from '#container/log-in/guess-limit.ts';
 import type { LoginSecrets } from '#container/log-in/login-secrets.ts';
 import type { HashRenewal } from '#container/log-in/renew-hash.ts';
-import type { MailParameters } from '#mail/smtp/esmtp-parameters.ts';
+import type { MailParameters } from '#mail/smtp/parameters.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type { TlsFacts, Wire } from './wire.ts';

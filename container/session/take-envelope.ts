@@ -8,7 +8,12 @@ import { forwardPathProblem, type Path, postmasterAddress, readPath } from '#mai
 import { srsReverse } from '#mail/address/srs.ts';
 import { refusalReply, routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { isProblem } from '#mail/problem.ts';
-import { parseMailParameters, parseRcptParameters, type RcptParameters } from '#mail/smtp/esmtp-parameters.ts';
+import {
+  offeredParameters,
+  parseMailParameters,
+  parseRcptParameters,
+  type RcptParameters,
+} from '#mail/smtp/parameters.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import type { Route } from '#pipeline/contract/jobs.ts';
@@ -24,7 +29,7 @@ type Refusal = { readonly reply: Reply };
 export function takeSender(state: SessionState, argument: string): { readonly transaction: Transaction } | Refusal {
   const read = readCommand(argument, /^FROM:/i);
   if (isProblem(read)) return { reply: replies.badSenderSyntax(read.problem) };
-  const parameters = parseMailParameters(read.rest, offeredKeywords(state));
+  const parameters = parseMailParameters(read.rest, mayUse(state));
   if (isProblem(parameters)) return { reply: parameters.reply };
   if (parameters.requireTls && state.tls === null) return { reply: replies.requireTlsWithoutTls };
   if (!parameters.smtpUtf8 && !isAscii(argument)) return { reply: replies.smtpUtf8Needed };
@@ -47,10 +52,14 @@ export function takeSender(state: SessionState, argument: string): { readonly tr
   };
 }
 
-function offeredKeywords(state: SessionState): Parameters<typeof parseMailParameters>[1] {
-  if (!state.isEsmtp) return [];
-  const all = ['SIZE', 'BODY', 'SMTPUTF8', 'REQUIRETLS', 'RET', 'ENVID'] as const;
-  return offersLogIn(state) ? [...all, 'AUTH'] : all; // RFC 4954 §5
+/** What the offers of parameters depend on. */
+export function offerFacts(state: SessionState): Parameters<typeof offeredParameters>[0] {
+  const { messageBytes } = state.config.limits;
+  return { isTls: state.tls !== null, takesLogIn: offersLogIn(state), messageBytes };
+}
+
+function mayUse(state: SessionState): readonly string[] {
+  return state.isEsmtp ? offeredParameters(offerFacts(state)) : [];
 }
 
 /** Reads what stands behind RCPT, finds the way, and adds the recipient to the transaction; or refuses it. */
@@ -63,7 +72,7 @@ export async function takeRecipient(state: SessionState, transaction: Transactio
 async function judgeRecipient(state: SessionState, transaction: Transaction, argument: string): Promise<Reply> {
   const read = readCommand(argument, /^TO:/i);
   if (isProblem(read)) return replies.badRecipientSyntax(read.problem);
-  const parameters = parseRcptParameters(read.rest, state.isEsmtp ? ['NOTIFY', 'ORCPT'] : []);
+  const parameters = parseRcptParameters(read.rest, mayUse(state));
   if (isProblem(parameters)) return parameters.reply;
   if (!transaction.parameters.smtpUtf8 && !isAscii(argument)) return replies.smtpUtf8Needed;
   const address = addressOf(read.path, state);

@@ -197,7 +197,7 @@ function worthAsking({ recipients, sender }: DeliverJob, hosts: readonly HostTry
     // RFC 3461 §5.2.7: the success of what an alias led to is reported here (`expanded`), so it is not asked for there.
     const asked = originalForwardPath === null ? dsn.notify : withoutSuccess(dsn.notify);
     // A host that knows DSN is told not to report to somebody who may have written nothing.
-    const notify = sender?.proven === false ? ['never'] : asked;
+    const notify: OutgoingRecipient['notify'] = sender?.proven === false ? ['never'] : asked;
     return [{ forwardPath, notify, orcpt: dsn.orcpt }];
   });
 }
@@ -211,7 +211,7 @@ function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-function withoutSuccess(notify: DeliverJob['recipients'][number]['dsn']['notify']): readonly string[] | null {
+function withoutSuccess(notify: OutgoingRecipient['notify']): OutgoingRecipient['notify'] {
   if (notify === null || !notify.includes('success')) return notify;
   const rest = notify.filter((word) => word !== 'success');
   return rest.length > 0 ? rest : ['never'];

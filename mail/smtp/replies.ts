@@ -102,6 +102,19 @@ export const replies = {
   tooManyFields: (max: number) => reply(552, '5.3.4', `The header of the message has more than ${max} fields`),
   headerUnreadable: (problem: string) => reply(550, '5.6.0', `The header of the message is malformed: ${problem}`),
 
+  // In place of a next host that cannot do what a message needs: on record and in the bounce, never spoken
+  hopNotSecure: reply(
+    550,
+    '5.7.30',
+    'The sender requires TLS all the way (REQUIRETLS), and this host cannot promise that',
+  ),
+  hopWithoutUtf8: reply(550, '5.6.7', 'This host does not take international addresses or header fields (SMTPUTF8)'),
+  hopWithoutBinary: reply(550, '5.6.1', 'The message is binary (BINARYMIME) and cannot be sent on as it is'),
+  hopTooSmall: (bytes: number, maxBytes: number) =>
+    reply(550, '5.3.4', `The message has ${bytes} bytes and this host takes at most ${maxBytes}`),
+  senderNoAddress: reply(550, '5.1.7', 'The sender is not an address'),
+  recipientNoAddress: reply(550, '5.1.3', 'The recipient is not an address'),
+
   // TLS
   startTlsReady: reply(220, '2.0.0', 'Begin TLS'),
   startTlsFirst: reply(530, '5.7.0', 'STARTTLS first'),

@@ -1,22 +1,19 @@
 // One message over an open connection: MAIL, RCPT, DATA, and what came of it for each recipient (RFC 5321 §4.1.1),
-// with PIPELINING (RFC 2920), SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), DSN (3461), REQUIRETLS (8689), LIMITS (9422).
+// with PIPELINING (RFC 2920) and LIMITS (9422); what stands behind MAIL and RCPT is mail/smtp/parameters.ts.
 // The one thing never guessed: once the final dot is out and no reply came, the outcome is `unknown`, not `untried`.
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import { isPermanent, isPositive, reply as makeReply, type Reply } from '#mail/smtp/reply.ts';
-import { encodeOriginalRecipient, encodeXtext } from '#mail/smtp/xtext.ts';
+import { mailCommand, type NextHop, type RcptParameters, rcptCommand } from '#mail/smtp/parameters.ts';
+import { replies } from '#mail/smtp/replies.ts';
+import { isPermanent, isPositive, type Reply } from '#mail/smtp/reply.ts';
 import { type SmtpConnection, statedLimit } from './open-connection.ts';
 import { type Broken, isBroken } from './reply-reader.ts';
 import { sendContent } from './send-content.ts';
 import { type AttemptTime, finalReplyLimitMs, type Timeouts } from './timeouts.ts';
 
 /** One recipient as RCPT takes it. */
-export type OutgoingRecipient = {
-  readonly forwardPath: string;
-  readonly notify: readonly string[] | null;
-  readonly orcpt: string | null;
-};
+export type OutgoingRecipient = { readonly forwardPath: string } & RcptParameters;
 
 /**
  * What became of one recipient here. `accepted`: the peer took the message for it; `refused`: 5xx; `deferred`: 4xx;
@@ -60,9 +57,9 @@ const rcptsPerTransaction = 100; // RFC 5321 §4.5.3.1.8: every peer takes that 
 /** Sends the message to the recipients, in as many transactions as the peer needs. `reset`: RSET comes first. */
 export async function sendMessage(talk: Talk, recipients: readonly OutgoingRecipient[]): Promise<SendResult> {
   const relaysDsn = talk.connection.capabilities.has('DSN');
-  const unable = inability(talk);
-  if (unable !== null) {
-    const results = recipients.map(({ forwardPath }) => ({ ...unable, forwardPath }));
+  const mail = mailCommandFor(talk);
+  if (typeof mail !== 'string') {
+    const results = recipients.map(({ forwardPath }) => ({ ...refused(mail), forwardPath }));
     return { results, reusable: true, needsReset: talk.reset, relaysDsn, transactions: 0 };
   }
   const limit = Math.min(rcptsPerTransaction, statedLimit(talk.connection, 'RCPTMAX'));
@@ -74,7 +71,7 @@ export async function sendMessage(talk: Talk, recipients: readonly OutgoingRecip
   while (left.length > 0 && state.reusable && transactions < talk.mailsLeft && isTime()) {
     transactions += 1;
     const now = left.slice(0, limit);
-    const begun = transact({ ...talk, reset: state.needsReset }, now);
+    const begun = transact({ ...talk, reset: state.needsReset, mail }, now);
     const transaction = await begun.catch((thrown: unknown) => cutShort(now, results, thrown));
     state = transaction;
     const again = tooMany(transaction.results);
@@ -108,9 +105,13 @@ type Transaction = {
   readonly needsReset: boolean;
 };
 
-async function transact(talk: Talk, recipients: readonly OutgoingRecipient[]): Promise<Transaction> {
+async function transact(
+  talk: Talk & { readonly mail: string },
+  recipients: readonly OutgoingRecipient[],
+): Promise<Transaction> {
   const { socket, capabilities } = talk.connection;
-  const commands = [mailCommand(talk), ...recipients.map((recipient) => rcptCommand(talk, recipient))];
+  const hop = nextHop(talk);
+  const commands = [talk.mail, ...recipients.map((recipient) => rcptCommand(recipient, hop))];
   const pipelined = capabilities.has('PIPELINING');
   socket.setDeadline(talk.time.beginBy);
   if (pipelined) socket.write(`${[...(talk.reset ? ['RSET'] : []), ...commands, 'DATA'].join('\r\n')}\r\n`);
@@ -175,32 +176,19 @@ async function sendAfterData(talk: Talk, answers: readonly RecipientResult[]): P
   return { results, reusable: isWhole, needsReset: !isBroken(final) && !isPositive(final) };
 }
 
-/** What this peer cannot do and the message needs, as a result in our own words; null where all is well. */
-function inability({ connection, message }: Talk): Omit<RecipientResult, 'forwardPath'> | null {
-  const { capabilities, tls } = connection;
-  if (message.reversePath !== '' && isProblem(parseAddress(message.reversePath))) {
-    return refuse('5.1.7', 'The sender is not an address');
-  }
-  if (message.requireTls && (tls === null || tls.problem !== null || !capabilities.has('REQUIRETLS'))) {
-    return refuse('5.7.30', 'The sender requires TLS all the way (REQUIRETLS), and this host cannot promise that');
-  }
-  if (message.needsUtf8 && !capabilities.has('SMTPUTF8')) {
-    return refuse('5.6.7', 'This host does not take international addresses or header fields (SMTPUTF8)');
-  }
-  if (message.bodyType === 'binarymime') {
-    return refuse('5.6.1', 'The message is binary (BINARYMIME) and cannot be sent on as it is');
-  }
-  const sizeLimit = Number(capabilities.get('SIZE') ?? '0');
-  if (sizeLimit > 0 && message.bytes > sizeLimit) {
-    return refuse('5.3.4', `The message has ${message.bytes} bytes and this host takes at most ${sizeLimit}`);
-  }
-  return null;
+function mailCommandFor(talk: Talk): string | Reply {
+  const { message } = talk;
+  const isAddress = message.reversePath === '' || !isProblem(parseAddress(message.reversePath));
+  return isAddress ? mailCommand(message, nextHop(talk)) : replies.senderNoAddress;
 }
 
-/** A refusal in our own words. */
-function refuse(enhanced: `5.${number}.${number}`, text: string): Omit<RecipientResult, 'forwardPath'> {
-  const reply = makeReply(550, enhanced, text);
-  return { outcome: 'refused', stage: 'capability', reply, reason: text };
+function nextHop({ connection: { capabilities, tls } }: Talk): NextHop {
+  return { capabilities, isTrusted: tls !== null && tls.problem === null };
+}
+
+/** A refusal in our own words: the message cannot go to this host. */
+function refused(reply: Reply): Omit<RecipientResult, 'forwardPath'> {
+  return { outcome: 'refused', stage: 'capability', reply, reason: reply.text };
 }
 
 /** What is no address is never written into a command. */
@@ -209,33 +197,7 @@ function isUnsafe({ forwardPath }: OutgoingRecipient): boolean {
 }
 
 function unsafe(forwardPath: string): RecipientResult {
-  return { ...refuse('5.1.3', 'The recipient is not an address'), forwardPath };
-}
-
-function mailCommand({ connection: { capabilities }, message }: Talk): string {
-  const { dsn } = message;
-  const parameters = [
-    capabilities.has('SIZE') ? `SIZE=${message.bytes}` : null,
-    // Without 8BITMIME at the peer 8-bit bytes go as they are: nobody re-encodes any more, and signatures would break.
-    message.bodyType === '8bitmime' && capabilities.has('8BITMIME') ? 'BODY=8BITMIME' : null,
-    message.needsUtf8 ? 'SMTPUTF8' : null,
-    message.requireTls ? 'REQUIRETLS' : null,
-    dsn.ret !== null && capabilities.has('DSN') ? `RET=${dsn.ret.toUpperCase()}` : null,
-    dsn.envid !== null && capabilities.has('DSN') ? `ENVID=${encodeXtext(dsn.envid)}` : null,
-  ];
-  return [`MAIL FROM:<${message.reversePath}>`, ...parameters.filter((parameter) => parameter !== null)].join(' ');
-}
-
-function rcptCommand(
-  { connection: { capabilities } }: Talk,
-  { forwardPath, notify, orcpt }: OutgoingRecipient,
-): string {
-  const speaksDsn = capabilities.has('DSN');
-  const parameters = [
-    speaksDsn && notify !== null ? `NOTIFY=${notify.join(',').toUpperCase()}` : null,
-    speaksDsn && orcpt !== null ? `ORCPT=${encodeOriginalRecipient(orcpt)}` : null,
-  ];
-  return [`RCPT TO:<${forwardPath}>`, ...parameters.filter((parameter) => parameter !== null)].join(' ');
+  return { ...refused(replies.recipientNoAddress), forwardPath };
 }
 
 type FailedAt = { readonly stage: RecipientResult['stage']; readonly answer: Reply | Broken };

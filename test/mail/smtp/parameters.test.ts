@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { isProblem } from '#mail/problem.ts';
-import { parseMailParameters, parseRcptParameters } from '#mail/smtp/esmtp-parameters.ts';
+import {
+  mailCommand,
+  offeredKeywords,
+  offeredParameters,
+  parseMailParameters,
+  parseRcptParameters,
+  rcptCommand,
+} from '#mail/smtp/parameters.ts';
 import { decodeOriginalRecipient, decodeXtext, encodeOriginalRecipient, encodeXtext } from '#mail/smtp/xtext.ts';
 
 const none = { size: null, bodyType: '7bit', smtpUtf8: false, requireTls: false, ret: null, envid: null, auth: null };
@@ -88,6 +95,101 @@ describe('parameters of RCPT TO', () => {
       const answer = parseRcptParameters(text);
       assert.ok(isProblem(answer) && answer.reply.code === 501);
     });
+  }
+});
+
+describe('the offers of a session', () => {
+  const session = { isTls: false, takesLogIn: false, messageBytes: 1_000 };
+  const always = ['SIZE 1000', '8BITMIME', 'BINARYMIME', 'SMTPUTF8', 'DSN'];
+  test('REQUIRETLS is offered under TLS alone (RFC 8689 §4), the others always', () => {
+    assert.deepEqual(offeredKeywords(session), always);
+    assert.deepEqual([...offeredKeywords({ ...session, isTls: true })].sort(), [...always, 'REQUIRETLS'].sort());
+  });
+  test('AUTH= is understood where there is a log-in (RFC 4954 §5)', () => {
+    assert.ok(!offeredParameters(session).includes('AUTH'));
+    assert.ok(offeredParameters({ ...session, takesLogIn: true }).includes('AUTH'));
+  });
+});
+
+describe('the commands for the next host', () => {
+  const message: Parameters<typeof mailCommand>[0] = {
+    reversePath: 'a@b.example',
+    bytes: 1_000,
+    bodyType: '7bit',
+    needsUtf8: false,
+    requireTls: false,
+    dsn: { ret: null, envid: null },
+  };
+  const dsn = { ret: 'hdrs' as const, envid: 'a b' };
+  const all = ['SIZE 2000', '8BITMIME', 'SMTPUTF8', 'REQUIRETLS', 'DSN'];
+  const rows: readonly {
+    readonly title: string;
+    readonly sent: Partial<Parameters<typeof mailCommand>[0]>;
+    readonly offers: readonly string[];
+    readonly isTrusted?: boolean;
+    readonly expected: string;
+  }[] = [
+    {
+      title: 'a plain message to a host that offers nothing',
+      sent: {},
+      offers: [],
+      expected: 'MAIL FROM:<a@b.example>',
+    },
+    {
+      title: 'its size, to a host with SIZE',
+      sent: {},
+      offers: ['SIZE'],
+      expected: 'MAIL FROM:<a@b.example> SIZE=1000',
+    },
+    { title: 'SIZE 0, which is no limit', sent: {}, offers: ['SIZE 0'], expected: 'MAIL FROM:<a@b.example> SIZE=1000' },
+    { title: 'a host for which it is too big', sent: {}, offers: ['SIZE 999'], expected: '550 5.3.4' },
+    {
+      title: 'all at once',
+      sent: { bodyType: '8bitmime', needsUtf8: true, requireTls: true, dsn },
+      offers: all,
+      isTrusted: true,
+      expected: 'MAIL FROM:<a@b.example> SIZE=1000 BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=a+20b',
+    },
+    {
+      title: '8-bit and DSN to a host with neither',
+      sent: { bodyType: '8bitmime', dsn },
+      offers: [],
+      expected: 'MAIL FROM:<a@b.example>',
+    },
+    { title: 'a binary message', sent: { bodyType: 'binarymime' }, offers: all, expected: '550 5.6.1' },
+    { title: 'an international one without SMTPUTF8', sent: { needsUtf8: true }, offers: [], expected: '550 5.6.7' },
+    { title: 'REQUIRETLS without a good certificate', sent: { requireTls: true }, offers: all, expected: '550 5.7.30' },
+    {
+      title: 'REQUIRETLS to a host without it',
+      sent: { requireTls: true },
+      offers: [],
+      isTrusted: true,
+      expected: '550 5.7.30',
+    },
+  ];
+  for (const { title, sent, offers, isTrusted = false, expected } of rows) {
+    test(`MAIL for ${title}: ${expected}`, () => {
+      const command = mailCommand({ ...message, ...sent }, hop(offers, isTrusted));
+      assert.equal(typeof command === 'string' ? command : `${command.code} ${command.enhanced}`, expected);
+    });
+  }
+  test('RCPT has NOTIFY and ORCPT where the host speaks DSN (RFC 3461 §4)', () => {
+    const recipient: Parameters<typeof rcptCommand>[0] = {
+      forwardPath: 'c@d.example',
+      notify: ['success', 'delay'],
+      orcpt: 'rfc822;x+y@d.example',
+    };
+    assert.equal(
+      rcptCommand(recipient, hop(['DSN'])),
+      'RCPT TO:<c@d.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x+2By@d.example',
+    );
+    assert.equal(rcptCommand(recipient, hop([])), 'RCPT TO:<c@d.example>');
+  });
+  function hop(offers: readonly string[], isTrusted = false): Parameters<typeof rcptCommand>[1] {
+    const entries = offers
+      .map((offer) => offer.split(' '))
+      .map(([keyword = '', value = '']) => [keyword, value] as const);
+    return { capabilities: new Map(entries), isTrusted };
   }
 });
 
