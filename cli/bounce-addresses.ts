@@ -1,10 +1,10 @@
 // Where the bounces of what a user sends go: to the address it was sent from. One of our domains without a mailbox for it
 // takes them from nobody, ourselves included.
-import { type EmailAddress, mailboxName, parseAddress, parseDomain, splitTag } from '#mail/address/address.ts';
+import { type EmailAddress, mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { appendToArray } from './edit-json.ts';
+import { appendToArray, writtenDomain } from '#pipeline/config/edit-config.ts';
 
 type User = { readonly name: string; readonly mayFrom: readonly string[] };
 
@@ -28,6 +28,5 @@ export function mailboxOf({ localPart }: EmailAddress): string {
 
 /** The text of a configuration with a mailbox for the address more; the rest stays as its author wrote it. */
 export function addMailbox(text: string, address: EmailAddress): string {
-  const written = Object.keys(JSON.parse(text).domains ?? {}).find((name) => parseDomain(name) === address.domain);
-  return appendToArray(text, ['domains', written ?? address.domain, 'mailboxes'], mailboxOf(address));
+  return appendToArray(text, ['domains', writtenDomain(text, address.domain), 'mailboxes'], mailboxOf(address));
 }

@@ -6,9 +6,9 @@ import { dirname, join } from 'node:path';
 import { type Command, cliError, optionValue, print } from '#cli/command.ts';
 import { configOption, readConfigFile, writeConfigFile, writeNew } from '#cli/config-file.ts';
 import { type DnsRecord, dkimRecord, recordText, suggestedRecords } from '#cli/dns-records.ts';
-import { appendToArray } from '#cli/edit-json.ts';
 import { parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
+import { appendToArray, writtenDomain } from '#pipeline/config/edit-config.ts';
 
 /** See the file's head. */
 export const dkimNew: Command = {
@@ -35,10 +35,9 @@ export const dkimNew: Command = {
     const folder = dirname(file.path);
     await writeKeys(folder, keys);
     let text = file.text;
-    const name = given.positionals[0] ?? '';
-    const inFile = Object.keys(JSON.parse(file.text).domains ?? {}).find((one) => parseDomain(one) === domain) ?? name;
+    const path = ['domains', writtenDomain(text, domain), 'dkim'];
     for (const key of keys) {
-      text = appendToArray(text, ['domains', inFile, 'dkim'], {
+      text = appendToArray(text, path, {
         selector: key.selector,
         privateKey: `file:${key.path}`,
       });

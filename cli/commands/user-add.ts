@@ -4,8 +4,8 @@
 import { addMailbox, addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addresses.ts';
 import { type CliArguments, type CliWorld, type Command, cliError, print } from '#cli/command.ts';
 import { type ConfigFile, configOption, readConfigFile, writeConfigFile } from '#cli/config-file.ts';
-import { appendToArray, replaceItem } from '#cli/edit-json.ts';
 import type { EmailAddress } from '#mail/address/address.ts';
+import { appendToArray, setValue } from '#pipeline/config/edit-config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
 
 const minLength = 8;
@@ -49,7 +49,7 @@ export const userAdd: Command = {
     const user = { name, password: await hashPassword(await readPassword(given, world)), mayFrom };
     const { file, index } = await place(); // who types takes a while
     const withUser =
-      index < 0 ? appendToArray(file.text, ['users'], user) : replaceItem(file.text, ['users'], { index, value: user });
+      index < 0 ? appendToArray(file.text, ['users'], user) : setValue(file.text, ['users', index], user);
     const homeless = addressesWithoutMailbox(file.config, user);
     const mailboxes = given.switches.has('no-mailbox') ? [] : homeless;
     const notice = await writeConfigFile(file, mailboxes.reduce(addMailbox, withUser));

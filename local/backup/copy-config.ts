@@ -2,6 +2,7 @@
 // and variables of the environment, are named instead.
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize, relative } from 'node:path';
+import { parse } from 'jsonc-parser';
 import { type CopiedFile, copyDurably } from './durable-files.ts';
 
 /** What was copied, by path below `to`; and the references that are not in it. */
@@ -34,11 +35,7 @@ function references(text: string): readonly string[] {
     if (typeof value === 'string' && /^(file|env):/.test(value)) found.add(value);
     else if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) look(inner);
   };
-  try {
-    look(JSON.parse(text));
-  } catch {
-    // A broken configuration is copied as it is; what it refers to cannot be known.
-  }
+  look(parse(text)); // a broken configuration is copied as it is: what of it can be read counts
   return [...found];
 }
 

@@ -1,5 +1,6 @@
-// From the text of `pillarbox.json` to a Config, or an error a person can act on: the file, the line and column or the
+// From the text of `pillarbox.json` (JSON; comments and trailing commas are allowed) to a Config, or an error a person can act on: the file, the line and column or the
 // path of each fault, and what was expected there.
+import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
 import type { z } from 'zod';
 import { type Config, configSchema } from './config.ts';
 
@@ -14,23 +15,20 @@ export function parseConfig(text: string, where: string): Config {
 }
 
 function parseJson(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
-    throw configError(where, [describeSyntax(text, message)]);
-  }
+  const bare = text.replace(/^\uFEFF/, '');
+  const errors: ParseError[] = [];
+  const json: unknown = parse(bare, errors, { allowTrailingComma: true });
+  const [first] = errors;
+  if (first === undefined) return json;
+  throw configError(where, [describeSyntax(bare, first)]);
 }
 
-function describeSyntax(text: string, message: string): string {
+function describeSyntax(text: string, { offset, error }: ParseError): string {
   if (text.trim() === '') return 'the file is empty: a JSON object is expected, "{}" at least';
-  const position = /at position (\d+)/.exec(message)?.[1];
-  if (position === undefined) return `not JSON: ${message}`;
-  const before = text.slice(0, Number(position)).split('\n');
+  const before = text.slice(0, offset).split('\n');
   const place = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
-  const comment = /^\s*(\/\/|\/\*|#)/.test(text.slice(Number(position)));
-  const reason = message.replace(/ (?:in JSON )?at position.*$/s, '');
-  return `${place}: not JSON: ${comment ? 'comments are not allowed' : reason}`;
+  const words = printParseErrorCode(error).replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter}`);
+  return `${place}: not JSON: ${text[offset] === '#' ? 'a comment begins with //' : words.toLowerCase()}`;
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string[] {

@@ -277,6 +277,34 @@ describe('the configuration by command line', () => {
     assert.equal((await run(['dkim', 'new', 'z.example'])).code, 1);
   });
 
+  test('user add and dkim new leave comments and trailing commas where they are', async () => {
+    const written = `// The mail of a.example.
+{
+  "hostname": "mx.a.example", // as in the DNS
+  "domains": {
+    "A.Example": { "mailboxes": ["ann"] /* more to come */ },
+  },
+  "users": [
+    // Nobody yet.
+  ],
+}
+`;
+    await writeFile(path(), written);
+    const added = await run(['user', 'add', 'app@a.example'], { input: 'correct horse' });
+    assert.equal(added.code, 0, added.err);
+    assert.equal((await run(['dkim', 'new', 'a.example'])).code, 0);
+    const text = await readFile(path(), 'utf8');
+    const left = text.split('\n').filter((line) => written.split('\n').includes(line));
+    assert.deepEqual(
+      written.split('\n').filter((line) => !left.includes(line)),
+      ['    "A.Example": { "mailboxes": ["ann"] /* more to come */ },'],
+    );
+    assert.match(text, /"mailboxes": \["ann", "app"\], \/\* more to come \*\/ "dkim": \[/);
+    const { domains, users } = await config();
+    assert.equal(domains['a.example' as never]!.dkim.length, 2);
+    assert.equal(users.length, 1);
+  });
+
   test('a broken file is named with what is wrong in it, and left alone', async () => {
     await writeFile(path(), '{"hostnam": "x.example"}');
     const { code, err } = await run(['user', 'add', 'a@a.example'], { input: 'long enough' });

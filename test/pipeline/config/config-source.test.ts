@@ -11,7 +11,22 @@ import { silentLog } from '#test/support/fakes/silent-log.ts';
 for (const { title, text, says } of [
   { title: 'an empty file', text: '', says: /p\.json cannot be used:\n {2}the file is empty/ },
   { title: 'a missing colon', text: '{\n  "a" 1}', says: /line 2, column 7: not JSON/ },
-  { title: 'a comment', text: '{\n // no\n}', says: /line 2, column 2: not JSON: comments are not allowed/ },
+  {
+    title: 'a comment of a shell',
+    text: '{\n # no\n}',
+    says: /line 2, column 2: not JSON: a comment begins with \/\//,
+  },
+  {
+    title: 'a comment without an end',
+    text: '{\n /* no\n}',
+    says: /line 2, column 2: not JSON: unexpected end of comment/,
+  },
+  {
+    title: 'a brace that is missing',
+    text: '{\n  "mode": "capture"',
+    says: /line 2, column 20: not JSON: close brace expected/,
+  },
+  { title: 'a second value behind the first', text: '{}\n{}', says: /line 2, column 1: not JSON/ },
   {
     title: 'an unknown setting',
     text: '{"limits":{"recipient":1}}',
@@ -57,6 +72,11 @@ for (const { title, text, says } of [
     assert.throws(() => parseConfig(text, 'p.json'), says);
   });
 }
+
+test('comments and trailing commas are allowed, and a mark of the byte order', () => {
+  const text = '\uFEFF// ours\n{ "hostname": "mx.x.example", /* all */ "domains": { "x.example": {}, }, }\n';
+  assert.equal(parseConfig(text, 'p.json').hostname, 'mx.x.example');
+});
 
 test('two faults are told at once', () => {
   assert.throws(

@@ -81,7 +81,7 @@ test('a link stays a link', async () => {
 
 test('a hash is exchanged wherever it stands, and nothing else is; one that is gone is left', async () => {
   const text =
-    '{ "users":[{"name":"a","password":"scrypt:1","mayFrom":["a@b.example"]}],\n "hostname": "mx.a.example" }\n';
+    '{ "users":[{"name":"a","password":"scrypt:1","mayFrom":["a@b.example"]}, // scrypt:0\n ],\n "hostname": "mx.a.example" }\n';
   await writeFile(path, text);
   await chmod(path, 0o644);
   const log = silentLog();

@@ -1,0 +1,72 @@
+// Changes one place of `pillarbox.json` and leaves all else as its author wrote it: comments, spaces, order, line breaks. jsonc-parser
+// finds the places. Its own edits format the lines around them again and move a comment from its item to the next, so the new
+// text is put in here.
+import { findNodeAtLocation, type Node, parseTree, stripComments } from 'jsonc-parser';
+import { parseDomain } from '#mail/address/address.ts';
+
+type Path = readonly (string | number)[];
+
+/** Adds `value` at the end of the array at `path`, or makes the array. Throws if something else is there. */
+export function appendToArray(text: string, path: Path, value: unknown): string {
+  const array = nodeAt(text, path);
+  if (array === undefined) return setValue(text, path, [value]);
+  if (array.type !== 'array') throw new Error(`${path.join('.')} is not an array`);
+  return insert(text, array, { before: '', value });
+}
+
+/** Sets what is at `path`. Objects on the way are made; an array and its items must be there. */
+export function setValue(text: string, path: Path, value: unknown): string {
+  const known = nodeAt(text, path);
+  if (known !== undefined) {
+    const { offset, length } = known;
+    return text.slice(0, offset) + jsonText(value, layoutAt(text, offset)) + text.slice(offset + length);
+  }
+  const parentPath = path.slice(0, -1);
+  const name = path.at(-1) ?? '';
+  const parent = nodeAt(text, parentPath);
+  if (parent === undefined) return setValue(text, parentPath, { [name]: value });
+  if (parent.type !== 'object') throw new Error(`${parentPath.join('.') || 'the file'} is not an object`);
+  return insert(text, parent, { before: `${JSON.stringify(name)}: `, value });
+}
+
+/** A domain's name as the file writes it; if it is not in the file, as it is. */
+export function writtenDomain(text: string, domain: string): string {
+  const members = nodeAt(text, ['domains'])?.children ?? [];
+  const names = members.map(({ children }) => String(children?.[0]?.value));
+  return names.find((name) => parseDomain(name) === domain) ?? domain;
+}
+
+function nodeAt(text: string, path: Path): Node | undefined {
+  const root = parseTree(text, [], { allowTrailingComma: true });
+  return root && findNodeAtLocation(root, [...path]);
+}
+
+/** Puts a new last child into an array or an object: behind a comment that belongs to the child before. */
+function insert(text: string, parent: Node, { before, value }: { before: string; value: unknown }): string {
+  const end = parent.offset + parent.length - 1;
+  const last = parent.children?.at(-1);
+  const isOneLine = last !== undefined && !text.slice(parent.offset, end).includes('\n');
+  const from = last === undefined ? parent.offset + 1 : last.offset + last.length;
+  const outer = layoutAt(text, parent.offset);
+  const inner = { ...outer, indent: outer.indent + outer.step };
+  const tail = text.slice(from, end).trimEnd();
+  const hasComma = stripComments(tail, ' ').includes(',');
+  const added = isOneLine
+    ? ` ${before}${JSON.stringify(value)}`
+    : `${outer.lineBreak}${inner.indent}${before}${jsonText(value, inner)}`;
+  const rest = last === undefined ? outer.lineBreak + outer.indent : text.slice(from + tail.length, end);
+  const comma = last === undefined || hasComma ? '' : ',';
+  return text.slice(0, from) + comma + tail + added + (hasComma ? ',' : '') + rest + text.slice(end);
+}
+
+type Layout = { readonly indent: string; readonly step: string; readonly lineBreak: string };
+
+/** How lines are indented and end: `indent` of the line that a place is on. */
+function layoutAt(text: string, at: number): Layout {
+  const indent = /^[ \t]*/.exec(text.slice(text.lastIndexOf('\n', at - 1) + 1))?.[0] ?? '';
+  return { indent, step: /^\t/m.test(text) ? '\t' : '  ', lineBreak: text.includes('\r\n') ? '\r\n' : '\n' };
+}
+
+function jsonText(value: unknown, { indent, step, lineBreak }: Layout): string {
+  return JSON.stringify(value, null, step).replaceAll('\n', `${lineBreak}${indent}`);
+}
