@@ -2,8 +2,9 @@
 import { type EmailAddress, formatAddress, mailboxName, parseDomain } from '#mail/address/address.ts';
 import { addressesOfFrom } from '#mail/address/from-addresses.ts';
 import { readShownAuthors } from '#mail/address/shown-authors.ts';
-import { fieldsNamed, fieldText, type HeaderField, hasField, splitHeader } from '#mail/header/header-fields.ts';
+import { fieldsNamed, fieldText, type HeaderField, hasField } from '#mail/header/header-fields.ts';
 import { missingFields } from '#mail/header/message-headers.ts';
+import { splitHeader } from '#mail/header/split-header.ts';
 import { isProblem } from '#mail/problem.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';

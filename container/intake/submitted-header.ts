@@ -84,7 +84,7 @@ function fieldsOf(header: Buffer, lines: readonly string[]): readonly HeaderFiel
     }
     at = next;
   }
-  return fields.map(({ name, from, to }) => ({ name, raw: header.subarray(from, to) }));
+  return fields.map(({ name, from, to }) => ({ name, raw: header.subarray(from, to), offset: from, bytes: to - from }));
 }
 
 function malformed(problem: string): { readonly problem: Reply } {

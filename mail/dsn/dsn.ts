@@ -3,7 +3,8 @@
 // RFC 3834 (automatic messages). What the peer said goes in as text that cannot become anything else.
 import { isAscii } from 'node:buffer';
 import { formatDateTime } from '#mail/header/date-time.ts';
-import { fieldsNamed, fieldText, findHeaderEnd, splitHeader } from '#mail/header/header-fields.ts';
+import { fieldsNamed, fieldText } from '#mail/header/header-fields.ts';
+import { findHeaderEnd, splitHeader } from '#mail/header/split-header.ts';
 import { normaliseLineEndings } from '#mail/smtp/line-endings.ts';
 import { deliveryStatus, printableAscii, withoutControls } from './dsn-fields.ts';
 import { humanPart, subjectOf } from './dsn-text.ts';

@@ -1,17 +1,12 @@
 // Header text from bytes: raw 8-bit values, and encoded words (RFC 2047, with the language tag of RFC 2231 §5).
 // Linear in its input, and total: what cannot be decoded stays as it stands.
+import { isUtf8 } from 'node:buffer';
 import { decodeCharset } from './decode-charset.ts';
 
-/** Bytes that name no charset as text: UTF-8 (in a field: RFC 6532), or where they are none, windows-1252 (`utf8` is then false). */
+/** Bytes that name no charset as text: UTF-8 (in a field: RFC 6532), or if they are not that, windows-1252 (`utf8` is then false). */
 export function decodeEightBit(bytes: Uint8Array): { readonly text: string; readonly utf8: boolean } {
-  const strict = decodeCharset(bytes, 'utf-8', true);
-  if (strict !== null) return { text: strict, utf8: true };
-  return { text: decodeCharset(bytes, 'windows-1252') ?? '', utf8: false };
-}
-
-/** Takes folds out (RFC 5322 §2.2.3): the line breaks go, the white space that follows them stays. */
-export function unfold(text: string): string {
-  return text.replace(/\r?\n/g, '').trim();
+  if (!isUtf8(bytes)) return { text: decodeCharset(bytes, 'windows-1252') ?? '', utf8: false };
+  return { text: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'), utf8: true };
 }
 
 const encodedWord = /=\?([^?\s]{1,80})\?([BbQq])\?([^?]*)\?=/g;

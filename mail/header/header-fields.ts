@@ -1,79 +1,15 @@
-// The header of a message, split into its fields; the bytes stay as they are. RFC 5322 §2.2, RFC 6532 (UTF-8).
-// Tolerant: whatever comes, something is answered, with problems saying what was wrong. Linear time, bounded memory.
+// The fields of a header, as read-header.ts gives them, and what they say as text (RFC 5322 §2.2, RFC 6532).
+import { decodeEightBit } from './decode-text.ts';
 
-import { isUtf8 } from 'node:buffer';
-
-const LF = 0x0a;
-const CR = 0x0d;
-
-/** One field: its name as written, and its bytes with name, folds and final line end. */
-export type HeaderField = { readonly name: string; readonly raw: Uint8Array };
-
-/** Something wrong with a header: a stable word for programs, a sentence for people. */
-type HeaderProblem = {
-  readonly code: 'header-too-large' | 'too-many-fields' | 'malformed-header-line' | 'nul-in-header' | 'no-header-end';
-  readonly detail: string;
+/** One field: its name as written, its octets with name, folds and final line end, and where it stands in the message. */
+export type HeaderField = {
+  readonly name: string;
+  /** The beginning of the field if it was cut: then `bytes` is greater than the length. */
+  readonly raw: Uint8Array;
+  /** Octets from the beginning of the message, and octets of the whole field. */
+  readonly offset: number;
+  readonly bytes: number;
 };
-
-/** A header, split. `bodyOffset` is where the body begins; the length of the bytes where there is no empty line. */
-export type Header = {
-  readonly fields: readonly HeaderField[];
-  readonly bodyOffset: number;
-  readonly problems: readonly HeaderProblem[];
-};
-
-/** How much of a header is read: octets and fields; what is beyond is left out, and a problem says so. */
-export type HeaderLimits = { readonly headerBytes: number; readonly fields: number };
-
-// Generous to people, no feast for attackers; more octets than any caller holds of a header.
-const defaultLimits: HeaderLimits = { headerBytes: 2_097_152, fields: 10_000 };
-
-/**
- * Splits the header off a message (or off as much of its beginning as there is) and into fields. Lines end in CRLF or
- * bare LF or CR. A line that is no field (an mbox `From `, rubbish) is passed over with its continuation.
- */
-export function splitHeader(bytes: Uint8Array, limits: HeaderLimits = defaultLimits): Header {
-  const { bodyOffset, headerEnd } = findBody(bytes);
-  const end = Math.min(headerEnd, limits.headerBytes);
-  const fields: HeaderField[] = [];
-  const lineEnd = lineEndFinder(bytes);
-  let malformed = 0;
-  let dropped = 0;
-  for (let start = 0; start < end; ) {
-    const next = fieldEnd(bytes, start, end, lineEnd);
-    const name = fieldName(bytes, start, next);
-    if (name === null) malformed++;
-    else if (fields.length < limitFor(name, limits)) fields.push({ name, raw: bytes.subarray(start, next) });
-    else dropped++;
-    start = next;
-  }
-  return {
-    fields,
-    bodyOffset,
-    problems: [
-      ...found(
-        bodyOffset === bytes.length && headerEnd === bytes.length,
-        'no-header-end',
-        'no empty line ends the header',
-      ),
-      ...found(end < headerEnd, 'header-too-large', `the header has ${headerEnd} octets, ${end} were read`),
-      ...found(dropped > 0, 'too-many-fields', `the header has ${dropped} fields more than the ${limits.fields} read`),
-      ...found(malformed > 0, 'malformed-header-line', `${malformed} lines of the header are not fields`),
-      ...found(bytes.subarray(0, end).includes(0), 'nul-in-header', 'the header has NUL octets'),
-    ],
-  };
-}
-
-/** Who wrote a message is not to be hidden behind ten thousand fields. */
-function limitFor(name: string, limits: HeaderLimits): number {
-  return /^(?:from|sender)$/i.test(name) ? limits.fields + 1_000 : limits.fields;
-}
-
-/** Where the body begins, or -1 while the bytes seen so far hold no empty line. */
-export function findHeaderEnd(bytes: Uint8Array): number {
-  const { bodyOffset, headerEnd } = findBody(bytes);
-  return headerEnd === bodyOffset ? -1 : bodyOffset;
-}
 
 /** All fields of a name (case ignored), in order. */
 export function fieldsNamed(fields: readonly HeaderField[], name: string): readonly HeaderField[] {
@@ -83,8 +19,7 @@ export function fieldsNamed(fields: readonly HeaderField[], name: string): reado
 
 /** Says whether there is a field of that name. */
 export function hasField(fields: readonly HeaderField[], name: string): boolean {
-  const wanted = name.toLowerCase();
-  return fields.some((field) => field.name.toLowerCase() === wanted);
+  return fieldsNamed(fields, name).length > 0;
 }
 
 /** How many hosts a message has passed: its `Received:` fields (RFC 5321 §6.3). */
@@ -92,72 +27,27 @@ export function countReceived(fields: readonly HeaderField[]): number {
   return fieldsNamed(fields, 'received').length;
 }
 
-/**
- * A field's value as text: unfolded (RFC 5322 §2.2.3), trimmed; UTF-8, or Latin-1 where it is not. Encoded words stay
- * as they are.
- */
-export function fieldText({ raw }: HeaderField): string {
-  const value = raw.subarray(raw.indexOf(0x3a) + 1);
-  return decode(value)
-    .replace(/(?:\r\n|\r|\n)(?=[ \t])/g, '')
-    .trim();
+/** A field's octets behind the colon, folds included, without the final line end. */
+export function fieldValue({ raw }: Pick<HeaderField, 'raw'>): Uint8Array {
+  const isCrlf = raw.at(-1) === 0x0a && raw.at(-2) === 0x0d;
+  const isEnded = isCrlf || raw.at(-1) === 0x0a || raw.at(-1) === 0x0d;
+  return raw.subarray(raw.indexOf(0x3a) + 1, raw.length - (isCrlf ? 2 : isEnded ? 1 : 0));
 }
 
-function decode(bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  return buffer.toString(isUtf8(buffer) ? 'utf8' : 'latin1');
+/** A field's value as text: UTF-8, or windows-1252 if it is not; unfolded. Encoded words stay as they are. */
+export function fieldText(field: Pick<HeaderField, 'raw'>): string {
+  return unfold(decodeEightBit(fieldValue(field)).text);
 }
 
-/** `headerEnd` is behind the last field's line end; equal to `bodyOffset` where no empty line follows. */
-function findBody(bytes: Uint8Array): { bodyOffset: number; headerEnd: number } {
-  const lineEnd = lineEndFinder(bytes);
-  for (let line = 0; line < bytes.length; ) {
-    const end = lineEnd(line);
-    const isCutCrlf = bytes[line] === CR && line === bytes.length - 1;
-    if (!isCutCrlf && (bytes[line] === LF || bytes[line] === CR)) return { bodyOffset: end, headerEnd: line };
-    line = end;
-  }
-  return { bodyOffset: bytes.length, headerEnd: bytes.length };
+/** Takes folds out (RFC 5322 §2.2.3): the line breaks go, the white space that follows them stays; none at either end. */
+export function unfold(text: string): string {
+  const line = text.replace(/[\r\n]+/g, '');
+  let [start, end] = [0, line.length];
+  while (isBlank(line[start])) start += 1;
+  while (end > start && isBlank(line[end - 1])) end -= 1;
+  return line.slice(start, end);
 }
 
-/**
- * Answers where the line from an index on ends, behind its CRLF, bare LF or bare CR: what is later mended to CRLF must not
- * hold fields that were overlooked here. Each octet is looked at a few times at most, if asked from front to back.
- */
-function lineEndFinder(bytes: Uint8Array): (from: number) => number {
-  let lf = -1;
-  return (from) => {
-    if (lf < from) lf = bytes.indexOf(LF, from);
-    if (lf === -1) lf = bytes.length;
-    const cr = bytes.subarray(from, lf).indexOf(CR) + from;
-    if (cr >= from && cr < lf - 1) return cr + 1;
-    return Math.min(lf + 1, bytes.length);
-  };
-}
-
-/** Behind the line end that is not followed by a continuation (RFC 5322 §2.2.3: a line that begins with white space). */
-function fieldEnd(bytes: Uint8Array, start: number, end: number, lineEnd: (from: number) => number): number {
-  for (let at = start; ; ) {
-    at = lineEnd(at);
-    if (at >= end) return end;
-    if (bytes[at] !== 0x20 && bytes[at] !== 0x09) return at;
-  }
-}
-
-/** What stands before the colon, of visible ASCII (RFC 5322 §3.6.8), spaces before the colon forgiven (§4.5); or null. */
-function fieldName(bytes: Uint8Array, start: number, end: number): string | null {
-  let at = start;
-  while (at < end && isNameByte(bytes[at])) at++;
-  const nameEnd = at;
-  while (at < end && (bytes[at] === 0x20 || bytes[at] === 0x09)) at++;
-  if (nameEnd === start || bytes[at] !== 0x3a || at >= end) return null;
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, nameEnd - start).toString('latin1');
-}
-
-function isNameByte(byte: number | undefined): boolean {
-  return byte !== undefined && byte > 0x20 && byte < 0x7f && byte !== 0x3a;
-}
-
-function found(isSo: boolean, code: HeaderProblem['code'], detail: string): HeaderProblem[] {
-  return isSo ? [{ code, detail }] : [];
+function isBlank(char: string | undefined): boolean {
+  return char === ' ' || char === '\t';
 }

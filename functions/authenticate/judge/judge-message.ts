@@ -125,5 +125,5 @@ function scannedAuthor(message: OpenMessage): Author {
 
 function fromFields({ scanned }: OpenMessage): readonly HeaderField[] {
   const fields = scanned.fields.filter(({ name }) => name === 'from');
-  return fields.map(({ name, text }) => ({ name, raw: Buffer.from(text, 'latin1') }));
+  return fields.map(({ name, text, offset, bytes }) => ({ name, raw: Buffer.from(text, 'latin1'), offset, bytes }));
 }

@@ -3,7 +3,8 @@
 // buffer; large ones are read twice as streams, once for the signature, and never held.
 
 import { createPrivateKey } from 'node:crypto';
-import { findHeaderEnd, type HeaderField, splitHeader } from '#mail/header/header-fields.ts';
+import type { HeaderField } from '#mail/header/header-fields.ts';
+import { findHeaderEnd, splitHeader } from '#mail/header/split-header.ts';
 import { isProblem, type Problem, problem } from '#mail/problem.ts';
 import { createLineEndingCheck, createLineEndingNormaliser, normaliseLineEndings } from '#mail/smtp/line-endings.ts';
 import type { Config } from '#pipeline/config/config.ts';

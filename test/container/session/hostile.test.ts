@@ -3,7 +3,8 @@ import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { createHeaderWatch } from '#container/intake/header-watch.ts';
 import { createInputReader } from '#container/session/input-reader.ts';
-import { countReceived, splitHeader } from '#mail/header/header-fields.ts';
+import { countReceived } from '#mail/header/header-fields.ts';
+import { splitHeader } from '#mail/header/split-header.ts';
 import { until } from '#test/support/time/until.ts';
 import { rawClient, startTestListener } from '#test/support/worlds/start-test-listener.ts';
 

@@ -3,8 +3,9 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { formatAddress } from '#mail/address/address.ts';
 import { addressesOfFrom, parseAddressList } from '#mail/address/from-addresses.ts';
-import { countReceived, fieldText, findHeaderEnd, hasField, splitHeader } from '#mail/header/header-fields.ts';
+import { countReceived, fieldText, hasField } from '#mail/header/header-fields.ts';
 import { missingFields } from '#mail/header/message-headers.ts';
+import { findHeaderEnd, splitHeader } from '#mail/header/split-header.ts';
 import { cpuMs } from '#test/support/time/cpu-time.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'utf8');

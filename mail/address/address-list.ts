@@ -1,0 +1,258 @@
+// The one reading of an address-list: From, To, Cc and the like (RFC 5322 §3.4, §4.4: groups, routes, comments, quoted strings;
+// RFC 6531: UTF-8). Linear and total: any text is a list. Programs disagree about what is not written by the grammar, so
+// each entry has all that it may be taken for, and says if it can be read in one way only.
+import { unquoted } from '#mail/header/comments.ts';
+import { isProblem } from '#mail/problem.ts';
+import { type EmailAddress, parseAddress } from './address.ts';
+import { type Token, tokenAt } from './lex-addresses.ts';
+
+/** One entry of a list. */
+export type ListEntry = {
+  /** The name of the group that it stands in, or null. */
+  readonly group: string | null;
+  /** The display name, or if there is none the comment; without quotes, encoded words as they stand. */
+  readonly name: string;
+  /** The address as it stands there, without blanks and comments; empty if there is none, or more than one without brackets. */
+  readonly written: string;
+  /** The address, if `written` is one. */
+  readonly address: EmailAddress | null;
+  /** The other addresses that some programs read instead: `ceo@b.example <x@a.example>`. */
+  readonly others: readonly EmailAddress[];
+  /** Why it can be read in more than one way, or in none; null if it is clear. */
+  readonly doubt: string | null;
+  readonly tokens: readonly Token[];
+};
+
+/** A list. `isCut`: it has more entries or characters than the limits, and the rest was not read. */
+export type AddressList = {
+  readonly entries: readonly ListEntry[];
+  readonly isCut: boolean;
+  /** Whether all is written as senders must (§3.4): no group, no route, no element without an address. */
+  readonly hasObsoleteForm: boolean;
+};
+
+export type ListLimits = { readonly entries: number; readonly chars: number };
+
+/** What is read of a list, unless the caller wants less. */
+export const listLimits: ListLimits = { entries: 1_000, chars: 1_048_576 };
+
+const maxOthers = 1_000;
+
+type Reading = {
+  readonly entries: ListEntry[];
+  tokens: Token[];
+  group: string | null;
+  /** Where in the entry: before brackets, right behind `<`, in a route, in brackets, behind `>`. */
+  place: 'before' | 'open' | 'route' | 'angle' | 'after';
+  hasObsoleteForm: boolean;
+};
+
+/** Reads the unfolded value of an address field. */
+export function parseAddressList(text: string, limits: ListLimits = listLimits): AddressList {
+  const reading: Reading = { entries: [], tokens: [], group: null, place: 'before', hasObsoleteForm: false };
+  const end = Math.min(text.length, limits.chars);
+  let isDomain = false;
+  let at = 0;
+  while (at < end && reading.entries.length <= limits.entries) {
+    const token = tokenAt(text, at, isDomain);
+    at += token.text.length;
+    if (token.kind !== 's' && token.kind !== 'c') isDomain = token.kind === '@';
+    take(reading, token);
+  }
+  finish(reading);
+  const isCut = end < text.length || reading.entries.length > limits.entries;
+  const { entries, hasObsoleteForm } = reading;
+  return { entries: entries.slice(0, limits.entries), isCut, hasObsoleteForm };
+}
+
+function take(reading: Reading, token: Token): void {
+  const { kind } = token;
+  if (kind === ';' || (kind === ',' && reading.place !== 'route')) {
+    finish(reading);
+    if (kind === ';') reading.group = null;
+    reading.hasObsoleteForm ||= kind === ';';
+    return;
+  }
+  if (kind === ':' && reading.place === 'before' && beginGroup(reading)) return;
+  reading.tokens.push(token);
+  if (kind === '<') reading.place = 'open';
+  else if (kind === '>') reading.place = 'after';
+  else if (kind === ':' && reading.place === 'route') reading.place = 'angle';
+  else if (reading.place === 'open' && !isBlank(token)) {
+    reading.place = kind === '@' ? 'route' : 'angle';
+    reading.hasObsoleteForm ||= kind === '@';
+  }
+}
+
+/** The name of a group is no address; what looks like one is not taken for a name. */
+function beginGroup(reading: Reading): boolean {
+  const isName = reading.group === null && !reading.tokens.some(({ text }) => text.includes('@'));
+  if (!isName) return false;
+  reading.group = shownText(reading.tokens);
+  reading.tokens = [];
+  reading.hasObsoleteForm = true;
+  return true;
+}
+
+function finish(reading: Reading): void {
+  const { tokens, group } = reading;
+  if (tokens.every(isBlank)) reading.hasObsoleteForm = true;
+  else reading.entries.push(readEntry(tokens, group));
+  reading.tokens = [];
+  reading.place = 'before';
+}
+
+function readEntry(tokens: readonly Token[], group: string | null): ListEntry {
+  const open = tokens.findIndex(({ kind }) => kind === '<');
+  const read = open === -1 ? readBare(tokens) : readAngle(tokens, open);
+  const name = shownText(read.shown) || commentText(tokens);
+  const address = read.written === '' ? null : parseAddress(read.written);
+  const doubt = read.doubt ?? (address === null ? 'it has no address' : whyUnclear(read.written, address));
+  return {
+    group,
+    name,
+    written: read.written,
+    address: isProblem(address) ? null : address,
+    others: read.others,
+    doubt,
+    tokens,
+  };
+}
+
+type Read = Pick<ListEntry, 'written' | 'others' | 'doubt'> & { readonly shown: readonly Token[] };
+
+/** An entry without brackets: an address, perhaps with words before it. */
+function readBare(tokens: readonly Token[]): Read {
+  const marks = marksIn(tokens);
+  const [mark] = marks;
+  const nowhere = { written: '', others: addressesAt(tokens, marks).addresses, shown: tokens };
+  if (mark === undefined) return { ...nowhere, doubt: 'it has no address' };
+  if (marks.length > 1) return { ...nowhere, doubt: 'it has more than one address' };
+  const { from, to, text } = addressAt(tokens, mark);
+  const [before, behind] = [tokens.slice(0, from), tokens.slice(to)];
+  if (!behind.every(isBlank)) return { ...nowhere, doubt: 'something stands behind its address' };
+  const doubt = before.every(isBlank) ? null : 'words stand before its address, which has no brackets';
+  return { written: text, others: [], shown: before, doubt };
+}
+
+/** An entry with its address in brackets: what stands before them is its name. */
+function readAngle(tokens: readonly Token[], open: number): Read {
+  const before = tokens.slice(0, open);
+  const close = tokens.findIndex(({ kind }, index) => kind === '>' && index > open);
+  const inner = tokens.slice(open, close === -1 ? undefined : close).filter(({ kind }) => kind !== '<');
+  const content = withoutRoute(inner);
+  const behind = close === -1 ? [] : tokens.slice(close + 1);
+  const marks = marksIn(content);
+  const at = marks.length === 1 ? addressAt(content, marks[0] ?? 0) : null;
+  const isWhole = at !== null && [...content.slice(0, at.from), ...content.slice(at.to)].every(isBlank);
+  const first = addressesAt(before, marksIn(before));
+  const others = [...first.addresses, ...addressesAt(behind, marksIn(behind)).addresses];
+  const isBroken =
+    close === -1 ||
+    tokens.filter(({ kind }) => kind === '<' || kind === '>').length !== 2 ||
+    before.some(({ kind }) => kind === 'x' || kind === ':') ||
+    behind.some(({ kind }) => kind === 'x' || kind === '@');
+  const doubt = isBroken || !isWhole ? 'its brackets do not hold one address' : first.doubt;
+  return { written: isWhole ? at.text : joined(content), others, shown: before, doubt };
+}
+
+/** RFC 5322 §4.4: `@a.example,@b.example:` before an address is to be ignored. */
+function withoutRoute(content: readonly Token[]): readonly Token[] {
+  const isRoute = content.find((token) => !isBlank(token))?.kind === '@';
+  const colon = isRoute ? content.findIndex(({ kind }) => kind === ':') : -1;
+  return content.slice(colon + 1);
+}
+
+function marksIn(tokens: readonly Token[]): readonly number[] {
+  return tokens.flatMap(({ kind }, index) => (kind === '@' ? [index] : []));
+}
+
+/** The addresses around some @ signs. "Ann @ Acme" is a name: nobody takes a domain without a dot for an author's. */
+function addressesAt(
+  tokens: readonly Token[],
+  marks: readonly number[],
+): { readonly addresses: readonly EmailAddress[]; readonly doubt: string | null } {
+  const texts = marks.slice(0, maxOthers).map((mark) => addressAt(tokens, mark).text);
+  const read = texts.filter((text) => /\.[^@]/.test(text.slice(text.lastIndexOf('@')))).map(parseAddress);
+  const addresses = read.flatMap((address) => (isProblem(address) ? [] : [address]));
+  const isClear = addresses.length === read.length && marks.length <= maxOthers;
+  return { addresses, doubt: isClear ? null : 'its name holds something like an address' };
+}
+
+/**
+ * The address around an @ sign: what stands right beside it, and on the other side of a dot (§4.4 allows blanks and
+ * comments there). `from` and `to` are the pieces that it is made of.
+ */
+function addressAt(
+  tokens: readonly Token[],
+  mark: number,
+): { readonly from: number; readonly to: number; readonly text: string } {
+  let from = mark;
+  for (let index = skipBlanks(tokens, mark, -1); isPart(tokens[index], 'wq'); ) {
+    const piece = tokens[index]?.text ?? '';
+    from = index;
+    const next = skipBlanks(tokens, index, -1);
+    const isJoined = next === index - 1 || piece.startsWith('.') || tokens[next]?.text === '.';
+    if (!isJoined) break;
+    index = next;
+  }
+  let to = mark + 1;
+  for (let index = skipBlanks(tokens, mark, 1); isPart(tokens[index], 'wl'); ) {
+    const piece = tokens[index]?.text ?? '';
+    to = index + 1;
+    const next = skipBlanks(tokens, index, 1);
+    if (next !== index + 1 && !piece.endsWith('.') && tokens[next]?.text.startsWith('.') !== true) break;
+    index = next;
+  }
+  return { from, to, text: packed(tokens.slice(from, to)) };
+}
+
+/** The next piece in a direction that is no blank. */
+function skipBlanks(tokens: readonly Token[], from: number, step: 1 | -1): number {
+  let index = from + step;
+  for (let token = tokens[index]; token !== undefined && isBlank(token); token = tokens[index]) index += step;
+  return index;
+}
+
+function isPart(token: Token | undefined, kinds: string): boolean {
+  return token !== undefined && kinds.includes(token.kind);
+}
+
+function isBlank({ kind }: Token): boolean {
+  return kind === 's' || kind === 'c';
+}
+
+function packed(tokens: readonly Token[]): string {
+  return tokens
+    .filter((token) => !isBlank(token))
+    .map(({ text }) => text)
+    .join('');
+}
+
+function joined(tokens: readonly Token[]): string {
+  return tidy(tokens.map((token) => (isBlank(token) ? ' ' : token.text)).join(''));
+}
+
+/** What a program shows of a name: quotes and backslashes taken off, comments left out. */
+function shownText(tokens: readonly Token[]): string {
+  const texts = tokens.map(({ kind, text }) => (kind === 'q' ? unquoted(text) : kind === 'c' ? '' : text));
+  return tidy(texts.join(''));
+}
+
+function commentText(tokens: readonly Token[]): string {
+  return tidy(tokens.map(({ kind, text }) => (kind === 'c' ? `${unquoted(text)} ` : '')).join(''));
+}
+
+function tidy(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}
+
+const unseen = /[\p{Z}\p{C}\p{Default_Ignorable_Code_Point}]/u;
+
+/** An address that some programs decode, cut or mend, and others do not. */
+function whyUnclear(written: string, address: ReturnType<typeof parseAddress>): string | null {
+  if (isProblem(address)) return address.problem;
+  if (/[@<>,;]/.test(address.localPart) || /=\?|\?=/.test(written))
+    return 'its address can be read in more than one way';
+  return unseen.test(written.replaceAll(' ', '')) ? 'its address has characters that cannot be seen' : null;
+}

@@ -1,0 +1,93 @@
+// Who a message says it is from: all that its From fields show, to any program (RFC 5322 §3.6.2; RFC 9989 for whom it matters).
+// The judge, the inbox message and the check of submitted mail ask here, and so see the same authors.
+import { domainToASCII } from 'node:url';
+import { decodeWords } from '#mail/header/decode-text.ts';
+import { fieldsNamed, fieldText, type HeaderField } from '#mail/header/header-fields.ts';
+import type { Header } from '#mail/header/read-header.ts';
+import { isProblem } from '#mail/problem.ts';
+import { type Domain, type EmailAddress, parseDomain } from './address.ts';
+import { type ListEntry, type ListLimits, listLimits, parseAddressList } from './address-list.ts';
+
+/** The authors of a header. */
+export type Authors = {
+  /** How many From fields there are (RFC 5322 §3.6: one). */
+  readonly fieldCount: number;
+  /** The entries of all From fields in order, and the addresses that they name. */
+  readonly entries: readonly ListEntry[];
+  readonly addresses: readonly EmailAddress[];
+  /** The domains of all that may be taken for an author, each once; the first is that of the first address. */
+  readonly domains: readonly Domain[];
+  /** Why it cannot be told for sure who wrote it, a sentence each; empty if it can. */
+  readonly doubts: readonly string[];
+};
+
+const maxDomains = 1_000;
+const maxDoubts = 20;
+const maxNameChars = 1_000;
+
+/** Reads all From fields of a header to their end. More entries than the limit are a doubt. */
+export function authorsOf(
+  { fields, lookalikes, problems }: Pick<Header, 'fields' | 'lookalikes' | 'problems'>,
+  limits: ListLimits = listLimits,
+): Authors {
+  const from = fieldsNamed(fields, 'from');
+  const doubts = problems.filter(({ isAuthorDoubtful }) => isAuthorDoubtful).map(({ detail }) => detail);
+  const entries: ListEntry[] = [];
+  const domains = new Set<Domain>();
+  for (const field of from) {
+    const text = fieldText(field);
+    const list = parseAddressList(text, limits);
+    const listDoubts = doubtsOf(field, list);
+    const shown = list.entries.flatMap(({ address, others }) => (address === null ? others : [address, ...others]));
+    for (const { domain } of shown) domains.add(domain);
+    if (listDoubts.length > 0) for (const domain of domainsMentioned(text)) domains.add(domain);
+    doubts.push(...listDoubts);
+    entries.push(...list.entries);
+  }
+  for (const field of lookalikes) for (const domain of domainsMentioned(fieldText(field))) domains.add(domain);
+  return {
+    fieldCount: from.length,
+    entries,
+    addresses: entries.flatMap(({ address }) => address ?? []),
+    domains: [...domains].slice(0, maxDomains),
+    doubts: [...new Set(doubts)].slice(0, maxDoubts),
+  };
+}
+
+function doubtsOf(field: HeaderField, { entries, isCut }: ReturnType<typeof parseAddressList>): readonly string[] {
+  return [
+    ...entries.flatMap(({ doubt }) => doubt ?? []),
+    ...(isCut ? ['the From field has more addresses than are read'] : []),
+    ...(hasFoldedAddress(field) ? ['an address in quotes or parentheses goes over two lines'] : []),
+  ].map((doubt) => `From cannot be read for sure: ${doubt}`);
+}
+
+/** Python's email package takes the end of a line for the end of a quoted string or comment: an address in it counts there. */
+export function hasFoldedAddress({ raw }: Pick<HeaderField, 'raw'>): boolean {
+  const text = Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString('latin1');
+  if (!/[\r\n][ \t]/.test(text) || !/["(]/.test(text)) return false;
+  const list = parseAddressList(text.slice(text.indexOf(':') + 1));
+  return list.entries.some(({ tokens }) =>
+    tokens.some(({ kind, text }) => (kind === 'q' || kind === 'c') && text.includes('@') && /[\r\n]/.test(text)),
+  );
+}
+
+/**
+ * The domains behind any @ of a text, as IDNA reads them (UTS 46): what it drops or maps is no disguise. For texts that no two
+ * programs read alike.
+ */
+export function domainsMentioned(text: string): readonly Domain[] {
+  const plain = [text, decodeWords(text)]
+    .join(' ')
+    .normalize('NFKC')
+    .replace(/[\p{Cf}\p{Cc}]/gu, '');
+  const tight = plain.replace(/(?<!\s)\s*([.@\u3002])\s*/gu, '$1');
+  const found = new Set([...tight.matchAll(/@([^\s<>(),;:"\\@[\]]+)/g)].map(([, name = '']) => name));
+  const domains = [...found].slice(0, maxDomains).map((name) => parseDomain(domainToASCII(trimmed(name))));
+  return [...new Set(domains.flatMap((domain) => (isProblem(domain) ? [] : [domain])))];
+}
+
+/** Addresses stand in quotes and at the end of sentences, too. */
+function trimmed(name: string): string {
+  return name.slice(0, maxNameChars).replace(/^[.']+|[.']+$/g, '');
+}

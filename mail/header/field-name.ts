@@ -1,0 +1,46 @@
+// What stands before the colon of a line in a header: the name of a field, something that some programs take for one, or nothing.
+import { decodeEightBit } from './decode-text.ts';
+
+const [SPACE, TAB, COLON] = [0x20, 0x09, 0x3a];
+const maxNameBytes = 1_000; // before the colon of a line that may read like an author field
+const longestName = 'Resent-Sender '.length;
+
+/** Says whether a name tells who wrote or sent a message (RFC 5322 §3.6.2, §3.6.6, RFC 9057). */
+export function isAuthorName(name: string): boolean {
+  return /^(?:(?:resent-)?(?:from|sender)|author)$/i.test(name);
+}
+
+/** What stands before the colon, blanks aside; or null if that is no name (RFC 5322 §3.6.8). */
+export function fieldName(raw: Uint8Array): string | null {
+  let end = 0;
+  while (isNameByte(raw[end])) end += 1;
+  let colon = end;
+  while (raw[colon] === SPACE || raw[colon] === TAB) colon += 1;
+  return end === 0 || raw[colon] !== COLON ? null : Buffer.from(raw.subarray(0, end)).toString('latin1');
+}
+
+function isNameByte(byte: number | undefined): boolean {
+  return byte !== undefined && byte > SPACE && byte < 0x7f && byte !== COLON;
+}
+
+/**
+ * Says whether some programs may take a line for an author field: by its name without all that cannot be seen, or because
+ * it stands behind such a field and begins with an octet that they take for a blank. `isTop`: it is one of the first two lines,
+ * where a mailbox file has its `From `.
+ */
+export function readsLikeAuthor(
+  raw: Buffer,
+  { isAfterAuthor, isTop }: { readonly isAfterAuthor: boolean; readonly isTop: boolean },
+): boolean {
+  const first = raw[0] ?? 0;
+  if (isAfterAuthor && first !== COLON && !isNameByte(first)) return true;
+  const colon = raw.indexOf(COLON);
+  if (colon < 0) {
+    const start = raw.toString('latin1', 0, longestName);
+    const isMailboxLine = isTop && /^>?From /.test(start);
+    return !isMailboxLine && isAuthorName(/^\S*/.exec(start)?.[0] ?? '');
+  }
+  if (colon > maxNameBytes) return false;
+  const name = decodeEightBit(raw.subarray(0, colon)).text;
+  return isAuthorName(name.normalize('NFKC').replace(/[^!-~]|^>+/g, ''));
+}

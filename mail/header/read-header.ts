@@ -1,0 +1,273 @@
+// The one reading of a header: every stage has its fields from here. Streaming, linear, bounded. RFC 5322 §2.2.
+//
+// 1. A line ends at CRLF, at a bare LF or at a bare CR: so CR CR LF is an empty line.
+// 2. The header ends at the first empty line, or where the message does.
+// 3. A line that begins with a space or a tab continues the field above it.
+// 4. A field is a name of visible ASCII characters and a colon; blanks before the colon are allowed (§4.5). Any other line
+//    is passed over with its folds, and fields go on behind it: some programs show them, so nobody may hide one there.
+// 5. The author is doubtful if programs may see an author field that is not among the fields: if a line that is passed over
+//    reads like one (`From<VT>:`, ` From:` at the top, `>From:`), if there is a bare CR or a NUL (some programs end a line
+//    there or drop it, others do not), or if the header is over a limit.
+//
+// docs/reading.md says why, and what programs that read mail show.
+import { fieldName, isAuthorName, readsLikeAuthor } from './field-name.ts';
+import type { HeaderField } from './header-fields.ts';
+
+/** Something wrong with a header: the word that the inbox message has for it, and a sentence for people. */
+export type HeaderProblem = {
+  readonly code: 'header-too-large' | 'malformed-header';
+  readonly detail: string;
+  /** If programs may show another author than the fields do. */
+  readonly isAuthorDoubtful: boolean;
+};
+
+/** A header, read to its end. Offsets are octets from the beginning of the message. */
+export type Header = {
+  readonly fields: readonly HeaderField[];
+  /** What some programs take for author fields. */
+  readonly lookalikes: readonly HeaderField[];
+  /** The lines between the last field and the end that are no fields: to some programs the body begins with them. */
+  readonly trailing: Uint8Array;
+  /** Where the empty line begins, and where the body does; both are the end of the message if there is no empty line. */
+  readonly fieldsEnd: number;
+  readonly bodyOffset: number;
+  readonly hasEmptyLine: boolean;
+  readonly lines: number;
+  readonly problems: readonly HeaderProblem[];
+};
+
+/**
+ * How much of a header is kept: octets of all fields, fields, octets of one field. What is over is passed over and counted. Author
+ * fields and those that describe the body have as many octets, and a thousand fields, of their own.
+ */
+export type HeaderLimits = {
+  readonly headerBytes: number;
+  readonly fields: number;
+  readonly fieldBytes: number;
+  /** If given, only the fields with such names are kept. */
+  readonly wanted?: RegExp;
+};
+
+/** Reads one header. `push` answers null until the header has ended, `finish` ends it where the message does. */
+export type HeaderReader = {
+  readonly push: (chunk: Uint8Array) => Header | null;
+  readonly finish: () => Header;
+  /** The fields read so far. */
+  readonly fields: readonly HeaderField[];
+};
+
+/** The limits of every stage that judges or shows a message. */
+export const headerLimits: HeaderLimits = { headerBytes: 1_048_576, fields: 10_000, fieldBytes: 1_048_576 };
+
+const [TAB, LF, CR, SPACE] = [0x09, 0x0a, 0x0d, 0x20];
+const essentialField = /^content-(?:type|transfer-encoding|disposition|id)$/i;
+const essentialFields = 1_000;
+const maxLookalikes = 100;
+
+/** A line with its folds, not known yet to be a field. */
+type Unnamed = Omit<HeaderField, 'name' | 'raw'> & { readonly raw: Buffer };
+
+type State = {
+  readonly limits: HeaderLimits;
+  readonly fields: HeaderField[];
+  readonly lookalikes: HeaderField[];
+  trailing: Buffer[];
+  trailingBytes: number;
+  /** Octets taken in with earlier chunks. */
+  taken: number;
+  /** Where the field being read begins, or -1; what earlier chunks held of it. */
+  fieldOffset: number;
+  held: Buffer;
+  heldBytes: number;
+  /** Where the line begins that is being read; nothing of it was seen yet; its CR was the last octet. */
+  lineOffset: number;
+  isLineStart: boolean;
+  isAfterCr: boolean;
+  isAfterAuthor: boolean;
+  lines: number;
+  keptBytes: number;
+  readonly counts: { passedOver: number; dropped: number; cut: number; bareCr: number; nul: number };
+};
+
+/** Makes a reader at the first octet of a message. */
+export function createHeaderReader(limits: HeaderLimits = headerLimits): HeaderReader {
+  const state: State = {
+    limits,
+    fields: [],
+    lookalikes: [],
+    trailing: [],
+    trailingBytes: 0,
+    taken: 0,
+    fieldOffset: -1,
+    held: Buffer.alloc(0),
+    heldBytes: 0,
+    lineOffset: 0,
+    isLineStart: true,
+    isAfterCr: false,
+    isAfterAuthor: false,
+    lines: 0,
+    keptBytes: 0,
+    counts: { passedOver: 0, dropped: 0, cut: 0, bareCr: 0, nul: 0 },
+  };
+  return { push: (chunk) => push(state, chunk), finish: () => finish(state), fields: state.fields };
+}
+
+/** Reads the header of a message that is there whole, or of as much of its beginning as there is. */
+export function readHeader(message: Uint8Array, limits: HeaderLimits = headerLimits): Header {
+  const reader = createHeaderReader(limits);
+  return reader.push(message) ?? reader.finish();
+}
+
+function push(state: State, chunk: Uint8Array): Header | null {
+  for (let at = 0; at < chunk.length; ) {
+    const byte = chunk[at] ?? 0;
+    if (state.isAfterCr || byte === LF) {
+      if (byte === LF) at += 1;
+      else state.counts.bareCr += 1;
+      if (endLine(state, at)) return end(state, chunk, at);
+      continue;
+    }
+    at += 1;
+    if (byte === CR) {
+      state.isAfterCr = true;
+      continue;
+    }
+    if (state.isLineStart) startLine(state, chunk, at - 1);
+    if (byte === 0) state.counts.nul += 1;
+    while (at < chunk.length && (chunk[at] ?? 0) > CR) at += 1;
+  }
+  hold(state, chunk);
+  state.taken += chunk.length;
+  return null;
+}
+
+function finish(state: State): Header {
+  if (state.isAfterCr) {
+    state.counts.bareCr += 1;
+    if (endLine(state, 0)) return end(state, Buffer.alloc(0), 0);
+  }
+  if (!state.isLineStart) state.lines += 1;
+  state.lineOffset = state.taken;
+  closeField(state, Buffer.alloc(0));
+  return toHeader(state, { bodyOffset: state.taken, hasEmptyLine: false });
+}
+
+/** Behind a line end, at an index of the chunk; true if the line was empty. */
+function endLine(state: State, at: number): boolean {
+  state.isAfterCr = false;
+  state.lines += 1;
+  if (state.isLineStart) return true;
+  state.isLineStart = true;
+  state.lineOffset = state.taken + at;
+  return false;
+}
+
+function end(state: State, chunk: Uint8Array, at: number): Header {
+  closeField(state, chunk);
+  return toHeader(state, { bodyOffset: state.taken + at, hasEmptyLine: true });
+}
+
+/** At the first octet of a line that is not empty: it continues the field above it, or begins another. */
+function startLine(state: State, chunk: Uint8Array, at: number): void {
+  state.isLineStart = false;
+  const isFold = chunk[at] === SPACE || chunk[at] === TAB;
+  if (isFold && state.fieldOffset >= 0) return;
+  closeField(state, chunk);
+  state.fieldOffset = state.lineOffset;
+}
+
+/** Keeps what the chunk has of the field that is being read. */
+function hold(state: State, chunk: Uint8Array): void {
+  if (state.fieldOffset < 0) return;
+  const from = Math.max(0, state.fieldOffset - state.taken);
+  const room = Math.min(state.limits.fieldBytes, 2 * state.limits.headerBytes) - state.heldBytes;
+  const piece = chunk.subarray(from, from + Math.max(0, room));
+  if (state.heldBytes + piece.length > state.held.length) {
+    const larger = Buffer.allocUnsafe(2 * (state.heldBytes + piece.length));
+    state.held.copy(larger, 0, 0, state.heldBytes);
+    state.held = larger;
+  }
+  state.held.set(piece, state.heldBytes);
+  state.heldBytes += piece.length;
+}
+
+/** The field that is being read ends where the line begins. */
+function closeField(state: State, chunk: Uint8Array): void {
+  if (state.fieldOffset < 0) return;
+  const offset = state.fieldOffset;
+  const bytes = state.lineOffset - offset;
+  if (state.heldBytes > 0 && bytes > state.heldBytes) hold(state, chunk.subarray(0, state.lineOffset - state.taken));
+  const from = offset - state.taken;
+  const { fieldBytes } = state.limits;
+  const seen = state.heldBytes > 0 ? state.held.subarray(0, bytes) : chunk.subarray(from, from + bytes);
+  state.fieldOffset = -1;
+  state.heldBytes = 0;
+  takeField(state, { raw: Buffer.from(seen.subarray(0, fieldBytes)), offset, bytes });
+}
+
+function takeField(state: State, field: Unnamed): void {
+  const name = fieldName(field.raw);
+  if (name === null) {
+    passOver(state, field);
+    return;
+  }
+  state.trailing = [];
+  state.trailingBytes = 0;
+  state.isAfterAuthor = isAuthorName(name);
+  if (name.startsWith('>') && isAuthorName(name.replace(/^>+/, ''))) addLookalike(state, { name, ...field });
+  if (state.limits.wanted?.test(name) === false) return;
+  const isEssential = isAuthorName(name) || essentialField.test(name);
+  const room = (isEssential ? 2 : 1) * state.limits.headerBytes - state.keptBytes;
+  const isFull = state.fields.length >= state.limits.fields + (isEssential ? essentialFields : 0);
+  if (isFull || room <= name.length + 1) {
+    state.counts.dropped += 1;
+    return;
+  }
+  const raw = field.raw.subarray(0, room);
+  if (raw.length < field.bytes) state.counts.cut += 1;
+  state.keptBytes += raw.length;
+  state.fields.push({ ...field, name, raw });
+}
+
+/** A line that is no field, with its folds. */
+function passOver(state: State, field: Unnamed): void {
+  state.counts.passedOver += 1;
+  const { raw } = field;
+  if (readsLikeAuthor(raw, { isAfterAuthor: state.isAfterAuthor, isTop: state.fields.length <= 1 }))
+    addLookalike(state, { name: 'From', ...field });
+  if (state.trailingBytes + raw.length > state.limits.headerBytes) return;
+  state.trailing.push(raw);
+  state.trailingBytes += raw.length;
+}
+
+function addLookalike(state: State, field: HeaderField): void {
+  if (state.lookalikes.length < maxLookalikes) state.lookalikes.push(field);
+}
+
+function toHeader(state: State, where: Pick<Header, 'bodyOffset' | 'hasEmptyLine'>): Header {
+  const { fields, lookalikes, lines } = state;
+  const trailing = Buffer.concat(state.trailing);
+  return { fields, lookalikes, trailing, fieldsEnd: state.lineOffset, lines, ...where, problems: problemsOf(state) };
+}
+
+function problemsOf({ counts, lookalikes, lineOffset, limits }: State): readonly HeaderProblem[] {
+  const { passedOver, dropped, cut, bareCr, nul } = counts;
+  const all: [boolean, HeaderProblem['code'], string, boolean][] = [
+    [passedOver > 0, 'malformed-header', `lines that are no fields were passed over: ${passedOver}`, false],
+    [
+      lookalikes.length > 0,
+      'malformed-header',
+      `lines that read like an author field to some: ${lookalikes.length}`,
+      true,
+    ],
+    [bareCr > 0, 'malformed-header', 'it has a bare CR, which ends a line to some programs and not to others', true],
+    [nul > 0, 'malformed-header', 'it has NUL octets, which some programs drop', true],
+    [
+      dropped + cut > 0,
+      'header-too-large',
+      `the header has ${lineOffset} octets, more than ${limits.headerBytes} or ${limits.fields} fields: ${dropped} fields were left out, ${cut} cut`,
+      true,
+    ],
+  ];
+  return all.flatMap(([isSo, code, detail, isAuthorDoubtful]) => (isSo ? [{ code, detail, isAuthorDoubtful }] : []));
+}

@@ -1,0 +1,148 @@
+// The one reading of address-lists: what each entry shows, what else it may be taken for, and whether that is clear.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { formatAddress } from '#mail/address/address.ts';
+import { parseAddressList } from '#mail/address/address-list.ts';
+import { authorsOf } from '#mail/address/authors.ts';
+import { readHeader } from '#mail/header/read-header.ts';
+import { cpuMs } from '#test/support/time/cpu-time.ts';
+
+type Shown = readonly [name: string, address: string, group: string | null];
+
+describe('clear entries', () => {
+  const rows: readonly [text: string, shown: readonly Shown[]][] = [
+    ['a@b.example', [['', 'a@b.example', null]]],
+    ['A B <a@b.example>', [['A B', 'a@b.example', null]]],
+    ['"B, \\"A\\"" <a@b.example>', [['B, "A"', 'a@b.example', null]]],
+    ['a@b.example (Ann (x) \\) <c@d.example>)', [['Ann (x) ) <c@d.example>', 'a@b.example', null]]],
+    ['Ann (hi) Lee <a@b.example> (x)', [['Ann Lee', 'a@b.example', null]]],
+    ['a . b @ c . example', [['', 'a.b@c.example', null]]],
+    ['a (x) @ (y) b.example', [['x y', 'a@b.example', null]]],
+    ['"a . b" @c.example', [['', '"a . b"@c.example', null]]],
+    ['[list] Ann <a@b.example>', [['[list] Ann', 'a@b.example', null]]],
+    ['Ann @ Acme <a@b.example>', [['Ann @ Acme', 'a@b.example', null]]],
+    ['"x@evil.example" <a@b.example>', [['x@evil.example', 'a@b.example', null]]],
+    ['<@x.example,@y.example:a@b.example>', [['', 'a@b.example', null]]],
+    [
+      'G (x) : a@b.example, C <c@d.example>;, e@[IPv6:2001:db8::1]',
+      [
+        ['', 'a@b.example', 'G'],
+        ['C', 'c@d.example', 'G'],
+        ['', 'e@[IPv6:2001:db8::1]', null],
+      ],
+    ],
+    ['ü <ü@bücher.example>', [['ü', 'ü@bücher.example', null]]],
+    ['undisclosed-recipients:;', []],
+    [', (nothing) ,', []],
+  ];
+  for (const [text, shown] of rows) {
+    test(text, () => {
+      const { entries, isCut } = parseAddressList(text);
+      assert.deepEqual(
+        entries.map(({ name, written, group }) => [name, written, group]),
+        shown,
+      );
+      assert.deepEqual([isCut, entries.flatMap(({ doubt }) => doubt ?? [])], [false, []]);
+    });
+  }
+});
+
+describe('what it may be taken for', () => {
+  const rows: readonly { readonly from: string; readonly domains: readonly string[]; readonly isClear?: boolean }[] = [
+    { from: 'ceo@victim.example <x@evil.example>', domains: ['evil.example', 'victim.example'], isClear: true },
+    { from: 'a@b.example <a@b.example>', domains: ['b.example'], isClear: true },
+    { from: '"x@evil.example" <ceo@ victim.example>', domains: ['victim.example'], isClear: true },
+    { from: 'nobody', domains: [] },
+    { from: '<>', domains: [] },
+    { from: 'a b@c.example', domains: ['c.example'] },
+    { from: 'a@b.example c@d.example', domains: ['b.example', 'd.example'] },
+    { from: '<a@b.example> <c@d.example>', domains: ['b.example', 'd.example'] },
+    { from: '<a@b.example> c@d.example', domains: ['b.example', 'd.example'] },
+    { from: '<a@b.example, c@d.example>', domains: ['b.example', 'd.example'] },
+    { from: '<a@b.example', domains: ['b.example'] },
+    { from: 'a@b.example>', domains: ['b.example'] },
+    { from: '"open <a@b.example>', domains: ['b.example'] },
+    { from: 'a@b.example (open', domains: ['b.example'] },
+    { from: 'x@evil.example: a@b.example;', domains: ['evil.example', 'b.example'] },
+    { from: 'G: H: a@b.example;', domains: ['b.example'] },
+    { from: 'a@b.example@c.example', domains: ['c.example', 'b.example'] },
+    { from: '"x@evil.example"@b.example', domains: ['b.example', 'evil.example'] },
+    { from: '=?utf-8?q?x=40evil.example=2C?=@b.example', domains: ['b.example', 'evil.example'] },
+    { from: 'a\\@b.example', domains: ['b.example'] },
+    { from: 'a@b..example', domains: [] },
+    { from: 'ceo@vic\u00adtim.example', domains: ['victim.example'] },
+    { from: 'ceo@vic\u200btim.example', domains: ['victim.example'] },
+    { from: 'ceo@victim\u2060.example', domains: ['victim.example'] },
+    { from: 'ceo@ｖｉｃｔｉｍ.example', domains: ['victim.example'] },
+    { from: 'ceo@victim。example', domains: ['victim.example'] },
+    { from: 'ceo＠victim.example', domains: ['victim.example'] },
+    { from: 'ceo@\u00a0victim.example', domains: ['victim.example'] },
+    { from: 'x@evil.example\u2003<ceo@victim.example>', domains: ['victim.example', 'evil.example'] },
+    { from: 'a\u2003b@c.example', domains: ['c.example'] },
+    { from: '"a\r\n <ceo@victim.example>" <x@evil.example>', domains: ['evil.example', 'victim.example'] },
+  ];
+  for (const { from, domains, isClear = false } of rows) {
+    test(`${JSON.stringify(from)} is ${isClear ? '' : 'doubtful, '}of ${domains.join(' and ') || 'nobody'}`, () => {
+      const authors = authorsOf(readHeader(Buffer.from(`From: ${from}\r\n\r\n`)));
+      assert.deepEqual([...authors.domains].sort(), [...domains].sort());
+      assert.equal(authors.doubts.length === 0, isClear, authors.doubts.join());
+    });
+  }
+});
+
+test('all From fields count, and what reads like one', () => {
+  const text = 'From: a@b.example\r\nX: y\r\nFROM : c@d.example\r\nFrom\v: e@f.example\r\n\r\n';
+  const { fieldCount, addresses, domains, doubts } = authorsOf(readHeader(Buffer.from(text)));
+  assert.equal(fieldCount, 2);
+  assert.deepEqual(addresses.map(formatAddress), ['a@b.example', 'c@d.example']);
+  assert.deepEqual(domains, ['b.example', 'd.example', 'f.example']);
+  assert.equal(doubts.length, 1);
+});
+
+test('a From field of 200 KiB and the last of 999 authors are read; one of 1,001 is a doubt, and its domain known', () => {
+  const long = `From: "${'x'.repeat(200_000)}" <a@b.example>, c@d.example\r\n\r\n`;
+  const { domains, doubts } = authorsOf(readHeader(Buffer.from(long)));
+  assert.deepEqual([domains, doubts], [['b.example', 'd.example'], []]);
+  const many = (count: number) =>
+    authorsOf(readHeader(Buffer.from(`From: ${'a@b.example, '.repeat(count - 1)}c@d.example\r\n\r\n`)));
+  assert.deepEqual(many(999).domains, ['b.example', 'd.example']);
+  assert.equal(many(999).doubts.length, 0);
+  assert.deepEqual(many(1_001).domains, ['b.example', 'd.example']);
+  assert.equal(many(1_001).doubts.length, 1);
+});
+
+test('whatever is long is read in linear time', () => {
+  const length = 60_000;
+  const units = [
+    ' ',
+    '"',
+    '\\"',
+    '(',
+    '(x)',
+    ',',
+    '<',
+    '<@,',
+    '@',
+    ':',
+    'x@:',
+    ';',
+    '[',
+    '@[',
+    'a@b.example,',
+    ' @ ',
+    '<@a:',
+    '. ',
+    'a@b ',
+    '=?',
+    '\u00a0',
+    '>',
+  ];
+  for (const unit of units) {
+    const long = unit.repeat(length / unit.length);
+    for (const text of [long, `"${long}`, `<@${long}`, `a@b.example ${long}`]) {
+      const header = readHeader(Buffer.from(`From: ${text}\r\n\r\n`));
+      const ms = cpuMs(() => void authorsOf(header));
+      assert.ok(ms < 500, `${text.slice(0, 20)}: ${ms} ms`);
+    }
+  }
+});
