@@ -8,8 +8,8 @@ import { parse } from '#functions/parse/parse.ts';
 import { createParser } from '#functions/parse/worker/parser.ts';
 import { removeStaleStaging } from '#local/backup/snapshot.ts';
 import { openEmbedded } from '#local/embedded/open-embedded.ts';
-import { frontDoorFirst } from '#local/run/front-door-first.ts';
 import { runStages } from '#local/run/run-stages.ts';
+import { yieldToIntake } from '#local/run/yield-to-intake.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { Clock, ConfigSource, Log, Metrics, Resolve, Secrets } from '#pipeline/contract/ports.ts';
 import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
@@ -37,7 +37,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   const { store, jobs, source, bodies } = embedded;
   logDamaged(bodies, log);
   await removeStaleStaging(folder);
-  const { intake, whenQuiet } = frontDoorFirst(embedded.intake);
+  const { intake, whenQuiet } = yieldToIntake(embedded.intake);
   const { parse: parseLimits } = await config.current();
   const parser = createParser({ budgetMs: parseLimits.budgetSeconds * 1_000, memoryMiB: parseLimits.memoryMiB });
   const connections = createConnectionPool();
@@ -47,14 +47,13 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   const stageDeps = { ...deps, store, jobs, intake, parser, ...sending, accepted, soleWorker: true };
   const running = runStages({
     source,
-    stages: {
-      authenticate: (job, handout) => authenticate({ ...stageDeps, lane: 'fast' }, job, handout),
-      authenticateSlow: (job, handout) => authenticate({ ...stageDeps, lane: 'slow' }, job, handout),
+    runs: {
+      received: (job, handout) => authenticate({ ...stageDeps, lane: 'fast' }, job, handout),
+      'received-slow': (job, handout) => authenticate({ ...stageDeps, lane: 'slow' }, job, handout),
       parse: (job, handout) => parse(stageDeps, job, handout),
       deliver: (job, handout) => deliver(stageDeps, job, handout),
     },
-    maxPerDestination: async () => (await config.current()).delivery.connectionsPerDestination,
-    patience: async () => (await config.current()).delivery,
+    config,
     random: deps.random,
     whenQuiet,
     clock,

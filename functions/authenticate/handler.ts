@@ -1,6 +1,6 @@
 // Lambda's way into stage authenticate: builds the ports from the environment, once for a sandbox.
 import { createAwsParts } from '#pipeline/aws/parts.ts';
-import { type BatchAnswer, consumeSqsEvent, isEventOf } from '#pipeline/aws/sqs-event-consumer.ts';
+import { createEventHandler } from '#pipeline/aws/sqs-event-consumer.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { authenticate } from './authenticate.ts';
 
@@ -13,18 +13,8 @@ const { dns, metrics, ...parts } = createAwsParts({
 });
 const deps = { ...parts, metrics, resolve: dns.resolve, dnsProblem: dns.problem, random: Math.random };
 
-/** Takes an SQSEvent of queue `received` or `received-slow`, answers which of its records failed. */
-export async function handler(event: unknown): Promise<BatchAnswer> {
-  const isSlow = isEventOf(event, 'received-slow');
-  const [queue, lane] = isSlow ? (['received-slow', 'slow'] as const) : (['received', 'fast'] as const);
-  try {
-    return await consumeSqsEvent(event, {
-      ...deps,
-      queue,
-      maxReceives: stage.maxReceives,
-      run: (job, handout) => authenticate({ ...deps, lane }, job, handout),
-    });
-  } finally {
-    metrics.flush();
-  }
-}
+/** Takes an SQSEvent of one of the stage's queues, answers which of its records failed. */
+export const handler = createEventHandler(deps, stage, () => ({
+  received: (job, handout) => authenticate({ ...deps, lane: 'fast' }, job, handout),
+  'received-slow': (job, handout) => authenticate({ ...deps, lane: 'slow' }, job, handout),
+}));

@@ -4,7 +4,7 @@ import { createPolicyFetch } from '#functions/deliver/hosts/fetch-policy.ts';
 import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { createAwsParts } from '#pipeline/aws/parts.ts';
-import { type BatchAnswer, consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
+import { createEventHandler } from '#pipeline/aws/sqs-event-consumer.ts';
 import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { deliver } from './deliver.ts';
@@ -33,17 +33,8 @@ const deps = {
 /** Lambda ends a run without a word; what is recorded after the last answer needs a moment before that. */
 const recordMs = 20_000;
 
-/** Takes an SQSEvent of queue `deliver`, answers which of its records failed. */
-export async function handler(event: unknown): Promise<BatchAnswer> {
+/** Takes an SQSEvent of the stage's queue, answers which of its records failed. */
+export const handler = createEventHandler(deps, stage, () => {
   const runEndsAt = performance.now() + stage.timeoutSeconds * 1_000 - recordMs;
-  try {
-    return await consumeSqsEvent(event, {
-      ...deps,
-      queue: 'deliver',
-      maxReceives: stage.maxReceives,
-      run: (job, handout) => deliver({ ...deps, runEndsAt }, job, handout),
-    });
-  } finally {
-    metrics.flush();
-  }
-}
+  return { deliver: (job, handout) => deliver({ ...deps, runEndsAt }, job, handout) };
+});

@@ -2,7 +2,7 @@
 
 import { createParser } from '#functions/parse/worker/parser.ts';
 import { createAwsParts } from '#pipeline/aws/parts.ts';
-import { type BatchAnswer, consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
+import { createEventHandler } from '#pipeline/aws/sqs-event-consumer.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { parse } from './parse.ts';
 
@@ -15,16 +15,7 @@ const parts = createAwsParts({
 });
 const deps = { ...parts, parser: createParser(), random: Math.random };
 
-/** Takes an SQSEvent of queue `parse`, answers which of its records failed. */
-export async function handler(event: unknown): Promise<BatchAnswer> {
-  try {
-    return await consumeSqsEvent(event, {
-      ...deps,
-      queue: 'parse',
-      maxReceives: stage.maxReceives,
-      run: (job, handout) => parse(deps, job, handout),
-    });
-  } finally {
-    parts.metrics.flush();
-  }
-}
+/** Takes an SQSEvent of the stage's queue, answers which of its records failed. */
+export const handler = createEventHandler(deps, stage, () => ({
+  parse: (job, handout) => parse(deps, job, handout),
+}));

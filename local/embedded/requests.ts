@@ -3,6 +3,7 @@
 
 import type { FileContent } from '#local/embedded/store/body-files.ts';
 import type { BodiesReport } from '#local/embedded/store/check-bodies.ts';
+import type { LeasedJob, LeaseTerms } from '#local/run/job-source.ts';
 import type { DeadLetter, HeldJob, MessagePage, MessageQuery, QueueCounts } from '#ops/admin.ts';
 import type { MessageSummary } from '#ops/messages/message-summary.ts';
 import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/contract/ports.ts';
@@ -37,28 +38,6 @@ export type NewJob = {
   readonly messageId: string;
   readonly group: string;
   readonly due: number;
-};
-
-/** A job that was handed out; `handle` and `receiveCount` together name this hand-out of it. */
-export type LeasedJob = {
-  readonly handle: number;
-  readonly messageId: string;
-  readonly body: string;
-  readonly receiveCount: number;
-  readonly faults: number;
-  /** Why it is only to be given up, or null. */
-  readonly spent: string | null;
-};
-
-/** How jobs are asked for: at most `max`; of the groups that share a first word no more than `maxPerGroup` at once. */
-export type LeaseTerms = {
-  readonly queue: QueueName;
-  readonly max: number;
-  readonly maxPerGroup: number;
-  /** A job that is out for longer does not count among those of its group any more; absent: it always does. */
-  readonly countsForMs?: number;
-  readonly maxReceives: number;
-  readonly leaseMs: number;
 };
 
 /** A page of a search that looks at a bounded number of rows: `next` is where to look on, null at the end. */

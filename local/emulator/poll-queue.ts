@@ -1,5 +1,5 @@
 // What Lambda's event source mapping does: receives from a queue, calls the function with an SQSEvent, deletes what did
-// not fail. What failed comes back after a while (on AWS: when its visibility timeout ends) and at last is a dead letter.
+// not fail. What failed comes back when the function said, or when its visibility timeout ends; at last it is a dead letter.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SqsEventRecord, SqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
 import type { Log } from '#pipeline/contract/ports.ts';
@@ -7,8 +7,6 @@ import type { Stage } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import type { Sandbox } from './sandbox.ts';
 
-/** Waits after the first, second, third … failure of one job, in seconds. */
-const backoffSeconds = [1, 5, 30, 120];
 const minPollers = 4;
 const waitSeconds = 20;
 const retryMs = 1_000;
@@ -27,7 +25,7 @@ export function pollQueue({
   windowSeconds = 0,
 }: {
   readonly stage: Stage;
-  readonly receiver: SqsReceiver;
+  readonly receiver: Pick<SqsReceiver, 'receive' | 'remove'>;
   /** How long a batch is gathered before the function is called (Lambda's MaximumBatchingWindowInSeconds). */
   readonly windowSeconds?: number;
   readonly sandbox: Pick<Sandbox, 'invoke'>;
@@ -62,9 +60,6 @@ export function pollQueue({
   const handle = async (records: readonly SqsEventRecord[]): Promise<void> => {
     const failed = await failuresOf(records);
     await receiver.remove(records.filter(({ messageId }) => !failed.has(messageId)));
-    for (const record of records.filter(({ messageId }) => failed.has(messageId))) {
-      await receiver.release([record], backoffOf(record));
-    }
   };
   const failuresOf = async (records: readonly SqsEventRecord[]): Promise<ReadonlySet<string>> => {
     try {
@@ -86,9 +81,4 @@ export function pollQueue({
       grace.abort();
     },
   };
-}
-
-function backoffOf({ attributes }: SqsEventRecord): number {
-  const count = Number(attributes['ApproximateReceiveCount'] ?? 1);
-  return backoffSeconds[Math.min(count, backoffSeconds.length) - 1] ?? 1;
 }

@@ -1,16 +1,24 @@
-// Runs the stages in this process: for each a pool that leases jobs, runs them (run-job.ts), and answers for them.
-
-import { lanesOf, type Stage, type StageName, stages } from '#pipeline/contract/stages.ts';
+// Runs the stages in this process: for each of their queues a worker pool that leases jobs, runs them (pipeline/run/run-job.ts), and
+// answers the queue for them.
+import type { ConfigSource } from '#pipeline/contract/ports.ts';
+import {
+  lanesOf,
+  type QueueName,
+  type Stage,
+  type StageName,
+  stages,
+  visibilitySeconds,
+} from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
-import type { HandedOut, JobSource } from './job-source.ts';
-import { limitSeconds, type ReadTask, type RunJobDeps, runJob, type StageFunctions, taskReaders } from './run-job.ts';
-import { createWorkerPlaces } from './worker-places.ts';
+import { type JobAnswer, type Lane, type RunJobDeps, runJob, type StageRuns } from '#pipeline/run/run-job.ts';
+import type { JobSource, LeasedJob } from './job-source.ts';
+import { createWorkerSlots, type WorkerSlot } from './worker-slots.ts';
 
 export type RunStagesDeps = RunJobDeps & {
   readonly source: JobSource;
-  readonly stages: StageFunctions;
-  /** How many jobs of one destination may be out at once; asked for each lease. */
-  readonly maxPerDestination: () => Promise<number>;
+  readonly runs: StageRuns;
+  /** Its `delivery.connectionsPerDestination` bounds the jobs of one destination that are out at once. */
+  readonly config: Pick<ConfigSource, 'current'>;
   /** Asked before new jobs are taken: a promise means that something else goes first for a moment. */
   readonly whenQuiet?: () => Promise<void> | undefined;
   /** The table of stages; tests pass shorter times. */
@@ -23,20 +31,15 @@ export type RunningStages = {
   readonly stop: (graceSeconds: number) => Promise<void>;
 };
 
-/** A lease outlives the run by this factor, as the visibility timeout does on AWS. */
-const leaseFactor = 6;
 const retryLeaseMs = 1_000;
 /** A delivery that takes longer may be with a dead host while its group has others: the slots of hosts bound it, not its group. */
 const deliverCountsForMs = 6_000;
 const retryAnswerMs = 2_000;
 
-/** Starts one pool for each stage, and one for its slow lane where it has one. */
+/** Starts one worker pool for each stage, and one for its slow lane where it has one. */
 export function runStages(deps: RunStagesDeps): RunningStages {
-  const table = deps.table ?? stages;
-  const readers = taskReaders(deps.stages);
-  const pools = Object.values(table)
-    .flatMap(lanesOf)
-    .map((lane) => startPool(deps, lane, readers[lane.consumes]));
+  const lanes = Object.values(deps.table ?? stages).flatMap(lanesOf);
+  const pools = lanes.map((stage) => startPool(deps, stage, stage.consumes));
   return {
     stop: async (graceSeconds) => {
       for (const pool of pools) pool.close();
@@ -46,25 +49,25 @@ export function runStages(deps: RunStagesDeps): RunningStages {
   };
 }
 
-function startPool(deps: RunStagesDeps, stage: Stage, readTask: ReadTask) {
+function startPool<Queue extends QueueName>(deps: RunStagesDeps, stage: Stage, queue: Queue) {
+  const lane = { queue, stage, run: deps.runs[queue], limitSeconds: limitSeconds(stage) };
   const running = new Set<Promise<void>>();
-  const places = createWorkerPlaces(stage);
+  const slots = createWorkerSlots(stage);
   let isOpen = true;
 
-  const start = (job: HandedOut): void => {
-    const place = places.enter();
-    const { whileWaiting } = place;
-    const work = runOne(deps, stage, { job, readTask, whileWaiting, isOpen: () => isOpen }).finally(() => {
+  const start = (job: LeasedJob): void => {
+    const slot = slots.acquire();
+    const work = runOne(deps, lane, { job, slot, isOpen: () => isOpen }).finally(() => {
       running.delete(work);
-      place.leave();
+      slot.release();
     });
     running.add(work);
   };
   const loop = async (): Promise<void> => {
     while (isOpen) {
-      const free = places.free();
+      const free = slots.free();
       if (free <= 0) {
-        await places.whenFreed();
+        await slots.whenReleased();
         continue;
       }
       await deps.whenQuiet?.();
@@ -75,7 +78,7 @@ function startPool(deps: RunStagesDeps, stage: Stage, readTask: ReadTask) {
   return {
     close: (): void => {
       isOpen = false;
-      places.wake();
+      slots.wake();
     },
     idle: async (): Promise<void> => {
       await looping;
@@ -84,50 +87,75 @@ function startPool(deps: RunStagesDeps, stage: Stage, readTask: ReadTask) {
   };
 }
 
+/** How long a run may take: what no platform limits has more time here than on AWS. */
+function limitSeconds({ timeoutSeconds, localTimeoutSeconds = timeoutSeconds }: Stage): number {
+  return localTimeoutSeconds;
+}
+
+/** A lease outlives the run as the visibility timeout does on AWS. */
+function leaseSeconds(stage: Stage): number {
+  return visibilitySeconds({ timeoutSeconds: limitSeconds(stage) });
+}
+
 /** A lease that fails is tried again: the store may be full, or on its way out. */
-async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promise<readonly HandedOut[]> {
+async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promise<readonly LeasedJob[]> {
+  const { name, consumes, maxWaiting, batchSize, maxReceives } = stage;
   try {
-    const maxPerGroup = await maxOutOf(deps, stage);
     return await deps.source.lease({
-      queue: stage.consumes,
+      queue: consumes,
       // Jobs that may wait are let in as workers are free: most of them are at work for a moment only.
-      max: stage.maxWaiting > 0 ? free : Math.min(free, stage.batchSize),
-      maxPerGroup,
-      ...(stage.name === 'deliver' ? { countsForMs: deliverCountsForMs } : {}),
-      maxReceives: stage.maxReceives,
-      leaseSeconds: limitSeconds(stage) * leaseFactor,
+      max: maxWaiting > 0 ? free : Math.min(free, batchSize),
+      maxPerGroup: await maxOutOf(deps, stage),
+      ...(name === 'deliver' ? { countsForMs: deliverCountsForMs } : {}),
+      maxReceives,
+      leaseSeconds: leaseSeconds(stage),
     });
   } catch (error) {
-    deps.log.error('lease-failed', { stage: stage.name, ...errorFields(error) });
+    deps.log.error('lease-failed', { stage: name, ...errorFields(error) });
     await new Promise((resolve) => setTimeout(resolve, retryLeaseMs));
     return [];
   }
 }
 
 /** Of deliver's jobs a destination's connections bound it; of jobs that may wait, five sixths of all there is room for. */
-async function maxOutOf(deps: RunStagesDeps, { name, maxConcurrency, maxWaiting }: Stage): Promise<number> {
-  if (name === 'deliver') return deps.maxPerDestination();
+async function maxOutOf({ config }: RunStagesDeps, { name, maxConcurrency, maxWaiting }: Stage): Promise<number> {
+  if (name === 'deliver') return (await config.current()).delivery.connectionsPerDestination;
   return maxWaiting === 0 ? Number.MAX_SAFE_INTEGER : Math.ceil((5 * (maxConcurrency.local + maxWaiting)) / 6);
 }
 
-async function runOne(
+async function runOne<Queue extends QueueName>(
   deps: RunStagesDeps,
-  stage: Stage,
-  { isOpen, ...given }: Parameters<typeof runJob>[2] & { readonly isOpen: () => boolean },
+  lane: Lane<Queue>,
+  { job, slot, isOpen }: { readonly job: LeasedJob; readonly slot: WorkerSlot; readonly isOpen: () => boolean },
 ): Promise<void> {
-  const { job } = given;
-  const tell = await runJob(deps, stage, given);
-  const until = performance.now() + leaseFactor * limitSeconds(stage) * 1_000;
+  const { whileWaiting } = slot;
+  const answer = await runJob(deps, lane, { ...job, whileWaiting, named: { id: job.messageId } });
+  const until = performance.now() + leaseSeconds(lane.stage) * 1_000;
   while (performance.now() < until) {
     try {
-      return await tell();
+      return await answerQueue(deps, job, answer);
     } catch (error) {
       // On a full disk the answer waits for room, else the job would stay hidden until its lease is over. When the
       // service ends before that, the job comes again: stages are made for that.
-      deps.log.error('answer-not-kept', { id: job.messageId, stage: stage.name, ...errorFields(error) });
+      deps.log.error('answer-not-kept', { id: job.messageId, stage: lane.stage.name, ...errorFields(error) });
       if (!isOpen()) return;
       await new Promise((resolve) => setTimeout(resolve, retryAnswerMs).unref());
     }
+  }
+}
+
+function answerQueue({ source, clock }: RunStagesDeps, job: LeasedJob, answer: JobAnswer<QueueName>): Promise<void> {
+  switch (answer.answer) {
+    case 'done':
+      return source.ack(job, answer);
+    case 'again':
+      return source.nack(job, answer);
+    case 'later': {
+      const delaySeconds = (Date.parse(answer.notBefore) - clock()) / 1_000;
+      return source.nack(job, { delaySeconds, reason: answer.reason, isOurFault: true });
+    }
+    case 'dead':
+      return source.nack(job, { ...answer, delaySeconds: null });
   }
 }
 

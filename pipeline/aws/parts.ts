@@ -14,6 +14,7 @@ import { type Environment, parseEnvironment } from './environment.ts';
 import { createAwsIntake } from './intake.ts';
 import { createS3Store, fetchObjectText } from './s3-store.ts';
 import { createUploads } from './s3-upload.ts';
+import { createVisibilityChanger, type VisibilityChanger } from './sqs-receiver.ts';
 import { createSqsSender } from './sqs-sender.ts';
 
 const defaultConfigSeconds = 30;
@@ -23,6 +24,7 @@ export type AwsParts = {
   readonly environment: Environment;
   readonly store: ObjectStore;
   readonly jobs: JobSender;
+  readonly changeVisibility: VisibilityChanger;
   readonly intake: Intake;
   readonly config: ReportingConfigSource;
   readonly secrets: Secrets;
@@ -74,6 +76,7 @@ export function createAwsParts({
     environment,
     store: createS3Store({ s3, bucket }),
     jobs,
+    changeVisibility: createVisibilityChanger(sqs, environment.queueUrls),
     intake: createAwsIntake({ upload: createUploads({ s3, bucket }), jobs }),
     config,
     secrets: createSecrets({

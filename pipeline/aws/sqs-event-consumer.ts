@@ -1,14 +1,20 @@
-// A Lambda invocation by SQS: reads each record's job, hands it to the stage, and answers which records failed, so that
-// only those come back. A job that is early is sent on and is done; so is one that waits for a fault of ours, anew and
-// uncounted. A record that is no job fails and so becomes a dead letter, where a person sees it. A job handed out more often
-// than it may be run is run no more: its sender is told, and it fails until SQS moves it to the dead letters.
+// A Lambda invocation by SQS: runs each record's job (pipeline/run/run-job.ts), and answers which records failed, so that only those
+// come back, after seconds. What is to come later without being counted is sent anew and is done. A dead letter's sender is told, and
+// its record fails until SQS moves it; so does a job that was handed out more often than it may be run.
 import { z } from 'zod';
-import { type JobOf, jobSchemas } from '#pipeline/contract/jobs.ts';
-import type { Clock, ConfigSource, Handout, JobSender, Log, Metrics } from '#pipeline/contract/ports.ts';
-import type { QueueName } from '#pipeline/contract/stages.ts';
+import type { JobSender } from '#pipeline/contract/ports.ts';
+import { lanesOf, type QueueName, type Stage } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
-import { givenUpJobs } from '#pipeline/run/given-up-jobs.ts';
-import { type Fate, judgeFailure, lifeEnd, usualPatience } from '#pipeline/run/judge-failure.ts';
+import type { EmfMetrics } from '#pipeline/observe/metrics.ts';
+import {
+  type HandedOut,
+  type JobAnswer,
+  type RunJobDeps,
+  type RunStage,
+  runJob,
+  type StageRuns,
+} from '#pipeline/run/run-job.ts';
+import type { VisibilityChanger } from './sqs-receiver.ts';
 import { faultsAttribute, groupAttribute, notBeforeAttribute } from './sqs-sender.ts';
 
 /** Jobs of one invocation that run at once. */
@@ -17,6 +23,7 @@ const concurrency = 10;
 const attributeSchema = z.object({ stringValue: z.string().optional() });
 const recordSchema = z.object({
   messageId: z.string(),
+  receiptHandle: z.string(),
   body: z.string(),
   attributes: z.object({
     ApproximateReceiveCount: z.coerce.number().int().positive(),
@@ -34,23 +41,39 @@ export type SqsRecord = z.infer<typeof recordSchema>;
 /** What Lambda wants to hear (ReportBatchItemFailures). */
 export type BatchAnswer = { readonly batchItemFailures: readonly { readonly itemIdentifier: string }[] };
 
-/** How the jobs of an event are done. `jobs` sends on what came early, what waits for us, and what tells the sender of a dead letter. */
-export type Consumer<Queue extends QueueName> = {
+/** How jobs are answered for. `jobs` takes what comes later, and what tells the sender of a dead letter. */
+export type ConsumerDeps = RunJobDeps & { readonly jobs: JobSender; readonly changeVisibility: VisibilityChanger };
+
+/** How the jobs of an event are done. */
+export type Consumer<Queue extends QueueName> = ConsumerDeps & {
   readonly queue: Queue;
-  /** Hand-outs of one job that are run; SQS must hand it out a few times more before it moves it to the dead letters. */
-  readonly maxReceives: number;
-  readonly run: (job: JobOf<Queue>, handout: Handout) => Promise<{ readonly outcome: string }>;
-  readonly jobs: JobSender;
-  readonly config: ConfigSource;
-  /** 0 to 1. */
-  readonly random: () => number;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
+  readonly stage: Stage;
+  readonly run: RunStage<Queue>;
 };
 
+/** Makes a stage's handler. `runsOf` is asked at each invocation; it answers for every queue that the stage reads. */
+export function createEventHandler(
+  deps: ConsumerDeps & { readonly metrics: EmfMetrics },
+  stage: Stage,
+  runsOf: () => Partial<StageRuns>,
+): (event: unknown) => Promise<BatchAnswer> {
+  const consume = async <Queue extends QueueName>(event: unknown, queue: Queue): Promise<BatchAnswer> => {
+    const run: RunStage<Queue> | undefined = runsOf()[queue];
+    if (run === undefined) throw new Error(`stage ${stage.name} does not read queue ${queue}`);
+    return consumeSqsEvent(event, { ...deps, queue, stage, run });
+  };
+  return async (event) => {
+    const { consumes } = lanesOf(stage).find((lane) => isEventOf(event, lane.consumes)) ?? stage;
+    try {
+      return await consume(event, consumes);
+    } finally {
+      deps.metrics.flush();
+    }
+  };
+}
+
 /** Says which of several queues an event is of: all its records are of one. False where it does not tell. */
-export function isEventOf(event: unknown, queue: QueueName): boolean {
+function isEventOf(event: unknown, queue: QueueName): boolean {
   const [record] = eventSchema.safeParse(event).data?.Records ?? [];
   const name = record?.eventSourceARN?.split(':').at(-1) ?? '';
   return name === queue || name.endsWith(`-${queue}`);
@@ -66,124 +89,67 @@ export async function consumeSqsEvent<Queue extends QueueName>(
   const waiting = [...Records];
   const work = async (): Promise<void> => {
     for (let record = waiting.shift(); record !== undefined; record = waiting.shift()) {
-      if (!(await isDone(record, consumer))) failed.push({ itemIdentifier: record.messageId });
+      if (!(await isDone(consumer, record))) failed.push({ itemIdentifier: record.messageId });
     }
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, Records.length) }, work));
   return { batchItemFailures: failed };
 }
 
-/** What is known of one hand-out: of the job where it could be read, of its way here from the record's attributes. */
-type HandedOut<Queue extends QueueName> = {
-  readonly record: SqsRecord;
-  readonly job: JobOf<Queue> & JobOf<QueueName>;
-  readonly receiveCount: number;
-  readonly faults: number;
-  readonly group: string | undefined;
-};
-
-async function isDone<Queue extends QueueName>(record: SqsRecord, consumer: Consumer<Queue>): Promise<boolean> {
-  const { queue, metrics, clock } = consumer;
-  const receiveCount = record.attributes.ApproximateReceiveCount;
-  const startedAt = clock();
-  let handedOut: HandedOut<Queue> | null = null;
+/** Runs a record's job and answers for it. Never throws: what cannot be answered now is at the next hand-out. */
+async function isDone<Queue extends QueueName>(consumer: Consumer<Queue>, record: SqsRecord): Promise<boolean> {
+  const { queue, stage, log, metrics } = consumer;
+  const answer = await runJob(consumer, { ...consumer, limitSeconds: null }, handedOutBy(record, stage));
   try {
-    const job = jobOf(queue, record.body);
-    const group = record.messageAttributes[groupAttribute]?.stringValue ?? record.attributes.MessageGroupId;
-    const faults = Number(record.messageAttributes[faultsAttribute]?.stringValue ?? 0);
-    handedOut = { record, job, receiveCount, faults, group };
-    if (receiveCount > consumer.maxReceives) return await tellOfDeath(consumer, handedOut, spent(consumer.maxReceives));
-    const notBefore = record.messageAttributes[notBeforeAttribute]?.stringValue;
-    if (notBefore !== undefined && Date.parse(notBefore) > clock()) {
-      await sendOn(consumer, handedOut, { notBefore, ...(faults === 0 ? {} : { faults }) });
-      metrics.count('job-hops', { queue });
-      return true;
-    }
-    const { outcome } = await consumer.run(job, { receiveCount, faults });
-    metrics.count('jobs', { queue, outcome });
-    metrics.measure('job-seconds', (clock() - startedAt) / 1_000, { queue });
-    return true;
+    return await answerQueue(consumer, record, answer);
   } catch (thrown) {
-    return answerFailure(consumer, { record, receiveCount, handedOut }, thrown);
-  }
-}
-
-/** Whether the record is done with all the same. Never throws: what cannot be done now is done at the next hand-out. */
-async function answerFailure<Queue extends QueueName>(
-  consumer: Consumer<Queue>,
-  failed: {
-    readonly record: SqsRecord;
-    readonly receiveCount: number;
-    readonly handedOut: HandedOut<Queue> | null;
-  },
-  thrown: unknown,
-): Promise<boolean> {
-  const { queue, log, metrics } = consumer;
-  const { record, receiveCount, handedOut } = failed;
-  const facts = { queue, id: handedOut?.job.id ?? null, messageId: record.messageId, receiveCount };
-  try {
-    const fate = handedOut === null ? null : await fateOf(consumer, handedOut, thrown);
-    if (handedOut !== null && fate?.fate === 'waits') {
-      const retryAt = new Date(fate.retryAt).toISOString();
-      const faults = handedOut.faults + 1;
-      await sendOn(consumer, handedOut, { notBefore: retryAt, faults });
-      log.error('job-waits-for-us', { ...facts, fault: fate.kind, reason: fate.reason, retryAt, faults });
-      metrics.count('own-faults', { kind: fate.kind });
-      metrics.count('jobs', { queue, outcome: 'waits' });
-      return true;
-    }
-    log.error('job-failed', { ...facts, ...errorFields(thrown) });
-    metrics.count('jobs', { queue, outcome: 'failed' });
-    // The last run, or one that no other can mend: who wrote the message is told at once, and told once however often.
-    return handedOut !== null && fate?.fate === 'dies' ? await tellOfDeath(consumer, handedOut, fate.reason) : false;
-  } catch (again) {
-    log.error('job-not-sent-on', { ...facts, ...errorFields(again) });
+    log.error('job-not-sent-on', { queue, messageId: record.messageId, ...errorFields(thrown) });
     metrics.count('own-faults', { kind: 'queue' });
     return false;
   }
 }
 
-async function fateOf<Queue extends QueueName>(
-  { config, clock, random, maxReceives }: Consumer<Queue>,
-  { job, receiveCount, faults }: HandedOut<Queue>,
-  thrown: unknown,
-): Promise<Fate> {
-  const patience = await config.current().then(
-    ({ delivery }) => delivery,
-    () => usualPatience,
-  );
-  const failure = { thrown, receiveCount, faults, maxReceives, lifeEndsAt: lifeEnd(job, patience) };
-  return judgeFailure(failure, { now: clock(), random: random(), patience });
-}
-
-async function sendOn<Queue extends QueueName>(
-  { queue, jobs }: Consumer<Queue>,
-  { job, group }: HandedOut<Queue>,
-  options: { readonly notBefore: string; readonly faults?: number },
-): Promise<void> {
-  await jobs.send(queue, job, { ...options, ...(group === undefined ? {} : { group }) });
-}
-
-/** False: the record fails, until SQS has handed it out often enough to move it to the dead letters. */
-async function tellOfDeath<Queue extends QueueName>(
-  { queue, jobs, clock, log }: Consumer<Queue>,
-  { job, receiveCount }: HandedOut<Queue>,
-  reason: string,
-): Promise<false> {
-  for (const told of givenUpJobs(queue, job, { reason, nowMs: clock() })) {
-    await jobs.send('deliver', told, { group: told.domain });
-  }
-  log.error('job-dead', { queue, id: job.id, receiveCount, error: reason });
-  return false;
+function handedOutBy({ messageId, body, attributes, messageAttributes }: SqsRecord, { maxReceives }: Stage): HandedOut {
+  const receiveCount = attributes.ApproximateReceiveCount;
+  return {
+    body,
+    receiveCount,
+    faults: Number(messageAttributes[faultsAttribute]?.stringValue ?? 0),
+    notBefore: messageAttributes[notBeforeAttribute]?.stringValue,
+    spent: receiveCount > maxReceives ? spent(maxReceives) : null,
+    named: { messageId },
+  };
 }
 
 function spent(maxReceives: number): string {
   return `none of ${maxReceives} runs was the last: each failed, or the function ended in it; the log of the stage says why`;
 }
 
-function jobOf<Queue extends QueueName>(queue: Queue, body: string): JobOf<Queue> & JobOf<QueueName>;
-function jobOf(queue: QueueName, body: string): unknown {
-  const parsed = jobSchemas[queue].safeParse(JSON.parse(body));
-  if (parsed.success) return parsed.data;
-  throw new Error(`not a job of queue "${queue}": ${z.prettifyError(parsed.error)}`);
+/** False: the record fails. It comes back after the delay, or when its visibility timeout ends where that could not be changed. */
+async function answerQueue<Queue extends QueueName>(
+  { queue, stage, jobs, changeVisibility, log }: Consumer<Queue>,
+  { receiptHandle, messageId, attributes, messageAttributes }: SqsRecord,
+  answer: JobAnswer<Queue>,
+): Promise<boolean> {
+  switch (answer.answer) {
+    case 'done':
+      return true;
+    case 'later': {
+      const { job, notBefore, faults } = answer;
+      const group = messageAttributes[groupAttribute]?.stringValue ?? attributes.MessageGroupId;
+      await jobs.send(queue, job, {
+        notBefore,
+        ...(faults === 0 ? {} : { faults }),
+        ...(group === undefined ? {} : { group }),
+      });
+      return true;
+    }
+    case 'dead':
+      for (const told of answer.tell) await jobs.send('deliver', told, { group: told.domain });
+  }
+  const delaySeconds = answer.answer === 'again' ? answer.delaySeconds : stage.backOff.firstSeconds;
+  await changeVisibility(queue, receiptHandle, delaySeconds).catch((thrown: unknown) => {
+    log.warn('job-hidden-longer', { queue, messageId, ...errorFields(thrown) });
+  });
+  return false;
 }

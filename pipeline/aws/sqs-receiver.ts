@@ -2,12 +2,14 @@
 // On AWS Lambda does this itself; the emulator world and the command line need it.
 import {
   ChangeMessageVisibilityBatchCommand,
+  ChangeMessageVisibilityCommand,
   DeleteMessageBatchCommand,
   type Message,
   ReceiveMessageCommand,
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 
 /** A record of an SQSEvent, as a function gets it. */
 export type SqsEventRecord = {
@@ -96,6 +98,21 @@ export function createSqsReceiver({
       const groupId = group === undefined ? {} : { MessageGroupId: group };
       await sqs.send(new SendMessageCommand({ QueueUrl: target, MessageBody: body, MessageAttributes, ...groupId }));
     },
+  };
+}
+
+/** Lets a record that was handed out come again after some seconds, rather than when its queue's visibility timeout ends. */
+export type VisibilityChanger = (queue: QueueName, receiptHandle: string, delaySeconds: number) => Promise<void>;
+
+/** Makes it. `queueUrls` holds the queues this process reads. Rejects with the SDK's error. */
+export function createVisibilityChanger(
+  sqs: SQSClient,
+  queueUrls: Readonly<Partial<Record<QueueName, string>>>,
+): VisibilityChanger {
+  return async (queue, ReceiptHandle, delaySeconds) => {
+    const VisibilityTimeout = Math.ceil(delaySeconds);
+    const command = { QueueUrl: queueUrls[queue], ReceiptHandle, VisibilityTimeout };
+    await sqs.send(new ChangeMessageVisibilityCommand(command));
   };
 }
 

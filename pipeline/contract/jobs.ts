@@ -209,5 +209,7 @@ export const jobSchemas = {
   deliver: deliverJobSchema,
 } as const satisfies Readonly<Record<QueueName, z.ZodType>>;
 
+type Jobs = { readonly [Queue in QueueName]: Readonly<z.infer<(typeof jobSchemas)[Queue]>> };
+
 /** The type of a queue's job. */
-export type JobOf<Queue extends QueueName> = Readonly<z.infer<(typeof jobSchemas)[Queue]>>;
+export type JobOf<Queue extends QueueName> = Jobs[Queue];

@@ -54,6 +54,9 @@ export const listenerAccess: Access = {
   secrets: ['tls-certificate', 'tls-key', 'srs', 'user-*'],
 };
 
+/** How long a job stays hidden after a failure that counts: `firstSeconds` · 2ⁿ, with jitter; never longer than `longestSeconds`. */
+export type BackOff = { readonly firstSeconds: number; readonly longestSeconds: number };
+
 /** The slow lane of a stage: the same function with the same limits, over a queue and a concurrency of its own. */
 export type SlowLane = Pick<Stage, 'consumes' | 'maxConcurrency' | 'maxWaiting'>;
 
@@ -82,7 +85,10 @@ export type Stage = Access & {
    * five visibility timeouts (half an hour; deliver: five hours), with `maxConcurrency` keeping throttles rare.
    */
   readonly maxReceives: number;
+  readonly backOff: BackOff;
 };
+
+const backOff: BackOff = { firstSeconds: 5, longestSeconds: 300 };
 
 /** Hand-outs on AWS after the last run: in each the function tells the sender, if it has not yet, before SQS moves the job. */
 export const tellingReceives = 2;
@@ -121,6 +127,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
       maxWaiting: 500,
     },
     maxReceives: 5,
+    backOff,
   },
   parse: {
     name: 'parse',
@@ -141,6 +148,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     maxWaiting: 0,
     slowLane: null,
     maxReceives: 5,
+    backOff,
   },
   deliver: {
     name: 'deliver',
@@ -163,6 +171,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     maxWaiting: 0,
     slowLane: null,
     maxReceives: 5,
+    backOff,
   },
 };
 

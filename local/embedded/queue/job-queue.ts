@@ -1,8 +1,8 @@
-// The queues over the database thread: jobs go in durably, and come out to the runner.
+// The queues over the database thread: jobs go in durably, and come out to the worker pools.
 
 import type { Client } from '#local/embedded/client.ts';
 import type { NewJob } from '#local/embedded/requests.ts';
-import type { HandedOut, JobSource } from '#local/run/job-source.ts';
+import type { JobSource, LeasedJob } from '#local/run/job-source.ts';
 import { type JobOf, jobSchemas } from '#pipeline/contract/jobs.ts';
 import type { Clock, JobSender } from '#pipeline/contract/ports.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
@@ -29,12 +29,12 @@ function newJob<Queue extends QueueName>(
 /** The way out. Answers that come in the same turn go into one transaction. */
 export function createJobSource(client: Client, clock: Clock): JobSource {
   return {
-    lease: ({ leaseSeconds, ...terms }) => client.ask({ kind: 'lease', ...terms, leaseMs: leaseSeconds * 1_000 }),
-    ack: async ({ handle }: HandedOut, { isMended } = { isMended: false }) => {
+    lease: (terms) => client.ask({ kind: 'lease', ...terms }),
+    ack: async ({ handle }: LeasedJob, { isMended } = { isMended: false }) => {
       await client.ask({ kind: 'ack', handles: [handle], isMended });
     },
     nack: async ({ handle, receiveCount }, { delaySeconds, reason, isOurFault = false, tell = [] }) => {
-      const retryAt = delaySeconds === null ? null : clock() + delaySeconds * 1_000;
+      const retryAt = delaySeconds === null ? null : Math.round(clock() + delaySeconds * 1_000);
       const told = tell.map((job) => newJob('deliver', job, { due: clock(), group: job.domain }));
       await client.ask({ kind: 'nack', handle, receiveCount, retryAt, reason, isOurFault, tell: told });
     },

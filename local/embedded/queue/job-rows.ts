@@ -2,7 +2,8 @@
 // the memory once it stands (`commit`) or did not come to pass (`rollback`).
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { asNumber, asText } from '#local/embedded/database.ts';
-import type { LeasedJob, LeaseTerms, NewJob, Request } from '#local/embedded/requests.ts';
+import type { NewJob, Request } from '#local/embedded/requests.ts';
+import type { LeasedJob, LeaseTerms } from '#local/run/job-source.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 import { createJobMemory, enlist, type JobMemory, queueName, takeReady } from './job-memory.ts';
 import type { ReadyJob } from './ready-jobs.ts';
@@ -168,7 +169,7 @@ function handOut(
   { sql, memory }: JobRows,
   job: ReadyJob,
   {
-    terms: { queue, maxReceives, leaseMs, countsForMs = leaseMs },
+    terms: { queue, maxReceives, leaseSeconds, countsForMs = leaseSeconds * 1_000 },
     at,
   }: { readonly terms: LeaseTerms; readonly at: number },
 ): readonly LeasedJob[] {
@@ -178,7 +179,7 @@ function handOut(
   const faults = asNumber(row['faults']);
   const spent = whySpent(row, maxReceives);
   sql.handOut.run(receiveCount, at, job.seq);
-  const times = { expires: at + leaseMs, countsUntil: at + countsForMs };
+  const times = { expires: at + leaseSeconds * 1_000, countsUntil: at + countsForMs };
   memory.leases.set(job.seq, { ...job, ...times, queue, receiveCount, faults, isSpent: spent !== null });
   const [messageId, body] = [asText(row['message_id']), asText(row['body'])];
   return [{ handle: job.seq, messageId, body, receiveCount, faults, spent }];

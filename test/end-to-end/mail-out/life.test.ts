@@ -13,6 +13,7 @@ import { deliveryKey, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
 import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
+import { stages } from '#pipeline/contract/stages.ts';
 import { emulatedAws } from '#test/support/aws/emulated-aws.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
@@ -79,7 +80,8 @@ async function aws(): Promise<World> {
           return run(job, receiveCount);
         },
         jobs,
-        maxReceives: 5,
+        stage: stages.deliver,
+        changeVisibility: async () => assert.fail('a job failed'),
         config: fixedConfig(),
         random: Math.random,
         clock,

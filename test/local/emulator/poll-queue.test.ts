@@ -1,4 +1,4 @@
-// What stands for Lambda's event source mapping: deletes what did not fail, gives the rest back.
+// What stands for Lambda's event source mapping: deletes what did not fail.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pollQueue } from '#local/emulator/poll-queue.ts';
@@ -11,27 +11,22 @@ type Answer = (event: unknown) => Promise<{ batchItemFailures: { itemIdentifier:
 /** Polls one batch, then nothing more. */
 async function pollOnce(batch: readonly SqsEventRecord[], invoke: Answer) {
   const removed: string[] = [];
-  const released: [string, number][] = [];
   const events: unknown[] = [];
   const drained = Promise.withResolvers<void>();
   let polls = 0;
-  const receiver: SqsReceiver = {
+  const receiver: Pick<SqsReceiver, 'receive' | 'remove'> = {
     receive: async ({ signal }) => {
       polls += 1;
       if (polls === 1) return batch;
-      if (events.length > 0 && removed.length + released.length === batch.length) drained.resolve();
+      if (events.length > 0) drained.resolve();
       return new Promise((_, reject) => {
         signal?.addEventListener('abort', () => reject(new Error('aborted')));
       });
     },
     remove: async (records) => {
       removed.push(...records.map(({ messageId }) => messageId));
+      drained.resolve();
     },
-    release: async (records, delaySeconds) => {
-      released.push(...records.map(({ messageId }): [string, number] => [messageId, delaySeconds]));
-      if (removed.length + released.length === batch.length) drained.resolve();
-    },
-    forward: async () => assert.fail(),
   };
   const log = silentLog();
   const sandbox = {
@@ -43,7 +38,7 @@ async function pollOnce(batch: readonly SqsEventRecord[], invoke: Answer) {
   const polling = pollQueue({ stage: stages.parse, receiver, sandbox, log });
   await drained.promise;
   await polling.stop(1);
-  return { removed, released, events, log };
+  return { removed, events, log };
 }
 
 function record(messageId: string, receiveCount: number): SqsEventRecord {
@@ -60,27 +55,18 @@ function record(messageId: string, receiveCount: number): SqsEventRecord {
   };
 }
 
-test('records that did not fail are deleted; the others come again, later each time', async () => {
+test('records that did not fail are deleted; when the others come again is between the function and its queue', async () => {
   const batch = [record('a', 1), record('b', 1), record('c', 3), record('d', 9)];
   const failures = ['b', 'c', 'd'].map((itemIdentifier) => ({ itemIdentifier }));
-  const { removed, released, events } = await pollOnce(batch, async () => ({ batchItemFailures: failures }));
+  const { removed, events } = await pollOnce(batch, async () => ({ batchItemFailures: failures }));
   assert.deepEqual(events, [{ Records: batch }]);
   assert.deepEqual(removed, ['a']);
-  assert.deepEqual(released, [
-    ['b', 1],
-    ['c', 30],
-    ['d', 120],
-  ]);
 });
 
-test('where the function throws all records come again, and the log says why', async () => {
-  const { removed, released, log } = await pollOnce([record('a', 1), record('b', 2)], async () => {
+test('where the function throws no record is deleted, and the log says why', async () => {
+  const { removed, log } = await pollOnce([record('a', 1), record('b', 2)], async () => {
     throw new Error('out of memory');
   });
   assert.deepEqual(removed, []);
-  assert.deepEqual(
-    released.map(([id]) => id),
-    ['a', 'b'],
-  );
   assert.match(String(log.of('invocation-failed')[0]?.fields['error']), /out of memory/);
 });

@@ -225,21 +225,19 @@ async function deliveringWorld(t: TestContext, config: ConfigInput) {
     accepted,
   };
   let runs = 0;
-  const nothing = async (): Promise<void> => {};
+  const nothing = async () => ({ outcome: 'done' });
   const pool = runStages({
     ...shared,
     source: world.source,
-    stages: {
-      authenticate: nothing,
-      authenticateSlow: nothing,
+    runs: {
+      received: nothing,
+      'received-slow': nothing,
       parse: nothing,
       deliver: (job, handout) => {
         runs += 1;
         return deliver({ ...shared, random: Math.random, soleWorker: true }, job, handout);
       },
     },
-    maxPerDestination: async () => 100,
-    patience: async () => source.config.delivery,
     random: Math.random,
   });
   t.after(async () => {

@@ -1,11 +1,11 @@
-// The runner: every job gets an answer, whatever the stage does with it.
+// The worker pools: every job gets an answer, whatever the stage does with it.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { StageFunctions } from '#local/run/run-job.ts';
 import { type RunStagesDeps, runStages } from '#local/run/run-stages.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import { type QueueName, stages } from '#pipeline/contract/stages.ts';
-import { usualPatience } from '#pipeline/run/judge-failure.ts';
+import type { StageRuns } from '#pipeline/run/run-job.ts';
+import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
@@ -15,7 +15,12 @@ import { eventually } from '#test/support/worlds/local-service.ts';
 
 test('a stage is called with the job as it was sent, and the job is done when it returns', async (t) => {
   const seen: unknown[] = [];
-  const { world } = await running(t, { authenticate: async (job, handout) => seen.push([job, handout]) });
+  const { world } = await running(t, {
+    received: async (job, handout) => {
+      seen.push([job, handout]);
+      return done;
+    },
+  });
   const sent = sampleReceivedJob();
   await world.jobs.send('received', sent);
   await isEmpty(world, 'received');
@@ -26,7 +31,7 @@ test('a stage is called with the job as it was sent, and the job is done when it
 test('what a stage throws is logged with the id, and the job comes again until it is a dead letter with the reason', async (t) => {
   const receiveCounts: number[] = [];
   const { world, log } = await running(t, {
-    authenticate: async (_job, { receiveCount }) => {
+    received: async (_job, { receiveCount }) => {
       receiveCounts.push(receiveCount);
       throw new Error(`the store is down (${receiveCount})`);
     },
@@ -40,9 +45,9 @@ test('what a stage throws is logged with the id, and the job comes again until i
     await world.tick();
   }
   assert.deepEqual(receiveCounts, [1, 2, 3, 4, 5]);
-  const [letter] = await world.admin.deadLetters('received', 10);
-  assert.equal(letter?.reason, 'Error: the store is down (5)');
-  assert.equal(letter?.id, sent.id);
+  const [dead] = await world.admin.deadLetters('received', 10);
+  assert.equal(dead?.reason, 'Error: the store is down (5)');
+  assert.equal(dead?.id, sent.id);
   assert.equal(log.of('job-failed').length, 4);
   assert.equal(log.of('job-dead')[0]?.fields['id'], sent.id);
 });
@@ -52,6 +57,7 @@ test('a body that is no job of its queue is a dead letter at once, and the stage
   const { world } = await running(t, {
     deliver: async () => {
       calls += 1;
+      return done;
     },
   });
   const tampered = { ...sampleDeliverJob(), recipients: [] };
@@ -65,11 +71,11 @@ test('a body that is no job of its queue is a dead letter at once, and the stage
   await world.tick();
   await isEmpty(world, 'deliver');
   assert.equal(calls, 0);
-  const [letter] = await world.admin.deadLetters('deliver', 10);
-  assert.match(letter?.reason ?? '', /not a job of queue deliver: .*recipients/s);
+  const [dead] = await world.admin.deadLetters('deliver', 10);
+  assert.match(dead?.reason ?? '', /not a job of queue deliver: .*recipients/s);
 });
 
-test('a run that takes too long counts as failed and frees its place', async (t) => {
+test('a run that takes too long counts as failed and frees its slot', async (t) => {
   const table = {
     ...stages,
     authenticate: { ...stages.authenticate, timeoutSeconds: 0.05, maxConcurrency: { aws: 1, local: 1 } },
@@ -78,24 +84,24 @@ test('a run that takes too long counts as failed and frees its place', async (t)
   const { world, log } = await running(
     t,
     {
-      authenticate: () => {
+      received: () => {
         calls += 1;
-        return calls === 1 ? new Promise(() => {}) : Promise.resolve();
+        return calls === 1 ? new Promise(() => {}) : Promise.resolve(done);
       },
     },
     table,
   );
   await world.jobs.send('received', sampleReceivedJob());
   await world.jobs.send('received', sampleReceivedJob());
-  await eventually('the second had its turn', () => calls === 2);
+  await eventually('the second is run', () => calls === 2);
   await eventually('the first is logged', () => log.of('job-failed').length === 1);
   assert.match(String(log.of('job-failed')[0]?.fields['error']), /took longer than/);
 });
 
 test('a stage that has more time on one machine than on AWS is not cut at the time it has there', async (t) => {
   const table = { ...stages, authenticate: { ...stages.authenticate, timeoutSeconds: 0.05, localTimeoutSeconds: 60 } };
-  const run = () => new Promise((resolve) => setTimeout(resolve, 200));
-  const { world, log } = await running(t, { authenticate: run }, table);
+  const run = () => new Promise<typeof done>((resolve) => setTimeout(resolve, 200, done));
+  const { world, log } = await running(t, { received: run }, table);
   await world.jobs.send('received', sampleReceivedJob());
   await isEmpty(world, 'received');
   assert.deepEqual(log.of('job-failed'), []);
@@ -107,13 +113,14 @@ test('no more runs are under way at once than the table says', async (t) => {
   const allowed = stages.authenticate.maxConcurrency.local;
   const allThere = Promise.withResolvers<void>();
   const { world } = await running(t, {
-    authenticate: async () => {
+    received: async () => {
       now += 1;
       most = Math.max(most, now);
       if (now >= allowed) allThere.resolve();
       await allThere.promise;
       await new Promise((resolve) => setTimeout(resolve, 5));
       now -= 1;
+      return done;
     },
   });
   await Promise.all(Array.from({ length: 100 }, () => world.jobs.send('received', sampleReceivedJob())));
@@ -125,9 +132,10 @@ test('stopping lets what runs finish, and leaves the rest in the queue', async (
   const gate = Promise.withResolvers<void>();
   let started = 0;
   const { world, pool } = await running(t, {
-    authenticate: async () => {
+    received: async () => {
       started += 1;
       await gate.promise;
+      return done;
     },
   });
   const atOnce = stages.authenticate.maxConcurrency.local;
@@ -141,7 +149,7 @@ test('stopping lets what runs finish, and leaves the rest in the queue', async (
 });
 
 test('stopping does not wait longer than it was told', async (t) => {
-  const { world, pool } = await running(t, { authenticate: () => new Promise(() => {}) });
+  const { world, pool } = await running(t, { received: () => new Promise(() => {}) });
   await world.jobs.send('received', sampleReceivedJob());
   await eventually('it runs', async () => (await counts(world, 'received')).inFlight === 1);
   const elapsedMs = stopwatch();
@@ -155,13 +163,14 @@ test('jobs that wait for others hold no worker: four times as many as there are 
   const ordinary = sampleReceivedJob();
   let isDone = false;
   const { world } = await running(t, {
-    authenticate: async (job, { whileWaiting }) => {
+    received: async (job, { whileWaiting }) => {
       if (job.id === ordinary.id) {
         isDone = true;
-        return;
+        return done;
       }
       waiting += 1;
       await whileWaiting?.(() => release.promise);
+      return done;
     },
   });
   const workers = stages.authenticate.maxConcurrency.local;
@@ -185,9 +194,10 @@ test('no network has more than five sixths of the room for jobs that wait', asyn
   const { world } = await running(
     t,
     {
-      authenticate: async ({ reversePath }, { whileWaiting }) => {
+      received: async ({ reversePath }, { whileWaiting }) => {
         waiting[reversePath === 'here@sender.example' ? 'here' : 'there'] += 1;
         await whileWaiting?.(() => release.promise);
+        return done;
       },
     },
     table,
@@ -203,17 +213,17 @@ test('no network has more than five sixths of the room for jobs that wait', asyn
   await isEmpty(world, 'received');
 });
 
+const done = { outcome: 'done' };
 const otherId = '01KAJZ3M8R00000000000000ZZ' as MessageId;
 
-async function running(t: TestContext, functions: Partial<StageFunctions>, table: RunStagesDeps['table'] = stages) {
+async function running(t: TestContext, runs: Partial<StageRuns>, table: RunStagesDeps['table'] = stages) {
   const world = await openTestWorld();
   const log = silentLog();
-  const nothing = async (): Promise<void> => {};
+  const nothing = async () => done;
   const pool = runStages({
     source: world.source,
-    stages: { authenticate: nothing, authenticateSlow: nothing, parse: nothing, deliver: nothing, ...functions },
-    maxPerDestination: async () => 5,
-    patience: async () => usualPatience,
+    runs: { received: nothing, 'received-slow': nothing, parse: nothing, deliver: nothing, ...runs },
+    config: fixedConfig(),
     random: Math.random,
     clock: world.clock,
     log,

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
+import type { VisibilityChanger } from '#pipeline/aws/sqs-receiver.ts';
 import type { JobOf } from '#pipeline/contract/jobs.ts';
+import { stages } from '#pipeline/contract/stages.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { createMemoryJobs } from '#test/support/fakes/memory-jobs.ts';
@@ -18,10 +20,15 @@ function world(run: Run) {
   const log = silentLog();
   const jobs = createMemoryJobs();
   const metrics = noMetrics();
-  const rest = { maxReceives: 5, config: fixedConfig(), random: () => 0 };
+  const hidden: number[] = [];
+  const changeVisibility: VisibilityChanger = async (queue, receiptHandle, delaySeconds) => {
+    assert.deepEqual([queue, receiptHandle], ['deliver', 'r']);
+    hidden.push(delaySeconds);
+  };
+  const rest = { stage: stages.deliver, config: fixedConfig(), random: () => 0, changeVisibility };
   const consumer = { queue: 'deliver' as const, run, jobs, clock, log, metrics, ...rest };
   const consume = (...records: unknown[]) => consumeSqsEvent({ Records: records }, consumer);
-  return { clock, log, jobs, metrics, consume, consumer };
+  return { clock, log, jobs, metrics, hidden, consume, consumer };
 }
 
 function record(messageId: string, body: string, attributes: Record<string, string> = {}) {
@@ -61,9 +68,40 @@ test('records that throw, are no JSON or no job fail alone, each with a log line
   );
   assert.deepEqual(answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier).sort(), ['b', 'c', 'd']);
   assert.deepEqual(ran, [good.id]);
-  const failures = log.of('job-failed');
-  assert.deepEqual(failures.map(({ fields }) => fields['messageId']).sort(), ['b', 'c', 'd']);
-  assert.match(String(failures.find(({ fields }) => fields['messageId'] === 'b')?.fields['error']), /S3 is down/);
+  const [failure, ...more] = log.of('job-failed');
+  assert.deepEqual([failure?.fields['messageId'], more], ['b', []]);
+  assert.match(String(failure?.fields['error']), /S3 is down/);
+  assert.deepEqual(
+    log
+      .of('job-dead')
+      .map(({ fields }) => fields['messageId'])
+      .sort(),
+    ['c', 'd'],
+  );
+});
+
+test('a record that failed comes back after 5 s · 2ⁿ, less some jitter, not after the whole visibility timeout', async () => {
+  const { consume, consumer, hidden } = world(async () => {
+    throw new Error('a bug');
+  });
+  const failing = (receiveCount: number) => ({
+    ...record('a', JSON.stringify(sampleDeliverJob())),
+    attributes: { ApproximateReceiveCount: String(receiveCount) },
+  });
+  for (const receiveCount of [1, 2, 3, 4, 5, 6]) await consume(failing(receiveCount));
+  assert.deepEqual(hidden, [5, 10, 20, 40, 5, 5], 'a dead letter waits for nothing but to be moved');
+  await consumeSqsEvent({ Records: [failing(3)] }, { ...consumer, random: () => 1 });
+  assert.equal(hidden.at(-1), 14);
+});
+
+test('a record whose visibility cannot be changed fails all the same, and the log says why', async () => {
+  const { consumer, log } = world(async () => {
+    throw new Error('a bug');
+  });
+  const changeVisibility = async () => Promise.reject(new Error('AccessDenied'));
+  const event = { Records: [record('a', JSON.stringify(sampleDeliverJob()))] };
+  assert.equal((await consumeSqsEvent(event, { ...consumer, changeVisibility })).batchItemFailures.length, 1);
+  assert.match(String(log.of('job-hidden-longer')[0]?.fields['error']), /AccessDenied/);
 });
 
 test('an early job is sent on with its due time and group, and is done', async () => {
@@ -105,7 +143,7 @@ test('a fault of ours sends the job on, anew and uncounted, with a back-off that
     waits.push((Date.parse(options!.notBefore!) - clock()) / 1_000);
   }
   assert.deepEqual(waits, [30, 60, 120, 900, 900]);
-  const [line] = log.of('job-waits-for-us');
+  const [line] = log.of('own-fault');
   assert.match(String(line?.fields['reason']), /the DKIM key .* cannot be read/);
   assert.equal(metrics.recorded.filter(({ labels }) => labels['outcome'] === 'waits').length, 5);
 });

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type EmbeddedWorld, openEmbedded } from '#local/embedded/open-embedded.ts';
-import type { HandedOut } from '#local/run/job-source.ts';
+import type { LeasedJob } from '#local/run/job-source.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 import { type SetClock, setClock } from '#test/support/fakes/set-clock.ts';
 
-export type Received = HandedOut & { readonly done: () => Promise<void>; readonly giveBack: () => Promise<void> };
+export type Received = LeasedJob & { readonly done: () => Promise<void>; readonly giveBack: () => Promise<void> };
 export type TestWorld = EmbeddedWorld & {
   readonly folder: string;
   readonly clock: SetClock;

@@ -7,7 +7,8 @@ import { type TestContext, test } from 'node:test';
 import { openDatabase } from '#local/embedded/database.ts';
 import { createDatabaseThread, type DatabaseThread } from '#local/embedded/database-thread.ts';
 import { type End, guiltLimit, judgeEnd } from '#local/embedded/queue/suspects.ts';
-import type { LeasedJob, NewJob, Request } from '#local/embedded/requests.ts';
+import type { NewJob, Request } from '#local/embedded/requests.ts';
+import type { LeasedJob } from '#local/run/job-source.ts';
 import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 
 test('twelve kills while one slow job is in hand, alone or in company, count for nothing', (t) => {
@@ -193,7 +194,7 @@ function lives(t: TestContext) {
   const lease = (max: number): readonly LeasedJob[] => {
     ask({ kind: 'tick' });
     if (ask({ kind: 'queues' })[2].ready === 0) return [];
-    return ask({ kind: 'lease', queue: 'deliver', max, maxPerGroup: 1_000, maxReceives: 5, leaseMs: 3_600_000 });
+    return ask({ kind: 'lease', queue: 'deliver', max, maxPerGroup: 1_000, maxReceives: 5, leaseSeconds: 3_600 });
   };
   return {
     ask,

@@ -1,37 +1,37 @@
-// The workers of one pool. A job holds one from its start to its end, save while it waits for others (the DNS): waiting costs no
-// processor, so some jobs that wait long must not hold up those that would be done at once. How many may wait is bounded, too.
+// The slots of one worker pool. A job holds a worker from its start to its end, except while it waits for others (the DNS): waiting
+// costs no processor, so jobs that wait long must not hold up those that would be done at once. How many may wait is bounded, too.
 import type { Handout } from '#pipeline/contract/ports.ts';
 import type { Stage } from '#pipeline/contract/stages.ts';
 
-/** A job's place in the pool. */
-export type WorkerPlace = {
+/** A job's slot in the pool. */
+export type WorkerSlot = {
   readonly whileWaiting: NonNullable<Handout['whileWaiting']>;
-  readonly leave: () => void;
+  readonly release: () => void;
 };
 
-/** See {@link createWorkerPlaces}. */
-export type WorkerPlaces = {
+/** See {@link createWorkerSlots}. */
+export type WorkerSlots = {
   /** How many jobs may be taken now. */
   readonly free: () => number;
-  readonly enter: () => WorkerPlace;
-  /** Resolves when a place has become free since it was asked for. */
-  readonly whenFreed: () => Promise<void>;
-  /** Resolves those that wait for a place. */
+  readonly acquire: () => WorkerSlot;
+  /** Resolves when a slot was released after the call. */
+  readonly whenReleased: () => Promise<void>;
+  /** Resolves those that wait for a slot. */
   readonly wake: () => void;
 };
 
 /** An answer that is there sooner is no wait. */
 const noWaitMs = 10;
 
-/** Nobody works yet. Jobs whose wait is over go on at once, so there may be more at work than workers for a moment. */
-export function createWorkerPlaces(stage: Pick<Stage, 'maxConcurrency' | 'maxWaiting'>): WorkerPlaces {
+/** All slots are free. Jobs whose wait is over go on at once, so there may be more at work than workers for a moment. */
+export function createWorkerSlots(stage: Pick<Stage, 'maxConcurrency' | 'maxWaiting'>): WorkerSlots {
   const workers = stage.maxConcurrency.local;
   let jobs = 0;
   let waiting = 0;
-  let freed = Promise.withResolvers<void>();
-  const wake = (): void => freed.resolve();
+  let released = Promise.withResolvers<void>();
+  const wake = (): void => released.resolve();
 
-  const enter = (): WorkerPlace => {
+  const acquire = (): WorkerSlot => {
     jobs += 1;
     let questions = 0;
     let isWaiting = false;
@@ -57,9 +57,9 @@ export function createWorkerPlaces(stage: Pick<Stage, 'maxConcurrency' | 'maxWai
           if (questions === 0) goOn();
         }
       },
-      leave: () => {
+      release: () => {
         jobs -= 1;
-        questions = Number.POSITIVE_INFINITY; // What it still asks is nobody's place any more.
+        questions = Number.POSITIVE_INFINITY; // What it still asks concerns no slot any more.
         goOn();
         wake();
       },
@@ -67,10 +67,10 @@ export function createWorkerPlaces(stage: Pick<Stage, 'maxConcurrency' | 'maxWai
   };
   return {
     free: () => Math.min(workers - (jobs - waiting), workers + stage.maxWaiting - jobs),
-    enter,
-    whenFreed: () => {
-      freed = Promise.withResolvers();
-      return freed.promise;
+    acquire,
+    whenReleased: () => {
+      released = Promise.withResolvers();
+      return released.promise;
     },
     wake,
   };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { frontDoorFirst } from '#local/run/front-door-first.ts';
+import { yieldToIntake } from '#local/run/yield-to-intake.ts';
 import type { Intake } from '#pipeline/contract/ports.ts';
 import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 import { stopwatch } from '#test/support/time/stopwatch.ts';
@@ -17,14 +17,14 @@ function commitMany(intake: Intake, count: number): Promise<void>[] {
 }
 
 test('stages need not wait where only a few messages come at once', () => {
-  const { intake, whenQuiet } = frontDoorFirst(slowIntake(Promise.resolve()));
+  const { intake, whenQuiet } = yieldToIntake(slowIntake(Promise.resolve()));
   commitMany(intake, 20);
   assert.equal(whenQuiet(), undefined);
 });
 
 test('in a rush stages wait, but never long', async () => {
   const gate = Promise.withResolvers<void>();
-  const { intake, whenQuiet } = frontDoorFirst(slowIntake(gate.promise));
+  const { intake, whenQuiet } = yieldToIntake(slowIntake(gate.promise));
   const committed = commitMany(intake, 50);
   const startedAt = performance.now();
   const elapsedMs = stopwatch();
@@ -39,7 +39,7 @@ test('in a rush stages wait, but never long', async () => {
 
 test('a message that could not be stored counts no longer', async () => {
   const gate = Promise.withResolvers<void>();
-  const { intake, whenQuiet } = frontDoorFirst(slowIntake(gate.promise));
+  const { intake, whenQuiet } = yieldToIntake(slowIntake(gate.promise));
   const committed = commitMany(intake, 20);
   gate.reject(new Error('full'));
   await Promise.allSettled(committed);
@@ -49,7 +49,7 @@ test('a message that could not be stored counts no longer', async () => {
 
 test('in a rush that goes on and on stages get their part: they hardly wait', async () => {
   const time = { ms: 0 };
-  const { intake, whenQuiet } = frontDoorFirst(slowIntake(new Promise(() => {})), () => time.ms);
+  const { intake, whenQuiet } = yieldToIntake(slowIntake(new Promise(() => {})), () => time.ms);
   for (; time.ms < 11_000; time.ms += 500) void commitMany(intake, 30);
   const waited = whenQuiet();
   time.ms += 10;

@@ -1,0 +1,189 @@
+// One hand-out of one job, from its body to the answer that its queue is given: the same for the worker pools on one machine
+// and for Lambda's event consumer. How a queue is answered is their affair; what it is answered, logged and counted stands here.
+import { z } from 'zod';
+import { isProblem, type Problem, problem } from '#mail/problem.ts';
+import { type DeliverJob, type JobOf, jobSchemas } from '#pipeline/contract/jobs.ts';
+import type { Clock, ConfigSource, Handout, Log, LogFields, Metrics } from '#pipeline/contract/ports.ts';
+import type { QueueName, Stage } from '#pipeline/contract/stages.ts';
+import { errorFields } from '#pipeline/observe/log.ts';
+import { givenUpJobs } from './given-up-jobs.ts';
+import { type Fate, judgeFailure, lifeEnd, usualPatience } from './judge-failure.ts';
+
+/** A stage as it is run over one of its queues. What it throws is a failure; its outcome is counted and means that the job is done. */
+export type RunStage<Queue extends QueueName> = (
+  job: JobOf<Queue>,
+  handout: Handout,
+) => Promise<{ readonly outcome: string; readonly isOurFault?: boolean }>;
+
+/** The stages by the queues they read. */
+export type StageRuns = { readonly [Queue in QueueName]: RunStage<Queue> };
+
+/** A queue and the stage that reads it. `limitSeconds`: how long a run may take; null where the platform ends it. */
+export type Lane<Queue extends QueueName> = {
+  readonly queue: Queue;
+  readonly stage: Stage;
+  readonly run: RunStage<Queue>;
+  readonly limitSeconds: number | null;
+};
+
+/** One hand-out of a job, as its queue tells it. */
+export type HandedOut = Pick<Handout, 'receiveCount' | 'whileWaiting'> & {
+  /** The job as JSON text. */
+  readonly body: string;
+  /** Hand-outs in a row before this one that ended by a fault of ours. */
+  readonly faults: number;
+  /** When the job is due (ISO 8601), where the queue may hand it out before that. */
+  readonly notBefore?: string | undefined;
+  /** Why the job must not be run any more, only given up; null: it may be run. */
+  readonly spent: string | null;
+  /** How the log names the job where its body cannot be read. */
+  readonly named: LogFields;
+};
+
+/**
+ * What the queue is answered. `done`; `isMended`: jobs that wait for the same fault of ours may go on. `again`: it failed, and that
+ * counts. `later`: it comes again at `notBefore`, and this hand-out does not count. `dead`: a dead letter; the jobs of `tell` tell its sender.
+ */
+export type JobAnswer<Queue extends QueueName> =
+  | { readonly answer: 'done'; readonly isMended: boolean }
+  | { readonly answer: 'again'; readonly delaySeconds: number; readonly reason: string }
+  | {
+      readonly answer: 'later';
+      readonly job: JobOf<Queue>;
+      readonly notBefore: string;
+      readonly faults: number;
+      readonly reason: string;
+    }
+  | { readonly answer: 'dead'; readonly reason: string; readonly tell: readonly DeliverJob[] };
+
+export type RunJobDeps = {
+  readonly config: Pick<ConfigSource, 'current'>;
+  /** 0 to 1. */
+  readonly random: () => number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
+/** Runs the job; logs what went wrong, once. Never throws. */
+export async function runJob<Queue extends QueueName>(
+  deps: RunJobDeps,
+  lane: Lane<Queue>,
+  handedOut: HandedOut,
+): Promise<JobAnswer<Queue>> {
+  const { log, metrics, clock } = deps;
+  const labels = { stage: lane.stage.name, queue: lane.queue };
+  const facts = { ...labels, receiveCount: handedOut.receiveCount, ...handedOut.named };
+  const startedAt = performance.now();
+  const job = readJob(lane.queue, handedOut.body);
+  if (isProblem(job)) {
+    log.error('job-dead', { ...facts, error: job.problem });
+    metrics.count('jobs', { ...labels, outcome: 'unreadable' });
+    return { answer: 'dead', reason: job.problem, tell: [] };
+  }
+  const { notBefore, faults, spent } = handedOut;
+  if (spent === null && notBefore !== undefined && Date.parse(notBefore) > clock()) {
+    metrics.count('job-hops', labels);
+    return { answer: 'later', job, notBefore, faults, reason: 'it is not due yet' };
+  }
+  const ran = spent === null ? await runOnce(lane, job, handedOut) : { outcome: 'failed', thrown: spent };
+  const isDone = !('thrown' in ran);
+  const answer = isDone
+    ? { answer: 'done' as const, isMended: ran.isMended }
+    : await answerFailure(deps, lane, { job, handedOut, thrown: ran.thrown, facts: { ...facts, id: job.id } });
+  metrics.measure('job-seconds', (performance.now() - startedAt) / 1_000, labels);
+  metrics.count('jobs', { ...labels, outcome: answer.answer === 'later' ? 'waits' : ran.outcome });
+  return answer;
+}
+
+/** The job, or why the body is none of its queue, as a sentence. */
+function readJob<Queue extends QueueName>(queue: Queue, body: string): JobOf<Queue> | Problem {
+  const schemas: { readonly [Name in QueueName]: z.ZodType<JobOf<Name>> } = jobSchemas;
+  const value = parseJson(body);
+  if (isProblem(value)) return problem(`not a job of queue ${queue}: ${value.problem}`);
+  const read = schemas[queue].safeParse(value);
+  return read.success ? read.data : problem(`not a job of queue ${queue}: ${z.prettifyError(read.error)}`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return problem('it is no JSON');
+  }
+}
+
+/** How a run ended: `isMended` says that it got past whatever a fault of ours had kept it from before. */
+type Ran =
+  | { readonly outcome: string; readonly isMended: boolean }
+  | { readonly outcome: 'failed'; readonly thrown: unknown };
+
+/** Outcomes of stages that had the job queued anew, or had nothing to do: they say nothing about a fault. */
+const putOff: ReadonlySet<string> = new Set(['waiting', 'duplicate', 'slow-lane', 'judge-again']);
+
+/** A run that takes too long failed; what it still does is as harmless as a second run. */
+async function runOnce<Queue extends QueueName>(
+  { run, stage, limitSeconds }: Lane<Queue>,
+  job: JobOf<Queue>,
+  { receiveCount, faults, whileWaiting }: HandedOut,
+): Promise<Ran> {
+  const handout = { receiveCount, faults, ...(whileWaiting === undefined ? {} : { whileWaiting }) };
+  const late = Promise.withResolvers<never>();
+  const tooLate = (): void => late.reject(new Error(`${stage.name} took longer than ${limitSeconds} s`));
+  const timer = limitSeconds === null ? undefined : setTimeout(tooLate, limitSeconds * 1_000).unref();
+  try {
+    const { outcome, isOurFault = false } = await Promise.race([run(job, handout), late.promise]);
+    return { outcome, isMended: !putOff.has(outcome) && !isOurFault };
+  } catch (thrown) {
+    return { outcome: 'failed', thrown };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+type Failed<Queue extends QueueName> = {
+  readonly job: JobOf<Queue>;
+  readonly handedOut: HandedOut;
+  readonly thrown: unknown;
+  readonly facts: LogFields;
+};
+
+async function answerFailure<Queue extends QueueName>(
+  deps: RunJobDeps,
+  lane: Lane<Queue>,
+  failed: Failed<Queue>,
+): Promise<JobAnswer<Queue>> {
+  const { log, metrics, clock } = deps;
+  const { job, handedOut, thrown, facts } = failed;
+  const fate = await fateOf(deps, lane.stage, failed);
+  const { reason } = fate;
+  switch (fate.fate) {
+    case 'waits': {
+      const notBefore = new Date(fate.retryAt).toISOString();
+      const faults = handedOut.faults + 1;
+      log.error('own-fault', { ...facts, fault: fate.kind, reason, retryAt: notBefore, faults });
+      metrics.count('own-faults', { kind: fate.kind });
+      return { answer: 'later', job, notBefore, faults, reason };
+    }
+    case 'again':
+      log.error('job-failed', { ...facts, ...errorFields(thrown) });
+      return { answer: 'again', delaySeconds: fate.delaySeconds, reason };
+    case 'dies':
+      log.error('job-dead', { ...facts, ...errorFields(thrown) });
+      return { answer: 'dead', reason, tell: givenUpJobs(lane.queue, job, { reason, nowMs: clock() }) };
+  }
+}
+
+async function fateOf<Queue extends QueueName>(
+  { config, clock, random }: RunJobDeps,
+  { maxReceives, backOff }: Stage,
+  { job, handedOut: { receiveCount, faults, spent }, thrown }: Failed<Queue>,
+): Promise<Fate> {
+  if (spent !== null) return { fate: 'dies', reason: spent };
+  const patience = await config.current().then(
+    ({ delivery }) => delivery,
+    () => usualPatience,
+  );
+  const failure = { thrown, receiveCount, faults, maxReceives, backOff, lifeEndsAt: lifeEnd(job, patience) };
+  return judgeFailure(failure, { now: clock(), random: random(), patience });
+}
