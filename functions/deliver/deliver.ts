@@ -1,24 +1,22 @@
-// The deliver stage: one attempt to bring one message to one domain (RFC 5321 §4.5.4). Finds a host that may be asked, claims the
-// attempt, talks to the domain's hosts, records what came of it, then does what follows: tries again later, tells the
-// sender, keeps an address in mind that does not exist. Run twice for one job, it sends once.
+// The deliver stage: one attempt to bring one message to one domain (RFC 5321 §4.5.4). It reads the delivery's record, asks whether the
+// attempt may start, acquires a slot at one of the domain's hosts, claims the attempt, talks to the hosts, judges what they said,
+// records that, and then does what follows: the next attempt is queued, the sender is told. Run twice for one job, it sends once.
 
-import { destinationOf, publishFailure, recordVerdict, shownBackOff } from '#functions/deliver/destination/back-off.ts';
-import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
-import { isPortBlocked, sightOf, watchPort } from '#functions/deliver/destination/port25.ts';
-import { findWay, type NoPlace, type Way } from '#functions/deliver/hosts/acquire-host.ts';
+import { isPortBlocked } from '#functions/deliver/destination/port25.ts';
+import { type AcquiredHost, acquireHost } from '#functions/deliver/hosts/acquire-host.ts';
 import type { FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
-import { prepareOutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { giveUp } from '#functions/deliver/outcome/give-up.ts';
 import { judgeAttempt } from '#functions/deliver/outcome/judge-attempt.ts';
 import { noteOwnFault } from '#functions/deliver/outcome/note-own-fault.ts';
 import { recordOutcome } from '#functions/deliver/outcome/record-outcome.ts';
+import { type AttemptOutcome, reportAttempt, reportLostLease } from '#functions/deliver/outcome/report-attempt.ts';
 import { settleDelivery } from '#functions/deliver/outcome/settle-delivery.ts';
+import { shareFindings } from '#functions/deliver/outcome/share-findings.ts';
 import type { ConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
-import { attemptTime, leaseSeconds, type RunEnd, usualFinalReplyMs } from '#functions/deliver/smtp/timeouts.ts';
+import { leaseSeconds, type RunEnd, usualFinalReplyMs } from '#functions/deliver/smtp/timeouts.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import { deliveryKey } from '#pipeline/contract/keys.ts';
 import type {
   Clock,
   ConfigSource,
@@ -31,13 +29,12 @@ import type {
   Resolve,
   Secrets,
 } from '#pipeline/contract/ports.ts';
-import { type DeliveryState, pendingJob } from '#pipeline/contract/records/delivery.ts';
+import { type DeliveryState, deliveryRecord, pendingJob } from '#pipeline/contract/records/delivery.ts';
 import type { AcceptedCounts } from '#pipeline/contract/records/refusals.ts';
-import { errorFields } from '#pipeline/observe/log.ts';
-import { ownFault } from '#pipeline/run/own-fault.ts';
-import { type AttemptFacts, attemptDelivery, nothing } from './attempt-delivery.ts';
-import { claimAttempt, readState, type StoredState } from './claim-attempt.ts';
-import { type Waiting, wait, waitForDestination, waitForOther, waitForSlot } from './requeue.ts';
+import { claimAttempt, findDelivery, readDelivery, type StoredDelivery } from './claim-attempt.ts';
+import { gatherFacts } from './gather-facts.ts';
+import { mayStart, type StartAnswer } from './may-start.ts';
+import { requeue, type Waiting } from './requeue.ts';
 import type { WorkerMemory } from './worker-memory.ts';
 
 export type DeliverDeps = {
@@ -54,117 +51,130 @@ export type DeliverDeps = {
   readonly memory: WorkerMemory;
   readonly connections: ConnectionPool;
   readonly fetchPolicy: FetchPolicy;
-  /** How long the answer to a whole message is waited for at least. */
-  readonly finalReplyMs?: number;
   readonly accepted: AcceptedCounts;
   /** 0 to 1. */
   readonly random: () => number;
-  /** True where no other process delivers from this store: what a killed process was at is then taken up at once. */
+  /** True if no other process delivers from this store: what a killed process was at is then taken up at once. */
   readonly soleWorker?: boolean;
-  /** What is wrong with our own DNS, where it answers nothing at all; null where only a domain's does not. */
+  /** What is wrong with our own DNS, if it answers nothing at all; null if only a domain's does not. */
   readonly dnsProblem?: () => Promise<string | null>;
-  /** Where a run is ended from outside, when. */
+  /** When a run is ended from outside, if it is. */
   readonly runEndsAt?: RunEnd;
+  /** How long the answer to a whole message is waited for at least. */
+  readonly finalReplyMs?: number;
 };
 
-/**
- * What came of a job. `delivered`, `bounced`, `partial` (some of each): all is done. `deferred`: the rest is tried again at
- * `retryAt`. `isOurFault`: no host was asked, for a fault of ours that is still there. `waiting`: no attempt was made; the job is back on the queue. `duplicate`: there was nothing to do.
- */
-export type DeliverOutcome =
-  | { readonly outcome: 'delivered' }
-  | { readonly outcome: 'partial' | 'bounced'; readonly reason: string; readonly isOurFault?: boolean }
-  | { readonly outcome: 'deferred'; readonly retryAt: string; readonly reason: string; readonly isOurFault?: boolean }
-  | Waiting
-  | { readonly outcome: 'duplicate' };
-
-/** Runs the stage for one job. Throws where the platform fails: the queue hands the job out again. */
-export async function deliver(deps: DeliverDeps, job: DeliverJob, handout: Handout): Promise<DeliverOutcome> {
-  const config = await deps.config.current();
-  if (job.givenUp !== undefined) return giveUp(deps, config, { job, givenUp: job.givenUp });
-  if (Date.parse(job.notBefore) > deps.clock() + 1_000)
-    return wait(deps, job, { until: job.notBefore, reason: 'not due yet', group: job.domain });
-  const task = { config, job, handout, group: job.domain };
-  if (job.landed === true) return attempt(deps, { ...task, way: { outcome: 'landed' } });
-  if (deps.memory.underWay.has(deliveryKey(job))) return waitForOther(deps, job);
-  const way = await findWay(deps, config, job);
-  switch (way.outcome) {
-    case 'no-host':
-      return attempt(deps, { ...task, way });
-    case 'place':
-      try {
-        return await attempt(deps, { ...task, way, group: way.group });
-      } finally {
-        way.choice.slot.release();
-      }
-    case 'busy':
-    case 'backed-off':
-      if (await mustReport(deps, config, job)) return attempt(deps, { ...task, way, group: way.group });
-      if (way.outcome === 'busy') return waitForSlot(deps, job, way);
-      return waitForDestination(deps, job, way);
-  }
-}
+/** What came of a job. `waiting`: no attempt was made; the job is back on the queue. `duplicate`: there was nothing to do. */
+export type DeliverOutcome = AttemptOutcome | Waiting | { readonly outcome: 'duplicate' };
 
 type Task = {
   readonly config: Config;
   readonly job: DeliverJob;
   readonly handout: Handout;
+  /** The hosts, once they are looked up. */
+  readonly host: AcquiredHost | null;
   /** The fair-queue group that what is left goes on in. */
   readonly group: string;
-  /** Where no host may be asked now, the attempt is judged without a connection. */
-  readonly way: Extract<Way, { outcome: 'place' | 'no-host' }> | NoPlace | { readonly outcome: 'landed' };
+  /** Whether another worker was faster before. */
+  readonly isSecondTry: boolean;
 };
 
-/** One at a time in this process, whatever the clocks say: one that was frozen in between finds its lease run out. */
-async function attempt(deps: DeliverDeps, task: Task): Promise<DeliverOutcome> {
+const underWayMs = 5_000;
+const secondTryMs = 1_000;
+
+/** Runs the stage for one job. Throws if the platform fails: the queue hands the job out again. */
+export async function deliver(deps: DeliverDeps, job: DeliverJob, handout: Handout): Promise<DeliverOutcome> {
   const { underWay } = deps.memory;
-  const key = deliveryKey(task.job);
-  if (underWay.has(key)) return waitForOther(deps, task.job);
+  const key = deliveryRecord.key(job);
+  const task = { config: await deps.config.current(), job, handout, host: null, group: job.domain, isSecondTry: false };
+  // One at a time in this process, whatever the clocks say: one that was frozen in between finds its lease run out.
+  if (underWay.has(key)) return requeue(deps, task, soon(deps, underWayMs, 'this process is at it already'));
   underWay.add(key);
   try {
-    return await attemptAlone(deps, task);
+    return await takeUp(deps, task, await findDelivery(deps, job, handout));
   } finally {
     underWay.delete(key);
   }
 }
 
-async function attemptAlone(deps: DeliverDeps, task: Task): Promise<DeliverOutcome> {
-  const { config, job, handout } = task;
-  const { memory, store, clock, soleWorker = false, finalReplyMs = usualFinalReplyMs } = deps;
-  const runEndsAt = deps.runEndsAt ?? null;
-  const attemptSeconds = leaseSeconds(config.delivery.attemptSeconds, {
-    bytes: job.raw.bytes,
-    finalReplyMs,
-    runEndsAt,
-  });
-  const claimDeps = { store, clock, owner: memory.owner, soleWorker };
-  const claim = await claimAttempt(claimDeps, job, { handout, attemptSeconds });
-  switch (claim.outcome) {
-    case 'over':
-      return { outcome: 'duplicate' };
-    case 'busy':
-      return wait(deps, job, { until: claim.until, reason: 'another worker is at it', group: task.group });
-    case 'unsettled':
-      await settleDelivery(deps, config, { ...claim, group: task.group });
-      return { outcome: 'duplicate' };
-    case 'claimed':
-      return carryOut(deps, task, claim);
+/** Hosts are looked up only for an attempt that may start without them. A report of what was delivered here needs none. */
+async function takeUp(deps: DeliverDeps, task: Task, found: StoredDelivery): Promise<DeliverOutcome> {
+  const answer = ask(deps, task, found);
+  if (answer.answer !== 'start' || task.job.landed === true) return act(deps, task, { found, answer });
+  const host = await acquireHost(deps, task.config, task.job);
+  const withHost = { ...task, host, group: host.group };
+  try {
+    return await act(deps, withHost, { found, answer: ask(deps, withHost, found) });
+  } finally {
+    if (host.outcome === 'host') host.choice.slot.release();
   }
 }
 
-/** Gathers, judges, records, and only then gives the connections back and acts. */
-async function carryOut(deps: DeliverDeps, task: Task, claimed: StoredState): Promise<DeliverOutcome> {
-  const { config, job } = task;
+function ask(deps: DeliverDeps, { config, job, host }: Task, { state }: StoredDelivery): StartAnswer {
+  const { memory, soleWorker = false } = deps;
+  return mayStart({
+    job,
+    record: state,
+    unavailable: host?.outcome === 'busy' || host?.outcome === 'backed-off' ? host : null,
+    worker: { owner: memory.owner, soleWorker },
+    delayWarningSeconds: config.delivery.delayWarningSeconds,
+    now: deps.clock(),
+    random: deps.random(),
+  });
+}
+
+async function act(
+  deps: DeliverDeps,
+  task: Task,
+  { found, answer }: { readonly found: StoredDelivery; readonly answer: StartAnswer },
+): Promise<DeliverOutcome> {
+  const { config, job, group } = task;
+  switch (answer.answer) {
+    case 'done':
+      if (answer.isOwing) await settleDelivery(deps, config, { ...found, group });
+      return { outcome: 'duplicate' };
+    case 'wait':
+      return requeue(deps, task, { ...answer, found });
+    case 'give-up':
+      return (await giveUp(deps, task, found)) ?? requeue(deps, task, soon(deps, secondTryMs, movedOn));
+    case 'start': {
+      const claimed = await claimAttempt(deps, found, { attempt: answer.attempt, seconds: secondsFor(deps, task) });
+      if (claimed !== null) return attempt(deps, task, { claimed, unasked: answer.unasked });
+      if (task.isSecondTry) return requeue(deps, task, soon(deps, secondTryMs, movedOn));
+      const moved = await readDelivery(deps, job);
+      return act(deps, { ...task, isSecondTry: true }, { found: moved, answer: ask(deps, task, moved) });
+    }
+  }
+}
+
+const movedOn = 'another worker has moved it on';
+
+function soon({ clock }: DeliverDeps, ms: number, reason: string): { readonly until: string; readonly reason: string } {
+  return { until: new Date(clock() + ms).toISOString(), reason };
+}
+
+function secondsFor(deps: DeliverDeps, { config, job }: Task): number {
+  const { finalReplyMs = usualFinalReplyMs, runEndsAt = null } = deps;
+  return leaseSeconds(config.delivery.attemptSeconds, { bytes: job.raw.bytes, finalReplyMs, runEndsAt });
+}
+
+type Claimed = { readonly claimed: StoredDelivery; readonly unasked: string | null };
+
+/** Gathers, judges, records, and only then gives the connections back and does what follows. */
+async function attempt(deps: DeliverDeps, task: Task, { claimed, unasked }: Claimed): Promise<DeliverOutcome> {
+  const { config, job, host, group, handout } = task;
   const startedAt = deps.clock();
-  const pending = pendingJob(claimed.state.job, pendingOf(claimed.state));
-  const facts = await gather(deps, task, pending).catch((thrown: unknown) =>
-    noteOwnFault(deps, { config, claimed, faults: task.handout.faults ?? 0 }, thrown),
+  const asked = askedNow(claimed.state, job);
+  const plan = { config, job: pendingJob(claimed.state.job, asked), host, unasked };
+  const facts = await gatherFacts(deps, plan).catch((thrown: unknown) =>
+    noteOwnFault(deps, { config, claimed, faults: handout.faults ?? 0 }, thrown),
   );
   try {
     const isExpired = deps.clock() >= Date.parse(claimed.state.job.expiresAt);
+    const record = { ...facts.record, attempt: claimed.state.lease?.attempt ?? job.attempt };
     const state = judgeAttempt(
       claimed.state,
-      { ...facts, record: { ...facts.record, attempt: claimed.state.lease?.attempt ?? job.attempt } },
+      { ...facts, record, asked },
       {
         delivery: config.delivery,
         now: deps.clock(),
@@ -173,105 +183,21 @@ async function carryOut(deps: DeliverDeps, task: Task, claimed: StoredState): Pr
         noticeId: () => deps.newMessageId(deps.clock()),
       },
     );
-    const written = await recordOutcome(deps, { ...claimed, state }, isKnownHereOnly(facts));
-    if (written === null) return await leaseLost(deps, job, facts);
+    const written = await recordOutcome(deps, { ...claimed, state });
+    if (written === null) return reportLostLease(deps, job, facts);
     facts.release();
-    await tellOthers(deps, task, { facts, startedAt });
-    await settleDelivery(deps, config, { ...written, group: task.group });
-    return report(deps, state, facts);
+    await shareFindings(deps, { config, job, facts, startedAt });
+    await settleDelivery(deps, config, { ...written, group });
+    return reportAttempt(deps, state, facts);
   } finally {
     facts.release();
   }
 }
 
-async function gather(deps: DeliverDeps, { config, way }: Task, pending: DeliverJob): Promise<AttemptFacts> {
-  const at = new Date(deps.clock()).toISOString();
-  const unasked = (reason: string | null) => ({ ...nothing, record: { at, seconds: 0, reason, hosts: [] } });
-  if (pending.landed === true || way.outcome === 'landed') return { ...unasked(null), unasked: 'landed' };
-  if (way.outcome === 'backed-off') return { ...unasked(shownBackOff(way.record)), unasked: 'no-place' };
-  if (way.outcome === 'busy') return { ...unasked(way.reason), unasked: 'no-place' };
-  if (way.outcome === 'no-host' && way.routes.outcome === 'later') {
-    const problem = (await deps.dnsProblem?.()) ?? null;
-    if (problem !== null) throw ownFault('dns', problem);
-  }
-  const { finalReplyMs = usualFinalReplyMs } = deps;
-  const time = attemptTime(config.delivery.attemptSeconds, { finalReplyMs, runEndsAt: deps.runEndsAt ?? null });
-  const onSlow = (destination: string): void => {
-    deps.log.warn('destination-slow', { id: pending.id, domain: pending.domain, destination });
-    publishFailure(deps, destination).catch((error: unknown) =>
-      deps.log.error('destination-not-kept', { destination, ...errorFields(error) }),
-    );
-  };
-  const plan = { config, job: pending, way, time, onSlow };
-  return attemptDelivery(deps, plan, () =>
-    prepareOutgoingMessage({ ...deps, keys: deps.memory.keys }, config, pending),
-  );
-}
-
-/** What the attempt showed of destinations and of our own network is for all jobs, and all processes, to know. */
-async function tellOthers(
-  deps: DeliverDeps,
-  { config, job }: Task,
-  { facts, startedAt }: { readonly facts: AttemptFacts; readonly startedAt: number },
-): Promise<void> {
-  const { hosts } = facts.record;
-  const { retrySeconds, mode, port } = config.delivery;
-  const byDestination = Map.groupBy(hosts, (host) => destinationOf(config, host));
-  for (const [destination, tries] of byDestination) {
-    const verdict = judgeDestination(tries);
-    if (verdict.outcome === 'failed' && facts.noted.has(destination)) {
-      await publishFailure(deps, destination);
-    } else await recordVerdict(deps, destination, { verdict, startedAt, retrySeconds });
-  }
-  if (mode !== 'mx') return;
-  await watchPort(deps, sightOf(hosts), { domain: job.domain, ip: hosts.at(-1)?.ip ?? '', port });
-}
-
-function report(deps: DeliverDeps, state: DeliveryState, facts: AttemptFacts): DeliverOutcome {
-  const { id, domain } = state.job;
-  const reason = state.recipients.find((recipient) => recipient.state !== 'delivered')?.reason ?? '';
-  const host = facts.record.hosts.at(-1)?.host;
-  const seconds = facts.record.seconds;
-  deps.metrics.count('deliveries', { outcome: state.state === 'waiting' ? 'deferred' : state.state });
-  deps.metrics.measure('delivery-seconds', seconds);
-  const retryAt = state.next?.at;
-  const fault = facts.unasked === 'own-fault' ? { isOurFault: true } : {};
-  deps.log.info('delivery-attempt', { id, domain, outcome: state.state, host, seconds, reason, retryAt });
-  switch (state.state) {
-    case 'delivered':
-      return { outcome: 'delivered' };
-    case 'bounced':
-    case 'partial':
-      return { outcome: state.state, reason, ...fault };
-    case 'sending':
-    case 'waiting':
-      return { outcome: 'deferred', retryAt: retryAt ?? state.updatedAt, reason, ...fault };
-  }
-}
-
-/** Whether a host took the message or may have, or refused it for good: to ask again would be one time too many. */
-function isKnownHereOnly({ record }: AttemptFacts): boolean {
-  const results = record.hosts.flatMap(({ recipients }) => recipients);
-  return results.some(({ outcome }) => outcome === 'accepted' || outcome === 'unknown' || outcome === 'refused');
-}
-
-/** Another worker took the attempt over while this one was at it: what this one did can only be told to the log. */
-async function leaseLost(deps: DeliverDeps, job: DeliverJob, facts: AttemptFacts): Promise<DeliverOutcome> {
-  const results = facts.record.hosts.flatMap(({ recipients }) => recipients.map(({ outcome }) => outcome));
-  deps.log.error('delivery-lease-lost', { id: job.id, domain: job.domain, results: results.join(' ') });
-  deps.metrics.count('delivery-leases-lost');
-  return { outcome: 'duplicate' };
-}
-
-/** Mail that waits for its destination still expires in time, and its sender is still warned in time. */
-async function mustReport(deps: DeliverDeps, { delivery }: Config, job: DeliverJob): Promise<boolean> {
-  const now = deps.clock();
-  if (now >= Date.parse(job.expiresAt)) return true;
-  if (now < Date.parse(job.receivedAt) + delivery.delayWarningSeconds * 1000) return false;
-  const stored = await readState(deps.store, deliveryKey(job));
-  return (stored?.state.warnedAt ?? null) === null;
-}
-
-function pendingOf({ recipients }: DeliveryState): ReadonlySet<string> {
-  return new Set(recipients.filter(({ state }) => state === 'pending').map(({ forwardPath }) => forwardPath));
+/** Those still pending. A report is about its own recipients alone: others of their domain may have to be delivered. */
+function askedNow({ recipients }: DeliveryState, job: DeliverJob): ReadonlySet<string> {
+  const pending = recipients.filter(({ state }) => state === 'pending').map(({ forwardPath }) => forwardPath);
+  if (job.landed !== true) return new Set(pending);
+  const named = new Set(job.recipients.map(({ forwardPath }) => forwardPath));
+  return new Set(pending.filter((forwardPath) => named.has(forwardPath)));
 }

@@ -8,6 +8,7 @@ import type { Config } from '#pipeline/config/config.ts';
 import { smarthostDestination } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { type BackOff, backOffRecord } from '#pipeline/contract/records/back-off.ts';
+import type { DestinationVerdict } from './judge-destination.ts';
 
 type Known = {
   readonly record: BackOff | null;
@@ -28,12 +29,6 @@ export type BackOffDeps = {
   readonly memory: { readonly backOffs: BackOffMemory; readonly refusals: RefusalMemory };
   readonly random: () => number;
 };
-
-/** What an attempt showed of a destination; `refused`: it answered, and put off all it was asked for, because of what. */
-export type DestinationVerdict =
-  | { readonly outcome: 'answered' | 'nothing' }
-  | { readonly outcome: 'failed'; readonly reason: string }
-  | { readonly outcome: 'refused'; readonly because: 'host' | 'mailbox' | 'unclear'; readonly reason: string };
 
 /** An attempt: when it began, and the schedule of single messages. */
 export type Tried = { readonly startedAt: number; readonly retrySeconds: readonly number[] };

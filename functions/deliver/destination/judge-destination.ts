@@ -4,7 +4,12 @@
 
 import { isTemporary, shownReply } from '#mail/smtp/reply.ts';
 import type { HostTry } from '#pipeline/contract/records/delivery.ts';
-import type { DestinationVerdict } from './back-off.ts';
+
+/** What an attempt showed of a destination; `refused`: it answered, and put off all it was asked for, because of what. */
+export type DestinationVerdict =
+  | { readonly outcome: 'answered' | 'nothing' }
+  | { readonly outcome: 'failed'; readonly reason: string }
+  | { readonly outcome: 'refused'; readonly because: 'host' | 'mailbox' | 'unclear'; readonly reason: string };
 
 type Result = HostTry['recipients'][number];
 type Sign = Exclude<DestinationVerdict, { outcome: 'nothing' }>;

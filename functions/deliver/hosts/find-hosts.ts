@@ -35,18 +35,18 @@ export type Hosts = HostsFound | Exclude<MailHosts, { outcome: 'targets' }>;
 export async function findHosts(deps: FindHostsDeps, config: Config, domain: string): Promise<Hosts> {
   const { mode, smarthost, allowPrivateTargets } = config.delivery;
   if (mode === 'smarthost' && smarthost !== null) {
-    const routes = await findHost(deps, smarthost.host);
-    if (routes.outcome !== 'targets') return routes;
-    return { ...routes, tls: smarthostTls(smarthost.tls, routes.targets), sts: { mode: 'none' }, note: null };
+    const mailHosts = await findHost(deps, smarthost.host);
+    if (mailHosts.outcome !== 'targets') return mailHosts;
+    return { ...mailHosts, tls: smarthostTls(smarthost.tls, mailHosts.targets), sts: { mode: 'none' }, note: null };
   }
   const { fetchPolicy, resolve, clock, store } = deps;
   const { policies } = deps.memory;
   const port = config.delivery.mtaStsPort;
-  const [routes, sts] = await Promise.all([
+  const [mailHosts, sts] = await Promise.all([
     findMailHosts(deps, domain, { hostname: config.hostname, allowPrivateTargets }),
     findStsPolicy({ resolve, clock, store, fetchPolicy, port, memory: policies, allowPrivateTargets }, domain),
   ]);
-  return routes.outcome === 'targets' ? police(routes.targets, sts, { config, domain }) : routes;
+  return mailHosts.outcome === 'targets' ? police(mailHosts.targets, sts, { config, domain }) : mailHosts;
 }
 
 function police(

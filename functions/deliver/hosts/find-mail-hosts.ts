@@ -31,7 +31,7 @@ const maxTargets = 12;
 const maxHosts = 10;
 const maxAliases = 8;
 
-/** Finds the routes for a domain (A-label form) or an address literal. Never throws for what the DNS does. */
+/** Finds the mail hosts of a domain (A-label form) or an address literal. Never throws for what the DNS does. */
 export async function findMailHosts(deps: MailHostDeps, domain: string, policy: MailHostPolicy): Promise<MailHosts> {
   const literal = addressOfLiteral(domain);
   if (literal !== null) return chooseTargets([{ host: literal, ip: literal, preference: 0 }], policy);
@@ -46,7 +46,7 @@ export async function findMailHosts(deps: MailHostDeps, domain: string, policy: 
   return noAddresses(domain, resolved, found.isImplicit);
 }
 
-/** The routes to one host that is configured by hand (a smarthost): a name or an IP address, private or not. */
+/** The addresses of one host that is configured by hand (a smarthost): a name or an IP address, private or not. */
 export async function findHost(deps: MailHostDeps, host: string): Promise<MailHosts> {
   const ip = host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(IPv6:)?|\]$/gi, '');
   if (isIPv4(ip) || isIPv6(ip)) return { outcome: 'targets', targets: [{ host, ip, preference: 0 }] };

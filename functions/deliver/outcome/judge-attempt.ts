@@ -2,13 +2,19 @@
 // Pure: the same facts give the same state. The order of weight of what several hosts said of one recipient, and every
 // enhanced status code (RFC 3463) that is ours to choose, are here.
 
-import type { AttemptFacts } from '#functions/deliver/attempt-delivery.ts';
 import { type DsnAction, dsnRecipients } from '#mail/dsn/dsn.ts';
 import { shownReply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import type { DeliveryNotice, DeliveryState, HostTry, RecipientState } from '#pipeline/contract/records/delivery.ts';
+import type {
+  DeliveryAttempt,
+  DeliveryNotice,
+  DeliveryState,
+  HostTry,
+  RecipientState,
+} from '#pipeline/contract/records/delivery.ts';
 import { longestFaultWaitSeconds } from '#pipeline/run/judge-failure.ts';
+import type { AttemptFacts } from './attempt-facts.ts';
 import { nextAttempt } from './retry-schedule.ts';
 
 /** `now` is when the attempt ended, in milliseconds since 1970. */
@@ -23,7 +29,9 @@ export type JudgeRules = {
 };
 
 type Facts = Pick<AttemptFacts, 'permanent' | 'dsnPassedOn' | 'isExhausted' | 'soonMs' | 'unasked'> & {
-  readonly record: DeliveryState['attempts'][number];
+  readonly record: DeliveryAttempt;
+  /** The recipients that it was about, by forward-path. */
+  readonly asked: ReadonlySet<string>;
 };
 
 const keptAtStart = 10;
@@ -33,14 +41,21 @@ const keptAtEnd = 90;
 export function judgeAttempt(before: DeliveryState, facts: Facts, rules: JudgeRules): DeliveryState {
   const at = new Date(rules.now).toISOString();
   const judged = before.recipients.map((recipient) =>
-    recipient.state === 'pending' ? judgeRecipient(recipient, { ...facts, job: before.job }, at) : recipient,
+    recipient.state === 'pending' && facts.asked.has(recipient.forwardPath)
+      ? judgeRecipient(recipient, { ...facts, job: before.job }, at)
+      : recipient,
   );
   const plan = planNext(before, facts, rules);
   const recipients = plan.outcome === 'give-up' ? judged.map((recipient) => giveUp(recipient, before, at)) : judged;
   const isWaiting = recipients.some(({ state }) => state === 'pending');
   const isLate = rules.now - Date.parse(before.job.receivedAt) >= rules.delivery.delayWarningSeconds * 1000;
   const warns = isWaiting && isLate && before.warnedAt === null;
-  const told = { recipients, warns, dsnPassedOn: facts.dsnPassedOn, hasLanded: facts.unasked === 'landed' };
+  const told = {
+    recipients,
+    warns,
+    dsnPassedOn: facts.dsnPassedOn,
+    isDeliveredLocally: facts.unasked === 'delivered-locally',
+  };
   const notice = noticeOwed(before, told, { at, id: rules.noticeId });
   const reason = recipients.find(({ state }) => state === 'pending')?.reason ?? '';
   const next =
@@ -72,7 +87,7 @@ function judgeRecipient(
     const { status, reason } = facts.permanent;
     return { ...recipient, state: 'bounced', status, reason, diagnostic: null, host: null, at };
   }
-  if (facts.unasked === 'landed') {
+  if (facts.unasked === 'delivered-locally') {
     const asked = facts.job.recipients.find(({ forwardPath }) => forwardPath === recipient.forwardPath);
     const isAlias = (asked?.originalForwardPath ?? null) !== null;
     const reason = isAlias ? 'it was passed on to the addresses behind it' : 'it is in the mailbox here';
@@ -86,7 +101,7 @@ function judgeRecipient(
   const refusedByAll = facts.isExhausted && facts.record.hosts.length > 0 && facts.record.hosts.every(isClosedDoor);
   const best = verdicts.reduce<Verdict | null>((a, b) => (a === null || b.weight >= a.weight ? b : a), null);
   // No host was asked: what one of them said before still stands.
-  if (best === null && facts.unasked === 'no-place' && recipient.status !== null) return recipient;
+  if (best === null && facts.unasked === 'unavailable' && recipient.status !== null) return recipient;
   if (best === null)
     return { ...recipient, status: '4.4.3', reason: facts.record.reason ?? 'there was no host to try', at };
   if (!refusedByAll) return best.state;
@@ -182,7 +197,7 @@ type Told = {
   readonly recipients: readonly RecipientState[];
   readonly warns: boolean;
   readonly dsnPassedOn: ReadonlySet<string>;
-  readonly hasLanded: boolean;
+  readonly isDeliveredLocally: boolean;
 };
 
 /** One notification for all that this attempt gives to tell (RFC 3461 §4.1: to those who want it). */
@@ -209,7 +224,7 @@ function noticeOwed(
 function actionFor(
   { forwardPath, originalForwardPath }: DeliverJob['recipients'][number],
   state: RecipientState['state'],
-  { warns, dsnPassedOn, hasLanded }: Told,
+  { warns, dsnPassedOn, isDeliveredLocally }: Told,
 ): DsnAction | null {
   switch (state) {
     case 'bounced':
@@ -217,7 +232,7 @@ function actionFor(
     case 'pending':
       return warns ? 'delayed' : null;
     case 'delivered':
-      if (hasLanded) return originalForwardPath === null ? 'delivered' : 'expanded';
+      if (isDeliveredLocally) return originalForwardPath === null ? 'delivered' : 'expanded';
       if (originalForwardPath !== null) return 'expanded';
       return dsnPassedOn.has(forwardPath) ? null : 'relayed';
   }

@@ -1,12 +1,12 @@
 // An attempt that failed through no fault of message or host: the lease is given back, and the delivery's record says what is wrong
 // and when it is tried again, so that whoever looks for the message finds that. No host is blamed, no attempt is used up.
 
-import { type AttemptFacts, nothing } from '#functions/deliver/attempt-delivery.ts';
-import { type StoredState, writeState } from '#functions/deliver/claim-attempt.ts';
+import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { faultWaitMs } from '#pipeline/run/judge-failure.ts';
 import { faultOf, ownFault } from '#pipeline/run/own-fault.ts';
+import { type AttemptFacts, nobodyAsked } from './attempt-facts.ts';
 
 export type NoteOwnFaultDeps = {
   readonly store: Pick<ObjectStore, 'put'>;
@@ -14,7 +14,7 @@ export type NoteOwnFaultDeps = {
   readonly random: () => number;
 };
 
-type Attempt = { readonly config: Config; readonly claimed: StoredState; readonly faults: number };
+type Attempt = { readonly config: Config; readonly claimed: StoredDelivery; readonly faults: number };
 
 /**
  * Where we are at fault and the message has time left, throws that fault with the time that the record names. Where its time is
@@ -29,11 +29,7 @@ export async function noteOwnFault(deps: NoteOwnFaultDeps, attempt: Attempt, thr
   const warnsAt = Date.parse(claimed.state.job.receivedAt) + config.delivery.delayWarningSeconds * 1_000;
   const isToWarn = claimed.state.warnedAt === null && now >= warnsAt;
   if (fault !== null && (now >= expiresAt || isToWarn))
-    return {
-      ...nothing,
-      record: { at: new Date(now).toISOString(), seconds: 0, reason: fault.message, hosts: [] },
-      unasked: 'own-fault',
-    };
+    return nobodyAsked({ at: now, reason: fault.message }, { unasked: 'own-fault' });
   if (fault === null) {
     await giveBack(deps, claimed, { at: now, reason: thrown instanceof Error ? thrown.message : String(thrown) });
     throw thrown;
@@ -46,12 +42,12 @@ export async function noteOwnFault(deps: NoteOwnFaultDeps, attempt: Attempt, thr
 /** Where the store is what fails, the lease stays, and the next worker takes it over as it does those of the dead. */
 async function giveBack(
   deps: NoteOwnFaultDeps,
-  { state, ...stored }: StoredState,
+  { state, ...stored }: StoredDelivery,
   { at, reason }: { readonly at: number; readonly reason: string },
 ): Promise<void> {
   const attempt = state.lease?.attempt ?? state.next?.attempt ?? 1;
   const next = { attempt, at: new Date(at).toISOString(), reason: reason.slice(0, 1_000), queued: true };
   const updatedAt = new Date(deps.clock()).toISOString();
   const waiting = { ...state, state: 'waiting' as const, lease: null, next, updatedAt };
-  await writeState(deps.store, { ...stored, state: waiting }).catch(() => null);
+  await writeDelivery(deps.store, { ...stored, state: waiting }).catch(() => null);
 }

@@ -2,10 +2,10 @@
 // fails just then, its record waits for the store, since without it the message would go out a second time.
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { readState, type StoredState, writeState } from '#functions/deliver/claim-attempt.ts';
+import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
 import type { RunEnd } from '#functions/deliver/smtp/timeouts.ts';
 import type { Log, ObjectStore } from '#pipeline/contract/ports.ts';
-import { type DeliveryState, deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
+import { type DeliveryState, deliveryRecord, deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { faultOf } from '#pipeline/run/own-fault.ts';
 
@@ -24,22 +24,18 @@ const longestPauseMs = 2_000;
 const marginMs = 5_000;
 
 /**
- * Writes the state after an attempt; null where another worker has moved it on. `isKnownHereOnly`: a host took the message or may
- * have. Throws where the store fails: at once where nothing is lost by that, else after an hour.
+ * Writes the record after an attempt; null if another worker has moved it on. Throws if the store fails: at once if nothing is lost
+ * by that, else after an hour.
  */
-export async function recordOutcome(
-  deps: RecordDeps,
-  stored: StoredState,
-  isKnownHereOnly: boolean,
-): Promise<StoredState | null> {
+export async function recordOutcome(deps: RecordDeps, stored: StoredDelivery): Promise<StoredDelivery | null> {
   const until = Math.min(performance.now() + longestMs, (deps.runEndsAt ?? Number.POSITIVE_INFINITY) - marginMs);
   let hasFailed = false;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     try {
-      const written = await writeState(deps.store, stored);
+      const written = await writeDelivery(deps.store, stored);
       return written === null && hasFailed ? await writtenBefore(deps, stored) : written;
     } catch (thrown) {
-      if (!isKnownHereOnly || faultOf(thrown) === null || performance.now() + pauseMs >= until) throw thrown;
+      if (!isKnownHereOnly(stored) || faultOf(thrown) === null || performance.now() + pauseMs >= until) throw thrown;
       const { id, domain } = stored.state.job;
       deps.log.error('delivery-not-recorded', { id, domain, retryInSeconds: pauseMs / 1_000, ...errorFields(thrown) });
       hasFailed = true;
@@ -48,10 +44,16 @@ export async function recordOutcome(
   }
 }
 
+/** Whether a host took the message or may have, or refused it for good: to ask again would be one time too many. */
+function isKnownHereOnly({ state }: StoredDelivery): boolean {
+  const results = state.attempts.at(-1)?.hosts.flatMap(({ recipients }) => recipients) ?? [];
+  return results.some(({ outcome }) => outcome === 'accepted' || outcome === 'unknown' || outcome === 'refused');
+}
+
 /** The write that seemed to fail may have been done: then what is stored is what was to be. */
-async function writtenBefore(deps: RecordDeps, { key, state }: StoredState): Promise<StoredState | null> {
-  const found = await readState(deps.store, key);
-  return found !== null && isDeepStrictEqual(found.state, asStored(state)) ? found : null;
+async function writtenBefore(deps: RecordDeps, { key, state }: StoredDelivery): Promise<StoredDelivery | null> {
+  const found = await deliveryRecord.read(deps.store, key);
+  return found !== null && isDeepStrictEqual(found.record, asStored(state)) ? { key, state, etag: found.etag } : null;
 }
 
 function asStored(state: DeliveryState): DeliveryState {

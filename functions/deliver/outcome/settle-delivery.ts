@@ -2,7 +2,7 @@
 // addresses that do not exist are kept in mind. All of it is in the state first, so whoever finds it unsettled after a crash
 // does it again, and each part can be done twice without harm.
 
-import { type StoredState, writeState } from '#functions/deliver/claim-attempt.ts';
+import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Log, Metrics } from '#pipeline/contract/ports.ts';
 import { type DeliveryState, pendingJob } from '#pipeline/contract/records/delivery.ts';
@@ -21,7 +21,7 @@ export type SettleDeps = NotifyDeps & {
 export async function settleDelivery(
   deps: SettleDeps,
   config: Config,
-  { group, ...stored }: StoredState & { readonly group: string },
+  { group, ...stored }: StoredDelivery & { readonly group: string },
 ): Promise<void> {
   const { state } = stored;
   const attempt = state.attempts.at(-1);
@@ -31,7 +31,7 @@ export async function settleDelivery(
   const notices = await Promise.all(state.notices.map((notice) => settleNotice(deps, config, { state, notice })));
   const next = await queueNext(deps, state, group);
   // Where another was faster it has done the same.
-  await writeState(deps.store, { ...stored, state: { ...state, notices, next } });
+  await writeDelivery(deps.store, { ...stored, state: { ...state, notices, next } });
 }
 
 type Owed = { readonly state: DeliveryState; readonly notice: DeliveryState['notices'][number] };

@@ -1,7 +1,7 @@
 // One host asked for some recipients, as facts: what it said of each, over which connection, how long it took. What only the end of
 // a connection left undone is done over another one.
 
-import type { Place } from '#functions/deliver/hosts/acquire-host.ts';
+import type { HostSlot } from '#functions/deliver/hosts/acquire-host.ts';
 import { type HostsFound, policyNote } from '#functions/deliver/hosts/find-hosts.ts';
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { onOneLine, type Reply } from '#mail/smtp/reply.ts';
@@ -24,7 +24,7 @@ export type Context = {
   readonly message: OutgoingMessage;
   readonly login: ConnectionRequest['login'];
   readonly time: AttemptTime;
-  readonly routes: HostsFound;
+  readonly mailHosts: HostsFound;
   /** The connections of the attempt, the newest last. */
   readonly held: Held[];
   readonly dsnPassedOn: Set<string>;
@@ -44,16 +44,16 @@ type Talk = {
 /** Asks one host for these recipients. Throws the fault of ours for which it could not even be asked. */
 export async function talkToHost(
   context: Context,
-  place: Place,
+  hostSlot: HostSlot,
   recipients: readonly OutgoingRecipient[],
 ): Promise<HostTry> {
-  const { target } = place;
+  const { target } = hostSlot;
   const started = performance.now();
   const at = new Date(context.deps.clock()).toISOString();
-  const { connection, failure, results } = await talkToEnd(context, { place, recipients, fresh: false });
+  const { connection, failure, results } = await talkToEnd(context, { hostSlot, recipients, fresh: false });
   if (failure?.how === 'own-fault' && results.length === 0) throw ownFault('system', failure.reason);
   const tls = connection?.tls ?? null;
-  const said = policyNote(context.routes.sts, target.host, { failure, tls });
+  const said = policyNote(context.mailHosts.sts, target.host, { failure, tls });
   const notes = [failure?.reason ?? connection?.note ?? null, said].filter((note) => note !== null);
   return {
     host: target.host,
@@ -71,7 +71,11 @@ export async function talkToHost(
   };
 }
 
-type Asked = { readonly place: Place; readonly recipients: readonly OutgoingRecipient[]; readonly fresh: boolean };
+type Asked = {
+  readonly hostSlot: HostSlot;
+  readonly recipients: readonly OutgoingRecipient[];
+  readonly fresh: boolean;
+};
 
 /** Talks until the host had its say on all: what only the end of a connection left undone is done over another one. */
 async function talkToEnd(context: Context, asked: Asked): Promise<Talk> {
@@ -102,12 +106,12 @@ function cutOff(
   return recipients.filter(({ forwardPath }) => left.has(forwardPath));
 }
 
-async function talkOnce(context: Context, { place, recipients, fresh }: Asked): Promise<Talk> {
+async function talkOnce(context: Context, { hostSlot, recipients, fresh }: Asked): Promise<Talk> {
   const { deps, held, dsnPassedOn, time } = context;
-  const acquired = await deps.connections.acquire({ ...connectionRequest(context, place), fresh });
+  const acquired = await deps.connections.acquire({ ...connectionRequest(context, hostSlot), fresh });
   if (acquired.outcome === 'failed') return { connection: null, failure: acquired, results: [] };
   const { connection } = acquired;
-  place.slot.markReady();
+  hostSlot.slot.markReady();
   held.push({ connection, ...spent });
   const stop = deps.connections.watchSlow(connection);
   const { results, relaysDsn, ...use } = await sendMessage(
@@ -129,16 +133,16 @@ async function talkOnce(context: Context, { place, recipients, fresh }: Asked): 
 
 function connectionRequest(
   context: Context,
-  { target: { host, ip }, destination }: Place,
+  { target: { host, ip }, destination }: HostSlot,
 ): Omit<ConnectionRequest, 'fresh'> {
-  const { config, routes, login, time, onSlow } = context;
+  const { config, mailHosts, login, time, onSlow } = context;
   const { mode, smarthost, attemptSeconds, connectionsPerDestination } = config.delivery;
   return {
     endpoint: { host, ip, port: portOf(config) },
     destination,
     limit: connectionsPerDestination,
     clientName: config.hostname,
-    tls: routes.tls,
+    tls: mailHosts.tls,
     implicitTls: mode === 'smarthost' && smarthost?.tls === 'implicit',
     login,
     timeouts: timeoutsOf(attemptSeconds),

@@ -120,11 +120,11 @@ export type HostTry = DeliveryAttempt['hosts'][number];
 export type RecipientState = DeliveryState['recipients'][number];
 export type DeliveryNotice = DeliveryState['notices'][number];
 
-/** The `notBefore` of a job that a person sent: it is tried even where its destination is being left alone. */
+/** The `notBefore` of a job that a person sent: it is tried even if its destination is backed off. */
 export const atOnce = '1970-01-01T00:00:00.000Z';
 
-/** The state before the first attempt. */
-export function newDeliveryState(job: DeliverJob, nowMs: number): DeliveryState {
+/** The state before the first attempt. That a job was given up is said by the record, not by the job in it. */
+export function newDeliveryState({ givenUp: _, ...job }: DeliverJob, nowMs: number): DeliveryState {
   return {
     schema: 'delivery/1',
     state: 'waiting',
@@ -172,26 +172,6 @@ export function retryNow(
       next: { attempt, at, reason: 'tried again by hand', queued: true },
     },
     job: { ...pendingJob(job, pending), attempt, firstAttemptAt: state.firstAttemptAt, notBefore: atOnce },
-  };
-}
-
-/**
- * The state of a delivery that was given up, for its job redriven: those given up are pending again, and whoever the job names
- * besides. What the sender was told stays on record.
- */
-export function reviveGivenUp(state: DeliveryState, job: DeliverJob): DeliveryState {
-  const { givenUp, ...kept } = state;
-  const again = new Set(givenUp?.recipients);
-  const known = new Set(state.recipients.map(({ forwardPath }) => forwardPath));
-  const more = job.recipients.filter(({ forwardPath }) => !known.has(forwardPath));
-  return {
-    ...kept,
-    state: 'waiting',
-    job: { ...job, recipients: [...state.job.recipients, ...more] },
-    recipients: [
-      ...state.recipients.map((one) => (again.has(one.forwardPath) ? pendingRecipient(one.forwardPath) : one)),
-      ...more.map(({ forwardPath }) => pendingRecipient(forwardPath)),
-    ],
   };
 }
 

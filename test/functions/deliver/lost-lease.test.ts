@@ -1,7 +1,7 @@
 // A worker that was taken for dead and was only slow: what another has recorded since stands.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { writeState } from '#functions/deliver/claim-attempt.ts';
+import { writeDelivery } from '#functions/deliver/claim-attempt.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
 import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { startMx } from '#test/support/peers/scripted-mx.ts';
@@ -12,12 +12,12 @@ test('a state is moved on only from the version that was read', async (t) => {
   t.after(world.close);
   const job = world.job();
   const first = { key: deliveryKey(job), state: newDeliveryState(job, world.clock()), etag: null };
-  const stored = await writeState(world.store, first);
+  const stored = await writeDelivery(world.store, first);
   assert.ok(stored !== null);
-  assert.equal(await writeState(world.store, first), null, 'there is one already');
+  assert.equal(await writeDelivery(world.store, first), null, 'there is one already');
   const newer = { ...stored.state, warnedAt: world.clock.iso() };
-  assert.ok((await writeState(world.store, { ...stored, state: newer })) !== null);
-  assert.equal(await writeState(world.store, stored), null, 'it has been moved on since');
+  assert.ok((await writeDelivery(world.store, { ...stored, state: newer })) !== null);
+  assert.equal(await writeDelivery(world.store, stored), null, 'it has been moved on since');
   assert.deepEqual(world.state(job), newer);
 });
 

@@ -1,11 +1,12 @@
-// One attempt, as facts: the hosts tried in order, what each said of each recipient, how long it took. Decides only
-// what the protocol decides (who is worth asking next); what follows from the facts is for judge-attempt.ts.
+// The hosts of a domain tried in order, as facts: what each said of each recipient, how long it took. Decides only what the protocol
+// decides (who is worth asking next); what follows from the facts is for judge-attempt.ts.
 
 import { destinationOf, noteFailure } from '#functions/deliver/destination/back-off.ts';
 import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
 import type { Slot } from '#functions/deliver/destination/slots.ts';
-import { type Choice, choosePlace, type Way } from '#functions/deliver/hosts/acquire-host.ts';
+import { type AcquiredHost, acquireSlot, type Choice } from '#functions/deliver/hosts/acquire-host.ts';
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
+import type { AttemptFacts } from '#functions/deliver/outcome/attempt-facts.ts';
 import type { ConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
 import type { OutgoingRecipient } from '#functions/deliver/smtp/send-message.ts';
 import { type Context, type Held, loginOf, spent, talkToHost } from '#functions/deliver/smtp/talk-to-host.ts';
@@ -13,11 +14,11 @@ import type { AttemptTime } from '#functions/deliver/smtp/timeouts.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
-import { atOnce, type DeliveryAttempt, type HostTry } from '#pipeline/contract/records/delivery.ts';
+import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 import { faultOf } from '#pipeline/run/own-fault.ts';
 import type { WorkerMemory } from './worker-memory.ts';
 
-export type AttemptDeps = {
+export type TryHostsDeps = {
   readonly secrets: Secrets;
   readonly clock: Clock;
   readonly random: () => number;
@@ -26,37 +27,17 @@ export type AttemptDeps = {
   readonly memory: WorkerMemory;
 };
 
-/**
- * What an attempt found. `permanent`: no mail can go there at all. `dsnPassedOn`: accepted by a host that sends
- * notifications itself. `release` gives the connections back: only once the outcome is on record, so that a crash can
- * double at most the one message a connection was at.
- */
-export type AttemptFacts = {
-  readonly record: Omit<DeliveryAttempt, 'attempt'>;
-  readonly permanent: { readonly status: string; readonly reason: string } | null;
-  readonly dsnPassedOn: ReadonlySet<string>;
-  /** Whether every host there is was asked. */
-  readonly isExhausted: boolean;
-  /** Another host had no slot free: it is asked again in so many milliseconds. */
-  readonly soonMs: number | null;
-  /** Destinations whose failure is noted already. */
-  readonly noted: ReadonlySet<string>;
-  /** Why no host was asked: none may be asked now, the recipients are here and have it, or we are at fault. */
-  readonly unasked?: 'no-place' | 'landed' | 'own-fault';
-  readonly release: () => void;
-};
-
-/** What is attempted, by which way, in what time. `onSlow`: a destination takes long, and that is noted. */
-export type AttemptPlan = {
+/** What is tried, at which hosts, in what time. `onSlow`: a destination takes long, and that is noted. */
+export type HostPlan = {
   readonly config: Config;
   readonly job: DeliverJob;
-  readonly way: Extract<Way, { outcome: 'place' | 'no-host' }>;
+  readonly host: Extract<AcquiredHost, { outcome: 'host' }>;
   readonly time: AttemptTime;
   readonly onSlow: (destination: string) => void;
 };
 
 type Attempt = Context & {
-  readonly deps: AttemptDeps;
+  readonly deps: TryHostsDeps;
   readonly job: DeliverJob;
   /** Notes that a destination failed. */
   readonly fail: (destination: string, reason: string) => void;
@@ -66,20 +47,15 @@ type Attempt = Context & {
 const maxHostsTalkedTo = 3;
 
 /** Tries the hosts of the job's domain for the job's recipients. `message` is asked for once there is somewhere to go. */
-export async function attemptDelivery(
-  deps: AttemptDeps,
-  plan: AttemptPlan,
+export async function tryHosts(
+  deps: TryHostsDeps,
+  plan: HostPlan,
   message: () => Promise<OutgoingMessage>,
 ): Promise<AttemptFacts> {
   const started = performance.now();
   const startedAt = deps.clock();
   const at = new Date(startedAt).toISOString();
-  const { way } = plan;
-  if (way.outcome === 'no-host') {
-    const { routes } = way;
-    const record = { at, seconds: 0, reason: routes.reason, hosts: [] };
-    return { ...nothing, record, permanent: routes.outcome === 'permanent' ? routes : null, isExhausted: true };
-  }
+  const { mailHosts, choice } = plan.host;
   const held: Held[] = [];
   const slots = new Map<string, Slot>();
   const release = (): void => {
@@ -98,13 +74,13 @@ export async function attemptDelivery(
   };
   try {
     const login = await loginOf(deps.secrets, plan.config);
-    const context = { ...plan, ...found, deps, login, message: await message(), routes: way.routes, fail, onSlow };
-    const { hosts, last, notes } = await tryTargets(context, way.choice);
-    const reasons = [way.routes.note, ...notes].filter((note) => note !== null);
+    const context = { ...plan, ...found, deps, login, message: await message(), mailHosts, fail, onSlow };
+    const { hosts, last, notes } = await tryTargets(context, choice);
+    const reasons = [mailHosts.note, ...notes].filter((note) => note !== null);
     return {
       record: { at, seconds: secondsSince(started), reason: reasons.join('; ') || null, hosts },
       permanent: null,
-      isExhausted: hosts.length === way.routes.targets.length,
+      isExhausted: hosts.length === mailHosts.targets.length,
       soonMs: last.outcome === 'busy' ? last.waitMs : null,
       noted: found.noted,
       dsnPassedOn: found.dsnPassedOn,
@@ -117,27 +93,17 @@ export async function attemptDelivery(
   }
 }
 
-/** The facts of an attempt that asked no host, but for why. */
-export const nothing = {
-  permanent: null,
-  dsnPassedOn: new Set<string>(),
-  isExhausted: false,
-  soonMs: null,
-  noted: new Set<string>(),
-  release: () => undefined,
-};
-
 type Tried = { readonly hosts: HostTry[]; readonly last: Choice; readonly notes: readonly string[] };
 
-type Chosen = Choice & { readonly outcome: 'place' };
+type Chosen = Choice & { readonly outcome: 'host' };
 
 async function tryTargets(attempt: Attempt, first: Chosen): Promise<Tried> {
   const { config, job, deps, slots, time } = attempt;
-  const rules = { config, isAtOnce: job.notBefore === atOnce, held: slots };
+  const rules = { config, job, held: slots };
   const hosts: HostTry[] = [];
   const notes = [...first.passedOver];
   let choice: Choice = first;
-  while (choice.outcome === 'place') {
+  while (choice.outcome === 'host') {
     slots.set(choice.destination, choice.slot);
     const left = worthAsking(job, hosts);
     const talkedTo = hosts.filter(({ outcome }) => outcome === 'talked').length;
@@ -150,7 +116,7 @@ async function tryTargets(attempt: Attempt, first: Chosen): Promise<Tried> {
     hosts.push(tried);
     afterTry(attempt, choice, hosts);
     if (worthAsking(job, hosts).length === 0) break;
-    const next = await choosePlace(deps, choice.rest, rules).catch((thrown: unknown) => afterFault(hosts, thrown));
+    const next = await acquireSlot(deps, choice.rest, rules).catch((thrown: unknown) => afterFault(hosts, thrown));
     if ('endedBy' in next) {
       notes.push(next.endedBy);
       break;

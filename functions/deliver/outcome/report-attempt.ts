@@ -1,0 +1,52 @@
+// An attempt in the log, in the metrics, and in a word for who ran it.
+
+import type { DeliverJob } from '#pipeline/contract/jobs.ts';
+import type { Log, Metrics } from '#pipeline/contract/ports.ts';
+import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
+import type { AttemptFacts } from './attempt-facts.ts';
+
+/**
+ * `delivered`, `bounced`, `partial` (some of each): all is done. `deferred`: the rest is tried again at `retryAt`. `isOurFault`: no
+ * host was asked, because of a fault of ours that is still there.
+ */
+export type AttemptOutcome =
+  | { readonly outcome: 'delivered' }
+  | { readonly outcome: 'partial' | 'bounced'; readonly reason: string; readonly isOurFault?: boolean }
+  | { readonly outcome: 'deferred'; readonly retryAt: string; readonly reason: string; readonly isOurFault?: boolean };
+
+type ReportDeps = { readonly log: Log; readonly metrics: Metrics };
+
+/** Reports an attempt that is on record. */
+export function reportAttempt({ log, metrics }: ReportDeps, state: DeliveryState, facts: AttemptFacts): AttemptOutcome {
+  const { id, domain } = state.job;
+  const reason = state.recipients.find((recipient) => recipient.state !== 'delivered')?.reason ?? '';
+  const host = facts.record.hosts.at(-1)?.host;
+  const { seconds } = facts.record;
+  const retryAt = state.next?.at;
+  metrics.count('deliveries', { outcome: state.state === 'waiting' ? 'deferred' : state.state });
+  metrics.measure('delivery-seconds', seconds);
+  log.info('delivery-attempt', { id, domain, outcome: state.state, host, seconds, reason, retryAt });
+  const fault = facts.unasked === 'own-fault' ? { isOurFault: true } : {};
+  switch (state.state) {
+    case 'delivered':
+      return { outcome: 'delivered' };
+    case 'bounced':
+    case 'partial':
+      return { outcome: state.state, reason, ...fault };
+    case 'sending':
+    case 'waiting':
+      return { outcome: 'deferred', retryAt: retryAt ?? state.updatedAt, reason, ...fault };
+  }
+}
+
+/** Another worker took the attempt over while this one was at it: what this one did can only be told to the log. */
+export function reportLostLease(
+  { log, metrics }: ReportDeps,
+  { id, domain }: DeliverJob,
+  { record }: AttemptFacts,
+): { readonly outcome: 'duplicate' } {
+  const results = record.hosts.flatMap(({ recipients }) => recipients.map(({ outcome }) => outcome)).join(' ');
+  log.error('delivery-lease-lost', { id, domain, results });
+  metrics.count('delivery-leases-lost');
+  return { outcome: 'duplicate' };
+}

@@ -1,0 +1,38 @@
+// What an attempt showed of destinations and of our own network is for all jobs, and all processes, to know.
+
+import {
+  type BackOffDeps,
+  destinationOf,
+  publishFailure,
+  recordVerdict,
+} from '#functions/deliver/destination/back-off.ts';
+import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
+import { type PortDeps, sightOf, watchPort } from '#functions/deliver/destination/port25.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { DeliverJob } from '#pipeline/contract/jobs.ts';
+import type { AttemptFacts } from './attempt-facts.ts';
+
+export type ShareDeps = BackOffDeps & PortDeps & { readonly memory: BackOffDeps['memory'] & PortDeps['memory'] };
+
+/** Shares it. `startedAt`: when the attempt began, in milliseconds since 1970. */
+export async function shareFindings(
+  deps: ShareDeps,
+  found: {
+    readonly config: Config;
+    readonly job: DeliverJob;
+    readonly facts: AttemptFacts;
+    readonly startedAt: number;
+  },
+): Promise<void> {
+  const { config, job, facts, startedAt } = found;
+  const { hosts } = facts.record;
+  const { retrySeconds, mode, port } = config.delivery;
+  const byDestination = Map.groupBy(hosts, (host) => destinationOf(config, host));
+  for (const [destination, tries] of byDestination) {
+    const verdict = judgeDestination(tries);
+    if (verdict.outcome === 'failed' && facts.noted.has(destination)) await publishFailure(deps, destination);
+    else await recordVerdict(deps, destination, { verdict, startedAt, retrySeconds });
+  }
+  if (mode !== 'mx') return;
+  await watchPort(deps, sightOf(hosts), { domain: job.domain, ip: hosts.at(-1)?.ip ?? '', port });
+}
