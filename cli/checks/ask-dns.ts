@@ -2,7 +2,7 @@
 // there already will do harm.
 
 import type { Resolve } from '#pipeline/contract/ports.ts';
-import { dnsErrorCode, isTemporaryDnsError } from '#pipeline/dns/error.ts';
+import { dnsErrorCode, isTemporaryDnsError } from '#pipeline/dns/answer.ts';
 
 /** The records (none: there are none), or why that is not known. */
 export type DnsAnswer<Value> =

@@ -1,10 +1,11 @@
 // What one address, one user and all together may do: connections at once, messages a minute. Tables are bounded.
-
+import { LRUCache } from 'lru-cache';
 import type { Peer } from '#mail/address/peer-address.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 
-const maxTrackedKeys = 50_000; // the longest unseen are forgotten first
+/** How many keys a table about strangers holds; the longest unseen are forgotten first. It takes no memory before it needs it. */
+export const trackedKeys = { maxSize: 50_000, sizeCalculation: () => 1 } as const;
 const defaults = configSchema.parse({}).limits;
 
 /** Limits that a client on this machine is held to only where somebody set them: the defaults are for strangers. */
@@ -65,7 +66,7 @@ export type Rate = {
 
 /** Full buckets. `now` is a clock in milliseconds that never goes back. */
 export function createRate(now: () => number): Rate {
-  const buckets = new Map<string, { tokens: number; at: number }>();
+  const buckets = new LRUCache<string, { readonly tokens: number; readonly at: number }>(trackedKeys);
   return {
     take(key, perMinute) {
       if (perMinute === Number.POSITIVE_INFINITY) return 0;
@@ -73,9 +74,7 @@ export function createRate(now: () => number): Rate {
       const bucket = buckets.get(key) ?? { tokens: perMinute, at };
       const tokens = Math.min(perMinute, bucket.tokens + ((at - bucket.at) / 60_000) * perMinute);
       const isAllowed = tokens >= 1;
-      buckets.delete(key); // and set again: a Map keeps the order of insertion, the first is the longest unseen
       buckets.set(key, { tokens: isAllowed ? tokens - 1 : tokens, at });
-      dropOldest(buckets);
       return isAllowed ? 0 : Math.max(1, Math.ceil(((1 - tokens) / perMinute) * 60));
     },
   };
@@ -93,7 +92,7 @@ const maxDelayMs = 10_000;
 
 /** Nothing has failed yet. The wait doubles with each failure: 100 ms behind the first, 10 s at most. */
 export function createFailureTable(now: () => number): FailureTable {
-  const failures = new Map<string, { count: number; at: number }>();
+  const failures = new LRUCache<string, { readonly count: number; readonly at: number }>(trackedKeys);
   const known = (group: string) => {
     const entry = failures.get(group);
     return entry !== undefined && now() - entry.at < forgetFailuresMs ? entry.count : 0;
@@ -101,22 +100,10 @@ export function createFailureTable(now: () => number): FailureTable {
   return {
     delayMs: (group) => (known(group) === 0 ? 0 : Math.min(maxDelayMs, 50 * 2 ** Math.min(known(group), 20))),
     failed(group) {
-      const count = known(group) + 1;
-      failures.delete(group);
-      failures.set(group, { count, at: now() });
-      dropOldest(failures);
+      failures.set(group, { count: known(group) + 1, at: now() });
     },
     succeeded: (group) => {
       failures.delete(group);
     },
   };
-}
-
-/** Forgets the key that was set first, where a table has grown too large. */
-export function dropOldest(table: Map<string, unknown> | Set<string>): void {
-  if (table.size <= maxTrackedKeys) return;
-  for (const oldest of table.keys()) {
-    table.delete(oldest);
-    return;
-  }
 }

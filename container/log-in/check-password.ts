@@ -1,6 +1,7 @@
 // A name and a password against the configured users: the same time for a name that nobody has, for a user with an old
 // hash and for one with a new; a short memory for what was right, so that clients that log in for each message are fast.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { hashPassword, isOldHash, nobodysHash, verifyPassword } from '#pipeline/config/password.ts';
 import type { User } from './authenticate-user.ts';
 import type { Asker, HashQueue } from './hash-queue.ts';
@@ -28,7 +29,8 @@ const maxRemembered = 10_000;
 /** A check with empty memory. `now`: milliseconds of a clock that never goes back. */
 export function createPasswordCheck(now: () => number, queue: HashQueue): PasswordCheck {
   const key = randomBytes(32);
-  const remembered = new Map<string, { readonly proofs: readonly Buffer[]; readonly at: number }>();
+  const time = { ttl: rememberMs, ttlResolution: 0, perf: { now } };
+  const remembered = new LRUCache<string, readonly Buffer[]>({ max: maxRemembered, ...time });
   /** Programs open many connections at once, each with the same log-in: it is hashed once for all of them. */
   const underWay = new Map<string, Promise<Verdict | 'busy'>>();
   const proofOf = (stored: string, password: string) =>
@@ -38,10 +40,8 @@ export function createPasswordCheck(now: () => number, queue: HashQueue): Passwo
     const user = users.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
     const stored = user?.password ?? nobodysHash;
     const proof = proofOf(stored, password);
-    const known = user === undefined ? undefined : remembered.get(user.name);
-    if (user !== undefined && known !== undefined && now() - known.at < rememberMs) {
-      if (known.proofs.some((one) => timingSafeEqual(one, proof))) return { outcome: 'user', user, renewed: null };
-    }
+    const known = user && remembered.get(user.name);
+    if (user && known?.some((one) => timingSafeEqual(one, proof))) return { outcome: 'user', user, renewed: null };
     const same = `${name.toLowerCase()}\0${proof.toString('base64')}`;
     const asked =
       underWay.get(same) ?? queue.run(asker, () => hashAgainst(password, stored)).finally(() => underWay.delete(same));
@@ -49,10 +49,8 @@ export function createPasswordCheck(now: () => number, queue: HashQueue): Passwo
     const verdict = await asked;
     if (verdict === 'busy') return { outcome: 'busy' };
     if (user === undefined || !verdict.isRight) return { outcome: 'wrong' };
-    if (remembered.size >= maxRemembered) remembered.clear();
     const { renewed } = verdict;
-    const proofs = renewed === null ? [proof] : [proof, proofOf(renewed, password)];
-    remembered.set(user.name, { proofs, at: now() });
+    remembered.set(user.name, renewed === null ? [proof] : [proof, proofOf(renewed, password)]);
     return { outcome: 'user', user, renewed };
   };
 }

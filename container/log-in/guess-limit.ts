@@ -1,7 +1,8 @@
 // Guessing the password of one user from many addresses, a few times each, passes all limits that go by address. So wrong
 // passwords are counted by name too, for addresses that have never shown that they know that user's password: those that
 // have are not locked out by what strangers do. Names that nobody has are counted alike, so that the limit tells nothing.
-import { dropOldest } from '#container/limits/limits.ts';
+import { LRUCache } from 'lru-cache';
+import { trackedKeys } from '#container/limits/limits.ts';
 
 /** Who may try a password under which name. Names are compared without case. Both tables are bounded. */
 export type GuessLimit = {
@@ -24,17 +25,15 @@ const maxNameChars = 254; // of a configured user
 
 /** Nobody has guessed, nobody is known. `now`: milliseconds of a clock that never goes back. */
 export function createGuessLimit(now: () => number): GuessLimit {
-  const guesses = new Map<string, { left: number; at: number }>();
-  const known = new Set<string>();
+  const guesses = new LRUCache<string, { left: number; at: number }>(trackedKeys);
+  const known = new LRUCache<string, true>(trackedKeys);
 
   /** What is left under a name after taking one more; null where there is none. */
   function takeFrom(key: string, perHour: number): { left: number; at: number } | null {
     const entry = guesses.get(key) ?? { left: perHour, at: now() };
     entry.left = Math.min(perHour, entry.left + ((now() - entry.at) / hourMs) * perHour);
     entry.at = now();
-    guesses.delete(key); // and set again: the first is the longest unseen
     guesses.set(key, entry);
-    dropOldest(guesses);
     if (entry.left < 1) return null;
     entry.left -= 1;
     return entry;
@@ -52,9 +51,7 @@ export function createGuessLimit(now: () => number): GuessLimit {
       };
       const right = () => {
         unjudged();
-        known.delete(pair);
-        known.add(pair);
-        dropOldest(known);
+        known.set(pair, true);
       };
       return { isKnown: known.has(pair), right, unjudged };
     },

@@ -1,6 +1,6 @@
 // Old hashes of passwords are renewed when their user logs in: only then the password is there to be hashed again.
-
-import { dropOldest } from '#container/limits/limits.ts';
+import { LRUCache } from 'lru-cache';
+import { trackedKeys } from '#container/limits/limits.ts';
 import type { ListenerDeps } from '#container/listener-deps.ts';
 import type { User } from './authenticate-user.ts';
 
@@ -18,13 +18,12 @@ export function createHashRenewal({
   log,
   metrics,
 }: Pick<ListenerDeps, 'replaceHash' | 'log' | 'metrics'>): HashRenewal {
-  const renewedBy = new Map<string, string>();
-  const told = new Set<string>();
+  const renewedBy = new LRUCache<string, string>(trackedKeys);
+  const told = new LRUCache<string, true>(trackedKeys);
   const tell = (user: string, reason: string): void => {
     metrics.count('old-password-hashes');
     if (told.has(user)) return;
-    told.add(user);
-    dropOldest(told);
+    told.set(user, true);
     const advice = 'give the user a hash of today: pillarbox user add NAME --replace';
     log.warn('password-hash-old', { user, reason, advice });
   };
@@ -36,7 +35,6 @@ export function createHashRenewal({
       }
       const to = renewedBy.get(password) ?? renewed;
       renewedBy.set(password, to);
-      dropOldest(renewedBy);
       replaceHash(password, to).then(
         (outcome) => {
           if (outcome === 'replaced') log.info('password-hash-renewed', { user: name });

@@ -4,8 +4,8 @@
 
 import type { Authentication, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type { Handout, Resolve } from '#pipeline/contract/ports.ts';
-import { startDeadline } from '#pipeline/dns/deadline.ts';
-import { isRememberedDnsError } from '#pipeline/dns/error.ts';
+import { isRememberedDnsError } from '#pipeline/dns/answer.ts';
+import { startDeadline } from '#pipeline/dns/questions.ts';
 
 /** `fast`: jobs of queue `received`. `slow`: those of `received-slow`. */
 export type Lane = 'fast' | 'slow';

@@ -1,6 +1,6 @@
 // What the ops API asks of the emulator world: queues from the emulator, mail from the objects themselves. Keys are kept
 // in memory, newest message first; summaries are read when they are asked for, and kept.
-
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { DeadLetter, MessagePage, MessageQuery, OpsAdmin, QueueCounts } from '#ops/admin.ts';
 import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
@@ -88,7 +88,7 @@ function prefixesOf(mailbox: string | null): readonly string[] {
 
 /** Objects of mail are written once: what was read stays true. */
 function summaryReader(store: Pick<ObjectStore, 'get'>): (key: string) => Promise<Read | null> {
-  const kept = new Map<string, Read>();
+  const kept = new LRUCache<string, Read>({ max: maxKept });
   return async (key) => {
     const known = kept.get(key);
     if (known) return known;
@@ -96,8 +96,6 @@ function summaryReader(store: Pick<ObjectStore, 'get'>): (key: string) => Promis
     if (message === null) return null;
     const read = { summary: summarise(key, message), searched: searchText(message) };
     kept.set(key, read);
-    const [oldest] = kept.keys();
-    if (kept.size > maxKept && oldest !== undefined) kept.delete(oldest);
     return read;
   };
 }

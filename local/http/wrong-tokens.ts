@@ -2,7 +2,8 @@
 // second; from then on one is looked at when the wait is over, and the others are told to come later. The right token
 // never waits, whatever others from its address do.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createFailureTable, dropOldest } from '#container/limits/limits.ts';
+import { LRUCache } from 'lru-cache';
+import { createFailureTable, trackedKeys } from '#container/limits/limits.ts';
 import { peerOf } from '#mail/address/peer-address.ts';
 import { type Answer, refusal } from '#ops/api/answer.ts';
 import type { Log, Metrics } from '#pipeline/contract/ports.ts';
@@ -27,7 +28,7 @@ export function createWrongTokens({
 }): WrongTokens {
   const now = () => performance.now();
   const failures = createFailureTable(now);
-  const waits = new Map<string, number>();
+  const waits = new LRUCache<string, number>(trackedKeys);
   const tally = tallyByAddress((ip, count) =>
     log.warn('ops-token-refused', { clientIp: ip ?? 'other addresses', count }),
   );
@@ -43,9 +44,7 @@ export function createWrongTokens({
         return comeLater(Math.ceil(leftMs / 1_000));
       }
       metrics.count('ops-tokens-refused', { status: '401' });
-      waits.delete(group);
       waits.set(group, now() + failures.delayMs(group));
-      dropOldest(waits);
       await sleep(Math.min(delayMs, maxHeldMs), undefined, { ref: false });
       return { ...tokenNeeded(), closes: true };
     },

@@ -1,4 +1,50 @@
-// Answers of the DNS as they are handed out: each asker gets a copy, so that none can change what another sees.
+// How a DNS question ends: with an answer, of which each asker gets a copy, so that none can change what another sees; or without
+// one, in six ways: whatever c-ares says becomes one of them.
+
+/**
+ * `ENOTFOUND`: no such name. `ENODATA`: the name has no record of that type. `EBADNAME`: the name cannot exist (a label
+ * over 63 octets …). `ESERVFAIL`, `EREFUSED`: a server said so, or none could be reached. `ETIMEOUT`: no answer in time.
+ */
+export type DnsErrorCode = 'ENOTFOUND' | 'ENODATA' | 'EBADNAME' | 'ESERVFAIL' | 'EREFUSED' | 'ETIMEOUT';
+
+/** What a `Resolve` rejects with: an Error whose `code` is a {@link DnsErrorCode}. */
+export type DnsError = Error & { readonly code: DnsErrorCode };
+
+const words: Readonly<Record<string, DnsErrorCode>> = {
+  ENOTFOUND: 'ENOTFOUND',
+  NXDOMAIN: 'ENOTFOUND',
+  ENODATA: 'ENODATA',
+  EBADNAME: 'EBADNAME',
+  EREFUSED: 'EREFUSED',
+  ETIMEOUT: 'ETIMEOUT',
+  ECANCELLED: 'ETIMEOUT',
+};
+
+/** Makes the error a `Resolve` rejects with. */
+export function dnsError(code: DnsErrorCode, name: string, type: string): DnsError {
+  return Object.assign(new Error(`${code} ${type} ${name}`), { code });
+}
+
+/** The error of a question that was not asked, because it had no answer a while ago. */
+export function rememberedDnsError(code: DnsErrorCode, name: string, type: string): DnsError {
+  return Object.assign(dnsError(code, name, type), { isRemembered: true });
+}
+
+/** Says whether an error is one of {@link rememberedDnsError}. */
+export function isRememberedDnsError(error: unknown): boolean {
+  return error instanceof Error && 'isRemembered' in error;
+}
+
+/** The code of whatever a resolver rejected with; anything unknown counts as `ESERVFAIL`: nobody knows the answer. */
+export function dnsErrorCode(error: unknown): DnsErrorCode {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  return words[code] ?? 'ESERVFAIL';
+}
+
+/** Says whether asking again later may help: nothing is known about the name, as opposed to "it is not there". */
+export function isTemporaryDnsError(code: DnsErrorCode): boolean {
+  return code === 'ESERVFAIL' || code === 'EREFUSED' || code === 'ETIMEOUT';
+}
 
 /** A copy of an answer. The usual ones, texts and lists of texts, are copied at a fraction of what a clone costs. */
 export function copyAnswer(answer: unknown): unknown {

@@ -1,9 +1,9 @@
 // Remembers which questions and zones the DNS gives no answer to (RFC 9520), so that those who can wait are told at once and the
 // dead zone is asked seldom. A breaker opens after some failures in a row, stays open for a time that grows, then lets one
 // question through: an answer of whatever kind closes it. While our own resolver answers nobody, nothing is laid to a zone.
-
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '#pipeline/contract/ports.ts';
-import { type DnsErrorCode, isTemporaryDnsError } from './error.ts';
+import { type DnsErrorCode, isTemporaryDnsError } from './answer.ts';
 
 /** See {@link createDnsBreaker}. */
 export type DnsBreaker = {
@@ -37,17 +37,12 @@ export function createDnsBreaker({
   readonly clock: Clock;
   readonly onOpened: () => void;
 }): DnsBreaker {
-  const entries = new Map<string, Entry>();
+  const entries = new LRUCache<string, Entry>({ max: maxEntries });
   let answeredAt = Number.NEGATIVE_INFINITY;
 
   const fail = (key: string, limit: number, code: DnsErrorCode): void => {
     const entry = entries.get(key) ?? { failures: 0, code, openMs: 0, askAgainAt: Number.NEGATIVE_INFINITY };
-    entries.delete(key);
-    entries.set(key, entry); // A Map keeps the order of insertion: the one that failed just now is the last to go.
-    for (const oldest of entries.keys()) {
-      if (entries.size <= maxEntries) break;
-      entries.delete(oldest);
-    }
+    entries.set(key, entry);
     entry.failures += 1;
     entry.code = code;
     // Many questions that were under way together fail together: that is one failure.

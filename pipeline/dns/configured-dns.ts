@@ -1,4 +1,5 @@
 // The DNS as configured at the moment: another resolver is taken when `dns` in the configuration changes.
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Clock, ConfigSource, Metrics, Resolve } from '#pipeline/contract/ports.ts';
 import { createResolver, type DnsResolver } from './resolver.ts';
@@ -18,22 +19,22 @@ const privateAddress =
 
 /** Asks nothing before it is asked. Counts in `metrics` the zones and questions that are found not to answer. */
 export function configuredDns(config: ConfigSource, clock: Clock, metrics: Pick<Metrics, 'count'>): ConfiguredDns {
-  let made: { readonly settings: string; readonly resolver: DnsResolver } | null = null;
+  let made: { readonly dns: Config['dns']; readonly resolver: DnsResolver } | null = null;
   const resolverFor = ({ dns }: Pick<Config, 'dns'>): DnsResolver => {
-    const settings = JSON.stringify(dns);
-    if (made?.settings !== settings) {
-      made?.resolver.close();
-      made = {
-        settings,
-        resolver: createResolver({
-          servers: dns.servers,
-          timeoutMs: dns.timeoutSeconds * 1_000,
-          clock,
-          onBreakerOpened: () => metrics.count('dns-breakers-opened'),
-        }),
-      };
-    }
-    return made.resolver;
+    if (made?.dns === dns) return made.resolver; // no configuration was read since
+    const isSame = made !== null && isDeepStrictEqual(made.dns, dns);
+    if (!isSame) made?.resolver.close();
+    const resolver =
+      made !== null && isSame
+        ? made.resolver
+        : createResolver({
+            servers: dns.servers,
+            timeoutMs: dns.timeoutSeconds * 1_000,
+            clock,
+            onBreakerOpened: () => metrics.count('dns-breakers-opened'),
+          });
+    made = { dns, resolver };
+    return resolver;
   };
   const resolve: Resolve = async (name, type, options) =>
     resolverFor(await config.current()).resolve(name, type, options);

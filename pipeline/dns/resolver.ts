@@ -1,12 +1,18 @@
 // Asks the DNS, remembers the answers for a while, and never waits longer than told. c-ares underneath does EDNS and the
 // fallback to TCP (RFC 7766). Only address records carry their TTL up to here; the others are held for a fixed time.
 import type { Resolver } from 'node:dns/promises';
+import { LRUCache } from 'lru-cache';
 import type { Clock, Resolve } from '#pipeline/contract/ports.ts';
-import { copyAnswer } from './answer.ts';
+import {
+  copyAnswer,
+  type DnsErrorCode,
+  dnsError,
+  dnsErrorCode,
+  isTemporaryDnsError,
+  rememberedDnsError,
+} from './answer.ts';
 import { createDnsBreaker } from './breaker.ts';
-import { createDnsCache } from './cache.ts';
 import { createChannels } from './channels.ts';
-import { type DnsErrorCode, dnsError, dnsErrorCode, isTemporaryDnsError, rememberedDnsError } from './error.ts';
 
 /** Whom to ask, how long to wait, how long to remember. */
 export type ResolverOptions = {
@@ -60,7 +66,7 @@ export function createResolver(options: ResolverOptions): DnsResolver {
   const isTimeout = (answer: Answer): boolean => answer.kind === 'error' && answer.code === 'ETIMEOUT';
   const channels = createChannels<Answer>({ ...options, isTimeout });
   const breaker = createDnsBreaker({ clock, onOpened });
-  const cache = createDnsCache<Answer>({ clock, maxEntries: options.maxEntries ?? 10_000 });
+  const cache = createAnswerCache(clock, options.maxEntries ?? 10_000);
   let answeredAt = Number.NEGATIVE_INFINITY;
   const holdSeconds = (answer: Answer): number => {
     if (answer.kind === 'answer') return Math.min(answer.seconds, answerSeconds);
@@ -173,4 +179,42 @@ async function within(timeoutMs: number, ask: () => Promise<Answer>): Promise<An
   } finally {
     clearTimeout(timer);
   }
+}
+
+type AnswerCache = {
+  /** The remembered answer, or what `ask` answers, remembered for as many seconds as `holdSeconds` says of it. */
+  readonly get: (key: string, ask: () => Promise<Answer>, holdSeconds: (answer: Answer) => number) => Promise<Answer>;
+  readonly holds: (key: string) => boolean;
+  readonly clear: () => void;
+};
+
+/** A bounded memory. Who asks while an answer is under way gets that one. `ask` must not reject. */
+function createAnswerCache(clock: Clock, maxEntries: number): AnswerCache {
+  const entries = new LRUCache<string, { readonly answer: Answer; readonly untilMs: number }>({ max: maxEntries });
+  const underway = new Map<string, Promise<Answer>>();
+  const recall = (key: string): Answer | undefined => {
+    const entry = entries.get(key);
+    return entry !== undefined && entry.untilMs > clock() ? entry.answer : undefined;
+  };
+  return {
+    get: async (key, ask, holdSeconds) => {
+      const known = recall(key);
+      if (known !== undefined) return known;
+      const asked = underway.get(key) ?? ask();
+      underway.set(key, asked);
+      try {
+        const answer = await asked;
+        const seconds = underway.get(key) === asked ? holdSeconds(answer) : 0; // else another was first, or all was forgotten
+        if (seconds > 0) entries.set(key, { answer, untilMs: clock() + seconds * 1_000 });
+        return answer;
+      } finally {
+        if (underway.get(key) === asked) underway.delete(key);
+      }
+    },
+    holds: (key) => recall(key) !== undefined,
+    clear: () => {
+      entries.clear();
+      underway.clear();
+    },
+  };
 }

@@ -8,7 +8,7 @@ import { fieldText, type HeaderField } from '#mail/header/header-fields.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Authentication, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
-import { type RecordingResolve, recordEvidence } from '#pipeline/dns/evidence.ts';
+import { type RecordingResolve, recordEvidence } from '#pipeline/dns/questions.ts';
 import { formatNoResults, formatResults } from './authentication-results.ts';
 import { chooseSignatures, maxSignatures, signatureTag } from './choose-signatures.ts';
 import { judgeArc } from './judge-arc.ts';

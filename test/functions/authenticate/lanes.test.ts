@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Resolve } from '#pipeline/contract/ports.ts';
-import { rememberedDnsError } from '#pipeline/dns/error.ts';
+import { rememberedDnsError } from '#pipeline/dns/answer.ts';
 import { type Zone, zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 import { judge, runStage } from './run-stage.ts';
 

@@ -1,8 +1,8 @@
 // What is remembered of zones that do not answer, told by a clock that the test sets.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { DnsErrorCode } from '#pipeline/dns/answer.ts';
 import { createDnsBreaker } from '#pipeline/dns/breaker.ts';
-import type { DnsErrorCode } from '#pipeline/dns/error.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
 
 function breakerAt() {

@@ -1,8 +1,7 @@
 // What is put between a resolver and who asks: the deadline, the record of what was said, and the verified reverse name.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startDeadline } from '#pipeline/dns/deadline.ts';
-import { recordEvidence } from '#pipeline/dns/evidence.ts';
+import { recordEvidence, startDeadline } from '#pipeline/dns/questions.ts';
 import { reversePointer, verifiedReverseName } from '#pipeline/dns/reverse-name.ts';
 import { type Zone, zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 import { stopwatch } from '#test/support/time/stopwatch.ts';
