@@ -1,4 +1,4 @@
-// Jobs whose time has not come: back on the queue they go, with the reason where people look for it. No attempt is made.
+// A job that may not start now goes back on the queue; a long wait is noted in its record, where people look for the reason.
 
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { Clock, JobSender, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';

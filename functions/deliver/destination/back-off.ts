@@ -1,6 +1,6 @@
-// How the places are doing to which connections go: one address of a mail host with its port, or the smarthost as a whole. One
-// that says 421 or nothing at all is not asked again for every message: it is backed off for a while, doubling with each failure,
-// and messages wait without a connection. Domains that share a host share what is known of it.
+// When a destination is backed off. A destination is one address of a mail host with its port, or the smarthost as a whole; domains
+// that share a host share it. One that says 421 or nothing at all is not asked again for every message: no mail goes to it for a
+// while, twice as long after each failure, and messages wait without a connection.
 // The record in the store tells other processes; this one asks its memory, and the store at most every half a minute.
 
 import type { Target } from '#functions/deliver/hosts/find-mail-hosts.ts';
@@ -34,18 +34,18 @@ export type BackOffDeps = {
 export type Tried = { readonly startedAt: number; readonly retrySeconds: readonly number[] };
 
 const rereadMs = 30_000;
-/** How long it is left in peace after its first failure, and at most; shorter where it may only be greylisting. */
+/** How long it is backed off after its first failure, and at most; for a shorter time if it may only be greylisting. */
 const waits = {
   failed: { firstMs: 60_000, longestMs: 1_800_000 },
-  putOff: { firstMs: 10_000, longestMs: 300_000 },
+  deferring: { firstMs: 10_000, longestMs: 300_000 },
 } as const;
 const longestSpreadMs = 300_000;
 const maxRemembered = 10_000;
-/** So many messages in a row that a host put off for reasons of its own, and it is backed off. */
+/** A host that deferred so many messages in a row for reasons of its own is backed off. */
 const refusalsOfHost = 3;
-/** So many messages in a row put off for whatever reason (greylisting, mostly), and it gets one connection at a time. */
+/** One that deferred so many in a row for whatever reason (greylisting, mostly) gets one connection at a time. */
 const refusalsInAll = 10;
-/** So many, unless the last was about a mailbox, and it is backed off, for a short time at first. */
+/** One that deferred so many is backed off, unless the last was about a mailbox; for a short time at first. */
 const refusalsOfUnclearCause = 20;
 
 /** The destination that a target is, or is part of. */
@@ -54,7 +54,7 @@ export function destinationOf({ delivery }: Config, { ip }: Pick<Target, 'ip'>):
   return mode === 'smarthost' && smarthost !== null ? smarthostDestination(smarthost.host) : `${ip} port ${port}`;
 }
 
-/** How many connections a destination may have at once: one where it is in trouble, or puts everything off. */
+/** How many connections a destination may have at once: one if it is in trouble, or defers everything. */
 export function connectionLimit(
   refusals: RefusalMemory,
   destination: string,
@@ -63,7 +63,7 @@ export function connectionLimit(
   return record !== null || (refusals.get(destination)?.all ?? 0) >= refusalsInAll ? 1 : configured;
 }
 
-/** What is known of a destination; null where nothing is wrong with it. */
+/** What is known of a destination; null if nothing is wrong with it. */
 export async function readDestination(
   deps: Pick<BackOffDeps, 'clock' | 'memory'> & { readonly store: Pick<ObjectStore, 'get'> },
   destination: string,
@@ -139,12 +139,12 @@ function noteRefusal(
   if (ofHost >= refusalsOfHost || (isInTrouble && isOfHost)) {
     noteFailure(deps, destination, { ...tried, reason });
   } else if (all >= refusalsOfUnclearCause && because !== 'mailbox') {
-    const said = `it put off ${all} messages in a row, the last one with: ${reason}`;
-    noteFailure(deps, destination, { ...tried, reason: said, kind: 'putOff' });
+    const said = `it deferred ${all} messages in a row, the last one with: ${reason}`;
+    noteFailure(deps, destination, { ...tried, reason: said, kind: 'deferring' });
   }
 }
 
-/** After an attempt at which the destination answered: it is as if nothing had been. Costs nothing where nothing was wrong. */
+/** After an attempt at which the destination answered: its failures are forgotten. Costs nothing if there were none. */
 async function resetBackOff(deps: BackOffDeps, destination: string): Promise<void> {
   if ((deps.memory.backOffs.get(destination)?.record ?? null) === null) return;
   remember(deps, destination, { record: null, isStored: true });
@@ -162,7 +162,7 @@ export function afterFailure(
     readonly random: number;
     /** The schedule of single messages: a destination is not backed off for longer than they would wait anyway. */
     readonly retrySeconds: readonly number[];
-    /** `putOff`: it talks, and puts all off. */
+    /** `deferring`: it talks, and defers everything. */
     readonly kind?: keyof typeof waits;
   },
 ): BackOff {

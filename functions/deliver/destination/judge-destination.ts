@@ -14,7 +14,7 @@ export type DestinationVerdict =
 type Result = HostTry['recipients'][number];
 type Sign = Exclude<DestinationVerdict, { outcome: 'nothing' }>;
 
-/** From all that hosts of one destination said in one attempt: it failed where all of them did. */
+/** From all that hosts of one destination said in one attempt: it failed if all of them did. */
 export function judgeDestination(tries: readonly HostTry[]): DestinationVerdict {
   const signs = tries.map(signOf);
   const last = signs.at(-1);

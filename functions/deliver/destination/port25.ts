@@ -22,14 +22,14 @@ export type PortDeps = {
 const unrelatedHosts = 3;
 const windowMs = 3_600_000;
 
-/** What the connections of one attempt showed: any came about, or all timed out, or neither. */
-export type PortSight = 'connected' | 'timed-out' | 'neither';
+/** What the connections of one attempt showed: one came about, or all timed out, or neither. */
+export type PortSign = 'connected' | 'timed-out' | 'neither';
 
 /**
  * What an attempt showed: a host that refused the connection was reached, in a way; an address family that this network does
  * not have (IPv6, mostly) shows nothing.
  */
-export function sightOf(hosts: readonly Pick<HostTry, 'stage' | 'reason'>[]): PortSight {
+export function signOf(hosts: readonly Pick<HostTry, 'stage' | 'reason'>[]): PortSign {
   if (hosts.some(({ stage }) => stage !== 'connect')) return 'connected';
   const hasTimedOut = hosts.some(({ reason }) => /^no connection|ETIMEDOUT/.test(reason ?? ''));
   const isRefused = hosts.some(({ reason }) => /ECONNREFUSED|ECONNRESET/.test(reason ?? ''));
@@ -39,12 +39,12 @@ export function sightOf(hosts: readonly Pick<HostTry, 'stage' | 'reason'>[]): Po
 /** Takes in what an attempt at a destination showed, and reports a change for the better or worse. */
 export async function watchPort(
   deps: PortDeps,
-  sight: PortSight,
+  sign: PortSign,
   where: { readonly domain: string; readonly ip: string; readonly port: number },
 ): Promise<void> {
   const { memory, clock, metrics } = deps;
-  if (sight === 'neither') return;
-  if (sight === 'connected') return openAgain(deps);
+  if (sign === 'neither') return;
+  if (sign === 'connected') return openAgain(deps);
   const { timeouts } = memory.port;
   timeouts.set(siteOf(where.domain), { at: clock(), ip: where.ip });
   for (const [site, { at }] of timeouts) if (clock() - at > windowMs) timeouts.delete(site);

@@ -2,25 +2,25 @@
 // goes back to the queue; how long it stays there follows from how long the others take, so that 10,000 of them neither come back
 // every few seconds nor leave a slot free.
 
-/** A place among those at work for one destination. */
+/** The right to be one of the jobs at work for one destination. */
 export type Slot = {
   /** Its host is ready for mail: from now on it does not count as one that may be dead. */
   readonly markReady: () => void;
-  /** Gives it back; a second call does nothing. */
+  /** A second call does nothing. */
   readonly release: () => void;
 };
 
 export type Slots = {
-  /** A slot where fewer than `limit` are taken; else null. */
+  /** A slot if fewer than `limit` are taken; else null. */
   readonly acquire: (destination: string, limit: number) => Slot | null;
   /**
-   * How many may be there at once, `limit` at most: only one where none is known to be done soon, while very many wait at such
-   * destinations. Some dozens of hosts that hang, all at once, would take all workers otherwise.
+   * How many may be there at once, `limit` at most: only one if none is known to be done soon, while very many wait at such
+   * destinations. Otherwise some dozens of hosts that hang at once would take all workers.
    */
   readonly shareOf: (destination: string, limit: number) => number;
   /** Whether all that have a slot there still wait for the host's first words, the first of them for some seconds. */
   readonly isUnresponsive: (destination: string) => boolean;
-  /** In how many milliseconds a job that got no slot had better ask again; each call takes a later place in the line. */
+  /** In how many milliseconds a job that got no slot had better ask again; each call counts as one more that waits. */
   readonly waitMs: (
     destination: string,
     terms: { readonly limit: number; readonly longestMs: number; readonly random: () => number },
@@ -28,63 +28,63 @@ export type Slots = {
 };
 
 type Holder = { readonly since: number; isReady: boolean };
-/** `meanMs`: how long a slot was held, of late (a guess until `isKnown`); `lineEndsAt`: when the last of those that wait is to come back. */
-type Place = { readonly holders: Set<Holder>; meanMs: number; lineEndsAt: number; isKnown: boolean };
+/** `meanMs`: how long a slot was held, of late (a guess until `isKnown`); `lastDueAt`: when the last of those that wait is to come back. */
+type Occupancy = { readonly holders: Set<Holder>; meanMs: number; lastDueAt: number; isKnown: boolean };
 
 const firstGuessMs = 20;
 const shortestWaitMs = 250;
 const unresponsiveMs = 5_000;
-/** A destination where a slot is held for less is done soon. */
+/** A slot that is held for less is free again soon. */
 const soonMs = 5_000;
-/** So many jobs at others, and each of those gets one slot at a time: a fifth of the workers of one machine. */
-const manyAtUnsure = 50;
-/** Of the mean that the newest measurement makes. */
+/** While so many jobs are at destinations that may keep them long, each of these gets one slot at a time: a fifth of a machine's workers. */
+const manyAtUncertain = 50;
+/** The newest measurement's share of the mean. */
 const newestShare = 0.2;
-/** Who comes back is better early than late: a slot must not stay free while jobs wait. */
+/** A job had better come back early than late: a slot must not stay free while jobs wait. */
 const earliness = 2;
-/** The same where nobody is done yet, and how long that takes is a guess: a first slow answer must not send all away for long. */
+/** The same while nobody is done yet and how long that takes is a guess: a first slow answer must not send all away for long. */
 const earlinessOfGuess = 20;
-const maxPlaces = 10_000;
+const maxOccupancies = 10_000;
 
 /** The slots of one process; `now` in milliseconds. */
 export function createSlots(now: () => number = () => performance.now()): Slots {
-  const places = new Map<string, Place>();
+  const occupancies = new Map<string, Occupancy>();
   /** Those that somebody is at: as many as there are workers at most. */
-  const taken = new Set<Place>();
-  const placeOf = (destination: string): Place => {
-    const known = places.get(destination);
+  const taken = new Set<Occupancy>();
+  const occupancyOf = (destination: string): Occupancy => {
+    const known = occupancies.get(destination);
     if (known !== undefined) return known;
-    if (places.size >= maxPlaces) dropIdle(places, now());
-    const made = { holders: new Set<Holder>(), meanMs: firstGuessMs, lineEndsAt: 0, isKnown: false };
-    places.set(destination, made);
+    if (occupancies.size >= maxOccupancies) dropIdle(occupancies, now());
+    const made = { holders: new Set<Holder>(), meanMs: firstGuessMs, lastDueAt: 0, isKnown: false };
+    occupancies.set(destination, made);
     return made;
   };
   return {
     acquire: (destination, limit) => {
-      const place = placeOf(destination);
-      if (place.holders.size >= limit) return null;
+      const occupancy = occupancyOf(destination);
+      if (occupancy.holders.size >= limit) return null;
       const holder = { since: now(), isReady: false };
-      place.holders.add(holder);
-      taken.add(place);
+      occupancy.holders.add(holder);
+      taken.add(occupancy);
       return {
         markReady: () => {
           holder.isReady = true;
         },
         release: () => {
-          if (place.holders.delete(holder)) learn(place, { heldMs: now() - holder.since, at: now() });
-          if (place.holders.size === 0) taken.delete(place);
+          if (occupancy.holders.delete(holder)) learn(occupancy, { heldMs: now() - holder.since, at: now() });
+          if (occupancy.holders.size === 0) taken.delete(occupancy);
         },
       };
     },
     shareOf: (destination, limit) => {
-      const place = places.get(destination);
-      if (place === undefined || place.holders.size === 0 || !isUnsure(place)) return limit;
-      let atUnsure = 0;
-      for (const other of taken) if (other !== place && isUnsure(other)) atUnsure += other.holders.size;
-      return atUnsure < manyAtUnsure ? limit : 1;
+      const occupancy = occupancies.get(destination);
+      if (occupancy === undefined || occupancy.holders.size === 0 || !isUncertain(occupancy)) return limit;
+      let atUncertain = 0;
+      for (const other of taken) if (other !== occupancy && isUncertain(other)) atUncertain += other.holders.size;
+      return atUncertain < manyAtUncertain ? limit : 1;
     },
     isUnresponsive: (destination) => {
-      const holders = [...(places.get(destination)?.holders ?? [])];
+      const holders = [...(occupancies.get(destination)?.holders ?? [])];
       return (
         holders.length > 0 &&
         holders.every(({ isReady }) => !isReady) &&
@@ -92,42 +92,42 @@ export function createSlots(now: () => number = () => performance.now()): Slots 
       );
     },
     waitMs: (destination, { limit, longestMs, random }) => {
-      const place = placeOf(destination);
+      const occupancy = occupancyOf(destination);
       const at = now();
-      const perJobMs = Math.max(place.meanMs / earliness, youngestMs(place, at) / earlinessOfGuess) / limit;
-      place.lineEndsAt = Math.max(place.lineEndsAt, at + Math.min(shortestWaitMs, longestMs)) + perJobMs;
-      if (place.lineEndsAt - at <= longestMs) return place.lineEndsAt - at;
+      const perJobMs = Math.max(occupancy.meanMs / earliness, youngestMs(occupancy, at) / earlinessOfGuess) / limit;
+      occupancy.lastDueAt = Math.max(occupancy.lastDueAt, at + Math.min(shortestWaitMs, longestMs)) + perJobMs;
+      if (occupancy.lastDueAt - at <= longestMs) return occupancy.lastDueAt - at;
       // The line is longer than a job may wait: those behind come back at any time, not all at once.
-      place.lineEndsAt = at + longestMs;
+      occupancy.lastDueAt = at + longestMs;
       return longestMs * (0.5 + random() / 2);
     },
   };
 }
 
-/** Where jobs take less time than those before them, the line is shorter too. */
-function learn(place: Place, { heldMs, at }: { readonly heldMs: number; readonly at: number }): void {
-  const before = place.meanMs;
-  place.isKnown = true;
-  place.meanMs = Math.max(1, before + (heldMs - before) * newestShare);
-  if (place.meanMs < before && place.lineEndsAt > at) {
-    place.lineEndsAt = at + ((place.lineEndsAt - at) * place.meanMs) / before;
+/** If jobs take less time than those before them, those that wait come back sooner too. */
+function learn(occupancy: Occupancy, { heldMs, at }: { readonly heldMs: number; readonly at: number }): void {
+  const before = occupancy.meanMs;
+  occupancy.isKnown = true;
+  occupancy.meanMs = Math.max(1, before + (heldMs - before) * newestShare);
+  if (occupancy.meanMs < before && occupancy.lastDueAt > at) {
+    occupancy.lastDueAt = at + ((occupancy.lastDueAt - at) * occupancy.meanMs) / before;
   }
 }
 
 /** Whether a slot there may be held for long. */
-function isUnsure({ isKnown, meanMs }: Place): boolean {
+function isUncertain({ isKnown, meanMs }: Occupancy): boolean {
   return !isKnown || meanMs > soonMs;
 }
 
 /** For how long the newest of those at work has been: hosts that answer nobody show in this before anybody is done. */
-function youngestMs({ holders }: Place, at: number): number {
+function youngestMs({ holders }: Occupancy, at: number): number {
   let youngest = Number.POSITIVE_INFINITY;
   for (const { since } of holders) youngest = Math.min(youngest, at - since);
   return holders.size === 0 ? 0 : youngest;
 }
 
-function dropIdle(places: Map<string, Place>, at: number): void {
-  for (const [destination, { holders, lineEndsAt }] of places) {
-    if (holders.size === 0 && lineEndsAt < at) places.delete(destination);
+function dropIdle(occupancies: Map<string, Occupancy>, at: number): void {
+  for (const [destination, { holders, lastDueAt }] of occupancies) {
+    if (holders.size === 0 && lastDueAt < at) occupancies.delete(destination);
   }
 }

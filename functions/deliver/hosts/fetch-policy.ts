@@ -6,7 +6,7 @@ import { get } from 'node:https';
 import { isIPv6, type LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 
-/** Where a policy lies: the name, the addresses it has, and the port (443 wherever others are meant to find it). */
+/** The host that has a policy: its name, its addresses, and the port (443, but for tests). */
 export type PolicyHost = { readonly host: string; readonly addresses: readonly string[]; readonly port: number };
 
 /** The file's text, or why it could not be had, as the end of a sentence. */

@@ -1,4 +1,4 @@
-// Where a job's mail goes and how TLS must be there: the smarthost, or the domain's own hosts under its MTA-STS policy
+// Which hosts a job's mail goes to, and what TLS must be there: the smarthost, or the domain's own hosts under its MTA-STS policy
 // (RFC 8461). What the policy had a part in is put in words for the record.
 
 import type { OpenFailure, TlsPolicy } from '#functions/deliver/smtp/open-connection.ts';
@@ -77,7 +77,7 @@ function smarthostTls(tls: 'starttls' | 'implicit' | 'none', targets: readonly T
 
 /**
  * What a policy has to say of one host: that it is what kept the mail back, or, in testing, that it would have (RFC 8461
- * §5: told, and the mail goes out all the same); null where it has nothing to say.
+ * §5: told, and the mail goes out all the same); null if it has nothing to say.
  */
 export function policyNote(
   sts: StsPolicy,

@@ -1,10 +1,10 @@
-// Which hosts take the mail of a domain, in which order: MX by preference with equals shuffled, the domain itself where it
-// has none (RFC 5321 §5.1), nobody where it says so (RFC 7505). A domain that does not exist is final, a DNS that does
-// not answer is not. Hosts within are refused: nobody may point us at our own network.
+// Which hosts take the mail of a domain, in which order: MX by preference with equals shuffled, the domain itself if it has none
+// (RFC 5321 §5.1), nobody if it says so (RFC 7505). That a domain does not exist is final; that the DNS does not answer is not.
+// Hosts in private networks are refused: nobody may point us at our own.
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 
-/** One address of one host to try; `preference` of its MX record (0 where there was none). */
+/** One address of one host to try; `preference` of its MX record (0 if there was none). */
 export type Target = { readonly host: string; readonly ip: string; readonly preference: number };
 
 /**
@@ -125,7 +125,7 @@ type Answer =
   | { readonly kind: 'no-data' }
   | { readonly kind: 'temporary'; readonly code: string };
 
-/** One question; a name that only leads on to another (CNAME) is followed where the server did not do it itself. */
+/** One question; a name that only leads on to another (CNAME) is followed if the server did not do so itself. */
 async function ask(resolve: Resolve, name: string, type: string, depth = 0): Promise<Answer> {
   const answer = await askOnce(resolve, name, type);
   if (answer.kind !== 'no-data' || depth >= maxAliases || type === 'AAAA') return answer;

@@ -12,11 +12,11 @@ export type StsPolicy =
   | { readonly mode: 'none' }
   | { readonly mode: 'testing' | 'enforce'; readonly mx: readonly string[] };
 
-/** The policy that applies, and why the one that the domain announces does not, where it could not be had. */
+/** The policy that applies, and why the one that the domain announces does not, if it could not be had. */
 export type StsFinding = { readonly policy: StsPolicy; readonly note: string | null };
 
 type Known = StsFinding & {
-  /** The id of the TXT record the policy was fetched for; null where nothing is known. */
+  /** The id of the TXT record the policy was fetched for; null if nothing is known. */
   readonly id: string | null;
   readonly fetchedAt: number;
   readonly expiresAt: number;
@@ -46,7 +46,7 @@ const maxRemembered = 10_000;
 
 /**
  * The policy that applies to a domain now. Asks DNS at most every five minutes; HTTPS when the record's id changed, and once
- * a day or where half of the policy's time is over.
+ * a day or when half of the policy's time is over.
  */
 export async function findStsPolicy(deps: StsDeps, domain: string): Promise<StsFinding> {
   if (domain.startsWith('[')) return { policy: none, note: null }; // an address literal has no name to ask for
@@ -71,7 +71,7 @@ export function isNamedHost(mx: readonly string[], host: string): boolean {
   );
 }
 
-/** Reads a policy file (RFC 8461 §3.2); null where it is not one. */
+/** Reads a policy file (RFC 8461 §3.2); null if it is none. */
 export function parseStsPolicy(text: string): { readonly policy: StsPolicy; readonly maxAgeSeconds: number } | null {
   const pairs = text.split(/\r?\n/).flatMap((line): [string, string][] => {
     const match = /^([A-Za-z0-9_.-]+)[ \t]*:(.*)$/.exec(line); // trimmed below: a pattern for that takes quadratic time
@@ -92,7 +92,7 @@ function inForce({ policy, note, expiresAt }: Known, now: number): StsFinding {
   return { policy: none, note };
 }
 
-/** What is known, or what is fetched where that is due. What fails leaves what was known (RFC 8461 §3.3). */
+/** What is known, or what is fetched if that is due. What fails leaves what was known (RFC 8461 §3.3). */
 async function refresh(
   deps: StsDeps,
   domain: string,
@@ -157,7 +157,7 @@ async function readRecordId(resolve: Resolve, domain: string): Promise<string | 
     : null;
 }
 
-/** A stranger's domain must not have us knock at hosts within: whoever sends to it would make us do so. */
+/** A stranger's domain must not make us connect to hosts in private networks: whoever sends to it would make us do so. */
 async function fetchFile(
   { resolve, fetchPolicy, port, allowPrivateTargets }: StsDeps,
   domain: string,

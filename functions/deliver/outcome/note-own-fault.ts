@@ -17,9 +17,9 @@ export type NoteOwnFaultDeps = {
 type Attempt = { readonly config: Config; readonly claimed: StoredDelivery; readonly faults: number };
 
 /**
- * Where we are at fault and the message has time left, throws that fault with the time that the record names. Where its time is
- * over, or its sender is to be warned of the delay, answers facts that make that happen as it would to any other. Whatever else
- * was thrown goes on, with the lease given back.
+ * If we are at fault and the message has time left, throws that fault with the time that the record names. If its time is over, or
+ * its sender is to be warned of the delay, answers facts that make that happen as for any other message. Whatever else was thrown
+ * is thrown on, with the lease given back.
  */
 export async function noteOwnFault(deps: NoteOwnFaultDeps, attempt: Attempt, thrown: unknown): Promise<AttemptFacts> {
   const { config, claimed, faults } = attempt;
@@ -39,7 +39,7 @@ export async function noteOwnFault(deps: NoteOwnFaultDeps, attempt: Attempt, thr
   throw ownFault(fault.fault, fault.message, { cause: thrown, retryAt });
 }
 
-/** Where the store is what fails, the lease stays, and the next worker takes it over as it does those of the dead. */
+/** If the store is what fails, the lease stays, and the next worker takes it over as it does that of a dead worker. */
 async function giveBack(
   deps: NoteOwnFaultDeps,
   { state, ...stored }: StoredDelivery,

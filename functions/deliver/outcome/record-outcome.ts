@@ -1,4 +1,4 @@
-// What hosts have said goes on record. Of a message that a host took, or may have taken, nobody else knows that: where the store
+// What hosts have said goes on record. Of a message that a host took, or may have taken, nobody else knows that: if the store
 // fails just then, its record waits for the store, since without it the message would go out a second time.
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -12,7 +12,7 @@ import { faultOf } from '#pipeline/run/own-fault.ts';
 export type RecordDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
   readonly log: Log;
-  /** Where the run is ended from outside, when. */
+  /** When the run is ended from outside, if it is. */
   readonly runEndsAt?: RunEnd;
 };
 

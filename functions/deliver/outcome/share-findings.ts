@@ -7,7 +7,7 @@ import {
   recordVerdict,
 } from '#functions/deliver/destination/back-off.ts';
 import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
-import { type PortDeps, sightOf, watchPort } from '#functions/deliver/destination/port25.ts';
+import { type PortDeps, signOf, watchPort } from '#functions/deliver/destination/port25.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { AttemptFacts } from './attempt-facts.ts';
@@ -34,5 +34,5 @@ export async function shareFindings(
     else await recordVerdict(deps, destination, { verdict, startedAt, retrySeconds });
   }
   if (mode !== 'mx') return;
-  await watchPort(deps, sightOf(hosts), { domain: job.domain, ip: hosts.at(-1)?.ip ?? '', port });
+  await watchPort(deps, signOf(hosts), { domain: job.domain, ip: hosts.at(-1)?.ip ?? '', port });
 }

@@ -1,5 +1,5 @@
 // The connections of one process, counted by destination: those being opened, in use, waiting to be used again, and being closed.
-// Where a new one would be one too many, the oldest that waits has to go first, and is waited for until it is gone.
+// If a new one would be one too many, the oldest that waits is closed first, and the new one waits until it is gone.
 
 import type { PooledConnection } from './connection-pool.ts';
 import type { SmtpSocket } from './smtp-socket.ts';
@@ -23,7 +23,7 @@ export type CountedConnections = {
 type Idle = { readonly connection: PooledConnection; readonly timer: NodeJS.Timeout; readonly until: number };
 type Counted = { count: number; readonly waiting: Set<() => void> };
 type Kept = {
-  readonly wires: Set<SmtpSocket>;
+  readonly sockets: Set<SmtpSocket>;
   readonly idle: Map<string, Idle[]>;
   readonly counted: Map<string, Counted>;
 };
@@ -32,7 +32,7 @@ const longestRoomWaitMs = 2_000;
 
 /** No connections yet. `idleMs`: how long one waits to be used again. */
 export function createCountedConnections(idleMs: number): CountedConnections {
-  const kept: Kept = { wires: new Set(), idle: new Map(), counted: new Map() };
+  const kept: Kept = { sockets: new Set(), idle: new Map(), counted: new Map() };
   const retire = ({ socket }: PooledConnection): void => socket.quit();
   return {
     retire,
@@ -67,8 +67,8 @@ export function createCountedConnections(idleMs: number): CountedConnections {
         connection.socket.write('QUIT\r\n');
       }
       kept.idle.clear();
-      for (const socket of kept.wires) socket.close();
-      kept.wires.clear();
+      for (const socket of kept.sockets) socket.close();
+      kept.sockets.clear();
     },
   };
 }
@@ -85,9 +85,9 @@ function openingAt(kept: Kept, destination: string): Opening {
   return {
     failed: gone,
     opened: (socket) => {
-      kept.wires.add(socket);
+      kept.sockets.add(socket);
       void socket.closed.then(() => {
-        kept.wires.delete(socket);
+        kept.sockets.delete(socket);
         gone();
       });
     },

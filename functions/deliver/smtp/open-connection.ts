@@ -8,7 +8,7 @@ import { openSmtpSocket, type SmtpSocket, type TlsFacts } from './smtp-socket.ts
 import type { Timeouts } from './timeouts.ts';
 
 /**
- * What TLS must be. `never`: not even where offered; `opportunistic`: where offered, any certificate, else in clear;
+ * What TLS must be. `never`: not even if offered; `opportunistic`: if offered, any certificate, else in clear;
  * `encrypted`: always, any certificate; `verified`: always, and the certificate must be the host's.
  */
 export type TlsPolicy = 'never' | 'opportunistic' | 'encrypted' | 'verified';
@@ -44,7 +44,7 @@ export type SmtpConnection = {
 };
 
 /**
- * `stage` is where it ended. `reply` is the peer's refusal where it was one; `how` what broke where it broke;
+ * `stage` is where it ended. `reply` is the peer's refusal, if it was one; `how` what broke, if it broke;
  * `policy`: what the peer can do is not enough.
  */
 export type OpenFailure = {
@@ -123,7 +123,7 @@ async function getReady(socket: SmtpSocket, request: OpenRequest): Promise<OpenO
   return { outcome: 'open', connection: { socket, endpoint, capabilities: hello, tls, note } };
 }
 
-/** EHLO, and HELO where that is not understood (RFC 5321 §3.2): answers the capabilities, none after HELO. */
+/** EHLO, and HELO if that is not understood (RFC 5321 §3.2): answers the capabilities, none after HELO. */
 async function sayHello(
   socket: SmtpSocket,
   { clientName, timeouts }: OpenRequest,

@@ -18,8 +18,8 @@ const usedUp: ReadonlyMap<string, string> = new Map([
 const outside = ['192.0.2.1', '2001:db8::1'] as const;
 
 /**
- * What is wrong with this machine, as a sentence that is the same for all hosts, where `connect` to an address failed with this code;
- * null where that says nothing of it. No way to one host, or in one family, is not ours while the other family has a way out.
+ * What is wrong with this machine, as a sentence that is the same for all hosts, if `connect` to an address failed with this code;
+ * null if that says nothing of it. No way to one host, or in one family, is not ours while the other family has a way out.
  */
 export async function ownConnectFault(code: string, ip: string, hasRoute: HasRoute = knowsWay): Promise<string | null> {
   const shortage = usedUp.get(code);

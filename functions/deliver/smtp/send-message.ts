@@ -78,7 +78,7 @@ export async function sendMessage(talk: Talk, recipients: readonly OutgoingRecip
     results.push(...transaction.results.filter(({ forwardPath }) => !again.has(forwardPath)));
     left = [...now.filter(({ forwardPath }) => again.has(forwardPath)), ...left.slice(limit)];
   }
-  results.push(...left.map(({ forwardPath }) => untried(forwardPath, 'the connection was over before its turn')));
+  results.push(...left.map(({ forwardPath }) => untried(forwardPath, 'the connection ended before it was reached')));
   return { results, reusable: state.reusable, needsReset: state.needsReset, relaysDsn, transactions };
 }
 

@@ -1,5 +1,5 @@
 // One TCP connection to a mail host, as lines out and replies in (RFC 5321 §4.2). What the peer can do to us is a value:
-// a reply is bounded in line length, lines and number, every wait has a limit, and what breaks the wire is remembered
+// a reply is bounded in line length, lines and number, every wait has a limit, and what breaks the connection is remembered
 // as its one `Broken`. Knows nothing of commands.
 import { connect as connectSocket, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
@@ -10,7 +10,7 @@ import { ownConnectFault } from './own-connect-fault.ts';
 import { type Broken, createReplyReader, isBroken, shownSeconds } from './reply-reader.ts';
 import { unsentBytes } from './unsent-bytes.ts';
 
-/** What is known of the TLS in force. `problem` says why the certificate is not to be trusted, null where it is. */
+/** What is known of the TLS in force. `problem` says why the certificate is not to be trusted, null if it is. */
 export type TlsFacts = { readonly version: string; readonly cipher: string; readonly problem: string | null };
 
 /** How to make TLS: for `name` (RFC 6066 SNI, and the name the certificate must carry). */
@@ -32,14 +32,14 @@ export type SmtpSocket = {
   readonly isQuiet: () => boolean;
   /** Whether the address that it is connected to is this machine's own. */
   readonly isLoopback: boolean;
-  /** The TLS session to resume with next time, where the peer gave one. */
+  /** The TLS session to resume with next time, if the peer gave one. */
   readonly tlsSession: () => Buffer | null;
   /** Says QUIT and leaves it to the peer to close, for a second (RFC 5321 §4.1.1.10). */
   readonly quit: () => void;
   readonly close: () => void;
   /** Ends all waits with this reason. */
   readonly fail: (broken: Broken) => void;
-  /** Resolves when the connection is closed, by whom ever. */
+  /** Resolves when the connection is closed, by whomever. */
   readonly closed: Promise<void>;
 };
 
@@ -162,7 +162,7 @@ export function createSmtpSocket(connected: Socket): SmtpSocket {
 
 const wasClosed: Broken = { how: 'closed', detail: 'the connection was closed' };
 
-/** Waits until the peer took enough; broken where it took nothing for `limitMs`, or at `endsAt`. */
+/** Waits until the peer took enough; broken if it took nothing for `limitMs`, or at `endsAt`. */
 function drained(
   socket: Socket,
   { limitMs, endsAt }: { readonly limitMs: number; readonly endsAt: number },
@@ -235,7 +235,7 @@ function secure(socket: Socket, { name, context, tlsSession }: TlsOptions, limit
   });
 }
 
-/** OpenSSL's own short words where it has some: its message names lines of its source. */
+/** OpenSSL's own short words, if it has some: its message names lines of its source. */
 function tlsReason(error: Error): string {
   return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message;
 }

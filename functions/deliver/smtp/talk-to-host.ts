@@ -96,7 +96,7 @@ async function talkToEnd(context: Context, asked: Asked): Promise<Talk> {
   return rest.failure !== null && done.length > 0 ? talk : { ...rest, results: [...done, ...rest.results] };
 }
 
-/** Those whose turn did not come because the host takes only so many transactions over one connection (RFC 9422). */
+/** Those that were not reached because the host takes only so many transactions over one connection (RFC 9422). */
 function cutOff(
   recipients: readonly OutgoingRecipient[],
   results: readonly RecipientResult[],
@@ -151,7 +151,7 @@ function connectionRequest(
   };
 }
 
-/** How to log in at the smarthost; null where there is none, or it asks for nothing. Throws where the password cannot be read. */
+/** How to log in at the smarthost; null if there is none, or it asks for nothing. Throws if the password cannot be read. */
 export async function loginOf(secrets: Secrets, { delivery }: Config): Promise<ConnectionRequest['login']> {
   const { mode, smarthost } = delivery;
   if (mode !== 'smarthost' || smarthost === null || smarthost.user === null || smarthost.password === null) return null;

@@ -1,5 +1,5 @@
 // How long is waited for what (RFC 5321 §4.5.3.2), and how the time of an attempt is laid out so that a message is never given up on
-// after its final dot: where a run is ended from outside (a function on AWS), the dot goes out only while all the wait for its
+// after its final dot: if a run is ended from outside (a function on AWS), the dot goes out only while all the wait for its
 // answer still fits in. A peer that keeps reading is never cut.
 
 /** How long each step of a conversation may take, in milliseconds. */
@@ -27,7 +27,7 @@ export type AttemptTime = {
   readonly finalReplyMs: number;
 };
 
-/** A run that is ended from outside at this time of `performance.now()`; null where nothing ends it. */
+/** A run that is ended from outside at this time of `performance.now()`; null if nothing ends it. */
 export type RunEnd = number | null;
 
 /** How long the answer to a whole message is waited for (RFC 5321 §4.5.3.2.6), unless a test wants less. */

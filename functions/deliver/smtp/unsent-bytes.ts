@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { isIPv4, isIPv6, type Socket, SocketAddress } from 'node:net';
 
-/** In bytes; null where this system does not tell, or the socket is closed. Never rejects. */
+/** In bytes; null if this system does not tell, or the socket is closed. Never rejects. */
 export async function unsentBytes({ localPort, remotePort, remoteAddress = '' }: Socket): Promise<number | null> {
   const ip = remoteAddress.replace(/%.*$/, '');
   if (localPort === undefined || remotePort === undefined) return null;

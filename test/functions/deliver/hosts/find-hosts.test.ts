@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { afterFailure, spreadMs } from '#functions/deliver/destination/back-off.ts';
-import { sightOf } from '#functions/deliver/destination/port25.ts';
+import { signOf } from '#functions/deliver/destination/port25.ts';
 import type { FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
 import { findMailHosts, isPrivate } from '#functions/deliver/hosts/find-mail-hosts.ts';
 import { findStsPolicy, isNamedHost, parseStsPolicy } from '#functions/deliver/hosts/mta-sts.ts';
@@ -277,7 +277,7 @@ for (const { title, hosts, sight } of [
   { title: 'there was none', hosts: [], sight: 'neither' },
 ]) {
   test(`of the hosts ${title}: for port 25 that means ${sight}`, () =>
-    assert.equal(sightOf(hosts.map(([stage, reason]) => ({ stage: stage ?? null, reason: reason ?? null }))), sight));
+    assert.equal(signOf(hosts.map(([stage, reason]) => ({ stage: stage ?? null, reason: reason ?? null }))), sight));
 }
 
 const result = (stage: 'rcpt' | 'message', code: number, enhanced: string | null, text: string) => ({
