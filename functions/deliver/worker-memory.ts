@@ -1,5 +1,6 @@
 // What one worker process remembers between jobs. Made once. It holds no connections: those are in smtp/connection-pool.ts.
 import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { BackOffMemory, RefusalMemory } from '#functions/deliver/destination/back-off.ts';
 import type { PortMemory } from '#functions/deliver/destination/port25.ts';
 import { createSlots, type Slots } from '#functions/deliver/destination/slots.ts';
@@ -19,16 +20,19 @@ export type WorkerMemory = {
   readonly keys: KeyCache;
 };
 
+/** Destinations, and domains with a policy; of more, those used last. */
+const maxRemembered = 10_000;
+
 /** The memory of a process that has just started. */
 export function createWorkerMemory(): WorkerMemory {
   return {
     owner: randomUUID(),
     underWay: new Set(),
     slots: createSlots(),
-    backOffs: new Map(),
-    refusals: new Map(),
+    backOffs: new LRUCache({ max: maxRemembered }),
+    refusals: new LRUCache({ max: maxRemembered }),
     port: { timeouts: new Map(), lastSuccessAt: null, blockedSince: null },
-    policies: new Map(),
+    policies: new LRUCache({ max: maxRemembered }),
     keys: new Map(),
   };
 }

@@ -3,6 +3,7 @@
 // while, twice as long after each failure, and messages wait without a connection.
 // The record in the store tells other processes; this one asks its memory, and the store at most every half a minute.
 
+import type { LRUCache } from 'lru-cache';
 import type { Target } from '#functions/deliver/hosts/find-mail-hosts.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { smarthostDestination } from '#pipeline/contract/keys.ts';
@@ -18,10 +19,10 @@ type Known = {
 };
 
 /** What this process knows, by destination. */
-export type BackOffMemory = Map<string, Known>;
+export type BackOffMemory = LRUCache<string, Known>;
 
 /** Temporary refusals in a row, by destination: of the host's own making, and all of them. */
-export type RefusalMemory = Map<string, { readonly ofHost: number; readonly all: number }>;
+export type RefusalMemory = LRUCache<string, { readonly ofHost: number; readonly all: number }>;
 
 export type BackOffDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put' | 'delete'>;
@@ -40,7 +41,6 @@ const waits = {
   deferring: { firstMs: 10_000, longestMs: 300_000 },
 } as const;
 const longestSpreadMs = 300_000;
-const maxRemembered = 10_000;
 /** A host that deferred so many messages in a row for reasons of its own is backed off. */
 const refusalsOfHost = 3;
 /** One that deferred so many in a row for whatever reason (greylisting, mostly) gets one connection at a time. */
@@ -134,7 +134,7 @@ function noteRefusal(
   const isOfHost = because === 'host';
   const before = deps.memory.refusals.get(destination) ?? { ofHost: 0, all: 0 };
   const { ofHost, all } = { ofHost: isOfHost ? before.ofHost + 1 : 0, all: before.all + 1 };
-  keepNewest(deps.memory.refusals, destination, { ofHost, all });
+  deps.memory.refusals.set(destination, { ofHost, all });
   const isInTrouble = (deps.memory.backOffs.get(destination)?.record ?? null) !== null;
   if (ofHost >= refusalsOfHost || (isInTrouble && isOfHost)) {
     noteFailure(deps, destination, { ...tried, reason });
@@ -198,12 +198,5 @@ function remember(
   destination: string,
   known: Pick<Known, 'record' | 'isStored'>,
 ): void {
-  keepNewest(memory.backOffs, destination, { ...known, readAt: clock() });
-}
-
-function keepNewest<Value>(memory: Map<string, Value>, key: string, value: Value): void {
-  memory.delete(key);
-  memory.set(key, value);
-  const oldest = memory.keys().next();
-  if (memory.size > maxRemembered && oldest.done !== true) memory.delete(oldest.value);
+  memory.backOffs.set(destination, { ...known, readAt: clock() });
 }

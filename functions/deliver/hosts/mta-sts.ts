@@ -24,7 +24,10 @@ type Known = StsFinding & {
 };
 
 /** Policies this process has fetched, by domain. */
-export type PolicyMemory = Map<string, Known>;
+export type PolicyMemory = {
+  readonly get: (domain: string) => Known | undefined;
+  readonly set: (domain: string, known: Known) => unknown;
+};
 
 export type StsDeps = {
   readonly resolve: Resolve;
@@ -42,7 +45,6 @@ const none: StsPolicy = { mode: 'none' };
 const recheckMs = 300_000;
 const refreshMs = 86_400_000; // RFC 8461 §10.2: well before it expires, so that nobody can wait for that
 const longestAgeSeconds = 31_557_600; // RFC 8461 §3.2
-const maxRemembered = 10_000;
 
 /**
  * The policy that applies to a domain now. Asks DNS at most every five minutes; HTTPS when the record's id changed, and once
@@ -55,10 +57,7 @@ export async function findStsPolicy(deps: StsDeps, domain: string): Promise<StsF
   if (now - known.checkedAt < recheckMs) return inForce(known, now);
   const id = await readRecordId(deps.resolve, domain);
   const next = { ...(await refresh(deps, domain, { known, id })), checkedAt: now };
-  deps.memory.delete(domain);
   deps.memory.set(domain, next);
-  const oldest = deps.memory.keys().next();
-  if (deps.memory.size > maxRemembered && oldest.done !== true) deps.memory.delete(oldest.value);
   return inForce(next, now);
 }
 

@@ -2,6 +2,7 @@
 // those that wait to be used again included. It also keeps the TLS sessions to resume, and sees to it that hosts that take their
 // time do not take all the room. Written here: no SMTP client at hand gives its connections back between messages.
 import { createSecureContext, rootCertificates } from 'node:tls';
+import { LRUCache } from 'lru-cache';
 import { createCountedConnections } from './counted-connections.ts';
 import {
   madeRoom,
@@ -74,7 +75,7 @@ export function createConnectionPool(options: PoolOptions = {}): ConnectionPool 
     ...(options.trustedCertificates === undefined ? {} : { ca: [...rootCertificates, ...options.trustedCertificates] }),
   });
   const connections = createCountedConnections(idleSeconds * 1_000);
-  const tlsSessions = new Map<string, Buffer>();
+  const tlsSessions = new LRUCache<string, Buffer>({ max: maxTlsSessions });
   const watchSlow = createSlowWatch(slowSeconds * 1_000);
   let isClosed = false;
   return {
@@ -153,11 +154,7 @@ function keyOf({ endpoint: { host, ip, port }, tls, implicitTls, clientName, log
 }
 
 /** Only sessions with a proven certificate: resuming one does not check the name again. */
-function rememberTlsSession(tlsSessions: Map<string, Buffer>, { key, tls, socket }: PooledConnection): void {
+function rememberTlsSession(tlsSessions: LRUCache<string, Buffer>, { key, tls, socket }: PooledConnection): void {
   const tlsSession = socket.tlsSession();
-  if (tlsSession === null || tls === null || tls.problem !== null) return;
-  tlsSessions.delete(key);
-  tlsSessions.set(key, tlsSession);
-  const oldest = tlsSessions.keys().next();
-  if (tlsSessions.size > maxTlsSessions && oldest.done !== true) tlsSessions.delete(oldest.value);
+  if (tlsSession !== null && tls?.problem === null) tlsSessions.set(key, tlsSession);
 }
