@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { findPeer, peerOptions } from '#test/support/peers/peers.ts';
 import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
+import { amount } from '#test/support/time/soak.ts';
 import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 import { allMessages, drained, eventually, startLocalService } from '#test/support/worlds/local-service.ts';
 
@@ -62,7 +63,11 @@ test('every message sent over a socket is listed once, its bytes unchanged behin
   assert.equal(await service.stop(), 0);
 });
 
-const programs: readonly { peer: string; send: (port: number, folder: string) => [string, string[]] }[] = [
+const programs: readonly {
+  peer: string;
+  messages?: number;
+  send: (port: number, folder: string) => [string, string[]];
+}[] = [
   {
     peer: 'swaks',
     send: (port) => [
@@ -98,36 +103,41 @@ const programs: readonly { peer: string; send: (port: number, folder: string) =>
       return ['sh', [join(folder, 'send.sh')]];
     },
   },
+  {
+    peer: 'smtp-source',
+    messages: 500,
+    send: (port) => {
+      const args = ['-s', '20', '-m', '500', '-l', '4096', '-f', 'ann@sender.example', '-t', 'bob@receiver.example'];
+      return [findPeer('smtp-source') ?? '', [...args, `127.0.0.1:${port}`]];
+    },
+  },
 ];
-for (const { peer, send } of programs) {
-  test(`a message sent with ${peer} is listed once`, peerOptions(peer), async (t) => {
-    const folder = folderOf(t);
-    const service = await startLocalService(t, { folder });
-    const [command, args] = send(service.ports.mx, folder);
-    await run(command, args);
-    await drained(service);
-    const messages = await allMessages(service);
-    assert.equal(messages.length, 1);
-    assert.equal(messages[0].mailbox, 'bob@receiver.example');
-  });
-}
-
-test('five hundred messages of smtp-source are listed, each once', peerOptions('smtp-source'), async (t) => {
+test('what usual programs send is listed, each message once', async (t) => {
   const service = await startLocalService(t, { folder: folderOf(t) });
-  const args = ['-s', '20', '-m', '500', '-l', '4096', '-f', 'ann@sender.example', '-t', 'bob@receiver.example'];
-  await run(findPeer('smtp-source') ?? '', [...args, `127.0.0.1:${service.ports.mx}`]);
-  await drained(service);
-  assert.equal(new Set((await allMessages(service)).map(({ id }) => id)).size, 500);
+  let count = 0;
+  for (const { peer, messages = 1, send } of programs) {
+    await t.test(peer, peerOptions(peer), async () => {
+      const [command, args] = send(service.ports.mx, folderOf(t));
+      await run(command, args);
+      await drained(service);
+      count += messages;
+      const listed = await allMessages(service);
+      assert.equal(new Set(listed.map(({ id }) => id)).size, count);
+      assert.equal(listed[0].mailbox, 'bob@receiver.example');
+    });
+  }
 });
 
-test('kill -9 in the middle of 5,000 messages over 50 connections loses and doubles nothing that got its 250', async (t) => {
+const many = amount(1_500, 5_000);
+
+test(`kill -9 in the middle of ${many} messages over 50 connections loses and doubles nothing that got its 250`, async (t) => {
   const folder = folderOf(t);
   const first = await startLocalService(t, { folder, config: generous });
-  const sent = sendMany(first.ports.mx, { connections: 50, messages: 5_000 });
-  await eventually('half of them are through', () => sent.accepted.size > 1_500);
+  const sent = sendMany(first.ports.mx, { connections: 50, messages: many });
+  await eventually('a third of them is through', () => sent.accepted.size > many / 3);
   await first.kill();
   await sent.finished;
-  assert.ok(sent.accepted.size < 5_000, 'it was killed in the middle');
+  assert.ok(sent.accepted.size < many, 'it was killed in the middle');
 
   const second = await startLocalService(t, { folder, config: generous });
   const rest = sendMany(second.ports.mx, { connections: 10, messages: 100 });

@@ -37,6 +37,8 @@ export type Splitter = Transform & {
   readonly inEpilogue: boolean;
   newNode: (parent: Part | false) => void;
   checkBoundary: (line: Uint8Array) => Boundary;
+  /** The bytes of a line whose end has not come; they are the caller's then. */
+  takePendingLine: () => Uint8Array | false;
 };
 
 /** A part as the parser keeps it. */

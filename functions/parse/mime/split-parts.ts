@@ -31,6 +31,14 @@ export function correctSplitting(splitter: Splitter, problems: ProblemList): (pa
     const isKnown = text !== null && (known.has(text) || known.has(text.slice(0, -2)));
     return isKnown ? findBoundary(splitter, text, { outerOf, problems }) : false;
   };
+  const transform = splitter._transform.bind(splitter);
+  splitter._transform = (chunk: Uint8Array, encoding, done) => {
+    const { node } = splitter;
+    if (known.size > 0 || node.headers === false) return transform(chunk, encoding, done);
+    // No part has a boundary, so all that comes is body; to look at it line by line takes several times as long.
+    for (const value of [splitter.takePendingLine(), chunk]) if (value) splitter.push({ type: 'body', node, value });
+    done();
+  };
   return (part) => {
     const rest = rests.get(part) ?? null;
     rests.delete(part);

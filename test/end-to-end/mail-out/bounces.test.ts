@@ -67,7 +67,7 @@ before(async () => {
         'second.example': { mailboxes: ['app'] },
       },
       // Time for several attempts after the warning is due, on a busy machine too.
-      delivery: { delayWarningSeconds: 1, expireSeconds: 10 },
+      delivery: { delayWarningSeconds: 1, expireSeconds: 20 },
       limits: { hops: 8 },
     },
   });

@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startMx } from '#test/support/peers/scripted-mx.ts';
+import { amount } from '#test/support/time/soak.ts';
 
-const total = 2_000;
+const total = amount(500, 2_000);
 const connections = 5; // delivery.connectionsPerDestination
 
 test(`killed twice during ${total} deliveries: all arrive, doubles only where an answer was in flight`, {

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { createParser } from '#functions/parse/worker/parser.ts';
 import { corpus } from '#test/support/samples/corpus.ts';
+import { amount } from '#test/support/time/soak.ts';
 import { parsed } from './parse-job.ts';
 
 const parser = createParser();
 after(() => parser.close());
 
-const rounds = Number(process.env['PARSE_MUTATIONS'] ?? 300);
+const rounds = amount(300, 20_000);
 const splices = [
   '--b\r\n',
   '--b--\r\n',

@@ -130,12 +130,12 @@ function reading(service: LocalService) {
     const { deliveries } = await service.json(`/api/deliveries?id=${id}`);
     return deliveries.find((one: any) => domain === undefined || one.domain === domain)?.record ?? null;
   };
-  const inbox: SendingService['inbox'] = async (localPart) => {
-    const listed = await allMessages({
+  const listed = (localPart: string) =>
+    allMessages({
       json: (path) => service.json(`${path}&mailbox=${encodeURIComponent(`${localPart}@sender.example`)}`),
     });
-    return Promise.all([...listed].reverse().map(({ id }) => service.json(`/api/messages/${id}`)));
-  };
+  const inbox: SendingService['inbox'] = async (localPart) =>
+    Promise.all([...(await listed(localPart))].reverse().map(({ id }) => service.json(`/api/messages/${id}`)));
   return {
     delivery,
     inbox,
@@ -153,11 +153,10 @@ function reading(service: LocalService) {
         throw new Error(`${error.message}; it is ${JSON.stringify(last, null, 1)}`);
       });
     },
-    whenInbox: (localPart: string, count: number) =>
-      eventually(`${count} messages for ${localPart}`, async () => {
-        const messages = await inbox(localPart);
-        return messages.length >= count ? messages : null;
-      }),
+    whenInbox: async (localPart: string, count: number) => {
+      await eventually(`${count} messages for ${localPart}`, async () => (await listed(localPart)).length >= count);
+      return inbox(localPart);
+    },
     raw: async (id: string) => Buffer.from(await (await fetch(`${service.http}/api/messages/${id}/raw`)).arrayBuffer()),
     retry: async (id: string, domain: string) =>
       (await fetch(`${service.http}/api/deliveries/${id}/${domain}/retry`, { method: 'POST' })).status,

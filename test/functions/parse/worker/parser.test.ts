@@ -39,13 +39,13 @@ for (const { what, code } of faults) {
 
 test('while 4 messages burn their budget, small mail is read within 2 s', async (t) => {
   const parser = parserFor(t, { softMs: 200 });
-  const budget = { parse: { budgetSeconds: 3 } };
+  const budget = { parse: { budgetSeconds: 2 } };
   await parsed(parser, harmless);
   const burning = Array.from({ length: 4 }, () => parsed(parser, fault('burn'), budget));
   let slowestMs = 0;
   for (let n = 0; n < 15; n += 1) {
     const elapsedMs = stopwatch();
-    const { message } = await parsed(parser, harmless, budget);
+    const { message } = await parsed(parser, harmless, { parse: { budgetSeconds: 60 } });
     assert.equal(message.subject, 'harmless');
     slowestMs = Math.max(slowestMs, elapsedMs());
   }
