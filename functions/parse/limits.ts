@@ -3,16 +3,13 @@
 
 /** The caps. Bytes of JSON are bytes of UTF-8 after escaping. */
 export const limits = {
-  /** Header bytes that are read; past them only the fields that describe the body are looked for. */
-  headBytes: 1_048_576,
   /** Bytes of one field that describes the body (Content-Type …). */
   mimeFieldBytes: 16_384,
   /** Header fields, and bytes of JSON of all of them together, in `headers`. */
   headers: 1_000,
   headersJsonBytes: 393_216,
-  /** Addresses in all address fields together, and bytes of one address field that are read. */
+  /** Addresses in all address fields together, and bytes of JSON of them. */
   addresses: 1_000,
-  addressFieldBytes: 131_072,
   addressesJsonBytes: 131_072,
   references: 200,
   messageIdBytes: 998,

@@ -3,9 +3,9 @@
 // users consume. Everything is written with ifAbsent, so a second run of the same job changes nothing.
 
 import { describeHead } from '#functions/parse/header/describe-head.ts';
-import { createHeadReader, type Head } from '#functions/parse/header/read-head.ts';
 import type { Parser } from '#functions/parse/worker/parser.ts';
 import { claimsToJudge } from '#mail/header/authserv-id.ts';
+import { readHeaderOf } from '#mail/header/read-header.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import { messageKey } from '#pipeline/contract/keys.ts';
 import type { Clock, ConfigSource, Handout, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
@@ -33,8 +33,6 @@ export type ParseOutcome = {
   readonly problems: number;
 };
 
-/** Bytes of the beginning that are looked at where the parser gave nothing. */
-const fallbackHeadBytes = 65_536;
 /** Recipients whose JSON is written at once: S3 answers each in some 30 ms, the embedded store takes them in one transaction. */
 const writtenTogether = 32;
 
@@ -99,16 +97,12 @@ async function openRaw(deps: ParseDeps, job: ParseJob): Promise<AsyncIterable<Ui
   return raw.body;
 }
 
-/** Where the parser did not get through the header: the beginning of it, read here, in linear time. */
+/** Where the parser did not get through the header: it is read here, in linear time. */
 async function readHeadOnly(deps: ParseDeps, job: ParseJob, problems: ProblemList): Promise<ParsedContent['head']> {
-  const raw = await deps.store.get(job.raw.key, { first: 0, last: fallbackHeadBytes - 1 });
-  if (raw === null) throw messageLost(job.raw.key);
-  const found = createProblemList();
-  const reader = createHeadReader(found);
-  let head: Head | null = null;
-  for await (const chunk of raw.body) head ??= reader.push(chunk);
-  if (head === null && job.raw.bytes > fallbackHeadBytes) found.add('header-too-large');
-  const described = describeHead((head ?? reader.finish()).fields, found.list());
+  const chunks = (await openRaw(deps, job))[Symbol.asyncIterator]();
+  const { header } = await readHeaderOf(chunks);
+  await chunks.return?.();
+  const described = describeHead(header);
   for (const { code, detail } of described.problems) problems.add(code, detail);
   return described;
 }

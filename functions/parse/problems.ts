@@ -8,7 +8,9 @@ export const problemCodes = {
   'parse-out-of-memory': 'Reading the body needed more memory than the budget and was given up.',
   'header-too-large': 'Not all of the header is given here.',
   'part-header-too-large': 'A part has a header too large to read; the parts from there on are missing.',
-  'malformed-header': 'The header ends at a line that is no header field; the body begins there.',
+  'malformed-header':
+    'The header has lines that are no fields, which were passed over, or octets that programs read in different ways.',
+  'author-doubtful': 'It cannot be told for sure who wrote the message: programs may show somebody else than `from`.',
   'duplicate-header': 'A field that may stand once stands several times; the first one counts.',
   'header-not-utf8': 'A field holds bytes that are not UTF-8; they were read as windows-1252.',
   'forged-authentication-results':

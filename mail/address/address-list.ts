@@ -4,6 +4,7 @@
 import { unquoted } from '#mail/header/comments.ts';
 import { isProblem } from '#mail/problem.ts';
 import { type EmailAddress, parseAddress } from './address.ts';
+import { domainsMentioned } from './domains-mentioned.ts';
 import { type Token, tokenAt } from './lex-addresses.ts';
 
 /** One entry of a list. */
@@ -18,7 +19,7 @@ export type ListEntry = {
   readonly address: EmailAddress | null;
   /** The other addresses that some programs read instead: `ceo@b.example <x@a.example>`. */
   readonly others: readonly EmailAddress[];
-  /** Why it can be read in more than one way, or in none; null if it is clear. */
+  /** Why some programs may show an address of another domain, or another address; null if none does. */
   readonly doubt: string | null;
   readonly tokens: readonly Token[];
 };
@@ -104,35 +105,55 @@ function finish(reading: Reading): void {
 
 function readEntry(tokens: readonly Token[], group: string | null): ListEntry {
   const open = tokens.findIndex(({ kind }) => kind === '<');
-  const read = open === -1 ? readBare(tokens) : readAngle(tokens, open);
-  const name = shownText(read.shown) || commentText(tokens);
-  const address = read.written === '' ? null : parseAddress(read.written);
-  const doubt = read.doubt ?? (address === null ? 'it has no address' : whyUnclear(read.written, address));
-  return {
-    group,
-    name,
-    written: read.written,
-    address: isProblem(address) ? null : address,
-    others: read.others,
-    doubt,
-    tokens,
-  };
+  const { written, others, shown, oddity } = open === -1 ? readBare(tokens) : readAngle(tokens, open);
+  const name = shownText(shown) || commentText(tokens);
+  const parsed = written === '' ? null : parseAddress(written);
+  const address = isProblem(parsed) ? null : parsed;
+  const odd = oddity ?? (others.length > 0 ? 'it has another address before its brackets' : null);
+  const doubt = isProblem(parsed) ? parsed.problem : ((address && whyUnclear(written, address)) ?? odd);
+  const isDoubtful = doubt !== null && ((address !== null && doubt !== odd) || mayShowOthers(tokens, address));
+  return { group, name, written, address, others, doubt: isDoubtful ? doubt : null, tokens };
 }
 
-type Read = Pick<ListEntry, 'written' | 'others' | 'doubt'> & { readonly shown: readonly Token[] };
+/** Whoever cuts an odd entry in another way may find addresses in it; but of its own domain, they are no other author's. */
+function mayShowOthers(tokens: readonly Token[], address: EmailAddress | null): boolean {
+  const text = tokens
+    .map((token) => token.text)
+    .join('')
+    .normalize('NFKC');
+  if (address === null) return text.includes('@');
+  return domainsMentioned(text).some((domain) => domain !== address.domain);
+}
+
+type Read = Pick<ListEntry, 'written' | 'others'> & {
+  /** The pieces of its name, and what about its form is not by the grammar. */
+  readonly shown: readonly Token[];
+  readonly oddity: string | null;
+};
 
 /** An entry without brackets: an address, perhaps with words before it. */
 function readBare(tokens: readonly Token[]): Read {
   const marks = marksIn(tokens);
   const [mark] = marks;
+  const oddity = 'it has no address';
   const nowhere = { written: '', others: addressesAt(tokens, marks).addresses, shown: tokens };
-  if (mark === undefined) return { ...nowhere, doubt: 'it has no address' };
-  if (marks.length > 1) return { ...nowhere, doubt: 'it has more than one address' };
+  if (mark === undefined) {
+    const isOpen = tokens.some(({ kind, text }) => kind === 'x' && text.includes('@'));
+    return isOpen ? { ...nowhere, written: joined(tokens), shown: [], oddity } : { ...nowhere, oddity };
+  }
+  if (marks.length > 1) return { ...nowhere, oddity: 'it has more than one address' };
   const { from, to, text } = addressAt(tokens, mark);
+  if (text.startsWith('@') || text.endsWith('@')) return { ...nowhere, oddity };
   const [before, behind] = [tokens.slice(0, from), tokens.slice(to)];
-  if (!behind.every(isBlank)) return { ...nowhere, doubt: 'something stands behind its address' };
-  const doubt = before.every(isBlank) ? null : 'words stand before its address, which has no brackets';
-  return { written: text, others: [], shown: before, doubt };
+  if (!behind.every((token) => isBlank(token) || token.kind === '>'))
+    return { ...nowhere, oddity: 'something stands behind its address' };
+  const isWhole = before.every(isBlank) && behind.every(isBlank);
+  return {
+    written: text,
+    others: [],
+    shown: before,
+    oddity: isWhole ? null : 'something stands beside its address, which has no brackets',
+  };
 }
 
 /** An entry with its address in brackets: what stands before them is its name. */
@@ -152,8 +173,8 @@ function readAngle(tokens: readonly Token[], open: number): Read {
     tokens.filter(({ kind }) => kind === '<' || kind === '>').length !== 2 ||
     before.some(({ kind }) => kind === 'x' || kind === ':') ||
     behind.some(({ kind }) => kind === 'x' || kind === '@');
-  const doubt = isBroken || !isWhole ? 'its brackets do not hold one address' : first.doubt;
-  return { written: isWhole ? at.text : joined(content), others, shown: before, doubt };
+  const oddity = isBroken || !isWhole ? 'its brackets do not hold one address' : first.oddity;
+  return { written: isWhole ? at.text : joined(content), others, shown: before, oddity };
 }
 
 /** RFC 5322 §4.4: `@a.example,@b.example:` before an address is to be ignored. */
@@ -171,12 +192,12 @@ function marksIn(tokens: readonly Token[]): readonly number[] {
 function addressesAt(
   tokens: readonly Token[],
   marks: readonly number[],
-): { readonly addresses: readonly EmailAddress[]; readonly doubt: string | null } {
+): { readonly addresses: readonly EmailAddress[]; readonly oddity: string | null } {
   const texts = marks.slice(0, maxOthers).map((mark) => addressAt(tokens, mark).text);
   const read = texts.filter((text) => /\.[^@]/.test(text.slice(text.lastIndexOf('@')))).map(parseAddress);
   const addresses = read.flatMap((address) => (isProblem(address) ? [] : [address]));
   const isClear = addresses.length === read.length && marks.length <= maxOthers;
-  return { addresses, doubt: isClear ? null : 'its name holds something like an address' };
+  return { addresses, oddity: isClear ? null : 'its name holds something like an address' };
 }
 
 /**
@@ -250,8 +271,7 @@ function tidy(text: string): string {
 const unseen = /[\p{Z}\p{C}\p{Default_Ignorable_Code_Point}]/u;
 
 /** An address that some programs decode, cut or mend, and others do not. */
-function whyUnclear(written: string, address: ReturnType<typeof parseAddress>): string | null {
-  if (isProblem(address)) return address.problem;
+function whyUnclear(written: string, address: EmailAddress): string | null {
   if (/[@<>,;]/.test(address.localPart) || /=\?|\?=/.test(written))
     return 'its address can be read in more than one way';
   return unseen.test(written.replaceAll(' ', '')) ? 'its address has characters that cannot be seen' : null;

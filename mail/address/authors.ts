@@ -1,12 +1,10 @@
 // Who a message says it is from: all that its From fields show, to any program (RFC 5322 §3.6.2; RFC 9989 for whom it matters).
 // The judge, the inbox message and the check of submitted mail ask here, and so see the same authors.
-import { domainToASCII } from 'node:url';
-import { decodeWords } from '#mail/header/decode-text.ts';
 import { fieldsNamed, fieldText, type HeaderField } from '#mail/header/header-fields.ts';
 import type { Header } from '#mail/header/read-header.ts';
-import { isProblem } from '#mail/problem.ts';
-import { type Domain, type EmailAddress, parseDomain } from './address.ts';
+import type { Domain, EmailAddress } from './address.ts';
 import { type ListEntry, type ListLimits, listLimits, parseAddressList } from './address-list.ts';
+import { domainsMentioned } from './domains-mentioned.ts';
 
 /** The authors of a header. */
 export type Authors = {
@@ -23,7 +21,6 @@ export type Authors = {
 
 const maxDomains = 1_000;
 const maxDoubts = 20;
-const maxNameChars = 1_000;
 
 /** Reads all From fields of a header to their end. More entries than the limit are a doubt. */
 export function authorsOf(
@@ -70,24 +67,4 @@ export function hasFoldedAddress({ raw }: Pick<HeaderField, 'raw'>): boolean {
   return list.entries.some(({ tokens }) =>
     tokens.some(({ kind, text }) => (kind === 'q' || kind === 'c') && text.includes('@') && /[\r\n]/.test(text)),
   );
-}
-
-/**
- * The domains behind any @ of a text, as IDNA reads them (UTS 46): what it drops or maps is no disguise. For texts that no two
- * programs read alike.
- */
-export function domainsMentioned(text: string): readonly Domain[] {
-  const plain = [text, decodeWords(text)]
-    .join(' ')
-    .normalize('NFKC')
-    .replace(/[\p{Cf}\p{Cc}]/gu, '');
-  const tight = plain.replace(/(?<!\s)\s*([.@\u3002])\s*/gu, '$1');
-  const found = new Set([...tight.matchAll(/@([^\s<>(),;:"\\@[\]]+)/g)].map(([, name = '']) => name));
-  const domains = [...found].slice(0, maxDomains).map((name) => parseDomain(domainToASCII(trimmed(name))));
-  return [...new Set(domains.flatMap((domain) => (isProblem(domain) ? [] : [domain])))];
-}
-
-/** Addresses stand in quotes and at the end of sentences, too. */
-function trimmed(name: string): string {
-  return name.slice(0, maxNameChars).replace(/^[.']+|[.']+$/g, '');
 }

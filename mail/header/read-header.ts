@@ -37,8 +37,8 @@ export type Header = {
 };
 
 /**
- * How much of a header is kept: octets of all fields, fields, octets of one field. What is over is passed over and counted. Author
- * fields and those that describe the body have as many octets, and a thousand fields, of their own.
+ * How much of a header is kept: octets of all fields, fields, octets of one field. What is over is left out or cut, and counted.
+ * Author fields and those that describe the body have as many octets, and a thousand fields, of their own.
  */
 export type HeaderLimits = {
   readonly headerBytes: number;
@@ -57,11 +57,11 @@ export type HeaderReader = {
 };
 
 /** The limits of every stage that judges or shows a message. */
-export const headerLimits: HeaderLimits = { headerBytes: 1_048_576, fields: 10_000, fieldBytes: 1_048_576 };
+export const headerLimits: HeaderLimits = { headerBytes: 1_048_576, fields: 10_000, fieldBytes: 524_288 };
 
 const [TAB, LF, CR, SPACE] = [0x09, 0x0a, 0x0d, 0x20];
 const essentialField = /^content-(?:type|transfer-encoding|disposition|id)$/i;
-const essentialFields = 1_000;
+const maxEssentialFields = 1_000;
 const maxLookalikes = 100;
 
 /** A line with its folds, not known yet to be a field. */
@@ -86,7 +86,7 @@ type State = {
   isAfterAuthor: boolean;
   lines: number;
   keptBytes: number;
-  readonly counts: { passedOver: number; dropped: number; cut: number; bareCr: number; nul: number };
+  readonly counts: Record<'essential' | 'passedOver' | 'dropped' | 'cut' | 'bareCr' | 'nul', number>;
 };
 
 /** Makes a reader at the first octet of a message. */
@@ -107,7 +107,7 @@ export function createHeaderReader(limits: HeaderLimits = headerLimits): HeaderR
     isAfterAuthor: false,
     lines: 0,
     keptBytes: 0,
-    counts: { passedOver: 0, dropped: 0, cut: 0, bareCr: 0, nul: 0 },
+    counts: { essential: 0, passedOver: 0, dropped: 0, cut: 0, bareCr: 0, nul: 0 },
   };
   return { push: (chunk) => push(state, chunk), finish: () => finish(state), fields: state.fields };
 }
@@ -116,6 +116,21 @@ export function createHeaderReader(limits: HeaderLimits = headerLimits): HeaderR
 export function readHeader(message: Uint8Array, limits: HeaderLimits = headerLimits): Header {
   const reader = createHeaderReader(limits);
   return reader.push(message) ?? reader.finish();
+}
+
+/** Reads the header off a message that comes in chunks; `rest` is what had come of its body by then. */
+export async function readHeaderOf(
+  chunks: AsyncIterator<Uint8Array>,
+  limits: HeaderLimits = headerLimits,
+): Promise<{ readonly header: Header; readonly rest: Uint8Array }> {
+  const reader = createHeaderReader(limits);
+  for (let taken = 0; ; ) {
+    const next = await chunks.next();
+    if (next.done === true) return { header: reader.finish(), rest: new Uint8Array(0) };
+    const header = reader.push(next.value);
+    if (header !== null) return { header, rest: next.value.subarray(header.bodyOffset - taken) };
+    taken += next.value.length;
+  }
 }
 
 function push(state: State, chunk: Uint8Array): Header | null {
@@ -218,15 +233,18 @@ function takeField(state: State, field: Unnamed): void {
   if (state.limits.wanted?.test(name) === false) return;
   const isEssential = isAuthorName(name) || essentialField.test(name);
   const room = (isEssential ? 2 : 1) * state.limits.headerBytes - state.keptBytes;
-  const isFull = state.fields.length >= state.limits.fields + (isEssential ? essentialFields : 0);
-  if (isFull || room <= name.length + 1) {
+  const count = isEssential ? state.counts.essential : state.fields.length - state.counts.essential;
+  const isFull = count >= (isEssential ? maxEssentialFields : state.limits.fields);
+  // What does not fit is left out, and smaller fields behind it are read; of an essential one its beginning is.
+  const bytes = Math.min(field.raw.length, Math.max(0, room));
+  if (isFull || bytes <= name.length || (bytes < field.raw.length && !isEssential)) {
     state.counts.dropped += 1;
     return;
   }
-  const raw = field.raw.subarray(0, room);
-  if (raw.length < field.bytes) state.counts.cut += 1;
-  state.keptBytes += raw.length;
-  state.fields.push({ ...field, name, raw });
+  if (bytes < field.bytes) state.counts.cut += 1;
+  if (isEssential) state.counts.essential += 1;
+  state.keptBytes += bytes;
+  state.fields.push({ ...field, name, raw: field.raw.subarray(0, bytes) });
 }
 
 /** A line that is no field, with its folds. */

@@ -2,14 +2,14 @@
 // Bounded in what it gives, and the same for the same bytes on every machine.
 
 import { limits } from '#functions/parse/limits.ts';
-import type { MessageProblem, ProblemList } from '#functions/parse/problems.ts';
-import { createProblemList } from '#functions/parse/problems.ts';
+import { createProblemList, type MessageProblem, type ProblemList } from '#functions/parse/problems.ts';
 import type { ParsedHead } from '#functions/parse/worker/worker-messages.ts';
+import { listLimits, parseAddressList } from '#mail/address/address-list.ts';
+import { authorsOf } from '#mail/address/authors.ts';
 import { decodeEightBit, decodeWords } from '#mail/header/decode-text.ts';
-import { unfold } from '#mail/header/header-fields.ts';
-import { type HeaderAddress, readAddresses } from './read-addresses.ts';
+import { fieldText, fieldValue, type HeaderField, unfold } from '#mail/header/header-fields.ts';
+import type { Header } from '#mail/header/read-header.ts';
 import { readDate } from './read-date.ts';
-import type { HeaderField } from './read-head.ts';
 
 /** The part of the inbox message that comes from the header, and what was wrong with it. */
 export type DescribedHead = ParsedHead & { readonly problems: readonly MessageProblem[] };
@@ -33,9 +33,12 @@ const once = [
 
 type Lookup = { readonly first: (name: string) => string | null; readonly all: (name: string) => string[] };
 
-/** Describes the fields; `before` is what went wrong while they were read. */
-export function describeHead(fields: readonly HeaderField[], before: readonly MessageProblem[] = []): DescribedHead {
-  const problems = createProblemList(before);
+/** Describes a header; what is wrong with it stands first among the problems. */
+export function describeHead(header: Header): DescribedHead {
+  const { fields } = header;
+  const problems = createProblemList();
+  for (const { code, detail } of header.problems) problems.add(code, detail);
+  for (const doubt of authorsOf(header).doubts) problems.add('author-doubtful', doubt);
   const lookup = indexFields(fields, problems);
   const addresses = addressReader(lookup, problems);
   return {
@@ -66,13 +69,12 @@ function indexFields(fields: readonly HeaderField[], problems: ProblemList): Loo
     if (count > 1) problems.add('duplicate-header', `the field ${name} stands ${count} times`);
   }
   if ((byName.get('dkim-signature')?.length ?? 0) > limits.signatures) problems.add('too-many-signatures');
-  const text = (field: HeaderField): string => unfold(decodeEightBit(field.raw).text);
   return {
     first: (name) => {
       const field = byName.get(name)?.[0];
-      return field === undefined ? null : text(field);
+      return field === undefined ? null : fieldText(field);
     },
-    all: (name) => (byName.get(name) ?? []).map(text),
+    all: (name) => (byName.get(name) ?? []).map(fieldText),
   };
 }
 
@@ -80,7 +82,9 @@ function indexFields(fields: readonly HeaderField[], problems: ProblemList): Loo
 function listHeaders(fields: readonly HeaderField[], problems: ProblemList): ParsedHead['headers'] {
   const headers: ParsedHead['headers'] = [];
   let jsonBytes = 0;
-  for (const { name, raw } of fields) {
+  for (const field of fields) {
+    const { name } = field;
+    const raw = fieldValue(field);
     const room = limits.headersJsonBytes - jsonBytes;
     if (headers.length >= limits.headers || raw.length * 2 > room) {
       problems.add('header-too-large');
@@ -100,24 +104,31 @@ function listHeaders(fields: readonly HeaderField[], problems: ProblemList): Par
   return headers;
 }
 
+type AddressField = 'from' | 'to' | 'cc' | 'reply-to';
+
 /** Reads address fields, counting what all of them together give. From counts once (RFC 5322 §3.6), To and Cc add up. */
-function addressReader(lookup: Lookup, problems: ProblemList): (name: string) => HeaderAddress[] {
+function addressReader(lookup: Lookup, problems: ProblemList): (name: AddressField) => ParsedHead['from'] {
   let left: number = limits.addresses;
   let leftBytes: number = limits.addressesJsonBytes;
   return (name) => {
-    const fields = name === 'to' || name === 'cc' ? lookup.all(name) : lookup.all(name).slice(0, 1);
-    const kept: HeaderAddress[] = [];
-    for (const field of fields) {
-      const { addresses, cut } = readAddresses(field.slice(0, limits.addressFieldBytes), left);
-      if (cut || field.length > limits.addressFieldBytes) problems.add('too-many-addresses');
-      for (const address of addresses) {
+    const texts = name === 'to' || name === 'cc' ? lookup.all(name) : lookup.all(name).slice(0, 1);
+    const kept: ParsedHead['from'] = [];
+    for (const text of texts) {
+      const { entries, isCut } = parseAddressList(text, { ...listLimits, entries: left });
+      if (isCut) problems.add('too-many-addresses');
+      for (const { name: shown, written, group } of entries) {
+        const address = {
+          name: decodeWords(shown),
+          address: written,
+          group: group === null ? null : decodeWords(group),
+        };
         leftBytes -= Buffer.byteLength(JSON.stringify(address)) + 1;
         if (leftBytes < 0) problems.add('too-many-addresses');
         else kept.push(address);
-        if (address.address === '')
+        if (written === '')
           problems.add('malformed-address', `the field ${name} holds something that is not an address`);
       }
-      left -= addresses.length;
+      left -= entries.length;
     }
     return kept;
   };

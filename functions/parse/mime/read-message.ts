@@ -3,10 +3,11 @@
 // about it only: everything else in the header is read by this folder, in linear time and with caps.
 import { type AttachmentStream, MailParser, type MessageText } from 'mailparser';
 import { describeHead } from '#functions/parse/header/describe-head.ts';
-import { createHeadReader, type Head } from '#functions/parse/header/read-head.ts';
+import { mimeHeader } from '#functions/parse/header/mime-header.ts';
 import { limits } from '#functions/parse/limits.ts';
 import { createProblemList, type ProblemList } from '#functions/parse/problems.ts';
 import type { FromWorker } from '#functions/parse/worker/worker-messages.ts';
+import { readHeaderOf } from '#mail/header/read-header.ts';
 import { createMimeWatch, type MimeWatch } from './mime-watch.ts';
 import { type OpenObject, readAttachment } from './read-attachment.ts';
 
@@ -31,21 +32,23 @@ export async function readMessage(
   return { type: 'done', ...bodies, problems: reading.problems.list() };
 }
 
-async function readHead(chunks: AsyncIterator<Uint8Array>, sink: MessageSink): Promise<Head> {
-  const problems = createProblemList();
-  const reader = createHeadReader(problems);
-  let head: Head | null = null;
-  while (head === null) {
-    const next = await chunks.next();
-    head = next.done === true ? reader.finish() : reader.push(next.value);
-  }
-  const { problems: found, ...described } = describeHead(head.fields, problems.list());
-  sink.head({ type: 'head', head: described, problems: [...found] });
-  return head;
+/** What the MIME parser is given before the rest of the message: a header of its own, and the beginning of the body. */
+async function readHead(chunks: AsyncIterator<Uint8Array>, sink: MessageSink): Promise<readonly Uint8Array[]> {
+  const { header, rest } = await readHeaderOf(chunks);
+  const { problems: found, ...described } = describeHead(header);
+  const problems = createProblemList(found);
+  const mime = mimeHeader(header, problems);
+  sink.head({ type: 'head', head: described, problems: problems.list() });
+  const emptyLine = Buffer.from(header.trailing.length > 0 && header.hasEmptyLine ? '\r\n' : '');
+  return [mime, header.trailing, emptyLine, rest].filter(({ length }) => length > 0);
 }
 
 /** Runs the MIME parser over the body to its end, or to where it fails. */
-async function readBody(head: Head, chunks: AsyncIterator<Uint8Array>, reading: Reading): Promise<MimeWatch> {
+async function readBody(
+  head: readonly Uint8Array[],
+  chunks: AsyncIterator<Uint8Array>,
+  reading: Reading,
+): Promise<MimeWatch> {
   const parser = new MailParser({
     skipHtmlToText: true,
     skipTextToHtml: true,
@@ -82,12 +85,11 @@ async function readBody(head: Head, chunks: AsyncIterator<Uint8Array>, reading: 
 
 async function feed(
   parser: MailParser,
-  head: Head,
+  head: readonly Uint8Array[],
   chunks: AsyncIterator<Uint8Array>,
   { signal: stopped, isFull }: { readonly signal: AbortSignal; readonly isFull: () => boolean },
 ): Promise<void> {
-  await write(parser, head.mime, stopped);
-  if (head.rest.length > 0) await write(parser, head.rest, stopped);
+  for (const bytes of head) await write(parser, bytes, stopped);
   while (!stopped.aborted && !isFull()) {
     const next = await chunks.next();
     if (next.done === true) break;

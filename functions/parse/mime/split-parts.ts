@@ -1,9 +1,11 @@
 // Makes mailparser's splitter keep to RFC 2046 where it does not: boundaries with blanks behind them, boundaries of an
 // outer multipart within an inner one that was never closed, parts of a digest, headers of parts that are none.
-import { createHeadReader, type HeaderField } from '#functions/parse/header/read-head.ts';
+import { mimeHeader } from '#functions/parse/header/mime-header.ts';
 import { withoutComments } from '#functions/parse/header/without-comments.ts';
 import { limits } from '#functions/parse/limits.ts';
 import { createProblemList, type ProblemList } from '#functions/parse/problems.ts';
+import { fieldValue, type HeaderField } from '#mail/header/header-fields.ts';
+import { readHeader } from '#mail/header/read-header.ts';
 import type { Boundary, Part, Splitter } from './mailparser-inside.ts';
 
 /**
@@ -128,15 +130,12 @@ function readPartHeader(
   parent: Part | false,
   problems: ProblemList,
 ): { readonly header: Uint8Array; readonly rest: Uint8Array } {
-  const found = createProblemList();
-  const reader = createHeadReader(found);
-  const { fields, rest } = reader.push(bytes) ?? reader.finish();
-  if (found.list().length > 0) {
-    problems.add(
-      'malformed-mime',
-      'the header of a part ends at a line that is no header field: its body begins there',
-    );
-  }
+  const { fields, trailing, hasEmptyLine, problems: ofHeader } = readHeader(bytes);
+  const found = createProblemList(ofHeader);
+  mimeHeader({ fields }, found);
+  if (found.list().length > 0)
+    problems.add('malformed-mime', 'the header of a part is not made of whole header fields');
+  const rest = trailing.length === 0 ? trailing : Buffer.concat([trailing, Buffer.from(hasEmptyLine ? '\r\n' : '')]);
   const lines = fields.filter(({ name }) => /^content-/i.test(name)).map(headerLine);
   // RFC 2046 §5.1.5: what a digest holds are messages, unless they say otherwise.
   const isMessage =
@@ -145,8 +144,10 @@ function readPartHeader(
   return { header: Buffer.concat([...lines, Buffer.from('\r\n')]), rest };
 }
 
-function headerLine({ name, raw }: HeaderField): Buffer {
+function headerLine(field: HeaderField): Buffer {
+  const { name } = field;
+  const value = Buffer.from(fieldValue(field));
   const isBare = /^content-(?:type|transfer-encoding)$/i.test(name);
-  const value = isBare ? Buffer.from(withoutComments(Buffer.from(raw).toString('latin1')), 'latin1') : raw;
-  return Buffer.concat([Buffer.from(`${name}:`), value, Buffer.from('\r\n')]);
+  const bare = isBare ? Buffer.from(withoutComments(value.toString('latin1')), 'latin1') : value;
+  return Buffer.concat([Buffer.from(`${name}:`), bare, Buffer.from('\r\n')]);
 }

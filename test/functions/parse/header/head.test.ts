@@ -1,12 +1,14 @@
 // The header readers: words, addresses, dates, where a header ends. Tables.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readAddresses } from '#functions/parse/header/read-addresses.ts';
+import { mimeHeader } from '#functions/parse/header/mime-header.ts';
 import { readDate } from '#functions/parse/header/read-date.ts';
-import { createHeadReader } from '#functions/parse/header/read-head.ts';
 import { createQuotedPrintableDecoder } from '#functions/parse/mime/decode-quoted-printable.ts';
 import { createProblemList } from '#functions/parse/problems.ts';
+import { listLimits, parseAddressList } from '#mail/address/address-list.ts';
 import { decodeWords } from '#mail/header/decode-text.ts';
+import { fieldValue } from '#mail/header/header-fields.ts';
+import { readHeaderOf } from '#mail/header/read-header.ts';
 
 const words: readonly [string, string][] = [
   ['plain', 'plain'],
@@ -91,44 +93,39 @@ const lists: readonly [string, readonly [string, string, string | null][]][] = [
 ];
 for (const [given, expected] of lists) {
   test(`the address list ${JSON.stringify(given)}`, () => {
-    const { addresses } = readAddresses(given, 10);
+    const { entries } = parseAddressList(given);
     assert.deepEqual(
-      addresses.map(({ name, address, group }) => [name, address, group]),
+      entries.map(({ name, written, group }) => [decodeWords(name), written, group]),
       expected,
     );
   });
 }
 
 test('more addresses than are wanted are cut, and that is said', () => {
-  const { addresses, cut } = readAddresses('a@x.example, b@x.example, c@x.example', 2);
-  assert.equal(addresses.length, 2);
-  assert.equal(cut, true);
+  const { entries, isCut } = parseAddressList('a@x.example, b@x.example, c@x.example', { ...listLimits, entries: 2 });
+  assert.equal(entries.length, 2);
+  assert.equal(isCut, true);
 });
 
 const source = Buffer.from(
   'Received: x\r\nSubject: one\r\n two\r\nContent-Type: text/html\r\nX: y\r\n\r\nbody\r\nmore',
 );
 for (let size = 1; size <= source.length; size += 1) {
-  test(`a header in chunks of ${size} bytes reads as in one`, () => {
-    const reader = createHeadReader();
-    let rest = '';
-    let names: string[] = [];
-    let mime = '';
-    for (let at = 0; at < source.length; at += size) {
-      const chunk = source.subarray(at, at + size);
-      if (names.length > 0) {
-        rest += chunk.toString();
-        continue;
-      }
-      const head = reader.push(chunk);
-      if (head === null) continue;
-      names = head.fields.map(({ name, raw }) => `${name}=${Buffer.from(raw).toString()}`);
-      mime = Buffer.from(head.mime).toString();
-      rest = Buffer.from(head.rest).toString();
-    }
+  test(`a header in chunks of ${size} bytes reads as in one`, async () => {
+    const pieces = Array.from({ length: Math.ceil(source.length / size) }, (_, n) =>
+      source.subarray(n * size, (n + 1) * size),
+    );
+    const chunks = (async function* () {
+      yield* pieces;
+    })();
+    const { header, rest } = await readHeaderOf(chunks);
+    const names = header.fields.map((field) => `${field.name}=${Buffer.from(fieldValue(field)).toString()}`);
+    const mime = Buffer.from(mimeHeader(header, createProblemList())).toString();
     assert.deepEqual(names, ['Received= x', 'Subject= one\r\n two', 'Content-Type= text/html', 'X= y']);
     assert.equal(mime, 'content-type: text/html\r\n\r\n');
-    assert.equal(rest, 'body\r\nmore');
+    let body = Buffer.from(rest).toString();
+    for await (const chunk of chunks) body += chunk.toString();
+    assert.equal(body, 'body\r\nmore');
   });
 }
 
