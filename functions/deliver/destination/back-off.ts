@@ -139,7 +139,7 @@ function noteRefusal(
   if (ofHost >= refusalsOfHost || (isInTrouble && isOfHost)) {
     noteFailure(deps, destination, { ...tried, reason });
   } else if (all >= refusalsOfUnclearCause && because !== 'mailbox') {
-    const said = `it deferred ${all} messages in a row, the last one with: ${reason}`;
+    const said = `it put off ${all} messages in a row, the last one with: ${reason}`;
     noteFailure(deps, destination, { ...tried, reason: said, kind: 'deferring' });
   }
 }
