@@ -7,7 +7,7 @@ import { newestKeys, type TreeReader } from '#ops/messages/newest-first.ts';
 import { searchMail } from '#ops/messages/search-mail.ts';
 import type { DeadLetters, QueuePair } from '#pipeline/aws/dead-letters.ts';
 import type { SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
-import { deliveriesPrefix, parseDeliveryKey } from '#pipeline/contract/keys.ts';
+import { deliveriesPrefix, deliveryPrefix, parseDeliveryKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 import type { DeadLetter, MailAdmin, QueueCounts } from './admin.ts';
@@ -54,7 +54,7 @@ async function deliveryKeys(
   if (id !== null) return isMessageId(id) ? ofMessage(reader, { id, limit, after }) : { keys: [], next: null };
   const upTo = after === null ? null : (parseDeliveryKey(after)?.id ?? null);
   const keys: string[] = [];
-  for await (const key of newestKeys(reader, { prefix: 'deliveries/', upTo })) {
+  for await (const key of newestKeys(reader, { prefix: deliveryPrefix, upTo })) {
     if (after !== null && key >= after) continue;
     if (keys.length === limit) return { keys, next: keys.at(-1) ?? null };
     keys.push(key);

@@ -4,6 +4,7 @@ import { isProblem } from '#mail/problem.ts';
 import { type Answer, badParameter, isAnswer, json, refusal } from '#ops/api/answer.ts';
 import { readLimit, readQuery } from '#ops/api/parameters.ts';
 import type { MailRouteDeps } from '#ops/api/routes.ts';
+import { suppressionPrefix } from '#pipeline/contract/keys.ts';
 import { refusalsRecord, type Trouble } from '#pipeline/contract/records/refusals.ts';
 import {
   emptyRecord,
@@ -35,10 +36,10 @@ export async function listSuppressions({ store, clock }: Deps, query: URLSearchP
   const limit = readLimit(given['limit']);
   if (isAnswer(limit)) return limit;
   const after = given['after'];
-  if (after !== undefined && !after.startsWith('suppressions/')) {
+  if (after !== undefined && !after.startsWith(suppressionPrefix)) {
     return badParameter('after', 'the "next" of the page before');
   }
-  const page = await store.list({ prefix: 'suppressions/', limit, ...(after === undefined ? {} : { after }) });
+  const page = await store.list({ prefix: suppressionPrefix, limit, ...(after === undefined ? {} : { after }) });
   const troubles = new Map<string, readonly Trouble[]>();
   const suppressions: ShownSuppression[] = [];
   for (const { key } of page.objects) {

@@ -3,10 +3,10 @@
 import { isMessageId, messageIdTime } from '#mail/header/message-id.ts';
 import type { MessagePage, MessageQuery, OpsAdmin } from '#ops/admin.ts';
 import type { MessageSummary } from '#ops/messages/message-summary.ts';
+import { deliveriesPrefix, deliveryPrefix, isDeliveryKey, isMailKey } from '#pipeline/contract/keys.ts';
 import type { Client } from './client.ts';
 
 const searchMs = 5_000;
-const watchedFolders = ['inbox/', 'quarantine/', 'deliveries/'];
 
 /** `watchers` are told of every key written by whoever writes; here they are only kept. */
 export function createAdmin(client: Client, watchers: Set<(key: string) => void>): OpsAdmin {
@@ -20,13 +20,14 @@ export function createAdmin(client: Client, watchers: Set<(key: string) => void>
     findMessage: (id) => client.ask({ kind: 'findMessage', id }),
     deliveryKeys: async ({ id, limit, after }) => {
       if (id !== null && !isMessageId(id)) return { keys: [], next: null };
-      const prefix = id === null ? 'deliveries/' : `deliveries/${day(messageIdTime(id))}/${id}/`;
+      const receivedAt = id === null ? '' : new Date(messageIdTime(id)).toISOString();
+      const prefix = id === null ? deliveryPrefix : deliveriesPrefix({ id, receivedAt });
       return client.ask({ kind: 'newestKeys', prefix, before: after, limit });
     },
     summary: (key) => client.ask({ kind: 'summary', key }),
     watch: (listener) => {
       const watcher = (key: string): void => {
-        if (watchedFolders.some((folder) => key.startsWith(folder))) listener(key);
+        if (isMailKey(key) || isDeliveryKey(key)) listener(key);
       };
       watchers.add(watcher);
       return () => watchers.delete(watcher);
@@ -46,8 +47,4 @@ async function search(client: Client, query: MessageQuery): Promise<MessagePage>
     after = step.next;
   } while (after !== null && messages.length < query.limit && performance.now() < end);
   return { messages, next: after };
-}
-
-function day(time: number): string {
-  return new Date(time).toISOString().slice(0, 10).replaceAll('-', '/');
 }

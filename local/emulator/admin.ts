@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { DeadLetter, MessagePage, MessageQuery, OpsAdmin, QueueCounts } from '#ops/admin.ts';
 import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
 import type { SqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
-import { domainPrefix, mailboxPrefix } from '#pipeline/contract/keys.ts';
+import { domainPrefix, isMailKey, mailboxPrefix, mailFolders, messageIdOf } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import { deadLetterQueue, type QueueName, queueNames } from '#pipeline/contract/stages.ts';
@@ -44,9 +44,9 @@ export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
     },
     heldJobs: async () => [],
     messages: (query) => search({ index, read, query }),
-    findMessage: async (id) => index.ofMessage(id).filter(isMail).toSorted(),
+    findMessage: async (id) => index.ofMessage(id).filter(isMailKey).toSorted(),
     deliveryKeys: async ({ id, limit, after }) => {
-      const keys = index.newest('deliveries/', after).filter((key) => id === null || key.includes(`/${id}/`));
+      const keys = index.newest('delivery', after).filter((key) => id === null || messageIdOf(key) === id);
       return { keys: keys.slice(0, limit), next: keys.length > limit ? (keys[limit - 1] ?? null) : null };
     },
     summary: async (key) => (await read(key))?.summary ?? null,
@@ -81,9 +81,8 @@ function prefixesOf(mailbox: string | null): readonly string[] {
   if (mailbox === null) return [''];
   const at = mailbox.lastIndexOf('@');
   const [localPart, domain] = [mailbox.slice(0, at), mailbox.slice(at + 1)];
-  const folders = ['inbox', 'quarantine'] as const;
-  if (localPart === '') return folders.map((folder) => domainPrefix(folder, domain));
-  return folders.map((folder) => mailboxPrefix(folder, { domain, localPart }));
+  if (localPart === '') return mailFolders.map((folder) => domainPrefix(folder, domain));
+  return mailFolders.map((folder) => mailboxPrefix(folder, { domain, localPart }));
 }
 
 /** Objects of mail are written once: what was read stays true. */
@@ -143,8 +142,4 @@ function idOf(body: string): string | null {
   } catch {
     return null; // A dead letter may be dead because it is no JSON.
   }
-}
-
-function isMail(key: string): boolean {
-  return key.startsWith('inbox/') || key.startsWith('quarantine/');
 }

@@ -1,14 +1,15 @@
 // The keys of mail and deliveries, newest message first: S3 lists in order of key only, a person reads the latest first.
+import { deliveryPrefix, isDeliveryKey, mailFolders, messageIdOf } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 
 export type KeyIndex = {
   readonly add: (key: string) => void;
   /** Newest message first; `after` is the last key of the page before. `mail`: inbox/ and quarantine/. */
-  readonly newest: (folder: 'mail' | 'deliveries/', after: string | null) => readonly string[];
+  readonly newest: (kind: 'mail' | 'delivery', after: string | null) => readonly string[];
   readonly ofMessage: (id: string) => readonly string[];
 };
 
-const folders = ['inbox/', 'quarantine/', 'deliveries/'];
+const folders = [...mailFolders.map((folder) => `${folder}/`), deliveryPrefix];
 
 /** Reads what there is. */
 export async function openKeyIndex(store: Pick<ObjectStore, 'list'>): Promise<KeyIndex> {
@@ -27,24 +28,17 @@ export async function openKeyIndex(store: Pick<ObjectStore, 'list'>): Promise<Ke
     add: (key) => {
       if (folders.some((folder) => key.startsWith(folder))) keys.add(key);
     },
-    newest: (folder, after) => {
-      const isWanted = (key: string) => (folder === 'deliveries/') === key.startsWith('deliveries/');
+    newest: (kind, after) => {
+      const isWanted = (key: string) => (kind === 'delivery') === isDeliveryKey(key);
       const sorted = [...keys].filter(isWanted).sort((one, other) => byAge(other, one));
       return after === null ? sorted : sorted.filter((key) => byAge(key, after) < 0);
     },
-    ofMessage: (id) => [...keys].filter((key) => messageOf(key) === id),
+    ofMessage: (id) => [...keys].filter((key) => messageIdOf(key) === id),
   };
 }
 
 function byAge(one: string, other: string): number {
-  const [a, b] = [`${messageOf(one)} ${one}`, `${messageOf(other)} ${other}`];
+  const [a, b] = [`${messageIdOf(one) ?? ''} ${one}`, `${messageIdOf(other) ?? ''} ${other}`];
   if (a === b) return 0;
   return a < b ? -1 : 1;
-}
-
-/** The id a key is about: `…/<id>.json`, or `deliveries/…/<id>/<domain>.json`. */
-function messageOf(key: string): string {
-  const segments = key.split('/');
-  const last = segments.at(-1) ?? '';
-  return key.startsWith('deliveries/') ? (segments.at(-2) ?? '') : last.replace(/\.json$/, '');
 }

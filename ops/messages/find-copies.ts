@@ -6,7 +6,7 @@ import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { ListFolders } from '#pipeline/aws/s3-folders.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { messageKey, rawKey } from '#pipeline/contract/keys.ts';
+import { mailFolders, messageKey, messageKeyBelow, rawKey } from '#pipeline/contract/keys.ts';
 import type { ConfigSource, ObjectStore } from '#pipeline/contract/ports.ts';
 import { readEnvelope } from '#pipeline/contract/stored-envelope.ts';
 
@@ -27,7 +27,6 @@ export type CopyFinder = {
 
 type Place = { readonly domain: string; readonly localPart: string };
 
-const folders = ['inbox', 'quarantine'] as const;
 const maxMailboxes = 2_000;
 const atOnce = 32;
 
@@ -39,7 +38,9 @@ export function createCopyFinder(deps: FindCopiesDeps): CopyFinder {
     const envelope = facts === null ? null : await readEnvelope(deps.store, facts);
     const config = await deps.config.current();
     const places = (envelope?.forwardPaths ?? []).flatMap((path) => placesOf(config, path));
-    const keys = places.flatMap((place) => folders.map((folder) => messageKey(folder, { ...place, id, receivedAt })));
+    const keys = places.flatMap((place) =>
+      mailFolders.map((folder) => messageKey(folder, { ...place, id, receivedAt })),
+    );
     const wanted = keys.filter((key) => prefixes.some((prefix) => key.startsWith(prefix)));
     return present(deps, [...new Set(wanted)]);
   };
@@ -66,15 +67,14 @@ function placesOf(config: Config, forwardPath: string): readonly Place[] {
 
 /** One key for each mailbox that there is. */
 async function keysOfAllMailboxes({ reader, tell }: FindCopiesDeps, id: MessageId): Promise<readonly string[]> {
-  const day = timeOf(id).slice(0, 10).replaceAll('-', '/');
   const mailboxes: string[] = [];
-  for (const folder of folders) {
+  for (const folder of mailFolders) {
     for (const domain of await reader.folders(`${folder}/`)) mailboxes.push(...(await reader.folders(domain)));
   }
   if (mailboxes.length > maxMailboxes) {
     tell(`looked into ${maxMailboxes} of ${mailboxes.length} mailboxes`);
   }
-  return mailboxes.slice(0, maxMailboxes).map((mailbox) => `${mailbox}${day}/${id}.json`);
+  return mailboxes.slice(0, maxMailboxes).map((prefix) => messageKeyBelow(prefix, { id, receivedAt: timeOf(id) }));
 }
 
 async function present({ store }: FindCopiesDeps, keys: readonly string[]): Promise<readonly string[]> {

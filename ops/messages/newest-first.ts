@@ -1,27 +1,25 @@
 // Keys newest first, of a store that lists oldest first only: the days backwards, and a day that is too long for one
 // page of the list in halves, the later half first. It works because ids sort by time and stand right behind the day.
-import { earliestIdAt, type MessageId, messageIdTime } from '#mail/header/message-id.ts';
+import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
 import type { ListFolders } from '#pipeline/aws/s3-folders.ts';
+import { dayOfFolder, earliestKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 
 /** What a tree is read with. */
 export type TreeReader = { readonly list: ObjectStore['list']; readonly folders: ListFolders };
 
-/** A tree: what stands before `yyyy/mm/dd/`; `hours` where an hour follows (`raw/`); ids not behind `upTo` alone. */
-export type Tree = { readonly prefix: string; readonly hours?: true; readonly upTo: MessageId | null };
+/** A tree: what stands before `yyyy/mm/dd/`; ids not behind `upTo` alone. */
+export type Tree = { readonly prefix: string; readonly upTo: MessageId | null };
 
 const dayMs = 86_400_000;
 
 /** Reads it lazily: what is not asked for is not listed. */
-export async function* newestKeys(reader: TreeReader, { prefix, hours, upTo }: Tree): AsyncGenerator<string> {
+export async function* newestKeys(reader: TreeReader, { prefix, upTo }: Tree): AsyncGenerator<string> {
   const endMs = upTo === null ? Number.POSITIVE_INFINITY : messageIdTime(upTo) + 1;
   for await (const dayPrefix of newestFolders(reader, prefix, 3)) {
-    const fromMs = Date.parse(dayPrefix.slice(prefix.length, -1).replaceAll('/', '-'));
-    if (Number.isNaN(fromMs) || fromMs >= endMs) continue;
-    const keyAt = (ms: number): string => {
-      const hour = hours ? `${new Date(ms).toISOString().slice(11, 13)}/` : '';
-      return ms >= fromMs + dayMs ? `${dayPrefix}~` : `${dayPrefix}${hour}${earliestIdAt(ms)}`;
-    };
+    const fromMs = dayOfFolder(prefix, dayPrefix);
+    if (fromMs === null || fromMs >= endMs) continue;
+    const keyAt = (ms: number): string => earliestKey(prefix, ms);
     yield* newestWithin({ reader, prefix: dayPrefix, keyAt }, fromMs, Math.min(endMs, fromMs + dayMs));
   }
 }

@@ -2,7 +2,7 @@
 // domain, what came in is gone through (`raw/`), since that alone is in order of time over all mailboxes.
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import type { MessagePage, MessageQuery } from '#ops/admin.ts';
-import { domainPrefix, mailboxPrefix } from '#pipeline/contract/keys.ts';
+import { domainPrefix, mailboxPrefix, mailFolders, messageIdOf, rawPrefix } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import type { CopyFinder } from './find-copies.ts';
@@ -52,13 +52,12 @@ function candidatesOf(
 ): AsyncGenerator<Candidate> {
   const at = mailbox?.lastIndexOf('@') ?? -1;
   const [localPart, domain] = [mailbox?.slice(0, at) ?? '', mailbox?.slice(at + 1) ?? ''];
-  const folders = ['inbox', 'quarantine'] as const;
   if (localPart !== '') {
-    const prefixes = folders.map((folder) => mailboxPrefix(folder, { domain, localPart }));
+    const prefixes = mailFolders.map((folder) => mailboxPrefix(folder, { domain, localPart }));
     return merged(prefixes.map((prefix) => newestKeys(reader, { prefix, upTo })));
   }
-  const prefixes = domain === '' ? [''] : folders.map((folder) => domainPrefix(folder, domain));
-  return received(newestKeys(reader, { prefix: 'raw/', hours: true, upTo }), (id) => copies.byEnvelope(id, prefixes));
+  const prefixes = domain === '' ? [''] : mailFolders.map((folder) => domainPrefix(folder, domain));
+  return received(newestKeys(reader, { prefix: rawPrefix, upTo }), (id) => copies.byEnvelope(id, prefixes));
 }
 
 async function* received(
@@ -66,7 +65,7 @@ async function* received(
   copiesOf: (id: MessageId) => Promise<readonly string[]>,
 ): AsyncGenerator<Candidate> {
   for await (const key of rawKeys) {
-    const id = idIn(key, '.eml');
+    const id = messageIdOf(key);
     if (id !== null) yield { id, keys: () => copiesOf(id) };
   }
 }
@@ -75,12 +74,12 @@ async function* received(
 async function* merged(lists: readonly AsyncGenerator<string>[]): AsyncGenerator<Candidate> {
   const heads = await Promise.all(lists.map(async (list) => ({ list, head: await list.next() })));
   for (;;) {
-    const ids = heads.flatMap(({ head }) => (head.done ? [] : [idIn(head.value, '.json') ?? '']));
+    const ids = heads.flatMap(({ head }) => (head.done ? [] : [messageIdOf(head.value) ?? '']));
     const newest = ids.toSorted().at(-1);
     if (newest === undefined) return;
     const keys: string[] = [];
     for (const one of heads) {
-      if (one.head.done || (idIn(one.head.value, '.json') ?? '') !== newest) continue;
+      if (one.head.done || (messageIdOf(one.head.value) ?? '') !== newest) continue;
       keys.push(one.head.value);
       one.head = await one.list.next();
     }
@@ -106,12 +105,6 @@ async function readCopies(
     }
   }
   return copies;
-}
-
-function idIn(key: string, ending: string): MessageId | null {
-  const name = key.slice(key.lastIndexOf('/') + 1);
-  const id = name.slice(0, -ending.length);
-  return name.endsWith(ending) && isMessageId(id) ? id : null;
 }
 
 async function* chunks<Item>(items: AsyncIterable<Item>, size: number): AsyncGenerator<readonly Item[]> {

@@ -1,5 +1,5 @@
 // Every key of the bucket is built and parsed here (design §4). A date in a key is the UTC time of receipt.
-import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+import { earliestIdAt, isMessageId, type MessageId } from '#mail/header/message-id.ts';
 
 /** The first folder of a key: what lifecycle rules and permissions go by. */
 export type KeyPrefix =
@@ -12,8 +12,18 @@ export type KeyPrefix =
   | 'destinations/'
   | 'config/';
 
+/** The folders of finished mail. */
+export const mailFolders = ['inbox', 'quarantine'] as const;
+
+type MailFolder = (typeof mailFolders)[number];
 type Received = { readonly id: MessageId; readonly receivedAt: string };
 type Addressed = Received & { readonly domain: string; readonly localPart: string };
+
+/** Where raw messages, deliveries and suppressions are. */
+export const [rawPrefix, deliveryPrefix, suppressionPrefix] = ['raw/', 'deliveries/', 'suppressions/'] as const;
+
+/** Every raw message there may be, as a pattern of keys: not what is only listed. */
+export const rawKeyPattern = 'raw/*.eml';
 
 /** The configuration file's key. */
 export const configKey = 'config/pillarbox.json';
@@ -29,20 +39,25 @@ export function envelopeKey(rawObjectKey: string): string {
 }
 
 /** `inbox/<domain>/<mailbox>/<yyyy>/<mm>/<dd>/<id>.json`, or the same under `quarantine/`. */
-export function messageKey(folder: 'inbox' | 'quarantine', addressed: Addressed): string {
-  return `${mailboxPrefix(folder, addressed)}${day(addressed.receivedAt)}/${addressed.id}.json`;
+export function messageKey(folder: MailFolder, addressed: Addressed): string {
+  return messageKeyBelow(mailboxPrefix(folder, addressed), addressed);
+}
+
+/** The same key, by the mailbox's prefix. */
+export function messageKeyBelow(prefix: string, { id, receivedAt }: Received): string {
+  return `${prefix}${day(receivedAt)}/${id}.json`;
 }
 
 /** `inbox/<domain>/<mailbox>/`, or the same under `quarantine/`. */
 export function mailboxPrefix(
-  folder: 'inbox' | 'quarantine',
+  folder: MailFolder,
   { domain, localPart }: Pick<Addressed, 'domain' | 'localPart'>,
 ): string {
   return `${domainPrefix(folder, domain)}${encodeSegment(localPart)}/`;
 }
 
 /** `inbox/<domain>/`, or the same under `quarantine/`. */
-export function domainPrefix(folder: 'inbox' | 'quarantine', domain: string): string {
+export function domainPrefix(folder: MailFolder, domain: string): string {
   return `${folder}/${encodeSegment(domain)}/`;
 }
 
@@ -89,6 +104,39 @@ export function smarthostDestination(host: string): string {
   return `smarthost ${host}`;
 }
 
+/**
+ * What sorts behind the keys of all messages received before a time and before those of later ones, in a tree of keys by date:
+ * a mailbox, `raw/`, `deliveries/` or `attachments/`.
+ */
+export function earliestKey(tree: string, nowMs: number): string {
+  const at = new Date(nowMs).toISOString();
+  const hour = tree === rawPrefix ? `${at.slice(11, 13)}/` : '';
+  return `${tree}${day(at)}/${hour}${earliestIdAt(nowMs)}`;
+}
+
+/** When the day of a folder `<tree>yyyy/mm/dd/` begins, in milliseconds since 1970; null if it is not one. */
+export function dayOfFolder(tree: string, folder: string): number | null {
+  const at = Date.parse(folder.slice(tree.length, -1).replaceAll('/', '-'));
+  return Number.isNaN(at) ? null : at;
+}
+
+/** Says whether an object is finished mail: the JSON of one recipient. */
+export function isMailKey(key: string): boolean {
+  return key.startsWith('inbox/') || key.startsWith('quarantine/');
+}
+
+/** Says whether an object is a delivery's state. */
+export function isDeliveryKey(key: string): boolean {
+  return key.startsWith(deliveryPrefix);
+}
+
+/** The message that a key is about: the raw message's, a finished one's, or a delivery's; null for any other key. */
+export function messageIdOf(key: string): MessageId | null {
+  const segments = key.split('/');
+  const name = (isDeliveryKey(key) ? segments.at(-2) : segments.at(-1)?.replace(/\.(?:json|eml)$/, '')) ?? '';
+  return isMessageId(name) ? name : null;
+}
+
 /** The message and the destination that a `deliveries/` key is about; null for any other key. */
 export function parseDeliveryKey(key: string): { readonly id: MessageId; readonly domain: string } | null {
   const [, id = '', segment = ''] = /^deliveries\/\d{4}\/\d\d\/\d\d\/([^/]+)\/([^/]+)\.json$/.exec(key) ?? [];
@@ -99,7 +147,7 @@ export function parseDeliveryKey(key: string): { readonly id: MessageId; readonl
 /** The folder and the mailbox of an `inbox/` or `quarantine/` key; null for any other key. */
 export function parseMessageKey(
   key: string,
-): { readonly folder: 'inbox' | 'quarantine'; readonly domain: string; readonly localPart: string } | null {
+): { readonly folder: MailFolder; readonly domain: string; readonly localPart: string } | null {
   const pattern = /^(inbox|quarantine)\/([^/]+)\/([^/]+)\/\d{4}\/\d\d\/\d\d\/[^/]+\.json$/;
   const [, folder, first = '', second = ''] = pattern.exec(key) ?? [];
   const [domain, localPart] = [decodeSegment(first), decodeSegment(second)];

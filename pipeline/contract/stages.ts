@@ -1,6 +1,6 @@
 // The table of stages: which queue each reads, which it writes, what it may touch, how it is run, when a failed job comes back.
 // cdk/ builds queues, functions, permissions and alarms from it; local/ runs the same stages from it. Queue names stand here alone.
-import type { KeyPrefix } from './keys.ts';
+import { type KeyPrefix, rawKeyPattern } from './keys.ts';
 
 /** All queues, in the order mail flows; the slow lane, which takes little of it, last. */
 export const queueNames = ['received', 'parse', 'deliver', 'received-slow'] as const;
@@ -112,7 +112,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     reads: ['raw/', 'config/'],
     writes: [],
     deletes: [],
-    looksForAbsent: ['raw/*.eml'],
+    looksForAbsent: [rawKeyPattern],
     secrets: ['srs'],
     connectsOut: false,
     timeoutSeconds: 60,
@@ -137,7 +137,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     reads: ['raw/', 'config/'],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
     deletes: [],
-    looksForAbsent: ['raw/*.eml'],
+    looksForAbsent: [rawKeyPattern],
     secrets: [],
     connectsOut: false,
     timeoutSeconds: 120,

@@ -70,6 +70,17 @@ test('each library is imported where it belongs, and nowhere else', () => {
   assert.deepEqual(strays, []);
 });
 
+test('keys of stored objects are built and read in one file', () => {
+  const folders = 'raw|inbox|quarantine|attachments|deliveries|suppressions|destinations';
+  const syntax = new RegExp(`['"\`^](?:${folders})(?:/|\\\\/)(?!['"\`])[^\\s'"\`]`);
+  const elsewhere = files.filter((file) => {
+    if (/^(?:test|bench)\//.test(file) || file === 'pipeline/contract/keys.ts') return false;
+    const code = readFileSync(join(home, file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*|\.describe\([^)]*\)/g, '');
+    return syntax.test(code);
+  });
+  assert.deepEqual(elsewhere, []);
+});
+
 test('what is imported exists', () => {
   const missing = imports.filter(({ file, wanted }) => {
     const target = pathOf(file, wanted);

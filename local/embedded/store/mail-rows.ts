@@ -4,7 +4,9 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
 import { asText } from '#local/embedded/database.ts';
 import type { Answer, Request } from '#local/embedded/requests.ts';
+import { earliestIdAt } from '#mail/header/message-id.ts';
 import { type MessageSummary, matchesSearch } from '#ops/messages/message-summary.ts';
+import { earliestKey, type KeyPrefix, messageIdOf } from '#pipeline/contract/keys.ts';
 import type { ObjectRows } from './object-rows.ts';
 
 const rowsPerSearch = 1_000;
@@ -49,11 +51,13 @@ export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows 
       return { keys: keys.slice(0, limit), next: keys.length > limit ? (keys[limit - 1] ?? null) : null };
     },
     sweep: ({ rawBefore, inboxBefore, limit }) => {
+      const olderThan = (tree: KeyPrefix, before: string): readonly string[] =>
+        keysOf(sql.range.all(tree, earliestKey(tree, Date.parse(before)), limit));
       const keys = [
-        ...keysOf(sql.range.all('raw/', `raw/${hourPath(rawBefore)}`, limit)),
-        ...keysOf(sql.range.all('deliveries/', `deliveries/${dayPath(rawBefore)}`, limit)),
-        ...keysOf(sql.range.all('attachments/', `attachments/${dayPath(inboxBefore)}`, limit)),
-        ...keysOf(sql.olderThan.all(ulidStart(inboxBefore), limit)),
+        ...olderThan('raw/', rawBefore),
+        ...olderThan('deliveries/', rawBefore),
+        ...olderThan('attachments/', inboxBefore),
+        ...keysOf(sql.olderThan.all(earliestIdAt(Date.parse(inboxBefore)), limit)),
       ].slice(0, limit);
       for (const key of keys) objects.delete(key, null);
       return keys.length;
@@ -96,25 +100,5 @@ function keysOf(rows: readonly Record<string, SQLOutputValue>[]): readonly strin
 /** Where a page before ended: its last key, whose last segment starts with the message's id. */
 function placeOf(after: string | null): { readonly id: string; readonly key: string } {
   if (after === null) return { id: '~', key: '' };
-  return { id: after.slice(after.lastIndexOf('/') + 1).replace(/\.json$/, ''), key: after };
-}
-
-function dayPath(time: string): string {
-  return time.slice(0, 10).replaceAll('-', '/');
-}
-
-function hourPath(time: string): string {
-  return `${dayPath(time)}/${time.slice(11, 13)}/`;
-}
-
-/** The lowest ULID of a time: its 48 bits in ten characters of Crockford base 32. */
-function ulidStart(time: string): string {
-  const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-  let rest = Date.parse(time);
-  let text = '';
-  for (let n = 0; n < 10; n++) {
-    text = alphabet.charAt(rest % 32) + text;
-    rest = Math.floor(rest / 32);
-  }
-  return text;
+  return { id: messageIdOf(after) ?? '', key: after };
 }

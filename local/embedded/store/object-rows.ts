@@ -3,6 +3,7 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
 import { asNumber, asText } from '#local/embedded/database.ts';
 import type { Answer, FoundObject, NewObject } from '#local/embedded/requests.ts';
+import { isMailKey } from '#pipeline/contract/keys.ts';
 import type { ListPage, ObjectFacts } from '#pipeline/contract/ports.ts';
 import { listingOf, ownListingOf, sharedListingOf } from './listing.ts';
 import { type SharedRows, sharedRows } from './shared-rows.ts';
@@ -76,7 +77,7 @@ function objectWriter({ sql, parts }: Around, freed: (file: string) => void) {
   const remove = (key: string, found: Row): void => {
     if (typeof found['file'] === 'string') freed(found['file']);
     sql.remove.run(key);
-    if (isListed(key)) sql.unlistMessage.run(key);
+    if (isMailKey(key)) sql.unlistMessage.run(key);
   };
   /** After the new row is there: it may need the same part. */
   const release = ({ shared }: Row): void => {
@@ -101,7 +102,8 @@ function objectWriter({ sql, parts }: Around, freed: (file: string) => void) {
     const facts = [key, etag, contentType, metadata, bytes, now, file, sha256, shared] as const;
     if (into.run(...facts, bodies.content).changes === 0) return { outcome: 'conflict' };
     if (found !== undefined) release(found);
-    if (isListed(key) && bodies.content !== null) listMessage({ sql, parts }, { key, content: bodies.content, shared });
+    if (isMailKey(key) && bodies.content !== null)
+      listMessage({ sql, parts }, { key, content: bodies.content, shared });
     return { outcome: 'stored', etag };
   };
   return { put, remove, release };
@@ -112,7 +114,7 @@ function keepShared(parts: SharedRows, { key, shared }: NewObject, bodies: Bodie
   if (shared === undefined) return null;
   const known = parts.find(shared.sha256);
   if (known !== null || bodies.shared === null) return known;
-  const listing = isListed(key) ? sharedListingOf(bodies.content ?? nothing, bodies.shared) : null;
+  const listing = isMailKey(key) ? sharedListingOf(bodies.content ?? nothing, bodies.shared) : null;
   return parts.add({ sha256: shared.sha256, content: bodies.shared, listing });
 }
 
@@ -153,10 +155,6 @@ function joined(own: Uint8Array, shared: Uint8Array): Uint8Array {
   whole.set(own);
   whole.set(shared, own.length);
   return whole;
-}
-
-function isListed(key: string): boolean {
-  return key.startsWith('inbox/') || key.startsWith('quarantine/');
 }
 
 function factsOf(row: Row): ObjectFacts {

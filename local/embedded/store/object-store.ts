@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, isRefused } from '#local/embedded/client.ts';
 import type { Content, FoundObject } from '#local/embedded/requests.ts';
+import { isMailKey } from '#pipeline/contract/keys.ts';
 import type { ObjectFacts, ObjectStore, PutOutcome, PutRequest, StoredObject } from '#pipeline/contract/ports.ts';
 import { type BodyFile, createBodyFile, inlineBytes } from './body-files.ts';
 import { missingFile, openBodyFile } from './read-body-file.ts';
@@ -47,7 +48,7 @@ export function createObjectStore(client: Client, bodiesFolder: string, written:
   };
   return {
     put: async (request) => {
-      const maxBytes = isMail(request.key) ? mailInlineBytes : inlineBytes;
+      const maxBytes = isMailKey(request.key) ? mailInlineBytes : inlineBytes;
       const parts = partsOf(request, maxBytes);
       if (parts !== null) {
         const outcome = await putShared(headOf(request), parts);
@@ -98,10 +99,6 @@ function wholeBody({ body, sharedTail }: PutRequest): PutRequest['body'] {
 async function* inTurn(body: AsyncIterable<Uint8Array>, tail: Uint8Array): AsyncGenerator<Uint8Array> {
   yield* body;
   yield* pieces(tail);
-}
-
-function isMail(key: string): boolean {
-  return key.startsWith('inbox/') || key.startsWith('quarantine/');
 }
 
 type Start = { readonly pieces: readonly Uint8Array[]; readonly rest: AsyncIterable<Uint8Array> | null };

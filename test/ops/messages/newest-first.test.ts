@@ -53,9 +53,7 @@ for (const hours of [false, true]) {
       hours
         ? rawKey({ id, receivedAt: timeOf(id, times) })
         : messageKey('inbox', { ...mailbox, id, receivedAt: timeOf(id, times) });
-    const tree: Tree = hours
-      ? { prefix: 'raw/', hours: true, upTo: null }
-      : { prefix: 'inbox/a.example/ann/', upTo: null };
+    const tree: Tree = hours ? { prefix: 'raw/', upTo: null } : { prefix: 'inbox/a.example/ann/', upTo: null };
     const keys = made.map(keyOf);
     for (const pageSize of [1_000, 30, 1]) {
       assert.deepEqual(await all(newestKeys(reader(keys, pageSize), tree)), keys.toReversed());
