@@ -43,7 +43,7 @@ export class MailDashboard extends Construct {
 }
 
 function mailIn({ options }: DashboardProps): IWidget[] {
-  const listener = { stage: 'listener' };
+  const listener = { stage: 'listener' } as const;
   return [
     graph('Mail in, by port', [byLabel(options, { ...listener, name: 'messages-accepted' }, 'role')]),
     graph('Refused, and why', [byLabel(options, { ...listener, name: 'refusals' }, 'reason')]),
@@ -62,8 +62,8 @@ function throughTheStages({ options, data }: DashboardProps): IWidget[] {
   const all = Object.values(stages).flatMap(lanesOf);
   const age = ({ consumes }: Stage) =>
     data.queueNamed(consumes).queue.metricApproximateAgeOfOldestMessage({ label: consumes, statistic: 'Maximum' });
-  const landing = (statistic: string) =>
-    serviceMetric(options, { stage: 'parse', name: 'landing-seconds', statistic, label: statistic });
+  const accepted = (statistic: string) =>
+    serviceMetric(options, { stage: 'parse', name: 'accepted-to-inbox-seconds', statistic, label: statistic });
   const seconds = ({ name, consumes }: Stage) =>
     serviceMetric(options, {
       stage: name,
@@ -73,7 +73,7 @@ function throughTheStages({ options, data }: DashboardProps): IWidget[] {
       label: consumes,
     });
   return [
-    graph('Accepted until in inbox/, s', [landing('p50'), landing('p99')]),
+    graph('Accepted until in inbox/, s', [accepted('p50'), accepted('p99')]),
     graph('One job, p99, s', all.map(seconds)),
     graph('Oldest job waiting, s', all.map(age)),
     graph(
@@ -88,7 +88,7 @@ function throughTheStages({ options, data }: DashboardProps): IWidget[] {
 }
 
 function mailOut({ options }: DashboardProps): IWidget[] {
-  const deliver = { stage: 'deliver' };
+  const deliver = { stage: 'deliver' } as const;
   return [
     graph('Deliveries, by outcome', [byLabel(options, { ...deliver, name: 'deliveries' }, 'outcome')]),
     graph('Bounces', [

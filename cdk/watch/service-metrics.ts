@@ -3,12 +3,13 @@
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Options } from '#cdk/options.ts';
-import type { WatchedMetric } from '#pipeline/contract/stages.ts';
+import type { StageName } from '#pipeline/contract/stages.ts';
+import type { WatchedMetric } from '#pipeline/observe/metric-names.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
 export type ServiceMetric = {
-  readonly stage: string;
+  readonly stage: StageName | 'listener';
   readonly name: WatchedMetric;
   readonly labels?: Labels;
   readonly statistic?: string;

@@ -46,11 +46,11 @@ export async function parse(deps: ParseDeps, job: ParseJob, handout: Handout): P
   const now = deps.clock();
   deps.metrics.measure('parse-seconds', (now - startedAt) / 1_000);
   if (written.length > 0) {
-    deps.metrics.count('messages-landed', { action }, written.length);
-    deps.metrics.measure('landing-seconds', (now - Date.parse(job.receivedAt)) / 1_000);
+    deps.metrics.count('messages-stored', { action }, written.length);
+    deps.metrics.measure('accepted-to-inbox-seconds', (now - Date.parse(job.receivedAt)) / 1_000);
   }
   for (const { code } of content.problems) deps.metrics.count('parse-problems', { code });
-  deps.log.info('message-landed', {
+  deps.log.info('message-stored', {
     id: job.id,
     written: written.length,
     present: present.length,

@@ -1,6 +1,7 @@
 // The functions write log lines as they would on AWS; here they go on to the log of this process, which may be quiet.
 import { z } from 'zod';
 import type { Log } from '#pipeline/contract/ports.ts';
+import { isEventName } from '#pipeline/observe/event-names.ts';
 
 const lineSchema = z
   .object({ time: z.string(), level: z.enum(['info', 'warn', 'error']), event: z.string() })
@@ -12,6 +13,7 @@ export function takeLog(line: string, log: Log): boolean {
   const parsed = lineSchema.safeParse(JSON.parse(line));
   if (!parsed.success) return false;
   const { time: _, level, event, ...fields } = parsed.data;
+  if (!isEventName(event)) return false;
   log[level](event, fields);
   return true;
 }

@@ -1,6 +1,7 @@
 // The functions write their metrics as EMF lines for CloudWatch; on one machine they are taken into the registry.
 import { z } from 'zod';
 import type { Metrics } from '#pipeline/contract/ports.ts';
+import { isCounter, isMeasure } from '#pipeline/observe/metric-names.ts';
 
 const histogramSchema = z.object({ Values: z.array(z.number()), Counts: z.array(z.number()) });
 const valueSchema = z.union([z.number(), z.array(z.number()), histogramSchema]);
@@ -34,9 +35,10 @@ type Taken = {
 
 function take(metrics: Metrics, { name, labels, value }: Taken): void {
   if (typeof value === 'number') {
-    metrics.count(name, labels, value);
+    if (isCounter(name)) metrics.count(name, labels, value);
     return;
   }
+  if (!isMeasure(name)) return;
   const measured = Array.isArray(value)
     ? value
     : value.Values.flatMap((one, at) => Array(value.Counts[at] ?? 0).fill(one));

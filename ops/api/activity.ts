@@ -8,8 +8,8 @@ import type { MetricsRegistry } from '#pipeline/observe/metrics.ts';
 const figures = {
   received: { counter: 'messages-accepted' },
   refused: { counter: 'refusals' },
-  inbox: { counter: 'messages-landed', label: { name: 'action', value: 'accept' } },
-  quarantined: { counter: 'messages-landed', label: { name: 'action', value: 'quarantine' } },
+  inbox: { counter: 'messages-stored', label: { name: 'action', value: 'accept' } },
+  quarantined: { counter: 'messages-stored', label: { name: 'action', value: 'quarantine' } },
   delivered: { counter: 'deliveries', label: { name: 'outcome', value: 'delivered' } },
   deferred: { counter: 'deliveries', label: { name: 'outcome', value: 'deferred' } },
   bounced: { counter: 'deliveries', label: { name: 'outcome', value: 'bounced' } },

@@ -5,9 +5,10 @@ import { polledConfigSource, type ReportingConfigSource } from '#pipeline/config
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Intake, JobSender, Log, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
-import { type QueueName, watchedMetrics } from '#pipeline/contract/stages.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
 import { type ConfiguredDns, configuredDns } from '#pipeline/dns/configured-dns.ts';
 import { createLog } from '#pipeline/observe/log.ts';
+import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import { createEmfMetrics, type EmfMetrics } from '#pipeline/observe/metrics.ts';
 import { createAwsSecrets, createS3Client, createSqsClient } from './clients.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
@@ -58,7 +59,7 @@ export function createAwsParts({
   const metrics = createEmfMetrics({
     namespace: environment.metricsNamespace,
     base: { stage: name },
-    watched: new Set(watchedMetrics),
+    watched: watchedMetrics,
     write,
     clock,
   });

@@ -2,6 +2,8 @@
 // both pass the same contract suite (test/contract). A port throws when the platform fails; what the mail world
 // can do to us is a value.
 import type { Config } from '#pipeline/config/config.ts';
+import type { EventName } from '#pipeline/observe/event-names.ts';
+import type { CounterName, LabelsOf, MeasureName } from '#pipeline/observe/metric-names.ts';
 import type { JobOf, ReceivedJob } from './jobs.ts';
 import type { QueueName } from './stages.ts';
 
@@ -118,11 +120,11 @@ export type Resolve = (name: string, type: string, options?: { readonly failFast
 /** Facts for the log; a value is text, a number, a boolean or null. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
-/** JSON lines on standard output. `event` is a stable kebab-case word; `id` (the message id) goes in fields. */
+/** JSON lines on standard output. `id` (the message id) goes in fields. */
 export type Log = {
-  readonly info: (event: string, fields?: LogFields) => void;
-  readonly warn: (event: string, fields?: LogFields) => void;
-  readonly error: (event: string, fields?: LogFields) => void;
+  readonly info: (event: EventName, fields?: LogFields) => void;
+  readonly warn: (event: EventName, fields?: LogFields) => void;
+  readonly error: (event: EventName, fields?: LogFields) => void;
 };
 
 /**
@@ -130,8 +132,8 @@ export type Log = {
  * never an address, a domain or an id.
  */
 export type Metrics = {
-  readonly count: (name: string, labels?: Readonly<Record<string, string>>, by?: number) => void;
-  readonly measure: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void;
+  readonly count: <Name extends CounterName>(name: Name, labels?: LabelsOf<Name>, by?: number) => void;
+  readonly measure: <Name extends MeasureName>(name: Name, value: number, labels?: LabelsOf<Name>) => void;
 };
 
 /**

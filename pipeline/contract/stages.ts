@@ -1,5 +1,6 @@
 // The table of stages: which queue each reads, which it writes, what it may touch, how it is run, when a failed job comes back.
 // cdk/ builds queues, functions, permissions and alarms from it; local/ runs the same stages from it. Queue names stand here alone.
+import type { MetricName } from '#pipeline/observe/metric-names.ts';
 import { type KeyPrefix, rawKeyPattern } from './keys.ts';
 
 /** All queues, in the order mail flows; the slow lane, which takes little of it, last. */
@@ -42,7 +43,12 @@ export type Access = {
    */
   readonly looksForAbsent: 'all' | readonly string[];
   readonly secrets: readonly string[];
+  /** The metrics it writes; which of them are watched is said in pipeline/observe/metric-names.ts. */
+  readonly emits: readonly MetricName[];
 };
+
+/** What every stage writes. */
+const jobMetrics = ['jobs', 'job-seconds', 'job-hops', 'own-faults', 'dns-breakers-opened'] as const;
 
 /** What the listener may touch. It is not a stage: nothing hands it jobs. */
 export const listenerAccess: Access = {
@@ -52,6 +58,18 @@ export const listenerAccess: Access = {
   deletes: [],
   looksForAbsent: 'all',
   secrets: ['tls-certificate', 'tls-key', 'srs', 'user-*'],
+  emits: [
+    'authentication-failures',
+    'certificate-days-left',
+    'connections',
+    'connections-open',
+    'dns-breakers-opened',
+    'message-bytes',
+    'messages-accepted',
+    'old-password-hashes',
+    'own-faults',
+    'refusals',
+  ],
 };
 
 /** How long a job stays hidden after a failure that counts: `firstSeconds` · 2ⁿ, with jitter; never longer than `longestSeconds`. */
@@ -114,6 +132,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     deletes: [],
     looksForAbsent: [rawKeyPattern],
     secrets: ['srs'],
+    emits: [...jobMetrics, 'messages-judged', 'messages-judged-again', 'messages-to-slow-lane'],
     connectsOut: false,
     timeoutSeconds: 60,
     memoryMiB: 1024,
@@ -139,6 +158,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     deletes: [],
     looksForAbsent: [rawKeyPattern],
     secrets: [],
+    emits: [...jobMetrics, 'messages-stored', 'accepted-to-inbox-seconds', 'parse-seconds', 'parse-problems'],
     connectsOut: false,
     timeoutSeconds: 120,
     memoryMiB: 1769,
@@ -159,6 +179,17 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     deletes: ['destinations/'],
     looksForAbsent: 'all',
     secrets: ['dkim-*', 'smarthost-password', 'srs'],
+    emits: [
+      ...jobMetrics,
+      'addresses-suppressed',
+      'deliveries',
+      'delivery-leases-lost',
+      'delivery-notices',
+      'delivery-seconds',
+      'delivery-waits',
+      'port-25-blocked',
+      'receivers-in-trouble',
+    ],
     connectsOut: true,
     // The most that Lambda gives. Ten minutes of it are for the answer to a message (RFC 5321 §4.5.3.2.6).
     timeoutSeconds: 900,
@@ -179,29 +210,6 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
 export function lanesOf(stage: Stage): readonly Stage[] {
   return stage.slowLane === null ? [stage] : [stage, { ...stage, ...stage.slowLane }];
 }
-
-/**
- * What of its own metrics a deployment keeps in CloudWatch: those that alarms, dashboard and scaling look at. Each with each of
- * its labels' values is paid for by the month; the others stay in the log, where a query finds them.
- */
-export const watchedMetrics = [
-  'authentication-failures',
-  'certificate-days-left',
-  'connections-open',
-  'deliveries',
-  'dns-breakers-opened',
-  'job-seconds',
-  'jobs',
-  'landing-seconds',
-  'messages-accepted',
-  'messages-judged',
-  'messages-to-slow-lane',
-  'port-25-blocked',
-  'refusals',
-] as const;
-
-/** The name of one of them. */
-export type WatchedMetric = (typeof watchedMetrics)[number];
 
 /**
  * How esbuild bundles what ships, for AWS and for the emulator alike: one ESM file with the SDK in it. CommonJS inside

@@ -1,8 +1,9 @@
 // Metrics: counters and measurements, gathered in memory. On AWS they leave as CloudWatch EMF lines, one for each set
 // of labels and flush (never one for each message); on one machine they are read as Prometheus text.
 import type { Clock, Metrics } from '#pipeline/contract/ports.ts';
+import type { CounterName } from './metric-names.ts';
 
-type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string | undefined>>;
 
 /** The upper bounds of the registry's histogram buckets; they suit seconds as well as bytes. */
 const bounds = [
@@ -20,7 +21,7 @@ export type MetricsRegistry = Metrics & {
   /** Prometheus' text exposition (version 0.0.4). */
   readonly text: () => string;
   /** A counter's sum over all series, or over those with this label. */
-  readonly total: (name: string, label?: { readonly name: string; readonly value: string }) => number;
+  readonly total: (name: CounterName, label?: { readonly name: string; readonly value: string }) => number;
 };
 
 /** Makes a registry. Names like `messages-received` come out as `pillarbox_messages_received_total`. */

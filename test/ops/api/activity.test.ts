@@ -14,10 +14,10 @@ test('each minute has what the counters moved in it, from the start of watching 
   assert.deepEqual(activity.recent(), { since: '2026-11-21T10:00:30.000Z', minutes: [] });
   metrics.count('messages-accepted', { role: 'mx' });
   metrics.count('messages-accepted', { role: 'submission' }, 2);
-  metrics.count('messages-landed', { action: 'quarantine' });
+  metrics.count('messages-stored', { action: 'quarantine' });
   activity.recent();
   metrics.count('refusals', { reason: '550 5.1.1' });
-  metrics.count('messages-landed', { action: 'accept' }, 4);
+  metrics.count('messages-stored', { action: 'accept' }, 4);
   activity.recent();
   now += 120_000;
   metrics.count('deliveries', { outcome: 'deferred' });

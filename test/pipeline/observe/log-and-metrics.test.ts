@@ -11,14 +11,14 @@ import { setClock } from '#test/support/fakes/set-clock.ts';
 test('a log line is one JSON object whose own fields nothing can overwrite or grow', () => {
   const lines: string[] = [];
   const log = createLog({ write: (line) => lines.push(line), clock: setClock(), base: { stage: 'parse' } });
-  log.warn('odd', { id: '01X', level: 'info', text: `line\nbreak ${'x'.repeat(10_000)}`, none: undefined, n: 1 });
+  log.warn('fatal', { id: '01X', level: 'info', text: `line\nbreak ${'x'.repeat(10_000)}`, none: undefined, n: 1 });
   assert.equal(lines.length, 1);
   assert.match(lines[0] ?? '', /^[^\n]{0,2300}\n$/);
   const { text, ...line } = JSON.parse(lines[0] ?? '');
   assert.deepEqual(line, {
     time: '2026-11-21T12:00:00.000Z',
     level: 'warn',
-    event: 'odd',
+    event: 'fatal',
     stage: 'parse',
     id: '01X',
     n: 1,
@@ -30,7 +30,7 @@ test('what a terminal obeys is escaped in a log line, and still there for progra
   const lines: string[] = [];
   const log = createLog({ write: (line) => lines.push(line), clock: setClock() });
   const hostile = '\u001b[31m \u009b2J \u202e \u2028';
-  log.info('odd', { hostile });
+  log.info('fatal', { hostile });
   assert.match(lines[0] ?? '', /^[ -~]+\n$/);
   assert.equal(JSON.parse(lines[0] ?? '').hostile, hostile);
 });
@@ -38,9 +38,9 @@ test('what a terminal obeys is escaped in a log line, and still there for progra
 test('what is below the least level is not written', () => {
   const lines: string[] = [];
   const log = createLog({ write: (line) => lines.push(line), clock: setClock(), least: 'warn' });
-  log.info('usual');
-  log.warn('odd');
-  log.error('broken');
+  log.info('started');
+  log.warn('fatal');
+  log.error('fatal');
   assert.deepEqual(
     lines.map((line) => JSON.parse(line).level),
     ['warn', 'error'],
@@ -102,8 +102,8 @@ test('CloudWatch is told of the metrics that are watched; the others are on the 
     write: (line) => lines.push(line),
     clock: setClock(),
   });
-  metrics.count('jobs', { outcome: 'landed' }, 3);
-  metrics.count('job-hops', { outcome: 'landed' });
+  metrics.count('jobs', { queue: 'parse' }, 3);
+  metrics.count('job-hops', { queue: 'parse' });
   metrics.measure('parse-seconds', 2);
   metrics.measure('job-seconds', 3);
   metrics.count('parse-problems', { code: 'no-date' });
@@ -113,7 +113,7 @@ test('CloudWatch is told of the metrics that are watched; the others are on the 
     .flatMap(({ _aws }) => _aws?.CloudWatchMetrics ?? [])
     .map(({ Dimensions, Metrics }: any) => [Dimensions, Metrics.map(({ Name }: any) => Name)]);
   assert.deepEqual(told, [
-    [[['stage', 'outcome']], ['jobs']],
+    [[['stage', 'queue']], ['jobs']],
     [[['stage']], ['job-seconds']],
   ]);
   const taken = noMetrics();
@@ -150,20 +150,20 @@ test('what leaves as EMF is taken into a registry again by the emulator world', 
 
 test('the registry speaks Prometheus', () => {
   const metrics = createMetricsRegistry();
-  metrics.count('messages-received', { role: 'mx' });
-  metrics.count('messages-received', { role: 'mx' }, 2);
-  metrics.count('messages-received', { role: 'odd "one"\n' });
-  metrics.measure('store-seconds', 0.02);
-  metrics.measure('store-seconds', 400_000_000);
+  metrics.count('messages-accepted', { role: 'mx' });
+  metrics.count('messages-accepted', { role: 'mx' }, 2);
+  metrics.count('messages-accepted', { role: 'odd "one"\n' });
+  metrics.measure('job-seconds', 0.02);
+  metrics.measure('job-seconds', 400_000_000);
   const text = metrics.text();
   assert.match(
     text,
-    /^# TYPE pillarbox_messages_received_total counter\npillarbox_messages_received_total\{role="mx"\} 3$/m,
+    /^# TYPE pillarbox_messages_accepted_total counter\npillarbox_messages_accepted_total\{role="mx"\} 3$/m,
   );
   assert.match(text, /\{role="odd \\"one\\"\\n"\} 1\n/);
-  assert.match(text, /pillarbox_store_seconds_bucket\{le="0\.025"\} 1\n/);
-  assert.match(text, /pillarbox_store_seconds_bucket\{le="\+Inf"\} 2\n/);
-  assert.match(text, /pillarbox_store_seconds_sum 400000000\.02\npillarbox_store_seconds_count 2\n$/);
+  assert.match(text, /pillarbox_job_seconds_bucket\{le="0\.025"\} 1\n/);
+  assert.match(text, /pillarbox_job_seconds_bucket\{le="\+Inf"\} 2\n/);
+  assert.match(text, /pillarbox_job_seconds_sum 400000000\.02\npillarbox_job_seconds_count 2\n$/);
 });
 
 test('a wrong environment is refused with every variable that is missing or wrong', () => {

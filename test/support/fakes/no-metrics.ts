@@ -4,7 +4,7 @@ import type { Metrics } from '#pipeline/contract/ports.ts';
 export type RecordedMetric = {
   readonly name: string;
   readonly value: number;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string | undefined>>;
 };
 export type NoMetrics = Metrics & { readonly recorded: RecordedMetric[]; readonly total: (name: string) => number };
 

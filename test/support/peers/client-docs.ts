@@ -29,7 +29,7 @@ the submission ports. There the same set-ups need the hostname that the certific
 
 Made by a test (\`npm run docs:clients\`): each was run with host and port alone, and its mail arrived, or did not.
 
-${table(['client', 'set besides host and port', 'without a login', 'with a login'], rows)}
+${markdownTable(['client', 'set besides host and port', 'without a login', 'with a login'], rows)}
 
 msmtp's \`auth on\` picks no method without TLS, whatever a server offers: it has to be named.
 
@@ -48,7 +48,8 @@ function section(setUp: ClientSetUp): string {
   return `### ${title}\n\n\`\`\`${setUp.language}\n${code}\n\`\`\``;
 }
 
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table as the formatter leaves it. */
+export function markdownTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = heads.map((head, n) => Math.max(head.length, ...rows.map((row) => row[n]?.length ?? 0)));
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, n) => cell.padEnd(widths[n] ?? 0)).join(' | ')} |`;

@@ -1,0 +1,99 @@
+// The metrics of the service: every name there is, its labels, and what it says. docs/monitoring.md is made of this table.
+
+type MetricFacts = {
+  /** `counter`: how many. `measure`: values, kept as a histogram; in seconds or bytes where the name ends so. */
+  readonly kind: 'counter' | 'measure';
+  /** Few, each with few values. On AWS there is `stage` (or `listener`) besides. */
+  readonly labels: readonly string[];
+  readonly says: string;
+  /**
+   * Kept by CloudWatch, since alarms, dashboard or scaling look at it: each set of its labels' values is paid for by the month. The
+   * others stay in the log, where a query finds them.
+   */
+  readonly watched?: true;
+};
+
+/** All metrics, by name. */
+export const metricTable = {
+  // The listener
+  connections: { kind: 'counter', labels: ['outcome'], says: 'connections: taken, or refused by a limit' },
+  'connections-open': { kind: 'measure', labels: [], says: 'SMTP connections open, once a minute', watched: true },
+  'messages-accepted': { kind: 'counter', labels: ['role'], says: 'messages answered 250', watched: true },
+  'message-bytes': { kind: 'measure', labels: ['role'], says: 'the length of each' },
+  refusals: { kind: 'counter', labels: ['reason'], says: 'refusals, by reply and enhanced code', watched: true },
+  'authentication-failures': { kind: 'counter', labels: [], says: 'log-ins that failed', watched: true },
+  'old-password-hashes': { kind: 'counter', labels: [], says: 'log-ins by a hash that is weaker than today’s' },
+  'certificate-days-left': { kind: 'measure', labels: [], says: 'days until the certificate ends', watched: true },
+  // Any stage
+  jobs: { kind: 'counter', labels: ['stage', 'queue', 'outcome'], says: 'jobs run, by how it ended', watched: true },
+  'job-seconds': { kind: 'measure', labels: ['stage', 'queue'], says: 'how long each run took', watched: true },
+  'job-hops': {
+    kind: 'counter',
+    labels: ['stage', 'queue'],
+    says: 'early jobs sent on: SQS delays 15 minutes at most',
+  },
+  'own-faults': { kind: 'counter', labels: ['kind'], says: 'jobs and log-ins kept back by a fault of ours' },
+  'dns-breakers-opened': { kind: 'counter', labels: [], says: 'zones found not to answer', watched: true },
+  // authenticate
+  'messages-judged': { kind: 'counter', labels: ['dmarc', 'action'], says: 'verdicts on messages', watched: true },
+  'messages-judged-again': {
+    kind: 'counter',
+    labels: [],
+    says: 'messages to be judged once more: the DNS did not answer',
+  },
+  'messages-to-slow-lane': { kind: 'counter', labels: [], says: 'messages put on the slow lane', watched: true },
+  // parse
+  'messages-stored': { kind: 'counter', labels: ['action'], says: 'messages in inbox/ and quarantine/, each copy' },
+  'accepted-to-inbox-seconds': { kind: 'measure', labels: [], says: 'from 250 to the inbox JSON', watched: true },
+  'parse-seconds': { kind: 'measure', labels: [], says: 'how long a message took to parse' },
+  'parse-problems': { kind: 'counter', labels: ['code'], says: 'what was odd about messages' },
+  // deliver
+  deliveries: { kind: 'counter', labels: ['outcome'], says: 'attempts, by what came of them', watched: true },
+  'delivery-seconds': { kind: 'measure', labels: [], says: 'how long an attempt took' },
+  'delivery-waits': { kind: 'counter', labels: [], says: 'jobs put off without an attempt: no slot, or backed off' },
+  'delivery-notices': { kind: 'counter', labels: ['action', 'outcome'], says: 'reports to senders (RFC 3464)' },
+  'delivery-leases-lost': { kind: 'counter', labels: [], says: 'attempts that another worker had taken over' },
+  'addresses-suppressed': { kind: 'counter', labels: [], says: 'addresses that are written to no more' },
+  'receivers-in-trouble': {
+    kind: 'counter',
+    labels: [],
+    says: 'domains that refuse so much that nothing is suppressed',
+  },
+  'port-25-blocked': { kind: 'counter', labels: [], says: 'times that no host answered at port 25', watched: true },
+  // The ops API
+  'ops-tokens-refused': { kind: 'counter', labels: ['status'], says: 'requests with a wrong token' },
+  'ops-connections-closed': { kind: 'counter', labels: ['reason'], says: 'connections closed to make room' },
+} as const satisfies Readonly<Record<string, MetricFacts>>;
+
+type Table = typeof metricTable;
+type NamesOf<Facts> = { readonly [Name in keyof Table]: Table[Name] extends Facts ? Name : never }[keyof Table];
+
+/** The name of a counter. */
+export type CounterName = NamesOf<{ readonly kind: 'counter' }>;
+
+/** The name of a measure. */
+export type MeasureName = NamesOf<{ readonly kind: 'measure' }>;
+
+/** The name of a metric. */
+export type MetricName = CounterName | MeasureName;
+
+/** The name of a metric that CloudWatch keeps. */
+export type WatchedMetric = NamesOf<{ readonly watched: true }>;
+
+/** The labels of a metric. */
+export type LabelsOf<Name extends MetricName> = { readonly [Label in Table[Name]['labels'][number]]?: string };
+
+const facts: Readonly<Record<string, MetricFacts>> = metricTable;
+
+/** The names that CloudWatch keeps. */
+export const watchedMetrics: ReadonlySet<string> = new Set(Object.keys(facts).filter((name) => facts[name]?.watched));
+
+/** Whether a text is the name of a counter. */
+export function isCounter(name: string): name is CounterName {
+  return facts[name]?.kind === 'counter';
+}
+
+/** Whether a text is the name of a measure. */
+export function isMeasure(name: string): name is MeasureName {
+  return facts[name]?.kind === 'measure';
+}

@@ -1,0 +1,47 @@
+// docs/monitoring.md: the metrics and the events of the log, made of the tables that the program itself goes by.
+import { listenerAccess, stages } from '#pipeline/contract/stages.ts';
+import { eventTable } from '#pipeline/observe/event-names.ts';
+import { metricTable } from '#pipeline/observe/metric-names.ts';
+import { markdownTable } from '#test/support/peers/client-docs.ts';
+
+/** The whole page. */
+export function monitoringDocs(): string {
+  const metrics = Object.entries(metricTable).map(([name, facts]) => [
+    `\`${name}\``,
+    facts.kind,
+    facts.labels.map((label) => `\`${label}\``).join(', '),
+    writersOf(name),
+    'watched' in facts ? 'yes' : '',
+    facts.says,
+  ]);
+  const events = Object.entries(eventTable).map(([name, says]) => [`\`${name}\``, says]);
+  return `# Metrics and log
+
+Made by a test (\`npm run docs:monitoring\`) from \`pipeline/observe/metric-names.ts\` and \`pipeline/observe/event-names.ts\`: there are no
+other names. What to do when something rises is in the [runbook](runbook.md).
+
+## Metrics
+
+On one machine at \`/metrics\`, as Prometheus text: \`jobs\` is \`pillarbox_jobs_total\`, \`job-seconds\` the histogram
+\`pillarbox_job_seconds\`. On AWS in CloudWatch, in the namespace of the service's name, with the dimension \`stage\` (a stage, or
+\`listener\`) before the labels. CloudWatch keeps those that alarms, dashboard or scaling look at ("kept"); the others are in the log all
+the same, where a query finds them.
+
+\`outcome\` of \`jobs\` is what the stage says came of it; \`failed\`: the run failed; \`waits\`: the job waits for a fault of ours
+([own-fault](runbook.md#own-fault)); \`unreadable\`: its body is no job.
+
+${markdownTable(['metric', 'kind', 'labels', 'written by', 'kept', 'what it says'], metrics)}
+
+## Events of the log
+
+One JSON object a line: \`time\`, \`level\` (\`info\`, \`warn\`, \`error\`), \`event\`, on AWS \`stage\`, and facts; \`id\` is the message's.
+
+${markdownTable(['event', 'what it means'], events)}
+`;
+}
+
+function writersOf(metric: string): string {
+  const writers = [{ name: 'listener', ...listenerAccess }, ...Object.values(stages)];
+  const names = writers.filter(({ emits }) => emits.some((name) => name === metric)).map(({ name }) => name);
+  return names.length === 0 ? 'ops API' : names.join(', ');
+}
