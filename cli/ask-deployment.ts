@@ -1,7 +1,8 @@
 // `--stack NAME`: asks a deployment on AWS by the very table of paths that the ops API serves, without a server between.
 // What AWS refuses is told in a person's words.
 
-import { findRoute, mailRoutes } from '#ops/api/routes.ts';
+import { createOpsApp } from '#ops/api/ops-app.ts';
+import { mailRoutes } from '#ops/api/routes.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
 import { type CliArguments, type CliError, type CliWorld, cliError, isCliError, optionValue } from './command.ts';
 
@@ -22,14 +23,10 @@ export async function askDeployment(given: CliArguments, world: CliWorld, asked:
     if (!given.switches.has('json')) world.writeError(`${sentence}\n`);
   };
   try {
-    const routes = mailRoutes(await world.openDeployment(deployment, tell));
-    const [pathname = '', query] = asked.path.split('?');
-    const match = findRoute(routes, asked.method, pathname);
-    if (match.found !== 'route' || match.route.answer === 'stream') {
-      throw cliError(`a deployment on AWS cannot be asked for ${asked.path}`, 'not-on-aws');
-    }
-    const { status, body } = await match.route.answer({ parts: match.parts, query: new URLSearchParams(query) });
-    return { isGood: status < 400, status, body: await bytesOf(body), who: deployment.name };
+    const app = createOpsApp(await world.openDeployment(deployment, tell), mailRoutes);
+    const { status, body } = await app({ method: asked.method, url: asked.path });
+    const bytes = typeof body === 'string' ? Buffer.from(body) : await readBody(body);
+    return { isGood: status < 400, status, body: bytes, who: deployment.name };
   } catch (thrown) {
     throw isCliError(thrown) ? thrown : explained(thrown, deployment);
   }
@@ -48,10 +45,6 @@ function deploymentOf(given: CliArguments, { environment }: CliWorld) {
     throw cliError('say in which region it is: --region REGION, or set AWS_REGION', 'usage', 2);
   }
   return { name, region, endpoint: optionValue(given, 'endpoint') };
-}
-
-async function bytesOf(body: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<Buffer> {
-  return typeof body === 'string' || body instanceof Uint8Array ? Buffer.from(body) : readBody(body);
 }
 
 /** The SDK's errors by their names. */

@@ -2,9 +2,9 @@
 import { type Listener, startListener } from '#container/listener.ts';
 import { startOpsApi } from '#local/http/start-ops-api.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
+import { watchActivity } from '#ops/activity.ts';
 import type { QueueCounts } from '#ops/admin.ts';
-import { watchActivity } from '#ops/api/activity.ts';
-import type { Health } from '#ops/api/ops-deps.ts';
+import type { Health } from '#ops/health.ts';
 import { createReplayMessage } from '#ops/messages/replay-message.ts';
 import { createRetryDelivery } from '#ops/retry-delivery.ts';
 import type { ReportingConfigSource } from '#pipeline/config/config-source.ts';

@@ -1,7 +1,6 @@
 // A deployment on AWS found by its name alone: cdk/ names its bucket and queues after it, and the account is in the URL
 // that SQS gives for a queue. Everything the routes need is built on the adapters that the functions run on.
 import { messageIdFactory } from '#mail/header/message-id.ts';
-import type { MailRouteDeps } from '#ops/api/routes.ts';
 import { createReplayMessage } from '#ops/messages/replay-message.ts';
 import {
   type AwsPlace,
@@ -23,6 +22,7 @@ import { configKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Log } from '#pipeline/contract/ports.ts';
 import { deadLetterQueue, type QueueName } from '#pipeline/contract/stages.ts';
 import { createAwsAdmin } from './aws-admin.ts';
+import type { MailDeps } from './deps.ts';
 import { createRetryDelivery } from './retry-delivery.ts';
 
 /** Its name (`serviceName` of cdk.json), and where it is. */
@@ -38,7 +38,7 @@ export type DeploymentTools = {
 const configRefreshSeconds = 30;
 
 /** Finds it; rejects with SQS's own error (`QueueDoesNotExist`) where there is none of that name. */
-export async function openDeployment(deployment: Deployment, tools: DeploymentTools): Promise<MailRouteDeps> {
+export async function openDeployment(deployment: Deployment, tools: DeploymentTools): Promise<MailDeps> {
   const { name, region } = deployment;
   const polling = createPollingSqsClient(deployment);
   const receivedUrl = await queueUrl(polling, deployment, `${name}-received`);

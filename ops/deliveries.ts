@@ -1,79 +1,60 @@
 // Outbound mail: the `deliveries/` objects newest first, and one made due now.
 
-import { type Answer, badParameter, isAnswer, json, refusal } from '#ops/api/answer.ts';
-import { readId, readLimit, readQuery } from '#ops/api/parameters.ts';
-import type { MailRouteDeps } from '#ops/api/routes.ts';
+import { z } from 'zod';
+import { problem } from '#mail/problem.ts';
+import { json } from '#ops/api/answer.ts';
+import { cursor, limit, messageId } from '#ops/api/parameters.ts';
+import { useCase } from '#ops/api/use-case.ts';
 import { parseDeliveryKey } from '#pipeline/contract/keys.ts';
 import { type DeliveryState, deliveryRecord, deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
+import type { MailDeps } from './deps.ts';
 
-/** A line of the list; `record` is the whole `deliveries/` object (pipeline/contract/records/delivery.ts). */
-export type ShownDelivery = {
-  readonly id: string;
-  readonly domain: string;
-  readonly state: string;
-  readonly recipients: readonly string[];
-  readonly attempts: number;
-  /** Why it is as it is: what it waits for; else what the last recipient that has a reason was told. */
-  readonly reason: string | null;
-  readonly nextAttemptAt: string | null;
-  readonly updatedAt: string;
-  readonly record: DeliveryState;
-};
+const shownDelivery = z.object({
+  id: z.string(),
+  domain: z.string(),
+  state: deliveryStateSchema.shape.state,
+  recipients: z.array(z.string()),
+  attempts: z.number(),
+  reason: z.string().nullable(),
+  nextAttemptAt: z.string().nullable(),
+  updatedAt: z.string(),
+  record: deliveryStateSchema,
+});
+
+/**
+ * A line of the list. `reason`: why it is as it is: what it waits for, else what the last recipient that has a reason was
+ * told. `record`: the whole `deliveries/` object.
+ */
+export type ShownDelivery = z.output<typeof shownDelivery>;
+
+type Deps = Pick<MailDeps, 'admin' | 'store'>;
 
 /** Objects read for one page where a state is looked for: `next` leads on behind them. */
 const maxRead = 1_000;
 
-/** `GET /api/deliveries?state=&id=&limit=&after=` */
-export async function listDeliveries(
-  deps: Pick<MailRouteDeps, 'admin' | 'store'>,
-  query: URLSearchParams,
-): Promise<Answer> {
-  const given = readQuery(query, ['state', 'id', 'limit', 'after']);
-  if (isAnswer(given)) return given;
-  const limit = readLimit(given['limit']);
-  if (isAnswer(limit)) return limit;
-  const id = given['id'] === undefined ? null : readId(given['id']);
-  if (isAnswer(id)) return id;
-  const state = given['state'] ?? null;
-  if (state !== null && !deliveryStateSchema.shape.state.safeParse(state).success) {
-    return badParameter('state', `one of ${deliveryStateSchema.shape.state.options.join(', ')}`);
-  }
-  const after = given['after'] ?? null;
-  if (after !== null && parseDeliveryKey(after) === null) return badParameter('after', 'the "next" of the page before');
-  return json(await gather(deps, { state, id, limit, after }));
-}
+const { options: states } = deliveryStateSchema.shape.state;
+
+/** Newest first. */
+export const listDeliveries = useCase({
+  about: 'outbound mail, newest first',
+  takes: {
+    state: z.enum(states, `one of ${states.join(', ')}`).optional(),
+    id: messageId.optional(),
+    limit,
+    after: cursor((key) => (parseDeliveryKey(key) === null ? problem('no key of a delivery') : key)),
+  },
+  gives: z.object({ deliveries: z.array(shownDelivery), next: z.string().nullable() }),
+  answer: async (deps: Deps, { state = null, id = null, limit: most, after = null }) =>
+    json(await gather(deps, { state, id, limit: most, after })),
+});
 
 /** The deliveries of one message. */
-export async function deliveriesOf(
-  deps: Pick<MailRouteDeps, 'admin' | 'store'>,
-  id: string,
-): Promise<readonly ShownDelivery[]> {
+export async function deliveriesOf(deps: Deps, id: string): Promise<readonly ShownDelivery[]> {
   return (await gather(deps, { state: null, id, limit: 500, after: null })).deliveries;
 }
 
-/** `POST /api/deliveries/ID/DOMAIN/retry` */
-export async function retryOne(
-  retryDelivery: MailRouteDeps['retryDelivery'],
-  wanted: { readonly id: string | undefined; readonly domain: string | undefined; readonly query: URLSearchParams },
-): Promise<Answer> {
-  const id = readId(wanted.id);
-  if (isAnswer(id)) return id;
-  const given = readQuery(wanted.query, []);
-  if (isAnswer(given)) return given;
-  const { domain = '' } = wanted;
-  const retried = await retryDelivery({ id, domain: domain.toLowerCase() });
-  switch (retried.outcome) {
-    case 'queued':
-      return json({ id, domain: domain.toLowerCase(), outcome: 'queued' }, 202);
-    case 'not-found':
-      return refusal(404, 'not-found', `no delivery of ${id} to ${domain}`);
-    case 'not-waiting':
-      return refusal(409, 'not-waiting', retried.reason);
-  }
-}
-
 async function gather(
-  { admin, store }: Pick<MailRouteDeps, 'admin' | 'store'>,
+  { admin, store }: Deps,
   query: {
     readonly state: string | null;
     readonly id: string | null;
@@ -89,7 +70,7 @@ async function gather(
       const about = parseDeliveryKey(key);
       const record = (await deliveryRecord.read(store, key, () => null))?.record ?? null;
       if (about === null || record === null) continue;
-      if (query.state === null || record.state === query.state) deliveries.push(shownDelivery(about, record));
+      if (query.state === null || record.state === query.state) deliveries.push(show(about, record));
     }
     read += page.keys.length;
     after = page.next;
@@ -98,7 +79,7 @@ async function gather(
   return { deliveries, next: after };
 }
 
-function shownDelivery(about: { readonly id: string; readonly domain: string }, record: DeliveryState): ShownDelivery {
+function show(about: { readonly id: string; readonly domain: string }, record: DeliveryState): ShownDelivery {
   return {
     ...about,
     state: record.state,

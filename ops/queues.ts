@@ -1,43 +1,62 @@
-// The queues: how many jobs wait, why some were given up, and what can be done about those.
-
-import { type Answer, isAnswer, json } from '#ops/api/answer.ts';
-import { readLimit, readQuery, readQueue } from '#ops/api/parameters.ts';
+// The queues: how many jobs wait, why some are dead letters, and what can be done about those.
+import { z } from 'zod';
+import { json } from '#ops/api/answer.ts';
+import { limit, queueName } from '#ops/api/parameters.ts';
+import { useCase } from '#ops/api/use-case.ts';
 import type { MailAdmin } from './admin.ts';
 
-/** `GET /api/queues` */
-export async function listQueues(admin: MailAdmin, query: URLSearchParams): Promise<Answer> {
-  const given = readQuery(query, []);
-  return isAnswer(given) ? given : json(await admin.queues());
-}
+type Deps = { readonly admin: MailAdmin };
 
-/** `GET /api/queues/NAME/dead?limit=`: what was given up, latest first, and why. */
-export async function listDead(
-  admin: MailAdmin,
-  { name, query }: { readonly name: string | undefined; readonly query: URLSearchParams },
-): Promise<Answer> {
-  const queue = readQueue(name);
-  if (isAnswer(queue)) return queue;
-  const given = readQuery(query, ['limit']);
-  if (isAnswer(given)) return given;
-  const limit = readLimit(given['limit']);
-  if (isAnswer(limit)) return limit;
-  return json({ queue, dead: await admin.deadLetters(queue, limit) });
-}
+const count = z.number();
+const fault = z.object({ reason: z.string(), jobs: count, retryAt: z.string() });
+const queueCounts = z.object({
+  name: queueName,
+  ready: count,
+  delayed: count,
+  inFlight: count,
+  dead: count,
+  oldestSeconds: count.nullable(),
+  faults: z.array(fault),
+});
+const deadLetter = z.object({
+  queue: queueName,
+  id: z.string().nullable(),
+  body: z.string(),
+  reason: z.string(),
+  receiveCount: count,
+  diedAt: z.string(),
+});
 
-/** `POST /api/queues/NAME/redrive` and `…/purge`: dead letters are tried again, or thrown away. */
-export async function changeDead(
-  admin: MailAdmin,
-  {
-    name,
-    action,
-    query,
-  }: { readonly name: string | undefined; readonly action: 'redrive' | 'purge'; readonly query: URLSearchParams },
-): Promise<Answer> {
-  const queue = readQueue(name);
-  if (isAnswer(queue)) return queue;
-  const given = readQuery(query, []);
-  if (isAnswer(given)) return given;
-  return json({ queue, outcome: action === 'redrive' ? 'redriven' : 'purged', jobs: await admin[action](queue) });
+/** All queues. */
+export const listQueues = useCase({
+  about: 'the queues: how many jobs wait on each, and its dead letters',
+  takes: {},
+  gives: z.array(queueCounts),
+  answer: async ({ admin }: Deps) => json(await admin.queues()),
+});
+
+/** Latest first. */
+export const listDead = useCase({
+  about: 'the dead letters of a queue, and why each failed',
+  takes: { NAME: queueName, limit },
+  gives: z.object({ queue: queueName, dead: z.array(deadLetter) }),
+  answer: async ({ admin }: Deps, { NAME: queue, limit: most }) =>
+    json({ queue, dead: await admin.deadLetters(queue, most) }),
+});
+
+/** Dead letters are put back on their queue; what waits for a fault of ours is tried at once, too. */
+export const redriveDead = changeDead('redrive', 'redriven', 'put the dead letters of a queue back on it');
+
+/** Dead letters are deleted; waiting jobs and messages stay. */
+export const purgeDead = changeDead('purge', 'purged', 'delete the dead letters of a queue');
+
+function changeDead(action: 'redrive' | 'purge', outcome: string, about: string) {
+  return useCase({
+    about,
+    takes: { NAME: queueName },
+    gives: z.object({ queue: queueName, outcome: z.literal(outcome), jobs: count }),
+    answer: async ({ admin }: Deps, { NAME: queue }) => json({ queue, outcome, jobs: await admin[action](queue) }),
+  });
 }
 
 /** The queues as Prometheus gauges. */

@@ -1,7 +1,12 @@
 // An operator's "try now": moves the delivery's state on and queues its job.
+import { z } from 'zod';
 import { isMessageId, messageIdTime } from '#mail/header/message-id.ts';
+import { json, notFound, refusal } from '#ops/api/answer.ts';
+import { messageId, text } from '#ops/api/parameters.ts';
+import { useCase } from '#ops/api/use-case.ts';
 import type { Clock, JobSender, ObjectStore } from '#pipeline/contract/ports.ts';
 import { deliveryRecord, retryNow } from '#pipeline/contract/records/delivery.ts';
+import type { MailDeps } from './deps.ts';
 
 /**
  * Makes a waiting delivery due now. `not-found`: there is no such delivery; `not-waiting`: it is done, or has failed
@@ -13,6 +18,25 @@ export type RetryDelivery = (request: {
 }) => Promise<
   { readonly outcome: 'queued' | 'not-found' } | { readonly outcome: 'not-waiting'; readonly reason: string }
 >;
+
+/** 409 if nothing is left to try. */
+export const retryOneDelivery = useCase({
+  about: 'try a waiting delivery now',
+  takes: { ID: messageId, DOMAIN: text().toLowerCase() },
+  gives: z.object({ id: z.string(), domain: z.string(), outcome: z.literal('queued') }),
+  status: 202,
+  answer: async (deps: Pick<MailDeps, 'retryDelivery'>, { ID: id, DOMAIN: domain }) => {
+    const retried = await deps.retryDelivery({ id, domain });
+    switch (retried.outcome) {
+      case 'queued':
+        return json({ id, domain, outcome: 'queued' }, 202);
+      case 'not-found':
+        return notFound(`no delivery of ${id} to ${domain}`);
+      case 'not-waiting':
+        return refusal(409, 'not-waiting', retried.reason);
+    }
+  },
+});
 
 type Deps = { readonly store: Pick<ObjectStore, 'get' | 'put'>; readonly jobs: JobSender; readonly clock: Clock };
 

@@ -5,13 +5,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { type ConnectionRoom, httpBacklog, httpDeadlines, keepRoom } from '#container/limits/connection-room.ts';
-import { type Answer, refusal } from '#ops/api/answer.ts';
-import { createEventStream, type EventStream } from '#ops/api/event-stream.ts';
-import type { OpsDeps } from '#ops/api/ops-deps.ts';
-import { findRoute, type Route } from '#ops/api/routes.ts';
-import { opsRoutes } from '#ops/api/server-routes.ts';
+import { type Answer, closing, refusal } from '#ops/api/answer.ts';
+import { createEventStream } from '#ops/api/event-stream.ts';
+import { createOpsApp, type OpsApp } from '#ops/api/ops-app.ts';
+import { serviceRoutes } from '#ops/api/routes.ts';
 import { loadPage } from '#ops/console/page.ts';
+import type { ServiceDeps } from '#ops/deps.ts';
 import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
+import type { Log, Metrics } from '#pipeline/contract/ports.ts';
 import { isDamagedBody } from '#pipeline/contract/stored-body.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { tallyByAddress } from './address-tally.ts';
@@ -24,14 +25,21 @@ export type OpsApi = {
   readonly close: () => Promise<void>;
 };
 
+/** `token`: needed from every request if it is given; it must be given off loopback. */
+export type OpsApiDeps = Omit<ServiceDeps, 'events'> & {
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'count'>;
+  readonly host: string;
+  readonly port: number;
+  readonly token?: string | undefined;
+};
+
 type Context = {
-  readonly deps: OpsDeps;
-  readonly routes: readonly Route[];
+  readonly app: OpsApp;
   readonly guard: ReturnType<typeof createGuard>;
   readonly wrongTokens: WrongTokens;
   readonly room: ConnectionRoom;
-  readonly page: (pathname: string) => Answer | null;
-  readonly events: EventStream;
+  readonly log: Log;
 };
 
 const maxUrlLength = 4_096;
@@ -50,15 +58,15 @@ const securityHeaders = {
 } as const;
 
 /** Starts it. Throws where the port is taken, or where it would be open to others without a token. */
-export async function startOpsApi(deps: OpsDeps): Promise<OpsApi> {
+export async function startOpsApi(deps: OpsApiDeps): Promise<OpsApi> {
   const guard = createGuard({ host: deps.host, token: deps.token });
   const events = createEventStream(deps);
   const wrongTokens = createWrongTokens(deps);
-  const page = await loadPage();
+  const app = createOpsApp({ ...deps, events }, [...serviceRoutes, ...(await loadPage())]);
   const server = createServer({ maxHeaderSize: 16_384, ...httpDeadlines });
   server.setTimeout(stillMs);
   const { room, stopTelling } = makeRoom(server, deps);
-  const context: Context = { deps, routes: opsRoutes(deps), guard, wrongTokens, room, page, events };
+  const context: Context = { app, guard, wrongTokens, room, log: deps.log };
   server.on(
     'request',
     oneByOne((request, response) => respond(context, request, response)),
@@ -79,7 +87,7 @@ export async function startOpsApi(deps: OpsDeps): Promise<OpsApi> {
 
 function makeRoom(
   server: Server,
-  { host, log, metrics }: OpsDeps,
+  { host, log, metrics }: OpsApiDeps,
 ): { readonly room: ConnectionRoom; readonly stopTelling: () => void } {
   const tally = tallyByAddress((ip, count) =>
     log.warn('ops-connections-closed', { clientIp: ip ?? 'other addresses', count }),
@@ -92,7 +100,7 @@ function makeRoom(
   return { room, stopTelling: tally.stop };
 }
 
-function listen(server: Server, { host, port }: Pick<OpsDeps, 'host' | 'port'>): Promise<number> {
+function listen(server: Server, { host, port }: Pick<OpsApiDeps, 'host' | 'port'>): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port, backlog: httpBacklog }, () => {
@@ -117,16 +125,15 @@ function oneByOne(respond: (request: IncomingMessage, response: ServerResponse) 
 }
 
 async function respond(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { log } = context.deps;
   request.resume();
   try {
-    const answer = await answerFor(context, request, response);
-    if (answer !== 'taken') await write(answer, request, response);
+    await write(context, { request, response, answer: await answerFor(context, request) });
   } catch (thrown) {
     if (response.destroyed) return; // the client went away
-    log.error('ops-api-failed', { method: request.method, path: request.url?.slice(0, 200), ...errorFields(thrown) });
+    const { method, url } = request;
+    context.log.error('ops-api-failed', { method, path: url?.slice(0, 200), ...errorFields(thrown) });
     if (response.headersSent) response.destroy();
-    else await write(refusalOf(thrown), request, response);
+    else await write(context, { request, response, answer: refusalOf(thrown) });
   }
 }
 
@@ -136,41 +143,20 @@ function refusalOf(thrown: unknown): Answer {
   return refusal(410, 'body-damaged', `${thrown.message}. Only a backup has it now`, { key: thrown.key });
 }
 
-async function answerFor(
-  { deps, routes, guard, wrongTokens, room, page, events }: Context,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<Answer | 'taken'> {
-  const { method = 'GET', url = '/' } = request;
+async function answerFor({ app, guard, wrongTokens, room }: Context, request: IncomingMessage): Promise<Answer> {
+  const { method = 'GET', url = '/', socket } = request;
+  const from = socket.remoteAddress ?? '';
   if (url.length > maxUrlLength)
     return refusal(414, 'url-too-long', `a URL has at most ${maxUrlLength} characters here`);
-  if (hasBody(request)) return { ...refusal(413, 'no-body', 'no request here takes a body'), closes: true };
+  if (hasBody(request)) return closing(refusal(413, 'no-body', 'no request here takes a body'));
   const verdict = guard({ method, headers: request.headers });
   if (verdict.outcome === 'refused') return verdict.answer;
   if (verdict.outcome === 'wrong-token') {
-    room.hold(request.socket);
-    return wrongTokens.answer(request.socket.remoteAddress ?? '');
+    room.hold(socket);
+    return wrongTokens.answer(from);
   }
-  room.prove(request.socket);
-  const at = url.indexOf('?');
-  const pathname = at < 0 ? url : url.slice(0, at);
-  const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
-  const file = page(pathname);
-  if (file !== null) return method === 'GET' || method === 'HEAD' ? file : wrongMethod(['GET', 'HEAD']);
-  const match = findRoute(routes, method, pathname);
-  if (match.found === 'nothing') return nothingThere(routes, pathname);
-  if (match.found === 'other-methods') return wrongMethod(match.methods);
-  if (match.route.answer !== 'stream') return match.route.answer({ parts: match.parts, query });
-  if (method === 'HEAD') return { status: 200, headers: { 'content-type': 'text/event-stream' }, body: '' };
-  if (!events.attach(response, securityHeaders)) return tooManyListeners();
-  room.setApart(request.socket);
-  deps.log.info('ops-events-listener');
-  return 'taken';
-}
-
-function tooManyListeners(): Answer {
-  const answer = refusal(503, 'too-many-listeners', 'too many listen to events already');
-  return { ...answer, headers: { ...answer.headers, 'retry-after': '10' } };
+  room.prove(socket);
+  return app({ method, url, from });
 }
 
 /** A length of zero, as some clients send with POST, is no body; nor is the `{}` that others send. */
@@ -178,34 +164,19 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 2;
 }
 
-function nothingThere(routes: readonly Route[], pathname: string): Answer {
-  const paths = routes.map(({ method, path, about }) => `${method} ${path}: ${about}`);
-  return refusal(404, 'not-found', `there is no ${pathname.slice(0, 200)} here`, { paths });
-}
+type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly answer: Answer };
 
-function wrongMethod(methods: readonly string[]): Answer {
-  const answer = refusal(405, 'wrong-method', `only ${methods.join(', ')} here`);
-  return { ...answer, headers: { ...answer.headers, allow: methods.join(', ') } };
-}
-
-async function write(answer: Answer, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { status, headers, body, bytes } = answer;
-  const isWhole = typeof body === 'string' || body instanceof Uint8Array;
-  const length = isWhole ? Buffer.byteLength(body) : bytes;
-  response.writeHead(status, {
-    ...securityHeaders,
-    ...headers,
-    ...(length === undefined ? {} : { 'content-length': length }),
-    ...(answer.closes ? { connection: 'close' } : {}),
-  });
-  if (isWhole) {
-    response.end(request.method === 'HEAD' ? undefined : body);
-    return;
+async function write({ room }: Context, { request, response, answer }: Exchange): Promise<void> {
+  const { status, headers, body } = answer;
+  if (headers['content-type']?.startsWith('text/event-stream')) {
+    room.setApart(request.socket);
+    response.shouldKeepAlive = false; // the connection was counted as a listener's: it ends with the stream
   }
+  const length = typeof body === 'string' ? { 'content-length': Buffer.byteLength(body) } : {};
+  response.writeHead(status, { ...securityHeaders, ...headers, ...length });
   if (request.method === 'HEAD') {
-    await body[Symbol.asyncIterator]().return?.();
+    if (typeof body !== 'string') await body[Symbol.asyncIterator]().return?.();
     response.end();
-    return;
-  }
-  await pipeline(body, response);
+  } else if (typeof body === 'string') response.end(body);
+  else await pipeline(body, response);
 }

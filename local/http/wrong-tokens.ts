@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { createFailureTable, trackedKeys } from '#container/limits/limits.ts';
 import { peerOf } from '#mail/address/peer-address.ts';
-import { type Answer, refusal } from '#ops/api/answer.ts';
+import { type Answer, closing, refusal, withHeaders } from '#ops/api/answer.ts';
 import type { Log, Metrics } from '#pipeline/contract/ports.ts';
 import { tallyByAddress } from './address-tally.ts';
 
@@ -46,7 +46,7 @@ export function createWrongTokens({
       metrics.count('ops-tokens-refused', { status: '401' });
       waits.set(group, now() + failures.delayMs(group));
       await sleep(Math.min(delayMs, maxHeldMs), undefined, { ref: false });
-      return { ...tokenNeeded(), closes: true };
+      return closing(tokenNeeded());
     },
     close: tally.stop,
   };
@@ -55,10 +55,10 @@ export function createWrongTokens({
 /** 401: a token is needed. A browser asks for it as a password. */
 export function tokenNeeded(): Answer {
   const answer = refusal(401, 'token-needed', 'send the token: "Authorization: Bearer TOKEN" (a browser: as password)');
-  return { ...answer, headers: { ...answer.headers, 'www-authenticate': 'Basic realm="Pillarbox", charset="UTF-8"' } };
+  return withHeaders(answer, { 'www-authenticate': 'Basic realm="Pillarbox", charset="UTF-8"' });
 }
 
 function comeLater(seconds: number): Answer {
   const answer = refusal(429, 'wrong-tokens', `too many wrong tokens from your address: wait ${seconds} s`);
-  return { ...answer, headers: { ...answer.headers, 'retry-after': String(seconds) }, closes: true };
+  return closing(withHeaders(answer, { 'retry-after': String(seconds) }));
 }

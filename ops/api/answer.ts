@@ -1,23 +1,37 @@
-// What a handler of the ops API answers: a status, headers, a body. Refusals are values with a code for programs and a
-// sentence for people; the server alone turns them into HTTP.
+// How the ops API answers: JSON, a stored object as a stream, or a refusal with a code for programs and a sentence for people.
+import type { StoredObject } from '#pipeline/contract/ports.ts';
 
-/** An answer. A body that is iterated is streamed, with `bytes` as its Content-Length. */
+/** A body that is iterated is streamed. */
 export type Answer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array | AsyncIterable<Uint8Array>;
-  readonly bytes?: number;
-  /** The connection is not used again: what else comes over it was not read. */
-  readonly closes?: boolean;
+  readonly body: string | AsyncIterable<Uint8Array>;
 };
+
+/** Says whether a value is an Answer, where a function answers either what was asked of it or a refusal. */
+export function isAnswer(value: unknown): value is Answer {
+  return typeof value === 'object' && value !== null && 'status' in value && 'headers' in value && 'body' in value;
+}
 
 /** An answer in JSON. */
 export function json(body: unknown, status = 200): Answer {
-  return {
-    status,
-    headers: { 'content-type': 'application/json; charset=utf-8' },
-    body: `${JSON.stringify(body, null, 2)}\n`,
-  };
+  const headers = { 'content-type': 'application/json; charset=utf-8' };
+  return { status, headers, body: `${JSON.stringify(body, null, 2)}\n` };
+}
+
+/** A stored object, streamed as it is read. */
+export function stream({ body, bytes }: StoredObject, headers: Readonly<Record<string, string>>): Answer {
+  return { status: 200, headers: { ...headers, 'content-length': String(bytes) }, body };
+}
+
+/** The same answer with more headers. */
+export function withHeaders(answer: Answer, headers: Readonly<Record<string, string>>): Answer {
+  return { ...answer, headers: { ...answer.headers, ...headers } };
+}
+
+/** The same answer, after which the connection is not used again: what else comes over it is not read. */
+export function closing(answer: Answer): Answer {
+  return withHeaders(answer, { connection: 'close' });
 }
 
 /** A refusal: `{"error": {"code", "message", …more}}`. */
@@ -35,7 +49,7 @@ export function badParameter(parameter: string, expected: string): Answer {
   return refusal(400, 'bad-parameter', `${parameter}: expected ${expected}`, { parameter });
 }
 
-/** Says whether a value is an Answer, where a parser answers either the parsed thing or a refusal. */
-export function isAnswer(value: unknown): value is Answer {
-  return typeof value === 'object' && value !== null && 'status' in value && 'headers' in value && 'body' in value;
+/** 404. */
+export function notFound(message: string, code = 'not-found'): Answer {
+  return refusal(404, code, message);
 }

@@ -1,13 +1,17 @@
 // Server-sent events (WHATWG HTML §9.2): `message` for mail that landed, `delivery` for outbound mail that moved on.
 // Only while somebody listens is anything read; a listener that does not keep up is cut off and connects again. These
 // connections are long and counted here alone, in all and by address.
-import type { ServerResponse } from 'node:http';
+import { ByteLengthQueuingStrategy, ReadableStream, type ReadableStreamDefaultController } from 'node:stream/web';
 import { peerOf } from '#mail/address/peer-address.ts';
+import type { OpsAdmin } from '#ops/admin.ts';
+import type { MailDeps } from '#ops/deps.ts';
 import { listed } from '#ops/messages/list-messages.ts';
 import { parseDeliveryKey } from '#pipeline/contract/keys.ts';
+import type { Log, Metrics } from '#pipeline/contract/ports.ts';
 import { deliveryRecord } from '#pipeline/contract/records/delivery.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
-import type { OpsDeps } from './ops-deps.ts';
+import { type Answer, refusal, withHeaders } from './answer.ts';
+import type { UseCase } from './use-case.ts';
 
 const maxListeners = 200;
 const maxPerAddress = 50;
@@ -17,28 +21,59 @@ const maxWaiting = 5_000;
 /** Objects read at once: those of a busy second must not queue up behind one another. */
 const readTogether = 32;
 
+type Deps = Pick<MailDeps, 'store'> & {
+  readonly admin: OpsAdmin;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'count'>;
+};
+
 export type EventStream = {
-  /** Takes the response over; false where there are too many listeners already, in all or of its address. */
-  readonly attach: (response: ServerResponse, headers: Readonly<Record<string, string>>) => boolean;
+  /** Tells the events to a caller from this address; 503 if there are too many listeners already, in all or of its address. */
+  readonly listen: (from: string) => Answer;
   readonly close: () => void;
 };
 
+type Listener = {
+  readonly group: string;
+  readonly stream: ReadableStreamDefaultController<Uint8Array>;
+  wasBehind: boolean;
+};
+
+const eventStream = 'text/event-stream; charset=utf-8';
+
+/** Takes any parameters. */
+export const streamEvents: UseCase<{ readonly events: EventStream }> = {
+  about: 'new mail and deliveries as they happen (server-sent events)',
+  takes: null,
+  gives: eventStream,
+  status: 200,
+  answer: ({ events }, { from }) => events.listen(from),
+};
+
 /** See the file's head. */
-export function createEventStream(deps: Pick<OpsDeps, 'admin' | 'store' | 'log' | 'metrics'>): EventStream {
-  const listeners = new Map<ServerResponse, { readonly group: string; wasBehind: boolean }>();
+export function createEventStream(deps: Deps): EventStream {
+  const listeners = new Set<Listener>();
   const waiting: string[] = [];
   let stopWatching: (() => void) | null = null;
   let isTelling = false;
 
-  const send = (text: string): void => {
-    for (const listener of listeners.keys()) {
-      listener.write(text);
-      if (listener.writableLength > maxBehindBytes) cut(listener);
-    }
+  const leave = (listener: Listener): void => {
+    listeners.delete(listener);
+    if (listeners.size > 0) return;
+    stopWatching?.();
+    stopWatching = null;
   };
-  const cut = (listener: ServerResponse): void => {
+  const cut = (listener: Listener): void => {
     deps.metrics.count('ops-connections-closed', { reason: 'not-reading' });
-    listener.destroy();
+    listener.stream.error(new Error('the listener does not read'));
+    leave(listener);
+  };
+  const send = (text: string): void => {
+    const chunk = Buffer.from(text);
+    for (const listener of listeners) {
+      listener.stream.enqueue(chunk);
+      if (behindBytes(listener) > maxBehindBytes) cut(listener);
+    }
   };
   const read = (key: string): Promise<string | null> =>
     eventOf(deps, key).catch((thrown: unknown) => {
@@ -60,43 +95,62 @@ export function createEventStream(deps: Pick<OpsDeps, 'admin' | 'store' | 'log' 
     void tell();
   };
   const beat = (): void => {
-    for (const [listener, state] of listeners) {
-      const isBehind = listener.writableLength > 0;
-      if (isBehind && state.wasBehind) cut(listener);
-      state.wasBehind = isBehind;
+    for (const listener of listeners) {
+      const isBehind = behindBytes(listener) > 0;
+      if (isBehind && listener.wasBehind) cut(listener);
+      listener.wasBehind = isBehind;
     }
     send(': still here\n\n');
   };
   const heartbeat = setInterval(beat, heartbeatMs);
   heartbeat.unref();
-  const leave = (response: ServerResponse): void => {
-    listeners.delete(response);
-    if (listeners.size > 0) return;
-    stopWatching?.();
-    stopWatching = null;
-  };
   return {
-    attach: (response, headers) => {
-      const { group } = peerOf(response.socket?.remoteAddress ?? '');
-      const ofAddress = [...listeners.values()].filter((other) => other.group === group).length;
-      if (listeners.size >= maxListeners || ofAddress >= maxPerAddress) return false;
-      listeners.set(response, { group, wasBehind: false });
-      response.on('close', () => leave(response));
+    listen: (from) => {
+      const { group } = peerOf(from);
+      const ofAddress = [...listeners].filter((other) => other.group === group).length;
+      if (listeners.size >= maxListeners || ofAddress >= maxPerAddress) return tooManyListeners();
+      deps.log.info('ops-events-listener');
       stopWatching ??= deps.admin.watch(watch);
-      response.shouldKeepAlive = false; // the connection was counted as a listener's: it ends with the stream
-      response.writeHead(200, { ...headers, 'content-type': 'text/event-stream; charset=utf-8' });
-      response.write('retry: 2000\n\n');
-      return true;
+      const body = streamTo((stream) => {
+        const listener = { group, stream, wasBehind: false };
+        listeners.add(listener);
+        return () => leave(listener);
+      });
+      return { status: 200, headers: { 'content-type': eventStream }, body };
     },
     close: () => {
       clearInterval(heartbeat);
-      for (const listener of listeners.keys()) listener.end();
+      for (const listener of listeners) listener.stream.close();
       stopWatching?.();
     },
   };
 }
 
-async function eventOf({ store, admin }: Pick<OpsDeps, 'store' | 'admin'>, key: string): Promise<string | null> {
+/** A stream that holds back up to `maxBehindBytes`; `join` gets hold of it, and answers what is done if it is not read on. */
+function streamTo(join: (stream: Listener['stream']) => () => void): ReadableStream<Uint8Array> {
+  let leave = (): void => {};
+  return new ReadableStream<Uint8Array>(
+    {
+      start: (stream) => {
+        stream.enqueue(Buffer.from('retry: 2000\n\n'));
+        leave = join(stream);
+      },
+      cancel: () => leave(),
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: maxBehindBytes }),
+  );
+}
+
+function behindBytes({ stream }: Listener): number {
+  return maxBehindBytes - (stream.desiredSize ?? 0);
+}
+
+function tooManyListeners(): Answer {
+  const answer = refusal(503, 'too-many-listeners', 'too many listen to events already');
+  return withHeaders(answer, { 'retry-after': '10' });
+}
+
+async function eventOf({ store, admin }: Pick<Deps, 'store' | 'admin'>, key: string): Promise<string | null> {
   const about = parseDeliveryKey(key);
   if (about !== null) {
     const stored = await deliveryRecord.read(store, key, () => null);

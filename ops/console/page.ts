@@ -1,7 +1,8 @@
 // The page: a few files read once at start, served with a policy under which only they run. They build what they show
 // from text nodes alone; a message's HTML is in a sandboxed frame (show-message.ts).
-import { readFile } from 'node:fs/promises';
-import type { Answer } from '#ops/api/answer.ts';
+import { readdir, readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import type { Route } from '#ops/api/routes.ts';
 
 const pagePolicy = [
   "default-src 'none'",
@@ -14,25 +15,32 @@ const pagePolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const files = [
-  { path: '/', file: 'page.html', contentType: 'text/html; charset=utf-8' },
-  { path: '/page.css', file: 'page.css', contentType: 'text/css; charset=utf-8' },
-  ...['', '-activity', '-dom', '-events', '-list', '-mail', '-place', '-text', '-work'].map((name) => {
-    const file = `page${name}.js`;
-    return { path: `/${file}`, file, contentType: 'text/javascript; charset=utf-8' };
-  }),
-];
+const contentTypes = new Map([
+  ['.html', 'text/html; charset=utf-8'],
+  ['.css', 'text/css; charset=utf-8'],
+  ['.js', 'text/javascript; charset=utf-8'],
+]);
 
-/** Reads the page's files; answers a path of it, or null for every other path. */
-export async function loadPage(): Promise<(pathname: string) => Answer | null> {
-  const answers = new Map<string, Answer>();
-  for (const { path, file, contentType } of files) {
-    const body = await readFile(new URL(file, import.meta.url));
-    answers.set(path, {
-      status: 200,
-      headers: { 'content-type': contentType, 'content-security-policy': pagePolicy },
-      body,
-    });
-  }
-  return (pathname) => answers.get(pathname) ?? null;
+/** Reads the page's files; answers a route for each: `/` for the HTML, for others `/` and their name. */
+export async function loadPage(): Promise<readonly Route<unknown>[]> {
+  const folder = new URL('./', import.meta.url);
+  const files = (await readdir(folder)).flatMap((file) => {
+    const type = contentTypes.get(extname(file));
+    return type === undefined ? [] : [{ file, type }];
+  });
+  return Promise.all(
+    files.map(async ({ file, type }) => pageFile(file, type, await readFile(new URL(file, folder), 'utf8'))),
+  );
+}
+
+function pageFile(file: string, contentType: string, body: string): Route<unknown> {
+  const headers = { 'content-type': contentType, 'content-security-policy': pagePolicy };
+  const does = {
+    about: null,
+    takes: null,
+    gives: contentType,
+    status: 200,
+    answer: () => ({ status: 200, headers, body }),
+  };
+  return { at: `GET /${file === 'page.html' ? '' : file}`, does };
 }

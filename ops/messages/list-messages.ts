@@ -2,9 +2,12 @@
 
 import { z } from 'zod';
 import { isMessageId } from '#mail/header/message-id.ts';
+import { type Problem, problem } from '#mail/problem.ts';
 import type { MailAdmin, MessageQuery } from '#ops/admin.ts';
-import { type Answer, badParameter, isAnswer, json } from '#ops/api/answer.ts';
-import { readLimit, readMailboxOrDomain, readQuery } from '#ops/api/parameters.ts';
+import { json } from '#ops/api/answer.ts';
+import { cursor, limit, mailboxOrDomain, text } from '#ops/api/parameters.ts';
+import { useCase } from '#ops/api/use-case.ts';
+import type { MailDeps } from '#ops/deps.ts';
 import type { MessageSummary } from './message-summary.ts';
 
 /** A page of the world's list ends at a row; a message may go on behind it, and is not to be listed twice. */
@@ -13,34 +16,47 @@ type Cursor = z.infer<typeof cursorSchema>;
 
 const copiesAtOnce = 20;
 
-/** An entry of the list. `mailboxes`: where it landed, `mailbox` the first of them; words of RFC 8601 for verdicts. */
-export type ListedMessage = ReturnType<typeof listed>;
+const listedMessage = z.object({
+  id: z.string(),
+  receivedAt: z.string(),
+  mailbox: z.string(),
+  mailboxes: z.array(z.string()),
+  from: z.string().nullable(),
+  to: z.array(z.string()),
+  subject: z.string().nullable(),
+  preview: z.string(),
+  bytes: z.number(),
+  disposition: z.enum(['accept', 'quarantine']),
+  authentication: z.object({ spf: z.string(), dkim: z.string(), dmarc: z.string() }),
+  attachments: z.number(),
+  problems: z.number(),
+});
 
-/** `GET /api/messages?mailbox=&q=&limit=&after=` */
-export async function listMessages(admin: MailAdmin, query: URLSearchParams): Promise<Answer> {
-  const given = readQuery(query, ['mailbox', 'q', 'limit', 'after']);
-  if (isAnswer(given)) return given;
-  const mailbox = readMailboxOrDomain(given['mailbox']);
-  if (isAnswer(mailbox)) return mailbox;
-  const limit = readLimit(given['limit']);
-  if (isAnswer(limit)) return limit;
-  const cursor = given['after'] === undefined ? null : readCursor(given['after']);
-  if (isAnswer(cursor)) return cursor;
-  return json(await gather(admin, { mailbox, q: given['q']?.trim() || null, limit, cursor }));
-}
+/** An entry of the list. `mailboxes`: where it is stored, `mailbox` the first of them; words of RFC 8601 for verdicts. */
+type ListedMessage = z.output<typeof listedMessage>;
+
+/** A page, with the cursor of the next one. */
+export const listMessages = useCase({
+  about: 'mail, newest first',
+  takes: { mailbox: mailboxOrDomain, q: text().trim().default(''), limit, after: cursor(readCursor) },
+  gives: z.object({ messages: z.array(listedMessage), next: z.string().nullable() }),
+  answer: async ({ admin }: Pick<MailDeps, 'admin'>, { q, after = null, ...given }) =>
+    json(await gather(admin, { ...given, q: q || null, cursor: after })),
+});
 
 /** The entry of a message, from the summaries of its copies. */
-export function listed(copies: readonly [MessageSummary, ...MessageSummary[]]) {
-  const [{ id, receivedAt, from, to, subject, preview, bytes, attachments, problems, spf, dkim, dmarc }] = copies;
+export function listed(copies: readonly [MessageSummary, ...MessageSummary[]]): ListedMessage {
+  const [{ id, receivedAt, mailbox, from, to, subject, preview, bytes, attachments, problems, spf, dkim, dmarc }] =
+    copies;
   const mailboxes = [...new Set(copies.map(({ mailbox }) => mailbox))].sort();
   const quarantined = copies.some(({ action }) => action === 'quarantine');
   return {
     id,
     receivedAt,
-    mailbox: mailboxes[0] ?? null,
+    mailbox: mailboxes[0] ?? mailbox,
     mailboxes,
     from,
-    to,
+    to: [...to],
     subject,
     preview,
     bytes,
@@ -109,11 +125,11 @@ function writeCursor(cursor: Cursor): string {
   return Buffer.from(JSON.stringify(cursor)).toString('base64url');
 }
 
-function readCursor(text: string): Cursor | Answer {
-  const wrong = badParameter('after', 'the "next" of the page before');
+function readCursor(given: string): Cursor | Problem {
   try {
-    return cursorSchema.safeParse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))).data ?? wrong;
+    const read = cursorSchema.safeParse(JSON.parse(Buffer.from(given, 'base64url').toString('utf8')));
+    return read.data ?? problem('no cursor of this list');
   } catch {
-    return wrong;
+    return problem('no JSON');
   }
 }

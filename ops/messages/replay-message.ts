@@ -2,17 +2,24 @@
 // Outputs have fixed keys and are written once: a replay under the same id makes what is missing (a deleted inbox object,
 // jobs that were thrown away) and leaves what is there as it is.
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
 import { srsReverse } from '#mail/address/srs.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
+import { json, notFound, refusal } from '#ops/api/answer.ts';
+import { address, messageId } from '#ops/api/parameters.ts';
+import { useCase } from '#ops/api/use-case.ts';
+import type { MailDeps } from '#ops/deps.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { ReceivedJob, Route, Session } from '#pipeline/contract/jobs.ts';
 import { rawKey } from '#pipeline/contract/keys.ts';
 import type { Clock, ConfigSource, Intake, JobSender, ObjectStore, StoredObject } from '#pipeline/contract/ports.ts';
 import { receivedGroup } from '#pipeline/contract/received-group.ts';
 import { readEnvelope, type StoredEnvelope } from '#pipeline/contract/stored-envelope.ts';
+
+const maxDeliveries = 500;
 
 export type ReplayDeps = {
   readonly store: Pick<ObjectStore, 'get'>;
@@ -43,6 +50,33 @@ export type ReplayMessage = (request: {
   readonly id: MessageId;
   readonly to: EmailAddress | null;
 }) => Promise<ReplayOutcome>;
+
+/** 202 with what is put through again; `kept`: the objects that are there already and stay. */
+export const replayOneMessage = useCase({
+  about: 'judge and parse a message once more',
+  takes: { ID: messageId, to: address('a mailbox here (local@domain)').nullable().default(null) },
+  gives: z.object({
+    id: z.string(),
+    outcome: z.literal('queued'),
+    recipients: z.array(z.string()),
+    leftOut: z.array(z.string()),
+    kept: z.array(z.string()),
+  }),
+  status: 202,
+  answer: async ({ admin, replayMessage }: Pick<MailDeps, 'admin' | 'replayMessage'>, { ID: id, to }) => {
+    const copies = to === null ? await admin.findMessage(id) : [];
+    const deliveries = to === null ? (await admin.deliveryKeys({ id, limit: maxDeliveries, after: null })).keys : [];
+    const replayed = await replayMessage({ id, to });
+    switch (replayed.outcome) {
+      case 'queued':
+        return json({ ...replayed, kept: [...copies, ...deliveries] }, 202);
+      case 'not-found':
+        return notFound(`message ${id} is not stored, or not any more`);
+      case 'refused':
+        return refusal(409, 'not-replayed', replayed.reason);
+    }
+  },
+});
 
 type Recipients = {
   readonly recipients: ReceivedJob['recipients'];

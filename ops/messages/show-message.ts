@@ -4,24 +4,26 @@
 import { parseAddress } from '#mail/address/address.ts';
 import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
-import { type Answer, badParameter, isAnswer, refusal } from '#ops/api/answer.ts';
-import { readId, readMailbox, readQuery } from '#ops/api/parameters.ts';
-import type { MailRouteDeps } from '#ops/api/routes.ts';
+import { type Answer, isAnswer, notFound, stream } from '#ops/api/answer.ts';
+import { mailbox, messageId, text } from '#ops/api/parameters.ts';
+import { useCase } from '#ops/api/use-case.ts';
+import type { MailDeps } from '#ops/deps.ts';
 import { readText } from '#ops/stored-json.ts';
 import { mailboxPrefix, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
-import { type InboxMessage, inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
+import { type InboxMessage, inboxMessageRecord, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import { linksInNewTabs } from './html-links.ts';
 import { inlinePictures } from './inline-pictures.ts';
 
 /** HTML of more bytes is not looked through for pictures and links: it is as it is stored. */
 const maxShownHtmlBytes = 8_388_608;
 
-type Deps = Pick<MailRouteDeps, 'admin' | 'store'>;
-type Wanted = { readonly id: string | undefined; readonly query: URLSearchParams };
+type Deps = Pick<MailDeps, 'admin' | 'store'>;
+type Wanted = { readonly ID: MessageId; readonly mailbox: string | null };
 
 /** No script, no form, no load from anywhere, an origin of its own. */
 const sandboxPolicy = "sandbox; default-src 'none'";
+const textHeaders = { 'content-type': 'text/plain; charset=utf-8', 'content-security-policy': sandboxPolicy };
 /**
  * The same for a message's HTML: its own styles and pictures that are in it, shown only in our page's frame. What a link
  * opens is a tab of its own, free of the sandbox.
@@ -38,66 +40,85 @@ const htmlHeaders = {
   'x-dns-prefetch-control': 'off',
 };
 
-/** `GET /api/messages/ID[?mailbox=]`: the stored JSON as it is. */
-export async function showMessage(deps: Deps, wanted: Wanted): Promise<Answer> {
-  const key = await findKey(deps, wanted);
-  if (isAnswer(key)) return key;
-  const object = await deps.store.get(key);
-  if (object === null) return notFound('no such message any more');
-  return {
-    status: 200,
-    headers: { 'content-type': 'application/json; charset=utf-8' },
-    body: object.body,
-    bytes: object.bytes,
-  };
-}
+const takes = { ID: messageId, mailbox };
 
-/** `GET /api/messages/ID/raw`: every byte as it is stored. */
-export async function showRaw(deps: Deps, wanted: Wanted): Promise<Answer> {
-  const id = readId(wanted.id);
-  if (isAnswer(id)) return id;
-  const given = readQuery(wanted.query, ['mailbox']);
-  if (isAnswer(given)) return given;
-  const key = await findRawKey(deps, id);
-  if (key === null) return notFound(`no message ${id}`);
-  return download(deps.store, { key, contentType: 'message/rfc822', filename: `${id}.eml` });
-}
+/** The stored JSON as it is. */
+export const showMessage = useCase({
+  about: 'one message as JSON; mailbox picks the copy',
+  takes,
+  gives: inboxMessageSchema,
+  answer: async (deps: Deps, wanted) => {
+    const key = await findKey(deps, wanted);
+    if (isAnswer(key)) return key;
+    const object = await deps.store.get(key);
+    if (object === null) return notFound('no such message any more');
+    return stream(object, { 'content-type': 'application/json; charset=utf-8' });
+  },
+});
 
-/** `GET /api/messages/ID/attachments/N`, N from 1. */
-export async function showAttachment(deps: Deps, wanted: Wanted & { readonly n: string | undefined }): Promise<Answer> {
+/** Every byte. */
+export const showRaw = useCase({
+  about: 'its bytes as stored',
+  takes,
+  gives: 'message/rfc822',
+  answer: async (deps: Deps, { ID: id }) => {
+    const key = await findRawKey(deps, id);
+    if (key === null) return notFound(`no message ${id}`);
+    return download(deps.store, { key, contentType: 'message/rfc822', filename: `${id}.eml` });
+  },
+});
+
+/** N from 1. */
+export const showAttachment = useCase({
+  about: 'an attachment, from 1',
+  takes: {
+    ...takes,
+    N: text()
+      .regex(/^[1-9]\d{0,5}$/, 'the number of an attachment, from 1')
+      .transform(Number),
+  },
+  gives: 'application/octet-stream',
+  answer: async (deps: Deps, { N: n, ...wanted }) => {
+    const message = await readMessage(deps, wanted);
+    if (isAnswer(message)) return message;
+    const attachment = message.attachments[n - 1];
+    if (attachment === undefined) return notFound(`the message has ${message.attachments.length} attachments`);
+    const { key, filename } = attachment;
+    return download(deps.store, { key, contentType: safeType(attachment.contentType), filename });
+  },
+});
+
+/** Also if it was too large for the JSON. */
+export const showText = useCase({
+  about: 'its text in full',
+  takes,
+  gives: 'text/plain; charset=utf-8',
+  answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'text' }),
+});
+
+/** With the pictures that the message brings along. */
+export const showHtml = useCase({
+  about: 'its HTML in full, for a sandboxed frame',
+  takes,
+  gives: 'text/html; charset=utf-8',
+  answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'html' }),
+});
+
+async function showBody(deps: Deps, { kind, ...wanted }: Wanted & { readonly kind: 'text' | 'html' }): Promise<Answer> {
   const message = await readMessage(deps, wanted);
   if (isAnswer(message)) return message;
-  if (!/^[1-9]\d{0,5}$/.test(wanted.n ?? '')) return badParameter('N', 'the number of an attachment, from 1');
-  const attachment = message.attachments[Number(wanted.n) - 1];
-  if (attachment === undefined) return notFound(`the message has ${message.attachments.length} attachments`);
-  const { key, filename } = attachment;
-  return download(deps.store, { key, contentType: safeType(attachment.contentType), filename });
-}
-
-/**
- * `GET /api/messages/ID/text` and `…/html`: a body in full, also where it was too large for the JSON; the HTML with the
- * pictures that the message brings along.
- */
-export async function showBody(deps: Deps, wanted: Wanted & { readonly kind: 'text' | 'html' }): Promise<Answer> {
-  const message = await readMessage(deps, wanted);
-  if (isAnswer(message)) return message;
-  const part = message[wanted.kind];
-  if (part === null) return notFound(`the message has no ${wanted.kind}`);
-  const headers =
-    wanted.kind === 'text'
-      ? { 'content-type': 'text/plain; charset=utf-8', 'content-security-policy': sandboxPolicy }
-      : htmlHeaders;
-  if (typeof part !== 'string' && (wanted.kind === 'text' || part.bytes > maxShownHtmlBytes)) {
+  const part = message[kind];
+  if (part === null) return notFound(`the message has no ${kind}`);
+  const headers = kind === 'text' ? textHeaders : htmlHeaders;
+  if (typeof part !== 'string' && (kind === 'text' || part.bytes > maxShownHtmlBytes)) {
     const object = await deps.store.get(part.key);
-    if (object === null) return notFound('the body is not stored any more');
-    return { status: 200, headers, body: object.body, bytes: object.bytes };
+    return object === null ? notFound('the body is not stored any more') : stream(object, headers);
   }
   const content = typeof part === 'string' ? part : await readText(deps.store, part.key);
   if (content === null) return notFound('the body is not stored any more');
-  const { attachments } = message;
-  if (wanted.kind === 'text') return { status: 200, headers, body: content };
-  const body = linksInNewTabs(await inlinePictures(deps.store, { html: content, attachments }));
-  return { status: 200, headers, body };
+  if (kind === 'text') return { status: 200, headers, body: content };
+  const html = await inlinePictures(deps.store, { html: content, attachments: message.attachments });
+  return { status: 200, headers, body: linksInNewTabs(html) };
 }
 
 /** The key of the raw message: the inbox message names it; mail that only passes through has it by its id's time. */
@@ -117,23 +138,17 @@ async function readMessage(deps: Deps, wanted: Wanted): Promise<InboxMessage | A
   return message ?? notFound('the stored message cannot be read');
 }
 
-async function findKey(deps: Deps, { id: text, query }: Wanted): Promise<string | Answer> {
-  const id = readId(text);
-  if (isAnswer(id)) return id;
-  const given = readQuery(query, ['mailbox']);
-  if (isAnswer(given)) return given;
-  const mailbox = readMailbox(given['mailbox']);
-  if (isAnswer(mailbox)) return mailbox;
+async function findKey(deps: Deps, { ID: id, mailbox: only }: Wanted): Promise<string | Answer> {
   const keys = await deps.admin.findMessage(id);
-  const key = keys.find((candidate) => mailbox === null || isIn(candidate, mailbox));
+  const key = keys.find((candidate) => only === null || isIn(candidate, only));
   if (key !== undefined) return key;
-  if (keys.length > 0) return notFound(`message ${id} did not land in ${mailbox}`);
+  if (keys.length > 0) return notFound(`message ${id} is not in ${only}`);
   if ((await findRawKey(deps, id)) === null) return notFound(`no message ${id}`);
   return notFound(`message ${id} is stored, but in no mailbox here: see its trace`, 'not-in-a-mailbox');
 }
 
-function isIn(key: string, mailbox: string): boolean {
-  const address = parseAddress(mailbox);
+function isIn(key: string, only: string): boolean {
+  const address = parseAddress(only);
   if (isProblem(address)) return false;
   return (['inbox', 'quarantine'] as const).some((folder) => key.startsWith(mailboxPrefix(folder, address)));
 }
@@ -144,16 +159,11 @@ async function download(
 ): Promise<Answer> {
   const object = await store.get(key);
   if (object === null) return notFound('not stored any more');
-  return {
-    status: 200,
-    headers: {
-      'content-type': contentType,
-      'content-disposition': disposition(filename),
-      'content-security-policy': sandboxPolicy,
-    },
-    body: object.body,
-    bytes: object.bytes,
-  };
+  return stream(object, {
+    'content-type': contentType,
+    'content-disposition': disposition(filename),
+    'content-security-policy': sandboxPolicy,
+  });
 }
 
 /** RFC 6266 §4.3: an ASCII name for old programs, the real one in UTF-8 (RFC 8187). */
@@ -171,8 +181,4 @@ function safeType(contentType: string): string {
   return /^[a-z0-9!#$&^_.+-]{1,64}\/[a-z0-9!#$&^_.+-]{1,64}$/i.test(contentType)
     ? contentType
     : 'application/octet-stream';
-}
-
-function notFound(message: string, code = 'not-found'): Answer {
-  return refusal(404, code, message);
 }

@@ -1,36 +1,37 @@
 // Everything that happened to one message, in order of time, and where it is now: put together from what the stages
 // stored (design §2: nobody rewrites what an earlier stage wrote), so it needs no record of its own.
 
+import { z } from 'zod';
 import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
 import type { HeldJob } from '#ops/admin.ts';
-import { type Answer, isAnswer, json, refusal } from '#ops/api/answer.ts';
-import { readId, readQuery } from '#ops/api/parameters.ts';
-import type { MailRouteDeps } from '#ops/api/routes.ts';
+import { json, notFound } from '#ops/api/answer.ts';
+import { messageId } from '#ops/api/parameters.ts';
+import { useCase } from '#ops/api/use-case.ts';
 import { deliveriesOf, type ShownDelivery } from '#ops/deliveries.ts';
-import { jobSchemas, type Session } from '#pipeline/contract/jobs.ts';
+import type { MailDeps } from '#ops/deps.ts';
+import type { Session } from '#pipeline/contract/jobs.ts';
 import { parseMessageKey } from '#pipeline/contract/keys.ts';
 import { type InboxMessage, inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
-import type { QueueName } from '#pipeline/contract/stages.ts';
+import { queueNames } from '#pipeline/contract/stages.ts';
 import { isDamagedBody, readBody } from '#pipeline/contract/stored-body.ts';
 import { readEnvelope } from '#pipeline/contract/stored-envelope.ts';
 import { findRawKey } from './show-message.ts';
 import { deliveryEvents, deliveryPlace } from './trace-delivery.ts';
 
-type Deps = Pick<MailRouteDeps, 'admin' | 'store'>;
+type Deps = Pick<MailDeps, 'admin' | 'store'>;
+
+const traceEvent = z.object({
+  at: z.string(),
+  event: z.enum(['received', 'judged', 'landed', 'attempt', 'bounce', 'gave-up']),
+  text: z.string(),
+  details: z.record(z.string(), z.unknown()),
+});
 
 /** One thing that happened: a stable word, a sentence for people, and what a program may want to know. */
-export type TraceEvent = {
-  readonly at: string;
-  readonly event: 'received' | 'judged' | 'landed' | 'attempt' | 'bounce' | 'gave-up';
-  readonly text: string;
-  readonly details: Readonly<Record<string, unknown>>;
-};
-
-/** `where`: one sentence for each place the message is in now. */
-export type Trace = { readonly id: string; readonly events: readonly TraceEvent[]; readonly where: readonly string[] };
+export type TraceEvent = z.output<typeof traceEvent>;
 
 /** One copy, and the message: what is asked of it here all copies have in common. */
-type Landed = {
+type StoredCopy = {
   readonly key: string;
   readonly at: string;
   readonly place: NonNullable<ReturnType<typeof parseMessageKey>>;
@@ -40,38 +41,34 @@ type Landed = {
 const deadLettersSearched = 500;
 const lookedForTogether = 32;
 
-/** `GET /api/messages/ID/trace` */
-export async function traceMessage(
-  deps: Deps,
-  wanted: { readonly id: string | undefined; readonly query: URLSearchParams },
-): Promise<Answer> {
-  const id = readId(wanted.id);
-  if (isAnswer(id)) return id;
-  const given = readQuery(wanted.query, []);
-  if (isAnswer(given)) return given;
-  const landed = await landedCopies(deps, id);
-  const deliveries = await deliveriesOf(deps, id);
-  const dead = await deadOf(deps, id);
-  const stored = await storedAt(deps, id);
-  if (landed.length + deliveries.length + dead.length === 0 && stored === null) {
-    return refusal(404, 'not-found', `no message ${id}`);
-  }
-  const events = [
-    receivedEvent(id, landed, stored),
-    ...judgedEvents(landed),
-    ...landed.map(landedEvent),
-    ...deliveries.flatMap(deliveryEvents),
-    ...dead,
-  ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
-  const held = await deps.admin.heldJobs(id);
-  const lost = stored?.lost ?? null;
-  const places = whereNow({ landed, deliveries, dead, held });
-  const where = [...places, ...(lost === null ? [] : [`its bytes are lost: ${lost}`])];
-  return json({ id, events, where } satisfies Trace);
-}
+/** `where`: one sentence for each place the message is in now. */
+export const traceMessage = useCase({
+  about: 'all that happened to it, and where it is now',
+  takes: { ID: messageId },
+  gives: z.object({ id: z.string(), events: z.array(traceEvent), where: z.array(z.string()) }),
+  answer: async (deps: Deps, { ID: id }) => {
+    const copies = await storedCopies(deps, id);
+    const deliveries = await deliveriesOf(deps, id);
+    const dead = await deadOf(deps, id);
+    const stored = await storedAt(deps, id);
+    if (copies.length + deliveries.length + dead.length === 0 && stored === null) return notFound(`no message ${id}`);
+    const events = [
+      receivedEvent(id, copies, stored),
+      ...judgedEvents(copies),
+      ...copies.map(storedEvent),
+      ...deliveries.flatMap(deliveryEvents),
+      ...dead,
+    ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+    const held = await deps.admin.heldJobs(id);
+    const lost = stored?.lost ?? null;
+    const places = whereNow({ copies, deliveries, dead, held });
+    const where = [...places, ...(lost === null ? [] : [`its bytes are lost: ${lost}`])];
+    return json({ id, events, where });
+  },
+});
 
 /** The first copy that can be read tells of the message; the others, of which there may be a thousand, are only looked for. */
-async function landedCopies({ admin, store }: Deps, id: MessageId): Promise<readonly Landed[]> {
+async function storedCopies({ admin, store }: Deps, id: MessageId): Promise<readonly StoredCopy[]> {
   const keys = await admin.findMessage(id);
   let message: InboxMessage | null = null;
   for (const key of keys) {
@@ -79,7 +76,7 @@ async function landedCopies({ admin, store }: Deps, id: MessageId): Promise<read
     if (message !== null) break;
   }
   if (message === null) return [];
-  const copies: Landed[] = [];
+  const copies: StoredCopy[] = [];
   for (let at = 0; at < keys.length; at += lookedForTogether) {
     const some = keys.slice(at, at + lookedForTogether);
     const found = await Promise.all(some.map((key) => store.head(key)));
@@ -112,12 +109,7 @@ async function whyLost({ store }: Deps, key: string): Promise<string | null> {
 }
 
 async function deadOf({ admin }: Deps, id: MessageId): Promise<readonly TraceEvent[]> {
-  const isQueue = (name: string): name is QueueName => Object.hasOwn(jobSchemas, name);
-  const letters = await Promise.all(
-    Object.keys(jobSchemas)
-      .filter(isQueue)
-      .map((queue) => admin.deadLetters(queue, deadLettersSearched)),
-  );
+  const letters = await Promise.all(queueNames.map((queue) => admin.deadLetters(queue, deadLettersSearched)));
   return letters
     .flat()
     .filter((letter) => letter.id === id)
@@ -131,10 +123,10 @@ async function deadOf({ admin }: Deps, id: MessageId): Promise<readonly TraceEve
 
 function receivedEvent(
   id: MessageId,
-  landed: readonly Landed[],
+  copies: readonly StoredCopy[],
   stored: Awaited<ReturnType<typeof storedAt>>,
 ): TraceEvent {
-  const message = landed[0]?.message;
+  const message = copies[0]?.message;
   const at = message?.receivedAt ?? new Date(messageIdTime(id)).toISOString();
   const size = message?.raw.bytes ?? stored?.bytes;
   const session = message?.session ?? stored?.envelope?.session ?? null;
@@ -155,8 +147,8 @@ function sender({ clientIp, clientName, tls, user }: Session, reversePath: strin
 }
 
 /** The judgement is stored with each copy; it was made before the first of them landed. */
-function judgedEvents(landed: readonly Landed[]): readonly TraceEvent[] {
-  return landed.slice(0, 1).map(({ at, message: { authentication, disposition } }) => ({
+function judgedEvents(copies: readonly StoredCopy[]): readonly TraceEvent[] {
+  return copies.slice(0, 1).map(({ at, message: { authentication, disposition } }) => ({
     at,
     event: 'judged',
     text: `${disposition.action === 'accept' ? 'accepted' : 'quarantined'}: ${disposition.reason}`,
@@ -164,30 +156,30 @@ function judgedEvents(landed: readonly Landed[]): readonly TraceEvent[] {
   }));
 }
 
-function landedEvent({ key, at, place, message: { problems } }: Landed): TraceEvent {
+function storedEvent({ key, at, place, message: { problems } }: StoredCopy): TraceEvent {
   const noted = problems.length === 0 ? '' : `, with ${problems.length} problems noted`;
   const folder = place.folder === 'quarantine' ? 'the quarantine' : 'the inbox';
   return {
     at,
     event: 'landed',
-    text: `landed in ${folder} of ${place.localPart}@${place.domain}${noted}`,
+    text: `delivered to ${folder} of ${place.localPart}@${place.domain}${noted}`,
     details: { key, problems },
   };
 }
 
 function whereNow({
-  landed,
+  copies,
   deliveries,
   dead,
   held,
 }: {
-  readonly landed: readonly Landed[];
+  readonly copies: readonly StoredCopy[];
   readonly deliveries: readonly ShownDelivery[];
   readonly dead: readonly TraceEvent[];
   readonly held: readonly HeldJob[];
 }): readonly string[] {
   const places = [
-    ...landed.map(({ key }) => `stored as ${key}`),
+    ...copies.map(({ key }) => `stored as ${key}`),
     ...deliveries.map(deliveryPlace),
     ...held.map(
       ({ queue, reason, retryAt }) => `on queue ${queue} until this is mended: ${reason}; tried again at ${retryAt}`,

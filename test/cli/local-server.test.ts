@@ -23,7 +23,7 @@ test('a message is sent, listed, shown, traced and replayed; queues, deliveries 
   const runs = [
     { args: ['list'], says: new RegExp(`^${id} .*bob@b\\.example +over the wire$`, 'm') },
     { args: ['show', id], says: /^Subject: +over the wire$[\s\S]*^hello$/m },
-    { args: ['trace', id], says: /landed in the inbox of bob@b\.example/ },
+    { args: ['trace', id], says: /delivered to the inbox of bob@b\.example/ },
     // The replay below runs at the same time: its job may be ready or in work just then.
     { args: ['queues'], says: /^received +[01] +0 +[01] +0 +\S+$/m },
     { args: ['redrive', 'parse'], says: /^0 jobs of parse are tried again$/m },

@@ -97,7 +97,7 @@ test('as a process, for people: list, show, trace, queues, redrive and replay', 
   assert.match(list!.out, new RegExp(`^${id} .*support@receiver.example +for people$`, 'm'), list!.err);
   assert.match(show!.out, /^Subject: +for people$/m);
   assert.match(show!.out, /^the text of for people$/m);
-  assert.match(trace!.out, /landed in the inbox of support@receiver\.example/);
+  assert.match(trace!.out, /delivered to the inbox of support@receiver\.example/);
   assert.match(queues!.out, /^deliver +0 +0 +0 +1 +-$/m);
   const [redrive, replay] = await Promise.all(
     [

@@ -4,8 +4,7 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { after, describe, test } from 'node:test';
-import { type OpsApi, startOpsApi } from '#local/http/start-ops-api.ts';
-import type { OpsDeps } from '#ops/api/ops-deps.ts';
+import { type OpsApi, type OpsApiDeps, startOpsApi } from '#local/http/start-ops-api.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
 import { sampleId, sampleMessage, sampleWorld } from '#test/support/samples/sample-message.ts';
@@ -44,7 +43,7 @@ describe('the ops API among strangers', () => {
   const closing: (() => unknown)[] = [];
   after(() => Promise.all(closing.map((close) => close())));
 
-  async function start(changes: Partial<OpsDeps> = {}) {
+  async function start(changes: Partial<OpsApiDeps> = {}) {
     const [world, log, metrics] = [sampleWorld(), silentLog(), noMetrics()];
     const api = await startOpsApi(opsDeps(world, { log, metrics, ...changes }));
     closing.push(api.close);

@@ -52,7 +52,7 @@ async function pages(admin: MailAdmin, limit: number): Promise<Page[]> {
   let after: string | null = null;
   do {
     const query = new URLSearchParams({ limit: String(limit), ...(after === null ? {} : { after }) });
-    const { status, body } = await listMessages(admin, query);
+    const { status, body } = await listMessages.answer({ admin }, { query, parts: {}, from: '' });
     assert.equal(status, 200, String(body));
     const page: Page = JSON.parse(String(body));
     found.push(page);

@@ -1,11 +1,11 @@
 // What an ops API is started with in tests: a world in memory, a free port on loopback, a clock that stands.
-import type { OpsDeps } from '#ops/api/ops-deps.ts';
+import type { OpsApiDeps } from '#local/http/start-ops-api.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
 import type { SampleWorld } from '#test/support/samples/sample-message.ts';
 
 /** All that `startOpsApi` takes; `changes` replace what is named there. */
-export function opsDeps(world: SampleWorld, changes: Partial<OpsDeps> = {}): OpsDeps {
+export function opsDeps(world: SampleWorld, changes: Partial<OpsApiDeps> = {}): OpsApiDeps {
   return {
     admin: world.admin,
     store: world.store,

@@ -1,6 +1,9 @@
 // What went on lately, minute by minute, for the page's charts: how far the counters moved. Kept in memory for a day,
 // since the start of this process; what is older, or has to outlive it, is for a Prometheus that asks /metrics.
 
+import { z } from 'zod';
+import { json } from '#ops/api/answer.ts';
+import { useCase } from '#ops/api/use-case.ts';
 import type { Clock } from '#pipeline/contract/ports.ts';
 import type { MetricsRegistry } from '#pipeline/observe/metrics.ts';
 
@@ -17,10 +20,21 @@ const figures = {
 
 type Figure = keyof typeof figures;
 /** How many of each in the minute that began `at`. */
-export type ActiveMinute = { readonly at: string } & Readonly<Record<Figure, number>>;
+type ActiveMinute = { readonly at: string } & Readonly<Record<Figure, number>>;
 
 /** The minutes in which something happened, oldest first; `since` is when counting began. */
 export type Activity = { readonly since: string; readonly minutes: readonly ActiveMinute[] };
+
+/** What was counted since the start. */
+export const showActivity = useCase({
+  about: 'how much came and went in each minute of the last day',
+  takes: {},
+  gives: z.object({
+    since: z.string(),
+    minutes: z.array(z.object({ at: z.string(), ...mapFigures(() => z.number()) })),
+  }),
+  answer: ({ activity }: { readonly activity: () => Activity }) => json(activity()),
+});
 
 export type ActivityWatch = {
   readonly recent: () => Activity;
@@ -67,7 +81,7 @@ function readTotals(metrics: Pick<MetricsRegistry, 'total'>): Record<Figure, num
   });
 }
 
-function mapFigures(count: (figure: Figure) => number): Record<Figure, number> {
+function mapFigures<Value>(count: (figure: Figure) => Value): Record<Figure, Value> {
   return {
     received: count('received'),
     refused: count('refused'),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { watchActivity } from '#ops/api/activity.ts';
+import { watchActivity } from '#ops/activity.ts';
 import { createMetricsRegistry } from '#pipeline/observe/metrics.ts';
 
 const none = { received: 0, refused: 0, inbox: 0, quarantined: 0, delivered: 0, deferred: 0, bounced: 0 };

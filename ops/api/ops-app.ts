@@ -1,0 +1,54 @@
+// The routes as a function from request to answer: local/http serves it, the command line asks a deployment by it without a
+// server. Routing stays by hand: with Hono around it, Request and Answer made of each question cost a third more time.
+import { type Answer, refusal, withHeaders } from './answer.ts';
+import type { Route } from './routes.ts';
+
+/** `url`: path and query. `from`: the caller's address, which only matters to those who listen to events. */
+export type OpsRequest = { readonly method: string; readonly url: string; readonly from?: string };
+
+/** Answers; whatever a use case throws comes out of it. */
+export type OpsApp = (request: OpsRequest) => Promise<Answer>;
+
+/** Makes it. */
+export function createOpsApp<Deps>(deps: Deps, routes: readonly Route<Deps>[]): OpsApp {
+  const table = routes.map(({ at, does }) => {
+    const [method, path = ''] = at.split(' ');
+    return { method, pattern: patternOf(path), does };
+  });
+  return async ({ method, url, from = '' }) => {
+    const [path = '', ...query] = url.split('?');
+    const matches = table.flatMap(({ pattern, ...route }) => {
+      const parts = partsOf(pattern.exec(path));
+      return parts === null ? [] : [{ ...route, parts }];
+    });
+    const wanted = method === 'HEAD' ? 'GET' : method;
+    const match = matches.find((route) => route.method === wanted);
+    if (match !== undefined) {
+      return match.does.answer(deps, { query: new URLSearchParams(query.join('?')), parts: match.parts, from });
+    }
+    if (matches.length > 0) return wrongMethod(matches.map((route) => route.method ?? ''));
+    const paths = routes.flatMap(({ at, does: { about } }) => (about === null ? [] : [`${at}: ${about}`]));
+    return refusal(404, 'not-found', `there is no ${path.slice(0, 200)} here`, { paths });
+  };
+}
+
+/** A part in capitals stands for any text. */
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replaceAll('.', '\\.').replace(/\b[A-Z]+\b/g, '(?<$&>[^/]+)')}$`);
+}
+
+/** The parts by name; null if the path is another, or has a percent sign that encodes nothing. */
+function partsOf(match: RegExpExecArray | null): Readonly<Record<string, string>> | null {
+  if (match === null) return null;
+  const parts = Object.entries(match.groups ?? {});
+  try {
+    return Object.fromEntries(parts.map(([name, text]) => [name, decodeURIComponent(text)]));
+  } catch {
+    return null;
+  }
+}
+
+function wrongMethod(methods: readonly string[]): Answer {
+  const allow = methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
+  return withHeaders(refusal(405, 'wrong-method', `only ${allow} here`), { allow });
+}

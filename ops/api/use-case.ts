@@ -1,0 +1,69 @@
+// A use case as the ops API offers it: what it takes, what it gives, and how it is answered. Parameters are read strictly: an
+// unknown or repeated one is refused by name.
+import { z } from 'zod';
+import { type Answer, badParameter, isAnswer } from './answer.ts';
+
+/** What was asked: the query, the parts of the path by the name they have in the route, and the caller's address. */
+export type Asked = {
+  readonly query: URLSearchParams;
+  readonly parts: Readonly<Record<string, string>>;
+  readonly from: string;
+};
+
+/**
+ * `about`: null where it is no part of the API (the page). `takes`: parameters by name, those in capitals from the path; null
+ * where the query is not looked at. `gives`: the JSON of a good answer, or its content type; `status`: of a good answer.
+ */
+export type UseCase<Deps> = {
+  readonly about: string | null;
+  readonly takes: z.ZodObject | null;
+  readonly gives: z.ZodType | string;
+  readonly status: number;
+  readonly answer: (deps: Deps, asked: Asked) => Answer | Promise<Answer>;
+};
+
+/** Makes one; `answer` gets the parameters as they were read. */
+export function useCase<Deps, Takes extends z.core.$ZodLooseShape, Gives extends z.ZodType | string>({
+  takes,
+  answer,
+  status = 200,
+  ...rest
+}: {
+  readonly about: string;
+  readonly takes: Takes;
+  readonly gives: Gives;
+  readonly status?: number;
+  readonly answer: (deps: Deps, given: z.output<z.ZodObject<Takes>>, from: string) => Answer | Promise<Answer>;
+}): UseCase<Deps> & { readonly gives: Gives } {
+  const schema = z.strictObject(takes);
+  return {
+    ...rest,
+    status,
+    takes: schema,
+    answer: (deps, asked) => {
+      const given = read(schema, asked);
+      return isAnswer(given) ? given : answer(deps, given, asked.from);
+    },
+  };
+}
+
+function read<Schema extends z.ZodObject>(schema: Schema, { query, parts }: Asked): z.output<Schema> | Answer {
+  const allowed = Object.keys(schema.shape).filter((name) => !isPart(name));
+  const seen = new Set<string>();
+  for (const name of query.keys()) {
+    if (!allowed.includes(name)) {
+      return badParameter(name, allowed.length === 0 ? 'no parameters here' : `one of ${allowed.join(', ')}`);
+    }
+    if (seen.has(name)) return badParameter(name, 'it once');
+    seen.add(name);
+  }
+  const { data, error } = schema.safeParse({ ...Object.fromEntries(query), ...parts });
+  if (error === undefined) return data;
+  const [{ path, message } = { path: [], message: 'something else' }] = error.issues;
+  return badParameter(path.join('.'), message);
+}
+
+/** A name in capitals stands in the path. */
+export function isPart(name: string): boolean {
+  return /^[A-Z]+$/.test(name);
+}

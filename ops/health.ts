@@ -1,0 +1,45 @@
+// How the running service says that it is well: to whoever asks, and to Prometheus.
+import { z } from 'zod';
+import { json } from '#ops/api/answer.ts';
+import { type UseCase, useCase } from '#ops/api/use-case.ts';
+import type { ServiceDeps } from './deps.ts';
+import { queueMetrics } from './queues.ts';
+
+/** `problems` are sentences; `ok` false makes `/health` a 503. `details` is shown as it is. */
+export type Health = {
+  readonly ok: boolean;
+  readonly problems: readonly string[];
+  readonly details: Readonly<Record<string, unknown>>;
+};
+
+/** 503 if the service fails. */
+export const showHealth = useCase({
+  about: 'whether all is well',
+  takes: {},
+  gives: z.looseObject({
+    status: z.enum(['ok', 'degraded', 'failing']),
+    problems: z.array(z.string()),
+    now: z.string(),
+  }),
+  answer: async ({ health, clock }: ServiceDeps) => {
+    const { ok, problems, details } = await health();
+    const status = ok ? (problems.length === 0 ? 'ok' : 'degraded') : 'failing';
+    return json({ status, problems, now: new Date(clock()).toISOString(), ...details }, ok ? 200 : 503);
+  },
+});
+
+const prometheus = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** Takes any parameters: a Prometheus may send some. */
+export const showMetrics: UseCase<ServiceDeps> = {
+  about: 'figures for Prometheus',
+  takes: null,
+  gives: prometheus,
+  status: 200,
+  answer: async ({ metricsText, admin }) => {
+    const text = metricsText();
+    const lineEnd = text === '' || text.endsWith('\n') ? '' : '\n';
+    const body = `${text}${lineEnd}${await queueMetrics(admin)}`;
+    return { status: 200, headers: { 'content-type': prometheus }, body };
+  },
+};
