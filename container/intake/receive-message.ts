@@ -103,8 +103,12 @@ function judge(state: State, chunk: Buffer): number {
   state.lines?.push(chunk);
   if (state.bytes > limits.messageBytes) refuse(state, replies.messageTooBig(limits.messageBytes));
   else if (hasBareLineFeed(state)) refuse(state, replies.bareLineFeed);
-  else if (state.watch.hops() > limits.hops || state.watch.ownHops() > maxOwnHops) refuse(state, replies.loop);
+  else if (isLooping(state)) refuse(state, replies.loop);
   return bodyAt;
+}
+
+function isLooping({ request, watch }: State): boolean {
+  return watch.hops() > request.config.limits.hops || watch.ownHops() > maxOwnHops;
 }
 
 function hasBareLineFeed({ lines }: State): boolean {
@@ -139,7 +143,9 @@ function releaseHeader(state: State, held: readonly Buffer[], behind: Buffer): P
 async function finish(state: State): Promise<Reply> {
   state.isOver = true;
   state.lines?.end();
+  state.watch.end();
   if (state.refusal === null && hasBareLineFeed(state)) refuse(state, replies.bareLineFeed);
+  if (state.refusal === null && isLooping(state)) refuse(state, replies.loop);
   if (state.refusal === null && state.held !== null) await releaseHeader(state, state.held, Buffer.alloc(0));
   const reply = state.refusal ?? (await state.store.commit());
   record(state, reply);

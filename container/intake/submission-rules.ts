@@ -1,14 +1,14 @@
 // What a user may send as, and what a submitted message is given where it lacks it (RFC 6409 §6.1, §8).
 import { type EmailAddress, formatAddress, mailboxName, parseDomain } from '#mail/address/address.ts';
-import { addressesOfFrom } from '#mail/address/from-addresses.ts';
+import { authorsOf, foldedPieces } from '#mail/address/authors.ts';
 import { readShownAuthors } from '#mail/address/shown-authors.ts';
-import { fieldsNamed, fieldText, type HeaderField, hasField } from '#mail/header/header-fields.ts';
+import { isAuthorName } from '#mail/header/field-name.ts';
+import { fieldsNamed, fieldText, hasField } from '#mail/header/header-fields.ts';
 import { missingFields } from '#mail/header/message-headers.ts';
-import { splitHeader } from '#mail/header/split-header.ts';
 import { isProblem } from '#mail/problem.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
-import { isAuthorField, readSubmittedHeader } from './submitted-header.ts';
+import { readSubmittedHeader } from './submitted-header.ts';
 
 /**
  * Says whether one of the patterns covers an address. A pattern is an address, or has `*` for any local part, for any
@@ -53,7 +53,7 @@ export function judgeSubmission(
 ): SubmissionVerdict {
   const read = readSubmittedHeader(header);
   if (read.outcome === 'refused') return read;
-  const fields = read.outcome === 'text' ? [] : read.fields;
+  const fields = read.outcome === 'text' ? [] : read.header.fields;
   const isFromMissing = !hasField(fields, 'from');
   if (isFromMissing && facts.reversePath === '') return refused(replies.fromMissing);
   const added = `${missingFields(fields, facts)}${isFromMissing ? `From: <${facts.reversePath}>\r\n` : ''}`;
@@ -67,37 +67,30 @@ export function judgeSubmission(
 }
 
 /** Why a header must not leave, or null: everybody whom a reader may take for its author has to be covered. */
-function judgeAuthors(header: Buffer, mayFrom: readonly string[]): Reply | null {
-  const read = readSubmittedHeader(header);
-  if (read.outcome !== 'fields') return replies.fromMissing;
-  if (fieldsNamed(read.fields, 'from').length !== 1) return replies.fromMissing;
-  if (fieldsNamed(read.fields, 'sender').length > 1) return replies.senderTwice;
-  for (const field of read.fields.filter(isAuthorField)) {
+function judgeAuthors(bytes: Buffer, mayFrom: readonly string[]): Reply | null {
+  const submitted = readSubmittedHeader(bytes);
+  if (submitted.outcome !== 'fields') return replies.fromMissing;
+  const { fields } = submitted.header;
+  const { fieldCount, entries } = authorsOf(submitted.header);
+  if (fieldCount !== 1) return replies.fromMissing;
+  if (fieldsNamed(fields, 'sender').length > 1) return replies.senderTwice;
+  for (const field of fields.filter(({ name }) => isAuthorName(name))) {
     const text = fieldText(field);
     const authors = readShownAuthors(text);
     if (isProblem(authors)) {
       return text.includes('@') ? replies.authorUnreadable(field.name, authors.problem) : replies.fromMissing;
     }
-    if (authors.named.length > 0 && hasFoldedQuotes(field)) {
+    if (authors.named.length > 0 && foldedPieces(field).length > 0) {
       return replies.authorUnreadable(field.name, 'a name in quotes with an address in it goes over two lines');
     }
     const all = [...authors.mailboxes, ...authors.named];
     const stranger = all.find((address) => !mayWriteAs(mayFrom, address));
     if (stranger !== undefined) return replies.fromNotAllowed(field.name, formatAddress(stranger));
   }
-  return agreesWith(header, mayFrom) ? null : replies.authorUnreadable('From', 'programs read it in different ways');
-}
-
-/** Python's email package takes the end of a line for the end of the quoted string. */
-function hasFoldedQuotes({ raw }: HeaderField): boolean {
-  const text = Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString('latin1');
-  return (text.match(/"(?:[^"\\]|\\.)*"/gs) ?? []).some((quoted) => quoted.includes('\r\n'));
-}
-
-/** The later stages read with patience: they must come to the same author. */
-function agreesWith(header: Buffer, mayFrom: readonly string[]): boolean {
-  const { fieldCount, addresses, unreadable } = addressesOfFrom(splitHeader(header).fields);
-  return fieldCount === 1 && unreadable.length === 0 && addresses.every((address) => mayWriteAs(mayFrom, address));
+  // The later stages read with patience: they must come to the same authors.
+  const read = entries.flatMap(({ address, others }) => (address === null ? others : [address, ...others]));
+  const isAllowed = read.every((address) => mayWriteAs(mayFrom, address));
+  return isAllowed ? null : replies.authorUnreadable('From', 'programs read it in different ways');
 }
 
 function refused(reply: Reply): SubmissionVerdict {

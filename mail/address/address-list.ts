@@ -270,8 +270,8 @@ function tidy(text: string): string {
 
 const unseen = /[\p{Z}\p{C}\p{Default_Ignorable_Code_Point}]/u;
 
-/** An address that some programs decode, cut or mend, and others do not. */
-function whyUnclear(written: string, address: EmailAddress): string | null {
+/** Why some programs decode, cut or mend an address, and others do not; or null. */
+export function whyUnclear(written: string, address: EmailAddress): string | null {
   if (/[@<>,;]/.test(address.localPart) || /=\?|\?=/.test(written))
     return 'its address can be read in more than one way';
   return unseen.test(written.replaceAll(' ', '')) ? 'its address has characters that cannot be seen' : null;

@@ -55,16 +55,19 @@ function doubtsOf(field: HeaderField, { entries, isCut }: ReturnType<typeof pars
   return [
     ...entries.flatMap(({ doubt }) => doubt ?? []),
     ...(isCut ? ['the From field has more addresses than are read'] : []),
-    ...(hasFoldedAddress(field) ? ['an address in quotes or parentheses goes over two lines'] : []),
+    ...(foldedPieces(field).some((piece) => piece.includes('@'))
+      ? ['an address in quotes or parentheses goes over two lines']
+      : []),
   ].map((doubt) => `From cannot be read for sure: ${doubt}`);
 }
 
-/** Python's email package takes the end of a line for the end of a quoted string or comment: an address in it counts there. */
-export function hasFoldedAddress({ raw }: Pick<HeaderField, 'raw'>): boolean {
+/**
+ * The quoted strings and comments of a field that go over two lines. Python's email package takes the end of a line for theirs:
+ * an address in one counts there.
+ */
+export function foldedPieces({ raw }: Pick<HeaderField, 'raw'>): readonly string[] {
   const text = Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString('latin1');
-  if (!/[\r\n][ \t]/.test(text) || !/["(]/.test(text)) return false;
-  const list = parseAddressList(text.slice(text.indexOf(':') + 1));
-  return list.entries.some(({ tokens }) =>
-    tokens.some(({ kind, text }) => (kind === 'q' || kind === 'c') && text.includes('@') && /[\r\n]/.test(text)),
-  );
+  if (!/[\r\n][ \t]/.test(text) || !/["(]/.test(text)) return [];
+  const tokens = parseAddressList(text.slice(text.indexOf(':') + 1)).entries.flatMap((entry) => entry.tokens);
+  return tokens.flatMap(({ kind, text }) => ((kind === 'q' || kind === 'c') && /[\r\n]/.test(text) ? [text] : []));
 }

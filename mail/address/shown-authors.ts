@@ -3,31 +3,34 @@
 // grammar that senders must write (§3.4) and nothing of the obsolete one (§4.4): programs disagree about that, and
 // where one sees the sender, another sees a second author.
 
+import { unquoted } from '#mail/header/comments.ts';
 import { isProblem, type Problem, problem } from '#mail/problem.ts';
 import { type EmailAddress, parseAddress } from './address.ts';
+import { type ListEntry, parseAddressList, whyUnclear } from './address-list.ts';
+import type { Token } from './lex-addresses.ts';
 import { readingsOf } from './shown-words.ts';
 
 /** The addresses that mail goes back to, and those that display names and comments show besides. */
 export type ShownAuthors = { readonly mailboxes: readonly EmailAddress[]; readonly named: readonly EmailAddress[] };
 
-const maxAuthors = 100;
-const maxChars = 65_536;
+const limits = { entries: 100, chars: 65_536 };
+const notAList = problem('it is not a list of addresses');
 
-/** Reads the unfolded value of an author field; a Problem where it can be read in more than one way, or not at all. */
+/** Reads the unfolded value of an author field; a Problem if it can be read in more than one way, or not at all. */
 export function readShownAuthors(text: string): ShownAuthors | Problem {
-  if (text.length > maxChars) return problem('it is too long');
-  const tokens = tokensOf(text);
-  if (tokens === null) return problem('it is not a list of addresses');
-  const entries = entriesOf(tokens);
-  if (entries.length > maxAuthors) return problem(`it has more than ${maxAuthors} authors`);
+  if (text.length > limits.chars) return problem('it is too long');
+  const { entries, isCut, hasObsoleteForm } = parseAddressList(text, limits);
+  if (isCut) return problem(`it has more than ${limits.entries} authors`);
+  if (hasObsoleteForm) return notAList;
   const mailboxes: EmailAddress[] = [];
   const named: EmailAddress[] = [];
   for (const entry of entries) {
+    const { tokens } = entry;
     const mailbox = mailboxOf(entry);
     if (isProblem(mailbox)) return mailbox;
-    const others = addressesIn(shownBy(entry));
+    const others = addressesIn(shownBy(tokens));
     if (isProblem(others)) return others;
-    const hasNested = entry.some(({ kind, text }) => kind === 'c' && text.indexOf('(', 1) > 0);
+    const hasNested = tokens.some(({ kind, text }) => kind === 'c' && text.indexOf('(', 1) > 0);
     // Some programs drop the parentheses within a comment, some what they hold: what stands around it grows together.
     if (hasNested && others.length > 0) return problem('a comment with an address in it has another one within');
     mailboxes.push(mailbox);
@@ -36,83 +39,18 @@ export function readShownAuthors(text: string): ShownAuthors | Problem {
   return { mailboxes, named };
 }
 
-/** A piece of the field. `kind` is one letter, so that the form of an entry can be told by a pattern. */
-type Token = { readonly kind: 's' | 'c' | 'q' | 'w' | '@' | '<' | '>' | ','; readonly text: string };
-
-const space = /[ \t]+/y;
-const quotedString = /"(?:[^"\\]|\\.)*"/suy;
-const word = /[^ \t"(),:;<>@\\]+/uy;
-const mark = /[@<>,]/y;
-
-/** Null where something stands there that has no place in such a field: a group, a route, a stray bracket. */
-function tokensOf(text: string): readonly Token[] | null {
-  const tokens: Token[] = [];
-  for (let at = 0; at < text.length; ) {
-    const token = tokenAt(text, at);
-    if (token === null) return null;
-    tokens.push(token);
-    at += token.text.length;
-  }
-  return tokens;
-}
-
-function tokenAt(text: string, at: number): Token | null {
-  const match = (pattern: RegExp): string | undefined => {
-    pattern.lastIndex = at;
-    return pattern.exec(text)?.[0];
-  };
-  if (text[at] === '(') {
-    const end = commentEnd(text, at);
-    return end === -1 ? null : { kind: 'c', text: text.slice(at, end) };
-  }
-  const found = match(word);
-  if (found !== undefined) return { kind: 'w', text: found };
-  const blank = match(space);
-  if (blank !== undefined) return { kind: 's', text: blank };
-  const quoted = match(quotedString);
-  if (quoted !== undefined) return { kind: 'q', text: quoted };
-  const sign = match(mark);
-  if (sign === '@' || sign === '<' || sign === '>' || sign === ',') return { kind: sign, text: sign };
-  return null;
-}
-
-/** Behind the closing parenthesis; comments nest (RFC 5322 §3.2.2). -1: it is never closed. */
-function commentEnd(text: string, start: number): number {
-  let depth = 0;
-  for (let at = start; at < text.length; at++) {
-    if (text[at] === '\\') at++;
-    else if (text[at] === '(') depth++;
-    else if (text[at] === ')' && --depth === 0) return at + 1;
-  }
-  return -1;
-}
-
-function entriesOf(tokens: readonly Token[]): readonly (readonly Token[])[] {
-  const entries: Token[][] = [[]];
-  for (const token of tokens) {
-    if (token.kind === ',') entries.push([]);
-    else entries.at(-1)?.push(token);
-  }
-  return entries;
-}
-
-const nameAndAddress = /^[scwq]*<[wq]@w>[sc]*$/;
+const nameAndAddress = /^[scwq]*<[wq]@[wl]>[sc]*$/;
 /** Many programs set the address before itself, unquoted: whichever of the two is read, both are looked at. */
-const addressTwice = /^s*w@ws*<[wq]@w>[sc]*$/;
-const bareAddress = /^[sc]*[wq]@w[sc]*$/;
+const addressTwice = /^s*w@ws*<[wq]@[wl]>[sc]*$/;
+const bareAddress = /^[sc]*[wq]@[wl][sc]*$/;
 
-/** The one address of an entry: nothing within it but itself, and nothing that could be decoded into something else. */
-function mailboxOf(entry: readonly Token[]): EmailAddress | Problem {
-  const form = entry.map(({ kind }) => kind).join('');
-  if (![nameAndAddress, addressTwice, bareAddress].some((pattern) => pattern.test(form))) {
-    return problem('it is not a list of addresses');
-  }
-  const at = form.lastIndexOf('@');
-  const text = [entry[at - 1], entry[at], entry[at + 1]].map((token) => token?.text ?? '').join('');
-  const address = parseAddress(text);
-  if (isProblem(address)) return address;
-  const isClear = !/[@<>,;]|=\?|\?=/.test(address.localPart) && !/=\?|\?=/.test(text);
-  return isClear ? address : problem('an address in it can be read in more than one way');
+/** The one address of an entry; a Problem if it holds anything but itself, or could be decoded into something else. */
+function mailboxOf({ tokens, address, written }: ListEntry): EmailAddress | Problem {
+  const form = tokens.map(({ kind }) => kind).join('');
+  const isMailbox = [nameAndAddress, addressTwice, bareAddress].some((pattern) => pattern.test(form));
+  if (address === null || !isMailbox) return notAList;
+  const unclear = whyUnclear(written, address);
+  return unclear === null ? address : problem(unclear);
 }
 
 /**
@@ -126,16 +64,12 @@ function shownBy(entry: readonly Token[]): readonly string[] {
       .map(({ kind, text }, index) => {
         if (kind === 's') return ' ';
         if (!kinds.includes(kind)) return '';
-        if (kind === 'c') return ` ${unescaped(text)} `;
+        if (kind === 'c') return ` ${unquoted(text)} `;
         if (index >= open) return ''; // the address; without brackets there is no name
-        return kind === 'q' ? unescaped(text) : text;
+        return kind === 'q' ? unquoted(text) : text;
       })
       .join('');
   return entry.some(({ kind }) => kind === 'c') ? [shown('cqw@'), shown('qw@'), shown('c')] : [shown('qw@')];
-}
-
-function unescaped(text: string): string {
-  return text.slice(1, -1).replace(/\\(.)/gsu, '$1');
 }
 
 /** All that looks like an address in some texts; a Problem where it cannot be told. Programs decode where they should not, too. */

@@ -4,7 +4,7 @@
 import { isAscii } from 'node:buffer';
 import { formatDateTime } from '#mail/header/date-time.ts';
 import { fieldsNamed, fieldText } from '#mail/header/header-fields.ts';
-import { findHeaderEnd, splitHeader } from '#mail/header/split-header.ts';
+import { readHeader } from '#mail/header/read-header.ts';
 import { normaliseLineEndings } from '#mail/smtp/line-endings.ts';
 import { deliveryStatus, printableAscii, withoutControls } from './dsn-fields.ts';
 import { humanPart, subjectOf } from './dsn-text.ts';
@@ -55,7 +55,8 @@ export type DsnInput = {
 
 const maxReturnedBytes = 1_048_576;
 const maxReturnedUnaskedBytes = 51_200; // Postfix' default for what nobody asked for
-const maxReturnedHeaderBytes = 65_536;
+/** Of the original's header. */
+const returnedLimits = { headerBytes: 65_536, fields: 1_000, fieldBytes: 65_536 };
 const maxLineBytes = 998; // RFC 5322 §2.1.1
 
 /** The octets of an original that suffice for composeDsn, from its beginning. */
@@ -136,10 +137,7 @@ function messageHeader(input: DsnInput, boundary: string, hasEightBit: boolean):
 
 /** The original's Message-ID, where it is one and short (RFC 3834 §3.1.5: In-Reply-To). */
 function originalMessageId(original: Uint8Array): string | null {
-  const [field] = fieldsNamed(
-    splitHeader(original, { headerBytes: maxReturnedHeaderBytes, fields: 1_000 }).fields,
-    'message-id',
-  );
+  const [field] = fieldsNamed(readHeader(original, returnedLimits).fields, 'message-id');
   return (field && /^<[!-;=?-~]{3,250}>$/.exec(fieldText(field))?.[0]) ?? null;
 }
 
@@ -171,15 +169,11 @@ function returnedPart({ ret, original, originalBytes, recipients, smtpUtf8 }: Ds
   };
 }
 
-/** The header, capped; lines too long to travel, or with NUL, are left out. */
+/** The header, capped; fields that were cut, have lines too long to travel, or NUL, are left out. */
 function returnedHeader(original: Uint8Array): Uint8Array {
-  const end = findHeaderEnd(original);
-  const { fields } = splitHeader(original.subarray(0, end === -1 ? original.length : end), {
-    headerBytes: maxReturnedHeaderBytes,
-    fields: 1_000,
-  });
-  const mended = fields.filter(({ raw }) => !raw.includes(0)).map(({ raw }) => normaliseLineEndings(raw));
-  return Buffer.concat(mended.filter(isLineOriented));
+  const { fields } = readHeader(original, returnedLimits);
+  const whole = fields.filter(({ raw, bytes }) => raw.length === bytes && !raw.includes(0));
+  return Buffer.concat(whole.map(({ raw }) => normaliseLineEndings(raw)).filter(isLineOriented));
 }
 
 /** Whether it can travel as lines: no NUL, none longer than 998 octets. */
