@@ -12,7 +12,7 @@ import { startConversation } from '#container/session/conversation.ts';
 import type { Certificate, ProtocolOptions, ProtocolServer } from '#container/session/protocol-options.ts';
 import type { SessionShared } from '#container/session/session-state.ts';
 import { listen } from '#container/session/smtp-protocol.ts';
-import { type CertificateWatch, watchCertificate } from '#container/tls/certificates.ts';
+import { type CertificateWatch, watchCertificate } from '#container/tls/certificate.ts';
 import type { Peer } from '#mail/address/peer-address.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Config } from '#pipeline/config/config.ts';

@@ -1,7 +1,7 @@
 // The listener as Fargate runs it: the composition root. Builds the AWS adapters from the environment, opens the ports,
 // answers `/health`, and on SIGTERM finishes what is under way.
 
-import { createCertificateSource } from '#container/tls/certificate-source.ts';
+import { createCertificateSource } from '#container/tls/certificate.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { type AwsParts, createAwsParts } from '#pipeline/aws/parts.ts';
 import { placeholderProblem } from '#pipeline/config/public-name.ts';

@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeSelfSigned } from '#container/tls/self-signed.ts';
+import { makeSelfSigned } from '#container/tls/certificate.ts';
 import type { Clock, ConfigSource, Secrets } from '#pipeline/contract/ports.ts';
 
 /** A certificate (chain) and its private key, both PEM. */

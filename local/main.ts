@@ -1,10 +1,17 @@
 // `npm start`: the whole service on one machine. The composition root: reads arguments and environment, builds the
 // adapters, starts world, listener and ops API, and ends them in order.
-import { access, mkdir, rm, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { leaveCrashMark } from '#local/embedded/crash-mark.ts';
+import { leaveCrashMark } from '#local/embedded/folder-marks.ts';
+import { type Arguments, parseArguments, usage } from '#local/terminal/arguments.ts';
+import { banner } from '#local/terminal/banner.ts';
+import { plainReason } from '#local/terminal/plain-reason.ts';
+import { watchForStop } from '#local/terminal/stop-signals.ts';
+import { writeLines } from '#local/terminal/write-lines.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
+import { configSchema } from '#pipeline/config/config.ts';
 import { fileConfigSource, fixedConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
 import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
 import { placeholderProblem } from '#pipeline/config/public-name.ts';
@@ -13,21 +20,17 @@ import type { Log } from '#pipeline/contract/ports.ts';
 import { configuredDns } from '#pipeline/dns/configured-dns.ts';
 import { createLog } from '#pipeline/observe/log.ts';
 import { createMetricsRegistry } from '#pipeline/observe/metrics.ts';
-import { type Arguments, parseArguments, usage } from './arguments.ts';
-import { banner } from './banner.ts';
-import { captureConfig } from './capture-config.ts';
 import { certificateSource } from './certificate.ts';
-import { ownSecret } from './own-secrets.ts';
-import { plainReason } from './plain-reason.ts';
 import { hashReplacement } from './replace-hash.ts';
 import { startEmbedded } from './start-embedded.ts';
 import { type Service, startService } from './start-service.ts';
-import { watchForStop } from './stop-signals.ts';
 import type { LocalWorld } from './world.ts';
-import { writeLines } from './write-lines.ts';
 
 /** Sessions and runs under way get this long when the service is told to stop. */
 const graceSeconds = 20;
+/** Without a file this is a safe capture server: it accepts every recipient, relays nothing, and listens on this machine alone. */
+const captureConfig = configSchema.parse({ mode: 'capture' });
+const secretBytes = 32;
 
 // Whoever reads this may be gone before all is told, as a closed terminal is, or `head`: that ends nothing.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
@@ -56,7 +59,7 @@ async function start(args: Arguments): Promise<void> {
   // Without a configuration somebody sits at a terminal: what went wrong is shown, not every message.
   const log = createLog({ write: lines.line, clock, least: isQuiet ? 'warn' : 'info' });
   const config: ReportingConfigSource =
-    configPath === null ? fixedConfigSource(captureConfig()) : fileConfigSource({ path: configPath, clock, log });
+    configPath === null ? fixedConfigSource(captureConfig) : fileConfigSource({ path: configPath, clock, log });
   const inForce = await config.current();
   const placeholder = placeholderProblem(inForce);
   if (placeholder !== null) throw new Error(placeholder);
@@ -143,6 +146,19 @@ async function opsToken({ http }: Arguments, dataFolder: string): Promise<string
   const token = await ownSecret(dataFolder, 'ops-token');
   process.stderr.write(`pillarbox: the API's token is in ${join(dataFolder, 'secrets', 'ops-token')}\n`);
   return token;
+}
+
+/** A secret of our own, made at the first start: the text of DIR/secrets/NAME. Rejects where the folder cannot be written. */
+async function ownSecret(dataFolder: string, name: string): Promise<string> {
+  const folder = join(dataFolder, 'secrets');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, name);
+  try {
+    await writeFile(path, randomBytes(secretBytes).toString('hex'), { flag: 'wx', mode: 0o600, flush: true });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  return (await readFile(path, 'utf8')).trim();
 }
 
 /** Where this process is to be found, for the command line: `running.json` in the data folder. */

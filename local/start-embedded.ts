@@ -7,13 +7,12 @@ import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';
 import { parse } from '#functions/parse/parse.ts';
 import { createParser } from '#functions/parse/worker/parser.ts';
 import { removeStaleStaging } from '#local/backup/snapshot.ts';
-import { openEmbedded } from '#local/embedded/open-embedded.ts';
+import { type EmbeddedWorld, openEmbedded } from '#local/embedded/open-embedded.ts';
 import { runStages } from '#local/run/run-stages.ts';
 import { yieldToIntake } from '#local/run/yield-to-intake.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { Clock, ConfigSource, Log, Metrics, Resolve, Secrets } from '#pipeline/contract/ports.ts';
 import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
-import { damagedProblems, logDamaged } from './damaged-bodies.ts';
 import { startRetention } from './retention.ts';
 import type { LocalWorld } from './world.ts';
 
@@ -76,4 +75,30 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
       await embedded.close();
     },
   };
+}
+
+type Found = EmbeddedWorld['bodies'];
+
+const loggedAtMost = 1_000;
+
+/** Names each damaged body in the log, up to a thousand, and then how many there are. */
+function logDamaged({ files, damaged, orphans }: Found, log: Pick<Log, 'error'>): void {
+  for (const { key, file, damage, what } of damaged.slice(0, loggedAtMost)) {
+    log.error('body-damaged', { key, file: `bodies/${file}`, damage, what });
+  }
+  if (damaged.length === 0) return;
+  log.error('bodies-damaged', {
+    damaged: damaged.length,
+    files,
+    withoutObject: orphans,
+    advice: 'a copy made of a running service by other means than "pillarbox backup" is not whole',
+  });
+}
+
+/** A sentence for `/health`, or none. */
+function damagedProblems({ files, damaged }: Found): readonly string[] {
+  if (damaged.length === 0) return [];
+  return [
+    `${damaged.length} of ${files} stored bodies that are files are missing or damaged: see the log (body-damaged), and restore a backup`,
+  ];
 }

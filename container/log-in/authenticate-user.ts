@@ -1,9 +1,10 @@
-// AUTH PLAIN and AUTH LOGIN (RFC 4954, RFC 4616): from the lines of an exchange to a name and a password.
+// AUTH PLAIN, LOGIN and CRAM-MD5 (RFC 4954, RFC 4616, RFC 2195): from the lines of an exchange to a name and a password. CRAM-MD5
+// is taken only where any password will do: its digest is looked at as far as its form goes.
+import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Step, say } from '#container/session/wire.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { askCramMd5 } from './cram-md5.ts';
 
 /** A configured user. */
 export type User = Config['users'][number];
@@ -76,6 +77,27 @@ function decode(response: string): string | Step {
   if (response === '=' || response === '') return '';
   const isBase64 = response.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(response);
   return isBase64 ? Buffer.from(response, 'base64').toString('utf8') : say(replies.authBadBase64);
+}
+
+/** Asks for the digest; `take` gets the name in the answer. `decode`: an answer as text, or what to say instead. */
+function askCramMd5(exchange: {
+  readonly hostname: string;
+  readonly nowMs: number;
+  readonly decode: (answer: string) => string | Step;
+  readonly take: (name: string) => Step | Promise<Step>;
+}): Step {
+  const { hostname, nowMs, decode, take } = exchange;
+  const challenge = `<${randomBytes(8).toString('hex')}.${nowMs}@${hostname}>`;
+  return {
+    step: 'prompt',
+    reply: replies.authChallenge(Buffer.from(challenge).toString('base64')),
+    next: (line) => {
+      const answer = decode(line);
+      if (typeof answer !== 'string') return answer;
+      const [, name] = /^(.*) [0-9a-f]{32}$/is.exec(answer) ?? [];
+      return name === undefined ? say(replies.authBadResponse) : take(name);
+    },
+  };
 }
 
 /** Waits before an answer, so that guessing takes long. */

@@ -1,13 +1,17 @@
-// AUTH in a session: when it may come, what a failure costs, who one is afterwards.
+// AUTH in a session: when it may come, what a failure costs, who one is afterwards, and whether one still is: a password that
+// was taken away must not work for as long as a session lasts (RFC 4954 says nothing of it).
 
 import { limitFor } from '#container/limits/limits.ts';
 import type { SessionState } from '#container/session/session-state.ts';
 import { type Step, say, sayAndClose } from '#container/session/wire.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import type { User } from './authenticate-user.ts';
 import { type AuthExchange, beginAuth, pause } from './authenticate-user.ts';
 import type { LogIn } from './check-password.ts';
 import { isLocalCapture, mechanismsFor } from './local-capture.ts';
+import type { HashRenewal } from './renew-hash.ts';
 
 const maxNameChars = 254; // of a name that was not proven, as it is recorded
 
@@ -47,7 +51,7 @@ async function logIn(state: SessionState, name: string, password: string): Promi
   const logIn = await judge(state, name, password);
   switch (logIn.outcome) {
     case 'user':
-      // As it is written in the configuration: that is what is looked at when it changes (session-user.ts).
+      // As it is written in the configuration: that is what isDismissed looks at when it changes.
       state.user = users.find((user) => user.name === logIn.user.name) ?? logIn.user;
       if (logIn.renewed !== null) state.shared.hashes.renew(state.user, logIn.renewed);
       failures.succeeded(group);
@@ -105,4 +109,21 @@ function countFailure(state: SessionState, reply: Reply): Step {
   state.shared.deps.metrics.count('authentication-failures');
   const isEnough = state.authFailures >= state.config.limits.authFailures;
   return isEnough ? sayAndClose(replies.authTooManyFailures) : say(reply);
+}
+
+/** Says whether a user is in the configuration as it was at the log-in: same password, same `mayFrom`. */
+function isStillUser({ name, password, mayFrom }: User, config: Config, hashes: HashRenewal): boolean {
+  if (password === '') return config.mode === 'capture'; // taken at their word
+  return config.users.some(
+    (user) => user.name === name && hashes.isSamePassword(password, user.password) && isSame(user.mayFrom, mayFrom),
+  );
+}
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((pattern, index) => pattern === others[index]);
+}
+
+/** Says whether whoever logged in to a session has lost the right to it. */
+export function isDismissed({ user, shared }: Pick<SessionState, 'user' | 'shared'>, config: Config): boolean {
+  return user !== null && !isStillUser(user, config, shared.hashes);
 }

@@ -5,8 +5,7 @@ import { type IncomingMessage, receiveMessage } from '#container/intake/receive-
 import { limitFor } from '#container/limits/limits.ts';
 import { pause } from '#container/log-in/authenticate-user.ts';
 import { isLocalCapture, mechanismsFor, offersStartTls } from '#container/log-in/local-capture.ts';
-import { offersLogIn, takeAuth, takesPasswords } from '#container/log-in/log-in.ts';
-import { isDismissed } from '#container/log-in/session-user.ts';
+import { isDismissed, offersLogIn, takeAuth, takesPasswords } from '#container/log-in/log-in.ts';
 import { parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { offeredKeywords } from '#mail/smtp/parameters.ts';

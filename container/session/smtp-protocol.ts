@@ -9,7 +9,6 @@ import { SMTPServer } from 'smtp-server';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
 import { createYoungMemory } from '#container/limits/young-memory.ts';
-import { tlsFacts } from '#container/tls/tls-facts.ts';
 import { peerOf } from '#mail/address/peer-address.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import { formatReply, type Reply } from '#mail/smtp/reply.ts';
@@ -18,6 +17,7 @@ import type { InputReader } from './input-reader.ts';
 import type { ProtocolOptions, ProtocolServer } from './protocol-options.ts';
 import { readProxyHeader } from './read-proxy-header.ts';
 import { drained, flush, writeReply } from './socket-replies.ts';
+import { tlsFacts } from './wire.ts';
 
 const handshakeSeconds = 30;
 const proxyHeaderSeconds = 5;

@@ -1,11 +1,17 @@
 // What the protocol (smtp-protocol.ts, which reads and writes sockets) and the conversation (conversation.ts, which
 // knows SMTP and mail) have to say to each other. Neither knows more of the other than this.
 
+import type { TLSSocket } from 'node:tls';
 import type { Peer } from '#mail/address/peer-address.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 
 /** TLS as it was agreed on. */
 export type TlsFacts = { readonly version: string; readonly cipher: string };
+
+/** Version and cipher of a connection under TLS, in OpenSSL's words; `unknown` where the socket is already gone. */
+export function tlsFacts(socket: TLSSocket): TlsFacts {
+  return { version: socket.getProtocol() ?? 'unknown', cipher: socket.getCipher()?.name ?? 'unknown' };
+}
 
 /** Takes a message's bytes, `end` says what came of it. The conversation's: it may reject, which is a platform fault. */
 export type MessageReceiver = {

@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import { checkBodies } from '#local/embedded/store/check-bodies.ts';
-import { takeCrashMark } from './crash-mark.ts';
 import { lockFolder, openDatabase } from './database.ts';
 import { createDatabaseThread } from './database-thread.ts';
+import { takeCrashMark, unfinishedRestore } from './folder-marks.ts';
 import type { Answer, Batch, OpenedBodies, ReplyBatch } from './requests.ts';
-import { unfinishedRestore } from './unfinished-restore.ts';
 
 const { folder, maxPages, now } = z
   .object({ folder: z.string(), maxPages: z.number().nullable(), now: z.number() })

@@ -22,11 +22,10 @@ import {
 } from '#pipeline/contract/stages.ts';
 import { createAdmin } from './admin.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
+import { takeLog, takeMetrics } from './function-output.ts';
 import { openKeyIndex } from './key-index.ts';
 import { pollQueue } from './poll-queue.ts';
 import { createSandbox, type Sandbox } from './sandbox.ts';
-import { takeLog } from './take-log.ts';
-import { takeMetrics } from './take-metrics.ts';
 
 /** How often a changed configuration is put where the functions read it. */
 const configMs = 1_000;

@@ -6,8 +6,7 @@ import { formatDateTime } from '#mail/header/date-time.ts';
 import { fieldsNamed, fieldText } from '#mail/header/header-fields.ts';
 import { readHeader } from '#mail/header/read-header.ts';
 import { normaliseLineEndings } from '#mail/smtp/line-endings.ts';
-import { deliveryStatus, printableAscii, withoutControls } from './dsn-fields.ts';
-import { humanPart, subjectOf } from './dsn-text.ts';
+import { deliveryStatus, humanPart, printableAscii, subjectOf, withoutControls } from './report-parts.ts';
 
 /** What happened to one recipient (RFC 3464 §2.3.3). `relayed`: handed to a host that sends no notifications. */
 export type DsnAction = 'failed' | 'delayed' | 'delivered' | 'relayed' | 'expanded';

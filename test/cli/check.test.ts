@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { checkListeners } from '#cli/checks/check-listeners.ts';
-import { makeSelfSigned } from '#container/tls/self-signed.ts';
+import { makeSelfSigned } from '#container/tls/certificate.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
 import { type DnsZone, startDns } from '#test/support/peers/peer-dns.ts';
 import { peerOptions } from '#test/support/peers/peers.ts';

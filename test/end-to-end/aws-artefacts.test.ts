@@ -14,7 +14,7 @@ import { connect as connectTls } from 'node:tls';
 import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { createTransport } from 'nodemailer';
-import { makeSelfSigned } from '#container/tls/self-signed.ts';
+import { makeSelfSigned } from '#container/tls/certificate.ts';
 import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { publishedSchemas } from '#local/json-schemas.ts';
+import { publishedSchemas } from '#local/publish-schemas.ts';
 
 for (const [name, text] of Object.entries(publishedSchemas())) {
   test(`docs/schemas/${name} is up to date (else: node local/publish-schemas.ts)`, async () => {

@@ -1,9 +1,9 @@
 // The pool of parse workers: keeps hostile mail from ordinary mail. Two lanes: mail that turns out to be slow (or is
 // very large) goes on in the heavy lane, so that what is quick never waits behind it for more than a moment. A worker
 // that is over its budget of time or memory is ended and another takes its place when one is needed.
-import type { Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { type ParsedMessage, type ParseRequest, runSession, type SessionOutcome } from './parse-session.ts';
-import { startWorker } from './start-worker.ts';
+import { fromWorkerSchema } from './worker-messages.ts';
 
 /** Parses messages, several at once; `close` ends the workers, and what is still being parsed rejects. */
 export type Parser = {
@@ -156,6 +156,26 @@ async function hire(pool: Pool): Promise<Hand> {
     });
   });
   return { worker, jobs: 0 };
+}
+
+/** Starts a worker, shut in (no environment, no arguments, a bounded heap), and waits until it is ready; `onStart` sees it at once. */
+async function startWorker(url: URL, memoryMiB: number, onStart: (worker: Worker) => void): Promise<Worker> {
+  const worker = new Worker(url, {
+    env: {},
+    argv: [],
+    execArgv: [],
+    // Left to itself, the young generation keeps some 30 MiB more once a large text has gone through.
+    resourceLimits: { maxOldGenerationSizeMb: memoryMiB, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
+  });
+  onStart(worker);
+  const { promise, resolve, reject } = Promise.withResolvers<Worker>();
+  worker.on('error', reject); // stays: an error of an idle worker must not end the process
+  worker.once('exit', (code) => reject(new Error(`the parse worker ended with code ${code} before it was ready`)));
+  worker.once('message', (message) => {
+    const { type } = fromWorkerSchema.parse(message);
+    if (type === 'ready') resolve(worker);
+  });
+  return await promise;
 }
 
 function converse(pool: Pool, entry: Entry, hand: Hand): Promise<SessionOutcome> {

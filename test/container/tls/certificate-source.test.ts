@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
-import { createCertificateSource } from '#container/tls/certificate-source.ts';
-import { makeSelfSigned } from '#container/tls/self-signed.ts';
+import { createCertificateSource, makeSelfSigned } from '#container/tls/certificate.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';

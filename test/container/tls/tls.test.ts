@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
-import { makeSelfSigned } from '#container/tls/self-signed.ts';
+import { makeSelfSigned } from '#container/tls/certificate.ts';
 import { until } from '#test/support/time/until.ts';
 import { rawClient, startTestListener, testCertificate, testConfig } from '#test/support/worlds/start-test-listener.ts';
 

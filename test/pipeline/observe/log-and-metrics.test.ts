@@ -1,7 +1,7 @@
 // Log lines, EMF lines, Prometheus text and the environment: what leaves the process, and what it needs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { takeMetrics } from '#local/emulator/take-metrics.ts';
+import { takeMetrics } from '#local/emulator/function-output.ts';
 import { parseEnvironment } from '#pipeline/aws/environment.ts';
 import { createLog, errorFields } from '#pipeline/observe/log.ts';
 import { createEmfMetrics, createMetricsRegistry } from '#pipeline/observe/metrics.ts';

@@ -1,14 +1,18 @@
-// A process that ends by an error of its own notes that down on its way out, for the next start: then whatever it was working on is
-// more suspect than after a kill or a power cut, of which nothing is noted.
+// Marks in the data folder for the next start. A process that ends by an error of its own leaves one: then whatever it was working
+// on is more suspect than after a kill or a power cut. A restore that has begun and not ended leaves another: the folder is
+// not whole, and nothing starts on it.
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const name = 'crashed';
+/** The mark's name in the data folder. */
+export const unfinishedRestore = 'restore-unfinished';
+
+const crashed = 'crashed';
 
 /** Leaves the mark in the data folder. Never throws: the process is about to end anyway. */
 export function leaveCrashMark(folder: string): void {
   try {
-    writeFileSync(join(folder, name), '');
+    writeFileSync(join(folder, crashed), '');
   } catch {
     // A full disk: the end counts as one of unknown cause.
   }
@@ -16,7 +20,7 @@ export function leaveCrashMark(folder: string): void {
 
 /** Whether the mark is there; it is taken away. */
 export function takeCrashMark(folder: string): boolean {
-  const path = join(folder, name);
+  const path = join(folder, crashed);
   if (!existsSync(path)) return false;
   rmSync(path, { force: true });
   return true;

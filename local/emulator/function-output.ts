@@ -1,7 +1,24 @@
-// The functions write their metrics as EMF lines for CloudWatch; on one machine they are taken into the registry.
+// What the functions write: log lines, which go on to the log of this process (it may be quiet), and their metrics as EMF lines for
+// CloudWatch, which are taken into the registry.
 import { z } from 'zod';
-import type { Metrics } from '#pipeline/contract/ports.ts';
+import type { Log, Metrics } from '#pipeline/contract/ports.ts';
+import { isEventName } from '#pipeline/observe/event-names.ts';
 import { isCounter, isMeasure } from '#pipeline/observe/metric-names.ts';
+
+const lineSchema = z
+  .object({ time: z.string(), level: z.enum(['info', 'warn', 'error']), event: z.string() })
+  .catchall(z.union([z.string(), z.number(), z.boolean(), z.null()]));
+
+/** Takes a log line and answers true; false where the line is another. */
+export function takeLog(line: string, log: Log): boolean {
+  if (!line.startsWith('{"time":')) return false;
+  const parsed = lineSchema.safeParse(JSON.parse(line));
+  if (!parsed.success) return false;
+  const { time: _, level, event, ...fields } = parsed.data;
+  if (!isEventName(event)) return false;
+  log[level](event, fields);
+  return true;
+}
 
 const histogramSchema = z.object({ Values: z.array(z.number()), Counts: z.array(z.number()) });
 const valueSchema = z.union([z.number(), z.array(z.number()), histogramSchema]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { writeLines } from '#local/write-lines.ts';
+import { writeLines } from '#local/terminal/write-lines.ts';
 
 test('lines of one turn leave together and in order, the next turn’s by themselves', async () => {
   const written: string[] = [];

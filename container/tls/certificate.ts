@@ -1,0 +1,173 @@
+// The certificate of the listener, in three parts: which one the container shows (the configured one; where that cannot
+// be used, the last good one; before there was any, one signed by itself), how a renewed one is taken into use without a
+// restart, and how one that is signed by itself is made. Mail goes on in all cases, and log and metric say which it is.
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { generate } from 'selfsigned';
+import type { Certificate } from '#container/session/protocol-options.ts';
+import type { Clock, ConfigSource, Log, Secrets } from '#pipeline/contract/ports.ts';
+
+export type CertificateSource = {
+  /** The certificate to show now. Rejects only where there is no configuration. */
+  readonly certificate: () => Promise<Certificate>;
+  /**
+   * Days until the configured certificate ends (fractions too, below zero after it), 0 while there is none that can be
+   * used; null where the configuration wants none.
+   */
+  readonly daysLeft: () => number | null;
+  /** Why the configured certificate is not the one that is shown, as a sentence; null where it is, or none is configured. */
+  readonly problem: () => string | null;
+};
+
+type Usable = { readonly pair: Certificate; readonly endsAt: number };
+
+/** Makes the source. What is wrong is logged once, and again when it changes. */
+export function createCertificateSource({
+  config,
+  secrets,
+  clock,
+  log,
+}: {
+  readonly config: ConfigSource;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+  readonly log: Log;
+}): CertificateSource {
+  let good: Usable | null = null;
+  let own: Promise<Certificate> | null = null;
+  let isWanted = false;
+  let complained = '';
+  const shown = (): string => (good === null ? 'one signed by itself' : 'the last good one');
+  const instead = (hostname: string, reason: string, fields = {}): Promise<Certificate> => {
+    const shows = shown();
+    if (reason !== complained) log.warn('certificate-not-usable', { hostname, reason, shows, ...fields });
+    complained = reason;
+    if (good !== null) return Promise.resolve(good.pair);
+    own ??= makeSelfSigned(hostname, clock());
+    return own;
+  };
+  return {
+    certificate: async () => {
+      const { tls, hostname } = await config.current();
+      isWanted = tls !== null;
+      if (tls === null) return instead(hostname, 'the configuration has no "tls"');
+      try {
+        const [certificate, key] = await Promise.all([secrets.read(tls.certificate), secrets.read(tls.key)]);
+        good = usable({ certificate, key });
+        complained = '';
+        return good.pair;
+      } catch (thrown) {
+        const reason = thrown instanceof Error ? thrown.message : String(thrown);
+        return instead(hostname, reason, { certificate: tls.certificate, key: tls.key });
+      }
+    },
+    problem: () =>
+      isWanted && complained !== ''
+        ? `the TLS certificate cannot be used, so ${shown()} is shown: ${complained}`
+        : null,
+    daysLeft: () => {
+      if (!isWanted) return null;
+      return good === null ? 0 : (good.endsAt - clock()) / 86_400_000;
+    },
+  };
+}
+
+/** Throws where the texts are no PEM (what a new secret holds is random), or the key is not the certificate's. */
+function usable(pair: Certificate): Usable {
+  if (!/-----BEGIN CERTIFICATE-----/.test(pair.certificate)) throw new Error('the certificate is no PEM text');
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pair.key)) throw new Error('the private key is no PEM text');
+  const certificate = new X509Certificate(pair.certificate);
+  if (!certificate.checkPrivateKey(createPrivateKey(pair.key))) {
+    throw new Error('the private key is not that of the certificate');
+  }
+  return { pair, endsAt: certificate.validToDate.getTime() };
+}
+
+export type CertificateWatch = {
+  /** What is wrong with the certificate, or with the one to come, as a sentence; null where all is well. */
+  readonly problem: () => string | null;
+  readonly stop: () => void;
+};
+
+/** Asks for the certificate every `seconds` and hands on what has changed. `onDaysLeft` hears each time how long the one shown is good. */
+export function watchCertificate(options: {
+  readonly current: Certificate;
+  readonly ask: () => Promise<Certificate>;
+  readonly use: (certificate: Certificate) => void;
+  readonly onDaysLeft: (days: number) => void;
+  readonly seconds: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}): CertificateWatch {
+  const { ask, use, onDaysLeft, seconds, clock, log } = options;
+  let { current } = options;
+  let unusable: string | null = null;
+  const look = async (): Promise<void> => {
+    const next = await ask();
+    if (next.certificate !== current.certificate || next.key !== current.key) {
+      const endsAt = endOf(next);
+      if (endsAt <= clock() && endOf(current) > clock()) throw new Error(`the new one ended at ${timeText(endsAt)}`);
+      use(next);
+      current = next;
+      log.info('certificate-renewed');
+    }
+    unusable = null;
+  };
+  const tell = (): void => {
+    const days = (endOf(current) - clock()) / 86_400_000;
+    if (Number.isFinite(days)) onDaysLeft(days);
+  };
+  const timer = setInterval(() => {
+    look()
+      .catch((error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        if (reason !== unusable) log.error('certificate-unusable', { error: reason, shows: 'the last good one' });
+        unusable = reason;
+      })
+      .finally(tell);
+  }, seconds * 1_000);
+  timer.unref();
+  tell();
+  return {
+    problem: () => {
+      const endsAt = endOf(current);
+      if (endsAt <= clock())
+        return `the TLS certificate ended at ${timeText(endsAt)}${unusable === null ? '' : `; ${unusable}`}`;
+      return unusable === null
+        ? null
+        : `the TLS certificate cannot be used, so the last good one is shown: ${unusable}`;
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+/** In milliseconds since 1970; infinity where the text does not say. */
+function endOf({ certificate }: Certificate): number {
+  try {
+    return new X509Certificate(certificate).validToDate.getTime();
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+function timeText(atMs: number): string {
+  return new Date(atMs).toISOString();
+}
+
+const validYears = 10;
+
+/** A new key and certificate (PEM both) for a host name, `localhost` and 127.0.0.1; good for ten years from `nowMs` on. */
+export async function makeSelfSigned(hostname: string, nowMs: number): Promise<Certificate> {
+  const notAfterDate = new Date(nowMs);
+  notAfterDate.setUTCFullYear(notAfterDate.getUTCFullYear() + validYears);
+  const names = hostname === 'localhost' ? ['localhost'] : [hostname, 'localhost'];
+  const altNames = [...names.map((value) => ({ type: 2, value }) as const), { type: 7, ip: '127.0.0.1' } as const];
+  const made = await generate([{ name: 'commonName', value: hostname }], {
+    keyType: 'ec',
+    curve: 'P-256',
+    algorithm: 'sha256',
+    notBeforeDate: new Date(nowMs - 86_400_000),
+    notAfterDate,
+    extensions: [{ name: 'subjectAltName', altNames }],
+  });
+  return { certificate: made.cert.trim(), key: made.private.trim() };
+}
