@@ -2,28 +2,23 @@
 // in flight. Whatever goes wrong in the store is logged with the message's id, remembered, and told as 451 at the end.
 import { createHash, type Hash, hash as hashOf } from 'node:crypto';
 import type { ListenerDeps } from '#container/listener-deps.ts';
+import type { RoutedEnvelope } from '#mail/envelope/envelope.ts';
+import { storedForm } from '#mail/envelope/stored-envelope.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import { formatReceivedField } from '#mail/header/received-field.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { rawKey } from '#pipeline/contract/keys.ts';
 import type { IntakeWriter } from '#pipeline/contract/ports.ts';
 import type { BudgetShare, ByteBudget } from './byte-budget.ts';
 import { createPieceGatherer, type PieceGatherer } from './gather-pieces.ts';
 
-/** The envelope as the transaction has gathered it. */
-export type Envelope = Pick<
-  ReceivedJob,
-  'session' | 'reversePath' | 'bodyType' | 'smtpUtf8' | 'requireTls' | 'dsn' | 'recipients'
->;
-
 export type StoreRequest = {
   readonly deps: Pick<ListenerDeps, 'intake' | 'log'>;
   readonly budget: ByteBudget;
   readonly config: Config;
-  readonly envelope: Envelope;
+  readonly envelope: RoutedEnvelope;
   /** False after HELO. */
   readonly esmtp: boolean;
   readonly id: MessageId;
@@ -103,7 +98,8 @@ function receivedField({ config, envelope, esmtp, id, receivedAt }: StoreRequest
 function hand(state: State, chunk: Buffer): Promise<void> | undefined {
   if (state.phase !== 'open') return undefined;
   try {
-    state.writer ??= state.request.deps.intake.open({ key: state.key, envelope: storedEnvelope(state.request) });
+    const { deps, envelope, id, receivedAt } = state.request;
+    state.writer ??= deps.intake.open({ key: state.key, envelope: storedForm(envelope, { id, receivedAt }) });
     state.digest.update(chunk);
     const wait = state.writer.write(chunk);
     if (wait === undefined) return undefined;
@@ -148,7 +144,7 @@ async function commit(state: State): Promise<Reply> {
   state.phase = 'committing';
   const raw = { key: state.key, bytes: state.bytes, sha256: state.digest.hex() };
   try {
-    await state.writer.commit({ version: 1, id, receivedAt, raw, ...envelope, attempt: 1 });
+    await state.writer.commit({ version: 2, id, receivedAt, raw, envelope, attempt: 1 });
   } catch (error) {
     fail(state, error);
     return replies.platformFault;
@@ -177,27 +173,6 @@ function leave(state: State): void {
   (state.pending ?? Promise.resolve())
     .then(() => writer.abort())
     .catch((error: unknown) => deps.log.warn('intake-abort-failed', { id, error: messageOf(error) }));
-}
-
-/** What is kept beside the message's bytes (read by pipeline/contract/stored-envelope.ts); what is usual is left out. */
-function storedEnvelope({ envelope, id, receivedAt }: StoreRequest): Readonly<Record<string, unknown>> {
-  const { session, reversePath, recipients, bodyType, smtpUtf8, requireTls, dsn } = envelope;
-  const forwardPaths = [...new Set(recipients.map(({ forwardPath }) => forwardPath))];
-  const asked = recipients.filter((recipient) => recipient.dsn.notify !== null || recipient.dsn.orcpt !== null);
-  return {
-    id,
-    receivedAt,
-    session,
-    reversePath,
-    forwardPaths,
-    ...(bodyType === '7bit' ? {} : { bodyType }),
-    ...(smtpUtf8 ? { smtpUtf8 } : {}),
-    ...(requireTls ? { requireTls } : {}),
-    ...(dsn.ret === null && dsn.envid === null ? {} : { dsn }),
-    ...(asked.length === 0
-      ? {}
-      : { recipientDsn: Object.fromEntries(asked.map((recipient) => [recipient.forwardPath, recipient.dsn])) }),
-  };
 }
 
 function messageOf(error: unknown): string {

@@ -135,15 +135,24 @@ function extensionsFor(state: SessionState): string[] {
   const { limits } = config;
   const perConnection = limitFor(limits, 'transactionsPerConnection', wire.peer);
   const mailMax = Number.isFinite(perConnection) ? ` MAILMAX=${perConnection}` : '';
-  return [
+  const extensions = [
     'PIPELINING',
-    ...offeredKeywords(offerFacts(state)),
     'ENHANCEDSTATUSCODES',
     'CHUNKING',
     `LIMITS RCPTMAX=${limits.recipients}${mailMax}`, // RFC 9422
+    ...offeredKeywords(offerFacts(state)),
     ...(tls === null && offersStartTls(state) ? ['STARTTLS'] : []),
     ...(user === null && offersLogIn(state) && takesPasswords(state) ? [`AUTH ${mechanismsFor(state).join(' ')}`] : []),
   ];
+  return extensions.toSorted((one, other) => placeOf(one) - placeOf(other));
+}
+
+/** Extensions are offered in the order that other servers offer them in; the rest as they come. */
+const usualOrder = 'PIPELINING SIZE 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES DSN CHUNKING BINARYMIME'.split(' ');
+
+function placeOf(extension: string): number {
+  const place = usualOrder.indexOf(extension.split(' ')[0] ?? '');
+  return place < 0 ? usualOrder.length : place;
 }
 
 async function mail(state: SessionState, argument: string): Promise<Step> {

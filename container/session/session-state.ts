@@ -9,9 +9,9 @@ import type { PasswordCheck } from '#container/log-in/check-password.ts';
 import type { GuessLimit } from '#container/log-in/guess-limit.ts';
 import type { LoginSecrets } from '#container/log-in/login-secrets.ts';
 import type { HashRenewal } from '#container/log-in/renew-hash.ts';
+import type { RoutedRecipient } from '#mail/envelope/envelope.ts';
 import type { MailParameters } from '#mail/smtp/parameters.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type { TlsFacts, Wire } from './wire.ts';
 
 /** The same for all sessions of a port. */
@@ -35,15 +35,12 @@ export type SessionShared = {
   readonly onStored: (isStored: boolean) => void;
 };
 
-/** A recipient of the job: one for each route of an address. */
-export type Recipient = ReceivedJob['recipients'][number];
-
 /** A mail transaction (RFC 5321 §3.3): from MAIL to the end of the message. */
 export type Transaction = {
   readonly reversePath: string;
   readonly parameters: MailParameters;
-  /** By forward-path: an address given twice is one recipient. */
-  readonly recipients: Map<string, readonly Recipient[]>;
+  /** By forward-path, one for each route: an address given twice is one recipient. */
+  readonly recipients: Map<string, readonly RoutedRecipient[]>;
   /** What they take in the job, as JSON; an address given twice counts twice. */
   recipientBytes: number;
   hasRefused: boolean;

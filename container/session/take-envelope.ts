@@ -6,6 +6,7 @@ import { offersLogIn } from '#container/log-in/log-in.ts';
 import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
 import { forwardPathProblem, type Path, postmasterAddress, readPath } from '#mail/address/path.ts';
 import { srsReverse } from '#mail/address/srs.ts';
+import type { Route, RoutedRecipient } from '#mail/envelope/envelope.ts';
 import { refusalReply, routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import {
@@ -16,9 +17,8 @@ import {
 } from '#mail/smtp/parameters.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
-import type { Route } from '#pipeline/contract/jobs.ts';
 import type { Suppression } from '#pipeline/contract/records/suppression-lookup.ts';
-import type { Recipient, SessionState, Transaction } from './session-state.ts';
+import type { SessionState, Transaction } from './session-state.ts';
 
 /** All recipients go into one queue body, and SQS takes 1 MiB: with long ORCPTs a thousand of them may not fit. */
 const maxRecipientBytes = 786_432;
@@ -104,7 +104,7 @@ function takeFromUser({ user, config: { limits }, shared, wire }: SessionState):
     : shared.recipientRate.take(user.name, limitFor(limits, 'recipientsPerMinutePerUser', wire.peer));
 }
 
-function recipient(forwardPath: string, { notify, orcpt }: RcptParameters, route: Route): Recipient {
+function recipient(forwardPath: string, { notify, orcpt }: RcptParameters, route: Route): RoutedRecipient {
   return { forwardPath, dsn: { notify, orcpt }, route };
 }
 

@@ -64,7 +64,7 @@ export async function authenticate(
 ): Promise<AuthenticateOutcome> {
   const config = await deps.config.current();
   const judgement = { config, handout, startedAt: deps.clock(), dnsProblem: deps.dnsProblem };
-  const isWaiting = (handout.faults ?? 0) > 0 && whyNotJudged(job.session, config) === null;
+  const isWaiting = (handout.faults ?? 0) > 0 && whyNotJudged(job.envelope.session, config) === null;
   if (isWaiting) await waitForDns(job, judgement);
   const judged = await gatherAndJudge(deps, job, { config, handout });
   if (judged.outcome === 'too-slow') return sendToSlowLane(deps, job);
@@ -80,7 +80,7 @@ export async function authenticate(
   }
   if (judged.isProvisional) return sendToSlowLane(deps, job);
   const dispositionFor = (domain: string): Disposition => decideFor(config, domain, judged.authentication);
-  const recipients = holdForwards(job.recipients, dispositionFor);
+  const recipients = holdForwards(job.envelope.recipients, dispositionFor);
   const local = groupLocal(recipients, dispositionFor);
   const remote = groupRemote(recipients);
   await handOn(deps, job, { config, ...judged, recipients, local, remote, lane: deps.lane });
@@ -114,7 +114,7 @@ async function gatherAndJudge(
   job: ReceivedJob,
   { config, handout }: { readonly config: Config; readonly handout: Handout },
 ): Promise<Judged> {
-  const reason = whyNotJudged(job.session, config);
+  const reason = whyNotJudged(job.envelope.session, config);
   if (reason === null) {
     const { hostname, dns } = config;
     const now = new Date(deps.clock());
@@ -127,16 +127,16 @@ async function gatherAndJudge(
   const authentication = notJudged(reason, config.hostname);
   const settled = { outcome: 'judged', authentication, isProvisional: false } as const;
   const isSigned = Object.values(config.domains).some(({ dkim }) => dkim.length > 0);
-  const goesOut = job.recipients.some(({ route }) => route.kind !== 'mailbox');
+  const goesOut = job.envelope.recipients.some(({ route }) => route.kind !== 'mailbox');
   if (!isSubmitted(job) || !isSigned || !goesOut) return { ...settled, signingDomain: null };
   const signingDomain = await withMessage(deps, job, async ({ scanned }) => {
     const fromFields = scanned.fields.filter(({ name }) => name === 'from').map(({ text }) => text);
-    return findSigningDomain({ fromFields, reversePath: job.reversePath }, config.domains);
+    return findSigningDomain({ fromFields, reversePath: job.envelope.reversePath }, config.domains);
   });
   return { ...settled, signingDomain };
 }
 
-function isSubmitted({ session }: ReceivedJob): boolean {
+function isSubmitted({ envelope: { session } }: ReceivedJob): boolean {
   return session.role !== 'mx';
 }
 

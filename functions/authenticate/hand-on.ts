@@ -1,6 +1,7 @@
 // Turns the groups of recipients into jobs and sends them: `parse` for ours, `deliver` for other hosts' domains.
 import { parseAddress } from '#mail/address/address.ts';
 import { srsForward, srsForwardOfNobody } from '#mail/address/srs.ts';
+import type { RemoteRecipient, RoutedRecipient } from '#mail/envelope/envelope.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Authentication, DeliverJob, ParseJob, ReceivedJob, SenderProof } from '#pipeline/contract/jobs.ts';
@@ -24,7 +25,7 @@ export type Split = {
   readonly signingDomain: string | null;
   readonly config: Config;
   /** All of them, with the forwards that are held back as mailboxes. */
-  readonly recipients: ReceivedJob['recipients'];
+  readonly recipients: readonly RoutedRecipient[];
   readonly local: readonly LocalGroup[];
   readonly remote: readonly RemoteGroup[];
   /** The lane it was judged in. */
@@ -47,7 +48,7 @@ export async function handOn(deps: HandOnDeps, job: ReceivedJob, given: Split): 
       return deps.jobs.send('deliver', delivery, { group: queueGroup(split.config, group.domain) });
     }),
     ...landedGroups(job, split).map((group) => {
-      const delivery = deliverJob(job, group, { ...split, reversePath: job.reversePath, nowMs: deps.clock() });
+      const delivery = deliverJob(job, group, { ...split, reversePath: job.envelope.reversePath, nowMs: deps.clock() });
       return deps.jobs.send('deliver', { ...delivery, landed: true }, { group: group.domain });
     }),
   ]);
@@ -62,7 +63,7 @@ function parseOrder({ lane }: Split): SendOptions {
 }
 
 /** Who is to be reported as reached, to a sender who is proven: a report to a forged one would hit somebody who wrote nothing. */
-function landedGroups({ reversePath }: ReceivedJob, split: Judged): readonly RemoteGroup[] {
+function landedGroups({ envelope: { reversePath } }: ReceivedJob, split: Judged): readonly RemoteGroup[] {
   return reversePath !== '' && split.sender.proven ? groupLanded(split.recipients, split.local) : [];
 }
 
@@ -73,7 +74,7 @@ async function readSrsSecret(deps: HandOnDeps, job: ReceivedJob, split: Judged):
 }
 
 /** SPF of a stranger's domain does not list us: what an alias sends on gets a reverse-path of ours (SRS). */
-function needsRewriting({ reversePath }: ReceivedJob, group: RemoteGroup, config: Config): boolean {
+function needsRewriting({ envelope: { reversePath } }: ReceivedJob, group: RemoteGroup, config: Config): boolean {
   if (group.forwardedBy === null || reversePath === '') return false;
   const sender = parseAddress(reversePath);
   return isProblem(sender) || !Object.hasOwn(config.domains, sender.domain);
@@ -90,11 +91,12 @@ function reversePathFor(
   srsSecret: string | null,
 ): string {
   const isUnwanted = group.recipients.every(({ dsn }) => dsn.notify?.includes('never') === true);
-  if (group.forwardedBy !== null && job.reversePath !== '' && (!sender.proven || isUnwanted)) {
+  if (group.forwardedBy !== null && job.envelope.reversePath !== '' && (!sender.proven || isUnwanted)) {
     return srsForwardOfNobody(group.forwardedBy, job.id);
   }
-  if (srsSecret === null || group.forwardedBy === null || !needsRewriting(job, group, config)) return job.reversePath;
-  return srsForward(job.reversePath, group.forwardedBy, srsSecret, Date.parse(job.receivedAt));
+  if (srsSecret === null || group.forwardedBy === null || !needsRewriting(job, group, config))
+    return job.envelope.reversePath;
+  return srsForward(job.envelope.reversePath, group.forwardedBy, srsSecret, Date.parse(job.receivedAt));
 }
 
 /** Jobs that go to one host are one group: with a smarthost that is all of them, else what deliver finds in the DNS decides. */
@@ -103,8 +105,9 @@ function queueGroup({ delivery: { mode, smarthost } }: Config, domain: string): 
 }
 
 function parseJob(job: ReceivedJob, group: LocalGroup, authentication: Authentication): ParseJob {
-  const { attempt: _, recipients: __, ...message } = job;
-  return { ...message, recipients: group.recipients, authentication, disposition: group.disposition };
+  const { attempt: _, ...message } = job;
+  const envelope = { ...job.envelope, recipients: group.recipients };
+  return { ...message, envelope, authentication, disposition: group.disposition };
 }
 
 type DeliveryFacts = Pick<Judged, 'config' | 'signingDomain' | 'sender'> & {
@@ -113,13 +116,15 @@ type DeliveryFacts = Pick<Judged, 'config' | 'signingDomain' | 'sender'> & {
 };
 
 function deliverJob(job: ReceivedJob, group: RemoteGroup, facts: DeliveryFacts): DeliverJob {
-  const { recipients: _, ...message } = job;
   const expiresMs = Date.parse(job.receivedAt) + facts.config.delivery.expireSeconds * 1_000;
   return {
-    ...message,
+    ...job,
+    envelope: {
+      ...job.envelope,
+      reversePath: facts.reversePath,
+      recipients: withinQueueLimit(group.recipients),
+    },
     domain: group.domain,
-    recipients: withinQueueLimit(group.recipients),
-    reversePath: facts.reversePath,
     signingDomain: facts.signingDomain,
     attempt: 1,
     firstAttemptAt: null,
@@ -130,7 +135,7 @@ function deliverJob(job: ReceivedJob, group: RemoteGroup, facts: DeliveryFacts):
 }
 
 /** A queue body holds 1 MiB; a thousand recipients with long ORCPTs would not fit, and those only colour bounces. */
-function withinQueueLimit(recipients: DeliverJob['recipients']): DeliverJob['recipients'] {
+function withinQueueLimit(recipients: RemoteRecipient[]): RemoteRecipient[] {
   if (Buffer.byteLength(JSON.stringify(recipients)) < 900_000) return recipients;
   return recipients.map((recipient) => ({ ...recipient, dsn: { ...recipient.dsn, orcpt: null } }));
 }

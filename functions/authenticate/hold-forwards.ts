@@ -1,23 +1,22 @@
 // What an alias would send outside is held to the same policy as what it would put into a mailbox: a forged message must not
 // leave by our hosts, under a return address of ours, as if we vouched for it.
 import { mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
+import type { RoutedRecipient } from '#mail/envelope/envelope.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { Disposition, ReceivedJob } from '#pipeline/contract/jobs.ts';
-
-type Recipient = ReceivedJob['recipients'][number];
+import type { Disposition } from '#pipeline/contract/jobs.ts';
 
 /**
  * The recipients with their forwards held back where the alias's domain quarantines the message: it lands in the
  * quarantine of the alias itself, or only in that of the mailboxes the alias also leads to. Pure.
  */
 export function holdForwards(
-  recipients: readonly Recipient[],
+  recipients: readonly RoutedRecipient[],
   dispositionFor: (domain: string) => Disposition,
-): Recipient[] {
+): RoutedRecipient[] {
   const inMailboxes = new Set(
     recipients.flatMap(({ route, forwardPath }) => (route.kind === 'mailbox' ? [forwardPath] : [])),
   );
-  return recipients.flatMap((recipient): Recipient[] => {
+  return recipients.flatMap((recipient): RoutedRecipient[] => {
     const { route, forwardPath } = recipient;
     if (route.kind !== 'forward') return [recipient];
     const alias = parseAddress(forwardPath);

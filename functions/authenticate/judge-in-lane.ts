@@ -54,7 +54,7 @@ export async function judgeInLane(job: ReceivedJob, options: LaneOptions): Promi
 }
 
 /** Asks what SPF will ask first: where even that has no answer, the message need not be opened here. */
-async function askForSender({ reversePath, session }: ReceivedJob, resolve: Resolve): Promise<void> {
+async function askForSender({ envelope: { reversePath, session } }: ReceivedJob, resolve: Resolve): Promise<void> {
   const domain = reversePath === '' ? (session.helo ?? '') : reversePath.slice(reversePath.lastIndexOf('@') + 1);
   if (session.clientIp === null || domain === '') return;
   await resolve(domain, 'TXT').catch(() => undefined); // Whatever it is, SPF will ask again and judge it.

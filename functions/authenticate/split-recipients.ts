@@ -1,28 +1,29 @@
 // Who gets the message how: local recipients grouped by disposition for `parse`, the others by destination domain for
 // `deliver`. Pure: the same job gives the same split.
 import { type Domain, formatAddress, mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
+import type { LocalRecipient, RecipientDsn, RemoteRecipient, RoutedRecipient } from '#mail/envelope/envelope.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { DeliverJob, Disposition, ParseJob, ReceivedJob, RecipientDsn } from '#pipeline/contract/jobs.ts';
+import type { Disposition } from '#pipeline/contract/jobs.ts';
 
 /** Recipients of one `parse` job at most: with the verdict beside them a body stays well under 1 MiB. */
 const maxParseRecipients = 200;
 
 /** Local recipients that share one disposition: one `parse` job. */
-export type LocalGroup = { readonly disposition: Disposition; readonly recipients: ParseJob['recipients'] };
+export type LocalGroup = { readonly disposition: Disposition; readonly recipients: LocalRecipient[] };
 
 /** All recipients at one remote domain. `forwardedBy`: the domain of ours whose alias led there, null for none. */
 export type RemoteGroup = {
   readonly domain: Domain;
-  readonly recipients: DeliverJob['recipients'];
+  readonly recipients: RemoteRecipient[];
   readonly forwardedBy: Domain | null;
 };
 
 /** Local recipients, each mailbox once, in groups of one disposition and at most 200. */
 export function groupLocal(
-  recipients: ReceivedJob['recipients'],
+  recipients: readonly RoutedRecipient[],
   dispositionFor: (domain: string) => Disposition,
 ): readonly LocalGroup[] {
-  const groups: { disposition: Disposition; recipients: ParseJob['recipients'] }[] = [];
+  const groups: { disposition: Disposition; recipients: LocalRecipient[] }[] = [];
   for (const { forwardPath, dsn, mailbox } of mailboxesOf(recipients)) {
     const disposition = dispositionFor(mailbox.domain);
     const open = groups.find(
@@ -35,8 +36,8 @@ export function groupLocal(
 }
 
 /** Each mailbox once, for the address of its own where the sender named it; else for the first alias that led there. */
-function mailboxesOf(recipients: ReceivedJob['recipients']): Iterable<ParseJob['recipients'][number]> {
-  const chosen = new Map<string, ParseJob['recipients'][number]>();
+function mailboxesOf(recipients: readonly RoutedRecipient[]): Iterable<LocalRecipient> {
+  const chosen = new Map<string, LocalRecipient>();
   for (const { forwardPath, dsn, route } of recipients) {
     if (route.kind !== 'mailbox') continue;
     const { mailbox } = route;
@@ -50,7 +51,7 @@ function mailboxesOf(recipients: ReceivedJob['recipients']): Iterable<ParseJob['
 }
 
 /** Says whether the address is the mailbox's own, rather than an alias or what a catch-all takes. */
-function isDirect({ forwardPath, mailbox }: Pick<ParseJob['recipients'][number], 'forwardPath' | 'mailbox'>): boolean {
+function isDirect({ forwardPath, mailbox }: Pick<LocalRecipient, 'forwardPath' | 'mailbox'>): boolean {
   const address = parseAddress(forwardPath);
   if (isProblem(address) || address.domain !== mailbox.domain) return false;
   return (
@@ -60,11 +61,8 @@ function isDirect({ forwardPath, mailbox }: Pick<ParseJob['recipients'][number],
 }
 
 /** Remote recipients, each address once, one group a domain: its `deliveries/` object has one fixed key. */
-export function groupRemote(recipients: ReceivedJob['recipients']): readonly RemoteGroup[] {
-  const groups = new Map<
-    Domain,
-    { domain: Domain; recipients: DeliverJob['recipients']; forwardedBy: Domain | null }
-  >();
+export function groupRemote(recipients: readonly RoutedRecipient[]): readonly RemoteGroup[] {
+  const groups = new Map<Domain, { domain: Domain; recipients: RemoteRecipient[]; forwardedBy: Domain | null }>();
   const seen = new Set<string>();
   const several = leadingToSeveral(recipients);
   for (const { to, forwardPath, dsn: asked, isForward, bouncedBefore } of destinations(recipients)) {
@@ -87,7 +85,7 @@ export function groupRemote(recipients: ReceivedJob['recipients']): readonly Rem
  * reported is that (`expanded`), once, whatever number of addresses it leads to (§5.2.7).
  */
 export function groupLanded(
-  recipients: ReceivedJob['recipients'],
+  recipients: readonly RoutedRecipient[],
   local: readonly LocalGroup[],
 ): readonly RemoteGroup[] {
   const several = leadingToSeveral(recipients);
@@ -112,7 +110,7 @@ export function groupLanded(
 }
 
 /** Addresses that lead to more than one mailbox or outside address. */
-function leadingToSeveral(recipients: ReceivedJob['recipients']): ReadonlySet<string> {
+function leadingToSeveral(recipients: readonly RoutedRecipient[]): ReadonlySet<string> {
   const places = new Map<string, number>();
   for (const { forwardPath, route } of recipients) {
     const count = route.kind === 'forward' ? route.to.length : 1;
@@ -127,13 +125,13 @@ function withoutSuccess(dsn: RecipientDsn): RecipientDsn {
   return { ...dsn, notify: rest.length > 0 ? rest : ['never'] };
 }
 
-type Destination = Pick<ReceivedJob['recipients'][number], 'forwardPath' | 'dsn' | 'bouncedBefore'> & {
+type Destination = Pick<RoutedRecipient, 'forwardPath' | 'dsn' | 'bouncedBefore'> & {
   readonly to: string;
   readonly isForward: boolean;
 };
 
 /** Addresses the sender wrote itself come first: a double is then not one that an alias led to. */
-function destinations(recipients: ReceivedJob['recipients']): readonly Destination[] {
+function destinations(recipients: readonly RoutedRecipient[]): readonly Destination[] {
   const relayed = recipients.flatMap(({ route, ...recipient }): Destination[] =>
     route.kind === 'relay' ? [{ ...recipient, to: recipient.forwardPath, isForward: false }] : [],
   );

@@ -31,7 +31,7 @@ export async function waitForDns(job: ReceivedJob, judgement: Judgement): Promis
  * for any DNS. Nor what a program of this machine hands in where the machine's own DNS is asked: it may have none at all.
  */
 function mayWait(
-  { receivedAt, session }: ReceivedJob,
+  { receivedAt, envelope: { session } }: ReceivedJob,
   { mode, dns, delivery }: Judgement['config'],
   now: number,
 ): boolean {

@@ -1,8 +1,8 @@
 // Whose mail is not judged: what was submitted with a password, what the service itself wrote, and on a capture server
 // without a DNS of its own what comes from the machine or network it stands in.
 import { BlockList, isIP } from 'node:net';
+import type { Session } from '#mail/envelope/envelope.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { Session } from '#pipeline/contract/jobs.ts';
 
 const nearby = nearbyNetworks();
 

@@ -8,6 +8,7 @@ import {
   deliveryRecord,
   newDeliveryState,
   type RecipientState,
+  withRecipients,
 } from '#pipeline/contract/records/delivery.ts';
 
 export type ClaimDeps = {
@@ -79,9 +80,9 @@ function interrupted({ attempt, at }: NonNullable<DeliveryState['lease']>): Deli
  */
 function forJob(state: DeliveryState, job: DeliverJob): DeliveryState {
   const { givenUp, ...kept } = state;
-  const named = new Set(job.recipients.map(({ forwardPath }) => forwardPath));
+  const named = new Set(job.envelope.recipients.map(({ forwardPath }) => forwardPath));
   const known = new Set(state.recipients.map(({ forwardPath }) => forwardPath));
-  const added = job.recipients.filter(({ forwardPath }) => !known.has(forwardPath));
+  const added = job.envelope.recipients.filter(({ forwardPath }) => !known.has(forwardPath));
   const again = job.givenUp === undefined ? (givenUp?.recipients.filter((path) => named.has(path)) ?? []) : [];
   if (added.length === 0 && again.length === 0) return state;
   if (givenUp === undefined && job.givenUp === undefined && job.landed !== true) {
@@ -94,7 +95,7 @@ function forJob(state: DeliveryState, job: DeliverJob): DeliveryState {
     ...kept,
     ...(givenUp === undefined || left.length === 0 ? {} : { givenUp: { ...givenUp, recipients: left } }),
     state: 'waiting',
-    job: { ...(again.length > 0 ? job : state.job), recipients: [...state.job.recipients, ...added] },
+    job: withRecipients(again.length > 0 ? job : state.job, [...state.job.envelope.recipients, ...added]),
     recipients: [
       ...state.recipients.flatMap((one) => (again.includes(one.forwardPath) ? pendingOf(one.forwardPath) : [one])),
       ...added.flatMap(({ forwardPath }) => pendingOf(forwardPath)),

@@ -198,6 +198,6 @@ async function attempt(deps: DeliverDeps, task: Task, { claimed, unasked }: Clai
 function askedNow({ recipients }: DeliveryState, job: DeliverJob): ReadonlySet<string> {
   const pending = recipients.filter(({ state }) => state === 'pending').map(({ forwardPath }) => forwardPath);
   if (job.landed !== true) return new Set(pending);
-  const named = new Set(job.recipients.map(({ forwardPath }) => forwardPath));
+  const named = new Set(job.envelope.recipients.map(({ forwardPath }) => forwardPath));
   return new Set(pending.filter((forwardPath) => named.has(forwardPath)));
 }

@@ -16,7 +16,7 @@ export type Unavailable =
 export type Worker = { readonly owner: string; readonly soleWorker: boolean };
 
 export type StartFacts = {
-  readonly job: Pick<DeliverJob, 'attempt' | 'receivedAt' | 'expiresAt' | 'recipients' | 'givenUp'>;
+  readonly job: Pick<DeliverJob, 'attempt' | 'receivedAt' | 'expiresAt' | 'envelope' | 'givenUp'>;
   readonly record: Pick<DeliveryState, 'lease' | 'next' | 'notices' | 'recipients' | 'warnedAt'>;
   /** Null: a host may be asked, or none needs to be, or they are not looked up yet. */
   readonly unavailable: Unavailable | null;
@@ -66,7 +66,7 @@ function isHeldByOther({ owner, until }: NonNullable<DeliveryState['lease']>, wo
 /** Whether none of the job's recipients is pending, or a later attempt is planned for them. */
 function isOver({ lease, next, recipients }: StartFacts['record'], job: StartFacts['job']): boolean {
   const pending = new Set(recipients.flatMap(({ state, forwardPath }) => (state === 'pending' ? [forwardPath] : [])));
-  if (!job.recipients.some(({ forwardPath }) => pending.has(forwardPath))) return true;
+  if (!job.envelope.recipients.some(({ forwardPath }) => pending.has(forwardPath))) return true;
   return lease === null && next !== null && job.attempt < next.attempt;
 }
 

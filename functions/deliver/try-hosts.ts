@@ -153,7 +153,7 @@ function afterTry(attempt: Attempt, { destination, target, rest }: Chosen, hosts
  * Recipients for whom another host may have another answer: nothing was sent yet, or the answer was temporary, or that host
  * lacked something. Never after a final answer, and never where a message may already have been delivered.
  */
-function worthAsking({ recipients, sender }: DeliverJob, hosts: readonly HostTry[]): OutgoingRecipient[] {
+function worthAsking({ envelope: { recipients }, sender }: DeliverJob, hosts: readonly HostTry[]): OutgoingRecipient[] {
   const isOver = (forwardPath: string): boolean =>
     hosts.some((host) => host.recipients.some((result) => result.forwardPath === forwardPath && isFinal(result)));
   const seen = new Set<string>();

@@ -2,6 +2,7 @@
 // same JSON, byte for byte, whether it is made in one piece or in two.
 
 import type { ParsedBody, ParsedHead } from '#functions/parse/worker/worker-messages.ts';
+import type { LocalRecipient } from '#mail/envelope/envelope.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import type { PutRequest } from '#pipeline/contract/ports.ts';
 import {
@@ -21,7 +22,7 @@ export type ParsedContent = {
   readonly problems: readonly MessageProblem[];
 };
 
-type Recipient = Pick<ParseJob['recipients'][number], 'mailbox' | 'forwardPath'>;
+type Recipient = Pick<LocalRecipient, 'mailbox' | 'forwardPath'>;
 
 /**
  * The JSON of each recipient, as a body to be stored: whole, or what is this recipient's own, with the rest, which is made
@@ -52,7 +53,8 @@ function jsonOf(value: unknown): Buffer {
 
 /** The fields that come first, in this order. */
 function ownFields(job: ParseJob, { mailbox, forwardPath }: Recipient) {
-  const { id, receivedAt, reversePath } = job;
+  const { id, receivedAt } = job;
+  const { reversePath } = job.envelope;
   return { schema: inboxMessageVersion, id, receivedAt, mailbox, envelope: { reversePath, forwardPath } } as const;
 }
 
@@ -61,7 +63,7 @@ function assembleMessage(job: ParseJob, recipient: Recipient, content: ParsedCon
   const { head, kept } = content;
   return {
     ...ownFields(job, recipient),
-    session: job.session,
+    session: job.envelope.session,
     authentication: job.authentication,
     disposition: job.disposition,
     headers: head.headers,

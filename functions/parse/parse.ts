@@ -4,6 +4,7 @@
 
 import { describeHead } from '#functions/parse/header/describe-head.ts';
 import type { Parser } from '#functions/parse/worker/parser.ts';
+import type { LocalRecipient } from '#mail/envelope/envelope.ts';
 import { claimsToJudge } from '#mail/header/authserv-id.ts';
 import { readHeaderOf } from '#mail/header/read-header.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
@@ -61,10 +62,10 @@ export async function parse(deps: ParseDeps, job: ParseJob, handout: Handout): P
 }
 
 /** The key of each mailbox's JSON and the recipient it is for: an alias and a mention that meet are one message. */
-function recipientsByKey(job: ParseJob): Map<string, ParseJob['recipients'][number]> {
+function recipientsByKey(job: ParseJob): Map<string, LocalRecipient> {
   const folder = job.disposition.action === 'accept' ? 'inbox' : 'quarantine';
-  const byKey = new Map<string, ParseJob['recipients'][number]>();
-  for (const recipient of job.recipients) {
+  const byKey = new Map<string, LocalRecipient>();
+  for (const recipient of job.envelope.recipients) {
     const key = messageKey(folder, { ...recipient.mailbox, id: job.id, receivedAt: job.receivedAt });
     if (!byKey.has(key)) byKey.set(key, recipient);
   }

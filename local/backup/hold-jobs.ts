@@ -34,13 +34,14 @@ function holdReceived(
 ): boolean {
   const job = receivedJobSchema.safeParse(JSON.parse(body)).data;
   if (job === undefined) return false; // The stage will say what is wrong with it.
-  const here = job.recipients.filter(({ route }) => route.kind === 'mailbox');
-  const elsewhere = job.recipients.filter(({ route }) => route.kind !== 'mailbox');
+  const { envelope } = job;
+  const here = envelope.recipients.filter(({ route }) => route.kind === 'mailbox');
+  const elsewhere = envelope.recipients.filter(({ route }) => route.kind !== 'mailbox');
   if (elsewhere.length === 0) return false;
   if (here.length > 0) {
-    const part = copyJob(database, seq, { ...job, recipients: elsewhere });
+    const part = copyJob(database, seq, { ...job, envelope: { ...envelope, recipients: elsewhere } });
     moveToDead(database, part, why);
-    const rest = JSON.stringify({ ...job, recipients: here });
+    const rest = JSON.stringify({ ...job, envelope: { ...envelope, recipients: here } });
     database.prepare('UPDATE jobs SET body = ? WHERE seq = ?').run(rest, seq);
   } else moveToDead(database, seq, why);
   return true;

@@ -3,14 +3,11 @@
 
 import { type BodyFile, createBodyFile, inlineBytes } from '#local/embedded/store/body-files.ts';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
-import { envelopeKey } from '#pipeline/contract/keys.ts';
 import type { Intake, IntakeWriter } from '#pipeline/contract/ports.ts';
 import { receivedGroup } from '#pipeline/contract/received-group.ts';
+import { placeEnvelope } from '#pipeline/contract/stored-envelope.ts';
 import { type Client, isRefused } from './client.ts';
 import { type Content, messageType, type NewJob, type NewObject } from './requests.ts';
-
-/** What of the 2 KB of metadata an envelope may take (S3 has that limit; both worlds do the same). */
-const maxEnvelopeBytes = 1_900;
 
 /** The intake over the database thread. */
 export function createIntake(client: Client, bodiesFolder: string, now: () => number): Intake {
@@ -22,7 +19,7 @@ export function createIntake(client: Client, bodiesFolder: string, now: () => nu
         commit: async (job) => {
           const file = await body.end();
           const content = file ?? client.attach(body.pieces());
-          const { metadata, beside } = placeEnvelope(client, key, envelope);
+          const { metadata, beside } = envelopeObjects(client, key, envelope);
           try {
             await accept(client, { key, metadata, content, beside, job: newJob(job, now()) });
           } catch (error) {
@@ -105,22 +102,14 @@ function createBody(folder: string) {
   };
 }
 
-/** The envelope goes into the object's metadata, or as an object beside the message where it is too long for that. */
-function placeEnvelope(client: Client, key: string, envelope: Readonly<Record<string, unknown>>) {
-  const text = asciiJson(envelope);
-  if (text.length <= maxEnvelopeBytes) return { metadata: JSON.stringify({ envelope: text }), beside: [] };
-  const metadata = JSON.stringify({ 'envelope-key': envelopeKey(key) });
-  const content = client.attach([Buffer.from(text)]);
+/** The envelope, as the object's metadata and, where it is too long for that, an object beside the message. */
+function envelopeObjects(client: Client, key: string, envelope: object) {
+  const { metadata, beside } = placeEnvelope(key, envelope);
+  if (beside === null) return { metadata: JSON.stringify(metadata), beside: [] };
+  const content = client.attach([Buffer.from(beside.text)]);
   const condition = { ifAbsent: true } as const;
-  const object = { key: envelopeKey(key), contentType: 'application/json', metadata: '{}', content, condition };
-  return { metadata, beside: [object] };
-}
-
-function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[\u007F-\uFFFF]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  const object = { key: beside.key, contentType: 'application/json', metadata: '{}', content, condition };
+  return { metadata: JSON.stringify(metadata), beside: [object] };
 }
 
 function newJob(job: ReceivedJob, due: number) {

@@ -1,5 +1,6 @@
 // The parameters of MAIL FROM and RCPT TO: one table, a row each. The listener's EHLO answer, the reading of both commands, and
 // what the deliver stage writes to the next host all go by it. To add one: a row here, and its value in mail/envelope.
+import type { RemoteEnvelope } from '#mail/envelope/envelope.ts';
 import type { Problem } from '#mail/problem.ts';
 import {
   type Notify,
@@ -37,12 +38,11 @@ export type RcptParameters = { readonly notify: Notify[] | null; readonly orcpt:
 type Session = { readonly isTls: boolean; readonly takesLogIn: boolean; readonly messageBytes: number };
 
 /** A message on its way to the next host: `bytes` as sent, before dots are doubled. */
-export type SentMessage = Pick<MailParameters, 'bodyType' | 'requireTls'> & {
-  readonly reversePath: string;
+export type SentMessage = {
+  readonly envelope: Omit<RemoteEnvelope, 'session' | 'recipients'>;
   readonly bytes: number;
   /** Whether an address or the header needs SMTPUTF8 (RFC 6531 §3.2), not merely whether the sender asked. */
   readonly needsUtf8: boolean;
-  readonly dsn: Pick<MailParameters, 'ret' | 'envid'>;
 };
 
 type SentRecipient = { readonly forwardPath: string } & RcptParameters;
@@ -82,7 +82,7 @@ const mailTable: readonly Row<MailParameters, SentMessage, string | null | Reply
     syntax: 'BODY is 7BIT, 8BITMIME or BINARYMIME',
     read: (value) => given(readBody(value), (bodyType) => ({ bodyType })),
     offer: () => ['8BITMIME', 'BINARYMIME'],
-    pass: ({ bodyType }, { capabilities }) => {
+    pass: ({ envelope: { bodyType } }, { capabilities }) => {
       if (bodyType === 'binarymime') return replies.hopWithoutBinary;
       // Without 8BITMIME at the peer 8-bit bytes go as they are: nobody re-encodes any more, and signatures would break.
       return bodyType === '8bitmime' && capabilities.has('8BITMIME') ? 'BODY=8BITMIME' : null;
@@ -103,7 +103,7 @@ const mailTable: readonly Row<MailParameters, SentMessage, string | null | Reply
     syntax: 'REQUIRETLS has no value',
     read: (value) => given(readFlag(value), (requireTls) => ({ requireTls })),
     offer: ({ isTls }) => (isTls ? ['REQUIRETLS'] : []),
-    pass: ({ requireTls }, { capabilities, isTrusted }) => {
+    pass: ({ envelope: { requireTls } }, { capabilities, isTrusted }) => {
       if (!requireTls) return null;
       return isTrusted && capabilities.has('REQUIRETLS') ? 'REQUIRETLS' : replies.hopNotSecure;
     },
@@ -113,16 +113,16 @@ const mailTable: readonly Row<MailParameters, SentMessage, string | null | Reply
     syntax: 'RET is FULL or HDRS',
     read: (value) => given(readRet(value), (ret) => ({ ret })),
     offer: () => ['DSN'],
-    pass: ({ dsn: { ret } }, { capabilities }) =>
-      ret === null || !capabilities.has('DSN') ? null : `RET=${ret.toUpperCase()}`,
+    pass: ({ envelope: { dsn } }, { capabilities }) =>
+      dsn.ret === null || !capabilities.has('DSN') ? null : `RET=${dsn.ret.toUpperCase()}`,
   },
   {
     name: 'ENVID', // RFC 3461 §4.4
     syntax: 'ENVID is at most 100 characters of xtext',
     read: (value) => given(readEnvid(value), (envid) => ({ envid })),
     offer: () => ['DSN'],
-    pass: ({ dsn: { envid } }, { capabilities }) =>
-      envid === null || !capabilities.has('DSN') ? null : `ENVID=${encodeXtext(envid)}`,
+    pass: ({ envelope: { dsn } }, { capabilities }) =>
+      dsn.envid === null || !capabilities.has('DSN') ? null : `ENVID=${encodeXtext(dsn.envid)}`,
   },
   {
     name: 'AUTH', // RFC 4954 §5: understood where there is a log-in, and not passed on; EHLO offers it while nobody is logged in
@@ -202,7 +202,8 @@ export function mailCommand(message: SentMessage, hop: NextHop): string | Reply 
   const passed = mailTable.map(({ pass }) => pass(message, hop));
   const refusal = passed.findLast((parameter) => parameter !== null && typeof parameter !== 'string');
   return (
-    refusal ?? [`MAIL FROM:<${message.reversePath}>`, ...passed.filter((parameter) => parameter !== null)].join(' ')
+    refusal ??
+    [`MAIL FROM:<${message.envelope.reversePath}>`, ...passed.filter((parameter) => parameter !== null)].join(' ')
   );
 }
 

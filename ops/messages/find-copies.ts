@@ -37,7 +37,7 @@ export function createCopyFinder(deps: FindCopiesDeps): CopyFinder {
     const facts = await deps.store.head(rawKey({ id, receivedAt }));
     const envelope = facts === null ? null : await readEnvelope(deps.store, facts);
     const config = await deps.config.current();
-    const places = (envelope?.forwardPaths ?? []).flatMap((path) => placesOf(config, path));
+    const places = (envelope?.recipients ?? []).flatMap(({ forwardPath }) => placesOf(config, forwardPath));
     const keys = places.flatMap((place) =>
       mailFolders.map((folder) => messageKey(folder, { ...place, id, receivedAt })),
     );

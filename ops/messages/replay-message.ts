@@ -5,7 +5,9 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
 import { srsReverse } from '#mail/address/srs.ts';
+import type { Route, RoutedEnvelope, RoutedRecipient, Session } from '#mail/envelope/envelope.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
+import { type StoredEnvelope, storedForm } from '#mail/envelope/stored-envelope.ts';
 import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
 import { json, notFound, refusal } from '#ops/api/answer.ts';
@@ -13,11 +15,11 @@ import { address, messageId } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { ReceivedJob, Route, Session } from '#pipeline/contract/jobs.ts';
+import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { rawKey } from '#pipeline/contract/keys.ts';
 import type { Clock, ConfigSource, Intake, JobSender, ObjectStore, StoredObject } from '#pipeline/contract/ports.ts';
 import { receivedGroup } from '#pipeline/contract/received-group.ts';
-import { readEnvelope, type StoredEnvelope } from '#pipeline/contract/stored-envelope.ts';
+import { readEnvelope } from '#pipeline/contract/stored-envelope.ts';
 
 const maxDeliveries = 500;
 
@@ -79,7 +81,7 @@ export const replayOneMessage = useCase({
 });
 
 type Recipients = {
-  readonly recipients: ReceivedJob['recipients'];
+  readonly recipients: RoutedRecipient[];
   readonly leftOut: readonly string[];
 };
 
@@ -111,7 +113,7 @@ type Replay = {
   readonly id: MessageId;
   readonly stored: StoredObject;
   readonly envelope: StoredEnvelope;
-  readonly recipients: ReceivedJob['recipients'];
+  readonly recipients: RoutedRecipient[];
 };
 
 /** The same message: its job once more. */
@@ -127,14 +129,13 @@ async function sendAgain({ jobs }: ReplayDeps, replay: Replay): Promise<MessageI
 
 /** A new message of the same bytes, in at the front door. */
 async function storeAnew({ intake, newMessageId, clock }: ReplayDeps, replay: Replay): Promise<MessageId> {
-  const { stored, envelope, recipients } = replay;
+  const { stored } = replay;
   const now = clock();
   const id = newMessageId(now);
   const receivedAt = new Date(now).toISOString();
   const key = rawKey({ id, receivedAt });
-  const forwardPaths = [...new Set(recipients.map(({ forwardPath }) => forwardPath))];
-  const { recipientDsn: _, dsn: __, ...kept } = envelope;
-  const writer = intake.open({ key, envelope: { ...kept, id, receivedAt, forwardPaths, replayOf: replay.id } });
+  const envelope = storedForm(envelopeOf(replay, false), { id, receivedAt, replayOf: replay.id });
+  const writer = intake.open({ key, envelope });
   try {
     const { hasHighBytes, ...raw } = await digest(stored.body, writer.write);
     await writer.commit(jobOf(replay, { id, receivedAt, raw: { key, ...raw }, hasHighBytes }));
@@ -147,22 +148,17 @@ async function storeAnew({ intake, newMessageId, clock }: ReplayDeps, replay: Re
 
 type Identity = Pick<ReceivedJob, 'id' | 'receivedAt' | 'raw'> & { readonly hasHighBytes: boolean };
 
-function jobOf({ envelope, recipients }: Replay, { hasHighBytes, ...identity }: Identity): ReceivedJob {
-  return {
-    version: 1,
-    ...identity,
-    session: sessionOf(envelope),
-    reversePath: envelope.reversePath,
-    bodyType: envelope.bodyType ?? (hasHighBytes ? '8bitmime' : '7bit'),
-    smtpUtf8: envelope.smtpUtf8,
-    requireTls: envelope.requireTls,
-    dsn: envelope.dsn,
-    attempt: 1,
-    recipients,
-  };
+function jobOf(replay: Replay, { hasHighBytes, ...identity }: Identity): ReceivedJob {
+  return { version: 2, ...identity, envelope: envelopeOf(replay, hasHighBytes), attempt: 1 };
 }
 
-/** Mail of ours is stored without a session, and only that: it is from the null reverse-path. */
+function envelopeOf({ envelope, recipients }: Replay, hasHighBytes: boolean): RoutedEnvelope {
+  const { receivedAt: _, ...kept } = envelope;
+  const bodyType = hasHighBytes && envelope.bodyType === '7bit' ? '8bitmime' : envelope.bodyType;
+  return { ...kept, session: sessionOf(envelope), bodyType, recipients };
+}
+
+/** Earlier versions stored mail of ours without a session, and only that: it is from the null reverse-path. */
 function sessionOf({ session, reversePath }: StoredEnvelope): Session {
   const role = reversePath === '' ? 'internal' : 'mx';
   return session ?? { role, clientIp: null, clientName: null, helo: null, tls: null, user: null };
@@ -177,15 +173,14 @@ async function recipientsOf(
   const { role, user } = sessionOf(envelope);
   const mayRelay = role === 'internal' || (role !== 'mx' && user !== null); // on port 25 only a capture server is told a name
   const isExpired = messageIdTime(id) + config.delivery.expireSeconds * 1_000 <= deps.clock();
-  const recipients: ReceivedJob['recipients'][number][] = [];
+  const recipients: RoutedRecipient[] = [];
   const leftOut: string[] = [];
-  for (const forwardPath of envelope.forwardPaths) {
+  for (const { forwardPath, dsn } of envelope.recipients) {
     const routed = await routesOf(deps, config, { forwardPath, mayRelay });
     if ('reason' in routed) leftOut.push(`${forwardPath}: ${routed.reason}`);
     else {
       const isLate = (route: Route): boolean => isExpired && route.kind !== 'mailbox';
       if (routed.routes.some(isLate)) leftOut.push(`${forwardPath}: the time to send it to another server is over`);
-      const dsn = envelope.recipientDsn[forwardPath] ?? { notify: null, orcpt: null };
       const kept = routed.routes.filter((route) => !isLate(route));
       recipients.push(...kept.map((route) => ({ forwardPath, dsn, route })));
     }

@@ -2,6 +2,7 @@
 // stored (design §2: nobody rewrites what an earlier stage wrote), so it needs no record of its own.
 
 import { z } from 'zod';
+import type { Session } from '#mail/envelope/envelope.ts';
 import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
 import type { HeldJob } from '#ops/admin.ts';
 import { json, notFound } from '#ops/api/answer.ts';
@@ -9,7 +10,6 @@ import { messageId } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import { deliveriesOf, type ShownDelivery } from '#ops/deliveries.ts';
 import type { MailDeps } from '#ops/deps.ts';
-import type { Session } from '#pipeline/contract/jobs.ts';
 import { parseMessageKey } from '#pipeline/contract/keys.ts';
 import { type InboxMessage, inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import { queueNames } from '#pipeline/contract/stages.ts';

@@ -1,28 +1,23 @@
 // The front door's way into S3 and queue `received`: the message is durable first, then the job. Whatever fails throws,
 // and the client is told 451. A stored message whose job was not sent is left to the bucket's lifecycle rules: nothing
 // looks for it, and the job may have arrived although its answer was lost.
-import { envelopeKey } from '#pipeline/contract/keys.ts';
 import type { Intake, JobSender } from '#pipeline/contract/ports.ts';
 import { receivedGroup } from '#pipeline/contract/received-group.ts';
+import { placeEnvelope } from '#pipeline/contract/stored-envelope.ts';
 import type { OpenUpload } from './s3-upload.ts';
 
 const contentType = 'message/rfc822';
-/** What of S3's 2 KB of metadata an envelope may take. */
-const maxEnvelopeBytes = 1_900;
 
 /** Makes the port over one bucket and the queue. */
 export function createAwsIntake({ upload, jobs }: { readonly upload: OpenUpload; readonly jobs: JobSender }): Intake {
   return {
     open: ({ key, envelope }) => {
-      const text = asciiJson(envelope);
-      const fits = text.length <= maxEnvelopeBytes;
-      const metadata = fits ? { envelope: text } : { 'envelope-key': envelopeKey(key) };
+      const { metadata, beside } = placeEnvelope(key, envelope);
       const message = upload({ key, contentType, metadata, condition: { ifAbsent: true } });
       return {
         write: message.write,
         commit: async (job) => {
-          const beside = fits ? null : putEnvelope(upload, envelopeKey(key), text);
-          const [stored] = await Promise.all([message.finish(), beside]);
+          const [stored] = await Promise.all([message.finish(), beside === null ? null : putEnvelope(upload, beside)]);
           if (stored.outcome === 'conflict') throw new Error(`${key} is already taken by another message`);
           await jobs.send('received', job, { group: receivedGroup(job) });
         },
@@ -32,16 +27,12 @@ export function createAwsIntake({ upload, jobs }: { readonly upload: OpenUpload;
   };
 }
 
-async function putEnvelope(upload: OpenUpload, key: string, text: string): Promise<void> {
+async function putEnvelope(
+  upload: OpenUpload,
+  { key, text }: { readonly key: string; readonly text: string },
+): Promise<void> {
   const object = upload({ key, contentType: 'application/json', condition: { ifAbsent: true } });
   await object.write(Buffer.from(text));
   const stored = await object.finish();
   if (stored.outcome === 'conflict') throw new Error(`${key} is already taken by another message`);
-}
-
-function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[\u007F-\uFFFF]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

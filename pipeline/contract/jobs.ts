@@ -2,6 +2,12 @@
 // Everything a stage needs is in its job or behind `raw.key`; absent is `null`, never a missing field.
 
 import { z } from 'zod';
+import {
+  envelopeFields,
+  localEnvelopeSchema,
+  remoteEnvelopeSchema,
+  routedEnvelopeSchema,
+} from '#mail/envelope/envelope.ts';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import { type QueueName, queueNames } from './stages.ts';
 
@@ -19,74 +25,33 @@ export const rawObjectSchema = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
-/**
- * How the message came in. `internal` is mail that the service itself wrote (a bounce).
- * `clientName` is the verified reverse name or null; `user` the authenticated submitter or null.
- */
-export const sessionSchema = z.strictObject({
-  role: z.enum(['mx', 'submission', 'submissions', 'internal']),
-  clientIp: z.string().nullable(),
-  clientName: z.string().nullable(),
-  helo: z.string().nullable(),
-  tls: z.strictObject({ version: z.string(), cipher: z.string() }).nullable(),
-  user: z.string().nullable(),
-});
-
-/** What the sender asked to be told of one recipient (RFC 3461 §4.1, §4.2); null where it asked for nothing. */
-export const recipientDsnSchema = z.strictObject({
-  notify: z.array(z.enum(['never', 'success', 'failure', 'delay'])).nullable(),
-  orcpt: z.string().nullable(),
-});
-
-/** What the sender asked of bounces for the whole message (RFC 3461 §4.3, §4.4). */
-export const messageDsnSchema = z.strictObject({
-  ret: z.enum(['full', 'hdrs']).nullable(),
-  envid: z.string().nullable(),
-});
-
-/** The local mailbox an address leads to; `tag` is what stood behind a `+`, or null. */
-export const mailboxSchema = z.strictObject({
-  domain: z.string().min(1),
-  localPart: z.string().min(1),
-  tag: z.string().nullable(),
-});
-
-/**
- * Where a recipient's mail goes. An alias may lead to several mailboxes and several outside addresses at once:
- * it is then several recipients of the job with the same forwardPath, one for each route.
- */
-export const routeSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('mailbox'), mailbox: mailboxSchema }),
-  z.strictObject({ kind: z.literal('forward'), to: z.array(z.string().min(1)).min(1) }),
-  z.strictObject({ kind: z.literal('relay') }),
-]);
-
-const recipient = {
-  forwardPath: z.string().min(1),
-  dsn: recipientDsnSchema,
-  /** Set where the address (or one it leads to) is known to have bounced: should it take the mail, that is to be recorded. */
-  bouncedBefore: z.literal(true).optional(),
-};
-
 const message = {
-  version: z.literal(1),
+  version: z.literal(2),
   id: messageId,
   receivedAt: timestamp,
   raw: rawObjectSchema,
-  session: sessionSchema,
-  /** The address bounces go to; the empty string is the null reverse-path `<>`. */
-  reversePath: z.string(),
-  bodyType: z.enum(['7bit', '8bitmime', 'binarymime']),
-  smtpUtf8: z.boolean(),
-  requireTls: z.boolean(),
-  dsn: messageDsnSchema,
 };
 
+/** A job as it is, and one of version 1, in which the fields of the envelope stood among those of the job. */
+function jobOf<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.preprocess(fromVersion1, z.strictObject({ ...message, ...shape }));
+}
+
+function fromVersion1(job: unknown): unknown {
+  if (typeof job !== 'object' || job === null || !('version' in job) || job.version !== 1) return job;
+  const fields = Object.entries(job);
+  const own = fields.filter(([name]) => !envelopeFields.has(name));
+  return {
+    ...Object.fromEntries(own),
+    version: 2,
+    envelope: Object.fromEntries(fields.filter(([name]) => envelopeFields.has(name))),
+  };
+}
+
 /** Job of queue `received`: a message that is stored and was acknowledged. `attempt` counts judgements, from 1. */
-export const receivedJobSchema = z.strictObject({
-  ...message,
+export const receivedJobSchema = jobOf({
+  envelope: routedEnvelopeSchema,
   attempt: z.int().positive(),
-  recipients: z.array(z.strictObject({ ...recipient, route: routeSchema })).min(1),
 });
 
 /** One DNS question asked while judging, and what came back: kept so that a replay sees the same evidence. */
@@ -150,9 +115,8 @@ export const senderProofSchema = z.discriminatedUnion('proven', [
 ]);
 
 /** Job of queue `parse`: the local recipients of a judged message that share one disposition. */
-export const parseJobSchema = z.strictObject({
-  ...message,
-  recipients: z.array(z.strictObject({ ...recipient, mailbox: mailboxSchema })).min(1),
+export const parseJobSchema = jobOf({
+  envelope: localEnvelopeSchema,
   authentication: authenticationSchema,
   disposition: dispositionSchema,
 });
@@ -164,17 +128,16 @@ export const givenUpSchema = z.strictObject({
 });
 
 /**
- * Job of queue `deliver`: one message for all its recipients at one remote domain. `reversePath` is already
- * SRS-rewritten for forwards. `originalForwardPath` is the address the sender wrote, where an alias led on from it.
+ * Job of queue `deliver`: one message for all its recipients at one remote domain. The reverse-path is already
+ * SRS-rewritten for forwards.
  * `attempt` counts from 1; the state that must survive doubles is in the `deliveries/` object, not here. `landed`: these
  * recipients are mailboxes here and have the message, or aliases that led outside (their own `originalForwardPath`); all there
  * is to deliver is the report of that (RFC 3461 NOTIFY=SUCCESS).
  * `givenUp`: the job of these recipients became a dead letter; all there is to do is to record that and tell the sender.
  */
-export const deliverJobSchema = z.strictObject({
-  ...message,
+export const deliverJobSchema = jobOf({
+  envelope: remoteEnvelopeSchema,
   domain: z.string().min(1),
-  recipients: z.array(z.strictObject({ ...recipient, originalForwardPath: z.string().nullable() })).min(1),
   /** The domain whose keys sign, or null: not signed (forwarded mail keeps its own signatures). */
   signingDomain: z.string().nullable(),
   attempt: z.int().positive(),
@@ -188,11 +151,6 @@ export const deliverJobSchema = z.strictObject({
 });
 
 export type RawObject = Readonly<z.infer<typeof rawObjectSchema>>;
-export type Session = Readonly<z.infer<typeof sessionSchema>>;
-export type RecipientDsn = Readonly<z.infer<typeof recipientDsnSchema>>;
-export type MessageDsn = Readonly<z.infer<typeof messageDsnSchema>>;
-export type Mailbox = Readonly<z.infer<typeof mailboxSchema>>;
-export type Route = Readonly<z.infer<typeof routeSchema>>;
 export type ReceivedJob = Readonly<z.infer<typeof receivedJobSchema>>;
 export type DnsEvidence = Readonly<z.infer<typeof dnsEvidenceSchema>>;
 export type Authentication = Readonly<z.infer<typeof authenticationSchema>>;

@@ -97,8 +97,8 @@ export type IntakeWriter = {
 export type Intake = {
   readonly open: (request: {
     readonly key: string;
-    /** ASCII; what exceeds 2 KB goes beside the message as `<id>.envelope.json` (pipeline/contract/keys.ts). */
-    readonly envelope: Readonly<Record<string, unknown>>;
+    /** A JSON object, kept with the message; see pipeline/contract/stored-envelope.ts. */
+    readonly envelope: object;
   }) => IntakeWriter;
 };
 

@@ -5,7 +5,8 @@ import { isProblem } from '#mail/problem.ts';
 import type { Authentication, ReceivedJob, SenderProof } from './jobs.ts';
 
 /** A job of any queue. What a stage before found out is in `authentication` (parse) or `sender` (deliver). */
-export type ReportedJob = Pick<ReceivedJob, 'session' | 'reversePath'> & {
+export type ReportedJob = {
+  readonly envelope: Pick<ReceivedJob['envelope'], 'session' | 'reversePath'>;
   readonly authentication?: Authentication | undefined;
   readonly sender?: SenderProof | undefined;
 };
@@ -15,7 +16,7 @@ export type ReportedJob = Pick<ReceivedJob, 'session' | 'reversePath'> & {
  * where it may be. A job whose sender was never judged is that of a stranger who is not proven.
  */
 export function whyNotTold(job: ReportedJob): string | null {
-  if (job.reversePath === '') return 'the reverse-path is null: nobody is to be told'; // RFC 5321 §4.5.5
+  if (job.envelope.reversePath === '') return 'the reverse-path is null: nobody is to be told'; // RFC 5321 §4.5.5
   const proof = job.sender ?? proveSender(job);
   return proof.proven ? null : `the sender is not proven: ${proof.reason}; no report was sent`;
 }
@@ -27,7 +28,8 @@ export function whyNotTold(job: ReportedJob): string | null {
  * the client is none of the domain's, a signature proves nothing: anybody can send a signed message once more, with any
  * address of that domain behind MAIL FROM.
  */
-export function proveSender({ session, reversePath, authentication }: Omit<ReportedJob, 'sender'>): SenderProof {
+export function proveSender({ envelope, authentication }: Omit<ReportedJob, 'sender'>): SenderProof {
+  const { session, reversePath } = envelope;
   // On port 25 only a capture server is told a name, and believes any.
   if (session.user !== null && session.role !== 'mx') return { proven: true, by: 'login' };
   if (session.role === 'internal') return { proven: true, by: 'internal' };

@@ -1,28 +1,30 @@
-// The envelope as the front door left it with a stored message: in the object's metadata, or beside it where it is long.
-// What is usual is left out of it (see container/intake/store-message.ts), so it fits S3's 2 KB nearly always.
-
-import { z } from 'zod';
-import { messageDsnSchema, recipientDsnSchema, sessionSchema } from './jobs.ts';
+// The envelope as the listener left it with a stored message: in the object's metadata, or beside it where it is long.
+import { parseStoredEnvelope, type StoredEnvelope } from '#mail/envelope/stored-envelope.ts';
+import { envelopeKey } from './keys.ts';
 import type { ObjectFacts, ObjectStore } from './ports.ts';
 import { readBody } from './stored-body.ts';
 
-const storedEnvelopeSchema = z.looseObject({
-  receivedAt: z.iso.datetime({ precision: 3 }).optional(),
-  /** Left out of mail that the service wrote itself. */
-  session: sessionSchema.optional(),
-  reversePath: z.string(),
-  forwardPaths: z.array(z.string()),
-  /** Left out: 7bit, as far as the sender said. */
-  bodyType: z.enum(['7bit', '8bitmime', 'binarymime']).optional(),
-  smtpUtf8: z.boolean().default(false),
-  requireTls: z.boolean().default(false),
-  dsn: messageDsnSchema.default({ ret: null, envid: null }),
-  /** What was asked for single recipients, by forward-path. */
-  recipientDsn: z.record(z.string(), recipientDsnSchema).default({}),
-});
+/** What of S3's 2 KB of metadata an envelope may take; both worlds do the same. */
+const maxMetadataBytes = 1_900;
 
-/** See the file's head. */
-export type StoredEnvelope = Readonly<z.output<typeof storedEnvelopeSchema>>;
+/**
+ * Where an envelope goes that is to be stored with the message of that key: into its metadata, or as JSON text into an object
+ * beside it. `envelope`: a JSON object (mail/envelope/stored-envelope.ts). All in ASCII.
+ */
+export function placeEnvelope(
+  key: string,
+  envelope: object,
+): {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly beside: { readonly key: string; readonly text: string } | null;
+} {
+  const text = JSON.stringify(envelope).replace(
+    /[\u007F-\uFFFF]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  if (text.length <= maxMetadataBytes) return { metadata: { envelope: text }, beside: null };
+  return { metadata: { 'envelope-key': envelopeKey(key) }, beside: { key: envelopeKey(key), text } };
+}
 
 /** Reads the envelope of a stored message; null where there is none that can be understood. */
 export async function readEnvelope(
@@ -31,12 +33,7 @@ export async function readEnvelope(
 ): Promise<StoredEnvelope | null> {
   const beside = metadata['envelope-key'];
   const text = beside === undefined ? metadata['envelope'] : await readBeside(store, beside);
-  if (text === undefined || text === null) return null;
-  try {
-    return storedEnvelopeSchema.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null; // not JSON
-  }
+  return text === undefined || text === null ? null : parseStoredEnvelope(text);
 }
 
 async function readBeside(store: Pick<ObjectStore, 'get'>, key: string): Promise<string | null> {

@@ -1,6 +1,7 @@
 // What a dead letter owes: its sender is told. Whatever stage it died in, the deliver stage does that, as it writes all reports:
 // it gets a job that says what was given up. Pure; the same for the runner on one machine and for Lambda's event consumer.
 import { parseAddress } from '#mail/address/address.ts';
+import type { RemoteRecipient } from '#mail/envelope/envelope.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { DeliverJob, ParseJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { proveSender, whyNotTold } from '#pipeline/contract/sender-proof.ts';
@@ -27,20 +28,22 @@ export function givenUpJobs(
 
 /** The recipients as the sender wrote them, each once, in groups of one domain: a `deliveries/` object each. */
 function byDomain(job: ReceivedJob | ParseJob): readonly DeliverJob[] {
-  const groups = new Map<string, Map<string, DeliverJob['recipients'][number]>>();
-  for (const { forwardPath, dsn } of job.recipients) {
+  const groups = new Map<string, Map<string, RemoteRecipient>>();
+  for (const { forwardPath, dsn } of job.envelope.recipients) {
     const address = parseAddress(forwardPath);
     if (isProblem(address)) continue;
     const group = groups.get(address.domain) ?? new Map();
     groups.set(address.domain, group);
     group.set(forwardPath, { forwardPath, dsn, originalForwardPath: null });
   }
-  const { version, id, receivedAt, raw, session, reversePath, bodyType, smtpUtf8, requireTls, dsn } = job;
-  const message = { version, id, receivedAt, raw, session, reversePath, bodyType, smtpUtf8, requireTls, dsn };
+  const { version, id, receivedAt, raw, envelope } = job;
   return [...groups].map(([domain, recipients]) => ({
-    ...message,
+    version,
+    id,
+    receivedAt,
+    raw,
+    envelope: { ...envelope, recipients: [...recipients.values()] },
     domain,
-    recipients: [...recipients.values()],
     signingDomain: null,
     attempt: 1,
     firstAttemptAt: null,

@@ -46,7 +46,7 @@ async function receive(forwardPaths: readonly string[], subject: string, nowMs =
   const receivedAt = new Date(nowMs).toISOString();
   const { id } = sampleReceivedJob({ receivedAt });
   const job = sampleReceivedJob({ content, recipients, receivedAt, id });
-  const envelope = { receivedAt, session: job.session, reversePath: job.reversePath, forwardPaths };
+  const envelope = { receivedAt, session: job.envelope.session, reversePath: job.envelope.reversePath, forwardPaths };
   const writer = stack.intake.open({ key: job.raw.key, envelope });
   await writer.write(content);
   await writer.commit(job);

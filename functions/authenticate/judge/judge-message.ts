@@ -35,8 +35,8 @@ export async function judgeMessage(
 ): Promise<Authentication> {
   const recording = recordEvidence(resolve);
   const resolver = mailauthResolver(recording);
-  const { clientIp, helo } = job.session;
-  const question = { clientIp, helo: askableHelo(helo), reversePath: job.reversePath, hostname };
+  const { clientIp, helo } = job.envelope.session;
+  const question = { clientIp, helo: askableHelo(helo), reversePath: job.envelope.reversePath, hostname };
   const [spf, signatures] = await Promise.all([
     judgeSpf(question, resolver),
     verifySignatures(message, { resolver, now }),
@@ -45,7 +45,7 @@ export async function judgeMessage(
   const dkim = [...judgeDkim(message, signatures)];
   const dmarc = await judgeDmarc({ author: authorOf(message, signatures), spf: spf.sender, dkim }, resolver);
   const verdicts = { spf: spf.sender, dkim, dmarc, arc: judgeArc(message, signatures) };
-  const isNullReversePath = job.reversePath === '';
+  const isNullReversePath = job.envelope.reversePath === '';
   const results = formatResults({ hostname, helo, heloVerdict: spf.helo, isNullReversePath }, verdicts);
   return { ...verdicts, results, evidence: [...recording.evidence()] };
 }

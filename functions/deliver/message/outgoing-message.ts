@@ -7,6 +7,7 @@ import type { HeaderField } from '#mail/header/header-fields.ts';
 import { findHeaderEnd, splitHeader } from '#mail/header/split-header.ts';
 import { isProblem, type Problem, problem } from '#mail/problem.ts';
 import { createLineEndingCheck, createLineEndingNormaliser, normaliseLineEndings } from '#mail/smtp/line-endings.ts';
+import type { SentMessage } from '#mail/smtp/parameters.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
@@ -16,18 +17,10 @@ import { disarmed, forgedResults } from './disarm-results.ts';
 import { createBodyHash, type SigningKey, signatureFields } from './dkim-signature.ts';
 
 /** A message ready to be sent. `small`: all of it, dots stuffed, final dot included; `large`: the same as a stream. */
-export type OutgoingMessage = {
-  readonly reversePath: string;
-  /** Bytes as sent, before dot stuffing. */
-  readonly bytes: number;
+export type OutgoingMessage = SentMessage & {
   readonly content:
     | { readonly kind: 'small'; readonly bytes: Uint8Array }
     | { readonly kind: 'large'; readonly open: () => AsyncIterable<Uint8Array> };
-  readonly bodyType: '7bit' | '8bitmime' | 'binarymime';
-  /** Whether an address or the header needs SMTPUTF8 (RFC 6531 §3.2), not merely whether the sender asked. */
-  readonly needsUtf8: boolean;
-  readonly requireTls: boolean;
-  readonly dsn: { readonly ret: 'full' | 'hdrs' | null; readonly envid: string | null };
 };
 
 export type PrepareDeps = {
@@ -57,7 +50,8 @@ export async function prepareOutgoingMessage(
   const keys = await signingKeys(deps, config, job.signingDomain);
   const stored = await deps.store.get(job.raw.key);
   if (stored === null) throw messageLost(job.raw.key);
-  const isBinary = job.bodyType === 'binarymime';
+  const { envelope } = job;
+  const isBinary = envelope.bodyType === 'binarymime';
   const facts =
     stored.bytes <= smallBytes
       ? await prepareSmall(stored.body, config.hostname)
@@ -67,19 +61,17 @@ export async function prepareOutgoingMessage(
   const prefix = Buffer.from(
     isSigned ? await signatureFields({ ...facts, domain, bodyHash: facts.bodyHash() }, keys, deps.clock()) : '',
   );
-  const needsUtf8 = job.smtpUtf8 && (!facts.hasAsciiHeader || !isAscii([job.reversePath, ...forwardPaths(job)].join()));
+  const paths = [envelope.reversePath, ...envelope.recipients.map(({ forwardPath }) => forwardPath)];
+  const needsUtf8 = envelope.smtpUtf8 && (!facts.hasAsciiHeader || !isAscii(paths.join()));
   return {
-    reversePath: job.reversePath,
+    // Some clients declare all they send as binary: what is lines all the same goes out as such (RFC 3030 §3).
+    envelope: isBinary && facts.isLines() ? { ...envelope, bodyType: '8bitmime' } : envelope,
     bytes: prefix.length + (facts.small?.length ?? stored.bytes),
     content:
       facts.small === null
         ? { kind: 'large', open: () => openLarge(deps, job.raw.key, { prefix, forged: facts.forged }) }
         : { kind: 'small', bytes: Buffer.concat([prefix, stuffDots(facts.small, true), end]) },
-    // Some clients declare all they send as binary: what is lines all the same goes out as such (RFC 3030 §3).
-    bodyType: isBinary && facts.isLines() ? '8bitmime' : job.bodyType,
     needsUtf8,
-    requireTls: job.requireTls,
-    dsn: job.dsn,
   };
 }
 
@@ -255,10 +247,6 @@ function keyOf(pem: string): SigningKey['key'] | Problem {
 
 function withFinalLineEnd(bytes: Uint8Array): Uint8Array {
   return bytes.at(-1) === LF ? bytes : Buffer.concat([bytes, Buffer.from('\r\n')]);
-}
-
-function forwardPaths({ recipients }: DeliverJob): string[] {
-  return recipients.map(({ forwardPath }) => forwardPath);
 }
 
 function isAscii(text: string): boolean {

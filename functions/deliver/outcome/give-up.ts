@@ -27,7 +27,7 @@ export async function giveUp(
 ): Promise<{ readonly outcome: 'bounced'; readonly reason: string } | null> {
   const { queue = 'deliver', reason = '' } = job.givenUp ?? {};
   const now = deps.clock();
-  const named = new Set(job.recipients.map(({ forwardPath }) => forwardPath));
+  const named = new Set(job.envelope.recipients.map(({ forwardPath }) => forwardPath));
   const pending = found.state.recipients.filter(
     ({ state, forwardPath }) => state === 'pending' && named.has(forwardPath),
   );

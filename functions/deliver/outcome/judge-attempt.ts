@@ -3,6 +3,7 @@
 // enhanced status code (RFC 3463) that is ours to choose, are here.
 
 import { type DsnAction, dsnRecipients } from '#mail/dsn/dsn.ts';
+import type { RemoteRecipient } from '#mail/envelope/envelope.ts';
 import { shownReply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
@@ -88,7 +89,7 @@ function judgeRecipient(
     return { ...recipient, state: 'bounced', status, reason, diagnostic: null, host: null, at };
   }
   if (facts.unasked === 'delivered-locally') {
-    const asked = facts.job.recipients.find(({ forwardPath }) => forwardPath === recipient.forwardPath);
+    const asked = facts.job.envelope.recipients.find(({ forwardPath }) => forwardPath === recipient.forwardPath);
     const isAlias = (asked?.originalForwardPath ?? null) !== null;
     const reason = isAlias ? 'it was passed on to the addresses behind it' : 'it is in the mailbox here';
     return { ...recipient, state: 'delivered', status: '2.0.0', reason, diagnostic: null, host: null, at };
@@ -213,16 +214,16 @@ function noticeOwed(
   const owed = told.recipients
     .filter(({ forwardPath }) => wasPending.has(forwardPath))
     .flatMap(({ forwardPath, state }) => {
-      const recipient = job.recipients.find((candidate) => candidate.forwardPath === forwardPath);
+      const recipient = job.envelope.recipients.find((candidate) => candidate.forwardPath === forwardPath);
       const action = recipient === undefined ? null : actionFor(recipient, state, told);
       if (recipient === undefined || action === null) return [];
-      return dsnRecipients(job.reversePath, action, [recipient]).length > 0 ? [{ forwardPath, action }] : [];
+      return dsnRecipients(job.envelope.reversePath, action, [recipient]).length > 0 ? [{ forwardPath, action }] : [];
     });
   return owed.length === 0 ? null : { id: id(), at, outcome: 'owed', reason: null, recipients: owed };
 }
 
 function actionFor(
-  { forwardPath, originalForwardPath }: DeliverJob['recipients'][number],
+  { forwardPath, originalForwardPath }: RemoteRecipient,
   state: RecipientState['state'],
   { warns, dsnPassedOn, isDeliveredLocally }: Told,
 ): DsnAction | null {

@@ -7,7 +7,9 @@ import { createHash } from 'node:crypto';
 import { parseAddress } from '#mail/address/address.ts';
 import { srsReverse } from '#mail/address/srs.ts';
 import { composeDsn, type DsnRecipient, originalBytesNeeded } from '#mail/dsn/dsn.ts';
+import type { RoutedRecipient } from '#mail/envelope/envelope.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
+import { storedForm } from '#mail/envelope/stored-envelope.ts';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
@@ -42,7 +44,7 @@ export async function bounce(
   if (!isMessageId(id)) throw new Error(`not a message id: ${id}`);
   const untold = whyNotTold(state.job);
   if (untold !== null) return { outcome: 'dropped', reason: untold };
-  const recipients = await routesBack(deps, config, state.job.reversePath);
+  const recipients = await routesBack(deps, config, state.job.envelope.reversePath);
   if ('reason' in recipients) return { outcome: 'dropped', reason: recipients.reason };
   const bytes = await compose(deps, config, { state, notice, to: recipients.to });
   const key = rawKey({ id, receivedAt: notice.at });
@@ -54,12 +56,8 @@ export async function bounce(
 }
 
 async function putIn(intake: Intake, job: ReceivedJob, bytes: Uint8Array): Promise<void> {
-  const envelope = {
-    role: 'internal',
-    reversePath: '',
-    forwardPaths: job.recipients.map(({ forwardPath }) => forwardPath),
-  };
-  const writer = intake.open({ key: job.raw.key, envelope });
+  const { id, receivedAt, envelope } = job;
+  const writer = intake.open({ key: job.raw.key, envelope: storedForm(envelope, { id, receivedAt }) });
   try {
     await writer.write(bytes);
     await writer.commit(job);
@@ -74,7 +72,7 @@ async function routesBack(
   deps: NotifyDeps,
   config: Config,
   reversePath: string,
-): Promise<{ readonly routes: ReceivedJob['recipients']; readonly to: string } | { readonly reason: string }> {
+): Promise<{ readonly routes: RoutedRecipient[]; readonly to: string } | { readonly reason: string }> {
   const address = parseAddress(reversePath);
   if (isProblem(address)) return { reason: `the sender is not an address: ${address.problem}` };
   const isSrs = /^SRS[01][=+-]/i.test(address.localPart);
@@ -105,9 +103,9 @@ async function compose(deps: NotifyDeps, config: Config, { state, notice, to }: 
     to,
     now: notice.at,
     arrivalAt: job.receivedAt,
-    envid: job.dsn.envid,
-    ret: job.dsn.ret,
-    smtpUtf8: job.smtpUtf8,
+    envid: job.envelope.dsn.envid,
+    ret: job.envelope.dsn.ret,
+    smtpUtf8: job.envelope.smtpUtf8,
     recipients: notice.recipients.map(({ forwardPath, action }) => dsnRecipient(state, forwardPath, action)),
     original,
     originalBytes: job.raw.bytes,
@@ -115,7 +113,7 @@ async function compose(deps: NotifyDeps, config: Config, { state, notice, to }: 
 }
 
 function dsnRecipient(state: DeliveryState, forwardPath: string, action: DsnRecipient['action']): DsnRecipient {
-  const asked = state.job.recipients.find((recipient) => recipient.forwardPath === forwardPath);
+  const asked = state.job.envelope.recipients.find((recipient) => recipient.forwardPath === forwardPath);
   const known = state.recipients.find((recipient) => recipient.forwardPath === forwardPath);
   const isExpanded = action === 'expanded' && asked?.originalForwardPath !== null;
   return {
@@ -166,20 +164,23 @@ type Stored = { readonly id: MessageId; readonly key: string; readonly bytes: Ui
 function receivedJob(
   stored: Stored,
   { job }: DeliveryState,
-  facts: Pick<ReceivedJob, 'receivedAt' | 'recipients'>,
+  { receivedAt, recipients }: { readonly receivedAt: string; readonly recipients: RoutedRecipient[] },
 ): ReceivedJob {
   const { id, key, bytes } = stored;
   return {
-    version: 1,
+    version: 2,
     id,
-    ...facts,
+    receivedAt,
     raw: { key, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') },
-    session: { role: 'internal', clientIp: null, clientName: null, helo: null, tls: null, user: null },
-    reversePath: '', // RFC 5321 §4.5.5
-    bodyType: bytes.some((byte) => byte > 0x7f) ? '8bitmime' : '7bit',
-    smtpUtf8: job.smtpUtf8,
-    requireTls: job.requireTls, // RFC 8689 §5: it tells much of the message, so it is as well protected
-    dsn: { ret: null, envid: null },
+    envelope: {
+      session: { role: 'internal', clientIp: null, clientName: null, helo: null, tls: null, user: null },
+      reversePath: '', // RFC 5321 §4.5.5
+      bodyType: bytes.some((byte) => byte > 0x7f) ? '8bitmime' : '7bit',
+      smtpUtf8: job.envelope.smtpUtf8,
+      requireTls: job.envelope.requireTls, // RFC 8689 §5: it tells much of the message, so it is as well protected
+      dsn: { ret: null, envid: null },
+      recipients,
+    },
     attempt: 1,
   };
 }

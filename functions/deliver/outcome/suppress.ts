@@ -67,9 +67,9 @@ type Refused = {
 
 /** The domain of ours whose mail it is: that of the alias, or of the reverse-path. Nobody's is what the null path sends. */
 function senderOf({ job }: DeliveryState, forwardPath: string): string | null {
-  if (job.reversePath === '') return null;
-  const asked = job.recipients.find((recipient) => recipient.forwardPath === forwardPath);
-  const sender = parseAddress(asked?.originalForwardPath ?? job.reversePath);
+  if (job.envelope.reversePath === '') return null;
+  const asked = job.envelope.recipients.find((recipient) => recipient.forwardPath === forwardPath);
+  const sender = parseAddress(asked?.originalForwardPath ?? job.envelope.reversePath);
   return isProblem(sender) ? null : sender.domain;
 }
 
@@ -114,7 +114,7 @@ type Context = { readonly state: DeliveryState; readonly troubles: readonly Trou
 
 /** An address that bounced before and now took mail exists. Only those of which the listener said so are asked for. */
 async function clear({ store }: SuppressDeps, { job }: DeliveryState, forwardPath: string): Promise<void> {
-  const recipient = job.recipients.find((candidate) => candidate.forwardPath === forwardPath);
+  const recipient = job.envelope.recipients.find((candidate) => candidate.forwardPath === forwardPath);
   const address = parseAddress(forwardPath);
   if (recipient?.bouncedBefore !== true || isProblem(address)) return;
   const key = suppressionRecord.key(address);

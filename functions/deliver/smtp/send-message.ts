@@ -178,7 +178,8 @@ async function sendAfterData(talk: Talk, answers: readonly RecipientResult[]): P
 
 function mailCommandFor(talk: Talk): string | Reply {
   const { message } = talk;
-  const isAddress = message.reversePath === '' || !isProblem(parseAddress(message.reversePath));
+  const { reversePath } = message.envelope;
+  const isAddress = reversePath === '' || !isProblem(parseAddress(reversePath));
   return isAddress ? mailCommand(message, nextHop(talk)) : replies.senderNoAddress;
 }
 

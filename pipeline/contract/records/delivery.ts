@@ -131,7 +131,7 @@ export function newDeliveryState({ givenUp: _, ...job }: DeliverJob, nowMs: numb
     job,
     firstAttemptAt: null,
     updatedAt: new Date(nowMs).toISOString(),
-    recipients: job.recipients.map(({ forwardPath }) => pendingRecipient(forwardPath)),
+    recipients: job.envelope.recipients.map(({ forwardPath }) => pendingRecipient(forwardPath)),
     attempts: [],
     lease: null,
     next: null,
@@ -177,7 +177,15 @@ export function retryNow(
 
 /** The job for those recipients that are still pending. */
 export function pendingJob(job: DeliverJob, pending: ReadonlySet<string>): DeliverJob {
-  return { ...job, recipients: job.recipients.filter(({ forwardPath }) => pending.has(forwardPath)) };
+  return withRecipients(
+    job,
+    job.envelope.recipients.filter(({ forwardPath }) => pending.has(forwardPath)),
+  );
+}
+
+/** The same job for other recipients. */
+export function withRecipients(job: DeliverJob, recipients: DeliverJob['envelope']['recipients']): DeliverJob {
+  return { ...job, envelope: { ...job.envelope, recipients } };
 }
 
 function pendingRecipient(forwardPath: string): RecipientState {

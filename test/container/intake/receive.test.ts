@@ -47,10 +47,10 @@ test('an alias is one recipient of the job for each route, and DSN wishes go alo
   client.write('RCPT TO:<info@example.test> NOTIFY=FAILURE,DELAY ORCPT=rfc822;x@y.test\r\nDATA\r\nhi\r\n.\r\n');
   for (let replies = 0; replies < 4; replies++) await client.reply();
   const job = intake.messages.at(-1)?.job;
-  assert.deepEqual(job?.dsn, { ret: 'hdrs', envid: 'q+1' });
-  assert.equal(job?.bodyType, '8bitmime');
+  assert.deepEqual(job?.envelope.dsn, { ret: 'hdrs', envid: 'q+1' });
+  assert.equal(job?.envelope.bodyType, '8bitmime');
   const dsn = { notify: ['failure', 'delay'], orcpt: 'rfc822;x@y.test' };
-  assert.deepEqual(job?.recipients, [
+  assert.deepEqual(job?.envelope.recipients, [
     {
       forwardPath: 'info@example.test',
       dsn,
@@ -138,7 +138,7 @@ test('BDAT brings any bytes in any pieces (RFC 3030)', async (t) => {
   );
   const message = intake.messages.at(-1);
   assert.ok(message?.raw.subarray(-50_000).equals(bytes));
-  assert.equal(message?.job.bodyType, 'binarymime');
+  assert.equal(message?.job.envelope.bodyType, 'binarymime');
 });
 
 test('BDAT of text is held to CRLF as DATA is, and DATA cannot follow BDAT', async (t) => {

@@ -48,10 +48,10 @@ test('a submitted message for the outside is a relay job of its user, behind a f
   const sent = 'From: app@example.test\r\nDate: x\r\nMessage-ID: <1@x>\r\n\r\nhi\r\n';
   assert.match(await submit(client, sent), /^250 2\.6\.0/);
   const message = listener.intake.messages.at(-1);
-  assert.equal(message?.job.session.user, 'app@example.test');
-  assert.equal(message?.job.session.role, 'submissions');
-  assert.match(message?.job.session.tls?.version ?? '', /^TLSv1\.[23]$/);
-  assert.deepEqual(message?.job.recipients, [
+  assert.equal(message?.job.envelope.session.user, 'app@example.test');
+  assert.equal(message?.job.envelope.session.role, 'submissions');
+  assert.match(message?.job.envelope.session.tls?.version ?? '', /^TLSv1\.[23]$/);
+  assert.deepEqual(message?.job.envelope.recipients, [
     { forwardPath: 'x@elsewhere.test', dsn: { notify: ['success'], orcpt: null }, route: { kind: 'relay' } },
   ]);
   assert.match(message?.raw.toString() ?? '', /^Received: [^:]*with\s+ESMTPSA/);
@@ -203,7 +203,7 @@ test('in capture mode without users any name and password will do', async (t) =>
   const client = await loggedIn(capture.port('submissions'));
   t.after(client.close);
   assert.match(await submit(client, 'From: who@ever.test\r\n\r\nhi\r\n', 'who@ever.test'), /^250/);
-  assert.equal(capture.intake.messages[0]?.job.recipients[0]?.route.kind, 'mailbox');
+  assert.equal(capture.intake.messages[0]?.job.envelope.recipients[0]?.route.kind, 'mailbox');
 });
 
 const ok = 'From: app@example.test\r\n';

@@ -140,7 +140,7 @@ test('recipients that do not fit into one job are for the next message (SQS take
   }
   assert.deepEqual(left, []);
   const { messages } = intake;
-  assert.equal(messages.flatMap(({ job }) => job.recipients).length, 1_000);
+  assert.equal(messages.flatMap(({ job }) => job.envelope.recipients).length, 1_000);
   for (const { job } of messages) assert.ok(JSON.stringify(job).length < 900_000);
 });
 

@@ -36,7 +36,7 @@ for (const role of ['mx', 'submission', 'submissions'] as const) {
     assert.match((await client.say('RCPT TO:<bob@receiver.test>')) ?? '', /^250/);
     assert.match((await client.say('DATA')) ?? '', /^354/);
     assert.match((await client.say('From: who@ever.test\r\n\r\nhi\r\n.')) ?? '', /^250/);
-    const session = capture.intake.messages.at(-1)?.job.session;
+    const session = capture.intake.messages.at(-1)?.job.envelope.session;
     assert.deepEqual([session?.role, session?.user], [role, null]);
   });
 }
@@ -210,7 +210,7 @@ for (const { title, steps, user } of exchanges) {
     for (let replies = 0; replies < 3; replies++) assert.match((await client.reply()) ?? '', /^[23]5/);
     assert.match((await client.say('Subject: x\r\n\r\nhi\r\n.')) ?? '', /^250/);
     const { job, raw } = capture.intake.messages.at(-1)!;
-    assert.equal(job.session.user, user ?? null);
+    assert.equal(job.envelope.session.user, user ?? null);
     assert.match(raw.toString(), user === undefined ? /with\s+ESMTP\s/ : /with\s+ESMTPA\s/);
   });
 }

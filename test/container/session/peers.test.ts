@@ -71,7 +71,7 @@ for (const mechanism of ['PLAIN', 'LOGIN']) {
     ];
     await run('swaks', [...common, '--port', String(port('submission')), '--tls']);
     await run('swaks', [...common, '--port', String(port('submissions')), '--tlsc']);
-    assert.equal(intake.messages.at(-1)?.job.recipients[0]?.route.kind, 'relay');
+    assert.equal(intake.messages.at(-1)?.job.envelope.recipients[0]?.route.kind, 'relay');
   });
 }
 
@@ -142,8 +142,8 @@ test("Python's smtplib sends, with UTF-8 addresses too", peerOptions('python3'),
   ].join('\n');
   await run('python3', ['-c', script]);
   assert.equal(intake.messages.at(-2)?.raw.toString('latin1').endsWith(wanted), true);
-  assert.equal(intake.messages.at(-1)?.job.reversePath, 'jürgen@sender.test');
-  assert.equal(intake.messages.at(-1)?.job.smtpUtf8, true);
+  assert.equal(intake.messages.at(-1)?.job.envelope.reversePath, 'jürgen@sender.test');
+  assert.equal(intake.messages.at(-1)?.job.envelope.smtpUtf8, true);
 });
 
 test('smtp-source sends 500 messages over 20 connections, each arrives once', peerOptions('smtp-source'), async () => {

@@ -157,7 +157,7 @@ describe('false ends of data', { ...peers }, () => {
   it('at our own door it was one message each as well', async () => {
     for (const service of [strict, lax]) {
       const { deliveries } = await service.json('/api/deliveries?limit=500');
-      assert.ok(deliveries.every(({ record }: any) => record.job.reversePath.endsWith('app@sender.example')));
+      assert.ok(deliveries.every(({ record }: any) => record.job.envelope.reversePath.endsWith('app@sender.example')));
       assert.deepEqual(await allMessages(service), []);
     }
   });

@@ -280,9 +280,9 @@ describe('forwards', { concurrency: 10, ...peerOptions('dnsmasq') }, () => {
     const record = await service.whenDelivery(id, 'bounced');
     assert.equal(record.notices.length, 1);
     const dsn = await service.whenDelivery(record.notices[0].id, 'bounced');
-    assert.equal(dsn.job.reversePath, '');
+    assert.equal(dsn.job.envelope.reversePath, '');
     assert.deepEqual(
-      dsn.job.recipients.map(({ forwardPath }: any) => forwardPath),
+      dsn.job.envelope.recipients.map(({ forwardPath }: any) => forwardPath),
       ['ann@vanished.test'],
     );
     assert.deepEqual(dsn.notices, []);

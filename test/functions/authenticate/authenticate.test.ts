@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress } from '#mail/address/address.ts';
 import { srsReverse } from '#mail/address/srs.ts';
+import type { Session } from '#mail/envelope/envelope.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { ReceivedJob, Session } from '#pipeline/contract/jobs.ts';
+import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 import { judge, mailboxRecipient, noDsn, plainMessage, runStage } from './run-stage.ts';
 
-type Recipient = ReceivedJob['recipients'][number];
+type Recipient = ReceivedJob['envelope']['recipients'][number];
 
 const relay = (forwardPath: string): Recipient => ({ forwardPath, dsn: noDsn, route: { kind: 'relay' } });
 const forward = (forwardPath: string, ...to: string[]): Recipient => ({
@@ -87,7 +88,7 @@ test('local recipients go to `parse` in one job, each mailbox once', async () =>
   const sent = jobs.of('parse');
   assert.equal(sent.length, 1);
   assert.deepEqual(
-    sent[0]?.recipients.map(({ forwardPath }) => forwardPath),
+    sent[0]?.envelope.recipients.map(({ forwardPath }) => forwardPath),
     ['bob@ours.example', 'support@ours.example'],
   );
   assert.equal(jobs.sent.length, 1);
@@ -110,10 +111,12 @@ for (const { title, given, told } of [
     ];
     const { jobs } = await runStage({ ...rest, job: { recipients, ...rest.job } });
     assert.deepEqual(
-      jobs.of('deliver').map(({ domain, landed, recipients: reported }) => [domain, landed, reported.length]),
+      jobs
+        .of('deliver')
+        .map(({ domain, landed, envelope: { recipients: reported } }) => [domain, landed, reported.length]),
       told === 1 ? [['ours.example', true, 1]] : [],
     );
-    assert.equal(jobs.of('parse')[0]?.recipients.length, 2);
+    assert.equal(jobs.of('parse')[0]?.envelope.recipients.length, 2);
   });
 }
 
@@ -147,10 +150,18 @@ for (const { title, recipients, told } of forwards) {
     const asking = recipients.map((recipient) => ({ ...recipient, dsn }));
     const session = { role: 'submission', user: 'app@ours.example' } as const;
     const { jobs } = await runStage({ session, job: { recipients: asking } });
-    const sent = jobs.of('deliver').map(({ domain, landed, recipients: [first, ...others] }) => {
-      assert.deepEqual(others, []);
-      return [domain, landed, first?.originalForwardPath, first?.dsn.notify];
-    });
+    const sent = jobs.of('deliver').map(
+      ({
+        domain,
+        landed,
+        envelope: {
+          recipients: [first, ...others],
+        },
+      }) => {
+        assert.deepEqual(others, []);
+        return [domain, landed, first?.originalForwardPath, first?.dsn.notify];
+      },
+    );
     assert.deepEqual(sent, told);
   });
 }
@@ -165,7 +176,9 @@ test('a mailbox that is named by an alias and by its own address is named by its
   ];
   const { jobs } = await runStage({ job: { recipients } });
   assert.deepEqual(
-    jobs.of('parse').map((job) => job.recipients.map(({ forwardPath, mailbox }) => [forwardPath, mailbox.tag])),
+    jobs
+      .of('parse')
+      .map((job) => job.envelope.recipients.map(({ forwardPath, mailbox }) => [forwardPath, mailbox.tag])),
     [[['Bob+shop@ours.example', 'shop']]],
   );
 });
@@ -182,7 +195,7 @@ test('domains that treat the message differently get a `parse` job each', async 
     job: { recipients },
   });
   assert.deepEqual(
-    jobs.of('parse').map(({ disposition, recipients: local }) => [disposition.action, local.length]),
+    jobs.of('parse').map(({ disposition, envelope: { recipients: local } }) => [disposition.action, local.length]),
     [
       ['quarantine', 2],
       ['accept', 1],
@@ -196,7 +209,7 @@ test('a thousand local recipients are several jobs, each well under 1 MiB', asyn
     dsn: { notify: null, orcpt: `rfc822;${'y'.repeat(490)}` },
   }));
   const { jobs } = await runStage({ job: { recipients } });
-  assert.equal(jobs.of('parse').flatMap((job) => job.recipients).length, 1_000);
+  assert.equal(jobs.of('parse').flatMap((job) => job.envelope.recipients).length, 1_000);
   for (const { job } of jobs.sent) assert.ok(JSON.stringify(job).length < 900_000);
 });
 
@@ -218,11 +231,11 @@ test('remote recipients go to `deliver`, one job a domain, each address once', a
   );
   const [one, two] = jobs.of('deliver');
   assert.deepEqual(
-    one?.recipients.map(({ forwardPath }) => forwardPath),
+    one?.envelope.recipients.map(({ forwardPath }) => forwardPath),
     ['x@one.example', 'z@one.example', 'X@one.example'],
   );
   assert.equal(two?.domain, 'two.example');
-  assert.equal(one?.reversePath, 'app@ours.example');
+  assert.equal(one?.envelope.reversePath, 'app@ours.example');
   assert.equal(one?.attempt, 1);
   assert.equal(one?.firstAttemptAt, null);
   assert.equal(one?.notBefore, '2026-11-21T12:00:01.000Z');
@@ -237,7 +250,7 @@ test('a thousand remote recipients at one domain with long ORCPTs still fit into
   }));
   const { jobs } = await runStage({ session: { role: 'submission', user: 'app' }, job: { recipients } });
   assert.equal(jobs.of('deliver').length, 1);
-  assert.equal(jobs.of('deliver')[0]?.recipients.length, 1_000);
+  assert.equal(jobs.of('deliver')[0]?.envelope.recipients.length, 1_000);
   assert.ok(Buffer.byteLength(JSON.stringify(jobs.of('deliver')[0])) < 1_048_576);
 });
 
@@ -249,15 +262,15 @@ test('what an alias sends on has a reverse-path of ours that leads back to the s
   const [job] = jobs.of('deliver');
   assert.equal(jobs.of('deliver').length, 1);
   assert.deepEqual(secretsRead, ['secret:srs']);
-  assert.match(job!.reversePath, /^SRS0.*@ours\.example$/);
-  const address = parseAddress(job!.reversePath);
+  assert.match(job!.envelope.reversePath, /^SRS0.*@ours\.example$/);
+  const address = parseAddress(job!.envelope.reversePath);
   assert.ok(!isProblem(address));
   assert.deepEqual(srsReverse(address, 'the secret of the tests', Date.parse('2026-11-22T00:00:00Z')), {
     outcome: 'address',
     reversePath: 'ann@sender.example',
   });
   assert.deepEqual(
-    job!.recipients.map(({ originalForwardPath }) => originalForwardPath),
+    job!.envelope.recipients.map(({ originalForwardPath }) => originalForwardPath),
     ['info@ours.example', 'info@ours.example'],
   );
   assert.equal(job!.signingDomain, null);
@@ -268,7 +281,7 @@ test('a null reverse-path stays null when it is sent on, and our own senders kee
   const zone = { 'ours.example': { TXT: ['v=spf1 ip4:192.0.2.1 -all'] } };
   for (const reversePath of ['', 'bob@ours.example']) {
     const { jobs, secretsRead } = await runStage({ config: ours, zone, job: { recipients, reversePath } });
-    assert.equal(jobs.of('deliver')[0]?.reversePath, reversePath);
+    assert.equal(jobs.of('deliver')[0]?.envelope.reversePath, reversePath);
     assert.deepEqual(secretsRead, []);
   }
 });
@@ -278,10 +291,10 @@ test('what an unproven sender writes is sent on with a return address that leads
   for (const reversePath of ['ann@sender.example', 'bob@ours.example']) {
     const { jobs, secretsRead, job } = await runStage({ config: ours, job: { recipients, reversePath } });
     const [sent] = jobs.of('deliver');
-    assert.equal(sent?.reversePath, `SRS0=nobody=${job.id}@ours.example`);
+    assert.equal(sent?.envelope.reversePath, `SRS0=nobody=${job.id}@ours.example`);
     assert.equal(sent?.sender?.proven, false);
     assert.deepEqual(secretsRead, []);
-    const address = parseAddress(sent.reversePath);
+    const address = parseAddress(sent.envelope.reversePath);
     assert.ok(!isProblem(address));
     const reason = 'nobody is to be told what became of what was forwarded';
     assert.deepEqual(srsReverse(address, 'the secret of the tests', Date.now()), { outcome: 'refused', reason });
@@ -292,7 +305,7 @@ test('a proven sender who wants no report hears of no bounce of a forward either
   const dsn = { notify: ['never' as const], orcpt: null };
   const recipients = [{ ...forward('info@ours.example', 'boss@elsewhere.example'), dsn }];
   const { jobs, job } = await runStage({ config: ours, zone: spfPass, job: { recipients } });
-  assert.equal(jobs.of('deliver')[0]?.reversePath, `SRS0=nobody=${job.id}@ours.example`);
+  assert.equal(jobs.of('deliver')[0]?.envelope.reversePath, `SRS0=nobody=${job.id}@ours.example`);
 });
 
 test('the configured SRS secret is the one that is read', async () => {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { mailboxRecipient, noDsn, runStage } from './run-stage.ts';
 
-const forward = (forwardPath: string, ...to: string[]): ReceivedJob['recipients'][number] => ({
+const forward = (forwardPath: string, ...to: string[]): ReceivedJob['envelope']['recipients'][number] => ({
   forwardPath,
   dsn: noDsn,
   route: { kind: 'forward', to },
@@ -19,7 +19,7 @@ test('a message that is quarantined is not forwarded: it lands in the quarantine
   const [job] = jobs.of('parse');
   assert.equal(job?.disposition.action, 'quarantine');
   assert.deepEqual(
-    job?.recipients.map(({ mailbox }) => mailbox),
+    job?.envelope.recipients.map(({ mailbox }) => mailbox),
     [{ domain: 'ours.example', localPart: 'info', tag: 'x' }],
   );
 });
@@ -30,7 +30,7 @@ test('where the alias leads to a mailbox too, the quarantine of that mailbox is 
   const { jobs } = await runStage({ config: ours, zone: rejecting, job: { recipients } });
   assert.deepEqual(jobs.of('deliver'), []);
   assert.deepEqual(
-    jobs.of('parse').flatMap((job) => job.recipients.map(({ mailbox }) => mailbox.localPart)),
+    jobs.of('parse').flatMap((job) => job.envelope.recipients.map(({ mailbox }) => mailbox.localPart)),
     ['bob'],
   );
 });

@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import { type AuthenticateDeps, authenticate } from '#functions/authenticate/authenticate.ts';
 import type { Lane } from '#functions/authenticate/judge-in-lane.ts';
+import type { RoutedRecipient, Session } from '#mail/envelope/envelope.ts';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
-import type { ReceivedJob, Session } from '#pipeline/contract/jobs.ts';
+import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { createMemoryJobs } from '#test/support/fakes/memory-jobs.ts';
@@ -13,6 +14,7 @@ import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
 import { type Zone, zoneResolver } from '#test/support/fakes/zone-resolver.ts';
+import { type Flat, nested } from '#test/support/samples/sample-jobs.ts';
 
 export type Given = {
   readonly message?: string | Uint8Array;
@@ -20,7 +22,7 @@ export type Given = {
   readonly resolve?: Resolve;
   readonly config?: ConfigInput;
   readonly session?: Partial<Session>;
-  readonly job?: Partial<ReceivedJob>;
+  readonly job?: Partial<Flat<ReceivedJob>>;
   readonly now?: string;
   /** Left out: the slow one, in which everything is asked and has its time. */
   readonly lane?: Lane;
@@ -36,8 +38,8 @@ const id = '01KAJZ3M8R0000000000000000';
 /** A job for one local mailbox, as the `mx` listener would write it for a client at 192.0.2.1. */
 export function receivedJob({ message = plainMessage, session, job }: Given = {}): ReceivedJob {
   const bytes = Buffer.from(message);
-  return {
-    version: 1,
+  return nested<ReceivedJob>({
+    version: 2,
     id: messageId(id),
     receivedAt: '2026-11-21T12:00:00.000Z',
     raw: {
@@ -62,12 +64,12 @@ export function receivedJob({ message = plainMessage, session, job }: Given = {}
     attempt: 1,
     recipients: [mailboxRecipient('bob')],
     ...job,
-  };
+  });
 }
 
 export const noDsn = { notify: null, orcpt: null } as const;
 
-export function mailboxRecipient(localPart: string, domain = 'ours.example'): ReceivedJob['recipients'][number] {
+export function mailboxRecipient(localPart: string, domain = 'ours.example'): RoutedRecipient {
   const mailbox = { domain, localPart, tag: null };
   return { forwardPath: `${localPart}@${domain}`, dsn: noDsn, route: { kind: 'mailbox', mailbox } };
 }

@@ -40,7 +40,7 @@ test('of three recipients one is delivered once, one is tried later alone, one b
   );
   assert.equal(world.bounces.length, 1);
   assert.match(world.bounces[0]!.text, /Final-Recipient: rfc822; ?c@far\.example/);
-  assert.deepEqual(world.bounces[0]!.job.recipients[0]!.route, {
+  assert.deepEqual(world.bounces[0]!.job.envelope.recipients[0]!.route, {
     kind: 'mailbox',
     mailbox: { domain: 'sender.example', localPart: 'a', tag: null },
   });

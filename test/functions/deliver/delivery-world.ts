@@ -16,6 +16,7 @@ import { createMemoryJobs, type MemoryJobs } from '#test/support/fakes/memory-jo
 import { createMemoryStore, type MemoryStore } from '#test/support/fakes/memory-store.ts';
 import { type SetClock, setClock } from '#test/support/fakes/set-clock.ts';
 import { type Zone, zoneResolver } from '#test/support/fakes/zone-resolver.ts';
+import { type Flat, nested } from '#test/support/samples/sample-jobs.ts';
 
 export type Bounce = { readonly job: ReceivedJob; readonly text: string };
 export type Fact = { readonly level: string; readonly event: string; readonly fields: any };
@@ -30,7 +31,7 @@ export type DeliveryWorld = {
   readonly counts: Map<string, number>;
   /** Stores a message and makes its job. */
   readonly job: (
-    given?: Partial<DeliverJob> & { readonly message?: string | Uint8Array; readonly to?: readonly string[] },
+    given?: Partial<Flat<DeliverJob>> & { readonly message?: string | Uint8Array; readonly to?: readonly string[] },
   ) => DeliverJob;
   readonly run: (job: DeliverJob, receiveCount?: number) => Promise<DeliverOutcome>;
   readonly state: (job: DeliverJob) => DeliveryState;
@@ -137,13 +138,13 @@ function makeJob(
     to,
     at,
     rest,
-  }: { message: string | Uint8Array; to: readonly string[]; at: string; rest: Partial<DeliverJob> },
+  }: { message: string | Uint8Array; to: readonly string[]; at: string; rest: Partial<Flat<DeliverJob>> },
 ): DeliverJob {
   const key = rawKey({ id, receivedAt: at });
   store.seed(key, message);
   const bytes = store.bytes(key);
-  return {
-    version: 1,
+  return nested<DeliverJob>({
+    version: 2,
     id,
     receivedAt: at,
     raw: { key, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') },
@@ -172,7 +173,7 @@ function makeJob(
     notBefore: at,
     expiresAt: new Date(Date.parse(at) + 432_000_000).toISOString(),
     ...rest,
-  };
+  });
 }
 
 function memoryIntake(store: MemoryStore, bounces: Bounce[]): Intake {

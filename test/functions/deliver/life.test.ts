@@ -10,6 +10,7 @@ import { jobSchemas } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, destinationKey } from '#pipeline/contract/keys.ts';
 import { deliveryStateSchema, retryNow } from '#pipeline/contract/records/delivery.ts';
 import { startMx } from '#test/support/peers/scripted-mx.ts';
+import { withEnvelope } from '#test/support/samples/sample-jobs.ts';
 import { eventually } from '#test/support/worlds/local-service.ts';
 import { deliveryWorld } from './delivery-world.ts';
 
@@ -46,7 +47,7 @@ test('five days: attempts on schedule, one delay warning after four hours, one b
     state.notices.map(({ outcome }) => outcome),
     ['sent', 'sent'],
   );
-  for (const bounce of world.bounces) assert.equal(jobSchemas.received.parse(bounce.job).reversePath, '');
+  for (const bounce of world.bounces) assert.equal(jobSchemas.received.parse(bounce.job).envelope.reversePath, '');
   assert.equal(mx.mails.length, 0);
 });
 
@@ -61,7 +62,9 @@ for (const { title, dsn, reversePath, actions } of [
     const world = deliveryWorld({ zone: { 'far.example': 'SERVFAIL' } });
     t.after(world.close);
     const job = world.job();
-    let outcome = await world.run({ ...job, recipients: [{ ...job.recipients[0]!, dsn }], reversePath });
+    let outcome = await world.run(
+      withEnvelope(job, { recipients: [{ ...job.envelope.recipients[0]!, dsn }], reversePath }),
+    );
     while (outcome.outcome === 'deferred') outcome = await world.runNext();
     assert.deepEqual(
       world.bounces.map(({ text }) => /^Action: (\w+)/m.exec(text)![1]),
@@ -105,8 +108,11 @@ test('a report that mail is in a mailbox here is made without asking any host, a
   noteFailure(world.deps, 'smarthost 127.0.0.1', { startedAt: clock(), reason: 'it is away', retrySeconds });
   const job = world.job({ to: ['app@sender.example'], landed: true });
   const dsn = { notify: ['success' as const], orcpt: null };
-  const recipients = job.recipients.map((recipient) => ({ ...recipient, dsn }));
-  assert.equal((await world.run({ ...job, domain: 'sender.example', recipients })).outcome, 'delivered');
+  const recipients = job.envelope.recipients.map((recipient) => ({ ...recipient, dsn }));
+  assert.equal(
+    (await world.run({ ...withEnvelope(job, { recipients }), domain: 'sender.example' })).outcome,
+    'delivered',
+  );
   const { text } = world.bounces[0]!;
   assert.match(text, /^Final-Recipient: rfc822;app@sender\.example\r\nAction: delivered\r\nStatus: 2\.0\.0\r$/m);
   assert.match(text, /^Your message was delivered to:\r\n\r\n {2}<app@sender\.example>\r$/m);
@@ -261,8 +267,11 @@ test('the bounce of a forwarded message goes to the sender it was rewritten for 
   const reversePath = srsForward('ann@origin.example', 'sender.example', 'key', world.clock());
   const original = { originalForwardPath: 'info@sender.example' };
   const job = world.job({ reversePath });
-  await world.run({ ...job, recipients: [{ ...job.recipients[0]!, ...original }] });
-  assert.deepEqual(world.bounces[0]!.job.recipients[0]!.route, { kind: 'forward', to: ['ann@origin.example'] });
+  await world.run(withEnvelope(job, { recipients: [{ ...job.envelope.recipients[0]!, ...original }] }));
+  assert.deepEqual(world.bounces[0]!.job.envelope.recipients[0]!.route, {
+    kind: 'forward',
+    to: ['ann@origin.example'],
+  });
   const { text } = world.bounces[0]!;
   assert.match(text, /^To: <ann@origin\.example>\r$/m);
   assert.match(text, /<b@far\.example>\r\n {4}\(you wrote to <info@sender\.example>\)/);

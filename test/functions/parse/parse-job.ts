@@ -9,15 +9,16 @@ import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { createMemoryStore, type MemoryStore } from '#test/support/fakes/memory-store.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
+import { type Flat, nested } from '#test/support/samples/sample-jobs.ts';
 
 export const receivedAt = '2026-11-21T08:00:00.000Z';
 export const ids = ['01KAJ5Q8M0AAAAAAAAAAAAAAAA', '01KAJ5Q8M0BBBBBBBBBBBBBBBB'] as const;
 
 /** A job for a message; `over` replaces what matters to a test. */
-export function parseJob(bytes: Uint8Array, over: Partial<ParseJob> = {}): ParseJob {
+export function parseJob(bytes: Uint8Array, over: Partial<Flat<ParseJob>> = {}): ParseJob {
   const id = over.id ?? ids[0];
-  return parseJobSchema.parse({
-    version: 1,
+  const flat = {
+    version: 2,
     id,
     receivedAt,
     raw: {
@@ -55,7 +56,8 @@ export function parseJob(bytes: Uint8Array, over: Partial<ParseJob> = {}): Parse
     },
     disposition: { action: 'accept', reason: 'nothing speaks against it' },
     ...over,
-  });
+  };
+  return parseJobSchema.parse(nested<{ envelope: object }>(flat));
 }
 
 /** The dependencies of the stage with fakes around a real parser. */

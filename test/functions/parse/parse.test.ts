@@ -13,7 +13,10 @@ after(() => parser.close());
 const handout = { receiveCount: 1 };
 const hello = Buffer.from('Received: x\r\nSubject: hello\r\n\r\nhello\r\n');
 
-function recipient(localPart: string, forwardPath = `${localPart}@example.test`): ParseJob['recipients'][number] {
+function recipient(
+  localPart: string,
+  forwardPath = `${localPart}@example.test`,
+): ParseJob['envelope']['recipients'][number] {
   return { forwardPath, dsn: { notify: null, orcpt: null }, mailbox: { domain: 'example.test', localPart, tag: null } };
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import type { QueueName } from '#pipeline/contract/stages.ts';
-import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
+import { sampleDeliverJob, sampleReceivedJob, withEnvelope } from '#test/support/samples/sample-jobs.ts';
 import { stopwatch } from '#test/support/time/stopwatch.ts';
 import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';
 
@@ -231,7 +231,7 @@ test('messages from the front door are handed out in rotation: by networks, then
   const world = await openTestWorld({ t });
   const accept = async (clientIp: string, reversePath: string): Promise<void> => {
     const sample = sampleReceivedJob();
-    const job = { ...sample, reversePath, session: { ...sample.session, clientIp, user: null } };
+    const job = withEnvelope(sample, { reversePath, session: { ...sample.envelope.session, clientIp, user: null } });
     const key = `raw/2026/11/21/12/${clientIp}-${reversePath}-${Math.random()}.eml`;
     const writer = world.intake.open({ key, envelope: {} });
     writer.write(Buffer.from('x'));
@@ -241,6 +241,6 @@ test('messages from the front door are handed out in rotation: by networks, then
   await accept('192.0.2.8', 'ann@sender.example');
   await accept('198.51.100.1', 'bob@other.example');
   const first = await world.source.lease({ ...terms, max: 4 });
-  const senders = first.map(({ body }) => JSON.parse(body).reversePath);
+  const senders = first.map(({ body }) => JSON.parse(body).envelope.reversePath);
   assert.deepEqual(senders, ['x@dead.test', 'bob@other.example', 'ann@sender.example', 'x@dead.test']);
 });

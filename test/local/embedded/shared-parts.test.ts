@@ -107,11 +107,11 @@ async function land(world: TestWorld, text: string): Promise<readonly string[]> 
 
 /** The bodies of a message that is given as it is. */
 function bodiesOf(message: InboxMessage): ReturnType<typeof createBodies> {
-  const { envelope, ...job } = message;
-  const { text, html } = message;
+  const { text, html, session, envelope } = message;
   const inline = (body: typeof text) => (typeof body === 'string' ? { inline: body } : null);
   const content = { head: message, text: inline(text), html: inline(html), kept: [], problems: message.problems };
-  return createBodies({ ...job, reversePath: envelope.reversePath } as unknown as ParseJob, content as any);
+  const job = { ...message, envelope: { ...envelope, session } } as unknown as ParseJob;
+  return createBodies(job, content as any);
 }
 
 async function textOf(world: TestWorld, key: string): Promise<string> {

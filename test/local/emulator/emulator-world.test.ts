@@ -143,7 +143,7 @@ async function start(): Promise<EmulatorWorld> {
 
 async function commit(content: Buffer): Promise<ReceivedJob> {
   const job = sampleReceivedJob({ content });
-  const writer = world.intake.open({ key: job.raw.key, envelope: { reversePath: job.reversePath } });
+  const writer = world.intake.open({ key: job.raw.key, envelope: { reversePath: job.envelope.reversePath } });
   await writer.write(content);
   await writer.commit(job);
   return job;

@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { type OpsApi, startOpsApi } from '#local/http/start-ops-api.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { type DeliveryState, newDeliveryState } from '#pipeline/contract/records/delivery.ts';
+import { nested } from '#test/support/samples/sample-jobs.ts';
 import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/samples/sample-message.ts';
 import { opsDeps } from '#test/support/worlds/ops-deps.ts';
 
@@ -56,8 +57,8 @@ function seedDelivery(
   const at = '2025-11-21T03:00:01.000Z';
   const forwardPath = 'carl@far.example';
   const { raw, session } = sampleMessage();
-  const job: DeliverJob = {
-    version: 1,
+  const job = nested<DeliverJob>({
+    version: 2,
     id: sampleId(n),
     receivedAt: '2025-11-21T03:00:00.000Z',
     raw,
@@ -74,7 +75,7 @@ function seedDelivery(
     firstAttemptAt: null,
     notBefore: at,
     expiresAt: '2025-11-26T03:00:00.000Z',
-  };
+  });
   const record: DeliveryState = {
     ...newDeliveryState(job, Date.parse(at)),
     state,

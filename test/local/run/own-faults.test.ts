@@ -21,7 +21,7 @@ import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
 import { zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 import { type ScriptedMx, startMx } from '#test/support/peers/scripted-mx.ts';
-import { sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
+import { type Flat, sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
 import { openTestWorld, temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 import { eventually } from '#test/support/worlds/local-service.ts';
 
@@ -164,7 +164,7 @@ test('a job whose stored message is gone is a dead letter at once, its sender is
 
 test('a dead letter for a stranger who is not proven, or for the null reverse-path, tells nobody', async (t) => {
   const world = await deliveringWorld(t, { domains: { 'sender.example': { mailboxes: ['a'] } } });
-  const stranger = { session: { ...sampleDeliverJob().session, user: null, role: 'mx' as const } };
+  const stranger = { session: { ...sampleDeliverJob().envelope.session, user: null, role: 'mx' as const } };
   await world.send(1, { ...stranger, sender: { proven: false, reason: 'SPF fails' } }, { isStored: false });
   await world.send(1, { reversePath: '' }, { isStored: false });
   await world.pass(hour, 10 * 60_000);
@@ -280,7 +280,7 @@ async function deliveringWorld(t: TestContext, config: ConfigInput) {
     },
     send: async (
       count: number,
-      over: Partial<DeliverJob>,
+      over: Partial<Flat<DeliverJob>>,
       { isStored = true } = {},
     ): Promise<readonly DeliverJob[]> => {
       const made = Array.from({ length: count }, (_, n) => {
@@ -288,7 +288,11 @@ async function deliveringWorld(t: TestContext, config: ConfigInput) {
         const receivedAt = new Date(clock()).toISOString();
         const content = messageOf(n);
         const raw = { key: rawKey({ id, receivedAt }), bytes: content.length, sha256: sha256(content) };
-        const session = { ...sampleDeliverJob().session, role: 'submission', user: 'a@sender.example' } as const;
+        const session = {
+          ...sampleDeliverJob().envelope.session,
+          role: 'submission',
+          user: 'a@sender.example',
+        } as const;
         const reversePath = 'a@sender.example';
         const job = sampleDeliverJob({ id, receivedAt, raw, session, reversePath, domain: 'far.example', ...over });
         return { job: { ...job, notBefore: receivedAt }, content };

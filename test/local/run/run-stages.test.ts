@@ -194,7 +194,7 @@ test('no network has more than five sixths of the room for jobs that wait', asyn
   const { world } = await running(
     t,
     {
-      received: async ({ reversePath }, { whileWaiting }) => {
+      received: async ({ envelope: { reversePath } }, { whileWaiting }) => {
         waiting[reversePath === 'here@sender.example' ? 'here' : 'there'] += 1;
         await whileWaiting?.(() => release.promise);
         return done;
@@ -203,7 +203,7 @@ test('no network has more than five sixths of the room for jobs that wait', asyn
     table,
   );
   const send = (who: string, group: string) =>
-    world.jobs.send('received', { ...sampleReceivedJob(), reversePath: `${who}@sender.example` }, { group });
+    world.jobs.send('received', sampleReceivedJob({ reversePath: `${who}@sender.example` }), { group });
   await Promise.all(Array.from({ length: 40 }, (_, n) => send('here', `192.0.2.0/24 n${n}.test`)));
   await eventually('its share is taken', () => waiting.here === 20);
   await send('there', '198.51.100.0/24 sender.example');

@@ -112,11 +112,10 @@ describe('the offers of a session', () => {
 });
 
 describe('the commands for the next host', () => {
-  const message: Parameters<typeof mailCommand>[0] = {
+  const envelope = {
     reversePath: 'a@b.example',
-    bytes: 1_000,
-    bodyType: '7bit',
-    needsUtf8: false,
+    bodyType: '7bit' as const,
+    smtpUtf8: false,
     requireTls: false,
     dsn: { ret: null, envid: null },
   };
@@ -124,7 +123,8 @@ describe('the commands for the next host', () => {
   const all = ['SIZE 2000', '8BITMIME', 'SMTPUTF8', 'REQUIRETLS', 'DSN'];
   const rows: readonly {
     readonly title: string;
-    readonly sent: Partial<Parameters<typeof mailCommand>[0]>;
+    readonly sent: Partial<Parameters<typeof mailCommand>[0]['envelope']>;
+    readonly needsUtf8?: boolean;
     readonly offers: readonly string[];
     readonly isTrusted?: boolean;
     readonly expected: string;
@@ -145,7 +145,8 @@ describe('the commands for the next host', () => {
     { title: 'a host for which it is too big', sent: {}, offers: ['SIZE 999'], expected: '550 5.3.4' },
     {
       title: 'all at once',
-      sent: { bodyType: '8bitmime', needsUtf8: true, requireTls: true, dsn },
+      sent: { bodyType: '8bitmime', requireTls: true, dsn },
+      needsUtf8: true,
       offers: all,
       isTrusted: true,
       expected: 'MAIL FROM:<a@b.example> SIZE=1000 BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=a+20b',
@@ -157,7 +158,7 @@ describe('the commands for the next host', () => {
       expected: 'MAIL FROM:<a@b.example>',
     },
     { title: 'a binary message', sent: { bodyType: 'binarymime' }, offers: all, expected: '550 5.6.1' },
-    { title: 'an international one without SMTPUTF8', sent: { needsUtf8: true }, offers: [], expected: '550 5.6.7' },
+    { title: 'an international one without SMTPUTF8', sent: {}, needsUtf8: true, offers: [], expected: '550 5.6.7' },
     { title: 'REQUIRETLS without a good certificate', sent: { requireTls: true }, offers: all, expected: '550 5.7.30' },
     {
       title: 'REQUIRETLS to a host without it',
@@ -167,9 +168,12 @@ describe('the commands for the next host', () => {
       expected: '550 5.7.30',
     },
   ];
-  for (const { title, sent, offers, isTrusted = false, expected } of rows) {
+  for (const { title, sent, offers, needsUtf8 = false, isTrusted = false, expected } of rows) {
     test(`MAIL for ${title}: ${expected}`, () => {
-      const command = mailCommand({ ...message, ...sent }, hop(offers, isTrusted));
+      const command = mailCommand(
+        { envelope: { ...envelope, ...sent }, bytes: 1_000, needsUtf8 },
+        hop(offers, isTrusted),
+      );
       assert.equal(typeof command === 'string' ? command : `${command.code} ${command.enhanced}`, expected);
     });
   }

@@ -92,7 +92,7 @@ test('behind a load balancer the client is who the header says, split as it may 
   await client.say('EHLO client.test');
   client.write('MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nDATA\r\nhi\r\n.\r\n');
   for (let replies = 0; replies < 4; replies++) await client.reply();
-  assert.equal(intake.messages[0]?.job.session.clientIp, '192.0.2.1');
+  assert.equal(intake.messages[0]?.job.envelope.session.clientIp, '192.0.2.1');
 });
 
 test('behind a load balancer 465 begins its handshake after the header', async (t) => {

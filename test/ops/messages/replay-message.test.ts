@@ -57,9 +57,9 @@ test('what the front door was told comes back: body type, SMTPUTF8, REQUIRETLS, 
   assert.equal((await replay({ id, to: null })).outcome, 'queued');
   const { recipientDsn, ...rest } = asked;
   const [job] = jobs.sent.map((one) => one.job as any);
-  for (const [name, value] of Object.entries(rest)) assert.deepEqual(job[name], value, name);
-  assert.deepEqual(job.recipients[0].dsn, recipientDsn['ann@a.example']);
-  assert.deepEqual([job.id, job.attempt, job.reversePath], [id, 1, 'bob@b.example']);
+  for (const [name, value] of Object.entries(rest)) assert.deepEqual(job.envelope[name], value, name);
+  assert.deepEqual(job.envelope.recipients[0].dsn, recipientDsn['ann@a.example']);
+  assert.deepEqual([job.id, job.attempt, job.envelope.reversePath], [id, 1, 'bob@b.example']);
 });
 
 test('a mailbox that is gone is left out and named; where nobody is left, it is refused', async () => {
@@ -92,7 +92,7 @@ test('submitted mail goes to other servers again only while it would have been t
   assert.equal(replayed.leftOut.length, 2);
   const [job] = old.jobs.sent.map((one) => one.job as any);
   assert.deepEqual(
-    job.recipients.map(({ route }: any) => route.kind),
+    job.envelope.recipients.map(({ route }: any) => route.kind),
     ['mailbox'],
   );
 });
@@ -102,14 +102,17 @@ test('a bounce to a forwarding address of ours finds its way back again', async 
   const { id, jobs, replay } = world({ session: mx, forwardPaths: [srs] });
   assert.equal((await replay({ id, to: null })).outcome, 'queued');
   const [job] = jobs.sent.map((one) => one.job as any);
-  assert.deepEqual(job.recipients[0].route, { kind: 'forward', to: ['bob@b.example'] });
+  assert.deepEqual(job.envelope.recipients[0].route, { kind: 'forward', to: ['bob@b.example'] });
 });
 
 test('mail that the service wrote itself is its own again, and may leave', async () => {
   const { id, jobs, replay } = world({ role: 'internal', reversePath: '', forwardPaths: ['bob@b.example'] });
   assert.equal((await replay({ id, to: null })).outcome, 'queued');
   const [job] = jobs.sent.map((one) => one.job as any);
-  assert.deepEqual([job.session.role, job.reversePath, job.recipients[0].route.kind], ['internal', '', 'relay']);
+  assert.deepEqual(
+    [job.envelope.session.role, job.envelope.reversePath, job.envelope.recipients[0].route.kind],
+    ['internal', '', 'relay'],
+  );
 });
 
 test('without its bytes or its envelope there is no replay', async () => {

@@ -185,7 +185,7 @@ test('the last run that fails tells the sender, and so does each hand-out after 
     runs += 1;
     throw new TypeError('x is undefined');
   });
-  const session = { ...sampleDeliverJob().session, user: 'app@sender.example' };
+  const session = { ...sampleDeliverJob().envelope.session, user: 'app@sender.example' };
   const job = sampleDeliverJob({ session });
   for (const receives of ['4', '5', '6', '7']) {
     const handedOut = { ...record('a', JSON.stringify(job)), attributes: { ApproximateReceiveCount: receives } };

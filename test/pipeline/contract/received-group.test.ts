@@ -31,9 +31,12 @@ const groups: readonly {
 
 for (const { title, clientIp = '192.0.2.77', user = null, helo = 'h.test', reversePath, group } of groups) {
   test(`${title}: ${group}`, () => {
-    const { session } = sampleReceivedJob();
+    const { session } = sampleReceivedJob().envelope;
     const from = reversePath ?? 'ann@sender.example';
-    assert.equal(receivedGroup({ session: { ...session, clientIp, user, helo }, reversePath: from }), group);
+    assert.equal(
+      receivedGroup(sampleReceivedJob({ session: { ...session, clientIp, user, helo }, reversePath: from })),
+      group,
+    );
   });
 }
 

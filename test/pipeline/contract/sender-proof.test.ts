@@ -1,9 +1,10 @@
 // The rule of who may be told: a table over what may be known of a sender.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Authentication, ReceivedJob } from '#pipeline/contract/jobs.ts';
+import type { Session } from '#mail/envelope/envelope.ts';
+import type { Authentication } from '#pipeline/contract/jobs.ts';
 import { proveSender, type ReportedJob, whyNotTold } from '#pipeline/contract/sender-proof.ts';
-import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
+import { sampleDeliverJob, sampleReceivedJob, withEnvelope } from '#test/support/samples/sample-jobs.ts';
 
 type Found = {
   readonly spf?: readonly [Authentication['spf']['result'], string | null];
@@ -29,7 +30,7 @@ type Row = {
   readonly title: string;
   readonly reversePath?: string;
   readonly found?: Found;
-  readonly session?: Partial<ReceivedJob['session']>;
+  readonly session?: Partial<Session>;
   readonly by: 'login' | 'internal' | 'spf' | 'dkim' | 'dmarc' | null;
 };
 const wrongSpf = ['none', 'neutral', 'fail', 'softfail', 'temperror', 'permerror'] as const;
@@ -99,14 +100,16 @@ for (const { title, reversePath = 'ann@sender.example', found, session, by } of 
   test(`${title} ${by === null ? 'proves no sender' : `proves the sender, by ${by}`}`, () => {
     const sample = sampleReceivedJob({ reversePath });
     const job: ReportedJob = {
-      ...sample,
-      session: { ...sample.session, ...session },
+      ...withEnvelope(sample, { session: { ...sample.envelope.session, ...session } }),
       ...(found === undefined ? {} : { authentication: authentication(found) }),
     };
     const proof = proveSender(job);
     assert.equal(proof.proven ? proof.by : null, by);
     assert.equal(whyNotTold(job) === null, by !== null);
-    assert.match(whyNotTold({ ...job, reversePath: '' }) ?? '', /^the reverse-path is null/);
+    assert.match(
+      whyNotTold({ ...job, envelope: { ...job.envelope, reversePath: '' } }) ?? '',
+      /^the reverse-path is null/,
+    );
   });
 }
 

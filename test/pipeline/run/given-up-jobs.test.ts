@@ -6,7 +6,7 @@ import { givenUpJobs } from '#pipeline/run/given-up-jobs.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 
 const nowMs = Date.parse('2026-11-26T02:00:00.000Z');
-const submitted = { ...sampleReceivedJob().session, role: 'submission', user: 'app@sender.example' } as const;
+const submitted = { ...sampleReceivedJob().envelope.session, role: 'submission', user: 'app@sender.example' } as const;
 const dsn = { notify: null, orcpt: null };
 const mailbox = { domain: 'receiver.example', localPart: 'support', tag: null };
 
@@ -21,7 +21,7 @@ test('of a received message every domain written to is told of, each address onc
   });
   const told = givenUpJobs('received', job, { reason: 'it is gone', nowMs });
   assert.deepEqual(
-    told.map(({ domain, recipients }) => [domain, recipients.map(({ forwardPath }) => forwardPath)]),
+    told.map(({ domain, envelope: { recipients } }) => [domain, recipients.map(({ forwardPath }) => forwardPath)]),
     [
       ['receiver.example', ['info@receiver.example']],
       ['other.example', ['b@other.example']],
@@ -40,14 +40,15 @@ test('of a parse job for 200 mailboxes the proven sender is told in one job, whi
     return { forwardPath: `${localPart}@receiver.example`, dsn, mailbox: { ...mailbox, localPart } };
   });
   const { attempt: _, ...received } = sampleReceivedJob();
-  const job = (session: typeof received.session) => ({ ...received, session, recipients }) as unknown as ParseJob;
+  const job = (session: typeof received.envelope.session) =>
+    ({ ...received, envelope: { ...received.envelope, session, recipients } }) as unknown as ParseJob;
   const told = givenUpJobs('parse', job(submitted), { reason: 'x', nowMs });
   assert.deepEqual(
-    told.map((one) => one.recipients.length),
+    told.map((one) => one.envelope.recipients.length),
     [200],
   );
   assert.ok(JSON.stringify(told[0]).length < 262_144);
-  assert.deepEqual(givenUpJobs('parse', job(sampleReceivedJob().session), { reason: 'x', nowMs }), []);
+  assert.deepEqual(givenUpJobs('parse', job(sampleReceivedJob().envelope.session), { reason: 'x', nowMs }), []);
 });
 
 const silent = [

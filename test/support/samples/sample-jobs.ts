@@ -1,5 +1,6 @@
 // Jobs as a listener and the stages write them, for tests that need any valid one.
 import { createHash } from 'node:crypto';
+import { envelopeFields } from '#mail/envelope/envelope.ts';
 import { type MessageId, messageIdFactory } from '#mail/header/message-id.ts';
 import type { DeliverJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { rawKey } from '#pipeline/contract/keys.ts';
@@ -11,8 +12,25 @@ export function sampleId(nowMs: number = Date.now()): MessageId {
   return newId(nowMs);
 }
 
+/** A job with the fields of its envelope among its own, as tests write it. */
+export type Flat<Job extends { readonly envelope: object }> = Omit<Job, 'envelope'> & Job['envelope'];
+
+/** The job that they are of. */
+export function nested<Job extends { readonly envelope: object }>(flat: Flat<Job>): Job {
+  const fields = Object.entries(flat);
+  const envelope = Object.fromEntries(fields.filter(([name]) => envelopeFields.has(name)));
+  return { ...Object.fromEntries(fields.filter(([name]) => !envelopeFields.has(name))), envelope } as unknown as Job;
+}
+
+/** A job with other things in its envelope. */
+export function withEnvelope<Job extends { readonly envelope: object }>(job: Job, over: Partial<Job['envelope']>): Job {
+  return { ...job, envelope: { ...job.envelope, ...over } };
+}
+
 /** A received job with one local recipient; `over` replaces fields. */
-export function sampleReceivedJob(over: Partial<ReceivedJob> & { readonly content?: Uint8Array } = {}): ReceivedJob {
+export function sampleReceivedJob(
+  over: Partial<Flat<ReceivedJob>> & { readonly content?: Uint8Array } = {},
+): ReceivedJob {
   const { content = Buffer.from('Subject: hello\r\n\r\nhello\r\n'), ...fields } = over;
   const id = fields.id ?? sampleId();
   const receivedAt = fields.receivedAt ?? new Date().toISOString();
@@ -27,8 +45,8 @@ export function sampleReceivedJob(over: Partial<ReceivedJob> & { readonly conten
   } as const;
   const mailbox = { domain: 'receiver.example', localPart: 'support', tag: null };
   const dsn = { notify: null, orcpt: null };
-  return {
-    version: 1,
+  return nested<ReceivedJob>({
+    version: 2,
     id,
     receivedAt,
     raw: { key: rawKey({ id, receivedAt }), bytes: content.length, sha256 },
@@ -41,16 +59,17 @@ export function sampleReceivedJob(over: Partial<ReceivedJob> & { readonly conten
     attempt: 1,
     recipients: [{ forwardPath: 'support@receiver.example', dsn, route: { kind: 'mailbox', mailbox } }],
     ...fields,
-  };
+  });
 }
 
 /** A deliver job with one recipient; `over` replaces fields. */
-export function sampleDeliverJob(over: Partial<DeliverJob> = {}): DeliverJob {
-  const { attempt: _attempt, recipients: _recipients, ...message } = sampleReceivedJob();
+export function sampleDeliverJob(over: Partial<Flat<DeliverJob>> = {}): DeliverJob {
+  const { envelope, ...message } = sampleReceivedJob();
   const domain = over.domain ?? 'remote.example';
   const dsn = { notify: null, orcpt: null };
-  return {
+  return nested<DeliverJob>({
     ...message,
+    ...envelope,
     domain,
     recipients: [{ forwardPath: `bob@${domain}`, dsn, originalForwardPath: null }],
     signingDomain: null,
@@ -59,5 +78,5 @@ export function sampleDeliverJob(over: Partial<DeliverJob> = {}): DeliverJob {
     notBefore: message.receivedAt,
     expiresAt: new Date(Date.parse(message.receivedAt) + 432_000_000).toISOString(),
     ...over,
-  };
+  });
 }

@@ -5,7 +5,7 @@ import type { Intake } from '#pipeline/contract/ports.ts';
 export type KeptMessage = {
   readonly job: ReceivedJob;
   readonly raw: Buffer;
-  readonly envelope: Readonly<Record<string, unknown>>;
+  readonly envelope: object;
 };
 export type FakeIntake = Intake & {
   readonly messages: KeptMessage[];

@@ -5,7 +5,7 @@ import { deliveryKey } from '#pipeline/contract/keys.ts';
 import { deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
 import { sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
 
-const session = { ...sampleDeliverJob().session, role: 'submission', user: 'a@sender.example' } as const;
+const session = { ...sampleDeliverJob().envelope.session, role: 'submission', user: 'a@sender.example' } as const;
 
 for (const garbage of ['{"schema":"delivery/1"', '{"schema":"delivery/99"}', '']) {
   test(`a job that died of the record ${JSON.stringify(garbage)} is on record as given up, and its sender is told once`, async (t) => {

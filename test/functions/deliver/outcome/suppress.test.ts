@@ -7,6 +7,7 @@ import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { suppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import { type DeliveryWorld, deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
 import { type ScriptedMx, startMx } from '#test/support/peers/scripted-mx.ts';
+import { type Flat, withEnvelope } from '#test/support/samples/sample-jobs.ts';
 
 const unknown = (line: string) => (/^RCPT TO:<gone/.test(line) ? '550 5.1.1 no such user' : undefined);
 
@@ -31,7 +32,7 @@ async function heard(world: DeliveryWorld, localParts: readonly string[], sender
 }
 
 const names = (count: number, name: string): string[] => Array.from({ length: count }, (_, n) => `${name}${n}`);
-const mailTo = (world: DeliveryWorld, localParts: readonly string[], over: Partial<DeliverJob> = {}) =>
+const mailTo = (world: DeliveryWorld, localParts: readonly string[], over: Partial<Flat<DeliverJob>> = {}) =>
   world.run(world.job({ to: localParts.map((name) => `${name}@far.example`), ...over }));
 
 test('dead addresses among many that live are suppressed, each', async (t) => {
@@ -82,16 +83,16 @@ test('mail that is taken ends it, where the listener said that the address bounc
   await mailTo(world, ['gone']);
   assert.deepEqual(await heard(world, ['gone']), ['suppressed'], 'nobody said so');
   const job = world.job({ to: ['gone@far.example'] });
-  const recipients = job.recipients.map((recipient) => ({ ...recipient, bouncedBefore: true as const }));
-  await world.run({ ...job, recipients });
+  const recipients = job.envelope.recipients.map((recipient) => ({ ...recipient, bouncedBefore: true as const }));
+  await world.run(withEnvelope(job, { recipients }));
   assert.deepEqual(await heard(world, ['gone']), ['written']);
 });
 
 test('mail of an alias counts for the domain of the alias, mail from the null reverse-path for nobody', async (t) => {
   const { world } = await meet(t);
   const job = world.job({ to: ['gone@far.example'], reversePath: 'SRS0=x=y=else.example=ann@ours.example' });
-  const recipients = job.recipients.map((one) => ({ ...one, originalForwardPath: 'info@ours.example' }));
-  await world.run({ ...job, recipients });
+  const recipients = job.envelope.recipients.map((one) => ({ ...one, originalForwardPath: 'info@ours.example' }));
+  await world.run(withEnvelope(job, { recipients }));
   await mailTo(world, ['gone1'], { reversePath: '' });
   assert.deepEqual(await heard(world, ['gone'], 'ours.example'), ['suppressed']);
   assert.deepEqual(await heard(world, ['gone', 'gone1']), ['doubted', 'written']);

@@ -8,6 +8,7 @@ import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts
 import { timeoutsOf } from '#functions/deliver/smtp/timeouts.ts';
 import { type DeliveryWorld, deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
 import { type Script, type ScriptedMx, startMx } from '#test/support/peers/scripted-mx.ts';
+import { withEnvelope } from '#test/support/samples/sample-jobs.ts';
 import { stopwatch } from '#test/support/time/stopwatch.ts';
 import { eventually } from '#test/support/worlds/local-service.ts';
 
@@ -242,11 +243,11 @@ test('what a host offers is used: size, body type, notification parameters in xt
   const job = world.job({ bodyType: '8bitmime', dsn: { ret: 'hdrs', envid: 'a+b=c' } });
   const recipients = [
     {
-      ...job.recipients[0]!,
+      ...job.envelope.recipients[0]!,
       dsn: { notify: ['success' as const, 'failure' as const], orcpt: 'rfc822;b+x@far.example' },
     },
   ];
-  await world.run({ ...job, recipients });
+  await world.run(withEnvelope(job, { recipients }));
   assert.equal(
     mx.commands[1],
     `MAIL FROM:<a@sender.example> SIZE=${job.raw.bytes} BODY=8BITMIME RET=HDRS ENVID=a+2Bb+3Dc`,
@@ -258,19 +259,26 @@ test('what a host offers is used: size, body type, notification parameters in xt
 test('success asked for, and a host that cannot report it: the sender is told that the message was relayed', async (t) => {
   const { world } = await meet(t);
   const job = world.job();
-  await world.run({ ...job, recipients: [{ ...job.recipients[0]!, dsn: { notify: ['success'], orcpt: null } }] });
+  await world.run(
+    withEnvelope(job, { recipients: [{ ...job.envelope.recipients[0]!, dsn: { notify: ['success'], orcpt: null } }] }),
+  );
   assert.match(world.bounces[0]!.text, /Action: relayed/);
 });
 
 test('success asked for at an alias is reported as expanded, for the address the sender wrote', async (t) => {
   const { mx, world } = await meet(t, { script: { offers: ['DSN'] } });
   const job = world.job();
-  await world.run({
-    ...job,
-    recipients: [
-      { ...job.recipients[0]!, originalForwardPath: 'info@sender.example', dsn: { notify: ['success'], orcpt: null } },
-    ],
-  });
+  await world.run(
+    withEnvelope(job, {
+      recipients: [
+        {
+          ...job.envelope.recipients[0]!,
+          originalForwardPath: 'info@sender.example',
+          dsn: { notify: ['success'], orcpt: null },
+        },
+      ],
+    }),
+  );
   assert.match(world.bounces[0]!.text, /Final-Recipient: rfc822; ?info@sender\.example\r\nAction: expanded/);
   assert.ok(mx.commands.includes('RCPT TO:<b@far.example> NOTIFY=NEVER'));
 });
@@ -450,8 +458,8 @@ test('an answer that does not fit its question is told as that, not as the peer 
 test('an address that could break out of its command is never sent', async (t) => {
   const { mx, world } = await meet(t);
   const job = world.job({ to: ['b@far.example'] });
-  const recipients = [{ ...job.recipients[0]!, forwardPath: 'b@far.example>\r\nRCPT TO:<c@far.example' }];
-  assert.equal((await world.run({ ...job, recipients })).outcome, 'bounced');
+  const recipients = [{ ...job.envelope.recipients[0]!, forwardPath: 'b@far.example>\r\nRCPT TO:<c@far.example' }];
+  assert.equal((await world.run(withEnvelope(job, { recipients }))).outcome, 'bounced');
   assert.deepEqual(mx.commands, ['EHLO mx.pillarbox.example']);
 });
 
@@ -539,7 +547,7 @@ for (const { trusted, outcome } of [
       trusted,
     );
     assert.equal(world.state(job).recipients[0]!.status, trusted ? '2.0.0' : '5.7.30');
-    if (!trusted) assert.equal(world.bounces[0]!.job.requireTls, true, 'the report is as well protected (§5)');
+    if (!trusted) assert.equal(world.bounces[0]!.job.envelope.requireTls, true, 'the report is as well protected (§5)');
   });
 }
 
