@@ -1,32 +1,24 @@
 // `--stack NAME`: asks a deployment on AWS by the very table of paths that the ops API serves, without a server between.
 // What AWS refuses is told in a person's words.
 
-import { createOpsApp } from '#ops/api/ops-app.ts';
+import { createOpsApp, type OpsRequest } from '#ops/api/ops-app.ts';
 import { mailRoutes } from '#ops/api/routes.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
 import { type CliArguments, type CliError, type CliWorld, cliError, isCliError, optionValue } from './command.ts';
 
-type Asked = { readonly path: string; readonly method: 'GET' | 'POST' | 'DELETE' };
-
-/** What was answered, over whichever way. */
-export type Answered = {
-  readonly isGood: boolean;
-  readonly status: number;
-  readonly body: Buffer;
-  readonly who: string;
-};
+/** What was answered, and by whom. */
+export type Answered = { readonly status: number; readonly body: Buffer; readonly who: string };
 
 /** Answers like a server. Throws a CliError where AWS cannot be asked. */
-export async function askDeployment(given: CliArguments, world: CliWorld, asked: Asked): Promise<Answered> {
+export async function askDeployment(given: CliArguments, world: CliWorld, asked: OpsRequest): Promise<Answered> {
   const deployment = deploymentOf(given, world);
   const tell = (sentence: string): void => {
     if (!given.switches.has('json')) world.writeError(`${sentence}\n`);
   };
   try {
     const app = createOpsApp(await world.openDeployment(deployment, tell), mailRoutes);
-    const { status, body } = await app({ method: asked.method, url: asked.path });
-    const bytes = typeof body === 'string' ? Buffer.from(body) : await readBody(body);
-    return { isGood: status < 400, status, body: bytes, who: deployment.name };
+    const { status, body } = await app(asked);
+    return { status, body: typeof body === 'string' ? Buffer.from(body) : await readBody(body), who: deployment.name };
   } catch (thrown) {
     throw isCliError(thrown) ? thrown : explained(thrown, deployment);
   }

@@ -77,6 +77,11 @@ export function print(
   world.write(text === '' || text.endsWith('\n') ? text : `${text}\n`);
 }
 
+/** A time (ISO 8601) to the second, UTC. */
+export function shortTime(at: string): string {
+  return at.slice(0, 19).replace('T', ' ');
+}
+
 /** Marks of writing direction and line ends that a terminal obeys or a reader does not see. */
 const unseen = String.raw`\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff`;
 const unseenOrControl = new RegExp(String.raw`[\0-\x1f${unseen}]+`, 'g');

@@ -1,44 +1,103 @@
-// Asks the ops API of a running server, or a deployment on AWS as if it were one, and tells what went wrong as a person
-// would: not running, no token, not there.
+// Commands that ask the ops API: of a running server, or of a deployment on AWS as if it were one. What goes wrong is told as a
+// person would tell it: not running, no token, not there.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { mailRoutes } from '#ops/api/routes.ts';
+import { isPart, type UseCase } from '#ops/api/use-case.ts';
 import { type Answered, askDeployment } from './ask-deployment.ts';
-import { type CliArguments, type CliWorld, cliError, optionValue } from './command.ts';
-import { runningServerUrl } from './running-server.ts';
+import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from './command.ts';
 
 const defaultUrl = 'http://127.0.0.1:8025';
 const timeoutMs = 30_000;
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
 /** The options of every command that talks to a server. */
-export const serverOptions = {
+const serverOptions = {
   url: {
     value: 'URL',
     about: `the server's ops API (default: the one started in this folder, or ${defaultUrl}; or PILLARBOX_URL)`,
   },
-  token: { value: 'TOKEN', about: 'its token, where it needs one (better: PILLARBOX_TOKEN)' },
+  token: { value: 'TOKEN', about: 'its token, if it needs one (better: PILLARBOX_TOKEN)' },
   stack: { value: 'NAME', about: 'ask the deployment of this name on AWS instead' },
   region: { value: 'REGION', about: 'where that is (default AWS_REGION, AWS_DEFAULT_REGION)' },
   endpoint: { value: 'URL', about: 'another S3 and SQS than those of AWS', hidden: true },
 } as const;
 
-type Asked = { readonly path: string; readonly method?: 'GET' | 'POST' | 'DELETE' };
+/** What `--json` prints, and what people see. */
+type Shown = { readonly json: unknown; readonly text: string };
+/** A use case, whatever it is given. */
+type Asked = UseCase<never>;
 
-/** Asks for `path`; answers the response's body. Throws a CliError for every refusal. */
-export async function askServer(
+/**
+ * A command that asks for one use case and shows the answer. The parts of its path are the positional arguments in order; its
+ * other parameters are the options of the same name, else `defaults`. `reads`: what is shown of the answer, and no more of it,
+ * so that a server of another version is understood. `check` throws if the command line is wrong. `shows`: for people; `--json`
+ * prints the whole answer.
+ */
+export function asking<Shape extends z.ZodType>({
+  asks,
+  defaults = {},
+  check = () => {},
+  reads,
+  shows,
+  options = {},
+  ...rest
+}: Pick<Command, 'name' | 'usage' | 'about'> & {
+  readonly asks: Asked;
+  readonly options?: Command['options'];
+  readonly defaults?: Readonly<Record<string, string>>;
+  readonly check?: (given: CliArguments) => void;
+  readonly reads: Shape;
+  readonly shows: (answer: z.output<Shape>, given: CliArguments) => string | Shown;
+}): Command {
+  const parts = Object.keys(asks.takes?.shape ?? {}).filter(isPart).length;
+  return {
+    ...rest,
+    takes: [parts, parts],
+    options: { ...options, ...serverOptions },
+    run: async (given, world) => {
+      check(given);
+      const answer = parseJson(await ask(given, world, { asks, defaults }));
+      const read = reads.safeParse(answer);
+      if (!read.success) {
+        throw cliError(`the server's answer is not understood: is it of another version?`, 'odd-server');
+      }
+      const shown = shows(read.data, given);
+      print(given, world, typeof shown === 'string' ? { json: answer, text: shown } : shown);
+      return 0;
+    },
+  };
+}
+
+/** Asks; answers the response's body. Throws a CliError for every refusal. */
+export async function ask(
   given: CliArguments,
   world: CliWorld,
-  { path, method = 'GET' }: Asked,
+  { asks, defaults = {} }: { readonly asks: Asked; readonly defaults?: Readonly<Record<string, string>> },
 ): Promise<Buffer> {
-  const isOnAws = optionValue(given, 'stack') !== null;
-  const ask = isOnAws ? askDeployment : askHttp;
-  const { isGood, status, body, who } = await ask(given, world, { path, method });
-  if (isGood) return body;
+  const [method = '', pattern = ''] = mailRoutes.find(({ does }) => does === asks)?.at.split(' ') ?? [];
+  const positionals = given.positionals.values();
+  const path = pattern.replace(/\b[A-Z]+\b/g, () => encodeURIComponent(positionals.next().value ?? ''));
+  const query = new URLSearchParams();
+  for (const name of Object.keys(asks.takes?.shape ?? {})) {
+    const value = isPart(name) ? null : (optionValue(given, name) ?? defaults[name] ?? null);
+    if (value !== null) query.set(name, value);
+  }
+  const url = query.size === 0 ? path : `${path}?${query}`;
+  const way = optionValue(given, 'stack') === null ? askServer : askDeployment;
+  const { status, body, who } = await way(given, world, { method, url });
+  if (status < 400) return body;
   const said = errorSchema.safeParse(parseJson(body)).data?.error;
   if (said === undefined) throw cliError(`${who} answered ${status}: is that a Pillarbox server?`, 'odd-server');
   throw cliError(said.message, said.code);
 }
 
-async function askHttp(given: CliArguments, world: CliWorld, { path, method }: Required<Asked>): Promise<Answered> {
+async function askServer(
+  given: CliArguments,
+  world: CliWorld,
+  { method, url }: { readonly method: string; readonly url: string },
+): Promise<Answered> {
   for (const name of ['region', 'endpoint']) {
     if (optionValue(given, name) !== null) throw cliError(`--${name} goes with --stack NAME`, 'usage', 2);
   }
@@ -47,7 +106,7 @@ async function askHttp(given: CliArguments, world: CliWorld, { path, method }: R
   if (!URL.canParse(base) || !/^https?:/.test(base)) throw cliError(`not a URL: ${base}`, 'bad-url', 2);
   const token = optionValue(given, 'token') ?? world.environment['PILLARBOX_TOKEN'] ?? null;
   const response = await world
-    .fetch(`${base}${path}`, {
+    .fetch(`${base}${url}`, {
       method,
       headers: token === null ? {} : { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(timeoutMs),
@@ -58,23 +117,15 @@ async function askHttp(given: CliArguments, world: CliWorld, { path, method }: R
         'no-server',
       );
     });
-  return {
-    isGood: response.ok,
-    status: response.status,
-    body: Buffer.from(await response.arrayBuffer()),
-    who: base,
-  };
+  return { status: response.status, body: Buffer.from(await response.arrayBuffer()), who: base };
 }
 
-/** The same, as JSON of a known shape. */
-export async function askServerJson<Shape extends z.ZodType>(
-  given: CliArguments,
-  world: CliWorld,
-  request: Asked & { readonly shape: Shape },
-): Promise<z.output<Shape>> {
-  const parsed = request.shape.safeParse(parseJson(await askServer(given, world, request)));
-  if (parsed.success) return parsed.data;
-  throw cliError(`the server's answer to ${request.path} is not understood: is it of another version?`, 'odd-server');
+const runningSchema = z.object({ http: z.string() });
+
+/** Where the server is that `npm start` runs in this folder with the usual data folder; null if it runs none. */
+async function runningServerUrl({ directory }: Pick<CliWorld, 'directory'>): Promise<string | null> {
+  const text = await readFile(join(directory, '.pillarbox', 'running.json')).catch(() => Buffer.from('null'));
+  return runningSchema.safeParse(parseJson(text)).data?.http ?? null;
 }
 
 function parseJson(body: Buffer): unknown {

@@ -1,6 +1,10 @@
-// The users' passwords: are their hashes of today's cost, and can nobody but the owner read them.
+// The users: are the hashes of their passwords of today's cost, can nobody but the owner read them, and have bounces of what
+// they send a mailbox to go to.
 import { stat } from 'node:fs/promises';
+import { addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addresses.ts';
 import type { ConfigFile } from '#cli/config-file.ts';
+import { formatAddress } from '#mail/address/address.ts';
+import type { Config } from '#pipeline/config/config.ts';
 import { isOldHash } from '#pipeline/config/password.ts';
 import type { Secrets } from '#pipeline/contract/ports.ts';
 import type { Finding } from './finding.ts';
@@ -28,4 +32,15 @@ export async function checkUsers({ path, config }: ConfigFile, secrets: Secrets)
     findings.push({ level: 'advice', what, publish: `chmod 600 ${path}` });
   }
   return findings;
+}
+
+/** Bounces go to the address a message was sent from. */
+export function checkBounceAddresses(config: Config): readonly Finding[] {
+  return config.users.flatMap((user) =>
+    addressesWithoutMailbox(config, user).map((address) => ({
+      level: 'advice' as const,
+      what: `user ${user.name} sends as ${formatAddress(address)}, which has no mailbox: bounces to it are lost`,
+      publish: `add "${mailboxOf(address)}" to domains.${address.domain}.mailboxes (or an alias), and nobody misses them`,
+    })),
+  );
 }

@@ -1,13 +1,12 @@
 // `pillarbox check`: is the configuration good, are the DNS records there, does the certificate hold; what is missing,
 // and what to publish. Connects nowhere but to the DNS unless `--connect` says so.
 import { dirname, resolve as resolvePath } from 'node:path';
-import { checkBounceAddresses } from '#cli/checks/check-bounce-addresses.ts';
 import { checkCertificate } from '#cli/checks/check-certificate.ts';
 import { checkDomain } from '#cli/checks/check-domain.ts';
 import { checkHost } from '#cli/checks/check-host.ts';
 import { checkListeners } from '#cli/checks/check-listeners.ts';
 import { checkPort25 } from '#cli/checks/check-port-25.ts';
-import { checkUsers } from '#cli/checks/check-users.ts';
+import { checkBounceAddresses, checkUsers } from '#cli/checks/check-users.ts';
 import { type Finding, shownFinding } from '#cli/checks/finding.ts';
 import { type CliWorld, type Command, optionValue, print } from '#cli/command.ts';
 import { configOption, readConfigFile } from '#cli/config-file.ts';

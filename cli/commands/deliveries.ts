@@ -1,44 +1,40 @@
-// `pillarbox deliveries`: mail on its way out, newest first: what became of it, and what is tried next.
+// Outbound mail: what became of it, and what is tried next.
 import { z } from 'zod';
-import { type Command, optionValue, print, table } from '#cli/command.ts';
-import { askServerJson, serverOptions } from '#cli/ops-client.ts';
+import { shortTime, table } from '#cli/command.ts';
+import { asking } from '#cli/ops-client.ts';
+import { listDeliveries } from '#ops/deliveries.ts';
+import { retryOneDelivery } from '#ops/retry-delivery.ts';
+import { older } from './messages.ts';
 
-const shape = z.looseObject({
-  deliveries: z.array(
-    z.looseObject({
-      id: z.string(),
-      domain: z.string(),
-      state: z.string(),
-      recipients: z.array(z.string()),
-      attempts: z.number(),
-      reason: z.string().nullable(),
-      nextAttemptAt: z.string().nullable(),
-    }),
-  ),
-  next: z.string().nullable(),
-});
-
-/** See the file's head. */
-export const deliveries: Command = {
+/** Newest first. */
+export const deliveries = asking({
   name: 'deliveries',
   usage: '[options]',
   about: 'list outbound mail, newest first',
-  takes: [0, 0],
+  asks: listDeliveries,
   options: {
     state: { value: 'STATE', about: 'only what is sending, waiting, delivered, bounced or partial' },
     id: { value: 'ID', about: 'only of this message' },
     limit: { value: 'N', about: 'at most so many (default 20)' },
     after: { value: 'NEXT', about: 'the page after: "next" of the one before' },
-    ...serverOptions,
   },
-  run: async (given, world) => {
-    const query = new URLSearchParams({ limit: optionValue(given, 'limit') ?? '20' });
-    for (const name of ['state', 'id', 'after']) {
-      const value = optionValue(given, name);
-      if (value !== null) query.set(name, value);
-    }
-    const page = await askServerJson(given, world, { path: `/api/deliveries?${query}`, shape });
-    const rows = page.deliveries.map(({ id, domain, state, attempts, nextAttemptAt, reason }) => [
+  defaults: { limit: '20' },
+  reads: z.object({
+    deliveries: z.array(
+      z.object({
+        id: z.string(),
+        domain: z.string(),
+        state: z.string(),
+        attempts: z.number(),
+        reason: z.string().nullable(),
+        nextAttemptAt: z.string().nullable(),
+      }),
+    ),
+    next: z.string().nullable(),
+  }),
+  shows: ({ deliveries: all, next }) => {
+    if (all.length === 0) return older('No outbound mail.', next);
+    const rows = all.map(({ id, domain, state, attempts, nextAttemptAt, reason }) => [
       id,
       domain,
       state,
@@ -46,14 +42,16 @@ export const deliveries: Command = {
       nextAttemptAt === null ? '-' : shortTime(nextAttemptAt),
       reason ?? '',
     ]);
-    const heads = ['ID', 'TO', 'STATE', 'TRIES', 'NEXT (UTC)', 'WHY'];
-    const text = rows.length === 0 ? 'No outbound mail.\n' : table(heads, rows);
-    const more = page.next === null ? '' : `\nOlder: --after ${page.next}\n`;
-    print(given, world, { json: page, text: `${text}${more}` });
-    return 0;
+    return older(table(['ID', 'TO', 'STATE', 'ATTEMPTS', 'NEXT (UTC)', 'REASON'], rows), next);
   },
-};
+});
 
-function shortTime(at: string): string {
-  return at.slice(0, 19).replace('T', ' ');
-}
+/** Those that bounced are tried again, too. */
+export const retry = asking({
+  name: 'retry',
+  usage: 'ID DOMAIN [options]',
+  about: 'try a waiting delivery now',
+  asks: retryOneDelivery,
+  reads: z.looseObject({}),
+  shows: (_, { positionals: [id, domain] }) => `${id} for ${domain} is tried now; see "pillarbox trace ${id}"`,
+});

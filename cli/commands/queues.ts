@@ -1,31 +1,29 @@
-// `pillarbox queues`, `redrive`, `purge`: jobs waiting, and those given up.
+// The queues: jobs waiting on them, and their dead letters.
 import { z } from 'zod';
-import { type Command, cliError, print, table } from '#cli/command.ts';
-import { askServerJson, serverOptions } from '#cli/ops-client.ts';
+import { cliError, table } from '#cli/command.ts';
+import { asking } from '#cli/ops-client.ts';
+import { listQueues, purgeDead, redriveDead } from '#ops/queues.ts';
 
 const count = z.number();
-const queuesShape = z.array(
-  z.looseObject({
-    name: z.string(),
-    ready: count,
-    delayed: count,
-    inFlight: count,
-    dead: count,
-    oldestSeconds: count.nullable(),
-    faults: z.array(z.looseObject({ reason: z.string(), jobs: count, retryAt: z.string() })).default([]),
-  }),
-);
-const changedShape = z.looseObject({ queue: z.string(), jobs: z.number() });
 
 /** Jobs on every queue. */
-export const queues: Command = {
+export const queues = asking({
   name: 'queues',
   usage: '[options]',
-  about: 'show how many jobs wait, and how many were given up',
-  takes: [0, 0],
-  options: serverOptions,
-  run: async (given, world) => {
-    const all = await askServerJson(given, world, { path: '/api/queues', shape: queuesShape });
+  about: 'show how many jobs wait, and how many are dead letters',
+  asks: listQueues,
+  reads: z.array(
+    z.object({
+      name: z.string(),
+      ready: count,
+      delayed: count,
+      inFlight: count,
+      dead: count,
+      oldestSeconds: count.nullable(),
+      faults: z.array(z.object({ reason: z.string(), jobs: count, retryAt: z.string() })).default([]),
+    }),
+  ),
+  shows: (all) => {
     const rows = all.map(({ name, ready, delayed, inFlight, dead, oldestSeconds }) => [
       name,
       ...[ready, delayed, inFlight, dead].map(String),
@@ -37,42 +35,34 @@ export const queues: Command = {
           `${name}: ${jobs} wait until this is mended: ${reason} (tried again at ${retryAt})`,
       ),
     );
-    const counts = table(['QUEUE', 'READY', 'LATER', 'IN WORK', 'GIVEN UP', 'LONGEST WAIT'], rows);
-    print(given, world, { json: all, text: faults.length === 0 ? counts : `${counts}\n\n${faults.join('\n')}` });
-    return 0;
+    const counts = table(['QUEUE', 'READY', 'DELAYED', 'IN FLIGHT', 'DEAD', 'LONGEST WAIT'], rows);
+    return faults.length === 0 ? counts : `${counts}\n\n${faults.join('\n')}`;
   },
-};
+});
 
-/** Dead letters are tried again. */
-export const redrive: Command = {
+const changed = z.object({ queue: z.string(), jobs: z.number() });
+
+/** Dead letters are put back on their queue. */
+export const redrive = asking({
   name: 'redrive',
   usage: 'QUEUE [options]',
-  about: 'try the jobs that were given up again, and at once those that wait for a fault of ours',
-  takes: [1, 1],
-  options: serverOptions,
-  run: async (given, world) => {
-    const path = `/api/queues/${encodeURIComponent(given.positionals[0] ?? '')}/redrive`;
-    const changed = await askServerJson(given, world, { path, method: 'POST', shape: changedShape });
-    print(given, world, { json: changed, text: `${changed.jobs} jobs of ${changed.queue} are tried again` });
-    return 0;
-  },
-};
+  about: 'put the dead letters of a queue back on it, and try at once the jobs that wait for a fault of ours',
+  asks: redriveDead,
+  reads: changed,
+  shows: ({ queue, jobs }) => `${jobs} jobs of ${queue} are tried again`,
+});
 
-/** Dead letters are thrown away, if it is said twice. */
-export const purge: Command = {
+/** Dead letters are deleted, if it is said twice. */
+export const purge = asking({
   name: 'purge',
   usage: 'QUEUE --yes [options]',
-  about: 'throw the jobs that were given up away (the messages stay stored)',
-  takes: [1, 1],
-  options: { yes: { value: null, about: 'really do it' }, ...serverOptions },
-  run: async (given, world) => {
-    const queue = given.positionals[0] ?? '';
-    if (!given.switches.has('yes')) {
-      throw cliError(`this throws away what was given up on ${queue}: say --yes if that is meant`, 'not-confirmed', 2);
-    }
-    const path = `/api/queues/${encodeURIComponent(queue)}/purge`;
-    const changed = await askServerJson(given, world, { path, method: 'POST', shape: changedShape });
-    print(given, world, { json: changed, text: `${changed.jobs} jobs of ${changed.queue} were thrown away` });
-    return 0;
+  about: 'delete the dead letters of a queue (the messages stay stored)',
+  asks: purgeDead,
+  options: { yes: { value: null, about: 'really do it' } },
+  check: ({ positionals: [queue], switches }) => {
+    if (switches.has('yes')) return;
+    throw cliError(`this deletes the dead letters of ${queue}: say --yes if that is meant`, 'not-confirmed', 2);
   },
-};
+  reads: changed,
+  shows: ({ queue, jobs }) => `${jobs} dead letters of ${queue} were deleted`,
+});

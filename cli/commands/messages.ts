@@ -1,0 +1,159 @@
+// Mail that came in: listed, one shown, traced, replayed.
+import { z } from 'zod';
+import { type Command, plain, shortTime, table } from '#cli/command.ts';
+import { ask, asking } from '#cli/ops-client.ts';
+import { listMessages } from '#ops/messages/list-messages.ts';
+import { replayOneMessage } from '#ops/messages/replay-message.ts';
+import { showMessage, showRaw } from '#ops/messages/show-message.ts';
+import { traceMessage } from '#ops/messages/trace-message.ts';
+
+const text = z.string();
+
+/** Newest first. */
+export const list = asking({
+  name: 'list',
+  usage: '[options]',
+  about: 'list the mail that came in, newest first',
+  asks: listMessages,
+  options: {
+    mailbox: { value: 'MAILBOX', about: 'only that of local@domain, or of @domain' },
+    q: { value: 'WORDS', about: 'only that with these words in sender, recipient, subject or text' },
+    limit: { value: 'N', about: 'at most so many (default 20)' },
+    after: { value: 'NEXT', about: 'the page after: "next" of the one before' },
+  },
+  defaults: { limit: '20' },
+  reads: z.object({
+    messages: z.array(
+      z.object({
+        id: text,
+        receivedAt: text,
+        mailboxes: z.array(text),
+        from: text.nullable(),
+        subject: text.nullable(),
+        disposition: text,
+      }),
+    ),
+    next: text.nullable(),
+  }),
+  shows: ({ messages, next }) => {
+    if (messages.length === 0) return older('No mail.', next);
+    const rows = messages.map(({ id, receivedAt, from, mailboxes, subject, disposition }) => [
+      id,
+      shortTime(receivedAt),
+      from ?? '(nobody)',
+      mailboxes.join(','),
+      `${disposition === 'quarantine' ? '[quarantine] ' : ''}${subject ?? '(no subject)'}`,
+    ]);
+    return older(table(['ID', 'RECEIVED (UTC)', 'FROM', 'MAILBOX', 'SUBJECT'], rows), next);
+  },
+});
+
+/** A page of a list, and how to ask for the next one. */
+export function older(page: string, next: string | null): string {
+  return next === null ? page : `${page.trimEnd()}\n\nOlder: --after ${next}\n`;
+}
+
+/** What happened to it, and where it is now. */
+export const trace = asking({
+  name: 'trace',
+  usage: 'ID [options]',
+  about: 'tell what happened to a message, and where it is now',
+  asks: traceMessage,
+  reads: z.object({ events: z.array(z.object({ at: text, text })), where: z.array(text) }),
+  shows: ({ events, where }) =>
+    [
+      ...events.map(({ at, text: happened }) => `${at}  ${plain(happened)}`),
+      ...where.map((place) => `now: ${plain(place)}`),
+    ].join('\n'),
+});
+
+/** Judged and parsed once more, as itself or into another mailbox. */
+export const replay = asking({
+  name: 'replay',
+  usage: 'ID [options]',
+  about: 'judge and parse a stored message again; what is there stays, what is missing is made',
+  asks: replayOneMessage,
+  options: { to: { value: 'MAILBOX', about: 'into this mailbox (local@domain) instead, as a new message' } },
+  reads: z.object({ id: text, recipients: z.array(text), leftOut: z.array(text), kept: z.array(text) }),
+  shows: ({ id, recipients, leftOut, kept }) =>
+    [
+      `${id} is on its way again for ${recipients.join(', ')}; see "pillarbox trace ${id}"`,
+      ...leftOut.map((reason) => `left out: ${reason}`),
+      ...(kept.length === 0 ? [] : ['already there, and stays as it is:']),
+      ...kept.map((key) => `  ${key}`),
+    ].join('\n'),
+});
+
+const address = z.object({ name: text, address: text });
+const verdict = z.object({ result: text, reason: text });
+const shown = z.object({
+  subject: text.nullable(),
+  receivedAt: text,
+  from: z.array(address),
+  to: z.array(address),
+  mailbox: z.object({ localPart: text, domain: text }),
+  disposition: z.object({ action: text, reason: text }),
+  authentication: z.object({ spf: verdict, dmarc: verdict }),
+  headers: z.array(z.looseObject({ name: text, value: text })),
+  /** A large one is kept apart. */
+  text: z.union([text, z.object({ bytes: z.number() })]).nullable(),
+  attachments: z.array(z.object({ filename: text, contentType: text, bytes: z.number() })),
+  problems: z.array(z.object({ code: text, detail: text })),
+});
+type Shown = z.output<typeof shown>;
+
+const printed = asking({
+  name: 'show',
+  usage: 'ID [options]',
+  about: 'show one message',
+  asks: showMessage,
+  options: {
+    raw: { value: null, about: 'its bytes as they are stored, to standard output' },
+    headers: { value: null, about: 'its header fields only' },
+    mailbox: { value: 'MAILBOX', about: 'the copy of local@domain, if it went to several' },
+  },
+  reads: shown,
+  shows: (message, { switches }) => {
+    if (!switches.has('headers')) return `${head(message)}\n\n${textOf(message)}`;
+    const { headers } = message;
+    return { json: headers, text: headers.map(({ name, value }) => `${plain(name)}: ${plain(value)}`).join('\n') };
+  },
+});
+
+/** For people, as JSON, or byte for byte. */
+export const show: Command = {
+  ...printed,
+  run: async (given, world) => {
+    if (!given.switches.has('raw')) return printed.run(given, world);
+    world.write(await ask(given, world, { asks: showRaw }));
+    return 0;
+  },
+};
+
+/** A text that is kept apart is not fetched unasked: it may be very long. */
+function textOf({ text }: Shown): string {
+  if (text === null) return '';
+  if (typeof text === 'string') return text.split(/\r?\n/).map(plain).join('\n');
+  return `(the text has ${text.bytes} bytes: --raw gives the whole message)`;
+}
+
+function head(message: Shown): string {
+  const who = (list: Shown['from']): string => list.map(({ name, address: at }) => `${name} <${at}>`.trim()).join(', ');
+  const { spf, dmarc } = message.authentication;
+  const lines = [
+    ['Subject', message.subject ?? '(none)'],
+    ['From', who(message.from)],
+    ['To', who(message.to)],
+    ['Mailbox', `${message.mailbox.localPart}@${message.mailbox.domain}`],
+    ['Received', message.receivedAt],
+    ['Judged', `${message.disposition.action}: ${message.disposition.reason}`],
+    ['SPF', `${spf.result}: ${spf.reason}`],
+    ['DMARC', `${dmarc.result}: ${dmarc.reason}`],
+    ...message.attachments.map((part, n) => [
+      `File ${n + 1}`,
+      `${part.filename} (${part.contentType}, ${part.bytes} bytes)`,
+    ]),
+    ...message.problems.map(({ code, detail }) => ['Problem', `${code}: ${detail}`]),
+  ];
+  return lines.map(([name, value]) => `${`${name}:`.padEnd(10)} ${plain(value)}`).join('\n');
+}
