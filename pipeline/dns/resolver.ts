@@ -29,7 +29,7 @@ export type ResolverOptions = {
   readonly negativeSeconds?: number;
   /** How long "no answer" is held: a dead DNS costs one wait, not one a message. */
   readonly failureSeconds?: number;
-  /** Hears each time that a zone, or one question, is found not to answer (dns-breaker.ts). */
+  /** Hears each time that a zone, or one question, is found not to answer (breaker.ts). */
   readonly onBreakerOpened?: () => void;
 };
 

@@ -93,14 +93,18 @@ test('what is imported exists', () => {
 });
 
 test('files named in comments and docs exist', async () => {
-  const named =
-    /(?<![\w/.#@-])(?:mail|pipeline|container|functions|ops|local|cli|cdk|bench|test|docs)\/[\w./-]*\w\.(?:ts|js|md|json)\b/g;
+  const page = /(?<![\w/.#@-])(?:docs|test|bench|cdk|local)\/[\w./-]*\w\.(?:md|json)\b/g;
+  const source = /(?<![\w/.#@-])[a-z][\w./-]*\.(?:ts|js)\b(?!\/)/g; // with its folder, the end of it, or without
   const pages = [...(await sourceFiles('docs/**/*.md')), 'README.md'];
+  const isThere = (named: string): boolean => files.some((file) => `/${file}`.endsWith(`/${named}`));
   const missing = [...files, ...pages].flatMap((file) => {
     const text = readFileSync(join(home, file), 'utf8');
-    const prose = file.endsWith('.md') ? [text] : (text.match(/\/\/.*|\/\*[\s\S]*?\*\//g) ?? []);
-    const names = prose.flatMap((part) => part.match(named) ?? []);
-    return names.filter((name) => !existsSync(join(home, name))).map((name) => ({ file, name }));
+    const prose = file.endsWith('.md') ? text : (text.match(/\/\/.*|\/\*[\s\S]*?\*\//g) ?? []).join('\n');
+    const named = [
+      ...(prose.match(source) ?? []).filter((name) => !isThere(name)),
+      ...(prose.match(page) ?? []).filter((name) => !existsSync(join(home, name))),
+    ];
+    return named.map((name) => ({ file, name }));
   });
   assert.deepEqual(missing, []);
 });
