@@ -18,7 +18,7 @@ import { replies } from '#mail/smtp/replies.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
 import { hashMemoryBytes } from '#pipeline/config/password.ts';
-import { keepConfig } from './current-config.ts';
+import { type CurrentConfig, keepConfig } from './current-config.ts';
 import type { ListenerDeps, ListenerHealth, Role } from './listener-deps.ts';
 
 export type { ListenerDeps, ListenerHealth } from './listener-deps.ts';
@@ -46,7 +46,7 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
   const certificate = await deps.certificate();
   const connections = createConnectionCounts();
   const stored: { at: string | null; failedAt: string | null } = { at: null, failedAt: null };
-  const shared = createShared(deps, config.current, (isStored) => {
+  const shared = createShared(deps, config, (isStored) => {
     stored[isStored ? 'at' : 'failedAt'] = new Date(deps.clock()).toISOString();
   });
   const admit: ProtocolOptions['admit'] = (peer) => {
@@ -73,7 +73,7 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
         certificate,
         greetingDelayMs: (peer) => greetingDelay(deps, peer),
         admit,
-        converse: (wire) => startConversation(door, config.current(), wire),
+        converse: (wire) => startConversation(door, wire),
         log: deps.log,
       });
       open.push({ role, host, server });
@@ -121,7 +121,7 @@ function followCertificate(
 
 function createShared(
   deps: ListenerDeps,
-  config: () => Config,
+  config: CurrentConfig,
   onStored: (isStored: boolean) => void,
 ): Omit<SessionShared, 'role' | 'isLocalPort'> {
   const now = () => performance.now();
@@ -130,9 +130,9 @@ function createShared(
   const mostInFlight = Math.max(memoryBytes / 2, memoryBytes - hashesAtOnce * hashMemoryBytes) * inFlightShare;
   return {
     deps,
-    currentConfig: config,
+    config,
     onStored,
-    budget: createFairBudget(() => Math.min(config().limits.bytesInFlight, mostInFlight)),
+    budget: createFairBudget(() => Math.min(config.current().limits.bytesInFlight, mostInFlight)),
     rate: createRate(now),
     userRate: createRate(now),
     recipientRate: createRate(now),

@@ -42,13 +42,13 @@ async function logIn(state: SessionState, name: string, password: string): Promi
   const { deps, failures } = state.shared;
   const { group, ip } = state.wire.peer;
   await pause(failures.delayMs(group));
-  state.config = await deps.config.current();
-  const { users, mode } = state.config;
+  const config = await state.shared.config.latest();
+  const { users, mode } = config;
   if (mode === 'capture' && users.length === 0) {
     // Nothing leaves this machine in capture mode, and nobody is set up: any name will do for trying things out.
     return welcomeUnproven(state, name);
   }
-  const logIn = await judge(state, name, password);
+  const logIn = await judge(state, config, { name, password });
   switch (logIn.outcome) {
     case 'user':
       // As it is written in the configuration: that is what isDismissed looks at when it changes.
@@ -86,13 +86,11 @@ function welcomeUnproven(state: SessionState, name: string): Step {
 
 /** Checks the password, where there is a guess left under that name, and a hash to check it against. */
 async function judge(
-  state: SessionState,
-  name: string,
-  password: string,
+  { shared, wire: { peer } }: SessionState,
+  { users, limits }: Config,
+  { name, password }: { readonly name: string; readonly password: string },
 ): Promise<LogIn | { readonly outcome: 'too-many-guesses' | 'no-hash' }> {
-  const { loginSecrets, guesses, checkPassword } = state.shared;
-  const { users, limits } = state.config;
-  const { peer } = state.wire;
+  const { loginSecrets, guesses, checkPassword } = shared;
   const known = await loginSecrets.withHash(users, name);
   if (known === null) return { outcome: 'no-hash' };
   const guess = guesses.take(name, peer.group, limitFor(limits, 'authFailuresPerUser', peer));

@@ -21,12 +21,14 @@ const minRefusedRecipients = 20; // or as many as a message may have: beyond, so
 const maxHeloChars = 255; // RFC 5321 §4.5.3.1.2
 const clientNameWaitMs = 2_000;
 
-/** Starts a session with the configuration in force. */
-export function startConversation(shared: SessionShared, config: Config, wire: Wire): Conversation {
+/** Starts a session. */
+export function startConversation(shared: SessionShared, wire: Wire): Conversation {
   const state: SessionState = {
     shared,
     wire,
-    config,
+    get config(): Config {
+      return this.transaction?.config ?? shared.config.current();
+    },
     helo: null,
     isEsmtp: false,
     tls: null,
@@ -40,7 +42,7 @@ export function startConversation(shared: SessionShared, config: Config, wire: W
   };
   const name = lookUpClientName(state);
   return {
-    greet: () => say(replies.greeting(config.hostname)),
+    greet: () => say(replies.greeting(state.config.hostname)),
     command: (line) => command(state, name, line),
     overlongLine: (isAnswer) => oops(state, isAnswer ? replies.authLineTooLong : replies.lineTooLong),
     secured(tls) {
@@ -51,9 +53,9 @@ export function startConversation(shared: SessionShared, config: Config, wire: W
       dropTransaction(state);
     },
     closed: () => dropTransaction(state),
-    maxLineBytes: () => shared.currentConfig().limits.commandBytes,
-    pace: () => shared.currentConfig().limits,
-    dismissal: () => (isDismissed(state, shared.currentConfig()) ? replies.userChanged : null),
+    maxLineBytes: () => shared.config.current().limits.commandBytes,
+    pace: () => shared.config.current().limits,
+    dismissal: () => (isDismissed(state, shared.config.current()) ? replies.userChanged : null),
   };
 }
 
@@ -158,8 +160,7 @@ function placeOf(extension: string): number {
 async function mail(state: SessionState, argument: string): Promise<Step> {
   if (state.helo === null) return say(replies.heloFirst);
   if (state.transaction !== null) return say(replies.nestedMail);
-  state.config = await state.shared.deps.config.current();
-  if (isDismissed(state, state.config)) return sayAndClose(replies.userChanged);
+  if (isDismissed(state, await state.shared.config.latest())) return sayAndClose(replies.userChanged);
   if (state.shared.role !== 'mx' && !isLocalCapture(state)) {
     if (state.tls === null) return say(replies.startTlsFirst);
     if (state.user === null) return say(replies.authRequired);
@@ -271,7 +272,7 @@ function wholeMessage(state: SessionState, message: IncomingMessage): MessageRec
     write: message.write,
     end: async () => {
       try {
-        if (isDismissed(state, await state.shared.deps.config.current())) return sayAndClose(replies.userChanged);
+        if (isDismissed(state, await state.shared.config.latest())) return sayAndClose(replies.userChanged);
         return say(await message.finish());
       } finally {
         dropTransaction(state); // without effect on a message that is finished

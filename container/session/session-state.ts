@@ -1,5 +1,6 @@
 // What a session knows, and what all sessions of the listener share.
 
+import type { CurrentConfig } from '#container/current-config.ts';
 import type { FairBudget } from '#container/intake/fair-budget.ts';
 import type { IncomingMessage } from '#container/intake/receive-message.ts';
 import type { FailureTable, Rate } from '#container/limits/limits.ts';
@@ -20,8 +21,7 @@ export type SessionShared = {
   /** The port is bound to loopback, and no proxy stands in front of it. */
   readonly isLocalPort: boolean;
   readonly deps: ListenerDeps;
-  /** In force now; a session goes by what was at its last MAIL. */
-  readonly currentConfig: () => Config;
+  readonly config: CurrentConfig;
   readonly budget: FairBudget;
   readonly rate: Rate;
   readonly userRate: Rate;
@@ -37,6 +37,7 @@ export type SessionShared = {
 
 /** A mail transaction (RFC 5321 §3.3): from MAIL to the end of the message. */
 export type Transaction = {
+  readonly config: Config;
   readonly reversePath: string;
   readonly parameters: MailParameters;
   /** By forward-path, one for each route: an address given twice is one recipient. */
@@ -52,8 +53,8 @@ export type Transaction = {
 export type SessionState = {
   readonly shared: SessionShared;
   readonly wire: Wire;
-  /** In force since the last MAIL or log-in. */
-  config: Config;
+  /** What the session goes by: in a transaction what was in force at its MAIL, else what is in force now. */
+  readonly config: Config;
   helo: string | null;
   isEsmtp: boolean;
   tls: TlsFacts | null;

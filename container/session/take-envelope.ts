@@ -42,6 +42,7 @@ export function takeSender(state: SessionState, argument: string): { readonly tr
   const reversePath = read.path.kind === 'null' ? '' : formatAddress(read.path.address);
   return {
     transaction: {
+      config: state.config,
       reversePath,
       parameters,
       recipients: new Map(),

@@ -93,6 +93,40 @@ test('what is changed of another setting ends no session, and limits hold for th
   assert.match((await silent.reply()) ?? '', /^421 4\.4\.2/);
 });
 
+test('a session goes by one configuration: what is offered to it is what its next message is held to', async (t) => {
+  const at = await start(t, [app]);
+  const [first, second] = [await loggedIn(t, at, app.name), await loggedIn(t, at, app.name)];
+  at.config.change({
+    ...testConfig,
+    listeners,
+    users: [app],
+    hostname: 'mx.new.test',
+    limits: { messageBytes: 5_000 },
+  });
+  await second.say(`MAIL FROM:<${app.name}>`); // from now on it is known
+  assert.match((await first.say('EHLO client.test')) ?? '', /^250-mx\.new\.test[\s\S]*250-SIZE 5000/);
+  assert.match((await first.say(`MAIL FROM:<${app.name}> SIZE=6000`)) ?? '', /^552/);
+});
+
+test('a message goes by the configuration of its MAIL to its end', async (t) => {
+  const at = await start(t, [app]);
+  const [first, second] = [await loggedIn(t, at, app.name), await loggedIn(t, at, app.name)];
+  await first.say(`MAIL FROM:<${app.name}>`);
+  at.config.change({
+    ...testConfig,
+    listeners,
+    users: [app],
+    hostname: 'mx.new.test',
+    limits: { messageBytes: 5_000 },
+  });
+  await second.say(`MAIL FROM:<${app.name}>`);
+  for (const n of [1, 2]) assert.match((await first.say(`RCPT TO:<${n}@elsewhere.test>`)) ?? '', /^250/);
+  await first.say('DATA');
+  const line = `${'x'.repeat(98)}\r\n`;
+  assert.match((await first.say(`From: ${app.name}\r\n\r\n${line.repeat(60)}.`)) ?? '', /^250/);
+  assert.doesNotMatch(String(at.intake.messages[0]?.raw), /mx\.new\.test/);
+});
+
 test("each recipient counts for its user's minute, over all sessions and ports; the reply says when to come again", async (t) => {
   const limits = { recipientsPerMinutePerUser: 5 };
   const all = [...listeners, { role: 'submission' as const, port: 0 }];
