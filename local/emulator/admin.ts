@@ -10,6 +10,7 @@ import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import { deadLetterQueue, type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 import type { Emulator } from './emulator.ts';
+import type { HeldJobs } from './held-jobs.ts';
 import type { KeyIndex } from './key-index.ts';
 
 const maxKept = 5_000;
@@ -19,6 +20,7 @@ export type EmulatorAdminDeps = {
   readonly emulator: Pick<Emulator, 'queues' | 'messages' | 'queueUrl'>;
   readonly store: Pick<ObjectStore, 'get'>;
   readonly index: KeyIndex;
+  readonly held: HeldJobs;
   /** The receiving end of a queue's dead letters. */
   readonly deadLettersOf: (queue: QueueName) => SqsReceiver;
   readonly watchers: Set<(key: string) => void>;
@@ -32,7 +34,7 @@ export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
   const { emulator, index, watchers } = deps;
   const read = summaryReader(deps.store);
   return {
-    queues: async () => countsOf(await emulator.queues(), deps.clock()),
+    queues: async () => countsOf(deps, await emulator.queues()),
     redrive: (queue) => drain(deps.deadLettersOf(queue), emulator.queueUrl(queue)),
     purge: (queue) => drain(deps.deadLettersOf(queue), null),
     deadLetters: async (queue, limit) => {
@@ -42,7 +44,7 @@ export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
         .slice(0, limit)
         .map((message) => deadLetter(queue, message));
     },
-    heldJobs: async () => [],
+    heldJobs: async (id) => deps.held.of(id),
     messages: (query) => search({ index, read, query }),
     findMessage: async (id) => index.ofMessage(id).filter(isMailKey).toSorted(),
     deliveryKeys: async ({ id, limit, after }) => {
@@ -111,7 +113,10 @@ async function drain(receiver: SqsReceiver, to: string | null): Promise<number> 
   }
 }
 
-function countsOf(queues: Awaited<ReturnType<Emulator['queues']>>, nowMs: number): readonly QueueCounts[] {
+function countsOf(
+  { clock, held }: EmulatorAdminDeps,
+  queues: Awaited<ReturnType<Emulator['queues']>>,
+): readonly QueueCounts[] {
   const of = (name: string) => queues.find((queue) => queue.name === name);
   return queueNames.map((name) => {
     const [live, dead] = [of(name), of(deadLetterQueue(name))];
@@ -122,8 +127,8 @@ function countsOf(queues: Awaited<ReturnType<Emulator['queues']>>, nowMs: number
       delayed: live?.delayed ?? 0,
       inFlight: live?.inFlight ?? 0,
       dead: (dead?.ready ?? 0) + (dead?.inFlight ?? 0),
-      oldestSeconds: oldestAt === null ? null : Math.max(0, Math.round((nowMs - oldestAt) / 1_000)),
-      faults: [],
+      oldestSeconds: oldestAt === null ? null : Math.max(0, Math.round((clock() - oldestAt) / 1_000)),
+      faults: held.faultsOf(name),
     };
   });
 }

@@ -1,23 +1,24 @@
 // What the functions write: log lines, which go on to the log of this process (it may be quiet), and their metrics as EMF lines for
 // CloudWatch, which are taken into the registry.
 import { z } from 'zod';
-import type { Log, Metrics } from '#pipeline/contract/ports.ts';
-import { isEventName } from '#pipeline/observe/event-names.ts';
+import type { Log, LogFields, Metrics } from '#pipeline/contract/ports.ts';
+import { type EventName, isEventName } from '#pipeline/observe/event-names.ts';
 import { isCounter, isMeasure } from '#pipeline/observe/metric-names.ts';
 
-const lineSchema = z
-  .object({ time: z.string(), level: z.enum(['info', 'warn', 'error']), event: z.string() })
+const logLineSchema = z
+  .object({ time: z.string(), level: z.enum(['info', 'warn', 'error']), event: z.custom<EventName>(isEventName) })
   .catchall(z.union([z.string(), z.number(), z.boolean(), z.null()]));
 
-/** Takes a log line and answers true; false where the line is another. */
-export function takeLog(line: string, log: Log): boolean {
-  if (!line.startsWith('{"time":')) return false;
-  const parsed = lineSchema.safeParse(JSON.parse(line));
-  if (!parsed.success) return false;
+/** A line of a function's log. */
+export type LogLine = { readonly level: keyof Log; readonly event: EventName; readonly fields: LogFields };
+
+/** Reads a line of the log; null where it is another. */
+export function readLogLine(line: string): LogLine | null {
+  if (!line.startsWith('{"time":')) return null;
+  const parsed = logLineSchema.safeParse(JSON.parse(line));
+  if (!parsed.success) return null;
   const { time: _, level, event, ...fields } = parsed.data;
-  if (!isEventName(event)) return false;
-  log[level](event, fields);
-  return true;
+  return { level, event, fields };
 }
 
 const histogramSchema = z.object({ Values: z.array(z.number()), Counts: z.array(z.number()) });

@@ -1,5 +1,5 @@
-// The emulator world: the AWS adapters over S3 and SQS emulated on this machine, and the functions as the bundles that
-// ship, called with real SQSEvents. Same ports and ops side as the embedded world.
+// The emulator world, for `npm start -- --world emulator` and for tests: the AWS adapters over S3 and SQS emulated on this machine, and
+// the functions as the bundles that ship, called with real SQSEvents. Same ports and ops side as the embedded world.
 import { join, resolve } from 'node:path';
 import { buildBundles } from '#local/build-bundles.ts';
 import type { LocalWorld } from '#local/world.ts';
@@ -22,7 +22,8 @@ import {
 } from '#pipeline/contract/stages.ts';
 import { createAdmin } from './admin.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
-import { takeLog, takeMetrics } from './function-output.ts';
+import { readLogLine, takeMetrics } from './function-output.ts';
+import { createHeldJobs, type HeldJobs } from './held-jobs.ts';
 import { openKeyIndex } from './key-index.ts';
 import { pollQueue } from './poll-queue.ts';
 import { createSandbox, type Sandbox } from './sandbox.ts';
@@ -79,6 +80,7 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
   const ports = portsOver(emulator, options.clock);
   const known = await openKeyIndex(ports.store);
   index = known;
+  const held = createHeldJobs(options.clock);
   const shipped = await shipConfig(ports.store, options);
   const running = Object.values(stages).map((stage) => {
     const sandbox = createSandbox({
@@ -86,7 +88,7 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
       environment: { ...functionVariables(emulator, options), ...options.variables?.(stage.name) },
       timeoutSeconds: stage.timeoutSeconds,
       memoryMiB: stage.memoryMiB,
-      onLine: (line) => takeLine(line, options),
+      onLine: (line) => takeLine(line, options, held),
     });
     const { log, windowSeconds = 0 } = options;
     const invoke = (event: unknown) => timed(() => sandbox.invoke(event), stage, options);
@@ -100,7 +102,7 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
   return {
     ...ports,
     emulator,
-    admin: createAdmin({ emulator, store: ports.store, index: known, deadLettersOf, watchers, clock: options.clock }),
+    admin: createAdmin({ ...options, ...ports, emulator, held, index: known, deadLettersOf, watchers }),
     lost: emulator.lost,
     problems: () => [],
     details: async () => ({ world: 'emulator', endpoint: emulator.endpoint, bucket: emulator.bucket }),
@@ -123,9 +125,16 @@ async function timed<Answer>(work: () => Promise<Answer>, stage: Stage, { observ
   }
 }
 
-function takeLine(line: string, { log, metrics, write, observe }: EmulatorOptions): void {
+function takeLine(line: string, { log, metrics, write, observe }: EmulatorOptions, held: HeldJobs): void {
   observe?.line(line);
-  if (!takeMetrics(line, metrics) && !takeLog(line, log)) write(`${line}\n`);
+  if (takeMetrics(line, metrics)) return;
+  const said = readLogLine(line);
+  if (said === null) {
+    write(`${line}\n`);
+    return;
+  }
+  log[said.level](said.event, said.fields);
+  held.note(said);
 }
 
 function portsOver(emulator: Emulator, clock: Clock) {

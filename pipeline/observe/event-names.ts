@@ -76,6 +76,6 @@ export const eventTable = {
 export type EventName = keyof typeof eventTable;
 
 /** Whether a text is the name of an event. */
-export function isEventName(name: string): name is EventName {
-  return Object.hasOwn(eventTable, name);
+export function isEventName(name: unknown): name is EventName {
+  return typeof name === 'string' && Object.hasOwn(eventTable, name);
 }

@@ -90,10 +90,15 @@ export async function runJob<Queue extends QueueName>(
   const isDone = !('thrown' in ran);
   const answer = isDone
     ? { answer: 'done' as const, isMended: ran.isMended }
-    : await answerFailure(deps, lane, { job, handedOut, thrown: ran.thrown, facts: { ...facts, id: job.id } });
+    : await answerFailure(deps, lane, { job, handedOut, thrown: ran.thrown, facts: { ...facts, ...aboutOf(job) } });
   metrics.measure('job-seconds', (performance.now() - startedAt) / 1_000, labels);
   metrics.count('jobs', { ...labels, outcome: answer.answer === 'later' ? 'waits' : ran.outcome });
   return answer;
+}
+
+/** How the log names a job: the message, and where it goes. */
+function aboutOf(job: JobOf<QueueName>): LogFields {
+  return { id: job.id, ...('domain' in job ? { domain: job.domain } : {}) };
 }
 
 /** The job, or why the body is none of its queue, as a sentence. */
