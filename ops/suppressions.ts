@@ -99,13 +99,12 @@ export const addSuppression = useCase({
       .string()
       .regex(/^[1-9]\d{0,3}$/, 'a whole number from 1 to 9999')
       .transform(Number)
-      .nullable()
-      .default(null),
+      .optional(),
   },
   gives: shownSuppression,
   status: 201,
-  answer: async ({ store, clock }: Deps, { ADDRESS: at, ...given }) => {
-    const entry = { ...given, at: new Date(clock()).toISOString() };
+  answer: async ({ store, clock }: Deps, { ADDRESS: at, days = null, ...given }) => {
+    const entry = { ...given, days, at: new Date(clock()).toISOString() };
     const record = await suppressionRecord.change(store, suppressionRecord.key(at), (found) =>
       withOperatorEntry(found ?? emptyRecord(at), entry),
     );

@@ -12,12 +12,13 @@ export function text(maxLength = 500) {
 
 /** What `parse` makes of the text; `expected` says what it understands. */
 export function parsed<Value>(expected: string, parse: (text: string) => Value | Problem, maxLength?: number) {
-  return text(maxLength).transform((given, context): Value => {
+  const read = text(maxLength).transform((given, context): Value => {
     const value = parse(given);
     if (!isProblem(value)) return value;
     context.issues.push({ code: 'custom', message: expected, input: given });
     return z.NEVER;
   });
+  return read.describe(expected);
 }
 
 /** A page's cursor, `next` of the page before. It holds a key, and that an address of any length. */
@@ -29,7 +30,9 @@ export function cursor<Value>(parse: (text: string) => Value | Problem) {
 export const limit = parsed('a whole number from 1 to 500', (given) => {
   const number = /^\d{1,4}$/.test(given) ? Number(given) : 0;
   return number >= 1 && number <= 500 ? number : problem('out of range');
-}).default(50);
+})
+  .default(50)
+  .meta({ type: 'integer', minimum: 1, maximum: 500 });
 
 /** A message id; lower case is taken too, as people type it. */
 export const messageId = parsed('a message id (26 letters and digits)', (given) => {

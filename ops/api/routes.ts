@@ -11,6 +11,7 @@ import { listDead, listQueues, purgeDead, redriveDead } from '#ops/queues.ts';
 import { retryOneDelivery } from '#ops/retry-delivery.ts';
 import { addSuppression, listSuppressions, removeSuppression } from '#ops/suppressions.ts';
 import { streamEvents } from './event-stream.ts';
+import { describing } from './openapi.ts';
 import type { UseCase } from './use-case.ts';
 
 /** `at`: method and path. */
@@ -44,4 +45,5 @@ export const serviceRoutes: readonly Route<ServiceDeps>[] = [
   ...mailRoutes,
   { at: 'GET /api/activity', does: showActivity },
   { at: 'GET /api/events', does: streamEvents },
+  { at: 'GET /api/openapi.json', does: describing(() => serviceRoutes) },
 ];

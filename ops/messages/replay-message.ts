@@ -56,7 +56,7 @@ export type ReplayMessage = (request: {
 /** 202 with what is put through again; `kept`: the objects that are there already and stay. */
 export const replayOneMessage = useCase({
   about: 'judge and parse a message once more',
-  takes: { ID: messageId, to: address('a mailbox here (local@domain)').nullable().default(null) },
+  takes: { ID: messageId, to: address('a mailbox here (local@domain)').optional() },
   gives: z.object({
     id: z.string(),
     outcome: z.literal('queued'),
@@ -65,7 +65,7 @@ export const replayOneMessage = useCase({
     kept: z.array(z.string()),
   }),
   status: 202,
-  answer: async ({ admin, replayMessage }: Pick<MailDeps, 'admin' | 'replayMessage'>, { ID: id, to }) => {
+  answer: async ({ admin, replayMessage }: Pick<MailDeps, 'admin' | 'replayMessage'>, { ID: id, to = null }) => {
     const copies = to === null ? await admin.findMessage(id) : [];
     const deliveries = to === null ? (await admin.deliveryKeys({ id, limit: maxDeliveries, after: null })).keys : [];
     const replayed = await replayMessage({ id, to });

@@ -1,0 +1,61 @@
+// The API described for programs (OpenAPI 3.1), made of the table of routes and the schemas that the use cases go by.
+import { z } from 'zod';
+import { json } from './answer.ts';
+import type { Route } from './routes.ts';
+import { isPart, type UseCase, useCase } from './use-case.ts';
+
+const refusal = z.object({ error: z.looseObject({ code: z.string(), message: z.string() }) });
+
+/** The use case that gives the description of these routes. */
+export function describing(routes: () => readonly Route<never>[]): UseCase<unknown> {
+  return useCase({
+    about: 'this API as an OpenAPI description',
+    takes: {},
+    gives: z.looseObject({ openapi: z.string(), paths: z.looseObject({}) }),
+    answer: () => json(openApi(routes())),
+  });
+}
+
+/** The description. */
+export function openApi(routes: readonly Route<never>[]) {
+  const operations = routes.map(({ at, does }) => {
+    const [method = '', path = ''] = at.split(' ');
+    return { path: path.replace(/\b[A-Z]+\b/g, '{$&}'), method: method.toLowerCase(), does };
+  });
+  const paths = Object.entries(Object.groupBy(operations, ({ path }) => path)).map(([path, all = []]) => {
+    return [path, Object.fromEntries(all.map(({ method, does }) => [method, operation(does)]))];
+  });
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Pillarbox ops API', version: '1' },
+    components: {
+      schemas: { Refusal: schemaOf(refusal) },
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+    },
+    security: [{}, { token: [] }],
+    paths: Object.fromEntries(paths),
+  };
+}
+
+function operation({ about, takes, gives, status }: UseCase<never>) {
+  const good = typeof gives === 'string' ? { [gives]: {} } : { 'application/json': { schema: schemaOf(gives) } };
+  const refused = { 'application/json': { schema: { $ref: '#/components/schemas/Refusal' } } };
+  return {
+    summary: about,
+    parameters: Object.entries(takes?.shape ?? {}).map(([name, schema]) => parameter(name, schema)),
+    responses: {
+      [status]: { description: 'as asked', content: good },
+      '4XX': { description: 'refused, and why', content: refused },
+    },
+  };
+}
+
+function parameter(name: string, schema: z.core.$ZodType) {
+  const required = isPart(name) || !z.safeParse(schema, undefined).success;
+  return { name, in: isPart(name) ? 'path' : 'query', required, schema: schemaOf(schema, 'input') };
+}
+
+function schemaOf(schema: z.core.$ZodType, io: 'input' | 'output' = 'output') {
+  const { $schema: _, ...described } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  return described;
+}

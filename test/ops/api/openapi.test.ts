@@ -1,0 +1,87 @@
+// What is said of the API is what it does: the OpenAPI description and docs/operations.md against the routes and their answers.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, test } from 'node:test';
+import { z } from 'zod';
+import { createEventStream } from '#ops/api/event-stream.ts';
+import { openApi } from '#ops/api/openapi.ts';
+import { createOpsApp } from '#ops/api/ops-app.ts';
+import { serviceRoutes } from '#ops/api/routes.ts';
+import { isPart } from '#ops/api/use-case.ts';
+import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
+import { readBody } from '#pipeline/contract/stored-body.ts';
+import { sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
+import { sampleId, sampleMessage, sampleWorld } from '#test/support/samples/sample-message.ts';
+import { opsDeps } from '#test/support/worlds/ops-deps.ts';
+
+const described: any = openApi(serviceRoutes);
+const parts: Readonly<Record<string, string>> = {
+  ID: sampleId(),
+  N: '1',
+  NAME: 'parse',
+  DOMAIN: 'far.example',
+  ADDRESS: 'gone@far.example',
+};
+const queries: Readonly<Record<string, string>> = { 'POST /api/suppressions/ADDRESS': '?reason=asked&days=7' };
+
+describe('the description of the ops API', () => {
+  const world = sampleWorld();
+  const part = {
+    filename: 'a',
+    contentType: 'image/png',
+    bytes: 1,
+    sha256: '0'.repeat(64),
+    contentId: null,
+    inline: false,
+  };
+  world.store.seed('attachments/1', 'x');
+  world.land(sampleMessage({ html: '<p>Hello', attachments: [{ ...part, key: 'attachments/1' }] }));
+  const job = { ...sampleDeliverJob(), id: sampleId(), domain: 'far.example' };
+  world.store.seed(
+    `deliveries/2025/11/21/${job.id}/far.example.json`,
+    JSON.stringify(newDeliveryState(job, Date.now())),
+  );
+  world.store.seed('suppressions/far.example/gone.json', JSON.stringify({ reason: '550 no such user' }));
+  const deps = opsDeps(world);
+  const app = createOpsApp({ ...deps, events: createEventStream(deps) }, serviceRoutes);
+
+  for (const { at, does } of serviceRoutes) {
+    test(`${at} answers as described`, async () => {
+      const [method = '', path = ''] = at.split(' ');
+      const { responses } = described.paths[path.replace(/\b[A-Z]+\b/g, '{$&}')][method.toLowerCase()];
+      const url = path.replace(/\b[A-Z]+\b/g, (name) => encodeURIComponent(parts[name] ?? '')) + (queries[at] ?? '');
+      const { status, headers, body } = await app({ method, url });
+      assert.equal(status, does.status);
+      const [[type, content]]: any = Object.entries(responses[status].content);
+      if (content.schema === undefined)
+        return assert.ok(type === 'application/octet-stream' || type === headers['content-type']);
+      assert.match(String(headers['content-type']), /^application\/json/);
+      const text = typeof body === 'string' ? body : (await readBody(body)).toString();
+      assert.deepEqual(z.fromJSONSchema(content.schema).safeParse(JSON.parse(text)).error?.issues ?? [], []);
+    });
+  }
+
+  test('a parameter that must be given is told from one that may be', async () => {
+    const { parameters } = described.paths['/api/suppressions/{ADDRESS}'].post;
+    assert.deepEqual(
+      parameters.map(({ name, in: where, required }: any) => [name, where, required]),
+      [
+        ['ADDRESS', 'path', true],
+        ['reason', 'query', true],
+        ['sender', 'query', false],
+        ['days', 'query', false],
+      ],
+    );
+    assert.equal((await app({ method: 'POST', url: '/api/suppressions/a%40far.example' })).status, 400);
+  });
+});
+
+test('docs/operations.md has every route with its parameters, and no other', async () => {
+  const page = await readFile(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+  const told = [...page.matchAll(/^\| `((?:GET|POST|DELETE) [^`]+)`/gm)].map(([, request]) => request);
+  const routes = serviceRoutes.map(({ at, does: { takes } }) => {
+    const query = Object.keys(takes?.shape ?? {}).filter((name) => !isPart(name));
+    return query.length === 0 ? at : `${at}?${query.map((name) => `${name}=`).join('&')}`;
+  });
+  assert.deepEqual(told, routes);
+});
