@@ -2,7 +2,7 @@
 // include names them for certain, where it is known; what its own names say in the DNS is a good guess.
 import { isIP } from 'node:net';
 import { askDns, askTexts } from '#cli/checks/ask-dns.ts';
-import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
+import { isLoopbackHost } from '#mail/address/loopback.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 
 /** `terms`: each by itself is enough, the first is the one to publish; none: only the relay's operator can tell. */

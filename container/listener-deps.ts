@@ -2,8 +2,8 @@
 
 import type { Certificate } from '#container/session/protocol-options.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
-import type { Config } from '#pipeline/config/config.ts';
-import type { Clock, ConfigSource, Intake, Log, Metrics, Secrets } from '#pipeline/contract/ports.ts';
+import type { Config, ConfigSource } from '#pipeline/config/config.ts';
+import type { Clock, Intake, Log, Metrics, Secrets } from '#pipeline/contract/ports.ts';
 import type { SuppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 
 /** Which of the three front doors a port is. */

@@ -13,10 +13,10 @@ import type { Certificate, ProtocolOptions, ProtocolServer } from '#container/se
 import type { SessionShared } from '#container/session/session-state.ts';
 import { listen } from '#container/session/smtp-protocol.ts';
 import { type CertificateWatch, watchCertificate } from '#container/tls/certificate.ts';
+import { isLoopbackHost } from '#mail/address/loopback.ts';
 import type { Peer } from '#mail/address/peer-address.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
 import { hashMemoryBytes } from '#pipeline/config/password.ts';
 import { type CurrentConfig, keepConfig } from './current-config.ts';
 import type { ListenerDeps, ListenerHealth, Role } from './listener-deps.ts';

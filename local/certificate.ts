@@ -4,7 +4,8 @@ import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeSelfSigned } from '#container/tls/certificate.ts';
-import type { Clock, ConfigSource, Secrets } from '#pipeline/contract/ports.ts';
+import type { ConfigSource } from '#pipeline/config/config.ts';
+import type { Clock, Secrets } from '#pipeline/contract/ports.ts';
 
 /** A certificate (chain) and its private key, both PEM. */
 export type CertificatePair = { readonly certificate: string; readonly key: string };

@@ -1,7 +1,7 @@
 // Deletes what is older than the configuration keeps, and gives the space back to the disk: a little at a time, now and
 // then.
-import type { Config } from '#pipeline/config/config.ts';
-import type { Clock, ConfigSource, Log } from '#pipeline/contract/ports.ts';
+import type { Config, ConfigSource } from '#pipeline/config/config.ts';
+import type { Clock, Log } from '#pipeline/contract/ports.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 
 const dayMs = 86_400_000;

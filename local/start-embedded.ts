@@ -11,7 +11,8 @@ import { type EmbeddedWorld, openEmbedded } from '#local/embedded/open-embedded.
 import { runStages } from '#local/run/run-stages.ts';
 import { yieldToIntake } from '#local/run/yield-to-intake.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
-import type { Clock, ConfigSource, Log, Metrics, Resolve, Secrets } from '#pipeline/contract/ports.ts';
+import type { ConfigSource } from '#pipeline/config/config.ts';
+import type { Clock, Log, Metrics, Resolve, Secrets } from '#pipeline/contract/ports.ts';
 import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { startRetention } from './retention.ts';
 import type { LocalWorld } from './world.ts';

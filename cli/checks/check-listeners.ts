@@ -1,6 +1,7 @@
 // Whether other servers can reach the port where mail for the domains comes in: they call port 25, and not this machine's loopback.
+
+import { isLoopbackHost } from '#mail/address/loopback.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
 import type { Finding } from './finding.ts';
 
 /** Advice only: what leads from port 25 to a listener, a proxy or a packet filter, cannot be seen from here. */

@@ -4,7 +4,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { generate } from 'selfsigned';
 import type { Certificate } from '#container/session/protocol-options.ts';
-import type { Clock, ConfigSource, Log, Secrets } from '#pipeline/contract/ports.ts';
+import type { ConfigSource } from '#pipeline/config/config.ts';
+import type { Clock, Log, Secrets } from '#pipeline/contract/ports.ts';
 
 export type CertificateSource = {
   /** The certificate to show now. Rejects only where there is no configuration. */

@@ -3,11 +3,10 @@
 
 import { judgeMessage, notJudged } from '#functions/authenticate/judge/judge-message.ts';
 import { type OpenMessage, openMessage } from '#functions/authenticate/judge/open-message.ts';
-import type { Config } from '#pipeline/config/config.ts';
+import type { Config, ConfigSource } from '#pipeline/config/config.ts';
 import type { Authentication, Disposition, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type {
   Clock,
-  ConfigSource,
   Handout,
   JobSender,
   Log,

@@ -15,11 +15,10 @@ import { shareFindings } from '#functions/deliver/outcome/share-findings.ts';
 import type { ConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
 import { leaseSeconds, type RunEnd, usualFinalReplyMs } from '#functions/deliver/smtp/timeouts.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
-import type { Config } from '#pipeline/config/config.ts';
+import type { Config, ConfigSource } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type {
   Clock,
-  ConfigSource,
   Handout,
   Intake,
   JobSender,

@@ -9,8 +9,9 @@ import { createS3Store } from '#pipeline/aws/s3-store.ts';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
+import type { ConfigSource } from '#pipeline/config/config.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
-import type { Clock, ConfigSource, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
+import type { Clock, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import {
   lanesOf,
   type QueueName,

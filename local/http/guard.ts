@@ -1,8 +1,8 @@
 // Who may talk to the ops API. On loopback anybody on the machine may, but no web page from elsewhere: neither by a name
 // that leads to 127.0.0.1 (DNS rebinding) nor by a cross-site POST. Bound elsewhere, or given a token: only with it.
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { type Answer, refusal } from '#ops/api/answer.ts';
-import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
 import { tokenNeeded } from './wrong-tokens.ts';
 
 /** What the guard looks at of a request. */

@@ -5,13 +5,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { type ConnectionRoom, httpBacklog, httpDeadlines, keepRoom } from '#container/limits/connection-room.ts';
+import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { type Answer, closing, refusal } from '#ops/api/answer.ts';
 import { createEventStream } from '#ops/api/event-stream.ts';
 import { createOpsApp, type OpsApp } from '#ops/api/ops-app.ts';
 import { serviceRoutes } from '#ops/api/routes.ts';
 import { loadPage } from '#ops/console/page.ts';
 import type { ServiceDeps } from '#ops/deps.ts';
-import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
 import type { Log, Metrics } from '#pipeline/contract/ports.ts';
 import { isDamagedBody } from '#pipeline/contract/stored-body.ts';
 import { errorFields } from '#pipeline/observe/log.ts';

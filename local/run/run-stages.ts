@@ -1,6 +1,6 @@
 // Runs the stages in this process: for each of their queues a worker pool that leases jobs, runs them (pipeline/run/run-job.ts), and
 // answers the queue for them.
-import type { ConfigSource } from '#pipeline/contract/ports.ts';
+import type { ConfigSource } from '#pipeline/config/config.ts';
 import {
   lanesOf,
   type QueueName,

@@ -1,8 +1,8 @@
 // What a person sees when the service has started: where to point a mail program, where to look, what it does not do.
 
 import type { Service } from '#local/start-service.ts';
+import { isLoopbackHost } from '#mail/address/loopback.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { isLoopbackHost } from '#pipeline/config/loopback-host.ts';
 
 /** The text, with its last newline. */
 export function banner({

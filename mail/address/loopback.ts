@@ -6,3 +6,9 @@ export function isLoopbackAddress(ip: string): boolean {
   const bare = ip.replace(/^::ffff:(?=[0-9.]+$)/i, '');
   return bare === '::1' || (isIPv4(bare) && bare.startsWith('127.'));
 }
+
+/** The same of a host: also `localhost` and the names below it (RFC 6761 §6.3). An address may be in brackets. */
+export function isLoopbackHost(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  return bare === 'localhost' || bare.endsWith('.localhost') || isLoopbackAddress(bare);
+}

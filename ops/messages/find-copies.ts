@@ -5,9 +5,9 @@ import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { ListFolders } from '#pipeline/aws/s3-folders.ts';
-import type { Config } from '#pipeline/config/config.ts';
+import type { Config, ConfigSource } from '#pipeline/config/config.ts';
 import { mailFolders, messageKey, messageKeyBelow, rawKey } from '#pipeline/contract/keys.ts';
-import type { ConfigSource, ObjectStore } from '#pipeline/contract/ports.ts';
+import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { readEnvelope } from '#pipeline/contract/stored-envelope.ts';
 
 export type FindCopiesDeps = {

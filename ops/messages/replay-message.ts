@@ -14,10 +14,10 @@ import { json, notFound, refusal } from '#ops/api/answer.ts';
 import { address, messageId } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
-import type { Config } from '#pipeline/config/config.ts';
+import type { Config, ConfigSource } from '#pipeline/config/config.ts';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { rawKey } from '#pipeline/contract/keys.ts';
-import type { Clock, ConfigSource, Intake, JobSender, ObjectStore, StoredObject } from '#pipeline/contract/ports.ts';
+import type { Clock, Intake, JobSender, ObjectStore, StoredObject } from '#pipeline/contract/ports.ts';
 import { receivedGroup } from '#pipeline/contract/received-group.ts';
 import { readEnvelope } from '#pipeline/contract/stored-envelope.ts';
 

@@ -1,10 +1,10 @@
 // The configuration in force: read again when its file or object changes. A broken edit keeps the last good one and is
 // reported; only at the first read does it throw.
 import { readFile, stat } from 'node:fs/promises';
-import type { Clock, ConfigSource, Log } from '#pipeline/contract/ports.ts';
+import type { Clock, Log } from '#pipeline/contract/ports.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
-import type { Config } from './config.ts';
+import type { Config, ConfigSource } from './config.ts';
 import { parseConfig } from './parse-config.ts';
 
 export { parseConfig } from './parse-config.ts';

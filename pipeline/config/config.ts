@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { type Domain, mailboxName as nameOf, parseAddress, parseDomain } from '#mail/address/address.ts';
-import { isLoopbackAddress } from '#mail/address/loopback.ts';
+import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { isProblem } from '#mail/problem.ts';
 
 const seconds = z.int().positive();
@@ -101,18 +101,13 @@ const smarthost = z
     password: secretReference.nullable().default(null),
   })
   .refine(
-    ({ host, tls, user, password }) => tls !== 'none' || (user === null && password === null) || isThisMachine(host),
+    ({ host, tls, user, password }) => tls !== 'none' || (user === null && password === null) || isLoopbackHost(host),
     {
       path: ['tls'],
       error:
         'a password is never sent in clear: "none" goes with a user only where the host is 127.0.0.1, ::1 or localhost',
     },
   );
-
-/** What `localhost` leads to is looked at again when the connection is there. */
-function isThisMachine(host: string): boolean {
-  return host.toLowerCase() === 'localhost' || isLoopbackAddress(host);
-}
 
 const delivery = z.strictObject({
   mode: z.enum(['mx', 'smarthost']).default('mx'),
@@ -195,3 +190,6 @@ export type DomainConfig = Config['domains'][Domain];
 
 /** What a file may leave out. */
 export type ConfigInput = z.input<typeof configSchema>;
+
+/** The configuration in force; it may change between two calls (S3 object or file edited). Never older than some 30 s. */
+export type ConfigSource = { readonly current: () => Promise<Config> };

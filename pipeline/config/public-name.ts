@@ -1,7 +1,8 @@
 // A server that others reach says its name in greeting, EHLO and Received: it must not be the placeholder it was set up with.
+
+import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { whyNotPublic } from '#mail/address/reserved-name.ts';
 import type { Config } from './config.ts';
-import { isLoopbackHost } from './loopback-host.ts';
 
 /** Why this configuration must not be served to others under its hostname, as a sentence; null where it may be. */
 export function placeholderProblem({

@@ -1,7 +1,5 @@
-// What stages may ask of the world, as types. The adapters are in this folder (AWS) and in local/ (embedded);
-// both pass the same contract suite (test/contract). A port throws when the platform fails; what the mail world
-// can do to us is a value.
-import type { Config } from '#pipeline/config/config.ts';
+// What stages may ask of the world, as types. The adapters are in pipeline/aws and in local/embedded; both pass the same suite of
+// tests. A port throws when the platform fails; what the mail world can do to us is a value.
 import type { EventName } from '#pipeline/observe/event-names.ts';
 import type { CounterName, LabelsOf, MeasureName } from '#pipeline/observe/metric-names.ts';
 import type { JobOf, ReceivedJob } from './jobs.ts';
@@ -101,9 +99,6 @@ export type Intake = {
     readonly envelope: object;
   }) => IntakeWriter;
 };
-
-/** The configuration in force; it may change between two calls (S3 object or file edited). Never older than some 30 s. */
-export type ConfigSource = { readonly current: () => Promise<Config> };
 
 /**
  * Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws where there is none. It may be some

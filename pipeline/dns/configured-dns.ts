@@ -1,7 +1,7 @@
 // The DNS as configured at the moment: another resolver is taken when `dns` in the configuration changes.
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from '#pipeline/config/config.ts';
-import type { Clock, ConfigSource, Metrics, Resolve } from '#pipeline/contract/ports.ts';
+import type { Config, ConfigSource } from '#pipeline/config/config.ts';
+import type { Clock, Metrics, Resolve } from '#pipeline/contract/ports.ts';
 import { createResolver, type DnsResolver } from './resolver.ts';
 import { verifiedReverseName } from './reverse-name.ts';
 

@@ -2,8 +2,9 @@
 // and for Lambda's event consumer. How a queue is answered is their affair; what it is answered, logged and counted stands here.
 import { z } from 'zod';
 import { isProblem, type Problem, problem } from '#mail/problem.ts';
+import type { ConfigSource } from '#pipeline/config/config.ts';
 import { type DeliverJob, type JobOf, jobSchemas } from '#pipeline/contract/jobs.ts';
-import type { Clock, ConfigSource, Handout, Log, LogFields, Metrics } from '#pipeline/contract/ports.ts';
+import type { Clock, Handout, Log, LogFields, Metrics } from '#pipeline/contract/ports.ts';
 import type { QueueName, Stage } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { givenUpJobs } from './given-up-jobs.ts';

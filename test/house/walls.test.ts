@@ -15,7 +15,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   mail: [],
   pipeline: ['mail'],
   // The names of metrics and events are part of the ports, and of what alarms look at.
-  'pipeline/contract': ['mail', 'pipeline/config', ...names],
+  'pipeline/contract': ['mail', ...names],
   container: ['mail', 'pipeline'],
   ...Object.fromEntries(stageNames.map((stage) => [`functions/${stage}`, ['mail', 'pipeline']])),
   ops: ['mail', 'pipeline'],

@@ -1,6 +1,7 @@
 // A configuration that a test writes down, defaults filled in; it may be exchanged on the way.
+
+import type { ConfigSource } from '#pipeline/config/config.ts';
 import { type Config, type ConfigInput, configSchema } from '#pipeline/config/config.ts';
-import type { ConfigSource } from '#pipeline/contract/ports.ts';
 
 /** The configuration source; `change` puts another configuration in force. Throws where the input is wrong. */
 export function fixedConfig(
