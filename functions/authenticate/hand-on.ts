@@ -7,9 +7,10 @@ import type { Config } from '#pipeline/config/config.ts';
 import type { Authentication, DeliverJob, ParseJob, ReceivedJob, SenderProof } from '#pipeline/contract/jobs.ts';
 import { smarthostDestination } from '#pipeline/contract/keys.ts';
 import type { Clock, JobSender, Secrets, SendOptions } from '#pipeline/contract/ports.ts';
+import { reportJobs } from '#pipeline/contract/report-jobs.ts';
 import { proveSender } from '#pipeline/contract/sender-proof.ts';
 import type { Lane } from './judge-in-lane.ts';
-import { groupLanded, type LocalGroup, type RemoteGroup } from './split-recipients.ts';
+import { expandedAliases, type LocalGroup, type RemoteGroup } from './split-recipients.ts';
 
 /** All that handing on may touch. */
 export type HandOnDeps = {
@@ -44,13 +45,12 @@ export async function handOn(deps: HandOnDeps, job: ReceivedJob, given: Split): 
     ),
     ...split.remote.map((group) => {
       const reversePath = reversePathFor(job, group, split, srsSecret);
-      const delivery = deliverJob(job, group, { ...split, reversePath, nowMs: deps.clock() });
+      const delivery = deliverJob(job, group, { ...split, reversePath });
       return deps.jobs.send('deliver', delivery, { group: queueGroup(split.config, group.domain) });
     }),
-    ...landedGroups(job, split).map((group) => {
-      const delivery = deliverJob(job, group, { ...split, reversePath: job.envelope.reversePath, nowMs: deps.clock() });
-      return deps.jobs.send('deliver', { ...delivery, landed: true }, { group: group.domain });
-    }),
+    ...expansionReports(job, split, deps.clock()).map((report) =>
+      deps.jobs.send('deliver', report, { group: report.domain }),
+    ),
   ]);
 }
 
@@ -62,9 +62,13 @@ function parseOrder({ lane }: Split): SendOptions {
   return lane === 'slow' ? { group: 'slow-lane' } : {};
 }
 
-/** Who is to be reported as reached, to a sender who is proven: a report to a forged one would hit somebody who wrote nothing. */
-function landedGroups({ envelope: { reversePath } }: ReceivedJob, split: Judged): readonly RemoteGroup[] {
-  return reversePath !== '' && split.sender.proven ? groupLanded(split.recipients, split.local) : [];
+/** That an alias was expanded is reported now; what is delivered to a mailbox is reported by parse, when it is there. */
+function expansionReports(
+  job: ReceivedJob,
+  { authentication, recipients }: Judged,
+  nowMs: number,
+): readonly DeliverJob[] {
+  return reportJobs({ ...job, authentication }, expandedAliases(recipients), { deliveredLocally: true, nowMs });
 }
 
 /** Read only where a reverse-path must be rewritten; null where none is. */
@@ -112,7 +116,6 @@ function parseJob(job: ReceivedJob, group: LocalGroup, authentication: Authentic
 
 type DeliveryFacts = Pick<Judged, 'config' | 'signingDomain' | 'sender'> & {
   readonly reversePath: string;
-  readonly nowMs: number;
 };
 
 function deliverJob(job: ReceivedJob, group: RemoteGroup, facts: DeliveryFacts): DeliverJob {
@@ -128,7 +131,6 @@ function deliverJob(job: ReceivedJob, group: RemoteGroup, facts: DeliveryFacts):
     signingDomain: facts.signingDomain,
     attempt: 1,
     firstAttemptAt: null,
-    notBefore: new Date(facts.nowMs).toISOString(),
     expiresAt: new Date(expiresMs).toISOString(),
     sender: facts.sender,
   };

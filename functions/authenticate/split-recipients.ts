@@ -24,7 +24,9 @@ export function groupLocal(
   dispositionFor: (domain: string) => Disposition,
 ): readonly LocalGroup[] {
   const groups: { disposition: Disposition; recipients: LocalRecipient[] }[] = [];
-  for (const { forwardPath, dsn, mailbox } of mailboxesOf(recipients)) {
+  const expanded = new Set(expandedAliases(recipients).map(({ forwardPath }) => forwardPath));
+  for (const { forwardPath, dsn: asked, mailbox } of mailboxesOf(recipients)) {
+    const dsn = expanded.has(forwardPath) ? withoutSuccess(asked) : asked;
     const disposition = dispositionFor(mailbox.domain);
     const open = groups.find(
       (group) => isSame(group.disposition, disposition) && group.recipients.length < maxParseRecipients,
@@ -80,33 +82,14 @@ export function groupRemote(recipients: readonly RoutedRecipient[]): readonly Re
 }
 
 /**
- * The recipients whose success is to be reported, by domain (RFC 3461 §4.1): in a mailbox and not in quarantine. An alias that
- * leads to several places, some of them outside, is one of them, too, with itself as its `originalForwardPath`: what is
- * reported is that (`expanded`), once, whatever number of addresses it leads to (§5.2.7).
+ * The aliases that lead to several places, some of them outside, each with itself as its `originalForwardPath`. What is reported of
+ * their success is that (`expanded`), once, whatever number of addresses they lead to (RFC 3461 §5.2.7).
  */
-export function groupLanded(
-  recipients: readonly RoutedRecipient[],
-  local: readonly LocalGroup[],
-): readonly RemoteGroup[] {
+export function expandedAliases(recipients: readonly RoutedRecipient[]): readonly RemoteRecipient[] {
   const several = leadingToSeveral(recipients);
-  const expanded = recipients
+  return recipients
     .filter(({ route, forwardPath }) => route.kind === 'forward' && several.has(forwardPath))
     .map(({ forwardPath, dsn }) => ({ forwardPath, dsn, originalForwardPath: forwardPath }));
-  const delivered = local
-    .filter(({ disposition }) => disposition.action === 'accept')
-    .flatMap((group) => group.recipients)
-    .map(({ forwardPath, dsn }) => ({ forwardPath, dsn, originalForwardPath: null }));
-  const groups = new Map<string, RemoteGroup>();
-  const seen = new Set<string>();
-  for (const recipient of [...expanded, ...delivered]) {
-    if (recipient.dsn.notify?.includes('success') !== true || seen.has(recipient.forwardPath)) continue;
-    seen.add(recipient.forwardPath);
-    const { domain } = parsed(recipient.forwardPath);
-    const group = groups.get(domain) ?? { domain, recipients: [], forwardedBy: null };
-    groups.set(domain, group);
-    group.recipients.push(recipient);
-  }
-  return [...groups.values()];
 }
 
 /** Addresses that lead to more than one mailbox or outside address. */

@@ -85,7 +85,7 @@ function forJob(state: DeliveryState, job: DeliverJob): DeliveryState {
   const added = job.envelope.recipients.filter(({ forwardPath }) => !known.has(forwardPath));
   const again = job.givenUp === undefined ? (givenUp?.recipients.filter((path) => named.has(path)) ?? []) : [];
   if (added.length === 0 && again.length === 0) return state;
-  if (givenUp === undefined && job.givenUp === undefined && job.landed !== true) {
+  if (givenUp === undefined && job.givenUp === undefined && job.deliveredLocally !== true) {
     throw new Error(`a second delivery of ${job.id} to ${job.domain}, with recipients the first does not have`);
   }
   const left = givenUp?.recipients.filter((path) => !again.includes(path)) ?? [];

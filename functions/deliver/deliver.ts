@@ -99,7 +99,7 @@ export async function deliver(deps: DeliverDeps, job: DeliverJob, handout: Hando
 /** Hosts are looked up only for an attempt that may start without them. A report of what was delivered here needs none. */
 async function takeUp(deps: DeliverDeps, task: Task, found: StoredDelivery): Promise<DeliverOutcome> {
   const answer = ask(deps, task, found);
-  if (answer.answer !== 'start' || task.job.landed === true) return act(deps, task, { found, answer });
+  if (answer.answer !== 'start' || task.job.deliveredLocally === true) return act(deps, task, { found, answer });
   const host = await acquireHost(deps, task.config, task.job);
   const withHost = { ...task, host, group: host.group };
   try {
@@ -196,7 +196,7 @@ async function attempt(deps: DeliverDeps, task: Task, { claimed, unasked }: Clai
 /** Those still pending. A report is about its own recipients alone: others of their domain may have to be delivered. */
 function askedNow({ recipients }: DeliveryState, job: DeliverJob): ReadonlySet<string> {
   const pending = recipients.filter(({ state }) => state === 'pending').map(({ forwardPath }) => forwardPath);
-  if (job.landed !== true) return new Set(pending);
+  if (job.deliveredLocally !== true) return new Set(pending);
   const named = new Set(job.envelope.recipients.map(({ forwardPath }) => forwardPath));
   return new Set(pending.filter((forwardPath) => named.has(forwardPath)));
 }

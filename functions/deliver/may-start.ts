@@ -5,7 +5,7 @@
 import { shownBackOff, spreadMs } from '#functions/deliver/destination/back-off.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { BackOff } from '#pipeline/contract/records/back-off.ts';
-import { atOnce, type DeliveryState } from '#pipeline/contract/records/delivery.ts';
+import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
 
 /** No host may be asked now: all are backed off (the one that ends first), or one has as many deliveries as it may have. */
 export type Unavailable =
@@ -51,11 +51,6 @@ export function mayStart(facts: StartFacts): StartAnswer {
   if (isOver(record, job)) return { answer: 'done', isOwing: isOwing(record) };
   if (job.givenUp !== undefined) return { answer: 'give-up' };
   return startAtDestination(facts, lease?.attempt ?? Math.max(job.attempt, next?.attempt ?? 1));
-}
-
-/** Whether a person wants it tried now: it does not wait for the end of a back-off. */
-export function isTriedNow({ notBefore }: Pick<DeliverJob, 'notBefore'>): boolean {
-  return notBefore === atOnce;
 }
 
 /** A lease of this process, or of one that is dead, or one that ran out is nobody's. */

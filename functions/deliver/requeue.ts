@@ -3,7 +3,6 @@
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { Clock, JobSender, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import { type StoredDelivery, writeDelivery } from './claim-attempt.ts';
-import { isTriedNow } from './may-start.ts';
 
 export type RequeueDeps = {
   readonly store: Pick<ObjectStore, 'put'>;
@@ -26,8 +25,7 @@ export async function requeue(
 ): Promise<Waiting> {
   const isLong = Date.parse(until) - deps.clock() >= notedFromMs;
   if (isLong && found !== undefined) await noteWait(deps, job, { until, reason, found });
-  const notBefore = isTriedNow(job) ? job.notBefore : until;
-  await deps.jobs.send('deliver', { ...job, notBefore }, { notBefore: until, group });
+  await deps.jobs.send('deliver', job, { notBefore: until, group });
   deps.metrics.count('delivery-waits');
   return { outcome: 'waiting', until, reason };
 }

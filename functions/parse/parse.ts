@@ -10,8 +10,9 @@ import { readHeaderOf } from '#mail/header/read-header.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import { messageKey } from '#pipeline/contract/keys.ts';
-import type { Clock, Handout, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
+import type { Clock, Handout, JobSender, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import { writeInboxMessage } from '#pipeline/contract/records/inbox-message.ts';
+import { reportJobs } from '#pipeline/contract/report-jobs.ts';
 import { messageLost } from '#pipeline/run/own-fault.ts';
 import { createBodies, type ParsedContent } from './assemble-message.ts';
 import { type KeptObject, keepObject } from './keep-object.ts';
@@ -22,6 +23,7 @@ export type ParseDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
   readonly config: ConfigSource;
   readonly parser: Pick<Parser, 'parse'>;
+  readonly jobs: JobSender;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -43,6 +45,7 @@ export async function parse(deps: ParseDeps, job: ParseJob, handout: Handout): P
   const startedAt = deps.clock();
   const content = await readContent(deps, job);
   const { written, present } = await writeMessages(deps, job, content);
+  await reportDelivered(deps, job);
   const problems = content.problems.length;
   const { action } = job.disposition;
   const now = deps.clock();
@@ -91,6 +94,21 @@ async function readContent(deps: ParseDeps, job: ParseJob): Promise<ParsedConten
   const isForged = head.headers.some((field) => claimsToJudge(field, hostname));
   if (isForged) problems.add('forged-authentication-results');
   return { head, text: parsed.text, html: parsed.html, kept: [...kept.values()], problems: problems.list() };
+}
+
+/**
+ * Success that was asked for is told now that the JSON is there, in quarantine too: no other delivery follows. A run after this one
+ * sends the report's job again, since it cannot know whether this one got that far; deliver tells it once.
+ */
+async function reportDelivered({ jobs, clock }: ParseDeps, job: ParseJob): Promise<void> {
+  const recipients = job.envelope.recipients.map(({ forwardPath, dsn }) => ({
+    forwardPath,
+    dsn,
+    originalForwardPath: null,
+  }));
+  for (const report of reportJobs(job, recipients, { deliveredLocally: true, nowMs: clock() })) {
+    await jobs.send('deliver', report, { group: report.domain });
+  }
 }
 
 async function openRaw(deps: ParseDeps, job: ParseJob): Promise<AsyncIterable<Uint8Array>> {

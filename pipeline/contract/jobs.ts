@@ -40,12 +40,19 @@ function jobOf<Shape extends z.ZodRawShape>(shape: Shape) {
 function fromVersion1(job: unknown): unknown {
   if (typeof job !== 'object' || job === null || !('version' in job) || job.version !== 1) return job;
   const fields = Object.entries(job);
-  const own = fields.filter(([name]) => !envelopeFields.has(name));
+  const own = fields.filter(([name]) => !envelopeFields.has(name)).flatMap(([name, value]) => ownField(name, value));
   return {
     ...Object.fromEntries(own),
     version: 2,
     envelope: Object.fromEntries(fields.filter(([name]) => envelopeFields.has(name))),
   };
+}
+
+/** The queue knows when a job is due: version 1 had that in the job too, and a person's "now" as a time long past. */
+function ownField(name: string, value: unknown): readonly (readonly [string, unknown])[] {
+  if (name === 'landed') return [['deliveredLocally', value]];
+  if (name !== 'notBefore') return [[name, value]];
+  return value === '1970-01-01T00:00:00.000Z' ? [['tryNow', true]] : [];
 }
 
 /** Job of queue `received`: a message that is stored and was acknowledged. `attempt` counts judgements, from 1. */
@@ -130,7 +137,8 @@ export const givenUpSchema = z.strictObject({
 /**
  * Job of queue `deliver`: one message for all its recipients at one remote domain. The reverse-path is already
  * SRS-rewritten for forwards.
- * `attempt` counts from 1; the state that must survive doubles is in the `deliveries/` object, not here. `landed`: these
+ * `attempt` counts from 1; the state that must survive doubles is in the `deliveries/` object, not here, and when the job is due is
+ * known to the queue. `tryNow`: a person wants it tried even if its destination is backed off. `deliveredLocally`: these
  * recipients are mailboxes here and have the message, or aliases that led outside (their own `originalForwardPath`); all there
  * is to deliver is the report of that (RFC 3461 NOTIFY=SUCCESS).
  * `givenUp`: the job of these recipients became a dead letter; all there is to do is to record that and tell the sender.
@@ -142,11 +150,11 @@ export const deliverJobSchema = jobOf({
   signingDomain: z.string().nullable(),
   attempt: z.int().positive(),
   firstAttemptAt: timestamp.nullable(),
-  notBefore: timestamp,
   expiresAt: timestamp,
   /** Left out of jobs that an earlier version queued: a stranger is not proven then. */
   sender: senderProofSchema.optional(),
-  landed: z.literal(true).optional(),
+  tryNow: z.literal(true).optional(),
+  deliveredLocally: z.literal(true).optional(),
   givenUp: givenUpSchema.optional(),
 });
 

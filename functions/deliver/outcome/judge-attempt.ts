@@ -91,7 +91,7 @@ function judgeRecipient(
   if (facts.unasked === 'delivered-locally') {
     const asked = facts.job.envelope.recipients.find(({ forwardPath }) => forwardPath === recipient.forwardPath);
     const isAlias = (asked?.originalForwardPath ?? null) !== null;
-    const reason = isAlias ? 'it was passed on to the addresses behind it' : 'it is in the mailbox here';
+    const reason = isAlias ? 'it was passed on to the addresses behind it' : 'it was delivered here';
     return { ...recipient, state: 'delivered', status: '2.0.0', reason, diagnostic: null, host: null, at };
   }
   if (facts.unasked === 'own-fault') {

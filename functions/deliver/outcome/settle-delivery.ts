@@ -54,7 +54,7 @@ async function queueNext({ jobs }: SettleDeps, state: DeliveryState, group: stri
   const { next, job, recipients, firstAttemptAt } = state;
   if (next === null || next.queued) return next;
   const pending = new Set(recipients.filter((recipient) => recipient.state === 'pending').map((r) => r.forwardPath));
-  const again = { ...pendingJob(job, pending), attempt: next.attempt, firstAttemptAt, notBefore: next.at };
+  const again = { ...pendingJob(job, pending), attempt: next.attempt, firstAttemptAt };
   await jobs.send('deliver', again, { notBefore: next.at, group });
   return { ...next, queued: true };
 }

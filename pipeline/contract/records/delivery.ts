@@ -120,11 +120,8 @@ export type HostTry = DeliveryAttempt['hosts'][number];
 export type RecipientState = DeliveryState['recipients'][number];
 export type DeliveryNotice = DeliveryState['notices'][number];
 
-/** The `notBefore` of a job that a person sent: it is tried even if its destination is backed off. */
-export const atOnce = '1970-01-01T00:00:00.000Z';
-
-/** The state before the first attempt. That a job was given up is said by the record, not by the job in it. */
-export function newDeliveryState({ givenUp: _, ...job }: DeliverJob, nowMs: number): DeliveryState {
+/** The state before the first attempt. The job in it is what a retry is made of: neither a dead letter nor one to try now. */
+export function newDeliveryState({ givenUp: _, tryNow: __, ...job }: DeliverJob, nowMs: number): DeliveryState {
   return {
     schema: 'delivery/1',
     state: 'waiting',
@@ -171,7 +168,7 @@ export function retryNow(
       lease: null,
       next: { attempt, at, reason: 'tried again by hand', queued: true },
     },
-    job: { ...pendingJob(job, pending), attempt, firstAttemptAt: state.firstAttemptAt, notBefore: atOnce },
+    job: { ...pendingJob(job, pending), attempt, firstAttemptAt: state.firstAttemptAt, tryNow: true },
   };
 }
 

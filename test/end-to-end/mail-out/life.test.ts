@@ -191,7 +191,6 @@ async function put(ports: Ports, mx: ScriptedMx, life: number): Promise<{ deps: 
     signingDomain: null,
     attempt: 1,
     firstAttemptAt: null,
-    notBefore: at,
     expiresAt: new Date(Date.parse(at) + life * days * 1_000).toISOString(),
   });
   return { deps, job };

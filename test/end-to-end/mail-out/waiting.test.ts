@@ -233,7 +233,6 @@ async function queue(
       signingDomain: null,
       attempt: 1,
       firstAttemptAt: null,
-      notBefore,
       expiresAt: new Date(Date.now() + 432_000_000).toISOString(),
     });
     await world.jobs.send('deliver', job, { notBefore, group: domain });

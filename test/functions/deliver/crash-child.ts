@@ -50,7 +50,6 @@ async function queueOne(n: number): Promise<void> {
       signingDomain: null,
       attempt: 1,
       firstAttemptAt: null,
-      notBefore: receivedAt,
       expiresAt: new Date(Date.now() + 86_400_000).toISOString(),
     }),
   );

@@ -121,10 +121,10 @@ export function deliveryWorld(
     run,
     state: (job) => store.json(deliveryKey(job)),
     runNext: async () => {
-      const last = jobs.of('deliver').at(-1);
+      const last = jobs.sent.filter((sent) => sent.queue === 'deliver').at(-1);
       if (last === undefined) throw new Error('nothing was queued');
-      clock.set(Math.max(clock(), Date.parse(last.notBefore)));
-      return run(last);
+      clock.set(Math.max(clock(), Date.parse(last.options.notBefore ?? '')));
+      return run(last.job);
     },
     close: connections.close,
   };
@@ -170,7 +170,6 @@ function makeJob(
     signingDomain: null,
     attempt: 1,
     firstAttemptAt: null,
-    notBefore: at,
     expiresAt: new Date(Date.parse(at) + 432_000_000).toISOString(),
     ...rest,
   });

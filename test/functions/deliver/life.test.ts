@@ -6,6 +6,7 @@ import { deliver } from '#functions/deliver/deliver.ts';
 import { noteFailure } from '#functions/deliver/destination/back-off.ts';
 import { watchPort } from '#functions/deliver/destination/port25.ts';
 import { srsForward } from '#mail/address/srs.ts';
+import type { RemoteRecipient } from '#mail/envelope/envelope.ts';
 import { jobSchemas } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, destinationKey } from '#pipeline/contract/keys.ts';
 import { deliveryStateSchema, retryNow } from '#pipeline/contract/records/delivery.ts';
@@ -106,7 +107,7 @@ test('a report that mail is in a mailbox here is made without asking any host, a
   t.after(world.close);
   const { clock } = world.deps;
   noteFailure(world.deps, 'smarthost 127.0.0.1', { startedAt: clock(), reason: 'it is away', retrySeconds });
-  const job = world.job({ to: ['app@sender.example'], landed: true });
+  const job = world.job({ to: ['app@sender.example'], deliveredLocally: true });
   const dsn = { notify: ['success' as const], orcpt: null };
   const recipients = job.envelope.recipients.map((recipient) => ({ ...recipient, dsn }));
   assert.equal(
@@ -117,6 +118,44 @@ test('a report that mail is in a mailbox here is made without asking any host, a
   assert.match(text, /^Final-Recipient: rfc822;app@sender\.example\r\nAction: delivered\r\nStatus: 2\.0\.0\r$/m);
   assert.match(text, /^Your message was delivered to:\r\n\r\n {2}<app@sender\.example>\r$/m);
   assert.equal(world.bounces.length, 1);
+});
+
+test('reports of one message that come one by one, or twice, tell of each recipient once', async (t) => {
+  const world = deliveryWorld({ zone: {} });
+  t.after(world.close);
+  const dsn = { notify: ['success' as const], orcpt: null };
+  const job = world.job({ to: ['a@sender.example', 'b@sender.example', 'c@sender.example'], deliveredLocally: true });
+  const [a, b, c] = job.envelope.recipients.map((recipient) => ({ ...recipient, dsn }));
+  const report = (...recipients: readonly RemoteRecipient[]) => withEnvelope(job, { recipients: [...recipients] });
+  const outcomes = [];
+  for (const one of [report(a!), report(a!), report(b!, c!), report(a!, b!)])
+    outcomes.push((await world.run(one)).outcome);
+  assert.deepEqual(outcomes, ['delivered', 'duplicate', 'delivered', 'duplicate']);
+  assert.deepEqual(
+    world.bounces.map(({ text }) => [...text.matchAll(/^Final-Recipient: rfc822;(\w)@/gm)].map(([, name]) => name)),
+    [['a'], ['b', 'c']],
+  );
+});
+
+test('a report of what was delivered here leaves those of its domain that were given up as they are', async (t) => {
+  const world = deliveryWorld({ zone: {} });
+  t.after(world.close);
+  const job = world.job({ to: ['a@sender.example', 'b@sender.example'] });
+  const [a, b] = job.envelope.recipients;
+  const dead = { ...withEnvelope(job, { recipients: [a!] }), givenUp: { queue: 'parse' as const, reason: 'a bug' } };
+  assert.equal((await world.run(dead)).outcome, 'bounced');
+  const dsn = { notify: ['success' as const], orcpt: null };
+  const report = { ...withEnvelope(job, { recipients: [{ ...b!, dsn }] }), deliveredLocally: true as const };
+  await world.run(report);
+  assert.deepEqual(
+    world.state(job).recipients.map(({ state }) => state),
+    ['bounced', 'delivered'],
+  );
+  assert.deepEqual(world.state(job).givenUp?.recipients, ['a@sender.example']);
+  assert.deepEqual(
+    world.bounces.map(({ text }) => /^Action: (\w+)/m.exec(text)![1]),
+    ['failed', 'delivered'],
+  );
 });
 
 test('the lease of a worker that died is taken over, and the history says that it was interrupted', async (t) => {
@@ -201,7 +240,7 @@ test('a destination that answers 421 is backed off: other messages wait without 
     'other destinations are not kept waiting',
   );
   mx.script = {};
-  world.clock.set(Date.parse(world.jobs.of('deliver').find(({ id }) => id === other.id)!.notBefore));
+  world.clock.set(Date.parse(world.jobs.sent.find(({ job }) => job.id === other.id)!.options.notBefore!));
   assert.equal((await world.run(world.jobs.of('deliver').find(({ id }) => id === other.id)!)).outcome, 'delivered');
   assert.deepEqual(world.store.keys('destinations/'), []);
 });
@@ -304,7 +343,7 @@ test('mail for a destination that is backed off for days is still warned of and 
     noteFailure(world.deps, at(1), { startedAt: clock(), reason: 'mx.far.example: 421', retrySeconds });
     outcome = await world.run(next);
     next = world.jobs.of('deliver').at(-1)!;
-    world.clock.set(Math.max(clock(), Date.parse(next.notBefore)));
+    world.clock.set(Math.max(clock(), Date.parse(world.jobs.sent.at(-1)!.options.notBefore!)));
   }
   assert.equal(outcome?.outcome, 'bounced');
   assert.deepEqual(

@@ -6,6 +6,7 @@ import type { ConfigInput } from '#pipeline/config/config.ts';
 import { type ParseJob, parseJobSchema } from '#pipeline/contract/jobs.ts';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
+import { createMemoryJobs } from '#test/support/fakes/memory-jobs.ts';
 import { createMemoryStore, type MemoryStore } from '#test/support/fakes/memory-store.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
@@ -66,7 +67,8 @@ export function parseDeps(
   store: MemoryStore = createMemoryStore(),
   config: ConfigInput = {},
 ) {
-  return { store, config: fixedConfig(config), parser, clock: () => 0, log: silentLog(), metrics: noMetrics() };
+  const jobs = createMemoryJobs();
+  return { store, config: fixedConfig(config), parser, jobs, clock: () => 0, log: silentLog(), metrics: noMetrics() };
 }
 
 /** Runs the stage over a message; answers the JSON that its one recipient gets, checked by the schema. */

@@ -73,7 +73,6 @@ function seedDelivery(
     signingDomain: null,
     attempt: 1,
     firstAttemptAt: null,
-    notBefore: at,
     expiresAt: '2025-11-26T03:00:00.000Z',
   });
   const record: DeliveryState = {

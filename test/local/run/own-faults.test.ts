@@ -295,7 +295,7 @@ async function deliveringWorld(t: TestContext, config: ConfigInput) {
         } as const;
         const reversePath = 'a@sender.example';
         const job = sampleDeliverJob({ id, receivedAt, raw, session, reversePath, domain: 'far.example', ...over });
-        return { job: { ...job, notBefore: receivedAt }, content };
+        return { job, content };
       });
       await Promise.all(
         made.map(async ({ job, content }) => {

@@ -100,7 +100,7 @@ for (const [seconds, DelaySeconds] of [
   test(`a job due in ${seconds} s is delayed by ${DelaySeconds} s and carries its due time and group`, async () => {
     const { jobs, batches, clock } = await senderOver();
     const notBefore = new Date(clock() + seconds * 1_000).toISOString();
-    await jobs.send('deliver', sampleDeliverJob({ notBefore }), { notBefore, group: 'ü remote.example' });
+    await jobs.send('deliver', sampleDeliverJob(), { notBefore, group: 'ü remote.example' });
     const entry = batches[0]?.[0];
     assert.equal(entry?.DelaySeconds, DelaySeconds);
     assert.equal(entry?.MessageGroupId, '__remote.example');

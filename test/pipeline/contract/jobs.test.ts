@@ -59,3 +59,17 @@ test('a delivery that was stored with a job of version 1 is read', () => {
   const state = newDeliveryState(deliver, Date.parse(deliver.receivedAt));
   assert.deepEqual(deliveryStateSchema.parse({ ...state, job: flat(deliver) }), state);
 });
+
+for (const { title, own, read } of [
+  { title: 'one to be tried now', own: { notBefore: '1970-01-01T00:00:00.000Z' }, read: { tryNow: true } },
+  { title: 'one that is due some time', own: { notBefore: deliver.receivedAt }, read: {} },
+  {
+    title: 'a report of success',
+    own: { notBefore: deliver.receivedAt, landed: true },
+    read: { deliveredLocally: true },
+  },
+]) {
+  test(`a job of version 1 on queue deliver, ${title}, is read`, () => {
+    assert.deepEqual(deliverJobSchema.parse({ ...flat(deliver), ...own }), { ...deliver, ...read });
+  });
+}

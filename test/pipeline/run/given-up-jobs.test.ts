@@ -54,7 +54,7 @@ test('of a parse job for 200 mailboxes the proven sender is told in one job, whi
 const silent = [
   { who: 'a stranger whose mail was not judged', queue: 'received', job: sampleReceivedJob() },
   { who: 'the null reverse-path', queue: 'received', job: sampleReceivedJob({ session: submitted, reversePath: '' }) },
-  { who: 'the sender of a report', queue: 'deliver', job: sampleDeliverJob({ landed: true }) },
+  { who: 'the sender of a report', queue: 'deliver', job: sampleDeliverJob({ deliveredLocally: true }) },
   { who: 'anybody twice', queue: 'deliver', job: sampleDeliverJob({ givenUp: { queue: 'deliver', reason: 'x' } }) },
 ] as const;
 for (const { who, queue, job } of silent) {

@@ -75,7 +75,6 @@ export function sampleDeliverJob(over: Partial<Flat<DeliverJob>> = {}): DeliverJ
     signingDomain: null,
     attempt: 1,
     firstAttemptAt: null,
-    notBefore: message.receivedAt,
     expiresAt: new Date(Date.parse(message.receivedAt) + 432_000_000).toISOString(),
     ...over,
   });
