@@ -128,7 +128,7 @@ async function tryTargets(attempt: Attempt, first: Chosen): Promise<Tried> {
 }
 
 /**
- * What a host has said already must not be forgotten for what goes wrong here after it. Throws where none has said anything yet, and
+ * What a host has said already must not be forgotten for what goes wrong here after it. Throws if none has said anything yet, and
  * on a bug that came before a final word.
  */
 function afterFault(hosts: readonly HostTry[], thrown: unknown): { readonly endedBy: string } {
@@ -151,7 +151,7 @@ function afterTry(attempt: Attempt, { destination, target, rest }: Chosen, hosts
 
 /**
  * Recipients for whom another host may have another answer: nothing was sent yet, or the answer was temporary, or that host
- * lacked something. Never after a final answer, and never where a message may already have been delivered.
+ * lacked something. Never after a final answer, and never if the message may already have been delivered.
  */
 function worthAsking({ envelope: { recipients }, sender }: DeliverJob, hosts: readonly HostTry[]): OutgoingRecipient[] {
   const isOver = (forwardPath: string): boolean =>

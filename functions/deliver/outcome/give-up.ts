@@ -57,7 +57,7 @@ export async function giveUp(
   return { outcome: 'bounced', reason };
 }
 
-/** Who was told before that a message was given up, then had it redriven in vain, is not told again. */
+/** Who was told before that a message was given up, then had it redriven and given up once more, is not told again. */
 function toldOnce({ notices: before }: DeliveryState, notices: DeliveryState['notices']): DeliveryState['notices'] {
   const failed = before.flatMap(({ recipients }) => recipients.filter(({ action }) => action === 'failed'));
   const told = new Set(failed.map(({ forwardPath }) => forwardPath));

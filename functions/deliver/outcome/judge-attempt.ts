@@ -99,18 +99,18 @@ function judgeRecipient(
     return { ...recipient, status: '4.3.0', reason: 'a fault of this mail service kept it from going out', at };
   }
   const verdicts = facts.record.hosts.flatMap((host) => verdictsOf(recipient, host, at));
-  const refusedByAll = facts.isExhausted && facts.record.hosts.length > 0 && facts.record.hosts.every(isClosedDoor);
+  const refusedByAll = facts.isExhausted && facts.record.hosts.length > 0 && facts.record.hosts.every(takesNoMail);
   const best = verdicts.reduce<Verdict | null>((a, b) => (a === null || b.weight >= a.weight ? b : a), null);
   // No host was asked: what one of them said before still stands.
   if (best === null && facts.unasked === 'unavailable' && recipient.status !== null) return recipient;
   if (best === null)
     return { ...recipient, status: '4.4.3', reason: facts.record.reason ?? 'there was no host to try', at };
   if (!refusedByAll) return best.state;
-  // RFC 5321 §3.1, RFC 7504: a host that greets with 554 or 521 takes no mail; where all of them do, none will.
+  // RFC 5321 §3.1, RFC 7504: a host that greets with 554 or 521 takes no mail; if all of them do, none will.
   return { ...best.state, state: 'bounced', status: permanentStatus(best.state.status, '5.3.2') };
 }
 
-function isClosedDoor({ outcome, stage, reply }: HostTry): boolean {
+function takesNoMail({ outcome, stage, reply }: HostTry): boolean {
   return outcome === 'failed' && (stage === 'greeting' || stage === 'hello') && reply !== null && reply.code >= 500;
 }
 

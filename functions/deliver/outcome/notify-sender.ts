@@ -1,6 +1,6 @@
-// Tells the sender: composes the notification a state owes and puts it in at the front door, like any other mail. Its id
-// was chosen when it came to be owed, so that doing it twice makes one message. To the null reverse-path goes nothing, nor to
-// a sender who is not proven.
+// Tells the sender: composes the notification (RFC 3464) that a record owes, and puts it on queue `received` like any other mail.
+// Its id was chosen when it became owed, so that doing it twice makes one message. Nothing goes to the null reverse-path, nor to a
+// sender who is not proven.
 
 import { isAscii } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -34,8 +34,8 @@ export type NotifyDeps = {
 /** `sent`: the notification is stored and queued. `dropped`: there is nobody to tell, and why. */
 export type NotifyOutcome = { readonly outcome: 'sent' } | { readonly outcome: 'dropped'; readonly reason: string };
 
-/** Sends one notification that a state owes. Throws where the platform fails; run again, it makes no second message. */
-export async function bounce(
+/** Sends one notification that a record owes. Throws if the platform fails; run again, it makes no second message. */
+export async function notifySender(
   deps: NotifyDeps,
   config: Config,
   { state, notice }: { readonly state: DeliveryState; readonly notice: DeliveryNotice },

@@ -7,7 +7,7 @@ import type { Config } from '#pipeline/config/config.ts';
 import type { Log, Metrics } from '#pipeline/contract/ports.ts';
 import { type DeliveryState, pendingJob } from '#pipeline/contract/records/delivery.ts';
 import { whyNotTold } from '#pipeline/contract/sender-proof.ts';
-import { bounce, type NotifyDeps } from './notify-sender.ts';
+import { type NotifyDeps, notifySender } from './notify-sender.ts';
 import { type SuppressDeps, suppress } from './suppress.ts';
 
 export type SettleDeps = NotifyDeps & {
@@ -17,7 +17,7 @@ export type SettleDeps = NotifyDeps & {
   readonly accepted: SuppressDeps['accepted'];
 };
 
-/** Does what a state owes and records that; the next attempt is queued in this fair-queue group. Costs nothing where it owes nothing. */
+/** Does what a record owes and notes that; the next attempt is queued in this fair-queue group. Costs nothing if it owes nothing. */
 export async function settleDelivery(
   deps: SettleDeps,
   config: Config,
@@ -30,7 +30,7 @@ export async function settleDelivery(
   if (!isOwing && (state.next === null || state.next.queued)) return;
   const notices = await Promise.all(state.notices.map((notice) => settleNotice(deps, config, { state, notice })));
   const next = await queueNext(deps, state, group);
-  // Where another was faster it has done the same.
+  // If another was faster, it has done the same.
   await writeDelivery(deps.store, { ...stored, state: { ...state, notices, next } });
 }
 
@@ -39,7 +39,7 @@ type Owed = { readonly state: DeliveryState; readonly notice: DeliveryState['not
 async function settleNotice(deps: SettleDeps, config: Config, owed: Owed): Promise<Owed['notice']> {
   const { notice, state } = owed;
   if (notice.outcome !== 'owed') return notice;
-  const told = await bounce(deps, config, owed);
+  const told = await notifySender(deps, config, owed);
   const action = notice.recipients[0]?.action ?? 'failed';
   const reason = told.outcome === 'dropped' ? told.reason : null;
   // Who may be told and cannot be is one of ours, whose address has no mailbox: somebody has to hear of it.

@@ -1,6 +1,6 @@
 // Addresses that do not exist are not written to again for a while: a peer that refused the address itself puts it on the list
 // the listener asks, for mail of the domain of ours that wrote. Only the address: not the sender, the content, a full mailbox or
-// the peer's mood. A domain that calls everybody non-existent is in trouble, and is not believed.
+// a passing trouble of the peer. A domain that calls everybody non-existent is in trouble, and is not believed.
 import { type EmailAddress, parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
@@ -28,7 +28,7 @@ const hardWords =
 
 /**
  * Writes down the addresses that an attempt's hosts called non-existent, and takes off the list those that took mail after all.
- * Costs nothing where nobody was refused and nobody bounced before.
+ * Costs nothing if nobody was refused and nobody bounced before.
  */
 export async function suppress(deps: SuppressDeps, state: DeliveryState, attempt: DeliveryAttempt): Promise<void> {
   const results = attempt.hosts.flatMap((host) => host.recipients.map((result) => ({ host: host.host, result })));
@@ -73,7 +73,7 @@ function senderOf({ job }: DeliveryState, forwardPath: string): string | null {
   return isProblem(sender) ? null : sender.domain;
 }
 
-/** Counts the refusals for the domain as a whole; when it was or is in trouble. Null where others count too fast to be joined. */
+/** Counts the refusals for the domain as a whole; when it was or is in trouble. Null if others were faster each time. */
 async function troublesOf(
   deps: SuppressDeps,
   { job: { domain }, updatedAt: at }: DeliveryState,

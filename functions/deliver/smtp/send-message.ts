@@ -1,6 +1,7 @@
 // One message over an open connection: MAIL, RCPT, DATA, and what came of it for each recipient (RFC 5321 §4.1.1),
 // with PIPELINING (RFC 2920) and LIMITS (9422); what stands behind MAIL and RCPT is mail/smtp/parameters.ts.
-// The one thing never guessed: once the final dot is out and no reply came, the outcome is `unknown`, not `untried`.
+// Written here because no client at hand tells what became of each recipient, or whether a connection broke before the final dot
+// or after it: once the dot is out and no reply came, the outcome is `unknown`, not `untried`.
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
@@ -82,14 +83,14 @@ export async function sendMessage(talk: Talk, recipients: readonly OutgoingRecip
   return { results, reusable: state.reusable, needsReset: state.needsReset, relaysDsn, transactions };
 }
 
-/** What the host took before the message could not be read to its end stays true; throws where it took nothing. */
+/** What the host took before the message could not be read to its end stays true; throws if it took nothing. */
 function cutShort(now: readonly OutgoingRecipient[], before: readonly RecipientResult[], thrown: unknown): Transaction {
   if (!before.some(isAccepted)) throw thrown;
   const reason = `a fault of this service: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
   return { results: now.map(({ forwardPath }) => untried(forwardPath, reason)), reusable: false, needsReset: true };
 }
 
-/** Those refused only because there were too many in one transaction, where others were taken (RFC 5321 §4.5.3.1.10). */
+/** Those refused only because there were too many in one transaction, if others were taken (RFC 5321 §4.5.3.1.10). */
 function tooMany(results: readonly RecipientResult[]): ReadonlySet<string> {
   if (!results.some(({ outcome }) => outcome === 'accepted')) return new Set();
   const refused = results.filter(
