@@ -139,7 +139,7 @@ for (const { title, open, life } of [
     assert.ok(world.hops() >= expectedHops, `${world.hops()} hops`);
     const told = await world.received();
     assert.deepEqual(
-      told.map(({ reversePath }) => reversePath),
+      told.map(({ envelope }) => envelope.reversePath),
       ['', ''],
     );
     const texts = await Promise.all(told.map(({ raw }) => textOf(world.ports.store, raw.key)));
