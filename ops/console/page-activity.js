@@ -1,4 +1,4 @@
-// Charts of what went on: bars of SVG, made of elements like everything here.
+// Charts of what came and went: bars of SVG, made of elements like everything here.
 import { api, el, svg } from './page-dom.js';
 
 const minuteMs = 60_000;
@@ -15,7 +15,7 @@ const charts = [
     ],
   },
   {
-    title: 'Landed',
+    title: 'Delivered to mailboxes',
     parts: [
       ['inbox', 'good'],
       ['quarantined', 'bad'],

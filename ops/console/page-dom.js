@@ -52,21 +52,14 @@ export const size = (bytes) =>
       : `${(bytes / 1048576).toFixed(1)} MiB`;
 export const verdictClass = (word) => (word === 'pass' ? 'good' : /fail|error/.test(word) ? 'bad' : 'quiet');
 export const tag = (text, kind) => el('span', { class: `tag ${kind}` }, text);
-export const table = (heads, rows, attributes = {}) =>
-  el(
-    'table',
-    attributes,
-    el(
-      'thead',
-      {},
-      el(
-        'tr',
-        {},
-        heads.map((head) => el('th', {}, head)),
-      ),
-    ),
-    el('tbody', {}, rows),
-  );
+/** A table; each cell knows its head, which a narrow window shows beside it. */
+export function table(heads, rows, attributes = {}) {
+  for (const row of rows) {
+    for (const [n, cell] of [...row.children].entries()) cell.setAttribute('data-label', heads[n]);
+  }
+  const headCells = heads.map((head) => el('th', {}, head));
+  return el('table', attributes, el('thead', {}, el('tr', {}, headCells)), el('tbody', {}, rows));
+}
 export const pairs = (entries) =>
   el(
     'dl',

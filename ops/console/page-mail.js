@@ -36,7 +36,7 @@ export async function showMessage(id, mailbox) {
   ];
 }
 
-/** The history alone: of mail that only passes through, or has not landed. */
+/** The history alone: of mail that only passes through, or is in no mailbox yet. */
 export async function showTrace(id) {
   const trace = await api(`/api/messages/${id}/trace`);
   return [
@@ -62,7 +62,7 @@ const path = (address) => ['<', words(address), '>'];
 function sessionText({ clientIp, clientName, helo, tls, user }) {
   const parts = [
     clientName ? `${clientName} [${clientIp}]` : (clientIp ?? 'this service'),
-    helo ? `helo ${helo}` : null,
+    helo ? `HELO ${helo}` : null,
   ];
   return [...parts, tls ? `${tls.version}` : 'no TLS', user ? `user ${user}` : null]
     .filter(Boolean)

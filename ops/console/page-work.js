@@ -1,9 +1,9 @@
-// What is under way: queues, what was given up on them, and outbound mail.
+// What is under way: the queues with their dead letters, outbound mail, and the suppressed addresses.
 import { api, el, table, tag, time, words } from './page-dom.js';
 
 const stateClass = { delivered: 'good', bounced: 'bad', partial: 'bad' };
 
-/** The queues and what was given up on them; `act` does something and shows the view again. */
+/** The queues and their dead letters; `act` does something and shows the view again. */
 export async function showQueues(act) {
   const [queues, health] = await Promise.all([
     api('/api/queues'),
@@ -29,9 +29,9 @@ export async function showQueues(act) {
       { class: health.status === 'ok' ? 'good' : 'bad' },
       `Health: ${[health.status, ...health.problems].join(', ')}`,
     ),
-    table(['Queue', 'Ready', 'Due later', 'In work', 'Given up', 'Longest wait', ''], rows),
+    table(['Queue', 'Ready', 'Delayed', 'In flight', 'Dead letters', 'Longest wait', ''], rows, { class: 'work' }),
     ...dead.flatMap(({ queue, dead: letters }) => [
-      el('h3', {}, `Given up on ${queue}`),
+      el('h3', {}, `Dead letters of ${queue}`),
       el('ul', {}, letters.map(deadLetter)),
     ]),
   ];
@@ -54,7 +54,7 @@ const states = ['waiting', 'sending', 'delivered', 'partial', 'bounced'];
 const pageSize = 100;
 const maxPageSize = 500;
 
-/** Outbound mail, newest first, at least `count` of it, and the addresses that are not written to; `go` shows more. */
+/** Outbound mail, newest first, at least `count` of it, and the suppressed addresses; `go` shows more. */
 export async function showDeliveries({ act, go, state, count = pageSize }) {
   const [{ deliveries, next }, { suppressions }] = await Promise.all([
     readDeliveries(state, count),
@@ -73,6 +73,7 @@ export async function showDeliveries({ act, go, state, count = pageSize }) {
       : table(
           ['Message', 'To', 'State', 'Attempts', 'Next', ''],
           deliveries.map((one) => deliveryRow(one, act)),
+          { class: 'work' },
         ),
     ...(next ? [el('p', {}, el('button', { type: 'button', click: older }, 'Older'))] : []),
     ...suppressed(suppressions, act),
@@ -133,14 +134,18 @@ function suppressed(suppressions, act) {
       el('td', {}, words(address), reason ? el('span', { class: 'quiet' }, ' ', words(reason)) : ''),
       el('td', {}, sender === '*' ? 'all' : sender),
       el('td', { class: 'time' }, time(since)),
-      el('td', { class: 'time' }, until ? time(until) : 'it is removed'),
+      el('td', { class: 'time' }, until ? time(until) : 'removed'),
       el('td', {}, button('Write to it again', act, path, 'DELETE')),
     );
   });
   return [
-    el('h3', {}, 'Not written to any more'),
-    el('p', { class: 'quiet' }, 'Mail to these addresses is refused: their hosts, or an operator, said so.'),
-    table(['Address', 'For mail from', 'Since', 'Until', ''], rows),
+    el('h3', {}, 'Suppressed addresses'),
+    el(
+      'p',
+      { class: 'quiet' },
+      'No mail is sent to them: their hosts refused it for good, or an operator put them on this list.',
+    ),
+    table(['Address', 'For mail from', 'Since', 'Until', ''], rows, { class: 'work' }),
   ];
 }
 

@@ -43,16 +43,17 @@ const chooseIn = (what) => (value) => {
   void refresh();
 };
 
-let turns = 0;
+/** Of the views that are being made only the latest is shown. */
+let latest = 0;
 /** Another view, from its top; the list from where it was left. */
 async function show(scrollTop = 0) {
-  turns += 1;
-  const turn = turns;
+  latest += 1;
+  const mine = latest;
   if (shownHash !== null && isList(shownHash)) rememberMail();
   shownHash = null;
   const { hash } = location;
   const content = await made(route());
-  if (turn !== turns) return;
+  if (mine !== latest) return;
   main.replaceChildren(...content);
   shownHash = hash;
   scrollTo({ top: scrollTop, behavior: 'instant' });
@@ -63,12 +64,12 @@ async function show(scrollTop = 0) {
 
 /** The same view anew: what is equal stays, and nothing that is read moves. */
 async function refresh() {
-  const turn = turns;
+  const mine = latest;
   if (shownHash === null) return;
   if (hasFailed) return show();
   if (isList(shownHash)) return refreshMail();
   const content = await made(route());
-  if (turn === turns) keepPlace(() => merge(main, content));
+  if (mine === latest) keepPlace(() => merge(main, content));
 }
 
 /** What a view consists of, or why it could not be made. */

@@ -199,4 +199,23 @@ describe('the page in a browser', peerOptions('chromium'), () => {
     assert.ok(name < address);
     await tab.close();
   });
+
+  test('on a phone every button of queues and suppressed addresses is within the window', async () => {
+    const { world, url } = await start();
+    world.store.seed('suppressions/far.example/gone.json', JSON.stringify({ reason: '550 5.1.1 no such user' }));
+    const tab = await browser.open('about:blank');
+    const size = { width: 390, height: 844, deviceScaleFactor: 1, mobile: true };
+    await tab.send('Emulation.setDeviceMetricsOverride', size);
+    for (const [view, label] of [
+      ['queues', 'Try again'],
+      ['deliveries', 'Write to it again'],
+    ]) {
+      await tab.run(`location.href = '${url}#/${view}'`);
+      await tab.until(shows(label ?? ''));
+      const ends = `[...document.querySelectorAll('main button')].map((one) => one.getBoundingClientRect().right)`;
+      const furthest: number = await tab.run(`Math.max(...${ends})`);
+      assert.ok(furthest <= size.width, `${label} ends at ${furthest}`);
+    }
+    await tab.close();
+  });
 });
