@@ -3,6 +3,7 @@
 
 import { judgeMessage, notJudged } from '#functions/authenticate/judge/judge-message.ts';
 import { type OpenMessage, openMessage } from '#functions/authenticate/judge/open-message.ts';
+import { authorsOf } from '#mail/address/authors.ts';
 import type { Config, ConfigSource } from '#pipeline/config/config.ts';
 import type { Authentication, Disposition, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type {
@@ -128,9 +129,9 @@ async function gatherAndJudge(
   const isSigned = Object.values(config.domains).some(({ dkim }) => dkim.length > 0);
   const goesOut = job.envelope.recipients.some(({ route }) => route.kind !== 'mailbox');
   if (!isSubmitted(job) || !isSigned || !goesOut) return { ...settled, signingDomain: null };
-  const signingDomain = await withMessage(deps, job, async ({ scanned }) => {
-    const fromFields = scanned.fields.filter(({ name }) => name === 'from').map(({ text }) => text);
-    return findSigningDomain({ fromFields, reversePath: job.envelope.reversePath }, config.domains);
+  const signingDomain = await withMessage(deps, job, async ({ header }) => {
+    const authorDomains = authorsOf(header).domains;
+    return findSigningDomain({ authorDomains, reversePath: job.envelope.reversePath }, config.domains);
   });
   return { ...settled, signingDomain };
 }

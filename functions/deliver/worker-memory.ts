@@ -5,7 +5,7 @@ import type { BackOffMemory, RefusalMemory } from '#functions/deliver/destinatio
 import type { PortMemory } from '#functions/deliver/destination/port25.ts';
 import { createSlots, type Slots } from '#functions/deliver/destination/slots.ts';
 import type { PolicyMemory } from '#functions/deliver/hosts/mta-sts.ts';
-import type { KeyCache } from '#functions/deliver/message/outgoing-message.ts';
+import type { KeyCache } from '#functions/deliver/message/signing-keys.ts';
 
 export type WorkerMemory = {
   /** Names this process in leases. */

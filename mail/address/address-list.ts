@@ -2,6 +2,7 @@
 // RFC 6531: UTF-8). Linear and total: any text is a list. Programs disagree about what is not written by the grammar, so
 // each entry has all that it may be taken for, and says if it can be read in one way only.
 import { unquoted } from '#mail/header/comments.ts';
+import { decodeWords } from '#mail/header/decode-text.ts';
 import { isProblem } from '#mail/problem.ts';
 import { type EmailAddress, parseAddress } from './address.ts';
 import { domainsMentioned } from './domains-mentioned.ts';
@@ -121,7 +122,7 @@ function mayShowOthers(tokens: readonly Token[], address: EmailAddress | null): 
     .map((token) => token.text)
     .join('')
     .normalize('NFKC');
-  if (address === null) return text.includes('@');
+  if (address === null) return text.includes('@') || decodeWords(text).includes('@');
   return domainsMentioned(text).some((domain) => domain !== address.domain);
 }
 

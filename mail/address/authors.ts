@@ -1,6 +1,7 @@
 // Who a message says it is from: all that its From fields show, to any program (RFC 5322 §3.6.2; RFC 9989 for whom it matters).
 // The judge, the inbox message and the check of submitted mail ask here, and so see the same authors.
-import { fieldsNamed, fieldText, type HeaderField } from '#mail/header/header-fields.ts';
+import { isUtf8 } from 'node:buffer';
+import { fieldsNamed, fieldText, fieldValue, type HeaderField } from '#mail/header/header-fields.ts';
 import type { Header } from '#mail/header/read-header.ts';
 import type { Domain, EmailAddress } from './address.ts';
 import { type ListEntry, type ListLimits, listLimits, parseAddressList } from './address-list.ts';
@@ -37,7 +38,9 @@ export function authorsOf(
     const listDoubts = doubtsOf(field, list);
     const shown = list.entries.flatMap(({ address, others }) => (address === null ? others : [address, ...others]));
     for (const { domain } of shown) domains.add(domain);
-    if (listDoubts.length > 0) for (const domain of domainsMentioned(text)) domains.add(domain);
+    const readings = isUtf8(fieldValue(field)) ? [text] : [text, text.replace(/[^ -~]/g, '')];
+    const mentioned = listDoubts.length > 0 ? readings.flatMap(domainsMentioned) : [];
+    for (const domain of mentioned) domains.add(domain);
     doubts.push(...listDoubts);
     entries.push(...list.entries);
   }
@@ -55,10 +58,16 @@ function doubtsOf(field: HeaderField, { entries, isCut }: ReturnType<typeof pars
   return [
     ...entries.flatMap(({ doubt }) => doubt ?? []),
     ...(isCut ? ['the From field has more addresses than are read'] : []),
+    ...(hasUnreadableOctets(field, entries) ? ['an address has octets that are not UTF-8'] : []),
     ...(foldedPieces(field).some((piece) => piece.includes('@'))
       ? ['an address in quotes or parentheses goes over two lines']
       : []),
   ].map((doubt) => `From cannot be read for sure: ${doubt}`);
+}
+
+/** Some programs read them as one character or another, some drop them. */
+function hasUnreadableOctets(field: HeaderField, entries: readonly ListEntry[]): boolean {
+  return entries.some(({ written }) => /[^ -~]/.test(written)) && !isUtf8(fieldValue(field));
 }
 
 /**

@@ -1,33 +1,66 @@
-// Whose verdict an Authentication-Results field claims to be (RFC 8601 §2.2, §5).
+// Whose verdict a field claims to be: Authentication-Results (RFC 8601 §2.2), ARC-Authentication-Results (RFC 8617 §4.1.1), which has
+// `i=1;` before it, and Received-SPF (RFC 7208 §9.1), which names its host in its comment and as `receiver=`.
+import { commentEnd, quotedEnd, unquoted } from './comments.ts';
 
-/** The authserv-id of a field's value: what stands first, comments aside, as a token or quoted; in lower case, no final dot. */
+/** The names of the fields that hold a verdict. */
+export const verdictField = /^(?:(?:arc-)?authentication-results|received-spf)$/i;
+
+/** The authserv-id of a value: what stands first, comments aside, as a token or quoted; in lower case, no final dot. */
 export function authservId(value: string): string {
-  const found = /^(?:"([^"]*)"|([^\s;/"(]+))/.exec(value.slice(commentsEnd(value)));
-  return hostKey(found?.[1] ?? found?.[2] ?? '');
+  const start = commentsEnd(value, 0);
+  if (value[start] === '"') {
+    const end = quotedEnd(value, start);
+    return end === -1 ? '' : hostKey(unquoted(value.slice(start, end)));
+  }
+  return hostKey(/^[^\s;/"(]+/.exec(value.slice(start, start + 1_000))?.[0] ?? '');
 }
 
 /**
  * Says whether a field claims to be the verdict of the host of that name. A message that comes in with such a field was
- * forged, where that host is the one that takes it in and writes no such fields itself.
+ * forged if that host is the one that takes it in and writes no such fields itself.
  */
 export function claimsToJudge(
   { name, value }: { readonly name: string; readonly value: string },
   host: string,
 ): boolean {
-  return name.toLowerCase() === 'authentication-results' && authservId(value) === hostKey(host);
+  switch (name.toLowerCase()) {
+    case 'authentication-results':
+      return authservId(value) === hostKey(host);
+    case 'arc-authentication-results':
+      return authservId(value) === hostKey(host) || authservId(behindInstance(value)) === hostKey(host);
+    case 'received-spf':
+      return receivers(value).some((receiver) => receiver === hostKey(host));
+    default:
+      return false;
+  }
 }
 
-/** Behind the white space and comments that stand first; comments nest (RFC 5322 §3.2.2). */
-function commentsEnd(value: string): number {
-  let depth = 0;
+/** What follows `i=1;`. */
+function behindInstance(value: string): string {
   for (let at = 0; at < value.length; at++) {
-    const char = value.charAt(at);
-    if (char === '(') depth++;
-    else if (depth === 0 && char.trim() !== '') return at;
-    else if (char === ')') depth--;
-    else if (char === '\\') at++;
+    at = commentsEnd(value, at);
+    if (value[at] === ';') return value.slice(at + 1);
   }
-  return value.length;
+  return '';
+}
+
+/** Who is named as the host that checked, in the comment and as `receiver=`. */
+function receivers(value: string): readonly string[] {
+  const plain = value.replace(/["\\]/g, '');
+  return [...plain.matchAll(/(?:\(\s{0,99}|\breceiver\s{0,99}=\s{0,99})([^\s:;()=]+)/gi)].map(([, host = '']) =>
+    hostKey(host),
+  );
+}
+
+/** Behind the white space and comments that stand at an index. What is never closed goes on to the end. */
+function commentsEnd(value: string, start: number): number {
+  let at = start;
+  while (at < value.length) {
+    if (value[at] === '(') at = commentEnd(value, at) === -1 ? value.length : commentEnd(value, at);
+    else if (value.charAt(at).trim() === '') at++;
+    else break;
+  }
+  return at;
 }
 
 function hostKey(host: string): string {

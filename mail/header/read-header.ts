@@ -54,6 +54,8 @@ export type HeaderReader = {
   readonly finish: () => Header;
   /** The fields read so far. */
   readonly fields: readonly HeaderField[];
+  /** The same, and lets go of them: for a caller that needs little of many. */
+  readonly take: () => readonly HeaderField[];
 };
 
 /** The limits of every stage that judges or shows a message. */
@@ -109,7 +111,12 @@ export function createHeaderReader(limits: HeaderLimits = headerLimits): HeaderR
     keptBytes: 0,
     counts: { essential: 0, passedOver: 0, dropped: 0, cut: 0, bareCr: 0, nul: 0 },
   };
-  return { push: (chunk) => push(state, chunk), finish: () => finish(state), fields: state.fields };
+  return {
+    push: (chunk) => push(state, chunk),
+    finish: () => finish(state),
+    fields: state.fields,
+    take: () => state.fields.splice(0),
+  };
 }
 
 /** Reads the header of a message that is there whole, or of as much of its beginning as there is. */

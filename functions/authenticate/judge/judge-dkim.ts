@@ -1,10 +1,12 @@
 // What the verifier found of each DKIM signature, in the words of RFC 8601 §2.7.1 and in a sentence.
 import type { DKIMResult } from 'mailauth';
+import { cleanText } from '#mail/clean-text.ts';
+import { chooseSignatures } from '#mail/dkim/choose-signatures.ts';
+import { signatureTag } from '#mail/dkim/signature-tag.ts';
+import { unsignedTwin } from '#mail/dkim/unsigned-twin.ts';
+import type { HeaderField } from '#mail/header/header-fields.ts';
 import type { Authentication } from '#pipeline/contract/jobs.ts';
-import { chooseSignatures, signatureTag } from './choose-signatures.ts';
-import { cleanText } from './clean-text.ts';
 import type { OpenMessage } from './open-message.ts';
-import type { ScannedField } from './scan-header.ts';
 import type { Signatures } from './verify-signatures.ts';
 
 /** The verdict on one DKIM signature. */
@@ -14,11 +16,11 @@ const maxReported = 250;
 
 /** One verdict a signature, top to bottom: those that were looked at, then the others as `policy`. */
 export function judgeDkim(
-  message: Pick<OpenMessage, 'scanned' | 'bytes'>,
+  { header, bytes }: Pick<OpenMessage, 'header' | 'bytes'>,
   signatures: Signatures,
 ): readonly DkimVerdict[] {
-  const choice = chooseSignatures(message);
-  const fields = [...choice.looked, ...choice.others.map(({ field }) => field)];
+  const { chosen, others } = chooseSignatures(header.fields, bytes);
+  const fields = [...chosen, ...others.map(({ field }) => field)];
   if (fields.length === 0) return [unsigned('The message is not signed.')];
   if (signatures.outcome === 'unverified') {
     return fields.slice(0, maxReported).map((field) => ({
@@ -27,11 +29,13 @@ export function judgeDkim(
       reason: `Not looked at: ${cleanText(signatures.reason)}`,
     }));
   }
-  const looked = signatures.dkim.filter(({ status }) => status.result !== 'none').map(verdictOf);
-  const others = choice.others
-    .slice(0, maxReported)
-    .map(({ field, reason }): DkimVerdict => ({ ...named(field), result: 'policy', reason }));
-  return [...looked, ...others];
+  const names = header.fields.map(({ name }) => name);
+  return [
+    ...signatures.dkim.filter(({ status }) => status.result !== 'none').map((found) => verdictOf(found, names)),
+    ...others
+      .slice(0, maxReported)
+      .map(({ field, reason }): DkimVerdict => ({ ...named(field), result: 'policy', reason })),
+  ];
 }
 
 /** The verdict of a message without signatures, or one that is not judged. */
@@ -39,7 +43,7 @@ export function unsigned(reason: string): DkimVerdict {
   return { result: 'none', domain: null, selector: null, algorithm: null, reason };
 }
 
-function named(field: ScannedField): Pick<DkimVerdict, 'domain' | 'selector' | 'algorithm'> {
+function named(field: HeaderField): Pick<DkimVerdict, 'domain' | 'selector' | 'algorithm'> {
   return {
     domain: signatureTag(field, 'd'),
     selector: signatureTag(field, 's'),
@@ -47,13 +51,13 @@ function named(field: ScannedField): Pick<DkimVerdict, 'domain' | 'selector' | '
   };
 }
 
-function verdictOf(found: DKIMResult): DkimVerdict {
+function verdictOf(found: DKIMResult, names: readonly string[]): DkimVerdict {
   const domain = orNull(found.signingDomain);
   return {
     domain: domain?.toLowerCase() ?? null,
     selector: orNull(found.selector),
     algorithm: orNull(found.algo),
-    ...outcomeOf(found, domain ?? 'the signer'),
+    ...outcomeOf(found, domain ?? 'the signer', names),
   };
 }
 
@@ -61,18 +65,14 @@ function orNull(text: string | undefined): string | null {
   return text === undefined || text === '' ? null : cleanText(text, 255);
 }
 
-function outcomeOf({ status, ...found }: DKIMResult, signer: string): Pick<DkimVerdict, 'result' | 'reason'> {
+type Outcome = Pick<DkimVerdict, 'result' | 'reason'>;
+
+/** `names`: those of all fields of the message. */
+function outcomeOf({ status, ...found }: DKIMResult, signer: string, names: readonly string[]): Outcome {
   const comment = cleanText(status.comment ?? '');
   switch (status.result) {
     case 'pass':
-      if ((status.underSized ?? 0) === 0) {
-        const test = status.testing === true ? ', with a key that is only a test (t=y)' : '';
-        return { result: 'pass', reason: `The signature of ${signer} is valid${test}.` };
-      }
-      return {
-        result: 'policy',
-        reason: `The signature of ${signer} covers only the first ${found.canonBodyLength} bytes of the body (l=); ${status.underSized} more stand behind them.`,
-      };
+      return validOutcome({ status, ...found }, signer, names);
     case 'fail':
       return { result: 'fail', reason: failReason(comment, signer) };
     case 'policy':
@@ -90,6 +90,21 @@ function outcomeOf({ status, ...found }: DKIMResult, signer: string): Pick<DkimV
     default:
       return neutralOutcome(comment, signer, found.rr ?? '');
   }
+}
+
+/** A signature that fits, but may fit less than what a reader shows. */
+function validOutcome({ status, ...found }: DKIMResult, signer: string, names: readonly string[]): Outcome {
+  const twin = unsignedTwin(names, found.signingHeaders?.keys.split(': ') ?? []);
+  if (twin !== null) {
+    const reason = `The signature of ${signer} does not cover every ${twin} field: a reader may show another one (RFC 6376 §8.15).`;
+    return { result: 'policy', reason };
+  }
+  if ((status.underSized ?? 0) > 0) {
+    const reason = `The signature of ${signer} covers only the first ${found.canonBodyLength} bytes of the body (l=); ${status.underSized} more stand behind them.`;
+    return { result: 'policy', reason };
+  }
+  const test = status.testing === true ? ', with a key that is only a test (t=y)' : '';
+  return { result: 'pass', reason: `The signature of ${signer} is valid${test}.` };
 }
 
 function failReason(comment: string, signer: string): string {
@@ -110,7 +125,7 @@ const keyProblems: Readonly<Record<string, string>> = {
   'domain mismatch': 'does not allow this key for subdomains, or the signature names a foreign identity',
 };
 
-function neutralOutcome(comment: string, signer: string, record: string): Pick<DkimVerdict, 'result' | 'reason'> {
+function neutralOutcome(comment: string, signer: string, record: string): Outcome {
   if (comment === 'expired') return { result: 'fail', reason: `The signature of ${signer} has expired.` };
   const isRevoked = comment === 'invalid public key' && /(?:^|;)\s*p\s*=\s*(?:;|$)/.test(record);
   const key = isRevoked ? 'has revoked this key (its p= is empty)' : keyProblems[comment];

@@ -2,20 +2,18 @@
 // where neither does? Alignment, the tree walk and np=, psd=, t= are mailauth's (strict mode).
 import type { DMARCResult, DNSResolver } from 'mailauth';
 import { evaluateDmarc } from 'mailauth/lib/dmarc/index.js';
+import type { Authors } from '#mail/address/authors.ts';
+import { cleanText } from '#mail/clean-text.ts';
 import type { Authentication } from '#pipeline/contract/jobs.ts';
-import { cleanText } from './clean-text.ts';
 import type { DkimVerdict } from './judge-dkim.ts';
 import type { SpfVerdict } from './judge-spf.ts';
 
 /** The verdict on the author. */
 export type DmarcVerdict = Authentication['dmarc'];
 
-/** Who the message says it is from: addresses (or bare domains) of all From fields, and how many such fields. */
-export type Author = { readonly addresses: readonly string[]; readonly fields: number };
-
 /** Who the message says it is from, and what may vouch for that. */
 export type DmarcQuestion = {
-  readonly author: Author;
+  readonly authors: Pick<Authors, 'fieldCount' | 'domains' | 'doubts'>;
   readonly spf: SpfVerdict;
   readonly dkim: readonly DkimVerdict[];
 };
@@ -23,33 +21,37 @@ export type DmarcQuestion = {
 type Policy = NonNullable<DmarcVerdict['policy']>;
 
 const notAligned = { spf: false, dkim: false } as const;
-const maxAuthorDomains = 10;
+const maxAuthorDomains = 20;
 const strength = { none: 0, quarantine: 1, reject: 2 } as const;
 
 /**
- * Judges the author. Of a message with several From domains each is judged, and the strictest policy that one of them
- * fails is reported with `permerror`: RFC 9989 §11.5 leaves such mail to the receiver, and a forger must not gain by it.
+ * Judges the author. `pass` says that all who may be shown as authors are of the one domain judged. If there is a doubt who that is,
+ * or there are several, the answer is `permerror` with the strictest policy of their domains: RFC 9989 §11.5 leaves such mail to the
+ * receiver, and a forger must not gain by it.
  */
 export async function judgeDmarc(question: DmarcQuestion, resolver: DNSResolver): Promise<DmarcVerdict> {
-  const { author } = question;
+  const { domains, doubts, fieldCount } = question.authors;
+  const [domain] = domains;
   try {
-    const { response, reason, authorDomains = [] } = await evaluate(question, author, resolver);
-    if (response !== false) return await judgeAuthor(question, response, resolver);
-    if (authorDomains.length === 0) return nobody(author, reason);
-    return await judgeSeveral(question, authorDomains, resolver);
+    if (doubts.length > 0 || domains.length > 1 || fieldCount > 1) return await judgeDoubtful(question, resolver);
+    return domain === undefined ? nobody(fieldCount) : await judgeDomain(question, domain, resolver);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    const reason = `DMARC cannot be evaluated: ${cleanText(text)}`;
-    return { result: 'permerror', domain: null, policy: null, aligned: notAligned, reason };
+    return noVerdict('permerror', `DMARC cannot be evaluated: ${cleanText(text)}`);
   }
 }
 
-function evaluate(question: DmarcQuestion, author: Author, resolver: DNSResolver, isBenign = false) {
+async function judgeDomain(question: DmarcQuestion, domain: string, resolver: DNSResolver): Promise<DmarcVerdict> {
+  const { response, reason } = await evaluate(question, domain, resolver);
+  if (response !== false) return judgeAuthor(question, response, resolver);
+  return noVerdict('permerror', `${domain} is not a domain that could be asked (${cleanText(reason ?? 'no domain')}).`);
+}
+
+function evaluate({ spf, dkim }: DmarcQuestion, domain: string, resolver: DNSResolver, isBenign = false) {
   const counts = (result: string): boolean => result === 'pass' || (isBenign && result === 'temperror');
-  const { spf, dkim } = question;
   return evaluateDmarc({
-    headerFrom: [...author.addresses],
-    fromFields: author.fields,
+    headerFrom: [`author@${domain}`],
+    fromFields: 1,
     spfDomains: counts(spf.result) && spf.domain !== null ? [spf.domain] : [],
     dkimDomains: dkim.flatMap(({ result, domain }) => (counts(result) && domain !== null ? [{ domain }] : [])),
     resolver,
@@ -100,8 +102,7 @@ type Failure = {
 /** Nobody vouches; but where a look-up failed that might have made somebody vouch, it is not known yet. */
 async function judgeFailure(question: DmarcQuestion, failure: Failure, resolver: DNSResolver): Promise<DmarcVerdict> {
   const { domain, policy, at, isTest } = failure;
-  const author = { addresses: [`author@${domain}`], fields: 1 };
-  const { response } = await evaluate(question, author, resolver, true);
+  const { response } = await evaluate(question, domain, resolver, true);
   if (response !== false && response.status.result === 'pass') {
     const reason = `Whether SPF or DKIM vouches for ${domain} could not be found out: the DNS did not answer.`;
     return { result: 'temperror', domain, policy, aligned: notAligned, reason };
@@ -116,40 +117,38 @@ function policyOf(text: string | undefined): Policy | null {
   return text === 'none' || text === 'quarantine' || text === 'reject' ? text : null;
 }
 
-function nobody(author: Author, reason: string | undefined): DmarcVerdict {
-  const why =
-    author.fields === 0
-      ? 'The message has no From field, so there is no domain to ask.'
-      : `The From field names no domain that could be asked (${cleanText(reason ?? 'no domain')}).`;
-  return {
-    result: author.fields === 0 ? 'none' : 'permerror',
-    domain: null,
-    policy: null,
-    aligned: notAligned,
-    reason: why,
-  };
+function nobody(fieldCount: number): DmarcVerdict {
+  return fieldCount === 0
+    ? noVerdict('none', 'The message has no From field, so there is no domain to ask.')
+    : noVerdict('permerror', 'The From field names no author, so there is no domain to ask.');
 }
 
-async function judgeSeveral(
-  question: DmarcQuestion,
-  domains: readonly string[],
-  resolver: DNSResolver,
-): Promise<DmarcVerdict> {
-  // Readers are shown the first author or the last: of a crowd, those are the ones to look at.
-  const looked = [...new Set([...domains.slice(0, maxAuthorDomains), ...domains.slice(-maxAuthorDomains)])];
-  const verdicts = await Promise.all(
-    looked.map((domain) =>
-      judgeDmarc({ ...question, author: { addresses: [`author@${domain}`], fields: 1 } }, resolver),
-    ),
-  );
-  const failed = verdicts
-    .flatMap(({ result, policy, domain }) => (result === 'fail' && policy !== null ? [{ policy, domain }] : []))
-    .toSorted((a, b) => strength[b.policy] - strength[a.policy])[0];
-  const who = `The message names ${question.author.fields > 1 ? `${question.author.fields} From fields` : 'more than one author'}: ${looked.map((domain) => cleanText(domain, 255)).join(', ')}`;
-  const outcome =
-    failed === undefined
-      ? 'DMARC judges only one.'
-      : `nobody vouches for ${failed.domain}, which asks for p=${failed.policy}.`;
-  const reason = `${cleanText(who, 600)}; ${outcome}`;
-  return { result: 'permerror', domain: null, policy: failed?.policy ?? null, aligned: notAligned, reason };
+function noVerdict(
+  result: 'none' | 'permerror' | 'temperror',
+  reason: string,
+  policy: Policy | null = null,
+): DmarcVerdict {
+  return { result, domain: null, policy, aligned: notAligned, reason };
+}
+
+/** If it is certain who the authors are, a domain that somebody vouches for asks for nothing. */
+async function judgeDoubtful(question: DmarcQuestion, resolver: DNSResolver): Promise<DmarcVerdict> {
+  const { domains, doubts, fieldCount } = question.authors;
+  const several =
+    fieldCount > 1 ? `The message names ${fieldCount} From fields` : 'The message names more than one author';
+  const who = doubts[0] === undefined ? several : `It is not certain who wrote the message: ${cleanText(doubts[0])}`;
+  if (domains.length > maxAuthorDomains) {
+    // No honest message has so many: none of them is asked, and one of them may have asked for this.
+    return noVerdict('permerror', `${who}; it names ${domains.length} domains, too many to ask.`, 'quarantine');
+  }
+  const verdicts = await Promise.all(domains.map((domain) => judgeDomain(question, domain, resolver)));
+  const [strictest] = verdicts
+    .filter(({ result }) => result === 'fail' || doubts.length > 0)
+    .flatMap(({ policy, domain }) => (policy === null ? [] : [{ policy, domain }]))
+    .toSorted((a, b) => strength[b.policy] - strength[a.policy]);
+  const unsure = verdicts.find(({ result }) => result === 'temperror');
+  if (strictest === undefined && unsure !== undefined) return noVerdict('temperror', unsure.reason);
+  const named = domains.length === 0 ? '' : ` (${domains.join(', ')})`;
+  const asked = strictest === undefined ? '' : `; ${strictest.domain} asks for p=${strictest.policy}`;
+  return noVerdict('permerror', `${cleanText(`${who}${named}`, 600)}${asked}.`, strictest?.policy);
 }

@@ -2,21 +2,20 @@
 // then DMARC over what both found. One deadline holds for all DNS questions of the message (design §7).
 import { isIP } from 'node:net';
 import type { DNSResolver } from 'mailauth';
-import { parseDomain } from '#mail/address/address.ts';
-import { addressesOfFrom } from '#mail/address/from-addresses.ts';
-import { fieldText, type HeaderField } from '#mail/header/header-fields.ts';
-import { isProblem } from '#mail/problem.ts';
+import { type Authors, authorsOf } from '#mail/address/authors.ts';
+import { chooseSignatures, maxSignatures } from '#mail/dkim/choose-signatures.ts';
+import { signatureTag } from '#mail/dkim/signature-tag.ts';
+import { formatResults } from '#mail/header/authentication-results.ts';
 import type { Authentication, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { type RecordingResolve, recordEvidence } from '#pipeline/dns/questions.ts';
-import { formatNoResults, formatResults } from './authentication-results.ts';
-import { chooseSignatures, maxSignatures, signatureTag } from './choose-signatures.ts';
 import { judgeArc } from './judge-arc.ts';
 import { judgeDkim, unsigned } from './judge-dkim.ts';
-import { type Author, judgeDmarc } from './judge-dmarc.ts';
+import { judgeDmarc } from './judge-dmarc.ts';
 import { judgeSpf } from './judge-spf.ts';
+import { listResults } from './list-results.ts';
 import type { OpenMessage } from './open-message.ts';
-import { type Signatures, verifySignatures } from './verify-signatures.ts';
+import { verifySignatures } from './verify-signatures.ts';
 
 /** With what a message is judged. */
 export type JudgeOptions = {
@@ -35,18 +34,22 @@ export async function judgeMessage(
 ): Promise<Authentication> {
   const recording = recordEvidence(resolve);
   const resolver = mailauthResolver(recording);
-  const { clientIp, helo } = job.envelope.session;
-  const question = { clientIp, helo: askableHelo(helo), reversePath: job.envelope.reversePath, hostname };
+  const { reversePath, session } = job.envelope;
+  const { clientIp, helo } = session;
+  const question = { clientIp, helo: askableHelo(helo), reversePath, hostname };
+  const authors = authorsOf(message.header);
   const [spf, signatures] = await Promise.all([
     judgeSpf(question, resolver),
     verifySignatures(message, { resolver, now }),
-    askAhead(message, resolver),
+    askAhead(message, authors, resolver),
   ]);
   const dkim = [...judgeDkim(message, signatures)];
-  const dmarc = await judgeDmarc({ author: authorOf(message, signatures), spf: spf.sender, dkim }, resolver);
+  const dmarc = await judgeDmarc({ authors, spf: spf.sender, dkim }, resolver);
   const verdicts = { spf: spf.sender, dkim, dmarc, arc: judgeArc(message, signatures) };
-  const isNullReversePath = job.envelope.reversePath === '';
-  const results = formatResults({ hostname, helo, heloVerdict: spf.helo, isNullReversePath }, verdicts);
+  const results = formatResults(
+    hostname,
+    listResults({ helo, heloVerdict: spf.helo, isNullReversePath: reversePath === '' }, verdicts),
+  );
   return { ...verdicts, results, evidence: [...recording.evidence()] };
 }
 
@@ -57,7 +60,7 @@ export function notJudged(reason: string, hostname: string): Authentication {
     dkim: [unsigned(reason)],
     dmarc: { result: 'none', domain: null, policy: null, aligned: { spf: false, dkim: false }, reason },
     arc: { result: 'none', instances: 0, reason },
-    results: formatNoResults(hostname),
+    results: formatResults(hostname, []),
     evidence: [],
   };
 }
@@ -81,49 +84,13 @@ function askableHelo(helo: string | null): string | null {
  * Asks for all keys and policies at once and early: one slow zone that a forger runs must not eat up the deadline of
  * the zones that matter, and a long body must not make the key look-ups late.
  */
-async function askAhead(message: OpenMessage, resolver: DNSResolver): Promise<void> {
-  const ofChain = message.scanned.fields.filter(({ name }) => name.startsWith('arc-'));
-  const signed = [...chooseSignatures(message).looked, ...ofChain.slice(0, maxSignatures)];
+async function askAhead({ header, bytes }: OpenMessage, authors: Authors, resolver: DNSResolver): Promise<void> {
+  const ofChain = header.fields.filter(({ name }) => /^arc-(?:seal|message-signature)$/i.test(name));
+  const signed = [...chooseSignatures(header.fields, bytes).chosen, ...ofChain.slice(0, maxSignatures)];
   const keys = signed.map((field) => `${signatureTag(field, 's')}._domainkey.${signatureTag(field, 'd')}`);
   const noVerdicts = { spf: { result: 'none', domain: null, reason: '' }, dkim: [] } as const;
-  const policy = judgeDmarc({ author: scannedAuthor(message), ...noVerdicts }, resolver);
+  const policy = judgeDmarc({ authors, ...noVerdicts }, resolver);
   await Promise.allSettled(
     [policy, ...new Set(keys)].map((ask) => (typeof ask === 'string' ? resolver(ask, 'TXT') : ask)),
   );
-}
-
-/**
- * Whom From names. Where the verifier was not asked, has read something else, or where a field cannot be read for sure, all
- * domains that it mentions: programs differ in whom they take for the author of `From: <a@a.example> <b@b.example>`.
- */
-function authorOf(message: OpenMessage, signatures: Signatures): Author {
-  const mentioned = scannedAuthor(message);
-  if (signatures.outcome !== 'verified') return mentioned;
-  const { from } = signatures;
-  const { addresses, unreadable } = addressesOfFrom(fromFields(message));
-  const ours = new Set(addresses.map(({ domain }) => `author@${domain}`));
-  // What the verifier could not make a domain of may be read here: white space around the dots, for one.
-  const theirs = from.addresses.map((text) => domainOf(text)).filter((domain) => domain !== '');
-  const isSame = theirs.every((domain) => ours.has(`author@${domain}`));
-  if (isSame && unreadable.length === 0) return { addresses: [...ours], fields: from.fields };
-  return { addresses: [...from.addresses, ...ours, ...mentioned.addresses], fields: from.fields };
-}
-
-function domainOf(address: string): string {
-  const domain = parseDomain(address.slice(address.lastIndexOf('@') + 1).trim());
-  return isProblem(domain) ? '' : domain;
-}
-
-function scannedAuthor(message: OpenMessage): Author {
-  const fields = fromFields(message);
-  const mentioned = fields.flatMap((field) =>
-    [...fieldText(field).matchAll(/@([^\s<>(),;:"\\@[\]]+)/g)].map(([, domain]) => domain),
-  );
-  const domains = [...new Set(mentioned.map((domain) => (domain ?? '').toLowerCase()))];
-  return { addresses: domains.map((domain) => `author@${domain}`), fields: fields.length };
-}
-
-function fromFields({ scanned }: OpenMessage): readonly HeaderField[] {
-  const fields = scanned.fields.filter(({ name }) => name === 'from');
-  return fields.map(({ name, text, offset, bytes }) => ({ name, raw: Buffer.from(text, 'latin1'), offset, bytes }));
 }

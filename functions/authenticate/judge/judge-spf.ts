@@ -1,8 +1,9 @@
 // SPF (RFC 7208) for both identities: may this client send for the domain of the reverse-path, and for its HELO name?
 import type { DNSResolver } from 'mailauth';
 import { spf } from 'mailauth/lib/spf/index.js';
+import { cleanText } from '#mail/clean-text.ts';
+import { explainSpf, type SpfWord } from '#mail/spf/explain-spf.ts';
 import type { Authentication } from '#pipeline/contract/jobs.ts';
-import { cleanText } from './clean-text.ts';
 
 /** The verdict on one SPF identity. */
 export type SpfVerdict = Authentication['spf'];
@@ -63,14 +64,15 @@ async function judgeIdentity(
     const detail = cleanText(/ during lookup of [\s\S]*?: ([\s\S]*)$/.exec(comment)?.[1] ?? '');
     const explanation = cleanText(found.explanation ?? '');
     const facts = { clientIp, domain, record, detail, explanation };
-    return { result: spfWord(result), domain, reason: spfReason(spfWord(result), facts) };
+    return { result: spfWord(result), domain, reason: explainSpf(spfWord(result), facts) };
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     return { result: 'permerror', domain: null, reason: `SPF cannot be evaluated: ${cleanText(text)}` };
   }
 }
 
-function spfWord(word: string): SpfVerdict['result'] {
+/** mailauth has no words but these; an unknown one says that nothing is known. */
+function spfWord(word: string): SpfWord {
   switch (word) {
     case 'pass':
     case 'fail':
@@ -81,36 +83,5 @@ function spfWord(word: string): SpfVerdict['result'] {
       return word;
     default:
       return 'temperror';
-  }
-}
-
-type SpfFacts = {
-  readonly clientIp: string;
-  readonly domain: string;
-  readonly record: string;
-  readonly detail: string;
-  readonly explanation: string;
-};
-
-function spfReason(result: SpfVerdict['result'], { clientIp, domain, record, detail, explanation }: SpfFacts): string {
-  const all = / ([-~?+]?all)\s*$/i.exec(record)?.[1]?.toLowerCase();
-  const ending = all === undefined ? '' : ` (ends with ${all})`;
-  const because = detail === '' ? '' : `: ${detail}`;
-  const explained = explanation === '' ? '' : `; it explains: ${explanation}`;
-  switch (result) {
-    case 'pass':
-      return `${clientIp} is among the servers ${domain} lists`;
-    case 'fail':
-      return `${clientIp} is not among the servers ${domain} lists${ending}${explained}`;
-    case 'softfail':
-      return `${clientIp} is probably not among the servers of ${domain}${ending}`;
-    case 'neutral':
-      return `${domain} says neither yes nor no to ${clientIp}${ending}`;
-    case 'none':
-      return `${domain} publishes no SPF record, or is not a domain that could`;
-    case 'permerror':
-      return `the SPF record of ${domain} cannot be used${because}`;
-    case 'temperror':
-      return `the SPF record of ${domain} could not be looked up${because}`;
   }
 }

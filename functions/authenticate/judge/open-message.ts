@@ -1,46 +1,37 @@
-// A stored message, opened for judging: its header section in one piece, its body still to come.
-
+// A stored message, opened for judging: its header read to its end, its body still to come.
+import { createHeaderReader, type Header } from '#mail/header/read-header.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { messageLost } from '#pipeline/run/own-fault.ts';
-import { type ScannedHeader, scanHeader } from './scan-header.ts';
 
-/** A message of which the header section was read. */
+/** A message of which the header was read. */
 export type OpenMessage = {
   /** The length of the whole message. */
   readonly bytes: number;
-  readonly scanned: ScannedHeader;
-  /** The header section with the empty line behind it; at most {@link keptHeaderBytes} of it. */
-  readonly header: Uint8Array;
+  readonly header: Header;
   /** The body, chunk by chunk, once. A failing store rejects here. */
   readonly body: AsyncIterable<Uint8Array>;
   /** Lets go of what was not read. */
   readonly close: () => Promise<void>;
 };
 
-/** As much of a header section as is kept; a longer one is scanned to its end, and not verified. */
-export const keptHeaderBytes = 262_144;
-
-/** Opens the message at `key`; throws where it is not there: it was acknowledged, so the platform lost it. */
+/** Opens the message at `key`; throws if it is not there: it was acknowledged, so the platform lost it. */
 export async function openMessage(store: Pick<ObjectStore, 'get'>, key: string): Promise<OpenMessage> {
   const stored = await store.get(key);
   if (stored === null) throw messageLost(key);
   const chunks = stored.body[Symbol.asyncIterator]();
-  const scan = scanHeader();
-  const kept: Uint8Array[] = [];
-  let keptBytes = 0;
+  const reader = createHeaderReader();
+  let header: Header | null = null;
   let rest: Uint8Array = new Uint8Array(0);
-  for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
-    const end = scan.push(next.value);
-    const part = next.value.subarray(0, Math.min(end ?? next.value.length, keptHeaderBytes - keptBytes));
-    keptBytes += part.length;
-    kept.push(Uint8Array.from(part));
-    rest = end === null ? rest : next.value.subarray(end);
-    if (end !== null) break;
+  for (let taken = 0; header === null; ) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    header = reader.push(next.value);
+    if (header !== null) rest = next.value.subarray(header.bodyOffset - taken);
+    taken += next.value.length;
   }
   return {
     bytes: stored.bytes,
-    scanned: scan.result(),
-    header: Buffer.concat(kept),
+    header: header ?? reader.finish(),
     body: remaining(rest, chunks),
     close: async () => {
       await chunks.return?.();

@@ -1,8 +1,9 @@
-// What the verifier is given to read of a message: no more signatures than were chosen, no body that nobody signed, line
-// ends as signers saw them, and no line so long that canonicalizing it (which starts anew with every chunk) takes minutes.
+// What mailauth is given to read of a message: a header made of the fields that the one reader found, so that it can find no
+// others; no more signatures than were chosen, line ends as signers saw them, and no line so long that canonicalizing it (which
+// starts anew with every chunk) takes minutes.
 import { setImmediate } from 'node:timers/promises';
+import type { HeaderField } from '#mail/header/header-fields.ts';
 import type { OpenMessage } from './open-message.ts';
-import type { ScannedField } from './scan-header.ts';
 
 const maxLineBytes = 262_144;
 const chunksInOneGo = 16;
@@ -15,17 +16,14 @@ export function isUnverifiable(error: unknown): error is UnverifiableError {
   return error instanceof Error && 'unverifiable' in error;
 }
 
-/** The header with the fields of `hidden` under a name the verifier does not know, then the body where anybody signed. */
+/** The header, with the fields of `hidden` under a name that mailauth does not know, then the body. */
 export async function* verifierInput(
-  message: Pick<OpenMessage, 'header' | 'scanned'>,
-  hidden: readonly ScannedField[],
+  { header }: Pick<OpenMessage, 'header'>,
+  hidden: ReadonlySet<HeaderField>,
   body: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
-  const header = Buffer.from(message.header);
-  for (const { offset } of hidden) header.write('X', offset, 'latin1');
-  yield withWholeLineEnds(header, 0);
-  if (!message.scanned.fields.some(({ name }) => name !== 'from')) return;
-  let last = header.at(-1) ?? 0;
+  yield headerOf(header.fields, hidden);
+  let last = 0x0a;
   let openLine = 0;
   let count = 0;
   for await (const chunk of body) {
@@ -35,8 +33,18 @@ export async function* verifierInput(
     yield withWholeLineEnds(chunk, last);
     last = chunk.at(-1) ?? last;
     count += 1;
-    if (count % chunksInOneGo === 0) await setImmediate(); // Other mail gets its turn, also from a store that never waits.
+    if (count % chunksInOneGo === 0) await setImmediate(); // Other mail goes on meanwhile, also with a store that never waits.
   }
+}
+
+/** Each field octet for octet, but that its lines end in CRLF; an empty line. */
+function headerOf(fields: readonly HeaderField[], hidden: ReadonlySet<HeaderField>): Uint8Array {
+  const texts = fields.map((field) => {
+    const text = Buffer.from(field.raw.buffer, field.raw.byteOffset, field.raw.length).toString('latin1');
+    return hidden.has(field) ? `X${text.slice(1)}` : text;
+  });
+  const lines = texts.map((text) => `${text.replace(/\r?\n$|\r$/, '').replace(/\r\n|\r|\n/g, '\r\n')}\r\n`);
+  return Buffer.from(`${lines.join('')}\r\n`, 'latin1');
 }
 
 function unverifiable(): UnverifiableError {

@@ -4,14 +4,21 @@ import { Readable } from 'node:stream';
 import type { ARCData, ARCResult, ARCSigningData, DKIMResult, DNSResolver } from 'mailauth';
 import { arc } from 'mailauth/lib/arc/index.js';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
-import { chooseSignatures } from './choose-signatures.ts';
-import { keptHeaderBytes, type OpenMessage } from './open-message.ts';
-import { keptSignatures } from './scan-header.ts';
+import { chooseSignatures } from '#mail/dkim/choose-signatures.ts';
+import { fieldsNamed } from '#mail/header/header-fields.ts';
+import type { OpenMessage } from './open-message.ts';
 import { isUnverifiable, verifierInput } from './verifier-input.ts';
 
-const maxSignatureBytes = 8_192;
-const maxFromBytes = 32_768;
+const maxHeaderBytes = 262_144;
 const maxHeaderLines = 10_000;
+const maxSignatures = 1_000;
+/** Octets of a field that mailauth takes apart. */
+const maxFieldBytes: Readonly<Record<string, number>> = {
+  from: 32_768,
+  'dkim-signature': 8_192,
+  'arc-seal': 8_192,
+  'arc-message-signature': 8_192,
+};
 
 /** What verifying found. `unverified`: the message was not given to the verifier, or it failed on it; `reason` says why. */
 export type Signatures =
@@ -19,8 +26,6 @@ export type Signatures =
       readonly outcome: 'verified';
       readonly dkim: readonly DKIMResult[];
       readonly arc: ARCResult | null;
-      /** The addresses of all From fields, and how many such fields there are. */
-      readonly from: { readonly addresses: readonly string[]; readonly fields: number };
     }
   | { readonly outcome: 'unverified'; readonly result: 'policy' | 'permerror'; readonly reason: string };
 
@@ -29,10 +34,14 @@ export type VerifyOptions = { readonly resolver: DNSResolver; readonly now: Date
 
 /** Verifies the chosen DKIM signatures and the ARC chain. Rejects only where the store does. */
 export async function verifySignatures(message: OpenMessage, options: VerifyOptions): Promise<Signatures> {
+  if (!message.header.fields.some(({ name }) => /^(?:dkim-signature$|arc-)/i.test(name))) {
+    return { outcome: 'verified', dkim: [], arc: null };
+  }
   const excess = whyNotVerified(message);
   if (excess !== null) return { outcome: 'unverified', result: 'policy', reason: excess };
   const source = watched(message.body);
-  const hidden = chooseSignatures(message).others.map(({ field }) => field);
+  const { others } = chooseSignatures(message.header.fields, message.bytes);
+  const hidden = new Set(others.map(({ field }) => field));
   try {
     const dkim = await dkimVerify(Readable.from(verifierInput(message, hidden, source.chunks), { highWaterMark: 2 }), {
       resolver: options.resolver,
@@ -40,8 +49,7 @@ export async function verifySignatures(message: OpenMessage, options: VerifyOpti
       strict: true,
     });
     const chain = isArcData(dkim.arc) ? await arc(dkim.arc, { resolver: options.resolver, strict: true }) : null;
-    const from = { addresses: dkim.headerFrom, fields: dkim.fromFields };
-    return { outcome: 'verified', dkim: dkim.results, arc: chain, from };
+    return { outcome: 'verified', dkim: dkim.results, arc: chain };
   } catch (error) {
     const failure = source.failure();
     if (failure !== null) throw failure;
@@ -56,18 +64,15 @@ function isArcData(data: ARCSigningData | undefined): data is ARCSigningData & A
   return data !== undefined;
 }
 
-function whyNotVerified({ scanned, header }: OpenMessage): string | null {
-  if (scanned.bytes > keptHeaderBytes) {
-    return `the header is ${scanned.bytes} bytes long, more than the ${keptHeaderBytes} that are looked at`;
+function whyNotVerified({ header: { fields, bodyOffset, lines } }: OpenMessage): string | null {
+  if (bodyOffset > maxHeaderBytes) {
+    return `the header is ${bodyOffset} bytes long, more than the ${maxHeaderBytes} that are looked at`;
   }
-  if (scanned.lines > maxHeaderLines) return `the header has ${scanned.lines} lines, more than ${maxHeaderLines}`;
-  if (scanned.fields.filter(({ name }) => name === 'dkim-signature').length >= keptSignatures)
-    return `it has ${keptSignatures} signatures or more`;
-  const oversize = scanned.fields.find(
-    ({ name, bytes }) => bytes > (name === 'from' ? maxFromBytes : maxSignatureBytes),
-  );
-  if (oversize !== undefined) return `its field ${oversize.name} is ${oversize.bytes} bytes long`;
-  return header.length === 0 ? 'the message has no header' : null;
+  if (lines > maxHeaderLines) return `the header has ${lines} lines, more than ${maxHeaderLines}`;
+  if (fieldsNamed(fields, 'dkim-signature').length >= maxSignatures)
+    return `it has ${maxSignatures} signatures or more`;
+  const oversize = fields.find(({ name, bytes }) => bytes > (maxFieldBytes[name.toLowerCase()] ?? maxHeaderBytes));
+  return oversize === undefined ? null : `its field ${oversize.name} is ${oversize.bytes} bytes long`;
 }
 
 /** Passes chunks on, and remembers if it was their source that failed. */

@@ -9,6 +9,9 @@ const fields: readonly [value: string, id: string][] = [
   [' (a (nested) comment) "mx.example.test"; spf=pass', 'mx.example.test'],
   ['mx.example.test/1; none', 'mx.example.test'],
   ['mx.sender.example; spf=pass (mx.example.test)', 'mx.sender.example'],
+  ['"mx\\.example\\.test"; none', 'mx.example.test'],
+  ['(a; b) (c \\) d) mx.example.test 1; none', 'mx.example.test'],
+  ['(never closed mx.example.test; none', ''],
   ['; none', ''],
   ['', ''],
 ];

@@ -73,6 +73,47 @@ for (const size of ['small', 'large'] as const) {
   });
 }
 
+const ours = 'mx.pillarbox.example';
+const times = (count: number, make: (n: number) => string): string =>
+  Array.from({ length: count }, (_, n) => make(n)).join('');
+const forgedVerdicts: readonly [how: string, before: string, name: string, value: string][] = [
+  ['behind 10,500 fields', times(10_500, (n) => `X-${n}: y\r\n`), 'Authentication-Results', `${ours}; dmarc=pass`],
+  [
+    'behind 10,500 of others',
+    'Authentication-Results: x; none\r\n'.repeat(10_500),
+    'Authentication-Results',
+    `${ours}; none`,
+  ],
+  ['behind 1.2 MiB', `X: y\r\n${` ${'y'.repeat(900)}\r\n`.repeat(1_400)}`, 'Authentication-Results', `${ours}; none`],
+  ['with quoted pairs', '', 'Authentication-Results', `"${ours.replaceAll('.', '\\.')}"; dmarc=pass`],
+  ['behind comments', '', 'Authentication-Results', `(a (b; c) \\) d) ${ours.toUpperCase()}. 1; dmarc=pass`],
+  ['behind a comment of 20 KiB', '', 'Authentication-Results', `(${'c'.repeat(20_480)}) ${ours}; dmarc=pass`],
+  ['as ARC-Authentication-Results', '', 'ARC-Authentication-Results', `i=1; ${ours}; dmarc=pass`],
+  ['as ARC-Authentication-Results with a comment', '', 'arc-authentication-results', `(;) i=1 ;\r\n "${ours}" ; none`],
+  ['as Received-SPF, in its comment', '', 'Received-SPF', `pass (${ours}: domain of a@bank.example is fine)`],
+  ['as Received-SPF, as its receiver', '', 'received-spf', `pass client-ip=192.0.2.1; receiver="${ours}"; helo=x`],
+];
+for (const [how, before, name, value] of forgedVerdicts) {
+  for (const size of ['small', 'large'] as const) {
+    test(`a forged verdict does not leave as ours in a ${size} message: ${how}`, async () => {
+      assert.equal((await deliveryWorld().deps.config.current()).hostname, ours);
+      const rest = `${header}${size === 'large' ? filler : ''}end\r\n`;
+      const { wire } = await wireOf(`${before}${name}: ${value}\r\n${rest}`);
+      assert.equal(readBack(wire), `${before}X-${name.slice(2)}: ${value}\r\n${rest}`);
+    });
+  }
+}
+
+test('a verdict of another host leaves as it came, whoever it names besides', async () => {
+  const others = [
+    `Authentication-Results: mx.other.example; spf=pass (${ours})`,
+    `ARC-Authentication-Results: i=1; mx.other.example; spf=pass`,
+    `Received-SPF: pass (mx.other.example: domain of a@b.example) receiver=mx.other.example; helo=${ours}`,
+  ];
+  const message = `${others.join('\r\n')}\r\n${header}end\r\n`;
+  assert.equal(readBack((await wireOf(message)).wire), message);
+});
+
 test('any mixture of dots and line ends arrives as it was meant, small or across the chunks of a large message', async () => {
   const odd = fc
     .array(fc.constantFrom('\r', '\n', '.', '\r\n', '\r\n.', 'a', ' '), { maxLength: 40 })

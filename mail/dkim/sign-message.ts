@@ -1,28 +1,18 @@
 // Makes DKIM-Signature fields (RFC 6376, RFC 8463), relaxed/relaxed, with RSA-SHA256 and Ed25519-SHA256. Expects bytes
-// whose lines end in CRLF already: what is signed is what is sent. Written here because the libraries at hand sign only
-// fields that are there; a field named once more than it occurs (§8.15) keeps anyone from adding a second From.
+// whose lines end in CRLF already: what is signed is what is sent. Written by hand because nodemailer and mailauth sign only
+// fields that are there: they cannot name a field once more than it occurs, which keeps anyone from adding a second From (§8.15).
 import { createHash, type Hash, type KeyObject, sign } from 'node:crypto';
 import type { HeaderField } from '#mail/header/header-fields.ts';
+import { isShownOnce, shownOnce } from './unsigned-twin.ts';
 
 /** One key of a domain, parsed. */
 export type SigningKey = { readonly selector: string; readonly key: KeyObject };
 
-/** Signed whether there or not, and once more than they occur. */
-const oversigned = [
-  'from',
-  'sender',
-  'reply-to',
-  'to',
-  'cc',
-  'subject',
-  'date',
-  'message-id',
-  'mime-version',
-  'content-type',
-  'content-transfer-encoding',
-];
-/** Signed where they are there; lists may add theirs. */
+/** Signed if they are there; a mailing list may add its own. */
 const signed = ['in-reply-to', 'references', 'list-id', 'list-unsubscribe', 'list-unsubscribe-post', 'auto-submitted'];
+
+/** The names of the fields that a signature covers. */
+export const signedField = new RegExp(`^(?:${[...shownOnce, ...signed].join('|')})$`, 'i');
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -102,21 +92,17 @@ export async function signatureFields(
   return (await Promise.all(made)).join('');
 }
 
-/** §5.4.2: of a name that occurs more than once the lowest comes first. */
+/**
+ * The names for `h=`, and the fields that they stand for: of a name that occurs more than once the lowest comes first (§5.4.2). A field
+ * that may stand once is named once more than it occurs: nobody can add another.
+ */
 function coveredFields(fields: readonly HeaderField[]): { names: string[]; found: Uint8Array[] } {
-  const byName = new Map<string, Uint8Array[]>();
-  for (const { name, raw } of fields) {
-    const key = name.toLowerCase();
-    byName.set(key, [raw, ...(byName.get(key) ?? [])]);
-  }
-  const names: string[] = [];
-  const found: Uint8Array[] = [];
-  for (const name of [...oversigned, ...signed]) {
-    const occurrences = byName.get(name) ?? [];
-    found.push(...occurrences);
-    names.push(...occurrences.map(() => name), ...(oversigned.includes(name) ? [name] : []));
-  }
-  return { names, found };
+  const byName = Map.groupBy(fields.toReversed(), ({ name }) => name.toLowerCase());
+  const covered = [...shownOnce, ...signed].map((name) => ({ name, found: byName.get(name) ?? [] }));
+  return {
+    names: covered.flatMap(({ name, found }) => [...found.map(() => name), ...(isShownOnce(name) ? [name] : [])]),
+    found: covered.flatMap(({ found }) => found.map(({ raw }) => raw)),
+  };
 }
 
 /** A field canonicalised `relaxed` (§3.4.2), with its line end; bytes as Latin-1 characters. */
