@@ -7,10 +7,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { checkListeners } from '#cli/checks/check-listeners.ts';
 import { makeSelfSigned } from '#container/tls/certificate.ts';
-import { hashPassword } from '#pipeline/config/password.ts';
 import { type DnsZone, startDns } from '#test/support/peers/peer-dns.ts';
 import { peerOptions } from '#test/support/peers/peers.ts';
-import { oldHash } from '#test/support/samples/old-hash.ts';
+import { oldHash, openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
 
 const now = Date.parse('2026-11-21T03:00:00.000Z');
@@ -172,7 +171,7 @@ test('--connect tells a server that answers from one that does not', async (t) =
 });
 
 test('users with an old hash are named, and a file with hashes that others can read', async () => {
-  const [before, today] = [oldHash('open sesame'), await hashPassword('open sesame')];
+  const [before, today] = [oldHash('open sesame'), openSesameHash];
   const users = [before, today, 'file:hash'].map((password, n) => ({
     name: `u${n}`,
     password,

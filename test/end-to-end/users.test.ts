@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { verifyPassword } from '#pipeline/config/password.ts';
 import { type RawSmtp, rawSmtp } from '#test/support/peers/raw-smtp.ts';
-import { oldHash } from '#test/support/samples/old-hash.ts';
+import { oldHash } from '#test/support/samples/password-hashes.ts';
 import { stopwatch } from '#test/support/time/stopwatch.ts';
 import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 import { eventually, startLocalService } from '#test/support/worlds/local-service.ts';

@@ -6,7 +6,7 @@ import { isProblem } from '#mail/problem.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
 import type { SuppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
-import { oldHash } from '#test/support/samples/old-hash.ts';
+import { oldHash, openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { until } from '#test/support/time/until.ts';
 import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
 
@@ -15,7 +15,7 @@ const deadOnly =
   async ({ localPart }) =>
     localPart === 'dead' ? { outcome: 'suppressed', reason } : { outcome: 'written' };
 
-const users = [{ name: 'app@example.test', password: await hashPassword('open sesame'), mayFrom: ['*@example.test'] }];
+const users = [{ name: 'app@example.test', password: openSesameHash, mayFrom: ['*@example.test'] }];
 const listener = await startTestListener(
   { ...testConfig, users },
   { suppressions: deadOnly('550 5.1.1 no such user (2026-11-20)') },
@@ -59,7 +59,7 @@ test('a submitted message for the outside is a relay job of its user, behind a f
 });
 
 test('a password hash may be kept as a secret, which is read at each log-in', async (t) => {
-  let hash = await hashPassword('open sesame');
+  let hash = openSesameHash;
   const read = async (reference: string) =>
     reference === 'secret:user-app' ? hash : Promise.reject(new Error('none'));
   const names = ['app@example.test', 'other@example.test'];
@@ -110,7 +110,7 @@ test('a user whose secret is gone or holds no hash is told 454, health says whos
     'once each',
   );
   assert.ok(counted.some((one) => JSON.stringify(one) === '["own-faults",{"kind":"secret"}]'));
-  const hash = await hashPassword('open sesame');
+  const hash = openSesameHash;
   for (const name of names) secrets.set(`secret:${name.split('@')[0]}`, hash);
   assert.match((await logIn('gone@example.test')) ?? '', /^235/);
   // Of the other nobody asks but health itself.

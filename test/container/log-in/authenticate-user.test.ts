@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { createPasswordCheck } from '#container/log-in/check-password.ts';
 import { createHashQueue } from '#container/log-in/hash-queue.ts';
 import { hashPassword, verifyPassword } from '#pipeline/config/password.ts';
-import { oldHash } from '#test/support/samples/old-hash.ts';
+import { oldHash, openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { stopwatch } from '#test/support/time/stopwatch.ts';
 
-const user = { name: 'App@example.test', password: await hashPassword('open sesame'), mayFrom: ['*@example.test'] };
+const user = { name: 'App@example.test', password: openSesameHash, mayFrom: ['*@example.test'] };
 const old = { ...user, name: 'old@example.test', password: oldHash('open sesame') };
 const claim = (name: string, password: string) => ({ name, password, group: '192.0.2.1', isKnown: false });
 const newCheck = (now = () => 0) => createPasswordCheck(now, createHashQueue(1));

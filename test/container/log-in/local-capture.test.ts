@@ -1,11 +1,12 @@
 // Capture mode on a port that only this machine can reach: no STARTTLS, any log-in in clear or none. Nowhere else.
+
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { isLocalCapture } from '#container/log-in/local-capture.ts';
 import { peerOf } from '#mail/address/peer-address.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { configSchema } from '#pipeline/config/config.ts';
-import { hashPassword } from '#pipeline/config/password.ts';
+import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { rawClient, startTestListener, type TestListener } from '#test/support/worlds/start-test-listener.ts';
 
 const capture = await startTestListener({ mode: 'capture' });
@@ -221,7 +222,7 @@ test('no password and no digest is kept or logged', () => {
 });
 
 test('users that are configured are held to their passwords in capture mode too', async (t) => {
-  const users = [{ name: 'app', password: await hashPassword('open sesame'), mayFrom: ['*@*'] }];
+  const users = [{ name: 'app', password: openSesameHash, mayFrom: ['*@*'] }];
   const listener = await startTestListener({ mode: 'capture', users });
   t.after(listener.close);
   const { client, offers } = await greeted(t, listener);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { hashPassword } from '#pipeline/config/password.ts';
+import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
 
 const ehlo = 'EHLO client.test';
@@ -20,7 +20,7 @@ type Dialogue = {
 
 const listener = await startTestListener({
   ...testConfig,
-  users: [{ name: 'app@example.test', password: await hashPassword('open sesame'), mayFrom: ['*@example.test'] }],
+  users: [{ name: 'app@example.test', password: openSesameHash, mayFrom: ['*@example.test'] }],
   limits: { messageBytes: 10_000, recipients: 3, commandBytes: 600, authFailures: 3 },
 });
 after(listener.close);

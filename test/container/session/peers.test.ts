@@ -4,11 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { hashPassword } from '#pipeline/config/password.ts';
 import { findPeer, peerOptions } from '#test/support/peers/peers.ts';
+import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
 
-const users = [{ name: 'app@example.test', password: await hashPassword('open sesame'), mayFrom: ['*@example.test'] }];
+const users = [{ name: 'app@example.test', password: openSesameHash, mayFrom: ['*@example.test'] }];
 const listener = await startTestListener({ ...testConfig, users });
 const { intake, port } = listener;
 const folder = await mkdtemp(join(tmpdir(), 'pillarbox-peers-'));

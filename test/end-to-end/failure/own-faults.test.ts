@@ -1,14 +1,15 @@
 // Faults of ours, and restarts, as an operator has them: the whole service as a process, its files, its hosts, kill -9.
+
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { hashPassword } from '#pipeline/config/password.ts';
 import { peerOptions } from '#test/support/peers/peers.ts';
 import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
 import { startScriptedDns } from '#test/support/peers/scripted-dns.ts';
 import { idIn } from '#test/support/peers/send-many.ts';
+import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 import { allMessages, eventually, startLocalService } from '#test/support/worlds/local-service.ts';
 import { login, type SendingService, startSending } from '#test/support/worlds/sending-service.ts';
@@ -31,7 +32,7 @@ describe('faults of ours', { concurrency: true }, () => {
           users: [
             {
               name: login.user,
-              password: await hashPassword(login.password),
+              password: openSesameHash,
               mayFrom: ['*@sender.example', '*@unsigned.example'],
             },
           ],

@@ -1,13 +1,14 @@
 // What a sender is told: bounces in its mailbox that programs of others understand, none where none may be, and addresses
 // that are not written to again. Forwards find their way out, and their bounces the way back.
+
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { hashPassword } from '#pipeline/config/password.ts';
 import { hasPeer, peerOptions } from '#test/support/peers/peers.ts';
 import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
+import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { drained, eventually } from '#test/support/worlds/local-service.ts';
 import { login, type SendingService, startSending } from '#test/support/worlds/sending-service.ts';
 
@@ -58,7 +59,7 @@ before(async () => {
       users: [
         {
           name: login.user,
-          password: await hashPassword(login.password),
+          password: openSesameHash,
           mayFrom: ['*@sender.example', '*@second.example'],
         },
       ],

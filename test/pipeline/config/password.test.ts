@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hashPassword, verifyPassword } from '#pipeline/config/password.ts';
+import { hashPassword, isOldHash, verifyPassword } from '#pipeline/config/password.ts';
+import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 
 test('a password fits its own hash and no other does; each hash has its own salt', async () => {
   const [first, second] = [await hashPassword('open sesame'), await hashPassword('open sesame')];
@@ -9,6 +10,11 @@ test('a password fits its own hash and no other does; each hash has its own salt
   assert.equal(await verifyPassword('open sesame', first), true);
   assert.equal(await verifyPassword('open sesame ', first), false);
   assert.equal(await verifyPassword('', first), false);
+});
+
+test('the hash that other tests share is one as they are made today', async () => {
+  assert.equal(isOldHash(openSesameHash), false);
+  assert.equal(await verifyPassword('open sesame', openSesameHash), true);
 });
 
 test('the same letters written in two ways of Unicode are the same password', async () => {

@@ -1,13 +1,14 @@
 // A whole service that sends: `npm start` with a configuration, dnsmasq as its DNS, hosts of the test's own on loopback
 // addresses (one port for all), a user who submits, and mailboxes where bounces land.
+
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConfigInput } from '#pipeline/config/config.ts';
-import { hashPassword } from '#pipeline/config/password.ts';
 import { freePort } from '#test/support/peers/free-port.ts';
 import { type DnsZone, startDns } from '#test/support/peers/peer-dns.ts';
 import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
 import { type Script, type ScriptedMx, startMx } from '#test/support/peers/scripted-mx.ts';
+import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { temporaryFolder } from './embedded-world.ts';
 import { allMessages, eventually, type LocalService, startLocalService } from './local-service.ts';
 
@@ -69,7 +70,7 @@ export async function startSending(options: SendingOptions = {}): Promise<Sendin
   const config: ConfigInput = {
     mode: 'serve',
     hostname: 'mx.sender.example',
-    users: [{ name: login.user, password: await hashPassword(login.password), mayFrom: ['*@sender.example'] }],
+    users: [{ name: login.user, password: openSesameHash, mayFrom: ['*@sender.example'] }],
     ...given,
     domains: { 'sender.example': { mailboxes: ['app', ...(options.mailboxes ?? [])] }, ...given.domains },
     limits: {
