@@ -38,8 +38,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   logDamaged(bodies, log);
   await removeStaleStaging(folder);
   const { intake, whenQuiet } = yieldToIntake(embedded.intake);
-  const { parse: parseLimits } = await config.current();
-  const parser = createParser({ budgetMs: parseLimits.budgetSeconds * 1_000, memoryMiB: parseLimits.memoryMiB });
+  const parser = createParser();
   const connections = createConnectionPool();
   const sending = { connections, memory: createWorkerMemory(), fetchPolicy: createPolicyFetch() };
   // Nobody else works on this folder: what a killed process was at is taken up at once.

@@ -83,6 +83,7 @@ async function readContent(deps: ParseDeps, job: ParseJob): Promise<ParsedConten
   const parsed = await deps.parser.parse({
     bytes: job.raw.bytes,
     budgetMs: limits.budgetSeconds * 1000,
+    memoryMiB: limits.memoryMiB,
     open: () => openRaw(deps, job),
     keep: async (start, content) => {
       const object = await keepObject(deps.store, job, start, content);

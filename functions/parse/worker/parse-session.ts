@@ -22,7 +22,9 @@ export type ParseRequest = {
   /** The message from its first byte; may be asked again when the message is begun anew on another worker. */
   readonly open: () => Promise<AsyncIterable<Uint8Array>>;
   readonly keep: (start: ObjectStart, content: AsyncIterable<Uint8Array>) => Promise<void>;
-  readonly budgetMs?: number;
+  /** How long the worker may be busy with it, and the heap that it may use: `parse` of the configuration. */
+  readonly budgetMs: number;
+  readonly memoryMiB: number;
 };
 
 /** What was read. `head` is null where the worker did not get through the header. */

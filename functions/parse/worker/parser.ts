@@ -13,10 +13,6 @@ export type Parser = {
 
 /** All optional. Times are milliseconds. */
 export type ParserOptions = {
-  /** How long the worker may be busy with one message (10,000). A request may say otherwise. */
-  readonly budgetMs?: number;
-  /** The heap that one worker may use (512). */
-  readonly memoryMiB?: number;
   /** Workers for ordinary mail (2), and for slow mail (2). */
   readonly workers?: number;
   readonly heavyWorkers?: number;
@@ -38,7 +34,7 @@ type Entry = {
   lane: Lane;
 };
 /** A worker and how many messages it has been given. */
-type Hand = { readonly worker: Worker; jobs: number };
+type Hand = { readonly worker: Worker; readonly memoryMiB: number; jobs: number };
 
 type Pool = {
   readonly options: Required<ParserOptions>;
@@ -55,8 +51,6 @@ type Pool = {
 export function createParser(options: ParserOptions = {}): Parser {
   const pool: Pool = {
     options: {
-      budgetMs: 10_000,
-      memoryMiB: 512,
       workers: 2,
       heavyWorkers: 2,
       softMs: 400,
@@ -131,7 +125,7 @@ async function run(pool: Pool, entry: Entry): Promise<void> {
   let hand: Hand | null = null;
   let outcome: SessionOutcome | null = null;
   try {
-    hand = pool.idle.pop() ?? (await hire(pool));
+    hand = takeIdle(pool, entry.request) ?? (await hire(pool, entry.request));
     outcome = await converse(pool, entry, hand);
   } finally {
     pool.running[entry.lane] -= 1;
@@ -145,9 +139,17 @@ async function run(pool: Pool, entry: Entry): Promise<void> {
   if (outcome.outcome !== 'evicted') entry.settled.resolve(outcome.message);
 }
 
-async function hire(pool: Pool): Promise<Hand> {
-  const { workerUrl, memoryMiB } = pool.options;
-  const worker = await startWorker(workerUrl, memoryMiB, (started) => {
+/** A heap cannot be changed: workers with another one than is configured now are ended. */
+function takeIdle(pool: Pool, { memoryMiB }: ParseRequest): Hand | undefined {
+  for (;;) {
+    const hand = pool.idle.pop();
+    if (hand === undefined || hand.memoryMiB === memoryMiB) return hand;
+    end(hand.worker);
+  }
+}
+
+async function hire(pool: Pool, { memoryMiB }: ParseRequest): Promise<Hand> {
+  const worker = await startWorker(pool.options.workerUrl, memoryMiB, (started) => {
     pool.workers.add(started);
     started.once('exit', () => {
       pool.workers.delete(started);
@@ -155,7 +157,7 @@ async function hire(pool: Pool): Promise<Hand> {
       if (at >= 0) pool.idle.splice(at, 1);
     });
   });
-  return { worker, jobs: 0 };
+  return { worker, memoryMiB, jobs: 0 };
 }
 
 /** Starts a worker, shut in (no environment, no arguments, a bounded heap), and waits until it is ready; `onStart` sees it at once. */
@@ -184,7 +186,7 @@ function converse(pool: Pool, entry: Entry, hand: Hand): Promise<SessionOutcome>
   return runSession(entry.request, {
     worker: hand.worker,
     job: hand.jobs,
-    budgetMs: entry.request.budgetMs ?? pool.options.budgetMs,
+    budgetMs: entry.request.budgetMs,
     softMs: entry.lane === 'ordinary' ? pool.options.softMs : null,
     mayGoOn: () => moveToHeavy(pool, entry),
   });

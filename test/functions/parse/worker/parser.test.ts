@@ -8,12 +8,13 @@ import { stopwatch } from '#test/support/time/stopwatch.ts';
 const workerUrl = new URL('./stuck-worker.ts', import.meta.url);
 
 function parserFor(t: TestContext, options: ParserOptions = {}) {
-  const parser = createParser({ workerUrl, memoryMiB: 64, ...options });
+  const parser = createParser({ workerUrl, ...options });
   t.after(() => parser.close());
   return parser;
 }
 
 const fault = (what: string): string => `Subject: hostile\r\nX-Fault: please-${what}\r\n\r\n${'x'.repeat(2_000)}\r\n`;
+const limits = { bytes: 100, budgetMs: 2_000, memoryMiB: 64 };
 const harmless = 'Subject: harmless\r\n\r\nhello\r\n';
 
 const faults = [
@@ -26,7 +27,9 @@ const faults = [
 for (const { what, code } of faults) {
   test(`a message that makes its worker ${what} lands with its header and ${code}, and the next one is read`, async (t) => {
     const parser = parserFor(t);
-    const { message } = await parsed(parser, fault(what), { parse: { budgetSeconds: what === 'burn' ? 1 : 30 } });
+    const { message } = await parsed(parser, fault(what), {
+      parse: { budgetSeconds: what === 'burn' ? 1 : 30, memoryMiB: 64 },
+    });
     assert.deepEqual(
       message.problems.map((problem) => problem.code),
       [code],
@@ -36,6 +39,20 @@ for (const { what, code } of faults) {
     assert.deepEqual((await parsed(parser, harmless)).message.text, 'hello\n');
   });
 }
+
+test('a message may use the heap that is configured when it comes: 88 MB are too many for 64 MiB, and not for 512', async (t) => {
+  const parser = parserFor(t);
+  for (const [memoryMiB, found] of [
+    [512, []],
+    [64, ['parse-out-of-memory']],
+  ] as const) {
+    const { message } = await parsed(parser, fault('fill'), { parse: { budgetSeconds: 30, memoryMiB } });
+    assert.deepEqual(
+      message.problems.map(({ code }) => code),
+      found,
+    );
+  }
+});
 
 test('while 4 messages burn their budget, small mail is read within 2 s', async (t) => {
   const parser = parserFor(t, { softMs: 200 });
@@ -59,7 +76,7 @@ test('while 4 messages burn their budget, small mail is read within 2 s', async 
 });
 
 test('a slow store costs no budget', async (t) => {
-  const parser = parserFor(t, { budgetMs: 2_000, softMs: 100 });
+  const parser = parserFor(t, { softMs: 100 });
   await parsed(parser, harmless);
   const chunks = async function* () {
     yield Buffer.from('Subject: slow\r\n\r\n');
@@ -68,7 +85,7 @@ test('a slow store costs no budget', async (t) => {
       yield Buffer.from('hello\r\n');
     }
   };
-  const { problems, text } = await parser.parse({ bytes: 100, open: async () => chunks(), keep: async () => {} });
+  const { problems, text } = await parser.parse({ ...limits, open: async () => chunks(), keep: async () => {} });
   assert.deepEqual(problems, []);
   assert.deepEqual(text, { inline: 'hello\n'.repeat(6) });
 });
@@ -78,7 +95,7 @@ test('a store that fails fails the parse, and the parser goes on', async (t) => 
   const chunks = async function* () {
     yield Buffer.from('Content-Type: application/pdf\r\n\r\nx');
   };
-  const failing = { bytes: 100, open: async () => chunks(), keep: () => Promise.reject(new Error('store down')) };
+  const failing = { ...limits, open: async () => chunks(), keep: () => Promise.reject(new Error('store down')) };
   await assert.rejects(parser.parse(failing), /store down/);
   const unreadable = { ...failing, open: () => Promise.reject(new Error('no object')) };
   await assert.rejects(parser.parse(unreadable), /no object/);
@@ -104,6 +121,6 @@ test('a store that does not read what it is given (the object is there) holds no
     yield Buffer.from('Content-Type: application/pdf\r\n\r\n');
     for (let n = 0; n < 100; n += 1) yield Buffer.alloc(65_536, 0x61);
   };
-  const { problems } = await parser.parse({ bytes: 100, open: async () => chunks(), keep: async () => {} });
+  const { problems } = await parser.parse({ ...limits, open: async () => chunks(), keep: async () => {} });
   assert.deepEqual(problems, []);
 });
