@@ -208,7 +208,7 @@ function data(state: SessionState, argument: string): Step {
   if (transaction.message !== null) return say(replies.chunkOutOfOrder);
   if (transaction.recipients.size === 0)
     return say(transaction.hasRefused ? replies.noValidRecipients : replies.rcptFirst);
-  if (transaction.parameters.bodyType === 'binarymime') return say(replies.binaryNeedsChunks);
+  if (transaction.options.bodyType === 'binarymime') return say(replies.binaryNeedsChunks);
   const message = openMessage(state);
   transaction.message = message;
   return { step: 'data', reply: replies.startData, receiver: wholeMessage(state, message) };
@@ -245,7 +245,6 @@ function chunkRefusal({ transaction, helo }: SessionState): Reply | null {
 function openMessage(state: SessionState): IncomingMessage {
   const { shared, transaction, config, user, tls, helo, clientName, wire } = state;
   if (transaction === null) throw new Error('a message without a transaction');
-  const { parameters } = transaction;
   return receiveMessage({
     deps: shared.deps,
     budget: shared.budget.of(wire.peer.isLoopback ? null : wire.peer.group),
@@ -257,10 +256,7 @@ function openMessage(state: SessionState): IncomingMessage {
     envelope: {
       session: { role: shared.role, clientIp: wire.peer.ip, clientName, helo, tls, user: user?.name ?? null },
       reversePath: transaction.reversePath,
-      bodyType: parameters.bodyType,
-      smtpUtf8: parameters.smtpUtf8,
-      requireTls: parameters.requireTls,
-      dsn: { ret: parameters.ret, envid: parameters.envid },
+      ...transaction.options,
       recipients: [...transaction.recipients.values()].flat(),
     },
   });

@@ -10,8 +10,7 @@ import type { PasswordCheck } from '#container/log-in/check-password.ts';
 import type { GuessLimit } from '#container/log-in/guess-limit.ts';
 import type { LoginSecrets } from '#container/log-in/login-secrets.ts';
 import type { HashRenewal } from '#container/log-in/renew-hash.ts';
-import type { RoutedRecipient } from '#mail/envelope/envelope.ts';
-import type { MailParameters } from '#mail/smtp/parameters.ts';
+import type { EnvelopeOptions, RoutedRecipient } from '#mail/envelope/envelope.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { TlsFacts, Wire } from './wire.ts';
 
@@ -39,7 +38,7 @@ export type SessionShared = {
 export type Transaction = {
   readonly config: Config;
   readonly reversePath: string;
-  readonly parameters: MailParameters;
+  readonly options: EnvelopeOptions;
   /** By forward-path, one for each route: an address given twice is one recipient. */
   readonly recipients: Map<string, readonly RoutedRecipient[]>;
   /** What they take in the job, as JSON; an address given twice counts twice. */

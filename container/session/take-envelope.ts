@@ -10,6 +10,7 @@ import type { Route, RoutedRecipient } from '#mail/envelope/envelope.ts';
 import { refusalReply, routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import {
+  envelopeOptionsOf,
   offeredParameters,
   parseMailParameters,
   parseRcptParameters,
@@ -44,7 +45,7 @@ export function takeSender(state: SessionState, argument: string): { readonly tr
     transaction: {
       config: state.config,
       reversePath,
-      parameters,
+      options: envelopeOptionsOf(parameters),
       recipients: new Map(),
       recipientBytes: 0,
       hasRefused: false,
@@ -75,7 +76,7 @@ async function judgeRecipient(state: SessionState, transaction: Transaction, arg
   if (isProblem(read)) return replies.badRecipientSyntax(read.problem);
   const parameters = parseRcptParameters(read.rest, mayUse(state));
   if (isProblem(parameters)) return parameters.reply;
-  if (!transaction.parameters.smtpUtf8 && !isAscii(argument)) return replies.smtpUtf8Needed;
+  if (!transaction.options.smtpUtf8 && !isAscii(argument)) return replies.smtpUtf8Needed;
   const address = addressOf(read.path, state);
   if (address === null) return replies.nullRecipient;
   const tooLong = forwardPathProblem(address);

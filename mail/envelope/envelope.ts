@@ -56,7 +56,7 @@ const localRecipientSchema = z.strictObject({ ...recipient, mailbox: mailboxSche
 const remoteRecipientSchema = z.strictObject({ ...recipient, originalForwardPath: z.string().nullable() });
 
 /** What MAIL asked for the message as a whole (mail/smtp/parameters.ts), each with what it is where nothing was asked. */
-export const envelopeOptions = {
+const options = {
   bodyType: z.enum(['7bit', '8bitmime', 'binarymime']).default('7bit'),
   smtpUtf8: z.boolean().default(false),
   requireTls: z.boolean().default(false),
@@ -70,8 +70,11 @@ const sender = {
   session: sessionSchema,
   /** The address bounces go to; the empty string is the null reverse-path `<>`. */
   reversePath: z.string(),
-  ...envelopeOptions,
+  ...options,
 };
+
+/** The options by themselves. */
+export const envelopeOptionsSchema = z.object(options);
 
 /** The envelope of a message whose recipients are routed, local, or remote ones at one domain. */
 export const routedEnvelopeSchema = z.strictObject({ ...sender, recipients: z.array(routedRecipientSchema).min(1) });
@@ -81,6 +84,7 @@ export const remoteEnvelopeSchema = z.strictObject({ ...sender, recipients: z.ar
 /** The names of an envelope's fields. */
 export const envelopeFields: ReadonlySet<string> = new Set([...Object.keys(sender), 'recipients']);
 
+export type EnvelopeOptions = Readonly<z.infer<typeof envelopeOptionsSchema>>;
 export type Session = Readonly<z.infer<typeof sessionSchema>>;
 export type RecipientDsn = Readonly<z.infer<typeof recipientDsnSchema>>;
 export type Mailbox = Readonly<z.infer<typeof mailboxSchema>>;

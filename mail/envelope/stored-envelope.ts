@@ -1,14 +1,20 @@
 // The envelope as it is kept with a stored message: without routes, which the configuration decides anew at each replay, and
 // without what is usual, so that it fits S3's 2 KB of metadata nearly always.
 import { z } from 'zod';
-import { envelopeOptions, type RoutedEnvelope, recipientDsnSchema, type Session, sessionSchema } from './envelope.ts';
+import {
+  type EnvelopeOptions,
+  envelopeOptionsSchema,
+  type RoutedEnvelope,
+  recipientDsnSchema,
+  type Session,
+  sessionSchema,
+} from './envelope.ts';
 
-const optionsSchema = z.object(envelopeOptions);
-const usualOptions = new Map(Object.entries(optionsSchema.parse({})));
+const usualOptions = new Map(Object.entries(envelopeOptionsSchema.parse({})));
 const noDsn = { notify: null, orcpt: null };
 
 const storedSchema = z.looseObject({
-  ...envelopeOptions,
+  ...envelopeOptionsSchema.shape,
   receivedAt: z.iso.datetime({ precision: 3 }).nullable().default(null),
   /** Earlier versions left it out of mail that the service wrote itself. */
   session: sessionSchema.nullable().default(null),
@@ -19,7 +25,8 @@ const storedSchema = z.looseObject({
 });
 
 /** An envelope as it was read. Null: an earlier version did not keep it. */
-export type StoredEnvelope = Omit<RoutedEnvelope, 'session' | 'recipients'> & {
+export type StoredEnvelope = EnvelopeOptions & {
+  readonly reversePath: string;
   readonly receivedAt: string | null;
   readonly session: Session | null;
   /** Each address that RCPT named, once. */
@@ -51,7 +58,7 @@ export function parseStoredEnvelope(text: string): StoredEnvelope | null {
   const { receivedAt, session, reversePath, forwardPaths, recipientDsn } = stored;
   const dsnOf = new Map(Object.entries(recipientDsn));
   const recipients = forwardPaths.map((forwardPath) => ({ forwardPath, dsn: dsnOf.get(forwardPath) ?? noDsn }));
-  return { ...optionsSchema.parse(stored), receivedAt, session, reversePath, recipients };
+  return { ...envelopeOptionsSchema.parse(stored), receivedAt, session, reversePath, recipients };
 }
 
 function parseJson(text: string): unknown {

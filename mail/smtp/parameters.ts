@@ -1,6 +1,6 @@
 // The parameters of MAIL FROM and RCPT TO: one table, a row each. The listener's EHLO answer, the reading of both commands, and
 // what the deliver stage writes to the next host all go by it. To add one: a row here, and its value in mail/envelope.
-import type { RemoteEnvelope } from '#mail/envelope/envelope.ts';
+import { type EnvelopeOptions, envelopeOptionsSchema } from '#mail/envelope/envelope.ts';
 import type { Problem } from '#mail/problem.ts';
 import {
   type Notify,
@@ -17,29 +17,24 @@ import { replies } from './replies.ts';
 import type { Reply } from './reply.ts';
 import { encodeOriginalRecipient, encodeXtext } from './xtext.ts';
 
-/** What stands behind MAIL FROM; absent is null or false. */
-export type MailParameters = {
-  /** Declared octets; a number too large to count is the largest safe integer. */
-  readonly size: number | null;
-  readonly bodyType: '7bit' | '8bitmime' | 'binarymime';
-  readonly smtpUtf8: boolean;
-  readonly requireTls: boolean;
-  readonly ret: 'full' | 'hdrs' | null;
-  /** Decoded. */
-  readonly envid: string | null;
-  /** The submitter's address; the empty string is `AUTH=<>`. */
-  readonly auth: string | null;
-};
+/** What stands behind MAIL FROM: what the envelope keeps, and two that it does not. Absent is what is usual, or null. */
+export type MailParameters = Omit<EnvelopeOptions, 'dsn'> &
+  EnvelopeOptions['dsn'] & {
+    /** Declared octets; a number too large to count is the largest safe integer. */
+    readonly size: number | null;
+    /** The submitter's address; the empty string is `AUTH=<>`. */
+    readonly auth: string | null;
+  };
 
 /** What stands behind RCPT TO; absent is null. `orcpt` is decoded: `rfc822;a@b.example` or `utf-8;…`. */
 export type RcptParameters = { readonly notify: Notify[] | null; readonly orcpt: string | null };
 
 /** What the offers of a session depend on. */
-type Session = { readonly isTls: boolean; readonly takesLogIn: boolean; readonly messageBytes: number };
+type Offered = { readonly isTls: boolean; readonly takesLogIn: boolean; readonly messageBytes: number };
 
 /** A message on its way to the next host: `bytes` as sent, before dots are doubled. */
 export type SentMessage = {
-  readonly envelope: Omit<RemoteEnvelope, 'session' | 'recipients'>;
+  readonly envelope: EnvelopeOptions & { readonly reversePath: string };
   readonly bytes: number;
   /** Whether an address or the header needs SMTPUTF8 (RFC 6531 §3.2), not merely whether the sender asked. */
   readonly needsUtf8: boolean;
@@ -61,7 +56,7 @@ type Row<Read, Sent, Passed> = {
   /** Null where the value is not of that syntax. */
   readonly read: (value: string | null) => Partial<Read> | null;
   /** The EHLO keywords that offer it; null where the session is not offered it. */
-  readonly offer: (session: Session) => readonly string[] | null;
+  readonly offer: (session: Offered) => readonly string[] | null;
   readonly pass: (sent: Sent, hop: NextHop) => Passed;
 };
 
@@ -154,24 +149,17 @@ const rcptTable: readonly Row<RcptParameters, SentRecipient, string | null>[] = 
 
 const maxWordChars = 4_096;
 const table = [...mailTable, ...rcptTable];
-const noMailParameters: MailParameters = {
-  size: null,
-  bodyType: '7bit',
-  smtpUtf8: false,
-  requireTls: false,
-  ret: null,
-  envid: null,
-  auth: null,
-};
+const { dsn: usualDsn, ...usual } = envelopeOptionsSchema.parse({});
+const noMailParameters: MailParameters = { ...usual, ...usualDsn, size: null, auth: null };
 const noRcptParameters: RcptParameters = { notify: null, orcpt: null };
 
 /** The lines of an EHLO answer that offer parameters, each once. */
-export function offeredKeywords(session: Session): readonly string[] {
+export function offeredKeywords(session: Offered): readonly string[] {
   return [...new Set(table.flatMap(({ offer }) => offer(session) ?? []))];
 }
 
 /** The names of the parameters that a session may use. */
-export function offeredParameters(session: Session): readonly string[] {
+export function offeredParameters(session: Offered): readonly string[] {
   return table.filter(({ offer }) => offer(session) !== null).map(({ name }) => name);
 }
 
@@ -187,6 +175,11 @@ export function parseMailParameters(
   offered?: readonly string[],
 ): MailParameters | ParameterProblem {
   return parse(mailTable, noMailParameters, { parameters, offered });
+}
+
+/** What of the parameters of MAIL goes into the envelope. */
+export function envelopeOptionsOf({ size: _, auth: __, ret, envid, ...options }: MailParameters): EnvelopeOptions {
+  return { ...options, dsn: { ret, envid } };
 }
 
 /** Reads the parameters of RCPT TO, as {@link parseMailParameters} those of MAIL FROM. */

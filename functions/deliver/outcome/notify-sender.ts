@@ -173,11 +173,10 @@ function receivedJob(
     receivedAt,
     raw: { key, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') },
     envelope: {
+      ...job.envelope, // RFC 8689 §5: it tells much of the message, so it is as well protected
       session: { role: 'internal', clientIp: null, clientName: null, helo: null, tls: null, user: null },
       reversePath: '', // RFC 5321 §4.5.5
       bodyType: bytes.some((byte) => byte > 0x7f) ? '8bitmime' : '7bit',
-      smtpUtf8: job.envelope.smtpUtf8,
-      requireTls: job.envelope.requireTls, // RFC 8689 §5: it tells much of the message, so it is as well protected
       dsn: { ret: null, envid: null },
       recipients,
     },
