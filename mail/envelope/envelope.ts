@@ -60,6 +60,8 @@ const options = {
   bodyType: z.enum(['7bit', '8bitmime', 'binarymime']).default('7bit'),
   smtpUtf8: z.boolean().default(false),
   requireTls: z.boolean().default(false),
+  /** From -9 to 9; 0 is usual (RFC 6710 §3). */
+  mtPriority: z.int().min(-9).max(9).default(0),
   /** What was asked of bounces (RFC 3461 §4.3, §4.4). */
   dsn: z
     .strictObject({ ret: z.enum(['full', 'hdrs']).nullable(), envid: z.string().nullable() })

@@ -26,6 +26,11 @@ export function readFlag(value: string | null): true | null {
   return value === null ? true : null;
 }
 
+/** RFC 6710 §3: from -9 to 9. */
+export function readPriority(value: string | null): number | null {
+  return value !== null && /^(?:0|-?[1-9])$/.test(value) ? Number(value) : null;
+}
+
 /** RFC 3461 §4.3. */
 export function readRet(value: string | null): 'full' | 'hdrs' | null {
   const word = value?.toLowerCase();

@@ -10,6 +10,7 @@ import {
   readFlag,
   readNotify,
   readOrcpt,
+  readPriority,
   readRet,
   readSize,
 } from './parameter-values.ts';
@@ -102,6 +103,14 @@ const mailTable: readonly Row<MailParameters, SentMessage, string | null | Reply
       if (!requireTls) return null;
       return isTrusted && capabilities.has('REQUIRETLS') ? 'REQUIRETLS' : replies.hopNotSecure;
     },
+  },
+  {
+    name: 'MT-PRIORITY', // RFC 6710: not offered to strangers, whose word is no reason to put their mail before others'
+    syntax: 'MT-PRIORITY is a number from -9 to 9',
+    read: (value) => given(readPriority(value), (mtPriority) => ({ mtPriority })),
+    offer: ({ takesLogIn }) => (takesLogIn ? ['MT-PRIORITY'] : null),
+    pass: ({ envelope: { mtPriority } }, { capabilities }) =>
+      mtPriority === 0 || !capabilities.has('MT-PRIORITY') ? null : `MT-PRIORITY=${mtPriority}`,
   },
   {
     name: 'RET', // RFC 3461 §4.3

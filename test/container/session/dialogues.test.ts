@@ -42,6 +42,23 @@ const dialogues: readonly Dialogue[] = [
     steps: [['MAIL FROM:<app@example.test> AUTH=<>', '250 2.1.0']],
   },
   {
+    title: 'a user may set a priority (RFC 6710)',
+    role: 'submissions',
+    logIn: true,
+    steps: [
+      ['EHLO client.test', /^250[ -]MT-PRIORITY$/m],
+      ['MAIL FROM:<app@example.test> MT-PRIORITY=10', '501 5.5.4'],
+      ['MAIL FROM:<app@example.test> MT-PRIORITY=3', '250 2.1.0'],
+    ],
+  },
+  {
+    title: 'a stranger may not set a priority, and is not offered to',
+    steps: [
+      [ehlo, /^(?!.*MT-PRIORITY)/s],
+      [`${from} MT-PRIORITY=3`, '555 5.5.4'],
+    ],
+  },
+  {
     title: 'EHLO before TLS offers all extensions, but neither AUTH nor REQUIRETLS',
     steps: [
       [

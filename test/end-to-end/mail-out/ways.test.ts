@@ -33,6 +33,8 @@ const zone = {
     'hidden.test': '127.0.9.17',
     'a.split.test': '127.0.9.14',
     'b.split.test': '127.0.9.15',
+    'urgent.test': '127.0.9.18',
+    'unhurried.test': '127.0.9.19',
   },
   cname: { 'alias.test': 'target.test', 'alias.mx.test': 'real.mx.test', 'alias-of-plain.test': 'plain.test' },
 };
@@ -169,6 +171,19 @@ describe('kinds of mail', { concurrency: 6, ...peerOptions('dnsmasq') }, () => {
     assert.equal(ascii.mails.length, 0);
     const [dsn] = await service.whenInbox('s-utf8', 1);
     assert.match((await service.raw(dsn.id)).toString(), /^Final-Recipient: utf-8; ?jürgen@ascii\.test\r$/m);
+  });
+
+  it('the priority of a message goes on to hosts that know priorities, and comes with it nowhere else (RFC 6710)', async () => {
+    const [knows, knowsNot] = await Promise.all([
+      service.host('127.0.9.18', { offers: ['MT-PRIORITY MIXER'] }),
+      service.host('127.0.9.19', { offers: ['8BITMIME'] }),
+    ]);
+    const to = ['x@urgent.test', 'x@unhurried.test'];
+    const id = await service.submit({ to, mailParameters: 'MT-PRIORITY=4' });
+    await eventually('both have it', () => knows.mails.length + knowsNot.mails.length === 2);
+    assert.equal(knows.mails[0]!.mail, `MAIL FROM:<${login.user}> MT-PRIORITY=4`);
+    assert.equal(knowsNot.mails[0]!.mail, `MAIL FROM:<${login.user}>`);
+    assert.equal((await service.whenDelivery(id, 'delivered')).job.envelope.mtPriority, 4);
   });
 
   it('who does not want to be told (NOTIFY=NEVER) is not told', async () => {

@@ -157,10 +157,6 @@ function makeJob(
       user: 'a@sender.example',
     },
     reversePath: 'a@sender.example',
-    bodyType: '7bit',
-    smtpUtf8: false,
-    requireTls: false,
-    dsn: { ret: null, envid: null },
     domain: to[0]!.split('@')[1]!,
     recipients: to.map((forwardPath) => ({
       forwardPath,

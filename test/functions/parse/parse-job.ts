@@ -36,7 +36,7 @@ export function parseJob(bytes: Uint8Array, over: Partial<Flat<ParseJob>> = {}):
       user: null,
     },
     reversePath: 'alice@sender.example',
-    bodyType: '8bitmime',
+    bodyType: '8bitmime' as const,
     smtpUtf8: false,
     requireTls: false,
     dsn: { ret: null, envid: null },

@@ -24,7 +24,13 @@ const rows: readonly { readonly title: string; readonly over: Partial<RoutedEnve
   { title: 'a usual one', over: {} },
   {
     title: 'one with all that MAIL may ask',
-    over: { bodyType: 'binarymime', smtpUtf8: true, requireTls: true, dsn: { ret: 'full', envid: 'a b' } },
+    over: {
+      bodyType: 'binarymime',
+      smtpUtf8: true,
+      requireTls: true,
+      mtPriority: 4,
+      dsn: { ret: 'full', envid: 'a b' },
+    },
   },
   {
     title: 'one with a recipient that asks for reports',
@@ -63,6 +69,7 @@ test('what an earlier version stored for mail of its own, without a session or a
     bodyType: '7bit',
     smtpUtf8: false,
     requireTls: false,
+    mtPriority: 0,
     dsn: { ret: null, envid: null },
     recipients: [{ forwardPath: 'a@b.example', dsn: noDsn }],
   });

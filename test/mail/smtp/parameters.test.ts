@@ -12,7 +12,16 @@ import {
 } from '#mail/smtp/parameters.ts';
 import { decodeOriginalRecipient, decodeXtext, encodeOriginalRecipient, encodeXtext } from '#mail/smtp/xtext.ts';
 
-const none = { size: null, bodyType: '7bit', smtpUtf8: false, requireTls: false, ret: null, envid: null, auth: null };
+const none = {
+  size: null,
+  bodyType: '7bit',
+  smtpUtf8: false,
+  requireTls: false,
+  mtPriority: 0,
+  ret: null,
+  envid: null,
+  auth: null,
+};
 
 describe('parameters of MAIL FROM', () => {
   const rows = [
@@ -23,6 +32,9 @@ describe('parameters of MAIL FROM', () => {
     { text: 'SMTPUTF8 REQUIRETLS', expected: { smtpUtf8: true, requireTls: true } },
     { text: 'RET=FULL ENVID=QQ314159', expected: { ret: 'full', envid: 'QQ314159' } },
     { text: 'RET=hdrs ENVID=a+20b+3Dc', expected: { ret: 'hdrs', envid: 'a b=c' } },
+    { text: 'MT-PRIORITY=0', expected: { mtPriority: 0 } },
+    { text: 'mt-priority=-9', expected: { mtPriority: -9 } },
+    { text: 'MT-PRIORITY=9', expected: { mtPriority: 9 } },
     { text: 'AUTH=<>', expected: { auth: '' } },
     { text: 'AUTH=e+3Dmc2@b.example', expected: { auth: 'e=mc2@b.example' } },
     { text: 'AUTH=ü@b.example', expected: { auth: 'ü@b.example' } },
@@ -47,6 +59,10 @@ describe('parameters of MAIL FROM', () => {
     { text: 'ENVID=a+0D', code: 501 },
     { text: 'ENVID=a+zz', code: 501 },
     { text: 'AUTH=nobody', code: 501 },
+    ...['', '=', '=10', '=-10', '=+3', '=-0', '=03', '=3.5', '=high'].map((value) => ({
+      text: `MT-PRIORITY${value}`,
+      code: 501,
+    })),
     { text: '=x', code: 501 },
     { text: 'SIZE=1=2', code: 501 },
     { text: `X=${'a'.repeat(10_000)}`, code: 501 },
@@ -105,6 +121,10 @@ describe('the offers of a session', () => {
     assert.deepEqual(offeredKeywords(session), always);
     assert.deepEqual([...offeredKeywords({ ...session, isTls: true })].sort(), [...always, 'REQUIRETLS'].sort());
   });
+  test('MT-PRIORITY is offered where there is a log-in alone: strangers set no priorities (RFC 6710)', () => {
+    assert.ok(!offeredParameters(session).includes('MT-PRIORITY'));
+    assert.ok(offeredKeywords({ ...session, takesLogIn: true }).includes('MT-PRIORITY'));
+  });
   test('AUTH= is understood where there is a log-in (RFC 4954 §5)', () => {
     assert.ok(!offeredParameters(session).includes('AUTH'));
     assert.ok(offeredParameters({ ...session, takesLogIn: true }).includes('AUTH'));
@@ -117,6 +137,7 @@ describe('the commands for the next host', () => {
     bodyType: '7bit' as const,
     smtpUtf8: false,
     requireTls: false,
+    mtPriority: 0,
     dsn: { ret: null, envid: null },
   };
   const dsn = { ret: 'hdrs' as const, envid: 'a b' };
@@ -157,6 +178,19 @@ describe('the commands for the next host', () => {
       offers: [],
       expected: 'MAIL FROM:<a@b.example>',
     },
+    {
+      title: 'one with a priority',
+      sent: { mtPriority: -3 },
+      offers: ['MT-PRIORITY MIXER'],
+      expected: 'MAIL FROM:<a@b.example> MT-PRIORITY=-3',
+    },
+    {
+      title: 'a priority to a host without MT-PRIORITY',
+      sent: { mtPriority: 3 },
+      offers: [],
+      expected: 'MAIL FROM:<a@b.example>',
+    },
+    { title: 'the usual priority', sent: {}, offers: ['MT-PRIORITY'], expected: 'MAIL FROM:<a@b.example>' },
     { title: 'a binary message', sent: { bodyType: 'binarymime' }, offers: all, expected: '550 5.6.1' },
     { title: 'an international one without SMTPUTF8', sent: {}, needsUtf8: true, offers: [], expected: '550 5.6.7' },
     { title: 'REQUIRETLS without a good certificate', sent: { requireTls: true }, offers: all, expected: '550 5.7.30' },

@@ -10,7 +10,8 @@ type Job = { readonly envelope: ReceivedJob['envelope'] | object };
 
 /** A job as version 1 wrote it: the fields of the envelope among its own. */
 function flat({ envelope, ...job }: Job): object {
-  return JSON.parse(JSON.stringify({ ...job, ...envelope, version: 1 }));
+  // Version 1 knew no priorities.
+  return JSON.parse(JSON.stringify({ ...job, ...envelope, mtPriority: undefined, version: 1 }));
 }
 
 const received = sampleReceivedJob({ requireTls: true, dsn: { ret: 'hdrs', envid: 'a b' } });

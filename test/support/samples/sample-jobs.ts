@@ -1,6 +1,6 @@
 // Jobs as a listener and the stages write them, for tests that need any valid one.
 import { createHash } from 'node:crypto';
-import { envelopeFields } from '#mail/envelope/envelope.ts';
+import { type EnvelopeOptions, envelopeFields, envelopeOptionsSchema } from '#mail/envelope/envelope.ts';
 import { type MessageId, messageIdFactory } from '#mail/header/message-id.ts';
 import type { DeliverJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { rawKey } from '#pipeline/contract/keys.ts';
@@ -12,13 +12,16 @@ export function sampleId(nowMs: number = Date.now()): MessageId {
   return newId(nowMs);
 }
 
-/** A job with the fields of its envelope among its own, as tests write it. */
-export type Flat<Job extends { readonly envelope: object }> = Omit<Job, 'envelope'> & Job['envelope'];
+/** A job with the fields of its envelope among its own, as tests write it; usual options may be left out. */
+export type Flat<Job extends { readonly envelope: object }> = Omit<Job, 'envelope'> &
+  Omit<Job['envelope'], keyof EnvelopeOptions> &
+  Partial<EnvelopeOptions>;
 
 /** The job that they are of. */
 export function nested<Job extends { readonly envelope: object }>(flat: Flat<Job>): Job {
   const fields = Object.entries(flat);
-  const envelope = Object.fromEntries(fields.filter(([name]) => envelopeFields.has(name)));
+  const given = Object.fromEntries(fields.filter(([name]) => envelopeFields.has(name)));
+  const envelope = { ...envelopeOptionsSchema.parse({}), ...given };
   return { ...Object.fromEntries(fields.filter(([name]) => !envelopeFields.has(name))), envelope } as unknown as Job;
 }
 
@@ -52,10 +55,6 @@ export function sampleReceivedJob(
     raw: { key: rawKey({ id, receivedAt }), bytes: content.length, sha256 },
     session,
     reversePath: 'ann@sender.example',
-    bodyType: '7bit',
-    smtpUtf8: false,
-    requireTls: false,
-    dsn: { ret: null, envid: null },
     attempt: 1,
     recipients: [{ forwardPath: 'support@receiver.example', dsn, route: { kind: 'mailbox', mailbox } }],
     ...fields,
