@@ -12,7 +12,7 @@ import { buildBundles } from '#local/build-bundles.ts';
 import { type EmulatorWorld, startEmulatorWorld } from '#local/emulator/start-emulator.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { fixedConfigSource } from '#pipeline/config/config-source.ts';
-import type { Stage } from '#pipeline/contract/stages.ts';
+import type { Stage, StageName } from '#pipeline/contract/stages.ts';
 import { captureOn, startContainer } from './aws-listener.ts';
 import { type Strangers, startStrangers } from './strangers.ts';
 
@@ -26,7 +26,11 @@ const bytesPerLogEvent = 26;
  * What an invocation waits for longer on AWS than here, in seconds; its jobs wait together. A read of S3 30 ms, a write 45, a send 15; and
  * where the DNS of the world is asked, three questions in a row.
  */
-const secondsWaited = { authenticate: 0.03 + 0.015 + 0.12, parse: 0.03 + 0.045, deliver: 0.03 + 0.09 + 0.12 };
+const secondsWaited: Readonly<Partial<Record<StageName, number>>> = {
+  authenticate: 0.03 + 0.015 + 0.12,
+  parse: 0.03 + 0.045,
+  deliver: 0.03 + 0.09 + 0.12,
+};
 const warmUp = 40;
 /**
  * A function has a share of a processor by its memory, all of one at 1,769 MiB: a second of processor time is paid for with as many
@@ -104,7 +108,7 @@ async function count(): Promise<Counted> {
   };
   const invoked = (stage: Stage) => {
     used.invocations += 1;
-    used.gibSeconds += (secondsWaited[stage.name] * stage.memoryMiB) / 1_024;
+    used.gibSeconds += ((secondsWaited[stage.name] ?? 0) * stage.memoryMiB) / 1_024;
   };
   const world = await startWorld(folder, captureFor(port, strangers), { line: lineOf, invoked });
   const listener = await startContainer(world.emulator, {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { lanesOf, stages } from '#pipeline/contract/stages.ts';
 import {
   type BillLine,
   besidesLines,
@@ -31,9 +32,12 @@ export function readMeasuredCalls(): z.infer<typeof measuredSchema> {
   return measuredSchema.parse(JSON.parse(readFileSync(new URL('./measured-calls.json', import.meta.url), 'utf8')));
 }
 
+const lanes = Object.values(stages).flatMap(lanesOf);
+
 /**
- * The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. `metrics`: the thirteen that are watched
- * (pipeline/contract/stages.ts), refusals by eight reasons, verdicts by six. `alarms`: one for each metric that an alarm looks at.
+ * The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. `metrics`: those that are watched
+ * (pipeline/observe/metric-names.ts), refusals by eight reasons, verdicts by six. `alarms`: one for each metric that an alarm looks at,
+ * five of each lane of a stage.
  */
 export const smallStanding: Standing = {
   tasks: 2,
@@ -41,7 +45,7 @@ export const smallStanding: Standing = {
   taskGiB: 0.5,
   zones: 2,
   metrics: 27,
-  alarms: 28,
+  alarms: 5 * lanes.length + 8,
   secrets: 4,
 };
 

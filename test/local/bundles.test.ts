@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { type Bundle, buildBundles } from '#local/build-bundles.ts';
 import { createSandbox } from '#local/emulator/sandbox.ts';
-import { stageNames } from '#pipeline/contract/stages.ts';
+import { queueNames, queueUrlVariable, stageNames } from '#pipeline/contract/stages.ts';
 import { eventually } from '#test/support/worlds/local-service.ts';
 
 const maxBytes = 2 * 1_048_576;
@@ -45,10 +45,9 @@ for (const stage of stageNames) {
     const env = {
       AWS_REGION: 'us-east-1',
       PILLARBOX_BUCKET: 'bucket',
-      PILLARBOX_QUEUE_RECEIVED_URL: 'https://sqs.us-east-1.amazonaws.com/1/received',
-      PILLARBOX_QUEUE_RECEIVED_SLOW_URL: 'https://sqs.us-east-1.amazonaws.com/1/received-slow',
-      PILLARBOX_QUEUE_PARSE_URL: 'https://sqs.us-east-1.amazonaws.com/1/parse',
-      PILLARBOX_QUEUE_DELIVER_URL: 'https://sqs.us-east-1.amazonaws.com/1/deliver',
+      ...Object.fromEntries(
+        queueNames.map((queue) => [queueUrlVariable(queue), `https://sqs.us-east-1.amazonaws.com/1/${queue}`]),
+      ),
     };
     const times: number[] = [];
     for (let n = 0; n < 3; n += 1) {

@@ -201,7 +201,7 @@ test('mail that may have been sent since waits as dead letters after a restore, 
     return { held, queues, restored };
   };
   const asItWas = await counts(true);
-  assert.deepEqual(asItWas.queues, [
+  assert.partialDeepStrictEqual(asItWas.queues, [
     { name: 'received', ready: 3, dead: 0 },
     { name: 'parse', ready: 0, dead: 0 },
     { name: 'deliver', ready: 1, dead: 0 },
@@ -209,7 +209,7 @@ test('mail that may have been sent since waits as dead letters after a restore, 
   ]);
   const { held, queues, restored } = await counts(false);
   assert.equal(held, 4);
-  assert.deepEqual(queues, [
+  assert.partialDeepStrictEqual(queues, [
     { name: 'received', ready: 2, dead: 2 },
     { name: 'parse', ready: 0, dead: 0 },
     { name: 'deliver', ready: 0, dead: 1 },

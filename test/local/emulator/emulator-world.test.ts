@@ -111,10 +111,8 @@ test('a job whose message is missing becomes a dead letter that can be redriven 
     return nonEmpty(await world.admin.deadLetters('received', 10));
   });
   assert.equal(await world.admin.purge('received'), 1);
-  assert.deepEqual(
-    (await world.admin.queues()).map((queue) => queue.dead),
-    [0, 0, 0, 0],
-  );
+  const withDead = (await world.admin.queues()).filter((queue) => queue.dead > 0);
+  assert.deepEqual(withDead, []);
   await world.setAhead(0);
 });
 

@@ -22,7 +22,7 @@ import { silentLog } from '#test/support/fakes/silent-log.ts';
 import { zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 import { type ScriptedMx, startMx } from '#test/support/peers/scripted-mx.ts';
 import { type Flat, sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
-import { openTestWorld, temporaryFolder } from '#test/support/worlds/embedded-world.ts';
+import { idleRuns, openTestWorld, temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 import { eventually } from '#test/support/worlds/local-service.ts';
 
 const mails = 60;
@@ -225,14 +225,11 @@ async function deliveringWorld(t: TestContext, config: ConfigInput) {
     accepted,
   };
   let runs = 0;
-  const nothing = async () => ({ outcome: 'done' });
   const pool = runStages({
     ...shared,
     source: world.source,
     runs: {
-      received: nothing,
-      'received-slow': nothing,
-      parse: nothing,
+      ...idleRuns(),
       deliver: (job, handout) => {
         runs += 1;
         return deliver({ ...shared, random: Math.random, soleWorker: true }, job, handout);

@@ -10,7 +10,7 @@ import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 import { stopwatch } from '#test/support/time/stopwatch.ts';
-import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';
+import { idleRuns, openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';
 import { eventually } from '#test/support/worlds/local-service.ts';
 
 test('a stage is called with the job as it was sent, and the job is done when it returns', async (t) => {
@@ -219,10 +219,9 @@ const otherId = '01KAJZ3M8R00000000000000ZZ' as MessageId;
 async function running(t: TestContext, runs: Partial<StageRuns>, table: RunStagesDeps['table'] = stages) {
   const world = await openTestWorld();
   const log = silentLog();
-  const nothing = async () => done;
   const pool = runStages({
     source: world.source,
-    runs: { received: nothing, 'received-slow': nothing, parse: nothing, deliver: nothing, ...runs },
+    runs: { ...idleRuns(), ...runs },
     config: fixedConfig(),
     random: Math.random,
     clock: world.clock,

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type EmbeddedWorld, openEmbedded } from '#local/embedded/open-embedded.ts';
 import type { LeasedJob } from '#local/run/job-source.ts';
-import type { QueueName } from '#pipeline/contract/stages.ts';
+import { type QueueName, queueNames } from '#pipeline/contract/stages.ts';
+import type { StageRuns } from '#pipeline/run/run-job.ts';
 import { type SetClock, setClock } from '#test/support/fakes/set-clock.ts';
 
 export type Received = LeasedJob & { readonly done: () => Promise<void>; readonly giveBack: () => Promise<void> };
@@ -21,6 +22,11 @@ export type TestWorld = EmbeddedWorld & {
 /** A folder for one test. */
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'pillarbox-test-'));
+}
+
+/** Stages that do nothing, and say that it is done. */
+export function idleRuns(): StageRuns {
+  return Object.fromEntries(queueNames.map((queue) => [queue, async () => ({ outcome: 'done' })])) as never;
 }
 
 /** Opens a world, closed when test `t` ends; in `folder` where one is given (it is kept on `shut`, removed on `close`). */
