@@ -1,12 +1,11 @@
 // The one reading of an address-list: From, To, Cc and the like (RFC 5322 §3.4, §4.4: groups, routes, comments, quoted strings;
 // RFC 6531: UTF-8). Linear and total: any text is a list. Programs disagree about what is not written by the grammar, so
 // each entry has all that it may be taken for, and says if it can be read in one way only.
-import { unquoted } from '#mail/header/comments.ts';
 import { decodeWords } from '#mail/header/decode-text.ts';
 import { isProblem } from '#mail/problem.ts';
 import { type EmailAddress, parseAddress } from './address.ts';
 import { domainsMentioned } from './domains-mentioned.ts';
-import { type Token, tokenAt } from './lex-addresses.ts';
+import { commentText, isBlank, joined, packed, shownText, type Token, tokenAt } from './lex-addresses.ts';
 
 /** One entry of a list. */
 export type ListEntry = {
@@ -39,6 +38,7 @@ export type ListLimits = { readonly entries: number; readonly chars: number };
 export const listLimits: ListLimits = { entries: 1_000, chars: 1_048_576 };
 
 const maxOthers = 1_000;
+const unsure = 'it holds something like another address';
 
 type Reading = {
   readonly entries: ListEntry[];
@@ -46,12 +46,21 @@ type Reading = {
   group: string | null;
   /** Where in the entry: before brackets, right behind `<`, in a route, in brackets, behind `>`. */
   place: 'before' | 'open' | 'route' | 'angle' | 'after';
+  /** A colon of this entry was looked at, and is not behind the name of a group. */
+  hasColon: boolean;
   hasObsoleteForm: boolean;
 };
 
 /** Reads the unfolded value of an address field. */
 export function parseAddressList(text: string, limits: ListLimits = listLimits): AddressList {
-  const reading: Reading = { entries: [], tokens: [], group: null, place: 'before', hasObsoleteForm: false };
+  const reading: Reading = {
+    entries: [],
+    tokens: [],
+    group: null,
+    place: 'before',
+    hasColon: false,
+    hasObsoleteForm: false,
+  };
   const end = Math.min(text.length, limits.chars);
   let isDomain = false;
   let at = 0;
@@ -88,8 +97,10 @@ function take(reading: Reading, token: Token): void {
 
 /** The name of a group is no address; what looks like one is not taken for a name. */
 function beginGroup(reading: Reading): boolean {
-  const isName = reading.group === null && !reading.tokens.some(({ text }) => text.includes('@'));
-  if (!isName) return false;
+  if (reading.group !== null || reading.hasColon) return false;
+  const text = reading.tokens.map((token) => token.text).join('');
+  reading.hasColon = (text + decodeWords(text)).includes('@');
+  if (reading.hasColon) return false;
   reading.group = shownText(reading.tokens);
   reading.tokens = [];
   reading.hasObsoleteForm = true;
@@ -98,10 +109,13 @@ function beginGroup(reading: Reading): boolean {
 
 function finish(reading: Reading): void {
   const { tokens, group } = reading;
-  if (tokens.every(isBlank)) reading.hasObsoleteForm = true;
+  // mailparser takes an element that is only a comment for an address, if it holds one.
+  const isEmpty = tokens.every((token) => isBlank(token) && !token.text.includes('@'));
+  if (isEmpty) reading.hasObsoleteForm = true;
   else reading.entries.push(readEntry(tokens, group));
   reading.tokens = [];
   reading.place = 'before';
+  reading.hasColon = false;
 }
 
 function readEntry(tokens: readonly Token[], group: string | null): ListEntry {
@@ -110,20 +124,34 @@ function readEntry(tokens: readonly Token[], group: string | null): ListEntry {
   const name = shownText(shown) || commentText(tokens);
   const parsed = written === '' ? null : parseAddress(written);
   const address = isProblem(parsed) ? null : parsed;
-  const odd = oddity ?? (others.length > 0 ? 'it has another address before its brackets' : null);
-  const doubt = isProblem(parsed) ? parsed.problem : ((address && whyUnclear(written, address)) ?? odd);
-  const isDoubtful = doubt !== null && ((address !== null && doubt !== odd) || mayShowOthers(tokens, address));
-  return { group, name, written, address, others, doubt: isDoubtful ? doubt : null, tokens };
+  const hasBrackets = tokens.some(({ kind, text }) => kind === 'w' && /[[\]]/.test(text));
+  const odd = oddity ?? (hasBrackets ? 'brackets stand in its name' : null);
+  const unclear = isProblem(parsed) ? parsed.problem : address && whyUnclear(written, address);
+  const isElsewhere = others.some(({ domain }) => domain !== address?.domain);
+  const doubt = isElsewhere || (odd !== null && mayShowOthers(tokens, address)) ? (odd ?? unsure) : null;
+  return { group, name, written, address, others, doubt: unclear ?? doubt, tokens };
 }
 
-/** Whoever cuts an odd entry in another way may find addresses in it; but of its own domain, they are no other author's. */
+/**
+ * Whether an odd entry may show somebody else to who cuts it in another way: an address in quotes or comments, one of another
+ * domain, or one that grows together with the words beside it.
+ */
 function mayShowOthers(tokens: readonly Token[], address: EmailAddress | null): boolean {
-  const text = tokens
-    .map((token) => token.text)
-    .join('')
-    .normalize('NFKC');
-  if (address === null) return text.includes('@') || decodeWords(text).includes('@');
-  return domainsMentioned(text).some((domain) => domain !== address.domain);
+  const text = tokens.map((token) => token.text).join('');
+  if (address === null) return (text + decodeWords(text)).normalize('NFKC').includes('@');
+  const isHidden = tokens.some(({ kind, text }) => (kind === 'q' || kind === 'c') && text.includes('@'));
+  if (isHidden || domainsMentioned(text).some((domain) => domain !== address.domain)) return true;
+  const [open, close] = ['<', '>'].map((mark) => tokens.findIndex(({ kind }) => kind === mark));
+  return open !== -1 && (isCrowded(tokens.slice(0, open)) || isCrowded(tokens.slice(close)));
+}
+
+/** `ceo@b.co m <x@b.co>`: Python's email package shows ceo@b.com. */
+function isCrowded(tokens: readonly Token[]): boolean {
+  const [mark] = marksIn(tokens);
+  if (mark === undefined) return false;
+  const { from, to } = addressAt(tokens, mark);
+  const others = [...tokens.slice(0, from), ...tokens.slice(to)];
+  return !others.every((token) => isBlank(token) || token.kind === '>');
 }
 
 type Read = Pick<ListEntry, 'written' | 'others'> & {
@@ -143,18 +171,15 @@ function readBare(tokens: readonly Token[]): Read {
     return isOpen ? { ...nowhere, written: joined(tokens), shown: [], oddity } : { ...nowhere, oddity };
   }
   if (marks.length > 1) return { ...nowhere, oddity: 'it has more than one address' };
-  const { from, to, text } = addressAt(tokens, mark);
+  const { from, to, text, short } = addressAt(tokens, mark);
   if (text.startsWith('@') || text.endsWith('@')) return { ...nowhere, oddity };
   const [before, behind] = [tokens.slice(0, from), tokens.slice(to)];
   if (!behind.every((token) => isBlank(token) || token.kind === '>'))
     return { ...nowhere, oddity: 'something stands behind its address' };
   const isWhole = before.every(isBlank) && behind.every(isBlank);
-  return {
-    written: text,
-    others: [],
-    shown: before,
-    oddity: isWhole ? null : 'something stands beside its address, which has no brackets',
-  };
+  const beside = isWhole ? null : 'something stands beside its address, which has no brackets';
+  const cut = readIfDotted(short === text ? [] : [short]);
+  return { written: text, others: cut.addresses, shown: before, oddity: cut.oddity ?? beside };
 }
 
 /** An entry with its address in brackets: what stands before them is its name. */
@@ -168,13 +193,15 @@ function readAngle(tokens: readonly Token[], open: number): Read {
   const at = marks.length === 1 ? addressAt(content, marks[0] ?? 0) : null;
   const isWhole = at !== null && [...content.slice(0, at.from), ...content.slice(at.to)].every(isBlank);
   const first = addressesAt(before, marksIn(before));
-  const others = [...first.addresses, ...addressesAt(behind, marksIn(behind)).addresses];
+  const cut = readIfDotted(at === null || at.short === at.text ? [] : [at.short]);
+  const others = [...first.addresses, ...cut.addresses, ...addressesAt(behind, marksIn(behind)).addresses];
   const isBroken =
     close === -1 ||
     tokens.filter(({ kind }) => kind === '<' || kind === '>').length !== 2 ||
     before.some(({ kind }) => kind === 'x' || kind === ':') ||
-    behind.some(({ kind }) => kind === 'x' || kind === '@');
-  const oddity = isBroken || !isWhole ? 'its brackets do not hold one address' : first.oddity;
+    behind.some(({ kind, text }) => kind === 'x' || (kind !== 'c' && text.includes('@')));
+  const second = others.length > 0 ? 'it has another address beside the one in brackets' : (first.oddity ?? cut.oddity);
+  const oddity = isBroken || !isWhole ? 'its brackets do not hold one address' : second;
   return { written: isWhole ? at.text : joined(content), others, shown: before, oddity };
 }
 
@@ -189,26 +216,28 @@ function marksIn(tokens: readonly Token[]): readonly number[] {
   return tokens.flatMap(({ kind }, index) => (kind === '@' ? [index] : []));
 }
 
-/** The addresses around some @ signs. "Ann @ Acme" is a name: nobody takes a domain without a dot for an author's. */
-function addressesAt(
-  tokens: readonly Token[],
-  marks: readonly number[],
-): { readonly addresses: readonly EmailAddress[]; readonly oddity: string | null } {
-  const texts = marks.slice(0, maxOthers).map((mark) => addressAt(tokens, mark).text);
+type OtherAddresses = { readonly addresses: readonly EmailAddress[]; readonly oddity: string | null };
+
+function addressesAt(tokens: readonly Token[], marks: readonly number[]): OtherAddresses {
+  const read = readIfDotted(marks.slice(0, maxOthers).map((mark) => addressAt(tokens, mark).text));
+  return marks.length > maxOthers ? { ...read, oddity: unsure } : read;
+}
+
+/** Some texts as addresses. "Ann @ Acme" is a name: nobody takes a domain without a dot for an author's. */
+function readIfDotted(texts: readonly string[]): OtherAddresses {
   const read = texts.filter((text) => /\.[^@]/.test(text.slice(text.lastIndexOf('@')))).map(parseAddress);
   const addresses = read.flatMap((address) => (isProblem(address) ? [] : [address]));
-  const isClear = addresses.length === read.length && marks.length <= maxOthers;
-  return { addresses, oddity: isClear ? null : 'its name holds something like an address' };
+  return { addresses, oddity: addresses.length === read.length ? null : unsure };
 }
 
 /**
  * The address around an @ sign: what stands right beside it, and on the other side of a dot (§4.4 allows blanks and
- * comments there). `from` and `to` are the pieces that it is made of.
+ * comments there). `from` and `to` are the pieces that it is made of; `short` is what is read by programs that end it at a blank.
  */
 function addressAt(
   tokens: readonly Token[],
   mark: number,
-): { readonly from: number; readonly to: number; readonly text: string } {
+): { readonly from: number; readonly to: number; readonly text: string; readonly short: string } {
   let from = mark;
   for (let index = skipBlanks(tokens, mark, -1); isPart(tokens[index], 'wq'); ) {
     const piece = tokens[index]?.text ?? '';
@@ -226,7 +255,8 @@ function addressAt(
     if (next !== index + 1 && !piece.endsWith('.') && tokens[next]?.text.startsWith('.') !== true) break;
     index = next;
   }
-  return { from, to, text: packed(tokens.slice(from, to)) };
+  const first = skipBlanks(tokens, mark, 1);
+  return { from, to, text: packed(tokens.slice(from, to)), short: packed(tokens.slice(from, Math.min(first + 1, to))) };
 }
 
 /** The next piece in a direction that is no blank. */
@@ -238,35 +268,6 @@ function skipBlanks(tokens: readonly Token[], from: number, step: 1 | -1): numbe
 
 function isPart(token: Token | undefined, kinds: string): boolean {
   return token !== undefined && kinds.includes(token.kind);
-}
-
-function isBlank({ kind }: Token): boolean {
-  return kind === 's' || kind === 'c';
-}
-
-function packed(tokens: readonly Token[]): string {
-  return tokens
-    .filter((token) => !isBlank(token))
-    .map(({ text }) => text)
-    .join('');
-}
-
-function joined(tokens: readonly Token[]): string {
-  return tidy(tokens.map((token) => (isBlank(token) ? ' ' : token.text)).join(''));
-}
-
-/** What a program shows of a name: quotes and backslashes taken off, comments left out. */
-function shownText(tokens: readonly Token[]): string {
-  const texts = tokens.map(({ kind, text }) => (kind === 'q' ? unquoted(text) : kind === 'c' ? '' : text));
-  return tidy(texts.join(''));
-}
-
-function commentText(tokens: readonly Token[]): string {
-  return tidy(tokens.map(({ kind, text }) => (kind === 'c' ? `${unquoted(text)} ` : '')).join(''));
-}
-
-function tidy(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
 }
 
 const unseen = /[\p{Z}\p{C}\p{Default_Ignorable_Code_Point}]/u;

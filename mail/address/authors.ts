@@ -32,19 +32,21 @@ export function authorsOf(
   const doubts = problems.filter(({ isAuthorDoubtful }) => isAuthorDoubtful).map(({ detail }) => detail);
   const entries: ListEntry[] = [];
   const domains = new Set<Domain>();
+  const mentioned: string[] = [];
   for (const field of from) {
     const text = fieldText(field);
     const list = parseAddressList(text, limits);
     const listDoubts = doubtsOf(field, list);
     const shown = list.entries.flatMap(({ address, others }) => (address === null ? others : [address, ...others]));
     for (const { domain } of shown) domains.add(domain);
-    const readings = isUtf8(fieldValue(field)) ? [text] : [text, text.replace(/[^ -~]/g, '')];
-    const mentioned = listDoubts.length > 0 ? readings.flatMap(domainsMentioned) : [];
-    for (const domain of mentioned) domains.add(domain);
+    if (listDoubts.length > 0)
+      mentioned.push(text, ...(isUtf8(fieldValue(field)) ? [] : [text.replace(/[^ -~]/g, '')]));
     doubts.push(...listDoubts);
     entries.push(...list.entries);
   }
-  for (const field of lookalikes) for (const domain of domainsMentioned(fieldText(field))) domains.add(domain);
+  for (const domain of [...mentioned, ...lookalikes.map(fieldText)].flatMap(domainsMentioned)) {
+    if (domain !== null) domains.add(domain);
+  }
   return {
     fieldCount: from.length,
     entries,

@@ -8,25 +8,32 @@ const maxDomains = 1_000;
 const maxNameChars = 1_000;
 
 /**
- * The domains behind any @ of a text, as IDNA reads them (UTS 46): what it drops or maps is no disguise.
+ * The domains behind any @ of a text, as IDNA reads them (UTS 46): what it drops or maps is no disguise. Null stands for all that
+ * is no domain.
  */
-export function domainsMentioned(text: string): readonly Domain[] {
+export function domainsMentioned(text: string): readonly (Domain | null)[] {
   const plain = [text, decodeWords(text), withoutInnerBlanks(text)]
     .join(' ')
     .normalize('NFKC')
     .replace(/[\p{Cf}\p{Cc}]/gu, '');
   const tight = plain.replace(/(?<!\s)\s*([.@\u3002])\s*/gu, '$1');
-  const found = new Set([...tight.matchAll(/@\[?([\p{L}\p{M}\p{N}.\u3002_-]+)/gu)].map(([, name = '']) => name));
-  const domains = [...found].slice(0, maxDomains).map((name) => parseDomain(domainToASCII(trimmed(name))));
-  return [...new Set(domains.flatMap((domain) => (isProblem(domain) ? [] : [domain])))];
+  const names = new Set([...tight.matchAll(/@\[?([^\s<>(),;:"\\@[\]]*)/g)].map(([, name = '']) => name));
+  return [...new Set([...names].slice(0, maxDomains).flatMap(domainsOf))];
+}
+
+/** What is no domain may begin with one. */
+function domainsOf(name: string): readonly (Domain | null)[] {
+  const [start = ''] = /^[\p{L}\p{M}\p{N}.\u3002_-]*/u.exec(name) ?? [];
+  return start === name ? [domainOf(name)] : [domainOf(name), domainOf(start)];
+}
+
+/** Addresses stand in quotes and at the end of sentences, too. */
+function domainOf(name: string): Domain | null {
+  const domain = parseDomain(domainToASCII(name.slice(0, maxNameChars).replace(/^[.']+|[.']+$/g, '')));
+  return isProblem(domain) ? null : domain;
 }
 
 /** Python's email package drops the blanks within a domain. Before a word with an @ they part two addresses. */
 function withoutInnerBlanks(text: string): string {
   return text.replace(/\s+(?![^\s<>(),;:]{0,200}@)/g, '');
-}
-
-/** Addresses stand in quotes and at the end of sentences, too. */
-function trimmed(name: string): string {
-  return name.slice(0, maxNameChars).replace(/^[.']+|[.']+$/g, '');
 }

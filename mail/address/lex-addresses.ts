@@ -1,5 +1,5 @@
 // The pieces of an address-list (RFC 5322 §3.4, §4.4; RFC 6532), whatever it may be: one pass, linear.
-import { commentEnd, quotedEnd } from '#mail/header/comments.ts';
+import { commentEnd, quotedEnd, unquoted } from '#mail/header/comments.ts';
 
 type Mark = '@' | '<' | '>' | ',' | ';' | ':';
 
@@ -48,4 +48,37 @@ function upTo(text: string, from: number, end: number, kind: 'q' | 'c'): Token {
 function match(pattern: RegExp, text: string, at: number): string | null {
   pattern.lastIndex = at;
   return pattern.exec(text)?.[0] ?? null;
+}
+
+/** Says whether a piece stands for nothing: blanks, or a comment. */
+export function isBlank({ kind }: Token): boolean {
+  return kind === 's' || kind === 'c';
+}
+
+/** Some pieces as a text, without blanks and comments. */
+export function packed(tokens: readonly Token[]): string {
+  return tokens
+    .filter((token) => !isBlank(token))
+    .map(({ text }) => text)
+    .join('');
+}
+
+/** Some pieces as a text, with a space for each run of blanks and comments. */
+export function joined(tokens: readonly Token[]): string {
+  return tidy(tokens.map((token) => (isBlank(token) ? ' ' : token.text)).join(''));
+}
+
+/** What a program shows of a name: quotes and backslashes taken off, comments left out. */
+export function shownText(tokens: readonly Token[]): string {
+  const texts = tokens.map(({ kind, text }) => (kind === 'q' ? unquoted(text) : kind === 'c' ? '' : text));
+  return tidy(texts.join(''));
+}
+
+/** What the comments among some pieces say. */
+export function commentText(tokens: readonly Token[]): string {
+  return tidy(tokens.map(({ kind, text }) => (kind === 'c' ? `${unquoted(text)} ` : '')).join(''));
+}
+
+function tidy(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
 }

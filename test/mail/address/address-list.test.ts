@@ -63,6 +63,14 @@ describe('what it may be taken for', () => {
     { from: '<a@b.example', domains: ['b.example'], isClear: true },
     { from: 'ceo@victim.example <x@evil.example>', domains: ['evil.example', 'victim.example'] },
     { from: 'Ann "x@evil.example" a@b.example', domains: ['b.example', 'evil.example'] },
+    { from: 'ceo@victim.example .evil.example', domains: ['victim.example', 'victim.example.evil.example'] },
+    { from: '<ceo@victim.example (x) .evil.example>', domains: ['victim.example', 'victim.example.evil.example'] },
+    { from: '<x@evil.example>"ceo@victim.example"', domains: ['evil.example', 'victim.example'] },
+    { from: '<x@evil.example>, (ceo@victim.example)', domains: ['evil.example', 'victim.example'] },
+    { from: 'ceo@b.co m <x@b.co>', domains: ['b.co', 'b.com'] },
+    { from: '"x@evil.example" [a] <x@evil.example>', domains: ['evil.example'] },
+    { from: '=?utf-8?q?ceo=40victim.example?=; <x@evil.example>', domains: ['evil.example', 'victim.example'] },
+    { from: '=?utf-8?q?ceo=40victim.example?=: x@evil.example;', domains: ['evil.example', 'victim.example'] },
     { from: 'a@b.example c@d.example', domains: ['b.example', 'd.example'] },
     { from: '<a@b.example> <c@d.example>', domains: ['b.example', 'd.example'] },
     { from: '<a@b.example> c@d.example', domains: ['b.example', 'd.example'] },
@@ -91,6 +99,38 @@ describe('what it may be taken for', () => {
       const authors = authorsOf(readHeader(Buffer.from(`From: ${from}\r\n\r\n`)));
       assert.deepEqual([...authors.domains].sort(), [...domains].sort());
       assert.equal(authors.doubts.length === 0, isClear, authors.doubts.join());
+    });
+  }
+});
+
+describe('From fields that are clear', () => {
+  const rows = [
+    { from: 'a@b.example', addresses: ['a@b.example'] },
+    { from: 'A <a@b.example>', addresses: ['a@b.example'] },
+    { from: '"Doe, John" <a@b.example>, c@d.example', addresses: ['a@b.example', 'c@d.example'] },
+    { from: '"x@evil.example" <a@b.example>', addresses: ['a@b.example'] },
+    { from: 'a@b.example (c@d.example)', addresses: ['a@b.example'] },
+    { from: '(x (y) \\) <c@d.example>) A <a@b.example>', addresses: ['a@b.example'] },
+    {
+      from: 'A group: a@b.example, C <c@d.example>;, e@f.example',
+      addresses: ['a@b.example', 'c@d.example', 'e@f.example'],
+    },
+    { from: 'undisclosed-recipients:;', addresses: [] },
+    { from: 'John <@x.example,@y.example:a@b.example>', addresses: ['a@b.example'] },
+    { from: 'a . b @ c . example', addresses: ['a.b@c.example'] },
+    { from: '"a . b" @c.example', addresses: ['"a . b"@c.example'] },
+    { from: '=?utf-8?q?=3Cx=40y=2Eexample=3E?= <a@b.example>', addresses: ['a@b.example'] },
+    { from: 'John Q. Public <a@b.example>', addresses: ['a@b.example'] },
+    { from: 'a@[192.0.2.1], <b@[IPv6:2001:db8::1]>', addresses: ['a@[192.0.2.1]', 'b@[IPv6:2001:db8::1]'] },
+    { from: 'ü <ü@bücher.example>', addresses: ['ü@xn--bcher-kva.example'] },
+    { from: ' , a@b.example,, ', addresses: ['a@b.example'] },
+    { from: 'me@b.example <a@b.example>', addresses: ['a@b.example'] },
+  ];
+  for (const { from, addresses } of rows) {
+    test(`${from} is from ${addresses.join(' and ') || 'nobody'}`, () => {
+      const read = authorsOf(readHeader(Buffer.from(`From: ${from}\r\n\r\n`)));
+      assert.deepEqual(read.addresses.map(formatAddress), addresses);
+      assert.deepEqual([read.fieldCount, read.doubts], [1, []]);
     });
   }
 });
