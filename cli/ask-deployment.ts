@@ -1,5 +1,5 @@
-// `--stack NAME`: asks a deployment on AWS by the very table of paths that the ops API serves, without a server between.
-// What AWS refuses is told in a person's words.
+// `--stack NAME`: asks a deployment on AWS by the routes that the ops API serves, without a server. What AWS refuses is said in
+// a person's words.
 
 import { createOpsApp, type OpsRequest } from '#ops/api/ops-app.ts';
 import { mailRoutes } from '#ops/api/routes.ts';
@@ -12,11 +12,11 @@ export type Answered = { readonly status: number; readonly body: Buffer; readonl
 /** Answers like a server. Throws a CliError where AWS cannot be asked. */
 export async function askDeployment(given: CliArguments, world: CliWorld, asked: OpsRequest): Promise<Answered> {
   const deployment = deploymentOf(given, world);
-  const tell = (sentence: string): void => {
+  const onProgress = (sentence: string): void => {
     if (!given.switches.has('json')) world.writeError(`${sentence}\n`);
   };
   try {
-    const app = createOpsApp(await world.openDeployment(deployment, tell), mailRoutes);
+    const app = createOpsApp(await world.openDeployment(deployment, onProgress), mailRoutes);
     const { status, body } = await app(asked);
     return { status, body: typeof body === 'string' ? Buffer.from(body) : await readBody(body), who: deployment.name };
   } catch (thrown) {

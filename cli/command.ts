@@ -1,6 +1,6 @@
 // What a command of the command line is, and what it may touch of the world: so that tests can run it in memory.
 
-import type { Deployment } from '#ops/aws-deployment.ts';
+import type { Deployment } from '#ops/aws/open-deployment.ts';
 import type { DataBackup } from '#ops/data-backup.ts';
 import type { MailDeps } from '#ops/deps.ts';
 
@@ -16,7 +16,7 @@ export type CliWorld = {
   readonly directory: string;
   readonly fetch: typeof fetch;
   /** A deployment on AWS, to be asked like a server; rejects where it is not there, or nothing is allowed. */
-  readonly openDeployment: (deployment: Deployment, tell: (sentence: string) => void) => Promise<MailDeps>;
+  readonly openDeployment: (deployment: Deployment, onProgress: (sentence: string) => void) => Promise<MailDeps>;
   /** Saves and restores data folders of this machine. */
   readonly dataBackup: DataBackup;
   readonly clock: () => number;

@@ -31,11 +31,11 @@ const world: CliWorld = {
 process.stdout.on('error', () => process.exit(0));
 process.exitCode = await runCli(process.argv.slice(2), { commands, version: packageVersion(), world });
 
-/** The AWS SDK is only loaded where it is asked for. */
-async function openAws(...[deployment, tell]: Parameters<CliWorld['openDeployment']>) {
-  const { openDeployment } = await import('#ops/aws-deployment.ts');
+/** The AWS SDK is loaded only if it is needed. */
+async function openAws(...[deployment, onProgress]: Parameters<CliWorld['openDeployment']>) {
+  const { openDeployment } = await import('#ops/aws/open-deployment.ts');
   const log = createLog({ write: (line) => process.stderr.write(line), clock: Date.now });
-  return openDeployment(deployment, { clock: Date.now, log, tell });
+  return openDeployment(deployment, { clock: Date.now, log, onProgress });
 }
 
 /** Reads a line at the terminal; what is typed goes nowhere. */

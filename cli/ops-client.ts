@@ -1,5 +1,5 @@
-// Commands that ask the ops API: of a running server, or of a deployment on AWS as if it were one. What goes wrong is told as a
-// person would tell it: not running, no token, not there.
+// Commands that ask the ops API of a running server, or a deployment on AWS as if it were one. Failures are said in a person's
+// words: no server is running, a token is needed, there is no such message.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';

@@ -36,7 +36,7 @@ export async function runCli(
     if (rest.includes('--help') || rest.includes('-h')) return say(world, help(command));
     return await command.run(readArguments(command, rest), world);
   } catch (thrown) {
-    return tell(thrown, argv.includes('--json'), world);
+    return explain(thrown, argv.includes('--json'), world);
   }
 }
 
@@ -45,7 +45,7 @@ function say(world: CliWorld, text: string): number {
   return 0;
 }
 
-function tell(thrown: unknown, asJson: boolean, world: CliWorld): number {
+function explain(thrown: unknown, asJson: boolean, world: CliWorld): number {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const { code, exit } = isCliError(thrown)
     ? { code: thrown.code, exit: thrown.cliExitCode }

@@ -1,13 +1,13 @@
-// What an operator may ask of the world the stages run in, beyond the ports: queues, mail newest first. All worlds
+// What an operator may ask of the world that the stages run in, beyond the ports: queues, mail newest first. All worlds
 // (embedded, emulator, a deployment on AWS) offer the same; nothing here changes a message.
 
 import type { MessageSummary } from '#ops/messages/message-summary.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 
 /**
- * How one queue is doing. `ready`: could be handed out now; `delayed`: due later; `inFlight`: handed out; `dead`: given
- * up after too many hand-outs. `oldestSeconds`: how long the longest waiting ready job has been due, null where none is.
- * `faults`: what of ours has to be mended for jobs that wait for it, how many those are, and when the first is tried again.
+ * The jobs of one queue. `ready`: due now; `delayed`: due later; `inFlight`: received by a worker; `dead`: dead letters.
+ * `oldestSeconds`: how long the oldest ready job has been due, null if none is. `faults`: the faults of ours that jobs wait
+ * for, how many jobs each holds back, and when the first of them is tried again (ISO 8601).
  */
 export type QueueCounts = {
   readonly name: QueueName;
@@ -19,13 +19,13 @@ export type QueueCounts = {
   readonly faults: readonly { readonly reason: string; readonly jobs: number; readonly retryAt: string }[];
 };
 
-/** A job that waits for a fault of ours to be mended, and when it is tried again (ISO 8601). */
+/** A job that waits for a fault of ours, and when it is tried again (ISO 8601). */
 export type HeldJob = { readonly queue: QueueName; readonly reason: string; readonly retryAt: string };
 
-/** A job that was given up: its body as JSON text, why (the last error), how often it was tried, and when it died. */
+/** A dead letter: the job's body as JSON text, why (the last error), how often it was tried, and since when it is one. */
 export type DeadLetter = {
   readonly queue: QueueName;
-  /** The message the job is about, or null where the body does not say. */
+  /** The message that the job is about, or null if the body does not say. */
   readonly id: string | null;
   readonly body: string;
   readonly reason: string;
@@ -45,16 +45,16 @@ export type MessageQuery = {
 /** One page, newest first; `next` is null at the end. */
 export type MessagePage = { readonly messages: readonly MessageSummary[]; readonly next: string | null };
 
-/** See the file's head. A throw is a fault of the platform. */
+/** What every world offers. A throw is a fault of the platform. */
 export type MailAdmin = {
   readonly queues: () => Promise<readonly QueueCounts[]>;
-  /** Hands the dead letters of a queue out again, with a fresh count, and at once what waits for a fault of ours; answers how many. */
+  /** Puts the dead letters of a queue back on it with a fresh count, and makes what waits for a fault of ours due now; answers how many. */
   readonly redrive: (queue: QueueName) => Promise<number>;
-  /** Throws the dead letters of a queue away (never waiting jobs); answers how many. */
+  /** Deletes the dead letters of a queue (never waiting jobs); answers how many. */
   readonly purge: (queue: QueueName) => Promise<number>;
   /** The dead letters of a queue, latest first. */
   readonly deadLetters: (queue: QueueName, limit: number) => Promise<readonly DeadLetter[]>;
-  /** The jobs of a message that wait for a fault of ours; where the queue cannot be looked into (SQS), none. */
+  /** The jobs of a message that wait for a fault of ours; none if the queue cannot be looked into (SQS). */
   readonly heldJobs: (id: string) => Promise<readonly HeldJob[]>;
   readonly messages: (query: MessageQuery) => Promise<MessagePage>;
   /** The keys of the inbox and quarantine objects made from one message (one for each local recipient), in key order. */
@@ -67,9 +67,9 @@ export type MailAdmin = {
   }) => Promise<{ readonly keys: readonly string[]; readonly next: string | null }>;
 };
 
-/** The same of a world that runs in this process: it can be watched. */
+/** The same of a world that runs in this process, and so can be watched. */
 export type OpsAdmin = MailAdmin & {
-  /** The line that a list shows of the message stored under this key; null where there is none. */
+  /** The line that a list shows of the message stored under this key; null if there is none. */
   readonly summary: (key: string) => Promise<MessageSummary | null>;
   /** Calls back with the key of each object written under inbox/, quarantine/, deliveries/; answers how to stop that. */
   readonly watch: (listener: (key: string) => void) => () => void;

@@ -29,7 +29,7 @@ export type ShownDelivery = z.output<typeof shownDelivery>;
 
 type Deps = Pick<MailDeps, 'admin' | 'store'>;
 
-/** Objects read for one page where a state is looked for: `next` leads on behind them. */
+/** Objects read for one page if only one state is wanted: `next` leads on behind them. */
 const maxRead = 1_000;
 
 const { options: states } = deliveryStateSchema.shape.state;
@@ -92,9 +92,9 @@ function show(about: { readonly id: string; readonly domain: string }, record: D
   };
 }
 
-/** What was given up was so for a fault of ours: the recipients' own reason says no more than the sender may know. */
+/** A job becomes a dead letter by a fault of ours: the recipients' own reason says no more than the sender may know. */
 function whyAsItIs({ state, next, recipients, givenUp }: DeliveryState): string | null {
-  if (givenUp !== undefined) return `given up on queue ${givenUp.queue}: ${givenUp.reason}`;
+  if (givenUp !== undefined) return `dead letter of queue ${givenUp.queue}: ${givenUp.reason}`;
   if (state === 'waiting' && next !== null) return next.reason;
   return recipients.findLast(({ reason }) => reason !== null)?.reason ?? next?.reason ?? null;
 }

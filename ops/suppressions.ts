@@ -1,4 +1,4 @@
-// The addresses that are not written to: listed with why, since when and until when, taken off the list and put on it.
+// The suppression list: addresses that no mail is sent to, with the reason, since when and until when.
 import { z } from 'zod';
 import { formatAddress, parseDomain } from '#mail/address/address.ts';
 import { problem } from '#mail/problem.ts';

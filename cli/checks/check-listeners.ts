@@ -6,10 +6,10 @@ import type { Finding } from './finding.ts';
 
 /** Advice only: what leads from port 25 to a listener, a proxy or a packet filter, cannot be seen from here. */
 export function checkListeners({ mode, listeners }: Pick<Config, 'mode' | 'listeners'>): readonly Finding[] {
-  const doors = listeners.filter(({ role }) => role === 'mx');
-  const [first] = doors;
+  const exchanges = listeners.filter(({ role }) => role === 'mx');
+  const [first] = exchanges;
   if (mode === 'capture' || first === undefined) return [];
-  const open = doors.filter(({ host }) => !isLoopbackHost(host));
+  const open = exchanges.filter(({ host }) => !isLoopbackHost(host));
   if (open.length === 0) {
     return [
       {

@@ -1,6 +1,6 @@
-// What a wrong token costs whoever sent it: of an address (IPv6: /64) each is answered later than the one before, up to a
-// second; from then on one is looked at when the wait is over, and the others are told to come later. The right token
-// never waits, whatever others from its address do.
+// Slows down the guessing of tokens. Each wrong token of an address (IPv6: /64) is answered later than the one before, up to a
+// second; after that one is answered when the wait is over, and the others get 429. The right token never waits, whatever
+// else comes from its address.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { createFailureTable, trackedKeys } from '#container/limits/limits.ts';

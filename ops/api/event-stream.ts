@@ -1,6 +1,6 @@
-// Server-sent events (WHATWG HTML §9.2): `message` for mail that landed, `delivery` for outbound mail that moved on.
-// Only while somebody listens is anything read; a listener that does not keep up is cut off and connects again. These
-// connections are long and counted here alone, in all and by address.
+// Server-sent events (WHATWG HTML §9.2): `message` for mail delivered to a mailbox, `delivery` for outbound mail whose state
+// changed. Objects are read only while somebody listens. A listener that does not keep up is cut off, and connects again.
+// These connections are long and counted here alone, in all and by address.
 import { ByteLengthQueuingStrategy, ReadableStream, type ReadableStreamDefaultController } from 'node:stream/web';
 import { peerOf } from '#mail/address/peer-address.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
@@ -55,7 +55,7 @@ export function createEventStream(deps: Deps): EventStream {
   const listeners = new Set<Listener>();
   const waiting: string[] = [];
   let stopWatching: (() => void) | null = null;
-  let isTelling = false;
+  let isPublishing = false;
 
   const leave = (listener: Listener): void => {
     listeners.delete(listener);
@@ -80,19 +80,19 @@ export function createEventStream(deps: Deps): EventStream {
       deps.log.warn('ops-event-lost', { key, ...errorFields(thrown) });
       return null;
     });
-  const tell = async (): Promise<void> => {
-    if (isTelling) return;
-    isTelling = true;
+  const publish = async (): Promise<void> => {
+    if (isPublishing) return;
+    isPublishing = true;
     while (waiting.length > 0) {
       const events = await Promise.all(waiting.splice(0, readTogether).map(read));
       const text = events.filter((event) => event !== null).join('');
       if (text !== '') send(text);
     }
-    isTelling = false;
+    isPublishing = false;
   };
   const watch = (key: string): void => {
     if (waiting.length < maxWaiting) waiting.push(key);
-    void tell();
+    void publish();
   };
   const beat = (): void => {
     for (const listener of listeners) {

@@ -1,9 +1,9 @@
 // Pictures that a message brings along for its HTML (`cid:` links, RFC 2392) put into the HTML itself: it is shown in a
 // frame that may load nothing, so what it shows has to be in it.
 
-import { readBytes } from '#ops/stored-json.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
+import { readWhole } from './read-whole.ts';
 
 /** Types that browsers draw and never run when they are shown as pictures. */
 const pictureTypes = /^image\/(png|jpeg|gif|webp|avif|bmp)$/i;
@@ -22,7 +22,7 @@ export async function inlinePictures(
   for (const { contentId, contentType, key, bytes } of attachments) {
     if (contentId === null || !wanted.has(contentId) || pictures.has(contentId)) continue;
     if (!pictureTypes.test(contentType) || bytes > leftBytes) continue;
-    const content = await readBytes(store, key);
+    const content = await readWhole(store, key);
     if (content === null) continue;
     leftBytes -= bytes;
     pictures.set(contentId, `data:${contentType.toLowerCase()};base64,${content.toString('base64')}`);

@@ -1,4 +1,4 @@
-// The list of mail, newest first: one entry a message, however many mailboxes it landed in.
+// The list of mail, newest first: one entry a message, however many mailboxes it was delivered to.
 
 import { z } from 'zod';
 import { isMessageId } from '#mail/header/message-id.ts';
@@ -32,7 +32,7 @@ const listedMessage = z.object({
   problems: z.number(),
 });
 
-/** An entry of the list. `mailboxes`: where it is stored, `mailbox` the first of them; words of RFC 8601 for verdicts. */
+/** An entry of the list. `mailboxes`: those it was delivered to, `mailbox` the first of them; words of RFC 8601 for verdicts. */
 type ListedMessage = z.output<typeof listedMessage>;
 
 /** A page, with the cursor of the next one. */

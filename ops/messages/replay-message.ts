@@ -1,6 +1,6 @@
 // Puts a stored message through judging and parsing once more: as itself, or as a new message into another mailbox.
 // Outputs have fixed keys and are written once: a replay under the same id makes what is missing (a deleted inbox object,
-// jobs that were thrown away) and leaves what is there as it is.
+// jobs that were purged) and leaves what is there as it is.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
@@ -127,7 +127,7 @@ async function sendAgain({ jobs }: ReplayDeps, replay: Replay): Promise<MessageI
   return id;
 }
 
-/** A new message of the same bytes, in at the front door. */
+/** A new message of the same bytes, stored and queued as if it had just come in. */
 async function storeAnew({ intake, newMessageId, clock }: ReplayDeps, replay: Replay): Promise<MessageId> {
   const { stored } = replay;
   const now = clock();
@@ -203,7 +203,7 @@ async function routesOf(
   return routing.outcome === 'refused' ? { reason: routing.text } : { routes: routing.routes };
 }
 
-/** Mailboxes here only: a replay is no way to send a stranger's mail on. */
+/** Only mailboxes here: a replay never sends mail of others on to another server. */
 function mailboxesOf(config: Config, to: EmailAddress): Recipients {
   const forwardPath = formatAddress(to);
   const routing = routeRecipient(config, to, { mayRelay: false });

@@ -1,5 +1,5 @@
 // One message: the inbox JSON, the stored bytes, an attachment, its HTML for a sandboxed frame.
-// What a stranger wrote is served so that no browser runs it: nosniff, a sandboxing policy, and as a download.
+// What a sender wrote is served so that no browser runs it: nosniff, a sandboxing policy, and as a download.
 
 import { parseAddress } from '#mail/address/address.ts';
 import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
@@ -8,12 +8,12 @@ import { type Answer, isAnswer, notFound, stream } from '#ops/api/answer.ts';
 import { mailbox, messageId, text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
-import { readText } from '#ops/stored-json.ts';
 import { mailboxPrefix, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { type InboxMessage, inboxMessageRecord, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import { linksInNewTabs } from './html-links.ts';
 import { inlinePictures } from './inline-pictures.ts';
+import { readWhole } from './read-whole.ts';
 
 /** HTML of more bytes is not looked through for pictures and links: it is as it is stored. */
 const maxShownHtmlBytes = 8_388_608;
@@ -114,8 +114,8 @@ async function showBody(deps: Deps, { kind, ...wanted }: Wanted & { readonly kin
     const object = await deps.store.get(part.key);
     return object === null ? notFound('the body is not stored any more') : stream(object, headers);
   }
-  const content = typeof part === 'string' ? part : await readText(deps.store, part.key);
-  if (content === null) return notFound('the body is not stored any more');
+  const content = typeof part === 'string' ? part : (await readWhole(deps.store, part.key))?.toString('utf8');
+  if (content === undefined) return notFound('the body is not stored any more');
   if (kind === 'text') return { status: 200, headers, body: content };
   const html = await inlinePictures(deps.store, { html: content, attachments: message.attachments });
   return { status: 200, headers, body: linksInNewTabs(html) };
@@ -176,7 +176,7 @@ function disposition(filename: string): string {
   return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
 
-/** The sender's word for the type, where it is a type at all. */
+/** The type that the sender named, if it is a type at all. */
 function safeType(contentType: string): string {
   return /^[a-z0-9!#$&^_.+-]{1,64}\/[a-z0-9!#$&^_.+-]{1,64}$/i.test(contentType)
     ? contentType

@@ -109,14 +109,14 @@ async function whyLost({ store }: Deps, key: string): Promise<string | null> {
 }
 
 async function deadOf({ admin }: Deps, id: MessageId): Promise<readonly TraceEvent[]> {
-  const letters = await Promise.all(queueNames.map((queue) => admin.deadLetters(queue, deadLettersSearched)));
-  return letters
+  const found = await Promise.all(queueNames.map((queue) => admin.deadLetters(queue, deadLettersSearched)));
+  return found
     .flat()
-    .filter((letter) => letter.id === id)
+    .filter((dead) => dead.id === id)
     .map(({ queue, reason, receiveCount, diedAt }) => ({
       at: diedAt,
       event: 'gave-up',
-      text: `given up on queue ${queue} after ${receiveCount} tries: ${reason}`,
+      text: `moved to the dead letters of queue ${queue} after ${receiveCount} tries: ${reason}`,
       details: { queue, receiveCount, reason },
     }));
 }
@@ -146,7 +146,7 @@ function sender({ clientIp, clientName, tls, user }: Session, reversePath: strin
   return ` ${peer}${login} as <${reversePath}>${tls === null ? '' : ` over ${tls.version}`}`;
 }
 
-/** The judgement is stored with each copy; it was made before the first of them landed. */
+/** The verdict is stored with each copy; it was made before the first of them was delivered. */
 function judgedEvents(copies: readonly StoredCopy[]): readonly TraceEvent[] {
   return copies.slice(0, 1).map(({ at, message: { authentication, disposition } }) => ({
     at,

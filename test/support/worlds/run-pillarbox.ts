@@ -7,7 +7,7 @@ import { commands } from '#cli/commands.ts';
 import { runCli } from '#cli/run-cli.ts';
 import { restoreBackup } from '#local/backup/restore-backup.ts';
 import { takeBackup } from '#local/backup/take-backup.ts';
-import { openDeployment } from '#ops/aws-deployment.ts';
+import { openDeployment } from '#ops/aws/open-deployment.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
 
 const script = fileURLToPath(new URL('../../../cli/pillarbox.js', import.meta.url));
@@ -50,7 +50,8 @@ export async function runInProcess(args: readonly string[], over: Partial<CliWor
     directory: process.cwd(),
     fetch,
     dataBackup: { backup: takeBackup, restore: restoreBackup },
-    openDeployment: (deployment, tell) => openDeployment(deployment, { clock: Date.now, log: silentLog(), tell }),
+    openDeployment: (deployment, onProgress) =>
+      openDeployment(deployment, { clock: Date.now, log: silentLog(), onProgress }),
     clock: Date.now,
     ...over,
   };

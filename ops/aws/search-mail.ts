@@ -1,19 +1,19 @@
-// The list of mail of a deployment on AWS, newest first. Of one mailbox its own objects are listed; of all, or of a
-// domain, what came in is gone through (`raw/`), since that alone is in order of time over all mailboxes.
+// The list of mail of a deployment on AWS, newest first. For one mailbox its own objects are listed; for all, or for a
+// domain, `raw/` is read, since that alone is in order of time over all mailboxes.
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import type { MessagePage, MessageQuery } from '#ops/admin.ts';
+import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
 import { domainPrefix, mailboxPrefix, mailFolders, messageIdOf, rawPrefix } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import type { CopyFinder } from './find-copies.ts';
-import { type MessageSummary, matchesSearch, searchText, summarise } from './message-summary.ts';
 import { newestKeys, type TreeReader } from './newest-first.ts';
 
 export type SearchMailDeps = {
   readonly store: Pick<ObjectStore, 'get'>;
   readonly reader: TreeReader;
   readonly copies: Pick<CopyFinder, 'byEnvelope'>;
-  readonly tell: (sentence: string) => void;
+  readonly onProgress: (sentence: string) => void;
 };
 
 type Candidate = { readonly id: MessageId; readonly keys: () => Promise<readonly string[]> };
@@ -21,7 +21,7 @@ type Candidate = { readonly id: MessageId; readonly keys: () => Promise<readonly
 /** A search reads as many messages as these at most before it answers what it has, and where to go on. */
 const maxRead = 2_000;
 const atOnce = 16;
-const tellEvery = 160;
+const reportEvery = 160;
 
 /** One page; `next` is the id of the last message looked at. All copies of a message come together. */
 export async function searchMail(deps: SearchMailDeps, query: MessageQuery): Promise<MessagePage> {
@@ -36,9 +36,9 @@ export async function searchMail(deps: SearchMailDeps, query: MessageQuery): Pro
       if (found >= query.limit) return { messages, next: candidates[n]?.id ?? null };
     }
     read += candidates.length;
-    if (read % tellEvery === 0) deps.tell(`looked at ${read} messages so far`);
+    if (read % reportEvery === 0) deps.onProgress(`looked at ${read} messages so far`);
     if (read >= maxRead) {
-      deps.tell(`stopped after ${read} messages: go on with --after`);
+      deps.onProgress(`stopped after ${read} messages: go on with --after`);
       return { messages, next: candidates.at(-1)?.id ?? null };
     }
   }

@@ -1,5 +1,5 @@
-// Where the copies of a message are that landed, without an index: its stored envelope says whom it was for, the
-// configuration where that leads, and the id the day. Only what is not found that way is looked for in every mailbox.
+// Finds the copies of a message in mailboxes without an index: its stored envelope names the recipients, the configuration
+// their mailboxes, and its id the day. If that finds none, every mailbox is looked into.
 import { mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
@@ -14,14 +14,14 @@ export type FindCopiesDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'head'>;
   readonly reader: { readonly folders: ListFolders };
   readonly config: ConfigSource;
-  readonly tell: (sentence: string) => void;
+  readonly onProgress: (sentence: string) => void;
 };
 
 /** Both answer keys of `inbox/` and `quarantine/` objects, in order. */
 export type CopyFinder = {
   /** Those that the envelope leads to; `prefixes`: only below one of these. */
   readonly byEnvelope: (id: MessageId, prefixes?: readonly string[]) => Promise<readonly string[]>;
-  /** The same, and where there are none a look into every mailbox, as far as that is possible. */
+  /** The same; if there are none, those found by a look into every mailbox (2,000 at most). */
   readonly find: (id: MessageId) => Promise<readonly string[]>;
 };
 
@@ -66,13 +66,13 @@ function placesOf(config: Config, forwardPath: string): readonly Place[] {
 }
 
 /** One key for each mailbox that there is. */
-async function keysOfAllMailboxes({ reader, tell }: FindCopiesDeps, id: MessageId): Promise<readonly string[]> {
+async function keysOfAllMailboxes({ reader, onProgress }: FindCopiesDeps, id: MessageId): Promise<readonly string[]> {
   const mailboxes: string[] = [];
   for (const folder of mailFolders) {
     for (const domain of await reader.folders(`${folder}/`)) mailboxes.push(...(await reader.folders(domain)));
   }
   if (mailboxes.length > maxMailboxes) {
-    tell(`looked into ${maxMailboxes} of ${mailboxes.length} mailboxes`);
+    onProgress(`looked into ${maxMailboxes} of ${mailboxes.length} mailboxes`);
   }
   return mailboxes.slice(0, maxMailboxes).map((prefix) => messageKeyBelow(prefix, { id, receivedAt: timeOf(id) }));
 }

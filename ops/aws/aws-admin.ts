@@ -1,24 +1,24 @@
-// What an operator may ask of a deployment on AWS, answered by S3 and SQS alone: there is no index to ask, so lists are
-// read newest first and only as far as they are wanted, within bounds that are told.
+// What an operator may ask of a deployment on AWS, answered by S3 and SQS alone. There is no index, so lists are read newest
+// first and only as far as they are wanted, within bounds that are reported.
 import { z } from 'zod';
 import { isMessageId, type MessageId, messageIdTime } from '#mail/header/message-id.ts';
-import { createCopyFinder, type FindCopiesDeps } from '#ops/messages/find-copies.ts';
-import { newestKeys, type TreeReader } from '#ops/messages/newest-first.ts';
-import { searchMail } from '#ops/messages/search-mail.ts';
+import type { DeadLetter, MailAdmin, QueueCounts } from '#ops/admin.ts';
 import type { DeadLetters, QueuePair } from '#pipeline/aws/dead-letters.ts';
 import type { SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
 import { deliveriesPrefix, deliveryPrefix, parseDeliveryKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { type QueueName, queueNames } from '#pipeline/contract/stages.ts';
-import type { DeadLetter, MailAdmin, QueueCounts } from './admin.ts';
+import { createCopyFinder, type FindCopiesDeps } from './find-copies.ts';
+import { newestKeys, type TreeReader } from './newest-first.ts';
+import { searchMail } from './search-mail.ts';
 
 export type AwsAdminDeps = FindCopiesDeps & {
   readonly store: ObjectStore;
   readonly reader: TreeReader;
   readonly queues: (queue: QueueName) => QueuePair;
   readonly deadLetters: DeadLetters;
-  /** Hears how far long work is, as sentences. */
-  readonly tell: (sentence: string) => void;
+  /** Gets sentences that say how far long work is. */
+  readonly onProgress: (sentence: string) => void;
 };
 
 /** Makes the admin side. */
@@ -40,7 +40,7 @@ export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {
   };
 }
 
-/** The age of the oldest job is a metric of CloudWatch's only: SQS itself does not tell it. */
+/** Only CloudWatch knows the age of the oldest job: SQS itself does not say it. */
 async function countsOf({ queues, deadLetters }: AwsAdminDeps, name: QueueName): Promise<QueueCounts> {
   const { url, deadUrl } = queues(name);
   const [live, dead] = await Promise.all([deadLetters.counts(url), deadLetters.counts(deadUrl)]);
@@ -76,7 +76,7 @@ async function ofMessage(
 
 const aboutSchema = z.object({ id: z.string() });
 
-/** SQS keeps when the job was sent, not when it was given up, and nothing of why: that is in the log. */
+/** SQS keeps when the job was sent, not since when it is a dead letter, and nothing of why: that is in the log. */
 function deadLetter(queue: QueueName, { body, attributes, messageId }: SqsEventRecord): DeadLetter {
   const receiveCount = Number(attributes['ApproximateReceiveCount'] ?? 0);
   const id = idOf(body);
@@ -84,7 +84,7 @@ function deadLetter(queue: QueueName, { body, attributes, messageId }: SqsEventR
     queue,
     id,
     body,
-    reason: `not done by any of its hand-outs; the functions' log says why (look for ${id ?? `messageId ${messageId}`})`,
+    reason: `every try failed; the functions' log says why (look for ${id ?? `messageId ${messageId}`})`,
     receiveCount,
     diedAt: new Date(Number(attributes['SentTimestamp'] ?? 0)).toISOString(),
   };

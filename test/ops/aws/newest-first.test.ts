@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type MessageId, messageIdFactory } from '#mail/header/message-id.ts';
-import { newestKeys, type Tree } from '#ops/messages/newest-first.ts';
+import { newestKeys, type Tree } from '#ops/aws/newest-first.ts';
 import { messageKey, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 

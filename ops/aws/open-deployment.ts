@@ -1,7 +1,9 @@
-// A deployment on AWS found by its name alone: cdk/ names its bucket and queues after it, and the account is in the URL
-// that SQS gives for a queue. Everything the routes need is built on the adapters that the functions run on.
+// Finds a deployment on AWS by its name alone: cdk/ names its bucket and queues after it, and the account is in the URL that
+// SQS gives for a queue. The use cases run on the adapters that the functions run on.
 import { messageIdFactory } from '#mail/header/message-id.ts';
+import type { MailDeps } from '#ops/deps.ts';
 import { createReplayMessage } from '#ops/messages/replay-message.ts';
+import { createRetryDelivery } from '#ops/retry-delivery.ts';
 import {
   type AwsPlace,
   createAwsSecrets,
@@ -22,8 +24,6 @@ import { configKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Log } from '#pipeline/contract/ports.ts';
 import { deadLetterQueue, type QueueName } from '#pipeline/contract/stages.ts';
 import { createAwsAdmin } from './aws-admin.ts';
-import type { MailDeps } from './deps.ts';
-import { createRetryDelivery } from './retry-delivery.ts';
 
 /** Its name (`serviceName` of cdk.json), and where it is. */
 export type Deployment = AwsPlace & { readonly name: string };
@@ -31,13 +31,13 @@ export type Deployment = AwsPlace & { readonly name: string };
 export type DeploymentTools = {
   readonly clock: Clock;
   readonly log: Log;
-  /** Hears how far long work is, as sentences. */
-  readonly tell: (sentence: string) => void;
+  /** Gets sentences that say how far long work is. */
+  readonly onProgress: (sentence: string) => void;
 };
 
 const configRefreshSeconds = 30;
 
-/** Finds it; rejects with SQS's own error (`QueueDoesNotExist`) where there is none of that name. */
+/** Rejects with SQS's own error (`QueueDoesNotExist`) if there is none of that name. */
 export async function openDeployment(deployment: Deployment, tools: DeploymentTools): Promise<MailDeps> {
   const { name, region } = deployment;
   const polling = createPollingSqsClient(deployment);
@@ -58,11 +58,11 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
   const named = createAwsSecrets(deployment, `${name}/`);
   const secrets = createSecrets({ named, directory: '.', environment: {}, clock: tools.clock });
   const reader = { list: store.list, folders: createS3Folders(place) };
-  const deadLetters = createDeadLetters({ sqs: polling, region, tell: tools.tell });
+  const deadLetters = createDeadLetters({ sqs: polling, region, tell: tools.onProgress });
   return {
     store,
     clock: tools.clock,
-    admin: createAwsAdmin({ store, reader, config, queues, deadLetters, tell: tools.tell }),
+    admin: createAwsAdmin({ store, reader, config, queues, deadLetters, onProgress: tools.onProgress }),
     retryDelivery: createRetryDelivery({ store, jobs, clock: tools.clock }),
     replayMessage: createReplayMessage({
       store,
