@@ -16,6 +16,8 @@ export type Authors = {
   readonly addresses: readonly EmailAddress[];
   /** The domains of all that may be taken for an author, each once; the first is that of the first address. */
   readonly domains: readonly Domain[];
+  /** If others may be shown who were not read. */
+  readonly mayBeMore: boolean;
   /** Why it cannot be told for sure who wrote it, a sentence each; empty if it can. */
   readonly doubts: readonly string[];
 };
@@ -25,7 +27,12 @@ const maxDoubts = 20;
 
 /** Reads all From fields of a header to their end. More entries than the limit are a doubt. */
 export function authorsOf(
-  { fields, lookalikes, problems }: Pick<Header, 'fields' | 'lookalikes' | 'problems'>,
+  {
+    fields,
+    lookalikes,
+    problems,
+    isAuthorHidden,
+  }: Pick<Header, 'fields' | 'lookalikes' | 'problems' | 'isAuthorHidden'>,
   limits: ListLimits = listLimits,
 ): Authors {
   const from = fieldsNamed(fields, 'from');
@@ -52,6 +59,7 @@ export function authorsOf(
     entries,
     addresses: entries.flatMap(({ address }) => address ?? []),
     domains: [...domains].slice(0, maxDomains),
+    mayBeMore: isAuthorHidden,
     doubts: [...new Set(doubts)].slice(0, maxDoubts),
   };
 }

@@ -33,6 +33,8 @@ export type Header = {
   readonly bodyOffset: number;
   readonly hasEmptyLine: boolean;
   readonly lines: number;
+  /** If authors may be shown who were not read: a field was cut or left out, or the header goes on for those who end no line at CR. */
+  readonly isAuthorHidden: boolean;
   readonly problems: readonly HeaderProblem[];
 };
 
@@ -85,6 +87,8 @@ type State = {
   lineOffset: number;
   isLineStart: boolean;
   isAfterCr: boolean;
+  isAfterBareCr: boolean;
+  isAuthorHidden: boolean;
   isAfterAuthor: boolean;
   lines: number;
   keptBytes: number;
@@ -106,6 +110,8 @@ export function createHeaderReader(limits: HeaderLimits = headerLimits): HeaderR
     lineOffset: 0,
     isLineStart: true,
     isAfterCr: false,
+    isAfterBareCr: false,
+    isAuthorHidden: false,
     isAfterAuthor: false,
     lines: 0,
     keptBytes: 0,
@@ -145,8 +151,7 @@ function push(state: State, chunk: Uint8Array): Header | null {
     const byte = chunk[at] ?? 0;
     if (state.isAfterCr || byte === LF) {
       if (byte === LF) at += 1;
-      else state.counts.bareCr += 1;
-      if (endLine(state, at)) return end(state, chunk, at);
+      if (endLine(state, at, byte !== LF)) return end(state, chunk, at);
       continue;
     }
     at += 1;
@@ -164,10 +169,7 @@ function push(state: State, chunk: Uint8Array): Header | null {
 }
 
 function finish(state: State): Header {
-  if (state.isAfterCr) {
-    state.counts.bareCr += 1;
-    if (endLine(state, 0)) return end(state, Buffer.alloc(0), 0);
-  }
+  if (state.isAfterCr && endLine(state, 0, true)) return end(state, Buffer.alloc(0), 0);
   if (!state.isLineStart) state.lines += 1;
   state.lineOffset = state.taken;
   closeField(state, Buffer.alloc(0));
@@ -175,10 +177,13 @@ function finish(state: State): Header {
 }
 
 /** Behind a line end, at an index of the chunk; true if the line was empty. */
-function endLine(state: State, at: number): boolean {
+function endLine(state: State, at: number, isBareCr: boolean): boolean {
   state.isAfterCr = false;
   state.lines += 1;
+  if (isBareCr) state.counts.bareCr += 1;
+  if (state.isLineStart) state.isAuthorHidden ||= isBareCr || state.isAfterBareCr;
   if (state.isLineStart) return true;
+  state.isAfterBareCr = isBareCr;
   state.isLineStart = true;
   state.lineOffset = state.taken + at;
   return false;
@@ -244,6 +249,7 @@ function takeField(state: State, field: Unnamed): void {
   const isFull = count >= (isEssential ? maxEssentialFields : state.limits.fields);
   // What does not fit is left out, and smaller fields behind it are read; of an essential one its beginning is.
   const bytes = Math.min(field.raw.length, Math.max(0, room));
+  state.isAuthorHidden ||= isAuthorName(name) && (isFull || bytes < field.bytes);
   if (isFull || bytes <= name.length || (bytes < field.raw.length && !isEssential)) {
     state.counts.dropped += 1;
     return;
@@ -266,25 +272,21 @@ function passOver(state: State, field: Unnamed): void {
 }
 
 function addLookalike(state: State, field: HeaderField): void {
+  state.isAuthorHidden ||= state.lookalikes.length >= maxLookalikes || field.raw.length < field.bytes;
   if (state.lookalikes.length < maxLookalikes) state.lookalikes.push(field);
 }
 
 function toHeader(state: State, where: Pick<Header, 'bodyOffset' | 'hasEmptyLine'>): Header {
-  const { fields, lookalikes, lines } = state;
+  const { fields, lookalikes, lines, isAuthorHidden, lineOffset: fieldsEnd } = state;
   const trailing = Buffer.concat(state.trailing);
-  return { fields, lookalikes, trailing, fieldsEnd: state.lineOffset, lines, ...where, problems: problemsOf(state) };
+  return { fields, lookalikes, trailing, fieldsEnd, lines, isAuthorHidden, ...where, problems: problemsOf(state) };
 }
 
-function problemsOf({ counts, lookalikes, lineOffset, limits }: State): readonly HeaderProblem[] {
+function problemsOf({ counts, lookalikes: { length: alike }, lineOffset, limits }: State): readonly HeaderProblem[] {
   const { passedOver, dropped, cut, bareCr, nul } = counts;
   const all: [boolean, HeaderProblem['code'], string, boolean][] = [
     [passedOver > 0, 'malformed-header', `lines that are no fields were passed over: ${passedOver}`, false],
-    [
-      lookalikes.length > 0,
-      'malformed-header',
-      `lines that read like an author field to some: ${lookalikes.length}`,
-      true,
-    ],
+    [alike > 0, 'malformed-header', `lines that read like an author field to some: ${alike}`, true],
     [bareCr > 0, 'malformed-header', 'it has a bare CR, which ends a line to some programs and not to others', true],
     [nul > 0, 'malformed-header', 'it has NUL octets, which some programs drop', true],
     [

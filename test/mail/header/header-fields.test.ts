@@ -34,8 +34,8 @@ test('a header of 5 MB or of 100,000 fields is read as far as the limits go, its
 });
 
 test('a From field behind ten thousand others is seen all the same', () => {
-  const { fields, problems } = read(`From: a@b.example\r\n${'X: y\r\n'.repeat(20_000)}From: c@d.example\r\n\r\n`);
-  const { fieldCount, domains } = authorsOf({ fields, lookalikes: [], problems });
+  const header = read(`From: a@b.example\r\n${'X: y\r\n'.repeat(20_000)}From: c@d.example\r\n\r\n`);
+  const { fieldCount, domains } = authorsOf(header);
   assert.deepEqual([fieldCount, domains], [2, ['b.example', 'd.example']]);
   assert.ok(read('From: a@b.example\r\n'.repeat(20_000)).fields.length <= 11_000);
 });

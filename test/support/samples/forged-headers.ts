@@ -2,11 +2,10 @@
 // Each is what one program or another reads as mail of the victim.
 
 /**
- * What has to become of a header. `withheld`: it may show the victim. `doubtful`: programs that mend line ends may find another author
- * in what is its body to others. `evil`: its author is x@evil.example, and passes. `unread`: it
+ * What has to become of a header. `withheld`: it may show the victim. `evil`: its author is x@evil.example, and passes. `unread`: it
  * shows no author, and the JSON says why. `either`: programs show this or that; only what holds for all mail has to hold.
  */
-export type Fate = 'withheld' | 'doubtful' | 'evil' | 'unread' | 'either';
+export type Fate = 'withheld' | 'evil' | 'unread' | 'either';
 
 export type ForgedHeader = {
   readonly name: string;
@@ -109,6 +108,7 @@ const values: readonly (readonly [fate: Fate, value: string])[] = [
     'withheld',
     `${times(7, (n) => `a@a${n}.evil.example, `)}${victim}, ${times(7, (n) => `b@b${n}.evil.example, `)}${evil}`,
   ],
+  ['withheld', `${evil} (${folded(600_000)} ), ${victim}`],
   ['evil', `"${victim}" <${evil}>`],
   ['evil', `Chief <${evil}>`],
   ['evil', `<@victim.example:${evil}>`],
@@ -163,15 +163,21 @@ const headers: readonly ForgedHeader[] = [
   { name: 'a line of a colon alone between the two', fate: 'withheld', header: `${fromEvil}: x\r\n${fromVictim}` },
   { name: 'a bare CR before From', fate: 'withheld', header: `${fromEvil}Subject: x\r${fromVictim}` },
   { name: 'a bare CR within From', fate: 'withheld', header: `From: ${evil}\r, ${victim}\r\n` },
-  { name: 'two bare CRs before From', fate: 'doubtful', header: `${fromEvil}Subject: x\r\r${fromVictim}` },
-  { name: 'CR CR LF before From', fate: 'doubtful', header: `From: ${evil}\r\r\n${fromVictim}` },
-  { name: 'CR CR LF alone in a line', fate: 'doubtful', header: `${fromEvil}\r\r\n${fromVictim}` },
+  { name: 'two bare CRs before From', fate: 'withheld', header: `${fromEvil}Subject: x\r\r${fromVictim}` },
+  { name: 'CR CR LF before From', fate: 'withheld', header: `From: ${evil}\r\r\n${fromVictim}` },
+  { name: 'CR CR LF alone in a line', fate: 'withheld', header: `${fromEvil}\r\r\n${fromVictim}` },
   { name: 'a bare LF before From', fate: 'withheld', header: `From: ${evil}\n${fromVictim}` },
   { name: 'a first line that begins with a blank', fate: 'either', header: ` ${fromVictim}${fromEvil}` },
   { name: 'a first line that is blank', fate: 'withheld', header: ` \r\n${fromVictim}${fromEvil}` },
   { name: 'a blank line that is folded', fate: 'withheld', header: `${fromEvil} \r\n${fromVictim}` },
   { name: 'behind 10,500 fields', fate: 'withheld', header: `${fromEvil}${fillers(10_500)}${fromVictim}` },
   { name: 'alone behind 10,500 fields', fate: 'withheld', header: `${fillers(10_500)}${fromVictim}` },
+  {
+    name: 'behind 1,100 fields that say what the body is',
+    fate: 'withheld',
+    header: `${fromEvil}${'Content-Type: a/b\r\n'.repeat(1_100)}${fromVictim}`,
+  },
+  { name: 'behind 1,100 From fields', fate: 'withheld', header: `${fromEvil.repeat(1_100)}${fromVictim}` },
   { name: 'behind 300 KiB', fate: 'withheld', header: `${fromEvil}X: ${folded(307_200)}${fromVictim}` },
   { name: 'alone behind 300 KiB', fate: 'withheld', header: `X: ${folded(307_200)}${fromVictim}` },
   { name: 'behind 1.2 MiB', fate: 'withheld', header: `${fromEvil}X: ${folded(1_258_291)}${fromVictim}` },
