@@ -164,7 +164,8 @@ async function attempt(deps: DeliverDeps, task: Task, { claimed, unasked }: Clai
   const { config, job, host, group, handout } = task;
   const startedAt = deps.clock();
   const asked = askedNow(claimed.state, job);
-  const plan = { config, job: pendingJob(claimed.state.job, asked), host, unasked };
+  const now = job.tryNow === true ? { tryNow: job.tryNow } : {};
+  const plan = { config, job: { ...pendingJob(claimed.state.job, asked), ...now }, host, unasked };
   const facts = await gatherFacts(deps, plan).catch((thrown: unknown) =>
     noteOwnFault(deps, { config, claimed, faults: handout.faults ?? 0 }, thrown),
   );

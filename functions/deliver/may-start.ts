@@ -16,7 +16,7 @@ export type Unavailable =
 export type Worker = { readonly owner: string; readonly soleWorker: boolean };
 
 export type StartFacts = {
-  readonly job: Pick<DeliverJob, 'attempt' | 'receivedAt' | 'expiresAt' | 'envelope' | 'givenUp'>;
+  readonly job: Pick<DeliverJob, 'attempt' | 'receivedAt' | 'expiresAt' | 'envelope' | 'deliveredLocally' | 'givenUp'>;
   readonly record: Pick<DeliveryState, 'lease' | 'next' | 'notices' | 'recipients' | 'warnedAt'>;
   /** Null: a host may be asked, or none needs to be, or they are not looked up yet. */
   readonly unavailable: Unavailable | null;
@@ -62,7 +62,8 @@ function isHeldByOther({ owner, until }: NonNullable<DeliveryState['lease']>, wo
 function isOver({ lease, next, recipients }: StartFacts['record'], job: StartFacts['job']): boolean {
   const pending = new Set(recipients.flatMap(({ state, forwardPath }) => (state === 'pending' ? [forwardPath] : [])));
   if (!job.envelope.recipients.some(({ forwardPath }) => pending.has(forwardPath))) return true;
-  return lease === null && next !== null && job.attempt < next.attempt;
+  // A report is about what has happened: no attempt that is planned makes it untrue.
+  return job.deliveredLocally !== true && lease === null && next !== null && job.attempt < next.attempt;
 }
 
 function isOwing({ notices, next }: StartFacts['record']): boolean {

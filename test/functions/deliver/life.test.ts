@@ -158,6 +158,20 @@ test('a report of what was delivered here leaves those of its domain that were g
   );
 });
 
+test('a report of what was delivered here says nothing of others of its domain, which still have to be delivered', async (t) => {
+  const world = deliveryWorld({ zone: { 'far.example': 'SERVFAIL' } });
+  t.after(world.close);
+  const job = world.job({ to: ['a@far.example', 'b@far.example'] });
+  const [a, b] = job.envelope.recipients;
+  assert.equal((await world.run(withEnvelope(job, { recipients: [a!] }))).outcome, 'deferred');
+  await world.run({ ...withEnvelope(job, { recipients: [b!] }), deliveredLocally: true });
+  assert.deepEqual(
+    world.state(job).recipients.map(({ state }) => state),
+    ['pending', 'delivered'],
+  );
+  assert.equal((await world.runNext()).outcome, 'deferred');
+});
+
 test('the lease of a worker that died is taken over, and the history says that it was interrupted', async (t) => {
   const mx = await startMx();
   const world = deliveryWorld({ port: mx.port });

@@ -244,6 +244,27 @@ test('what a person wants tried at once is tried although its host is backed off
   await first;
 });
 
+test('what a person wants tried now is tried at all hosts of its domain, though all are backed off', async (t) => {
+  const first = await startMx({ banner: '421 busy' });
+  const second = await startMx({ host: '127.0.0.2', banner: '421 busy' }, first.port);
+  const zone = {
+    'far.example': mx('mx1.far.example', 'mx2.far.example'),
+    'mx1.far.example': { A: ['127.0.0.1'] },
+    'mx2.far.example': { A: ['127.0.0.2'] },
+  };
+  const world = deliveryWorld({ port: first.port, zone });
+  t.after(() => Promise.all([first.close(), second.close(), world.close()]));
+  await world.run(world.job());
+  assert.equal((await world.run(world.job())).outcome, 'waiting');
+  const job = world.job({ tryNow: true });
+  assert.equal((await world.run(job)).outcome, 'deferred');
+  assert.deepEqual(
+    world.state(job).attempts[0]!.hosts.map(({ host }) => host),
+    ['mx1.far.example', 'mx2.far.example'],
+  );
+  assert.equal(world.jobs.of('deliver').at(-1)!.tryNow, undefined, 'the attempt after it keeps to the schedule');
+});
+
 test('mail that waits for a slot still expires in time', async () => {
   const peer = await startCountingMx({ ip: '127.0.0.1', closed: true });
   const delivery = { connectionsPerDestination: 1, attemptSeconds: 60 };
