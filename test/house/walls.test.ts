@@ -33,7 +33,7 @@ const libraries: readonly { readonly name: RegExp; readonly in: readonly string[
   { name: /^(?:aws-cdk-lib|constructs|cdk-nag)(?:\/|$)/, in: ['cdk'] },
   { name: /^smtp-server(?:\/|$)/, in: ['container/session/smtp-protocol.ts'] },
   { name: /^mailparser(?:\/|$)/, in: ['functions/parse/mime'] },
-  { name: /^mailauth(?:\/|$)/, in: ['functions/authenticate/judge', 'functions/deliver/message'] },
+  { name: /^mailauth(?:\/|$)/, in: ['functions/authenticate/judge'] },
   { name: /^node:sqlite$/, in: ['local'] },
   { name: /^fauxqs(?:\/|$)/, in: ['local/emulator'] },
 ];

@@ -1,5 +1,5 @@
 // A stored message, opened for judging: its header read to its end, its body still to come.
-import { createHeaderReader, type Header } from '#mail/header/read-header.ts';
+import { type Header, readHeaderOf } from '#mail/header/read-header.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { messageLost } from '#pipeline/run/own-fault.ts';
 
@@ -19,19 +19,10 @@ export async function openMessage(store: Pick<ObjectStore, 'get'>, key: string):
   const stored = await store.get(key);
   if (stored === null) throw messageLost(key);
   const chunks = stored.body[Symbol.asyncIterator]();
-  const reader = createHeaderReader();
-  let header: Header | null = null;
-  let rest: Uint8Array = new Uint8Array(0);
-  for (let taken = 0; header === null; ) {
-    const next = await chunks.next();
-    if (next.done === true) break;
-    header = reader.push(next.value);
-    if (header !== null) rest = next.value.subarray(header.bodyOffset - taken);
-    taken += next.value.length;
-  }
+  const { header, rest } = await readHeaderOf(chunks);
   return {
     bytes: stored.bytes,
-    header: header ?? reader.finish(),
+    header,
     body: remaining(rest, chunks),
     close: async () => {
       await chunks.return?.();
