@@ -1,6 +1,7 @@
 // What a deployment may choose: `cdk.json` context or `-c key=value`, checked before anything is built. Every option
 // has a default but the host name and the domains, which nobody can guess.
 import { z } from 'zod';
+import { defaultRetention } from '#pipeline/contract/retention.ts';
 
 const hostName = z
   .string()
@@ -66,9 +67,9 @@ const optionsSchema = z.object({
   eventBridge: flag.default(true),
   versioning: flag.default(false),
   encryption: z.enum(['s3', 'kms']).default('s3'),
-  rawDays: whole.default(30),
-  inboxDays: whole.default(30),
-  deliveriesDays: whole.default(90),
+  rawDays: whole.default(defaultRetention.rawDays),
+  inboxDays: whole.default(defaultRetention.inboxDays),
+  deliveriesDays: whole.default(defaultRetention.deliveriesDays),
   logDays: z.coerce
     .number()
     .pipe(z.union([7, 14, 30, 90, 365].map((days) => z.literal(days))))

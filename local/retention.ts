@@ -1,7 +1,9 @@
 // Deletes what is older than the configuration keeps, and gives the space back to the disk: a little at a time, now and
 // then.
 import type { Config, ConfigSource } from '#pipeline/config/config.ts';
+import type { KeptSince } from '#pipeline/contract/keys.ts';
 import type { Clock, Log } from '#pipeline/contract/ports.ts';
+import { daysKept } from '#pipeline/contract/retention.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 
 const dayMs = 86_400_000;
@@ -10,7 +12,7 @@ const pauseMs = 250;
 
 /** Starts it: first after a minute, then every hour. Answers how to stop it. */
 export function startRetention(deps: {
-  readonly sweep: (before: { readonly raw: string; readonly inbox: string }) => Promise<number>;
+  readonly sweep: (before: KeptSince) => Promise<number>;
   /** Answers whether there is more space to give back. */
   readonly shrink: () => Promise<boolean>;
   readonly config: ConfigSource;
@@ -36,12 +38,9 @@ export function startRetention(deps: {
   return () => clearTimeout(timer);
 }
 
-/** What is older than these times may go. A message that may still have to be delivered is kept, whatever was configured. */
-export function keepSince(config: Config, nowMs: number): { readonly raw: string; readonly inbox: string } {
-  const { rawDays, inboxDays } = config.retention;
-  const rawMs = Math.max(rawDays * dayMs, config.delivery.expireSeconds * 1_000 + dayMs);
-  return {
-    raw: new Date(nowMs - rawMs).toISOString(),
-    inbox: new Date(nowMs - inboxDays * dayMs).toISOString(),
-  };
+/** What is older than these times may go, by folder. */
+export function keepSince({ retention, delivery }: Config, nowMs: number): KeptSince {
+  const days = daysKept(retention, delivery.expireSeconds);
+  const times = Object.entries(days).map(([folder, kept]) => [folder, new Date(nowMs - kept * dayMs).toISOString()]);
+  return Object.fromEntries(times);
 }

@@ -125,7 +125,7 @@ export class DataStack extends Stack {
 }
 
 /** The first `pillarbox.json` of a deployment: every domain has a postmaster, and mail goes out as the options say. */
-function firstConfig({ hostname, domains, rawDays, inboxDays, ...options }: Options): string {
+function firstConfig({ hostname, domains, ...options }: Options): string {
   const config = {
     hostname,
     listeners: [
@@ -137,7 +137,6 @@ function firstConfig({ hostname, domains, rawDays, inboxDays, ...options }: Opti
     domains: Object.fromEntries(domains.map((domain) => [domain, { mailboxes: ['postmaster'] }])),
     delivery: options.deliveryMode === 'mx' ? { mode: 'mx' } : { mode: 'smarthost', smarthost: relayOf(options) },
     srsSecret: 'secret:srs',
-    retention: { rawDays, inboxDays },
   };
   return `${JSON.stringify(config, null, 2)}\n`;
 }

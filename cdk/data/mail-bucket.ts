@@ -15,6 +15,7 @@ import { acknowledge } from '#cdk/acknowledge.ts';
 import { bucketName } from '#cdk/names.ts';
 import type { Options } from '#cdk/options.ts';
 import type { KeyPrefix } from '#pipeline/contract/keys.ts';
+import { daysKept, defaultExpireSeconds } from '#pipeline/contract/retention.ts';
 
 /** Prefixes whose objects are never written twice: a write must say `If-None-Match: *`. */
 const writeOnce: readonly KeyPrefix[] = ['raw/', 'inbox/', 'quarantine/'];
@@ -80,15 +81,7 @@ export class MailBucket extends Construct {
 }
 
 function lifecycle(options: Options): readonly LifecycleRule[] {
-  const days: Partial<Record<KeyPrefix, number>> = {
-    'raw/': options.rawDays,
-    'inbox/': options.inboxDays,
-    'quarantine/': options.inboxDays,
-    'attachments/': options.inboxDays,
-    'deliveries/': options.deliveriesDays,
-    'destinations/': 7,
-  };
-  const sweeps = Object.entries(days).map(([prefix, kept]) => ({
+  const sweeps = Object.entries(daysKept(options, defaultExpireSeconds)).map(([prefix, kept]) => ({
     id: `expire-${prefix.slice(0, -1)}`,
     prefix,
     expiration: Duration.days(kept),

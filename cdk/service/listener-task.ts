@@ -152,11 +152,14 @@ export class ListenerTasks extends Construct {
 }
 
 /** A function is told its region by Lambda; a task is not told by anything that is promised. */
-function listenerEnvironment({ region }: Stack, { proxyProtocol, taskMemoryMiB }: Options): Record<string, string> {
+function listenerEnvironment({ region }: Stack, options: Options): Record<string, string> {
   return {
     AWS_REGION: region,
     PILLARBOX_HEALTH_PORT: String(healthPort),
-    PILLARBOX_MEMORY_MIB: String(taskMemoryMiB),
-    ...(proxyProtocol ? { PILLARBOX_PROXY_PROTOCOL: 'v2' } : {}),
+    PILLARBOX_MEMORY_MIB: String(options.taskMemoryMiB),
+    PILLARBOX_RAW_DAYS: String(options.rawDays),
+    PILLARBOX_INBOX_DAYS: String(options.inboxDays),
+    PILLARBOX_DELIVERIES_DAYS: String(options.deliveriesDays),
+    ...(options.proxyProtocol ? { PILLARBOX_PROXY_PROTOCOL: 'v2' } : {}),
   };
 }

@@ -1,7 +1,7 @@
 // The name of the server in the DNS: has it an address, and does each address lead back to it (PTR).
 import { type DnsRecord, recordText, relayOf } from '#cli/dns-records.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { placeholderProblem } from '#pipeline/config/public-name.ts';
+import { placeholderProblem } from '#pipeline/config/config-problems.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { reversePointer } from '#pipeline/dns/reverse-name.ts';
 import { askDns } from './ask-dns.ts';

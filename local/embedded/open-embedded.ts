@@ -5,6 +5,7 @@ import { createJobSender, createJobSource } from '#local/embedded/queue/job-queu
 import { createObjectStore } from '#local/embedded/store/object-store.ts';
 import type { JobSource } from '#local/run/job-source.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
+import type { KeptSince } from '#pipeline/contract/keys.ts';
 import type { Clock, Intake, JobSender, ObjectStore } from '#pipeline/contract/ports.ts';
 import { createAdmin } from './admin.ts';
 import { startClient } from './client.ts';
@@ -19,8 +20,8 @@ export type EmbeddedWorld = {
   readonly admin: OpsAdmin;
   /** What the folder of bodies was like at the start. */
   readonly bodies: OpenedBodies;
-  /** Deletes a little of what is older than these times (ISO 8601); answers how many objects, 0 when nothing is left. */
-  readonly sweep: (before: { readonly raw: string; readonly inbox: string }) => Promise<number>;
+  /** Deletes a little of what is older than these times; answers how many objects, 0 when nothing is left. */
+  readonly sweep: (before: KeptSince) => Promise<number>;
   /** Gives a little of the free space in the database file back to the disk; answers whether there is more. */
   readonly shrink: () => Promise<boolean>;
   /** Has the clock looked at: needed only where the clock does not run by itself. */
@@ -56,7 +57,7 @@ export async function openEmbedded({ folder, clock, ...options }: EmbeddedOption
     intake: createIntake(client, bodies, clock),
     admin: createAdmin(client, watchers),
     bodies: client.bodies,
-    sweep: ({ raw, inbox }) => client.ask({ kind: 'sweep', rawBefore: raw, inboxBefore: inbox, limit: sweepLimit }),
+    sweep: (before) => client.ask({ kind: 'sweep', before, limit: sweepLimit }),
     shrink: () => client.ask({ kind: 'shrink' }),
     tick: async () => {
       await client.ask({ kind: 'tick' });

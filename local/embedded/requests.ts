@@ -6,6 +6,7 @@ import type { BodiesReport } from '#local/embedded/store/check-bodies.ts';
 import type { LeasedJob, LeaseTerms } from '#local/run/job-source.ts';
 import type { DeadLetter, HeldJob, MessagePage, MessageQuery, QueueCounts } from '#ops/admin.ts';
 import type { MessageSummary } from '#ops/messages/message-summary.ts';
+import type { KeptSince } from '#pipeline/contract/keys.ts';
 import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/contract/ports.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 
@@ -103,9 +104,9 @@ type Exchange = {
     ask: { readonly prefix: string; readonly before: string | null; readonly limit: number };
     answer: { readonly keys: readonly string[]; readonly next: string | null };
   };
-  /** Deletes some of what is older than the two times (ISO 8601); answers how many: 0 means nothing is left. */
+  /** Deletes some of what is older than these times; answers how many: 0 means nothing is left. */
   sweep: {
-    ask: { readonly rawBefore: string; readonly inboxBefore: string; readonly limit: number };
+    ask: { readonly before: KeptSince; readonly limit: number };
     answer: number;
   };
   /** Gives a little of the free space in the file back to the disk; answers whether more could be given. */

@@ -1,9 +1,11 @@
 // The environment variables that the AWS composition roots read, parsed once at start. An error names every variable
 // that is missing or wrong and what was expected. Nothing here reads `process.env`: it is passed in.
 import { z } from 'zod';
+import { defaultRetention, type Retention } from '#pipeline/contract/retention.ts';
 import { type QueueName, queueNames, queueUrlVariable } from '#pipeline/contract/stages.ts';
 
 const url = z.url({ protocol: /^https?$/, error: 'expected an http(s) URL' });
+const days = z.coerce.number().int().positive();
 const port = z.coerce.number().int().min(0).max(65_535);
 
 /** The URLs of queues, each by the variable that holds it. */
@@ -31,6 +33,10 @@ const environmentSchema = z.object({
   PILLARBOX_PROXY_PROTOCOL: z.literal('v2', { error: 'expected "v2", or not to be set' }).optional(),
   /** What the container may take of memory before it is killed, in MiB. */
   PILLARBOX_MEMORY_MIB: z.coerce.number().int().positive().optional(),
+  /** How long the bucket keeps what it stores, as it was deployed. */
+  PILLARBOX_RAW_DAYS: days.default(defaultRetention.rawDays),
+  PILLARBOX_INBOX_DAYS: days.default(defaultRetention.inboxDays),
+  PILLARBOX_DELIVERIES_DAYS: days.default(defaultRetention.deliveriesDays),
   PILLARBOX_HEALTH_HOST: z.string().min(1).default('0.0.0.0'),
   AWS_REGION: z.string().min(1),
 });
@@ -46,6 +52,7 @@ export type Environment = {
   readonly configRefreshSeconds: number | null;
   readonly proxyProtocol: 'v2' | null;
   readonly memoryMiB: number | null;
+  readonly retention: Retention;
   readonly endpoint: string | null;
   readonly metricsNamespace: string;
   readonly health: { readonly host: string; readonly port: number };
@@ -90,6 +97,11 @@ function environmentOf(
     configRefreshSeconds: data.PILLARBOX_CONFIG_REFRESH_SECONDS ?? null,
     proxyProtocol: data.PILLARBOX_PROXY_PROTOCOL ?? null,
     memoryMiB: data.PILLARBOX_MEMORY_MIB ?? null,
+    retention: {
+      rawDays: data.PILLARBOX_RAW_DAYS,
+      inboxDays: data.PILLARBOX_INBOX_DAYS,
+      deliveriesDays: data.PILLARBOX_DELIVERIES_DAYS,
+    },
     endpoint: data.PILLARBOX_ENDPOINT ?? null,
     metricsNamespace: data.PILLARBOX_METRICS_NAMESPACE,
     health: { host: data.PILLARBOX_HEALTH_HOST, port: data.PILLARBOX_HEALTH_PORT },

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { type Domain, mailboxName as nameOf, parseAddress, parseDomain } from '#mail/address/address.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { isProblem } from '#mail/problem.ts';
+import { defaultExpireSeconds } from '#pipeline/contract/retention.ts';
 
 const seconds = z.int().positive();
 const limit = z.int().positive();
@@ -122,7 +123,7 @@ const delivery = z.strictObject({
   /** After this no other host is called and no message begun; one that is being sent goes on as long as the host takes it. */
   attemptSeconds: seconds.default(1_800),
   retrySeconds: z.array(seconds).min(1).default([300, 600, 1_200, 2_400, 3_600, 7_200, 14_400]),
-  expireSeconds: seconds.default(432_000),
+  expireSeconds: seconds.default(defaultExpireSeconds),
   delayWarningSeconds: seconds.default(14_400),
 });
 
@@ -161,7 +162,11 @@ export const configSchema = z
     parse: z.strictObject({ budgetSeconds: seconds.default(10), memoryMiB: limit.default(512) }).prefault({}),
     /** Keys the addresses that forwarded mail bounces to (SRS); null: one is made and kept by the service itself. */
     srsSecret: secretReference.nullable().default(null),
-    retention: z.strictObject({ rawDays: limit.default(30), inboxDays: limit.default(30) }).prefault({}),
+    /** On AWS the options of the deployment with these names hold instead, and what differs here is told (config-problems.ts). */
+    retention: z
+      .strictObject({ rawDays: limit.optional(), inboxDays: limit.optional(), deliveriesDays: limit.optional() })
+      .describe('Days that objects are kept on one machine (30, 30, 90); on AWS the options of the deployment say.')
+      .prefault({}),
   })
   .superRefine((config, context) => {
     if (config.delivery.mode === 'smarthost' && config.delivery.smarthost === null) {

@@ -19,6 +19,9 @@ type MailFolder = (typeof mailFolders)[number];
 type Received = { readonly id: MessageId; readonly receivedAt: string };
 type Addressed = Received & { readonly domain: string; readonly localPart: string };
 
+/** Times (ISO 8601) by folder: what is older may go. */
+export type KeptSince = Readonly<Partial<Record<KeyPrefix, string>>>;
+
 /** Where raw messages, deliveries and suppressions are. */
 export const [rawPrefix, deliveryPrefix, suppressionPrefix] = ['raw/', 'deliveries/', 'suppressions/'] as const;
 

@@ -11,6 +11,8 @@ export const eventTable = {
   'config-not-usable': 'the configuration is missing or wrong; the last good one stays in force',
   'config-unreadable': 'the configuration could not be looked at',
   'config-permissions-narrowed': 'the configuration file was readable by others; it no longer is',
+  'retention-not-in-force':
+    '`retention` of the configuration is not what the bucket was deployed with; `problem` says what to do',
   'placeholder-hostname': '`hostname` is still the one of the example',
   // The listener
   'message-accepted': 'a message was stored and answered 250',

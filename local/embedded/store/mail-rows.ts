@@ -6,7 +6,7 @@ import { asText } from '#local/embedded/database.ts';
 import type { Answer, Request } from '#local/embedded/requests.ts';
 import { earliestIdAt } from '#mail/header/message-id.ts';
 import { type MessageSummary, matchesSearch } from '#ops/messages/message-summary.ts';
-import { earliestKey, type KeyPrefix, messageIdOf } from '#pipeline/contract/keys.ts';
+import { earliestKey, isMailKey, messageIdOf } from '#pipeline/contract/keys.ts';
 import type { ObjectRows } from './object-rows.ts';
 
 const rowsPerSearch = 1_000;
@@ -50,15 +50,15 @@ export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows 
       const keys = objects.newestKeys(prefix, before, limit + 1);
       return { keys: keys.slice(0, limit), next: keys.length > limit ? (keys[limit - 1] ?? null) : null };
     },
-    sweep: ({ rawBefore, inboxBefore, limit }) => {
-      const olderThan = (tree: KeyPrefix, before: string): readonly string[] =>
-        keysOf(sql.range.all(tree, earliestKey(tree, Date.parse(before)), limit));
-      const keys = [
-        ...olderThan('raw/', rawBefore),
-        ...olderThan('deliveries/', rawBefore),
-        ...olderThan('attachments/', inboxBefore),
-        ...keysOf(sql.olderThan.all(earliestIdAt(Date.parse(inboxBefore)), limit)),
-      ].slice(0, limit);
+    sweep: ({ before, limit }) => {
+      const old = Object.entries(before).flatMap(([folder, time]) => {
+        const at = Date.parse(time);
+        if (isMailKey(folder)) return sql.mailBefore.all(earliestIdAt(at), folder, `${folder}~`, limit);
+        // Every other folder is a tree by date, but this one.
+        if (folder === 'destinations/') return sql.writtenBefore.all(folder, `${folder}~`, at, limit);
+        return sql.range.all(folder, earliestKey(folder, at), limit);
+      });
+      const keys = keysOf(old).slice(0, limit);
       for (const key of keys) objects.delete(key, null);
       return keys.length;
     },
@@ -77,7 +77,8 @@ function statements(database: DatabaseSync) {
     ofDomain: database.prepare(newest('domain = ? AND')),
     byKey: database.prepare(`${rows} WHERE key = ?`),
     byId: database.prepare('SELECT key FROM messages WHERE id = ? ORDER BY key'),
-    olderThan: database.prepare('SELECT key FROM messages WHERE id < ? ORDER BY id LIMIT ?'),
+    mailBefore: database.prepare('SELECT key FROM messages WHERE id < ? AND key > ? AND key < ? ORDER BY id LIMIT ?'),
+    writtenBefore: database.prepare('SELECT key FROM objects WHERE key > ? AND key < ? AND modified_at < ? LIMIT ?'),
     range: database.prepare('SELECT key FROM objects WHERE key >= ? AND key < ? ORDER BY key LIMIT ?'),
   };
 }

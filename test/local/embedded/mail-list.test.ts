@@ -135,7 +135,7 @@ test('deliveries are listed newest first, or those of one message', async (t) =>
 
 test('the retention takes what is older than configured, from every folder, and nothing else', async (t) => {
   const world = await openTestWorld({ t });
-  const { raw, inbox } = keepSince(configSchema.parse({ retention: { rawDays: 10, inboxDays: 20 } }), now);
+  const before = keepSince(configSchema.parse({ retention: { rawDays: 10, inboxDays: 20, deliveriesDays: 20 } }), now);
   const old = await land(world, now - 21 * day);
   const middle = await land(world, now - 15 * day);
   const young = await land(world, now - 9 * day);
@@ -148,7 +148,7 @@ test('the retention takes what is older than configured, from every folder, and 
   });
   await world.store.put({ key: 'suppressions/a.example/b.json', body: Buffer.from('{}'), contentType: 'x/y' });
   let steps = 0;
-  while ((await world.sweep({ raw, inbox })) > 0) steps += 1;
+  while ((await world.sweep(before)) > 0) steps += 1;
   assert.ok(steps >= 1);
   assert.deepEqual(
     (await world.admin.messages(query)).messages.map(({ id }) => id),
@@ -160,7 +160,15 @@ test('the retention takes what is older than configured, from every folder, and 
   assert.ok(left.some((key) => key.startsWith('raw/') && key.includes(young)));
 });
 
+test('what is known of destinations goes by when it was written', async (t) => {
+  const world = await openTestWorld({ t });
+  await world.store.put({ key: 'destinations/x.json', body: Buffer.from('{}'), contentType: 'x/y' });
+  const { modifiedAt = '' } = (await world.store.head('destinations/x.json')) ?? {};
+  assert.equal(await world.sweep({ 'destinations/': modifiedAt }), 0);
+  assert.equal(await world.sweep({ 'destinations/': new Date(Date.parse(modifiedAt) + 1).toISOString() }), 1);
+});
+
 test('raw mail is kept for as long as it may have to be delivered, whatever the retention says', () => {
-  const { raw } = keepSince(configSchema.parse({ retention: { rawDays: 1 } }), now);
-  assert.equal(raw, new Date(now - 6 * day).toISOString());
+  const before = keepSince(configSchema.parse({ retention: { rawDays: 1 } }), now);
+  assert.equal(before['raw/'], new Date(now - 6 * day).toISOString());
 });

@@ -26,7 +26,7 @@ test('of a message for 200 mailboxes the store keeps the bodies once, and nothin
   assert.equal(JSON.parse(await textOf(world, left)).text.length, 200_000);
   assert.deepEqual(rowsOf(world), { objects: 1, shared: 1, messages: 1 });
   const after = new Date(now + 60_000).toISOString();
-  while ((await world.sweep({ raw: after, inbox: after })) > 0);
+  while ((await world.sweep({ 'inbox/': after })) > 0);
   assert.deepEqual(rowsOf(world), { objects: 0, shared: 0, messages: 0 });
 });
 

@@ -1,0 +1,30 @@
+// How long stored objects are kept, by the first folder of their keys: on AWS the lifecycle rules of the bucket go by it, on one
+// machine the sweep of the embedded store.
+import type { KeyPrefix } from './keys.ts';
+
+/** Days, as an operator sets them: options of the deployment on AWS, `retention` of the configuration on one machine. */
+export type Retention = { readonly rawDays: number; readonly inboxDays: number; readonly deliveriesDays: number };
+
+export const defaultRetention: Retention = { rawDays: 30, inboxDays: 30, deliveriesDays: 90 };
+
+/** `delivery.expireSeconds` where nothing else is configured: five days. */
+export const defaultExpireSeconds = 432_000;
+
+const destinationDays = 7; // a back-off lasts half an hour, a policy is fetched again each day
+
+/** Days by folder; what is not here is kept. Raw mail is kept a day longer than it may have to be delivered, whatever was set. */
+export function daysKept(
+  given: { readonly [Name in keyof Retention]?: number | undefined },
+  expireSeconds: number,
+): Readonly<Partial<Record<KeyPrefix, number>>> {
+  const { rawDays, inboxDays, deliveriesDays } = defaultRetention;
+  const kept = given.inboxDays ?? inboxDays;
+  return {
+    'raw/': Math.max(given.rawDays ?? rawDays, Math.ceil(expireSeconds / 86_400) + 1),
+    'inbox/': kept,
+    'quarantine/': kept,
+    'attachments/': kept,
+    'deliveries/': given.deliveriesDays ?? deliveriesDays,
+    'destinations/': destinationDays,
+  };
+}
