@@ -10,7 +10,8 @@ import type { PasswordCheck } from '#container/log-in/check-password.ts';
 import type { GuessLimit } from '#container/log-in/guess-limit.ts';
 import type { LoginSecrets } from '#container/log-in/login-secrets.ts';
 import type { HashRenewal } from '#container/log-in/renew-hash.ts';
-import type { EnvelopeOptions, RoutedRecipient } from '#mail/envelope/envelope.ts';
+import type { EnvelopeOptions } from '#mail/envelope/envelope.ts';
+import type { RoutedRecipient } from '#mail/envelope/recipient.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { TlsFacts, Wire } from './wire.ts';
 

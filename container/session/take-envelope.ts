@@ -6,7 +6,7 @@ import { offersLogIn } from '#container/log-in/log-in.ts';
 import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
 import { forwardPathProblem, type Path, postmasterAddress, readPath } from '#mail/address/path.ts';
 import { srsReverse } from '#mail/address/srs.ts';
-import type { Route, RoutedRecipient } from '#mail/envelope/envelope.ts';
+import type { Route } from '#mail/envelope/recipient.ts';
 import { refusalReply, routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import {
@@ -14,7 +14,6 @@ import {
   offeredParameters,
   parseMailParameters,
   parseRcptParameters,
-  type RcptParameters,
 } from '#mail/smtp/parameters.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
@@ -91,7 +90,7 @@ async function judgeRecipient(state: SessionState, transaction: Transaction, arg
   const seconds = recipients.has(forwardPath) ? 0 : takeFromUser(state);
   if (seconds > 0) return replies.tooManyUserRecipients(seconds);
   const hint = routed.bouncedBefore ? { bouncedBefore: true as const } : {};
-  const added = routed.routes.map((route) => ({ ...recipient(forwardPath, parameters, route), ...hint }));
+  const added = routed.routes.map((route) => ({ forwardPath, dsn: parameters, route, ...hint }));
   const bytes = Buffer.byteLength(JSON.stringify(added));
   if (transaction.recipientBytes + bytes > maxRecipientBytes) return replies.recipientsDoNotFit;
   transaction.recipientBytes += bytes;
@@ -104,10 +103,6 @@ function takeFromUser({ user, config: { limits }, shared, wire }: SessionState):
   return user === null
     ? 0
     : shared.recipientRate.take(user.name, limitFor(limits, 'recipientsPerMinutePerUser', wire.peer));
-}
-
-function recipient(forwardPath: string, { notify, orcpt }: RcptParameters, route: Route): RoutedRecipient {
-  return { forwardPath, dsn: { notify, orcpt }, route };
 }
 
 function addressOf(path: Path, state: SessionState): EmailAddress | null {

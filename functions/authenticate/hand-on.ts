@@ -1,7 +1,7 @@
 // Turns the groups of recipients into jobs and sends them: `parse` for ours, `deliver` for other hosts' domains.
 import { parseAddress } from '#mail/address/address.ts';
 import { srsForward, srsForwardOfNobody } from '#mail/address/srs.ts';
-import type { RemoteRecipient, RoutedRecipient } from '#mail/envelope/envelope.ts';
+import type { RemoteRecipient, RoutedRecipient } from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Authentication, DeliverJob, ParseJob, ReceivedJob, SenderProof } from '#pipeline/contract/jobs.ts';

@@ -1,7 +1,7 @@
 // What an alias would send outside is held to the same policy as what it would put into a mailbox: a forged message must not
 // leave by our hosts, under a return address of ours, as if we vouched for it.
 import { mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
-import type { RoutedRecipient } from '#mail/envelope/envelope.ts';
+import type { RoutedRecipient } from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Disposition } from '#pipeline/contract/jobs.ts';
 

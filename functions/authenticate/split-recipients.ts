@@ -1,7 +1,12 @@
 // Who gets the message how: local recipients grouped by disposition for `parse`, the others by destination domain for
 // `deliver`. Pure: the same job gives the same split.
 import { type Domain, formatAddress, mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
-import type { LocalRecipient, RecipientDsn, RemoteRecipient, RoutedRecipient } from '#mail/envelope/envelope.ts';
+import {
+  type LocalRecipient,
+  type RemoteRecipient,
+  type RoutedRecipient,
+  withoutSuccess,
+} from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Disposition } from '#pipeline/contract/jobs.ts';
 
@@ -100,12 +105,6 @@ function leadingToSeveral(recipients: readonly RoutedRecipient[]): ReadonlySet<s
     places.set(forwardPath, (places.get(forwardPath) ?? 0) + count);
   }
   return new Set([...places].flatMap(([forwardPath, count]) => (count > 1 ? [forwardPath] : [])));
-}
-
-function withoutSuccess(dsn: RecipientDsn): RecipientDsn {
-  if (dsn.notify?.includes('success') !== true) return dsn;
-  const rest = dsn.notify.filter((word) => word !== 'success');
-  return { ...dsn, notify: rest.length > 0 ? rest : ['never'] };
 }
 
 type Destination = Pick<RoutedRecipient, 'forwardPath' | 'dsn' | 'bouncedBefore'> & {

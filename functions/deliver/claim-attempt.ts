@@ -1,13 +1,13 @@
 // The right to try: one attempt of one delivery belongs to one worker, by compare-and-set on the `deliveries/` object. A lease of a
 // worker that died is taken over: at once if this process is the only one there is, else when it runs out (may-start.ts).
 
+import type { RecipientDelivery } from '#mail/envelope/recipient.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { Clock, Handout, Log, ObjectStore } from '#pipeline/contract/ports.ts';
 import {
   type DeliveryState,
   deliveryRecord,
   newDeliveryState,
-  type RecipientState,
   withRecipients,
 } from '#pipeline/contract/records/delivery.ts';
 
@@ -90,7 +90,7 @@ function forJob(state: DeliveryState, job: DeliverJob): DeliveryState {
   }
   const left = givenUp?.recipients.filter((path) => !again.includes(path)) ?? [];
   const pending = newDeliveryState(job, 0).recipients;
-  const pendingOf = (path: string): RecipientState[] => pending.filter(({ forwardPath }) => forwardPath === path);
+  const pendingOf = (path: string): RecipientDelivery[] => pending.filter(({ forwardPath }) => forwardPath === path);
   return {
     ...kept,
     ...(givenUp === undefined || left.length === 0 ? {} : { givenUp: { ...givenUp, recipients: left } }),

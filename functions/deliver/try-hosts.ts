@@ -8,9 +8,10 @@ import { type AcquiredHost, acquireSlot, type Choice } from '#functions/deliver/
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import type { AttemptFacts } from '#functions/deliver/outcome/attempt-facts.ts';
 import type { ConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
-import type { OutgoingRecipient } from '#functions/deliver/smtp/send-message.ts';
 import { type Context, type Held, loginOf, spent, talkToHost } from '#functions/deliver/smtp/talk-to-host.ts';
 import type { AttemptTime } from '#functions/deliver/smtp/timeouts.ts';
+import { withoutSuccess } from '#mail/envelope/recipient.ts';
+import type { SentRecipient } from '#mail/smtp/parameters.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
@@ -153,18 +154,17 @@ function afterTry(attempt: Attempt, { destination, target, rest }: Chosen, hosts
  * Recipients for whom another host may have another answer: nothing was sent yet, or the answer was temporary, or that host
  * lacked something. Never after a final answer, and never if the message may already have been delivered.
  */
-function worthAsking({ envelope: { recipients }, sender }: DeliverJob, hosts: readonly HostTry[]): OutgoingRecipient[] {
+function worthAsking({ envelope: { recipients }, sender }: DeliverJob, hosts: readonly HostTry[]): SentRecipient[] {
   const isOver = (forwardPath: string): boolean =>
     hosts.some((host) => host.recipients.some((result) => result.forwardPath === forwardPath && isFinal(result)));
   const seen = new Set<string>();
-  return recipients.flatMap(({ forwardPath, originalForwardPath, dsn }): OutgoingRecipient[] => {
+  return recipients.flatMap(({ forwardPath, originalForwardPath, dsn }): SentRecipient[] => {
     if (isOver(forwardPath) || seen.has(forwardPath)) return [];
     seen.add(forwardPath);
     // RFC 3461 §5.2.7: the success of what an alias led to is reported here (`expanded`), so it is not asked for there.
-    const asked = originalForwardPath === null ? dsn.notify : withoutSuccess(dsn.notify);
+    const asked = originalForwardPath === null ? dsn : withoutSuccess(dsn);
     // A host that knows DSN is told not to report to somebody who may have written nothing.
-    const notify: OutgoingRecipient['notify'] = sender?.proven === false ? ['never'] : asked;
-    return [{ forwardPath, notify, orcpt: dsn.orcpt }];
+    return [{ forwardPath, dsn: sender?.proven === false ? { ...asked, notify: ['never'] } : asked }];
   });
 }
 
@@ -175,12 +175,6 @@ function isFinal({ outcome, stage }: HostTry['recipients'][number]): boolean {
 
 function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
-}
-
-function withoutSuccess(notify: OutgoingRecipient['notify']): OutgoingRecipient['notify'] {
-  if (notify === null || !notify.includes('success')) return notify;
-  const rest = notify.filter((word) => word !== 'success');
-  return rest.length > 0 ? rest : ['never'];
 }
 
 function secondsSince(started: number): number {

@@ -2,7 +2,7 @@
 // same JSON, byte for byte, whether it is made in one piece or in two.
 
 import type { ParsedBody, ParsedHead } from '#functions/parse/worker/worker-messages.ts';
-import type { LocalRecipient } from '#mail/envelope/envelope.ts';
+import type { LocalRecipient } from '#mail/envelope/recipient.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import type { PutRequest } from '#pipeline/contract/ports.ts';
 import {

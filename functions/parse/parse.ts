@@ -4,7 +4,7 @@
 
 import { describeHead } from '#functions/parse/header/describe-head.ts';
 import type { Parser } from '#functions/parse/worker/parser.ts';
-import type { LocalRecipient } from '#mail/envelope/envelope.ts';
+import type { LocalRecipient } from '#mail/envelope/recipient.ts';
 import { claimsToJudge } from '#mail/header/authserv-id.ts';
 import { readHeaderOf } from '#mail/header/read-header.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';

@@ -12,6 +12,7 @@ import type { SrsReverse } from '#mail/address/srs.ts';
 import { isProblem } from '#mail/problem.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
+import type { Route } from './recipient.ts';
 
 /** Who lives here; the configuration fits. */
 export type Directory = {
@@ -27,21 +28,12 @@ type DirectoryDomain = {
   readonly catchAll: string | null;
 };
 
-/** One way a recipient's mail takes; the `route` of a job has the same shape. */
-export type RecipientRoute =
-  | {
-      readonly kind: 'mailbox';
-      readonly mailbox: { readonly domain: string; readonly localPart: string; readonly tag: string | null };
-    }
-  | { readonly kind: 'forward'; readonly to: [string, ...string[]] }
-  | { readonly kind: 'relay' };
-
 /** `unknown-mailbox`: the domain is ours. `relay-denied`: it is not. `bad-srs`: a forged or expired return address. */
 type RefusalReason = 'unknown-mailbox' | 'relay-denied' | 'bad-srs';
 
 /** All ways the mail takes (never none), or why not, with a sentence for the peer. */
 export type RecipientRouting =
-  | { readonly outcome: 'accepted'; readonly routes: readonly RecipientRoute[] }
+  | { readonly outcome: 'accepted'; readonly routes: readonly Route[] }
   | { readonly outcome: 'refused'; readonly reason: RefusalReason; readonly text: string };
 
 /** What the session may do, and how SRS addresses are turned back (left out: they are names like others). */
@@ -115,7 +107,7 @@ type Target = { readonly domain: string; readonly name: string; readonly tag: st
  * that is an alias of itself too keeps a copy in its mailbox. No mailbox and no outside address is named twice.
  */
 function expand(directory: Directory, start: Target): RecipientRouting {
-  const mailboxes = new Map<string, RecipientRoute>();
+  const mailboxes = new Map<string, Route>();
   const outside = new Set<string>();
   const entered = new Set<string>();
   const waiting: Target[] = [start];
@@ -136,7 +128,7 @@ function expand(directory: Directory, start: Target): RecipientRouting {
     }
   }
   const [first, ...others] = outside;
-  const forwards: RecipientRoute[] = first === undefined ? [] : [{ kind: 'forward', to: [first, ...others] }];
+  const forwards: Route[] = first === undefined ? [] : [{ kind: 'forward', to: [first, ...others] }];
   const routes = [...mailboxes.values(), ...forwards];
   return routes.length > 0 ? accepted(routes) : refused('unknown-mailbox', 'The address leads nowhere');
 }
@@ -185,12 +177,12 @@ function domainOf({ domains }: Directory, domain: string): DirectoryDomain | nul
 }
 
 /** Without a tag given, one is taken off the local part. */
-function mailboxRoute(domain: string | Domain, localPart: string, tag?: string | null): RecipientRoute {
+function mailboxRoute(domain: string | Domain, localPart: string, tag?: string | null): Route {
   const split = tag === undefined ? splitTag(localPart) : { name: localPart, tag };
   return { kind: 'mailbox', mailbox: { domain, localPart: mailboxName(split.name), tag: split.tag } };
 }
 
-function accepted(routes: readonly RecipientRoute[]): RecipientRouting {
+function accepted(routes: readonly Route[]): RecipientRouting {
   return { outcome: 'accepted', routes };
 }
 

@@ -5,10 +5,10 @@ import {
   type EnvelopeOptions,
   envelopeOptionsSchema,
   type RoutedEnvelope,
-  recipientDsnSchema,
   type Session,
   sessionSchema,
 } from './envelope.ts';
+import { recipientDsnSchema } from './recipient.ts';
 
 const usualOptions = new Map(Object.entries(envelopeOptionsSchema.parse({})));
 const noDsn = { notify: null, orcpt: null };

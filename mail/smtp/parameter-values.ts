@@ -1,11 +1,9 @@
 // The values of the parameters behind MAIL FROM and RCPT TO, one reader a syntax. `value` is null where there is no `=`; each
 // answers null where it is not of that syntax. Which parameters there are is parameters.ts.
 import { formatAddress, parseAddress } from '#mail/address/address.ts';
+import type { RecipientDsn } from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import { decodeOriginalRecipient, decodeXtext } from './xtext.ts';
-
-/** One word of NOTIFY (RFC 3461 §4.1). */
-export type Notify = 'never' | 'success' | 'failure' | 'delay';
 
 const maxEnvidChars = 100; // RFC 3461 §4.4
 const maxOrcptChars = 500; // RFC 3461 §4.2
@@ -52,7 +50,7 @@ export function readAuth(value: string | null): string | null {
 }
 
 /** RFC 3461 §4.1: NEVER stands alone; the others in any order, each once. */
-export function readNotify(value: string | null): Notify[] | null {
+export function readNotify(value: string | null): RecipientDsn['notify'] {
   const words = (value ?? '').toLowerCase().split(',');
   const known = words.filter(
     (word) => word === 'never' || word === 'success' || word === 'failure' || word === 'delay',

@@ -1,9 +1,9 @@
 // The parameters of MAIL FROM and RCPT TO: one table, a row each. The listener's EHLO answer, the reading of both commands, and
 // what the deliver stage writes to the next host all go by it. To add one: a row here, and its value in mail/envelope.
 import { type EnvelopeOptions, envelopeOptionsSchema } from '#mail/envelope/envelope.ts';
+import type { RecipientDsn, RemoteRecipient } from '#mail/envelope/recipient.ts';
 import type { Problem } from '#mail/problem.ts';
 import {
-  type Notify,
   readAuth,
   readBody,
   readEnvid,
@@ -28,7 +28,7 @@ export type MailParameters = Omit<EnvelopeOptions, 'dsn'> &
   };
 
 /** What stands behind RCPT TO; absent is null. `orcpt` is decoded: `rfc822;a@b.example` or `utf-8;…`. */
-export type RcptParameters = { readonly notify: Notify[] | null; readonly orcpt: string | null };
+export type RcptParameters = RecipientDsn;
 
 /** What the offers of a session depend on. */
 type Offered = { readonly isTls: boolean; readonly takesLogIn: boolean; readonly messageBytes: number };
@@ -41,7 +41,8 @@ export type SentMessage = {
   readonly needsUtf8: boolean;
 };
 
-type SentRecipient = { readonly forwardPath: string } & RcptParameters;
+/** A recipient on its way to the next host. */
+export type SentRecipient = Pick<RemoteRecipient, 'forwardPath' | 'dsn'>;
 
 /** The next host. `capabilities`: EHLO keyword in upper case → what stood behind it; `isTrusted`: TLS, with a good certificate. */
 export type NextHop = { readonly capabilities: ReadonlyMap<string, string>; readonly isTrusted: boolean };
@@ -143,7 +144,7 @@ const rcptTable: readonly Row<RcptParameters, SentRecipient, string | null>[] = 
     syntax: 'NOTIFY is NEVER, or some of SUCCESS, FAILURE, DELAY',
     read: (value) => given(readNotify(value), (notify) => ({ notify })),
     offer: () => ['DSN'],
-    pass: ({ notify }, { capabilities }) =>
+    pass: ({ dsn: { notify } }, { capabilities }) =>
       notify === null || !capabilities.has('DSN') ? null : `NOTIFY=${notify.join(',').toUpperCase()}`,
   },
   {
@@ -151,7 +152,7 @@ const rcptTable: readonly Row<RcptParameters, SentRecipient, string | null>[] = 
     syntax: 'ORCPT is an address type, a semicolon and an address in xtext',
     read: (value) => given(readOrcpt(value), (orcpt) => ({ orcpt })),
     offer: () => ['DSN'],
-    pass: ({ orcpt }, { capabilities }) =>
+    pass: ({ dsn: { orcpt } }, { capabilities }) =>
       orcpt === null || !capabilities.has('DSN') ? null : `ORCPT=${encodeOriginalRecipient(orcpt)}`,
   },
 ];

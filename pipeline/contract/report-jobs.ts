@@ -1,7 +1,7 @@
 // Jobs of queue `deliver` that only report: nothing is sent to another host, the sender is told what became of recipients here.
 // Whatever stage finds that out, the deliver stage writes all reports: it has on record what was told, and tells it once.
 import { parseAddress } from '#mail/address/address.ts';
-import type { RemoteRecipient } from '#mail/envelope/envelope.ts';
+import type { RemoteRecipient } from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Authentication, DeliverJob, ParseJob, ReceivedJob } from './jobs.ts';
 import { proveSender, whyNotTold } from './sender-proof.ts';

@@ -3,17 +3,11 @@
 // enhanced status code (RFC 3463) that is ours to choose, are here.
 
 import { type DsnAction, dsnRecipients } from '#mail/dsn/dsn.ts';
-import type { RemoteRecipient } from '#mail/envelope/envelope.ts';
+import type { RecipientDelivery, RemoteRecipient } from '#mail/envelope/recipient.ts';
 import { shownReply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import type {
-  DeliveryAttempt,
-  DeliveryNotice,
-  DeliveryState,
-  HostTry,
-  RecipientState,
-} from '#pipeline/contract/records/delivery.ts';
+import type { DeliveryAttempt, DeliveryNotice, DeliveryState, HostTry } from '#pipeline/contract/records/delivery.ts';
 import { longestFaultWaitSeconds } from '#pipeline/run/judge-failure.ts';
 import type { AttemptFacts } from './attempt-facts.ts';
 import { nextAttempt } from './retry-schedule.ts';
@@ -77,13 +71,13 @@ export function judgeAttempt(before: DeliveryState, facts: Facts, rules: JudgeRu
   };
 }
 
-type Verdict = { readonly weight: number; readonly state: RecipientState };
+type Verdict = { readonly weight: number; readonly state: RecipientDelivery };
 
 function judgeRecipient(
-  recipient: RecipientState,
+  recipient: RecipientDelivery,
   facts: Facts & { readonly job: DeliverJob },
   at: string,
-): RecipientState {
+): RecipientDelivery {
   if (facts.permanent !== null) {
     const { status, reason } = facts.permanent;
     return { ...recipient, state: 'bounced', status, reason, diagnostic: null, host: null, at };
@@ -115,7 +109,7 @@ function takesNoMail({ outcome, stage, reply }: HostTry): boolean {
 }
 
 /** Answers weigh: accepted, refused, perhaps delivered, deferred, unable, lost before sending, not even reached. */
-function verdictsOf(recipient: RecipientState, tried: HostTry, at: string): Verdict[] {
+function verdictsOf(recipient: RecipientDelivery, tried: HostTry, at: string): Verdict[] {
   const { host } = tried;
   const seen = { ...recipient, host, at };
   if (tried.outcome === 'failed') {
@@ -130,7 +124,10 @@ function verdictsOf(recipient: RecipientState, tried: HostTry, at: string): Verd
     .map((result) => verdictOf(result, { ...seen, host }));
 }
 
-function verdictOf(result: HostTry['recipients'][number], seen: RecipientState & { readonly host: string }): Verdict {
+function verdictOf(
+  result: HostTry['recipients'][number],
+  seen: RecipientDelivery & { readonly host: string },
+): Verdict {
   const { outcome, stage, reply, reason } = result;
   const { host } = seen;
   const words = reply === null ? (reason ?? '') : shownReply(reply);
@@ -187,7 +184,7 @@ function planNext(
   return { outcome: 'retry', at: new Date(now + (delivery.retrySeconds.at(-1) ?? 0) * 1000).toISOString() };
 }
 
-function giveUp(recipient: RecipientState, { job }: DeliveryState, at: string): RecipientState {
+function giveUp(recipient: RecipientDelivery, { job }: DeliveryState, at: string): RecipientDelivery {
   if (recipient.state !== 'pending') return recipient;
   const tried = shownDuration(Date.parse(at) - Date.parse(job.receivedAt));
   const reason = `it could not be delivered for ${tried}; the last reason was: ${recipient.reason ?? 'unknown'}`;
@@ -195,7 +192,7 @@ function giveUp(recipient: RecipientState, { job }: DeliveryState, at: string): 
 }
 
 type Told = {
-  readonly recipients: readonly RecipientState[];
+  readonly recipients: readonly RecipientDelivery[];
   readonly warns: boolean;
   readonly dsnPassedOn: ReadonlySet<string>;
   readonly isDeliveredLocally: boolean;
@@ -224,7 +221,7 @@ function noticeOwed(
 
 function actionFor(
   { forwardPath, originalForwardPath }: RemoteRecipient,
-  state: RecipientState['state'],
+  state: RecipientDelivery['state'],
   { warns, dsnPassedOn, isDeliveredLocally }: Told,
 ): DsnAction | null {
   switch (state) {
@@ -239,7 +236,7 @@ function actionFor(
   }
 }
 
-function finalWord(recipients: readonly RecipientState[]): 'delivered' | 'bounced' | 'partial' {
+function finalWord(recipients: readonly RecipientDelivery[]): 'delivered' | 'bounced' | 'partial' {
   if (recipients.every(({ state }) => state === 'delivered')) return 'delivered';
   return recipients.every(({ state }) => state === 'bounced') ? 'bounced' : 'partial';
 }

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { parseAddress } from '#mail/address/address.ts';
 import { srsReverse } from '#mail/address/srs.ts';
 import { composeDsn, type DsnRecipient, originalBytesNeeded } from '#mail/dsn/dsn.ts';
-import type { RoutedRecipient } from '#mail/envelope/envelope.ts';
+import type { RoutedRecipient } from '#mail/envelope/recipient.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { storedForm } from '#mail/envelope/stored-envelope.ts';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
@@ -82,11 +82,7 @@ async function routesBack(
   if (routing.outcome === 'refused') return { reason: `the sender cannot be told: ${routing.text}` };
   // RFC 3461 §6.1: a notification asks for none itself.
   const dsn = { notify: ['never' as const], orcpt: null };
-  const routes = routing.routes.map((route) => ({
-    forwardPath: reversePath,
-    dsn,
-    route: route.kind === 'forward' ? { kind: route.kind, to: [...route.to] } : route,
-  }));
+  const routes = routing.routes.map((route) => ({ forwardPath: reversePath, dsn, route }));
   return { routes, to: reversed.outcome === 'address' ? reversed.reversePath : reversePath };
 }
 

@@ -4,8 +4,9 @@
 // or after it: once the dot is out and no reply came, the outcome is `unknown`, not `untried`.
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { parseAddress } from '#mail/address/address.ts';
+import type { RecipientAtHost } from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
-import { mailCommand, type NextHop, type RcptParameters, rcptCommand } from '#mail/smtp/parameters.ts';
+import { mailCommand, type NextHop, rcptCommand, type SentRecipient } from '#mail/smtp/parameters.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import { isPermanent, isPositive, type Reply } from '#mail/smtp/reply.ts';
 import { type SmtpConnection, statedLimit } from './open-connection.ts';
@@ -13,21 +14,8 @@ import { type Broken, isBroken } from './reply-reader.ts';
 import { sendContent } from './send-content.ts';
 import { type AttemptTime, finalReplyLimitMs, type Timeouts } from './timeouts.ts';
 
-/** One recipient as RCPT takes it. */
-export type OutgoingRecipient = { readonly forwardPath: string } & RcptParameters;
-
-/**
- * What became of one recipient here. `accepted`: the peer took the message for it; `refused`: 5xx; `deferred`: 4xx;
- * `unknown`: the connection broke after the final dot, the peer may have taken it; `untried`: broke before, nothing sent.
- */
-export type RecipientResult = {
-  readonly forwardPath: string;
-  readonly outcome: 'accepted' | 'refused' | 'deferred' | 'unknown' | 'untried';
-  /** Which command the answer was to; `capability`: we found the peer unable, and `reply` is in our words. */
-  readonly stage: 'mail' | 'rcpt' | 'data' | 'message' | 'capability';
-  readonly reply: Reply | null;
-  readonly reason: string | null;
-};
+/** What this host said of one recipient. At stage `capability` we found it unable, and `reply` is in our words. */
+export type RecipientResult = Omit<RecipientAtHost, 'reply'> & { readonly reply: Reply | null };
 
 /**
  * `reusable`: the connection may carry another message; `needsReset`: after RSET. `relaysDsn`: the peer took DSN parameters.
@@ -56,7 +44,7 @@ type Talk = {
 const rcptsPerTransaction = 100; // RFC 5321 §4.5.3.1.8: every peer takes that many
 
 /** Sends the message to the recipients, in as many transactions as the peer needs. `reset`: RSET comes first. */
-export async function sendMessage(talk: Talk, recipients: readonly OutgoingRecipient[]): Promise<SendResult> {
+export async function sendMessage(talk: Talk, recipients: readonly SentRecipient[]): Promise<SendResult> {
   const relaysDsn = talk.connection.capabilities.has('DSN');
   const mail = mailCommandFor(talk);
   if (typeof mail !== 'string') {
@@ -84,7 +72,7 @@ export async function sendMessage(talk: Talk, recipients: readonly OutgoingRecip
 }
 
 /** What the host took before the message could not be read to its end stays true; throws if it took nothing. */
-function cutShort(now: readonly OutgoingRecipient[], before: readonly RecipientResult[], thrown: unknown): Transaction {
+function cutShort(now: readonly SentRecipient[], before: readonly RecipientResult[], thrown: unknown): Transaction {
   if (!before.some(isAccepted)) throw thrown;
   const reason = `a fault of this service: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
   return { results: now.map(({ forwardPath }) => untried(forwardPath, reason)), reusable: false, needsReset: true };
@@ -108,7 +96,7 @@ type Transaction = {
 
 async function transact(
   talk: Talk & { readonly mail: string },
-  recipients: readonly OutgoingRecipient[],
+  recipients: readonly SentRecipient[],
 ): Promise<Transaction> {
   const { socket, capabilities } = talk.connection;
   const hop = nextHop(talk);
@@ -194,7 +182,7 @@ function refused(reply: Reply): Omit<RecipientResult, 'forwardPath'> {
 }
 
 /** What is no address is never written into a command. */
-function isUnsafe({ forwardPath }: OutgoingRecipient): boolean {
+function isUnsafe({ forwardPath }: SentRecipient): boolean {
   return isProblem(parseAddress(forwardPath));
 }
 
@@ -205,7 +193,7 @@ function unsafe(forwardPath: string): RecipientResult {
 type FailedAt = { readonly stage: RecipientResult['stage']; readonly answer: Reply | Broken };
 
 /** No recipient got anywhere, and the connection is given up. */
-function allFailed(recipients: readonly OutgoingRecipient[], { stage, answer }: FailedAt): Transaction {
+function allFailed(recipients: readonly SentRecipient[], { stage, answer }: FailedAt): Transaction {
   const results = recipients.map(({ forwardPath }) => failed(forwardPath, stage, answer));
   return { results, reusable: false, needsReset: true };
 }

@@ -4,6 +4,7 @@
 import type { HostSlot } from '#functions/deliver/hosts/acquire-host.ts';
 import { type HostsFound, policyNote } from '#functions/deliver/hosts/find-hosts.ts';
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
+import type { SentRecipient } from '#mail/smtp/parameters.ts';
 import { onOneLine, type Reply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Clock, Secrets } from '#pipeline/contract/ports.ts';
@@ -11,7 +12,7 @@ import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
 import type { ConnectionPool, ConnectionRequest, PooledConnection, Use } from './connection-pool.ts';
 import type { OpenFailure } from './open-connection.ts';
-import { type OutgoingRecipient, type RecipientResult, sendMessage } from './send-message.ts';
+import { type RecipientResult, sendMessage } from './send-message.ts';
 import { type AttemptTime, timeoutsOf } from './timeouts.ts';
 
 /** A connection kept until the outcome is on record, and how it is to be given back. */
@@ -45,7 +46,7 @@ type Talk = {
 export async function talkToHost(
   context: Context,
   hostSlot: HostSlot,
-  recipients: readonly OutgoingRecipient[],
+  recipients: readonly SentRecipient[],
 ): Promise<HostTry> {
   const { target } = hostSlot;
   const started = performance.now();
@@ -73,7 +74,7 @@ export async function talkToHost(
 
 type Asked = {
   readonly hostSlot: HostSlot;
-  readonly recipients: readonly OutgoingRecipient[];
+  readonly recipients: readonly SentRecipient[];
   readonly fresh: boolean;
 };
 
@@ -97,10 +98,7 @@ async function talkToEnd(context: Context, asked: Asked): Promise<Talk> {
 }
 
 /** Those that were not reached because the host takes only so many transactions over one connection (RFC 9422). */
-function cutOff(
-  recipients: readonly OutgoingRecipient[],
-  results: readonly RecipientResult[],
-): readonly OutgoingRecipient[] {
+function cutOff(recipients: readonly SentRecipient[], results: readonly RecipientResult[]): readonly SentRecipient[] {
   if (!results.some(({ outcome }) => outcome === 'accepted')) return [];
   const left = new Set(results.filter((result) => isStale([result])).map(({ forwardPath }) => forwardPath));
   return recipients.filter(({ forwardPath }) => left.has(forwardPath));

@@ -1,30 +1,17 @@
 // The `deliveries/` object: what became of one message at one destination, every attempt included. Written by the deliver
 // stage, moved on by compare-and-set alone; read by the ops API and the command line. The zod schema is the source.
 import { z } from 'zod';
+import {
+  pendingRecipient,
+  recipientAtHostSchema,
+  recipientDeliverySchema,
+  recordedReplySchema,
+} from '#mail/envelope/recipient.ts';
 import { type DeliverJob, deliverJobSchema, givenUpSchema } from '#pipeline/contract/jobs.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
 import { recordKind } from './stored-record.ts';
 
 const timestamp = z.iso.datetime({ precision: 3 });
-
-/** A peer's reply: code, enhanced code where it gave one, its words on one line. */
-const replySchema = z.strictObject({
-  code: z.int(),
-  enhanced: z.string().nullable(),
-  text: z.string(),
-});
-
-/**
- * What one host said of one recipient. `accepted`: took the message; `refused`: 5xx; `deferred`: 4xx; `unknown`: the
- * connection broke after the whole message was sent, it may have been delivered; `untried`: broke before, nothing was sent.
- */
-const recipientResultSchema = z.strictObject({
-  forwardPath: z.string(),
-  outcome: z.enum(['accepted', 'refused', 'deferred', 'unknown', 'untried']),
-  stage: z.enum(['mail', 'rcpt', 'data', 'message', 'capability']),
-  reply: replySchema.nullable(),
-  reason: z.string().nullable(),
-});
 
 /** One host of one attempt. `outcome` `failed`: no mail could be offered; `reason` says why, `reply` what the host said. */
 const hostTrySchema = z.strictObject({
@@ -39,8 +26,8 @@ const hostTrySchema = z.strictObject({
   /** Where it failed: `connect`, `greeting`, `hello`, `tls`, `login`; null where it did not. */
   stage: z.string().nullable(),
   reason: z.string().nullable(),
-  reply: replySchema.nullable(),
-  recipients: z.array(recipientResultSchema),
+  reply: recordedReplySchema.nullable(),
+  recipients: z.array(recipientAtHostSchema),
 });
 
 /** One attempt: when, how long, with which hosts. `reason`: why there was no host to try, or what ended it early. */
@@ -50,20 +37,6 @@ const attemptSchema = z.strictObject({
   seconds: z.number().nonnegative(),
   reason: z.string().nullable(),
   hosts: z.array(hostTrySchema),
-});
-
-const recipientStateSchema = z.strictObject({
-  forwardPath: z.string(),
-  /** `bounced` is final too: refused, or given up when it expired. */
-  state: z.enum(['pending', 'delivered', 'bounced']),
-  /** Enhanced status code (RFC 3463), null where nothing is known yet. */
-  status: z.string().nullable(),
-  /** Why, as a sentence. */
-  reason: z.string().nullable(),
-  /** The last thing a peer said about it, as it came, and which host that was. */
-  diagnostic: z.string().nullable(),
-  host: z.string().nullable(),
-  at: timestamp.nullable(),
 });
 
 /** A notification the sender is owed or was given; `dropped` with the reason where it could go nowhere. */
@@ -91,7 +64,7 @@ export const deliveryStateSchema = z.strictObject({
   job: deliverJobSchema,
   firstAttemptAt: timestamp.nullable(),
   updatedAt: timestamp,
-  recipients: z.array(recipientStateSchema),
+  recipients: z.array(recipientDeliverySchema),
   /** In order; where there are very many, the middle ones are left out. */
   attempts: z.array(attemptSchema),
   /** Who is at it; nobody else may try before `until`. */
@@ -117,7 +90,6 @@ export const deliveryRecord = recordKind({
 
 export type DeliveryAttempt = DeliveryState['attempts'][number];
 export type HostTry = DeliveryAttempt['hosts'][number];
-export type RecipientState = DeliveryState['recipients'][number];
 export type DeliveryNotice = DeliveryState['notices'][number];
 
 /** The state before the first attempt. The job in it is what a retry is made of: neither a dead letter nor one to try now. */
@@ -183,8 +155,4 @@ export function pendingJob(job: DeliverJob, pending: ReadonlySet<string>): Deliv
 /** The same job for other recipients. */
 export function withRecipients(job: DeliverJob, recipients: DeliverJob['envelope']['recipients']): DeliverJob {
   return { ...job, envelope: { ...job.envelope, recipients } };
-}
-
-function pendingRecipient(forwardPath: string): RecipientState {
-  return { forwardPath, state: 'pending', status: null, reason: null, diagnostic: null, host: null, at: null };
 }

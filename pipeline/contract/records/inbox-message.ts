@@ -1,7 +1,8 @@
 // The finished message, as programs read it from `inbox/`: schema `inbox-message`, version 1 (docs/schemas).
 // The zod schema below is the source; the published JSON Schema is made from it.
 import { z } from 'zod';
-import { mailboxSchema, sessionSchema } from '#mail/envelope/envelope.ts';
+import { sessionSchema } from '#mail/envelope/envelope.ts';
+import { mailboxSchema } from '#mail/envelope/recipient.ts';
 import { authenticationSchema, dispositionSchema, rawObjectSchema } from '#pipeline/contract/jobs.ts';
 import { messageKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore, PutOutcome, PutRequest } from '#pipeline/contract/ports.ts';

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { type AuthenticateDeps, authenticate } from '#functions/authenticate/authenticate.ts';
 import type { Lane } from '#functions/authenticate/judge-in-lane.ts';
-import type { RoutedRecipient, Session } from '#mail/envelope/envelope.ts';
+import type { Session } from '#mail/envelope/envelope.ts';
+import type { RoutedRecipient } from '#mail/envelope/recipient.ts';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';

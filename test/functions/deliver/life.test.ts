@@ -6,7 +6,7 @@ import { deliver } from '#functions/deliver/deliver.ts';
 import { noteFailure } from '#functions/deliver/destination/back-off.ts';
 import { watchPort } from '#functions/deliver/destination/port25.ts';
 import { srsForward } from '#mail/address/srs.ts';
-import type { RemoteRecipient } from '#mail/envelope/envelope.ts';
+import type { RemoteRecipient } from '#mail/envelope/recipient.ts';
 import { jobSchemas } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, destinationKey } from '#pipeline/contract/keys.ts';
 import { deliveryStateSchema, retryNow } from '#pipeline/contract/records/delivery.ts';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mayStart, type StartAnswer, type StartFacts, type Unavailable } from '#functions/deliver/may-start.ts';
-import { newDeliveryState, type RecipientState } from '#pipeline/contract/records/delivery.ts';
+import type { RecipientDelivery } from '#mail/envelope/recipient.ts';
+import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
 
 const receivedAt = '2026-11-21T12:00:00.000Z';
@@ -13,7 +14,7 @@ const minute = 60_000;
 const hour = 60 * minute;
 const after = (ms: number): string => new Date(Date.parse(receivedAt) + ms).toISOString();
 
-const settled = (state: RecipientState['state']) => fresh.recipients.map((recipient) => ({ ...recipient, state }));
+const settled = (state: RecipientDelivery['state']) => fresh.recipients.map((recipient) => ({ ...recipient, state }));
 const leaseOf = (owner: string) => ({ attempt: 3, owner, at: after(0), until: after(30 * minute) });
 const nextOf = (attempt: number, ms: number) => ({ attempt, at: after(ms), reason: 'it said later', queued: true });
 const notice = { id: job.id, at: after(0), outcome: 'owed' as const, reason: null, recipients: [] };

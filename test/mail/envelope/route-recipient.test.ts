@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import { parseAddress, parseDomain } from '#mail/address/address.ts';
 import { postmasterAddress } from '#mail/address/path.ts';
 import { srsForward, srsReverse } from '#mail/address/srs.ts';
-import { type Directory, type RecipientRoute, refusalReply, routeRecipient } from '#mail/envelope/route-recipient.ts';
+import type { Route } from '#mail/envelope/recipient.ts';
+import { type Directory, refusalReply, routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 
 const directory: Directory = {
@@ -41,7 +42,7 @@ function route(text: string, options: { mayRelay?: boolean; directory?: Director
 }
 
 /** Routes as short texts: `support+tag@example.org`, `→ boss@example.net`, `relay`. */
-function shown(routes: readonly RecipientRoute[]): string[] {
+function shown(routes: readonly Route[]): string[] {
   return routes.map((each) => {
     if (each.kind === 'relay') return 'relay';
     if (each.kind === 'forward') return `→ ${each.to.join(' ')}`;

@@ -214,8 +214,7 @@ describe('the commands for the next host', () => {
   test('RCPT has NOTIFY and ORCPT where the host speaks DSN (RFC 3461 §4)', () => {
     const recipient: Parameters<typeof rcptCommand>[0] = {
       forwardPath: 'c@d.example',
-      notify: ['success', 'delay'],
-      orcpt: 'rfc822;x+y@d.example',
+      dsn: { notify: ['success', 'delay'], orcpt: 'rfc822;x+y@d.example' },
     };
     assert.equal(
       rcptCommand(recipient, hop(['DSN'])),
