@@ -1,4 +1,4 @@
-// cdk-nag's findings that are meant to be so: each acknowledged where it arises, with the reason.
+// Findings of cdk-nag that are intended: each is acknowledged where it arises, with the reason.
 import { Stack, Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 

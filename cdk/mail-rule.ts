@@ -1,4 +1,4 @@
-// For those who consume mail: "when a message lands for this mailbox, run my function, tell my queue, call my webhook".
+// For those who consume mail: "when a message is stored for this mailbox, run my function, send to my queue, call my webhook".
 // Use it in a stack of your own beside Pillarbox's (docs/consume.md).
 import { Duration } from 'aws-cdk-lib';
 import {
@@ -27,12 +27,12 @@ export type MailRuleProps = {
   readonly domain: string;
   /** The mailbox's name before the @; left out: every mailbox of the domain. */
   readonly mailbox?: string;
-  /** Where policy withheld it: `quarantine` tells of that mail instead. */
+  /** `quarantine`: events for mail that policy withheld, instead. */
   readonly folder?: 'inbox' | 'quarantine';
   readonly target: MailTarget;
 };
 
-/** Who is told. A webhook gets `{bucket, key}` by POST, the secret's text in the header named. */
+/** Where events go. A webhook gets `{bucket, key}` by POST, the secret's text in the header named. */
 export type MailTarget =
   | { readonly kind: 'function'; readonly handler: IFunction }
   | { readonly kind: 'queue'; readonly queue: IQueue }
@@ -41,7 +41,7 @@ export type MailTarget =
 const retryAttempts = 185;
 const maxEventAge = Duration.hours(24);
 
-/** Tells the target of every message that lands; what cannot be told within a day is kept in `deadLetters`. */
+/** Sends the target an event for every message that is stored; events that fail for a day are kept in `deadLetters`. */
 export class MailRule extends Construct {
   readonly rule: Rule;
   readonly deadLetters: Queue;

@@ -63,7 +63,7 @@ const optionsSchema = z.object({
   certificate: z.enum(['secret', 'acm']).default('secret'),
   hostedZoneId: z.string().optional(),
   hostedZoneName: hostName.optional(),
-  /** EventBridge hears of each object that is written or expires, at a dollar a million; without it no `MailRule` does. */
+  /** S3 sends EventBridge an event for each object that is written or expires, at a dollar a million; `MailRule` needs it. */
   eventBridge: flag.default(true),
   versioning: flag.default(false),
   encryption: z.enum(['s3', 'kms']).default('s3'),
@@ -74,7 +74,7 @@ const optionsSchema = z.object({
     .number()
     .pipe(z.union([7, 14, 30, 90, 365].map((days) => z.literal(days))))
     .default(30),
-  /** How long Lambda may gather jobs before it is called, in seconds: longer is cheaper, and that much later. */
+  /** How long Lambda gathers jobs before it calls the function, in seconds: longer is cheaper, and mail is later by that. */
   batchWindowSeconds: z.coerce.number().int().min(0).max(60).default(2),
   alarmEmail: z.email().optional(),
   /** Alarm when no mail has come for so many hours (0: never; at most a day). */
@@ -114,7 +114,7 @@ function gibibytes(first: number, last: number): readonly number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * 1_024);
 }
 
-/** What cannot go together. Above all: SPF, limits and logs are worthless when every client looks like the balancer. */
+/** Options that contradict each other. Above all: SPF, limits and logs are worthless if every client looks like the balancer. */
 function contradictions(options: Options): string[] {
   const faults: string[] = [];
   if (!options.preserveClientIp && !options.proxyProtocol) {

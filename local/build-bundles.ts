@@ -5,19 +5,38 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
-import { bundling, stages } from '#pipeline/contract/stages.ts';
+import { stageNames } from '#pipeline/contract/stages.ts';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** The folder that cdk/ takes the bundles from. */
 export const bundlesFolder = join(home, '.build');
 
+/**
+ * How esbuild bundles what ships, for AWS and for the emulator alike: one ESM file with the SDK in it. CommonJS inside
+ * needs a `require`, which ESM has not.
+ */
+const bundling = {
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  minify: true,
+  keepNames: false,
+  /** Beside what ships, in `.build/maps`: to read a stack trace with, not to be loaded at each cold start. */
+  sourcemap: 'external',
+  sourcesContent: false,
+  mainFields: ['module', 'main'],
+  legalComments: 'none',
+  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+} as const;
+
 /** One bundled file; `bytes` is its size. */
 export type Bundle = { readonly name: string; readonly file: string; readonly bytes: number };
 
 /** Builds everything into `folder`, over what is there. Throws with esbuild's errors. */
 export async function buildBundles(folder: string = bundlesFolder): Promise<readonly Bundle[]> {
-  const functions = Object.keys(stages).map((stage) => buildFunction(folder, stage));
+  const functions = stageNames.map((stage) => buildFunction(folder, stage));
   return (await Promise.all([...functions, buildContainer(folder)])).flat();
 }
 

@@ -55,7 +55,7 @@ export class MailBucket extends Construct {
     });
   }
 
-  /** Set on the resource itself: the library would do it by a function of its own that may touch every bucket. */
+  /** Set on the resource itself: the library would add a function that may change every bucket. */
   private announceToEventBridge(): void {
     const resource = this.bucket.node.defaultChild;
     if (!(resource instanceof CfnBucket)) throw new Error('the bucket has no resource of its own');

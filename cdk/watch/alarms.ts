@@ -1,4 +1,4 @@
-// What wakes somebody: every alarm says what to do by naming its entry in docs/runbook.md.
+// An alarm of the service: its description names the entry of docs/runbook.md that says what to do.
 import { Aws } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
@@ -32,7 +32,7 @@ export class Alarms extends Construct {
     super(scope, id);
     this.serviceName = serviceName;
     this.topic = new Topic(this, 'Topic', { displayName: `Alarms of ${serviceName}`, enforceSSL: true });
-    // A topic with a policy of its own has lost the one that lets alarms of the account in.
+    // A topic with a policy of its own no longer has the default one, which lets alarms of the account publish.
     const ours = { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } };
     this.topic.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com', { conditions: ours }));
     if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail));

@@ -40,7 +40,7 @@ export function byLabel(options: Options, { stage, name }: ServiceMetric, ...lab
   });
 }
 
-/** `part` in percent of `part` and `rest` together; silent where that is little. What is missing of one does not hide the other. */
+/** `part` in percent of `part` and `rest` together; no value if both are few. One that has no data counts as 0. */
 export function share(part: Metric, rest: Metric, label: string): MathExpression {
   return new MathExpression({
     expression: 'IF(SUM([part, rest]) > 20, 100 * part / SUM([part, rest]))',
@@ -50,7 +50,7 @@ export function share(part: Metric, rest: Metric, label: string): MathExpression
   });
 }
 
-/** `part` in percent of `whole`; silent where there is no whole. */
+/** `part` in percent of `whole`; no value if `whole` is small. */
 export function percent(part: Metric, whole: Metric, label: string): MathExpression {
   return new MathExpression({
     expression: 'IF(whole > 20, 100 * FILL(part, 0) / whole)',

@@ -40,9 +40,9 @@ function watchLane(alarms: Alarms, stage: Stage, { options, data }: Watched): vo
       runbook: isSlowLane ? 'slow-lane' : 'queue-age',
       meaning: `The oldest job of ${what} has waited for more than five minutes.`,
       metric: queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period }),
-      // A job that waits on purpose is as old as its wait: a hop of deliver's is at most 900 s, a judgement again 30 s. And SQS counts
-      // a job that is in hand, with whatever came in its batch, until the run is over: deliver's may wait for a host all its time.
-      threshold: stage.name === 'deliver' ? 900 + stage.timeoutSeconds + 300 : 300,
+      // A job that waits for its time is as old as its wait: at most 900 s (one hop) if it waits for its next attempt. And SQS counts a
+      // job that is being run, and all of its batch, until the run is over, which may take all its time if it waits for a host.
+      threshold: stage.connectsOut ? 900 + stage.timeoutSeconds + 300 : 300,
       periods: 2,
     },
     name,
@@ -58,13 +58,13 @@ function watchLane(alarms: Alarms, stage: Stage, { options, data }: Watched): vo
     },
     name,
   );
-  // They wait as long as their messages live, so nothing else would rise: neither dead letters nor failures.
+  // These jobs wait until their messages expire, so no other alarm would rise: they are neither dead letters nor failures.
   const waiting = { queue: stage.consumes, outcome: 'waits' };
   alarms.add(
     {
       runbook: 'own-fault',
       meaning: `Jobs of ${what} wait for something of ours to be mended: a secret, the configuration, S3, SQS, the DNS.`,
-      // While it lasts each of them is tried at least so often.
+      // While the fault lasts each job is tried at least once in 15 minutes.
       metric: serviceMetric(options, {
         stage: stage.name,
         name: 'jobs',

@@ -63,7 +63,7 @@ export type Emulator = {
   readonly close: () => Promise<void>;
 };
 
-/** Starts it over a folder, made where it is missing; rejects where that is in use. `onWritten` hears of every key written. */
+/** Starts it over a folder, made where it is missing; rejects where that is in use. `onWritten` gets every key that is written. */
 export async function startEmulator({
   folder,
   onWritten,

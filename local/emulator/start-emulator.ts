@@ -50,7 +50,7 @@ export type EmulatorOptions = {
   readonly bundles?: string;
   /** How long a batch is gathered before a function is called; left out, not at all. */
   readonly windowSeconds?: number;
-  /** Hears each line that a function writes, and how long each invocation took. */
+  /** Gets each line that a function writes, and how long each invocation took. */
   readonly observe?: {
     readonly line: (line: string) => void;
     readonly invoked: (stage: Stage, seconds: number) => void;

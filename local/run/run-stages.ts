@@ -19,7 +19,7 @@ export type RunStagesDeps = RunJobDeps & {
   readonly runs: StageRuns;
   /** Its `delivery.connectionsPerDestination` bounds the jobs of one destination that are out at once. */
   readonly config: Pick<ConfigSource, 'current'>;
-  /** Asked before new jobs are taken: a promise means that something else goes first for a moment. */
+  /** Asked before new jobs are taken. A promise: they are taken when it resolves. */
   readonly whenQuiet?: () => Promise<void> | undefined;
   /** The table of stages; tests pass shorter times. */
   readonly table?: Readonly<Record<StageName, Stage>>;
@@ -32,7 +32,7 @@ export type RunningStages = {
 };
 
 const retryLeaseMs = 1_000;
-/** A delivery that takes longer may be with a dead host while its group has others: the slots of hosts bound it, not its group. */
+/** A delivery that takes longer may be waiting for a dead host although its group has others: the slots of hosts bound it then. */
 const deliverCountsForMs = 6_000;
 const retryAnswerMs = 2_000;
 
@@ -97,16 +97,16 @@ function leaseSeconds(stage: Stage): number {
   return visibilitySeconds({ timeoutSeconds: limitSeconds(stage) });
 }
 
-/** A lease that fails is tried again: the store may be full, or on its way out. */
+/** A lease that fails is tried again: the store may be full, or closing. */
 async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promise<readonly LeasedJob[]> {
-  const { name, consumes, maxWaiting, batchSize, maxReceives } = stage;
+  const { name, consumes, connectsOut, maxWaiting, batchSize, maxReceives } = stage;
   try {
     return await deps.source.lease({
       queue: consumes,
-      // Jobs that may wait are let in as workers are free: most of them are at work for a moment only.
+      // Jobs that may wait are taken as workers are free: most of them need a worker for a moment only.
       max: maxWaiting > 0 ? free : Math.min(free, batchSize),
       maxPerGroup: await maxOutOf(deps, stage),
-      ...(name === 'deliver' ? { countsForMs: deliverCountsForMs } : {}),
+      ...(connectsOut ? { countsForMs: deliverCountsForMs } : {}),
       maxReceives,
       leaseSeconds: leaseSeconds(stage),
     });
@@ -117,9 +117,12 @@ async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promi
   }
 }
 
-/** Of deliver's jobs a destination's connections bound it; of jobs that may wait, five sixths of all there is room for. */
-async function maxOutOf({ config }: RunStagesDeps, { name, maxConcurrency, maxWaiting }: Stage): Promise<number> {
-  if (name === 'deliver') return (await config.current()).delivery.connectionsPerDestination;
+/** How many jobs of a group may be out: as many as the destination has connections, or five sixths of all that may wait. */
+async function maxOutOf(
+  { config }: RunStagesDeps,
+  { connectsOut, maxConcurrency, maxWaiting }: Stage,
+): Promise<number> {
+  if (connectsOut) return (await config.current()).delivery.connectionsPerDestination;
   return maxWaiting === 0 ? Number.MAX_SAFE_INTEGER : Math.ceil((5 * (maxConcurrency.local + maxWaiting)) / 6);
 }
 
@@ -135,8 +138,8 @@ async function runOne<Queue extends QueueName>(
     try {
       return await answerQueue(deps, job, answer);
     } catch (error) {
-      // On a full disk the answer waits for room, else the job would stay hidden until its lease is over. When the
-      // service ends before that, the job comes again: stages are made for that.
+      // On a full disk the answer is tried again, else the job would stay hidden until its lease is over. If the service ends
+      // before that, the job comes again: stages are idempotent.
       deps.log.error('answer-not-kept', { id: job.messageId, stage: lane.stage.name, ...errorFields(error) });
       if (!isOpen()) return;
       await new Promise((resolve) => setTimeout(resolve, retryAnswerMs).unref());

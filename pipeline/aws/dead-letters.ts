@@ -1,4 +1,4 @@
-// The dead letters of a queue on SQS: looked at without being taken, tried again, thrown away.
+// The dead letters of a queue on SQS: looked at, redriven, purged.
 import { setTimeout as wait } from 'node:timers/promises';
 import {
   GetQueueAttributesCommand,
@@ -12,7 +12,7 @@ import { createSqsReceiver, type SqsEventRecord, type SqsReceiver } from './sqs-
 /** A queue and the queue of its dead letters. */
 export type QueuePair = { readonly url: string; readonly deadUrl: string };
 
-/** What may be done with them. `tell` hears how far a long piece of work is, as a sentence. */
+/** What may be done with them. `tell` gets the progress of long work, as a sentence. */
 export type DeadLetters = {
   /** How many wait, and how many are handed out or due later; SQS's own estimates. */
   readonly counts: (url: string) => Promise<QueueSizes>;
@@ -73,7 +73,7 @@ async function arnOf(sqs: SQSClient, url: string): Promise<string> {
   return Attributes?.QueueArn ?? '';
 }
 
-/** Received and let go of at once: SQS has no other way to look. */
+/** Receives and releases them at once: SQS has no other way to look. */
 async function peek(receiver: SqsReceiver, limit: number): Promise<readonly SqsEventRecord[]> {
   const seen = new Map<string, SqsEventRecord>();
   try {

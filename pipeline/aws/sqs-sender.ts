@@ -94,7 +94,7 @@ function groupIdOf(group: string): string {
   return group.replaceAll(/[^!-~]/g, '_').slice(0, 128);
 }
 
-/** Sends a batch and says of each entry whether it is on the queue; what failed through no fault of ours goes once more. */
+/** Sends a batch and says of each entry whether it is on the queue; an entry that failed on SQS's side is sent once more. */
 async function sendBatch(queue: Queue, entries: readonly Entry[]): Promise<readonly (Error | null)[]> {
   const outcomes = judge(entries, await answerTo(queue, entries));
   const again = outcomes.flatMap(({ outcome }, index) => (outcome === 'again' ? [index] : []));
@@ -125,7 +125,7 @@ function errorOf(outcome: EntryOutcome): Error | null {
   return outcome.outcome === 'sent' ? null : ownFault('queue', `SQS did not take the job: ${outcome.reason}`);
 }
 
-/** The ordinary case goes out by itself; whatever else comes back is put to the SDK's whole client, with its retries. */
+/** A request of our own in the ordinary case; after any other answer than 200 the SDK's client sends it, with its retries. */
 async function answerTo({ sqs, url, send }: Queue, entries: readonly Entry[]): Promise<Answer> {
   const Entries = entries.map((entry, index) => ({ Id: String(index), ...entry }));
   const body = JSON.stringify({ QueueUrl: url, Entries });

@@ -39,7 +39,7 @@ export type Access = {
   readonly deletes: readonly KeyPrefix[];
   /**
    * The objects that it must be able to find absent, as patterns of whole keys: S3 answers 404 only to those who may list a key,
-   * 403 to others, which looks like a fault of ours. A pattern that ends as the keys do finds none that is not known.
+   * 403 to others, which looks like a fault of ours. A pattern that ends as the keys do finds only keys that are known.
    */
   readonly looksForAbsent: 'all' | readonly string[];
   readonly secrets: readonly string[];
@@ -50,7 +50,7 @@ export type Access = {
 /** What every stage writes. */
 const jobMetrics = ['jobs', 'job-seconds', 'job-hops', 'own-faults', 'dns-breakers-opened'] as const;
 
-/** What the listener may touch. It is not a stage: nothing hands it jobs. */
+/** What the listener may touch. It is not a stage: it takes no jobs. */
 export const listenerAccess: Access = {
   sends: ['received'],
   reads: ['config/', 'suppressions/'],
@@ -82,7 +82,10 @@ export type Stage = Access & {
   readonly name: StageName;
   /** The queue whose jobs it takes. */
   readonly consumes: QueueName;
-  /** It connects to other mail servers: where the service delivers to MX hosts itself, it leaves AWS by an address of its own. */
+  /**
+   * It connects to mail servers of others: its groups are destinations, its jobs wait for their next attempt, and in `mx` mode it leaves
+   * AWS by an address of its own.
+   */
   readonly connectsOut: boolean;
   /** How long a run may take. */
   readonly timeoutSeconds: number;
@@ -95,14 +98,15 @@ export type Stage = Access & {
   readonly maxConcurrency: { readonly aws: number; readonly local: number };
   /** On one machine: jobs that wait for the DNS, which hold no worker. */
   readonly maxWaiting: number;
-  /** A second queue with workers of its own, for jobs that would keep those of the first waiting; null: there is none. */
+  /** A second queue with workers of its own, for jobs that would delay those of the first; null: there is none. */
   readonly slowLane: SlowLane | null;
   /**
-   * Hand-outs of one job that are run before it becomes a dead letter. A fault of ours counts for none of them. On AWS
-   * SQS counts also what throttling and a function's timeout bring back, one after the other: five in a row take at least
-   * five visibility timeouts (half an hour; deliver: five hours), with `maxConcurrency` keeping throttles rare.
+   * How many hand-outs of a job are run before it becomes a dead letter. Those that end by a fault of ours do not count. SQS also counts
+   * hand-outs that were throttled or ran into the timeout: these come back after the visibility timeout, and `maxConcurrency` keeps
+   * throttles rare.
    */
   readonly maxReceives: number;
+  /** When a job whose run failed comes back. */
   readonly backOff: BackOff;
 };
 
@@ -139,7 +143,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     batchSize: 10,
     maxConcurrency: { aws: 100, local: 32 },
     maxWaiting: 1_000,
-    // Who waits for a DNS that does not answer waits here, whole deadlines long: 500 mails at once on AWS.
+    // Messages whose sender's DNS does not answer wait here until their deadline: 500 at once on AWS.
     slowLane: {
       consumes: 'received-slow',
       maxConcurrency: { aws: 50, local: 16 },
@@ -151,7 +155,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
   parse: {
     name: 'parse',
     consumes: 'parse',
-    // To itself what waits for a fault of ours; to `deliver` what tells the sender of a dead letter.
+    // To itself: jobs that wait for a fault of ours. To `deliver`: reports of dead letters to their senders.
     sends: ['parse', 'deliver'],
     reads: ['raw/', 'config/'],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
@@ -163,7 +167,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     timeoutSeconds: 120,
     memoryMiB: 1769,
     batchSize: 10,
-    // Many at once wait for little: a few slow messages must not take all the places (parser.ts bounds the work).
+    // Many at once, although the processor is shared: a few slow messages must not take all slots (parser.ts bounds the work).
     maxConcurrency: { aws: 100, local: 32 },
     maxWaiting: 0,
     slowLane: null,
@@ -197,7 +201,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     localTimeoutSeconds: 43_200,
     memoryMiB: 512,
     batchSize: 5,
-    // Workers wait for hosts, hardly ever for the processor: some destinations that do not answer must not take all of them.
+    // Workers wait for hosts, hardly ever for the processor: destinations that do not answer must not take all slots.
     maxConcurrency: { aws: 50, local: 250 },
     maxWaiting: 0,
     slowLane: null,
@@ -210,22 +214,3 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
 export function lanesOf(stage: Stage): readonly Stage[] {
   return stage.slowLane === null ? [stage] : [stage, { ...stage, ...stage.slowLane }];
 }
-
-/**
- * How esbuild bundles what ships, for AWS and for the emulator alike: one ESM file with the SDK in it. CommonJS inside
- * needs a `require`, which ESM has not.
- */
-export const bundling = {
-  bundle: true,
-  platform: 'node',
-  target: 'node24',
-  format: 'esm',
-  minify: true,
-  keepNames: false,
-  /** Beside what ships, in `.build/maps`: to read a stack trace with, not to be loaded at each cold start. */
-  sourcemap: 'external',
-  sourcesContent: false,
-  mainFields: ['module', 'main'],
-  legalComments: 'none',
-  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
-} as const;

@@ -4,7 +4,7 @@ import type { Clock, Log, LogFields } from '#pipeline/contract/ports.ts';
 
 const maxTextLength = 2_000;
 
-/** What JSON leaves as it is and a terminal obeys or a reader does not see: controls, marks of writing direction. */
+/** Characters that JSON does not escape and that change what a terminal shows: controls, marks of writing direction. */
 const unseen = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 const levels = ['info', 'warn', 'error'] as const;
@@ -12,7 +12,7 @@ type Level = (typeof levels)[number];
 
 /**
  * Makes a log that writes `{"time","level","event",…base,…fields}` lines. `write` gets each line with its newline.
- * Undefined fields are left out; texts over 2,000 characters are cut. What is below `least` is not even put together.
+ * Undefined fields are left out; texts over 2,000 characters are cut. Lines below `least` are not made.
  */
 export function createLog({
   write,

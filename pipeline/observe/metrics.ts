@@ -24,7 +24,7 @@ export type MetricsRegistry = Metrics & {
   readonly total: (name: CounterName, label?: { readonly name: string; readonly value: string }) => number;
 };
 
-/** Makes a registry. Names like `messages-received` come out as `pillarbox_messages_received_total`. */
+/** Makes a registry. A counter `messages-accepted` is shown as `pillarbox_messages_accepted_total`. */
 export function createMetricsRegistry(prefix = 'pillarbox_'): MetricsRegistry {
   const counters = new Map<string, Map<string, number>>();
   const histograms = new Map<string, Map<string, Histogram>>();
@@ -112,7 +112,7 @@ function emfLine({ labels, counts, values }: EmfSeries, { namespace, watched }: 
   const metrics = [...counts.keys()].map((name) => ({ Name: name, Unit: 'Count' }));
   const measured = [...values.keys()].map((name) => ({ Name: name, Unit: unitOf(name) }));
   const all = [...metrics, ...measured];
-  // By all its labels and no sums over them: each set of dimensions is a metric that is paid for, and SUM(SEARCH(…)) adds up.
+  // One set of dimensions, with all labels: each further set would be paid for, and SUM(SEARCH(…)) adds up.
   const of = (Metrics: readonly object[]) =>
     Metrics.length === 0 ? [] : [{ Namespace: namespace, Dimensions: [Object.keys(labels)], Metrics }];
   const kept = of(all.filter(({ Name }) => watched?.has(Name) !== false));

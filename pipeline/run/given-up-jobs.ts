@@ -1,5 +1,5 @@
-// What a dead letter owes: its sender is told. Whatever stage it died in, the deliver stage does that, as it writes all reports:
-// it gets a job that says what was given up. Pure; the same for the runner on one machine and for Lambda's event consumer.
+// The report of a dead letter to its sender. Whatever queue the job was of, the deliver stage writes the report, as it writes all: it
+// gets a job that says what was given up. Pure.
 import type { DeliverJob, ParseJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { reportJobs, tellMs } from '#pipeline/contract/report-jobs.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
@@ -16,7 +16,7 @@ export function givenUpJobs(
 ): readonly DeliverJob[] {
   const givenUp = { queue, reason: reason.slice(0, maxReasonChars) };
   if ('expiresAt' in job) {
-    // One that only reports has nothing to deliver, and to tell of a failure to tell leads nowhere.
+    // A job that is itself a report has nothing to deliver: the failure of a report is not reported.
     if (job.deliveredLocally === true || job.givenUp !== undefined) return [];
     return [{ ...job, givenUp, expiresAt: new Date(nowMs + tellMs).toISOString() }];
   }

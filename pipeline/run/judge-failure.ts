@@ -1,11 +1,10 @@
-// What becomes of a job whose run failed: the one place that decides it, for the runner on one machine and for Lambda's
-// event consumer alike. Pure.
+// What becomes of a job whose run failed. Decided here alone, for both worlds; pure.
 import type { DeliverJob, ParseJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type { BackOff } from '#pipeline/contract/stages.ts';
 import { type FaultKind, faultOf, whyHopeless } from './own-fault.ts';
 
-/** What the configuration says of waiting: the schedule of deliveries, and how long a message lives. */
-export type Patience = { readonly retrySeconds: readonly number[]; readonly expireSeconds: number };
+/** What the configuration says of retries: the waits between deliveries, and after how long a message expires. */
+export type RetrySchedule = { readonly retrySeconds: readonly number[]; readonly expireSeconds: number };
 
 /** A failure and what is known of the job. `faults`: hand-outs in a row before this one that ended by a fault of ours. */
 export type Failure = {
@@ -14,69 +13,77 @@ export type Failure = {
   readonly faults: number;
   readonly maxReceives: number;
   readonly backOff: BackOff;
-  /** When the message has lived its time, in milliseconds since 1970. */
-  readonly lifeEndsAt: number;
+  /** When the message expires, in milliseconds since 1970. */
+  readonly expiresAtMs: number;
 };
 
 /**
- * `waits`: a fault of ours; again at `retryAt` (milliseconds since 1970), and it does not count. `again`: after `delaySeconds`, and it
- * counts. `dies`: a dead letter, whose sender is to be told.
+ * `own-fault`: the job comes again at `retryAt` (milliseconds since 1970), and the hand-out does not count. `retry`: it comes again after
+ * `delaySeconds`, and the hand-out counts. `dead-letter`: it does not come again; its sender is to be told.
  */
-export type Fate =
-  | { readonly fate: 'waits'; readonly kind: FaultKind; readonly reason: string; readonly retryAt: number }
-  | { readonly fate: 'again'; readonly reason: string; readonly delaySeconds: number }
-  | { readonly fate: 'dies'; readonly reason: string };
+export type FailureDecision =
+  | { readonly decision: 'own-fault'; readonly kind: FaultKind; readonly reason: string; readonly retryAt: number }
+  | { readonly decision: 'retry'; readonly reason: string; readonly delaySeconds: number }
+  | { readonly decision: 'dead-letter'; readonly reason: string };
 
-/** Where no configuration can be read: the defaults. */
-export const usualPatience: Patience = { retrySeconds: [300], expireSeconds: 432_000 };
+/** The defaults, for when no configuration can be read. */
+export const defaultSchedule: RetrySchedule = { retrySeconds: [300], expireSeconds: 432_000 };
 
 const firstFaultWaitSeconds = 30;
-/** The longest that a job waits before it is seen whether we are mended. */
+/** A job that waits for a fault of ours is tried again after this time at the latest. */
 export const longestFaultWaitSeconds = 900;
-/** What a delivery that expired is given to be told of, where a fault of ours keeps even that from being done. */
-const afterExpiryMs = 86_400_000;
+/** After a delivery expired, its report may wait so long for a fault of ours. */
+const reportGraceMs = 86_400_000;
 
-/** Decides. */
+/** Decides by what was thrown, how often the job was handed out, and whether its message has expired. */
 export function judgeFailure(
   failure: Failure,
-  { now, random, patience }: { readonly now: number; readonly random: number; readonly patience: Patience },
-): Fate {
-  const { thrown, faults, receiveCount, maxReceives, backOff, lifeEndsAt } = failure;
+  { now, random, schedule }: { readonly now: number; readonly random: number; readonly schedule: RetrySchedule },
+): FailureDecision {
+  const { thrown, faults, receiveCount, maxReceives, backOff, expiresAtMs } = failure;
   const hopeless = whyHopeless(thrown);
-  if (hopeless !== null) return { fate: 'dies', reason: hopeless };
+  if (hopeless !== null) return { decision: 'dead-letter', reason: hopeless };
   const fault = faultOf(thrown);
   if (fault === null) {
-    if (receiveCount >= maxReceives) return { fate: 'dies', reason: reasonOf(thrown) };
-    return { fate: 'again', reason: reasonOf(thrown), delaySeconds: waitSeconds(backOff, receiveCount - 1, random) };
+    if (receiveCount >= maxReceives) return { decision: 'dead-letter', reason: reasonOf(thrown) };
+    return {
+      decision: 'retry',
+      reason: reasonOf(thrown),
+      delaySeconds: waitSeconds(backOff, receiveCount - 1, random),
+    };
   }
   const reason = fault.message;
-  if (now >= lifeEndsAt)
-    return { fate: 'dies', reason: `it waited as long as a message lives; the last reason: ${reason}` };
-  const retryAt = fault.retryAt ?? now + faultWaitMs(faults, patience, random);
-  return { fate: 'waits', kind: fault.fault, reason, retryAt };
+  if (now >= expiresAtMs)
+    return { decision: 'dead-letter', reason: `it waited as long as a message lives; the last reason: ${reason}` };
+  const retryAt = fault.retryAt ?? now + faultWaitMs(faults, schedule, random);
+  return { decision: 'own-fault', kind: fault.fault, reason, retryAt };
 }
 
 /**
- * How long a job waits for us to be mended, after `faults` waits before: 30 s, doubling to 15 minutes, but never longer than
- * the schedule has a deferred message wait.
+ * How long a job waits for a fault of ours, in milliseconds, after `faults` waits before: 30 s, doubling to 15 minutes, but never longer
+ * than a deferred message waits by the schedule.
  */
-export function faultWaitMs(faults: number, { retrySeconds }: Pick<Patience, 'retrySeconds'>, random: number): number {
+export function faultWaitMs(
+  faults: number,
+  { retrySeconds }: Pick<RetrySchedule, 'retrySeconds'>,
+  random: number,
+): number {
   const firstSeconds = Math.min(firstFaultWaitSeconds, ...retrySeconds);
   const longestSeconds = Math.min(longestFaultWaitSeconds, Math.max(...retrySeconds));
   return Math.round(waitSeconds({ firstSeconds, longestSeconds }, faults, random) * 1_000);
 }
 
-/** `firstSeconds` · 2ⁿ, up to 30 % less, so that not all come back at once. */
+/** `firstSeconds` · 2ⁿ, at most `longestSeconds`; up to 30 % less, so that not all jobs come back at once. */
 export function waitSeconds({ firstSeconds, longestSeconds }: BackOff, n: number, random: number): number {
   return Math.min(firstSeconds * 2 ** Math.min(n, 20), longestSeconds) * (1 - 0.3 * random);
 }
 
-/** When the message of a job has lived its time, in milliseconds since 1970. */
-export function lifeEnd(
+/** When the message of a job expires, in milliseconds since 1970. */
+export function expiryOf(
   job: ReceivedJob | ParseJob | DeliverJob,
-  { expireSeconds }: Pick<Patience, 'expireSeconds'>,
+  { expireSeconds }: Pick<RetrySchedule, 'expireSeconds'>,
 ): number {
-  if ('expiresAt' in job) return Date.parse(job.expiresAt) + afterExpiryMs;
+  if ('expiresAt' in job) return Date.parse(job.expiresAt) + reportGraceMs;
   return Date.parse(job.receivedAt) + expireSeconds * 1_000;
 }
 

@@ -1,12 +1,12 @@
-// Faults of ours: a secret that cannot be read, a configuration that is none, a full disk, S3 or SQS that say no, a DNS of our
-// own that is dead. They say nothing about a message, so no message is given up for them: its job waits, and says for what.
-// A bug is none of them: what is thrown and not known here counts, and a job that fails too often becomes a dead letter.
+// Own faults: a secret that cannot be read, a broken configuration, a full disk, S3 or SQS that refuse, a resolver of ours that does not
+// answer. They say nothing about a message, so no message is given up for them: its job waits, and the log says for what.
+// A bug is none of them: an error that is not known here counts, and a job that fails too often becomes a dead letter.
 import { isDamagedBody } from '#pipeline/contract/stored-body.ts';
 
 /** What is at fault. Few words: they are a metric's label. */
 export type FaultKind = 'secret' | 'config' | 'store' | 'queue' | 'dns' | 'system' | 'aws';
 
-/** Thrown where we are at fault; the message says what to mend. `retryAt`: when whoever noted it promised to try again, or null. */
+/** Thrown if we are at fault; the message says what to mend. `retryAt`: when the stage has said it will try again, or null. */
 export type OwnFault = Error & { readonly fault: FaultKind; readonly retryAt: number | null };
 
 const ownFaultName = 'OwnFault';
@@ -22,7 +22,7 @@ export function ownFault(
   return Object.assign(new Error(message, { cause }), { name: ownFaultName, fault, retryAt });
 }
 
-/** The fault of ours behind a thrown thing; null where it is none (a bug, or a message that is lost). */
+/** The own fault behind what was thrown; null if it is none (a bug, or a message that is lost). */
 export function faultOf(thrown: unknown): OwnFault | null {
   let error = thrown;
   for (let depth = 0; depth < maxDepth && error instanceof Error; depth++) {
@@ -34,12 +34,12 @@ export function faultOf(thrown: unknown): OwnFault | null {
   return null;
 }
 
-/** Thrown where the stored message a job is about is not there: no wait brings it back. */
+/** Thrown if the stored message of a job is not there: waiting does not bring it back. */
 export function messageLost(key: string): Error {
   return Object.assign(new Error(`the stored message is missing: ${key} is not there`), { name: lostName });
 }
 
-/** Why a job can never be done, as a sentence; null where trying again may help. */
+/** Why a job can never be done, as a sentence; null if another try may help. */
 export function whyHopeless(thrown: unknown): string | null {
   if (!(thrown instanceof Error)) return null;
   const isLost = thrown.name === lostName || (isDamagedBody(thrown) && thrown.damage !== 'unreadable');
@@ -53,7 +53,7 @@ function isOwnFault(error: Error): error is OwnFault {
 function kindOf(error: Error): FaultKind | null {
   if (isDamagedBody(error)) return error.damage === 'unreadable' ? 'store' : null;
   if (storeWords.test(error.message)) return 'store';
-  // What the SDK throws for an answer or for none: S3, SQS or Secrets Manager are down, slow, or forbid it.
+  // The SDK's errors: S3, SQS or Secrets Manager are down, slow, or forbid it.
   if ('$metadata' in error || '$fault' in error) return 'aws';
   return 'code' in error && systemCodes.has(String(error.code)) ? 'system' : null;
 }

@@ -8,7 +8,7 @@ import type { Clock, Handout, Log, LogFields, Metrics } from '#pipeline/contract
 import type { QueueName, Stage } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { givenUpJobs } from './given-up-jobs.ts';
-import { type Fate, judgeFailure, lifeEnd, usualPatience } from './judge-failure.ts';
+import { defaultSchedule, expiryOf, type FailureDecision, judgeFailure } from './judge-failure.ts';
 
 /** A stage as it is run over one of its queues. What it throws is a failure; its outcome is counted and means that the job is done. */
 export type RunStage<Queue extends QueueName> = (
@@ -161,35 +161,35 @@ async function answerFailure<Queue extends QueueName>(
 ): Promise<JobAnswer<Queue>> {
   const { log, metrics, clock } = deps;
   const { job, handedOut, thrown, facts } = failed;
-  const fate = await fateOf(deps, lane.stage, failed);
-  const { reason } = fate;
-  switch (fate.fate) {
-    case 'waits': {
-      const notBefore = new Date(fate.retryAt).toISOString();
+  const decided = await decide(deps, lane.stage, failed);
+  const { reason } = decided;
+  switch (decided.decision) {
+    case 'own-fault': {
+      const notBefore = new Date(decided.retryAt).toISOString();
       const faults = handedOut.faults + 1;
-      log.error('own-fault', { ...facts, fault: fate.kind, reason, retryAt: notBefore, faults });
-      metrics.count('own-faults', { kind: fate.kind });
+      log.error('own-fault', { ...facts, fault: decided.kind, reason, retryAt: notBefore, faults });
+      metrics.count('own-faults', { kind: decided.kind });
       return { answer: 'later', job, notBefore, faults, reason };
     }
-    case 'again':
+    case 'retry':
       log.error('job-failed', { ...facts, ...errorFields(thrown) });
-      return { answer: 'again', delaySeconds: fate.delaySeconds, reason };
-    case 'dies':
+      return { answer: 'again', delaySeconds: decided.delaySeconds, reason };
+    case 'dead-letter':
       log.error('job-dead', { ...facts, ...errorFields(thrown) });
       return { answer: 'dead', reason, tell: givenUpJobs(lane.queue, job, { reason, nowMs: clock() }) };
   }
 }
 
-async function fateOf<Queue extends QueueName>(
+async function decide<Queue extends QueueName>(
   { config, clock, random }: RunJobDeps,
   { maxReceives, backOff }: Stage,
   { job, handedOut: { receiveCount, faults, spent }, thrown }: Failed<Queue>,
-): Promise<Fate> {
-  if (spent !== null) return { fate: 'dies', reason: spent };
-  const patience = await config.current().then(
+): Promise<FailureDecision> {
+  if (spent !== null) return { decision: 'dead-letter', reason: spent };
+  const schedule = await config.current().then(
     ({ delivery }) => delivery,
-    () => usualPatience,
+    () => defaultSchedule,
   );
-  const failure = { thrown, receiveCount, faults, maxReceives, backOff, lifeEndsAt: lifeEnd(job, patience) };
-  return judgeFailure(failure, { now: clock(), random: random(), patience });
+  const failure = { thrown, receiveCount, faults, maxReceives, backOff, expiresAtMs: expiryOf(job, schedule) };
+  return judgeFailure(failure, { now: clock(), random: random(), schedule });
 }
