@@ -9,7 +9,7 @@ import { type CliArguments, type CliError, type CliWorld, cliError, isCliError, 
 /** What was answered, and by whom. */
 export type Answered = { readonly status: number; readonly body: Buffer; readonly who: string };
 
-/** Answers like a server. Throws a CliError where AWS cannot be asked. */
+/** Answers like a server. Throws a CliError if AWS cannot be asked. */
 export async function askDeployment(given: CliArguments, world: CliWorld, asked: OpsRequest): Promise<Answered> {
   const deployment = deploymentOf(given, world);
   const onProgress = (sentence: string): void => {
@@ -39,7 +39,7 @@ function deploymentOf(given: CliArguments, { environment }: CliWorld) {
   return { name, region, endpoint: optionValue(given, 'endpoint') };
 }
 
-/** The SDK's errors by their names. */
+/** The SDK's errors, told apart by their names. */
 function explained(
   thrown: unknown,
   { name, region }: { readonly name: string; readonly region: string },

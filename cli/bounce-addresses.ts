@@ -1,5 +1,4 @@
-// Where the bounces of what a user sends go: to the address it was sent from. One of our domains without a mailbox for it
-// takes them from nobody, ourselves included.
+// Bounces of what a user sends go to the address it was sent from. If that is in one of our domains, it needs a mailbox there.
 import { type EmailAddress, mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { isProblem } from '#mail/problem.ts';

@@ -1,21 +1,21 @@
-// What a command of the command line is, and what it may touch of the world: so that tests can run it in memory.
+// What a command of the command line is, and what it may use of the world, so that tests can run it in memory.
 
 import type { Deployment } from '#ops/aws/open-deployment.ts';
 import type { DataBackup } from '#ops/data-backup.ts';
 import type { MailDeps } from '#ops/deps.ts';
 
-/** The terminal, the files' folder, the clock and HTTP, as a command sees them. */
+/** The terminal, the working folder, the clock and HTTP, as a command sees them. */
 export type CliWorld = {
   readonly write: (text: string | Uint8Array) => void;
   readonly writeError: (text: string) => void;
   /** All of standard input. */
   readonly readInput: () => Promise<Buffer>;
-  /** Asks at the terminal without showing what is typed; null where there is no terminal. */
+  /** Asks at the terminal without showing what is typed; null if there is no terminal. */
   readonly askSecretly: ((question: string) => Promise<string>) | null;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly directory: string;
   readonly fetch: typeof fetch;
-  /** A deployment on AWS, to be asked like a server; rejects where it is not there, or nothing is allowed. */
+  /** A deployment on AWS, to be asked like a server; rejects if there is none, or if AWS does not allow it. */
   readonly openDeployment: (deployment: Deployment, onProgress: (sentence: string) => void) => Promise<MailDeps>;
   /** Saves and restores data folders of this machine. */
   readonly dataBackup: DataBackup;
@@ -97,7 +97,7 @@ export function safeJson(json: string): string {
   return json.replace(onlyUnseen, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** Columns under heads; the last one is cut nowhere. */
+/** Columns under heads. */
 export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [heads, ...rows].map((row) => row.map(plain));
   const widths = heads.map((_, n) => Math.max(...all.map((row) => row[n]?.length ?? 0)));

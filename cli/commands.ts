@@ -12,7 +12,6 @@ import { suppressions, suppressionsAdd, suppressionsRemove } from '#cli/commands
 import { userAdd } from '#cli/commands/user-add.ts';
 import type { Command } from './command.ts';
 
-/** See the file's head. */
 export const commands: readonly Command[] = [
   init,
   check,

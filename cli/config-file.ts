@@ -18,7 +18,7 @@ export function configPath(given: CliArguments, { directory }: CliWorld): string
   return resolve(directory, optionValue(given, 'config') ?? 'pillarbox.json');
 }
 
-/** Reads and checks it. Throws a CliError where there is none, or it cannot be used. */
+/** Reads and checks it. Throws a CliError if there is none, or if it cannot be used. */
 export async function readConfigFile(given: CliArguments, world: CliWorld): Promise<ConfigFile> {
   const path = configPath(given, world);
   const text = await readFile(path, 'utf8').catch((thrown: unknown) => {

@@ -87,7 +87,7 @@ export function suggestedRecords(
   };
 }
 
-/** The host that all mail is handed to, or null where it goes to each domain's own hosts. */
+/** The host that all mail is handed to, or null if it goes to each domain's own hosts. */
 export function relayOf({ mode, smarthost }: Config['delivery']): string | null {
   return mode === 'smarthost' ? (smarthost?.host ?? null) : null;
 }

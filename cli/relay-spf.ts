@@ -1,5 +1,5 @@
 // Which SPF terms let a relay (smarthost) send for a domain. A relay takes mail at one address and sends from many others: its
-// include names them for certain, where it is known; what its own names say in the DNS is a good guess.
+// include names them for certain, if it is known; else what its own names say in the DNS is a good guess.
 import { isIP } from 'node:net';
 import { askDns, askTexts } from '#cli/checks/ask-dns.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';

@@ -130,7 +130,7 @@ function help({ name, usage, about, options }: Command): string {
   return [`Usage: pillarbox ${name} ${usage}`.trimEnd(), '', ...wrapped(about, 80), '', ...lines, ''].join('\n');
 }
 
-/** A term and what it means beside it, below it where it is too long; at most 80 columns. */
+/** A term and what it means beside it, or below it if it is too long; at most 80 columns. */
 function entry(term: string, meaning: string, column: number): string {
   const margin = ' '.repeat(column + 4);
   const [first = '', ...more] = wrapped(meaning, 80 - margin.length).map((line) => `${margin}${line}`);

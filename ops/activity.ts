@@ -1,5 +1,5 @@
-// What went on lately, minute by minute, for the page's charts: how far the counters moved. Kept in memory for a day,
-// since the start of this process; what is older, or has to outlive it, is for a Prometheus that asks /metrics.
+// How far the counters moved in each minute of the last day, for the page's charts. It is kept in memory, from the start of
+// this process on; for more than that let a Prometheus ask /metrics.
 
 import { z } from 'zod';
 import { json } from '#ops/api/answer.ts';

@@ -48,7 +48,7 @@ export type MessagePage = { readonly messages: readonly MessageSummary[]; readon
 /** What every world offers. A throw is a fault of the platform. */
 export type MailAdmin = {
   readonly queues: () => Promise<readonly QueueCounts[]>;
-  /** Puts the dead letters of a queue back on it with a fresh count, and makes what waits for a fault of ours due now; answers how many. */
+  /** Puts dead letters back on their queue with a fresh count, and tries at once what waits for a fault of ours; answers how many. */
   readonly redrive: (queue: QueueName) => Promise<number>;
   /** Deletes the dead letters of a queue (never waiting jobs); answers how many. */
   readonly purge: (queue: QueueName) => Promise<number>;

@@ -48,7 +48,7 @@ export type RestoreRequest = {
   readonly progress: (step: BackupProgress) => void;
 };
 
-/** Both reject with a sentence for the person at the terminal where it cannot be done; a failed backup leaves nothing. */
+/** Both reject with a sentence for the person at the terminal if it cannot be done; a failed backup leaves nothing. */
 export type DataBackup = {
   readonly backup: (request: BackupRequest) => Promise<BackupReport>;
   readonly restore: (request: RestoreRequest) => Promise<RestoreReport>;

@@ -22,8 +22,8 @@ const shownDelivery = z.object({
 });
 
 /**
- * A line of the list. `reason`: why it is as it is: what it waits for, else what the last recipient that has a reason was
- * told. `record`: the whole `deliveries/` object.
+ * A line of the list. `reason`: why it waits, or the reason of the last recipient that has one. `record`: the whole
+ * `deliveries/` object.
  */
 export type ShownDelivery = z.output<typeof shownDelivery>;
 

@@ -1,4 +1,4 @@
-// What the use cases of this room are given.
+// What the use cases of ops are given.
 
 import type { EventStream } from '#ops/api/event-stream.ts';
 import type { ReplayMessage } from '#ops/messages/replay-message.ts';
@@ -17,7 +17,7 @@ export type MailDeps = {
   readonly replayMessage: ReplayMessage;
 };
 
-/** The same where the service runs in this process, and can say how it is. */
+/** The same if the service runs in this process. */
 export type ServiceDeps = MailDeps & {
   readonly admin: OpsAdmin;
   readonly health: () => Health | Promise<Health>;

@@ -1,4 +1,4 @@
-// An operator's "try now": moves the delivery's state on and queues its job.
+// An operator's "try now": makes the delivery due in its record, and queues its job.
 import { z } from 'zod';
 import { isMessageId, messageIdTime } from '#mail/header/message-id.ts';
 import { json, notFound, refusal } from '#ops/api/answer.ts';
@@ -56,7 +56,7 @@ export function createRetryDelivery(deps: Deps): RetryDelivery {
   };
 }
 
-/** Null where somebody else moved the state on meanwhile. */
+/** Null if the state was changed by another meanwhile. */
 async function tryOnce({ store, jobs, clock }: Deps, key: string): Promise<Awaited<ReturnType<RetryDelivery>> | null> {
   const found = await deliveryRecord.read(store, key);
   if (found === null) return { outcome: 'not-found' };

@@ -1,10 +1,10 @@
-// Questions to the DNS, where "there is none" and "nobody answered" are two things: who is told to publish what is
-// there already will do harm.
+// Questions to the DNS that tell "there is no record" from "nobody answered": advice to publish a record that is there already
+// would do harm.
 
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { dnsErrorCode, isTemporaryDnsError } from '#pipeline/dns/answer.ts';
 
-/** The records (none: there are none), or why that is not known. */
+/** The records (an empty list: there are none), or why they are not known. */
 export type DnsAnswer<Value> =
   | { readonly outcome: 'records'; readonly records: readonly Value[] }
   | { readonly outcome: 'no-answer'; readonly reason: string };

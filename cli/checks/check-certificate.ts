@@ -1,4 +1,4 @@
-// The server's certificate: is it for this host, has it its key, and how long it lasts.
+// Checks the server's certificate: its host name, its key, and how long it is valid.
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Secrets } from '#pipeline/contract/ports.ts';
@@ -6,7 +6,6 @@ import type { Finding } from './finding.ts';
 
 const adviceDays = 14;
 
-/** See the file's head. */
 export async function checkCertificate({ tls, hostname }: Config, secrets: Secrets, nowMs: number): Promise<Finding> {
   if (tls === null) {
     return {

@@ -1,5 +1,5 @@
-// What the DNS says of one of our domains: where its mail comes, who may send for it (SPF), with which keys (DKIM), what
-// becomes of forgeries (DMARC), and whether mail to it must come over proven TLS (MTA-STS).
+// Checks the DNS records of one of our domains: where its mail goes (MX), who may send for it (SPF), with which keys (DKIM),
+// what happens to forgeries (DMARC), and whether mail to it must come over verified TLS (MTA-STS).
 import { createPublicKey } from 'node:crypto';
 import { dkimRecord, publicKeyText, recordText, relayOf, stsPolicyText, suggestedRecords } from '#cli/dns-records.ts';
 import type { Config } from '#pipeline/config/config.ts';
@@ -16,7 +16,6 @@ export type DomainCheck = {
   readonly nowMs: number;
 };
 
-/** See the file's head. */
 export async function checkDomain(checked: DomainCheck): Promise<readonly Finding[]> {
   const { config, domain, resolve, nowMs } = checked;
   const suggested = suggestedRecords(domain, config, nowMs);

@@ -1,4 +1,4 @@
-// The name of the server in the DNS: has it an address, and does each address lead back to it (PTR).
+// Checks the server's name in the DNS: it has an address, and each address leads back to it (PTR).
 import { type DnsRecord, recordText, relayOf } from '#cli/dns-records.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { placeholderProblem } from '#pipeline/config/config-problems.ts';
@@ -7,7 +7,6 @@ import { reversePointer } from '#pipeline/dns/reverse-name.ts';
 import { askDns } from './ask-dns.ts';
 import type { Finding } from './finding.ts';
 
-/** See the file's head. */
 export async function checkHost(config: Config, resolve: Resolve): Promise<readonly Finding[]> {
   const { hostname, delivery } = config;
   const placeholder = placeholderProblem(config);

@@ -1,10 +1,10 @@
-// Whether other servers can reach the port where mail for the domains comes in: they call port 25, and not this machine's loopback.
+// Checks that other servers can reach the listener for incoming mail: they connect to port 25, and not to loopback.
 
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Finding } from './finding.ts';
 
-/** Advice only: what leads from port 25 to a listener, a proxy or a packet filter, cannot be seen from here. */
+/** Only advice: a proxy or a packet filter may lead from port 25 to a listener, and cannot be seen from here. */
 export function checkListeners({ mode, listeners }: Pick<Config, 'mode' | 'listeners'>): readonly Finding[] {
   const exchanges = listeners.filter(({ role }) => role === 'mx');
   const [first] = exchanges;

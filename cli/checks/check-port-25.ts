@@ -1,4 +1,4 @@
-// Whether another server's port 25 can be reached from here: many networks block it.
+// Checks whether another server's port 25 can be reached from here: many networks block it.
 import { connect } from 'node:net';
 import type { Finding } from './finding.ts';
 

@@ -1,4 +1,4 @@
-// SPF (RFC 7208) of a domain whose mail leaves by a relay: does its record, with what it includes, name that relay.
+// Checks SPF (RFC 7208) of a domain whose mail leaves by a relay: its record, with what it includes, must name that relay.
 import { recordText, spfRecord } from '#cli/dns-records.ts';
 import { findRelaySpf } from '#cli/relay-spf.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';

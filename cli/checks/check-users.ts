@@ -1,5 +1,5 @@
-// The users: are the hashes of their passwords of today's cost, can nobody but the owner read them, and have bounces of what
-// they send a mailbox to go to.
+// Checks the users: their password hashes have today's cost, only the owner can read them, and bounces of what they send have a
+// mailbox to go to.
 import { stat } from 'node:fs/promises';
 import { addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addresses.ts';
 import type { ConfigFile } from '#cli/config-file.ts';
@@ -9,7 +9,6 @@ import { isOldHash } from '#pipeline/config/password.ts';
 import type { Secrets } from '#pipeline/contract/ports.ts';
 import type { Finding } from './finding.ts';
 
-/** See the file's head. */
 export async function checkUsers({ path, config }: ConfigFile, secrets: Secrets): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const old: string[] = [];

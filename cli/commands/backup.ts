@@ -33,7 +33,6 @@ export const backup: Command = {
   },
 };
 
-/** See the file's head. */
 export const restore: Command = {
   name: 'restore',
   usage: 'FOLDER [--data DIR] [options]',
@@ -69,7 +68,7 @@ function dataFolder(given: CliArguments, { directory }: CliWorld): string {
   return resolve(directory, optionValue(given, 'data') ?? '.pillarbox');
 }
 
-/** The file that was named, or the usual one where it is there, or null. */
+/** The file that was named, or the usual one if there is one, or null. */
 async function existingConfig(given: CliArguments, world: CliWorld): Promise<string | null> {
   const path = configPath(given, world);
   const isThere = await access(path).then(
@@ -80,7 +79,7 @@ async function existingConfig(given: CliArguments, world: CliWorld): Promise<str
   return isThere ? path : null;
 }
 
-/** A line on standard error every two seconds, where a person reads along. */
+/** A line on standard error every two seconds, unless a program reads along. */
 function progressLines(given: CliArguments, { writeError, clock }: CliWorld): (step: BackupProgress) => void {
   let toldAt = clock();
   return ({ what, done, of }) => {
@@ -116,9 +115,9 @@ function restoreText(
     ...(held === 0
       ? []
       : [
-          `${held} jobs that send mail out are held as dead letters, since it may have been sent after the backup was taken.`,
+          `${held} jobs that send mail out are kept as dead letters, since it may have been sent after the backup was taken.`,
           'Once the service runs: "pillarbox queues" says on which queues; "pillarbox redrive QUEUE" sends them,',
-          '"pillarbox purge QUEUE --yes" forgets them.',
+          '"pillarbox purge QUEUE --yes" deletes them.',
         ]),
     ...(config ? [`The configuration as it was is in ${folder}/config: it was not put anywhere.`] : []),
     ...leftOutLines(leftOut),

@@ -1,5 +1,5 @@
-// `pillarbox check`: is the configuration good, are the DNS records there, does the certificate hold; what is missing,
-// and what to publish. Connects nowhere but to the DNS unless `--connect` says so.
+// `pillarbox check`: checks the configuration, the DNS records and the certificate; says what is missing, and what to publish.
+// It connects only to the DNS, unless `--connect` names a host.
 import { dirname, resolve as resolvePath } from 'node:path';
 import { checkCertificate } from '#cli/checks/check-certificate.ts';
 import { checkDomain } from '#cli/checks/check-domain.ts';
@@ -15,7 +15,6 @@ import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import type { Secrets } from '#pipeline/contract/ports.ts';
 import { createResolver } from '#pipeline/dns/resolver.ts';
 
-/** See the file's head. */
 export const check: Command = {
   name: 'check',
   usage: '[options]',

@@ -10,7 +10,6 @@ import { parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { appendToArray, writtenDomain } from '#pipeline/config/edit-config.ts';
 
-/** See the file's head. */
 export const dkimNew: Command = {
   name: 'dkim new',
   usage: 'DOMAIN [--selector NAME] [options]',

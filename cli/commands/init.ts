@@ -8,7 +8,6 @@ import { isProblem } from '#mail/problem.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 
-/** See the file's head. */
 export const init: Command = {
   name: 'init',
   usage: '--domain DOMAIN [options]',

@@ -4,7 +4,6 @@ import { basename, resolve } from 'node:path';
 import { createTransport } from 'nodemailer';
 import { type CliArguments, type CliWorld, type Command, cliError, optionValue, plain, print } from '#cli/command.ts';
 
-/** See the file's head. */
 export const send: Command = {
   name: 'send',
   usage: '--from A --to B [options]',

@@ -2,7 +2,7 @@
 // the command line (where every program on the machine could see it); only its hash is kept.
 
 import { addMailbox, addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addresses.ts';
-import { type CliArguments, type CliWorld, type Command, cliError, print } from '#cli/command.ts';
+import { type CliWorld, type Command, cliError, print } from '#cli/command.ts';
 import { type ConfigFile, configOption, readConfigFile, writeConfigFile } from '#cli/config-file.ts';
 import type { EmailAddress } from '#mail/address/address.ts';
 import { appendToArray, setValue } from '#pipeline/config/edit-config.ts';
@@ -10,7 +10,6 @@ import { hashPassword } from '#pipeline/config/password.ts';
 
 const minLength = 8;
 
-/** See the file's head. */
 export const userAdd: Command = {
   name: 'user add',
   usage: 'NAME [--may-from ADDRESS] [options]',
@@ -46,7 +45,7 @@ export const userAdd: Command = {
       return { file, index };
     };
     await place();
-    const user = { name, password: await hashPassword(await readPassword(given, world)), mayFrom };
+    const user = { name, password: await hashPassword(await readPassword(world)), mayFrom };
     const { file, index } = await place(); // who types takes a while
     const withUser =
       index < 0 ? appendToArray(file.text, ['users'], user) : setValue(file.text, ['users', index], user);
@@ -74,7 +73,7 @@ function aboutMailbox(address: EmailAddress, isMade: boolean): string {
     : `${mailbox} is no mailbox: bounces of what is sent from it are lost`;
 }
 
-async function readPassword(_given: CliArguments, world: CliWorld): Promise<string> {
+async function readPassword(world: CliWorld): Promise<string> {
   const password = world.askSecretly === null ? firstLine(await world.readInput()) : await askTwice(world.askSecretly);
   if (password.length < minLength) throw cliError(`a password has at least ${minLength} characters`, 'weak-password');
   return password;

@@ -1,5 +1,5 @@
-// Who may talk to the ops API. On loopback anybody on the machine may, but no web page from elsewhere: neither by a name
-// that leads to 127.0.0.1 (DNS rebinding) nor by a cross-site POST. Bound elsewhere, or given a token: only with it.
+// Who may use the ops API. On loopback anybody on the machine may, but no web page from elsewhere: neither by a name that
+// resolves to 127.0.0.1 (DNS rebinding) nor by a cross-site POST. Bound elsewhere, or given a token: only with the token.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { type Answer, refusal } from '#ops/api/answer.ts';
@@ -11,7 +11,7 @@ export type GuardedRequest = {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 };
 
-/** What the guard says of a request. A token that is missing was not guessed, a wrong one may have been. */
+/** A missing token is no guess, a wrong one may be: it has an outcome of its own. */
 export type Verdict =
   | { readonly outcome: 'admitted' }
   | { readonly outcome: 'refused'; readonly answer: Answer }
@@ -20,7 +20,7 @@ export type Verdict =
 const minTokenLength = 16;
 
 /**
- * Makes the guard. Throws where the API would be open to others without a token, or the token is too short to resist
+ * Makes the guard. Throws if the API would be open to others without a token, or if the token is too short to resist
  * guessing.
  */
 export function createGuard({

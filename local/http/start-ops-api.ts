@@ -1,6 +1,5 @@
-// The ops API and its page over node:http: limits, the guard, the table of routes, and answers written with the headers
-// that keep a browser from doing anything with them that was not meant. An address is the connection's own: what a header
-// says of others (X-Forwarded-For) is not read.
+// The ops API and its page over node:http: limits, the guard, and answers written with headers that keep a browser from
+// running what a sender wrote. The client's address is that of the connection: X-Forwarded-For is not read.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
@@ -46,7 +45,7 @@ const maxUrlLength = 4_096;
 /** Connections beside those that listen to events. On loopback all of them are of one address. */
 const maxConnections = 300;
 const maxPerAddress = 100;
-/** A connection on which nothing moves: a request that takes so long, or an answer that nobody reads. */
+/** A connection over which nothing is sent or read for so long is closed. */
 const stillMs = 60_000;
 const securityHeaders = {
   'x-content-type-options': 'nosniff',
@@ -57,7 +56,7 @@ const securityHeaders = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
-/** Starts it. Throws where the port is taken, or where it would be open to others without a token. */
+/** Throws if the port is taken, or if it would be open to others without a token. */
 export async function startOpsApi(deps: OpsApiDeps): Promise<OpsApi> {
   const guard = createGuard({ host: deps.host, token: deps.token });
   const events = createEventStream(deps);
@@ -65,7 +64,7 @@ export async function startOpsApi(deps: OpsApiDeps): Promise<OpsApi> {
   const app = createOpsApp({ ...deps, events }, [...serviceRoutes, ...(await loadPage())]);
   const server = createServer({ maxHeaderSize: 16_384, ...httpDeadlines });
   server.setTimeout(stillMs);
-  const { room, stopTelling } = makeRoom(server, deps);
+  const { room, stopTally } = makeRoom(server, deps);
   const context: Context = { app, guard, wrongTokens, room, log: deps.log };
   server.on(
     'request',
@@ -80,7 +79,7 @@ export async function startOpsApi(deps: OpsApiDeps): Promise<OpsApi> {
         server.close(() => resolve());
         server.closeAllConnections();
         wrongTokens.close();
-        stopTelling();
+        stopTally();
       }),
   };
 }
@@ -88,7 +87,7 @@ export async function startOpsApi(deps: OpsApiDeps): Promise<OpsApi> {
 function makeRoom(
   server: Server,
   { host, log, metrics }: OpsApiDeps,
-): { readonly room: ConnectionRoom; readonly stopTelling: () => void } {
+): { readonly room: ConnectionRoom; readonly stopTally: () => void } {
   const tally = tallyByAddress((ip, count) =>
     log.warn('ops-connections-closed', { clientIp: ip ?? 'other addresses', count }),
   );
@@ -97,7 +96,7 @@ function makeRoom(
     metrics.count('ops-connections-closed', { reason });
     tally.add(ip);
   });
-  return { room, stopTelling: tally.stop };
+  return { room, stopTally: tally.stop };
 }
 
 function listen(server: Server, { host, port }: Pick<OpsApiDeps, 'host' | 'port'>): Promise<number> {
@@ -111,13 +110,13 @@ function listen(server: Server, { host, port }: Pick<OpsApiDeps, 'host' | 'port'
   });
 }
 
-/** The requests of one connection, each after the answer to the one before: a connection has one in hand, like all others. */
+/** Answers the requests of one connection one after another, however many it sends at once. */
 function oneByOne(respond: (request: IncomingMessage, response: ServerResponse) => Promise<void>) {
-  const inHand = new WeakMap<Socket, Promise<void>>();
+  const last = new WeakMap<Socket, Promise<void>>();
   return (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
-    const before = inHand.get(socket) ?? Promise.resolve();
-    inHand.set(
+    const before = last.get(socket) ?? Promise.resolve();
+    last.set(
       socket,
       before.then(() => (socket.destroyed ? undefined : respond(request, response))),
     );
@@ -129,7 +128,7 @@ async function respond(context: Context, request: IncomingMessage, response: Ser
   try {
     await write(context, { request, response, answer: await answerFor(context, request) });
   } catch (thrown) {
-    if (response.destroyed) return; // the client went away
+    if (isClientGone(thrown)) return;
     const { method, url } = request;
     context.log.error('ops-api-failed', { method, path: url?.slice(0, 200), ...errorFields(thrown) });
     if (response.headersSent) response.destroy();
@@ -137,7 +136,13 @@ async function respond(context: Context, request: IncomingMessage, response: Ser
   }
 }
 
-/** What is stored no more, or not as it was, is told as that; every other fault is the log's to explain. */
+/** It closed its connection, or is a listener that was cut off because it does not read. */
+function isClientGone(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false;
+  return thrown.name === 'AbortError' || ('code' in thrown && thrown.code === 'ERR_STREAM_PREMATURE_CLOSE');
+}
+
+/** A damaged body is named; for every other fault the log has the cause. */
 function refusalOf(thrown: unknown): Answer {
   if (!isDamagedBody(thrown)) return refusal(500, 'internal', 'this did not work; the log says why');
   return refusal(410, 'body-damaged', `${thrown.message}. Only a backup has it now`, { key: thrown.key });

@@ -8,7 +8,7 @@ export type Answer = {
   readonly body: string | AsyncIterable<Uint8Array>;
 };
 
-/** Says whether a value is an Answer, where a function answers either what was asked of it or a refusal. */
+/** Tells an Answer from another value, for functions that return either a value or a refusal. */
 export function isAnswer(value: unknown): value is Answer {
   return typeof value === 'object' && value !== null && 'status' in value && 'headers' in value && 'body' in value;
 }
@@ -44,7 +44,7 @@ export function refusal(
   return json({ error: { code, message, ...more } }, status);
 }
 
-/** 400: a query parameter or a part of the path is wrong; the message says what was expected there. */
+/** 400: a parameter of the query or of the path is wrong; the message says what was expected. */
 export function badParameter(parameter: string, expected: string): Answer {
   return refusal(400, 'bad-parameter', `${parameter}: expected ${expected}`, { parameter });
 }

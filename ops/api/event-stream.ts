@@ -18,7 +18,7 @@ const maxPerAddress = 50;
 const maxBehindBytes = 1_048_576;
 const heartbeatMs = 15_000;
 const maxWaiting = 5_000;
-/** Objects read at once: those of a busy second must not queue up behind one another. */
+/** Objects read at once, so that those of a busy second do not wait for one another. */
 const readTogether = 32;
 
 type Deps = Pick<MailDeps, 'store'> & {
@@ -28,7 +28,7 @@ type Deps = Pick<MailDeps, 'store'> & {
 };
 
 export type EventStream = {
-  /** Tells the events to a caller from this address; 503 if there are too many listeners already, in all or of its address. */
+  /** The events for a caller from this address; 503 if there are too many listeners already, in all or of its address. */
   readonly listen: (from: string) => Answer;
   readonly close: () => void;
 };
@@ -50,7 +50,6 @@ export const streamEvents: UseCase<{ readonly events: EventStream }> = {
   answer: ({ events }, { from }) => events.listen(from),
 };
 
-/** See the file's head. */
 export function createEventStream(deps: Deps): EventStream {
   const listeners = new Set<Listener>();
   const waiting: string[] = [];
@@ -65,7 +64,7 @@ export function createEventStream(deps: Deps): EventStream {
   };
   const cut = (listener: Listener): void => {
     deps.metrics.count('ops-connections-closed', { reason: 'not-reading' });
-    listener.stream.error(new Error('the listener does not read'));
+    listener.stream.error(new DOMException('the listener does not read', 'AbortError'));
     leave(listener);
   };
   const send = (text: string): void => {
@@ -126,7 +125,7 @@ export function createEventStream(deps: Deps): EventStream {
   };
 }
 
-/** A stream that holds back up to `maxBehindBytes`; `join` gets hold of it, and answers what is done if it is not read on. */
+/** A stream that buffers up to `maxBehindBytes`. `join` gets it at once, and returns what to do when its reader is gone. */
 function streamTo(join: (stream: Listener['stream']) => () => void): ReadableStream<Uint8Array> {
   let leave = (): void => {};
   return new ReadableStream<Uint8Array>(

@@ -6,10 +6,9 @@ import type { Route } from './routes.ts';
 /** `url`: path and query. `from`: the caller's address, which only matters to those who listen to events. */
 export type OpsRequest = { readonly method: string; readonly url: string; readonly from?: string };
 
-/** Answers; whatever a use case throws comes out of it. */
+/** Rejects with whatever a use case throws. */
 export type OpsApp = (request: OpsRequest) => Promise<Answer>;
 
-/** Makes it. */
 export function createOpsApp<Deps>(deps: Deps, routes: readonly Route<Deps>[]): OpsApp {
   const table = routes.map(({ at, does }) => {
     const [method, path = ''] = at.split(' ');

@@ -1,4 +1,4 @@
-// The parameters of the ops API as zod schemas; the message of each says what is expected there.
+// The parameters of the ops API as zod schemas; the error message of each says what is expected.
 import { z } from 'zod';
 import { parseAddress, parseDomain } from '#mail/address/address.ts';
 import { isMessageId } from '#mail/header/message-id.ts';

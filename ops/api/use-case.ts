@@ -11,8 +11,8 @@ export type Asked = {
 };
 
 /**
- * `about`: null where it is no part of the API (the page). `takes`: parameters by name, those in capitals from the path; null
- * where the query is not looked at. `gives`: the JSON of a good answer, or its content type; `status`: of a good answer.
+ * `about`: null if it is not part of the API (the page). `takes`: parameters by name, those in capitals from the path; null if
+ * the query is not read. `gives`: the JSON of a good answer, or its content type; `status`: of a good answer.
  */
 export type UseCase<Deps> = {
   readonly about: string | null;

@@ -21,7 +21,6 @@ export type AwsAdminDeps = FindCopiesDeps & {
   readonly onProgress: (sentence: string) => void;
 };
 
-/** Makes the admin side. */
 export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {
   const { queues, deadLetters, reader } = deps;
   const copies = createCopyFinder(deps);

@@ -30,7 +30,6 @@ type Place = { readonly domain: string; readonly localPart: string };
 const maxMailboxes = 2_000;
 const atOnce = 32;
 
-/** Makes it. */
 export function createCopyFinder(deps: FindCopiesDeps): CopyFinder {
   const byEnvelope = async (id: MessageId, prefixes: readonly string[] = ['']): Promise<readonly string[]> => {
     const receivedAt = timeOf(id);

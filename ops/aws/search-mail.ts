@@ -18,7 +18,7 @@ export type SearchMailDeps = {
 
 type Candidate = { readonly id: MessageId; readonly keys: () => Promise<readonly string[]> };
 
-/** A search reads as many messages as these at most before it answers what it has, and where to go on. */
+/** A search reads at most so many messages; then it answers what it found, and a cursor to go on. */
 const maxRead = 2_000;
 const atOnce = 16;
 const reportEvery = 160;

@@ -1,5 +1,5 @@
-// The page: a few files read once at start, served with a policy under which only they run. They build what they show
-// from text nodes alone; a message's HTML is in a sandboxed frame (show-message.ts).
+// The page: the files beside this one, read once at start, and served with a policy under which only they run. They build what
+// they show from text nodes alone; a message's HTML is in a sandboxed frame.
 import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Route } from '#ops/api/routes.ts';

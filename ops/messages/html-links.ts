@@ -52,7 +52,7 @@ function linkAttributes({ attributes }: Tag): string {
   return `${kept.join('')}${isWithin ? '' : ' target="_blank"'} rel="noopener noreferrer"`;
 }
 
-/** From behind its name to behind its `>`; null where the text ends before. */
+/** From behind its name to behind its `>`; null if the text ends before. */
 function readTag(html: string, from: number): Tag | null {
   const attributes: Attribute[] = [];
   for (let at = from; ; ) {
@@ -79,7 +79,7 @@ function readTag(html: string, from: number): Tag | null {
   }
 }
 
-/** Behind a comment, an end tag or a stray `<`; the text's end where it goes on to there. */
+/** Behind a comment, an end tag or a stray `<`; the end of the text if it is not closed. */
 function endOfOther(html: string, at: number): number {
   if (html.startsWith('<!--', at)) return endOf(/--!?>/g, html, at + 2);
   if (html.startsWith('</', at) && matchAt(/[a-z]/iy, html, at + 2) !== '') {

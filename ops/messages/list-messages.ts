@@ -95,7 +95,7 @@ async function gather(
   return { messages: [...byId.values()].map(listed), next };
 }
 
-/** Adds the copies of the last message that stand behind the page; answers where the list goes on behind them. */
+/** Adds the copies of the last message that are behind the page; answers the cursor behind them. */
 async function addCopies(
   admin: MailAdmin,
   byId: Map<string, [MessageSummary, ...MessageSummary[]]>,

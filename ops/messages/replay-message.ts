@@ -86,7 +86,6 @@ type Recipients = {
   readonly leftOut: readonly string[];
 };
 
-/** Makes it. */
 export function createReplayMessage(deps: ReplayDeps): ReplayMessage {
   return async ({ id, to }) => {
     const key = rawKey({ id, receivedAt: timeOf(id) });

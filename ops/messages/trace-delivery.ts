@@ -1,5 +1,4 @@
-// What a `deliveries/` object tells of a message on its way out: every host of every attempt with the peer's words, what
-// the sender was told, and what is next.
+// The events in a `deliveries/` object: every host of every attempt with its reply, the reports to the sender, and what is next.
 
 import type { ShownDelivery } from '#ops/deliveries.ts';
 import type { DeliveryAttempt, DeliveryNotice, DeliveryState, HostTry } from '#pipeline/contract/records/delivery.ts';
@@ -43,7 +42,7 @@ function attemptEvents(domain: string, { attempt, at, reason, hosts }: DeliveryA
   return [...tries, { at, event: 'attempt', text: `${about}: ${reason}`, details: { domain, attempt } }];
 }
 
-/** How it was talked to, and what is to be noted about that; nothing where it did not come to a talk. */
+/** Whether the session had TLS, and what is to be noted about that; nothing if there was no session. */
 function tlsText({ tls, outcome, reason }: HostTry): string {
   if (outcome === 'failed') return '';
   const note = reason === null ? '' : ` (${reason})`;

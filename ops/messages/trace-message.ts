@@ -1,5 +1,5 @@
-// Everything that happened to one message, in order of time, and where it is now: put together from what the stages
-// stored (design §2: nobody rewrites what an earlier stage wrote), so it needs no record of its own.
+// Everything that happened to one message, in order of time, and where it is now. It is read from what the stages stored (no
+// stage rewrites what an earlier one wrote), so it needs no record of its own.
 
 import { z } from 'zod';
 import type { Session } from '#mail/envelope/envelope.ts';
@@ -30,7 +30,7 @@ const traceEvent = z.object({
 /** One thing that happened: a stable word, a sentence for people, and what a program may want to know. */
 export type TraceEvent = z.output<typeof traceEvent>;
 
-/** One copy, and the message: what is asked of it here all copies have in common. */
+/** One copy in a mailbox. `message`: what all copies have in common. */
 type StoredCopy = {
   readonly key: string;
   readonly at: string;
@@ -96,7 +96,7 @@ async function storedAt(deps: Deps, id: MessageId) {
   return { key: facts.key, bytes: facts.bytes, envelope, lost: await whyLost(deps, facts.key) };
 }
 
-/** Why the bytes cannot be given although they were stored; null where they can, as far as a look at the first one tells. */
+/** Why the stored bytes are lost; null if they are not, as far as reading the first one shows. */
 async function whyLost({ store }: Deps, key: string): Promise<string | null> {
   try {
     const found = await store.get(key, { first: 0, last: 0 });

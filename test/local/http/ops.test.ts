@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { type OpsApi, startOpsApi } from '#local/http/start-ops-api.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { type DeliveryState, newDeliveryState } from '#pipeline/contract/records/delivery.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
 import { nested } from '#test/support/samples/sample-jobs.ts';
 import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/samples/sample-message.ts';
 import { opsDeps } from '#test/support/worlds/ops-deps.ts';
@@ -458,6 +459,28 @@ describe('ops API', () => {
     const { status, text } = await ask(api, `/api/messages/${sampleId()}`);
     assert.equal(status, 500);
     assert.doesNotMatch(text, /hunter2/);
+  });
+
+  test('a store that fails in the midst of a body is in the log, and the client sees that the body is cut', async () => {
+    const log = silentLog();
+    world.land(sampleMessage());
+    const broken = async function* () {
+      yield Buffer.alloc(1_000);
+      throw new Error('disk on fire');
+    };
+    const store = {
+      ...world.store,
+      get: async (key: string) => {
+        const found = await world.store.get(key);
+        return found === null || !key.endsWith('.eml') ? found : { ...found, bytes: 5_000, body: broken() };
+      },
+    };
+    const failing = await startOpsApi(opsDeps(world, { log, store }));
+    closing.push(failing);
+    const { host, port } = failing.address;
+    const url = `http://${host}:${port}/api/messages/${sampleId()}/raw`;
+    await assert.rejects(fetch(url).then((answer) => answer.text()));
+    assert.equal(log.of('ops-api-failed').length, 1);
   });
 
   test('a client is told how long its connection may rest, so that it sends no request into one that is ending', async () => {
