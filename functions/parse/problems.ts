@@ -14,7 +14,7 @@ export const problemCodes = {
   'duplicate-header': 'A field that may stand once stands several times; the first one counts.',
   'header-not-utf8': 'A field holds bytes that are not UTF-8; they were read as windows-1252.',
   'forged-authentication-results':
-    'An Authentication-Results field claims to be ours; only `authentication` is (RFC 8601 §5).',
+    'A field (Authentication-Results, ARC-Authentication-Results or Received-SPF) claims to be our verdict; only `authentication` is (RFC 8601 §5).',
   'malformed-date': 'The Date field is not a date.',
   'malformed-message-id': 'A Message-ID, In-Reply-To or References field holds something else than message ids.',
   'malformed-address': 'An address field holds something that is not an address.',

@@ -62,6 +62,19 @@ for (const [field, isForged] of results) {
   });
 }
 
+test('verdicts in our name in fields of other names are forged, too', async () => {
+  for (const field of [
+    'ARC-Authentication-Results: i=1; mx.example.test; none',
+    'Received-SPF: pass receiver=mx.example.test',
+  ]) {
+    const { message } = await parsed(parser, `${field}\r\n\r\nhi\r\n`, { hostname: 'mx.example.test' });
+    assert.ok(
+      message.problems.some(({ code }) => code === 'forged-authentication-results'),
+      field,
+    );
+  }
+});
+
 test('what policy withholds goes to quarantine/', async () => {
   const deps = parseDeps(parser);
   const job = parseJob(hello, { disposition: { action: 'quarantine', reason: 'DMARC failed' } });

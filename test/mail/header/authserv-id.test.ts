@@ -1,7 +1,9 @@
 // Whose verdict an Authentication-Results field claims to be (RFC 8601 §2.2).
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { authservId } from '#mail/header/authserv-id.ts';
+import { findPeer } from '#test/support/peers/peers.ts';
 
 const fields: readonly [value: string, id: string][] = [
   ['mx.example.test; spf=pass', 'mx.example.test'],
@@ -19,3 +21,26 @@ for (const [value, id] of fields) {
   test(`the authserv-id of ${JSON.stringify(value)} is ${JSON.stringify(id)}`, () =>
     assert.equal(authservId(value), id));
 }
+
+test('whatever authres, another reader of RFC 8601, takes for the authserv-id is what is read here', (t) => {
+  const python = findPeer('/usr/bin/python3');
+  if (python === null || findPeer('/usr/lib/python3/dist-packages/authres') === null)
+    return t.skip('authres is not here');
+  const script = `import authres, json, sys
+for value in json.load(sys.stdin):
+    try: print(authres.AuthenticationResultsHeader.parse('Authentication-Results: ' + value).authserv_id)
+    except Exception: print('')`;
+  const values = [
+    '(c) mx.example.test 1; none',
+    '(a; (b) \\) c) MX.Example.Test ; none',
+    'mx.example.test\r\n ; none',
+  ].concat(fields.map(([value]) => value));
+  const { stdout } = spawnSync(python, ['-c', script], { input: JSON.stringify(values), encoding: 'utf8' });
+  const theirs = stdout.split('\n').slice(0, values.length);
+  assert.ok(theirs.filter((id) => id !== '').length > 4, stdout);
+  // It takes a slash for part of the name.
+  const other = values.filter(
+    (value, n) => theirs[n] !== '' && authservId(value) !== theirs[n]?.replace(/\/1$|\.$/, ''),
+  );
+  assert.deepEqual(other, []);
+});
