@@ -13,7 +13,6 @@ import { yieldToIntake } from '#local/run/yield-to-intake.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
 import type { Clock, Log, Metrics, Resolve, Secrets } from '#pipeline/contract/ports.ts';
-import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { startRetention } from './retention.ts';
 import type { LocalWorld } from './world.ts';
 
@@ -42,8 +41,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   const connections = createConnectionPool();
   const sending = { connections, memory: createWorkerMemory(), fetchPolicy: createPolicyFetch() };
   // Nobody else works on this folder: what a killed process was at is taken up at once.
-  const accepted = createAcceptedCounts();
-  const stageDeps = { ...deps, store, jobs, intake, parser, ...sending, accepted, soleWorker: true };
+  const stageDeps = { ...deps, store, jobs, intake, parser, ...sending, soleWorker: true };
   const running = runStages({
     source,
     runs: {

@@ -29,7 +29,6 @@ import type {
   Secrets,
 } from '#pipeline/contract/ports.ts';
 import { type DeliveryState, deliveryRecord, pendingJob } from '#pipeline/contract/records/delivery.ts';
-import type { AcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { claimAttempt, findDelivery, readDelivery, type StoredDelivery } from './claim-attempt.ts';
 import { gatherFacts } from './gather-facts.ts';
 import { mayStart, type StartAnswer } from './may-start.ts';
@@ -50,7 +49,6 @@ export type DeliverDeps = {
   readonly memory: WorkerMemory;
   readonly connections: ConnectionPool;
   readonly fetchPolicy: FetchPolicy;
-  readonly accepted: AcceptedCounts;
   /** 0 to 1. */
   readonly random: () => number;
   /** True if no other process delivers from this store: what a killed process was at is then taken up at once. */

@@ -5,7 +5,6 @@ import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { createAwsParts } from '#pipeline/aws/parts.ts';
 import { createEventHandler } from '#pipeline/aws/sqs-event-consumer.ts';
-import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { deliver } from './deliver.ts';
 import { createWorkerMemory } from './worker-memory.ts';
@@ -26,7 +25,6 @@ const deps = {
   memory: createWorkerMemory(),
   connections: createConnectionPool(),
   fetchPolicy: createPolicyFetch(),
-  accepted: createAcceptedCounts(),
   random: Math.random,
 };
 

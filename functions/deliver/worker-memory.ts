@@ -6,6 +6,7 @@ import type { PortMemory } from '#functions/deliver/destination/port25.ts';
 import { createSlots, type Slots } from '#functions/deliver/destination/slots.ts';
 import type { PolicyMemory } from '#functions/deliver/hosts/mta-sts.ts';
 import type { KeyCache } from '#functions/deliver/message/signing-keys.ts';
+import { type AcceptedCounts, createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 
 export type WorkerMemory = {
   /** Names this process in leases. */
@@ -15,6 +16,8 @@ export type WorkerMemory = {
   readonly slots: Slots;
   readonly backOffs: BackOffMemory;
   readonly refusals: RefusalMemory;
+  /** What each domain took of late: how far its word is believed that an address does not exist. */
+  readonly accepted: AcceptedCounts;
   readonly port: PortMemory;
   readonly policies: PolicyMemory;
   readonly keys: KeyCache;
@@ -31,6 +34,7 @@ export function createWorkerMemory(): WorkerMemory {
     slots: createSlots(),
     backOffs: new LRUCache({ max: maxRemembered }),
     refusals: new LRUCache({ max: maxRemembered }),
+    accepted: createAcceptedCounts(),
     port: { timeouts: new Map(), lastSuccessAt: null, blockedSince: null },
     policies: new LRUCache({ max: maxRemembered }),
     keys: new Map(),

@@ -4,7 +4,7 @@
 // The record in the store tells other processes; this one asks its memory, and the store at most every half a minute.
 
 import type { LRUCache } from 'lru-cache';
-import type { Target } from '#functions/deliver/hosts/find-mail-hosts.ts';
+import type { Target } from '#functions/deliver/hosts/look-up-mx.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { smarthostDestination } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';

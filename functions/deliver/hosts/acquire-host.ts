@@ -15,7 +15,7 @@ import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import type { BackOff } from '#pipeline/contract/records/back-off.ts';
 import { type FindHostsDeps, findHosts, type Hosts, type HostsFound } from './find-hosts.ts';
-import type { Target } from './find-mail-hosts.ts';
+import type { Target } from './look-up-mx.ts';
 
 export type AcquireDeps = FindHostsDeps & {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;

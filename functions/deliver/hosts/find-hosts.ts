@@ -7,7 +7,7 @@ import { isLoopbackAddress } from '#mail/address/loopback.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Clock, ObjectStore, Resolve } from '#pipeline/contract/ports.ts';
 import type { FetchPolicy } from './fetch-policy.ts';
-import { findHost, findMailHosts, type MailHosts, type Target } from './find-mail-hosts.ts';
+import { lookUpHost, lookUpMx, type MailHosts, type Target } from './look-up-mx.ts';
 import { findStsPolicy, isNamedHost, type PolicyMemory, type StsFinding, type StsPolicy } from './mta-sts.ts';
 
 export type FindHostsDeps = {
@@ -35,7 +35,7 @@ export type Hosts = HostsFound | Exclude<MailHosts, { outcome: 'targets' }>;
 export async function findHosts(deps: FindHostsDeps, config: Config, domain: string): Promise<Hosts> {
   const { mode, smarthost, allowPrivateTargets } = config.delivery;
   if (mode === 'smarthost' && smarthost !== null) {
-    const mailHosts = await findHost(deps, smarthost.host);
+    const mailHosts = await lookUpHost(deps, smarthost.host);
     if (mailHosts.outcome !== 'targets') return mailHosts;
     return { ...mailHosts, tls: smarthostTls(smarthost.tls, mailHosts.targets), sts: { mode: 'none' }, note: null };
   }
@@ -43,7 +43,7 @@ export async function findHosts(deps: FindHostsDeps, config: Config, domain: str
   const { policies } = deps.memory;
   const port = config.delivery.mtaStsPort;
   const [mailHosts, sts] = await Promise.all([
-    findMailHosts(deps, domain, { hostname: config.hostname, allowPrivateTargets }),
+    lookUpMx(deps, domain, { hostname: config.hostname, allowPrivateTargets }),
     findStsPolicy({ resolve, clock, store, fetchPolicy, port, memory: policies, allowPrivateTargets }, domain),
   ]);
   return mailHosts.outcome === 'targets' ? police(mailHosts.targets, sts, { config, domain }) : mailHosts;

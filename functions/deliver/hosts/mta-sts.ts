@@ -5,7 +5,7 @@
 import type { Clock, ObjectStore, Resolve } from '#pipeline/contract/ports.ts';
 import { stsPolicyRecord } from '#pipeline/contract/records/sts-policy.ts';
 import type { FetchPolicy, PolicyFile } from './fetch-policy.ts';
-import { isPrivate } from './find-mail-hosts.ts';
+import { isPrivate } from './look-up-mx.ts';
 
 /** A domain's policy as it applies now. `none`: deliver as if there were no such thing. */
 export type StsPolicy =

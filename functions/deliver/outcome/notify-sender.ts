@@ -86,7 +86,7 @@ async function routesBack(
   return { routes, to: reversed.outcome === 'address' ? reversed.reversePath : reversePath };
 }
 
-/** `to`: who reads it, which is not the reverse-path where mail was forwarded. */
+/** `to`: who reads it, which is not the reverse-path if mail was forwarded. */
 type Owed = { readonly state: DeliveryState; readonly notice: DeliveryNotice; readonly to: string };
 
 async function compose(deps: NotifyDeps, config: Config, { state, notice, to }: Owed): Promise<Uint8Array> {
@@ -142,7 +142,7 @@ function aliasOf(originalForwardPath: string | null): string | null {
   return `${isAscii(Buffer.from(originalForwardPath)) ? 'rfc822' : 'utf-8'};${originalForwardPath}`;
 }
 
-/** The message, or as much of its beginning as a notification can return; empty where it is no longer stored, or damaged. */
+/** The message, or as much of its beginning as a notification can return; empty if it is no longer stored, or damaged. */
 async function readOriginal(store: NotifyDeps['store'], { job }: DeliveryState): Promise<Uint8Array> {
   const { key, bytes } = job.raw;
   const last = Math.min(bytes, originalBytesNeeded) - 1;

@@ -14,7 +14,7 @@ export type SettleDeps = NotifyDeps & {
   readonly store: NotifyDeps['store'] & SuppressDeps['store'];
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly accepted: SuppressDeps['accepted'];
+  readonly memory: SuppressDeps['memory'];
 };
 
 /** Does what a record owes and notes that; the next attempt is queued in this fair-queue group. Costs nothing if it owes nothing. */

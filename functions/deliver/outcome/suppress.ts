@@ -18,7 +18,7 @@ export type SuppressDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly accepted: AcceptedCounts;
+  readonly memory: { readonly accepted: AcceptedCounts };
 };
 
 /** RFC 3463 §3.2: bad mailbox, moved without forwarding; 5.1.10 is what Exchange calls a recipient that it does not find. */
@@ -34,7 +34,7 @@ export async function suppress(deps: SuppressDeps, state: DeliveryState, attempt
   const results = attempt.hosts.flatMap((host) => host.recipients.map((result) => ({ host: host.host, result })));
   const taken = results.filter(({ result }) => result.outcome === 'accepted');
   const now = Date.parse(state.updatedAt);
-  for (const _ of taken) deps.accepted.add(state.job.domain, now);
+  for (const _ of taken) deps.memory.accepted.add(state.job.domain, now);
   for (const { result } of taken) await clear(deps, state, result.forwardPath);
   const bounced = new Set(
     state.recipients.filter((recipient) => recipient.state === 'bounced').map((r) => r.forwardPath),
@@ -81,7 +81,7 @@ async function troublesOf(
 ): Promise<readonly Trouble[] | null> {
   const { store, log, metrics } = deps;
   const localParts = refused.map(({ address }) => address.localPart.toLowerCase());
-  const accepted = deps.accepted.take(domain, Date.parse(at));
+  const accepted = deps.memory.accepted.take(domain, Date.parse(at));
   let before = 0;
   const counted = await refusalsRecord.change(store, refusalsRecord.key(domain), (found) => {
     before = found?.troubles.length ?? 0;

@@ -69,7 +69,7 @@ export const deliveryStateSchema = z.strictObject({
   attempts: z.array(attemptSchema),
   /** Who is at it; nobody else may try before `until`. */
   lease: z.strictObject({ attempt: z.int().positive(), owner: z.string(), at: timestamp, until: timestamp }).nullable(),
-  /** The attempt to come; `queued` tells whether its job is known to be on the queue. */
+  /** The attempt to come, and when it is due: the queue is told that. `queued`: its job is known to be on the queue. */
   next: z
     .strictObject({ attempt: z.int().positive(), at: timestamp, reason: z.string(), queued: z.boolean() })
     .nullable(),

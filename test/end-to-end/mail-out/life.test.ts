@@ -12,7 +12,6 @@ import { type DeliverJob, deliverJobSchema } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
-import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { emulatedAws } from '#test/support/aws/emulated-aws.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
@@ -168,7 +167,6 @@ async function put(ports: Ports, mx: ScriptedMx, life: number): Promise<{ deps: 
     log: silentLog(),
     metrics: noMetrics(),
     newMessageId,
-    accepted: createAcceptedCounts(),
     connections: createConnectionPool(),
     memory: createWorkerMemory(),
     fetchPolicy: async () => ({ outcome: 'failed', reason: 'there is none' }),

@@ -10,7 +10,6 @@ import type { DeliverJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, rawKey } from '#pipeline/contract/keys.ts';
 import type { Intake, Log } from '#pipeline/contract/ports.ts';
 import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
-import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { createMemoryJobs, type MemoryJobs } from '#test/support/fakes/memory-jobs.ts';
 import { createMemoryStore, type MemoryStore } from '#test/support/fakes/memory-store.ts';
@@ -103,7 +102,6 @@ export function deliveryWorld(
     memory: createWorkerMemory(),
     fetchPolicy: given.fetchPolicy ?? (async () => ({ outcome: 'failed', reason: 'there is none' })),
     finalReplyMs: (given.finalReplySeconds ?? 2) * 1_000,
-    accepted: createAcceptedCounts(),
     random: () => 0.5,
     soleWorker: true,
   };

@@ -14,7 +14,6 @@ import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, rawKey } from '#pipeline/contract/keys.ts';
 import type { Intake } from '#pipeline/contract/ports.ts';
-import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { collect } from '#test/support/fakes/memory-store.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
@@ -205,7 +204,6 @@ async function deliveringWorld(t: TestContext, config: ConfigInput) {
   });
   const secrets = createSecrets({ named: secretFiles(folder), directory: folder, environment: {}, clock });
   const newMessageId = messageIdFactory();
-  const accepted = createAcceptedCounts();
   const connections = createConnectionPool();
   const resolve = zoneResolver({ 'far.example': { A: ['127.0.0.1'] }, 'other.example': { A: ['127.0.0.1'] } });
   const shared = {
@@ -222,7 +220,6 @@ async function deliveringWorld(t: TestContext, config: ConfigInput) {
     connections,
     memory: createWorkerMemory(),
     fetchPolicy: async () => ({ outcome: 'failed', reason: 'there is none' }) as const,
-    accepted,
   };
   let runs = 0;
   const pool = runStages({

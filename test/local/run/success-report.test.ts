@@ -11,7 +11,6 @@ import { runStages } from '#local/run/run-stages.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
-import { createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { collect } from '#test/support/fakes/memory-store.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
@@ -44,7 +43,6 @@ test('the sender is told of success when the JSON is there: not while parse fail
     metrics: noMetrics(),
     newMessageId: messageIdFactory(),
     fetchPolicy: async () => ({ outcome: 'failed', reason: 'there is none' }) as const,
-    accepted: createAcceptedCounts(),
   };
   const parsed: ParseJob[] = [];
   const running = runStages({

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
-import { findMailHosts } from '#functions/deliver/hosts/find-mail-hosts.ts';
+import { lookUpMx } from '#functions/deliver/hosts/look-up-mx.ts';
 import { createResolver } from '#pipeline/dns/resolver.ts';
 import { freePort } from '#test/support/peers/free-port.ts';
 import { findPeer, peerOptions } from '#test/support/peers/peers.ts';
@@ -43,7 +43,7 @@ test('routes from a real DNS server', peerOptions('dnsmasq'), async (t) => {
     server.kill();
   });
   const routes = async (domain: string) => {
-    const found = await findMailHosts({ resolve, random: Math.random }, domain, {
+    const found = await lookUpMx({ resolve, random: Math.random }, domain, {
       hostname: 'mx.pillarbox.example',
       allowPrivateTargets: false,
     });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { afterFailure, spreadMs } from '#functions/deliver/destination/back-off.ts';
 import { signOf } from '#functions/deliver/destination/port25.ts';
 import type { FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
-import { findMailHosts, isPrivate } from '#functions/deliver/hosts/find-mail-hosts.ts';
+import { isPrivate, lookUpMx } from '#functions/deliver/hosts/look-up-mx.ts';
 import { findStsPolicy, isNamedHost, parseStsPolicy } from '#functions/deliver/hosts/mta-sts.ts';
 import { isHardBounce } from '#functions/deliver/outcome/suppress.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
@@ -14,7 +14,7 @@ import { type Zone, zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 const policy = { hostname: 'mx.pillarbox.example', allowPrivateTargets: false };
 
 async function targets(zone: Zone, domain = 'far.example', random = () => 0.5): Promise<unknown> {
-  const routes = await findMailHosts({ resolve: zoneResolver(zone), random }, domain, policy);
+  const routes = await lookUpMx({ resolve: zoneResolver(zone), random }, domain, policy);
   return routes.outcome === 'targets'
     ? routes.targets.map(({ host, ip }) => `${host} ${ip}`)
     : `${routes.outcome}: ${routes.reason}`;

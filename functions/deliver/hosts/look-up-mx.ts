@@ -16,10 +16,10 @@ export type MailHosts =
   | { readonly outcome: 'permanent'; readonly status: string; readonly reason: string }
   | { readonly outcome: 'later'; readonly reason: string };
 
-export type MailHostDeps = { readonly resolve: Resolve; readonly random: () => number };
+export type LookUpDeps = { readonly resolve: Resolve; readonly random: () => number };
 
 /** `hostname`: ours; what has the same or a worse preference than ourselves is not for us to send to (RFC 5321 §5.1). */
-export type MailHostPolicy = { readonly hostname: string; readonly allowPrivateTargets: boolean };
+export type LookUpPolicy = { readonly hostname: string; readonly allowPrivateTargets: boolean };
 
 type Exchange = { readonly host: string; readonly preference: number };
 type Exchanges =
@@ -32,7 +32,7 @@ const maxHosts = 10;
 const maxAliases = 8;
 
 /** Finds the mail hosts of a domain (A-label form) or an address literal. Never throws for what the DNS does. */
-export async function findMailHosts(deps: MailHostDeps, domain: string, policy: MailHostPolicy): Promise<MailHosts> {
+export async function lookUpMx(deps: LookUpDeps, domain: string, policy: LookUpPolicy): Promise<MailHosts> {
   const literal = addressOfLiteral(domain);
   if (literal !== null) return chooseTargets([{ host: literal, ip: literal, preference: 0 }], policy);
   const found = await findExchanges(deps, domain, policy.hostname);
@@ -47,7 +47,7 @@ export async function findMailHosts(deps: MailHostDeps, domain: string, policy: 
 }
 
 /** The addresses of one host that is configured by hand (a smarthost): a name or an IP address, private or not. */
-export async function findHost(deps: MailHostDeps, host: string): Promise<MailHosts> {
+export async function lookUpHost(deps: LookUpDeps, host: string): Promise<MailHosts> {
   const ip = host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(IPv6:)?|\]$/gi, '');
   if (isIPv4(ip) || isIPv6(ip)) return { outcome: 'targets', targets: [{ host, ip, preference: 0 }] };
   const { addresses } = await findAddresses(deps.resolve, host);
@@ -55,7 +55,7 @@ export async function findHost(deps: MailHostDeps, host: string): Promise<MailHo
   return { outcome: 'targets', targets: addresses.map((address) => ({ host, ip: address, preference: 0 })) };
 }
 
-async function findExchanges({ resolve }: MailHostDeps, domain: string, hostname: string): Promise<Exchanges> {
+async function findExchanges({ resolve }: LookUpDeps, domain: string, hostname: string): Promise<Exchanges> {
   const answer = await ask(resolve, domain, 'MX');
   if (answer.kind === 'temporary')
     return {
@@ -89,7 +89,7 @@ function orderExchanges(exchanges: readonly Exchange[], random: () => number): E
     .map(({ exchange }) => exchange);
 }
 
-function chooseTargets(targets: readonly Target[], { allowPrivateTargets }: MailHostPolicy): MailHosts {
+function chooseTargets(targets: readonly Target[], { allowPrivateTargets }: LookUpPolicy): MailHosts {
   const allowed = allowPrivateTargets ? targets : targets.filter(({ ip }) => !isPrivate(ip));
   if (allowed.length > 0) return { outcome: 'targets', targets: allowed.slice(0, maxTargets) };
   const hosts = [...new Set(targets.map(({ host, ip }) => (host === ip ? ip : `${host} [${ip}]`)))].join(', ');
