@@ -14,13 +14,6 @@ const maxLocalPartBytes = 64; // RFC 5321 §4.5.3.1.1
 const maxNameBytes = 254; // as it is looked up and kept: lower case and NFC can make a name longer
 const maxPathChars = 1_024; // with a source route, which is parsed and dropped
 
-/** Reads a whole text as a path: `<a@b.example>`, `<@relay.example:a@b.example>`, `<>`, `<Postmaster>`. */
-export function parsePath(text: string): Path | Problem {
-  const read = readPath(text);
-  if (isProblem(read)) return read;
-  return read.rest === '' ? read.path : problem('something follows the path');
-}
-
 /**
  * Reads the path at the beginning of a command's argument (what follows `FROM:` or `TO:`); `rest` is what follows it,
  * the ESMTP parameters, without the space between. Spaces before the path are tolerated, a missing bracket is not.

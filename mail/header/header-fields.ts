@@ -22,11 +22,6 @@ export function hasField(fields: readonly HeaderField[], name: string): boolean 
   return fieldsNamed(fields, name).length > 0;
 }
 
-/** How many hosts a message has passed: its `Received:` fields (RFC 5321 §6.3). */
-export function countReceived(fields: readonly HeaderField[]): number {
-  return fieldsNamed(fields, 'received').length;
-}
-
 /** A field's octets behind the colon, folds included, without the final line end. */
 export function fieldValue({ raw }: Pick<HeaderField, 'raw'>): Uint8Array {
   const isCrlf = raw.at(-1) === 0x0a && raw.at(-2) === 0x0d;

@@ -1,10 +1,11 @@
 // By what jobs of `received` share fairly: the network that the client stands in, and the zone that the mail is from. The first
 // word of a group is the network; queues that know two levels share by networks first, then by the zones of each.
-import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
+import { peerOf } from '#mail/address/peer-address.ts';
 import type { ReceivedJob } from './jobs.ts';
 
 /**
- * `192.0.2.0/24 sender.example` and the like: the client's /24 or /64, and the {@link zoneOf} the reverse-path, or of the HELO
+ * `192.0.2.0/24 sender.example` and the like: the client's /24 or /64, and the zone of the reverse-path, or of the HELO
  * name where that is empty. Submitted mail goes by its user, the service's own by `internal`.
  */
 export function receivedGroup({ envelope: { session, reversePath } }: Pick<ReceivedJob, 'envelope'>): string {
@@ -15,10 +16,10 @@ export function receivedGroup({ envelope: { session, reversePath } }: Pick<Recei
 }
 
 /**
- * The part of a domain that one owner has, by a rule of thumb: its last two labels, or three below the likes of `co.uk`. Nothing
- * but fairness goes by it.
+ * The part of a domain that one owner has, by a rule of thumb: its last two labels, or three below the likes of `co.uk`. Only
+ * fairness goes by it.
  */
-export function zoneOf(domain: string): string {
+function zoneOf(domain: string): string {
   const labels = domain
     .toLowerCase()
     .replace(/\.$/, '')
@@ -30,12 +31,7 @@ export function zoneOf(domain: string): string {
 }
 
 function networkOf(clientIp: string): string {
-  const ip = clientIp.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+  const { ip, group } = peerOf(clientIp);
   if (isIPv4(ip)) return ip.replace(/\d+$/, '0/24');
-  if (!isIPv6(ip)) return 'unknown';
-  const [head = '', tail] = new SocketAddress({ address: ip, family: 'ipv6' }).address.split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
-  return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`;
+  return isIPv6(ip) ? group : 'unknown';
 }

@@ -2,11 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { formatAddress, parseAddress } from '#mail/address/address.ts';
-import { forwardPathProblem, parsePath, readPath } from '#mail/address/path.ts';
+import { forwardPathProblem, readPath } from '#mail/address/path.ts';
 import { isProblem } from '#mail/problem.ts';
 import { cpuMs } from '#test/support/time/cpu-time.ts';
 
-describe('parsePath', () => {
+/** A path with nothing behind it. */
+function parsePath(text: string) {
+  const read = readPath(text);
+  if (isProblem(read)) return read;
+  return read.rest === '' ? read.path : { problem: 'something follows the path' };
+}
+
+describe('a path', () => {
   const paths = [
     { text: '<a@b.example>', address: 'a@b.example' },
     { text: '<@x.example,@y.example:a@b.example>', address: 'a@b.example' },
