@@ -32,7 +32,7 @@ const graceSeconds = 20;
 const captureConfig = configSchema.parse({ mode: 'capture' });
 const secretBytes = 32;
 
-// Whoever reads this may be gone before all is told, as a closed terminal is, or `head`: that ends nothing.
+// The reader of the output may be gone (a closed terminal, `head`): the service goes on.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 const parsed = parseArguments(process.argv.slice(2));
@@ -49,14 +49,14 @@ if (isProblem(parsed)) {
 }
 
 async function start(args: Arguments): Promise<void> {
-  process.umask(0o077); // mail is nobody else's business: the database is made readable by its owner alone
+  process.umask(0o077); // mail is private: the database is readable by its owner alone
   const dataFolder = resolve(args.dataFolder);
   const configPath = await findConfig(args);
   const clock = Date.now;
   const isQuiet = configPath === null && !args.verbose;
   const lines = writeLines((text) => process.stdout.write(text));
   process.on('exit', lines.flush);
-  // Without a configuration somebody sits at a terminal: what went wrong is shown, not every message.
+  // Without a configuration a person tries it at a terminal: problems are shown, not every message.
   const log = createLog({ write: lines.line, clock, least: isQuiet ? 'warn' : 'info' });
   const config: ReportingConfigSource =
     configPath === null ? fixedConfigSource(captureConfig) : fileConfigSource({ path: configPath, clock, log });
@@ -88,7 +88,7 @@ async function start(args: Arguments): Promise<void> {
     leaveCrashMark(dataFolder);
     process.exit(1);
   };
-  // Jobs are handed out as soon as there is a world: one that ends the process then is to be found out, too.
+  // Jobs are handed out as soon as there is a world: an error of one of them must be recorded, too.
   process.on('uncaughtException', fail);
   const world = await startWorld(args, { ...shared, ...forWorld });
   const service = await startService({

@@ -1,4 +1,4 @@
-// The embedded world at work: the store opened, the three stages running over it, old mail swept out.
+// Starts the embedded world: opens the store, runs the three stages over it, and deletes old mail.
 import { authenticate } from '#functions/authenticate/authenticate.ts';
 import { deliver } from '#functions/deliver/deliver.ts';
 import { createPolicyFetch } from '#functions/deliver/hosts/fetch-policy.ts';
@@ -40,7 +40,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   const parser = createParser();
   const connections = createConnectionPool();
   const sending = { connections, memory: createWorkerMemory(), fetchPolicy: createPolicyFetch() };
-  // Nobody else works on this folder: what a killed process was at is taken up at once.
+  // No other process works on this folder, so jobs of a killed one are taken up at once.
   const stageDeps = { ...deps, store, jobs, intake, parser, ...sending, soleWorker: true };
   const running = runStages({
     source,

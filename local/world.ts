@@ -1,4 +1,4 @@
-// What a world must offer so that the service can run in it: the ports, the ops side, and its stages.
+// What a world offers to the service that runs in it: the ports, the ops side, and its stages.
 
 import type { OpsAdmin } from '#ops/admin.ts';
 import type { Intake, JobSender, ObjectStore } from '#pipeline/contract/ports.ts';
@@ -8,7 +8,7 @@ export type LocalWorld = {
   readonly jobs: JobSender;
   readonly intake: Intake;
   readonly admin: OpsAdmin;
-  /** Resolves when the world broke down: the process had better end. */
+  /** Resolves if the world broke down: then the process should end. */
   readonly lost: Promise<Error>;
   /** What is wrong with what it has stored, a sentence each, for `/health`; none where all is well. */
   readonly problems: () => readonly string[];

@@ -116,12 +116,12 @@ async function count(): Promise<Counted> {
     port,
     onOutput: (text) => text.split('\n').forEach((line) => void (line === '' || lineOf(line))),
   });
-  await send(port, warmUp, strangers.letter); // Sandboxes start cold; on AWS they seldom do at such a rate.
+  await send(port, warmUp, strangers.mail); // Sandboxes start cold; on AWS they seldom do at such a rate.
   await whenEmpty(world);
   const before = await world.emulator.calls();
   const cpuBefore = functionsCpuSeconds();
   Object.assign(used, { invocations: 0, gibSeconds: 0, logBytes: 0 });
-  await send(port, messages, (turn) => strangers.letter(warmUp + turn));
+  await send(port, messages, (turn) => strangers.mail(warmUp + turn));
   await whenEmpty(world);
   used.gibSeconds += (functionsCpuSeconds() - cpuBefore) * gibSecondsPerCpuSecond;
   const after = await world.emulator.calls();
@@ -161,8 +161,8 @@ function captureFor(port: number, { dns }: Strangers): Readonly<Record<string, u
   return { ...captureOn(port), dns: { servers: [dns] } };
 }
 
-async function send(port: number, count: number, letter: Strangers['letter']): Promise<void> {
-  const load = { connections: 10, messages: count, perSecond, letter, ...letter(0), to: 'bob@bench.example' };
+async function send(port: number, count: number, mail: Strangers['mail']): Promise<void> {
+  const load = { connections: 10, messages: count, perSecond, mail, ...mail(0), to: 'bob@bench.example' };
   const { accepted } = await runLoad({ port, ...load });
   if (accepted !== count) throw new Error(`only ${accepted} of ${count} were accepted`);
 }

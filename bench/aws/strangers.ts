@@ -5,37 +5,37 @@ import { createSocket } from 'node:dgram';
 import { createTransport } from 'nodemailer';
 import { plainMessage } from '#bench/load/messages.ts';
 
-export type Letter = { readonly from: string; readonly body: Buffer };
+export type TestMail = { readonly from: string; readonly body: Buffer };
 export type Strangers = {
   /** `address:port` of the DNS server. */
   readonly dns: string;
-  /** The letter of the n-th stranger, its header and signature included. */
-  readonly letter: (n: number) => Letter;
+  /** The mail of the n-th stranger, its header and signature included. */
+  readonly mail: (n: number) => TestMail;
   readonly close: () => void;
 };
 
-/** Signs the letters, `bytes` long each and a signature, and starts the DNS server. */
+/** Signs the mails, `bytes` long each and a signature, and starts the DNS server. */
 export async function startStrangers(count: number, bytes: number): Promise<Strangers> {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const letters: Letter[] = [];
-  for (let n = 0; n < count; n += 1) letters.push(await signed(n, plainMessage(bytes), key));
+  const mails: TestMail[] = [];
+  for (let n = 0; n < count; n += 1) mails.push(await signed(n, plainMessage(bytes), key));
   const published = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
   const socket = createSocket('udp4');
   socket.on('message', (question, from) => socket.send(answerTo(question, published), from.port, from.address));
   await new Promise<void>((resolve) => void socket.bind(0, '127.0.0.1', resolve));
   return {
     dns: `127.0.0.1:${socket.address().port}`,
-    letter: (n) => {
-      const letter = letters[n];
-      if (letter === undefined) throw new Error(`there are ${count} strangers only`);
-      return letter;
+    mail: (n) => {
+      const mail = mails[n];
+      if (mail === undefined) throw new Error(`there are ${count} strangers only`);
+      return mail;
     },
     close: () => socket.close(),
   };
 }
 
-async function signed(n: number, plain: Buffer, privateKey: string): Promise<Letter> {
+async function signed(n: number, plain: Buffer, privateKey: string): Promise<TestMail> {
   const domainName = `s${n}.example`;
   const from = `ada@${domainName}`;
   const raw = Buffer.from(plain.toString('latin1').replace(/^From: .*$/m, `From: Ada <${from}>`), 'latin1');

@@ -12,7 +12,7 @@ export type Load = {
   readonly from: string;
   readonly to: string;
   /** Another sender and body (and recipient) for each message, by its number; left out: `from`, `body` and `to` for all. */
-  readonly letter?: (turn: number) => { readonly from: string; readonly body: Buffer; readonly to?: string };
+  readonly mail?: (turn: number) => { readonly from: string; readonly body: Buffer; readonly to?: string };
   /** Log in first, under STARTTLS: the load of a program that submits. */
   readonly login?: { readonly user: string; readonly password: string };
   /** Messages a second over all connections; left out: as fast as it goes. */
@@ -40,7 +40,7 @@ async function sendInTurn(peer: Peer, load: Load, state: State): Promise<void> {
   const same = prepared(load);
   while (state.next < load.messages) {
     const turn = state.next++;
-    const { commands, data } = load.letter === undefined ? same : prepared({ ...load, ...load.letter(turn) });
+    const { commands, data } = load.mail === undefined ? same : prepared({ ...load, ...load.mail(turn) });
     if (load.perSecond !== undefined) await until(state.startedAt + (turn * 1000) / load.perSecond);
     let go = '';
     for (const command of commands) {

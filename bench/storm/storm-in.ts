@@ -3,7 +3,7 @@
 // event that its JSON is there.
 import { plainMessage } from '#bench/load/messages.ts';
 import { type Load, runLoad } from '#bench/load/smtp-load.ts';
-import { acceptedId, watchLanding } from '#bench/load/watch-landing.ts';
+import { acceptedId, watchInbox } from '#bench/load/watch-inbox.ts';
 import type { StormHalf, StormPlace } from './storm-place.ts';
 
 const [atOnce, zones, perSecond, steadySeconds] = [1_200, 5, 20, 6];
@@ -14,17 +14,17 @@ const [boundSeconds, patienceSeconds] = [1.5, 240];
 
 /** Sends both and waits for the neighbours. */
 export async function stormIn({ mxPort: port, api }: StormPlace): Promise<StormHalf> {
-  const { landedAt, stop } = await watchLanding(api);
+  const { storedAt, stop } = await watchInbox(api);
   const accepted = new Map<string, number>();
   const base = { port, from: '', to: 'bob@load.example', body: Buffer.alloc(0) };
   const dead = (load: Pick<Load, 'connections' | 'messages' | 'perSecond'>, name: string) =>
-    runLoad({ ...base, ...load, letter: (turn) => letter(`x@${zoneOf(name, turn)}.dark.test`) });
+    runLoad({ ...base, ...load, mail: (turn) => mail(`x@${zoneOf(name, turn)}.dark.test`) });
   const neighbours = runLoad({
     ...base,
     connections: 4,
     messages: neighboursPerSecond * (beforeSeconds + steadySeconds + afterSeconds),
     perSecond: neighboursPerSecond,
-    letter: (turn) => letter(`n@well${turn}.example`),
+    mail: (turn) => mail(`n@well${turn}.example`),
     onAccepted: (reply) => accepted.set(acceptedId(reply), performance.now()),
   });
   await pause(beforeSeconds);
@@ -32,12 +32,12 @@ export async function stormIn({ mxPort: port, api }: StormPlace): Promise<StormH
   await dead({ connections: 4, messages: perSecond * steadySeconds, perSecond }, 'steady');
   await neighbours;
   const deadline = performance.now() + patienceSeconds * 1_000;
-  const isMissing = () => [...accepted.keys()].some((id) => !landedAt.has(id));
+  const isMissing = () => [...accepted.keys()].some((id) => !storedAt.has(id));
   while (isMissing() && performance.now() < deadline) await pause(0.1);
   await stop();
   const seconds = [...accepted].map(([id, at]) => {
-    const landed = landedAt.get(id);
-    return landed === undefined ? patienceSeconds : Math.max(0, landed - at) / 1_000;
+    const stored = storedAt.get(id);
+    return stored === undefined ? patienceSeconds : Math.max(0, stored - at) / 1_000;
   });
   const late = seconds.filter((one) => one > boundSeconds).length;
   return { seconds, beside: `${atOnce} of dead zones, then ${perSecond}/s (${late} over ${boundSeconds} s)` };
@@ -47,7 +47,7 @@ function zoneOf(name: string, turn: number): string {
   return turn % 2 === 0 ? `zone${(turn / 2) % zones}` : `${name}${turn}`;
 }
 
-function letter(from: string): { readonly from: string; readonly body: Buffer } {
+function mail(from: string): { readonly from: string; readonly body: Buffer } {
   const text = plainMessage(4_096).toString('latin1');
   return { from, body: Buffer.from(text.replace(/^From: .*$/m, `From: <${from}>`), 'latin1') };
 }

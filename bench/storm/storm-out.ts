@@ -14,19 +14,19 @@ const patienceSeconds = 240;
 export async function stormOut({ submissionPort: port }: StormPlace, hosts: StormHosts): Promise<StormHalf> {
   const accepted = new Map<string, number>();
   const load = { port, from: stormLogin.user, to: '', body: Buffer.alloc(0), login: stormLogin };
-  const letter = (subject: string, to: string) => ({ from: stormLogin.user, to, body: plainMessage(4_096, subject) });
+  const mail = (subject: string, to: string) => ({ from: stormLogin.user, to, body: plainMessage(4_096, subject) });
   await runLoad({
     ...load,
     connections: 10,
     messages: deadMails,
-    letter: (turn) => letter(`dead${turn}`, `x@d${turn % deadDomains}.dead.test`),
+    mail: (turn) => mail(`dead${turn}`, `x@d${turn % deadDomains}.dead.test`),
   });
   await runLoad({
     ...load,
     connections: 10,
     messages: neighbours,
     perSecond: neighboursPerSecond,
-    letter: (turn) => letter(`up${turn}`, `x@h${1 + (turn % upDomains)}.up.test`),
+    mail: (turn) => mail(`up${turn}`, `x@h${1 + (turn % upDomains)}.up.test`),
     onAccepted: (_reply, _milliseconds, turn) => accepted.set(`up${turn}`, performance.now()),
   });
   const deadline = performance.now() + patienceSeconds * 1_000;

@@ -6,7 +6,7 @@ import type { Row } from '#bench/figures/table.ts';
 import { plainMessage } from '#bench/load/messages.ts';
 import { runLoad } from '#bench/load/smtp-load.ts';
 import { type BenchService, startService, whenDrained } from '#bench/load/start-service.ts';
-import { acceptedId, watchLanding } from '#bench/load/watch-landing.ts';
+import { acceptedId, watchInbox } from '#bench/load/watch-inbox.ts';
 
 const burst = 4_000;
 const halfLoadSeconds = 8;
@@ -52,7 +52,7 @@ async function sustained(service: BenchService): Promise<{ rate: number; cpuMs: 
 /** Milliseconds from each 250 to the event that its JSON is there, as a consumer of the event stream sees it. */
 async function latenciesAt(service: BenchService, perSecond: number): Promise<readonly number[]> {
   const acceptedAt = new Map<string, number>();
-  const { landedAt, stop } = await watchLanding(service.api);
+  const { storedAt, stop } = await watchInbox(service.api);
   await runLoad({
     port: service.smtpPort,
     connections: 20,
@@ -65,10 +65,10 @@ async function latenciesAt(service: BenchService, perSecond: number): Promise<re
   });
   await whenDrained(service.api);
   const deadline = performance.now() + 10_000;
-  while (landedAt.size < acceptedAt.size && performance.now() < deadline) await pause(20);
+  while (storedAt.size < acceptedAt.size && performance.now() < deadline) await pause(20);
   await stop();
-  if (landedAt.size < acceptedAt.size) throw new Error(`${acceptedAt.size - landedAt.size} messages did not land`);
-  return [...acceptedAt].map(([id, at]) => Math.max(0, (landedAt.get(id) ?? Number.NaN) - at));
+  if (storedAt.size < acceptedAt.size) throw new Error(`${acceptedAt.size - storedAt.size} messages did not land`);
+  return [...acceptedAt].map(([id, at]) => Math.max(0, (storedAt.get(id) ?? Number.NaN) - at));
 }
 
 async function memoryRow(): Promise<Row> {

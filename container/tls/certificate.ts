@@ -1,6 +1,6 @@
-// The certificate of the listener, in three parts: which one the container shows (the configured one; where that cannot
-// be used, the last good one; before there was any, one signed by itself), how a renewed one is taken into use without a
-// restart, and how one that is signed by itself is made. Mail goes on in all cases, and log and metric say which it is.
+// The certificate of the listener. The container shows the configured one; if that cannot be used, the last good one; before there
+// was any, a self-signed one. A renewed one is taken into use without a restart. Mail goes on in all cases; log and metric say
+// which certificate is shown.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { generate } from 'selfsigned';
 import type { Certificate } from '#container/session/protocol-options.ts';
@@ -37,7 +37,7 @@ export function createCertificateSource({
   let own: Promise<Certificate> | null = null;
   let isWanted = false;
   let complained = '';
-  const shown = (): string => (good === null ? 'one signed by itself' : 'the last good one');
+  const shown = (): string => (good === null ? 'a self-signed one' : 'the last good one');
   const instead = (hostname: string, reason: string, fields = {}): Promise<Certificate> => {
     const shows = shown();
     if (reason !== complained) log.warn('certificate-not-usable', { hostname, reason, shows, ...fields });
@@ -89,7 +89,7 @@ export type CertificateWatch = {
   readonly stop: () => void;
 };
 
-/** Asks for the certificate every `seconds` and hands on what has changed. `onDaysLeft` hears each time how long the one shown is good. */
+/** Asks for the certificate every `seconds`, and calls `use` if it changed and `onDaysLeft` each time with the days it is valid. */
 export function watchCertificate(options: {
   readonly current: Certificate;
   readonly ask: () => Promise<Certificate>;

@@ -1,5 +1,5 @@
-// Puts the inbox message together for each recipient, from the job and from what was parsed. Pure: the same input gives the
-// same JSON, byte for byte, whether it is made in one piece or in two.
+// Assembles the inbox message of each recipient from the job and the parsed content. Pure: the same input gives the same JSON, byte
+// for byte, in one piece or in two.
 
 import type { ParsedBody, ParsedHead } from '#functions/parse/worker/worker-messages.ts';
 import type { LocalRecipient } from '#mail/envelope/recipient.ts';
@@ -25,8 +25,8 @@ export type ParsedContent = {
 type Recipient = Pick<LocalRecipient, 'mailbox' | 'forwardPath'>;
 
 /**
- * The JSON of each recipient, as a body to be stored: whole, or what is this recipient's own, with the rest, which is made
- * once and the same for all, behind it. Throws where it is not what the schema says.
+ * The JSON of each recipient as a body to be stored: whole, or this recipient's own fields, with a shared tail that is made once for
+ * all. Throws if the JSON is not valid by the schema.
  */
 export function createBodies(
   job: ParseJob,

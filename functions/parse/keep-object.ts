@@ -1,5 +1,4 @@
-// Puts one object that the parser found (an attachment, a large body) into the store while its bytes come, and takes
-// its measure on the way.
+// Stores one object that the parser found (an attachment, a large body) while its bytes come; counts and hashes them on the way.
 import { createHash } from 'node:crypto';
 import type { ObjectStart } from '#functions/parse/worker/worker-messages.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
@@ -35,7 +34,7 @@ export async function keepObject(
     metadata: metadata(start),
     condition: { ifAbsent: true },
   });
-  // A store that finds the object there need not read what it was given; the measure wants all of it.
+  // If the object is already there, the store need not read the bytes; they are counted all the same.
   while ((await measured.read()) !== null) {}
   return { start, key, ...measured.facts() };
 }

@@ -1,7 +1,7 @@
-// What one message may make of the JSON, and what reading it may cost: every cap of this stage, in one place.
-// Whatever is cut is named in `problems`; the raw message always has all of it.
+// Every limit of this stage: how large one message may make the JSON, and what reading it may cost.
+// What is cut is named in `problems`; the raw message always has all of it.
 
-/** The caps. Bytes of JSON are bytes of UTF-8 after escaping. */
+/** The limits. Bytes of JSON are bytes of UTF-8 after escaping. */
 export const limits = {
   /** Bytes of one field that describes the body (Content-Type …). */
   mimeFieldBytes: 16_384,
@@ -19,7 +19,7 @@ export const limits = {
   partHeadBytes: 131_072,
   /** Bytes of a text that are held at once where its charset is to be guessed, or cannot be decoded at any place. */
   heldTextBytes: 1_048_576,
-  /** Elements of HTML within one another, and DKIM signatures, above which a message is not an ordinary one. */
+  /** Elements of HTML within one another, and DKIM signatures, above which `problems` names it. */
   htmlDepth: 1_000,
   signatures: 10,
   /** Attachments that are stored. */

@@ -31,7 +31,7 @@ export type ParseDeps = {
 
 /** `written`: the keys of the JSON that are new; `present`: those that an earlier run had written already. */
 export type ParseOutcome = {
-  readonly outcome: 'landed';
+  readonly outcome: 'stored';
   readonly written: readonly string[];
   readonly present: readonly string[];
   readonly problems: number;
@@ -62,7 +62,7 @@ export async function parse(deps: ParseDeps, job: ParseJob, handout: Handout): P
     problems,
     receiveCount: handout.receiveCount,
   });
-  return { outcome: 'landed', written, present, problems };
+  return { outcome: 'stored', written, present, problems };
 }
 
 /** The key of each mailbox's JSON and the recipient it is for: an alias and a mention that meet are one message. */

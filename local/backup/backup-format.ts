@@ -1,4 +1,4 @@
-// How a backup lies in its folder: `data/` as a data folder, `config/` the configuration, SHA256SUMS of all files (as
+// The layout of a backup's folder: `data/` as a data folder, `config/` the configuration, SHA256SUMS of all files (as
 // `sha256sum -c` reads it), and backup.json, which is written last: without it the backup is not whole.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';

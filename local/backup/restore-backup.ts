@@ -1,5 +1,5 @@
-// `pillarbox restore`: checks a backup to its last byte, then makes a data folder of it. From the first write to the last a
-// mark lies in that folder, with which the service does not start: a restore that was cut off is run again, not used.
+// `pillarbox restore`: checks a whole backup, then makes a data folder of it. From the first write to the last that folder has a mark
+// with which the service does not start: a restore that was interrupted is run again.
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';

@@ -1,5 +1,5 @@
-// One moment of a data folder, while the service works on: a read transaction fixes what the rows say, and each body that
-// they name is held by a second name (a hard link) before anything can remove it.
+// A snapshot of a data folder while the service works: a read transaction fixes the rows, and a hard link keeps each body that they
+// name before anything can remove it.
 import { randomUUID } from 'node:crypto';
 import { constants, copyFileSync, linkSync, mkdirSync, statSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';

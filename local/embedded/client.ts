@@ -1,5 +1,5 @@
-// The main thread's end of the database thread: collects what one turn of the event loop asks for, sends it in one
-// message, settles the promises. Keeps the one timer that says when something is due next.
+// The main thread's side of the database thread: collects the requests of one turn of the event loop, sends them in one message,
+// and settles their promises. Keeps the one timer for what is due next.
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '#pipeline/contract/ports.ts';
 import type { Answer, Batch, InlineContent, Kind, Opened, OpenedBodies, ReplyBatch, Request } from './requests.ts';
@@ -14,7 +14,7 @@ export type Client = {
   readonly close: () => Promise<void>;
   /** What the folder of bodies was like at the start. */
   readonly bodies: OpenedBodies;
-  /** Resolves with the reason when the thread is lost: nothing works any more, the process had better end. */
+  /** Resolves with the reason if the thread is lost: then nothing works any more, and the process should end. */
   readonly lost: Promise<Error>;
 };
 

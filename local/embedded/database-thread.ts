@@ -1,6 +1,5 @@
-// The database thread's work, without the thread: batches in, replies out. All that is waiting goes into one
-// transaction and one fsync. When it fails (a full disk), each request is tried alone, so only those that fail are
-// refused, and the next batch finds everything as it should be.
+// The work of the database thread, without the thread: batches in, replies out. All waiting requests share one transaction and one
+// fsync. If that fails (a full disk), each request is tried alone, so that only those that fail are refused.
 import type { DatabaseSync } from 'node:sqlite';
 import { nextLook, takeBackExpired } from '#local/embedded/queue/job-memory.ts';
 import {
@@ -110,7 +109,7 @@ function runBatch(state: State, { now: at, buffer, requests: asked }: Batch): Re
 
 /**
  * The usual way on a busy machine: the requests, and the leases for which there are jobs already, share a transaction.
- * Null where there is nothing to share, or it failed: then nothing of it was done.
+ * Null if there is nothing to share or it failed; then nothing was done.
  */
 function runTogether(state: State, requests: readonly Numbered[], around: Around): readonly Reply[] | null {
   const round = requests.length === 0 || state.isStopping ? null : state.leases.round();

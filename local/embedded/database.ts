@@ -54,7 +54,7 @@ const tables = `
     body TEXT NOT NULL,
     -- Hand-outs in a row that ended by a fault of ours.
     faults INTEGER NOT NULL DEFAULT 0,
-    -- What counts against a job that was in hand when the process ended (suspects.ts), and since when it is in hand, or null.
+    -- What counts against a job that was running when the process ended (suspects.ts), and since when it is running, or null.
     guilt INTEGER NOT NULL DEFAULT 0,
     handed_at INTEGER
   ) STRICT;

@@ -1,6 +1,6 @@
-// Marks in the data folder for the next start. A process that ends by an error of its own leaves one: then whatever it was working
-// on is more suspect than after a kill or a power cut. A restore that has begun and not ended leaves another: the folder is
-// not whole, and nothing starts on it.
+// Marks in the data folder for the next start. A process that ends by an error of its own leaves one: the jobs it was running are then
+// more suspect than after a kill or a power cut. A restore that has begun and not ended leaves another: the folder is not
+// complete, and the service does not start on it.
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

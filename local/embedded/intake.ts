@@ -1,5 +1,5 @@
-// The front door's way in: message and `received` job in one transaction. Up to 256 KiB a message stays in memory and
-// costs one request; above, it streams into a file, and memory does not grow with it.
+// The listener's intake: message and `received` job in one transaction. A message of up to 256 KiB stays in memory and costs one
+// request; a larger one streams into a file, so that memory does not grow with it.
 
 import { type BodyFile, createBodyFile, inlineBytes } from '#local/embedded/store/body-files.ts';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';

@@ -1,4 +1,4 @@
-// Delivery status notifications: the whole message that tells a sender what became of a message of theirs.
+// Delivery status notifications (DSN): the message that tells a sender what became of a message.
 // RFC 3464 (fields), RFC 3461 (who gets which, what is returned), RFC 6522 (multipart/report), RFC 6533 (UTF-8),
 // RFC 3834 (automatic messages). What the peer said goes in as text that cannot become anything else.
 import { isAscii } from 'node:buffer';
@@ -89,8 +89,8 @@ export function composeDsn(input: DsnInput): Uint8Array {
 }
 
 /**
- * Those recipients of an action who the sender is to be told of (RFC 3461 §4.1): failures unless told otherwise, delays
- * where asked for or nothing was said, success only where asked for; NEVER is never; a null reverse-path gets nothing.
+ * The recipients of an action that the sender is told about (RFC 3461 §4.1): failures and delays if NOTIFY asks for them or is absent,
+ * success only if NOTIFY asks for it; none for NEVER or a null reverse-path.
  */
 export function dsnRecipients<
   Recipient extends {

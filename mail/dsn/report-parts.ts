@@ -7,10 +7,10 @@ import type { DsnAction, DsnInput, DsnRecipient } from './dsn.ts';
 const maxPeerChars = 600;
 const lineChars = 72;
 
-/** The actions by how much they matter to the reader; the first that occurs names the whole. */
+/** The actions in order of importance; the first that occurs decides the subject. */
 const order = ['failed', 'delayed', 'relayed', 'expanded', 'delivered'] as const satisfies readonly DsnAction[];
 
-/** A subject that says it: what became of the message. */
+/** The subject, which says what became of the message. */
 export function subjectOf(recipients: readonly DsnRecipient[]): string {
   switch (worst(recipients)) {
     case 'failed':

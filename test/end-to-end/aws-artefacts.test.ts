@@ -111,7 +111,7 @@ test(
     const attachment = randomBytes(9_000_000); // over 8 MiB: a multipart upload by the listener and by parse
     await sendTo(2525, { subject: 'large', attachments: [{ filename: 'big.bin', content: attachment }] });
     await sendTo(2525, { subject: 'small' });
-    const [small, large] = [await landed('inbox/', 'small'), await landed('inbox/', 'large')];
+    const [small, large] = [await whenStored('inbox/', 'small'), await whenStored('inbox/', 'large')];
     assert.equal(small.authentication.spf.result, 'pass');
     assert.equal(small.authentication.dmarc.result, 'pass');
     assert.equal(small.session.clientIp, theirs);
@@ -122,9 +122,9 @@ test(
   },
 );
 
-test('forged mail lands in quarantine/', options, async () => {
+test('forged mail is stored in quarantine/', options, async () => {
   await sendTo(2525, { subject: 'forged' }, { localAddress: forger });
-  const message = await landed('quarantine/', 'forged');
+  const message = await whenStored('quarantine/', 'forged');
   assert.equal(message.authentication.dmarc.result, 'fail');
 });
 
@@ -154,7 +154,7 @@ test('SIGTERM in the middle of a message: unhealthy at once, the message is fini
   say('.\r\n');
   await until(/^250 2\.6\.0/m);
   assert.deepEqual(await exited, [0, null]);
-  await landed('inbox/', 'in flight');
+  await whenStored('inbox/', 'in flight');
 });
 
 test('what the operator puts into secrets and configuration is in force', options, async () => {
@@ -196,7 +196,7 @@ test('a refused recipient is a bounce in the inbox, and is refused at once the n
   const refuses = (command: string) => (/^RCPT TO:<gone/.test(command) ? '550 5.1.1 no such user' : undefined);
   smarthost.script = { ...smarthost.script, answer: answerAs(refuses) };
   await submit({ subject: 'to nobody', to: 'gone@elsewhere.example' });
-  const bounce = await landed('inbox/pillarbox.example/app/', '');
+  const bounce = await whenStored('inbox/pillarbox.example/app/', '');
   assert.equal(bounce.envelope.reversePath, '');
   assert.match(JSON.stringify(bounce), /no such user/);
   await assert.rejects(submit({ subject: 'again', to: 'gone@elsewhere.example' }), { responseCode: 550 });
@@ -517,7 +517,7 @@ async function textOf(key: string): Promise<string> {
 }
 
 /** The message below a prefix with this subject (any, where empty), once it is there. */
-async function landed(prefix: string, subject: string): Promise<any> {
+async function whenStored(prefix: string, subject: string): Promise<any> {
   return eventually(async () => {
     for (const { key } of (await d.store.list({ prefix })).objects) {
       const message = JSON.parse(await textOf(key));

@@ -1,5 +1,5 @@
 // The same mail sent to both worlds, the embedded one and the AWS adapters over the emulator with the bundles that ship:
-// what lands is the same, byte for byte, once ids, times and what hangs on them are put aside.
+// what is stored is the same, byte for byte, once ids, times and what hangs on them are put aside.
 
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync } from 'node:crypto';
@@ -39,7 +39,7 @@ const reversePaths = [
   'x@nothing.example',
   'x@broken.example',
 ];
-/** To whom, in turn, and where it lands: a tag, an alias of three, another domain, a catch-all. */
+/** To whom, in turn, and where it is stored: a tag, an alias of three, another domain, a catch-all. */
 const addressings = [
   {
     to: ['support+tag.1@example.test', 'info@example.test', 'Box@other.test', 'anybody@all.test'],
@@ -72,7 +72,7 @@ test(
     const start = (world: string) => startLocalService(t, { folder: folderOf(t), config, args: ['--world', world] });
     const [embedded, emulator] = await Promise.all([start('embedded'), start('emulator')]);
     const sent = await signed();
-    const [here, there] = await Promise.all([landed(embedded, sent), landed(emulator, sent)]);
+    const [here, there] = await Promise.all([stored(embedded, sent), stored(emulator, sent)]);
 
     assert.deepEqual([...there.keys()], [...here.keys()], 'the same in the same folders');
     for (const [what, one] of here) assertSame(what, there.get(what) ?? '', one);
@@ -124,9 +124,9 @@ async function signed(): Promise<typeof mail> {
   ];
 }
 
-/** All that landed of what was sent, by `subject of the test, mailbox`: texts to compare. */
-async function landed(service: LocalService, sent: typeof mail): Promise<ReadonlyMap<string, string>> {
-  const landing = new Map<string, Sent>();
+/** All that was stored of what was sent, by `subject of the test, mailbox`: texts to compare. */
+async function stored(service: LocalService, sent: typeof mail): Promise<ReadonlyMap<string, string>> {
+  const storedMail = new Map<string, Sent>();
   const smtp = await rawSmtp(service.ports.mx);
   await smtp.command('EHLO mx.sender.example');
   for (const [n, { name, bytes, from }] of sent.entries()) {
@@ -141,25 +141,25 @@ async function landed(service: LocalService, sent: typeof mail): Promise<Readonl
       parameters: { mail: 'BODY=8BITMIME', rcpt: '' },
     });
     assert.match(reply, /^250 2\.6\.0 /, `${name}: ${reply}`);
-    landing.set(idOf(reply), { name, mailboxes });
+    storedMail.set(idOf(reply), { name, mailboxes });
   }
   smtp.close();
   const content =
     'From: app@sender.example\r\nDate: Sat, 21 Nov 2026 09:00:00 +0000\r\nMessage-ID: <1@x>\r\nSubject: own\r\n\r\nhi\r\n';
   const submission = { from: login.user, to: ['support@example.test'], content };
   const submitted = await submit(service.ports.submissions, submission);
-  landing.set(submitted, { name: 'submitted', mailboxes: ['support@example.test'] });
+  storedMail.set(submitted, { name: 'submitted', mailboxes: ['support@example.test'] });
   await drained(service);
   const found = new Map<string, string>();
   for (const summary of await allMessages(service)) {
-    const { name, mailboxes } = landing.get(summary.id) ?? { name: 'nobody sent this', mailboxes: [] };
+    const { name, mailboxes } = storedMail.get(summary.id) ?? { name: 'nobody sent this', mailboxes: [] };
     assert.deepEqual(summary.mailboxes, mailboxes, name);
     const copies = summary.mailboxes.map(async (mailbox: string) => {
       found.set(`${name}, ${mailbox}`, await read(service, { id: summary.id, mailbox, summary }));
     });
     await Promise.all(copies);
   }
-  const copies = [...landing.values()].reduce((count, { mailboxes }) => count + mailboxes.length, 0);
+  const copies = [...storedMail.values()].reduce((count, { mailboxes }) => count + mailboxes.length, 0);
   assert.equal(found.size, copies, 'each message is in each mailbox once');
   return new Map([...found].sort(([one], [other]) => (one < other ? -1 : 1)));
 }

@@ -130,7 +130,7 @@ for (const { peer, how, command } of programs) {
     async () => {
       const before = await ids();
       await run(command[0] ?? '', command.slice(1));
-      const id = await eventually('it lands', async () => (await ids()).find((one) => !before.includes(one)));
+      const id = await eventually('it is stored', async () => (await ids()).find((one) => !before.includes(one)));
       assert.equal((await body(id)).toString(), `${text}\r\n`);
       assert.equal((await ids()).length, before.length + 1, 'it is there once');
     },
@@ -188,7 +188,7 @@ for (const { title, mail, content, sizes } of chunked) {
     assert.match(reply, /^250 2\.6\.0 /);
     smtp.close();
     const id = idIn(reply);
-    await landed(id);
+    await whenStored(id);
     assert.ok((await body(id)).equals(content));
   });
 }
@@ -227,45 +227,51 @@ test('addresses in UTF-8 arrive under SMTPUTF8, the domain in its ASCII form (RF
   const to = ['jürgen+ä@receiver.example', 'leser@bücher.example'];
   const id = idIn(await sendRaw(smtp, { from: '用户@例子.example', to, content, parameters }));
   smtp.close();
-  await landed(id);
+  await whenStored(id);
   const own = await message(id, 'jürgen@receiver.example');
   assert.deepEqual([own.mailbox.localPart, own.mailbox.tag, own.subject], ['jürgen', 'ä', 'Grüße']);
   assert.equal(own.envelope.reversePath, '用户@xn--fsqu00a.example');
   assert.equal((await message(id, 'leser@xn--bcher-kva.example')).mailbox.domain, 'xn--bcher-kva.example');
 });
 
-const routes: readonly { readonly to: readonly string[]; readonly lands: Readonly<Record<string, string>> }[] = [
-  { to: ['support@receiver.example'], lands: { 'support@receiver.example': 'support@receiver.example' } },
-  { to: ['Support+Tag.1@RECEIVER.example'], lands: { 'support@receiver.example': 'Support+Tag.1@receiver.example' } },
+const routes: readonly { readonly to: readonly string[]; readonly storedIn: Readonly<Record<string, string>> }[] = [
+  { to: ['support@receiver.example'], storedIn: { 'support@receiver.example': 'support@receiver.example' } },
+  {
+    to: ['Support+Tag.1@RECEIVER.example'],
+    storedIn: { 'support@receiver.example': 'Support+Tag.1@receiver.example' },
+  },
   {
     to: ['info@receiver.example'],
-    lands: { 'sales@receiver.example': 'info@receiver.example', 'support@receiver.example': 'info@receiver.example' },
+    storedIn: {
+      'sales@receiver.example': 'info@receiver.example',
+      'support@receiver.example': 'info@receiver.example',
+    },
   },
   {
     to: ['team@receiver.example'],
-    lands: {
+    storedIn: {
       'bob@receiver.example': 'team@receiver.example',
       'sales@receiver.example': 'team@receiver.example',
       'support@receiver.example': 'team@receiver.example',
     },
   },
-  { to: ['anybody@all.example'], lands: { 'rest@all.example': 'anybody@all.example' } },
-  { to: ['known@all.example'], lands: { 'known@all.example': 'known@all.example' } },
-  { to: ['postmaster@receiver.example'], lands: { 'postmaster@receiver.example': 'postmaster@receiver.example' } },
+  { to: ['anybody@all.example'], storedIn: { 'rest@all.example': 'anybody@all.example' } },
+  { to: ['known@all.example'], storedIn: { 'known@all.example': 'known@all.example' } },
+  { to: ['postmaster@receiver.example'], storedIn: { 'postmaster@receiver.example': 'postmaster@receiver.example' } },
   {
     to: ['help@receiver.example', 'support@receiver.example'],
-    lands: { 'support@receiver.example': 'support@receiver.example' },
+    storedIn: { 'support@receiver.example': 'support@receiver.example' },
   },
 ];
-for (const { to, lands } of routes) {
-  test(`mail to ${to.join(' and ')} lands in ${Object.keys(lands).join(', ')}, in each once`, async () => {
+for (const { to, storedIn } of routes) {
+  test(`mail to ${to.join(' and ')} is stored in ${Object.keys(storedIn).join(', ')}, in each once`, async () => {
     const id = await send(to, Buffer.from('Subject: route\r\n\r\nhi\r\n'));
     const listed = (await allMessages(service)).filter((one) => one.id === id);
     assert.deepEqual(
       listed.map(({ mailboxes }) => mailboxes),
-      [Object.keys(lands)],
+      [Object.keys(storedIn)],
     );
-    for (const [mailbox, forwardPath] of Object.entries(lands)) {
+    for (const [mailbox, forwardPath] of Object.entries(storedIn)) {
       assert.equal((await message(id, mailbox)).envelope.forwardPath, forwardPath);
     }
   });
@@ -296,7 +302,7 @@ test('unknown recipients are refused at RCPT, the others of the transaction get 
   assert.match(await smtp.command('DATA'), /^354 /);
   const id = idIn(await smtp.command('Subject: mixed\r\n\r\nhi\r\n.'));
   smtp.close();
-  await landed(id);
+  await whenStored(id);
   assert.equal((await message(id, 'bob@receiver.example')).subject, 'mixed');
 });
 
@@ -306,11 +312,11 @@ async function send(to: readonly string[], content: Buffer): Promise<string> {
   const reply = await sendRaw(smtp, { to, content });
   assert.match(reply, /^250 2\.6\.0 /);
   smtp.close();
-  await landed(idIn(reply));
+  await whenStored(idIn(reply));
   return idIn(reply);
 }
 
-async function landed(id: string): Promise<void> {
+async function whenStored(id: string): Promise<void> {
   await drained(service, 20);
   assert.equal((await fetch(`${service.http}/api/messages/${id}/raw`)).status, 200);
 }

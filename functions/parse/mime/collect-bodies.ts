@@ -1,5 +1,5 @@
-// The text and the HTML of a message, each put together from its parts in order while they are read: kept while they are
-// small, and from there on written to an object of their own, so that a body of any length takes little memory.
+// Collects the text and the HTML of a message from its parts, in order. A small body is kept; a large one is written to an object
+// while it is read, so that a body of any length takes little memory.
 
 import { limits } from '#functions/parse/limits.ts';
 import type { ProblemList } from '#functions/parse/problems.ts';
@@ -11,11 +11,11 @@ export type BodyKind = 'text' | 'html';
 
 /** Both bodies of a message. */
 export type BodyCollector = {
-  /** Takes one part in, its pieces of text one after another; parts of a kind wait for the ones before them. */
+  /** Adds a part, given as pieces of text; it waits for the parts of its kind before it. */
   readonly addPart: (kind: BodyKind, pieces: AsyncIterable<unknown>) => void;
-  /** Resolves when the parts of the kind that were added so far are taken in. */
+  /** Resolves when all parts of the kind that were added so far are collected. */
   readonly settled: (kind: BodyKind) => Promise<void>;
-  /** To be asked once, when all parts have ended: null for a kind without any. */
+  /** Called once, when all parts have ended; null for a kind without parts. */
   readonly finish: () => Promise<{ readonly text: ParsedBody; readonly html: ParsedBody }>;
 };
 
@@ -81,7 +81,7 @@ async function close(kind: BodyKind, body: Body, open: OpenObject): Promise<Pars
   return 'object';
 }
 
-/** Lines end in LF; no byte order mark (it says how a text was encoded, and is none of it); no half characters. `null`: the end. */
+/** Makes lines end in LF, and drops a byte order mark and half surrogate pairs. `null` is the end of the text. */
 function createNormaliser(problems: ProblemList): (piece: string | null) => string {
   let carried = '';
   let isStart = true;

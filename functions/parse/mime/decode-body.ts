@@ -1,5 +1,5 @@
-// The bytes of a text part to text, while they come: charsets that decode piece by piece do so, others are held, up to a
-// limit, and decoded in pieces that end with a line.
+// Decodes the bytes of a text part to text while they come. If a charset cannot be decoded piece by piece, bytes are held up to
+// a limit, and decoded in pieces that end with a line.
 import { isUtf8 } from 'node:buffer';
 import { Transform } from 'node:stream';
 import { limits } from '#functions/parse/limits.ts';
@@ -19,7 +19,7 @@ export function createBodyDecoder(charset: string | null, others: CharsetDecoder
   try {
     return others(charset);
   } catch {
-    // Not a charset: what is left is a guess.
+    // Not a charset: it is guessed.
     return createGuessingDecoder(problems);
   }
 }

@@ -1,12 +1,12 @@
-// How deep the elements of an HTML text are nested, as far as tags tell: so deep that sanitizers and browsers choke on it
-// is worth a warning. Not an HTML parser; one pass in linear time, piece by piece.
+// How deep the elements of an HTML text are nested, judged by its tags: sanitizers and browsers fail on very deep nesting. Not an
+// HTML parser; one pass in linear time, piece by piece.
 
 // Elements that must be closed: those that need not be (p, li, td, br …) would look deep where they are only many.
 const tag = /<(\/?)(?:div|span|table|blockquote|center|section|article|font|big|small|b|i|u|em|strong|a|ul|ol)\b/gi;
 /** As long as the longest beginning of a tag that counts: `</blockquote`, and what follows it. */
 const tagChars = 13;
 
-/** Shown a text in pieces, says whether more elements than a limit were open at once somewhere. */
+/** Reads a text in pieces, and says whether more elements than a limit were open at once. */
 export type DepthMeter = { readonly push: (piece: string) => void; readonly isDeeper: () => boolean };
 
 /** Makes one for a text. */

@@ -1,9 +1,9 @@
-// What this folder relies on of mailparser's inside and its splitter's, beyond what their types say: mailparser 3.9.31,
-// which package.json pins. Steps are replaced on the one parser that reads a message, never on the library's classes.
-// mailparser stays the parser: on its splitter alone (mailsplit) we would have to rebuild its tree and its attachments.
+// What this folder uses of mailparser and its splitter beyond their published types: mailparser 3.9.31, pinned in package.json.
+// Methods are replaced on the one parser that reads a message, never on the library's classes. mailparser stays the parser: with
+// its splitter alone (mailsplit) its tree of parts and its attachment streams would have to be built again.
 import type { Duplex, Transform } from 'node:stream';
 
-/** A part, while it is split off and after. Fields are false until its header was read, and where it has none. */
+/** A MIME part. Fields are false before its header was read, and if the header lacks them. */
 export type Part = {
   readonly type: 'node';
   readonly root: boolean;
@@ -31,13 +31,13 @@ export type SplitItem = Part | { readonly type: 'body' | 'data'; readonly node: 
 /** 1: the next part of this multipart, 2: its end; 3 and 4: the same of the multipart that this part stands in. */
 export type Boundary = 1 | 2 | 3 | 4 | false;
 
-/** The splitter; `node` is the part that is being split off. */
+/** The splitter; `node` is the part it is reading. */
 export type Splitter = Transform & {
   node: Part;
   readonly inEpilogue: boolean;
   newNode: (parent: Part | false) => void;
   checkBoundary: (line: Uint8Array) => Boundary;
-  /** The bytes of a line whose end has not come; they are the caller's then. */
+  /** Takes the bytes of a line that has not ended yet; false if there are none. */
   takePendingLine: () => Uint8Array | false;
 };
 

@@ -1,6 +1,5 @@
-// Looks over mailparser's shoulder: sees each part as it is found, to have it decoded safely and to note what is broken,
-// and takes text and HTML to itself as the sender wrote them (the parser's own answer joins them with markup of its own,
-// and holds them as a whole).
+// Watches mailparser: sees each part when it is found, has it decoded safely, and notes what is broken. Text and HTML do not go to
+// the parser, because it joins them with markup of its own and holds them as a whole: they are decoded here, as they were sent.
 import { Duplex } from 'node:stream';
 import type { MailParser } from 'mailparser';
 import { limits } from '#functions/parse/limits.ts';
@@ -16,7 +15,7 @@ import { correctSplitting } from './split-parts.ts';
 /** What has been seen; to be finished when the parser has ended or failed. */
 export type MimeWatch = {
   readonly finish: BodyCollector['finish'];
-  /** Says that there were too many parts: the parser sees no more of them, and need not be fed any more. */
+  /** Whether there were too many parts: the parser sees no more of them, and needs no more input. */
   readonly isFull: () => boolean;
 };
 
@@ -45,7 +44,7 @@ export function createMimeWatch(parser: MailParser, open: OpenObject, problems: 
     }
     if (item.type !== 'node') return process(item, done);
     prepareNode(item, watching);
-    // What stood in the header of a part and belongs to its body comes right behind it.
+    // Bytes of the header that belong to the body come right behind the part.
     const value = takeRest(item);
     if (value === null || item.multipart !== false) return process(item, done);
     process(item, (error) => (error ? done(error) : process({ type: 'body', node: item, value }, done)));
@@ -77,7 +76,7 @@ function prepareNode(node: Part, watching: Watching): void {
   if (kind !== null) divertBody(node, kind, watching);
 }
 
-/** What the parser takes for a part of the text or the HTML; null for all others. */
+/** Whether the parser would make a part text or HTML; null for all others. */
 function bodyKindOf({ contentType, disposition, root }: Part): BodyKind | null {
   if (disposition !== false && disposition !== 'inline') return null;
   if (contentType === 'text/plain' || (contentType === false && root)) return 'text';
@@ -97,7 +96,7 @@ function divertBody(node: Part, kind: BodyKind, { bodies, charsets, problems, un
     decoder.on('error', (error) => text.destroy(error));
     bodies.addPart(kind, decoder.pipe(text));
     return new Duplex({
-      // Parts of a kind that come before this one are done with first: nothing is held for long.
+      // Parts of the same kind before this one are finished first, so that little is held.
       write: (chunk: Buffer, _encoding, done) => {
         void before.then(() => {
           if (decoder.writableEnded || decoder.write(chunk)) done();

@@ -21,8 +21,8 @@ export function correctSplitting(splitter: Splitter, problems: ProblemList): (pa
   let parts = 1;
   splitter.newNode = (parent) => {
     parts += 1;
-    // Past the limit no boundary is one any more: the rest is the body of the last part, which nobody reads. Left to
-    // itself, the library splits far ahead of what is read, and its own limit loses what was split and not read yet.
+    // Past the limit no line counts as a boundary: the rest is the body of the last part, which is not read. Otherwise the
+    // library would split far ahead of the reader, and its own limit would lose parts that were split and not read.
     if (parts > limits.parts) splitter.checkBoundary = () => false;
     newNode(parent);
     correctHeader(splitter.node, rests, watching);
@@ -75,7 +75,7 @@ function findBoundary(splitter: Splitter, text: string, { outerOf, problems }: F
   const child = next ?? (text.endsWith('--') ? outer.get(text.slice(0, -2)) : undefined);
   if (child === undefined) return false;
   if (part.headers === false && part._headerlen > 0) {
-    // A part that has a header and then its boundary at once is a part all the same.
+    // A part that is a header alone is a part too.
     part.parseHeaders();
     splitter.push(part);
   }
@@ -101,7 +101,7 @@ function outerBoundaries(): Finding['outerOf'] {
   };
 }
 
-/** Only a multipart has one, whatever a part's type may say. */
+/** Only a multipart has one, whatever parameters another type has. */
 function boundaryOf({ multipart, _boundary }: Part): string | null {
   return multipart !== false && _boundary !== false ? Buffer.from(_boundary).toString('latin1').trimEnd() : null;
 }

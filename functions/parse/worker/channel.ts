@@ -1,4 +1,4 @@
-// A stream between one who pushes chunks and one who pulls them, with an end, a failed end, and a reader who leaves.
+// A stream between a writer that pushes chunks and a reader that pulls them. It can end, fail, or be discarded by the reader.
 
 /** The reader's side is `content`, the rest is the writer's. */
 export type Channel = {
@@ -8,7 +8,7 @@ export type Channel = {
   readonly abort: () => void;
   /** Says that the content ends with a throw, because the message was given up in the middle of it. */
   readonly isGivenUp: () => boolean;
-  /** Nobody reads on: what is there and what still comes counts as taken. */
+  /** The reader stops: chunks that are there and those still to come count as taken. */
   readonly discard: () => void;
 };
 

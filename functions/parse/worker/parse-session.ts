@@ -1,5 +1,5 @@
-// The conversation with one parse worker about one message, seen from the stage: feeds the bytes in, takes the parts
-// out, and runs a stopwatch that counts only while the worker has all it needs, so a slow store costs nobody a budget.
+// One message on one parse worker, seen from the stage: sends the bytes, receives the parts, and runs a stopwatch. The stopwatch
+// counts only while the worker has all it needs, so a slow store does not use up the budget.
 import type { Worker } from 'node:worker_threads';
 import { windows } from '#functions/parse/limits.ts';
 import type { ProblemCode } from '#functions/parse/problems.ts';
@@ -46,7 +46,7 @@ export type SessionOptions = {
   /** The number of this message on this worker, from 1. */
   readonly job: number;
   readonly budgetMs: number;
-  /** Asked once the worker has been busy for softMs: says whether it may go on, or must give up its place. */
+  /** Asked once the worker has been busy for softMs: says whether it may go on, or must give up its slot. */
   readonly softMs: number | null;
   readonly mayGoOn: () => boolean;
 };
@@ -167,7 +167,7 @@ function hear(session: Session, value: unknown): void {
       break;
     }
   }
-  session.stopwatch.set(isWorkersTurn(session));
+  session.stopwatch.set(isWorkerBusy(session));
 }
 
 /** Hands an object to the store while its bytes come. One that is given up on the way is not kept. */
@@ -184,8 +184,8 @@ function beginObject(session: Session, start: ObjectStart): void {
   session.keeping.add(kept);
 }
 
-/** The worker has bytes to read, or all of them, and room for what it makes of them. */
-function isWorkersTurn(session: Session): boolean {
+/** Whether the worker has bytes to read, or all of them, and room for its output. */
+function isWorkerBusy(session: Session): boolean {
   const hasInput = session.unread > 0 || session.inputEnded;
   return !session.finished && hasInput && session.untaken < windows.outputBytes;
 }
@@ -193,7 +193,7 @@ function isWorkersTurn(session: Session): boolean {
 function say(session: Session, message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
   if (session.finished) return;
   session.options.worker.postMessage(message, [...transfer]);
-  session.stopwatch.set(isWorkersTurn(session));
+  session.stopwatch.set(isWorkerBusy(session));
 }
 
 /** Ends the conversation; the outcome is told when all that was to be kept is kept. */

@@ -1,5 +1,5 @@
-// The parse worker's entry: one message at a time, bytes in, parts out, with a window each way so that neither side
-// holds more than some of a message. It has no environment, no store and no network: hostile bytes meet only the parser.
+// The parse worker's entry. It reads one message at a time: bytes come in, parts go out, with a window each way, so that neither
+// side holds a whole message. It has no environment, no store and no network: hostile bytes reach only the parser.
 import { parentPort } from 'node:worker_threads';
 import { windows } from '#functions/parse/limits.ts';
 import type { ObjectWriter } from '#functions/parse/mime/read-attachment.ts';

@@ -1,6 +1,6 @@
-// The pool of parse workers: keeps hostile mail from ordinary mail. Two lanes: mail that turns out to be slow (or is
-// very large) goes on in the heavy lane, so that what is quick never waits behind it for more than a moment. A worker
-// that is over its budget of time or memory is ended and another takes its place when one is needed.
+// The pool of parse workers. It has two lanes, so that hostile mail does not delay ordinary mail: a message that turns out to be slow,
+// or is very large, goes on in the heavy lane. A worker that exceeds its budget of time or memory is ended, and replaced
+// when another one is needed.
 import { Worker } from 'node:worker_threads';
 import { type ParsedMessage, type ParseRequest, runSession, type SessionOutcome } from './parse-session.ts';
 import { fromWorkerSchema } from './worker-messages.ts';
@@ -16,7 +16,7 @@ export type ParserOptions = {
   /** Workers for ordinary mail (2), and for slow mail (2). */
   readonly workers?: number;
   readonly heavyWorkers?: number;
-  /** How long a message may keep a place in the ordinary lane (400). */
+  /** How long a message may hold a slot in the ordinary lane (400). */
   readonly softMs?: number;
   /** A message of more bytes is heavy from the start (4 MiB). */
   readonly heavyBytes?: number;
@@ -24,7 +24,7 @@ export type ParserOptions = {
   readonly workerUrl?: URL;
 };
 
-/** Messages of at most so many bytes are fetched before they have a place. */
+/** Messages of at most so many bytes are fetched before they have a slot. */
 const earlyBytes = 262_144;
 
 type Lane = 'ordinary' | 'heavy';
@@ -34,13 +34,13 @@ type Entry = {
   lane: Lane;
 };
 /** A worker and how many messages it has been given. */
-type Hand = { readonly worker: Worker; readonly memoryMiB: number; jobs: number };
+type PooledWorker = { readonly worker: Worker; readonly memoryMiB: number; jobs: number };
 
 type Pool = {
   readonly options: Required<ParserOptions>;
   readonly waiting: Readonly<Record<Lane, Entry[]>>;
   readonly running: Record<Lane, number>;
-  readonly idle: Hand[];
+  readonly idle: PooledWorker[];
   readonly workers: Set<Worker>;
   /** How many entries have been taken off the queues. */
   taken: number;
@@ -78,11 +78,11 @@ export function createParser(options: ParserOptions = {}): Parser {
   };
 }
 
-/** A small message is fetched while it waits for its place: no worker stands idle for the store. */
+/** A small message is fetched while it waits for its slot, so that no worker waits for the store. */
 function openedEarly(request: ParseRequest): ParseRequest {
   if (request.bytes > earlyBytes) return request;
   let early: ReturnType<ParseRequest['open']> | null = request.open();
-  early.catch(() => {}); // told to whoever asks for it
+  early.catch(() => {}); // `open` rejects with it
   const open = () => {
     const opened = early ?? request.open();
     early = null;
@@ -96,11 +96,11 @@ function defaultWorkerUrl(): URL {
   return new URL(import.meta.url.endsWith('.ts') ? './parse-worker.ts' : './parse-worker.mjs', import.meta.url);
 }
 
-/** Starts whatever has a place. */
+/** Starts as many messages as there are free slots. */
 function dispatch(pool: Pool): void {
-  const places = { ordinary: pool.options.workers, heavy: pool.options.heavyWorkers };
+  const slots = { ordinary: pool.options.workers, heavy: pool.options.heavyWorkers };
   for (const lane of ['ordinary', 'heavy'] as const) {
-    while (pool.running[lane] < places[lane]) {
+    while (pool.running[lane] < slots[lane]) {
       const entry = takeNext(pool, lane);
       if (entry === undefined) break;
       pool.running[lane] += 1;
@@ -109,7 +109,7 @@ function dispatch(pool: Pool): void {
   }
 }
 
-/** The smallest goes first, since what takes long is not small; every fourth time the oldest, so that each has its turn. */
+/** The smallest goes first, because small messages are quick; every fourth time the oldest, so that none waits for ever. */
 function takeNext(pool: Pool, lane: Lane): Entry | undefined {
   const queue = pool.waiting[lane];
   pool.taken += 1;
@@ -122,14 +122,14 @@ function takeNext(pool: Pool, lane: Lane): Entry | undefined {
 }
 
 async function run(pool: Pool, entry: Entry): Promise<void> {
-  let hand: Hand | null = null;
+  let pooled: PooledWorker | null = null;
   let outcome: SessionOutcome | null = null;
   try {
-    hand = takeIdle(pool, entry.request) ?? (await hire(pool, entry.request));
-    outcome = await converse(pool, entry, hand);
+    pooled = takeIdle(pool, entry.request) ?? (await acquireWorker(pool, entry.request));
+    outcome = await converse(pool, entry, pooled);
   } finally {
     pool.running[entry.lane] -= 1;
-    if (hand !== null) putAway(pool, hand, outcome?.outcome === 'parsed');
+    if (pooled !== null) releaseWorker(pool, pooled, outcome?.outcome === 'parsed');
     if (outcome?.outcome === 'evicted') {
       entry.lane = 'heavy';
       pool.waiting.heavy.push(entry);
@@ -139,28 +139,28 @@ async function run(pool: Pool, entry: Entry): Promise<void> {
   if (outcome.outcome !== 'evicted') entry.settled.resolve(outcome.message);
 }
 
-/** A heap cannot be changed: workers with another one than is configured now are ended. */
-function takeIdle(pool: Pool, { memoryMiB }: ParseRequest): Hand | undefined {
+/** The heap of a worker cannot be changed: idle workers whose heap is not the configured one are ended. */
+function takeIdle(pool: Pool, { memoryMiB }: ParseRequest): PooledWorker | undefined {
   for (;;) {
-    const hand = pool.idle.pop();
-    if (hand === undefined || hand.memoryMiB === memoryMiB) return hand;
-    end(hand.worker);
+    const pooled = pool.idle.pop();
+    if (pooled === undefined || pooled.memoryMiB === memoryMiB) return pooled;
+    end(pooled.worker);
   }
 }
 
-async function hire(pool: Pool, { memoryMiB }: ParseRequest): Promise<Hand> {
+async function acquireWorker(pool: Pool, { memoryMiB }: ParseRequest): Promise<PooledWorker> {
   const worker = await startWorker(pool.options.workerUrl, memoryMiB, (started) => {
     pool.workers.add(started);
     started.once('exit', () => {
       pool.workers.delete(started);
-      const at = pool.idle.findIndex((hand) => hand.worker === started);
+      const at = pool.idle.findIndex(({ worker: idle }) => idle === started);
       if (at >= 0) pool.idle.splice(at, 1);
     });
   });
   return { worker, memoryMiB, jobs: 0 };
 }
 
-/** Starts a worker, shut in (no environment, no arguments, a bounded heap), and waits until it is ready; `onStart` sees it at once. */
+/** Starts a worker without environment and arguments, with a bounded heap, and waits until it is ready. `onStart` gets it at once. */
 async function startWorker(url: URL, memoryMiB: number, onStart: (worker: Worker) => void): Promise<Worker> {
   const worker = new Worker(url, {
     env: {},
@@ -180,19 +180,19 @@ async function startWorker(url: URL, memoryMiB: number, onStart: (worker: Worker
   return await promise;
 }
 
-function converse(pool: Pool, entry: Entry, hand: Hand): Promise<SessionOutcome> {
-  hand.jobs += 1;
-  hand.worker.ref();
+function converse(pool: Pool, entry: Entry, pooled: PooledWorker): Promise<SessionOutcome> {
+  pooled.jobs += 1;
+  pooled.worker.ref();
   return runSession(entry.request, {
-    worker: hand.worker,
-    job: hand.jobs,
+    worker: pooled.worker,
+    job: pooled.jobs,
     budgetMs: entry.request.budgetMs,
     softMs: entry.lane === 'ordinary' ? pool.options.softMs : null,
     mayGoOn: () => moveToHeavy(pool, entry),
   });
 }
 
-/** Where the heavy lane has room, a slow message goes over to it with its worker; else it must begin anew there. */
+/** If the heavy lane has a free slot, a slow message goes on there with its worker; if not, it begins anew there later. */
 function moveToHeavy(pool: Pool, entry: Entry): boolean {
   if (pool.running.heavy >= pool.options.heavyWorkers) return false;
   pool.running.ordinary -= 1;
@@ -203,12 +203,12 @@ function moveToHeavy(pool: Pool, entry: Entry): boolean {
 }
 
 /** A worker that finished its message waits for the next one; any other is ended. */
-function putAway(pool: Pool, hand: Hand, isFit: boolean): void {
-  const isWanted = pool.idle.length < pool.options.workers && pool.workers.has(hand.worker) && !pool.closed;
+function releaseWorker(pool: Pool, pooled: PooledWorker, isFit: boolean): void {
+  const isWanted = pool.idle.length < pool.options.workers && pool.workers.has(pooled.worker) && !pool.closed;
   if (isFit && isWanted) {
-    hand.worker.unref();
-    pool.idle.push(hand);
-  } else end(hand.worker);
+    pooled.worker.unref();
+    pool.idle.push(pooled);
+  } else end(pooled.worker);
 }
 
 /** Ends a worker, also one that is in an endless loop. */

@@ -1,4 +1,4 @@
-// A clock that counts only while it is set to run, and calls when so much has been counted.
+// A stopwatch that counts only while it is set to run, and calls back when it reaches a limit.
 
 /** `set` says whether time counts from now on. */
 export type Stopwatch = { readonly set: (runs: boolean) => void };

@@ -1,5 +1,5 @@
-// What the stage and its parse worker say to each other. Both ends are this code base, one thread boundary apart, but
-// the worker reads hostile bytes: what it says is checked by its shape all the same.
+// The messages between the stage and its parse worker. Both ends are this code, but the worker reads hostile bytes, so its
+// messages are checked by a schema.
 import { z } from 'zod';
 import { isProblemCode, type ProblemCode } from '#functions/parse/problems.ts';
 

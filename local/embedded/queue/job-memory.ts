@@ -1,5 +1,5 @@
-// What the database thread keeps in mind of the queues: which jobs could be handed out, which are out and until when,
-// and the one time at which something is due next. Jobs that are due later are rows alone and cost nothing here.
+// What the database thread holds of the queues in memory: which jobs are ready, which are leased and until when, and the one time at
+// which something is due next. Jobs that are due later are rows alone and cost nothing here.
 import { isQueueName, type QueueName } from '#pipeline/contract/stages.ts';
 import { createReadyJobs, type ReadyJob, type ReadyJobs, shareOf } from './ready-jobs.ts';
 

@@ -1,5 +1,5 @@
 // The queues as rows. Functions that change rows run inside a batch's transaction and answer with what that means for
-// the memory once it stands (`commit`) or did not come to pass (`rollback`).
+// the memory after it is committed (`commit`) or rolled back (`rollback`).
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { asNumber, asText } from '#local/embedded/database.ts';
 import type { NewJob, Request } from '#local/embedded/requests.ts';
@@ -19,7 +19,7 @@ type JobStatements = ReturnType<typeof statements>;
 
 const maxReasonLength = 2_000;
 
-/** Reads what is due into memory. At the start nothing is out: the leases of a process that died died with it. */
+/** Reads the due jobs into memory. At the start no job is leased: leases end with their process. */
 export function openJobRows(database: DatabaseSync, now: number, end: End = 'unknown'): JobRows {
   const sql = statements(database);
   const rows = { sql, memory: createJobMemory(), nextSeq: asNumber(sql.lastSeq.get()?.['seq']) + 1 };
@@ -29,7 +29,7 @@ export function openJobRows(database: DatabaseSync, now: number, end: End = 'unk
   return rows;
 }
 
-/** What was in hand when the process ended: those hand-outs do not count, but the jobs are suspects (suspects.ts). */
+/** The jobs that were running when the process ended: those hand-outs do not count, but the jobs are suspects (suspects.ts). */
 function takeBackAfterEnd(
   database: DatabaseSync,
   sql: JobStatements,
@@ -52,7 +52,7 @@ function takeBackAfterEnd(
   }
 }
 
-/** An orderly end: what is still out is given back, and nothing is held against it. */
+/** An orderly end: leased jobs are given back, and count for nothing. */
 export function giveBackAll({ sql, memory }: JobRows): void {
   for (const seq of memory.leases.keys()) sql.giveBack.run(seq);
 }
@@ -218,7 +218,7 @@ function statements(database: DatabaseSync) {
     putBack: database.prepare(
       'UPDATE jobs SET due = ?, last_error = ?, receives = ?, faults = ?, guilt = 0, handed_at = NULL WHERE seq = ?',
     ),
-    // What is in hand was due before.
+    // A job that is running was due before.
     inHand: database.prepare('SELECT seq, due, handed_at, guilt FROM jobs WHERE due <= ? AND handed_at IS NOT NULL'),
     takeBack: database.prepare(
       'UPDATE jobs SET receives = receives - 1, guilt = ?, due = ?, handed_at = NULL WHERE seq = ?',

@@ -1,15 +1,14 @@
-// Whether a job is to blame for the end of the process. A hand-out that ended with the process is taken back uncounted; what
-// counts against a job is how often it was in hand then, and how suspect that makes it. A poison job ends the process within
-// moments of its hand-out, again and again; sound mail that a slow host holds is only ever in hand beside it, or when somebody
-// kills the process. Pure.
+// Whether a job is to blame for the end of the process. A run that ended with the process does not count as one of the job's
+// hand-outs. What counts is how often a job was running then, and how suspect that makes it: a poison job ends the process moments
+// after its hand-out, again and again; other mail only runs beside it, or while the process is killed. Pure.
 
-/** A job that was in hand when the process ended. `guilt`: what counts against it from ends before. Times in milliseconds. */
+/** A job that was running when the process ended. `guilt`: what counts against it from earlier ends. Times in milliseconds. */
 export type InHand = { readonly seq: number; readonly handedAt: number; readonly guilt: number; readonly due: number };
 
 /** What becomes of it: what counts against it now, and when it is due again. */
 export type Suspect = { readonly seq: number; readonly guilt: number; readonly due: number };
 
-/** How the process ended: by an error of its own that it could still note down, or in a way it could not (kill -9, power, memory). */
+/** How the process ended: by an error of its own, which it could still record, or in a way it could not (kill -9, power, memory). */
 export type End = 'crashed' | 'unknown';
 
 /** From here on a job is a dead letter: five crashes of the process right after its hand-out, or twenty ends of any kind. */
@@ -27,7 +26,7 @@ const suspectGuilt = 2;
  */
 const apart = { crashed: { ms: 3_000, longestMs: 300_000 }, unknown: { ms: 1_000, longestMs: 60_000 } } as const;
 
-/** Judges all that were in hand; the most suspect, the last that was handed out, goes first and alone. */
+/** Judges all jobs that were running; the most suspect, the last that was handed out, runs first and alone. */
 export function judgeEnd(inHand: readonly InHand[], end: End, now: number): readonly Suspect[] {
   const last = Math.max(...inHand.map(({ handedAt }) => handedAt));
   const judged = inHand.map((job) => {

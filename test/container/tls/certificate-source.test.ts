@@ -30,11 +30,11 @@ test('before the secrets hold PEM texts the certificate is a self-signed one, sa
   assert.equal(daysLeft(), 0);
   assert.equal(
     problem(),
-    'the TLS certificate cannot be used, so one signed by itself is shown: the certificate is no PEM text',
+    'the TLS certificate cannot be used, so a self-signed one is shown: the certificate is no PEM text',
   );
   const [warning, ...more] = log.of('certificate-not-usable');
   assert.equal(warning?.fields['reason'], 'the certificate is no PEM text');
-  assert.equal(warning?.fields['shows'], 'one signed by itself');
+  assert.equal(warning?.fields['shows'], 'a self-signed one');
   assert.deepEqual(more, []);
 });
 

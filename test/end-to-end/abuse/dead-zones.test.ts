@@ -38,7 +38,7 @@ const worlds = [
 for (const { world, count, temperrorRetrySeconds } of worlds) {
   test(`beside ${count} mails from dead zones other mail is there within 1.5 s, and none of them is lost (${world})`, async (t) => {
     const service = await startBeside(t, { world, temperrorRetrySeconds });
-    const landed = watchLanding(service, t);
+    const stored = watchStored(service, t);
     const sendFlood = async (first: number): Promise<void> => {
       const smtp = await rawSmtp(service.ports.mx);
       await smtp.command('EHLO mx.sender.example');
@@ -50,7 +50,7 @@ for (const { world, count, temperrorRetrySeconds } of worlds) {
       smtp.close();
     };
     const flooded = Promise.all(Array.from({ length: 10 }, (_, first) => sendFlood(first)));
-    const times = await sendNeighbours(service, landed);
+    const times = await sendNeighbours(service, stored);
     await flooded;
     const sorted = [...times].sort((a, b) => a - b);
     const late = sorted.filter((ms) => ms > boundMs).length;
@@ -117,7 +117,7 @@ async function startBeside(
 }
 
 /** When each message's JSON was there, by id, as a consumer of the event stream sees it. */
-function watchLanding(service: LocalService, t: TestContext): ReadonlyMap<string, number> {
+function watchStored(service: LocalService, t: TestContext): ReadonlyMap<string, number> {
   const landedAt = new Map<string, number>();
   const abort = new AbortController();
   t.after(() => abort.abort());
@@ -138,7 +138,7 @@ function watchLanding(service: LocalService, t: TestContext): ReadonlyMap<string
 }
 
 /** Sends one after the other, and answers how long each took from its 250 to its JSON, by the part of the machine we had. */
-async function sendNeighbours(service: LocalService, landed: ReadonlyMap<string, number>): Promise<readonly number[]> {
+async function sendNeighbours(service: LocalService, stored: ReadonlyMap<string, number>): Promise<readonly number[]> {
   const smtp = await rawSmtp(service.ports.mx);
   await smtp.command('EHLO mx.neighbour.example');
   const accepted = new Map<string, number>();
@@ -151,7 +151,7 @@ async function sendNeighbours(service: LocalService, landed: ReadonlyMap<string,
     await pause(everyMs);
   }
   smtp.close();
-  await eventually('the neighbours are there', () => [...accepted.keys()].every((id) => landed.has(id)));
+  await eventually('the neighbours are there', () => [...accepted.keys()].every((id) => stored.has(id)));
   const ours = elapsed() / (performance.now() - from);
-  return [...accepted].map(([id, at]) => Math.max(0, landed.get(id)! - at) * ours);
+  return [...accepted].map(([id, at]) => Math.max(0, stored.get(id)! - at) * ours);
 }

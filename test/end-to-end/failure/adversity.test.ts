@@ -36,11 +36,11 @@ test('a DNS that never answers makes verdicts temperror, in time and after the r
   const startedAt = performance.now();
   const silent = await Promise.all(Array.from({ length: 20 }, (_, n) => send(service, `ann@silent${n}.example`)));
   const quick = await send(service, 'ann@quick.example');
-  await landed(service, quick);
+  await whenStored(service, quick);
   const there = (await allMessages(service)).map(({ id }) => id);
   assert.deepEqual(there, [quick], 'mail whose zones answer does not wait for the others');
   for (const id of silent) {
-    const { authentication, disposition } = await landed(service, id);
+    const { authentication, disposition } = await whenStored(service, id);
     assert.equal(authentication.spf.result, 'temperror');
     assert.equal(authentication.dmarc.result, 'temperror');
     assert.equal(disposition.action, 'accept');
@@ -50,7 +50,7 @@ test('a DNS that never answers makes verdicts temperror, in time and after the r
   assert.ok(took < 15_000, `not one after the other: ${took} ms`);
 });
 
-test('without a configuration mail lands at once on a machine whose DNS is dead', async (t) => {
+test('without a configuration mail is stored at once on a machine whose DNS is dead', async (t) => {
   const folder = folderOf(t);
   const dead = join(folder, 'resolv.conf');
   writeFileSync(dead, 'nameserver 192.0.2.53\noptions timeout:5 attempts:3\n');
@@ -137,8 +137,8 @@ async function send(service: LocalService, from: string): Promise<string> {
   return idIn(reply);
 }
 
-async function landed(service: LocalService, id: string): Promise<any> {
-  return eventually(`${id} lands`, async () => {
+async function whenStored(service: LocalService, id: string): Promise<any> {
+  return eventually(`${id} is stored`, async () => {
     const response = await fetch(`${service.http}/api/messages/${id}`);
     return response.status === 200 ? response.json() : null;
   });

@@ -78,7 +78,7 @@ after(() => service?.close());
 const refusing = { answer: (line: string) => (line.startsWith('RCPT') ? '550 5.1.1 <x>: no such user' : undefined) };
 
 describe('bounces', { concurrency: 10, ...peerOptions('dnsmasq') }, () => {
-  it('lands in the mailbox of the sender, and Sisimai and flufl.bounce read it as meant', async (t) => {
+  it('arrives in the mailbox of the sender, and Sisimai and flufl.bounce read it as meant', async (t) => {
     await service.host(ipOf('dead'), refusing);
     await service.submit({
       from: 's-dead@sender.example',

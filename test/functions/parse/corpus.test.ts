@@ -21,7 +21,7 @@ test('the corpus has at least 100 messages, each by a name of its own', () => {
 });
 
 for (const { name, bytes } of corpus()) {
-  test(`${name}: lands whole, by the schema, the same twice`, async () => {
+  test(`${name}: is stored whole, by the schema, the same twice`, async () => {
     const stored = Buffer.concat([Buffer.from(received), bytes]);
     const { message, store, json } = await parsed(parser, stored);
     assert.equal(json, (await parsed(parser, stored)).json);

@@ -1,4 +1,4 @@
-// Mail made to break parsers: each lands with what could be read, says what was cut, and holds nobody up.
+// Mail made to break parsers: each is stored with what could be read, says what was cut, and holds nobody up.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { createParser } from '#functions/parse/worker/parser.ts';
@@ -222,25 +222,25 @@ const cases: readonly {
 ];
 
 for (const { name, message, problem, text, attachments = 0 } of cases) {
-  test(`${name}: lands soon and small, and says what was cut`, async () => {
+  test(`${name}: is stored soon and small, and says what was cut`, async () => {
     const bytes = Buffer.from(message());
     const elapsedMs = stopwatch();
     // The budget is of seconds on the wall, which a busy machine fills slowly; the bound below is tighter, and our own.
-    const { message: landed, json } = await parsed(parser, bytes, { parse: { budgetSeconds: 60 } });
+    const { message: read, json } = await parsed(parser, bytes, { parse: { budgetSeconds: 60 } });
     const ms = elapsedMs();
     if (process.env['PARSE_TIMES'] !== undefined)
-      console.log(name, Math.round(ms), json.length, JSON.stringify(landed.problems.map(({ code }) => code)));
+      console.log(name, Math.round(ms), json.length, JSON.stringify(read.problems.map(({ code }) => code)));
     assert.ok(ms < 4_000, `took ${ms} ms`);
     assert.ok(json.length < 1_572_864, `the JSON has ${json.length} characters`);
-    assert.match(landed.subject ?? '', /^still here/);
-    const codes = landed.problems.map(({ code }) => code);
+    assert.match(read.subject ?? '', /^still here/);
+    const codes = read.problems.map(({ code }) => code);
     if (problem === null)
       assert.deepEqual(
         codes.filter((code) => /^parse-|too-/.test(code)),
         [],
       );
     else assert.ok(codes.includes(problem), `problems: ${codes.join(', ')}`);
-    assert.ok(landed.attachments.length >= attachments, `${landed.attachments.length} attachments`);
-    if (text instanceof RegExp) assert.match(typeof landed.text === 'string' ? landed.text : 'no text', text);
+    assert.ok(read.attachments.length >= attachments, `${read.attachments.length} attachments`);
+    if (text instanceof RegExp) assert.match(typeof read.text === 'string' ? read.text : 'no text', text);
   });
 }

@@ -1,4 +1,4 @@
-// Messages of the corpus, broken at random (the same way every time): each still lands, in good time.
+// Messages of the corpus, broken at random (the same way every time): each is still stored, in good time.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { createParser } from '#functions/parse/worker/parser.ts';
@@ -31,7 +31,7 @@ const splices = [
   '%',
 ];
 
-test(`${rounds} broken messages all land, without the parser failing`, async () => {
+test(`${rounds} broken messages are all stored, without the parser failing`, async () => {
   const small = corpus().filter(({ bytes }) => bytes.length < 20_000);
   let state = 20_261_121;
   const random = (below: number): number => {

@@ -142,14 +142,14 @@ test('bodies put together from several parts are whole, whatever stands between 
     part('text/plain', lines('three')),
   ];
   const message = `Received: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n${parts.join('')}--b--\r\n`;
-  const { message: landed, store } = await parsed(parser, message);
-  const content = (body: typeof landed.text): string =>
+  const { message: read, store } = await parsed(parser, message);
+  const content = (body: typeof read.text): string =>
     store.text(typeof body === 'object' && body !== null ? body.key : assert.fail('an object was expected'));
   const unix = (...texts: string[]): string => texts.join('\n').replaceAll('\r\n', '\n');
-  assert.equal(content(landed.text), unix(lines('one'), 'two', lines('three')));
-  assert.equal(content(landed.html), unix(lines('<p>'), lines('<b>x</b>')));
-  assert.equal(store.text(landed.attachments[0]?.key ?? ''), lines('file'));
-  assert.deepEqual(landed.problems, []);
+  assert.equal(content(read.text), unix(lines('one'), 'two', lines('three')));
+  assert.equal(content(read.html), unix(lines('<p>'), lines('<b>x</b>')));
+  assert.equal(store.text(read.attachments[0]?.key ?? ''), lines('file'));
+  assert.deepEqual(read.problems, []);
 });
 
 test('a text without line ends is cut into pieces between characters', async () => {

@@ -21,7 +21,7 @@ function idOf(atMs: number): MessageId {
   return id;
 }
 
-async function land(world: TestWorld, atMs: number, changes: Partial<InboxMessage> = {}): Promise<string> {
+async function addMessage(world: TestWorld, atMs: number, changes: Partial<InboxMessage> = {}): Promise<string> {
   const id = idOf(atMs);
   const receivedAt = new Date(atMs).toISOString();
   const message = sampleMessage({ id, receivedAt, ...changes });
@@ -41,7 +41,7 @@ const mailbox = (localPart: string, domain = 'receiver.example') => ({ localPart
 test('mail is listed newest first and page by page, each message once', async (t) => {
   const world = await openTestWorld({ t });
   const ids: string[] = [];
-  for (let n = 0; n < 25; n++) ids.unshift(await land(world, now + n));
+  for (let n = 0; n < 25; n++) ids.unshift(await addMessage(world, now + n));
   const seen: string[] = [];
   let after: string | null = null;
   do {
@@ -55,12 +55,12 @@ test('mail is listed newest first and page by page, each message once', async (t
 
 test('a list can be of one mailbox or one domain, and a quarantined message is in it', async (t) => {
   const world = await openTestWorld({ t });
-  const ann = await land(world, now, { mailbox: mailbox('ann') });
-  const bob = await land(world, now + 1, {
+  const ann = await addMessage(world, now, { mailbox: mailbox('ann') });
+  const bob = await addMessage(world, now + 1, {
     mailbox: mailbox('bob'),
     disposition: { action: 'quarantine', reason: 'DMARC failed' },
   });
-  const other = await land(world, now + 2, { mailbox: mailbox('ann', 'other.example') });
+  const other = await addMessage(world, now + 2, { mailbox: mailbox('ann', 'other.example') });
   const list = async (of: string) =>
     (await world.admin.messages({ ...query, mailbox: of })).messages.map(({ id }) => id);
   assert.deepEqual(await list('ann@receiver.example'), [ann]);
@@ -72,11 +72,11 @@ test('a list can be of one mailbox or one domain, and a quarantined message is i
 
 test('a search finds every word wherever it stands, also far behind, and pages on', async (t) => {
   const world = await openTestWorld({ t });
-  const wanted = await land(world, now, {
+  const wanted = await addMessage(world, now, {
     subject: 'Rechnung für den Käfig',
     text: 'fällig am Freitag',
   });
-  for (let n = 0; n < 1_200; n++) await land(world, now + 1 + n, { subject: `newsletter ${n}` });
+  for (let n = 0; n < 1_200; n++) await addMessage(world, now + 1 + n, { subject: `newsletter ${n}` });
   const find = async (q: string) => (await world.admin.messages({ ...query, q })).messages.map(({ id }) => id);
   assert.deepEqual(await find('KÄFIG freitag'), [wanted]);
   assert.deepEqual(await find('käfig montag'), []);
@@ -88,7 +88,7 @@ test('a search finds every word wherever it stands, also far behind, and pages o
 
 test('a message stored twice under its key is listed once, and not at all after it was deleted', async (t) => {
   const world = await openTestWorld({ t });
-  const id = await land(world, now);
+  const id = await addMessage(world, now);
   const [key = ''] = await world.admin.findMessage(id);
   const again = await world.store.put({
     key,
@@ -106,11 +106,11 @@ test('those who watch are told of inbox and deliveries, until they stop', async 
   const world = await openTestWorld({ t });
   const seen: string[] = [];
   const stop = world.admin.watch((key) => seen.push(key));
-  const id = await land(world, now);
+  const id = await addMessage(world, now);
   const [key = ''] = await world.admin.findMessage(id);
   assert.deepEqual(seen, [key]);
   stop();
-  await land(world, now);
+  await addMessage(world, now);
   assert.deepEqual(seen, [key]);
 });
 
@@ -136,9 +136,9 @@ test('deliveries are listed newest first, or those of one message', async (t) =>
 test('the retention takes what is older than configured, from every folder, and nothing else', async (t) => {
   const world = await openTestWorld({ t });
   const before = keepSince(configSchema.parse({ retention: { rawDays: 10, inboxDays: 20, deliveriesDays: 20 } }), now);
-  const old = await land(world, now - 21 * day);
-  const middle = await land(world, now - 15 * day);
-  const young = await land(world, now - 9 * day);
+  const old = await addMessage(world, now - 21 * day);
+  const middle = await addMessage(world, now - 15 * day);
+  const young = await addMessage(world, now - 9 * day);
   await world.store.put({ key: `attachments/2026/10/30/${old}/1`, body: Buffer.alloc(400_000), contentType: 'x/y' });
   await world.store.put({ key: `attachments/2026/11/06/${middle}/1`, body: Buffer.from('x'), contentType: 'x/y' });
   await world.store.put({

@@ -19,7 +19,7 @@ const localParts = Array.from({ length: 200 }, (_, n) => `box${n}`);
 
 test('of a message for 200 mailboxes the store keeps the bodies once, and nothing of it after the last copy is swept', async (t) => {
   const world = await openTestWorld({ t });
-  const keys = await land(world, 'x'.repeat(200_000));
+  const keys = await addMessage(world, 'x'.repeat(200_000));
   assert.deepEqual(rowsOf(world), { objects: 200, shared: 1, messages: 200 });
   for (const key of keys.slice(0, 199)) await world.store.delete(key);
   const [left = ''] = keys.slice(199);
@@ -88,7 +88,7 @@ test('space that deleted mail leaves goes back to the disk step by step, except 
 });
 
 /** Stores a message for all mailboxes as the parse stage does; answers the keys. */
-async function land(world: TestWorld, text: string): Promise<readonly string[]> {
+async function addMessage(world: TestWorld, text: string): Promise<readonly string[]> {
   const id = sampleId(now);
   const message = sampleMessage({ id, receivedAt: new Date(now).toISOString(), text });
   const bodies = bodiesOf(message);
@@ -141,6 +141,6 @@ test('a database of the first layout is brought up to date, and its mail is as i
   database.close();
   const again = await openTestWorld({ t, folder: world.folder });
   assert.equal((await textOf(again, 'raw/x')).length, 300_000);
-  await land(again, 'x');
+  await addMessage(again, 'x');
   assert.deepEqual(rowsOf(again), { objects: 201, shared: 1, messages: 200 });
 });

@@ -207,7 +207,10 @@ describe('the ops API among strangers', () => {
     const cut = once(deaf, 'close').then(() => 'cut');
     const subject = 'x'.repeat(200_000);
     const ids = Array.from({ length: 9_000 }, (_, n) => sampleId(n)).values();
-    const flood = setInterval(() => world.land(sampleMessage({ id: ids.next().value ?? sampleId(), subject })), 5);
+    const flood = setInterval(
+      () => world.addMessage(sampleMessage({ id: ids.next().value ?? sampleId(), subject })),
+      5,
+    );
     closing.push(() => clearInterval(flood));
     await eventually('the deaf listener is cut', () => metrics.total('ops-connections-closed') === 1, 10);
     clearInterval(flood);

@@ -126,9 +126,9 @@ describe('ops API', () => {
 
   test('a message for two mailboxes is one entry of the list, also across pages', async () => {
     const eve = { domain: 'a.example', localPart: 'eve', tag: null };
-    world.land(sampleMessage());
-    world.land(sampleMessage({ mailbox: eve }));
-    world.land(sampleMessage({ id: sampleId(2), subject: 'Second' }));
+    world.addMessage(sampleMessage());
+    world.addMessage(sampleMessage({ mailbox: eve }));
+    world.addMessage(sampleMessage({ id: sampleId(2), subject: 'Second' }));
     const seen: string[] = [];
     for (let after: string | null = ''; after !== null; ) {
       const { body } = await ask(api, `/api/messages?limit=1${after === '' ? '' : `&after=${after}`}`);
@@ -142,8 +142,8 @@ describe('ops API', () => {
   });
 
   test('the list is filtered by mailbox, domain and words', async () => {
-    world.land(sampleMessage());
-    world.land(
+    world.addMessage(sampleMessage());
+    world.addMessage(
       sampleMessage({
         id: sampleId(2),
         mailbox: { domain: 'c.example', localPart: 'carl', tag: null },
@@ -159,8 +159,8 @@ describe('ops API', () => {
   });
 
   test('a message is its stored JSON; mailbox picks the copy', async () => {
-    const first = world.land(sampleMessage());
-    const eve = world.land(sampleMessage({ mailbox: { domain: 'a.example', localPart: 'eve', tag: null } }));
+    const first = world.addMessage(sampleMessage());
+    const eve = world.addMessage(sampleMessage({ mailbox: { domain: 'a.example', localPart: 'eve', tag: null } }));
     assert.equal((await ask(api, `/api/messages/${sampleId()}`)).text, world.store.text(first));
     assert.equal((await ask(api, `/api/messages/${sampleId()}?mailbox=eve@a.example`)).text, world.store.text(eve));
     assert.equal((await ask(api, `/api/messages/${sampleId()}?mailbox=zoe@a.example`)).status, 404);
@@ -168,7 +168,7 @@ describe('ops API', () => {
   });
 
   test('raw bytes come as they are stored, and no browser runs them', async () => {
-    world.land(sampleMessage(), 'Subject: x\r\n\r\n<script>alert(1)</script>\r\n');
+    world.addMessage(sampleMessage(), 'Subject: x\r\n\r\n<script>alert(1)</script>\r\n');
     const { status, text, headers } = await ask(api, `/api/messages/${sampleId()}/raw`);
     assert.equal(status, 200);
     assert.equal(text, 'Subject: x\r\n\r\n<script>alert(1)</script>\r\n');
@@ -190,7 +190,7 @@ describe('ops API', () => {
       contentId: null,
       inline: false,
     };
-    world.land(sampleMessage({ attachments: [part] }));
+    world.addMessage(sampleMessage({ attachments: [part] }));
     const { text, headers } = await ask(api, `/api/messages/${sampleId()}/attachments/1`);
     assert.equal(text, '<svg onload=alert(1)>');
     assert.equal(
@@ -202,7 +202,7 @@ describe('ops API', () => {
   });
 
   test("a message's HTML is served under a policy without scripts and loads", async () => {
-    world.land(sampleMessage({ html: '<img src=https://x.example/>' }));
+    world.addMessage(sampleMessage({ html: '<img src=https://x.example/>' }));
     const { headers } = await ask(api, `/api/messages/${sampleId()}/html`);
     const policy = String(headers['content-security-policy']);
     assert.match(policy, /^sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'/);
@@ -213,7 +213,7 @@ describe('ops API', () => {
     const part = { filename: 'p', bytes: 3, sha256: '0'.repeat(64), inline: true };
     world.store.seed('attachments/2025/11/21/x/1', 'png');
     world.store.seed('attachments/2025/11/21/x/2', 'svg');
-    world.land(
+    world.addMessage(
       sampleMessage({
         html: '<img src="cid:lo%67o@a"> <img src=cid:logo@a> <img src="cid:evil"> <img src="cid:none">',
         attachments: [
@@ -228,7 +228,7 @@ describe('ops API', () => {
   });
 
   test('the trace tells what happened in order, and where the message is', async () => {
-    world.land(sampleMessage());
+    world.addMessage(sampleMessage());
     seedDelivery(world, 1, 'waiting');
     const { body } = await ask(api, `/api/messages/${sampleId()}/trace`);
     const words = body.events.map(({ event }: { event: string }) => event);
@@ -266,7 +266,7 @@ describe('ops API', () => {
   });
 
   test('a replay is 202 and says what stays, refusals have their reasons', async () => {
-    world.land(sampleMessage());
+    world.addMessage(sampleMessage());
     seedDelivery(world, 1, 'delivered');
     const path = `/api/messages/${sampleId()}/replay`;
     const { status, body } = await ask(api, path, { method: 'POST' });
@@ -316,7 +316,7 @@ describe('ops API', () => {
     const content = '<p>line</p>\n'.repeat(800_000);
     const body = { key, bytes: content.length, sha256: '0'.repeat(64) };
     world.store.seed(key, content);
-    world.land(sampleMessage({ text: body, html: body }));
+    world.addMessage(sampleMessage({ text: body, html: body }));
     for (const kind of ['text', 'html']) {
       const { status, text, headers } = await ask(api, `/api/messages/${sampleId()}/${kind}`);
       assert.equal(status, 200);
@@ -362,7 +362,7 @@ describe('ops API', () => {
     const { host, port } = api.address;
     const response = await fetch(`http://${host}:${port}/api/events`);
     assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8');
-    world.land(sampleMessage({ subject: 'Told' }));
+    world.addMessage(sampleMessage({ subject: 'Told' }));
     let text = '';
     for await (const piece of response.body!) {
       text += Buffer.from(piece).toString();
@@ -371,10 +371,10 @@ describe('ops API', () => {
     assert.match(text, /event: message\ndata: \{"id":"01KAJ5/);
   });
 
-  test('of a thousand messages that land at the same moment each is told', async () => {
+  test('of a thousand messages that are stored at the same moment each is told', async () => {
     const { host, port } = api.address;
     const response = await fetch(`http://${host}:${port}/api/events`);
-    for (let n = 0; n < 1_000; n += 1) world.land(sampleMessage({ id: sampleId(n), subject: `Told ${n}.` }));
+    for (let n = 0; n < 1_000; n += 1) world.addMessage(sampleMessage({ id: sampleId(n), subject: `Told ${n}.` }));
     let text = '';
     for await (const piece of response.body!) {
       text += Buffer.from(piece).toString();
@@ -454,7 +454,7 @@ describe('ops API', () => {
   });
 
   test('a fault of the store is a 500 without its words', async () => {
-    world.land(sampleMessage());
+    world.addMessage(sampleMessage());
     world.store.fail = new Error('password of the disk is hunter2');
     const { status, text } = await ask(api, `/api/messages/${sampleId()}`);
     assert.equal(status, 500);
@@ -463,7 +463,7 @@ describe('ops API', () => {
 
   test('a store that fails in the midst of a body is in the log, and the client sees that the body is cut', async () => {
     const log = silentLog();
-    world.land(sampleMessage());
+    world.addMessage(sampleMessage());
     const broken = async function* () {
       yield Buffer.alloc(1_000);
       throw new Error('disk on fire');

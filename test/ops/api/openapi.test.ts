@@ -35,7 +35,7 @@ describe('the description of the ops API', () => {
     inline: false,
   };
   world.store.seed('attachments/1', 'x');
-  world.land(sampleMessage({ html: '<p>Hello', attachments: [{ ...part, key: 'attachments/1' }] }));
+  world.addMessage(sampleMessage({ html: '<p>Hello', attachments: [{ ...part, key: 'attachments/1' }] }));
   const job = { ...sampleDeliverJob(), id: sampleId(), domain: 'far.example' };
   world.store.seed(
     `deliveries/2025/11/21/${job.id}/far.example.json`,

@@ -23,7 +23,7 @@ describe('the page in a browser', peerOptions('chromium'), () => {
 
   async function start(mails = 0): Promise<{ world: SampleWorld; api: OpsApi; url: string }> {
     const world = sampleWorld();
-    for (let n = 1; n <= mails; n += 1) world.land(sampleMessage({ id: sampleId(n), subject: `Mail ${n}.` }));
+    for (let n = 1; n <= mails; n += 1) world.addMessage(sampleMessage({ id: sampleId(n), subject: `Mail ${n}.` }));
     const api = await startOpsApi(opsDeps(world));
     closing.push(api.close);
     return { world, api, url: `http://127.0.0.1:${api.address.port}/` };
@@ -50,12 +50,12 @@ describe('the page in a browser', peerOptions('chromium'), () => {
     await Promise.all(tabs.map((tab) => tab.until(shows('No mail here'))));
     await Promise.all(tabs.map((tab) => tab.until(`document.getElementById('status').innerText === 'live'`)));
     const elapsedMs = sharedStopwatch();
-    world.land(sampleMessage({ subject: 'To all tabs' }));
+    world.addMessage(sampleMessage({ subject: 'To all tabs' }));
     await Promise.all(tabs.map((tab) => tab.until(shows('To all tabs'))));
     assert.ok(elapsedMs() < 2_000, `only after ${elapsedMs()} ms`);
     await tabs.shift()?.close();
     await tabs.shift()?.close();
-    world.land(sampleMessage({ id: sampleId(2), subject: 'To those that are left' }));
+    world.addMessage(sampleMessage({ id: sampleId(2), subject: 'To those that are left' }));
     await Promise.all(tabs.map((tab) => tab.until(shows('To those that are left'))));
     await plain.until(shows('To those that are left'));
     await Promise.all([plain, ...tabs].map((tab) => tab.close()));
@@ -85,7 +85,7 @@ describe('the page in a browser', peerOptions('chromium'), () => {
       link('javascript:top.document.title=1', 80),
       picture,
     ];
-    world.land(sampleMessage({ html: html.join('') }));
+    world.addMessage(sampleMessage({ html: html.join('') }));
     const tab = await browser.open(`${url}#/mail/${sampleId()}`);
     await tab.until(`document.querySelector('iframe') !== null`);
     const { x, y } = await tab.run(`document.querySelector('iframe').getBoundingClientRect().toJSON()`);
@@ -125,7 +125,7 @@ describe('the page in a browser', peerOptions('chromium'), () => {
       `[...document.querySelectorAll('main a')].find((one) => one.innerText.includes('Mail 55.')).focus({ preventScroll: true })`,
     );
     const top = await topOf(tab, 60);
-    for (let n = 121; n <= 123; n += 1) world.land(sampleMessage({ id: sampleId(n), subject: `Mail ${n}.` }));
+    for (let n = 121; n <= 123; n += 1) world.addMessage(sampleMessage({ id: sampleId(n), subject: `Mail ${n}.` }));
     await tab.until(`[...document.querySelectorAll('main button')].some((one) => one.innerText.startsWith('3 new'))`);
     assert.ok(Math.abs((await topOf(tab, 60)) - top) <= 3, 'the list moved as mail came in');
     assert.match(await tab.run('document.activeElement.innerText'), /Mail 55\./);
@@ -134,7 +134,7 @@ describe('the page in a browser', peerOptions('chromium'), () => {
     await tab.run(`location.hash = '#/mail/${sampleId(60)}'`);
     await tab.until(`document.querySelector('h2') !== null`);
     assert.equal(await tab.run('scrollY'), 0);
-    world.land(sampleMessage({ id: sampleId(124), subject: 'Mail 124.' }));
+    world.addMessage(sampleMessage({ id: sampleId(124), subject: 'Mail 124.' }));
     await tab.run('history.back()');
     await tab.until(shows('Mail 124.'));
     assert.ok(Math.abs((await topOf(tab, 60)) - top) <= 3, 'the list moved while a message was read');
@@ -149,7 +149,7 @@ describe('the page in a browser', peerOptions('chromium'), () => {
     );
     assert.match(await tab.run(`document.querySelector('tr.chosen').innerText`), /Mail 60\./);
     await tab.run('scrollTo(0, 0)');
-    world.land(sampleMessage({ id: sampleId(125), subject: 'Mail 125.' }));
+    world.addMessage(sampleMessage({ id: sampleId(125), subject: 'Mail 125.' }));
     await tab.until(shows('Mail 125.'));
     assert.equal(await tab.run('scrollY'), 0);
     assert.equal(await tab.run(`document.querySelector('button.newer').hidden`), true);
@@ -159,7 +159,7 @@ describe('the page in a browser', peerOptions('chromium'), () => {
   test('a name cannot turn around what stands beside it, nor hide which way it is written', async () => {
     const { world, url } = await start();
     const evil = '\u202egnp.exe\u202c';
-    world.land(
+    world.addMessage(
       sampleMessage({
         subject: `Bill ${evil}`,
         from: [{ name: `${evil}boss`, address: 'bob@b.example', group: null }],

@@ -70,7 +70,7 @@ export type SampleWorld = {
   readonly store: MemoryStore;
   readonly admin: OpsAdmin;
   /** Stores an inbox message and its raw bytes, and tells who watches. */
-  readonly land: (message: InboxMessage, raw?: string) => string;
+  readonly addMessage: (message: InboxMessage, raw?: string) => string;
   readonly calls: string[];
 };
 
@@ -127,7 +127,7 @@ export function sampleWorld(): SampleWorld {
       return () => watchers.delete(listener);
     },
   };
-  const land = (message: InboxMessage, raw = 'Subject: Hello\r\n\r\nHi\r\n'): string => {
+  const addMessage = (message: InboxMessage, raw = 'Subject: Hello\r\n\r\nHi\r\n'): string => {
     const folder = message.disposition.action === 'accept' ? 'inbox' : 'quarantine';
     const id = message.id;
     if (!isMessageId(id)) throw new Error('not an id');
@@ -138,5 +138,5 @@ export function sampleWorld(): SampleWorld {
     for (const watcher of watchers) watcher(key);
     return key;
   };
-  return { store, admin, land, calls };
+  return { store, admin, addMessage, calls };
 }

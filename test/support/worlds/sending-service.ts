@@ -1,5 +1,5 @@
 // A whole service that sends: `npm start` with a configuration, dnsmasq as its DNS, hosts of the test's own on loopback
-// addresses (one port for all), a user who submits, and mailboxes where bounces land.
+// addresses (one port for all), a user who submits, and mailboxes for bounces.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

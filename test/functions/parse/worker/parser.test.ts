@@ -25,7 +25,7 @@ const faults = [
 ] as const;
 
 for (const { what, code } of faults) {
-  test(`a message that makes its worker ${what} lands with its header and ${code}, and the next one is read`, async (t) => {
+  test(`a message that makes its worker ${what} is stored with its header and ${code}, and the next one is read`, async (t) => {
     const parser = parserFor(t);
     const { message } = await parsed(parser, fault(what), {
       parse: { budgetSeconds: what === 'burn' ? 1 : 30, memoryMiB: 64 },

@@ -1,21 +1,21 @@
 // When each message's JSON was there, as a consumer of the event stream sees it.
 
-/** `landedAt`: by message id, in milliseconds of `performance.now()`, so far. */
-export type LandingWatch = {
-  readonly landedAt: ReadonlyMap<string, number>;
+/** `storedAt`: by message id, in milliseconds of `performance.now()`, so far. */
+export type InboxWatch = {
+  readonly storedAt: ReadonlyMap<string, number>;
   readonly stop: () => Promise<void>;
 };
 
 /** Listens to the operations API of a service from now on. Rejects where that has no event stream. */
-export async function watchLanding(api: string): Promise<LandingWatch> {
-  const landedAt = new Map<string, number>();
+export async function watchInbox(api: string): Promise<InboxWatch> {
+  const storedAt = new Map<string, number>();
   const abort = new AbortController();
   const events = await fetch(`${api}/api/events`, { signal: abort.signal });
   const reading = readIds(events, (id) => {
-    if (!landedAt.has(id)) landedAt.set(id, performance.now());
+    if (!storedAt.has(id)) storedAt.set(id, performance.now());
   }).catch(() => undefined);
   return {
-    landedAt,
+    storedAt,
     stop: async () => {
       abort.abort();
       await reading;
