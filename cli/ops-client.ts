@@ -24,6 +24,18 @@ const serverOptions = {
   endpoint: { value: 'URL', about: 'another S3 and SQS than those of AWS', hidden: true },
 } as const;
 
+/** The options of a list that is read in pages, and how many entries a page has. */
+export const pageOptions = {
+  limit: { value: 'N', about: 'at most so many (default 20)' },
+  after: { value: 'NEXT', about: 'the page after: "next" of the one before' },
+} as const;
+export const pageDefaults = { limit: '20' } as const;
+
+/** A page of a list, and how to ask for the next one. */
+export function page(shown: string, next: string | null): string {
+  return next === null ? shown : `${shown.trimEnd()}\n\nOlder: --after ${next}\n`;
+}
+
 /** What `--json` prints, and what people see. */
 type Shown = { readonly json: unknown; readonly text: string };
 /** A use case, whatever it is given. */

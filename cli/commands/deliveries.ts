@@ -1,13 +1,12 @@
 // Outbound mail: what became of it, and what is tried next.
 import { z } from 'zod';
 import { shortTime, table } from '#cli/command.ts';
-import { asking } from '#cli/ops-client.ts';
+import { asking, page, pageDefaults, pageOptions } from '#cli/ops-client.ts';
 import { listDeliveries } from '#ops/deliveries.ts';
 import { retryOneDelivery } from '#ops/retry-delivery.ts';
-import { older } from './messages.ts';
 
 /** Newest first. */
-export const deliveries = asking({
+const deliveries = asking({
   name: 'deliveries',
   usage: '[options]',
   about: 'list outbound mail, newest first',
@@ -15,10 +14,9 @@ export const deliveries = asking({
   options: {
     state: { value: 'STATE', about: 'only what is sending, waiting, delivered, bounced or partial' },
     id: { value: 'ID', about: 'only of this message' },
-    limit: { value: 'N', about: 'at most so many (default 20)' },
-    after: { value: 'NEXT', about: 'the page after: "next" of the one before' },
+    ...pageOptions,
   },
-  defaults: { limit: '20' },
+  defaults: pageDefaults,
   reads: z.object({
     deliveries: z.array(
       z.object({
@@ -33,7 +31,7 @@ export const deliveries = asking({
     next: z.string().nullable(),
   }),
   shows: ({ deliveries: all, next }) => {
-    if (all.length === 0) return older('No outbound mail.', next);
+    if (all.length === 0) return page('No outbound mail.', next);
     const rows = all.map(({ id, domain, state, attempts, nextAttemptAt, reason }) => [
       id,
       domain,
@@ -42,12 +40,12 @@ export const deliveries = asking({
       nextAttemptAt === null ? '-' : shortTime(nextAttemptAt),
       reason ?? '',
     ]);
-    return older(table(['ID', 'TO', 'STATE', 'ATTEMPTS', 'NEXT (UTC)', 'REASON'], rows), next);
+    return page(table(['ID', 'TO', 'STATE', 'ATTEMPTS', 'NEXT (UTC)', 'REASON'], rows), next);
   },
 });
 
 /** Those that bounced are tried again, too. */
-export const retry = asking({
+const retry = asking({
   name: 'retry',
   usage: 'ID DOMAIN [options]',
   about: 'try a waiting delivery now',
@@ -55,3 +53,6 @@ export const retry = asking({
   reads: z.looseObject({}),
   shows: (_, { positionals: [id, domain] }) => `${id} for ${domain} is tried now; see "pillarbox trace ${id}"`,
 });
+
+/** In the order of the help. */
+export const deliveryCommands = [deliveries, retry];

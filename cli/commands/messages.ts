@@ -1,7 +1,7 @@
 // Mail that came in: listed, one shown, traced, replayed.
 import { z } from 'zod';
 import { type Command, plain, shortTime, table } from '#cli/command.ts';
-import { ask, asking } from '#cli/ops-client.ts';
+import { ask, asking, page, pageDefaults, pageOptions } from '#cli/ops-client.ts';
 import { listMessages } from '#ops/messages/list-messages.ts';
 import { replayOneMessage } from '#ops/messages/replay-message.ts';
 import { showMessage, showRaw } from '#ops/messages/show-message.ts';
@@ -10,7 +10,7 @@ import { traceMessage } from '#ops/messages/trace-message.ts';
 const text = z.string();
 
 /** Newest first. */
-export const list = asking({
+const list = asking({
   name: 'list',
   usage: '[options]',
   about: 'list the mail that came in, newest first',
@@ -18,10 +18,9 @@ export const list = asking({
   options: {
     mailbox: { value: 'MAILBOX', about: 'only that of local@domain, or of @domain' },
     q: { value: 'WORDS', about: 'only that with these words in sender, recipient, subject or text' },
-    limit: { value: 'N', about: 'at most so many (default 20)' },
-    after: { value: 'NEXT', about: 'the page after: "next" of the one before' },
+    ...pageOptions,
   },
-  defaults: { limit: '20' },
+  defaults: pageDefaults,
   reads: z.object({
     messages: z.array(
       z.object({
@@ -36,7 +35,7 @@ export const list = asking({
     next: text.nullable(),
   }),
   shows: ({ messages, next }) => {
-    if (messages.length === 0) return older('No mail.', next);
+    if (messages.length === 0) return page('No mail.', next);
     const rows = messages.map(({ id, receivedAt, from, mailboxes, subject, disposition }) => [
       id,
       shortTime(receivedAt),
@@ -44,17 +43,12 @@ export const list = asking({
       mailboxes.join(','),
       `${disposition === 'quarantine' ? '[quarantine] ' : ''}${subject ?? '(no subject)'}`,
     ]);
-    return older(table(['ID', 'RECEIVED (UTC)', 'FROM', 'MAILBOX', 'SUBJECT'], rows), next);
+    return page(table(['ID', 'RECEIVED (UTC)', 'FROM', 'MAILBOX', 'SUBJECT'], rows), next);
   },
 });
 
-/** A page of a list, and how to ask for the next one. */
-export function older(page: string, next: string | null): string {
-  return next === null ? page : `${page.trimEnd()}\n\nOlder: --after ${next}\n`;
-}
-
 /** What happened to it, and where it is now. */
-export const trace = asking({
+const trace = asking({
   name: 'trace',
   usage: 'ID [options]',
   about: 'tell what happened to a message, and where it is now',
@@ -68,7 +62,7 @@ export const trace = asking({
 });
 
 /** Judged and parsed once more, as itself or into another mailbox. */
-export const replay = asking({
+const replay = asking({
   name: 'replay',
   usage: 'ID [options]',
   about: 'judge and parse a stored message again; what is there stays, what is missing is made',
@@ -121,7 +115,7 @@ const printed = asking({
 });
 
 /** For people, as JSON, or byte for byte. */
-export const show: Command = {
+const show: Command = {
   ...printed,
   run: async (given, world) => {
     if (!given.switches.has('raw')) return printed.run(given, world);
@@ -157,3 +151,6 @@ function head(message: Shown): string {
   ];
   return lines.map(([name, value]) => `${`${name}:`.padEnd(10)} ${plain(value)}`).join('\n');
 }
+
+/** In the order of the help. */
+export const messageCommands = [list, show, trace, replay];

@@ -7,7 +7,7 @@ import { listQueues, purgeDead, redriveDead } from '#ops/queues.ts';
 const count = z.number();
 
 /** Jobs on every queue. */
-export const queues = asking({
+const queues = asking({
   name: 'queues',
   usage: '[options]',
   about: 'show how many jobs wait, and how many are dead letters',
@@ -43,7 +43,7 @@ export const queues = asking({
 const changed = z.object({ queue: z.string(), jobs: z.number() });
 
 /** Dead letters are put back on their queue. */
-export const redrive = asking({
+const redrive = asking({
   name: 'redrive',
   usage: 'QUEUE [options]',
   about: 'put the dead letters of a queue back on it, and try at once the jobs that wait for a fault of ours',
@@ -53,7 +53,7 @@ export const redrive = asking({
 });
 
 /** Dead letters are deleted, if it is said twice. */
-export const purge = asking({
+const purge = asking({
   name: 'purge',
   usage: 'QUEUE --yes [options]',
   about: 'delete the dead letters of a queue (the messages stay stored)',
@@ -66,3 +66,6 @@ export const purge = asking({
   reads: changed,
   shows: ({ queue, jobs }) => `${jobs} dead letters of ${queue} were deleted`,
 });
+
+/** In the order of the help. */
+export const queueCommands = [queues, redrive, purge];

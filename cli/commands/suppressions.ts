@@ -5,7 +5,7 @@ import { asking } from '#cli/ops-client.ts';
 import { addSuppression, listSuppressions, removeSuppression } from '#ops/suppressions.ts';
 
 /** The list. */
-export const suppressions = asking({
+const suppressions = asking({
   name: 'suppressions',
   usage: '[options]',
   about: 'list the suppressed addresses: for whose mail, since when, until when and why',
@@ -38,7 +38,7 @@ export const suppressions = asking({
 const sender = { value: 'DOMAIN', about: 'for mail of this domain of yours only' };
 
 /** Puts one on it. */
-export const suppressionsAdd = asking({
+const suppressionsAdd = asking({
   name: 'suppressions add',
   usage: 'ADDRESS --reason TEXT [options]',
   about: 'suppress an address: no mail is sent to it any more',
@@ -56,7 +56,7 @@ export const suppressionsAdd = asking({
 });
 
 /** Takes one off it. */
-export const suppressionsRemove = asking({
+const suppressionsRemove = asking({
   name: 'suppressions remove',
   usage: 'ADDRESS [options]',
   about: 'take an address off the suppression list',
@@ -65,3 +65,6 @@ export const suppressionsRemove = asking({
   reads: z.looseObject({}),
   shows: (_, { positionals: [address] }) => `${address} is suppressed no more`,
 });
+
+/** In the order of the help. */
+export const suppressionCommands = [suppressionsAdd, suppressionsRemove, suppressions];

@@ -1,0 +1,46 @@
+// The commands that ask the ops API agree with its table of routes: each asks for one that is there, and every option in its
+// help is a parameter of it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { commands } from '#cli/commands.ts';
+import { mailRoutes } from '#ops/api/routes.ts';
+import { isPart } from '#ops/api/use-case.ts';
+import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
+
+const ofTheWay = new Set(['url', 'token', 'stack', 'region', 'endpoint']);
+const asking = commands.filter(({ options }) => 'url' in options);
+
+test('twelve commands ask the ops API', () => assert.equal(asking.length, 12));
+
+for (const { name, takes, options } of asking) {
+  test(`pillarbox ${name} asks for a route of the table, with each of its options`, async () => {
+    const named = Object.keys(options).filter((option) => !ofTheWay.has(option));
+    const valued = named.filter((option) => options[option]?.value !== null);
+    const values = valued.flatMap((option) => [`--${option}`, 'x']);
+    const switches = named.includes('yes') ? ['--yes'] : [];
+    const asked: string[] = [];
+    const fetch = async (url: string | URL | Request, { method = 'GET' }: RequestInit = {}) => {
+      asked.push(`${method} ${String(url).replace('http://127.0.0.1:1', '')}`);
+      return Response.json({ error: { code: 'seen', message: 'seen' } }, { status: 400 });
+    };
+    const parts = Array.from({ length: takes[0] }, (_, n) => `part${n}`);
+    const argv = [...name.split(' '), ...parts, ...values, ...switches, '--url', 'http://127.0.0.1:1', '--json'];
+    assert.match((await runInProcess(argv, { fetch })).err, /"seen"/);
+    const [path = '', query] = (asked[0] ?? '').split('?');
+    const route = mailRoutes.find(({ at }) => {
+      const count = at.split(' ')[1]?.match(/\b[A-Z]+\b/g)?.length ?? 0;
+      return count === parts.length && new RegExp(`^${at.replace(/(?<=\/)[A-Z]+\b/g, 'part\\d')}$`).test(path);
+    });
+    assert.ok(route, `no route for ${asked[0]}`);
+    const allowed = Object.keys(route.does.takes?.shape ?? {}).filter((parameter) => !isPart(parameter));
+    const given = [...new URLSearchParams(query).keys()];
+    assert.deepEqual(
+      given.filter((parameter) => !allowed.includes(parameter)),
+      [],
+    );
+    assert.deepEqual(
+      valued.filter((option) => !given.includes(option)),
+      [],
+    );
+  });
+}
