@@ -53,6 +53,15 @@ export function mayStart(facts: StartFacts): StartAnswer {
   return startAtDestination(facts, lease?.attempt ?? Math.max(job.attempt, next?.attempt ?? 1));
 }
 
+/** Whether a destination with this record may not be asked now. A person who wants a message tried now does not wait for it. */
+export function isBackedOff(
+  backOff: BackOff | null,
+  { tryNow }: Pick<DeliverJob, 'tryNow'>,
+  now: number,
+): backOff is BackOff {
+  return backOff !== null && tryNow !== true && Date.parse(backOff.until) > now;
+}
+
 /** A lease of this process, or of one that is dead, or one that ran out is nobody's. */
 function isHeldByOther({ owner, until }: NonNullable<DeliveryState['lease']>, worker: Worker, now: number): boolean {
   return owner !== worker.owner && !worker.soleWorker && Date.parse(until) > now;

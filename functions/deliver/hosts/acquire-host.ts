@@ -8,7 +8,7 @@ import {
   shownBackOff,
 } from '#functions/deliver/destination/back-off.ts';
 import type { Slot } from '#functions/deliver/destination/slots.ts';
-import type { Unavailable } from '#functions/deliver/may-start.ts';
+import { isBackedOff, type Unavailable } from '#functions/deliver/may-start.ts';
 import type { WorkerMemory } from '#functions/deliver/worker-memory.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
@@ -78,7 +78,7 @@ export async function acquireSlot(
     if (target.preference > busyPreference) break;
     const destination = destinationOf(config, target);
     const record = await readDestination(deps, destination);
-    if (record !== null && Date.parse(record.until) > deps.clock() && job.tryNow !== true) {
+    if (isBackedOff(record, job, deps.clock())) {
       passedOver.push(shownBackOff(record));
       if (backedOff === null || record.until < backedOff.until) backedOff = record;
       continue;

@@ -1,7 +1,13 @@
 // Whether an attempt may start, as a table: the job, the delivery's record, its hosts, and the time.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mayStart, type StartAnswer, type StartFacts, type Unavailable } from '#functions/deliver/may-start.ts';
+import {
+  isBackedOff,
+  mayStart,
+  type StartAnswer,
+  type StartFacts,
+  type Unavailable,
+} from '#functions/deliver/may-start.ts';
 import type { RecipientDelivery } from '#mail/envelope/recipient.ts';
 import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
@@ -162,3 +168,11 @@ for (const { title, answer, ms = 0, soleWorker = false, unavailable = null, ...g
     assert.deepEqual(mayStart(facts), answer);
   });
 }
+
+test('a destination is asked if it has no record, when its back-off is over, and when a person wants it now', () => {
+  const now = Date.parse(backOff.until);
+  assert.equal(isBackedOff(null, {}, now - 1), false);
+  assert.equal(isBackedOff(backOff, {}, now - 1), true);
+  assert.equal(isBackedOff(backOff, {}, now), false);
+  assert.equal(isBackedOff(backOff, { tryNow: true }, now - 1), false);
+});
