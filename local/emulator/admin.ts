@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { DeadLetter, MessagePage, MessageQuery, OpsAdmin, QueueCounts } from '#ops/admin.ts';
 import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
-import type { SqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
+import type { DeadLetters } from '#pipeline/aws/dead-letters.ts';
 import { domainPrefix, isMailKey, mailboxPrefix, mailFolders, messageIdOf } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
@@ -21,8 +21,7 @@ export type EmulatorAdminDeps = {
   readonly store: Pick<ObjectStore, 'get'>;
   readonly index: KeyIndex;
   readonly held: HeldJobs;
-  /** The receiving end of a queue's dead letters. */
-  readonly deadLettersOf: (queue: QueueName) => SqsReceiver;
+  readonly deadLetters: Pick<DeadLetters, 'redrive' | 'purge'>;
   readonly watchers: Set<(key: string) => void>;
   readonly clock: Clock;
 };
@@ -33,10 +32,14 @@ type Read = { readonly summary: MessageSummary; readonly searched: string };
 export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
   const { emulator, index, watchers } = deps;
   const read = summaryReader(deps.store);
+  const pairOf = (queue: QueueName) => ({
+    url: emulator.queueUrl(queue),
+    deadUrl: emulator.queueUrl(queue, 'dead'),
+  });
   return {
     queues: async () => countsOf(deps, await emulator.queues()),
-    redrive: (queue) => drain(deps.deadLettersOf(queue), emulator.queueUrl(queue)),
-    purge: (queue) => drain(deps.deadLettersOf(queue), null),
+    redrive: (queue) => deps.deadLetters.redrive(pairOf(queue)),
+    purge: (queue) => deps.deadLetters.purge(pairOf(queue)),
     deadLetters: async (queue, limit) => {
       const messages = await emulator.messages(queue, 'dead');
       return messages
@@ -99,18 +102,6 @@ function summaryReader(store: Pick<ObjectStore, 'get'>): (key: string) => Promis
     kept.set(key, read);
     return read;
   };
-}
-
-/** Takes all dead letters off their queue: onto the queue they came from, or (null) away. Answers how many. */
-async function drain(receiver: SqsReceiver, to: string | null): Promise<number> {
-  let count = 0;
-  for (;;) {
-    const records = await receiver.receive({ max: 10, waitSeconds: 0 });
-    if (records.length === 0) return count;
-    if (to !== null) for (const record of records) await receiver.forward(record, to);
-    await receiver.remove(records);
-    count += records.length;
-  }
 }
 
 function countsOf(

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { buildBundles } from '#local/build-bundles.ts';
 import type { LocalWorld } from '#local/world.ts';
 import { createPollingSqsClient, createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
+import { createDeadLetters } from '#pipeline/aws/dead-letters.ts';
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
 import { createS3Store } from '#pipeline/aws/s3-store.ts';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
@@ -99,11 +100,12 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
     });
     return { sandbox, polling };
   });
-  const deadLettersOf = (queue: QueueName) => receiverOf(emulator, queue, 'dead');
+  const sqs = createPollingSqsClient(emulator);
+  const deadLetters = createDeadLetters({ sqs, region: emulator.region, tell: () => {} });
   return {
     ...ports,
     emulator,
-    admin: createAdmin({ ...options, ...ports, emulator, held, index: known, deadLettersOf, watchers }),
+    admin: createAdmin({ ...options, ...ports, emulator, held, index: known, deadLetters, watchers }),
     lost: emulator.lost,
     problems: () => [],
     details: async () => ({ world: 'emulator', endpoint: emulator.endpoint, bucket: emulator.bucket }),
@@ -148,8 +150,8 @@ function portsOver(emulator: Emulator, clock: Clock) {
 }
 
 /** A client of its own for each: long polls would hold up one another's connections. */
-function receiverOf(emulator: Emulator, queue: QueueName, dead?: 'dead') {
-  const queueUrl = emulator.queueUrl(queue, dead);
+function receiverOf(emulator: Emulator, queue: QueueName) {
+  const queueUrl = emulator.queueUrl(queue);
   const { region } = emulator;
   return createSqsReceiver({
     sqs: createPollingSqsClient(emulator),
