@@ -12,7 +12,7 @@ import { amount } from '#test/support/time/soak.ts';
 const total = amount(500, 2_000);
 const connections = 5; // delivery.connectionsPerDestination
 
-test(`killed twice during ${total} deliveries: all arrive, doubles only where an answer was in flight`, {
+test(`killed twice during ${total} deliveries: all arrive, doubles only if an answer was in flight`, {
   timeout: 120_000,
 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'pillarbox-crash-'));

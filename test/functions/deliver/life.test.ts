@@ -391,7 +391,7 @@ test('a connection that ends early is told with the command it ended at', async 
   assert.match(world.state(job).recipients[0]!.reason!, /^far\.example: at RCPT: the /);
 });
 
-test('where the network lets no mail out, that is reported and nothing is given up; one connection ends it', async (t) => {
+test('if the network lets no mail out, that is reported and nothing is given up; one connection ends it', async (t) => {
   const world = deliveryWorld({ zone: { 'far.example': 'SERVFAIL' } });
   t.after(world.close);
   const timedOut = (domain: string, ip: string) => watchPort(world.deps, 'timed-out', { domain, ip, port: 25 });

@@ -10,7 +10,7 @@ import { type DeliveryWorld, deliveryWorld, plainMessage } from './delivery-worl
 
 type Store = Pick<ObjectStore, 'get' | 'put'>;
 
-/** The world's deliver stage over a store that fails where the test says. */
+/** The world's deliver stage over a store that fails when the test says. */
 function over(world: DeliveryWorld, broken: (store: Store) => Partial<Store>): DeliverDeps {
   return { ...world.deps, store: { ...world.deps.store, ...broken(world.deps.store) } };
 }
@@ -56,7 +56,7 @@ test('a record that was written although the store said otherwise is found to be
   assert.equal(world.bounces.length, 1);
 });
 
-test('where nothing was said that must be kept, a store that fails is left to the queue at once', async (t) => {
+test('if nothing was said that must be kept, a store that fails is left to the queue at once', async (t) => {
   const mx = await startMx({ banner: '421 4.3.2 not now' });
   const world = deliveryWorld({ port: mx.port });
   t.after(() => Promise.all([mx.close(), world.close()]));
@@ -96,7 +96,7 @@ for (const [title, thrown] of [
   ['a fault of ours', diskFull()],
   ['a lost message', messageLost('raw/x')],
 ] as const) {
-  test(`what one host took is on record where ${title} keeps the next host from being looked up`, async (t) => {
+  test(`what one host took is on record if ${title} keeps the next host from being looked up`, async (t) => {
     const hosts = await Promise.all([startMx({ answer: refusesC })]);
     const port = hosts[0]!.port;
     const world = deliveryWorld({

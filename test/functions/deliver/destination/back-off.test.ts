@@ -1,4 +1,4 @@
-// Where connections really go: limits, back-off and slots by mail host, whatever the domains are called whose mail it takes. Jobs
+// Which hosts connections really go to: limits, back-off and slots by mail host, whatever the domains are called whose mail it takes. Jobs
 // whose hosts have their share go back to the queue at once, and hold no worker.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

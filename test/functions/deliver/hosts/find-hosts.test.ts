@@ -51,7 +51,7 @@ const rows: readonly { title: string; zone: Zone; domain?: string; expected: unk
     expected: ['c.example 2001:db8::3'],
   },
   {
-    title: 'hosts within are passed over',
+    title: 'hosts in a private network are passed over',
     zone: { ...hosts, 'far.example': { MX: mx([1, 'inside.example'], [2, 'c.example']) } },
     expected: ['c.example 2001:db8::3'],
   },

@@ -17,9 +17,24 @@ test('a policy made of spaces takes no time', () => {
 });
 
 for (const { title, zone, allowPrivateTargets, fetches } of [
-  { title: 'within', zone: { A: ['192.0.2.9', '169.254.169.254'] }, allowPrivateTargets: false, fetches: 0 },
-  { title: 'within by IPv6', zone: { AAAA: ['::ffff:127.0.0.1'] }, allowPrivateTargets: false, fetches: 0 },
-  { title: 'within, where that is allowed', zone: { A: ['127.0.0.1'] }, allowPrivateTargets: true, fetches: 1 },
+  {
+    title: 'in a private network',
+    zone: { A: ['192.0.2.9', '169.254.169.254'] },
+    allowPrivateTargets: false,
+    fetches: 0,
+  },
+  {
+    title: 'in a private network by IPv6',
+    zone: { AAAA: ['::ffff:127.0.0.1'] },
+    allowPrivateTargets: false,
+    fetches: 0,
+  },
+  {
+    title: 'in a private network, if that is allowed',
+    zone: { A: ['127.0.0.1'] },
+    allowPrivateTargets: true,
+    fetches: 1,
+  },
   { title: 'outside', zone: { A: ['192.0.2.9'] }, allowPrivateTargets: false, fetches: 1 },
 ]) {
   test(`a policy on a host ${title} is ${fetches === 0 ? 'not asked for' : 'fetched'}`, async () => {

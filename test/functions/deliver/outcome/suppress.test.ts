@@ -43,7 +43,7 @@ test('dead addresses among many that live are suppressed, each', async (t) => {
   assert.equal(world.counts.get('receivers-in-trouble'), undefined);
 });
 
-test('a bad hour suppresses nobody either where the host took mail for the same addresses just before', async (t) => {
+test('a receiver in trouble suppresses nobody either if the host took mail for the same addresses just before', async (t) => {
   const { world, mx } = await meet(t);
   const { script } = mx;
   const everybody = names(40, 'gone');
@@ -76,7 +76,7 @@ test('what was called unknown one by one before the trouble was seen is written 
   assert.deepEqual(new Set(await heard(world, everybody.slice(0, 9))), new Set(['doubted']));
 });
 
-test('mail that is taken ends it, where the listener said that the address bounced before', async (t) => {
+test('mail that is taken ends it, if the listener said that the address bounced before', async (t) => {
   const { world, mx } = await meet(t);
   await mailTo(world, ['gone']);
   mx.script = {};

@@ -315,7 +315,7 @@ test('SMTPUTF8 asked for but not needed is no obstacle', async (t) => {
   assert.equal((await world.run(world.job({ smtpUtf8: true }))).outcome, 'delivered');
 });
 
-test('messages to one host share a connection, with RSET where the one before was refused', async (t) => {
+test('messages to one host share a connection, with RSET if the one before was refused', async (t) => {
   const { mx, world } = await meet(t, {
     script: { answer: (line) => (line.includes('bad@') ? '550 5.1.1 no' : undefined) },
   });
@@ -471,7 +471,7 @@ const mxZone = {
   'mx.far.example': { A: ['127.0.0.1'] },
 };
 
-test('STARTTLS is used where it is offered, with a certificate nobody knows', async (t) => {
+test('STARTTLS is used if it is offered, with a certificate nobody knows', async (t) => {
   const { cert, private: key } = await certificates;
   const { mx, world } = await meet(t, { script: { certificate: { cert, key } }, zone: mxZone });
   const job = world.job();
@@ -490,7 +490,7 @@ test('a host that offers STARTTLS and then refuses it gets the mail in clear, wh
   assert.match(world.state(job).attempts[0]!.hosts[0]!.reason!, /^sent in clear, .*454 4\.7\.0 not today/);
 });
 
-test('a TLS handshake that fails is followed by mail in clear, which the history says; where TLS is required the mail waits', async (t) => {
+test('a TLS handshake that fails is followed by mail in clear, which the history says; if TLS is required the mail waits', async (t) => {
   const script: Script = {
     offers: ['STARTTLS'],
     answer: (line) => (line === 'STARTTLS' ? '220 go\r\nnot TLS at all' : undefined),
@@ -514,7 +514,7 @@ for (const { trusted, outcome } of [
   { trusted: true, outcome: 'delivered' },
   { trusted: false, outcome: 'deferred' },
 ]) {
-  test(`where the policy asks for a verified certificate, one that is ${trusted ? 'proven is delivered to' : 'not proven gets nothing, and the history says why'}`, async (t) => {
+  test(`if the policy asks for a verified certificate, one that is ${trusted ? 'proven is delivered to' : 'not proven gets nothing, and the history says why'}`, async (t) => {
     const { cert, private: key } = await certificates;
     const { mx, world } = await meet(t, {
       script: { certificate: { cert, key } },
@@ -556,7 +556,7 @@ for (const { title, names, trusted, outcome } of [
   { title: 'the certificate is not proven', names: ['mx.far.example'], trusted: false, outcome: 'deferred' },
   { title: 'the policy names another host', names: ['other.far.example'], trusted: true, outcome: 'deferred' },
 ]) {
-  test(`under an MTA-STS policy in force, where ${title}: ${outcome} (RFC 8461 §5)`, async (t) => {
+  test(`under an MTA-STS policy in force, if ${title}: ${outcome} (RFC 8461 §5)`, async (t) => {
     const { cert, private: key } = await certificates;
     const fetched: string[] = [];
     const text = `version: STSv1\nmode: enforce\n${names.map((name) => `mx: ${name}\n`).join('')}max_age: 86400\n`;

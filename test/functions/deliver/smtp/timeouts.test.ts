@@ -1,5 +1,5 @@
 // The time a host is given (RFC 5321 §4.5.3.2): what is sent whole is waited for, whatever the attempt has left; a host that keeps reading
-// is not cut; and where a run is ended from outside, a message is broken off before its final dot or not at all.
+// is not cut; and if a run is ended from outside, a message is broken off before its final dot or not at all.
 import assert from 'node:assert/strict';
 import { connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -85,7 +85,7 @@ test('a host is not cut that takes a piece in time, but not as much as the netwo
   assert.match(broken.detail, /took nothing for 0\.3 s/);
 });
 
-test('where the run would end before the answer, the message is broken off before its dot: no host takes what is sent again', async (t) => {
+test('if the run would end before the answer, the message is broken off before its dot: no host takes what is sent again', async (t) => {
   const peer = await startSlowReader(t, { bytesPerSecond: 4_000_000 });
   const world = deliveryWorld({ port: peer.port, finalReplySeconds: 5 });
   t.after(world.close);
@@ -113,7 +113,7 @@ test('a run that is nearly over begins no message, and the mail goes out with th
   assert.equal((await world.runNext()).outcome, 'delivered');
 });
 
-test('where the answer does not come before the run ends, it is on record that nobody knows, and the run ends by itself', async (t) => {
+test('if the answer does not come before the run ends, it is on record that nobody knows, and the run ends by itself', async (t) => {
   const mx = await startMx({ accept: () => null });
   const world = deliveryWorld({ port: mx.port, finalReplySeconds: 0.2 });
   t.after(() => Promise.all([mx.close(), world.close()]));
