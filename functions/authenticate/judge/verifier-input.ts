@@ -43,8 +43,9 @@ function headerOf(fields: readonly HeaderField[], hidden: ReadonlySet<HeaderFiel
     const text = Buffer.from(field.raw.buffer, field.raw.byteOffset, field.raw.length).toString('latin1');
     return hidden.has(field) ? `X${text.slice(1)}` : text;
   });
-  const lines = texts.map((text) => `${text.replace(/\r?\n$|\r$/, '').replace(/\r\n|\r|\n/g, '\r\n')}\r\n`);
-  return Buffer.from(`${lines.join('')}\r\n`, 'latin1');
+  const header = texts.join('');
+  const lines = /\r(?!\n)|(?<!\r)\n/.test(header) ? header.replace(/\r\n|\r|\n/g, '\r\n') : header;
+  return Buffer.from(`${lines}${lines.endsWith('\n') ? '' : '\r\n'}\r\n`, 'latin1');
 }
 
 function unverifiable(): UnverifiableError {
