@@ -6,7 +6,7 @@ import type { PortMemory } from '#functions/deliver/destination/port25.ts';
 import { createSlots, type Slots } from '#functions/deliver/destination/slots.ts';
 import type { PolicyMemory } from '#functions/deliver/hosts/mta-sts.ts';
 import type { KeyCache } from '#functions/deliver/message/signing-keys.ts';
-import { type AcceptedCounts, createAcceptedCounts } from '#pipeline/contract/records/refusals.ts';
+import { type AcceptedCounts, createAcceptedCounts } from '#functions/deliver/outcome/suppress.ts';
 
 export type WorkerMemory = {
   /** Names this process in leases. */

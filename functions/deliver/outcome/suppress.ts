@@ -1,18 +1,20 @@
 // Addresses that do not exist are not written to again for a while: a peer that refused the address itself puts it on the list
 // the listener asks, for mail of the domain of ours that wrote. Only the address: not the sender, the content, a full mailbox or
 // a passing trouble of the peer. A domain that calls everybody non-existent is in trouble, and is not believed.
+import { LRUCache } from 'lru-cache';
 import { type EmailAddress, parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import type { DeliveryAttempt, DeliveryState, HostTry } from '#pipeline/contract/records/delivery.ts';
-import {
-  type AcceptedCounts,
-  isInTrouble,
-  refusalsRecord,
-  type Trouble,
-  withRefusals,
-} from '#pipeline/contract/records/refusals.ts';
+import { isInTrouble, refusalsRecord, type Trouble, withRefusals } from '#pipeline/contract/records/refusals.ts';
 import { emptyRecord, suppressionRecord, withBounce, withoutBounces } from '#pipeline/contract/records/suppression.ts';
+
+/** How many recipients each domain took within the last hour, as far as this process knows. */
+export type AcceptedCounts = {
+  readonly add: (domain: string, nowMs: number) => void;
+  /** How many, and begins anew. */
+  readonly take: (domain: string, nowMs: number) => number;
+};
 
 export type SuppressDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
@@ -21,10 +23,31 @@ export type SuppressDeps = {
   readonly memory: { readonly accepted: AcceptedCounts };
 };
 
+const hourMs = 3_600_000;
 /** RFC 3463 §3.2: bad mailbox, moved without forwarding; 5.1.10 is what Exchange calls a recipient that it does not find. */
 const hardStatuses = new Set(['5.1.1', '5.1.6', '5.1.10']);
 const hardWords =
   /\b(?:no such (?:user|mailbox|recipient|address|person)|(?:user|recipient|mailbox|address|account)(?: \S+){0,3} (?:unknown|does not exist|doesn't exist|not found|not exist)|unknown (?:user|recipient|mailbox|address|local part)|invalid (?:recipient|mailbox))\b/i;
+
+/** Makes them; of more than 10,000 domains the longest unused are dropped. */
+export function createAcceptedCounts(): AcceptedCounts {
+  const counts = new LRUCache<string, { readonly since: number; readonly count: number }>({ max: 10_000 });
+  const known = (domain: string, nowMs: number) => {
+    const found = counts.get(domain);
+    return found === undefined || nowMs - found.since > hourMs ? { since: nowMs, count: 0 } : found;
+  };
+  return {
+    add: (domain, nowMs) => {
+      const { since, count } = known(domain, nowMs);
+      counts.set(domain, { since, count: count + 1 });
+    },
+    take: (domain, nowMs) => {
+      const { count } = known(domain, nowMs);
+      counts.delete(domain);
+      return count;
+    },
+  };
+}
 
 /**
  * Writes down the addresses that an attempt's hosts called non-existent, and takes off the list those that took mail after all.

@@ -76,32 +76,3 @@ export function withRefusals(
 function earlier(one: string, other: string): string {
   return one < other ? one : other;
 }
-
-/** How many recipients each domain took within the last hour, as far as this process knows. */
-export type AcceptedCounts = {
-  readonly add: (domain: string, nowMs: number) => void;
-  /** How many, and begins anew. */
-  readonly take: (domain: string, nowMs: number) => number;
-};
-
-/** Makes them; of more than 10,000 domains the oldest are dropped. */
-export function createAcceptedCounts(): AcceptedCounts {
-  const counts = new Map<string, { readonly since: number; readonly count: number }>();
-  const known = (domain: string, nowMs: number) => {
-    const found = counts.get(domain);
-    return found === undefined || nowMs - found.since > hourMs ? { since: nowMs, count: 0 } : found;
-  };
-  return {
-    add: (domain, nowMs) => {
-      const { since, count } = known(domain, nowMs);
-      counts.set(domain, { since, count: count + 1 });
-      const [oldest] = counts.keys();
-      if (counts.size > 10_000 && oldest !== undefined) counts.delete(oldest);
-    },
-    take: (domain, nowMs) => {
-      const { count } = known(domain, nowMs);
-      counts.delete(domain);
-      return count;
-    },
-  };
-}

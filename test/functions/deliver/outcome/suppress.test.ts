@@ -1,6 +1,7 @@
 // Which addresses an attempt puts on the list or takes off it, and what that costs.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { createAcceptedCounts } from '#functions/deliver/outcome/suppress.ts';
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
@@ -120,4 +121,15 @@ test('mail that is taken costs the store no call about suppressions', async (t) 
     asked.filter((key) => key.startsWith('suppressions/')),
     [],
   );
+});
+
+test('what a domain took is counted for an hour, and taken once', () => {
+  const [start, minute] = [Date.parse('2026-11-26T10:00:00.000Z'), 60_000];
+  const counts = createAcceptedCounts();
+  counts.add('a.example', start);
+  counts.add('a.example', start + minute);
+  counts.add('b.example', start);
+  assert.equal(counts.take('a.example', start + 2 * minute), 2);
+  assert.equal(counts.take('a.example', start + 2 * minute), 0);
+  assert.equal(counts.take('b.example', start + 61 * minute), 0);
 });

@@ -1,7 +1,7 @@
 // When a domain that calls its addresses non-existent is not believed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAcceptedCounts, isInTrouble, type Refusals, withRefusals } from '#pipeline/contract/records/refusals.ts';
+import { isInTrouble, type Refusals, withRefusals } from '#pipeline/contract/records/refusals.ts';
 
 const minute = 60_000;
 const start = Date.parse('2026-11-26T10:00:00.000Z');
@@ -68,14 +68,4 @@ test('what was said before the first that was counted is part of the same troubl
   const counted = withRefusals(null, { localParts: ten, accepted: 0, at: at(0) });
   const late = withRefusals(counted, { localParts: ['ann'], accepted: 0, at: at(-0.1) });
   assert.ok(isInTrouble(late.troubles, at(-0.1)), 'an answer that came first and was counted last');
-});
-
-test('what a domain took is counted for an hour, and taken once', () => {
-  const counts = createAcceptedCounts();
-  counts.add('a.example', start);
-  counts.add('a.example', start + minute);
-  counts.add('b.example', start);
-  assert.equal(counts.take('a.example', start + 2 * minute), 2);
-  assert.equal(counts.take('a.example', start + 2 * minute), 0);
-  assert.equal(counts.take('b.example', start + 61 * minute), 0);
 });
