@@ -99,7 +99,7 @@ test(
   },
 );
 
-test('records that lead elsewhere, or count as none, are told as what they are', peerOptions('dnsmasq'), async () => {
+test('records that lead elsewhere, or count as none, are named as that', peerOptions('dnsmasq'), async () => {
   const { key } = await makeSelfSigned('mx.a.example', now);
   await writeFile(join(directory, 'key.pem'), key);
   const zone: DnsZone = {
@@ -116,7 +116,7 @@ test('records that lead elsewhere, or count as none, are told as what they are',
   assert.match(pointer!.publish ?? '', /^25\.2\.0\.192\.in-addr\.arpa\. PTR mx\.a\.example\.$/m);
 });
 
-test('a DNS that fails is not told as a record that is missing', peerOptions('dnsmasq'), async () => {
+test('a DNS that fails is not reported as a missing record', peerOptions('dnsmasq'), async () => {
   const { findings, code } = await withZone({ refused: ['a.example'] }, (dns) => check({ dns }));
   assert.equal(code, 1);
   for (const { what, publish } of findings.filter(({ what: text }) => /SPF|DMARC|MX/.test(text))) {
@@ -262,14 +262,22 @@ test('outbound port 25 is of no account where mail leaves by a relay', async () 
   assert.match(port?.what ?? '', /mail leaves by email-smtp\.eu-west-1\.amazonaws\.com, so it need not be$/);
 });
 
-for (const { title, mode = 'serve', doors, says } of [
-  { title: 'loopback alone', doors: [['127.0.0.1', 25]], says: /^mail comes in at 127\.0\.0\.1:25, which only this/ },
-  { title: 'another port', doors: [['::', 2525]], says: /^mail comes in at \[::\]:2525; other servers call port 25/ },
-  { title: 'port 25', doors: [['0.0.0.0', 25]], says: null },
-  { title: 'capture mode', mode: 'capture', doors: [['127.0.0.1', 2525]], says: null },
+for (const { title, mode = 'serve', exchanges, says } of [
+  {
+    title: 'loopback alone',
+    exchanges: [['127.0.0.1', 25]],
+    says: /^mail comes in at 127\.0\.0\.1:25, which only this/,
+  },
+  {
+    title: 'another port',
+    exchanges: [['::', 2525]],
+    says: /^mail comes in at \[::\]:2525; other servers call port 25/,
+  },
+  { title: 'port 25', exchanges: [['0.0.0.0', 25]], says: null },
+  { title: 'capture mode', mode: 'capture', exchanges: [['127.0.0.1', 2525]], says: null },
 ] as const) {
   test(`other servers call port 25: where mail comes in otherwise, it is said (${title})`, () => {
-    const listeners = doors.map(([host, port]) => ({ role: 'mx' as const, host, port }));
+    const listeners = exchanges.map(([host, port]) => ({ role: 'mx' as const, host, port }));
     const whats = checkListeners({ mode, listeners }).map(({ what }) => what);
     if (says === null) assert.deepEqual(whats, []);
     else assert.match(whats.join('\n'), says);

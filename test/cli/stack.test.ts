@@ -110,7 +110,7 @@ test('as a process, for people: list, show, trace, queues, redrive and replay', 
   await stack.runStages();
 });
 
-test('what is not there is told in words: no message, no deployment, no region, a wrong name', async () => {
+test('what is missing is named: no message, no deployment, no region, a wrong name', async () => {
   const elsewhere = ['--region', stack.region, '--endpoint', stack.endpoint];
   const [message, deployment, region, name, both] = await Promise.all([
     cli(['show', sampleReceivedJob().id], { code: 1 }),

@@ -34,7 +34,7 @@ test('a waiting delivery is queued at once and its state says so', async () => {
   );
 });
 
-test('a finished delivery, one that is not there and a wrong id are told apart', async () => {
+test('a finished delivery is not waiting; one that is not there and a wrong id are not found', async () => {
   const { jobs, job, retry } = setUp('delivered');
   assert.equal((await retry({ id: job.id, domain: job.domain })).outcome, 'not-waiting');
   assert.equal((await retry({ id: job.id, domain: 'other.example' })).outcome, 'not-found');

@@ -17,7 +17,7 @@ const add = (ip: string, times: number): void => {
   for (let n = 0; n < times; n += 1) tally.add(ip);
 };
 
-test('the first time is told at once, the rest after ten seconds, and then nothing', () => {
+test('the first time is reported at once, the rest after ten seconds, and then nothing', () => {
   add('192.0.2.1', 1_000);
   assert.deepEqual(told, [['192.0.2.1', 1]]);
   mock.timers.tick(10_000);
@@ -29,7 +29,7 @@ test('the first time is told at once, the rest after ten seconds, and then nothi
   assert.equal(told.length, 2);
 });
 
-test('who goes on is told of every ten seconds', () => {
+test('an address that goes on is reported every ten seconds', () => {
   for (let round = 0; round < 5; round += 1) {
     add('192.0.2.1', 10);
     mock.timers.tick(10_000);

@@ -283,7 +283,7 @@ describe('ops API', () => {
     assert.match(body.events.at(-1).text, /after 5 tries: disk on fire/);
   });
 
-  test('queues are listed, and their dead letters tried again or thrown away', async () => {
+  test('queues are listed, and their dead letters redriven or purged', async () => {
     assert.equal((await ask(api, '/api/queues')).body[0].name, 'received');
     assert.equal((await ask(api, '/api/queues/parse/dead')).body.dead[0].reason, 'disk on fire');
     assert.equal((await ask(api, '/api/queues/parse/redrive', { method: 'POST' })).status, 200);
@@ -358,7 +358,7 @@ describe('ops API', () => {
     assert.deepEqual(await listed(), []);
   });
 
-  test('new mail is told to whoever listens', async () => {
+  test('listeners get an event for new mail', async () => {
     const { host, port } = api.address;
     const response = await fetch(`http://${host}:${port}/api/events`);
     assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8');
@@ -371,7 +371,7 @@ describe('ops API', () => {
     assert.match(text, /event: message\ndata: \{"id":"01KAJ5/);
   });
 
-  test('of a thousand messages that are stored at the same moment each is told', async () => {
+  test('a thousand messages that are stored at the same moment are a thousand events', async () => {
     const { host, port } = api.address;
     const response = await fetch(`http://${host}:${port}/api/events`);
     for (let n = 0; n < 1_000; n += 1) world.addMessage(sampleMessage({ id: sampleId(n), subject: `Told ${n}.` }));
@@ -435,7 +435,7 @@ describe('ops API', () => {
     });
   }
 
-  test('what went on lately is told minute by minute', async () => {
+  test('the activity has what came and went in each minute', async () => {
     const { status, body } = await ask(api, '/api/activity');
     assert.equal(status, 200);
     assert.deepEqual(body, { since: '2025-11-21T03:00:00.000Z', minutes: [] });
@@ -449,7 +449,7 @@ describe('ops API', () => {
     assert.equal((await fetch(url, { method: 'POST', body: '{"a": 1}' })).status, 413);
   });
 
-  test('a wrong method is told which are right', async () => {
+  test('a wrong method is answered with those that are right', async () => {
     assert.equal((await ask(api, '/api/queues', { method: 'PUT' })).headers['allow'], 'GET, HEAD');
   });
 

@@ -61,7 +61,7 @@ describe('the description of the ops API', () => {
     });
   }
 
-  test('a parameter that must be given is told from one that may be', async () => {
+  test('parameters that must be given are required, others are not', async () => {
     const { parameters } = described.paths['/api/suppressions/{ADDRESS}'].post;
     assert.deepEqual(
       parameters.map(({ name, in: where, required }: any) => [name, where, required]),

@@ -156,7 +156,7 @@ describe('the page in a browser', peerOptions('chromium'), () => {
     await tab.close();
   });
 
-  test('a name cannot turn around what stands beside it, nor hide which way it is written', async () => {
+  test('a name changes the writing direction of nothing beside it, and its direction characters are shown', async () => {
     const { world, url } = await start();
     const evil = '\u202egnp.exe\u202c';
     world.addMessage(

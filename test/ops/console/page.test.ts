@@ -95,7 +95,7 @@ describe('the ops page', () => {
     assert.deepEqual(elementsOf(nodes, 'img'), []);
   });
 
-  test('queues are shown with what was given up, why, and a button that tries it again', async () => {
+  test('queues are shown with their dead letters, the reasons, and a button that tries them again', async () => {
     const nodes = await page['showQueues'](act);
     assert.match(textOf(nodes), /Health: degraded, the disk is full\n/);
     assert.match(textOf(nodes), /parse 1 2 3 4 5 s Try again\n/);
@@ -104,7 +104,7 @@ describe('the ops page', () => {
     assert.equal(asked.at(-1), 'POST /api/queues/parse/redrive');
   });
 
-  test('deliveries of a state are shown with their reason; an address is written to again', async () => {
+  test('deliveries of a state are shown with their reason; an address is taken off the suppression list', async () => {
     const nodes = await page['showDeliveries']({ act, go: () => {}, state: 'waiting' });
     assert.match(textOf(nodes), /carl@far\.example waiting busy 2 .* Try now\n/);
     assert.match(textOf(nodes), /gone@far\.example no such user a\.example .* Write to it again\n/);

@@ -45,7 +45,7 @@ function world(
   return { id, jobs, replay, store };
 }
 
-test('what the front door was told comes back: body type, SMTPUTF8, REQUIRETLS, notifications', async () => {
+test('a replayed job has what was asked in MAIL and RCPT: body type, SMTPUTF8, REQUIRETLS, notifications', async () => {
   const asked = {
     bodyType: '8bitmime',
     smtpUtf8: true,
