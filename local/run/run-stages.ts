@@ -158,6 +158,7 @@ function answerQueue({ source, clock }: RunStagesDeps, job: LeasedJob, answer: J
       return source.nack(job, { delaySeconds, reason: answer.reason, isOurFault: true });
     }
     case 'dead':
+    case 'unreadable':
       return source.nack(job, { ...answer, delaySeconds: null });
   }
 }

@@ -44,6 +44,7 @@ export type HandedOut = Pick<Handout, 'receiveCount' | 'whileWaiting'> & {
 /**
  * What the queue is answered. `done`; `isMended`: jobs that wait for the same fault of ours may go on. `again`: it failed, and that
  * counts. `later`: it comes again at `notBefore`, and this hand-out does not count. `dead`: a dead letter; the jobs of `tell` tell its sender.
+ * `unreadable`: a dead letter of which nobody is told, since the body is no job; a newer version of the stage may read it.
  */
 export type JobAnswer<Queue extends QueueName> =
   | { readonly answer: 'done'; readonly isMended: boolean }
@@ -55,7 +56,8 @@ export type JobAnswer<Queue extends QueueName> =
       readonly faults: number;
       readonly reason: string;
     }
-  | { readonly answer: 'dead'; readonly reason: string; readonly tell: readonly DeliverJob[] };
+  | { readonly answer: 'dead'; readonly reason: string; readonly tell: readonly DeliverJob[] }
+  | { readonly answer: 'unreadable'; readonly reason: string };
 
 export type RunJobDeps = {
   readonly config: Pick<ConfigSource, 'current'>;
@@ -80,7 +82,7 @@ export async function runJob<Queue extends QueueName>(
   if (isProblem(job)) {
     log.error('job-dead', { ...facts, error: job.problem });
     metrics.count('jobs', { ...labels, outcome: 'unreadable' });
-    return { answer: 'dead', reason: job.problem, tell: [] };
+    return { answer: 'unreadable', reason: job.problem };
   }
   const { notBefore, faults, spent } = handedOut;
   if (spent === null && notBefore !== undefined && Date.parse(notBefore) > clock()) {

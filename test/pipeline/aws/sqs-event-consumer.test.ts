@@ -94,6 +94,13 @@ test('a record that failed comes back after 5 s · 2ⁿ, less some jitter, not a
   assert.equal(hidden.at(-1), 14);
 });
 
+test('a body that is no job of its queue stays hidden for the whole visibility timeout: a newer function may be on its way', async () => {
+  const { consume, hidden } = world(async () => assert.fail('it was run'));
+  const answer = await consume(record('a', '{"version":99}'));
+  assert.deepEqual(answer, { batchItemFailures: [{ itemIdentifier: 'a' }] });
+  assert.deepEqual(hidden, []);
+});
+
 test('a record whose visibility cannot be changed fails all the same, and the log says why', async () => {
   const { consumer, log } = world(async () => {
     throw new Error('a bug');

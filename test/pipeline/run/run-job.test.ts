@@ -100,7 +100,7 @@ const cases: readonly Case[] = [
   {
     what: 'a body that is no JSON is a dead letter of which nobody is told',
     over: { body: 'x' },
-    answer: { answer: 'dead', reason: 'not a job of queue deliver: it is no JSON', tell: 0 },
+    answer: { answer: 'unreadable', reason: 'not a job of queue deliver: it is no JSON' },
     outcome: 'unreadable',
     event: 'job-dead',
   },
