@@ -276,5 +276,7 @@ const unseen = /[\p{Z}\p{C}\p{Default_Ignorable_Code_Point}]/u;
 export function whyUnclear(written: string, address: EmailAddress): string | null {
   if (/[@<>,;]/.test(address.localPart) || /=\?|\?=/.test(written))
     return 'its address can be read in more than one way';
-  return unseen.test(written.replaceAll(' ', '')) ? 'its address has characters that cannot be seen' : null;
+  return !/^[ -~]*$/.test(written) && unseen.test(written.replaceAll(' ', ''))
+    ? 'its address has characters that cannot be seen'
+    : null;
 }

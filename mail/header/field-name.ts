@@ -10,13 +10,13 @@ export function isAuthorName(name: string): boolean {
   return /^(?:(?:resent-)?(?:from|sender)|author)$/i.test(name);
 }
 
-/** What stands before the colon, blanks aside; or null if that is no name (RFC 5322 §3.6.8). */
-export function fieldName(raw: Uint8Array): string | null {
-  let end = 0;
-  while (isNameByte(raw[end])) end += 1;
+/** What stands before the colon of a line, blanks aside; or null if that is no name (RFC 5322 §3.6.8). */
+export function fieldName(source: Buffer, from: number, to: number): string | null {
+  let end = from;
+  while (end < to && isNameByte(source[end])) end += 1;
   let colon = end;
-  while (raw[colon] === SPACE || raw[colon] === TAB) colon += 1;
-  return end === 0 || raw[colon] !== COLON ? null : Buffer.from(raw.subarray(0, end)).toString('latin1');
+  while (colon < to && (source[colon] === SPACE || source[colon] === TAB)) colon += 1;
+  return end === from || colon >= to || source[colon] !== COLON ? null : source.toString('latin1', from, end);
 }
 
 function isNameByte(byte: number | undefined): boolean {

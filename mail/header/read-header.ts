@@ -46,7 +46,7 @@ export type HeaderLimits = {
   readonly headerBytes: number;
   readonly fields: number;
   readonly fieldBytes: number;
-  /** If given, only the fields with such names are kept. */
+  /** If given, only fields with such names are kept, and nothing else is looked for. */
   readonly wanted?: RegExp;
 };
 
@@ -68,8 +68,12 @@ const essentialField = /^content-(?:type|transfer-encoding|disposition|id)$/i;
 const maxEssentialFields = 1_000;
 const maxLookalikes = 100;
 
-/** A line with its folds, not known yet to be a field. */
-type Unnamed = Omit<HeaderField, 'name' | 'raw'> & { readonly raw: Buffer };
+/** A line with its folds, from one index of a buffer to another; not known yet to be a field. */
+type Unnamed = Pick<HeaderField, 'offset' | 'bytes'> & {
+  readonly source: Buffer;
+  readonly from: number;
+  readonly to: number;
+};
 
 type State = {
   readonly limits: HeaderLimits;
@@ -134,9 +138,8 @@ export function readHeader(message: Uint8Array, limits: HeaderLimits = headerLim
 /** Reads the header off a message that comes in chunks; `rest` is what had come of its body by then. */
 export async function readHeaderOf(
   chunks: AsyncIterator<Uint8Array>,
-  limits: HeaderLimits = headerLimits,
 ): Promise<{ readonly header: Header; readonly rest: Uint8Array }> {
-  const reader = createHeaderReader(limits);
+  const reader = createHeaderReader();
   for (let taken = 0; ; ) {
     const next = await chunks.next();
     if (next.done === true) return { header: reader.finish(), rest: new Uint8Array(0) };
@@ -146,7 +149,8 @@ export async function readHeaderOf(
   }
 }
 
-function push(state: State, chunk: Uint8Array): Header | null {
+function push(state: State, octets: Uint8Array): Header | null {
+  const chunk = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
   for (let at = 0; at < chunk.length; ) {
     const byte = chunk[at] ?? 0;
     if (state.isAfterCr || byte === LF) {
@@ -189,13 +193,13 @@ function endLine(state: State, at: number, isBareCr: boolean): boolean {
   return false;
 }
 
-function end(state: State, chunk: Uint8Array, at: number): Header {
+function end(state: State, chunk: Buffer, at: number): Header {
   closeField(state, chunk);
   return toHeader(state, { bodyOffset: state.taken + at, hasEmptyLine: true });
 }
 
 /** At the first octet of a line that is not empty: it continues the field above it, or begins another. */
-function startLine(state: State, chunk: Uint8Array, at: number): void {
+function startLine(state: State, chunk: Buffer, at: number): void {
   state.isLineStart = false;
   const isFold = chunk[at] === SPACE || chunk[at] === TAB;
   if (isFold && state.fieldOffset >= 0) return;
@@ -204,11 +208,10 @@ function startLine(state: State, chunk: Uint8Array, at: number): void {
 }
 
 /** Keeps what the chunk has of the field that is being read. */
-function hold(state: State, chunk: Uint8Array): void {
+function hold(state: State, chunk: Buffer): void {
   if (state.fieldOffset < 0) return;
   const from = Math.max(0, state.fieldOffset - state.taken);
-  const room = Math.min(state.limits.fieldBytes, 2 * state.limits.headerBytes) - state.heldBytes;
-  const piece = chunk.subarray(from, from + Math.max(0, room));
+  const piece = chunk.subarray(from, from + state.limits.fieldBytes - state.heldBytes);
   if (state.heldBytes + piece.length > state.held.length) {
     const larger = Buffer.allocUnsafe(2 * (state.heldBytes + piece.length));
     state.held.copy(larger, 0, 0, state.heldBytes);
@@ -219,56 +222,57 @@ function hold(state: State, chunk: Uint8Array): void {
 }
 
 /** The field that is being read ends where the line begins. */
-function closeField(state: State, chunk: Uint8Array): void {
+function closeField(state: State, chunk: Buffer): void {
   if (state.fieldOffset < 0) return;
   const offset = state.fieldOffset;
   const bytes = state.lineOffset - offset;
   if (state.heldBytes > 0 && bytes > state.heldBytes) hold(state, chunk.subarray(0, state.lineOffset - state.taken));
-  const from = offset - state.taken;
-  const { fieldBytes } = state.limits;
-  const seen = state.heldBytes > 0 ? state.held.subarray(0, bytes) : chunk.subarray(from, from + bytes);
   state.fieldOffset = -1;
+  const isHeld = state.heldBytes > 0;
+  const from = isHeld ? 0 : offset - state.taken;
+  const to = from + Math.min(bytes, state.limits.fieldBytes);
+  takeField(state, { source: isHeld ? state.held : chunk, from, to, offset, bytes });
   state.heldBytes = 0;
-  takeField(state, { raw: Buffer.from(seen.subarray(0, fieldBytes)), offset, bytes });
 }
 
-function takeField(state: State, field: Unnamed): void {
-  const name = fieldName(field.raw);
+function takeField(state: State, { source, from, to, offset, bytes }: Unnamed): void {
+  const { wanted, headerBytes, fields } = state.limits;
+  const name = fieldName(source, from, to);
+  if (name !== null && state.trailing.length > 0) state.trailing = [];
+  if (wanted !== undefined && (name === null || !wanted.test(name))) return;
   if (name === null) {
-    passOver(state, field);
+    passOver(state, { raw: Buffer.from(source.subarray(from, to)), offset, bytes });
     return;
   }
-  state.trailing = [];
-  state.trailingBytes = 0;
   state.isAfterAuthor = isAuthorName(name);
-  if (name.startsWith('>') && isAuthorName(name.replace(/^>+/, ''))) addLookalike(state, { name, ...field });
-  if (state.limits.wanted?.test(name) === false) return;
-  const isEssential = isAuthorName(name) || essentialField.test(name);
-  const room = (isEssential ? 2 : 1) * state.limits.headerBytes - state.keptBytes;
+  if (name.startsWith('>') && isAuthorName(name.replace(/^>+/, ''))) {
+    addLookalike(state, { name, raw: Buffer.from(source.subarray(from, to)), offset, bytes });
+  }
+  const isEssential = state.isAfterAuthor || essentialField.test(name);
+  const room = (isEssential ? 2 : 1) * headerBytes - state.keptBytes;
   const count = isEssential ? state.counts.essential : state.fields.length - state.counts.essential;
-  const isFull = count >= (isEssential ? maxEssentialFields : state.limits.fields);
+  const isFull = count >= (isEssential ? maxEssentialFields : fields);
   // What does not fit is left out, and smaller fields behind it are read; of an essential one its beginning is.
-  const bytes = Math.min(field.raw.length, Math.max(0, room));
-  state.isAuthorHidden ||= isAuthorName(name) && (isFull || bytes < field.bytes);
-  if (isFull || bytes <= name.length || (bytes < field.raw.length && !isEssential)) {
+  const kept = Math.min(to - from, Math.max(0, room));
+  state.isAuthorHidden ||= state.isAfterAuthor && (isFull || kept < bytes);
+  if (isFull || kept <= name.length || (kept < to - from && !isEssential)) {
     state.counts.dropped += 1;
     return;
   }
-  if (bytes < field.bytes) state.counts.cut += 1;
-  if (isEssential) state.counts.essential += 1;
-  state.keptBytes += bytes;
-  state.fields.push({ ...field, name, raw: field.raw.subarray(0, bytes) });
+  state.counts.cut += kept < bytes ? 1 : 0;
+  state.counts.essential += isEssential ? 1 : 0;
+  state.keptBytes += kept;
+  state.fields.push({ name, raw: Buffer.from(source.subarray(from, from + kept)), offset, bytes });
 }
 
 /** A line that is no field, with its folds. */
-function passOver(state: State, field: Unnamed): void {
+function passOver(state: State, line: Omit<HeaderField, 'name'> & { readonly raw: Buffer }): void {
   state.counts.passedOver += 1;
-  const { raw } = field;
-  if (readsLikeAuthor(raw, { isAfterAuthor: state.isAfterAuthor, isTop: state.fields.length <= 1 }))
-    addLookalike(state, { name: 'From', ...field });
-  if (state.trailingBytes + raw.length > state.limits.headerBytes) return;
-  state.trailing.push(raw);
-  state.trailingBytes += raw.length;
+  const { isAfterAuthor, trailing, fields } = state;
+  if (readsLikeAuthor(line.raw, { isAfterAuthor, isTop: fields.length <= 1 }))
+    addLookalike(state, { name: 'From', ...line });
+  state.trailingBytes = line.raw.length + (trailing.length === 0 ? 0 : state.trailingBytes);
+  if (state.trailingBytes <= state.limits.headerBytes) trailing.push(line.raw);
 }
 
 function addLookalike(state: State, field: HeaderField): void {
@@ -284,17 +288,13 @@ function toHeader(state: State, where: Pick<Header, 'bodyOffset' | 'hasEmptyLine
 
 function problemsOf({ counts, lookalikes: { length: alike }, lineOffset, limits }: State): readonly HeaderProblem[] {
   const { passedOver, dropped, cut, bareCr, nul } = counts;
+  const size = `the header has ${lineOffset} octets, more than ${limits.headerBytes} or ${limits.fields} fields`;
   const all: [boolean, HeaderProblem['code'], string, boolean][] = [
     [passedOver > 0, 'malformed-header', `lines that are no fields were passed over: ${passedOver}`, false],
-    [alike > 0, 'malformed-header', `lines that read like an author field to some: ${alike}`, true],
+    [alike > 0, 'malformed-header', `lines that look like author fields: ${alike}`, true],
     [bareCr > 0, 'malformed-header', 'it has a bare CR, which ends a line to some programs and not to others', true],
     [nul > 0, 'malformed-header', 'it has NUL octets, which some programs drop', true],
-    [
-      dropped + cut > 0,
-      'header-too-large',
-      `the header has ${lineOffset} octets, more than ${limits.headerBytes} or ${limits.fields} fields: ${dropped} fields were left out, ${cut} cut`,
-      true,
-    ],
+    [dropped + cut > 0, 'header-too-large', `${size}: ${dropped} fields were left out, ${cut} cut`, true],
   ];
   return all.flatMap(([isSo, code, detail, isAuthorDoubtful]) => (isSo ? [{ code, detail, isAuthorDoubtful }] : []));
 }

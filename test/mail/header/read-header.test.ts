@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { fieldText, fieldValue } from '#mail/header/header-fields.ts';
 import { createHeaderReader, type Header, headerLimits, readHeader } from '#mail/header/read-header.ts';
+import { hostileOctets } from '#test/support/samples/hostile-octets.ts';
 import { cpuMs } from '#test/support/time/cpu-time.ts';
 
 const read = (text: string) => readHeader(Buffer.from(text, 'latin1'));
@@ -110,16 +111,6 @@ function plain({ fields, lookalikes, trailing, ...rest }: Header): unknown {
     list.map(({ raw, ...field }) => ({ ...field, raw: Buffer.from(raw).toString('hex') }));
   return { ...rest, fields: hex(fields), lookalikes: hex(lookalikes), trailing: Buffer.from(trailing).toString('hex') };
 }
-
-export const hostileOctets = fc
-  .array(
-    fc.oneof(
-      fc.constantFrom('\r', '\n', '\r\n', '\r\n\r\n', ' ', '\t', 'x', ':', '\0', '\v', '\xa0', 'garbage\r\n', '>'),
-      fc.constantFrom('From', 'From:', 'from :', 'Sender:', 'A: 1\r\n', 'Received: y\r\n', 'a@b.example', 'From a\r\n'),
-    ),
-    { maxLength: 30 },
-  )
-  .map((parts) => Buffer.from(parts.join(''), 'latin1'));
 
 test('the same octets give the same header, wherever they are cut', () => {
   fc.assert(
