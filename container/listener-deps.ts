@@ -6,7 +6,7 @@ import type { Config, ConfigSource } from '#pipeline/config/config.ts';
 import type { Clock, Intake, Log, Metrics, Secrets } from '#pipeline/contract/ports.ts';
 import type { SuppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 
-/** Which of the three front doors a port is. */
+/** What a port is for: strangers' mail, or users' by STARTTLS or TLS. */
 export type Role = Config['listeners'][number]['role'];
 
 export type ListenerDeps = {

@@ -73,7 +73,7 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
         certificate,
         greetingDelayMs: (peer) => greetingDelay(deps, peer),
         admit,
-        converse: (wire) => startConversation(door, wire),
+        converse: (client) => startConversation(door, client),
         log: deps.log,
       });
       open.push({ role, host, server });

@@ -2,7 +2,7 @@
 // is taken only where any password will do: its digest is looked at as far as its form goes.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Step, say } from '#container/session/wire.ts';
+import { type Step, say } from '#container/session/step.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Config } from '#pipeline/config/config.ts';
 

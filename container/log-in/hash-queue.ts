@@ -16,11 +16,11 @@ const maxStrangersOfGroup = 50; // the connections that one address may have: an
 
 /** Told whether its turn has come, or whether it has to give way. */
 type Waiter = (isTurn: boolean) => void;
-type Line = { size: number; readonly maxOfGroup: number; readonly byGroup: Map<string, Waiter[]> };
+type Queue = { size: number; readonly maxOfGroup: number; readonly byGroup: Map<string, Waiter[]> };
 
 /** Nobody waits. `atOnce`: how many are hashed side by side. */
 export function createHashQueue(atOnce: number): HashQueue {
-  const [known, strangers]: [Line, Line] = [
+  const [known, strangers]: [Queue, Queue] = [
     { size: 0, maxOfGroup: maxWaiting, byGroup: new Map() },
     { size: 0, maxOfGroup: maxStrangersOfGroup, byGroup: new Map() },
   ];
@@ -50,30 +50,30 @@ export function createHashQueue(atOnce: number): HashQueue {
 }
 
 /** Resolves when the place is theirs: true; or when there is no room to wait (any more): false. */
-async function join(line: Line, group: string): Promise<boolean> {
-  const waiting = line.byGroup.get(group)?.length ?? 0;
-  if (waiting >= line.maxOfGroup || (line.size >= maxWaiting && !makeRoom(line, waiting))) return false;
-  line.size += 1;
-  return new Promise((resolve) => line.byGroup.set(group, [...(line.byGroup.get(group) ?? []), resolve]));
+async function join(queue: Queue, group: string): Promise<boolean> {
+  const waiting = queue.byGroup.get(group)?.length ?? 0;
+  if (waiting >= queue.maxOfGroup || (queue.size >= maxWaiting && !makeRoom(queue, waiting))) return false;
+  queue.size += 1;
+  return new Promise((resolve) => queue.byGroup.set(group, [...(queue.byGroup.get(group) ?? []), resolve]));
 }
 
 /** The last of the largest group gives way to one of a group of which `waiting` wait; false where that is as large. */
-function makeRoom(line: Line, waiting: number): boolean {
-  const [first, ...others] = line.byGroup.values();
+function makeRoom(queue: Queue, waiting: number): boolean {
+  const [first, ...others] = queue.byGroup.values();
   const largest = others.reduce((most, group) => (group.length > most.length ? group : most), first ?? []);
   if (largest.length <= waiting + 1) return false;
-  line.size -= 1;
+  queue.size -= 1;
   largest.pop()?.(false);
   return true;
 }
 
 /** The first of the group whose turn it is; that group comes last then. */
-function takeNext(line: Line): Waiter | null {
-  for (const [group, [first, ...others]] of line.byGroup) {
-    line.byGroup.delete(group);
-    if (others.length > 0) line.byGroup.set(group, others);
+function takeNext(queue: Queue): Waiter | null {
+  for (const [group, [first, ...others]] of queue.byGroup) {
+    queue.byGroup.delete(group);
+    if (others.length > 0) queue.byGroup.set(group, others);
     if (first === undefined) continue;
-    line.size -= 1;
+    queue.size -= 1;
     return first;
   }
   return null;

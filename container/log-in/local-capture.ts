@@ -2,11 +2,11 @@
 // and port alone, so nothing is in its way: no STARTTLS with a certificate that it would not believe, and any log-in will do.
 import type { SessionState } from '#container/session/session-state.ts';
 
-type Asked = Pick<SessionState, 'config' | 'wire'> & { readonly shared: Pick<SessionState['shared'], 'isLocalPort'> };
+type Asked = Pick<SessionState, 'config' | 'client'> & { readonly shared: Pick<SessionState['shared'], 'isLocalPort'> };
 
 /** Says whether a session is of that kind: by its mode, the address its port is bound to, and its peer. */
-export function isLocalCapture({ config, shared, wire }: Asked): boolean {
-  return config.mode === 'capture' && shared.isLocalPort && wire.peer.isLoopback;
+export function isLocalCapture({ config, shared, client }: Asked): boolean {
+  return config.mode === 'capture' && shared.isLocalPort && client.peer.isLoopback;
 }
 
 /** The mechanisms of AUTH (RFC 4954 §3) for a session that may log in. CRAM-MD5 only where no password is compared: hashes cannot answer it. */

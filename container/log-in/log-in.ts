@@ -3,7 +3,7 @@
 
 import { limitFor } from '#container/limits/limits.ts';
 import type { SessionState } from '#container/session/session-state.ts';
-import { type Step, say, sayAndClose } from '#container/session/wire.ts';
+import { type Step, say, sayAndClose } from '#container/session/step.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
@@ -40,7 +40,7 @@ export function takeAuth(state: SessionState, argument: string): Step | Promise<
 
 async function logIn(state: SessionState, name: string, password: string): Promise<Step> {
   const { deps, failures } = state.shared;
-  const { group, ip } = state.wire.peer;
+  const { group, ip } = state.client.peer;
   await pause(failures.delayMs(group));
   const config = await state.shared.config.latest();
   const { users, mode } = config;
@@ -86,7 +86,7 @@ function welcomeUnproven(state: SessionState, name: string): Step {
 
 /** Checks the password, where there is a guess left under that name, and a hash to check it against. */
 async function judge(
-  { shared, wire: { peer } }: SessionState,
+  { shared, client: { peer } }: SessionState,
   { users, limits }: Config,
   { name, password }: { readonly name: string; readonly password: string },
 ): Promise<LogIn | { readonly outcome: 'too-many-guesses' | 'no-hash' }> {

@@ -13,8 +13,8 @@ import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { SessionShared, SessionState } from './session-state.ts';
+import { type Client, type Conversation, type MessageReceiver, type Step, say, sayAndClose } from './step.ts';
 import { offerFacts, takeRecipient, takeSender } from './take-envelope.ts';
-import { type Conversation, type MessageReceiver, type Step, say, sayAndClose, type Wire } from './wire.ts';
 
 const maxErrors = 10; // unknown or unreadable commands in one session
 const minRefusedRecipients = 20; // or as many as a message may have: beyond, somebody is guessing names
@@ -22,10 +22,10 @@ const maxHeloChars = 255; // RFC 5321 §4.5.3.1.2
 const clientNameWaitMs = 2_000;
 
 /** Starts a session. */
-export function startConversation(shared: SessionShared, wire: Wire): Conversation {
+export function startConversation(shared: SessionShared, client: Client): Conversation {
   const state: SessionState = {
     shared,
-    wire,
+    client,
     get config(): Config {
       return this.transaction?.config ?? shared.config.current();
     },
@@ -44,7 +44,7 @@ export function startConversation(shared: SessionShared, wire: Wire): Conversati
   return {
     greet: () => say(replies.greeting(state.config.hostname)),
     command: (line) => command(state, name, line),
-    overlongLine: (isAnswer) => oops(state, isAnswer ? replies.authLineTooLong : replies.lineTooLong),
+    overlongLine: (isAnswer) => commandError(state, isAnswer ? replies.authLineTooLong : replies.lineTooLong),
     secured(tls) {
       state.tls = tls;
       state.helo = null;
@@ -62,9 +62,9 @@ export function startConversation(shared: SessionShared, wire: Wire): Conversati
 /** Asked as soon as the client is there, needed at DATA; null when it takes too long. Nobody asks for this machine. */
 function lookUpClientName(state: SessionState): Promise<void> {
   const { deps } = state.shared;
-  if (state.wire.peer.isLoopback) return Promise.resolve();
+  if (state.client.peer.isLoopback) return Promise.resolve();
   const deadline = pause(clientNameWaitMs) ?? Promise.resolve();
-  const asked = deps.reverseName(state.wire.peer.ip).then(
+  const asked = deps.reverseName(state.client.peer.ip).then(
     (name) => {
       state.clientName = name;
     },
@@ -76,7 +76,7 @@ function lookUpClientName(state: SessionState): Promise<void> {
 function command(state: SessionState, name: Promise<void>, line: Buffer): Step | Promise<Step> {
   const text = line.toString('utf8');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they have no place in a command.
-  if (/[\0-\x08\x0a-\x1f\x7f]/.test(text) || !isUtf8(line)) return oops(state, replies.unknownCommand);
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(text) || !isUtf8(line)) return commandError(state, replies.unknownCommand);
   if (/^[A-Z]+ \S+ HTTP\/\d/i.test(text)) return sayAndClose(replies.tooManyErrors);
   const space = text.search(/[ \t]/);
   const verb = (space < 0 ? text : text.slice(0, space)).toUpperCase();
@@ -94,7 +94,7 @@ function command(state: SessionState, name: Promise<void>, line: Buffer): Step |
     case 'BDAT':
       return afterName(state, name, () => bdat(state, argument));
     case 'RSET':
-      if (argument !== '') return oops(state, replies.syntaxError('RSET'));
+      if (argument !== '') return commandError(state, replies.syntaxError('RSET'));
       dropTransaction(state);
       return say(replies.reset);
     case 'NOOP':
@@ -104,26 +104,26 @@ function command(state: SessionState, name: Promise<void>, line: Buffer): Step |
     case 'STARTTLS':
       return startTls(state, argument);
     case 'AUTH':
-      return offersLogIn(state) ? takeAuth(state, argument) : oops(state, replies.authNotOffered);
+      return offersLogIn(state) ? takeAuth(state, argument) : commandError(state, replies.authNotOffered);
     case 'VRFY':
-      return argument === '' ? oops(state, replies.syntaxError('VRFY address')) : say(replies.cannotVerify);
+      return argument === '' ? commandError(state, replies.syntaxError('VRFY address')) : say(replies.cannotVerify);
     case 'EXPN':
       return say(replies.expandRefused);
     case 'HELP':
       return say(replies.help);
     default:
-      return oops(state, replies.unknownCommand);
+      return commandError(state, replies.unknownCommand);
   }
 }
 
-/** A command that is none: a few are answered, then it is enough. */
-function oops(state: SessionState, reply: Reply): Step {
+/** The reply to a command that cannot be understood; after some of them the session ends. */
+function commandError(state: SessionState, reply: Reply): Step {
   state.errors += 1;
   return state.errors >= maxErrors ? sayAndClose(replies.tooManyErrors) : say(reply);
 }
 
 function greetClient(state: SessionState, verb: 'EHLO' | 'HELO', argument: string): Step {
-  if (!/^[!-~]+$/.test(argument) || argument.length > maxHeloChars) return oops(state, replies.badHelo);
+  if (!/^[!-~]+$/.test(argument) || argument.length > maxHeloChars) return commandError(state, replies.badHelo);
   const domain = parseDomain(argument);
   dropTransaction(state);
   state.helo = isProblem(domain) ? argument : domain;
@@ -133,9 +133,9 @@ function greetClient(state: SessionState, verb: 'EHLO' | 'HELO', argument: strin
 }
 
 function extensionsFor(state: SessionState): string[] {
-  const { config, tls, user, wire } = state;
+  const { config, tls, user, client } = state;
   const { limits } = config;
-  const perConnection = limitFor(limits, 'transactionsPerConnection', wire.peer);
+  const perConnection = limitFor(limits, 'transactionsPerConnection', client.peer);
   const mailMax = Number.isFinite(perConnection) ? ` MAILMAX=${perConnection}` : '';
   const extensions = [
     'PIPELINING',
@@ -167,7 +167,7 @@ async function mail(state: SessionState, argument: string): Promise<Step> {
   }
   const { limits } = state.config;
   const { rate, userRate } = state.shared;
-  const { peer } = state.wire;
+  const { peer } = state.client;
   if (state.messages >= limitFor(limits, 'transactionsPerConnection', peer))
     return sayAndClose(replies.tooManyTransactions);
   const taken = takeSender(state, argument);
@@ -198,12 +198,12 @@ function countRefusal({ shared }: SessionState, { code, enhanced }: Reply): void
 }
 
 function afterName(state: SessionState, name: Promise<void>, work: () => Step): Step | Promise<Step> {
-  return state.clientName !== null || state.wire.peer.isLoopback ? work() : name.then(work);
+  return state.clientName !== null || state.client.peer.isLoopback ? work() : name.then(work);
 }
 
 function data(state: SessionState, argument: string): Step {
   const { transaction } = state;
-  if (argument !== '') return oops(state, replies.syntaxError('DATA'));
+  if (argument !== '') return commandError(state, replies.syntaxError('DATA'));
   if (transaction === null) return say(state.helo === null ? replies.heloFirst : replies.mailFirst);
   if (transaction.message !== null) return say(replies.chunkOutOfOrder);
   if (transaction.recipients.size === 0)
@@ -243,18 +243,18 @@ function chunkRefusal({ transaction, helo }: SessionState): Reply | null {
 }
 
 function openMessage(state: SessionState): IncomingMessage {
-  const { shared, transaction, config, user, tls, helo, clientName, wire } = state;
+  const { shared, transaction, config, user, tls, helo, clientName, client } = state;
   if (transaction === null) throw new Error('a message without a transaction');
   return receiveMessage({
     deps: shared.deps,
-    budget: shared.budget.of(wire.peer.isLoopback ? null : wire.peer.group),
+    budget: shared.budget.of(client.peer.isLoopback ? null : client.peer.group),
     config,
     esmtp: state.isEsmtp,
     mayFrom: shared.role === 'mx' ? null : (user?.mayFrom ?? (isLocalCapture(state) ? ['*@*'] : [])),
-    hangUp: wire.hangUp,
+    hangUp: client.hangUp,
     onStored: shared.onStored,
     envelope: {
-      session: { role: shared.role, clientIp: wire.peer.ip, clientName, helo, tls, user: user?.name ?? null },
+      session: { role: shared.role, clientIp: client.peer.ip, clientName, helo, tls, user: user?.name ?? null },
       reversePath: transaction.reversePath,
       ...transaction.options,
       recipients: [...transaction.recipients.values()].flat(),
@@ -278,9 +278,9 @@ function wholeMessage(state: SessionState, message: IncomingMessage): MessageRec
 }
 
 function startTls(state: SessionState, argument: string): Step {
-  if (argument !== '') return oops(state, replies.syntaxError('STARTTLS'));
+  if (argument !== '') return commandError(state, replies.syntaxError('STARTTLS'));
   if (state.tls !== null) return say(replies.tlsAlreadyActive);
-  if (!offersStartTls(state)) return oops(state, replies.startTlsNotOffered);
+  if (!offersStartTls(state)) return commandError(state, replies.startTlsNotOffered);
   return { step: 'startTls', reply: replies.startTlsReady };
 }
 

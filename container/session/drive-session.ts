@@ -5,12 +5,12 @@ import type { Reply } from '#mail/smtp/reply.ts';
 import type { Log } from '#pipeline/contract/ports.ts';
 import { createInputReader, type InputReader, type MessageSink } from './input-reader.ts';
 import { createPace, type PaceKeeper } from './pace.ts';
-import type { Conversation, MessageReceiver, Step, TlsFacts } from './wire.ts';
+import type { Conversation, MessageReceiver, Step, TlsFacts } from './step.ts';
 
 const maxAnswerBytes = 12_290; // RFC 4954 §4: the answer to a prompt of AUTH has 12,288 octets, whatever a command may have
 
 /** The connection, as far as a session needs it. */
-export type Line = {
+export type Transport = {
   readonly say: (reply: Reply) => void;
   /** What was said leaves now, not with the next replies. */
   readonly flush: () => void;
@@ -25,7 +25,7 @@ export type Line = {
 };
 
 /** A session being driven. */
-export type Session = {
+export type SessionDriver = {
   readonly greet: () => void;
   readonly createReader: () => InputReader;
   readonly secured: (tls: TlsFacts) => void;
@@ -41,7 +41,7 @@ export type Session = {
 };
 
 type State = {
-  readonly line: Line;
+  readonly transport: Transport;
   readonly conversation: Conversation;
   readonly pace: PaceKeeper;
   prompt: ((line: string) => Step | Promise<Step>) | null;
@@ -53,10 +53,10 @@ type State = {
 };
 
 /** Begins a session; it is silent until `greet`. */
-export function driveSession(line: Line, conversation: Conversation): Session {
+export function driveSession(transport: Transport, conversation: Conversation): SessionDriver {
   const pace = createPace(() => performance.now());
   const state: State = {
-    line,
+    transport,
     conversation,
     pace,
     prompt: null,
@@ -100,7 +100,7 @@ function takeLine(state: State, bytes: Buffer): Promise<void> | undefined {
 
 /** Runs a piece of the conversation and does what it says. Whatever it throws is a fault of ours: 451. */
 function settle(state: State, work: () => Step | Promise<Step>): Promise<void> | undefined {
-  if (state.line.isDraining() && !state.isInMessage) {
+  if (state.transport.isDraining() && !state.isInMessage) {
     close(state, replies.shuttingDown);
     return undefined;
   }
@@ -117,45 +117,45 @@ function settle(state: State, work: () => Step | Promise<Step>): Promise<void> |
     .then((settled) => {
       state.isWorking = false;
       const performed = perform(state, settled);
-      if (state.line.isDraining()) drain(state);
+      if (state.transport.isDraining()) drain(state);
       return performed;
     });
 }
 
-function fault({ line }: State, error: unknown): Step {
-  line.log.error('smtp-fault', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+function fault({ transport }: State, error: unknown): Step {
+  transport.log.error('smtp-fault', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   return { step: 'reply', reply: replies.platformFault };
 }
 
 function perform(state: State, step: Step): Promise<void> | undefined {
-  const { line, pace } = state;
+  const { transport, pace } = state;
   pace.turn();
   switch (step.step) {
     case 'reply':
-      line.say(step.reply);
-      return line.drained();
+      transport.say(step.reply);
+      return transport.drained();
     case 'close':
       close(state, step.reply);
       return undefined;
     case 'prompt':
       state.prompt = step.next;
-      line.say(step.reply);
-      return line.drained();
+      transport.say(step.reply);
+      return transport.drained();
     case 'data':
-      line.reader()?.startData(sinkFor(state, step.receiver));
-      line.say(step.reply);
-      return line.drained();
+      transport.reader()?.startData(sinkFor(state, step.receiver));
+      transport.say(step.reply);
+      return transport.drained();
     case 'chunk': {
       const sink = sinkFor(state, step.receiver);
       if (step.bytes === 0) return sink.end();
-      line.reader()?.startChunk(step.bytes, sink);
+      transport.reader()?.startChunk(step.bytes, sink);
       return undefined;
     }
     case 'startTls':
-      line.say(step.reply);
-      line.flush();
-      line.reader()?.close(); // what came in clear behind the command is never seen (RFC 3207)
-      line.startTls();
+      transport.say(step.reply);
+      transport.flush();
+      transport.reader()?.close(); // what came in clear behind the command is never seen (RFC 3207)
+      transport.startTls();
       return undefined;
   }
 }
@@ -182,7 +182,7 @@ function sinkFor(state: State, receiver: MessageReceiver): MessageSink {
     },
     end() {
       state.isEnding = true;
-      state.line.flush(); // storing takes a while; what was said before must not wait for it
+      state.transport.flush(); // storing takes a while; what was said before must not wait for it
       const performed = settle(state, () => broken ?? receiver.end());
       if (performed === undefined) messageEnds(state);
       return performed?.then(() => messageEnds(state));
@@ -202,7 +202,7 @@ function waitWith(state: State, wait: Promise<void> | undefined): Promise<void> 
 function messageEnds(state: State): void {
   state.isInMessage = false;
   state.isEnding = false;
-  if (state.line.isDraining()) drain(state);
+  if (state.transport.isDraining()) drain(state);
 }
 
 function drain(state: State): void {
@@ -210,7 +210,7 @@ function drain(state: State): void {
 }
 
 function checkPace(state: State): void {
-  if (state.line.isClosing() || state.isEnding) return;
+  if (state.transport.isClosing() || state.isEnding) return;
   const dismissal = state.isInMessage || !state.isWorking ? state.conversation.dismissal() : null;
   if (dismissal !== null) close(state, dismissal);
   if (state.isWorking || dismissal !== null) return;
@@ -218,9 +218,9 @@ function checkPace(state: State): void {
   if (verdict !== null) close(state, verdict);
 }
 
-function close({ line }: State, reply: Reply): void {
-  if (line.isClosing()) return;
-  line.say(reply);
-  line.flush();
-  line.close();
+function close({ transport }: State, reply: Reply): void {
+  if (transport.isClosing()) return;
+  transport.say(reply);
+  transport.flush();
+  transport.close();
 }

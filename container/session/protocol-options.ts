@@ -3,7 +3,7 @@
 import type { Peer } from '#mail/address/peer-address.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import type { Log } from '#pipeline/contract/ports.ts';
-import type { Conversation, Wire } from './wire.ts';
+import type { Client, Conversation } from './step.ts';
 
 /** A certificate chain and its key, PEM. */
 export type Certificate = { readonly certificate: string; readonly key: string };
@@ -22,7 +22,7 @@ export type ProtocolOptions = {
   readonly admit: (
     peer: Peer,
   ) => { readonly outcome: 'admitted'; readonly release: () => void } | { readonly outcome: 'refused'; reply: Reply };
-  readonly converse: (wire: Wire) => Conversation;
+  readonly converse: (client: Client) => Conversation;
   readonly log: Log;
 };
 

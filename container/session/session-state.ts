@@ -13,7 +13,7 @@ import type { HashRenewal } from '#container/log-in/renew-hash.ts';
 import type { EnvelopeOptions } from '#mail/envelope/envelope.ts';
 import type { RoutedRecipient } from '#mail/envelope/recipient.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { TlsFacts, Wire } from './wire.ts';
+import type { Client, TlsFacts } from './step.ts';
 
 /** The same for all sessions of a port. */
 export type SessionShared = {
@@ -52,7 +52,7 @@ export type Transaction = {
 /** One session; the handlers of conversation.ts move it on. */
 export type SessionState = {
   readonly shared: SessionShared;
-  readonly wire: Wire;
+  readonly client: Client;
   /** What the session goes by: in a transaction what was in force at its MAIL, else what is in force now. */
   readonly config: Config;
   helo: string | null;

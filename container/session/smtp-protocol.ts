@@ -12,12 +12,12 @@ import { createYoungMemory } from '#container/limits/young-memory.ts';
 import { peerOf } from '#mail/address/peer-address.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import { formatReply, type Reply } from '#mail/smtp/reply.ts';
-import { driveSession, type Line, type Session } from './drive-session.ts';
+import { driveSession, type SessionDriver, type Transport } from './drive-session.ts';
 import type { InputReader } from './input-reader.ts';
 import type { ProtocolOptions, ProtocolServer } from './protocol-options.ts';
 import { readProxyHeader } from './read-proxy-header.ts';
 import { drained, flush, writeReply } from './socket-replies.ts';
-import { tlsFacts } from './wire.ts';
+import { tlsFacts } from './step.ts';
 
 const handshakeSeconds = 30;
 const proxyHeaderSeconds = 5;
@@ -189,13 +189,16 @@ class Input extends SMTPStream {
 
 class Connection extends SMTPConnection {
   readonly #server: Server;
-  readonly drive: Session;
+  readonly drive: SessionDriver;
 
   constructor(server: Server, socket: Socket, options?: ConstructorParameters<typeof SMTPConnection>[2]) {
     super(server, socket, options);
     this.#server = server;
     const hangUp = (reply: Reply) => this.drive.close(reply);
-    this.drive = driveSession(this.#line(), server.protocol.converse({ peer: peerOf(this.remoteAddress), hangUp }));
+    this.drive = driveSession(
+      this.#transport(),
+      server.protocol.converse({ peer: peerOf(this.remoteAddress), hangUp }),
+    );
   }
 
   override init(): void {
@@ -223,7 +226,7 @@ class Connection extends SMTPConnection {
     return !this._ready || this._upgrading;
   }
 
-  #line(): Line {
+  #transport(): Transport {
     return {
       say: (reply) => {
         if (!this._upgrading) writeReply(this._socket, reply);

@@ -99,10 +99,10 @@ async function judgeRecipient(state: SessionState, transaction: Transaction, arg
 }
 
 /** Counts one more recipient of the user's; answers how long to wait where there are too many, else 0. */
-function takeFromUser({ user, config: { limits }, shared, wire }: SessionState): number {
+function takeFromUser({ user, config: { limits }, shared, client }: SessionState): number {
   return user === null
     ? 0
-    : shared.recipientRate.take(user.name, limitFor(limits, 'recipientsPerMinutePerUser', wire.peer));
+    : shared.recipientRate.take(user.name, limitFor(limits, 'recipientsPerMinutePerUser', client.peer));
 }
 
 function addressOf(path: Path, state: SessionState): EmailAddress | null {

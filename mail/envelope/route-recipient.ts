@@ -50,7 +50,7 @@ export function routeRecipient(
 ): RecipientRouting {
   if (directory.mode === 'capture') return accepted([mailboxRoute(address.domain, address.localPart)]);
   if (!isLocalDomain(directory, address.domain)) {
-    return mayRelay ? accepted([{ kind: 'relay' }]) : refused('relay-denied', 'Relaying denied: not a domain of ours');
+    return mayRelay ? accepted([{ kind: 'relay' }]) : refused('relay-denied', 'Relay access denied');
   }
   const reversed = srs?.(address) ?? { outcome: 'not-srs' as const };
   switch (reversed.outcome) {
@@ -130,7 +130,7 @@ function expand(directory: Directory, start: Target): RecipientRouting {
   const [first, ...others] = outside;
   const forwards: Route[] = first === undefined ? [] : [{ kind: 'forward', to: [first, ...others] }];
   const routes = [...mailboxes.values(), ...forwards];
-  return routes.length > 0 ? accepted(routes) : refused('unknown-mailbox', 'The address leads nowhere');
+  return routes.length > 0 ? accepted(routes) : refused('unknown-mailbox', 'The alias leads to no address');
 }
 
 /** A name without a mailbox falls to its domain's catch-all; where there is none it gets one: the operator wrote it. */

@@ -13,16 +13,16 @@ export const replies = {
   ehlo: (hostname: string, extensions: readonly string[]) => reply(250, null, [hostname, ...extensions].join('\n')),
   bye: reply(221, '2.0.0', 'Bye'),
   noop: reply(250, '2.0.0', 'OK'),
-  reset: reply(250, '2.0.0', 'Forgotten'),
+  reset: reply(250, '2.0.0', 'OK'),
   help: reply(214, '2.0.0', 'See RFC 5321'),
   /** RFC 5321 §3.5.3: mail to an existing mailbox is judged at RCPT, not here. */
-  cannotVerify: reply(252, '2.5.0', 'Cannot verify the address; send to it to find out'),
-  expandRefused: reply(502, '5.5.1', 'Lists are not shown'),
+  cannotVerify: reply(252, '2.5.0', 'Cannot VRFY user, but will accept message and attempt delivery'),
+  expandRefused: reply(502, '5.5.1', 'EXPN is not available'),
 
   // The transaction
   senderOk: reply(250, '2.1.0', 'Sender OK'),
   recipientOk: reply(250, '2.1.5', 'Recipient OK'),
-  startData: reply(354, null, 'Send the message; end with a line of one dot'),
+  startData: reply(354, null, 'End data with <CR><LF>.<CR><LF>'),
   /** BDAT before the last chunk (RFC 3030 §2). */
   chunkReceived: (bytes: number) => reply(250, '2.0.0', `${bytes} octets received`),
   okQueued: (id: string) => reply(250, '2.6.0', `Message accepted as ${id}`),
@@ -42,7 +42,7 @@ export const replies = {
     reply(450, '4.7.1', `Too many recipients of this user in a short time; please try again in ${seconds} seconds`),
   tooManyTransactions: reply(421, '4.7.0', 'Too many messages in one session; please reconnect'),
   tooManyErrors: reply(421, '4.7.0', 'Too many errors'),
-  idleTimeout: reply(421, '4.4.2', 'Nothing came for too long'),
+  idleTimeout: reply(421, '4.4.2', 'Timeout exceeded'),
   sessionTimeout: reply(421, '4.4.2', 'The session took too long'),
   dataTimeout: reply(421, '4.4.2', 'The message came too slowly'),
   messageTooBig: (maxBytes: number) => reply(552, '5.3.4', `The message is larger than ${maxBytes} octets`),
@@ -50,7 +50,7 @@ export const replies = {
     reply(452, '4.5.3', `At most ${max} recipients in one message; send to the others in another`),
   recipientsDoNotFit: reply(452, '4.5.3', 'No more recipients fit in one message; send to the others in another'),
   lineTooLong: reply(500, '5.5.2', 'The line is too long'),
-  earlyTalker: reply(554, '5.5.1', 'You spoke before the greeting'),
+  earlyTalker: reply(554, '5.5.1', 'Protocol error: the client must wait for the greeting'),
 
   // Syntax and order of commands
   unknownCommand: reply(500, '5.5.2', 'Command not recognised'),
@@ -59,28 +59,28 @@ export const replies = {
   badRecipientSyntax: (problem: string) => reply(501, '5.1.3', `Recipient address: ${problem}`),
   badParameter: (problem: string) => reply(501, '5.5.4', problem),
   unknownParameter: (keyword: string) => reply(555, '5.5.4', `Parameter not recognised: ${keyword}`),
-  badHelo: reply(501, '5.5.4', 'A host name or an address literal is needed'),
-  heloFirst: reply(503, '5.5.1', 'EHLO first'),
-  mailFirst: reply(503, '5.5.1', 'MAIL first'),
-  rcptFirst: reply(503, '5.5.1', 'RCPT first'),
-  nestedMail: reply(503, '5.5.1', 'A transaction is already open'),
+  badHelo: reply(501, '5.5.4', 'EHLO needs a host name or an address literal'),
+  heloFirst: reply(503, '5.5.1', 'Send EHLO first'),
+  mailFirst: reply(503, '5.5.1', 'Need MAIL command'),
+  rcptFirst: reply(503, '5.5.1', 'Need RCPT command'),
+  nestedMail: reply(503, '5.5.1', 'Nested MAIL command'),
   noValidRecipients: reply(554, '5.5.1', 'No valid recipients'),
   /** A BDAT out of order, or DATA within BDAT (RFC 3030 §2). */
   chunkOutOfOrder: reply(503, '5.5.1', 'BDAT out of order'),
   /** BODY=BINARYMIME can only be sent with BDAT (RFC 3030 §3). */
   binaryNeedsChunks: reply(503, '5.5.1', 'BINARYMIME needs BDAT'),
-  smtpUtf8Needed: reply(553, '5.6.7', 'An address beyond ASCII needs the SMTPUTF8 parameter'),
+  smtpUtf8Needed: reply(553, '5.6.7', 'Must declare SMTPUTF8 to send from or to an international address'),
 
   // Recipients
   unknownMailbox: reply(550, '5.1.1', 'No such mailbox here'),
-  relayDenied: reply(550, '5.7.1', 'Relaying denied: not a domain of ours'),
-  nullRecipient: reply(501, '5.1.3', 'The recipient is empty'),
+  relayDenied: reply(550, '5.7.1', 'Relay access denied'),
+  nullRecipient: reply(501, '5.1.3', 'The recipient address is empty'),
   /** The address has bounced before; the reason is what its host said. */
   suppressedRecipient: (reason: string) =>
     reply(550, '5.1.1', `The address is suppressed: ${reason.replace(/\s+/g, ' ')}`),
   /** The same for an alias: where it leads, and what its host there said, is not for whoever writes to it. */
   suppressedAlias: reply(550, '5.1.1', 'Mail to this address cannot be delivered at present'),
-  /** SRS: who has seen a return address of ours must not write letters to it. */
+  /** SRS: who has seen a return address of ours must not send mail to it. */
   bouncesOnly: reply(550, '5.7.1', 'A return address takes bounces only, from <>'),
 
   // Senders
@@ -123,10 +123,10 @@ export const replies = {
   requireTlsWithoutTls: reply(530, '5.7.0', 'REQUIRETLS needs TLS'),
 
   // AUTH
-  authOk: reply(235, '2.7.0', 'Welcome'),
+  authOk: reply(235, '2.7.0', 'Authentication successful'),
   authChallenge: (challenge: string) => reply(334, null, challenge),
   authRequired: reply(530, '5.7.0', 'Authentication required'),
-  authFailed: reply(535, '5.7.8', 'Name or password is wrong'),
+  authFailed: reply(535, '5.7.8', 'Authentication failed: wrong name or password'),
   /** The user was removed, or its password or senders were changed, since the log-in. */
   userChanged: reply(421, '4.7.0', 'The settings of this user have changed; please log in again'),
   authTooManyFailures: reply(421, '4.7.0', 'Too many failed attempts'),
@@ -134,12 +134,12 @@ export const replies = {
   authTemporaryFailure: reply(454, '4.7.0', 'Authentication is not available now'),
   /** The password was not even looked at: too many wrong ones came for this name from all over. */
   authTooManyGuesses: reply(454, '4.7.0', 'Too many failed log-ins under this name; please try again later'),
-  authUnknownMechanism: reply(504, '5.5.4', 'Mechanism not known'),
+  authUnknownMechanism: reply(504, '5.5.4', 'Authentication mechanism not supported'),
   authBadBase64: reply(501, '5.5.2', 'Not base64'),
   authBadResponse: reply(501, '5.5.2', 'Not a name and a password as the mechanism wants them'),
   authCancelled: reply(501, '5.7.0', 'Authentication cancelled'),
   authAlready: reply(503, '5.5.1', 'Already authenticated'),
-  authInTransaction: reply(503, '5.5.1', 'Not within a transaction'),
+  authInTransaction: reply(503, '5.5.1', 'Not permitted during a mail transaction'),
   authNotOffered: reply(502, '5.5.1', 'AUTH is not offered here'),
   /** RFC 4954 §6; any other line is `lineTooLong`. */
   authLineTooLong: reply(500, '5.5.6', 'The line is too long'),

@@ -89,8 +89,8 @@ for (const [mode, isLocalPort, peer, expected] of [
 ] as const) {
   test(`${mode}, a ${isLocalPort ? 'local' : 'public'} port and ${peer}: ${expected ? 'any log-in will do' : 'as everywhere'}`, () => {
     const config = configSchema.parse({ mode });
-    const wire = { peer: peerOf(peer), hangUp: () => {} };
-    assert.equal(isLocalCapture({ config, wire, shared: { isLocalPort } }), expected);
+    const client = { peer: peerOf(peer), hangUp: () => {} };
+    assert.equal(isLocalCapture({ config, client, shared: { isLocalPort } }), expected);
   });
 }
 

@@ -19,7 +19,7 @@ export type MessageReceiver = {
   readonly end: () => Promise<Step> | Step;
 };
 
-/** What happens next on the wire. */
+/** What happens next. */
 export type Step =
   | { readonly step: 'reply'; readonly reply: Reply }
   | { readonly step: 'close'; readonly reply: Reply }
@@ -48,8 +48,8 @@ export type Conversation = {
   readonly pace: () => Pace;
 };
 
-/** What a conversation may do to its connection by itself. */
-export type Wire = {
+/** Who is spoken to, and what a conversation may do to the connection by itself. */
+export type Client = {
   readonly peer: Peer;
   /** Says a last word in the middle of a message and hangs up. */
   readonly hangUp: (reply: Reply) => void;
