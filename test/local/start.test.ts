@@ -21,8 +21,6 @@ test('what cannot be started is refused with one clear line and exit code 1', as
   const cases = [
     { title: 'port', config: { listeners: [...listeners] }, args: [], says: new RegExp(`port ${port} .*taken`) },
     { title: 'unknown argument', args: ['--prot', '1'], says: /--prot/ },
-    { title: 'wrong world', args: ['--world', 'flat'], says: /embedded or emulator/ },
-    { title: 'wrong HTTP port', args: ['--http', '99999'], says: /0 to 65535/ },
     { title: 'no such file', args: ['--config', 'none.json'], says: /none\.json/ },
     { title: 'folder that is a file', args: ['--data', 'file'], says: /file cannot be written|file/ },
     {

@@ -118,7 +118,7 @@ async function startBeside(
 
 /** When each message's JSON was there, by id, as a consumer of the event stream sees it. */
 function watchStored(service: LocalService, t: TestContext): ReadonlyMap<string, number> {
-  const landedAt = new Map<string, number>();
+  const storedAt = new Map<string, number>();
   const abort = new AbortController();
   t.after(() => abort.abort());
   const read = async (): Promise<void> => {
@@ -128,13 +128,13 @@ function watchStored(service: LocalService, t: TestContext): ReadonlyMap<string,
       text += chunk;
       const whole = text.lastIndexOf('\n\n');
       for (const [, id = ''] of text.slice(0, Math.max(0, whole)).matchAll(/"id":"([0-9A-Z]{26})"/g)) {
-        landedAt.set(id, performance.now());
+        storedAt.set(id, performance.now());
       }
       if (whole >= 0) text = text.slice(whole);
     }
   };
   read().catch(() => undefined);
-  return landedAt;
+  return storedAt;
 }
 
 /** Sends one after the other, and answers how long each took from its 250 to its JSON, by the part of the machine we had. */

@@ -56,7 +56,7 @@ test('a message may use the heap that is configured when it comes: 88 MB are too
 
 test('while 4 messages burn their budget, small mail is read within 2 s', async (t) => {
   const parser = parserFor(t, { softMs: 200 });
-  const budget = { parse: { budgetSeconds: 2 } };
+  const budget = { parse: { budgetSeconds: 1 } };
   await parsed(parser, harmless);
   const burning = Array.from({ length: 4 }, () => parsed(parser, fault('burn'), budget));
   let slowestMs = 0;
