@@ -47,7 +47,7 @@ export type SlotRules = {
 
 /** A lookup that takes longer needs one of the slots for slow ones: DNS that does not answer must not take all workers. */
 const quickLookupMs = 300;
-const slowLookups = { destination: 'a DNS that takes its time', limit: 20 };
+const slowLookups = { destination: 'the DNS for domains that are slow to look up', limit: 20 };
 const longestWaitMs = 900_000;
 const longestGroup = 100;
 
