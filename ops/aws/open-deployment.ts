@@ -15,12 +15,11 @@ import {
 import { createDeadLetters, type QueuePair } from '#pipeline/aws/dead-letters.ts';
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
 import { createS3Folders } from '#pipeline/aws/s3-folders.ts';
-import { createS3Store, fetchObjectText } from '#pipeline/aws/s3-store.ts';
+import { configObject, createS3Store } from '#pipeline/aws/s3-store.ts';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import { polledConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets } from '#pipeline/config/secrets.ts';
-import { configKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Log } from '#pipeline/contract/ports.ts';
 import { deadLetterQueue, type QueueName } from '#pipeline/contract/stages.ts';
 import { createAwsAdmin } from './aws-admin.ts';
@@ -52,9 +51,7 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
     queueUrls: { received: queues('received').url, deliver: queues('deliver').url },
     clock: tools.clock,
   });
-  const fetch = fetchObjectText({ ...place, key: configKey });
-  const where = `s3://${place.bucket}/${configKey}`;
-  const config = polledConfigSource({ where, fetch, refreshSeconds: configRefreshSeconds, ...tools });
+  const config = polledConfigSource({ ...configObject(place), refreshSeconds: configRefreshSeconds, ...tools });
   const named = createAwsSecrets(deployment, `${name}/`);
   const secrets = createSecrets({ named, directory: '.', environment: {}, clock: tools.clock });
   const reader = { list: store.list, folders: createS3Folders(place) };

@@ -3,7 +3,6 @@
 
 import { polledConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
-import { configKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Intake, JobSender, Log, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 import { type ConfiguredDns, configuredDns } from '#pipeline/dns/configured-dns.ts';
@@ -13,7 +12,7 @@ import { createEmfMetrics, type EmfMetrics } from '#pipeline/observe/metrics.ts'
 import { createAwsSecrets, createS3Client, createSqsClient } from './clients.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import { createAwsIntake } from './intake.ts';
-import { createS3Store, fetchObjectText } from './s3-store.ts';
+import { configObject, createS3Store } from './s3-store.ts';
 import { createUploads } from './s3-upload.ts';
 import { createVisibilityChanger, type VisibilityChanger } from './sqs-receiver.ts';
 import { createSqsSender } from './sqs-sender.ts';
@@ -67,8 +66,7 @@ export function createAwsParts({
   const sqs = createSqsClient(environment);
   const jobs = createSqsSender({ sqs, queueUrls: environment.queueUrls, clock });
   const config = polledConfigSource({
-    where: `s3://${bucket}/${configKey}`,
-    fetch: fetchObjectText({ s3, bucket, key: configKey }),
+    ...configObject({ s3, bucket }),
     refreshSeconds: environment.configRefreshSeconds ?? configSeconds,
     clock,
     log,

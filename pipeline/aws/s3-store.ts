@@ -7,7 +7,8 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import type { Fetched } from '#pipeline/config/config-source.ts';
+import type { FetchConfig } from '#pipeline/config/config-source.ts';
+import { configKey } from '#pipeline/contract/keys.ts';
 import type { ObjectFacts, ObjectStore, PutOutcome, PutRequest, StoredObject } from '#pipeline/contract/ports.ts';
 import { httpStatusOf } from './errors.ts';
 import { createUploads, type OpenUpload, writeMark } from './s3-upload.ts';
@@ -48,14 +49,17 @@ export function createS3Store({ s3, bucket }: Bucket): ObjectStore {
   };
 }
 
-/** Fetches an object's text unless its version (ETag) is still the known one; for the configuration. */
-export function fetchObjectText({ s3, bucket, key }: Bucket & { readonly key: string }) {
-  return async (known: string | null): Promise<Fetched> => {
-    const input = { Bucket: bucket, Key: key, ...(known === null ? {} : { IfNoneMatch: known }) };
-    const answer = await orNull(304, s3.send(new GetObjectCommand(input)));
-    if (answer === null) return { changed: false };
-    const text = (await answer.Body?.transformToString('utf8')) ?? '';
-    return { changed: true, version: answer.ETag ?? '', text };
+/** The configuration as an object: its text is fetched unless its version (ETag) is still the known one. */
+export function configObject({ s3, bucket }: Bucket): { readonly where: string; readonly fetch: FetchConfig } {
+  return {
+    where: `s3://${bucket}/${configKey}`,
+    fetch: async (known) => {
+      const input = { Bucket: bucket, Key: configKey, ...(known === null ? {} : { IfNoneMatch: known }) };
+      const answer = await orNull(304, s3.send(new GetObjectCommand(input)));
+      if (answer === null) return { changed: false };
+      const text = (await answer.Body?.transformToString('utf8')) ?? '';
+      return { changed: true, version: answer.ETag ?? '', text };
+    },
   };
 }
 

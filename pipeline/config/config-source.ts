@@ -17,6 +17,9 @@ export type Fetched =
   | { readonly changed: false }
   | { readonly changed: true; readonly version: string; readonly text: string };
 
+/** Reads the text, unless the version known so far (null: none) is still the newest. */
+export type FetchConfig = (known: string | null) => Promise<Fetched>;
+
 /** A source whose configuration never changes. */
 export function fixedConfigSource(config: Config): ReportingConfigSource {
   return { current: async () => config, problem: () => null };
@@ -32,7 +35,7 @@ export function fileConfigSource({
   readonly clock: Clock;
   readonly log: Log;
 }): ReportingConfigSource {
-  const fetch = async (known: string | null): Promise<Fetched> => {
+  const fetch: FetchConfig = async (known) => {
     const { mtimeMs, size, ino } = await stat(path);
     const version = `${mtimeMs} ${size} ${ino}`;
     if (version === known) return { changed: false };
@@ -42,8 +45,7 @@ export function fileConfigSource({
 }
 
 /**
- * A source that is asked again when what is known is older than `refreshSeconds`. `fetch` gets the version known so
- * far. Throws only while no configuration was ever good.
+ * A source that is asked again when what is known is older than `refreshSeconds`. Throws only while no configuration was ever good.
  */
 export function polledConfigSource({
   where,
@@ -53,7 +55,7 @@ export function polledConfigSource({
   log,
 }: {
   readonly where: string;
-  readonly fetch: (known: string | null) => Promise<Fetched>;
+  readonly fetch: FetchConfig;
   readonly refreshSeconds: number;
   readonly clock: Clock;
   readonly log: Log;
