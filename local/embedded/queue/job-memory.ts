@@ -32,13 +32,14 @@ export type JobMemory = {
 
 /** Nothing known yet. */
 export function createJobMemory(): JobMemory {
-  const ready = new Map<QueueName, ReadyJobs>();
+  const queues = new Map<QueueName, ReadyJobs>();
+  const addQueue = (queue: QueueName): ReadyJobs => {
+    const made = createReadyJobs();
+    queues.set(queue, made);
+    return made;
+  };
   return {
-    ready: (queue) => {
-      const known = ready.get(queue) ?? createReadyJobs();
-      ready.set(queue, known);
-      return known;
-    },
+    ready: (queue) => queues.get(queue) ?? addQueue(queue),
     leases: new Map(),
     dueUpTo: Number.MIN_SAFE_INTEGER,
     nextDue: null,
