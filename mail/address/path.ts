@@ -1,6 +1,7 @@
 // The paths of MAIL FROM and RCPT TO: angle brackets, source routes, the null reverse-path, `<postmaster>`.
 // RFC 5321 §4.1.1.2, §4.1.1.3, §4.1.2, appendix C. Knows where a path ends within a command; addresses are address.ts.
 
+import { quotedEnd } from '#mail/header/comments.ts';
 import { isProblem, type Problem, problem } from '#mail/problem.ts';
 import { type Domain, type EmailAddress, mailboxName, parseAddress, parseDomain } from './address.ts';
 
@@ -46,14 +47,14 @@ export function postmasterAddress(hostname: Domain): EmailAddress {
   return { localPart: 'postmaster', domain: hostname };
 }
 
-/** The index of the closing bracket: the first `>` outside a quoted string; -1 where there is none. */
+/** The index of the closing bracket: the first `>` outside a quoted string; -1 if there is none. */
 function findPathEnd(text: string): number {
-  let isQuoted = false;
-  for (let index = 1; index < text.length; index++) {
-    const char = text[index];
-    if (isQuoted && char === '\\') index++;
-    else if (char === '"') isQuoted = !isQuoted;
-    else if (char === '>' && !isQuoted) return index;
+  for (let at = 1; at < text.length; at++) {
+    if (text[at] === '>') return at;
+    if (text[at] !== '"') continue;
+    const end = quotedEnd(text, at);
+    if (end === -1) return -1;
+    at = end - 1;
   }
   return -1;
 }
