@@ -11,21 +11,19 @@ export type OpsApp = (request: OpsRequest) => Promise<Answer>;
 
 export function createOpsApp<Deps>(deps: Deps, routes: readonly Route<Deps>[]): OpsApp {
   const table = routes.map(({ at, does }) => {
-    const [method, path = ''] = at.split(' ');
+    const [method = '', path = ''] = at.split(' ');
     return { method, pattern: patternOf(path), does };
   });
   return async ({ method, url, from = '' }) => {
     const [path = '', ...query] = url.split('?');
-    const matches = table.flatMap(({ pattern, ...route }) => {
-      const parts = partsOf(pattern.exec(path));
-      return parts === null ? [] : [{ ...route, parts }];
-    });
     const wanted = method === 'HEAD' ? 'GET' : method;
-    const match = matches.find((route) => route.method === wanted);
-    if (match !== undefined) {
-      return match.does.answer(deps, { query: new URLSearchParams(query.join('?')), parts: match.parts, from });
+    for (const route of table) {
+      const parts = route.method === wanted ? partsOf(route.pattern.exec(path)) : null;
+      if (parts === null) continue;
+      return route.does.answer(deps, { query: new URLSearchParams(query.join('?')), parts, from });
     }
-    if (matches.length > 0) return wrongMethod(matches.map((route) => route.method ?? ''));
+    const others = table.filter(({ pattern }) => partsOf(pattern.exec(path)) !== null);
+    if (others.length > 0) return wrongMethod(others.map((route) => route.method));
     const paths = routes.flatMap(({ at, does: { about } }) => (about === null ? [] : [`${at}: ${about}`]));
     return refusal(404, 'not-found', `there is no ${path.slice(0, 200)} here`, { paths });
   };
