@@ -1,6 +1,6 @@
 // How many bytes of unfinished messages may be held at once, over all sessions. A message that would exceed it waits,
 // and its sender with it. One waiting message at a time may go over, so that waiting messages cannot all hold each other up.
-// The beginning of a message waits for nobody: ordinary mail is let through while large messages fill the budget and stall.
+// The beginning of a message never waits: ordinary mail is let through while large messages fill the budget and stall.
 
 /** What one message has taken; `release` gives it back (calling it twice is harmless). */
 export type BudgetShare = {
@@ -28,7 +28,7 @@ export function createByteBudget(limit: () => number, beginning: () => number = 
   let privileged: object | null = null;
   const waiting: Waiter[] = [];
 
-  /** Lets go on who fits, in order; where nobody is privileged, the first in the line is. */
+  /** Admits waiting messages that fit, in order; if none is privileged, the first of them becomes so. */
   function admit(): void {
     for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
       if (used + first.bytes > limit() && privileged !== null && privileged !== first.share) return;

@@ -1,4 +1,4 @@
-// The budget of bytes in flight, shared fairly: whoever opens many messages and lets them trickle holds up itself, not others.
+// The budget of bytes in flight, shared fairly: a peer that opens many messages and sends them slowly delays itself, not others.
 import { type ByteBudget, createByteBudget } from './byte-budget.ts';
 
 /** How much of the whole one group of peers may hold. */

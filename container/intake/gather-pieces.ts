@@ -1,5 +1,5 @@
-// Who sends a message a few octets at a time has it read in as many pieces, each of which costs some two hundred bytes of
-// memory to hold, whatever its length. Small pieces are put together before they are held.
+// A message that is sent a few octets at a time is read in as many pieces, and each costs some two hundred bytes of memory
+// besides its octets. Small pieces are put together before they are held.
 
 const smallBytes = 4_096;
 const blockBytes = 8_192;

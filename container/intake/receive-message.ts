@@ -12,7 +12,7 @@ import { judgeSubmission } from './submission-rules.ts';
 
 export type ReceiveRequest = Omit<StoreRequest, 'deps' | 'id' | 'receivedAt'> & {
   readonly deps: Pick<ListenerDeps, 'intake' | 'clock' | 'newMessageId' | 'log' | 'metrics'>;
-  /** The addresses that the submitter may write as; null: not submitted, the header is nobody's business here. */
+  /** The addresses that the submitter may write as; null: not submitted, so the header is not judged here. */
   readonly mayFrom: readonly string[] | null;
   /** The message is far too big and does not end: say so and hang up. */
   readonly hangUp: (reply: Reply) => void;

@@ -1,5 +1,5 @@
 // A message's way into intake: our Received field first, then the bytes, hashed and counted, within the budget of bytes
-// in flight. Whatever goes wrong in the store is logged with the message's id, remembered, and told as 451 at the end.
+// in flight. If the store fails, that is logged with the message's id, and the reply at the end is 451.
 import { createHash, type Hash, hash as hashOf } from 'node:crypto';
 import type { ListenerDeps } from '#container/listener-deps.ts';
 import type { RoutedEnvelope } from '#mail/envelope/envelope.ts';

@@ -17,7 +17,7 @@ import { type Client, type Conversation, type MessageReceiver, type Step, say, s
 import { offerFacts, takeRecipient, takeSender } from './take-envelope.ts';
 
 const maxErrors = 10; // unknown or unreadable commands in one session
-const minRefusedRecipients = 20; // or as many as a message may have: beyond, somebody is guessing names
+const minRefusedRecipients = 20; // or as many as a message may have: more of them are guesses at names
 const maxHeloChars = 255; // RFC 5321 §4.5.3.1.2
 const clientNameWaitMs = 2_000;
 
@@ -59,7 +59,7 @@ export function startConversation(shared: SessionShared, client: Client): Conver
   };
 }
 
-/** Asked as soon as the client is there, needed at DATA; null when it takes too long. Nobody asks for this machine. */
+/** Looked up when the client connects and needed at DATA; null if it takes too long. This machine is not looked up. */
 function lookUpClientName(state: SessionState): Promise<void> {
   const { deps } = state.shared;
   if (state.client.peer.isLoopback) return Promise.resolve();
@@ -214,10 +214,10 @@ function data(state: SessionState, argument: string): Step {
   return { step: 'data', reply: replies.startData, receiver: wholeMessage(state, message) };
 }
 
-/** RFC 3030 §2. The octets behind a BDAT come whatever we think of it: where it is refused, they are thrown away. */
+/** RFC 3030 §2. The octets behind a BDAT come even if it is refused: then they are thrown away. */
 function bdat(state: SessionState, argument: string): Step {
   const match = /^(\d{1,15})( +LAST)?$/i.exec(argument);
-  // How many octets follow is unknown: what comes next could be anything, so this is the end.
+  // How many octets follow is unknown, so nothing after this can be told from a command.
   if (match === null) return sayAndClose(replies.syntaxError('BDAT length [LAST]'));
   const bytes = Number(match[1]);
   const refusal = chunkRefusal(state);
@@ -262,7 +262,7 @@ function openMessage(state: SessionState): IncomingMessage {
   });
 }
 
-/** Whatever becomes of the message, the transaction is over with it. */
+/** The transaction ends with the message, accepted or not. */
 function wholeMessage(state: SessionState, message: IncomingMessage): MessageReceiver {
   return {
     write: message.write,

@@ -29,7 +29,7 @@ export type SessionDriver = {
   readonly greet: () => void;
   readonly createReader: () => InputReader;
   readonly secured: (tls: TlsFacts) => void;
-  /** Says a last word and hangs up. */
+  /** Sends the reply and closes the connection. */
   readonly close: (reply: Reply) => void;
   /** The connection is gone or going. */
   readonly gone: () => void;
@@ -46,7 +46,7 @@ type State = {
   readonly pace: PaceKeeper;
   prompt: ((line: string) => Step | Promise<Step>) | null;
   isInMessage: boolean;
-  /** The message is whole, and what becomes of it is not known yet: nobody hangs up now. */
+  /** The message is whole and its outcome not known yet: the connection is not closed now. */
   isEnding: boolean;
   /** The peer waits for us: its time does not run. */
   isWorking: boolean;
@@ -98,7 +98,7 @@ function takeLine(state: State, bytes: Buffer): Promise<void> | undefined {
   return settle(state, () => prompt(bytes.toString('latin1')));
 }
 
-/** Runs a piece of the conversation and does what it says. Whatever it throws is a fault of ours: 451. */
+/** Runs a piece of the conversation and performs the step it answers. If it throws, that is a fault of ours: 451. */
 function settle(state: State, work: () => Step | Promise<Step>): Promise<void> | undefined {
   if (state.transport.isDraining() && !state.isInMessage) {
     close(state, replies.shuttingDown);

@@ -13,7 +13,7 @@ export type PaceKeeper = {
   readonly messageBegins: () => void;
   readonly messageBytes: (bytes: number) => void;
   readonly sinceTurnMs: () => number;
-  /** The last word to the peer, or null where it is in time. Not to be asked while the peer waits for us. */
+  /** The reply that ends the session, or null if the peer is in time. Not to be asked while the peer waits for us. */
   readonly judge: (limits: {
     readonly idleSeconds: number;
     readonly sessionSeconds: number;

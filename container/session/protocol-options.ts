@@ -16,7 +16,7 @@ export type ProtocolOptions = {
   /** A load balancer in front begins each connection with a PROXY v2 header. */
   readonly isBehindProxy: boolean;
   readonly certificate: Certificate;
-  /** Milliseconds a client from elsewhere is made to wait for the greeting; who speaks before it is turned away. */
+  /** How long a client from another machine waits for the greeting, in milliseconds; one that speaks before is refused. */
   readonly greetingDelayMs: (peer: Peer) => number;
   /** May this peer connect? `release` is called once when it is gone. */
   readonly admit: (
@@ -30,8 +30,8 @@ export type ProtocolOptions = {
 export type ProtocolServer = {
   readonly port: number;
   readonly useCertificate: (certificate: Certificate) => void;
-  /** No new connections, `421` to who is idle; resolves when all is done, or after the grace, when the rest is cut off. */
-  /** Looks at once at who may go on: the configuration has changed. */
+  /** Looks at once which sessions may go on: the configuration has changed. */
   readonly checkSessions: () => void;
+  /** No new connections, `421` to idle clients; resolves when all is done, or after the grace, when the rest is cut off. */
   readonly close: (graceSeconds: number) => Promise<void>;
 };

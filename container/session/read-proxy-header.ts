@@ -1,4 +1,4 @@
-// Reads the PROXY header off a new connection, whatever packets it comes in, and puts back what follows it.
+// Reads the PROXY header off a new connection, in one packet or many, and puts back what follows it.
 import type { Socket } from 'node:net';
 import { parseProxyHeader } from '#mail/smtp/proxy-protocol.ts';
 

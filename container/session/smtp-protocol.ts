@@ -1,7 +1,7 @@
 // The one file that knows smtp-server. Its base keeps: listening, TLS on connect and by STARTTLS (with nothing from before
 // the handshake getting through), closing half-open sockets, the set of connections. Replaced by subclass, because its own
 // ways fall short: the parser (input-reader.ts), the dispatch of commands, every reply, all time limits. No callback
-// of it is trusted with a promise: drive-session.ts turns whatever a conversation does, throws included, into one reply.
+// of it is given a promise: drive-session.ts turns all that a conversation does, throws included, into one reply.
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
@@ -25,7 +25,7 @@ const sweepMs = 500;
 const largeReadBytes = 16_384;
 const lookAtMemory = createYoungMemory();
 
-/** Opens the port; rejects where it cannot be had. */
+/** Opens the port; rejects if it cannot. */
 export async function listen(options: ProtocolOptions): Promise<ProtocolServer> {
   const server = new Server(options);
   server.on('error', (error: Error) => options.log.info('smtp-connection-error', { error: error.message }));
@@ -56,7 +56,7 @@ class Server extends SMTPServer {
   readonly protocol: ProtocolOptions;
   readonly releases = new Map<string, () => void>();
   readonly handshakesSince = new WeakMap<Socket, number>();
-  /** Sockets that said goodbye and wait for the other side to close. */
+  /** Sockets that we have closed and the other side has not. */
   readonly lingering = new Set<Socket>();
   isDraining = false;
   #nextId = 0;
@@ -271,7 +271,7 @@ class Connection extends SMTPConnection {
   }
 
   override _armTimeout(): void {
-    // Time is kept by the sweep: an idle timer of the socket would let one octet a minute go on for ever.
+    // Time is kept by the sweep: an idle timer of the socket would let a client send one octet a minute without end.
   }
 
   override _onError(error: Error): void {

@@ -43,15 +43,15 @@ export type Conversation = {
   /** The connection is gone: an unfinished message is dropped. */
   readonly closed: () => void;
   readonly maxLineBytes: () => number;
-  /** The last word to a peer that has lost the right to this session; null while it has it. */
+  /** The reply that ends the session of a user who may not use it any more; null while they may. */
   readonly dismissal: () => Reply | null;
   readonly pace: () => Pace;
 };
 
-/** Who is spoken to, and what a conversation may do to the connection by itself. */
+/** The client of a session, and what a conversation may do to its connection. */
 export type Client = {
   readonly peer: Peer;
-  /** Says a last word in the middle of a message and hangs up. */
+  /** Sends a reply in the middle of a message and closes the connection. */
   readonly hangUp: (reply: Reply) => void;
 };
 

@@ -1,4 +1,4 @@
-// MAIL FROM and RCPT TO: who sends, who gets it, and whether that is so (RFC 5321 §4.1.1.2, §4.1.1.3, RFC 6409 §6.1).
+// MAIL FROM and RCPT TO: read, judged, and added to the transaction (RFC 5321 §4.1.1.2, §4.1.1.3, RFC 6409 §6.1).
 
 import { mayWriteAs } from '#container/intake/submission-rules.ts';
 import { limitFor } from '#container/limits/limits.ts';
@@ -135,7 +135,7 @@ async function findRoutes(
     ...(secret === null ? {} : { srs: reverse(secret) }),
   });
   if (routing.outcome === 'refused') return { reply: refusalReply(routing) };
-  // Whoever gets forwarded mail sees such an address: to strangers it must not be a way to relay through us for three weeks.
+  // Everybody who gets forwarded mail sees such an address: it must not let strangers relay through us for three weeks.
   if (isReturnAddress && role === 'mx' && reversePath !== '') return { reply: replies.bouncesOnly };
   const found = await suppression(state, { address, routes: routing.routes, reversePath });
   if (found.outcome === 'suppressed') {
@@ -147,7 +147,7 @@ async function findRoutes(
 
 type Asked = { readonly address: EmailAddress; readonly routes: readonly Route[]; readonly reversePath: string };
 
-/** Whether something can come of mail to an address: it is suppressed where all that it leads to is. */
+/** Whether an address is suppressed: it is if all addresses that it leads to are. */
 async function suppression(
   { shared: { deps } }: SessionState,
   { address, routes, reversePath }: Asked,

@@ -1,5 +1,5 @@
-// Where a recipient's mail goes: a mailbox, an alias, the catch-all, outside, or nowhere. Decided at RCPT, so that what
-// nobody will take is never acknowledged. `%` and `!` in a local part are letters like others: no routing by them.
+// Where a recipient's mail goes: a mailbox, an alias, the catch-all, outside, or nowhere. Decided at RCPT, so that mail
+// to nobody is never acknowledged. `%` and `!` in a local part are characters like others: no routing by them.
 import {
   type Domain,
   type EmailAddress,
@@ -14,7 +14,7 @@ import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import type { Route } from './recipient.ts';
 
-/** Who lives here; the configuration fits. */
+/** Domains, mailboxes and aliases here, in the form of the configuration. */
 export type Directory = {
   readonly mode: 'serve' | 'capture';
   readonly hostname: string;
