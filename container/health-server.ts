@@ -14,7 +14,7 @@ const maxConnections = 100;
 
 export type HealthServer = { readonly port: number; readonly close: () => Promise<void> };
 
-/** What `/health` answers: 200 where `ok`, 503 otherwise. `problems` are sentences. */
+/** What `/health` answers: 200 if `ok`, 503 otherwise. `problems` are sentences. */
 export type HealthReport = ListenerHealth & { readonly ok: boolean; readonly problems: readonly string[] };
 
 /** Not well while it drains, and for a minute after a message could not be stored. A broken configuration is only told. */
@@ -32,7 +32,7 @@ export function reportHealth(health: ListenerHealth, configProblem: string | nul
   return { ...health, ok: !health.isDraining && !isFailing, problems };
 }
 
-/** Answers `GET /health`; everything else is 404. Rejects where the port is taken. */
+/** Answers `GET /health`; everything else is 404. Rejects if the port is taken. */
 export async function startHealthServer({
   host,
   port,

@@ -47,7 +47,7 @@ export type ListenerDeps = {
   readonly certificateSeconds?: number;
 };
 
-/** How the listener is. Times are ISO 8601, null where it has not happened. */
+/** How the listener is. Times are ISO 8601, null if it has not happened. */
 export type ListenerHealth = {
   readonly connections: number;
   readonly isDraining: boolean;

@@ -37,7 +37,7 @@ const defaultGreetingDelayMs = 100;
 const inFlightShare = 1 / 6;
 const defaultCertificateSeconds = 60;
 
-/** Opens all ports; rejects where one cannot be had, or the certificate cannot be used. */
+/** Opens all ports; rejects if one cannot be had, or the certificate cannot be used. */
 export async function startListener(deps: ListenerDeps): Promise<Listener> {
   const open: { role: Role; host: string; server: ProtocolServer }[] = [];
   const config = keepConfig(deps, await deps.config.current(), () => {

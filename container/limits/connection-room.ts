@@ -41,7 +41,7 @@ type Connection = {
 };
 
 /**
- * Many may come in one moment: a new connection has a second to send its request before it is counted, and where all others
+ * Many may come in one moment: a new connection has a second to send its request before it is counted, and if all others
  * are at work on an answer it is let in all the same. So many beyond the limits there are at most.
  */
 const grace = { ms: 1_000, connections: 1_000 };
@@ -127,7 +127,7 @@ function sizesOf(open: readonly (readonly [Socket, Connection])[]): ReadonlyMap<
   return sizes;
 }
 
-/** Of the least missed kind the oldest of the address that has most; null where all are at work. */
+/** Of the least missed kind the oldest of the address that has most; null if all are at work. */
 function leastMissed(
   candidates: readonly (readonly [Socket, Connection])[],
   sizes: ReadonlyMap<string, number>,

@@ -8,7 +8,7 @@ import { configSchema } from '#pipeline/config/config.ts';
 export const trackedKeys = { maxSize: 50_000, sizeCalculation: () => 1 } as const;
 const defaults = configSchema.parse({}).limits;
 
-/** Limits that a client on this machine is held to only where somebody set them: the defaults are for strangers. */
+/** Limits that a client on this machine is held to only if somebody set them: the defaults are for strangers. */
 type StrangerLimit =
   | 'connectionsPerIp'
   | 'messagesPerMinutePerIp'
@@ -60,7 +60,7 @@ export function createConnectionCounts(): ConnectionCounts {
 
 /** A rate by key: token buckets that hold one minute's worth. */
 export type Rate = {
-  /** Takes one and answers 0; where none is left, the seconds until one is (whole ones, at least 1). */
+  /** Takes one and answers 0; if none is left, the seconds until one is (whole ones, at least 1). */
   readonly take: (key: string, perMinute: number) => number;
 };
 
@@ -90,7 +90,7 @@ export type FailureTable = {
 const forgetFailuresMs = 900_000;
 const maxDelayMs = 10_000;
 
-/** Nothing has failed yet. The wait doubles with each failure: 100 ms behind the first, 10 s at most. */
+/** Nothing has failed yet. The wait doubles with each failure: 100 ms after the first, 10 s at most. */
 export function createFailureTable(now: () => number): FailureTable {
   const failures = new LRUCache<string, { readonly count: number; readonly at: number }>(trackedKeys);
   const known = (group: string) => {

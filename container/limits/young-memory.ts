@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 
 const everyBytes = 8_388_608;
 
-/** Told of every read; looks for garbage each 8 MiB. Without effect where the engine offers no such look. */
+/** Told of every read; looks for garbage each 8 MiB. Without effect if the engine offers no such look. */
 export function createYoungMemory(): (readBytes: number) => void {
   const collect = findCollector();
   let bytes = 0;

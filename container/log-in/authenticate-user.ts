@@ -1,5 +1,5 @@
 // AUTH PLAIN, LOGIN and CRAM-MD5 (RFC 4954, RFC 4616, RFC 2195): from the lines of an exchange to a name and a password. CRAM-MD5
-// is taken only where any password will do: its digest is looked at as far as its form goes.
+// is taken only if any password will do: its digest is looked at as far as its form goes.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Step, say } from '#container/session/step.ts';
@@ -9,11 +9,11 @@ import type { Config } from '#pipeline/config/config.ts';
 /** A configured user. */
 export type User = Config['users'][number];
 
-/** What stands behind AUTH, and what to do with a name and a password once they are there. */
+/** What follows AUTH, and what to do with a name and a password once they are there. */
 export type AuthExchange = {
   readonly argument: string;
   readonly check: (name: string, password: string) => Promise<Step>;
-  /** Where no password is compared with anything (capture mode): CRAM-MD5 is taken, and any name. */
+  /** If no password is compared with anything (capture mode): CRAM-MD5 is taken, and any name. */
   readonly unchecked?: {
     readonly hostname: string;
     readonly nowMs: number;

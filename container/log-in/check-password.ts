@@ -7,7 +7,7 @@ import type { User } from './authenticate-user.ts';
 import type { Asker, HashQueue } from './hash-queue.ts';
 
 /**
- * What a log-in comes to; `busy`: too many hashes are being computed. `renewed`: a hash of the same password at today's cost, where
+ * What a log-in comes to; `busy`: too many hashes are being computed. `renewed`: a hash of the same password at today's cost, if
  * the one in the configuration is an old one.
  */
 export type LogIn =

@@ -10,7 +10,7 @@ export type GuessLimit = {
   readonly take: (name: string, group: string, perHour: number) => Guess | null;
 };
 
-/** A guess stays taken where the password was wrong. */
+/** A guess stays taken if the password was wrong. */
 export type Guess = {
   /** The address has shown before that it knows the user's password. */
   readonly isKnown: boolean;
@@ -28,7 +28,7 @@ export function createGuessLimit(now: () => number): GuessLimit {
   const guesses = new LRUCache<string, { left: number; at: number }>(trackedKeys);
   const known = new LRUCache<string, true>(trackedKeys);
 
-  /** What is left under a name after taking one more; null where there is none. */
+  /** What is left under a name after taking one more; null if there is none. */
   function takeFrom(key: string, perHour: number): { left: number; at: number } | null {
     const entry = guesses.get(key) ?? { left: perHour, at: now() };
     entry.left = Math.min(perHour, entry.left + ((now() - entry.at) / hourMs) * perHour);

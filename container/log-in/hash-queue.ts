@@ -1,12 +1,12 @@
 // Passwords are hashed a few at a time: each hash takes 128 MiB and a processor for a third of a second. Who waits is
 // served in turn by address, so that one address that guesses holds up nobody but itself; addresses that have shown that
-// they know the user's password come first, and have places of their own. Where all places are taken, the address that has most
+// they know the user's password come first, and have places of their own. If all places are taken, the address that has most
 // of them gives one up: it takes as many addresses as there are places to shut out another.
 
 /** Who asks: the address (its group), and whether it has logged in as that user before, or is this machine. */
 export type Asker = { readonly group: string; readonly isKnown: boolean };
 
-/** Runs work when its turn comes; `busy` where too many wait, or too many of that address. */
+/** Runs work as soon as there is room; `busy` if too many wait, or too many of that address. */
 export type HashQueue = {
   readonly run: <T>(asker: Asker, work: () => Promise<T>) => Promise<T | 'busy'>;
 };
@@ -57,7 +57,7 @@ async function join(queue: Queue, group: string): Promise<boolean> {
   return new Promise((resolve) => queue.byGroup.set(group, [...(queue.byGroup.get(group) ?? []), resolve]));
 }
 
-/** The last of the largest group gives way to one of a group of which `waiting` wait; false where that is as large. */
+/** The last of the largest group gives way to one of a group of which `waiting` wait; false if that is as large. */
 function makeRoom(queue: Queue, waiting: number): boolean {
   const [first, ...others] = queue.byGroup.values();
   const largest = others.reduce((most, group) => (group.length > most.length ? group : most), first ?? []);

@@ -9,12 +9,12 @@ export function isLocalCapture({ config, shared, client }: Asked): boolean {
   return config.mode === 'capture' && shared.isLocalPort && client.peer.isLoopback;
 }
 
-/** The mechanisms of AUTH (RFC 4954 §3) for a session that may log in. CRAM-MD5 only where no password is compared: hashes cannot answer it. */
+/** The mechanisms of AUTH (RFC 4954 §3) for a session that may log in. CRAM-MD5 only if no password is compared: hashes cannot answer it. */
 export function mechanismsFor(state: Asked): readonly ('PLAIN' | 'LOGIN' | 'CRAM-MD5')[] {
   return isLocalCapture(state) && state.config.users.length === 0 ? ['PLAIN', 'LOGIN', 'CRAM-MD5'] : ['PLAIN', 'LOGIN'];
 }
 
-/** Says whether STARTTLS is offered in clear. Where somebody has configured a certificate, they mean to use it. */
+/** Says whether STARTTLS is offered in clear. If somebody has configured a certificate, they mean to use it. */
 export function offersStartTls(state: Asked): boolean {
   return !isLocalCapture(state) || state.config.tls !== null;
 }

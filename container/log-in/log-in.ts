@@ -20,12 +20,12 @@ export function offersLogIn(state: SessionState): boolean {
   return state.shared.role !== 'mx' || isLocalCapture(state);
 }
 
-/** Says whether a password may come now: under TLS, or where nothing leaves this machine and nothing is kept from anybody. */
+/** Says whether a password may come now: under TLS, or if nothing leaves this machine and nothing is kept from anybody. */
 export function takesPasswords(state: SessionState): boolean {
   return state.tls !== null || isLocalCapture(state);
 }
 
-/** AUTH where it is offered at all (RFC 4954 §4). */
+/** AUTH if it is offered at all (RFC 4954 §4). */
 export function takeAuth(state: SessionState, argument: string): Step | Promise<Step> {
   if (state.helo === null) return say(replies.heloFirst);
   if (!takesPasswords(state)) return say(replies.authNeedsTls);
@@ -73,7 +73,7 @@ async function logIn(state: SessionState, name: string, password: string): Promi
   }
 }
 
-/** Where no password is compared with anything: what CRAM-MD5 needs, and who is welcome. */
+/** If no password is compared with anything: what CRAM-MD5 needs, and who is welcome. */
 function unchecked(state: SessionState): NonNullable<AuthExchange['unchecked']> {
   const { hostname } = state.config;
   return { hostname, nowMs: state.shared.deps.clock(), take: (name) => welcomeUnproven(state, name) };
@@ -84,7 +84,7 @@ function welcomeUnproven(state: SessionState, name: string): Step {
   return say(replies.authOk);
 }
 
-/** Checks the password, where there is a guess left under that name, and a hash to check it against. */
+/** Checks the password, if there is a guess left under that name, and a hash to check it against. */
 async function judge(
   { shared, client: { peer } }: SessionState,
   { users, limits }: Config,

@@ -8,7 +8,7 @@ import { errorFields } from '#pipeline/observe/log.ts';
 type Users = Config['users'];
 
 export type LoginSecrets = {
-  /** The users, with the hash of this one read where it is kept elsewhere; null where it cannot be had. */
+  /** The users, with the hash of this one read if it is kept elsewhere; null if it cannot be had. */
   readonly withHash: (users: Users, name: string) => Promise<Users | null>;
   /** Whose hash could not be had when it was last wanted, as sentences; those are looked for again meanwhile. */
   readonly problems: (users: Users) => readonly string[];

@@ -6,7 +6,7 @@ import type { User } from './authenticate-user.ts';
 
 /** What is known of old hashes. The table is bounded. */
 export type HashRenewal = {
-  /** Puts a new hash in place of the configured one where that can be done, else says once that somebody should. */
+  /** Puts a new hash in place of the configured one if that can be done, else says once that somebody should. */
   readonly renew: (user: User, renewed: string) => void;
   /** Says whether a hash was put in place of another by us: the password is the same. */
   readonly isSamePassword: (before: string, after: string) => boolean;

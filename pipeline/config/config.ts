@@ -117,7 +117,7 @@ const delivery = z.strictObject({
   /** Where MTA-STS policies are fetched (RFC 8461: 443); another one is for trials on one machine. */
   mtaStsPort: z.int().min(1).max(65_535).default(443),
   allowPrivateTargets: z.boolean().default(false),
-  /** `verified`: only to a host whose certificate proves its name; `required`: never in clear; `opportunistic`: TLS where offered, clear when it is not or its handshake fails. */
+  /** `verified`: only to a host whose certificate proves its name; `required`: never in clear; `opportunistic`: TLS if it is offered, clear if it is not or its handshake fails. */
   tls: z.enum(['opportunistic', 'required', 'verified']).default('opportunistic'),
   connectionsPerDestination: limit.default(5),
   /** After this no other host is called and no message begun; one that is being sent goes on as long as the host takes it. */

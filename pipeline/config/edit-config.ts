@@ -41,7 +41,7 @@ function nodeAt(text: string, path: Path): Node | undefined {
   return root && findNodeAtLocation(root, [...path]);
 }
 
-/** Puts a new last child into an array or an object: behind a comment that belongs to the child before. */
+/** Puts a new last child into an array or an object: after a comment that belongs to the child before. */
 function insert(text: string, parent: Node, { before, value }: { before: string; value: unknown }): string {
   const end = parent.offset + parent.length - 1;
   const last = parent.children?.at(-1);

@@ -28,7 +28,7 @@ export async function hashPassword(password: string): Promise<string> {
 
 /**
  * Says whether a password is the one that was hashed, in a time that does not depend on how nearly it is.
- * False where `stored` is not such a hash, or asks for more work than a log-in may cost.
+ * False if `stored` is not such a hash, or asks for more work than a log-in may cost.
  */
 export async function verifyPassword(password: string, stored: string): Promise<boolean> {
   const parsed = parseHash(stored);

@@ -14,8 +14,8 @@ export type Rewritten =
 const staleMs = 30_000; // a writer takes milliseconds: this one was killed
 
 /**
- * Puts `text` in place of `expected`; `permitted` are the permissions that the file may keep. Its owner stays; where that
- * cannot be, and where the folder cannot be written, it throws and the file is as it was.
+ * Puts `text` in place of `expected`; `permitted` are the permissions that the file may keep. Its owner stays; if that
+ * cannot be, or if the folder cannot be written, it throws and the file is as it was.
  */
 export async function rewriteFile(
   path: string,
@@ -49,7 +49,7 @@ export async function rewriteFile(
   }
 }
 
-/** The new file, which is at the same time the sign that somebody writes; null where somebody else does. */
+/** The new file, which is at the same time the sign that somebody writes; null if somebody else does. */
 async function openAlone(path: string): Promise<FileHandle | null> {
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
@@ -67,7 +67,7 @@ async function openAlone(path: string): Promise<FileHandle | null> {
   return null;
 }
 
-/** Gives the file its owner; throws where that cannot be. Says whether it has its group, too. */
+/** Gives the file its owner; throws if that cannot be. Says whether it has its group, too. */
 async function hasGroup(
   file: FileHandle,
   { uid, gid }: { readonly uid: number; readonly gid: number },

@@ -7,7 +7,7 @@ import { ownFault } from '#pipeline/run/own-fault.ts';
 
 const keepMs = 300_000;
 
-/** Reads the secret of a name; throws where there is none. */
+/** Reads the secret of a name; throws if there is none. */
 export type NamedSecrets = (name: string) => Promise<string>;
 
 /**

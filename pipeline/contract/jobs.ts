@@ -1,5 +1,5 @@
 // What stages hand to each other: the bodies of the queues, one zod schema a job, checked on both ends.
-// Everything a stage needs is in its job or behind `raw.key`; absent is `null`, never a missing field.
+// Everything a stage needs is in its job or under `raw.key`; absent is `null`, never a missing field.
 
 import { z } from 'zod';
 import {
@@ -93,7 +93,7 @@ export const authenticationSchema = z.strictObject({
   ),
   dmarc: z.strictObject({
     result: z.enum(['none', 'pass', 'fail', 'temperror', 'permerror']),
-    /** The domain of the From field (RFC 9989: the Author Domain), or null where there is not exactly one. */
+    /** The domain of the From field (RFC 9989: the Author Domain), or null if there is not exactly one. */
     domain: z.string().nullable(),
     policy: z.enum(['none', 'quarantine', 'reject']).nullable(),
     aligned: z.strictObject({ spf: z.boolean(), dkim: z.boolean() }),

@@ -102,7 +102,7 @@ export function stsPolicyKey(domain: string): string {
 /** `destinations/%2A.json`: that the network lets no mail out. `*` is no destination. */
 export const blockedPortKey = destinationKey('*');
 
-/** The destination of all mail where it goes to one smarthost; also the fair-queue group of all its jobs. */
+/** The destination of all mail if it goes to one smarthost; also the fair-queue group of all its jobs. */
 export function smarthostDestination(host: string): string {
   return `smarthost ${host}`;
 }
@@ -180,7 +180,7 @@ function encodeSegment(text: string): string {
   return segment;
 }
 
-/** The text that a segment was made from; null where it was not made by {@link encodeSegment}. */
+/** The text that a segment was made from; null if it was not made by {@link encodeSegment}. */
 function decodeSegment(segment: string): string | null {
   try {
     return segment === '' ? null : decodeURIComponent(segment);

@@ -21,14 +21,14 @@ export type ObjectFacts = {
 /** A stored object being read; `body` must be consumed or destroyed, chunks are at most some 64 KiB. */
 export type StoredObject = ObjectFacts & { readonly body: AsyncIterable<Uint8Array> };
 
-/** When a write may happen: only where nothing is there yet, or only over the version with this etag. */
+/** When a write may happen: only if nothing is there yet, or only over the version with this etag. */
 export type WriteCondition = { readonly ifAbsent: true } | { readonly ifMatch: string };
 
 export type PutRequest = {
   readonly key: string;
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
   /**
-   * Comes behind `body` and is the same in several objects: a store may keep it once, readers see one object. Give the
+   * Follows `body` and is the same in several objects: a store may keep it once, readers see one object. Give the
    * same array each time.
    */
   readonly sharedTail?: Uint8Array;
@@ -51,7 +51,7 @@ export type ListPage = {
 /** The object store (S3, or the embedded one). Everything written is durable when the promise resolves. */
 export type ObjectStore = {
   readonly put: (request: PutRequest) => Promise<PutOutcome>;
-  /** Null where there is no such object. `range`: first and last byte, both inclusive, cut at the object's end. */
+  /** Null if there is no such object. `range`: first and last byte, both inclusive, cut at the object's end. */
   readonly get: (
     key: string,
     range?: { readonly first: number; readonly last: number },
@@ -62,7 +62,7 @@ export type ObjectStore = {
     readonly after?: string;
     readonly limit?: number;
   }) => Promise<ListPage>;
-  /** Resolves also where there was nothing; `conflict` where the etag was another. */
+  /** Resolves also if there was nothing; `conflict` if the etag was another. */
   readonly delete: (key: string, condition?: { readonly ifMatch: string }) => Promise<'deleted' | 'conflict'>;
 };
 
@@ -81,7 +81,7 @@ export type JobSender = {
 };
 
 /**
- * A message on its way in. `write` answers undefined where the next chunk may come at once, or a promise to wait
+ * A message on its way in. `write` answers undefined if the next chunk may come at once, or a promise to wait
  * for (back-pressure). `commit` resolves when message and job are both durable: only then may the client be told 250.
  * `abort` leaves nothing behind that anything would find. After a failed `write` or `commit`, call `abort`.
  */
@@ -101,7 +101,7 @@ export type Intake = {
 };
 
 /**
- * Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws where there is none. It may be some
+ * Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws if there is none. It may be some
  * minutes old; `fresh` asks for the newest, for those who found that what they were given cannot be used.
  */
 export type Secrets = { readonly read: (reference: string, how?: { readonly fresh?: boolean }) => Promise<string> };
@@ -133,7 +133,7 @@ export type Metrics = {
 
 /**
  * What a stage is told about the hand-out of its job: how many times the queue has handed it out, from 1. Those that ended by a
- * fault of ours are not among them: `faults` counts those in a row before this one. Where `whileWaiting` is there, work that goes
+ * fault of ours are not among them: `faults` counts those in a row before this one. If `whileWaiting` is there, work that goes
  * through it is waiting for others: meanwhile the job holds no worker.
  */
 export type Handout = {

@@ -6,7 +6,7 @@ import type { ReceivedJob } from './jobs.ts';
 
 /**
  * `192.0.2.0/24 sender.example` and the like: the client's /24 or /64, and the zone of the reverse-path, or of the HELO
- * name where that is empty. Submitted mail goes by its user, the service's own by `internal`.
+ * name if that is empty. Submitted mail goes by its user, the service's own by `internal`.
  */
 export function receivedGroup({ envelope: { session, reversePath } }: Pick<ReceivedJob, 'envelope'>): string {
   if (session.user !== null) return `user:${session.user.replaceAll(/\s/g, '_')}`;

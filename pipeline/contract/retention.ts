@@ -7,7 +7,7 @@ export type Retention = { readonly rawDays: number; readonly inboxDays: number; 
 
 export const defaultRetention: Retention = { rawDays: 30, inboxDays: 30, deliveriesDays: 90 };
 
-/** `delivery.expireSeconds` where nothing else is configured: five days. */
+/** `delivery.expireSeconds` if nothing else is configured: five days. */
 export const defaultExpireSeconds = 432_000;
 
 const destinationDays = 7; // a back-off lasts half an hour, a policy is fetched again each day

@@ -1,4 +1,4 @@
-// Whether a report may be written to the sender of a message: only where it is proven that the reverse-path is theirs. Anybody
+// Whether a report may be written to the sender of a message: only if it is proven that the reverse-path is theirs. Anybody
 // can write anybody's address behind MAIL FROM, and a report to that one hits somebody who wrote nothing (backscatter).
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
@@ -13,7 +13,7 @@ export type ReportedJob = {
 
 /**
  * Why no report (of success, failure, delay, or of a dead letter) may be written to the sender of a job, as a sentence; null
- * where it may be. A job whose sender was never judged is that of a stranger who is not proven.
+ * if it may be. A job whose sender was never judged is that of a stranger who is not proven.
  */
 export function whyNotTold(job: ReportedJob): string | null {
   if (job.envelope.reversePath === '') return 'the reverse-path is null: nobody is to be told'; // RFC 5321 §4.5.5
@@ -23,8 +23,8 @@ export function whyNotTold(job: ReportedJob): string | null {
 
 /**
  * Who vouches for the reverse-path. `login`: who submitted the message may write as that address. `internal`: we wrote it.
- * A stranger's domain vouches by SPF of MAIL FROM (never of HELO), by DMARC where it is the author's domain too, or by a
- * DKIM signature of itself or a parent domain. A DMARC pass of another domain proves nothing about this one. Where SPF says that
+ * A stranger's domain vouches by SPF of MAIL FROM (never of HELO), by DMARC if it is the author's domain too, or by a
+ * DKIM signature of itself or a parent domain. A DMARC pass of another domain proves nothing about this one. If SPF says that
  * the client is none of the domain's, a signature proves nothing: anybody can send a signed message once more, with any
  * address of that domain behind MAIL FROM.
  */

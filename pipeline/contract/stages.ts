@@ -89,7 +89,7 @@ export type Stage = Access & {
   readonly connectsOut: boolean;
   /** How long a run may take. */
   readonly timeoutSeconds: number;
-  /** The same where no platform limits it: on one machine. */
+  /** The same if no platform limits it: on one machine. */
   readonly localTimeoutSeconds?: number;
   readonly memoryMiB: number;
   /** Jobs handed to one invocation at most. */
@@ -210,7 +210,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
   },
 };
 
-/** The queues that a stage reads, each as a stage of its own to run: its first, and its slow lane where it has one. */
+/** The queues that a stage reads, each as a stage of its own to run: its first, and its slow lane if it has one. */
 export function lanesOf(stage: Stage): readonly Stage[] {
   return stage.slowLane === null ? [stage] : [stage, { ...stage, ...stage.slowLane }];
 }

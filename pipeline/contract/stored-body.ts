@@ -2,7 +2,7 @@
 // the row is there, its file is gone, cut short, altered or not readable. That is no "not found": the object was acknowledged,
 // and only a backup has it now.
 
-/** All pieces as one, without a copy where there is but one. The caller bounds the size, or knows that it is bounded. */
+/** All pieces as one, without a copy if there is but one. The caller bounds the size, or knows that it is bounded. */
 export async function readBody(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of body) pieces.push(piece);

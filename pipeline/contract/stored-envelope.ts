@@ -1,4 +1,4 @@
-// The envelope as the listener left it with a stored message: in the object's metadata, or beside it where it is long.
+// The envelope as the listener left it with a stored message: in the object's metadata, or beside it if it is long.
 import { parseStoredEnvelope, type StoredEnvelope } from '#mail/envelope/stored-envelope.ts';
 import { envelopeKey } from './keys.ts';
 import type { ObjectFacts, ObjectStore } from './ports.ts';
@@ -26,7 +26,7 @@ export function placeEnvelope(
   return { metadata: { 'envelope-key': envelopeKey(key) }, beside: { key: envelopeKey(key), text } };
 }
 
-/** Reads the envelope of a stored message; null where there is none that can be understood. */
+/** Reads the envelope of a stored message; null if there is none that can be understood. */
 export async function readEnvelope(
   store: Pick<ObjectStore, 'get'>,
   { metadata }: Pick<ObjectFacts, 'metadata'>,

@@ -18,7 +18,7 @@ const answersPerChannel = 2;
 
 type Channel = { readonly resolver: Resolver; answers: number; underway: number };
 
-/** Channels to these servers. Throws at once where a server's address is wrong. */
+/** Channels to these servers. Throws at once if a server's address is wrong. */
 export function createChannels<Answer>({
   servers,
   timeoutMs,
@@ -65,7 +65,7 @@ export function createChannels<Answer>({
   };
 }
 
-/** The first that is no time-out; where all are, the last of them. */
+/** The first that is no time-out; if all are, the last of them. */
 function firstAnswer<Answer>(
   asked: readonly [Promise<Answer>, Promise<Answer>],
   isTimeout: (answer: Answer) => boolean,

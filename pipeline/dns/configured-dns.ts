@@ -9,7 +9,7 @@ export type ConfiguredDns = {
   readonly resolve: Resolve;
   /** The verified name of a client's address or null; with the machine's own DNS, private addresses are not asked about. */
   readonly reverseName: (ip: string) => Promise<string | null>;
-  /** What is wrong where none of the servers answers anything, as a sentence; null where one does, or did since `sinceMs`. */
+  /** What is wrong if none of the servers answers anything, as a sentence; null if one does, or did since `sinceMs`. */
   readonly problem: (sinceMs?: number) => Promise<string | null>;
   readonly close: () => void;
 };

@@ -23,7 +23,7 @@ export type ResolverOptions = {
   readonly clock: Clock;
   /** Answers remembered at most; the least recently used go first. */
   readonly maxEntries?: number;
-  /** How long an answer is held at most, and how long where its TTL is not known. */
+  /** How long an answer is held at most, and how long if its TTL is not known. */
   readonly answerSeconds?: number;
   /** How long "no such name" and "no such record" are held. */
   readonly negativeSeconds?: number;
@@ -54,12 +54,12 @@ type Answer =
 
 /** A question that took so much longer than it may was not slow: this process stood still meanwhile (a function, frozen). */
 const asleepMs = 2_000;
-/** After an answer the servers count as well for so long, where nobody says otherwise. */
+/** After an answer the servers count as well for so long, unless somebody says otherwise. */
 const wellMs = 1_000;
 /** What every resolver that works can tell: asked to find out whether it is the servers or one zone that does not answer. */
 const probe = { name: 'com', type: 'NS' } as const;
 
-/** A resolver of its own, apart from the process-wide one. Throws at once where a server's address is wrong. */
+/** A resolver of its own, apart from the process-wide one. Throws at once if a server's address is wrong. */
 export function createResolver(options: ResolverOptions): DnsResolver {
   const { answerSeconds = 60, negativeSeconds = 10, failureSeconds = 1 } = options;
   const { clock, onBreakerOpened: onOpened = () => {} } = options;

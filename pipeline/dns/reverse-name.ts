@@ -1,4 +1,4 @@
-// The name of a client, believed only where it leads back to the client (RFC 8601 §2.7.3 `iprev`).
+// The name of a client, believed only if it leads back to the client (RFC 8601 §2.7.3 `iprev`).
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 
@@ -6,7 +6,7 @@ const maxNames = 5;
 
 /**
  * The first name of the address's PTR records (at most 5 are looked at) that has the address among its own, in lower
- * case without a trailing dot; null where there is none or the DNS does not say. Never rejects.
+ * case without a trailing dot; null if there is none or the DNS does not say. Never rejects.
  */
 export async function verifiedReverseName(resolve: Resolve, ip: string): Promise<string | null> {
   const address = ip.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
@@ -20,7 +20,7 @@ export async function verifiedReverseName(resolve: Resolve, ip: string): Promise
   return null;
 }
 
-/** The name whose PTR records an address has: `…in-addr.arpa` or `…ip6.arpa`; null where it is not an address. */
+/** The name whose PTR records an address has: `…in-addr.arpa` or `…ip6.arpa`; null if it is not an address. */
 export function reversePointer(address: string): string | null {
   if (isIPv4(address)) return `${address.split('.').reverse().join('.')}.in-addr.arpa`;
   if (!isIPv6(address)) return null;

@@ -23,7 +23,7 @@ const hostTrySchema = z.strictObject({
   reused: z.boolean(),
   tls: z.strictObject({ version: z.string(), cipher: z.string(), problem: z.string().nullable() }).nullable(),
   outcome: z.enum(['talked', 'failed']),
-  /** Where it failed: `connect`, `greeting`, `hello`, `tls`, `login`; null where it did not. */
+  /** Where it failed: `connect`, `greeting`, `hello`, `tls`, `login`; null if it did not. */
   stage: z.string().nullable(),
   reason: z.string().nullable(),
   reply: recordedReplySchema.nullable(),
@@ -39,7 +39,7 @@ const attemptSchema = z.strictObject({
   hosts: z.array(hostTrySchema),
 });
 
-/** A notification the sender is owed or was given; `dropped` with the reason where it could go nowhere. */
+/** A notification the sender is owed or was given; `dropped` with the reason if it could go nowhere. */
 const noticeSchema = z.strictObject({
   id: z.string(),
   at: timestamp,
@@ -65,7 +65,7 @@ export const deliveryStateSchema = z.strictObject({
   firstAttemptAt: timestamp.nullable(),
   updatedAt: timestamp,
   recipients: z.array(recipientDeliverySchema),
-  /** In order; where there are very many, the middle ones are left out. */
+  /** In order; if there are very many, the middle ones are left out. */
   attempts: z.array(attemptSchema),
   /** Who is at it; nobody else may try before `until`. */
   lease: z.strictObject({ attempt: z.int().positive(), owner: z.string(), at: timestamp, until: timestamp }).nullable(),
@@ -76,7 +76,7 @@ export const deliveryStateSchema = z.strictObject({
   /** When the sender was told of the delay. */
   warnedAt: timestamp.nullable(),
   notices: z.array(noticeSchema),
-  /** Set where its job became a dead letter: the sender was told, and a redrive of the job tries those recipients again. */
+  /** Set if its job became a dead letter: the sender was told, and a redrive of the job tries those recipients again. */
   givenUp: givenUpSchema.extend({ at: timestamp, recipients: z.array(z.string()) }).optional(),
 });
 
@@ -111,7 +111,7 @@ export function newDeliveryState({ givenUp: _, tryNow: __, ...job }: DeliverJob,
 
 /**
  * What an operator's "try now" does: those still pending are tried at once; `again` also those that bounced, with a new
- * time to expire (as long as the first). Answers the state to write (If-Match) and the job to send; null where nothing is
+ * time to expire (as long as the first). Answers the state to write (If-Match) and the job to send; null if nothing is
  * left to try, or an attempt is under way.
  */
 export function retryNow(

@@ -14,14 +14,14 @@ export const inboxMessageVersion = 'inbox-message/1';
 const count = z.int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** An address of a header field: the display name (empty where there is none) and the address as written. */
+/** An address of a header field: the display name (empty if there is none) and the address as written. */
 const headerAddress = z.strictObject({
-  name: z.string().describe('The display name, decoded; empty where there is none.'),
-  address: z.string().describe('The address as written; empty where the field holds something that is no address.'),
+  name: z.string().describe('The display name, decoded; empty if there is none.'),
+  address: z.string().describe('The address as written; empty if the field holds something that is no address.'),
   group: z.string().nullable().describe('The name of the group it stands in (RFC 5322 §3.4), or null.'),
 });
 
-/** A body text as it is, or where it exceeds 256 KiB the object it was stored as (UTF-8). */
+/** A body text as it is, or, if it exceeds 256 KiB, the object it was stored as (UTF-8). */
 const bodyText = z.union([
   z.string().describe('The text; lines end in LF.'),
   z.strictObject({
@@ -85,10 +85,10 @@ export const inboxMessageSchema = z
     replyTo: z.array(headerAddress),
     inReplyTo: z.string().nullable().describe('The message id that it answers, with its angle brackets.'),
     references: z.array(z.string()).describe('The message ids of the thread, oldest first.'),
-    text: bodyText.nullable().describe('All text/plain parts; null where there is none. It is not made from HTML.'),
+    text: bodyText.nullable().describe('All text/plain parts; null if there is none. It is not made from HTML.'),
     html: bodyText
       .nullable()
-      .describe('All text/html parts AS THE SENDER WROTE THEM. Sanitize before showing. Null where there is none.'),
+      .describe('All text/html parts AS THE SENDER WROTE THEM. Sanitize before showing. Null if there is none.'),
     attachments: z.array(attachment).describe('At most 250, in the order of the message.'),
     raw: rawObjectSchema.describe('The message as it was received, behind our own Received field.'),
     problems: z.array(messageProblem).describe('What was wrong with the message, or left out here.'),

@@ -17,7 +17,7 @@ const troubleSchema = z.strictObject({ from: timestamp, until: timestamp });
 
 const refusalsSchema = z.strictObject({
   schema: z.literal('refusals/1'),
-  /** When what is counted began: with the first refusal behind a time in which the host took most recipients. */
+  /** When what is counted began: with the first refusal after a time in which the host took most recipients. */
   from: timestamp,
   /** Recipients taken and recipients called non-existent since, as far as it is known. */
   accepted: z.int().nonnegative(),

@@ -12,7 +12,7 @@ export type Suppression =
   | { readonly outcome: 'written' | 'doubted' }
   | { readonly outcome: 'suppressed'; readonly reason: string };
 
-/** Asks about an address; `sender`: the domain of ours whose mail it is, null where nobody's is (the null reverse-path). */
+/** Asks about an address; `sender`: the domain of ours whose mail it is, null if nobody's is (the null reverse-path). */
 export type SuppressionLookup = (address: EmailAddress, sender: string | null) => Promise<Suppression>;
 
 /** Makes the lookup: one call to the store for an address that nothing is known of. */

@@ -24,7 +24,7 @@ const entrySchema = z.strictObject({
   by: z.enum(['bounce', 'operator']),
   /** The host's words, or the operator's. */
   reason: z.string(),
-  /** The enhanced status code (RFC 3463), the host and the message of the last bounce; null where there is none. */
+  /** The enhanced status code (RFC 3463), the host and the message of the last bounce; null if there is none. */
   status: z.string().nullable(),
   host: z.string().nullable(),
   messageId: z.string().nullable(),
