@@ -1,0 +1,43 @@
+// What the emulator world knows of jobs that wait for a fault of ours: by the lines of the functions' log.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createHeldJobs } from '#local/emulator/held-jobs.ts';
+import type { EventName } from '#pipeline/observe/event-names.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
+
+function world() {
+  const clock = setClock();
+  const held = createHeldJobs(clock);
+  const say = (event: EventName, fields: object = {}): void => {
+    const retryAt = new Date(clock() + 30_000).toISOString();
+    const facts = { stage: 'deliver', queue: 'deliver', id: 'A', domain: 'one.test', reason: 'no key', retryAt };
+    held.note({ level: 'error', event, fields: { ...facts, ...fields } });
+  };
+  return { clock, held, say };
+}
+
+test('jobs that wait are counted by queue and reason, a job once however often it was tried', () => {
+  const { held, say } = world();
+  say('own-fault');
+  say('own-fault');
+  say('own-fault', { domain: 'other.test' });
+  say('own-fault', { id: 'B', reason: 'no disk' });
+  assert.deepEqual(
+    held.faultsOf('deliver').map(({ reason, jobs }) => [reason, jobs]),
+    [
+      ['no key', 2],
+      ['no disk', 1],
+    ],
+  );
+  assert.deepEqual([held.faultsOf('parse'), held.of('A').length], [[], 2]);
+});
+
+test('a job is known no more when the log says what came of it, or a minute after it was to be tried', () => {
+  const { clock, held, say } = world();
+  say('own-fault');
+  say('own-fault', { id: 'B' });
+  say('delivery-attempt');
+  assert.deepEqual([held.of('A'), held.of('B').length], [[], 1]);
+  clock.advance(91_000);
+  assert.deepEqual(held.faultsOf('deliver'), []);
+});
