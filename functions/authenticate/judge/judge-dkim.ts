@@ -1,12 +1,12 @@
 // What the verifier found of each DKIM signature, in the words of RFC 8601 §2.7.1 and in a sentence.
 import type { DKIMResult } from 'mailauth';
 import { cleanText } from '#mail/clean-text.ts';
-import { chooseSignatures } from '#mail/dkim/choose-signatures.ts';
+import type { SignatureChoice } from '#mail/dkim/choose-signatures.ts';
 import { signatureTag } from '#mail/dkim/signature-tag.ts';
 import { unsignedTwin } from '#mail/dkim/unsigned-twin.ts';
 import type { HeaderField } from '#mail/header/header-fields.ts';
+import type { Header } from '#mail/header/read-header.ts';
 import type { Authentication } from '#pipeline/contract/jobs.ts';
-import type { OpenMessage } from './open-message.ts';
 import type { Signatures } from './verify-signatures.ts';
 
 /** The verdict on one DKIM signature. */
@@ -16,10 +16,10 @@ const maxReported = 250;
 
 /** One verdict a signature, top to bottom: those that were looked at, then the others as `policy`. */
 export function judgeDkim(
-  { header, bytes }: Pick<OpenMessage, 'header' | 'bytes'>,
+  header: Pick<Header, 'fields'>,
+  { chosen, others }: SignatureChoice,
   signatures: Signatures,
 ): readonly DkimVerdict[] {
-  const { chosen, others } = chooseSignatures(header.fields, bytes);
   const fields = [...chosen, ...others.map(({ field }) => field)];
   if (fields.length === 0) return [unsigned('The message is not signed.')];
   if (signatures.outcome === 'unverified') {

@@ -3,7 +3,7 @@
 import { isIP } from 'node:net';
 import type { DNSResolver } from 'mailauth';
 import { type Authors, authorsOf } from '#mail/address/authors.ts';
-import { chooseSignatures, maxSignatures } from '#mail/dkim/choose-signatures.ts';
+import { chooseSignatures, maxSignatures, type SignatureChoice } from '#mail/dkim/choose-signatures.ts';
 import { signatureTag } from '#mail/dkim/signature-tag.ts';
 import { formatResults } from '#mail/header/authentication-results.ts';
 import type { Authentication, ReceivedJob } from '#pipeline/contract/jobs.ts';
@@ -38,12 +38,13 @@ export async function judgeMessage(
   const { clientIp, helo } = session;
   const question = { clientIp, helo: askableHelo(helo), reversePath, hostname };
   const authors = authorsOf(message.header);
+  const choice = chooseSignatures(message.header.fields, message.bytes);
   const [spf, signatures] = await Promise.all([
     judgeSpf(question, resolver),
-    verifySignatures(message, { resolver, now }),
-    askAhead(message, authors, resolver),
+    verifySignatures(message, choice, { resolver, now }),
+    askAhead(message, { authors, choice }, resolver),
   ]);
-  const dkim = [...judgeDkim(message, signatures)];
+  const dkim = [...judgeDkim(message.header, choice, signatures)];
   const dmarc = await judgeDmarc({ authors, spf: spf.sender, dkim }, resolver);
   const verdicts = { spf: spf.sender, dkim, dmarc, arc: judgeArc(message, signatures) };
   const results = formatResults(
@@ -84,9 +85,13 @@ function askableHelo(helo: string | null): string | null {
  * Asks for all keys and policies at once and early: one slow zone that a forger runs must not eat up the deadline of
  * the zones that matter, and a long body must not make the key look-ups late.
  */
-async function askAhead({ header, bytes }: OpenMessage, authors: Authors, resolver: DNSResolver): Promise<void> {
+async function askAhead(
+  { header }: OpenMessage,
+  { authors, choice }: { readonly authors: Authors; readonly choice: SignatureChoice },
+  resolver: DNSResolver,
+): Promise<void> {
   const ofChain = header.fields.filter(({ name }) => /^arc-(?:seal|message-signature)$/i.test(name));
-  const signed = [...chooseSignatures(header.fields, bytes).chosen, ...ofChain.slice(0, maxSignatures)];
+  const signed = [...choice.chosen, ...ofChain.slice(0, maxSignatures)];
   const keys = signed.map((field) => `${signatureTag(field, 's')}._domainkey.${signatureTag(field, 'd')}`);
   const noVerdicts = { spf: { result: 'none', domain: null, reason: '' }, dkim: [] } as const;
   const policy = judgeDmarc({ authors, ...noVerdicts }, resolver);

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import type { ARCData, ARCResult, ARCSigningData, DKIMResult, DNSResolver } from 'mailauth';
 import { arc } from 'mailauth/lib/arc/index.js';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
-import { chooseSignatures } from '#mail/dkim/choose-signatures.ts';
+import type { SignatureChoice } from '#mail/dkim/choose-signatures.ts';
 import { fieldsNamed } from '#mail/header/header-fields.ts';
 import type { OpenMessage } from './open-message.ts';
 import { isUnverifiable, verifierInput } from './verifier-input.ts';
@@ -33,14 +33,17 @@ export type Signatures =
 export type VerifyOptions = { readonly resolver: DNSResolver; readonly now: Date };
 
 /** Verifies the chosen DKIM signatures and the ARC chain. Rejects only where the store does. */
-export async function verifySignatures(message: OpenMessage, options: VerifyOptions): Promise<Signatures> {
+export async function verifySignatures(
+  message: OpenMessage,
+  { others }: SignatureChoice,
+  options: VerifyOptions,
+): Promise<Signatures> {
   if (!message.header.fields.some(({ name }) => /^(?:dkim-signature$|arc-)/i.test(name))) {
     return { outcome: 'verified', dkim: [], arc: null };
   }
   const excess = whyNotVerified(message);
   if (excess !== null) return { outcome: 'unverified', result: 'policy', reason: excess };
   const source = watched(message.body);
-  const { others } = chooseSignatures(message.header.fields, message.bytes);
   const hidden = new Set(others.map(({ field }) => field));
   try {
     const dkim = await dkimVerify(Readable.from(verifierInput(message, hidden, source.chunks), { highWaterMark: 2 }), {
