@@ -1,10 +1,9 @@
 // The SDK's clients, one of each for a process: how they connect, how long they wait, how often they try.
 // Credentials, region and TLS are the SDK's own business.
 import { S3Client } from '@aws-sdk/client-s3';
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { NamedSecrets } from '#pipeline/config/secrets.ts';
-import { secretsManagerSecrets } from './secrets-manager.ts';
 
 /** What a request may take before it counts as failed, in milliseconds. */
 const connectionTimeout = 2_000;
@@ -41,6 +40,22 @@ export function createPollingSqsClient(place: AwsPlace): SQSClient {
 /** `secret:NAME` from Secrets Manager, NAME behind `prefix`. */
 export function createAwsSecrets(place: AwsPlace, prefix: string): NamedSecrets {
   return secretsManagerSecrets({ client: new SecretsManagerClient(common(place, requestTimeout)), prefix });
+}
+
+/** `NAME` is the secret `<prefix>NAME`; its text, or its bytes as UTF-8. Throws if there is none. Nothing is cached here. */
+export function secretsManagerSecrets({
+  client,
+  prefix,
+}: {
+  readonly client: Pick<SecretsManagerClient, 'send'>;
+  readonly prefix: string;
+}): NamedSecrets {
+  return async (name) => {
+    const answer = await client.send(new GetSecretValueCommand({ SecretId: `${prefix}${name}` }));
+    if (answer.SecretString !== undefined) return answer.SecretString;
+    if (answer.SecretBinary !== undefined) return Buffer.from(answer.SecretBinary).toString('utf8');
+    throw new Error(`secret ${prefix}${name} has no value`);
+  };
 }
 
 function common({ region, endpoint, requestTimeoutMs }: AwsPlace, usualTimeoutMs: number) {

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { secretsManagerSecrets } from '#pipeline/aws/secrets-manager.ts';
+import { secretsManagerSecrets } from '#pipeline/aws/clients.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
 
