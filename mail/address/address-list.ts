@@ -38,6 +38,7 @@ export type ListLimits = { readonly entries: number; readonly chars: number };
 export const listLimits: ListLimits = { entries: 1_000, chars: 1_048_576 };
 
 const maxOthers = 1_000;
+const maxChars = 1_000; // of a text that may be an address
 const unsure = 'it holds something like another address';
 
 type Reading = {
@@ -178,8 +179,13 @@ function readBare(tokens: readonly Token[]): Read {
     return { ...nowhere, oddity: 'something stands behind its address' };
   const isWhole = before.every(isBlank) && behind.every(isBlank);
   const beside = isWhole ? null : 'something stands beside its address, which has no brackets';
-  const cut = readIfDotted(short === text ? [] : [short]);
+  const cut = readIfDotted([short, upToAscii(text)].filter((other) => other !== text));
   return { written: text, others: cut.addresses, shown: before, oddity: cut.oddity ?? beside };
+}
+
+/** mailparser ends an address without brackets at its last ASCII letter. */
+function upToAscii(text: string): string {
+  return /[^ -~]$/.test(text) ? text.slice(0, maxChars).replace(/\W+$/, '') : text;
 }
 
 /** An entry with its address in brackets: what stands before them is its name. */
@@ -199,7 +205,7 @@ function readAngle(tokens: readonly Token[], open: number): Read {
     close === -1 ||
     tokens.filter(({ kind }) => kind === '<' || kind === '>').length !== 2 ||
     before.some(({ kind }) => kind === 'x' || kind === ':') ||
-    behind.some(({ kind, text }) => kind === 'x' || (kind !== 'c' && text.includes('@')));
+    !behind.every(isBlank);
   const second = others.length > 0 ? 'it has another address beside the one in brackets' : (first.oddity ?? cut.oddity);
   const oddity = isBroken || !isWhole ? 'its brackets do not hold one address' : second;
   return { written: isWhole ? at.text : joined(content), others, shown: before, oddity };

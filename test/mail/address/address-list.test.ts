@@ -71,6 +71,8 @@ describe('what it may be taken for', () => {
     { from: '"x@evil.example" [a] <x@evil.example>', domains: ['evil.example'] },
     { from: '=?utf-8?q?ceo=40victim.example?=; <x@evil.example>', domains: ['evil.example', 'victim.example'] },
     { from: '=?utf-8?q?ceo=40victim.example?=: x@evil.example;', domains: ['evil.example', 'victim.example'] },
+    { from: 'ceo@victim.example.ü', domains: ['victim.example', 'victim.example.xn--tda'] },
+    { from: 'A <x@evil.example> :(ceo@victim.example)', domains: ['evil.example', 'victim.example'] },
     { from: 'a@b.example c@d.example', domains: ['b.example', 'd.example'] },
     { from: '<a@b.example> <c@d.example>', domains: ['b.example', 'd.example'] },
     { from: '<a@b.example> c@d.example', domains: ['b.example', 'd.example'] },
