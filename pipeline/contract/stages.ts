@@ -101,7 +101,7 @@ export type Stage = Access & {
   /** A second queue with workers of its own, for jobs that would delay those of the first; null: there is none. */
   readonly slowLane: SlowLane | null;
   /**
-   * How many hand-outs of a job are run before it becomes a dead letter. Those that end by a fault of ours do not count. SQS also counts
+   * How many hand-outs of a job are run before it becomes a dead letter: eight, which take ten minutes, so that a deployment that fails can be undone. Those that end by a fault of ours do not count. SQS also counts
    * hand-outs that were throttled or ran into the timeout: these come back after the visibility timeout, and `maxConcurrency` keeps
    * throttles rare.
    */
@@ -149,7 +149,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
       maxConcurrency: { aws: 50, local: 16 },
       maxWaiting: 500,
     },
-    maxReceives: 5,
+    maxReceives: 8,
     backOff,
   },
   parse: {
@@ -171,7 +171,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     maxConcurrency: { aws: 100, local: 32 },
     maxWaiting: 0,
     slowLane: null,
-    maxReceives: 5,
+    maxReceives: 8,
     backOff,
   },
   deliver: {
@@ -205,7 +205,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     maxConcurrency: { aws: 50, local: 250 },
     maxWaiting: 0,
     slowLane: null,
-    maxReceives: 5,
+    maxReceives: 8,
     backOff,
   },
 };

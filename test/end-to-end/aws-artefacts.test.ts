@@ -19,7 +19,7 @@ import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
-import { stageNames, tellingReceives } from '#pipeline/contract/stages.ts';
+import { stageNames, stages, tellingReceives } from '#pipeline/contract/stages.ts';
 import {
   containerOf,
   type Deployment,
@@ -271,7 +271,7 @@ test('of a batch only what failed comes back, and at last it is a dead letter', 
   const Entries = ['{}', 'no JSON at all'].map((MessageBody, index) => ({ Id: String(index), MessageBody }));
   await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
   const count = async (name: string) => (await d.queues()).find((queue) => queue.name === name);
-  for (let hours = 2; hours < 12; hours += 1) {
+  for (let hours = 2; hours < 14; hours += 1) {
     d.setAhead(hours * 3_600_000); // past the visibility timeout
     const { ready, inFlight } = await eventually(async () => {
       const now = await count('pillarbox-parse');
@@ -282,7 +282,7 @@ test('of a batch only what failed comes back, and at last it is a dead letter', 
   const dead = await count('pillarbox-parse-dead');
   assert.equal(dead.ready, 2);
   const failures = parse.batches.flatMap(({ answer }) => answer.batchItemFailures);
-  assert.equal(failures.length, 2 * (5 + tellingReceives));
+  assert.equal(failures.length, 2 * (stages.parse.maxReceives + tellingReceives));
 });
 
 test('a stored message that is gone is told from one that is forbidden', options, async () => {
@@ -442,7 +442,7 @@ test('nothing complained: no error in any log but those provoked, nothing on sta
     .filter((line) => !/"event":"own-fault".*secret:dkim-s2/.test(line))
     .filter(
       (line) =>
-        !/"event":"(job-failed|job-dead|delivery-given-up)".*(the stored message is missing|none of 5 runs)/.test(line),
+        !/"event":"(job-failed|job-dead|delivery-given-up)".*(the stored message is missing|none of 8 runs)/.test(line),
     );
   assert.deepEqual(errors, []);
 });

@@ -62,9 +62,9 @@ const cases: readonly Case[] = [
     event: 'job-failed',
   },
   {
-    what: 'the fifth is a dead letter, and the sender is told',
+    what: 'the eighth is a dead letter, and the sender is told',
     run: throws(new Error('a bug')),
-    over: { receiveCount: 5 },
+    over: { receiveCount: 8 },
     answer: { answer: 'dead', reason: 'Error: a bug', tell: 1 },
     outcome: 'failed',
     event: 'job-dead',
