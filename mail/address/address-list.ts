@@ -40,6 +40,9 @@ export const listLimits: ListLimits = { entries: 1_000, chars: 1_048_576 };
 const maxOthers = 1_000;
 const maxChars = 1_000; // of a text that may be an address
 const unsure = 'it holds something like another address';
+const openWord = 'an encoded word in it has characters that it must not have';
+/** Encoded words (RFC 2047 §2) within one piece: without blanks. */
+const wholeWords = /=\?[^?]+\?[bq]\?[^?]*\?=/gi;
 
 type Reading = {
   readonly entries: ListEntry[];
@@ -126,7 +129,8 @@ function readEntry(tokens: readonly Token[], group: string | null): ListEntry {
   const parsed = written === '' ? null : parseAddress(written);
   const address = isProblem(parsed) ? null : parsed;
   const hasBrackets = tokens.some(({ kind, text }) => kind === 'w' && /[[\]]/.test(text));
-  const odd = oddity ?? (hasBrackets ? 'brackets stand in its name' : null);
+  const hasOpenWord = tokens.some(({ kind, text }) => kind === 'w' && text.replace(wholeWords, '').includes('=?'));
+  const odd = oddity ?? (hasBrackets ? 'brackets stand in its name' : hasOpenWord ? openWord : null);
   const unclear = isProblem(parsed) ? parsed.problem : address && whyUnclear(written, address);
   const isElsewhere = others.some(({ domain }) => domain !== address?.domain);
   const doubt = isElsewhere || (odd !== null && mayShowOthers(tokens, address)) ? (odd ?? unsure) : null;
@@ -213,9 +217,11 @@ function readAngle(tokens: readonly Token[], open: number): Read {
 
 /** RFC 5322 §4.4: `@a.example,@b.example:` before an address is to be ignored. */
 function withoutRoute(content: readonly Token[]): readonly Token[] {
-  const isRoute = content.find((token) => !isBlank(token))?.kind === '@';
-  const colon = isRoute ? content.findIndex(({ kind }) => kind === ':') : -1;
-  return content.slice(colon + 1);
+  const colon = content.findIndex(({ kind }) => kind === ':');
+  const route = content.slice(0, Math.max(colon, 0));
+  const isRoute =
+    route.find(({ kind }) => kind !== 's')?.kind === '@' && route.every((token) => isPart(token, 's@wl,'));
+  return isRoute ? content.slice(colon + 1) : content;
 }
 
 function marksIn(tokens: readonly Token[]): readonly number[] {

@@ -1,6 +1,7 @@
 // Who a message says it is from: all that its From fields show, to any program (RFC 5322 §3.6.2; RFC 9989 for whom it matters).
 // The judge, the inbox message and the check of submitted mail ask here, and so see the same authors.
 import { isUtf8 } from 'node:buffer';
+import { decodeWords } from '#mail/header/decode-text.ts';
 import { fieldsNamed, fieldText, fieldValue, type HeaderField } from '#mail/header/header-fields.ts';
 import type { Header } from '#mail/header/read-header.ts';
 import type { Domain, EmailAddress } from './address.ts';
@@ -43,7 +44,7 @@ export function authorsOf(
   for (const field of from) {
     const text = fieldText(field);
     const list = parseAddressList(text, limits);
-    const listDoubts = doubtsOf(field, list);
+    const listDoubts = doubtsOf(field, text, list);
     const shown = list.entries.flatMap(({ address, others }) => (address === null ? others : [address, ...others]));
     for (const { domain } of shown) domains.add(domain);
     if (listDoubts.length > 0)
@@ -64,15 +65,28 @@ export function authorsOf(
   };
 }
 
-function doubtsOf(field: HeaderField, { entries, isCut }: ReturnType<typeof parseAddressList>): readonly string[] {
+function doubtsOf(
+  field: HeaderField,
+  text: string,
+  { entries, isCut }: ReturnType<typeof parseAddressList>,
+): readonly string[] {
   return [
     ...entries.flatMap(({ doubt }) => doubt ?? []),
     ...(isCut ? ['the From field has more addresses than are read'] : []),
+    ...(isWordParted(text, entries) ? ['an encoded word goes over two addresses'] : []),
     ...(hasUnreadableOctets(field, entries) ? ['an address has octets that are not UTF-8'] : []),
     ...(foldedPieces(field).some((piece) => piece.includes('@'))
       ? ['an address in quotes or parentheses goes over two lines']
       : []),
   ].map((doubt) => `From cannot be read for sure: ${doubt}`);
+}
+
+/** `=?utf-8?q?ceo=40b.example,?= <x@a.example>`: who decodes first sees an address that stands in none of the entries. */
+function isWordParted(text: string, entries: readonly ListEntry[]): boolean {
+  if (!text.includes('=?')) return false;
+  const read = entries.flatMap(({ tokens }) => domainsMentioned(tokens.map((token) => token.text).join('')));
+  const known = new Set(read);
+  return domainsMentioned(decodeWords(text)).some((domain) => domain !== null && !known.has(domain));
 }
 
 /** Some programs read them as one character or another, some drop them. */

@@ -6,16 +6,20 @@ import { type Domain, parseDomain } from './address.ts';
 
 const maxDomains = 1_000;
 const maxNameChars = 1_000;
+const unseen = /\p{Cf}/gu;
+/** Some programs drop them, to others they are blanks: TAB, CR and LF are among them. */
+const control = /\p{Cc}/gu;
 
 /**
  * The domains behind any @ of a text, as IDNA reads them (UTS 46): what it drops or maps is no disguise. Null stands for all that
  * is no domain.
  */
 export function domainsMentioned(text: string): readonly (Domain | null)[] {
-  const plain = [text, decodeWords(text), withoutInnerBlanks(text)]
-    .join(' ')
-    .normalize('NFKC')
-    .replace(/[\p{Cf}\p{Cc}]/gu, '');
+  const read = [text, decodeWords(text), decodeWords(text.replaceAll('?=', '?= ')), withoutInnerBlanks(text)];
+  if (text.includes('(')) read.push(withoutComments(text));
+  if (text.includes('\\')) read.push(text.replaceAll('\\', ''));
+  const given = read.join(' ').normalize('NFKC').replace(unseen, '');
+  const plain = `${given.replace(control, '')} ${given.replace(control, ' ')}`;
   const tight = plain.replace(/(?<!\s)\s*([.@\u3002])\s*/gu, '$1');
   const names = new Set([...tight.matchAll(/@\[?([^\s<>(),;:"\\@[\]]*)/g)].map(([, name = '']) => name));
   return [...new Set([...names].slice(0, maxDomains).flatMap(domainsOf))];
@@ -36,4 +40,10 @@ function domainOf(name: string): Domain | null {
 /** Python's email package drops the blanks within a domain. Before a word with an @ they part two addresses. */
 function withoutInnerBlanks(text: string): string {
   return text.replace(/\s+(?![^\s<>(),;:]{0,200}@)/g, '');
+}
+
+/** `ceo@victim.ex(a)ample`; comments nest, in ours three deep. */
+function withoutComments(text: string): string {
+  const inner = /\([^()]*\)/g;
+  return text.replace(inner, '').replace(inner, '').replace(inner, '');
 }

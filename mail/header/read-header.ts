@@ -254,7 +254,7 @@ function takeField(state: State, { source, from, to, offset, bytes }: Unnamed): 
   const isFull = count >= (isEssential ? maxEssentialFields : fields);
   // What does not fit is left out, and smaller fields behind it are read; of an essential one its beginning is.
   const kept = Math.min(to - from, Math.max(0, room));
-  state.isAuthorHidden ||= state.isAfterAuthor && (isFull || kept < bytes);
+  state.isAuthorHidden ||= state.isAfterAuthor && (isFull || kept < bytes || source[to - 1] === CR);
   if (isFull || kept <= name.length || (kept < to - from && !isEssential)) {
     state.counts.dropped += 1;
     return;
@@ -269,8 +269,8 @@ function takeField(state: State, { source, from, to, offset, bytes }: Unnamed): 
 function passOver(state: State, line: Omit<HeaderField, 'name'> & { readonly raw: Buffer }): void {
   state.counts.passedOver += 1;
   const { isAfterAuthor, trailing, fields } = state;
-  if (readsLikeAuthor(line.raw, { isAfterAuthor, isTop: fields.length <= 1 }))
-    addLookalike(state, { name: 'From', ...line });
+  const isTop = fields.length <= 1;
+  if (readsLikeAuthor(line.raw, { isAfterAuthor, isTop })) addLookalike(state, { name: 'From', ...line });
   state.trailingBytes = line.raw.length + (trailing.length === 0 ? 0 : state.trailingBytes);
   if (state.trailingBytes <= state.limits.headerBytes) trailing.push(line.raw);
 }
