@@ -87,20 +87,23 @@ const hostile: readonly {
   },
 ];
 
-test('hostile mail is stored in the embedded world while ordinary mail passes it within 2 s', async (t) => {
-  await survives(t, { world: 'embedded', messages: hostile });
+test('hostile mail is stored in the embedded world while ordinary mail passes it within 4 s', async (t) => {
+  await survives(t, { world: 'embedded', messages: hostile, mostMs: 4_000 });
 });
 
-test('hostile mail is stored by the bundles that ship while ordinary mail passes it within 2 s', async (t) => {
+// The emulated S3 runs in the process of the listener and writes each object of 5 MB at a stretch, four in all: ordinary
+// mail waits about 1.5 s for that on a machine of our own. A stage that held it up would hold it for the budget of 30 s.
+test('hostile mail is stored by the bundles that ship while ordinary mail passes it within 8 s', async (t) => {
   await survives(t, {
     world: 'emulator',
+    mostMs: 8_000,
     messages: hostile.filter(({ name }) => /nested|5 MB|slow|100,000/.test(name)),
   });
 });
 
 async function survives(
   t: TestContext,
-  { world, messages }: { world: string; messages: typeof hostile },
+  { world, messages, mostMs }: { world: string; messages: typeof hostile; mostMs: number },
 ): Promise<void> {
   const dns = await startScriptedDns((name) => (name.includes('slow') ? 700 : 0));
   t.after(dns.close);
@@ -131,7 +134,7 @@ async function survives(
       smtp.close();
     }),
   )
-    .then(() => drained(service, 60))
+    .then(() => drained(service, 120))
     .finally(() => {
       isOver = true;
     });
@@ -153,7 +156,8 @@ async function survives(
     queues.map(({ dead }) => dead),
     [0, 0, 0, 0],
   );
-  assert.ok(Math.max(...waits) < 2_000, `ordinary mail took ${Math.max(...waits)} ms at worst`);
+  const worstMs = Math.max(...waits);
+  assert.ok(worstMs < mostMs, `ordinary mail took ${worstMs} ms at worst`);
   assert.ok(most - before < 700, `from ${before} to ${most} MiB`);
 }
 
