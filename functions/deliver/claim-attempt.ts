@@ -1,30 +1,24 @@
-// The right to try: one attempt of one delivery belongs to one worker, by compare-and-set on the `deliveries/` object. A lease of a
-// worker that died is taken over: at once if this process is the only one there is, else when it runs out (may-start.ts).
-
+// The lease on an attempt: one attempt of one delivery belongs to one worker, by compare-and-set on the `deliveries/` object. The lease
+// of a worker that died is taken over when it runs out, or at once if there is no other process (may-start.ts).
 import type { RecipientDelivery } from '#mail/envelope/recipient.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import type { Clock, Handout, Log, ObjectStore } from '#pipeline/contract/ports.ts';
+import type { Handout } from '#pipeline/contract/ports.ts';
 import {
   type DeliveryState,
   deliveryRecord,
   newDeliveryState,
   withRecipients,
 } from '#pipeline/contract/records/delivery.ts';
+import type { DeliverDeps } from './deliver.ts';
 
-export type ClaimDeps = {
-  readonly store: Pick<ObjectStore, 'get' | 'put'>;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Names this process, which is at one delivery once at most. */
-  readonly memory: { readonly owner: string };
-};
+type ClaimDeps = Pick<DeliverDeps, 'store' | 'clock' | 'log' | 'memory'>;
 
-/** A delivery's record, and the version that the next write must find; null: nothing is stored yet. */
+/** A delivery's record, and the version that the next write must find (null if nothing is stored yet). */
 export type StoredDelivery = { readonly key: string; readonly state: DeliveryState; readonly etag: string | null };
 
 const leaseMarginSeconds = 60;
 
-/** The record as the job finds it. What the queue hands out for the first time has none most likely, so none is looked for. */
+/** The record as the job finds it. The first run of a job most likely has none, so none is looked for. */
 export async function findDelivery(deps: ClaimDeps, job: DeliverJob, handout: Handout): Promise<StoredDelivery> {
   const isFirst = job.attempt === 1 && handout.receiveCount === 1 && (handout.faults ?? 0) === 0;
   if (!isFirst || job.givenUp !== undefined) return readDelivery(deps, job);
@@ -45,16 +39,16 @@ export async function readDelivery(deps: ClaimDeps, job: DeliverJob): Promise<St
     : { key, state: forJob(stored.record, job), etag: stored.etag };
 }
 
-/** Moves a record on; null if another was faster. */
+/** Writes a record; null if another worker has written it since. */
 export async function writeDelivery(
-  store: Pick<ObjectStore, 'put'>,
+  store: Pick<DeliverDeps['store'], 'put'>,
   { key, state, etag }: StoredDelivery,
 ): Promise<StoredDelivery | null> {
   const written = await deliveryRecord.write(store, key, state, etag === null ? { ifAbsent: true } : { ifMatch: etag });
   return written === null ? null : { key, state, etag: written };
 }
 
-/** Takes the lease on an attempt that may take so long; null if another was faster. */
+/** Takes the lease on an attempt that may take so long; null if another worker was faster. */
 export async function claimAttempt(
   { store, clock, memory: { owner } }: ClaimDeps,
   { state, ...stored }: StoredDelivery,
@@ -67,16 +61,14 @@ export async function claimAttempt(
   return writeDelivery(store, { ...stored, state: { ...state, state: 'sending', updatedAt: at, attempts, lease } });
 }
 
-/** The worker before died on it: whether the peer has the message is not known. */
 function interrupted({ attempt, at }: NonNullable<DeliveryState['lease']>): DeliveryState['attempts'][number] {
   const reason = 'interrupted: the worker stopped; what it had sent is not known';
   return { attempt, at, seconds: 0, reason, hosts: [] };
 }
 
 /**
- * The record for a job. A redriven job that had been given up makes its recipients pending again; what the sender was told stays on
- * record. Reports and dead letters of one domain share a record, so they bring recipients that it does not know. Any other job
- * must not: they would be lost without a trace.
+ * The record for a job. A dead letter that is redriven makes its recipients pending again; what the sender was told stays on record.
+ * Reports and dead letters of one domain share a record, so they may add recipients. Any other job that adds some is a fault of ours.
  */
 function forJob(state: DeliveryState, job: DeliverJob): DeliveryState {
   const { givenUp, ...kept } = state;

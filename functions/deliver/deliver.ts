@@ -13,7 +13,7 @@ import { type AttemptOutcome, reportAttempt, reportLostLease } from '#functions/
 import { settleDelivery } from '#functions/deliver/outcome/settle-delivery.ts';
 import { shareFindings } from '#functions/deliver/outcome/share-findings.ts';
 import type { ConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
-import { leaseSeconds, type RunEnd, usualFinalReplyMs } from '#functions/deliver/smtp/timeouts.ts';
+import { leaseSeconds, type RunBounds } from '#functions/deliver/smtp/timeouts.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { Config, ConfigSource } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
@@ -35,7 +35,7 @@ import { mayStart, type StartAnswer } from './may-start.ts';
 import { requeue, type Waiting } from './requeue.ts';
 import type { WorkerMemory } from './worker-memory.ts';
 
-export type DeliverDeps = {
+export type DeliverDeps = RunBounds & {
   readonly store: Pick<ObjectStore, 'get' | 'head' | 'put' | 'delete'>;
   readonly jobs: JobSender;
   readonly intake: Intake;
@@ -55,10 +55,6 @@ export type DeliverDeps = {
   readonly soleWorker?: boolean;
   /** What is wrong with our own DNS, if it answers nothing at all; null if only a domain's does not. */
   readonly dnsProblem?: () => Promise<string | null>;
-  /** When a run is ended from outside, if it is. */
-  readonly runEndsAt?: RunEnd;
-  /** How long the answer to a whole message is waited for at least. */
-  readonly finalReplyMs?: number;
 };
 
 /** What came of a job. `waiting`: no attempt was made; the job is back on the queue. `duplicate`: there was nothing to do. */
@@ -135,7 +131,8 @@ async function act(
     case 'give-up':
       return (await giveUp(deps, task, found)) ?? requeue(deps, task, soon(deps, secondTryMs, movedOn));
     case 'start': {
-      const claimed = await claimAttempt(deps, found, { attempt: answer.attempt, seconds: secondsFor(deps, task) });
+      const seconds = leaseSeconds(config.delivery.attemptSeconds, { ...deps, bytes: job.raw.bytes });
+      const claimed = await claimAttempt(deps, found, { attempt: answer.attempt, seconds });
       if (claimed !== null) return attempt(deps, task, { claimed, unasked: answer.unasked });
       if (task.isSecondTry) return requeue(deps, task, soon(deps, secondTryMs, movedOn));
       const moved = await readDelivery(deps, job);
@@ -148,11 +145,6 @@ const movedOn = 'another worker has moved it on';
 
 function soon({ clock }: DeliverDeps, ms: number, reason: string): { readonly until: string; readonly reason: string } {
   return { until: new Date(clock() + ms).toISOString(), reason };
-}
-
-function secondsFor(deps: DeliverDeps, { config, job }: Task): number {
-  const { finalReplyMs = usualFinalReplyMs, runEndsAt = null } = deps;
-  return leaseSeconds(config.delivery.attemptSeconds, { bytes: job.raw.bytes, finalReplyMs, runEndsAt });
 }
 
 type Claimed = { readonly claimed: StoredDelivery; readonly unasked: string | null };

@@ -1,38 +1,30 @@
 // A job that may not start now goes back on the queue; a long wait is noted in its record, where people look for the reason.
-
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import type { Clock, JobSender, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import { type StoredDelivery, writeDelivery } from './claim-attempt.ts';
-
-export type RequeueDeps = {
-  readonly store: Pick<ObjectStore, 'put'>;
-  readonly jobs: JobSender;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-};
+import type { DeliverDeps } from './deliver.ts';
 
 /** The job is back on the queue until then. */
 export type Waiting = { readonly outcome: 'waiting'; readonly until: string; readonly reason: string };
 
-/** A wait that is shorter is over before anybody looks for its reason, and a write would cost more than it. */
+/** A shorter wait is over before anybody looks for its reason. */
 const notedFromMs = 10_000;
 
 /** Puts a job back on the queue as it is, in this fair-queue group; the wait is noted in the record if one is given. */
 export async function requeue(
-  deps: RequeueDeps,
+  deps: Pick<DeliverDeps, 'store' | 'jobs' | 'clock' | 'metrics'>,
   { job, group }: { readonly job: DeliverJob; readonly group: string },
   { until, reason, found }: { readonly until: string; readonly reason: string; readonly found?: StoredDelivery },
 ): Promise<Waiting> {
   const isLong = Date.parse(until) - deps.clock() >= notedFromMs;
-  if (isLong && found !== undefined) await noteWait(deps, job, { until, reason, found });
+  if (isLong && found !== undefined) await noteWait(deps.store, job, { until, reason, found });
   await deps.jobs.send('deliver', job, { notBefore: until, group });
   deps.metrics.count('delivery-waits');
   return { outcome: 'waiting', until, reason };
 }
 
-/** People looking for the message find why it waits and until when. If another is moving the record on, that one knows better. */
+/** Notes why the message waits and until when, unless another worker is at it. */
 async function noteWait(
-  { store }: RequeueDeps,
+  store: DeliverDeps['store'],
   { attempt }: DeliverJob,
   { until, reason, found }: { readonly until: string; readonly reason: string; readonly found: StoredDelivery },
 ): Promise<void> {

@@ -7,29 +7,20 @@ import type { Slot } from '#functions/deliver/destination/slots.ts';
 import { type AcquiredHost, acquireSlot, type Choice } from '#functions/deliver/hosts/acquire-host.ts';
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import type { AttemptFacts } from '#functions/deliver/outcome/attempt-facts.ts';
-import type { ConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
 import { type Context, type Held, loginOf, spent, talkToHost } from '#functions/deliver/smtp/talk-to-host.ts';
 import type { AttemptTime } from '#functions/deliver/smtp/timeouts.ts';
 import { withoutSuccess } from '#mail/envelope/recipient.ts';
 import type { SentRecipient } from '#mail/smtp/parameters.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import type { Clock, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
 import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 import { faultOf } from '#pipeline/run/own-fault.ts';
-import type { WorkerMemory } from './worker-memory.ts';
+import type { DeliverDeps } from './deliver.ts';
 
-export type TryHostsDeps = {
-  readonly secrets: Secrets;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly store: Pick<ObjectStore, 'get' | 'put'>;
-  readonly connections: ConnectionPool;
-  readonly memory: WorkerMemory;
-};
+type TryHostsDeps = Pick<DeliverDeps, 'secrets' | 'clock' | 'random' | 'store' | 'connections' | 'memory'>;
 
 /** What is tried, at which hosts, in what time. `onSlow`: a destination takes long, and that is noted. */
-export type HostPlan = {
+type HostPlan = {
   readonly config: Config;
   readonly job: DeliverJob;
   readonly host: Extract<AcquiredHost, { outcome: 'host' }>;

@@ -1,13 +1,11 @@
 // When a destination is backed off. A destination is one address of a mail host with its port, or the smarthost as a whole; domains
-// that share a host share it. One that says 421 or nothing at all is not asked again for every message: no mail goes to it for a
-// while, twice as long after each failure, and messages wait without a connection.
+// that share a host share it. If one answers 421 or not at all, no mail goes to it for a while, twice as long after each failure.
 // The record in the store tells other processes; this one asks its memory, and the store at most every half a minute.
-
 import type { LRUCache } from 'lru-cache';
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { Target } from '#functions/deliver/hosts/look-up-mx.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { smarthostDestination } from '#pipeline/contract/keys.ts';
-import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { type BackOff, backOffRecord } from '#pipeline/contract/records/back-off.ts';
 import type { DestinationVerdict } from './judge-destination.ts';
 
@@ -24,15 +22,10 @@ export type BackOffMemory = LRUCache<string, Known>;
 /** Temporary refusals in a row, by destination: of the host's own making, and all of them. */
 export type RefusalMemory = LRUCache<string, { readonly ofHost: number; readonly all: number }>;
 
-export type BackOffDeps = {
-  readonly store: Pick<ObjectStore, 'get' | 'put' | 'delete'>;
-  readonly clock: Clock;
-  readonly memory: { readonly backOffs: BackOffMemory; readonly refusals: RefusalMemory };
-  readonly random: () => number;
-};
+type BackOffDeps = Pick<DeliverDeps, 'store' | 'clock' | 'memory' | 'random'>;
 
 /** An attempt: when it began, and the schedule of single messages. */
-export type Tried = { readonly startedAt: number; readonly retrySeconds: readonly number[] };
+type Tried = { readonly startedAt: number; readonly retrySeconds: readonly number[] };
 
 const rereadMs = 30_000;
 /** How long it is backed off after its first failure, and at most; for a shorter time if it may only be greylisting. */
@@ -65,7 +58,7 @@ export function connectionLimit(
 
 /** What is known of a destination; null if nothing is wrong with it. */
 export async function readDestination(
-  deps: Pick<BackOffDeps, 'clock' | 'memory'> & { readonly store: Pick<ObjectStore, 'get'> },
+  deps: Pick<BackOffDeps, 'store' | 'clock' | 'memory'>,
   destination: string,
 ): Promise<BackOff | null> {
   const known = deps.memory.backOffs.get(destination);

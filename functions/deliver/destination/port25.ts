@@ -1,6 +1,6 @@
 // Notices a network that lets no mail out: connections to several unrelated hosts time out and none succeeds. Cloud
 // networks block port 25 until asked not to. It is reported as such, and while it lasts no mail is given up.
-import type { Clock, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import { blockedPortRecord, readBlockedPort } from '#pipeline/contract/records/blocked-port.ts';
 import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 
@@ -11,19 +11,13 @@ export type PortMemory = {
   blockedSince: number | null;
 };
 
-export type PortDeps = {
-  readonly store: Pick<ObjectStore, 'get' | 'put' | 'delete'>;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly memory: { readonly port: PortMemory };
-};
+type PortDeps = Pick<DeliverDeps, 'store' | 'clock' | 'log' | 'metrics' | 'memory'>;
 
 const unrelatedHosts = 3;
 const windowMs = 3_600_000;
 
 /** What the connections of one attempt showed: one came about, or all timed out, or neither. */
-export type PortSign = 'connected' | 'timed-out' | 'neither';
+type PortSign = 'connected' | 'timed-out' | 'neither';
 
 /**
  * What an attempt showed: a host that refused the connection was reached, in a way; an address family that this network does

@@ -1,6 +1,7 @@
 // A host to ask, acquired before anything is claimed: the hosts of the job's domain, and a slot at the first that may be asked now. One
 // that is backed off, or has as many deliveries as it may have, is passed over or waited for, without a worker and a connection.
 import { createHash } from 'node:crypto';
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import {
   connectionLimit,
   destinationOf,
@@ -9,18 +10,13 @@ import {
 } from '#functions/deliver/destination/back-off.ts';
 import type { Slot } from '#functions/deliver/destination/slots.ts';
 import { isBackedOff, type Unavailable } from '#functions/deliver/may-start.ts';
-import type { WorkerMemory } from '#functions/deliver/worker-memory.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import type { BackOff } from '#pipeline/contract/records/back-off.ts';
 import { type FindHostsDeps, findHosts, type Hosts, type HostsFound } from './find-hosts.ts';
 import type { Target } from './look-up-mx.ts';
 
-export type AcquireDeps = FindHostsDeps & {
-  readonly store: Pick<ObjectStore, 'get' | 'put'>;
-  readonly memory: WorkerMemory;
-};
+type SlotDeps = Pick<DeliverDeps, 'store' | 'clock' | 'random' | 'memory'>;
 
 /** A host that may be asked, with a slot that is released by whoever asked it. */
 export type HostSlot = { readonly target: Target; readonly destination: string; readonly slot: Slot };
@@ -38,7 +34,7 @@ export type AcquiredHost = { readonly group: string } & (
 );
 
 /** What holds for all the choices that are made for one job. */
-export type SlotRules = {
+type SlotRules = {
   readonly config: Config;
   readonly job: DeliverJob;
   /** Slots that the job has already, by destination. */
@@ -52,7 +48,7 @@ const longestWaitMs = 900_000;
 const longestGroup = 100;
 
 /** Acquires it. Throws if the platform fails. */
-export async function acquireHost(deps: AcquireDeps, config: Config, job: DeliverJob): Promise<AcquiredHost> {
+export async function acquireHost(deps: FindHostsDeps, config: Config, job: DeliverJob): Promise<AcquiredHost> {
   const mailHosts = await lookUp(deps, config, job.domain);
   if (mailHosts === null) return { ...busyAt(deps, config, slowLookups), group: job.domain };
   if (mailHosts.outcome !== 'targets') return { outcome: 'no-host', problem: mailHosts, group: job.domain };
@@ -64,7 +60,7 @@ export async function acquireHost(deps: AcquireDeps, config: Config, job: Delive
 
 /** A slot at the first of the targets that may be asked now. */
 export async function acquireSlot(
-  deps: Pick<AcquireDeps, 'store' | 'clock' | 'random' | 'memory'>,
+  deps: SlotDeps,
   targets: readonly Target[],
   { config, job, held = new Map() }: SlotRules,
 ): Promise<Choice> {
@@ -101,7 +97,7 @@ export async function acquireSlot(
 type Busy = { readonly destination: string; readonly limit: number };
 
 /** Not for longer than a message that was deferred would wait, nor than SQS can. */
-function busyAt(deps: Pick<AcquireDeps, 'random' | 'memory'>, { delivery }: Config, busy: Busy): Unavailable {
+function busyAt(deps: Pick<SlotDeps, 'random' | 'memory'>, { delivery }: Config, busy: Busy): Unavailable {
   const { destination, limit } = busy;
   const longestMs = Math.min(longestWaitMs, Math.min(...delivery.retrySeconds) * 1_000);
   const waitMs = deps.memory.slots.waitMs(destination, { limit, longestMs, random: deps.random });
@@ -113,7 +109,7 @@ function shownBusy({ destination, limit }: Busy): string {
 }
 
 /** The hosts; null if the DNS takes its time and already keeps as many workers as it may. */
-async function lookUp(deps: AcquireDeps, config: Config, domain: string): Promise<Hosts | null> {
+async function lookUp(deps: FindHostsDeps, config: Config, domain: string): Promise<Hosts | null> {
   const looking = findHosts(deps, config, domain);
   const timer = Promise.withResolvers<null>();
   const timeout = setTimeout(timer.resolve, quickLookupMs, null);

@@ -1,23 +1,15 @@
 // Which hosts a job's mail goes to, and what TLS must be there: the smarthost, or the domain's own hosts under its MTA-STS policy
 // (RFC 8461). What the policy had a part in is put in words for the record.
 
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { OpenFailure, TlsPolicy } from '#functions/deliver/smtp/open-connection.ts';
 import type { TlsFacts } from '#functions/deliver/smtp/smtp-socket.ts';
 import { isLoopbackAddress } from '#mail/address/loopback.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { Clock, ObjectStore, Resolve } from '#pipeline/contract/ports.ts';
-import type { FetchPolicy } from './fetch-policy.ts';
 import { lookUpHost, lookUpMx, type MailHosts, type Target } from './look-up-mx.ts';
-import { findStsPolicy, isNamedHost, type PolicyMemory, type StsFinding, type StsPolicy } from './mta-sts.ts';
+import { findStsPolicy, isNamedHost, type StsFinding, type StsPolicy } from './mta-sts.ts';
 
-export type FindHostsDeps = {
-  readonly resolve: Resolve;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly store: Pick<ObjectStore, 'get' | 'put'>;
-  readonly fetchPolicy: FetchPolicy;
-  readonly memory: { readonly policies: PolicyMemory };
-};
+export type FindHostsDeps = Pick<DeliverDeps, 'resolve' | 'clock' | 'random' | 'store' | 'fetchPolicy' | 'memory'>;
 
 /** The hosts in order, how TLS must be, the policy that says so, and what of it is to be noted with the attempt. */
 export type HostsFound = {
@@ -39,12 +31,10 @@ export async function findHosts(deps: FindHostsDeps, config: Config, domain: str
     if (mailHosts.outcome !== 'targets') return mailHosts;
     return { ...mailHosts, tls: smarthostTls(smarthost.tls, mailHosts.targets), sts: { mode: 'none' }, note: null };
   }
-  const { fetchPolicy, resolve, clock, store } = deps;
-  const { policies } = deps.memory;
-  const port = config.delivery.mtaStsPort;
+  const stsDeps = { ...deps, port: config.delivery.mtaStsPort, memory: deps.memory.policies, allowPrivateTargets };
   const [mailHosts, sts] = await Promise.all([
     lookUpMx(deps, domain, { hostname: config.hostname, allowPrivateTargets }),
-    findStsPolicy({ resolve, clock, store, fetchPolicy, port, memory: policies, allowPrivateTargets }, domain),
+    findStsPolicy(stsDeps, domain),
   ]);
   return mailHosts.outcome === 'targets' ? police(mailHosts.targets, sts, { config, domain }) : mailHosts;
 }

@@ -2,9 +2,10 @@
 // policy in force makes TLS with a proven certificate a condition; a policy that cannot be fetched leaves the last one,
 // which is kept in the store too: neither a restart nor another worker starts from nothing.
 
-import type { Clock, ObjectStore, Resolve } from '#pipeline/contract/ports.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import type { Resolve } from '#pipeline/contract/ports.ts';
 import { stsPolicyRecord } from '#pipeline/contract/records/sts-policy.ts';
-import type { FetchPolicy, PolicyFile } from './fetch-policy.ts';
+import type { PolicyFile } from './fetch-policy.ts';
 import { isPrivate } from './look-up-mx.ts';
 
 /** A domain's policy as it applies now. `none`: deliver as if there were no such thing. */
@@ -29,13 +30,9 @@ export type PolicyMemory = {
   readonly set: (domain: string, known: Known) => unknown;
 };
 
-export type StsDeps = {
-  readonly resolve: Resolve;
-  readonly fetchPolicy: FetchPolicy;
+type StsDeps = Pick<DeliverDeps, 'resolve' | 'fetchPolicy' | 'store' | 'clock'> & {
   /** The port of policy hosts: 443. */
   readonly port: number;
-  readonly store: Pick<ObjectStore, 'get' | 'put'>;
-  readonly clock: Clock;
   readonly memory: PolicyMemory;
   /** Whether policies may be fetched from hosts in private networks. */
   readonly allowPrivateTargets: boolean;

@@ -3,18 +3,18 @@
 // takes it up again (claim-attempt.ts): what the sender was told then is that it may still arrive.
 
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import type { Clock } from '#pipeline/contract/ports.ts';
 import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { nobodyAsked } from './attempt-facts.ts';
 import { judgeAttempt } from './judge-attempt.ts';
 import { type SettleDeps, settleDelivery } from './settle-delivery.ts';
 
-export type GiveUpDeps = SettleDeps & { readonly clock: Clock; readonly newMessageId: (nowMs: number) => string };
+type GiveUpDeps = SettleDeps & Pick<DeliverDeps, 'newMessageId'>;
 
 /** The sender's part of the reason: nothing of what is wrong here, and what may still become of it. */
-export const givenUpReason =
+const givenUpReason =
   'a fault of this mail service, not of the address, kept it from being processed; if that is mended, it may still arrive';
 
 type Task = { readonly config: Config; readonly job: DeliverJob; readonly group: string };

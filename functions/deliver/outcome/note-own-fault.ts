@@ -2,18 +2,13 @@
 // and when it is tried again, so that whoever looks for the message finds that. No host is blamed, no attempt is used up.
 
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { faultWaitMs } from '#pipeline/run/judge-failure.ts';
 import { faultOf, ownFault } from '#pipeline/run/own-fault.ts';
 import { type AttemptFacts, nobodyAsked } from './attempt-facts.ts';
 
-export type NoteOwnFaultDeps = {
-  readonly store: Pick<ObjectStore, 'put'>;
-  readonly clock: Clock;
-  readonly random: () => number;
-};
-
+type NoteOwnFaultDeps = Pick<DeliverDeps, 'store' | 'clock' | 'random'>;
 type Attempt = { readonly config: Config; readonly claimed: StoredDelivery; readonly faults: number };
 
 /**

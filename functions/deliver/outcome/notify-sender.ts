@@ -4,6 +4,7 @@
 
 import { isAscii } from 'node:buffer';
 import { createHash } from 'node:crypto';
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import { parseAddress } from '#mail/address/address.ts';
 import { srsReverse } from '#mail/address/srs.ts';
 import { composeDsn, type DsnRecipient, originalBytesNeeded } from '#mail/dsn/dsn.ts';
@@ -15,7 +16,7 @@ import { isProblem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { rawKey } from '#pipeline/contract/keys.ts';
-import type { Clock, Intake, JobSender, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
+import type { Intake } from '#pipeline/contract/ports.ts';
 import { receivedGroup } from '#pipeline/contract/received-group.ts';
 import type { DeliveryNotice, DeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { whyNotTold } from '#pipeline/contract/sender-proof.ts';
@@ -23,16 +24,10 @@ import { readBody } from '#pipeline/contract/stored-body.ts';
 import { whyHopeless } from '#pipeline/run/own-fault.ts';
 import { isHardBounce } from './suppress.ts';
 
-export type NotifyDeps = {
-  readonly store: Pick<ObjectStore, 'get' | 'head'>;
-  readonly intake: Intake;
-  readonly jobs: JobSender;
-  readonly secrets: Secrets;
-  readonly clock: Clock;
-};
+export type NotifyDeps = Pick<DeliverDeps, 'store' | 'intake' | 'jobs' | 'secrets' | 'clock'>;
 
 /** `sent`: the notification is stored and queued. `dropped`: there is nobody to tell, and why. */
-export type NotifyOutcome = { readonly outcome: 'sent' } | { readonly outcome: 'dropped'; readonly reason: string };
+type NotifyOutcome = { readonly outcome: 'sent' } | { readonly outcome: 'dropped'; readonly reason: string };
 
 /** Sends one notification that a record owes. Throws if the platform fails; run again, it makes no second message. */
 export async function notifySender(

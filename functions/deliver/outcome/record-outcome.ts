@@ -3,18 +3,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
-import type { RunEnd } from '#functions/deliver/smtp/timeouts.ts';
-import type { Log, ObjectStore } from '#pipeline/contract/ports.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import { type DeliveryState, deliveryRecord, deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { faultOf } from '#pipeline/run/own-fault.ts';
 
-export type RecordDeps = {
-  readonly store: Pick<ObjectStore, 'get' | 'put'>;
-  readonly log: Log;
-  /** When the run is ended from outside, if it is. */
-  readonly runEndsAt?: RunEnd;
-};
+type RecordDeps = Pick<DeliverDeps, 'store' | 'log' | 'runEndsAt'>;
 
 /** Long enough for somebody to make room; then the job comes again, and with it the message. */
 const longestMs = 3_600_000;

@@ -1,7 +1,7 @@
 // An attempt in the log, in the metrics, and in a word for who ran it.
 
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import type { Log, Metrics } from '#pipeline/contract/ports.ts';
 import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
 import type { AttemptFacts } from './attempt-facts.ts';
 
@@ -14,7 +14,7 @@ export type AttemptOutcome =
   | { readonly outcome: 'partial' | 'bounced'; readonly reason: string; readonly isOurFault?: boolean }
   | { readonly outcome: 'deferred'; readonly retryAt: string; readonly reason: string; readonly isOurFault?: boolean };
 
-type ReportDeps = { readonly log: Log; readonly metrics: Metrics };
+type ReportDeps = Pick<DeliverDeps, 'log' | 'metrics'>;
 
 /** Reports an attempt that is on record. */
 export function reportAttempt({ log, metrics }: ReportDeps, state: DeliveryState, facts: AttemptFacts): AttemptOutcome {

@@ -3,19 +3,14 @@
 // does it again, and each part can be done twice without harm.
 
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { Log, Metrics } from '#pipeline/contract/ports.ts';
 import { type DeliveryState, pendingJob } from '#pipeline/contract/records/delivery.ts';
 import { whyNotTold } from '#pipeline/contract/sender-proof.ts';
 import { type NotifyDeps, notifySender } from './notify-sender.ts';
-import { type SuppressDeps, suppress } from './suppress.ts';
+import { suppress } from './suppress.ts';
 
-export type SettleDeps = NotifyDeps & {
-  readonly store: NotifyDeps['store'] & SuppressDeps['store'];
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly memory: SuppressDeps['memory'];
-};
+export type SettleDeps = NotifyDeps & Pick<DeliverDeps, 'log' | 'metrics' | 'memory'>;
 
 /** Does what a record owes and notes that; the next attempt is queued in this fair-queue group. Costs nothing if it owes nothing. */
 export async function settleDelivery(

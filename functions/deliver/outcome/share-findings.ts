@@ -1,22 +1,16 @@
 // What an attempt showed of destinations and of our own network is for all jobs, and all processes, to know.
 
-import {
-  type BackOffDeps,
-  destinationOf,
-  publishFailure,
-  recordVerdict,
-} from '#functions/deliver/destination/back-off.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import { destinationOf, publishFailure, recordVerdict } from '#functions/deliver/destination/back-off.ts';
 import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
-import { type PortDeps, signOf, watchPort } from '#functions/deliver/destination/port25.ts';
+import { signOf, watchPort } from '#functions/deliver/destination/port25.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { AttemptFacts } from './attempt-facts.ts';
 
-export type ShareDeps = BackOffDeps & PortDeps & { readonly memory: BackOffDeps['memory'] & PortDeps['memory'] };
-
 /** Shares it. `startedAt`: when the attempt began, in milliseconds since 1970. */
 export async function shareFindings(
-  deps: ShareDeps,
+  deps: Pick<DeliverDeps, 'store' | 'clock' | 'log' | 'metrics' | 'memory' | 'random'>,
   found: {
     readonly config: Config;
     readonly job: DeliverJob;

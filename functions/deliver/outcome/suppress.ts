@@ -2,9 +2,9 @@
 // the listener asks, for mail of the domain of ours that wrote. Only the address: not the sender, the content, a full mailbox or
 // a passing trouble of the peer. A domain that calls everybody non-existent is in trouble, and is not believed.
 import { LRUCache } from 'lru-cache';
+import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import { type EmailAddress, parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import type { DeliveryAttempt, DeliveryState, HostTry } from '#pipeline/contract/records/delivery.ts';
 import { isInTrouble, refusalsRecord, type Trouble, withRefusals } from '#pipeline/contract/records/refusals.ts';
 import { emptyRecord, suppressionRecord, withBounce, withoutBounces } from '#pipeline/contract/records/suppression.ts';
@@ -16,12 +16,7 @@ export type AcceptedCounts = {
   readonly take: (domain: string, nowMs: number) => number;
 };
 
-export type SuppressDeps = {
-  readonly store: Pick<ObjectStore, 'get' | 'put'>;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly memory: { readonly accepted: AcceptedCounts };
-};
+type SuppressDeps = Pick<DeliverDeps, 'store' | 'log' | 'metrics' | 'memory'>;
 
 const hourMs = 3_600_000;
 /** RFC 3463 §3.2: bad mailbox, moved without forwarding; 5.1.10 is what Exchange calls a recipient that it does not find. */

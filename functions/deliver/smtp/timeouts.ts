@@ -27,11 +27,13 @@ export type AttemptTime = {
   readonly finalReplyMs: number;
 };
 
-/** A run that is ended from outside at this time of `performance.now()`; null if nothing ends it. */
-export type RunEnd = number | null;
+/**
+ * What bounds an attempt besides the configuration. `runEndsAt`: when the run is ended from outside, by `performance.now()`; null or
+ * absent: nothing ends it. `finalReplyMs`: how long the answer to a whole message is waited for, ten minutes if absent.
+ */
+export type RunBounds = { readonly runEndsAt?: number | null; readonly finalReplyMs?: number };
 
-/** How long the answer to a whole message is waited for (RFC 5321 §4.5.3.2.6), unless a test wants less. */
-export const usualFinalReplyMs = 600_000;
+const usualFinalReplyMs = 600_000; // RFC 5321 §4.5.3.2.6
 
 const slowestBytesPerMs = 2;
 /** What the network's buffers may hold of a message when its last byte is handed to them, and how slowly a peer may take it. */
@@ -61,7 +63,7 @@ export function finalReplyLimitMs(finalReplyMs: number, bytes: number): number {
 /** Lays out an attempt that begins now. */
 export function attemptTime(
   attemptSeconds: number,
-  { finalReplyMs, runEndsAt }: { readonly finalReplyMs: number; readonly runEndsAt: RunEnd },
+  { finalReplyMs = usualFinalReplyMs, runEndsAt = null }: RunBounds,
 ): AttemptTime {
   const answerBy = runEndsAt ?? Number.POSITIVE_INFINITY;
   const dotBy = answerBy - finalReplyMs;
@@ -71,9 +73,8 @@ export function attemptTime(
 /** How long an attempt may be under way: nobody else may take it for dead before that. */
 export function leaseSeconds(
   attemptSeconds: number,
-  given: { readonly bytes: number; readonly finalReplyMs: number; readonly runEndsAt: RunEnd },
+  { bytes, finalReplyMs = usualFinalReplyMs, runEndsAt = null }: RunBounds & { readonly bytes: number },
 ): number {
-  if (given.runEndsAt !== null) return Math.max(0, (given.runEndsAt - performance.now()) / 1000);
-  const transferMs = given.bytes / slowestBytesPerMs;
-  return attemptSeconds + (transferMs + finalReplyLimitMs(given.finalReplyMs, given.bytes)) / 1000;
+  if (runEndsAt !== null) return Math.max(0, (runEndsAt - performance.now()) / 1000);
+  return attemptSeconds + (bytes / slowestBytesPerMs + finalReplyLimitMs(finalReplyMs, bytes)) / 1000;
 }
