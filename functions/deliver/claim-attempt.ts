@@ -1,6 +1,6 @@
 // The lease on an attempt: one attempt of one delivery belongs to one worker, by compare-and-set on the `deliveries/` object. The lease
 // of a worker that died is taken over when it runs out, or at once if there is no other process (may-start.ts).
-import type { RecipientDelivery } from '#mail/envelope/recipient.ts';
+import { pathsOf, pendingRecipient } from '#mail/envelope/recipient.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { Handout } from '#pipeline/contract/ports.ts';
 import {
@@ -72,8 +72,8 @@ function interrupted({ attempt, at }: NonNullable<DeliveryState['lease']>): Deli
  */
 function forJob(state: DeliveryState, job: DeliverJob): DeliveryState {
   const { givenUp, ...kept } = state;
-  const named = new Set(job.envelope.recipients.map(({ forwardPath }) => forwardPath));
-  const known = new Set(state.recipients.map(({ forwardPath }) => forwardPath));
+  const named = pathsOf(job.envelope.recipients);
+  const known = pathsOf(state.recipients);
   const added = job.envelope.recipients.filter(({ forwardPath }) => !known.has(forwardPath));
   const again = job.givenUp === undefined ? (givenUp?.recipients.filter((path) => named.has(path)) ?? []) : [];
   if (added.length === 0 && again.length === 0) return state;
@@ -81,16 +81,14 @@ function forJob(state: DeliveryState, job: DeliverJob): DeliveryState {
     throw new Error(`a second delivery of ${job.id} to ${job.domain}, with recipients the first does not have`);
   }
   const left = givenUp?.recipients.filter((path) => !again.includes(path)) ?? [];
-  const pending = newDeliveryState(job, 0).recipients;
-  const pendingOf = (path: string): RecipientDelivery[] => pending.filter(({ forwardPath }) => forwardPath === path);
   return {
     ...kept,
     ...(givenUp === undefined || left.length === 0 ? {} : { givenUp: { ...givenUp, recipients: left } }),
     state: 'waiting',
     job: withRecipients(again.length > 0 ? job : state.job, [...state.job.envelope.recipients, ...added]),
     recipients: [
-      ...state.recipients.flatMap((one) => (again.includes(one.forwardPath) ? pendingOf(one.forwardPath) : [one])),
-      ...added.flatMap(({ forwardPath }) => pendingOf(forwardPath)),
+      ...state.recipients.map((one) => (again.includes(one.forwardPath) ? pendingRecipient(one.forwardPath) : one)),
+      ...added.map(({ forwardPath }) => pendingRecipient(forwardPath)),
     ],
   };
 }

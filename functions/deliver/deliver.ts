@@ -14,6 +14,7 @@ import { settleDelivery } from '#functions/deliver/outcome/settle-delivery.ts';
 import { shareFindings } from '#functions/deliver/outcome/share-findings.ts';
 import type { ConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
 import { leaseSeconds, type RunBounds } from '#functions/deliver/smtp/timeouts.ts';
+import { pathsOf } from '#mail/envelope/recipient.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { Config, ConfigSource } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
@@ -28,7 +29,7 @@ import type {
   Resolve,
   Secrets,
 } from '#pipeline/contract/ports.ts';
-import { type DeliveryState, deliveryRecord, pendingJob } from '#pipeline/contract/records/delivery.ts';
+import { type DeliveryState, deliveryRecord, pendingJob, pendingPaths } from '#pipeline/contract/records/delivery.ts';
 import { claimAttempt, findDelivery, readDelivery, type StoredDelivery } from './claim-attempt.ts';
 import { gatherFacts } from './gather-facts.ts';
 import { mayStart, type StartAnswer } from './may-start.ts';
@@ -185,9 +186,7 @@ async function attempt(deps: DeliverDeps, task: Task, { claimed, unasked }: Clai
 }
 
 /** Those still pending. A report is about its own recipients alone: others of their domain may have to be delivered. */
-function askedNow({ recipients }: DeliveryState, job: DeliverJob): ReadonlySet<string> {
-  const pending = recipients.filter(({ state }) => state === 'pending').map(({ forwardPath }) => forwardPath);
-  if (job.deliveredLocally !== true) return new Set(pending);
-  const named = new Set(job.envelope.recipients.map(({ forwardPath }) => forwardPath));
-  return new Set(pending.filter((forwardPath) => named.has(forwardPath)));
+function askedNow(state: DeliveryState, job: DeliverJob): ReadonlySet<string> {
+  const pending = pendingPaths(state);
+  return job.deliveredLocally === true ? pathsOf(pendingJob(job, pending).envelope.recipients) : pending;
 }

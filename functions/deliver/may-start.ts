@@ -5,7 +5,7 @@
 import { shownBackOff, spreadMs } from '#functions/deliver/destination/back-off.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { BackOff } from '#pipeline/contract/records/back-off.ts';
-import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
+import { type DeliveryState, pendingPaths } from '#pipeline/contract/records/delivery.ts';
 
 /** No host may be asked now: all are backed off (the one that ends first), or one has as many deliveries as it may have. */
 export type Unavailable =
@@ -69,7 +69,7 @@ function isHeldByOther({ owner, until }: NonNullable<DeliveryState['lease']>, wo
 
 /** Whether none of the job's recipients is pending, or a later attempt is planned for them. */
 function isOver({ lease, next, recipients }: StartFacts['record'], job: StartFacts['job']): boolean {
-  const pending = new Set(recipients.flatMap(({ state, forwardPath }) => (state === 'pending' ? [forwardPath] : [])));
+  const pending = pendingPaths({ recipients });
   if (!job.envelope.recipients.some(({ forwardPath }) => pending.has(forwardPath))) return true;
   // A report is about what has happened: no attempt that is planned makes it untrue.
   return job.deliveredLocally !== true && lease === null && next !== null && job.attempt < next.attempt;

@@ -7,9 +7,16 @@ import type { Slot } from '#functions/deliver/destination/slots.ts';
 import { type AcquiredHost, acquireSlot, type Choice } from '#functions/deliver/hosts/acquire-host.ts';
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import type { AttemptFacts } from '#functions/deliver/outcome/attempt-facts.ts';
-import { type Context, type Held, loginOf, spent, talkToHost } from '#functions/deliver/smtp/talk-to-host.ts';
+import {
+  type Context,
+  type Held,
+  loginOf,
+  secondsSince,
+  spent,
+  talkToHost,
+} from '#functions/deliver/smtp/talk-to-host.ts';
 import type { AttemptTime } from '#functions/deliver/smtp/timeouts.ts';
-import { withoutSuccess } from '#mail/envelope/recipient.ts';
+import { type RecipientAtHost, withoutSuccess } from '#mail/envelope/recipient.ts';
 import type { SentRecipient } from '#mail/smtp/parameters.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
@@ -160,14 +167,10 @@ function worthAsking({ envelope: { recipients }, sender }: DeliverJob, hosts: re
 }
 
 /** The host took the message, or may have, or refused it for good. */
-function isFinal({ outcome, stage }: HostTry['recipients'][number]): boolean {
+function isFinal({ outcome, stage }: RecipientAtHost): boolean {
   return outcome === 'accepted' || outcome === 'unknown' || (outcome === 'refused' && stage !== 'capability');
 }
 
 function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
-}
-
-function secondsSince(started: number): number {
-  return Math.round(performance.now() - started) / 1000;
 }

@@ -1,6 +1,5 @@
 // Assembles the inbox message of each recipient from the job and the parsed content. Pure: the same input gives the same JSON, byte
-// for byte, in one piece or in two.
-
+// for byte, in one piece or in two. The order of its fields is that of the schema.
 import type { ParsedBody, ParsedHead } from '#functions/parse/worker/worker-messages.ts';
 import type { LocalRecipient } from '#mail/envelope/recipient.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
@@ -13,7 +12,7 @@ import {
 import type { KeptObject } from './keep-object.ts';
 import type { MessageProblem } from './problems.ts';
 
-/** What parsing gave, the same for all recipients. */
+/** What the message holds, the same for all recipients. */
 export type ParsedContent = {
   readonly head: ParsedHead;
   readonly text: ParsedBody;
@@ -22,8 +21,6 @@ export type ParsedContent = {
   readonly problems: readonly MessageProblem[];
 };
 
-type Recipient = Pick<LocalRecipient, 'mailbox' | 'forwardPath'>;
-
 /**
  * The JSON of each recipient as a body to be stored: whole, or this recipient's own fields, with a shared tail that is made once for
  * all. Throws if the JSON is not valid by the schema.
@@ -31,7 +28,7 @@ type Recipient = Pick<LocalRecipient, 'mailbox' | 'forwardPath'>;
 export function createBodies(
   job: ParseJob,
   content: ParsedContent,
-): (recipient: Recipient, isAlone: boolean) => Pick<PutRequest, 'body' | 'sharedTail'> {
+): (recipient: LocalRecipient, isAlone: boolean) => Pick<PutRequest, 'body' | 'sharedTail'> {
   let sharedTail: Uint8Array | null = null;
   return (recipient, isAlone) => {
     if (isAlone) return { body: jsonOf(inboxMessageSchema.parse(assembleMessage(job, recipient, content))) };
@@ -52,30 +49,21 @@ function jsonOf(value: unknown): Buffer {
 }
 
 /** The fields that come first, in this order. */
-function ownFields(job: ParseJob, { mailbox, forwardPath }: Recipient) {
+function ownFields(job: ParseJob, { mailbox, forwardPath }: LocalRecipient) {
   const { id, receivedAt } = job;
   const { reversePath } = job.envelope;
   return { schema: inboxMessageVersion, id, receivedAt, mailbox, envelope: { reversePath, forwardPath } } as const;
 }
 
 /** The message as its recipient's program reads it; of the envelope it names this recipient alone. */
-function assembleMessage(job: ParseJob, recipient: Recipient, content: ParsedContent): InboxMessage {
+function assembleMessage(job: ParseJob, recipient: LocalRecipient, content: ParsedContent): InboxMessage {
   const { head, kept } = content;
   return {
     ...ownFields(job, recipient),
     session: job.envelope.session,
     authentication: job.authentication,
     disposition: job.disposition,
-    headers: head.headers,
-    messageId: head.messageId,
-    date: head.date,
-    subject: head.subject,
-    from: head.from,
-    to: head.to,
-    cc: head.cc,
-    replyTo: head.replyTo,
-    inReplyTo: head.inReplyTo,
-    references: head.references,
+    ...head,
     text: body(content.text, 'text', kept),
     html: body(content.html, 'html', kept),
     attachments: listAttachments(kept),
@@ -96,13 +84,5 @@ function listAttachments(kept: readonly KeptObject[]): InboxMessage['attachments
   return kept
     .flatMap(({ start, key, bytes, sha256 }) => (start.kind === 'attachment' ? [{ ...start, key, bytes, sha256 }] : []))
     .sort((a, b) => a.n - b.n)
-    .map(({ attachment: { filename, contentType, contentId, inline }, key, bytes, sha256 }) => ({
-      filename,
-      contentType,
-      bytes,
-      sha256,
-      key,
-      contentId,
-      inline,
-    }));
+    .map(({ attachment, key, bytes, sha256 }) => ({ ...attachment, key, bytes, sha256 }));
 }

@@ -1,17 +1,13 @@
 // Stores one object that the parser found (an attachment, a large body) while its bytes come; counts and hashes them on the way.
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { ObjectStart } from '#functions/parse/worker/worker-messages.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import { attachmentKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
+import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 
 /** An object that is stored, and what its bytes are. */
-export type KeptObject = {
-  readonly start: ObjectStart;
-  readonly key: string;
-  readonly bytes: number;
-  readonly sha256: string;
-};
+export type KeptObject = Pick<InboxMessage['raw'], 'key' | 'bytes' | 'sha256'> & { readonly start: ObjectStart };
 
 /** Up to this size an object is handed over in one piece, which costs a store less than a stream. */
 const onePieceBytes = 262_144;
@@ -25,21 +21,17 @@ export async function keepObject(
   content: AsyncIterable<Uint8Array>,
 ): Promise<KeptObject> {
   const key = attachmentKey(job, start.kind === 'attachment' ? start.n : start.kind);
-  const measured = measure(content);
-  const body = await firstPiece(measured.read);
-  await store.put({
-    key,
-    body,
-    contentType: storedType(start),
-    metadata: metadata(start),
-    condition: { ifAbsent: true },
-  });
+  const measured = { bytes: 0, hash: createHash('sha256') };
+  const chunks = measure(content, measured);
+  const body = await firstPiece(chunks);
+  const object = { key, contentType: storedType(start), metadata: metadata(start) };
+  await store.put({ ...object, body, condition: { ifAbsent: true } });
   // If the object is already there, the store need not read the bytes; they are counted all the same.
-  while ((await measured.read()) !== null) {}
-  return { start, key, ...measured.facts() };
+  while ((await chunks.next()).done !== true) {}
+  return { start, key, bytes: measured.bytes, sha256: measured.hash.digest('hex') };
 }
 
-/** A browser must never run what a stranger sent: objects are stored as bytes, what they claim to be is metadata. */
+/** No browser may run what a sender wrote: attachments are stored as bytes, and the type that they claim is metadata. */
 function storedType(start: ObjectStart): string {
   return start.kind === 'attachment' ? 'application/octet-stream' : 'text/plain; charset=utf-8';
 }
@@ -61,44 +53,31 @@ function percentEncoded(name: string): string {
   return result;
 }
 
-type Read = () => Promise<Uint8Array | null>;
+type Measured = { bytes: number; readonly hash: Hash };
 
-function measure(content: AsyncIterable<Uint8Array>): {
-  readonly read: Read;
-  readonly facts: () => { bytes: number; sha256: string };
-} {
-  const chunks = content[Symbol.asyncIterator]();
-  const hash = createHash('sha256');
-  let bytes = 0;
-  let ended = false;
-  const read: Read = async () => {
-    if (ended) return null;
-    const next = await chunks.next();
-    if (next.done === true) {
-      ended = true;
-      return null;
-    }
-    hash.update(next.value);
-    bytes += next.value.length;
-    return next.value;
-  };
-  return { read, facts: () => ({ bytes, sha256: hash.digest('hex') }) };
+async function* measure(content: AsyncIterable<Uint8Array>, measured: Measured): AsyncGenerator<Uint8Array> {
+  for await (const chunk of content) {
+    measured.hash.update(chunk);
+    measured.bytes += chunk.length;
+    yield chunk;
+  }
 }
 
-/** The whole in one piece where it is small, else a stream that begins with what was read. */
-async function firstPiece(read: Read): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+/** The whole in one piece if it is small, else a stream that begins with what was read. */
+async function firstPiece(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   while (bytes <= onePieceBytes) {
-    const piece = await read();
-    if (piece === null) return Buffer.concat(pieces);
-    pieces.push(piece);
-    bytes += piece.length;
+    const next = await chunks.next();
+    if (next.done === true) return Buffer.concat(pieces);
+    pieces.push(next.value);
+    bytes += next.value.length;
   }
-  return restOf(pieces, read);
+  return restOf(pieces, chunks);
 }
 
-async function* restOf(pieces: Uint8Array[], read: Read): AsyncGenerator<Uint8Array> {
+/** Does not end `chunks` if its reader stops early: the bytes that are left are still to be counted. */
+async function* restOf(pieces: Uint8Array[], chunks: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield* pieces.splice(0);
-  for (let piece = await read(); piece !== null; piece = await read()) yield piece;
+  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
 }

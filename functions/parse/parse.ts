@@ -55,13 +55,9 @@ export async function parse(deps: ParseDeps, job: ParseJob, handout: Handout): P
     deps.metrics.measure('accepted-to-inbox-seconds', (now - Date.parse(job.receivedAt)) / 1_000);
   }
   for (const { code } of content.problems) deps.metrics.count('parse-problems', { code });
-  deps.log.info('message-stored', {
-    id: job.id,
-    written: written.length,
-    present: present.length,
-    problems,
-    receiveCount: handout.receiveCount,
-  });
+  const { receiveCount } = handout;
+  const counts = { written: written.length, present: present.length, problems, receiveCount };
+  deps.log.info('message-stored', { id: job.id, ...counts });
   return { outcome: 'stored', written, present, problems };
 }
 
@@ -102,11 +98,7 @@ async function readContent(deps: ParseDeps, job: ParseJob): Promise<ParsedConten
  * sends the report's job again, since it cannot know whether this one got that far; deliver tells it once.
  */
 async function reportDelivered({ jobs, clock }: ParseDeps, job: ParseJob): Promise<void> {
-  const recipients = job.envelope.recipients.map(({ forwardPath, dsn }) => ({
-    forwardPath,
-    dsn,
-    originalForwardPath: null,
-  }));
+  const recipients = job.envelope.recipients.map(({ mailbox: _, ...one }) => ({ ...one, originalForwardPath: null }));
   for (const report of reportJobs(job, recipients, { deliveredLocally: true, nowMs: clock() })) {
     await jobs.send('deliver', report, { group: report.domain });
   }
@@ -123,9 +115,9 @@ async function readHeadOnly(deps: ParseDeps, job: ParseJob, problems: ProblemLis
   const chunks = (await openRaw(deps, job))[Symbol.asyncIterator]();
   const { header } = await readHeaderOf(chunks);
   await chunks.return?.();
-  const described = describeHead(header);
-  for (const { code, detail } of described.problems) problems.add(code, detail);
-  return described;
+  const { problems: found, ...head } = describeHead(header);
+  for (const { code, detail } of found) problems.add(code, detail);
+  return head;
 }
 
 /** Writes the JSON of all recipients, a few at a time; `present`: those that an earlier run had written. */

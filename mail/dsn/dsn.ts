@@ -37,7 +37,7 @@ export type DsnInput = {
   /** Letters and digits, at most 60; not taken as it is where the original contains it. */
   readonly boundary: string;
   readonly hostname: string;
-  /** Who is told: the reverse-path of the original message, or the sender it was rewritten for. Never empty (see dsnRecipients). */
+  /** Who is told: the reverse-path of the original message, or the sender it was rewritten for. Never empty (see isReportWanted). */
   readonly to: string;
   readonly now: string;
   readonly arrivalAt: string;
@@ -89,19 +89,11 @@ export function composeDsn(input: DsnInput): Uint8Array {
 }
 
 /**
- * The recipients of an action that the sender is told about (RFC 3461 §4.1): failures and delays if NOTIFY asks for them or is absent,
- * success only if NOTIFY asks for it; none for NEVER or a null reverse-path.
+ * Whether the sender is told of this action (RFC 3461 §4.1): of failures and delays if NOTIFY asks for them or is absent, of success
+ * only if NOTIFY asks for it; of nothing for NEVER or a null reverse-path.
  */
-export function dsnRecipients<
-  Recipient extends {
-    readonly dsn: { readonly notify: readonly ('never' | 'success' | 'failure' | 'delay')[] | null };
-  },
->(reversePath: string, action: DsnAction, recipients: readonly Recipient[]): readonly Recipient[] {
-  if (reversePath === '') return []; // RFC 5321 §4.5.5: no bounce of a bounce
-  return recipients.filter(({ dsn: { notify } }) => isWanted(action, notify));
-}
-
-function isWanted(action: DsnAction, notify: readonly ('never' | 'success' | 'failure' | 'delay')[] | null): boolean {
+export function isReportWanted(reversePath: string, action: DsnAction, notify: readonly string[] | null): boolean {
+  if (reversePath === '') return false; // RFC 5321 §4.5.5: no bounce of a bounce
   if (notify?.includes('never')) return false;
   switch (action) {
     case 'failed':

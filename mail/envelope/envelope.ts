@@ -50,5 +50,3 @@ export const envelopeFields: ReadonlySet<string> = new Set([...Object.keys(sende
 export type EnvelopeOptions = Readonly<z.infer<typeof envelopeOptionsSchema>>;
 export type Session = Readonly<z.infer<typeof sessionSchema>>;
 export type RoutedEnvelope = Readonly<z.infer<typeof routedEnvelopeSchema>>;
-export type LocalEnvelope = Readonly<z.infer<typeof localEnvelopeSchema>>;
-export type RemoteEnvelope = Readonly<z.infer<typeof remoteEnvelopeSchema>>;

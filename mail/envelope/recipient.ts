@@ -85,6 +85,11 @@ export type RemoteRecipient = Readonly<z.infer<typeof remoteRecipientSchema>>;
 export type RecipientAtHost = Readonly<z.infer<typeof recipientAtHostSchema>>;
 export type RecipientDelivery = Readonly<z.infer<typeof recipientDeliverySchema>>;
 
+/** The forward-paths of recipients, each once. */
+export function pathsOf(recipients: readonly { readonly forwardPath: string }[]): ReadonlySet<string> {
+  return new Set(recipients.map(({ forwardPath }) => forwardPath));
+}
+
 /** Before the first attempt. */
 export function pendingRecipient(forwardPath: string): RecipientDelivery {
   return { forwardPath, state: 'pending', status: null, reason: null, diagnostic: null, host: null, at: null };

@@ -1,5 +1,5 @@
-// Where a recipient's mail goes: a mailbox, an alias, the catch-all, outside, or nowhere. Decided at RCPT, so that mail
-// to nobody is never acknowledged. `%` and `!` in a local part are characters like others: no routing by them.
+// Where a recipient's mail goes: a mailbox, an alias, the catch-all, outside, or nowhere. Decided at RCPT, so that mail to an unknown
+// recipient is never acknowledged. `%` and `!` in a local part are characters like others: no routing by them.
 import {
   type Domain,
   type EmailAddress,
@@ -29,7 +29,12 @@ type DirectoryDomain = {
 };
 
 /** `unknown-mailbox`: the domain is ours. `relay-denied`: it is not. `bad-srs`: a forged or expired return address. */
-type RefusalReason = 'unknown-mailbox' | 'relay-denied' | 'bad-srs';
+const refusals = {
+  'unknown-mailbox': replies.unknownMailbox,
+  'relay-denied': replies.relayDenied,
+  'bad-srs': replies.unknownMailbox,
+} as const;
+type RefusalReason = keyof typeof refusals;
 
 /** All ways the mail takes (never none), or why not, with a sentence for the peer. */
 export type RecipientRouting =
@@ -70,14 +75,7 @@ function isLocalDomain(directory: Pick<Directory, 'hostname' | 'domains'>, domai
 
 /** The reply for a refused recipient. */
 export function refusalReply({ reason, text }: Extract<RecipientRouting, { outcome: 'refused' }>): Reply {
-  switch (reason) {
-    case 'unknown-mailbox':
-      return { ...replies.unknownMailbox, text };
-    case 'relay-denied':
-      return { ...replies.relayDenied, text };
-    case 'bad-srs':
-      return { ...replies.unknownMailbox, text };
-  }
+  return { ...refusals[reason], text };
 }
 
 function routeLocal(directory: Directory, { localPart, domain }: EmailAddress): RecipientRouting {

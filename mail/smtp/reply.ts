@@ -23,6 +23,7 @@ export type Reply = ReplyOf<2> | ReplyOf<3> | ReplyOf<4> | ReplyOf<5>;
 
 const maxLineChars = 500; // RFC 5321 §4.5.3.1.5: 512 octets, code, enhanced code and CRLF among them
 const maxShownChars = 1_000;
+const maxRecordedChars = 500;
 
 /** A text that goes out as it is, whatever stands before it. */
 const plainLine = /^[ -~]{0,400}$/;
@@ -83,21 +84,25 @@ function without(line: string, start: string): string {
   return line.startsWith(start) ? line.slice(start.length).trim() : line;
 }
 
-/** A reply as it is on record, perhaps since an earlier version. */
-type Recorded = { readonly code: number; readonly enhanced: string | null; readonly text: string };
+/** A reply as it is on record (mail/envelope/recipient.ts), perhaps since an earlier version. */
+type RecordedReply = { readonly code: number; readonly enhanced: string | null; readonly text: string };
 
-function isReply(parts: Recorded): parts is Reply {
+function isReply(parts: RecordedReply): parts is Reply {
   const { code, enhanced } = parts;
   return code >= 200 && code <= 599 && (enhanced === null || enhanced.startsWith(String(code).charAt(0)));
 }
 
+/** The form to put on record: its text on one line, at most 500 characters of it. */
+export function recordedReply({ code, enhanced, text }: Reply): RecordedReply {
+  return { code, enhanced, text: onOneLine(text).slice(0, maxRecordedChars) };
+}
+
 /** A reply on one line, at most 1,000 characters of its text. */
-export function shownReply({ code, enhanced, text }: Recorded): string {
+export function shownReply({ code, enhanced, text }: RecordedReply): string {
   return [String(code), enhanced, onOneLine(text)].filter((part) => part !== null && part !== '').join(' ');
 }
 
-/** The text of a reply on one line, at most 1,000 characters of it. */
-export function onOneLine(text: string): string {
+function onOneLine(text: string): string {
   const lines = text.split('\n').filter((line) => line !== '');
   return lines.join(' ').slice(0, maxShownChars);
 }

@@ -2,6 +2,7 @@
 // A host that cannot be reached, breaks off, or says 421, or refuses for now before MAIL (450, 451, 454 …) fails at once. One that
 // talks and puts the message off may mean itself or only this message: greylisting means one sender and one recipient.
 
+import type { RecipientAtHost } from '#mail/envelope/recipient.ts';
 import { isTemporary, shownReply } from '#mail/smtp/reply.ts';
 import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 
@@ -11,7 +12,6 @@ export type DestinationVerdict =
   | { readonly outcome: 'failed'; readonly reason: string }
   | { readonly outcome: 'refused'; readonly because: 'host' | 'mailbox' | 'unclear'; readonly reason: string };
 
-type Result = HostTry['recipients'][number];
 type Sign = Exclude<DestinationVerdict, { outcome: 'nothing' }>;
 
 /** From all that hosts of one destination said in one attempt: it failed if all of them did. */
@@ -47,17 +47,17 @@ function signOfTalk({ host, recipients }: HostTry): Sign {
 }
 
 /** 421, or a connection that broke. */
-function isTrouble({ outcome, reply }: Result): boolean {
+function isTrouble({ outcome, reply }: RecipientAtHost): boolean {
   return reply?.code === 421 || outcome === 'untried' || outcome === 'unknown';
 }
 
-function causeOf(recipients: readonly Result[]): Extract<Sign, { outcome: 'refused' }>['because'] {
+function causeOf(recipients: readonly RecipientAtHost[]): Extract<Sign, { outcome: 'refused' }>['because'] {
   if (recipients.every(isOfHost)) return 'host';
   return recipients.every(isOfMailbox) ? 'mailbox' : 'unclear';
 }
 
 /** RFC 3463 §3.2, §3.3: the address or its mailbox (disabled, full, too small). Greylisting says 4.2.0, and names no reason. */
-function isOfMailbox({ reply }: Result): boolean {
+function isOfMailbox({ reply }: RecipientAtHost): boolean {
   return /^4\.(?:1\.|2\.[1-4]$)/.test(reply?.enhanced ?? '');
 }
 
@@ -65,7 +65,7 @@ function isOfMailbox({ reply }: Result): boolean {
  * Whether a temporary refusal is of the host's making (RFC 3463 §3.4, §3.5: 4.3.x, 4.4.x; or no code of its own): for the whole
  * message, and not because of an address (4.1.x, 4.2.x). Policy (4.7.x) at MAIL is about us; later it is mostly greylisting.
  */
-function isOfHost({ stage, reply }: Result): boolean {
+function isOfHost({ stage, reply }: RecipientAtHost): boolean {
   const subject = /^4\.(\d+)\./.exec(reply?.enhanced ?? '')?.[1] ?? null;
   if (stage === 'rcpt') return subject === '3';
   if (subject === '1' || subject === '2') return false;

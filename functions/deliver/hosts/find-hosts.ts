@@ -5,9 +5,10 @@ import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { OpenFailure, TlsPolicy } from '#functions/deliver/smtp/open-connection.ts';
 import type { TlsFacts } from '#functions/deliver/smtp/smtp-socket.ts';
 import { isLoopbackAddress } from '#mail/address/loopback.ts';
+import { isNamedHost, type StsPolicy } from '#mail/mta-sts/sts-policy.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { lookUpHost, lookUpMx, type MailHosts, type Target } from './look-up-mx.ts';
-import { findStsPolicy, isNamedHost, type StsFinding, type StsPolicy } from './mta-sts.ts';
+import { findStsPolicy, type StsFinding } from './mta-sts.ts';
 
 export type FindHostsDeps = Pick<DeliverDeps, 'resolve' | 'clock' | 'random' | 'store' | 'fetchPolicy' | 'memory'>;
 

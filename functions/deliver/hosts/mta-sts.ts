@@ -1,17 +1,12 @@
-// MTA-STS (RFC 8461): a domain says by DNS and HTTPS which hosts take its mail and that they have good certificates. A
-// policy in force makes TLS with a proven certificate a condition; a policy that cannot be fetched leaves the last one,
-// which is kept in the store too: neither a restart nor another worker starts from nothing.
+// The MTA-STS policy of a domain (RFC 8461) that applies now: its record is asked for, and its file fetched. If that cannot be had, the
+// last policy applies until it expires; it is kept in the store too, for other processes and after a restart.
 
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import { parseStsPolicy, type StsPolicy } from '#mail/mta-sts/sts-policy.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { stsPolicyRecord } from '#pipeline/contract/records/sts-policy.ts';
 import type { PolicyFile } from './fetch-policy.ts';
 import { isPrivate } from './look-up-mx.ts';
-
-/** A domain's policy as it applies now. `none`: deliver as if there were no such thing. */
-export type StsPolicy =
-  | { readonly mode: 'none' }
-  | { readonly mode: 'testing' | 'enforce'; readonly mx: readonly string[] };
 
 /** The policy that applies, and why the one that the domain announces does not, if it could not be had. */
 export type StsFinding = { readonly policy: StsPolicy; readonly note: string | null };
@@ -41,7 +36,6 @@ type StsDeps = Pick<DeliverDeps, 'resolve' | 'fetchPolicy' | 'store' | 'clock'> 
 const none: StsPolicy = { mode: 'none' };
 const recheckMs = 300_000;
 const refreshMs = 86_400_000; // RFC 8461 §10.2: well before it expires, so that nobody can wait for that
-const longestAgeSeconds = 31_557_600; // RFC 8461 §3.2
 
 /**
  * The policy that applies to a domain now. Asks DNS at most every five minutes; HTTPS when the record's id changed, and once
@@ -56,31 +50,6 @@ export async function findStsPolicy(deps: StsDeps, domain: string): Promise<StsF
   const next = { ...(await refresh(deps, domain, { known, id })), checkedAt: now };
   deps.memory.set(domain, next);
   return inForce(next, now);
-}
-
-/** Whether a host is among those a policy names (RFC 8461 §4.1: `*.` stands for exactly one label). */
-export function isNamedHost(mx: readonly string[], host: string): boolean {
-  return mx.some((pattern) =>
-    pattern.startsWith('*.')
-      ? host.slice(host.indexOf('.') + 1) === pattern.slice(2) && host.includes('.')
-      : host === pattern,
-  );
-}
-
-/** Reads a policy file (RFC 8461 §3.2); null if it is none. */
-export function parseStsPolicy(text: string): { readonly policy: StsPolicy; readonly maxAgeSeconds: number } | null {
-  const pairs = text.split(/\r?\n/).flatMap((line): [string, string][] => {
-    const match = /^([A-Za-z0-9_.-]+)[ \t]*:(.*)$/.exec(line); // trimmed below: a pattern for that takes quadratic time
-    return match?.[1] === undefined || match[2] === undefined ? [] : [[match[1], match[2].trim()]];
-  });
-  const value = (key: string): string | undefined => pairs.find(([name]) => name === key)?.[1];
-  const maxAgeSeconds = Math.min(Number(value('max_age') ?? 'NaN'), longestAgeSeconds);
-  const mode = value('mode');
-  const mx = pairs.filter(([name]) => name === 'mx').map(([, host]) => host.toLowerCase().replace(/\.$/, ''));
-  if (value('version') !== 'STSv1' || !Number.isInteger(maxAgeSeconds) || maxAgeSeconds < 0) return null;
-  if (mode === 'none') return { policy: none, maxAgeSeconds };
-  if ((mode !== 'testing' && mode !== 'enforce') || mx.length === 0) return null;
-  return { policy: { mode, mx }, maxAgeSeconds };
 }
 
 function inForce({ policy, note, expiresAt }: Known, now: number): StsFinding {
@@ -104,9 +73,12 @@ async function refresh(
     const reason = file.outcome === 'failed' ? file.reason : 'the file is no policy';
     return { ...known, note: `the MTA-STS policy that ${domain} announces could not be had: ${reason}` };
   }
-  const expiresAt = now + parsed.maxAgeSeconds * 1000;
-  await keep(deps.store, domain, { id, policy: parsed.policy, fetchedAt: now, expiresAt });
-  return { id, policy: parsed.policy, fetchedAt: now, expiresAt, checkedAt: now, note: null };
+  const { policy, maxAgeSeconds } = parsed;
+  const facts = { id, fetchedAt: now, expiresAt: now + maxAgeSeconds * 1000 };
+  const words = { mode: policy.mode, mx: policy.mode === 'none' ? [] : [...policy.mx] };
+  const record = { schema: 'sts-policy/1', domain, ...words, ...facts } as const;
+  await stsPolicyRecord.write(deps.store, stsPolicyRecord.key(domain), record);
+  return { ...unknown, ...facts, policy };
 }
 
 const unknown: Known = {
@@ -125,22 +97,6 @@ async function readKept(store: StsDeps['store'], domain: string): Promise<Known>
   return { ...unknown, id, policy: mode === 'none' ? none : { mode, mx }, fetchedAt, expiresAt };
 }
 
-async function keep(
-  store: StsDeps['store'],
-  domain: string,
-  { policy, ...facts }: Pick<Known, 'policy' | 'fetchedAt' | 'expiresAt'> & { readonly id: string },
-): Promise<void> {
-  const { mode } = policy;
-  const mx = policy.mode === 'none' ? [] : [...policy.mx];
-  await stsPolicyRecord.write(store, stsPolicyRecord.key(domain), {
-    schema: 'sts-policy/1',
-    domain,
-    mode,
-    mx,
-    ...facts,
-  });
-}
-
 /** RFC 8461 §3.1: exactly one record that begins with the version, else it counts as none. */
 async function readRecordId(resolve: Resolve, domain: string): Promise<string | null> {
   const records = await resolve(`_mta-sts.${domain}`, 'TXT').catch(() => []);
@@ -153,7 +109,7 @@ async function readRecordId(resolve: Resolve, domain: string): Promise<string | 
     : null;
 }
 
-/** A stranger's domain must not make us connect to hosts in private networks: whoever sends to it would make us do so. */
+/** Hosts in private networks are not asked: anybody could point us at them by writing to a domain of theirs. */
 async function fetchFile(
   { resolve, fetchPolicy, port, allowPrivateTargets }: StsDeps,
   domain: string,

@@ -4,9 +4,10 @@
 
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import { pathsOf } from '#mail/envelope/recipient.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
+import { type DeliveryState, pendingJob, pendingPaths } from '#pipeline/contract/records/delivery.ts';
 import { nobodyAsked } from './attempt-facts.ts';
 import { judgeAttempt } from './judge-attempt.ts';
 import { type SettleDeps, settleDelivery } from './settle-delivery.ts';
@@ -27,18 +28,14 @@ export async function giveUp(
 ): Promise<{ readonly outcome: 'bounced'; readonly reason: string } | null> {
   const { queue = 'deliver', reason = '' } = job.givenUp ?? {};
   const now = deps.clock();
-  const named = new Set(job.envelope.recipients.map(({ forwardPath }) => forwardPath));
-  const pending = found.state.recipients.filter(
-    ({ state, forwardPath }) => state === 'pending' && named.has(forwardPath),
-  );
-  const recipients = pending.map(({ forwardPath }) => forwardPath);
+  const asked = pathsOf(pendingJob(job, pendingPaths(found.state)).envelope.recipients);
   const facts = nobodyAsked(
     { at: now, reason: `given up on queue ${queue}: ${reason}` },
     { permanent: { status: '5.3.0', reason: givenUpReason } },
   );
   const judged = judgeAttempt(
     { ...found.state, lease: null },
-    { ...facts, record: { ...facts.record, attempt: job.attempt }, asked: new Set(recipients) },
+    { ...facts, record: { ...facts.record, attempt: job.attempt }, asked },
     {
       delivery: config.delivery,
       now,
@@ -47,7 +44,7 @@ export async function giveUp(
       noticeId: () => deps.newMessageId(now),
     },
   );
-  const givenUp = { queue, reason, at: new Date(now).toISOString(), recipients };
+  const givenUp = { queue, reason, at: new Date(now).toISOString(), recipients: [...asked] };
   const state = { ...judged, givenUp, notices: toldOnce(found.state, judged.notices) };
   const written = await writeDelivery(deps.store, { ...found, state });
   if (written === null) return null;
@@ -59,8 +56,7 @@ export async function giveUp(
 
 /** Who was told before that a message was given up, then had it redriven and given up once more, is not told again. */
 function toldOnce({ notices: before }: DeliveryState, notices: DeliveryState['notices']): DeliveryState['notices'] {
-  const failed = before.flatMap(({ recipients }) => recipients.filter(({ action }) => action === 'failed'));
-  const told = new Set(failed.map(({ forwardPath }) => forwardPath));
+  const told = pathsOf(before.flatMap(({ recipients }) => recipients.filter(({ action }) => action === 'failed')));
   return notices.flatMap((notice) => {
     if (before.includes(notice)) return [notice];
     const recipients = notice.recipients.filter(({ forwardPath }) => !told.has(forwardPath));

@@ -1,13 +1,17 @@
-// What follows from an attempt: who is delivered, who bounces and why, when the rest is tried again, who must be told.
-// Pure: the same facts give the same state. The order of weight of what several hosts said of one recipient, and every
-// enhanced status code (RFC 3463) that is ours to choose, are here.
-
-import { type DsnAction, dsnRecipients } from '#mail/dsn/dsn.ts';
-import type { RecipientDelivery, RemoteRecipient } from '#mail/envelope/recipient.ts';
+// What follows from an attempt: who is delivered, who bounces and why, when the rest is tried again, who must be told. Pure.
+// Which of several hosts' answers about one recipient counts, and every enhanced status code (RFC 3463) that we choose, are here.
+import { type DsnAction, isReportWanted } from '#mail/dsn/dsn.ts';
+import type { RecipientAtHost, RecipientDelivery, RemoteRecipient } from '#mail/envelope/recipient.ts';
 import { shownReply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import type { DeliveryAttempt, DeliveryNotice, DeliveryState, HostTry } from '#pipeline/contract/records/delivery.ts';
+import {
+  askedRecipient,
+  type DeliveryAttempt,
+  type DeliveryNotice,
+  type DeliveryState,
+  type HostTry,
+  pendingPaths,
+} from '#pipeline/contract/records/delivery.ts';
 import { longestFaultWaitSeconds } from '#pipeline/run/judge-failure.ts';
 import type { AttemptFacts } from './attempt-facts.ts';
 import { nextAttempt } from './retry-schedule.ts';
@@ -37,7 +41,7 @@ export function judgeAttempt(before: DeliveryState, facts: Facts, rules: JudgeRu
   const at = new Date(rules.now).toISOString();
   const judged = before.recipients.map((recipient) =>
     recipient.state === 'pending' && facts.asked.has(recipient.forwardPath)
-      ? judgeRecipient(recipient, { ...facts, job: before.job }, at)
+      ? judgeRecipient(recipient, facts, { before, at })
       : recipient,
   );
   const plan = planNext(before, facts, rules);
@@ -45,13 +49,7 @@ export function judgeAttempt(before: DeliveryState, facts: Facts, rules: JudgeRu
   const isWaiting = recipients.some(({ state }) => state === 'pending');
   const isLate = rules.now - Date.parse(before.job.receivedAt) >= rules.delivery.delayWarningSeconds * 1000;
   const warns = isWaiting && isLate && before.warnedAt === null;
-  const told = {
-    recipients,
-    warns,
-    dsnPassedOn: facts.dsnPassedOn,
-    isDeliveredLocally: facts.unasked === 'delivered-locally',
-  };
-  const notice = noticeOwed(before, told, { at, id: rules.noticeId });
+  const notice = noticeOwed(before, { recipients, warns, facts }, { at, id: rules.noticeId });
   const reason = recipients.find(({ state }) => state === 'pending')?.reason ?? '';
   const next =
     plan.outcome === 'retry' && isWaiting
@@ -75,16 +73,15 @@ type Verdict = { readonly weight: number; readonly state: RecipientDelivery };
 
 function judgeRecipient(
   recipient: RecipientDelivery,
-  facts: Facts & { readonly job: DeliverJob },
-  at: string,
+  facts: Facts,
+  { before, at }: { readonly before: DeliveryState; readonly at: string },
 ): RecipientDelivery {
   if (facts.permanent !== null) {
     const { status, reason } = facts.permanent;
     return { ...recipient, state: 'bounced', status, reason, diagnostic: null, host: null, at };
   }
   if (facts.unasked === 'delivered-locally') {
-    const asked = facts.job.envelope.recipients.find(({ forwardPath }) => forwardPath === recipient.forwardPath);
-    const isAlias = (asked?.originalForwardPath ?? null) !== null;
+    const isAlias = (askedRecipient(before, recipient.forwardPath)?.originalForwardPath ?? null) !== null;
     const reason = isAlias ? 'it was passed on to the addresses behind it' : 'it was delivered here';
     return { ...recipient, state: 'delivered', status: '2.0.0', reason, diagnostic: null, host: null, at };
   }
@@ -101,14 +98,14 @@ function judgeRecipient(
     return { ...recipient, status: '4.4.3', reason: facts.record.reason ?? 'there was no host to try', at };
   if (!refusedByAll) return best.state;
   // RFC 5321 §3.1, RFC 7504: a host that greets with 554 or 521 takes no mail; if all of them do, none will.
-  return { ...best.state, state: 'bounced', status: permanentStatus(best.state.status, '5.3.2') };
+  return { ...best.state, state: 'bounced', status: best.state.status?.replace(/^4/, '5') ?? '5.3.2' };
 }
 
 function takesNoMail({ outcome, stage, reply }: HostTry): boolean {
   return outcome === 'failed' && (stage === 'greeting' || stage === 'hello') && reply !== null && reply.code >= 500;
 }
 
-/** Answers weigh: accepted, refused, perhaps delivered, deferred, unable, lost before sending, not even reached. */
+/** The weights, from the heaviest: accepted, refused, perhaps delivered, deferred, unable, lost before sending, not even reached. */
 function verdictsOf(recipient: RecipientDelivery, tried: HostTry, at: string): Verdict[] {
   const { host } = tried;
   const seen = { ...recipient, host, at };
@@ -124,10 +121,7 @@ function verdictsOf(recipient: RecipientDelivery, tried: HostTry, at: string): V
     .map((result) => verdictOf(result, { ...seen, host }));
 }
 
-function verdictOf(
-  result: HostTry['recipients'][number],
-  seen: RecipientDelivery & { readonly host: string },
-): Verdict {
+function verdictOf(result: RecipientAtHost, seen: RecipientDelivery & { readonly host: string }): Verdict {
   const { outcome, stage, reply, reason } = result;
   const { host } = seen;
   const words = reply === null ? (reason ?? '') : shownReply(reply);
@@ -139,7 +133,7 @@ function verdictOf(
       return { weight: 6, state: { ...state, state: 'delivered', status, reason: `${host} took it` } };
     }
     case 'refused': {
-      const status = permanentStatus(reply?.enhanced ?? null, stage === 'rcpt' ? '5.1.0' : '5.0.0');
+      const status = reply?.enhanced ?? (stage === 'rcpt' ? '5.1.0' : '5.0.0');
       const said = isOurs ? `${host}: ${reason ?? words}` : `${host} refused ${refusedWhat(stage)}: ${words}`;
       return { weight: isOurs ? 2 : 5, state: { ...state, state: 'bounced', status, reason: said } };
     }
@@ -150,11 +144,10 @@ function verdictOf(
       const said = reason === null ? `${host} said later: ${words}` : `${host}: ${reason}: ${words}`;
       return { weight: 3, state: { ...state, status, reason: said } };
     }
-    case 'untried':
-      return {
-        weight: 1,
-        state: { ...state, status: '4.4.2', reason: `${host}: at ${stage.toUpperCase()}: ${words}` },
-      };
+    case 'untried': {
+      const said = `${host}: at ${stage.toUpperCase()}: ${words}`;
+      return { weight: 1, state: { ...state, status: '4.4.2', reason: said } };
+    }
   }
 }
 
@@ -168,7 +161,7 @@ function planNext(
   { record: { attempt }, soonMs, unasked }: Facts,
   { delivery, now, random, isPortBlocked }: JudgeRules,
 ): ReturnType<typeof nextAttempt> {
-  // Whatever the schedule says, who waits for us is tried again soon after we are mended.
+  // A message that waits because of a fault of ours is tried again soon after that is mended.
   const longestSeconds = unasked === 'own-fault' ? longestFaultWaitSeconds : Number.POSITIVE_INFINITY;
   const plan = nextAttempt({
     attempt,
@@ -191,38 +184,30 @@ function giveUp(recipient: RecipientDelivery, { job }: DeliveryState, at: string
   return { ...recipient, state: 'bounced', status: '5.4.7', reason, at }; // RFC 3463 §3.5: delivery time expired
 }
 
-type Told = {
-  readonly recipients: readonly RecipientDelivery[];
-  readonly warns: boolean;
-  readonly dsnPassedOn: ReadonlySet<string>;
-  readonly isDeliveredLocally: boolean;
-};
+type Told = { readonly recipients: readonly RecipientDelivery[]; readonly warns: boolean; readonly facts: Facts };
 
-/** One notification for all that this attempt gives to tell (RFC 3461 §4.1: to those who want it). */
+/** One notification of all that came of this attempt (RFC 3461 §4.1: to those who want it). */
 function noticeOwed(
   before: DeliveryState,
   told: Told,
   { at, id }: { readonly at: string; readonly id: () => string },
 ): DeliveryNotice | null {
-  const { job } = before;
-  const wasPending = new Set(
-    before.recipients.filter(({ state }) => state === 'pending').map(({ forwardPath }) => forwardPath),
-  );
-  const owed = told.recipients
-    .filter(({ forwardPath }) => wasPending.has(forwardPath))
-    .flatMap(({ forwardPath, state }) => {
-      const recipient = job.envelope.recipients.find((candidate) => candidate.forwardPath === forwardPath);
-      const action = recipient === undefined ? null : actionFor(recipient, state, told);
-      if (recipient === undefined || action === null) return [];
-      return dsnRecipients(job.envelope.reversePath, action, [recipient]).length > 0 ? [{ forwardPath, action }] : [];
-    });
+  const { reversePath } = before.job.envelope;
+  const wasPending = pendingPaths(before);
+  const owed = told.recipients.flatMap(({ forwardPath, state }) => {
+    const recipient = askedRecipient(before, forwardPath);
+    if (recipient === undefined || !wasPending.has(forwardPath)) return [];
+    const action = actionFor(recipient, state, told);
+    if (action === null || !isReportWanted(reversePath, action, recipient.dsn.notify)) return [];
+    return [{ forwardPath, action }];
+  });
   return owed.length === 0 ? null : { id: id(), at, outcome: 'owed', reason: null, recipients: owed };
 }
 
 function actionFor(
   { forwardPath, originalForwardPath }: RemoteRecipient,
   state: RecipientDelivery['state'],
-  { warns, dsnPassedOn, isDeliveredLocally }: Told,
+  { warns, facts: { dsnPassedOn, unasked } }: Told,
 ): DsnAction | null {
   switch (state) {
     case 'bounced':
@@ -230,8 +215,8 @@ function actionFor(
     case 'pending':
       return warns ? 'delayed' : null;
     case 'delivered':
-      if (isDeliveredLocally) return originalForwardPath === null ? 'delivered' : 'expanded';
       if (originalForwardPath !== null) return 'expanded';
+      if (unasked === 'delivered-locally') return 'delivered';
       return dsnPassedOn.has(forwardPath) ? null : 'relayed';
   }
 }
@@ -241,11 +226,7 @@ function finalWord(recipients: readonly RecipientDelivery[]): 'delivered' | 'bou
   return recipients.every(({ state }) => state === 'bounced') ? 'bounced' : 'partial';
 }
 
-/** A 5xx reply with a 4.x.x or no code is permanent all the same: the reply's first digit decides (RFC 2034 §4). */
-function permanentStatus(enhanced: string | null, otherwise: string): string {
-  return enhanced === null ? otherwise : enhanced.replace(/^\d/, '5');
-}
-
+/** Of an answer that is not final, whatever its class says: 554 to EHLO, 250 to DATA. */
 function temporaryStatus(enhanced: string | null): string {
   return enhanced === null ? '4.0.0' : enhanced.replace(/^\d/, '4');
 }

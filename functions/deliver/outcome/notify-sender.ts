@@ -1,7 +1,5 @@
-// Tells the sender: composes the notification (RFC 3464) that a record owes, and puts it on queue `received` like any other mail.
-// Its id was chosen when it became owed, so that doing it twice makes one message. Nothing goes to the null reverse-path, nor to a
-// sender who is not proven.
-
+// Composes the notification (RFC 3464) that a record owes the sender, and puts it on queue `received` like any other mail. Its id was
+// chosen when it became owed, so that doing it twice makes one message. Nothing goes to the null reverse-path or an unproven sender.
 import { isAscii } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
@@ -18,7 +16,7 @@ import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { rawKey } from '#pipeline/contract/keys.ts';
 import type { Intake } from '#pipeline/contract/ports.ts';
 import { receivedGroup } from '#pipeline/contract/received-group.ts';
-import type { DeliveryNotice, DeliveryState } from '#pipeline/contract/records/delivery.ts';
+import { askedRecipient, type DeliveryNotice, type DeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { whyNotTold } from '#pipeline/contract/sender-proof.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
 import { whyHopeless } from '#pipeline/run/own-fault.ts';
@@ -81,7 +79,7 @@ async function routesBack(
   return { routes, to: reversed.outcome === 'address' ? reversed.reversePath : reversePath };
 }
 
-/** `to`: who reads it, which is not the reverse-path if mail was forwarded. */
+/** `to`: who reads it; not the reverse-path if mail was forwarded. */
 type Owed = { readonly state: DeliveryState; readonly notice: DeliveryNotice; readonly to: string };
 
 async function compose(deps: NotifyDeps, config: Config, { state, notice, to }: Owed): Promise<Uint8Array> {
@@ -104,7 +102,7 @@ async function compose(deps: NotifyDeps, config: Config, { state, notice, to }: 
 }
 
 function dsnRecipient(state: DeliveryState, forwardPath: string, action: DsnRecipient['action']): DsnRecipient {
-  const asked = state.job.envelope.recipients.find((recipient) => recipient.forwardPath === forwardPath);
+  const asked = askedRecipient(state, forwardPath);
   const known = state.recipients.find((recipient) => recipient.forwardPath === forwardPath);
   const isExpanded = action === 'expanded' && asked?.originalForwardPath !== null;
   return {
@@ -120,15 +118,13 @@ function dsnRecipient(state: DeliveryState, forwardPath: string, action: DsnReci
   };
 }
 
-/** What follows from a host's word that the address does not exist (see suppress.ts). */
+/** What follows if a host says that the address does not exist (see suppress.ts). */
 function suppressionNote({ attempts }: DeliveryState, forwardPath: string): string[] {
   const results = attempts.at(-1)?.hosts.flatMap(({ recipients }) => recipients) ?? [];
   const isDead = results.some((result) => result.forwardPath === forwardPath && isHardBounce(result));
-  return isDead
-    ? [
-        'That means that the address does not exist: more mail from your domain to it may be refused at once for a while.',
-      ]
-    : [];
+  const note =
+    'That means that the address does not exist: more mail from your domain to it may be refused at once for a while.';
+  return isDead ? [note] : [];
 }
 
 /** The address that was written to, in the form of an ORCPT: all that the sender of a forwarded message knows (RFC 3461 §5.2). */

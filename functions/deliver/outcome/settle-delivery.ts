@@ -5,7 +5,7 @@
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { type DeliveryState, pendingJob } from '#pipeline/contract/records/delivery.ts';
+import { type DeliveryState, pendingJob, pendingPaths } from '#pipeline/contract/records/delivery.ts';
 import { whyNotTold } from '#pipeline/contract/sender-proof.ts';
 import { type NotifyDeps, notifySender } from './notify-sender.ts';
 import { suppress } from './suppress.ts';
@@ -46,10 +46,9 @@ async function settleNotice(deps: SettleDeps, config: Config, owed: Owed): Promi
 }
 
 async function queueNext({ jobs }: SettleDeps, state: DeliveryState, group: string): Promise<DeliveryState['next']> {
-  const { next, job, recipients, firstAttemptAt } = state;
+  const { next, job, firstAttemptAt } = state;
   if (next === null || next.queued) return next;
-  const pending = new Set(recipients.filter((recipient) => recipient.state === 'pending').map((r) => r.forwardPath));
-  const again = { ...pendingJob(job, pending), attempt: next.attempt, firstAttemptAt };
+  const again = { ...pendingJob(job, pendingPaths(state)), attempt: next.attempt, firstAttemptAt };
   await jobs.send('deliver', again, { notBefore: next.at, group });
   return { ...next, queued: true };
 }

@@ -1,11 +1,12 @@
-// Addresses that do not exist are not written to again for a while: a peer that refused the address itself puts it on the list
-// the listener asks, for mail of the domain of ours that wrote. Only the address: not the sender, the content, a full mailbox or
-// a passing trouble of the peer. A domain that calls everybody non-existent is in trouble, and is not believed.
+// The suppression list: an address that its own host calls non-existent is put on it, for mail of the domain of ours that wrote, and
+// the listener refuses mail to it for a while. Nothing else counts: not the sender, the content, a full mailbox or a temporary fault.
+// A domain that refuses very many addresses at once is taken to be in trouble, and its word does not count.
 import { LRUCache } from 'lru-cache';
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import { type EmailAddress, parseAddress } from '#mail/address/address.ts';
+import { pathsOf, type RecipientAtHost } from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { DeliveryAttempt, DeliveryState, HostTry } from '#pipeline/contract/records/delivery.ts';
+import { askedRecipient, type DeliveryAttempt, type DeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { isInTrouble, refusalsRecord, type Trouble, withRefusals } from '#pipeline/contract/records/refusals.ts';
 import { emptyRecord, suppressionRecord, withBounce, withoutBounces } from '#pipeline/contract/records/suppression.ts';
 
@@ -54,9 +55,7 @@ export async function suppress(deps: SuppressDeps, state: DeliveryState, attempt
   const now = Date.parse(state.updatedAt);
   for (const _ of taken) deps.memory.accepted.add(state.job.domain, now);
   for (const { result } of taken) await clear(deps, state, result.forwardPath);
-  const bounced = new Set(
-    state.recipients.filter((recipient) => recipient.state === 'bounced').map((r) => r.forwardPath),
-  );
+  const bounced = pathsOf(state.recipients.filter((recipient) => recipient.state === 'bounced'));
   const refused = results.filter(({ result }) => bounced.has(result.forwardPath) && isHardBounce(result));
   const about = refused.flatMap(({ host, result }): Refused[] => {
     const address = parseAddress(result.forwardPath);
@@ -70,7 +69,7 @@ export async function suppress(deps: SuppressDeps, state: DeliveryState, attempt
 }
 
 /** Whether a peer's answer means that the address does not exist. */
-export function isHardBounce({ outcome, stage, reply }: HostTry['recipients'][number]): boolean {
+export function isHardBounce({ outcome, stage, reply }: RecipientAtHost): boolean {
   if (outcome !== 'refused' || stage !== 'rcpt' || reply === null) return false;
   if (reply.enhanced !== null) return hardStatuses.has(reply.enhanced);
   return (reply.code === 550 || reply.code === 551 || reply.code === 553) && hardWords.test(reply.text);
@@ -78,15 +77,15 @@ export function isHardBounce({ outcome, stage, reply }: HostTry['recipients'][nu
 
 type Refused = {
   readonly host: string;
-  readonly result: HostTry['recipients'][number];
+  readonly result: RecipientAtHost;
   readonly address: EmailAddress;
   readonly sender: string;
 };
 
-/** The domain of ours whose mail it is: that of the alias, or of the reverse-path. Nobody's is what the null path sends. */
+/** The domain of ours whose mail it is: that of the alias, or of the reverse-path; null for the null reverse-path. */
 function senderOf({ job }: DeliveryState, forwardPath: string): string | null {
   if (job.envelope.reversePath === '') return null;
-  const asked = job.envelope.recipients.find((recipient) => recipient.forwardPath === forwardPath);
+  const asked = askedRecipient({ job }, forwardPath);
   const sender = parseAddress(asked?.originalForwardPath ?? job.envelope.reversePath);
   return isProblem(sender) ? null : sender.domain;
 }
@@ -117,7 +116,7 @@ async function troublesOf(
 
 async function write(
   { store, metrics }: SuppressDeps,
-  { state, host, result, address, sender, troubles }: Refused & Pick<Context, 'state' | 'troubles'>,
+  { state, host, result, address, sender, troubles }: Refused & Context,
 ): Promise<void> {
   const reason = [result.reply?.code, result.reply?.enhanced, result.reply?.text].filter((part) => part).join(' ');
   const { job, updatedAt: at } = state;
@@ -131,13 +130,12 @@ async function write(
 type Context = { readonly state: DeliveryState; readonly troubles: readonly Trouble[] };
 
 /** An address that bounced before and now took mail exists. Only those of which the listener said so are asked for. */
-async function clear({ store }: SuppressDeps, { job }: DeliveryState, forwardPath: string): Promise<void> {
-  const recipient = job.envelope.recipients.find((candidate) => candidate.forwardPath === forwardPath);
+async function clear({ store }: SuppressDeps, state: DeliveryState, forwardPath: string): Promise<void> {
   const address = parseAddress(forwardPath);
-  if (recipient?.bouncedBefore !== true || isProblem(address)) return;
+  if (askedRecipient(state, forwardPath)?.bouncedBefore !== true || isProblem(address)) return;
   const key = suppressionRecord.key(address);
   const stored = await suppressionRecord.read(store, key);
   if (stored === null) return;
-  // If another was faster, its word is as new as ours.
+  // If another process was faster, what it wrote is as new.
   await suppressionRecord.write(store, key, withoutBounces(stored.record), { ifMatch: stored.etag });
 }

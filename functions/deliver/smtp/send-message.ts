@@ -4,25 +4,22 @@
 // or after it: once the dot is out and no reply came, the outcome is `unknown`, not `untried`.
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { parseAddress } from '#mail/address/address.ts';
-import type { RecipientAtHost } from '#mail/envelope/recipient.ts';
+import { pathsOf, type RecipientAtHost } from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import { mailCommand, type NextHop, rcptCommand, type SentRecipient } from '#mail/smtp/parameters.ts';
 import { replies } from '#mail/smtp/replies.ts';
-import { isPermanent, isPositive, type Reply } from '#mail/smtp/reply.ts';
+import { isPermanent, isPositive, type Reply, recordedReply } from '#mail/smtp/reply.ts';
 import { type SmtpConnection, statedLimit } from './open-connection.ts';
 import { type Broken, isBroken } from './reply-reader.ts';
 import { sendContent } from './send-content.ts';
 import { type AttemptTime, finalReplyLimitMs, type Timeouts } from './timeouts.ts';
-
-/** What this host said of one recipient. At stage `capability` we found it unable, and `reply` is in our words. */
-export type RecipientResult = Omit<RecipientAtHost, 'reply'> & { readonly reply: Reply | null };
 
 /**
  * `reusable`: the connection may carry another message; `needsReset`: after RSET. `relaysDsn`: the peer took DSN parameters.
  * `transactions`: how many MAIL commands it took.
  */
 export type SendResult = {
-  readonly results: readonly RecipientResult[];
+  readonly results: readonly RecipientAtHost[];
   readonly transactions: number;
   readonly reusable: boolean;
   readonly needsReset: boolean;
@@ -72,24 +69,22 @@ export async function sendMessage(talk: Talk, recipients: readonly SentRecipient
 }
 
 /** What the host took before the message could not be read to its end stays true; throws if it took nothing. */
-function cutShort(now: readonly SentRecipient[], before: readonly RecipientResult[], thrown: unknown): Transaction {
+function cutShort(now: readonly SentRecipient[], before: readonly RecipientAtHost[], thrown: unknown): Transaction {
   if (!before.some(isAccepted)) throw thrown;
   const reason = `a fault of this service: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
   return { results: now.map(({ forwardPath }) => untried(forwardPath, reason)), reusable: false, needsReset: true };
 }
 
 /** Those refused only because there were too many in one transaction, if others were taken (RFC 5321 §4.5.3.1.10). */
-function tooMany(results: readonly RecipientResult[]): ReadonlySet<string> {
+function tooMany(results: readonly RecipientAtHost[]): ReadonlySet<string> {
   if (!results.some(({ outcome }) => outcome === 'accepted')) return new Set();
-  const refused = results.filter(
-    ({ stage, reply }) =>
-      stage === 'rcpt' && (reply?.enhanced === '4.5.3' || (reply?.code === 452 && reply.enhanced === null)),
-  );
-  return new Set(refused.map(({ forwardPath }) => forwardPath));
+  const isOneTooMany = ({ stage, reply }: RecipientAtHost): boolean =>
+    stage === 'rcpt' && (reply?.enhanced === '4.5.3' || (reply?.code === 452 && reply.enhanced === null));
+  return pathsOf(results.filter(isOneTooMany));
 }
 
 type Transaction = {
-  readonly results: readonly RecipientResult[];
+  readonly results: readonly RecipientAtHost[];
   readonly reusable: boolean;
   readonly needsReset: boolean;
 };
@@ -118,7 +113,7 @@ async function transact(
     const failed = allFailed(recipients, { stage: 'mail', answer: mail });
     return pipelined ? failed : { ...failed, reusable: !isBroken(mail) && mail.code !== 421 };
   }
-  const answers: RecipientResult[] = [];
+  const answers: RecipientAtHost[] = [];
   for (const [index, { forwardPath }] of recipients.entries()) {
     const answer = await ask(commands[index + 1] ?? '');
     if (isBroken(answer) || answer.code === 421) {
@@ -133,12 +128,12 @@ async function transact(
   return isBroken(data) || data.code !== 354 ? dataRefused(answers, data) : sendAfterData(talk, answers);
 }
 
-function dataRefused(answers: readonly RecipientResult[], data: Reply | Broken): Transaction {
+function dataRefused(answers: readonly RecipientAtHost[], data: Reply | Broken): Transaction {
   const results = answers.map((answer) => (isAccepted(answer) ? failed(answer.forwardPath, 'data', data) : answer));
   return { results, reusable: !isBroken(data) && data.code !== 421 && data.code >= 400, needsReset: true };
 }
 
-async function sendAfterData(talk: Talk, answers: readonly RecipientResult[]): Promise<Transaction> {
+async function sendAfterData(talk: Talk, answers: readonly RecipientAtHost[]): Promise<Transaction> {
   const { socket } = talk.connection;
   const { message, timeouts } = talk;
   if (!answers.some(isAccepted)) {
@@ -177,8 +172,8 @@ function nextHop({ connection: { capabilities, tls } }: Talk): NextHop {
 }
 
 /** A refusal in our own words: the message cannot go to this host. */
-function refused(reply: Reply): Omit<RecipientResult, 'forwardPath'> {
-  return { outcome: 'refused', stage: 'capability', reply, reason: reply.text };
+function refused(reply: Reply): Omit<RecipientAtHost, 'forwardPath'> {
+  return { outcome: 'refused', stage: 'capability', reply: recordedReply(reply), reason: reply.text };
 }
 
 /** What is no address is never written into a command. */
@@ -186,11 +181,11 @@ function isUnsafe({ forwardPath }: SentRecipient): boolean {
   return isProblem(parseAddress(forwardPath));
 }
 
-function unsafe(forwardPath: string): RecipientResult {
+function unsafe(forwardPath: string): RecipientAtHost {
   return { ...refused(replies.recipientNoAddress), forwardPath };
 }
 
-type FailedAt = { readonly stage: RecipientResult['stage']; readonly answer: Reply | Broken };
+type FailedAt = { readonly stage: RecipientAtHost['stage']; readonly answer: Reply | Broken };
 
 /** No recipient got anywhere, and the connection is given up. */
 function allFailed(recipients: readonly SentRecipient[], { stage, answer }: FailedAt): Transaction {
@@ -199,25 +194,25 @@ function allFailed(recipients: readonly SentRecipient[], { stage, answer }: Fail
 }
 
 /** Recipients that had been accepted when the connection went: the message never followed. */
-function unsent(answer: Reply | Broken): (result: RecipientResult) => RecipientResult {
+function unsent(answer: Reply | Broken): (result: RecipientAtHost) => RecipientAtHost {
   return (result) => (isAccepted(result) ? failed(result.forwardPath, 'rcpt', answer) : result);
 }
 
-function failed(forwardPath: string, stage: RecipientResult['stage'], answer: Reply | Broken): RecipientResult {
+function failed(forwardPath: string, stage: RecipientAtHost['stage'], answer: Reply | Broken): RecipientAtHost {
   return isBroken(answer) ? { ...untried(forwardPath, answer.detail), stage } : resultOf(forwardPath, stage, answer);
 }
 
-function untried(forwardPath: string, reason: string): RecipientResult {
+function untried(forwardPath: string, reason: string): RecipientAtHost {
   return { forwardPath, outcome: 'untried', stage: 'mail', reply: null, reason };
 }
 
-function unknown(forwardPath: string, { detail }: Broken): RecipientResult {
+function unknown(forwardPath: string, { detail }: Broken): RecipientAtHost {
   const reason = `after the whole message was sent: ${detail}; it may have been delivered`;
   return { forwardPath, outcome: 'unknown', stage: 'message', reply: null, reason };
 }
 
-function resultOf(forwardPath: string, stage: RecipientResult['stage'], reply: Reply): RecipientResult {
-  const result = { forwardPath, stage, reply, reason: null };
+function resultOf(forwardPath: string, stage: RecipientAtHost['stage'], reply: Reply): RecipientAtHost {
+  const result = { forwardPath, stage, reply: recordedReply(reply), reason: null };
   if (isPositive(reply)) {
     // A success where none can be (250 to DATA) is a protocol error: later.
     const expected = stage === 'rcpt' || stage === 'message';
@@ -231,6 +226,6 @@ function resultOf(forwardPath: string, stage: RecipientResult['stage'], reply: R
 
 const outOfStep = 'its answer does not fit what it was asked';
 
-function isAccepted({ outcome }: RecipientResult): boolean {
+function isAccepted({ outcome }: RecipientAtHost): boolean {
   return outcome === 'accepted';
 }

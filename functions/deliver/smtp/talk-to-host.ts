@@ -4,15 +4,16 @@
 import type { HostSlot } from '#functions/deliver/hosts/acquire-host.ts';
 import { type HostsFound, policyNote } from '#functions/deliver/hosts/find-hosts.ts';
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
+import { pathsOf, type RecipientAtHost } from '#mail/envelope/recipient.ts';
 import type { SentRecipient } from '#mail/smtp/parameters.ts';
-import { onOneLine, type Reply } from '#mail/smtp/reply.ts';
+import { recordedReply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Clock, Secrets } from '#pipeline/contract/ports.ts';
 import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
 import type { ConnectionPool, ConnectionRequest, PooledConnection, Use } from './connection-pool.ts';
 import type { OpenFailure } from './open-connection.ts';
-import { type RecipientResult, sendMessage } from './send-message.ts';
+import { sendMessage } from './send-message.ts';
 import { type AttemptTime, timeoutsOf } from './timeouts.ts';
 
 /** A connection kept until the outcome is on record, and how it is to be given back. */
@@ -39,7 +40,7 @@ export const spent: Use = { transactions: 0, reusable: false, needsReset: false 
 type Talk = {
   readonly connection: PooledConnection | null;
   readonly failure: OpenFailure | null;
-  readonly results: readonly RecipientResult[];
+  readonly results: readonly RecipientAtHost[];
 };
 
 /** Asks one host for these recipients. Throws the fault of ours for which it could not even be asked. */
@@ -67,8 +68,8 @@ export async function talkToHost(
     outcome: failure === null ? 'talked' : 'failed',
     stage: failure?.stage ?? null,
     reason: notes.length === 0 ? null : notes.join('; '),
-    reply: shortReply(failure?.reply ?? null),
-    recipients: results.map((result) => ({ ...result, reply: shortReply(result.reply) })),
+    reply: failure?.reply ? recordedReply(failure.reply) : null,
+    recipients: [...results],
   };
 }
 
@@ -88,7 +89,7 @@ async function talkToEnd(context: Context, asked: Asked): Promise<Talk> {
   if (left.length === 0) return talk;
   const used = context.held.pop();
   if (used !== undefined) context.deps.connections.release(used.connection, used);
-  const done = results.filter(({ forwardPath }) => left.every((recipient) => recipient.forwardPath !== forwardPath));
+  const done = results.filter(({ forwardPath }) => !pathsOf(left).has(forwardPath));
   const rest = await talkToEnd(context, { ...asked, recipients: left, fresh: true }).catch((thrown: unknown) => {
     if (done.length === 0) throw thrown;
     return null; // What the host took before a fault of ours stays true.
@@ -98,9 +99,9 @@ async function talkToEnd(context: Context, asked: Asked): Promise<Talk> {
 }
 
 /** Those that were not reached because the host takes only so many transactions over one connection (RFC 9422). */
-function cutOff(recipients: readonly SentRecipient[], results: readonly RecipientResult[]): readonly SentRecipient[] {
+function cutOff(recipients: readonly SentRecipient[], results: readonly RecipientAtHost[]): readonly SentRecipient[] {
   if (!results.some(({ outcome }) => outcome === 'accepted')) return [];
-  const left = new Set(results.filter((result) => isStale([result])).map(({ forwardPath }) => forwardPath));
+  const left = pathsOf(results.filter((result) => isStale([result])));
   return recipients.filter(({ forwardPath }) => left.has(forwardPath));
 }
 
@@ -161,18 +162,13 @@ function portOf({ delivery: { mode, smarthost, port } }: Config): number {
 }
 
 /** Nothing was sent, and all that came was the end of the connection or its announcement. */
-function isStale(results: readonly RecipientResult[]): boolean {
+function isStale(results: readonly RecipientAtHost[]): boolean {
   return results.every(
     ({ outcome, stage, reply }) => outcome === 'untried' || (stage === 'mail' && reply?.code === 421),
   );
 }
 
-function shortReply(reply: Reply | null): HostTry['reply'] {
-  return reply === null
-    ? null
-    : { code: reply.code, enhanced: reply.enhanced, text: onOneLine(reply.text).slice(0, 500) };
-}
-
-function secondsSince(started: number): number {
+/** Seconds since a time of `performance.now()`, to the millisecond. */
+export function secondsSince(started: number): number {
   return Math.round(performance.now() - started) / 1000;
 }

@@ -2,29 +2,11 @@
 // messages are checked by a schema.
 import { z } from 'zod';
 import { isProblemCode, type ProblemCode } from '#functions/parse/problems.ts';
+import { headFields, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 
 const problem = z.object({ code: z.custom<ProblemCode>(isProblemCode), detail: z.string() });
-const address = z.object({ name: z.string(), address: z.string(), group: z.string().nullable() });
-
-const head = z.object({
-  headers: z.array(z.object({ name: z.string(), raw: z.string(), value: z.string() })),
-  messageId: z.string().nullable(),
-  date: z.string().nullable(),
-  subject: z.string().nullable(),
-  from: z.array(address),
-  to: z.array(address),
-  cc: z.array(address),
-  replyTo: z.array(address),
-  inReplyTo: z.string().nullable(),
-  references: z.array(z.string()),
-});
-
-const attachment = z.object({
-  filename: z.string(),
-  contentType: z.string(),
-  contentId: z.string().nullable(),
-  inline: z.boolean(),
-});
+const head = z.object(headFields);
+const attachment = inboxMessageSchema.shape.attachments.element.omit({ bytes: true, sha256: true, key: true });
 
 /** What is known of an object before its bytes: an attachment counted from 1, or a body too large for the JSON. */
 const objectStart = z.discriminatedUnion('kind', [

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import {
   pendingRecipient,
+  type RemoteRecipient,
   recipientAtHostSchema,
   recipientDeliverySchema,
   recordedReplySchema,
@@ -122,7 +123,7 @@ export function retryNow(
   const recipients = state.recipients.map((recipient) =>
     again && recipient.state === 'bounced' ? pendingRecipient(recipient.forwardPath) : recipient,
   );
-  const pending = new Set(recipients.filter((recipient) => recipient.state === 'pending').map((r) => r.forwardPath));
+  const pending = pendingPaths({ recipients });
   if (isUnderWay || pending.size === 0) return null;
   const at = new Date(nowMs).toISOString();
   const lifeMs = Date.parse(state.job.expiresAt) - Date.parse(state.job.receivedAt);
@@ -142,6 +143,16 @@ export function retryNow(
     },
     job: { ...pendingJob(job, pending), attempt, firstAttemptAt: state.firstAttemptAt, tryNow: true },
   };
+}
+
+/** What the message's envelope says of one of the record's recipients. */
+export function askedRecipient({ job }: Pick<DeliveryState, 'job'>, path: string): RemoteRecipient | undefined {
+  return job.envelope.recipients.find(({ forwardPath }) => forwardPath === path);
+}
+
+/** The forward-paths of those recipients that are still pending. */
+export function pendingPaths({ recipients }: Pick<DeliveryState, 'recipients'>): ReadonlySet<string> {
+  return new Set(recipients.filter(({ state }) => state === 'pending').map(({ forwardPath }) => forwardPath));
 }
 
 /** The job for those recipients that are still pending. */

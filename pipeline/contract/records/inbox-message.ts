@@ -57,6 +57,22 @@ const header = z.strictObject({
   value: z.string().describe('The same unfolded, trimmed, encoded words (RFC 2047) decoded.'),
 });
 
+/** What comes from the header of the message. */
+export const headFields = {
+  headers: z
+    .array(header)
+    .describe('The header fields in order, our own Received field first. At most 1,000 and 384 KiB of JSON.'),
+  messageId: z.string().nullable().describe('The Message-ID with its angle brackets.'),
+  date: z.iso.datetime({ precision: 3 }).nullable().describe('The Date field in UTC: what the sender claims.'),
+  subject: z.string().nullable().describe('The Subject, decoded.'),
+  from: z.array(headerAddress).describe('The authors: those of the first From field.'),
+  to: z.array(headerAddress),
+  cc: z.array(headerAddress),
+  replyTo: z.array(headerAddress),
+  inReplyTo: z.string().nullable().describe('The message id that it answers, with its angle brackets.'),
+  references: z.array(z.string()).describe('The message ids of the thread, oldest first.'),
+};
+
 /** One message for one local recipient. HTML is as the sender wrote it: sanitize before showing it. */
 export const inboxMessageSchema = z
   .strictObject({
@@ -73,18 +89,7 @@ export const inboxMessageSchema = z
     session: sessionSchema.describe('How the message came in.'),
     authentication: authenticationSchema.describe('What was found out about the sender (RFC 8601).'),
     disposition: dispositionSchema.describe('What policy decided, and why.'),
-    headers: z
-      .array(header)
-      .describe('The header fields in order, our own Received field first. At most 1,000 and 384 KiB of JSON.'),
-    messageId: z.string().nullable().describe('The Message-ID with its angle brackets.'),
-    date: z.iso.datetime({ precision: 3 }).nullable().describe('The Date field in UTC: what the sender claims.'),
-    subject: z.string().nullable().describe('The Subject, decoded.'),
-    from: z.array(headerAddress).describe('The authors: those of the first From field.'),
-    to: z.array(headerAddress),
-    cc: z.array(headerAddress),
-    replyTo: z.array(headerAddress),
-    inReplyTo: z.string().nullable().describe('The message id that it answers, with its angle brackets.'),
-    references: z.array(z.string()).describe('The message ids of the thread, oldest first.'),
+    ...headFields,
     text: bodyText.nullable().describe('All text/plain parts; null if there is none. It is not made from HTML.'),
     html: bodyText
       .nullable()

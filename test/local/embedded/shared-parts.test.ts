@@ -37,6 +37,7 @@ test('a list and a search give the same of copies in two parts as of copies in o
   const places = localParts.slice(0, 3).map((localPart) => ({
     mailbox: { domain: 'receiver.example', localPart, tag: localPart === 'box1' ? 'tag' : null },
     forwardPath: `all+${localPart}@receiver.example`,
+    dsn: { notify: null, orcpt: null },
   }));
   const bodies = bodiesOf(message);
   for (const place of places) {
@@ -95,7 +96,7 @@ async function addMessage(world: TestWorld, text: string): Promise<readonly stri
   const keys = localParts.map((localPart) => {
     const mailbox = { domain: 'receiver.example', localPart, tag: null };
     const key = messageKey('inbox', { ...mailbox, id, receivedAt: message.receivedAt });
-    return { key, recipient: { mailbox, forwardPath: 'all@receiver.example' } };
+    return { key, recipient: { mailbox, forwardPath: 'all@receiver.example', dsn: { notify: null, orcpt: null } } };
   });
   await Promise.all(
     keys.map(({ key, recipient }) =>

@@ -4,8 +4,9 @@ import { afterFailure, spreadMs } from '#functions/deliver/destination/back-off.
 import { signOf } from '#functions/deliver/destination/port25.ts';
 import type { FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
 import { isPrivate, lookUpMx } from '#functions/deliver/hosts/look-up-mx.ts';
-import { findStsPolicy, isNamedHost, parseStsPolicy } from '#functions/deliver/hosts/mta-sts.ts';
+import { findStsPolicy } from '#functions/deliver/hosts/mta-sts.ts';
 import { isHardBounce } from '#functions/deliver/outcome/suppress.ts';
+import { isNamedHost, parseStsPolicy } from '#mail/mta-sts/sts-policy.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';

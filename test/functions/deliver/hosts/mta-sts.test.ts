@@ -1,7 +1,8 @@
 // A policy file is a stranger's text of 64 KiB.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findStsPolicy, parseStsPolicy } from '#functions/deliver/hosts/mta-sts.ts';
+import { findStsPolicy } from '#functions/deliver/hosts/mta-sts.ts';
+import { parseStsPolicy } from '#mail/mta-sts/sts-policy.ts';
 import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
 import { zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 
