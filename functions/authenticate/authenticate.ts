@@ -117,9 +117,8 @@ async function gatherAndJudge(
   const reason = whyNotJudged(job.envelope.session, config);
   if (reason === null) {
     const { hostname, dns } = config;
-    const now = new Date(deps.clock());
     const judge = (resolve: Resolve): Promise<Authentication> =>
-      withMessage(deps, job, (message) => judgeMessage(job, message, { resolve, hostname, now }));
+      withMessage(deps, job, (message) => judgeMessage(job, message, { resolve, hostname }));
     const { timeoutSeconds } = dns;
     const judged = await judgeInLane(job, { ...deps, timeoutSeconds, whileWaiting: handout.whileWaiting, judge });
     return judged.outcome === 'judged' ? { ...judged, signingDomain: null } : judged;

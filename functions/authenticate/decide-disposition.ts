@@ -3,18 +3,19 @@ import type { DomainConfig } from '#pipeline/config/config.ts';
 import type { Authentication, Disposition } from '#pipeline/contract/jobs.ts';
 
 /**
- * Quarantines what failed DMARC where the author's domain asks for it (`quarantine` or `reject`) and the recipient's
- * domain has not said otherwise. We never refuse here: the message was acknowledged (design §7).
+ * Quarantines what failed DMARC if the author's domain asks for it (`quarantine` or `reject`) and the recipient's domain
+ * has not said otherwise. If the DNS did not say who vouches for the author even at the last judgement, nobody does. We
+ * never refuse here: the message was acknowledged.
  */
 export function decideDisposition(
   { dmarc, arc }: Pick<Authentication, 'dmarc' | 'arc'>,
   onDmarcFail: DomainConfig['onDmarcFail'],
 ): Disposition {
   const asked = dmarc.policy === 'quarantine' || dmarc.policy === 'reject' ? dmarc.policy : null;
-  const isForged = dmarc.result === 'fail' || dmarc.result === 'permerror';
-  if (!isForged || asked === null) return { action: 'accept', reason: dmarc.reason };
+  if (dmarc.result === 'pass' || asked === null) return { action: 'accept', reason: dmarc.reason };
   const sealed = arc.result === 'pass' ? ' A passing ARC chain does not override that.' : '';
-  const policy = `DMARC failed (p=${asked}): ${dmarc.reason}${sealed}`;
+  const outcome = dmarc.result === 'temperror' ? 'DMARC could not be checked' : 'DMARC failed';
+  const policy = `${outcome} (p=${asked}): ${dmarc.reason}${sealed}`;
   if (onDmarcFail === 'quarantine') return { action: 'quarantine', reason: policy };
   return { action: 'accept', reason: `${policy} The recipient's domain accepts such mail (onDmarcFail).` };
 }

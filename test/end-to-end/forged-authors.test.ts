@@ -2,7 +2,6 @@
 // like, nothing that may show the victim is accepted, and the author whom DMARC judged is the author in the inbox JSON.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { domainToASCII } from 'node:url';
@@ -12,18 +11,17 @@ import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
 import { startScriptedDns } from '#test/support/peers/scripted-dns.ts';
 import { idIn } from '#test/support/peers/send-many.ts';
 import { type ForgedHeader, forgedHeaders } from '#test/support/samples/forged-headers.ts';
+import { ed25519Record, signEd25519 } from '#test/support/samples/sign-ed25519.ts';
 import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 import { drained, type LocalService, startLocalService } from '#test/support/worlds/local-service.ts';
 
 type Way = 'SPF' | 'DKIM';
 type Case = ForgedHeader & { readonly way: Way; readonly content: Buffer; message: any; reply: string };
 
-const key = generateKeyPairSync('ed25519');
-const publicKey = key.publicKey.export({ type: 'spki', format: 'der' }).subarray(-32).toString('base64');
 const texts = {
   'evil.example': 'v=spf1 ip4:127.0.0.1 -all',
-  's._domainkey.evil.example': `v=DKIM1; k=ed25519; p=${publicKey}`,
-  's._domainkey.victim.example': `v=DKIM1; k=ed25519; p=${publicKey}`,
+  's._domainkey.evil.example': ed25519Record,
+  's._domainkey.victim.example': ed25519Record,
   '_dmarc.evil.example': 'v=DMARC1; p=none',
   '_dmarc.victim.example': 'v=DMARC1; p=reject',
   '_dmarc.xn--vctim-zsa.example': 'v=DMARC1; p=reject',
@@ -39,7 +37,7 @@ const body = 'Pay this at once.\r\n';
 const cases: readonly Case[] = forgedHeaders.flatMap((forged) =>
   (['SPF', 'DKIM'] as const).map((way) => {
     const plain = `${forged.header}\r\n${body}`;
-    const content = way === 'DKIM' ? signed('evil.example', ['from', 'subject'], plain) : plain;
+    const content = way === 'DKIM' ? signEd25519(plain, { domain: 'evil.example', names: ['from', 'subject'] }) : plain;
     return { ...forged, way, content: Buffer.from(content, 'latin1'), message: null, reply: '' };
   }),
 );
@@ -49,7 +47,8 @@ const once = ['From', 'Sender', 'Reply-To', 'To', 'Cc', 'Subject', 'Date', 'Mess
 const added = once.map((name) => {
   const original = 'From: ceo@victim.example\r\n';
   const first = name === 'From' ? '' : `${name}: text/plain\r\n`;
-  const genuine = signed('victim.example', ['from', name.toLowerCase()], `${original}${first}\r\n${body}`);
+  const names = name === 'From' ? ['from'] : ['from', name.toLowerCase()];
+  const genuine = signEd25519(`${original}${first}\r\n${body}`, { domain: 'victim.example', names });
   const content = Buffer.from(`${name}: text/html\r\n${genuine}`);
   return { name, content, message: null as any, reply: '' };
 });
@@ -207,33 +206,4 @@ function named({ name, way, message }: Case): unknown {
 
 function domainOf(address: string): string {
   return domainToASCII(address.slice(address.lastIndexOf('@') + 1).replace(/\.$/, ''));
-}
-
-/** The message behind a DKIM-Signature (RFC 6376, relaxed/simple, Ed25519) that covers the lowest field of each name. */
-function signed(domain: string, names: readonly string[], message: string): string {
-  const end = message.startsWith('\r\n') ? 0 : message.indexOf('\r\n\r\n') + 2;
-  const [header, signedBody] = [message.slice(0, end), message.slice(end + 2)];
-  const bodyHash = createHash('sha256').update(signedBody, 'latin1').digest('base64');
-  const fields = header.match(/[^\n]*\n(?:[ \t][^\n]*\n)*/g) ?? [];
-  const covered = names.flatMap((name) => {
-    const field = fields.findLast((text) => new RegExp(`^${name}[ \\t\\r\\n]*:`, 'i').test(text));
-    return field === undefined ? [] : [`${relaxed(field)}\r\n`];
-  });
-  const template = `DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/simple; d=${domain}; s=s; h=${names.join(':')}; bh=${bodyHash}; b=`;
-  const data = Buffer.from(covered.join('') + relaxed(template), 'latin1');
-  const value = sign(null, createHash('sha256').update(data).digest(), key.privateKey).toString('base64');
-  return `${template}${value}\r\n${message}`;
-}
-
-function relaxed(field: string): string {
-  const colon = field.indexOf(':');
-  const name = field
-    .slice(0, colon)
-    .replace(/[ \t\r\n]/g, '')
-    .toLowerCase();
-  return `${name}:${field
-    .slice(colon + 1)
-    .replaceAll('\r\n', '')
-    .replace(/[ \t]+/g, ' ')
-    .replace(/^ | $/g, '')}`;
 }

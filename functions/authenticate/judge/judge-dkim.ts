@@ -12,11 +12,13 @@ import type { Signatures } from './verify-signatures.ts';
 /** The verdict on one DKIM signature. */
 export type DkimVerdict = Authentication['dkim'][number];
 
+type SignedHeader = Pick<Header, 'fields' | 'fieldsEnd'>;
+
 const maxReported = 250;
 
 /** One verdict a signature, top to bottom: those that were looked at, then the others as `policy`. */
 export function judgeDkim(
-  header: Pick<Header, 'fields'>,
+  header: SignedHeader,
   { chosen, others }: SignatureChoice,
   signatures: Signatures,
 ): readonly DkimVerdict[] {
@@ -29,9 +31,8 @@ export function judgeDkim(
       reason: `Not looked at: ${cleanText(signatures.reason)}`,
     }));
   }
-  const names = header.fields.map(({ name }) => name);
   return [
-    ...signatures.dkim.filter(({ status }) => status.result !== 'none').map((found) => verdictOf(found, names)),
+    ...signatures.dkim.filter(({ status }) => status.result !== 'none').map((found) => verdictOf(found, header)),
     ...others
       .slice(0, maxReported)
       .map(({ field, reason }): DkimVerdict => ({ ...named(field), result: 'policy', reason })),
@@ -51,28 +52,28 @@ function named(field: HeaderField): Pick<DkimVerdict, 'domain' | 'selector' | 'a
   };
 }
 
-function verdictOf(found: DKIMResult, names: readonly string[]): DkimVerdict {
-  const domain = orNull(found.signingDomain);
+/** The domain is that of the key which was asked for: as its A-label, a name with characters that cannot be seen is no other name. */
+function verdictOf(found: DKIMResult, header: SignedHeader): DkimVerdict {
+  const domain = orNull(found.status.header?.['d']);
   return {
     domain: domain?.toLowerCase() ?? null,
     selector: orNull(found.selector),
     algorithm: orNull(found.algo),
-    ...outcomeOf(found, domain ?? 'the signer', names),
+    ...outcomeOf(found, domain ?? 'the signer', header),
   };
 }
 
-function orNull(text: string | undefined): string | null {
-  return text === undefined || text === '' ? null : cleanText(text, 255);
+function orNull(text: unknown): string | null {
+  return typeof text !== 'string' || text === '' ? null : cleanText(text, 255);
 }
 
 type Outcome = Pick<DkimVerdict, 'result' | 'reason'>;
 
-/** `names`: those of all fields of the message. */
-function outcomeOf({ status, ...found }: DKIMResult, signer: string, names: readonly string[]): Outcome {
+function outcomeOf({ status, ...found }: DKIMResult, signer: string, header: SignedHeader): Outcome {
   const comment = cleanText(status.comment ?? '');
   switch (status.result) {
     case 'pass':
-      return validOutcome({ status, ...found }, signer, names);
+      return validOutcome({ status, ...found }, signer, header);
     case 'fail':
       return { result: 'fail', reason: failReason(comment, signer) };
     case 'policy':
@@ -86,14 +87,21 @@ function outcomeOf({ status, ...found }: DKIMResult, signer: string, names: read
             reason: `The key of ${signer} is shorter than 1,024 bits and proves nothing (RFC 8301).`,
           };
     case 'temperror':
-      return { result: 'temperror', reason: `The key of ${signer} could not be looked up: ${comment}` };
+      return comment.endsWith('EBADNAME')
+        ? { result: 'permerror', reason: `The selector and ${signer} make no name that a key could have.` }
+        : { result: 'temperror', reason: `The key of ${signer} could not be looked up: ${comment}` };
     default:
       return neutralOutcome(comment, signer, found.rr ?? '');
   }
 }
 
 /** A signature that fits, but may fit less than what a reader shows. */
-function validOutcome({ status, ...found }: DKIMResult, signer: string, names: readonly string[]): Outcome {
+function validOutcome({ status, ...found }: DKIMResult, signer: string, header: SignedHeader): Outcome {
+  if (hasLooseLines(header)) {
+    const reason = `The signature of ${signer} does not cover the lines of the header that are no fields: a reader may show them.`;
+    return { result: 'policy', reason };
+  }
+  const names = header.fields.map(({ name }) => name);
   const twin = unsignedTwin(names, found.signingHeaders?.keys.split(': ') ?? []);
   if (twin !== null) {
     const reason = `The signature of ${signer} does not cover every ${twin} field: a reader may show another one (RFC 6376 §8.15).`;
@@ -105,6 +113,13 @@ function validOutcome({ status, ...found }: DKIMResult, signer: string, names: r
   }
   const test = status.testing === true ? ', with a key that is only a test (t=y)' : '';
   return { result: 'pass', reason: `The signature of ${signer} is valid${test}.` };
+}
+
+/** Programs show them as text, on their own or with all behind them. Above the second field is where a mailbox file has its `From `. */
+function hasLooseLines({ fields, fieldsEnd }: SignedHeader): boolean {
+  return fields.some(
+    ({ offset, bytes }, index) => index > 0 && offset + bytes < (fields[index + 1]?.offset ?? fieldsEnd),
+  );
 }
 
 function failReason(comment: string, signer: string): string {

@@ -1,6 +1,7 @@
 // Gathers and judges: SPF at once, the keys and policies that will be asked for ahead of the body, then signatures,
 // then DMARC over what both found. One deadline holds for all DNS questions of the message (design §7).
 import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
 import type { DNSResolver } from 'mailauth';
 import { type Authors, authorsOf } from '#mail/address/authors.ts';
 import { chooseSignatures, maxSignatures, type SignatureChoice } from '#mail/dkim/choose-signatures.ts';
@@ -23,14 +24,13 @@ export type JudgeOptions = {
   readonly resolve: Resolve;
   /** Our own name, the one that judges. */
   readonly hostname: string;
-  readonly now: Date;
 };
 
 /** Judges a stranger's message. Rejects only where the store fails while the message is read. */
 export async function judgeMessage(
   job: ReceivedJob,
   message: OpenMessage,
-  { resolve, hostname, now }: JudgeOptions,
+  { resolve, hostname }: JudgeOptions,
 ): Promise<Authentication> {
   const recording = recordEvidence(resolve);
   const resolver = mailauthResolver(recording);
@@ -41,7 +41,7 @@ export async function judgeMessage(
   const choice = chooseSignatures(message.header.fields, message.bytes);
   const [spf, signatures] = await Promise.all([
     judgeSpf(question, resolver),
-    verifySignatures(message, choice, { resolver, now }),
+    verifySignatures(message, choice, { resolver, receivedAt: new Date(job.receivedAt) }),
     askAhead(message, { authors, choice }, resolver),
   ]);
   const dkim = [...judgeDkim(message.header, choice, signatures)];
@@ -92,7 +92,8 @@ async function askAhead(
 ): Promise<void> {
   const ofChain = header.fields.filter(({ name }) => /^arc-(?:seal|message-signature)$/i.test(name));
   const signed = [...choice.chosen, ...ofChain.slice(0, maxSignatures)];
-  const keys = signed.map((field) => `${signatureTag(field, 's')}._domainkey.${signatureTag(field, 'd')}`);
+  const names = signed.map((field) => `${signatureTag(field, 's')}._domainkey.${signatureTag(field, 'd')}`);
+  const keys = names.map(domainToASCII).filter((name) => name !== '');
   const noVerdicts = { spf: { result: 'none', domain: null, reason: '' }, dkim: [] } as const;
   const policy = judgeDmarc({ authors, ...noVerdicts }, resolver);
   await Promise.allSettled(

@@ -29,8 +29,8 @@ export type Signatures =
     }
   | { readonly outcome: 'unverified'; readonly result: 'policy' | 'permerror'; readonly reason: string };
 
-/** `now` decides which signatures have expired. */
-export type VerifyOptions = { readonly resolver: DNSResolver; readonly now: Date };
+/** A signature has expired if it had when the message was received, however long it waited to be judged (RFC 6376 §3.5, x=). */
+export type VerifyOptions = { readonly resolver: DNSResolver; readonly receivedAt: Date };
 
 /** Verifies the chosen DKIM signatures and the ARC chain. Rejects only where the store does. */
 export async function verifySignatures(
@@ -48,7 +48,7 @@ export async function verifySignatures(
   try {
     const dkim = await dkimVerify(Readable.from(verifierInput(message, hidden, source.chunks), { highWaterMark: 2 }), {
       resolver: options.resolver,
-      curTime: options.now,
+      curTime: options.receivedAt,
       strict: true,
     });
     const chain = isArcData(dkim.arc) ? await arc(dkim.arc, { resolver: options.resolver, strict: true }) : null;
