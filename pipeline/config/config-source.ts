@@ -1,18 +1,16 @@
-// The configuration in force: read again when its file or object changes. A broken edit keeps the last good one and is
-// reported; only at the first read does it throw.
+// The configuration in force: read again when its file or object changes. After a broken edit the last good one stays in force, and
+// the problem is reported.
 import { readFile, stat } from 'node:fs/promises';
+import { errorMessage } from '#mail/problem.ts';
 import type { Clock, Log } from '#pipeline/contract/ports.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
 import type { Config, ConfigSource } from './config.ts';
 import { parseConfig } from './parse-config.ts';
 
-export { parseConfig } from './parse-config.ts';
-
 /** A source that can say what is wrong with the newest edit; null while the newest is in force. */
 export type ReportingConfigSource = ConfigSource & { readonly problem: () => string | null };
 
-/** What reading again found: the same version as before, or another. */
 export type Fetched =
   | { readonly changed: false }
   | { readonly changed: true; readonly version: string; readonly text: string };
@@ -20,21 +18,14 @@ export type Fetched =
 /** Reads the text, unless the version known so far (null: none) is still the newest. */
 export type FetchConfig = (known: string | null) => Promise<Fetched>;
 
-/** A source whose configuration never changes. */
 export function fixedConfigSource(config: Config): ReportingConfigSource {
   return { current: async () => config, problem: () => null };
 }
 
-/** A source that is a file; looked at again when asked, at most five times a second. */
-export function fileConfigSource({
-  path,
-  clock,
-  log,
-}: {
-  readonly path: string;
-  readonly clock: Clock;
-  readonly log: Log;
-}): ReportingConfigSource {
+type Deps = { readonly clock: Clock; readonly log: Log };
+
+/** A file, looked at again at most five times a second. */
+export function fileConfigSource({ path, clock, log }: Deps & { readonly path: string }): ReportingConfigSource {
   const fetch: FetchConfig = async (known) => {
     const { mtimeMs, size, ino } = await stat(path);
     const version = `${mtimeMs} ${size} ${ino}`;
@@ -44,22 +35,10 @@ export function fileConfigSource({
   return polledConfigSource({ where: path, fetch, refreshSeconds: 0.2, clock, log });
 }
 
-/**
- * A source that is asked again when what is known is older than `refreshSeconds`. Throws only while no configuration was ever good.
- */
-export function polledConfigSource({
-  where,
-  fetch,
-  refreshSeconds,
-  clock,
-  log,
-}: {
-  readonly where: string;
-  readonly fetch: FetchConfig;
-  readonly refreshSeconds: number;
-  readonly clock: Clock;
-  readonly log: Log;
-}): ReportingConfigSource {
+type Polled = Deps & { readonly where: string; readonly fetch: FetchConfig; readonly refreshSeconds: number };
+
+/** Fetched again if it is older than `refreshSeconds`. Rejects only until the first good configuration. */
+export function polledConfigSource({ where, fetch, refreshSeconds, clock, log }: Polled): ReportingConfigSource {
   let good: Config | null = null;
   let version: string | null = null;
   let problem: string | null = null;
@@ -75,12 +54,12 @@ export function polledConfigSource({
         problem = null;
       }
     } catch (thrown) {
+      const reason = errorMessage(thrown);
       if (good === null) {
         version = null;
-        const why = thrown instanceof Error ? thrown.message : String(thrown);
-        throw ownFault('config', why, { cause: thrown });
+        throw ownFault('config', reason, { cause: thrown });
       }
-      problem = thrown instanceof Error ? thrown.message : String(thrown);
+      problem = reason;
       log.error('config-not-usable', { where, keeps: 'the last good configuration', ...errorFields(thrown) });
     }
     checkedAt = clock();

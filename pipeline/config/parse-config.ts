@@ -1,11 +1,13 @@
-// From the text of `pillarbox.json` (JSON; comments and trailing commas are allowed) to a Config, or an error a person can act on: the file, the line and column or the
+// From the text of `pillarbox.json` (JSON with comments and trailing commas) to a Config. An error names the file, the line or the
 // path of each fault, and what was expected there.
-import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
+import { type JSONVisitor, type ParseError, parse, printParseErrorCode, visit } from 'jsonc-parser';
 import type { z } from 'zod';
 import { type Config, configSchema } from './config.ts';
 
 /** A configuration that cannot be used; `faults` has one sentence each, the message all of them. */
 export type ConfigError = Error & { readonly faults: readonly string[] };
+
+const options = { allowTrailingComma: true };
 
 /** Reads a configuration. `where` names it in errors (its path or URL). Throws a {@link ConfigError}. */
 export function parseConfig(text: string, where: string): Config {
@@ -17,10 +19,26 @@ export function parseConfig(text: string, where: string): Config {
 function parseJson(text: string, where: string): unknown {
   const bare = text.replace(/^\uFEFF/, '');
   const errors: ParseError[] = [];
-  const json: unknown = parse(bare, errors, { allowTrailingComma: true });
+  const json: unknown = parse(bare, errors, options);
   const [first] = errors;
-  if (first === undefined) return json;
-  throw configError(where, [describeSyntax(bare, first)]);
+  const faults = first === undefined ? repeatedKeys(bare) : [describeSyntax(bare, first)];
+  if (faults.length > 0) throw configError(where, faults);
+  return json;
+}
+
+/** A key must stand once in its object: readers take the last one, and an edit changes the first. */
+function repeatedKeys(text: string): readonly string[] {
+  const lines = new Map<string, number>();
+  const faults: string[] = [];
+  const onObjectProperty: JSONVisitor['onObjectProperty'] = (name, _offset, _length, startLine, _column, pathOf) => {
+    const at = pathText([...pathOf(), name]);
+    const line = startLine + 1;
+    const first = lines.get(at);
+    if (first === undefined) lines.set(at, line);
+    else faults.push(`line ${line}: ${at} stands here a second time (first on line ${first})`);
+  };
+  visit(text, { onObjectProperty }, options);
+  return faults;
 }
 
 function describeSyntax(text: string, { offset, error }: ParseError): string {

@@ -4,7 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Fetched, fileConfigSource, parseConfig, polledConfigSource } from '#pipeline/config/config-source.ts';
+import { type Fetched, fileConfigSource, polledConfigSource } from '#pipeline/config/config-source.ts';
+import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
 
@@ -66,6 +67,16 @@ for (const { title, text, says } of [
     text: '{"users":[{"name":"a","password":"pw","mayFrom":["a@b"]}]}',
     says: /user add/,
   },
+  {
+    title: 'a key that stands twice in one object, which a reader and an edit would understand differently',
+    text: '{\n  "users": [],\n  "domains": { "x.example": {} },\n  "users": [{}]\n}',
+    says: /p\.json cannot be used:\n {2}line 4: users stands here a second time \(first on line 2\)$/,
+  },
+  {
+    title: 'a key that stands twice further in, once in other letters of JSON',
+    text: '{"listeners":[{"port":1,"role":"mx","p\\u006frt":2}]}',
+    says: /line 1: listeners\[0\]\.port stands here a second time/,
+  },
   { title: 'a list at the top', text: '[]', says: /\(the whole file\): expected object, received array/ },
 ]) {
   test(`${title} is named with its place and what was expected`, () => {
@@ -76,6 +87,11 @@ for (const { title, text, says } of [
 test('comments and trailing commas are allowed, and a mark of the byte order', () => {
   const text = '\uFEFF// ours\n{ "hostname": "mx.x.example", /* all */ "domains": { "x.example": {}, }, }\n';
   assert.equal(parseConfig(text, 'p.json').hostname, 'mx.x.example');
+});
+
+test('the same key in two objects is no repetition', () => {
+  const listeners = '[{"role":"mx","port":1},{"role":"mx","port":2}]';
+  assert.equal(parseConfig(`{"listeners":${listeners},"dns":{}}`, 'p').listeners[1]?.port, 2);
 });
 
 test('two faults are told at once', () => {
