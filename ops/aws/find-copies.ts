@@ -4,7 +4,7 @@ import { mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { ListFolders } from '#pipeline/aws/s3-folders.ts';
+import type { ListFolders } from '#pipeline/aws/s3-store.ts';
 import type { Config, ConfigSource } from '#pipeline/config/config.ts';
 import { mailFolders, messageKey, messageKeyBelow, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';

@@ -1,7 +1,7 @@
 // Keys newest first, of a store that lists oldest first only: the days backwards, and a day that is too long for one
 // page of the list in halves, the later half first. It works because ids sort by time and stand right behind the day.
 import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
-import type { ListFolders } from '#pipeline/aws/s3-folders.ts';
+import type { ListFolders } from '#pipeline/aws/s3-store.ts';
 import { dayOfFolder, earliestKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 

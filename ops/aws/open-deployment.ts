@@ -14,8 +14,7 @@ import {
 } from '#pipeline/aws/clients.ts';
 import { createDeadLetters, type QueuePair } from '#pipeline/aws/dead-letters.ts';
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
-import { createS3Folders } from '#pipeline/aws/s3-folders.ts';
-import { configObject, createS3Store } from '#pipeline/aws/s3-store.ts';
+import { configObject, createS3Folders, createS3Store } from '#pipeline/aws/s3-store.ts';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import { polledConfigSource } from '#pipeline/config/config-source.ts';

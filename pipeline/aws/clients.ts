@@ -5,7 +5,7 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { NamedSecrets } from '#pipeline/config/secrets.ts';
 
-/** What a request may take before it counts as failed, in milliseconds. */
+/** In milliseconds. */
 const connectionTimeout = 2_000;
 const requestTimeout = 8_000;
 const socketTimeout = 30_000;
@@ -22,17 +22,16 @@ export type AwsPlace = {
   readonly requestTimeoutMs?: number;
 };
 
-/** A client of S3. Built at module scope, used for the life of the process. */
 export function createS3Client(place: AwsPlace): S3Client {
   return new S3Client({ ...common(place, requestTimeout), forcePathStyle: place.endpoint !== null });
 }
 
-/** A client of SQS that sends. The body's MD5 is not compared again: TLS and the signature cover it. */
+/** For sending. The body's MD5 is not compared again: TLS and the signature cover it. */
 export function createSqsClient(place: AwsPlace): SQSClient {
   return new SQSClient({ ...common(place, requestTimeout), md5: false });
 }
 
-/** A client of SQS that receives: its requests may wait for 20 s (long polling). */
+/** For receiving: its requests may wait for 20 s (long polling). */
 export function createPollingSqsClient(place: AwsPlace): SQSClient {
   return new SQSClient({ ...common(place, 30_000), md5: false });
 }
@@ -75,7 +74,7 @@ function common({ region, endpoint, requestTimeoutMs }: AwsPlace, usualTimeoutMs
   };
 }
 
-/** The URL of a queue. An emulator tells one that nobody can reach: its path is what counts, at the endpoint. */
+/** An emulator gives a URL that cannot be reached: only its path is used, at the endpoint. */
 export async function queueUrl(sqs: SQSClient, { endpoint }: AwsPlace, name: string): Promise<string> {
   const { QueueUrl = '' } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }));
   return endpoint === null ? QueueUrl : new URL(new URL(QueueUrl).pathname, endpoint).href;

@@ -1,4 +1,4 @@
-// Gathers what is asked for one by one within a few milliseconds and does it in one go.
+// Gathers items that come one by one within a few milliseconds, and handles them as one batch.
 
 type Waiting<Item> = {
   readonly item: Item;
@@ -55,7 +55,7 @@ async function settle<Item>(
     for (const [index, { done, failed }] of batch.entries()) {
       const error = errors[index];
       if (error === null) done();
-      else failed(error ?? new Error('nothing was said about this item'));
+      else failed(error ?? new Error('there was no answer for this item'));
     }
   } catch (thrown) {
     for (const { failed } of batch) failed(thrown);

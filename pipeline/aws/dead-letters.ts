@@ -1,4 +1,4 @@
-// The dead letters of a queue on SQS: looked at, redriven, purged.
+// The dead letters of a queue on SQS: counted, shown, redriven, purged.
 import { setTimeout as wait } from 'node:timers/promises';
 import {
   GetQueueAttributesCommand,
@@ -12,15 +12,14 @@ import { createSqsReceiver, type SqsEventRecord, type SqsReceiver } from './sqs-
 /** A queue and the queue of its dead letters. */
 export type QueuePair = { readonly url: string; readonly deadUrl: string };
 
-/** What may be done with them. `tell` gets the progress of long work, as a sentence. */
 export type DeadLetters = {
-  /** How many wait, and how many are handed out or due later; SQS's own estimates. */
+  /** The jobs of any queue, by URL. SQS only estimates. */
   readonly counts: (url: string) => Promise<QueueSizes>;
-  /** At most `limit`; they stay where they are. */
+  /** At most `limit`; they stay on their queue. */
   readonly peek: (queue: QueuePair, limit: number) => Promise<readonly SqsEventRecord[]>;
-  /** Puts all on their queue again; answers how many were moved. */
+  /** Answers how many were moved. */
   readonly redrive: (queue: QueuePair) => Promise<number>;
-  /** Throws all away; answers how many there were. */
+  /** Answers how many were deleted. */
   readonly purge: (queue: QueuePair) => Promise<number>;
 };
 
@@ -28,7 +27,7 @@ export type QueueSizes = { readonly ready: number; readonly delayed: number; rea
 
 const pollMs = 500;
 
-/** Makes it. `sqs` must allow requests that wait. */
+/** `sqs` must allow requests that wait. `tell` gets the progress of long work, as a sentence. */
 export function createDeadLetters({
   sqs,
   region,
@@ -57,15 +56,9 @@ export function createDeadLetters({
 }
 
 async function sizes(sqs: SQSClient, url: string): Promise<QueueSizes> {
-  const names = {
-    ready: 'ApproximateNumberOfMessages',
-    delayed: 'ApproximateNumberOfMessagesDelayed',
-    inFlight: 'ApproximateNumberOfMessagesNotVisible',
-  } as const;
-  const input = { QueueUrl: url, AttributeNames: Object.values(names) };
-  const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand(input));
-  const count = (name: keyof typeof names): number => Number(Attributes[names[name]] ?? 0);
-  return { ready: count('ready'), delayed: count('delayed'), inFlight: count('inFlight') };
+  const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }));
+  const count = (of: '' | 'Delayed' | 'NotVisible') => Number(Attributes[`ApproximateNumberOfMessages${of}`] ?? 0);
+  return { ready: count(''), delayed: count('Delayed'), inFlight: count('NotVisible') };
 }
 
 async function arnOf(sqs: SQSClient, url: string): Promise<string> {
@@ -73,7 +66,7 @@ async function arnOf(sqs: SQSClient, url: string): Promise<string> {
   return Attributes?.QueueArn ?? '';
 }
 
-/** Receives and releases them at once: SQS has no other way to look. */
+/** Receives and releases them at once: SQS has no other way to read them. */
 async function peek(receiver: SqsReceiver, limit: number): Promise<readonly SqsEventRecord[]> {
   const seen = new Map<string, SqsEventRecord>();
   try {
@@ -89,7 +82,7 @@ async function peek(receiver: SqsReceiver, limit: number): Promise<readonly SqsE
   return [...seen.values()];
 }
 
-/** False where this SQS (an emulator) has no such operation. */
+/** False if this SQS (an emulator) has no such operation. */
 async function startMove(sqs: SQSClient, SourceArn: string, DestinationArn: string): Promise<boolean> {
   try {
     await sqs.send(new StartMessageMoveTaskCommand({ SourceArn, DestinationArn }));
@@ -102,7 +95,7 @@ async function startMove(sqs: SQSClient, SourceArn: string, DestinationArn: stri
   }
 }
 
-/** SQS moves them by itself, also when nobody watches. */
+/** SQS moves them by itself; this waits for the end. */
 async function follow(sqs: SQSClient, SourceArn: string, tell: (sentence: string) => void): Promise<number> {
   let told = -1;
   for (;;) {

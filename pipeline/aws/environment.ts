@@ -1,14 +1,13 @@
 // The environment variables that the AWS composition roots read, parsed once at start. An error names every variable
-// that is missing or wrong and what was expected. Nothing here reads `process.env`: it is passed in.
+// that is missing or wrong and what was expected. `process.env` is passed in.
 import { z } from 'zod';
-import { defaultRetention, type Retention } from '#pipeline/contract/retention.ts';
+import { defaultRetention } from '#pipeline/contract/retention.ts';
 import { type QueueName, queueNames, queueUrlVariable } from '#pipeline/contract/stages.ts';
 
 const url = z.url({ protocol: /^https?$/, error: 'expected an http(s) URL' });
 const days = z.coerce.number().int().positive();
 const port = z.coerce.number().int().min(0).max(65_535);
 
-/** The URLs of queues, each by the variable that holds it. */
 const queueUrlsSchema = z.object(
   Object.fromEntries(queueNames.map((queue) => [queueUrlVariable(queue), url.optional()])),
 );
@@ -16,7 +15,7 @@ const queueUrlsSchema = z.object(
 const environmentSchema = z.object({
   /** The bucket of everything. */
   PILLARBOX_BUCKET: z.string().min(3),
-  /** What stands before NAME of `secret:NAME` in Secrets Manager (`pillarbox/`). */
+  /** Goes before NAME of `secret:NAME` in Secrets Manager (`pillarbox/`). */
   PILLARBOX_SECRETS_PREFIX: z.string().default(''),
   /** Read `secret:NAME` from files in this folder instead of Secrets Manager (emulator world). */
   PILLARBOX_SECRETS_DIRECTORY: z.string().min(1).optional(),
@@ -41,27 +40,10 @@ const environmentSchema = z.object({
   AWS_REGION: z.string().min(1),
 });
 
-/** What the AWS composition roots need to know of where they run. */
-export type Environment = {
-  readonly bucket: string;
-  /** The URL of each queue this process may send to. */
-  readonly queueUrls: Readonly<Partial<Record<QueueName, string>>>;
-  readonly secretsPrefix: string;
-  readonly secretsDirectory: string | null;
-  readonly filesDirectory: string;
-  readonly configRefreshSeconds: number | null;
-  readonly proxyProtocol: 'v2' | null;
-  readonly memoryMiB: number | null;
-  readonly retention: Retention;
-  readonly endpoint: string | null;
-  readonly metricsNamespace: string;
-  readonly health: { readonly host: string; readonly port: number };
-  readonly region: string;
-};
+/** The variables by what they are for; null if one is not set. */
+export type Environment = Readonly<ReturnType<typeof environmentOf>>;
 
-/**
- * Parses the variables. `queues`: those whose URL must be there. Throws an Error that lists every variable in error.
- */
+/** `queues`: those whose URL must be there. Throws an Error that lists every variable in error. */
 export function parseEnvironment(
   variables: Readonly<Record<string, string | undefined>>,
   { queues }: { readonly queues: readonly QueueName[] },
@@ -69,10 +51,10 @@ export function parseEnvironment(
   const parsed = environmentSchema.safeParse(variables);
   const urls = queueUrlsSchema.safeParse(variables);
   const missing = queues.map(queueUrlVariable).filter((name) => variables[name] === undefined);
-  const wrong = [...(parsed.error?.issues ?? []), ...(urls.error?.issues ?? [])].map(
-    (issue) =>
-      `${String(issue.path[0])}: ${variables[String(issue.path[0])] === undefined ? 'is not set' : issue.message}`,
-  );
+  const wrong = [...(parsed.error?.issues ?? []), ...(urls.error?.issues ?? [])].map(({ path, message }) => {
+    const name = String(path[0]);
+    return `${name}: ${variables[name] === undefined ? 'is not set' : message}`;
+  });
   const faults = [...wrong, ...missing.map((name) => `${name}: is not set`)];
   if (!parsed.success || !urls.success || faults.length > 0) {
     throw new Error(`wrong environment:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
@@ -80,17 +62,15 @@ export function parseEnvironment(
   return environmentOf(parsed.data, urls.data);
 }
 
-function environmentOf(
-  data: z.infer<typeof environmentSchema>,
-  urlsByVariable: z.infer<typeof queueUrlsSchema>,
-): Environment {
+function environmentOf(data: z.infer<typeof environmentSchema>, urlsByVariable: z.infer<typeof queueUrlsSchema>) {
   const urls = queueNames.flatMap((queue) => {
     const found = urlsByVariable[queueUrlVariable(queue)];
     return found === undefined ? [] : [[queue, found]];
   });
+  const queueUrls: Readonly<Partial<Record<QueueName, string>>> = Object.fromEntries(urls);
   return {
     bucket: data.PILLARBOX_BUCKET,
-    queueUrls: Object.fromEntries(urls),
+    queueUrls,
     secretsPrefix: data.PILLARBOX_SECRETS_PREFIX,
     secretsDirectory: data.PILLARBOX_SECRETS_DIRECTORY ?? null,
     filesDirectory: data.PILLARBOX_FILES_DIRECTORY,

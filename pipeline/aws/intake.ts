@@ -1,6 +1,6 @@
-// The front door's way into S3 and queue `received`: the message is durable first, then the job. Whatever fails throws,
-// and the client is told 451. A stored message whose job was not sent is left to the bucket's lifecycle rules: nothing
-// looks for it, and the job may have arrived although its answer was lost.
+// The listener's way into S3 and queue `received`: the message is durable first, then the job. Whatever fails throws, and the
+// client gets a 451. A stored message whose job was not sent stays until the bucket's lifecycle rules delete it: the job may have
+// arrived although its answer was lost.
 import type { Intake, JobSender } from '#pipeline/contract/ports.ts';
 import { receivedGroup } from '#pipeline/contract/received-group.ts';
 import { placeEnvelope } from '#pipeline/contract/stored-envelope.ts';
@@ -8,7 +8,6 @@ import type { OpenUpload } from './s3-upload.ts';
 
 const contentType = 'message/rfc822';
 
-/** Makes the port over one bucket and the queue. */
 export function createAwsIntake({ upload, jobs }: { readonly upload: OpenUpload; readonly jobs: JobSender }): Intake {
   return {
     open: ({ key, envelope }) => {

@@ -1,6 +1,5 @@
-// What every AWS composition root puts together in the same way, from its environment: ports over S3, SQS and Secrets
-// Manager, log and metrics. Called by composition roots alone, once, at module scope.
-
+// What every AWS composition root builds in the same way from its environment: ports over S3, SQS and Secrets Manager, log and
+// metrics. Called by composition roots alone, once, at module scope.
 import { polledConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import type { Clock, Intake, JobSender, Log, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
@@ -16,8 +15,6 @@ import { configObject, createS3Store } from './s3-store.ts';
 import { createUploads } from './s3-upload.ts';
 import { createVisibilityChanger, type VisibilityChanger } from './sqs-receiver.ts';
 import { createSqsSender } from './sqs-sender.ts';
-
-const defaultConfigSeconds = 30;
 
 /** The ports of one process on AWS. */
 export type AwsParts = {
@@ -36,14 +33,14 @@ export type AwsParts = {
 
 /**
  * `name`: the stage's, on every log line and metric. `sends`: the queues it sends to. `configSeconds`: how old the configuration
- * in force may be (30), unless the environment says otherwise. Throws where a variable is wrong.
+ * in force may be, unless the environment says otherwise. Throws if a variable is wrong.
  */
 export function createAwsParts({
   name,
   sends,
   variables,
   write,
-  configSeconds = defaultConfigSeconds,
+  configSeconds = 30,
 }: {
   readonly name: string;
   readonly sends: readonly QueueName[];

@@ -9,25 +9,25 @@ import {
 } from '@aws-sdk/client-s3';
 import type { FetchConfig } from '#pipeline/config/config-source.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
-import type { ObjectFacts, ObjectStore, PutOutcome, PutRequest, StoredObject } from '#pipeline/contract/ports.ts';
-import { httpStatusOf } from './errors.ts';
-import { createUploads, type OpenUpload, writeMark } from './s3-upload.ts';
+import type {
+  ByteRange,
+  ObjectFacts,
+  ObjectStore,
+  PutOutcome,
+  PutRequest,
+  StoredObject,
+} from '#pipeline/contract/ports.ts';
+import { createUploads, httpStatusOf, type OpenUpload, writeMark } from './s3-upload.ts';
 
 type Bucket = { readonly s3: S3Client; readonly bucket: string };
-type Range = { readonly first: number; readonly last: number };
 
-const nothing = new Uint8Array();
-
-/** Makes the port over one bucket. An object is one object here: what it shares with others is written with each. */
+/** `sharedTail` is written with each object. */
 export function createS3Store({ s3, bucket }: Bucket): ObjectStore {
   const open = createUploads({ s3, bucket });
   return {
     put: (request) => putObject(open, request),
     get: (key, range) => getObject({ s3, bucket }, key, range),
-    head: async (key) => {
-      const head = await orNull(404, s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key })));
-      return head && factsOf(key, head, head.ContentLength);
-    },
+    head: (key) => headObject({ s3, bucket }, key),
     list: async ({ prefix, after, limit = 1_000 }) => {
       const page = { Prefix: prefix, StartAfter: after, MaxKeys: Math.min(limit, 1_000) };
       const { Contents = [], IsTruncated = false } = await s3.send(
@@ -63,11 +63,28 @@ export function configObject({ s3, bucket }: Bucket): { readonly where: string; 
   };
 }
 
+/** Lists the folders directly below a prefix that ends in a slash: whole prefixes, each ending in one, in order. */
+export type ListFolders = (prefix: string) => Promise<readonly string[]>;
+
+export function createS3Folders({ s3, bucket }: Bucket): ListFolders {
+  return async (prefix) => {
+    const folders: string[] = [];
+    let token: string | undefined;
+    do {
+      const input = { Bucket: bucket, Prefix: prefix, Delimiter: '/', ContinuationToken: token };
+      const page = await s3.send(new ListObjectsV2Command(input));
+      folders.push(...(page.CommonPrefixes ?? []).flatMap(({ Prefix }) => (Prefix === undefined ? [] : [Prefix])));
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+    return folders;
+  };
+}
+
 async function putObject(open: OpenUpload, { body, sharedTail, ...request }: PutRequest): Promise<PutOutcome> {
   const upload = open(request);
   try {
     for await (const chunk of body instanceof Uint8Array ? slices(body) : body) await upload.write(chunk);
-    for (const chunk of slices(sharedTail ?? nothing)) await upload.write(chunk);
+    for (const chunk of slices(sharedTail ?? new Uint8Array())) await upload.write(chunk);
     return await upload.finish();
   } catch (thrown) {
     await upload.abort().catch(() => undefined);
@@ -79,21 +96,28 @@ function* slices(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += 1_048_576) yield bytes.subarray(at, at + 1_048_576);
 }
 
-async function getObject({ s3, bucket }: Bucket, key: string, range: Range | undefined): Promise<StoredObject | null> {
+async function getObject(
+  { s3, bucket }: Bucket,
+  key: string,
+  range: ByteRange | undefined,
+): Promise<StoredObject | null> {
   const input = { Bucket: bucket, Key: key, ...(range ? { Range: `bytes=${range.first}-${range.last}` } : {}) };
   const answer = await orNull(404, orNull(416, s3.send(new GetObjectCommand(input)), 'beyond'));
   if (answer === null) return null;
-  if (answer === 'beyond') return emptyRange({ s3, bucket }, key);
+  if (answer === 'beyond') {
+    // A range behind the end, and any range of an empty object, is empty here; S3 calls it an error.
+    const facts = await headObject({ s3, bucket }, key);
+    return facts && { ...facts, body: Readable.from([]) };
+  }
   if (!(answer.Body instanceof Readable)) throw new Error(`S3 gave no body for ${key}`);
   const total = /\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1];
   const bytes = total === undefined ? answer.ContentLength : Number(total);
   return { ...factsOf(key, answer, bytes), body: answer.Body };
 }
 
-/** A range behind the end (and any range of an empty object) is empty here; S3 calls it an error. */
-async function emptyRange({ s3, bucket }: Bucket, key: string): Promise<StoredObject | null> {
+async function headObject({ s3, bucket }: Bucket, key: string): Promise<ObjectFacts | null> {
   const head = await orNull(404, s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key })));
-  return head && { ...factsOf(key, head, head.ContentLength), body: Readable.from([]) };
+  return head && factsOf(key, head, head.ContentLength);
 }
 
 type Facts = {
@@ -113,7 +137,7 @@ function timeText(date: Date | undefined): string {
   return (date ?? new Date(0)).toISOString();
 }
 
-/** The answer; or where S3 answers with this status, null (or what is to stand for it). */
+/** The answer; or, if S3 answers with this status, null (or `instead`). */
 function orNull<Answer>(status: number, answer: Promise<Answer>): Promise<Answer | null>;
 function orNull<Answer, const Instead>(
   status: number,

@@ -1,6 +1,6 @@
-// Writing an object to S3: one PutObject up to 8 MiB, a multipart upload above, with at most two parts on their way, so
-// that memory does not grow with the object. Conditional writes keep their word also when an answer got lost: each
-// write carries a mark of its own, by which a conflict with ourselves is told from one with another writer.
+// Writing an object to S3: one PutObject up to 8 MiB, a multipart upload above, with at most two parts in flight, so that memory
+// does not grow with the object. Conditional writes stay correct if an answer got lost: each write carries a mark of its own,
+// which tells a conflict with ourselves from one with another writer.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
@@ -14,14 +14,13 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import type { PutOutcome, PutRequest } from '#pipeline/contract/ports.ts';
-import { httpStatusOf } from './errors.ts';
 import { createSignedSender, type RequestTarget, type SignedSender } from './signed-request.ts';
 
 /** The user metadata field of a write's mark; readers never see it. */
 export const writeMark = 'pillarbox-write';
 
 const singleBytes = 8 * 1_048_576;
-/** The smallest S3 takes: the smaller, the less is in memory. */
+/** The smallest that S3 takes. */
 const partBytes = 5 * 1_048_576;
 const partsInFlight = 2;
 const maxConflictRetries = 5;
@@ -38,16 +37,14 @@ export type Upload = {
   readonly abort: () => Promise<void>;
 };
 
-/** What is written where, and on what condition; the bytes come after. */
 export type UploadRequest = Omit<PutRequest, 'body' | 'sharedTail'>;
 
-/** Opens an upload. Throws where the metadata is not ASCII or too long. */
+/** Throws if the metadata is not ASCII or too long. */
 export type OpenUpload = (request: UploadRequest) => Upload;
 
 type Bucket = { readonly s3: S3Client; readonly bucket: string };
 type Target = Bucket & { readonly request: UploadRequest; readonly mark: string };
 
-/** Makes the way to write into one bucket. */
 export function createUploads({ s3, bucket }: Bucket): OpenUpload {
   const send = createSignedSender(s3, () => bucketTarget({ s3, bucket }));
   return (request) => {
@@ -92,7 +89,7 @@ function openUpload(target: Target, send: SignedSender): Upload {
   };
 }
 
-/** The ordinary case goes out by itself; whatever else comes back is put to the SDK's whole client, with its retries. */
+/** The ordinary case is a signed request; after any other answer the SDK's whole client sends it, with its retries. */
 async function putSingle(target: Target, body: Uint8Array, send: SignedSender): Promise<PutOutcome> {
   const { key, contentType, condition } = target.request;
   const checksum = Buffer.alloc(4);
@@ -102,19 +99,17 @@ async function putSingle(target: Target, body: Uint8Array, send: SignedSender): 
     'content-type': contentType,
     'x-amz-checksum-crc32': checksum.toString('base64'),
   };
-  if (condition && 'ifAbsent' in condition) headers['if-none-match'] = '*';
-  if (condition && 'ifMatch' in condition) headers['if-match'] = condition.ifMatch;
+  if (condition !== undefined && 'ifAbsent' in condition) headers['if-none-match'] = '*';
+  if (condition !== undefined && 'ifMatch' in condition) headers['if-match'] = condition.ifMatch;
   for (const [name, value] of Object.entries(metadataOf(target))) headers[`x-amz-meta-${name}`] = value;
   const path = `/${encodeKey(key)}`;
   const response = await send({ method: 'PUT', path, headers, body }).catch(() => null);
   const etag = response?.headers['etag'];
   if (response?.status === 200 && etag !== undefined) return { outcome: 'stored', etag };
   if (response?.status === 412) return { outcome: 'conflict' };
-  return untilDecided(target, async () => {
-    const { s3, bucket } = target;
-    const input = { Bucket: bucket, Key: key, Body: body, ContentType: contentType, Metadata: metadataOf(target) };
-    return s3.send(new PutObjectCommand({ ...input, ...conditionOf(target) }));
-  });
+  const place = { Bucket: target.bucket, Key: key, ContentType: contentType, Metadata: metadataOf(target) };
+  const input = { ...place, Body: body, ...conditionOf(target) };
+  return untilDecided(target, () => target.s3.send(new PutObjectCommand(input)));
 }
 
 /** Runs a write until it is done or refused. A 409 (two writers at once) is tried again (S3 user guide). */
@@ -140,7 +135,7 @@ function refused(status: number, target: Target, thrown: unknown): PutOutcome {
   return { outcome: 'conflict' };
 }
 
-/** Says whether what is there now is this very write: its answer was lost and it was tried again. */
+/** What this very write answered, if the answer was lost and it was tried again; null if another wrote what is there. */
 async function ownWrite({ s3, bucket, request, mark }: Target): Promise<PutOutcome | null> {
   const head = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: request.key })).catch((thrown: unknown) => {
     if (httpStatusOf(thrown) === 404 || httpStatusOf(thrown) === 403) return null; // 403: it may write, not read
@@ -238,11 +233,16 @@ function checkMetadata({ key, metadata = {} }: UploadRequest): void {
 }
 
 function encodeKey(key: string): string {
-  return key.split('/').map(encodeSegment).join('/');
+  const encoded = encodeURIComponent(key).replaceAll('%2F', '/');
+  return encoded.replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
-function encodeSegment(segment: string): string {
-  return encodeURIComponent(segment).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+/** The HTTP status behind an error of the SDK, or 0 if there was no answer. */
+export function httpStatusOf(thrown: unknown): number {
+  if (typeof thrown !== 'object' || thrown === null || !('$metadata' in thrown)) return 0;
+  const metadata = thrown.$metadata;
+  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return 0;
+  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : 0;
 }
 
 /** Where the bucket's objects are, by the SDK's own endpoint rules. */

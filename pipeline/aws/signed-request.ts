@@ -1,19 +1,19 @@
-// One small request to AWS with the SDK's own credentials, signer and connections, past its middleware: that costs a
-// fifth of the CPU of a command. It knows no retries and no error types: whoever calls it puts everything but the
-// ordinary answer to the SDK's whole client, which does.
+// One small request to AWS with the SDK's own credentials, signer and connections, past its middleware: that costs a fifth of the
+// CPU of a command. It knows no retries and no error types: after any but the ordinary answer the caller sends the request by the
+// SDK's whole client, which does.
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Where requests go: the origin, and the path before a key (`/bucket` where buckets are in the path), no last slash. */
+/** Where requests go: the origin, and the path before a key (`/bucket` if buckets are in the path), no last slash. */
 export type RequestTarget = { readonly url: URL; readonly basePath: string };
 
 /** The answer's body is cut at 64 KiB. */
 export type SmallResponse = { readonly status: number; readonly headers: Headers; readonly body: Buffer };
 
-/** Sends requests of one client to one target. Throws when there is no answer (timeout, reset, no credentials). */
+/** Throws if there is no answer (timeout, reset, no credentials). */
 export type SignedSender = (request: {
   readonly method: 'PUT' | 'POST';
   /** Behind the target's base path, already percent-encoded. */
@@ -24,7 +24,7 @@ export type SignedSender = (request: {
 
 const maxBodyBytes = 65_536;
 
-/** Makes a sender. `target` is asked once; the signer and its keys are kept, credentials are renewed by the SDK. */
+/** `target` is asked once; the signer and its keys are kept, the SDK renews credentials. */
 export function createSignedSender(
   client: Pick<S3Client, 'config'> | Pick<SQSClient, 'config'>,
   target: () => Promise<RequestTarget>,

@@ -1,6 +1,6 @@
 // A Lambda invocation by SQS: runs each record's job (pipeline/run/run-job.ts), and answers which records failed, so that only those
-// come back, after seconds. What is to come later without being counted is sent anew and is done. A dead letter's sender is told, and
-// its record fails until SQS moves it; so does a job that was handed out more often than it may be run.
+// come back, after seconds. A job that is to come later without being counted is sent anew, and its record is done. A dead letter's
+// sender gets a report, and its record fails until SQS moves it; so does a job that was received more often than it may be run.
 import { z } from 'zod';
 import type { JobSender } from '#pipeline/contract/ports.ts';
 import { lanesOf, type QueueName, type Stage } from '#pipeline/contract/stages.ts';
@@ -19,8 +19,9 @@ import { faultsAttribute, groupAttribute, notBeforeAttribute } from './sqs-sende
 
 /** Jobs of one invocation that run at once. */
 const concurrency = 10;
+const noneLeft = (runs: number): string =>
+  `none of ${runs} runs was the last: each failed, or the function ended in it; the log of the stage says why`;
 
-const attributeSchema = z.object({ stringValue: z.string().optional() });
 const recordSchema = z.object({
   messageId: z.string(),
   receiptHandle: z.string(),
@@ -29,29 +30,27 @@ const recordSchema = z.object({
     ApproximateReceiveCount: z.coerce.number().int().positive(),
     MessageGroupId: z.string().optional(),
   }),
-  messageAttributes: z.record(z.string(), attributeSchema).default({}),
+  messageAttributes: z.record(z.string(), z.object({ stringValue: z.string().optional() })).default({}),
   /** Ends in the queue's name. */
   eventSourceARN: z.string().optional(),
 });
 const eventSchema = z.object({ Records: z.array(recordSchema) });
 
-/** One message as Lambda gives it; what is needed of it. */
-export type SqsRecord = z.infer<typeof recordSchema>;
+type SqsRecord = z.infer<typeof recordSchema>;
 
-/** What Lambda wants to hear (ReportBatchItemFailures). */
+/** Lambda's ReportBatchItemFailures. */
 export type BatchAnswer = { readonly batchItemFailures: readonly { readonly itemIdentifier: string }[] };
 
-/** How jobs are answered for. `jobs` takes what comes later, and what tells the sender of a dead letter. */
+/** `jobs` takes what comes later, and the report to the sender of a dead letter. */
 export type ConsumerDeps = RunJobDeps & { readonly jobs: JobSender; readonly changeVisibility: VisibilityChanger };
 
-/** How the jobs of an event are done. */
 export type Consumer<Queue extends QueueName> = ConsumerDeps & {
   readonly queue: Queue;
   readonly stage: Stage;
   readonly run: RunStage<Queue>;
 };
 
-/** Makes a stage's handler. `runsOf` is asked at each invocation; it answers for every queue that the stage reads. */
+/** A stage's handler. `runsOf` is asked at each invocation; it answers for every queue that the stage reads. */
 export function createEventHandler(
   deps: ConsumerDeps & { readonly metrics: EmfMetrics },
   stage: Stage,
@@ -72,14 +71,14 @@ export function createEventHandler(
   };
 }
 
-/** Says which of several queues an event is of: all its records are of one. False where it does not tell. */
+/** Whether an event is of this queue: all its records are of one. */
 function isEventOf(event: unknown, queue: QueueName): boolean {
   const [record] = eventSchema.safeParse(event).data?.Records ?? [];
   const name = record?.eventSourceARN?.split(':').at(-1) ?? '';
   return name === queue || name.endsWith(`-${queue}`);
 }
 
-/** Does all jobs of an event. Throws only where the event is none of SQS. */
+/** Throws only if the event is none of SQS. */
 export async function consumeSqsEvent<Queue extends QueueName>(
   event: unknown,
   consumer: Consumer<Queue>,
@@ -96,7 +95,7 @@ export async function consumeSqsEvent<Queue extends QueueName>(
   return { batchItemFailures: failed };
 }
 
-/** Runs a record's job and answers for it. Never throws: what cannot be answered now is at the next hand-out. */
+/** Never throws: what cannot be answered now is answered when the record comes back. */
 async function isDone<Queue extends QueueName>(consumer: Consumer<Queue>, record: SqsRecord): Promise<boolean> {
   const { queue, stage, log, metrics } = consumer;
   const answer = await runJob(consumer, { ...consumer, limitSeconds: null }, handedOutBy(record, stage));
@@ -116,16 +115,12 @@ function handedOutBy({ messageId, body, attributes, messageAttributes }: SqsReco
     receiveCount,
     faults: Number(messageAttributes[faultsAttribute]?.stringValue ?? 0),
     notBefore: messageAttributes[notBeforeAttribute]?.stringValue,
-    spent: receiveCount > maxReceives ? spent(maxReceives) : null,
+    spent: receiveCount > maxReceives ? noneLeft(maxReceives) : null,
     named: { messageId },
   };
 }
 
-function spent(maxReceives: number): string {
-  return `none of ${maxReceives} runs was the last: each failed, or the function ended in it; the log of the stage says why`;
-}
-
-/** False: the record fails. It comes back after the delay, or when its visibility timeout ends where that could not be changed. */
+/** False: the record fails. It comes back after the delay, or when its visibility timeout ends if that could not be changed. */
 async function answerQueue<Queue extends QueueName>(
   { queue, stage, jobs, changeVisibility, log }: Consumer<Queue>,
   { receiptHandle, messageId, attributes, messageAttributes }: SqsRecord,
@@ -147,7 +142,7 @@ async function answerQueue<Queue extends QueueName>(
     case 'unreadable':
       return false; // Hidden for the whole timeout: in the middle of a deployment the next version of this function may read it.
     case 'dead':
-      for (const told of answer.tell) await jobs.send('deliver', told, { group: told.domain });
+      for (const report of answer.tell) await jobs.send('deliver', report, { group: report.domain });
   }
   const delaySeconds = answer.answer === 'again' ? answer.delaySeconds : stage.backOff.firstSeconds;
   await changeVisibility(queue, receiptHandle, delaySeconds).catch((thrown: unknown) => {

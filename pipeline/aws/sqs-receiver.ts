@@ -1,5 +1,5 @@
-// Taking jobs off an SQS queue as Lambda does: records in the shape of an SQSEvent, deleted when done.
-// On AWS Lambda does this itself; the emulator world and the command line need it.
+// Receives jobs from an SQS queue as Lambda does: records in the shape of an SQSEvent, deleted when done. On AWS Lambda does this
+// itself; the emulator world and the command line need it.
 import {
   ChangeMessageVisibilityBatchCommand,
   ChangeMessageVisibilityCommand,
@@ -11,7 +11,6 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 
-/** A record of an SQSEvent, as a function gets it. */
 export type SqsEventRecord = {
   readonly messageId: string;
   readonly receiptHandle: string;
@@ -31,7 +30,6 @@ type SqsEventAttribute = {
   readonly dataType: string;
 };
 
-/** The receiving end of one queue. */
 export type SqsReceiver = {
   /** At most ten records; waits up to `waitSeconds` (20 at most) for the first. */
   readonly receive: (terms: {
@@ -39,15 +37,15 @@ export type SqsReceiver = {
     readonly waitSeconds: number;
     readonly signal?: AbortSignal;
   }) => Promise<readonly SqsEventRecord[]>;
-  /** These are done. Throws where SQS did not delete one. */
+  /** Throws if SQS did not delete one. */
   readonly remove: (records: readonly SqsEventRecord[]) => Promise<void>;
-  /** Hands these out again after some seconds, rather than when their visibility timeout ends. */
+  /** They come back after some seconds, rather than when their visibility timeout ends. */
   readonly release: (records: readonly SqsEventRecord[], delaySeconds: number) => Promise<void>;
   /** Puts a record on another queue as it is, with a fresh count. */
   readonly forward: (record: SqsEventRecord, queueUrl: string) => Promise<void>;
 };
 
-/** Makes a receiver; `sqs` must allow requests that wait (createPollingSqsClient). */
+/** `sqs` must allow requests that wait (createPollingSqsClient). */
 export function createSqsReceiver({
   sqs,
   queueUrl,
@@ -88,12 +86,10 @@ export function createSqsReceiver({
       if (Failed[0]) throw new Error(`SQS did not release ${Failed.length} messages: ${Failed[0].Code}`);
     },
     forward: async ({ body, messageAttributes, attributes }, target) => {
-      const MessageAttributes = Object.fromEntries(
-        Object.entries(messageAttributes).map(([name, { dataType, stringValue = '' }]) => [
-          name,
-          { DataType: dataType, StringValue: stringValue },
-        ]),
-      );
+      const copied = Object.entries(messageAttributes).map(([name, { dataType, stringValue = '' }]) => {
+        return [name, { DataType: dataType, StringValue: stringValue }] as const;
+      });
+      const MessageAttributes = Object.fromEntries(copied);
       const group = attributes['MessageGroupId'];
       const groupId = group === undefined ? {} : { MessageGroupId: group };
       await sqs.send(new SendMessageCommand({ QueueUrl: target, MessageBody: body, MessageAttributes, ...groupId }));
@@ -101,10 +97,10 @@ export function createSqsReceiver({
   };
 }
 
-/** Lets a record that was handed out come again after some seconds, rather than when its queue's visibility timeout ends. */
+/** A received record comes back after some seconds, rather than when its queue's visibility timeout ends. */
 export type VisibilityChanger = (queue: QueueName, receiptHandle: string, delaySeconds: number) => Promise<void>;
 
-/** Makes it. `queueUrls` holds the queues this process reads. Rejects with the SDK's error. */
+/** `queueUrls` holds the queues this process reads. Rejects with the SDK's error. */
 export function createVisibilityChanger(
   sqs: SQSClient,
   queueUrls: Readonly<Partial<Record<QueueName, string>>>,

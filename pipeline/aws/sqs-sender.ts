@@ -1,6 +1,6 @@
-// Jobs onto SQS queues. What is sent within a few milliseconds leaves in one SendMessageBatch of ten at most; each
-// entry's own answer decides about its job. SQS delays 900 s at most: what is due later carries its due time and is sent
-// on by whoever gets it early (sqs-event-consumer.ts).
+// Sends jobs to SQS queues. Jobs that are sent within a few milliseconds leave in one SendMessageBatch of ten at most; each entry's
+// own answer decides about its job. SQS delays 900 s at most: a job that is due later carries its due time, and whoever receives it
+// early sends it again (sqs-event-consumer.ts).
 import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { jobSchemas } from '#pipeline/contract/jobs.ts';
@@ -30,22 +30,19 @@ type Entry = {
 };
 type Queue = { readonly sqs: SQSClient; readonly url: string; readonly send: SignedSender };
 
+const sentSchema = z.object({ Id: z.string() });
+const failedSchema = sentSchema.extend({
+  Code: z.string(),
+  SenderFault: z.boolean().optional(),
+  Message: z.string().optional(),
+});
 const answerSchema = z.object({
-  Successful: z.array(z.object({ Id: z.string() })).default([]),
-  Failed: z
-    .array(
-      z.object({
-        Id: z.string(),
-        Code: z.string(),
-        SenderFault: z.boolean().optional(),
-        Message: z.string().optional(),
-      }),
-    )
-    .default([]),
+  Successful: z.array(sentSchema).default([]),
+  Failed: z.array(failedSchema).default([]),
 });
 type Answer = z.infer<typeof answerSchema>;
 
-/** Makes the port. `queueUrls` holds the queues this process may send to; sending to another throws. */
+/** `queueUrls` holds the queues this process may send to; sending to another throws. */
 export function createSqsSender({
   sqs,
   queueUrls,
@@ -94,7 +91,7 @@ function groupIdOf(group: string): string {
   return group.replaceAll(/[^!-~]/g, '_').slice(0, 128);
 }
 
-/** Sends a batch and says of each entry whether it is on the queue; an entry that failed on SQS's side is sent once more. */
+/** Null for each entry that is on the queue; an entry that failed on SQS's side is sent once more. */
 async function sendBatch(queue: Queue, entries: readonly Entry[]): Promise<readonly (Error | null)[]> {
   const outcomes = judge(entries, await answerTo(queue, entries));
   const again = outcomes.flatMap(({ outcome }, index) => (outcome === 'again' ? [index] : []));
@@ -115,7 +112,7 @@ function judge(entries: readonly Entry[], { Successful, Failed }: Answer): reado
   return entries.map((_, index) => {
     if (sent.has(String(index))) return { outcome: 'sent' };
     const failure = failed.get(String(index));
-    if (failure === undefined) return { outcome: 'again', reason: 'SQS did not say what became of it' };
+    if (failure === undefined) return { outcome: 'again', reason: 'SQS gave no answer for it' };
     const reason = `${failure.Code}: ${failure.Message ?? 'no reason given'}`;
     return failure.SenderFault === true ? { outcome: 'failed', reason } : { outcome: 'again', reason };
   });
@@ -125,7 +122,7 @@ function errorOf(outcome: EntryOutcome): Error | null {
   return outcome.outcome === 'sent' ? null : ownFault('queue', `SQS did not take the job: ${outcome.reason}`);
 }
 
-/** A request of our own in the ordinary case; after any other answer than 200 the SDK's client sends it, with its retries. */
+/** The ordinary case is a signed request; after any other answer than 200 the SDK's client sends it, with its retries. */
 async function answerTo({ sqs, url, send }: Queue, entries: readonly Entry[]): Promise<Answer> {
   const Entries = entries.map((entry, index) => ({ Id: String(index), ...entry }));
   const body = JSON.stringify({ QueueUrl: url, Entries });

@@ -1,19 +1,15 @@
 // What is wrong with a configuration although its schema allows it.
-
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { whyNotPublic } from '#mail/address/reserved-name.ts';
 import type { Retention } from '#pipeline/contract/retention.ts';
 import type { Config } from './config.ts';
 
 /**
- * A server that others reach says its name in greeting, EHLO and Received: it must not be the placeholder it was set up with.
- * Why this configuration must not be served to others under its hostname, as a sentence; null if it may be.
+ * Why a server that others reach must not say its `hostname` in greeting, EHLO and Received: it is still the placeholder of the
+ * example. A sentence; null if it may.
  */
-export function placeholderProblem({
-  mode,
-  hostname,
-  listeners,
-}: Pick<Config, 'mode' | 'hostname' | 'listeners'>): string | null {
+export function placeholderProblem(config: Pick<Config, 'mode' | 'hostname' | 'listeners'>): string | null {
+  const { mode, hostname, listeners } = config;
   const open = listeners.find(({ host }) => !isLoopbackHost(host));
   const reason = whyNotPublic(hostname);
   if (mode === 'capture' || open === undefined || reason === null) return null;

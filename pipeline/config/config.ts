@@ -1,37 +1,38 @@
-// `pillarbox.json`: its zod schema with every default, and how errors in it are told (design §9).
-// The listener and the functions read the same file; secrets in it are references, never values.
-
+// `pillarbox.json`: its zod schema with every default. The listener and the functions read the same file; secrets in it are
+// references, never values.
 import { z } from 'zod';
 import { type Domain, mailboxName as nameOf, parseAddress, parseDomain } from '#mail/address/address.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
-import { isProblem } from '#mail/problem.ts';
+import { isProblem, type Problem } from '#mail/problem.ts';
 import { defaultExpireSeconds } from '#pipeline/contract/retention.ts';
 
 const seconds = z.int().positive();
 const limit = z.int().positive();
+const port = z.int().min(1).max(65_535);
 const secretReference = z
   .string()
   .regex(/^(secret|file|env):.+$/, 'a reference: "secret:NAME", "file:PATH" or "env:NAME"')
   .describe('A reference to a secret: `secret:NAME`, `file:PATH` or `env:NAME`.');
 
-const domainName = z.string().transform((text, context) => {
-  const domain = parseDomain(text);
-  if (!isProblem(domain)) return domain;
-  context.addIssue({ code: 'custom', message: domain.problem });
-  return z.NEVER;
-});
+/** A text as `parse` understands it. */
+function parsedBy<Value>(parse: (text: string) => Value | Problem) {
+  return (text: string, context: z.RefinementCtx): Value => {
+    const value = parse(text);
+    if (!isProblem(value)) return value;
+    context.addIssue({ code: 'custom', message: value.problem });
+    return z.NEVER;
+  };
+}
+
+const domainName = z.string().transform(parsedBy(parseDomain));
 
 /** A mailbox name in lower case: what stands before the @ (and before a `+tag`). */
 const mailboxName = z
   .string()
   .min(1)
   .max(64)
-  .transform((text, context) => {
-    const parsed = parseAddress(`${text}@mailbox.invalid`);
-    if (!isProblem(parsed)) return nameOf(parsed.localPart);
-    context.addIssue({ code: 'custom', message: parsed.problem });
-    return z.NEVER;
-  });
+  .transform(parsedBy((text) => parseAddress(`${text}@mailbox.invalid`)))
+  .transform(({ localPart }) => nameOf(localPart));
 
 /** Where an alias leads: a mailbox of the same domain by its name, or a whole address. */
 const aliasTarget = z
@@ -96,7 +97,7 @@ const limits = z.strictObject({
 const smarthost = z
   .strictObject({
     host: z.string().min(1),
-    port: z.int().min(1).max(65_535).default(587),
+    port: port.default(587),
     tls: z.enum(['starttls', 'implicit', 'none']).default('starttls'),
     user: z.string().nullable().default(null),
     password: secretReference.nullable().default(null),
@@ -113,9 +114,9 @@ const smarthost = z
 const delivery = z.strictObject({
   mode: z.enum(['mx', 'smarthost']).default('mx'),
   smarthost: smarthost.nullable().default(null),
-  port: z.int().min(1).max(65_535).default(25),
+  port: port.default(25),
   /** Where MTA-STS policies are fetched (RFC 8461: 443); another one is for trials on one machine. */
-  mtaStsPort: z.int().min(1).max(65_535).default(443),
+  mtaStsPort: port.default(443),
   allowPrivateTargets: z.boolean().default(false),
   /** `verified`: only to a host whose certificate proves its name; `required`: never in clear; `opportunistic`: TLS if it is offered, clear if it is not or its handshake fails. */
   tls: z.enum(['opportunistic', 'required', 'verified']).default('opportunistic'),
@@ -162,27 +163,20 @@ export const configSchema = z
     parse: z.strictObject({ budgetSeconds: seconds.default(10), memoryMiB: limit.default(512) }).prefault({}),
     /** Keys the addresses that forwarded mail bounces to (SRS); null: one is made and kept by the service itself. */
     srsSecret: secretReference.nullable().default(null),
-    /** On AWS the options of the deployment with these names hold instead, and what differs here is told (config-problems.ts). */
+    /** On AWS the options of the deployment with these names hold instead; config-problems.ts reports a difference. */
     retention: z
       .strictObject({ rawDays: limit.optional(), inboxDays: limit.optional(), deliveriesDays: limit.optional() })
       .describe('Days that objects are kept on one machine (30, 30, 90); on AWS the options of the deployment say.')
       .prefault({}),
   })
   .superRefine((config, context) => {
+    const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
     if (config.delivery.mode === 'smarthost' && config.delivery.smarthost === null) {
-      context.addIssue({
-        code: 'custom',
-        path: ['delivery', 'smarthost'],
-        message: 'needed, because delivery.mode is "smarthost"',
-      });
+      refuse(['delivery', 'smarthost'], 'needed, because delivery.mode is "smarthost"');
     }
     for (const [name, { mailboxes, catchAll }] of Object.entries(config.domains)) {
       if (catchAll !== null && !mailboxes.includes(catchAll)) {
-        context.addIssue({
-          code: 'custom',
-          path: ['domains', name, 'catchAll'],
-          message: `"${catchAll}" is not among the domain's mailboxes`,
-        });
+        refuse(['domains', name, 'catchAll'], `"${catchAll}" is not among the domain's mailboxes`);
       }
     }
   });

@@ -1,4 +1,4 @@
-// Passwords as they are kept: scrypt (RFC 7914) with its parameters beside it, so that they can grow with time.
+// Password hashes: scrypt (RFC 7914) with its parameters beside it, so that they can grow with time.
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 
 /**
@@ -26,10 +26,7 @@ export async function hashPassword(password: string): Promise<string> {
   return `scrypt:${cost.N}:${cost.r}:${cost.p}:${salt.toString('base64')}:${hash.toString('base64')}`;
 }
 
-/**
- * Says whether a password is the one that was hashed, in a time that does not depend on how nearly it is.
- * False if `stored` is not such a hash, or asks for more work than a log-in may cost.
- */
+/** Compares in constant time. False also if `stored` is no such hash, or asks for more work than a log-in may cost. */
 export async function verifyPassword(password: string, stored: string): Promise<boolean> {
   const parsed = parseHash(stored);
   if (parsed === null) return false;
@@ -37,19 +34,18 @@ export async function verifyPassword(password: string, stored: string): Promise<
   return timingSafeEqual(hash, parsed.hash);
 }
 
-/** Says whether a text is a hash that a password can be checked against. */
 export function isPasswordHash(text: string): boolean {
   return parseHash(text) !== null;
 }
 
-/** Says whether a hash costs an attacker less than one made today; what is no hash at all does, too. */
+/** Whether a hash costs an attacker less than one made today; true also for a text that is no hash. */
 export function isOldHash(stored: string): boolean {
   const parsed = parseHash(stored);
   if (parsed === null) return true;
   return !costs.some(({ N, r, p }) => parsed.cost.N >= N && parsed.cost.r >= r && parsed.cost.p >= p);
 }
 
-/** Nobody's password: checking one against it takes as long as against a hash made today. */
+/** No password matches it; the check takes as long as one of a hash made today. */
 export const nobodysHash = `scrypt:${cost.N}:${cost.r}:${cost.p}:${'A'.repeat(22)}==:${'A'.repeat(43)}=`;
 
 type Cost = { readonly N: number; readonly r: number; readonly p: number };

@@ -1,12 +1,9 @@
-// A file that several programs may change, exchanged for a new text: whole or not at all, by one at a time, and only if it
-// is still what its writer has read. A kill at any moment leaves the old text or the new one.
+// Replaces the text of a file that several programs may change: whole or not at all, one writer at a time, and only if it is still
+// what the writer has read. A kill at any moment leaves the old text or the new one.
 import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/**
- * What came of it. `changed`: another program was faster, or is at it; read again. `mode`: the permissions the file has now, `before`:
- * those it had.
- */
+/** `changed`: another program has changed it, or is about to; read again. `mode`: its permissions now, `before`: until now. */
 export type Rewritten =
   | { readonly outcome: 'written'; readonly before: number; readonly mode: number }
   | { readonly outcome: 'changed' };
@@ -14,8 +11,8 @@ export type Rewritten =
 const staleMs = 30_000; // a writer takes milliseconds: this one was killed
 
 /**
- * Puts `text` in place of `expected`; `permitted` are the permissions that the file may keep. Its owner stays; if that
- * cannot be, or if the folder cannot be written, it throws and the file is as it was.
+ * Replaces `expected` by `text`; `permitted` are the permissions that the file may keep. Its owner stays. If that is impossible, or
+ * if the folder is not writable, it throws and leaves the file as it was.
  */
 export async function rewriteFile(
   path: string,
@@ -49,7 +46,7 @@ export async function rewriteFile(
   }
 }
 
-/** The new file, which is at the same time the sign that somebody writes; null if somebody else does. */
+/** The new file, which is also the lock of its writer; null if another program holds it. */
 async function openAlone(path: string): Promise<FileHandle | null> {
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
@@ -67,7 +64,7 @@ async function openAlone(path: string): Promise<FileHandle | null> {
   return null;
 }
 
-/** Gives the file its owner; throws if that cannot be. Says whether it has its group, too. */
+/** Gives the file its owner, or throws. Answers whether it has its group, too. */
 async function hasGroup(
   file: FileHandle,
   { uid, gid }: { readonly uid: number; readonly gid: number },

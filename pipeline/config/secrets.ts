@@ -1,7 +1,8 @@
 // Secrets by reference: `secret:NAME` (Secrets Manager, or files on one machine), `file:PATH`, `env:NAME`.
-// A value is kept for five minutes at most, so that a changed secret takes hold without a restart.
+// A value is kept for five minutes at most, so that a changed secret is used without a restart.
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { errorMessage } from '#mail/problem.ts';
 import type { Clock, Secrets } from '#pipeline/contract/ports.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
 
@@ -10,25 +11,20 @@ const keepMs = 300_000;
 /** Reads the secret of a name; throws if there is none. */
 export type NamedSecrets = (name: string) => Promise<string>;
 
-/**
- * Makes the port. `named` answers `secret:`, `environment` answers `env:`, a relative `file:` is below `directory`.
- * One line break at the end of a value is not part of it.
- */
-export function createSecrets({
-  named,
-  directory,
-  environment,
-  clock,
-}: {
+/** `named` reads `secret:`, `environment` has `env:`, a relative `file:` is below `directory`. */
+type SecretSources = {
   readonly named: NamedSecrets;
   readonly directory: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-}): Secrets {
+};
+
+/** One line break at the end of a value is not part of it. */
+export function createSecrets({ named, directory, environment, clock }: SecretSources): Secrets {
   const kept = new Map<string, { readonly value: Promise<string>; readonly at: number }>();
   const fetch = async (reference: string): Promise<string> => {
     const [, kind, name] = /^(secret|file|env):(.+)$/.exec(reference) ?? [];
-    if (kind === undefined || name === undefined) throw new Error(notAReference);
+    if (name === undefined) throw new Error('a reference is "secret:NAME", "file:PATH" or "env:NAME"');
     if (kind === 'secret') return named(name);
     if (kind === 'file') return readFile(resolve(directory, name), 'utf8');
     const value = environment[name];
@@ -39,17 +35,22 @@ export function createSecrets({
     read: (reference, { fresh = false } = {}) => {
       const known = kept.get(reference);
       if (known && !fresh && clock() - known.at < keepMs) return known.value;
-      const value = fetch(reference).then(withoutLastLineBreak, (thrown) => {
-        kept.delete(reference);
-        throw ownFault('secret', `secret ${shown(reference)} cannot be read: ${messageOf(thrown)}`, { cause: thrown });
-      });
+      const value = fetch(reference).then(
+        (text) => text.replace(/\r?\n$/, ''),
+        (thrown) => {
+          kept.delete(reference);
+          throw ownFault('secret', `secret ${shown(reference)} cannot be read: ${errorMessage(thrown)}`, {
+            cause: thrown,
+          });
+        },
+      );
       kept.set(reference, { value, at: clock() });
       return value;
     },
   };
 }
 
-/** Names are files in a folder (`DIR/secrets/NAME`): how secrets are kept on one machine. */
+/** Each secret is a file in this folder (`DIR/secrets/NAME` on one machine). */
 export function secretFiles(directory: string): NamedSecrets {
   return async (name) => {
     if (!/^[A-Za-z0-9_+=@-][A-Za-z0-9_+=.@-]*$/.test(name)) throw new Error('not a name of a secret file');
@@ -57,17 +58,7 @@ export function secretFiles(directory: string): NamedSecrets {
   };
 }
 
-const notAReference = 'a reference is "secret:NAME", "file:PATH" or "env:NAME"';
-
-/** A reference that is none may be the secret itself: it is not repeated. */
+/** What is no reference may be the secret itself: it is not repeated. */
 function shown(reference: string): string {
   return /^(secret|file|env):/.test(reference) ? JSON.stringify(reference) : '(not a reference)';
-}
-
-function withoutLastLineBreak(text: string): string {
-  return text.replace(/\r?\n$/, '');
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

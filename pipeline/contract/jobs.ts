@@ -1,6 +1,5 @@
-// What stages hand to each other: the bodies of the queues, one zod schema a job, checked on both ends.
-// Everything a stage needs is in its job or under `raw.key`; absent is `null`, never a missing field.
-
+// The jobs of the queues: one zod schema for each kind, checked by sender and receiver. All that a stage needs is in its job or under
+// `raw.key`; what is absent is `null`, never a missing field.
 import { z } from 'zod';
 import {
   envelopeFields,
@@ -48,7 +47,7 @@ function fromVersion1(job: unknown): unknown {
   };
 }
 
-/** The queue knows when a job is due: version 1 had that in the job too, and a person's "now" as a time long past. */
+/** Version 1 also had the due time, which the queue keeps, and a person's "now" as a time long past. */
 function ownField(name: string, value: unknown): readonly (readonly [string, unknown])[] {
   if (name === 'landed') return [['deliveredLocally', value]];
   if (name !== 'notBefore') return [[name, value]];
@@ -56,12 +55,9 @@ function ownField(name: string, value: unknown): readonly (readonly [string, unk
 }
 
 /** Job of queue `received`: a message that is stored and was acknowledged. `attempt` counts judgements, from 1. */
-export const receivedJobSchema = jobOf({
-  envelope: routedEnvelopeSchema,
-  attempt: z.int().positive(),
-});
+export const receivedJobSchema = jobOf({ envelope: routedEnvelopeSchema, attempt: z.int().positive() });
 
-/** One DNS question asked while judging, and what came back: kept so that a replay sees the same evidence. */
+/** One DNS question asked while judging, and its outcome, so that a replay sees the same evidence. */
 export const dnsEvidenceSchema = z.strictObject({
   name: z.string(),
   type: z.string(),
@@ -110,12 +106,9 @@ export const authenticationSchema = z.strictObject({
 });
 
 /** What policy decided for one domain's recipients, and why, as a sentence. */
-export const dispositionSchema = z.strictObject({
-  action: z.enum(['accept', 'quarantine']),
-  reason: z.string(),
-});
+export const dispositionSchema = z.strictObject({ action: z.enum(['accept', 'quarantine']), reason: z.string() });
 
-/** Whether it is proven that the reverse-path is the sender's own, and by what; see pipeline/contract/sender-proof.ts. */
+/** Whether the reverse-path is proven to be the sender's own, and by what; see pipeline/contract/sender-proof.ts. */
 export const senderProofSchema = z.discriminatedUnion('proven', [
   z.strictObject({ proven: z.literal(true), by: z.enum(['login', 'internal', 'spf', 'dkim', 'dmarc']) }),
   z.strictObject({ proven: z.literal(false), reason: z.string() }),
@@ -129,19 +122,14 @@ export const parseJobSchema = jobOf({
 });
 
 /** A job that became a dead letter: of which queue, and why, for operators (the sender is not told that). */
-export const givenUpSchema = z.strictObject({
-  queue: z.enum(queueNames),
-  reason: z.string(),
-});
+export const givenUpSchema = z.strictObject({ queue: z.enum(queueNames), reason: z.string() });
 
 /**
- * Job of queue `deliver`: one message for all its recipients at one remote domain. The reverse-path is already
- * SRS-rewritten for forwards.
- * `attempt` counts from 1; the state that must survive doubles is in the `deliveries/` object, not here, and when the job is due is
- * known to the queue. `tryNow`: a person wants it tried even if its destination is backed off. `deliveredLocally`: these
- * recipients are mailboxes here and have the message, or aliases that led outside (their own `originalForwardPath`); all there
- * is to deliver is the report of that (RFC 3461 NOTIFY=SUCCESS).
- * `givenUp`: the job of these recipients became a dead letter; all there is to do is to record that and tell the sender.
+ * Job of queue `deliver`: one message for all its recipients at one remote domain. The reverse-path is already SRS-rewritten for
+ * forwards. `attempt` counts from 1; the state is in the `deliveries/` object, the due time in the queue. `tryNow`: a person wants it
+ * tried even if its destination is backed off. `deliveredLocally`: these recipients are mailboxes here that have the message, or
+ * aliases that led outside; only the report of that is to be sent (RFC 3461 NOTIFY=SUCCESS). `givenUp`: the job of these recipients
+ * became a dead letter; only that is to be recorded and reported.
  */
 export const deliverJobSchema = jobOf({
   envelope: remoteEnvelopeSchema,
@@ -151,14 +139,13 @@ export const deliverJobSchema = jobOf({
   attempt: z.int().positive(),
   firstAttemptAt: timestamp.nullable(),
   expiresAt: timestamp,
-  /** Left out of jobs that an earlier version queued: a stranger is not proven then. */
+  /** Absent in jobs of an earlier version: a sender from outside is not proven then. */
   sender: senderProofSchema.optional(),
   tryNow: z.literal(true).optional(),
   deliveredLocally: z.literal(true).optional(),
   givenUp: givenUpSchema.optional(),
 });
 
-export type RawObject = Readonly<z.infer<typeof rawObjectSchema>>;
 export type ReceivedJob = Readonly<z.infer<typeof receivedJobSchema>>;
 export type DnsEvidence = Readonly<z.infer<typeof dnsEvidenceSchema>>;
 export type Authentication = Readonly<z.infer<typeof authenticationSchema>>;
@@ -167,7 +154,7 @@ export type Disposition = Readonly<z.infer<typeof dispositionSchema>>;
 export type ParseJob = Readonly<z.infer<typeof parseJobSchema>>;
 export type DeliverJob = Readonly<z.infer<typeof deliverJobSchema>>;
 
-/** The schema of each queue's body, by the queue's name. `received-slow`: those that the DNS keeps waiting. */
+/** By queue. `received-slow`: messages that wait for the DNS. */
 export const jobSchemas = {
   received: receivedJobSchema,
   'received-slow': receivedJobSchema,
@@ -177,5 +164,4 @@ export const jobSchemas = {
 
 type Jobs = { readonly [Queue in QueueName]: Readonly<z.infer<(typeof jobSchemas)[Queue]>> };
 
-/** The type of a queue's job. */
 export type JobOf<Queue extends QueueName> = Jobs[Queue];

@@ -1,34 +1,25 @@
 // Every key of the bucket is built and parsed here (design §4). A date in a key is the UTC time of receipt.
 import { earliestIdAt, isMessageId, type MessageId } from '#mail/header/message-id.ts';
 
-/** The first folder of a key: what lifecycle rules and permissions go by. */
+/** The first folder of a key: lifecycle rules and permissions are by prefix. */
 export type KeyPrefix =
-  | 'raw/'
-  | 'inbox/'
-  | 'quarantine/'
-  | 'attachments/'
-  | 'deliveries/'
-  | 'suppressions/'
-  | 'destinations/'
-  | 'config/';
+  `${MailFolder | 'raw' | 'attachments' | 'deliveries' | 'suppressions' | 'destinations' | 'config'}/`;
 
 /** The folders of finished mail. */
 export const mailFolders = ['inbox', 'quarantine'] as const;
 
 type MailFolder = (typeof mailFolders)[number];
 type Received = { readonly id: MessageId; readonly receivedAt: string };
-type Addressed = Received & { readonly domain: string; readonly localPart: string };
+type Mailbox = { readonly domain: string; readonly localPart: string };
 
-/** Times (ISO 8601) by folder: what is older may go. */
+/** Times (ISO 8601) by folder: what is older may be deleted. */
 export type KeptSince = Readonly<Partial<Record<KeyPrefix, string>>>;
 
-/** Where raw messages, deliveries and suppressions are. */
 export const [rawPrefix, deliveryPrefix, suppressionPrefix] = ['raw/', 'deliveries/', 'suppressions/'] as const;
 
-/** Every raw message there may be, as a pattern of keys: not what is only listed. */
+/** A pattern that the keys of all raw messages match. */
 export const rawKeyPattern = 'raw/*.eml';
 
-/** The configuration file's key. */
 export const configKey = 'config/pillarbox.json';
 
 /** `raw/<yyyy>/<mm>/<dd>/<hh>/<id>.eml` */
@@ -42,7 +33,7 @@ export function envelopeKey(rawObjectKey: string): string {
 }
 
 /** `inbox/<domain>/<mailbox>/<yyyy>/<mm>/<dd>/<id>.json`, or the same under `quarantine/`. */
-export function messageKey(folder: MailFolder, addressed: Addressed): string {
+export function messageKey(folder: MailFolder, addressed: Received & Mailbox): string {
   return messageKeyBelow(mailboxPrefix(folder, addressed), addressed);
 }
 
@@ -52,10 +43,7 @@ export function messageKeyBelow(prefix: string, { id, receivedAt }: Received): s
 }
 
 /** `inbox/<domain>/<mailbox>/`, or the same under `quarantine/`. */
-export function mailboxPrefix(
-  folder: MailFolder,
-  { domain, localPart }: Pick<Addressed, 'domain' | 'localPart'>,
-): string {
+export function mailboxPrefix(folder: MailFolder, { domain, localPart }: Mailbox): string {
   return `${domainPrefix(folder, domain)}${encodeSegment(localPart)}/`;
 }
 
@@ -80,26 +68,26 @@ export function deliveriesPrefix({ id, receivedAt }: Received): string {
 }
 
 /** `suppressions/<domain>/<local-part>.json` */
-export function suppressionKey({ domain, localPart }: Pick<Addressed, 'domain' | 'localPart'>): string {
+export function suppressionKey({ domain, localPart }: Mailbox): string {
   return `suppressions/${encodeSegment(domain)}/${encodeSegment(localPart)}.json`;
 }
 
-/** `suppressions/<domain>.json`: how the domain as a whole answers for its addresses. */
+/** `suppressions/<domain>.json`: how many addresses the domain refused. */
 export function refusalsKey(domain: string): string {
   return `suppressions/${encodeSegment(domain)}.json`;
 }
 
-/** `destinations/<destination>.json`: how a destination as a whole is doing (backed off until when, and why). */
+/** `destinations/<destination>.json`: a destination that is backed off. */
 export function destinationKey(destination: string): string {
   return `destinations/${encodeSegment(destination)}.json`;
 }
 
-/** `destinations/mta-sts%20<domain>.json`: the domain's MTA-STS policy. The space sets it apart: no destination begins so. */
+/** `destinations/mta-sts%20<domain>.json`: the domain's MTA-STS policy. No destination begins so. */
 export function stsPolicyKey(domain: string): string {
   return destinationKey(`mta-sts ${domain}`);
 }
 
-/** `destinations/%2A.json`: that the network lets no mail out. `*` is no destination. */
+/** `destinations/%2A.json`: that the network lets no mail out. No destination is called `*`. */
 export const blockedPortKey = destinationKey('*');
 
 /** The destination of all mail if it goes to one smarthost; also the fair-queue group of all its jobs. */
@@ -107,10 +95,7 @@ export function smarthostDestination(host: string): string {
   return `smarthost ${host}`;
 }
 
-/**
- * What sorts behind the keys of all messages received before a time and before those of later ones, in a tree of keys by date:
- * a mailbox, `raw/`, `deliveries/` or `attachments/`.
- */
+/** Sorts between the keys of messages received before a time and later ones, in a mailbox, `raw/`, `deliveries/` or `attachments/`. */
 export function earliestKey(tree: string, nowMs: number): string {
   const at = new Date(nowMs).toISOString();
   const hour = tree === rawPrefix ? `${at.slice(11, 13)}/` : '';
@@ -123,12 +108,11 @@ export function dayOfFolder(tree: string, folder: string): number | null {
   return Number.isNaN(at) ? null : at;
 }
 
-/** Says whether an object is finished mail: the JSON of one recipient. */
+/** Whether it is finished mail: the JSON of one recipient. */
 export function isMailKey(key: string): boolean {
   return key.startsWith('inbox/') || key.startsWith('quarantine/');
 }
 
-/** Says whether an object is a delivery's state. */
 export function isDeliveryKey(key: string): boolean {
   return key.startsWith(deliveryPrefix);
 }
@@ -148,9 +132,7 @@ export function parseDeliveryKey(key: string): { readonly id: MessageId; readonl
 }
 
 /** The folder and the mailbox of an `inbox/` or `quarantine/` key; null for any other key. */
-export function parseMessageKey(
-  key: string,
-): { readonly folder: MailFolder; readonly domain: string; readonly localPart: string } | null {
+export function parseMessageKey(key: string): (Mailbox & { readonly folder: MailFolder }) | null {
   const pattern = /^(inbox|quarantine)\/([^/]+)\/([^/]+)\/\d{4}\/\d\d\/\d\d\/[^/]+\.json$/;
   const [, folder, first = '', second = ''] = pattern.exec(key) ?? [];
   const [domain, localPart] = [decodeSegment(first), decodeSegment(second)];
@@ -159,7 +141,7 @@ export function parseMessageKey(
 }
 
 /** The address that a `suppressions/` key is about; null for any other key. */
-export function parseSuppressionKey(key: string): { readonly domain: string; readonly localPart: string } | null {
+export function parseSuppressionKey(key: string): Mailbox | null {
   const [, first = '', second = ''] = /^suppressions\/([^/]+)\/([^/]+)\.json$/.exec(key) ?? [];
   const [domain, localPart] = [decodeSegment(first), decodeSegment(second)];
   return domain !== null && localPart !== null ? { domain, localPart } : null;

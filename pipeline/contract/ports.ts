@@ -1,5 +1,5 @@
-// What stages may ask of the world, as types. The adapters are in pipeline/aws and in local/embedded; both pass the same suite of
-// tests. A port throws when the platform fails; what the mail world can do to us is a value.
+// The ports of the stages, as types. The adapters are in pipeline/aws and in local/embedded; both pass the same suite of tests. A port
+// throws if the platform fails; what a mail host or a message can do to us is a value.
 import type { EventName } from '#pipeline/observe/event-names.ts';
 import type { CounterName, LabelsOf, MeasureName } from '#pipeline/observe/metric-names.ts';
 import type { JobOf, ReceivedJob } from './jobs.ts';
@@ -8,7 +8,7 @@ import type { QueueName } from './stages.ts';
 /** The time, in milliseconds since 1970. */
 export type Clock = () => number;
 
-/** What is known of a stored object. `metadata` keys are lower-case; `etag` changes with every write. */
+/** `metadata` keys are lower-case; `etag` changes with every write. */
 export type ObjectFacts = {
   readonly key: string;
   readonly bytes: number;
@@ -18,8 +18,11 @@ export type ObjectFacts = {
   readonly modifiedAt: string;
 };
 
-/** A stored object being read; `body` must be consumed or destroyed, chunks are at most some 64 KiB. */
+/** `body` must be consumed or destroyed; chunks are at most some 64 KiB. */
 export type StoredObject = ObjectFacts & { readonly body: AsyncIterable<Uint8Array> };
+
+/** First and last byte, both inclusive, cut at the object's end. */
+export type ByteRange = { readonly first: number; readonly last: number };
 
 /** When a write may happen: only if nothing is there yet, or only over the version with this etag. */
 export type WriteCondition = { readonly ifAbsent: true } | { readonly ifMatch: string };
@@ -27,10 +30,7 @@ export type WriteCondition = { readonly ifAbsent: true } | { readonly ifMatch: s
 export type PutRequest = {
   readonly key: string;
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
-  /**
-   * Follows `body` and is the same in several objects: a store may keep it once, readers see one object. Give the
-   * same array each time.
-   */
+  /** Follows `body` and is the same in several objects: a store may keep it once. Give the same array each time. */
   readonly sharedTail?: Uint8Array;
   readonly contentType: string;
   /** ASCII, at most 2 KB altogether. */
@@ -40,6 +40,8 @@ export type PutRequest = {
 
 /** `conflict`: the condition did not hold, nothing was written. */
 export type PutOutcome = { readonly outcome: 'stored'; readonly etag: string } | { readonly outcome: 'conflict' };
+
+type ListQuery = { readonly prefix: string; readonly after?: string; readonly limit?: number };
 
 export type ListPage = {
   /** In order of key (UTF-8 bytes). */
@@ -51,39 +53,32 @@ export type ListPage = {
 /** The object store (S3, or the embedded one). Everything written is durable when the promise resolves. */
 export type ObjectStore = {
   readonly put: (request: PutRequest) => Promise<PutOutcome>;
-  /** Null if there is no such object. `range`: first and last byte, both inclusive, cut at the object's end. */
-  readonly get: (
-    key: string,
-    range?: { readonly first: number; readonly last: number },
-  ) => Promise<StoredObject | null>;
+  /** Null if there is no such object. */
+  readonly get: (key: string, range?: ByteRange) => Promise<StoredObject | null>;
   readonly head: (key: string) => Promise<ObjectFacts | null>;
-  readonly list: (query: {
-    readonly prefix: string;
-    readonly after?: string;
-    readonly limit?: number;
-  }) => Promise<ListPage>;
+  readonly list: (query: ListQuery) => Promise<ListPage>;
   /** Resolves also if there was nothing; `conflict` if the etag was another. */
   readonly delete: (key: string, condition?: { readonly ifMatch: string }) => Promise<'deleted' | 'conflict'>;
 };
 
 export type SendOptions = {
-  /** The job is not handed out before this time (ISO 8601); any time ahead, SQS hops of 900 s are the adapter's. */
+  /** The job is not received before this time (ISO 8601), however far ahead. */
   readonly notBefore?: string;
-  /** Fair-queue group: no group can keep the others waiting (the destination's domain for `deliver`). */
+  /** Fair-queue group: no group can delay the others (the destination's domain for `deliver`). */
   readonly group?: string;
-  /** Hand-outs of this job in a row that ended by a fault of ours: how long it waits next goes by that. */
+  /** Runs of this job in a row that ended by an own fault: the next wait depends on that. */
   readonly faults?: number;
 };
 
-/** The way to put a job on a queue: durable when the promise resolves. */
+/** The job is durable when the promise resolves. */
 export type JobSender = {
   readonly send: <Queue extends QueueName>(queue: Queue, job: JobOf<Queue>, options?: SendOptions) => Promise<void>;
 };
 
 /**
- * A message on its way in. `write` answers undefined if the next chunk may come at once, or a promise to wait
- * for (back-pressure). `commit` resolves when message and job are both durable: only then may the client be told 250.
- * `abort` leaves nothing behind that anything would find. After a failed `write` or `commit`, call `abort`.
+ * A message being received. `write` answers undefined if the next chunk may come at once, or a promise to wait for (back-pressure).
+ * `commit` resolves when message and job are both durable: only then may the client get its 250. `abort` removes what was written;
+ * call it after a failed `write` or `commit`.
  */
 export type IntakeWriter = {
   readonly write: (chunk: Uint8Array) => Promise<void> | undefined;
@@ -91,7 +86,7 @@ export type IntakeWriter = {
   readonly abort: () => Promise<void>;
 };
 
-/** The front door's way into store and queue `received`, in one go. Small messages cost one write each. */
+/** Stores a received message and queues its job. A small message costs one write. */
 export type Intake = {
   readonly open: (request: {
     readonly key: string;
@@ -101,18 +96,17 @@ export type Intake = {
 };
 
 /**
- * Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws if there is none. It may be some
- * minutes old; `fresh` asks for the newest, for those who found that what they were given cannot be used.
+ * Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws if there is none. It may be some minutes
+ * old; `fresh` asks for the newest, after the one before could not be used.
  */
 export type Secrets = { readonly read: (reference: string, how?: { readonly fresh?: boolean }) => Promise<string> };
 
 /**
- * The shape of `dns.promises.resolve`: answers by type, errors with a `code` (`ENOTFOUND`, `ENODATA`, `ETIMEOUT` …). `failFast`: who
- * asks will ask again later, so of a zone that is known not to answer the remembered failure will do.
+ * The shape of `dns.promises.resolve`: answers by type, errors with a `code` (`ENOTFOUND`, `ENODATA`, `ETIMEOUT` …). `failFast`: fail
+ * at once if the zone is known not to answer, since the caller will ask again later.
  */
 export type Resolve = (name: string, type: string, options?: { readonly failFast?: boolean }) => Promise<unknown>;
 
-/** Facts for the log; a value is text, a number, a boolean or null. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 /** JSON lines on standard output. `id` (the message id) goes in fields. */
@@ -132,9 +126,8 @@ export type Metrics = {
 };
 
 /**
- * What a stage is told about the hand-out of its job: how many times the queue has handed it out, from 1. Those that ended by a
- * fault of ours are not among them: `faults` counts those in a row before this one. If `whileWaiting` is there, work that goes
- * through it is waiting for others: meanwhile the job holds no worker.
+ * How a job was received. `receiveCount`: how many times, from 1, without those that ended by an own fault; `faults` counts these in a
+ * row before this one. While work goes through `whileWaiting`, it waits for others, and the job holds no worker.
  */
 export type Handout = {
   readonly receiveCount: number;

@@ -1,5 +1,5 @@
-// By what jobs of `received` share fairly: the network that the client stands in, and the zone that the mail is from. The first
-// word of a group is the network; queues that know two levels share by networks first, then by the zones of each.
+// The fair-queue group of a job of `received`: the client's network, and the zone that the mail is from. The first word of a group is
+// the network; queues with two levels share by networks first, then by the zones of each.
 import { isIPv4, isIPv6 } from 'node:net';
 import { peerOf } from '#mail/address/peer-address.ts';
 import type { ReceivedJob } from './jobs.ts';
@@ -15,16 +15,9 @@ export function receivedGroup({ envelope: { session, reversePath } }: Pick<Recei
   return `${networkOf(session.clientIp)} ${zoneOf(domain)}`.trimEnd();
 }
 
-/**
- * The part of a domain that one owner has, by a rule of thumb: its last two labels, or three below the likes of `co.uk`. Only
- * fairness goes by it.
- */
+/** The part of a domain that has one owner, roughly: its last two labels, or three below the likes of `co.uk`. */
 function zoneOf(domain: string): string {
-  const labels = domain
-    .toLowerCase()
-    .replace(/\.$/, '')
-    .split('.')
-    .filter((label) => label !== '');
+  const labels = domain.toLowerCase().split('.').filter(Boolean);
   const [second = '', top = ''] = labels.slice(-2);
   const isPublicSuffix = labels.length > 2 && top.length === 2 && second.length <= 3;
   return labels.slice(isPublicSuffix ? -3 : -2).join('.');

@@ -1,12 +1,12 @@
-// Jobs of queue `deliver` that only report: nothing is sent to another host, the sender is told what became of recipients here.
-// Whatever stage finds that out, the deliver stage writes all reports: it has on record what was told, and tells it once.
+// Jobs of queue `deliver` that only report to the sender what became of recipients here; nothing is sent to another host. The deliver
+// stage writes all reports, whichever stage asks for one: it records each, and so writes it once.
 import { parseAddress } from '#mail/address/address.ts';
 import type { RemoteRecipient } from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Authentication, DeliverJob, ParseJob, ReceivedJob } from './jobs.ts';
 import { proveSender, whyNotTold } from './sender-proof.ts';
 
-/** How long it is tried to tell. */
+/** How long such a job is tried. */
 export const tellMs = 432_000_000;
 
 /** What is reported: success, or that a job became a dead letter. */
@@ -16,8 +16,8 @@ export type Report = (
 ) & { readonly nowMs: number };
 
 /**
- * The jobs that report to the sender of a job, one a domain: a `deliveries/` object each. Each recipient once; none of what is no
- * address. None at all if the sender may not be told, or if it is success and nobody asked for it (RFC 3461 §4.1).
+ * The jobs that report to the sender of a job, one for each domain (a `deliveries/` object each), with each valid recipient once. None
+ * if the sender must not get a report, or if it is success and nobody asked for it (RFC 3461 §4.1).
  */
 export function reportJobs(
   job: (ReceivedJob | ParseJob) & { readonly authentication?: Authentication },
@@ -35,11 +35,9 @@ export function reportJobs(
     if (!group.has(recipient.forwardPath)) group.set(recipient.forwardPath, recipient);
   }
   const { version, id, receivedAt, raw, envelope } = job;
+  const message = { version, id, receivedAt, raw };
   return [...groups].map(([domain, group]) => ({
-    version,
-    id,
-    receivedAt,
-    raw,
+    ...message,
     envelope: { ...envelope, recipients: [...group.values()] },
     domain,
     signingDomain: null,

@@ -1,8 +1,8 @@
-// How long stored objects are kept, by the first folder of their keys: on AWS the lifecycle rules of the bucket go by it, on one
-// machine the sweep of the embedded store.
+// How long stored objects are kept, by the first folder of their keys: on AWS by the lifecycle rules of the bucket, on one machine by
+// the sweep of the embedded store.
 import type { KeyPrefix } from './keys.ts';
 
-/** Days, as an operator sets them: options of the deployment on AWS, `retention` of the configuration on one machine. */
+/** Set by options of the deployment on AWS, by `retention` of the configuration on one machine. */
 export type Retention = { readonly rawDays: number; readonly inboxDays: number; readonly deliveriesDays: number };
 
 export const defaultRetention: Retention = { rawDays: 30, inboxDays: 30, deliveriesDays: 90 };

@@ -1,10 +1,10 @@
-// Whether a report may be written to the sender of a message: only if it is proven that the reverse-path is theirs. Anybody
-// can write anybody's address behind MAIL FROM, and a report to that one hits somebody who wrote nothing (backscatter).
+// Whether a report may be sent to the sender of a message: only if it is proven that the reverse-path is theirs. Anybody can put
+// another's address behind MAIL FROM, and a report would go to somebody who sent nothing (backscatter).
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Authentication, ReceivedJob, SenderProof } from './jobs.ts';
 
-/** A job of any queue. What a stage before found out is in `authentication` (parse) or `sender` (deliver). */
+/** A job of any queue. The verdict is in `authentication` (parse) or `sender` (deliver). */
 export type ReportedJob = {
   readonly envelope: Pick<ReceivedJob['envelope'], 'session' | 'reversePath'>;
   readonly authentication?: Authentication | undefined;
@@ -12,8 +12,8 @@ export type ReportedJob = {
 };
 
 /**
- * Why no report (of success, failure, delay, or of a dead letter) may be written to the sender of a job, as a sentence; null
- * if it may be. A job whose sender was never judged is that of a stranger who is not proven.
+ * Why no report (of success, failure, delay, or of a dead letter) may be sent to the sender of a job, as a sentence; null if it may.
+ * A sender that was never judged is not proven.
  */
 export function whyNotTold(job: ReportedJob): string | null {
   if (job.envelope.reversePath === '') return 'the reverse-path is null: nobody is to be told'; // RFC 5321 §4.5.5
@@ -22,15 +22,13 @@ export function whyNotTold(job: ReportedJob): string | null {
 }
 
 /**
- * Who vouches for the reverse-path. `login`: who submitted the message may write as that address. `internal`: we wrote it.
- * A stranger's domain vouches by SPF of MAIL FROM (never of HELO), by DMARC if it is the author's domain too, or by a
- * DKIM signature of itself or a parent domain. A DMARC pass of another domain proves nothing about this one. If SPF says that
- * the client is none of the domain's, a signature proves nothing: anybody can send a signed message once more, with any
- * address of that domain behind MAIL FROM.
+ * What proves the reverse-path. `login`: the user may send as that address. `internal`: we wrote it. From outside: SPF of MAIL FROM
+ * (never of HELO), DMARC if the author's domain is the same, or a DKIM signature of the domain itself or a parent domain. If SPF
+ * fails, a signature proves nothing: anybody can send a signed message again, with any address of that domain behind MAIL FROM.
  */
 export function proveSender({ envelope, authentication }: Omit<ReportedJob, 'sender'>): SenderProof {
   const { session, reversePath } = envelope;
-  // On port 25 only a capture server is told a name, and believes any.
+  // On port 25 only a capture server offers AUTH, and it accepts any user.
   if (session.user !== null && session.role !== 'mx') return { proven: true, by: 'login' };
   if (session.role === 'internal') return { proven: true, by: 'internal' };
   const address = parseAddress(reversePath);
@@ -40,10 +38,8 @@ export function proveSender({ envelope, authentication }: Omit<ReportedJob, 'sen
   const { spf, dkim, dmarc } = authentication;
   if (spf.result === 'pass' && isSame(spf.domain, domain)) return { proven: true, by: 'spf' };
   if (isDisowned(spf, domain)) {
-    return {
-      proven: false,
-      reason: `SPF of ${domain} is ${spf.result}: a signed message may be sent by anybody again`,
-    };
+    const reason = `SPF of ${domain} is ${spf.result}: a signed message may be sent by anybody again`;
+    return { proven: false, reason };
   }
   if (dmarc.result === 'pass' && isSame(dmarc.domain, domain)) return { proven: true, by: 'dmarc' };
   const isSigned = dkim.some((signature) => signature.result === 'pass' && isSameOrParent(signature.domain, domain));
@@ -51,7 +47,7 @@ export function proveSender({ envelope, authentication }: Omit<ReportedJob, 'sen
   return { proven: false, reason: `SPF of ${domain} is ${spf.result}, and no DKIM signature vouches for it` };
 }
 
-/** The domain says that such a client sends nothing for it. */
+/** SPF says that the client does not send for the domain. */
 function isDisowned(spf: Authentication['spf'], domain: string): boolean {
   return isSame(spf.domain, domain) && (spf.result === 'fail' || spf.result === 'softfail');
 }
@@ -60,7 +56,7 @@ function isSame(named: string | null, domain: string): boolean {
   return named?.toLowerCase() === domain;
 }
 
-/** A parent signs for its subdomains, not the other way round: anybody gets a name under some domains. */
+/** A parent signs for its subdomains, not the other way round: under some domains anybody gets a name. */
 function isSameOrParent(signer: string | null, domain: string): boolean {
   if (signer === null) return false;
   const name = signer.toLowerCase();

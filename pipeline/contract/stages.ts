@@ -1,21 +1,16 @@
-// The table of stages: which queue each reads, which it writes, what it may touch, how it is run, when a failed job comes back.
-// cdk/ builds queues, functions, permissions and alarms from it; local/ runs the same stages from it. Queue names stand here alone.
+// The table of stages: the queues each reads and writes, what it may access, how it is run, when a failed job comes back. cdk/ builds
+// queues, functions, permissions and alarms from it; local/ runs the same stages from it. Queue names stand here alone.
 import type { MetricName } from '#pipeline/observe/metric-names.ts';
 import { type KeyPrefix, rawKeyPattern } from './keys.ts';
 
-/** All queues, in the order mail flows; the slow lane, which takes little of it, last. */
+/** In the order mail flows; the slow lane last. */
 export const queueNames = ['received', 'parse', 'deliver', 'received-slow'] as const;
-
-/** The name of a queue. */
 export type QueueName = (typeof queueNames)[number];
 
-/** All stages, in the order mail flows. */
+/** In the order mail flows. */
 export const stageNames = ['authenticate', 'parse', 'deliver'] as const;
-
-/** The name of a stage. */
 export type StageName = (typeof stageNames)[number];
 
-/** Whether a text is the name of a queue. */
 export function isQueueName(text: unknown): text is QueueName {
   return queueNames.some((name) => name === text);
 }
@@ -25,12 +20,12 @@ export function queueUrlVariable(queue: QueueName): string {
   return `PILLARBOX_QUEUE_${queue.toUpperCase().replaceAll('-', '_')}_URL`;
 }
 
-/** `<queue>-dead`: the queue of a queue's dead letters, by its name here or in a deployment. */
+/** `<queue>-dead`: where a queue's dead letters are, by its name here or in a deployment. */
 export function deadLetterQueue(queue: string): string {
   return `${queue}-dead`;
 }
 
-/** What one part of the service may touch: queues, prefixes of keys, secrets by name (`*` at a name's end: any rest). */
+/** What one part of the service may access: queues, prefixes of keys, secrets by name (`*` at a name's end: any rest). */
 export type Access = {
   /** The queues it may send to. */
   readonly sends: readonly QueueName[];
@@ -38,19 +33,18 @@ export type Access = {
   readonly writes: readonly KeyPrefix[];
   readonly deletes: readonly KeyPrefix[];
   /**
-   * The objects that it must be able to find absent, as patterns of whole keys: S3 answers 404 only to those who may list a key,
-   * 403 to others, which looks like a fault of ours. A pattern that ends as the keys do finds only keys that are known.
+   * The objects that it must be able to find absent, as patterns of whole keys: without the right to list a key S3 answers 403 rather
+   * than 404, which looks like an own fault.
    */
   readonly looksForAbsent: 'all' | readonly string[];
   readonly secrets: readonly string[];
-  /** The metrics it writes; which of them are watched is said in pipeline/observe/metric-names.ts. */
+  /** The metrics it writes. */
   readonly emits: readonly MetricName[];
 };
 
-/** What every stage writes. */
 const jobMetrics = ['jobs', 'job-seconds', 'job-hops', 'own-faults', 'dns-breakers-opened'] as const;
 
-/** What the listener may touch. It is not a stage: it takes no jobs. */
+/** The listener is not a stage: it takes no jobs. */
 export const listenerAccess: Access = {
   sends: ['received'],
   reads: ['config/', 'suppressions/'],
@@ -72,7 +66,7 @@ export const listenerAccess: Access = {
   ],
 };
 
-/** How long a job stays hidden after a failure that counts: `firstSeconds` · 2ⁿ, with jitter; never longer than `longestSeconds`. */
+/** How long a job stays hidden after a failure that counts: `firstSeconds` · 2ⁿ, with jitter, at most `longestSeconds`. */
 export type BackOff = { readonly firstSeconds: number; readonly longestSeconds: number };
 
 /** The slow lane of a stage: the same function with the same limits, over a queue and a concurrency of its own. */
@@ -82,17 +76,14 @@ export type Stage = Access & {
   readonly name: StageName;
   /** The queue whose jobs it takes. */
   readonly consumes: QueueName;
-  /**
-   * It connects to mail servers of others: its groups are destinations, its jobs wait for their next attempt, and in `mx` mode it leaves
-   * AWS by an address of its own.
-   */
+  /** It connects to other mail servers: its groups are destinations, and in `mx` mode it leaves AWS by an address of its own. */
   readonly connectsOut: boolean;
   /** How long a run may take. */
   readonly timeoutSeconds: number;
   /** The same if no platform limits it: on one machine. */
   readonly localTimeoutSeconds?: number;
   readonly memoryMiB: number;
-  /** Jobs handed to one invocation at most. */
+  /** Jobs of one invocation at most. */
   readonly batchSize: number;
   /** Invocations at once at most (AWS), and workers on one machine. */
   readonly maxConcurrency: { readonly aws: number; readonly local: number };
@@ -101,26 +92,35 @@ export type Stage = Access & {
   /** A second queue with workers of its own, for jobs that would delay those of the first; null: there is none. */
   readonly slowLane: SlowLane | null;
   /**
-   * How many hand-outs of a job are run before it becomes a dead letter: eight, which take ten minutes, so that a deployment that fails can be undone. Those that end by a fault of ours do not count. SQS also counts
-   * hand-outs that were throttled or ran into the timeout: these come back after the visibility timeout, and `maxConcurrency` keeps
-   * throttles rare.
+   * How often a job is run before it becomes a dead letter: eight runs take ten minutes, so that a bad deployment can be undone. Runs
+   * that end by an own fault do not count. SQS also counts those that were throttled or ran into the timeout: they come back after
+   * the visibility timeout, and `maxConcurrency` keeps throttles rare.
    */
   readonly maxReceives: number;
   /** When a job whose run failed comes back. */
   readonly backOff: BackOff;
 };
 
-const backOff: BackOff = { firstSeconds: 5, longestSeconds: 300 };
+/** The usual. */
+const common = {
+  deletes: [],
+  looksForAbsent: [rawKeyPattern],
+  connectsOut: false,
+  maxWaiting: 0,
+  slowLane: null,
+  maxReceives: 8,
+  backOff: { firstSeconds: 5, longestSeconds: 300 },
+} as const;
 
-/** Hand-outs on AWS after the last run: in each the function tells the sender, if it has not yet, before SQS moves the job. */
+/** How often AWS delivers a job after its last run, so that the function can report to the sender before SQS moves the job. */
 export const tellingReceives = 2;
 
-/** After so many hand-outs SQS moves a job to the dead letters. */
+/** SQS's maxReceiveCount. */
 export function receivesBeforeDead({ maxReceives }: Pick<Stage, 'maxReceives'>): number {
   return maxReceives + tellingReceives;
 }
 
-/** How long a job that was handed out stays hidden: AWS's advice, six times what its run may take. A lease on one machine likewise. */
+/** AWS's advice: six times as long as a run may take. A lease on one machine likewise. */
 export function visibilitySeconds({ timeoutSeconds }: Pick<Stage, 'timeoutSeconds'>): number {
   return 6 * timeoutSeconds;
 }
@@ -128,53 +128,40 @@ export function visibilitySeconds({ timeoutSeconds }: Pick<Stage, 'timeoutSecond
 /** All stages, in the order mail flows. */
 export const stages: { readonly [Name in StageName]: Stage & { readonly name: Name } } = {
   authenticate: {
+    ...common,
     name: 'authenticate',
     consumes: 'received',
     sends: ['received', 'received-slow', 'parse', 'deliver'],
     reads: ['raw/', 'config/'],
     writes: [],
-    deletes: [],
-    looksForAbsent: [rawKeyPattern],
     secrets: ['srs'],
     emits: [...jobMetrics, 'messages-judged', 'messages-judged-again', 'messages-to-slow-lane'],
-    connectsOut: false,
     timeoutSeconds: 60,
     memoryMiB: 1024,
     batchSize: 10,
     maxConcurrency: { aws: 100, local: 32 },
     maxWaiting: 1_000,
     // Messages whose sender's DNS does not answer wait here until their deadline: 500 at once on AWS.
-    slowLane: {
-      consumes: 'received-slow',
-      maxConcurrency: { aws: 50, local: 16 },
-      maxWaiting: 500,
-    },
-    maxReceives: 8,
-    backOff,
+    slowLane: { consumes: 'received-slow', maxConcurrency: { aws: 50, local: 16 }, maxWaiting: 500 },
   },
   parse: {
+    ...common,
     name: 'parse',
     consumes: 'parse',
-    // To itself: jobs that wait for a fault of ours. To `deliver`: reports of dead letters to their senders.
+    // To itself: jobs that wait for an own fault. To `deliver`: reports of dead letters to their senders.
     sends: ['parse', 'deliver'],
     reads: ['raw/', 'config/'],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
-    deletes: [],
-    looksForAbsent: [rawKeyPattern],
     secrets: [],
     emits: [...jobMetrics, 'messages-stored', 'accepted-to-inbox-seconds', 'parse-seconds', 'parse-problems'],
-    connectsOut: false,
     timeoutSeconds: 120,
     memoryMiB: 1769,
     batchSize: 10,
     // Many at once, although the processor is shared: a few slow messages must not take all slots (parser.ts bounds the work).
     maxConcurrency: { aws: 100, local: 32 },
-    maxWaiting: 0,
-    slowLane: null,
-    maxReceives: 8,
-    backOff,
   },
   deliver: {
+    ...common,
     name: 'deliver',
     consumes: 'deliver',
     sends: ['deliver', 'received'],
@@ -197,20 +184,16 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     connectsOut: true,
     // The most that Lambda gives. Ten minutes of it are for the answer to a message (RFC 5321 §4.5.3.2.6).
     timeoutSeconds: 900,
-    // A peer that keeps reading is not cut, however slowly it reads.
+    // A peer that keeps reading is not cut off, however slowly it reads.
     localTimeoutSeconds: 43_200,
     memoryMiB: 512,
     batchSize: 5,
     // Workers wait for hosts, hardly ever for the processor: destinations that do not answer must not take all slots.
     maxConcurrency: { aws: 50, local: 250 },
-    maxWaiting: 0,
-    slowLane: null,
-    maxReceives: 8,
-    backOff,
   },
 };
 
-/** The queues that a stage reads, each as a stage of its own to run: its first, and its slow lane if it has one. */
+/** The queues that a stage reads, each as a stage of its own to run. */
 export function lanesOf(stage: Stage): readonly Stage[] {
   return stage.slowLane === null ? [stage] : [stage, { ...stage, ...stage.slowLane }];
 }

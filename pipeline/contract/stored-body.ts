@@ -1,8 +1,16 @@
-// The body of a stored object: read whole if it is small; and the fault of one whose bytes cannot be given as they were stored:
-// the row is there, its file is gone, cut short, altered or not readable. That is no "not found": the object was acknowledged,
-// and only a backup has it now.
+// The body of a stored object: read whole if it is small; and the fault of one that cannot be read as it was stored, since its file is
+// missing, cut short, altered or unreadable. That is no "not found": the object was acknowledged, and only a backup has it now.
+import type { StoredObject } from './ports.ts';
 
-/** All pieces as one, without a copy if there is but one. The caller bounds the size, or knows that it is bounded. */
+const maxWholeBytes = 67_108_864;
+
+/** All bytes of an object. Throws if it has more than 64 MiB. */
+export async function readWhole({ key, bytes, body }: StoredObject): Promise<Buffer> {
+  if (bytes > maxWholeBytes) throw new Error(`${key} has ${bytes} bytes: too many to read whole`);
+  return readBody(body);
+}
+
+/** All pieces as one, without a copy if there is one piece. The size must be bounded already. */
 export async function readBody(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of body) pieces.push(piece);
@@ -20,12 +28,11 @@ export type DamagedBody = Error & { readonly key: string; readonly damage: Damag
 
 const damagedName = 'DamagedBody';
 
-/** Makes one; `what` goes on after "the stored body of KEY": `is gone: there is no file …`. */
+/** `what` follows "the stored body of KEY": `is gone: there is no file …`. */
 export function damagedBody(key: string, damage: Damage, what: string): DamagedBody {
   return Object.assign(new Error(`the stored body of ${key} ${what}`), { name: damagedName, key, damage });
 }
 
-/** Says whether a thrown value is that fault. */
 export function isDamagedBody(thrown: unknown): thrown is DamagedBody {
   return thrown instanceof Error && thrown.name === damagedName && 'damage' in thrown;
 }

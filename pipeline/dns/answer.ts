@@ -1,5 +1,5 @@
-// How a DNS question ends: with an answer, of which each asker gets a copy, so that none can change what another sees; or without
-// one, in six ways: whatever c-ares says becomes one of them.
+// How a DNS question ends: with an answer, of which each caller gets a copy, so that none can change what another sees; or with one
+// of six errors, whatever c-ares says.
 
 /**
  * `ENOTFOUND`: no such name. `ENODATA`: the name has no record of that type. `EBADNAME`: the name cannot exist (a label
@@ -20,33 +20,31 @@ const words: Readonly<Record<string, DnsErrorCode>> = {
   ECANCELLED: 'ETIMEOUT',
 };
 
-/** Makes the error a `Resolve` rejects with. */
 export function dnsError(code: DnsErrorCode, name: string, type: string): DnsError {
   return Object.assign(new Error(`${code} ${type} ${name}`), { code });
 }
 
-/** The error of a question that was not asked, because it had no answer a while ago. */
+/** The error of a question that was not asked, because it failed a while ago. */
 export function rememberedDnsError(code: DnsErrorCode, name: string, type: string): DnsError {
   return Object.assign(dnsError(code, name, type), { isRemembered: true });
 }
 
-/** Says whether an error is one of {@link rememberedDnsError}. */
 export function isRememberedDnsError(error: unknown): boolean {
   return error instanceof Error && 'isRemembered' in error;
 }
 
-/** The code of whatever a resolver rejected with; anything unknown counts as `ESERVFAIL`: nobody knows the answer. */
+/** The code of whatever a resolver rejected with; anything unknown counts as `ESERVFAIL`. */
 export function dnsErrorCode(error: unknown): DnsErrorCode {
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   return words[code] ?? 'ESERVFAIL';
 }
 
-/** Says whether asking again later may help: nothing is known about the name, as opposed to "it is not there". */
+/** Whether asking again later may help: nothing is known about the name, as opposed to "it does not exist". */
 export function isTemporaryDnsError(code: DnsErrorCode): boolean {
   return code === 'ESERVFAIL' || code === 'EREFUSED' || code === 'ETIMEOUT';
 }
 
-/** A copy of an answer. The usual ones, texts and lists of texts, are copied at a fraction of what a clone costs. */
+/** The usual answers, texts and lists of texts, are copied at a fraction of what a clone costs. */
 export function copyAnswer(answer: unknown): unknown {
   if (!Array.isArray(answer) || !answer.every(isText)) return structuredClone(answer);
   return answer.map((record) => (typeof record === 'string' ? record : [...record]));

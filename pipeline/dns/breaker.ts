@@ -1,15 +1,14 @@
-// Remembers which questions and zones the DNS gives no answer to (RFC 9520), so that those who can wait are told at once and the
-// dead zone is asked seldom. A breaker opens after some failures in a row, stays open for a time that grows, then lets one
-// question through: an answer of whatever kind closes it. While our own resolver answers nobody, nothing is laid to a zone.
+// Remembers which questions and zones the DNS does not answer (RFC 9520), so that callers who can wait fail at once and the zone is
+// seldom asked. A breaker opens after some failures in a row, stays open for a time that grows, then lets one question through: an
+// answer of any kind closes it. While our own resolver answers nobody, no failure counts against a zone.
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '#pipeline/contract/ports.ts';
 import { type DnsErrorCode, isTemporaryDnsError } from './answer.ts';
 
-/** See {@link createDnsBreaker}. */
 export type DnsBreaker = {
-  /** The failure that is remembered of a question or of its zone; null: it is to be asked. */
+  /** The remembered failure of a question or of its zone; null: ask it. */
   readonly refusal: (name: string, type: string) => DnsErrorCode | null;
-  /** Hears how a question ended that was really asked, from `askedAtMs` (of the same clock) on. */
+  /** Takes the outcome of a question that was asked at `askedAtMs` (of the same clock); `code` null: it was answered. */
   readonly note: (question: {
     readonly name: string;
     readonly type: string;
@@ -25,18 +24,13 @@ type Entry = { failures: number; code: DnsErrorCode; openMs: number; askAgainAt:
 const failuresToOpen = { question: 2, zone: 3 } as const;
 /** How long it stays open at first, and at most (RFC 9520 §3.2: no longer than five minutes). */
 const [firstOpenMs, longestOpenMs] = [5_000, 60_000];
-/** Our own resolver is well if it gave somebody an answer so shortly before a question was asked, or since. */
+/** Our own resolver works if it answered any question within this time before a question was asked, or since. */
 const aliveMs = 5_000;
 const maxEntries = 10_000;
 
-/** No breaker is open. `onOpened` hears of each that opens. */
-export function createDnsBreaker({
-  clock,
-  onOpened,
-}: {
-  readonly clock: Clock;
-  readonly onOpened: () => void;
-}): DnsBreaker {
+/** `onOpened` is called for each that opens. */
+export function createDnsBreaker(deps: { readonly clock: Clock; readonly onOpened: () => void }): DnsBreaker {
+  const { clock, onOpened } = deps;
   const entries = new LRUCache<string, Entry>({ max: maxEntries });
   let answeredAt = Number.NEGATIVE_INFINITY;
 
@@ -53,13 +47,12 @@ export function createDnsBreaker({
   };
   return {
     refusal: (name, type) => {
-      const open = keysOf(name, type)
-        .map((key) => entries.get(key))
-        .filter((entry) => entry !== undefined && entry.openMs > 0);
-      const closed = open.find((entry) => entry !== undefined && clock() < entry.askAgainAt);
-      if (closed !== undefined) return closed.code;
-      // This one goes through; until it is answered for, the others are still refused.
-      for (const entry of open) if (entry !== undefined) entry.askAgainAt = clock() + entry.openMs;
+      const known = keysOf(name, type).flatMap((key) => entries.get(key) ?? []);
+      const open = known.filter(({ openMs }) => openMs > 0);
+      const refusing = open.find(({ askAgainAt }) => clock() < askAgainAt);
+      if (refusing !== undefined) return refusing.code;
+      // This one goes through; until it is answered, the others are still refused.
+      for (const entry of open) entry.askAgainAt = clock() + entry.openMs;
       return null;
     },
     note: ({ name, type, code, askedAtMs }) => {

@@ -1,9 +1,8 @@
-// How a question is put to the servers. c-ares adapts its time-outs to answers it got: beside a resolver that answers most at
-// once, it gives a slow zone a second or two, and does not hear an answer that comes later. So a question that waits is asked
-// once more over a channel that knows no answers and is as patient as it is told.
+// How a question is put to the servers. c-ares adapts its time-outs to the answers it got: if most come at once, it waits a second or
+// two for a slow zone, and misses an answer that comes later. So a question that waits is asked once more over a channel that has no
+// answers yet, and so waits for the whole time.
 import { Resolver } from 'node:dns/promises';
 
-/** See {@link createChannels}. */
 export type DnsChannels<Answer> = {
   /** `ask` is called with one channel or two; what counts is the first answer that is no time-out. Must not reject. */
   readonly ask: (ask: (channel: Resolver) => Promise<Answer>) => Promise<Answer>;
@@ -11,7 +10,7 @@ export type DnsChannels<Answer> = {
 };
 
 const tries = 2;
-/** How long a question waits before it is asked over the patient channel, too. */
+/** A question that waits longer is asked over the patient channel, too. */
 const patienceMs = 300;
 /** Answers after which a channel is patient no more (c-ares goes by three). */
 const answersPerChannel = 2;

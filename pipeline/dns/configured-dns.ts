@@ -1,4 +1,4 @@
-// The DNS as configured at the moment: another resolver is taken when `dns` in the configuration changes.
+// The DNS as configured at the moment: a new resolver is made when `dns` in the configuration changes.
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, ConfigSource } from '#pipeline/config/config.ts';
 import type { Clock, Metrics, Resolve } from '#pipeline/contract/ports.ts';
@@ -9,7 +9,7 @@ export type ConfiguredDns = {
   readonly resolve: Resolve;
   /** The verified name of a client's address or null; with the machine's own DNS, private addresses are not asked about. */
   readonly reverseName: (ip: string) => Promise<string | null>;
-  /** What is wrong if none of the servers answers anything, as a sentence; null if one does, or did since `sinceMs`. */
+  /** Why the DNS does not work, as a sentence, if no server answers; null if one does, or did since `sinceMs`. */
   readonly problem: (sinceMs?: number) => Promise<string | null>;
   readonly close: () => void;
 };
@@ -17,22 +17,18 @@ export type ConfiguredDns = {
 const privateAddress =
   /^(::ffff:)?(127\.|10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)|^::1$|^f[cd][0-9a-f]{2}:|^fe[89ab][0-9a-f]:/i;
 
-/** Asks nothing before it is asked. Counts in `metrics` the zones and questions that are found not to answer. */
+/** Counts in `metrics` the zones and questions that are found not to answer. */
 export function configuredDns(config: ConfigSource, clock: Clock, metrics: Pick<Metrics, 'count'>): ConfiguredDns {
   let made: { readonly dns: Config['dns']; readonly resolver: DnsResolver } | null = null;
   const resolverFor = ({ dns }: Pick<Config, 'dns'>): DnsResolver => {
-    if (made?.dns === dns) return made.resolver; // no configuration was read since
-    const isSame = made !== null && isDeepStrictEqual(made.dns, dns);
-    if (!isSame) made?.resolver.close();
-    const resolver =
-      made !== null && isSame
-        ? made.resolver
-        : createResolver({
-            servers: dns.servers,
-            timeoutMs: dns.timeoutSeconds * 1_000,
-            clock,
-            onBreakerOpened: () => metrics.count('dns-breakers-opened'),
-          });
+    if (made !== null && isDeepStrictEqual(made.dns, dns)) return made.resolver;
+    made?.resolver.close();
+    const resolver = createResolver({
+      servers: dns.servers,
+      timeoutMs: dns.timeoutSeconds * 1_000,
+      clock,
+      onBreakerOpened: () => metrics.count('dns-breakers-opened'),
+    });
     made = { dns, resolver };
     return resolver;
   };

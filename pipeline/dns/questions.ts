@@ -1,29 +1,24 @@
-// The questions of one piece of work, the judging of a message mostly: one deadline over all of them, however many they are; and what the
-// DNS said, each question asked once and kept, so that a later replay sees the same.
+// The questions of one piece of work, mostly the judging of a message: one deadline for all of them; and what the DNS said, each
+// question asked once and recorded, so that a later replay sees the same.
 import type { DnsEvidence } from '#pipeline/contract/jobs.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { copyAnswer, dnsError, dnsErrorCode } from './answer.ts';
 
-/** See {@link startDeadline}. `wasReached`: a question rejected because of it, so its answer is not known. */
+/** `wasReached`: a question was rejected because of the deadline, so its answer is not known. */
 export type Deadline = { readonly resolve: Resolve; readonly wasReached: () => boolean };
 
 /**
- * Asks through `resolve` until `deadlineMs` milliseconds have been waited for answers; what is unanswered then, and whatever is
- * asked later, rejects with `ETIMEOUT`. Questions side by side wait for the same time; what goes into other work while none is
- * asked (a large message is read before its keys are) does not count. `now` in milliseconds.
+ * Asks through `resolve` for at most `deadlineMs` milliseconds in all; what is unanswered then, and whatever is asked later, rejects
+ * with `ETIMEOUT`. Only time with a question under way counts, once for questions side by side. `now` in milliseconds.
  */
-export function startDeadline(
-  resolve: Resolve,
-  deadlineMs: number,
-  now: () => number = () => performance.now(),
-): Deadline {
-  let leftMs = deadlineMs; // when nothing was asked last
+export function startDeadline(resolve: Resolve, deadlineMs: number, now = () => performance.now()): Deadline {
+  let leftMs = deadlineMs; // as of when nothing was asked last
   let asked = 0;
   let waitingSince = 0;
   let isReached = false;
   const late = (name: string, type: string): Error => {
     isReached = true;
-    leftMs = 0; // a timer may fire a little early: who asks next is late all the same
+    leftMs = 0; // a timer may fire a little early: the next question is late all the same
     return dnsError('ETIMEOUT', name, type);
   };
   const left = (): number => (asked === 0 ? leftMs : leftMs - (now() - waitingSince));
@@ -47,21 +42,15 @@ export function startDeadline(
   };
 }
 
-/** How much is recorded at most: questions, and bytes of JSON. */
-export type EvidenceLimits = { readonly maxQuestions: number; readonly maxBytes: number };
-
-/** See {@link recordEvidence}. */
 export type RecordingResolve = {
-  /** Asks each question once; whoever asks it again gets the same answer, also after a deadline has passed. */
+  /** Asks each question once; if it is asked again, the answer is the same, also after a deadline has passed. */
   readonly resolve: Resolve;
   /** What was answered so far, sorted by name and type; what exceeds the limits is left out. */
   readonly evidence: () => readonly DnsEvidence[];
 };
 
-const defaultLimits = { maxQuestions: 200, maxBytes: 131_072 } as const;
-
-/** Records what goes through `resolve`, at most some 200 questions and 128 KiB of answers. */
-export function recordEvidence(resolve: Resolve, limits: EvidenceLimits = defaultLimits): RecordingResolve {
+/** Records what goes through `resolve`: at most so many questions, and bytes of JSON. */
+export function recordEvidence(resolve: Resolve, limits = { maxQuestions: 200, maxBytes: 131_072 }): RecordingResolve {
   const asked = new Map<string, Promise<unknown>>();
   const recorded: DnsEvidence[] = [];
   let bytesLeft = limits.maxBytes;

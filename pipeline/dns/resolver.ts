@@ -1,5 +1,5 @@
-// Asks the DNS, remembers the answers for a while, and never waits longer than told. c-ares underneath does EDNS and the
-// fallback to TCP (RFC 7766). Only address records carry their TTL up to here; the others are held for a fixed time.
+// Asks the DNS, caches the answers, and keeps to a time limit. c-ares does EDNS and the fallback to TCP (RFC 7766). Only address
+// records carry their TTL up to here; the others are cached for a fixed time.
 import type { Resolver } from 'node:dns/promises';
 import { LRUCache } from 'lru-cache';
 import type { Clock, Resolve } from '#pipeline/contract/ports.ts';
@@ -14,37 +14,35 @@ import {
 import { createDnsBreaker } from './breaker.ts';
 import { createChannels } from './channels.ts';
 
-/** Whom to ask, how long to wait, how long to remember. */
 export type ResolverOptions = {
   /** `address:port` each (`192.0.2.53`, `127.0.0.1:5353`, `[::1]:5353`); empty: those of the machine. */
   readonly servers: readonly string[];
   /** How long one question may take, all servers and repetitions together. */
   readonly timeoutMs: number;
   readonly clock: Clock;
-  /** Answers remembered at most; the least recently used go first. */
+  /** Answers cached at most; the least recently used go first. */
   readonly maxEntries?: number;
-  /** How long an answer is held at most, and how long if its TTL is not known. */
+  /** How long an answer is cached at most, and how long if its TTL is not known. */
   readonly answerSeconds?: number;
-  /** How long "no such name" and "no such record" are held. */
+  /** How long "no such name" and "no such record" are cached. */
   readonly negativeSeconds?: number;
-  /** How long "no answer" is held: a dead DNS costs one wait, not one a message. */
+  /** How long "no answer" is cached: a DNS that fails costs one wait, not one for each message. */
   readonly failureSeconds?: number;
-  /** Hears each time that a zone, or one question, is found not to answer (breaker.ts). */
+  /** Called each time that a zone, or one question, is found not to answer (breaker.ts). */
   readonly onBreakerOpened?: () => void;
 };
 
-/** See {@link createResolver}. */
 export type DnsResolver = {
   /** Rejects with a `DnsError`, never with anything else. */
   readonly resolve: Resolve;
   /**
-   * Says whether any server answers at all: one that only says that a name does not exist is one that answers. What was answered
-   * since `sinceMs` (milliseconds of the clock; a second ago) is believed, else a question is asked that every one can tell.
+   * Whether any server answers at all, if only that a name does not exist. An answer since `sinceMs` (milliseconds of the clock; by
+   * default a second ago) is enough; without one, a question is asked that every resolver can answer.
    */
   readonly answers: (sinceMs?: number) => Promise<boolean>;
   /** Forgets everything. */
   readonly clear: () => void;
-  /** Gives up what is being asked (each rejects with `ETIMEOUT`) and forgets everything. */
+  /** Cancels the questions under way (each rejects with `ETIMEOUT`) and forgets everything. */
   readonly close: () => void;
 };
 
@@ -52,20 +50,19 @@ type Answer =
   | { readonly kind: 'answer'; readonly value: unknown; readonly seconds: number }
   | { readonly kind: 'error'; readonly code: DnsErrorCode };
 
-/** A question that took so much longer than it may was not slow: this process stood still meanwhile (a function, frozen). */
+/** If a question took so much longer than its limit, this process stood still meanwhile (a frozen function). */
 const asleepMs = 2_000;
-/** After an answer the servers count as well for so long, unless somebody says otherwise. */
+/** After an answer the servers are taken to work for so long. */
 const wellMs = 1_000;
-/** What every resolver that works can tell: asked to find out whether it is the servers or one zone that does not answer. */
+/** Every resolver that works can answer this: it tells whether the servers or one zone do not answer. */
 const probe = { name: 'com', type: 'NS' } as const;
 
 /** A resolver of its own, apart from the process-wide one. Throws at once if a server's address is wrong. */
 export function createResolver(options: ResolverOptions): DnsResolver {
-  const { answerSeconds = 60, negativeSeconds = 10, failureSeconds = 1 } = options;
-  const { clock, onBreakerOpened: onOpened = () => {} } = options;
+  const { clock, answerSeconds = 60, negativeSeconds = 10, failureSeconds = 1 } = options;
   const isTimeout = (answer: Answer): boolean => answer.kind === 'error' && answer.code === 'ETIMEOUT';
   const channels = createChannels<Answer>({ ...options, isTimeout });
-  const breaker = createDnsBreaker({ clock, onOpened });
+  const breaker = createDnsBreaker({ clock, onOpened: options.onBreakerOpened ?? (() => {}) });
   const cache = createAnswerCache(clock, options.maxEntries ?? 10_000);
   let answeredAt = Number.NEGATIVE_INFINITY;
   const holdSeconds = (answer: Answer): number => {
@@ -94,14 +91,9 @@ export function createResolver(options: ResolverOptions): DnsResolver {
     },
     answers: async (sinceMs = clock() - wellMs) => {
       if (answeredAt >= sinceMs) return true;
-      const { name, type } = probe;
-      // An answer may be old the next moment; that there is none is remembered, so that the many who wait ask once.
-      const answer = await cache.get(
-        'probe',
-        () => ask(name, type),
-        (found) => (isAlive(found) ? 0 : failureSeconds),
-      );
-      return isAlive(answer);
+      // Only that there is no answer is cached, so that many callers ask once.
+      const holdFailure = (found: Answer): number => (isAlive(found) ? 0 : failureSeconds);
+      return isAlive(await cache.get('probe', () => ask(probe.name, probe.type), holdFailure));
     },
     clear: () => {
       cache.clear();
@@ -170,7 +162,7 @@ function records(value: unknown, seconds: number): Answer {
   return { kind: 'answer', value, seconds };
 }
 
-/** c-ares adds pauses of its own between repetitions: this holds it to the time it was given. */
+/** c-ares adds pauses between repetitions: this enforces the limit. */
 async function within(timeoutMs: number, ask: () => Promise<Answer>): Promise<Answer> {
   const late = Promise.withResolvers<Answer>();
   const timer = setTimeout(() => late.resolve({ kind: 'error', code: 'ETIMEOUT' }), timeoutMs);
@@ -182,13 +174,13 @@ async function within(timeoutMs: number, ask: () => Promise<Answer>): Promise<An
 }
 
 type AnswerCache = {
-  /** The remembered answer, or what `ask` answers, remembered for as many seconds as `holdSeconds` says of it. */
+  /** The cached answer, or that of `ask`, which is cached for as many seconds as `holdSeconds` says. */
   readonly get: (key: string, ask: () => Promise<Answer>, holdSeconds: (answer: Answer) => number) => Promise<Answer>;
   readonly holds: (key: string) => boolean;
   readonly clear: () => void;
 };
 
-/** A bounded memory. Who asks while an answer is under way gets that one. `ask` must not reject. */
+/** Bounded. If the same question is under way, its answer is shared. `ask` must not reject. */
 function createAnswerCache(clock: Clock, maxEntries: number): AnswerCache {
   const entries = new LRUCache<string, { readonly answer: Answer; readonly untilMs: number }>({ max: maxEntries });
   const underway = new Map<string, Promise<Answer>>();
@@ -204,7 +196,7 @@ function createAnswerCache(clock: Clock, maxEntries: number): AnswerCache {
       underway.set(key, asked);
       try {
         const answer = await asked;
-        const seconds = underway.get(key) === asked ? holdSeconds(answer) : 0; // else another was first, or all was forgotten
+        const seconds = underway.get(key) === asked ? holdSeconds(answer) : 0; // else another was first, or the cache was cleared
         if (seconds > 0) entries.set(key, { answer, untilMs: clock() + seconds * 1_000 });
         return answer;
       } finally {

@@ -51,6 +51,6 @@ async function answers(resolve: Resolve, name: string, type: string): Promise<re
     const found = await resolve(name, type);
     return Array.isArray(found) ? found.filter((entry) => typeof entry === 'string') : [];
   } catch {
-    return []; // A name nobody vouches for is no name: there is nothing else to do with a failed look-up.
+    return []; // Without an answer the name is not verified.
   }
 }

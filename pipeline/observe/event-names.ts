@@ -1,6 +1,5 @@
-// The events of the log: every name there is, and what it means. docs/monitoring.md is made of this table.
+// The events of the log: every name, and what it means. docs/monitoring.md is made of this table.
 
-/** All events, by name. */
 export const eventTable = {
   // Any process
   started: 'it serves',
@@ -74,10 +73,8 @@ export const eventTable = {
   'ops-event-lost': 'an event could not be told to those who listen',
 } as const;
 
-/** The name of an event of the log. */
 export type EventName = keyof typeof eventTable;
 
-/** Whether a text is the name of an event. */
 export function isEventName(name: unknown): name is EventName {
   return typeof name === 'string' && Object.hasOwn(eventTable, name);
 }

@@ -1,10 +1,9 @@
-// The log: one JSON object a line. It knows the form of a line, not where lines go; every value is bounded, because
-// what peers say ends up in it.
+// The log: one JSON object a line. Every value is bounded, because it may be what a peer said.
 import type { Clock, Log, LogFields } from '#pipeline/contract/ports.ts';
 
 const maxTextLength = 2_000;
 
-/** Characters that JSON does not escape and that change what a terminal shows: controls, marks of writing direction. */
+/** What JSON does not escape and a terminal obeys or does not show: controls, marks of writing direction. */
 const unseen = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 const levels = ['info', 'warn', 'error'] as const;
@@ -29,21 +28,19 @@ export function createLog({
     if (levels.indexOf(level) < levels.indexOf(least)) return () => {};
     return (event, fields) => {
       const fixed = { time: new Date(clock()).toISOString(), level, event };
-      const text = JSON.stringify(shortened({ ...fixed, ...base, ...fields, ...fixed }));
-      write(`${text.replace(unseen, escaped)}\n`);
+      write(`${safeJson(JSON.stringify(shortened({ ...fixed, ...base, ...fields, ...fixed })))}\n`);
     };
   };
   return { info: line('info'), warn: line('warn'), error: line('error') };
 }
 
-/** What is known of a thrown thing, as log fields: its name, message, cause and stack. */
 export function errorFields(thrown: unknown): LogFields {
   if (!(thrown instanceof Error)) return { error: String(thrown) };
   const cause = thrown.cause instanceof Error ? `${thrown.cause.name}: ${thrown.cause.message}` : undefined;
   return { error: `${thrown.name}: ${thrown.message}`, cause, stack: thrown.stack };
 }
 
-/** Cuts what is too long, in place: the object was made for one line. */
+/** In place: the object was made for one line. */
 function shortened(fields: Record<string, LogFields[string]>): Record<string, LogFields[string]> {
   for (const [key, value] of Object.entries(fields)) {
     if (typeof value === 'string' && value.length > maxTextLength) fields[key] = `${value.slice(0, maxTextLength)}…`;
@@ -51,6 +48,7 @@ function shortened(fields: Record<string, LogFields[string]>): Record<string, Lo
   return fields;
 }
 
-function escaped(char: string): string {
-  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+/** The same JSON, with escapes for what a terminal would obey. */
+export function safeJson(json: string): string {
+  return json.replace(unseen, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -1,4 +1,4 @@
-// The metrics of the service: every name there is, its labels, and what it says. docs/monitoring.md is made of this table.
+// The metrics: every name, its labels, and what it says. docs/monitoring.md is made of this table.
 
 type MetricFacts = {
   /** `counter`: how many. `measure`: values, kept as a histogram; in seconds or bytes where the name ends so. */
@@ -6,14 +6,10 @@ type MetricFacts = {
   /** Few, each with few values. On AWS there is `stage` (or `listener`) besides. */
   readonly labels: readonly string[];
   readonly says: string;
-  /**
-   * Kept by CloudWatch, since alarms, dashboard or scaling look at it: each set of its labels' values is paid for by the month. The
-   * others stay in the log, where a query finds them.
-   */
+  /** CloudWatch stores it, at a price for each set of labels, since an alarm, the dashboard or scaling uses it. Others are only logged. */
   readonly watched?: true;
 };
 
-/** All metrics, by name. */
 export const metricTable = {
   // The listener
   connections: { kind: 'counter', labels: ['outcome'], says: 'connections: taken, or refused by a limit' },
@@ -68,32 +64,23 @@ export const metricTable = {
 type Table = typeof metricTable;
 type NamesOf<Facts> = { readonly [Name in keyof Table]: Table[Name] extends Facts ? Name : never }[keyof Table];
 
-/** The name of a counter. */
 export type CounterName = NamesOf<{ readonly kind: 'counter' }>;
-
-/** The name of a measure. */
 export type MeasureName = NamesOf<{ readonly kind: 'measure' }>;
-
-/** The name of a metric. */
 export type MetricName = CounterName | MeasureName;
 
-/** The name of a metric that CloudWatch keeps. */
+/** Those that CloudWatch stores. */
 export type WatchedMetric = NamesOf<{ readonly watched: true }>;
 
-/** The labels of a metric. */
 export type LabelsOf<Name extends MetricName> = { readonly [Label in Table[Name]['labels'][number]]?: string };
 
 const facts: Readonly<Record<string, MetricFacts>> = metricTable;
 
-/** The names that CloudWatch keeps. */
 export const watchedMetrics: ReadonlySet<string> = new Set(Object.keys(facts).filter((name) => facts[name]?.watched));
 
-/** Whether a text is the name of a counter. */
 export function isCounter(name: string): name is CounterName {
   return facts[name]?.kind === 'counter';
 }
 
-/** Whether a text is the name of a measure. */
 export function isMeasure(name: string): name is MeasureName {
   return facts[name]?.kind === 'measure';
 }

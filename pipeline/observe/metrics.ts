@@ -1,5 +1,5 @@
-// Metrics: counters and measurements, gathered in memory. On AWS they leave as CloudWatch EMF lines, one for each set
-// of labels and flush (never one for each message); on one machine they are read as Prometheus text.
+// Metrics: counters and measurements, kept in memory. On AWS they are written as CloudWatch EMF lines, one for each set of labels and
+// flush (never one for each message); on one machine they are read as Prometheus text.
 import type { Clock, Metrics } from '#pipeline/contract/ports.ts';
 import type { CounterName } from './metric-names.ts';
 
@@ -16,7 +16,6 @@ const maxEmfValues = 100;
 
 type Histogram = { readonly counts: number[]; sum: number; count: number };
 
-/** Metrics kept in memory from start on. */
 export type MetricsRegistry = Metrics & {
   /** Prometheus' text exposition (version 0.0.4). */
   readonly text: () => string;
@@ -24,8 +23,8 @@ export type MetricsRegistry = Metrics & {
   readonly total: (name: CounterName, label?: { readonly name: string; readonly value: string }) => number;
 };
 
-/** Makes a registry. A counter `messages-accepted` is shown as `pillarbox_messages_accepted_total`. */
-export function createMetricsRegistry(prefix = 'pillarbox_'): MetricsRegistry {
+/** A counter `messages-accepted` is shown as `pillarbox_messages_accepted_total`. */
+export function createMetricsRegistry(): MetricsRegistry {
   const counters = new Map<string, Map<string, number>>();
   const histograms = new Map<string, Map<string, Histogram>>();
   return {
@@ -45,7 +44,7 @@ export function createMetricsRegistry(prefix = 'pillarbox_'): MetricsRegistry {
       known.count += 1;
       series.set(key, known);
     },
-    text: () => [...counterLines(counters, prefix), ...histogramLines(histograms, prefix), ''].join('\n'),
+    text: () => [...counterLines(counters), ...histogramLines(histograms), ''].join('\n'),
     total: (name, label) => {
       const wanted = label === undefined ? null : labelText({ [label.name]: label.value });
       const series = [...(counters.get(name) ?? [])];
@@ -55,7 +54,7 @@ export function createMetricsRegistry(prefix = 'pillarbox_'): MetricsRegistry {
   };
 }
 
-/** Metrics that leave as EMF lines; nothing is written before `flush`. */
+/** Nothing is written before `flush`. */
 export type EmfMetrics = Metrics & { readonly flush: () => void };
 
 type EmfSeries = {
@@ -65,9 +64,9 @@ type EmfSeries = {
 };
 
 /**
- * Makes metrics for CloudWatch (Embedded Metric Format). `base` are dimensions of every metric (the stage's name). `watched`: the
- * names that CloudWatch is to keep; the others are on the line all the same, in its `also`. Left out: all.
- * Measurements are rounded to two significant digits, so that a flush is small however many there were.
+ * Metrics in CloudWatch's Embedded Metric Format. `base` are dimensions of every metric (the stage's name). `watched`: the names that
+ * CloudWatch stores (all, if left out); the others are on the line too, in its `also`. Measurements are rounded to two significant
+ * digits, so that a flush is small however many there were.
  */
 export function createEmfMetrics({
   namespace,
@@ -112,7 +111,7 @@ function emfLine({ labels, counts, values }: EmfSeries, { namespace, watched }: 
   const metrics = [...counts.keys()].map((name) => ({ Name: name, Unit: 'Count' }));
   const measured = [...values.keys()].map((name) => ({ Name: name, Unit: unitOf(name) }));
   const all = [...metrics, ...measured];
-  // One set of dimensions, with all labels: each further set would be paid for, and SUM(SEARCH(…)) adds up.
+  // One set of dimensions, with all labels: each further set costs money, and SUM(SEARCH(…)) adds up.
   const of = (Metrics: readonly object[]) =>
     Metrics.length === 0 ? [] : [{ Namespace: namespace, Dimensions: [Object.keys(labels)], Metrics }];
   const kept = of(all.filter(({ Name }) => watched?.has(Name) !== false));
@@ -127,7 +126,7 @@ function emfLine({ labels, counts, values }: EmfSeries, { namespace, watched }: 
   return `${JSON.stringify(line)}\n`;
 }
 
-/** Few values go as they are; many as value–count pairs, the form CloudWatch's agent and collectors write. */
+/** Few values as they are; many as pairs of value and count, as CloudWatch's agent writes them. */
 function emfValue(histogram: ReadonlyMap<number, number>): unknown {
   const total = [...histogram.values()].reduce((sum, count) => sum + count, 0);
   if (total <= maxEmfValues) return [...histogram].flatMap(([value, count]) => Array<number>(count).fill(value));
@@ -163,16 +162,16 @@ function seriesOf<Key, Value>(all: Map<string, Map<Key, Value>>, name: string): 
   return made;
 }
 
-function counterLines(counters: ReadonlyMap<string, ReadonlyMap<string, number>>, prefix: string): string[] {
+function counterLines(counters: ReadonlyMap<string, ReadonlyMap<string, number>>): string[] {
   return [...counters].flatMap(([name, series]) => {
-    const metric = `${metricName(prefix, name)}_total`;
+    const metric = `${metricName(name)}_total`;
     return [`# TYPE ${metric} counter`, ...[...series].map(([labels, value]) => `${metric}${braces(labels)} ${value}`)];
   });
 }
 
-function histogramLines(histograms: ReadonlyMap<string, ReadonlyMap<string, Histogram>>, prefix: string): string[] {
+function histogramLines(histograms: ReadonlyMap<string, ReadonlyMap<string, Histogram>>): string[] {
   return [...histograms].flatMap(([name, series]) => {
-    const metric = metricName(prefix, name);
+    const metric = metricName(name);
     return [`# TYPE ${metric} histogram`, ...[...series].flatMap(([labels, one]) => oneHistogram(metric, labels, one))];
   });
 }
@@ -187,8 +186,8 @@ function oneHistogram(metric: string, labels: string, { counts, sum, count }: Hi
   return [...buckets, all, `${metric}_sum${braces(labels)} ${sum}`, `${metric}_count${braces(labels)} ${count}`];
 }
 
-function metricName(prefix: string, name: string): string {
-  return `${prefix}${name.replaceAll(/[^A-Za-z0-9_]/g, '_')}`;
+function metricName(name: string): string {
+  return `pillarbox_${name.replaceAll(/[^A-Za-z0-9_]/g, '_')}`;
 }
 
 function labelText(labels: Labels): string {

@@ -1,18 +1,16 @@
-// The report of a dead letter to its sender. Whatever queue the job was of, the deliver stage writes the report, as it writes all: it
-// gets a job that says what was given up. Pure.
+// The report of a dead letter to its sender. The deliver stage writes it, whichever queue the job was on: it gets a job that says what
+// was given up.
 import type { DeliverJob, ParseJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { reportJobs, tellMs } from '#pipeline/contract/report-jobs.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 
-type Told = { readonly reason: string; readonly nowMs: number };
-
 const maxReasonChars = 1_000;
 
-/** The jobs of queue `deliver` that tell the sender of a dead letter, one a domain; none if nobody may be told. */
+/** The jobs of queue `deliver` that report to the sender, one for each domain; none if no report may be sent. */
 export function givenUpJobs(
   queue: QueueName,
   job: ReceivedJob | ParseJob | DeliverJob,
-  { reason, nowMs }: Told,
+  { reason, nowMs }: { readonly reason: string; readonly nowMs: number },
 ): readonly DeliverJob[] {
   const givenUp = { queue, reason: reason.slice(0, maxReasonChars) };
   if ('expiresAt' in job) {
@@ -20,10 +18,8 @@ export function givenUpJobs(
     if (job.deliveredLocally === true || job.givenUp !== undefined) return [];
     return [{ ...job, givenUp, expiresAt: new Date(nowMs + tellMs).toISOString() }];
   }
-  const recipients = job.envelope.recipients.map(({ forwardPath, dsn }) => ({
-    forwardPath,
-    dsn,
-    originalForwardPath: null,
-  }));
+  const recipients = job.envelope.recipients.map(({ forwardPath, dsn }) => {
+    return { forwardPath, dsn, originalForwardPath: null };
+  });
   return reportJobs(job, recipients, { givenUp, nowMs });
 }

@@ -1,12 +1,11 @@
-// What becomes of a job whose run failed. Decided here alone, for both worlds; pure.
+// What becomes of a job whose run failed, in both worlds.
 import type { DeliverJob, ParseJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type { BackOff } from '#pipeline/contract/stages.ts';
 import { type FaultKind, faultOf, whyHopeless } from './own-fault.ts';
 
-/** What the configuration says of retries: the waits between deliveries, and after how long a message expires. */
 export type RetrySchedule = { readonly retrySeconds: readonly number[]; readonly expireSeconds: number };
 
-/** A failure and what is known of the job. `faults`: hand-outs in a row before this one that ended by a fault of ours. */
+/** `faults`: runs in a row before this one that ended by an own fault. */
 export type Failure = {
   readonly thrown: unknown;
   readonly receiveCount: number;
@@ -18,24 +17,23 @@ export type Failure = {
 };
 
 /**
- * `own-fault`: the job comes again at `retryAt` (milliseconds since 1970), and the hand-out does not count. `retry`: it comes again after
- * `delaySeconds`, and the hand-out counts. `dead-letter`: it does not come again; its sender is to be told.
+ * `own-fault`: the job comes again at `retryAt` (milliseconds since 1970), and the run does not count. `retry`: it comes again after
+ * `delaySeconds`, and the run counts. `dead-letter`: it does not come again; its sender is to get a report.
  */
 export type FailureDecision =
   | { readonly decision: 'own-fault'; readonly kind: FaultKind; readonly reason: string; readonly retryAt: number }
   | { readonly decision: 'retry'; readonly reason: string; readonly delaySeconds: number }
   | { readonly decision: 'dead-letter'; readonly reason: string };
 
-/** The defaults, for when no configuration can be read. */
+/** If no configuration can be read. */
 export const defaultSchedule: RetrySchedule = { retrySeconds: [300], expireSeconds: 432_000 };
 
 const firstFaultWaitSeconds = 30;
-/** A job that waits for a fault of ours is tried again after this time at the latest. */
+/** A job that waits for an own fault is tried again after this time at the latest. */
 export const longestFaultWaitSeconds = 900;
-/** After a delivery expired, its report may wait so long for a fault of ours. */
+/** After a delivery expired, its report may wait so long for an own fault. */
 const reportGraceMs = 86_400_000;
 
-/** Decides by what was thrown, how often the job was handed out, and whether its message has expired. */
 export function judgeFailure(
   failure: Failure,
   { now, random, schedule }: { readonly now: number; readonly random: number; readonly schedule: RetrySchedule },
@@ -46,11 +44,8 @@ export function judgeFailure(
   const fault = faultOf(thrown);
   if (fault === null) {
     if (receiveCount >= maxReceives) return { decision: 'dead-letter', reason: reasonOf(thrown) };
-    return {
-      decision: 'retry',
-      reason: reasonOf(thrown),
-      delaySeconds: waitSeconds(backOff, receiveCount - 1, random),
-    };
+    const delaySeconds = waitSeconds(backOff, receiveCount - 1, random);
+    return { decision: 'retry', reason: reasonOf(thrown), delaySeconds };
   }
   const reason = fault.message;
   if (now >= expiresAtMs)
@@ -60,20 +55,17 @@ export function judgeFailure(
 }
 
 /**
- * How long a job waits for a fault of ours, in milliseconds, after `faults` waits before: 30 s, doubling to 15 minutes, but never longer
- * than a deferred message waits by the schedule.
+ * How long a job waits for an own fault after `faults` waits before: 30 s, doubling to 15 minutes, but never longer than a deferred
+ * message waits by the schedule.
  */
-export function faultWaitMs(
-  faults: number,
-  { retrySeconds }: Pick<RetrySchedule, 'retrySeconds'>,
-  random: number,
-): number {
+export function faultWaitMs(faults: number, schedule: Pick<RetrySchedule, 'retrySeconds'>, random: number): number {
+  const { retrySeconds } = schedule;
   const firstSeconds = Math.min(firstFaultWaitSeconds, ...retrySeconds);
   const longestSeconds = Math.min(longestFaultWaitSeconds, Math.max(...retrySeconds));
   return Math.round(waitSeconds({ firstSeconds, longestSeconds }, faults, random) * 1_000);
 }
 
-/** `firstSeconds` · 2ⁿ, at most `longestSeconds`; up to 30 % less, so that not all jobs come back at once. */
+/** `firstSeconds` · 2ⁿ, at most `longestSeconds`; up to 30 % less, so that the jobs do not all come back at once. */
 export function waitSeconds({ firstSeconds, longestSeconds }: BackOff, n: number, random: number): number {
   return Math.min(firstSeconds * 2 ** Math.min(n, 20), longestSeconds) * (1 - 0.3 * random);
 }

@@ -1,19 +1,18 @@
 // Own faults: a secret that cannot be read, a broken configuration, a full disk, S3 or SQS that refuse, a resolver of ours that does not
-// answer. They say nothing about a message, so no message is given up for them: its job waits, and the log says for what.
-// A bug is none of them: an error that is not known here counts, and a job that fails too often becomes a dead letter.
+// answer. No message is given up because of them: its job waits, and the log says for what. A bug is no own fault: any other error
+// counts, and a job that fails too often becomes a dead letter.
 import { isDamagedBody } from '#pipeline/contract/stored-body.ts';
 
-/** What is at fault. Few words: they are a metric's label. */
+/** A metric's label. */
 export type FaultKind = 'secret' | 'config' | 'store' | 'queue' | 'dns' | 'system' | 'aws';
 
-/** Thrown if we are at fault; the message says what to mend. `retryAt`: when the stage has said it will try again, or null. */
+/** The message tells the operator what to mend. `retryAt`: when the stage will try again (milliseconds since 1970), or null. */
 export type OwnFault = Error & { readonly fault: FaultKind; readonly retryAt: number | null };
 
 const ownFaultName = 'OwnFault';
 const lostName = 'MessageLost';
 const maxDepth = 5;
 
-/** Makes one. `message` is a sentence for the operator; `retryAt` in milliseconds since 1970. */
 export function ownFault(
   fault: FaultKind,
   message: string,
@@ -22,7 +21,7 @@ export function ownFault(
   return Object.assign(new Error(message, { cause }), { name: ownFaultName, fault, retryAt });
 }
 
-/** The own fault behind what was thrown; null if it is none (a bug, or a message that is lost). */
+/** The own fault behind what was thrown; null if it is none (a bug, or a lost message). */
 export function faultOf(thrown: unknown): OwnFault | null {
   let error = thrown;
   for (let depth = 0; depth < maxDepth && error instanceof Error; depth++) {
@@ -34,7 +33,7 @@ export function faultOf(thrown: unknown): OwnFault | null {
   return null;
 }
 
-/** Thrown if the stored message of a job is not there: waiting does not bring it back. */
+/** Thrown if the stored message of a job does not exist: waiting does not help. */
 export function messageLost(key: string): Error {
   return Object.assign(new Error(`the stored message is missing: ${key} is not there`), { name: lostName });
 }
@@ -58,11 +57,11 @@ function kindOf(error: Error): FaultKind | null {
   return 'code' in error && systemCodes.has(String(error.code)) ? 'system' : null;
 }
 
-/** How SQLite says that the disk, not the statement, is at fault. */
+/** SQLite's messages if the disk, not the statement, is at fault. */
 const storeWords =
   /^(database or disk is full|disk I\/O error|unable to open database file|attempt to write a readonly database|database disk image is malformed|database is locked|cannot rollback - no transaction)/;
 
-/** What the system says when it, not the message, is at fault: disk, descriptors, memory, rights, the way to S3 and SQS. */
+/** Faults of disk, descriptors, memory, rights, and the way to S3 and SQS. */
 const systemCodes: ReadonlySet<string> = new Set([
   ...['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EACCES', 'EPERM', 'ENODEV', 'ENXIO', 'ESTALE'],
   ...['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN', 'EADDRNOTAVAIL', 'ENETDOWN', 'ENETUNREACH', 'EHOSTUNREACH'],

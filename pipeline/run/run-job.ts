@@ -1,5 +1,5 @@
-// One hand-out of one job, from its body to the answer that its queue is given: the same for the worker pools on one machine
-// and for Lambda's event consumer. How a queue is answered is their affair; what it is answered, logged and counted stands here.
+// One run of one job, from its body to the answer to its queue: the same for the worker pools on one machine and for Lambda's event
+// consumer. They carry the answer out; what is answered, logged and counted is decided here.
 import { z } from 'zod';
 import { isProblem, type Problem, problem } from '#mail/problem.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
@@ -10,16 +10,15 @@ import { errorFields } from '#pipeline/observe/log.ts';
 import { givenUpJobs } from './given-up-jobs.ts';
 import { defaultSchedule, expiryOf, type FailureDecision, judgeFailure } from './judge-failure.ts';
 
-/** A stage as it is run over one of its queues. What it throws is a failure; its outcome is counted and means that the job is done. */
+/** A stage on one of its queues. A throw is a failure; an outcome is counted, and the job is done. */
 export type RunStage<Queue extends QueueName> = (
   job: JobOf<Queue>,
   handout: Handout,
 ) => Promise<{ readonly outcome: string; readonly isOurFault?: boolean }>;
 
-/** The stages by the queues they read. */
 export type StageRuns = { readonly [Queue in QueueName]: RunStage<Queue> };
 
-/** A queue and the stage that reads it. `limitSeconds`: how long a run may take; null where the platform ends it. */
+/** A queue and the stage that reads it. `limitSeconds`: how long a run may take; null if the platform ends it. */
 export type Lane<Queue extends QueueName> = {
   readonly queue: Queue;
   readonly stage: Stage;
@@ -27,24 +26,24 @@ export type Lane<Queue extends QueueName> = {
   readonly limitSeconds: number | null;
 };
 
-/** One hand-out of a job, as its queue tells it. */
+/** A job as its queue delivers it. */
 export type HandedOut = Pick<Handout, 'receiveCount' | 'whileWaiting'> & {
   /** The job as JSON text. */
   readonly body: string;
-  /** Hand-outs in a row before this one that ended by a fault of ours. */
+  /** Runs in a row before this one that ended by an own fault. */
   readonly faults: number;
-  /** When the job is due (ISO 8601), where the queue may hand it out before that. */
+  /** When the job is due (ISO 8601), if the queue may deliver it before that. */
   readonly notBefore?: string | undefined;
-  /** Why the job must not be run any more, only given up; null: it may be run. */
+  /** Why the job must be given up without another run; null: it may be run. */
   readonly spent: string | null;
-  /** How the log names the job where its body cannot be read. */
+  /** How the log names the job if its body cannot be read. */
   readonly named: LogFields;
 };
 
 /**
- * What the queue is answered. `done`; `isMended`: jobs that wait for the same fault of ours may go on. `again`: it failed, and that
- * counts. `later`: it comes again at `notBefore`, and this hand-out does not count. `dead`: a dead letter; the jobs of `tell` tell its sender.
- * `unreadable`: a dead letter of which nobody is told, since the body is no job; a newer version of the stage may read it.
+ * The answer to the queue. `done`; `isMended`: jobs that wait for the same own fault may go on. `again`: it failed, and that counts.
+ * `later`: it comes again at `notBefore`, and this run does not count. `dead`: a dead letter; the jobs of `tell` report to its sender.
+ * `unreadable`: a dead letter without a report, since the body is no job; a newer version of the stage may read it.
  */
 export type JobAnswer<Queue extends QueueName> =
   | { readonly answer: 'done'; readonly isMended: boolean }
@@ -104,7 +103,6 @@ function aboutOf(job: JobOf<QueueName>): LogFields {
   return { id: job.id, ...('domain' in job ? { domain: job.domain } : {}) };
 }
 
-/** The job, or why the body is none of its queue, as a sentence. */
 function readJob<Queue extends QueueName>(queue: Queue, body: string): JobOf<Queue> | Problem {
   const schemas: { readonly [Name in QueueName]: z.ZodType<JobOf<Name>> } = jobSchemas;
   const value = parseJson(body);
@@ -121,15 +119,15 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** How a run ended: `isMended` says that it got past whatever a fault of ours had kept it from before. */
+/** `isMended`: the run was not stopped by an own fault that may have stopped others. */
 type Ran =
   | { readonly outcome: string; readonly isMended: boolean }
   | { readonly outcome: 'failed'; readonly thrown: unknown };
 
-/** Outcomes of stages that had the job queued anew, or had nothing to do: they say nothing about a fault. */
+/** Outcomes after which the job was queued anew, or nothing was to do: they say nothing about a fault. */
 const putOff: ReadonlySet<string> = new Set(['waiting', 'duplicate', 'slow-lane', 'judge-again']);
 
-/** A run that takes too long failed; what it still does is as harmless as a second run. */
+/** A run that takes too long failed; what it still does has no more effect than a second run. */
 async function runOnce<Queue extends QueueName>(
   { run, stage, limitSeconds }: Lane<Queue>,
   job: JobOf<Queue>,

@@ -1,11 +1,9 @@
-// What is stored of a destination that is backed off: no mail goes to it for a while. A destination is one address of a mail host
-// with its port, or the smarthost as a whole. The deliver stage judges when to back off; its workers tell each other by this record.
+// A destination that is backed off: no mail goes to it for a while. A destination is one address of a mail host with its port, or the
+// smarthost as a whole. The deliver stage judges when to back off; its workers share that by this record.
 import { z } from 'zod';
 import { destinationKey } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
-import { recordKind } from './stored-record.ts';
-
-const timestamp = z.iso.datetime({ precision: 3 });
+import { recordKind, timestamp } from './stored-record.ts';
 
 const backOffSchema = z.strictObject({
   schema: z.literal('destination/1'),
@@ -17,13 +15,12 @@ const backOffSchema = z.strictObject({
   reason: z.string(),
 });
 
-/** See the file's head. */
 export type BackOff = Readonly<z.infer<typeof backOffSchema>>;
 
 /** By the destination's name. */
-export const backOffRecord = recordKind({ key: destinationKey, parse: (json): BackOff => backOffSchema.parse(json) });
+export const backOffRecord = recordKind(destinationKey, (json): BackOff => backOffSchema.parse(json));
 
-/** The record of a destination that is backed off right now; null if it is not. */
+/** Null if the destination is not backed off now. */
 export async function readBackedOff(
   { store, clock }: { readonly store: Pick<ObjectStore, 'get'>; readonly clock: Clock },
   destination: string,

@@ -1,5 +1,5 @@
-// The `deliveries/` object: what became of one message at one destination, every attempt included. Written by the deliver
-// stage, moved on by compare-and-set alone; read by the ops API and the command line. The zod schema is the source.
+// The `deliveries/` object: what became of one message at one destination, with every attempt. The deliver stage writes it, by
+// compare-and-set alone; the ops API and the command line read it.
 import { z } from 'zod';
 import {
   pendingRecipient,
@@ -10,11 +10,9 @@ import {
 } from '#mail/envelope/recipient.ts';
 import { type DeliverJob, deliverJobSchema, givenUpSchema } from '#pipeline/contract/jobs.ts';
 import { deliveryKey } from '#pipeline/contract/keys.ts';
-import { recordKind } from './stored-record.ts';
+import { recordKind, timestamp } from './stored-record.ts';
 
-const timestamp = z.iso.datetime({ precision: 3 });
-
-/** One host of one attempt. `outcome` `failed`: no mail could be offered; `reason` says why, `reply` what the host said. */
+/** One host of one attempt. `failed`: no mail could be offered; `reason` says why, `reply` what the host said. */
 const hostTrySchema = z.strictObject({
   host: z.string(),
   ip: z.string(),
@@ -31,7 +29,7 @@ const hostTrySchema = z.strictObject({
   recipients: z.array(recipientAtHostSchema),
 });
 
-/** One attempt: when, how long, with which hosts. `reason`: why there was no host to try, or what ended it early. */
+/** `reason`: why there was no host to try, or what ended the attempt early. */
 const attemptSchema = z.strictObject({
   attempt: z.int().positive(),
   at: timestamp,
@@ -54,12 +52,9 @@ const noticeSchema = z.strictObject({
   ),
 });
 
-/** See the file's head. */
 export const deliveryStateSchema = z.strictObject({
   schema: z.literal('delivery/1'),
-  /**
-   * `sending`: an attempt is under way; `waiting`: for the next; else final: all `delivered`, all `bounced`, or `partial`.
-   */
+  /** `sending`: an attempt is under way; `waiting`: for the next; else final: all `delivered`, all `bounced`, or `partial`. */
   state: z.enum(['sending', 'waiting', 'delivered', 'bounced', 'partial']),
   /** The job of the first attempt, with all recipients: what a retry is made of. */
   job: deliverJobSchema,
@@ -68,26 +63,23 @@ export const deliveryStateSchema = z.strictObject({
   recipients: z.array(recipientDeliverySchema),
   /** In order; if there are very many, the middle ones are left out. */
   attempts: z.array(attemptSchema),
-  /** Who is at it; nobody else may try before `until`. */
+  /** The worker of the attempt; no other may try before `until`. */
   lease: z.strictObject({ attempt: z.int().positive(), owner: z.string(), at: timestamp, until: timestamp }).nullable(),
-  /** The attempt to come, and when it is due: the queue is told that. `queued`: its job is known to be on the queue. */
+  /** The attempt to come, and when it is due. `queued`: its job is known to be on the queue. */
   next: z
     .strictObject({ attempt: z.int().positive(), at: timestamp, reason: z.string(), queued: z.boolean() })
     .nullable(),
-  /** When the sender was told of the delay. */
+  /** When the sender got the delay warning. */
   warnedAt: timestamp.nullable(),
   notices: z.array(noticeSchema),
-  /** Set if its job became a dead letter: the sender was told, and a redrive of the job tries those recipients again. */
+  /** Set if its job became a dead letter: the sender got a report, and a redrive of the job tries those recipients again. */
   givenUp: givenUpSchema.extend({ at: timestamp, recipients: z.array(z.string()) }).optional(),
 });
 
 export type DeliveryState = Readonly<z.infer<typeof deliveryStateSchema>>;
 
 /** By message and destination domain: a `DeliverJob` has both. */
-export const deliveryRecord = recordKind({
-  key: deliveryKey,
-  parse: (json): DeliveryState => deliveryStateSchema.parse(json),
-});
+export const deliveryRecord = recordKind(deliveryKey, (json): DeliveryState => deliveryStateSchema.parse(json));
 
 export type DeliveryAttempt = DeliveryState['attempts'][number];
 export type HostTry = DeliveryAttempt['hosts'][number];
@@ -111,9 +103,9 @@ export function newDeliveryState({ givenUp: _, tryNow: __, ...job }: DeliverJob,
 }
 
 /**
- * What an operator's "try now" does: those still pending are tried at once; `again` also those that bounced, with a new
- * time to expire (as long as the first). Answers the state to write (If-Match) and the job to send; null if nothing is
- * left to try, or an attempt is under way.
+ * An operator's "try now": those still pending are tried at once; `again` also those that bounced, with a new time to expire (as
+ * long as the first). Answers the state to write (If-Match) and the job to send; null if nothing is left to try, or an attempt is
+ * under way.
  */
 export function retryNow(
   state: DeliveryState,
@@ -157,10 +149,8 @@ export function pendingPaths({ recipients }: Pick<DeliveryState, 'recipients'>):
 
 /** The job for those recipients that are still pending. */
 export function pendingJob(job: DeliverJob, pending: ReadonlySet<string>): DeliverJob {
-  return withRecipients(
-    job,
-    job.envelope.recipients.filter(({ forwardPath }) => pending.has(forwardPath)),
-  );
+  const recipients = job.envelope.recipients.filter(({ forwardPath }) => pending.has(forwardPath));
+  return withRecipients(job, recipients);
 }
 
 /** The same job for other recipients. */

@@ -1,5 +1,5 @@
-// The finished message, as programs read it from `inbox/`: schema `inbox-message`, version 1 (docs/schemas).
-// The zod schema below is the source; the published JSON Schema is made from it.
+// The finished message, as programs read it from `inbox/`: schema `inbox-message`, version 1. The JSON Schema in docs/schemas is made
+// from the zod schema below.
 import { z } from 'zod';
 import { sessionSchema } from '#mail/envelope/envelope.ts';
 import { mailboxSchema } from '#mail/envelope/recipient.ts';
@@ -8,7 +8,6 @@ import { messageKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore, PutOutcome, PutRequest } from '#pipeline/contract/ports.ts';
 import { recordKind } from './stored-record.ts';
 
-/** What the JSON is, and its version. */
 export const inboxMessageVersion = 'inbox-message/1';
 
 const count = z.int().nonnegative();
@@ -100,14 +99,10 @@ export const inboxMessageSchema = z
   })
   .describe('One message for one local recipient, as Pillarbox writes it under inbox/ and quarantine/.');
 
-/** See {@link inboxMessageSchema}. */
 export type InboxMessage = Readonly<z.infer<typeof inboxMessageSchema>>;
 
 /** By folder, mailbox and message. */
-export const inboxMessageRecord = recordKind({
-  key: messageKey,
-  parse: (json): InboxMessage => inboxMessageSchema.parse(json),
-});
+export const inboxMessageRecord = recordKind(messageKey, (json): InboxMessage => inboxMessageSchema.parse(json));
 
 /** Reads stored JSON text; null if it is no inbox message. */
 export function parseInboxMessage(json: string): InboxMessage | null {
@@ -118,7 +113,7 @@ export function parseInboxMessage(json: string): InboxMessage | null {
   }
 }
 
-/** Writes one as JSON that is made already, unless it is there: all recipients share its end. */
+/** `json`: one as text; all recipients share its end. `conflict`: it is there already. */
 export function writeInboxMessage(
   store: Pick<ObjectStore, 'put'>,
   key: string,

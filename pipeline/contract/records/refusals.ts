@@ -1,16 +1,15 @@
-// How a domain as a whole answers for its addresses (`suppressions/<domain>.json`). A host whose directory is broken calls all of
-// them non-existent: what it says in such an hour suppresses nobody.
+// How many addresses of a domain were refused as non-existent (`suppressions/<domain>.json`). A host whose directory is broken refuses
+// all of them: what it says in such an hour suppresses no address.
 import { z } from 'zod';
 import { refusalsKey } from '#pipeline/contract/keys.ts';
-import { recordKind } from './stored-record.ts';
+import { recordKind, timestamp } from './stored-record.ts';
 
-const timestamp = z.iso.datetime({ precision: 3 });
 const hourMs = 3_600_000;
-/** So many addresses called non-existent within an hour are the host's fault, unless it took many more meanwhile. */
+/** So many addresses refused as non-existent within an hour are the host's fault, unless it took many more meanwhile. */
 const manyAddresses = 10;
 /** A host that takes so many recipients for each that it refuses knows its addresses. */
 const acceptedPerRefused = 4;
-/** Entries that may still hold (90 days) must find the trouble they were written in. */
+/** Suppressions last up to 90 days: the trouble that one was written in must still be here. */
 const keptTroubles = 50;
 
 const troubleSchema = z.strictObject({ from: timestamp, until: timestamp });
@@ -27,24 +26,23 @@ const refusalsSchema = z.strictObject({
   troubles: z.array(troubleSchema),
 });
 
-/** See the file's head. */
 export type Refusals = Readonly<z.infer<typeof refusalsSchema>>;
 
-/** A time in which what a domain said of its addresses counts for nothing. */
+/** A time in which the domain's refusals do not count. */
 export type Trouble = Readonly<z.infer<typeof troubleSchema>>;
 
 /** By domain. */
-export const refusalsRecord = recordKind({ key: refusalsKey, parse: (json): Refusals => refusalsSchema.parse(json) });
+export const refusalsRecord = recordKind(refusalsKey, (json): Refusals => refusalsSchema.parse(json));
 
-/** Whether a domain's word counts for nothing now. */
+/** `at`: ISO 8601. */
 export function isInTrouble(troubles: readonly Trouble[], at: string): boolean {
   return troubles.some(({ from, until }) => at >= from && at <= until);
 }
 
 /**
- * The record after addresses were called non-existent at `at`; `accepted`: recipients taken since the last time. However many a
- * host took before, it is judged by what it says from its first refusal on. Trouble holds from there until an hour from now.
- * While it lasts long enough yet, nothing is counted: the same record. Pure.
+ * The record after addresses were refused as non-existent at `at`; `accepted`: recipients taken since the last time. What a host
+ * took before its first refusal does not count. Trouble lasts from there until an hour from now. While it lasts for another half
+ * hour, nothing is counted: the same record.
  */
 export function withRefusals(
   before: Refusals | null,

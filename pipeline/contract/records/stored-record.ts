@@ -1,13 +1,13 @@
-// How every record is kept: a JSON object under a key of its own, checked against its schema whenever it is read, and moved on by
+// How every record is stored: a JSON object under a key of its own, checked against its schema whenever it is read, and changed by
 // compare-and-set. Each kind of record has a file beside this one.
-
+import { z } from 'zod';
+import { errorMessage } from '#mail/problem.ts';
 import type { ObjectStore, WriteCondition } from '#pipeline/contract/ports.ts';
-import { readBody } from '#pipeline/contract/stored-body.ts';
+import { readWhole } from '#pipeline/contract/stored-body.ts';
 
-/** A record as read, and the version that a write with `ifMatch` must find. */
 export type Stored<Found> = { readonly record: Found; readonly etag: string };
 
-/** One kind of record. `Name`: what tells one from another. */
+/** `Name`: what the key is made of. */
 export type RecordKind<Found, Name extends readonly unknown[]> = {
   readonly key: (...name: Name) => string;
   /** Throws if the JSON is no such record. */
@@ -26,8 +26,8 @@ export type RecordKind<Found, Name extends readonly unknown[]> = {
     condition?: WriteCondition,
   ) => Promise<string | null>;
   /**
-   * Writes what `change` makes of the record, and again if another was faster. If that is the same object, nothing is
-   * written. Answers what is then stored, or null if others were faster five times.
+   * Writes what `change` makes of the record, and again after a conflict. If that is the same object, nothing is written.
+   * Answers what is then stored, or null after five conflicts.
    */
   readonly change: (
     store: Pick<ObjectStore, 'get' | 'put'>,
@@ -36,29 +36,31 @@ export type RecordKind<Found, Name extends readonly unknown[]> = {
   ) => Promise<Found | null>;
 };
 
-/** What an older form of a record may be completed from. */
+/** For older forms of a record, which lack some of it. */
 export type ObjectOrigin = { readonly key: string; readonly modifiedAt: string };
 
 const maxTries = 5;
-const maxBytes = 67_108_864;
 
-/** Makes a kind of record of its key and its schema. */
+/** ISO 8601 in UTC, with milliseconds. */
+export const timestamp = z.iso.datetime({ precision: 3 });
+
 export function recordKind<Found, Name extends readonly unknown[]>(
-  own: Pick<RecordKind<Found, Name>, 'key' | 'parse'>,
+  keyOf: RecordKind<Found, Name>['key'],
+  parse: RecordKind<Found, Name>['parse'],
 ): RecordKind<Found, Name> {
   const kind: RecordKind<Found, Name> = {
-    ...own,
+    key: keyOf,
+    parse,
     read: async (store, key, unreadable) => {
       const object = await store.get(key);
       if (object === null) return null;
-      const { etag, bytes, modifiedAt } = object;
-      if (bytes > maxBytes) throw new Error(`${key} has ${bytes} bytes: too many to read whole`);
-      const text = (await readBody(object.body)).toString('utf8');
+      const { etag, modifiedAt } = object;
+      const text = (await readWhole(object)).toString('utf8');
       try {
-        return { record: own.parse(JSON.parse(text), { key, modifiedAt }), etag };
+        return { record: parse(JSON.parse(text), { key, modifiedAt }), etag };
       } catch (thrown) {
         if (unreadable === undefined) throw thrown;
-        return { record: unreadable(thrown instanceof Error ? thrown.message : String(thrown)), etag };
+        return { record: unreadable(errorMessage(thrown)), etag };
       }
     },
     write: async (store, key, record, condition) => {

@@ -1,4 +1,4 @@
-// The MTA-STS policy of a domain (RFC 8461) as it was fetched last: neither a restart nor another worker starts from nothing.
+// The MTA-STS policy of a domain (RFC 8461) as it was fetched last, for all workers, and after a restart.
 import { z } from 'zod';
 import { stsPolicyKey } from '#pipeline/contract/keys.ts';
 import { recordKind } from './stored-record.ts';
@@ -15,11 +15,5 @@ const storedPolicySchema = z.strictObject({
   expiresAt: z.int(),
 });
 
-/** See the file's head. */
-export type StoredStsPolicy = Readonly<z.infer<typeof storedPolicySchema>>;
-
 /** By domain. */
-export const stsPolicyRecord = recordKind({
-  key: stsPolicyKey,
-  parse: (json): StoredStsPolicy => storedPolicySchema.parse(json),
-});
+export const stsPolicyRecord = recordKind(stsPolicyKey, (json) => storedPolicySchema.parse(json));

@@ -1,21 +1,21 @@
-// Whether an address is written to: the `suppressions/` objects, as the deliver stage and operators leave them.
+// Whether mail is sent to an address: read from the `suppressions/` objects that the deliver stage and operators write.
 import type { EmailAddress } from '#mail/address/address.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { refusalsRecord } from './refusals.ts';
 import { everySender, heldEntries, type SuppressionEntry, suppressionRecord } from './suppression.ts';
 
 /**
- * `written`: nothing is known against it. `doubted`: it is written to, but bounced before: should it take the mail, that is to be
- * recorded. `suppressed`: nothing is sent to it; `reason` says why, since when and until when.
+ * `written`: mail is sent to it. `doubted`: likewise, but it bounced before: if it takes the mail, that is to be recorded.
+ * `suppressed`: nothing is sent to it; `reason` says why, since when and until when.
  */
 export type Suppression =
   | { readonly outcome: 'written' | 'doubted' }
   | { readonly outcome: 'suppressed'; readonly reason: string };
 
-/** Asks about an address; `sender`: the domain of ours whose mail it is, null if nobody's is (the null reverse-path). */
+/** `sender`: the domain of ours whose mail it is, or null (the null reverse-path). */
 export type SuppressionLookup = (address: EmailAddress, sender: string | null) => Promise<Suppression>;
 
-/** Makes the lookup: one call to the store for an address that nothing is known of. */
+/** One call to the store for an address that was never suppressed. */
 export function suppressionLookup(store: Pick<ObjectStore, 'get'>, clock: Clock): SuppressionLookup {
   return async (address, sender) => {
     const found = (await suppressionRecord.read(store, suppressionRecord.key(address)))?.record;
@@ -29,8 +29,7 @@ export function suppressionLookup(store: Pick<ObjectStore, 'get'>, clock: Clock)
   };
 }
 
-/** Why mail is refused, since when and until when, for whoever sends. */
-export function refusalText(sender: string, { reason, firstAt, expiresAt, by }: SuppressionEntry): string {
+function refusalText(sender: string, { reason, firstAt, expiresAt, by }: SuppressionEntry): string {
   const whose = sender === everySender ? 'all mail' : `mail from ${sender}`;
   const until = expiresAt === null ? 'until it is taken off the list' : `until ${shown(expiresAt)}`;
   const who = by === 'operator' ? ' by an operator' : '';

@@ -1,26 +1,25 @@
-// What is stored of an address that is not written to (`suppressions/<domain>/<local-part>.json`): one entry for each domain of
-// ours whose mail it is, since what one sender's mail met is no reason to refuse another's. Each entry ends by itself.
+// An address that no mail is sent to (`suppressions/<domain>/<local-part>.json`): one entry for each domain of ours whose mail bounced,
+// since one sender's bounces are no reason to refuse another's mail. Each entry expires by itself.
 import { z } from 'zod';
 import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { parseSuppressionKey, suppressionKey } from '#pipeline/contract/keys.ts';
-import type { Trouble } from './refusals.ts';
-import { type ObjectOrigin, recordKind } from './stored-record.ts';
+import { isInTrouble, type Trouble } from './refusals.ts';
+import { type ObjectOrigin, recordKind, timestamp } from './stored-record.ts';
 
-const timestamp = z.iso.datetime({ precision: 3 });
 const dayMs = 86_400_000;
-/** How long an address is not written to, by how often in a row it was called non-existent. */
+/** How long an address is suppressed, by how often in a row it was refused as non-existent. */
 const blockDays = [1, 7, 30, 90] as const;
-/** An entry of an earlier version says neither whose mail it was nor an end. */
+/** For an entry of an earlier version, which has no end. */
 const oldBlockDays = 30;
-/** What happened longer than this after its end is not in a row with it. */
+/** A bounce later than this after the end of an entry is not in a row with it. */
 const forgottenDays = 180;
 
-/** The sender that stands for all. */
+/** Stands for all senders. */
 export const everySender = '*';
 
 const entrySchema = z.strictObject({
-  /** `bounce`: a host called the address non-existent; `operator`: a person put it on the list. */
+  /** `bounce`: a host refused the address as non-existent; `operator`: a person put it on the list. */
   by: z.enum(['bounce', 'operator']),
   /** The host's words, or the operator's. */
   reason: z.string(),
@@ -51,19 +50,16 @@ const oldRecordSchema = z.looseObject({
   messageId: z.string().optional(),
 });
 
-/** One sender's entry. */
 export type SuppressionEntry = Readonly<z.infer<typeof entrySchema>>;
-
-/** See the file's head. */
 export type SuppressionRecord = Readonly<z.infer<typeof recordSchema>>;
 
 /** By address; the case of its local part does not matter. */
-export const suppressionRecord = recordKind({
-  key: ({ domain, localPart }: EmailAddress) => suppressionKey({ domain, localPart: localPart.toLowerCase() }),
-  parse: parseSuppression,
-});
+export const suppressionRecord = recordKind(
+  ({ domain, localPart }: EmailAddress) => suppressionKey({ domain, localPart: localPart.toLowerCase() }),
+  parseSuppression,
+);
 
-/** A refusal that calls an address non-existent: of whose mail, in which words. */
+/** A refusal of an address as non-existent. */
 export type HardBounce = Pick<SuppressionEntry, 'reason' | 'status' | 'host' | 'messageId'> & {
   readonly sender: string;
   /** ISO 8601. */
@@ -93,7 +89,7 @@ function parseSuppression(json: unknown, { key, modifiedAt }: ObjectOrigin): Sup
   return { ...emptyRecord(address), senders: { [everySender]: entry } };
 }
 
-/** The address that the record under a key is about; null if it is not the key of one. */
+/** The address of a record's key; null if it is not the key of one. */
 export function suppressedAddress(key: string): EmailAddress | null {
   const about = parseSuppressionKey(key);
   if (about === null) return null;
@@ -103,12 +99,11 @@ export function suppressedAddress(key: string): EmailAddress | null {
   return isProblem(address) ? null : address;
 }
 
-/** A record without entries. */
 export function emptyRecord(address: EmailAddress): SuppressionRecord {
   return { schema: 'suppression/2', address: formatAddress(address), senders: {} };
 }
 
-/** The entries that hold at a time, by sender: not those that ended, nor what a domain in trouble said. */
+/** The entries in force, by sender: none that expired, none of a bounce while its domain was in trouble. */
 export function heldEntries(
   { senders }: SuppressionRecord,
   troubles: readonly Trouble[],
@@ -118,8 +113,8 @@ export function heldEntries(
 }
 
 /**
- * The record after a hard bounce. While an entry holds, it only counts it. After its end the next one holds longer (1, 7, 30,
- * 90 days), unless it was in doubt or long ago. What an operator wrote stays. Run twice for one bounce, it counts it once.
+ * The record after a hard bounce. While an entry is in force, the bounce is only counted. After its end the next one lasts longer (1,
+ * 7, 30, 90 days), unless it was in doubt or long ago. An operator's entry stays. The same bounce twice counts once.
  */
 export function withBounce(
   record: SuppressionRecord,
@@ -162,7 +157,7 @@ function bounceFacts({ at, reason, status, host, messageId }: Omit<HardBounce, '
   return { reason: reason.slice(0, 250), status, host, messageId, lastAt: at };
 }
 
-/** The record after the address took mail: what bounces before said of it was wrong or is over. */
+/** The record after the address took mail: without the entries of bounces. */
 export function withoutBounces(record: SuppressionRecord): SuppressionRecord {
   const kept = Object.entries(record.senders).filter(([, { by }]) => by === 'operator');
   return { ...record, senders: Object.fromEntries(kept) };
@@ -185,7 +180,7 @@ function isHeld({ expiresAt }: SuppressionEntry, nowMs: number): boolean {
 }
 
 function isDoubtful({ by, lastAt }: SuppressionEntry, troubles: readonly Trouble[]): boolean {
-  return by === 'bounce' && troubles.some(({ from, until }) => lastAt >= from && lastAt <= until);
+  return by === 'bounce' && isInTrouble(troubles, lastAt);
 }
 
 function later(at: string, days: number): string {
