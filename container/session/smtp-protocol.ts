@@ -8,7 +8,7 @@ import { TLSSocket } from 'node:tls';
 import { SMTPServer } from 'smtp-server';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
-import { createYoungMemory } from '#container/limits/young-memory.ts';
+import { collectGarbage } from '#container/limits/collect-garbage.ts';
 import { peerOf } from '#mail/address/peer-address.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import { formatReply, type Reply } from '#mail/smtp/reply.ts';
@@ -23,7 +23,6 @@ const handshakeSeconds = 30;
 const proxyHeaderSeconds = 5;
 const sweepMs = 500;
 const largeReadBytes = 16_384;
-const lookAtMemory = createYoungMemory();
 
 /** Opens the port; rejects if it cannot. */
 export async function listen(options: ProtocolOptions): Promise<ProtocolServer> {
@@ -174,7 +173,7 @@ class Input extends SMTPStream {
     }
     const { _socket: socket } = this.#connection;
     socket.cork(); // replies to pipelined commands leave together
-    if (chunk.length >= largeReadBytes) lookAtMemory(chunk.length);
+    if (chunk.length >= largeReadBytes) collectGarbage(chunk.length);
     this.reader.push(chunk, () => {
       socket.uncork();
       next();

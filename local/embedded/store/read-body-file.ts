@@ -4,7 +4,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createYoungMemory } from '#container/limits/young-memory.ts';
+import { collectGarbage } from '#container/limits/collect-garbage.ts';
 import { type DamagedBody, damagedBody } from '#pipeline/contract/stored-body.ts';
 
 /** What the row of an object says of its file; `sha256` is null for objects of a version that did not keep it. */
@@ -19,7 +19,6 @@ type Range = { readonly first: number; readonly last: number };
 type Reading = { readonly facts: FileFacts; readonly handle: FileHandle; readonly hash: Hash | null };
 
 const chunkBytes = 65_536;
-const lookAtMemory = createYoungMemory();
 /** A pipe in place of a file must not hold the one who opens it. */
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
@@ -128,6 +127,6 @@ async function readPiece({ facts, handle, hash }: Reading, at: number, end: numb
   if (hash !== null && at + bytesRead === end && hash.digest('hex') !== facts.sha256) {
     throw altered(facts, 'has another SHA-256');
   }
-  lookAtMemory(piece.length); // What is read is garbage as soon as it is passed on, and there is much of it.
+  collectGarbage(piece.length); // What is read is garbage as soon as it is passed on, and there is much of it.
   return piece;
 }
