@@ -21,7 +21,7 @@ export type CertificateSource = {
 
 type Usable = { readonly pair: Certificate; readonly endsAt: number };
 
-/** Makes the source. What is wrong is logged once, and again when it changes. */
+/** What is wrong is logged once, and again when it changes. */
 export function createCertificateSource({
   config,
   secrets,
@@ -39,8 +39,7 @@ export function createCertificateSource({
   let complained = '';
   const shown = (): string => (good === null ? 'a self-signed one' : 'the last good one');
   const instead = (hostname: string, reason: string, fields = {}): Promise<Certificate> => {
-    const shows = shown();
-    if (reason !== complained) log.warn('certificate-not-usable', { hostname, reason, shows, ...fields });
+    if (reason !== complained) log.warn('certificate-not-usable', { hostname, reason, shows: shown(), ...fields });
     complained = reason;
     if (good !== null) return Promise.resolve(good.pair);
     own ??= makeSelfSigned(hostname, clock());
@@ -84,7 +83,7 @@ function usable(pair: Certificate): Usable {
 }
 
 export type CertificateWatch = {
-  /** What is wrong with the certificate, or with the one to come, as a sentence; null where all is well. */
+  /** What is wrong with the certificate, or with the new one, as a sentence, or null. */
   readonly problem: () => string | null;
   readonly stop: () => void;
 };
@@ -121,7 +120,7 @@ export function watchCertificate(options: {
     look()
       .catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
-        if (reason !== unusable) log.error('certificate-unusable', { error: reason, shows: 'the last good one' });
+        if (reason !== unusable) log.warn('certificate-not-usable', { reason, shows: 'the last good one' });
         unusable = reason;
       })
       .finally(tell);
@@ -131,11 +130,10 @@ export function watchCertificate(options: {
   return {
     problem: () => {
       const endsAt = endOf(current);
-      if (endsAt <= clock())
-        return `the TLS certificate ended at ${timeText(endsAt)}${unusable === null ? '' : `; ${unusable}`}`;
-      return unusable === null
-        ? null
-        : `the TLS certificate cannot be used, so the last good one is shown: ${unusable}`;
+      const isOver = endsAt <= clock();
+      if (isOver) return `the TLS certificate ended at ${timeText(endsAt)}${unusable === null ? '' : `; ${unusable}`}`;
+      if (unusable === null) return null;
+      return `the TLS certificate cannot be used, so the last good one is shown: ${unusable}`;
     },
     stop: () => clearInterval(timer),
   };

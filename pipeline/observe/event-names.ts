@@ -27,9 +27,8 @@ export const eventTable = {
   'user-secret-not-usable': 'the password hash of a user cannot be had',
   'password-hash-old': 'a hash is weaker than today’s; `advice` says what to do',
   'password-hash-renewed': 'a hash was replaced by one of today’s strength',
-  'certificate-not-usable': 'the certificate cannot be had or used; another is shown',
+  'certificate-not-usable': 'the certificate cannot be read or used; `shows` says which is shown instead',
   'certificate-renewed': 'a new certificate is in use',
-  'certificate-unusable': 'the new certificate cannot be used; the last good one is shown',
   // Any stage
   'job-failed': 'a run of a job failed; it comes again after seconds',
   'job-dead': 'a job is a dead letter; its sender is told, if there is one who may be',

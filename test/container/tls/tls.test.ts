@@ -87,7 +87,7 @@ test('a renewed certificate is taken into use for STARTTLS and 465 without a res
     await until(() => problem.test(listener.health().problems.join()), String(problem));
     assert.equal(await subjectOf(port('submissions')), 'CN=mx.example.test');
   }
-  assert.equal(log.of('certificate-unusable').length, broken.length, 'each is told once');
+  assert.equal(log.of('certificate-not-usable').length, broken.length, 'each is told once');
   current = async () => testCertificate;
   await until(() => listener.health().problems.length === 0, 'all is well again');
   now += 400 * day;
