@@ -1,5 +1,5 @@
 // AUTH PLAIN, LOGIN and CRAM-MD5 (RFC 4954, RFC 4616, RFC 2195): from the lines of an exchange to a name and a password. CRAM-MD5
-// is taken only if any password will do: its digest is looked at as far as its form goes.
+// is taken only if any password will do: only the form of its digest is checked.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Step, say } from '#container/session/step.ts';
@@ -22,20 +22,19 @@ export type AuthExchange = {
 };
 
 /** Begins an exchange. */
-export function beginAuth({ argument, check, unchecked }: AuthExchange): Step | Promise<Step> {
+export function beginAuth(exchange: AuthExchange): Step | Promise<Step> {
+  const { argument, check, unchecked } = exchange;
   const [mechanism = '', initial, ...rest] = argument.split(/ +/).filter((word) => word !== '');
   if (rest.length > 0) return say(replies.syntaxError('AUTH mechanism [initial response]'));
   switch (mechanism.toUpperCase()) {
     case 'PLAIN':
-      return initial === undefined
-        ? ask('', (line) => plain(line, { check, unchecked }))
-        : plain(initial, { check, unchecked });
+      return initial === undefined ? ask('', (line) => plain(line, exchange)) : plain(initial, exchange);
     case 'LOGIN':
       return initial === undefined ? ask('VXNlcm5hbWU6', (line) => login(line, check)) : login(initial, check);
     case 'CRAM-MD5':
       if (unchecked === undefined) return say(replies.authUnknownMechanism);
       // The server speaks first (RFC 4954 §4).
-      return initial === undefined ? askCramMd5({ ...unchecked, decode }) : say(replies.authBadResponse);
+      return initial === undefined ? askCramMd5(unchecked) : say(replies.authBadResponse);
     case '':
       return say(replies.syntaxError('AUTH mechanism [initial response]'));
     default:
@@ -43,10 +42,8 @@ export function beginAuth({ argument, check, unchecked }: AuthExchange): Step | 
   }
 }
 
-type Exchange = { readonly check: AuthExchange['check']; readonly unchecked: AuthExchange['unchecked'] };
-
 /** RFC 4616 §2: authorization identity, NUL, authentication identity, NUL, password. */
-function plain(response: string, { check, unchecked }: Exchange): Step | Promise<Step> {
+function plain(response: string, { check, unchecked }: AuthExchange): Step | Promise<Step> {
   const decoded = decode(response);
   if (typeof decoded !== 'string') return decoded;
   const [identity = '', name = '', password, ...rest] = decoded.split('\0');
@@ -79,25 +76,15 @@ function decode(response: string): string | Step {
   return isBase64 ? Buffer.from(response, 'base64').toString('utf8') : say(replies.authBadBase64);
 }
 
-/** Asks for the digest; `take` gets the name in the answer. `decode`: an answer as text, or what to say instead. */
-function askCramMd5(exchange: {
-  readonly hostname: string;
-  readonly nowMs: number;
-  readonly decode: (answer: string) => string | Step;
-  readonly take: (name: string) => Step | Promise<Step>;
-}): Step {
-  const { hostname, nowMs, decode, take } = exchange;
+/** RFC 2195 §2: the answer is a name and a digest. */
+function askCramMd5({ hostname, nowMs, take }: NonNullable<AuthExchange['unchecked']>): Step {
   const challenge = `<${randomBytes(8).toString('hex')}.${nowMs}@${hostname}>`;
-  return {
-    step: 'prompt',
-    reply: replies.authChallenge(Buffer.from(challenge).toString('base64')),
-    next: (line) => {
-      const answer = decode(line);
-      if (typeof answer !== 'string') return answer;
-      const [, name] = /^(.*) [0-9a-f]{32}$/is.exec(answer) ?? [];
-      return name === undefined ? say(replies.authBadResponse) : take(name);
-    },
-  };
+  return ask(Buffer.from(challenge).toString('base64'), (line) => {
+    const answer = decode(line);
+    if (typeof answer !== 'string') return answer;
+    const [, name] = /^(.*) [0-9a-f]{32}$/is.exec(answer) ?? [];
+    return name === undefined ? say(replies.authBadResponse) : take(name);
+  });
 }
 
 /** Waits before an answer, so that guessing takes long. */

@@ -7,15 +7,14 @@ import { type Step, say, sayAndClose } from '#container/session/step.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import type { User } from './authenticate-user.ts';
-import { type AuthExchange, beginAuth, pause } from './authenticate-user.ts';
+import { type AuthExchange, beginAuth, pause, type User } from './authenticate-user.ts';
 import type { LogIn } from './check-password.ts';
 import { isLocalCapture, mechanismsFor } from './local-capture.ts';
 import type { HashRenewal } from './renew-hash.ts';
 
 const maxNameChars = 254; // of a name that was not proven, as it is recorded
 
-/** Says whether there is a log-in on this port. Strangers' mail (role mx) comes without one, unless it is only caught. */
+/** Says whether there is a log-in on this port: not on one for mail from other servers (role mx), except in local capture. */
 export function offersLogIn(state: SessionState): boolean {
   return state.shared.role !== 'mx' || isLocalCapture(state);
 }

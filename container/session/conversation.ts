@@ -1,5 +1,5 @@
 // One SMTP session from greeting to QUIT: which command may come when (RFC 5321 §4.1.4), and what it is answered.
-// The envelope is take-envelope.ts, the message receive-message.ts, passwords authenticate-user.ts, bytes smtp-protocol.ts.
+// MAIL is take-sender.ts, RCPT take-recipient.ts, the message receive-message.ts, AUTH log-in.ts, bytes smtp-protocol.ts.
 import { isUtf8 } from 'node:buffer';
 import { type IncomingMessage, receiveMessage } from '#container/intake/receive-message.ts';
 import { limitFor } from '#container/limits/limits.ts';
@@ -12,12 +12,13 @@ import { offeredKeywords } from '#mail/smtp/parameters.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
+import { offerFacts } from './envelope-command.ts';
 import type { SessionShared, SessionState } from './session-state.ts';
 import { type Client, type Conversation, type MessageReceiver, type Step, say, sayAndClose } from './step.ts';
-import { offerFacts, takeRecipient, takeSender } from './take-envelope.ts';
+import { takeRecipient } from './take-recipient.ts';
+import { takeSender } from './take-sender.ts';
 
 const maxErrors = 10; // unknown or unreadable commands in one session
-const minRefusedRecipients = 20; // or as many as a message may have: more of them are guesses at names
 const maxHeloChars = 255; // RFC 5321 §4.5.3.1.2
 const clientNameWaitMs = 2_000;
 
@@ -86,9 +87,9 @@ function command(state: SessionState, name: Promise<void>, line: Buffer): Step |
     case 'HELO':
       return greetClient(state, verb, argument);
     case 'MAIL':
-      return mail(state, argument);
+      return takeSender(state, argument);
     case 'RCPT':
-      return rcpt(state, argument);
+      return takeRecipient(state, argument);
     case 'DATA':
       return afterName(state, name, () => data(state, argument));
     case 'BDAT':
@@ -155,46 +156,6 @@ const usualOrder = 'PIPELINING SIZE 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES DSN CH
 function placeOf(extension: string): number {
   const place = usualOrder.indexOf(extension.split(' ')[0] ?? '');
   return place < 0 ? usualOrder.length : place;
-}
-
-async function mail(state: SessionState, argument: string): Promise<Step> {
-  if (state.helo === null) return say(replies.heloFirst);
-  if (state.transaction !== null) return say(replies.nestedMail);
-  if (isDismissed(state, await state.shared.config.latest())) return sayAndClose(replies.userChanged);
-  if (state.shared.role !== 'mx' && !isLocalCapture(state)) {
-    if (state.tls === null) return say(replies.startTlsFirst);
-    if (state.user === null) return say(replies.authRequired);
-  }
-  const { limits } = state.config;
-  const { rate, userRate } = state.shared;
-  const { peer } = state.client;
-  if (state.messages >= limitFor(limits, 'transactionsPerConnection', peer))
-    return sayAndClose(replies.tooManyTransactions);
-  const taken = takeSender(state, argument);
-  if ('reply' in taken) return say(taken.reply);
-  if (rate.take(peer.group, limitFor(limits, 'messagesPerMinutePerIp', peer)) > 0) return say(replies.tooManyMessages);
-  if (state.user !== null) {
-    const seconds = userRate.take(state.user.name, limitFor(limits, 'messagesPerMinutePerUser', peer));
-    if (seconds > 0) return say(replies.tooManyUserMessages(seconds));
-  }
-  state.messages += 1;
-  state.transaction = taken.transaction;
-  return say(replies.senderOk);
-}
-
-async function rcpt(state: SessionState, argument: string): Promise<Step> {
-  if (state.transaction === null) return say(replies.mailFirst);
-  if (state.transaction.message !== null) return say(replies.chunkOutOfOrder);
-  const reply = await takeRecipient(state, state.transaction, argument);
-  if (reply.code >= 400) countRefusal(state, reply);
-  if (reply.code < 500) return say(reply);
-  state.refusedRecipients += 1;
-  const enough = Math.max(minRefusedRecipients, state.config.limits.recipients);
-  return state.refusedRecipients > enough ? sayAndClose(replies.tooManyErrors) : say(reply);
-}
-
-function countRefusal({ shared }: SessionState, { code, enhanced }: Reply): void {
-  shared.deps.metrics.count('refusals', { reason: `${code} ${enhanced}` });
 }
 
 function afterName(state: SessionState, name: Promise<void>, work: () => Step): Step | Promise<Step> {

@@ -1,9 +1,10 @@
 // Takes the bytes of a connection apart: command lines, the message behind DATA, the octets behind BDAT.
 // Nothing is read ahead of what is being worked on: where a line or a piece of message has to wait, so does the peer.
 import { createDataScanner, type DataScanner } from './data-scanner.ts';
-import { createLineCollector } from './line-collector.ts';
 
+const cr = 0x0d;
 const lf = 0x0a;
+const maxPieces = 64; // of a line; then they become one, for those who send octet by octet
 const maxCommandsInOneGo = 100; // then other connections get their turn
 
 /** Where message bytes go. A promise means: wait for it before the next bytes. Neither ever rejects. */
@@ -42,7 +43,7 @@ const commands: Mode = { kind: 'commands' };
 
 /** A reader that begins with command lines of at most `maxLineBytes()` (their CRLF counted, RFC 5321 §4.5.3.1.4). */
 export function createInputReader(maxLineBytes: () => number, events: InputEvents): InputReader {
-  const lines = createLineCollector(maxLineBytes);
+  const collect = lineCollector(maxLineBytes);
   let mode: Mode = commands;
   let chunk: Buffer = Buffer.alloc(0);
   let position = 0;
@@ -68,16 +69,10 @@ export function createInputReader(maxLineBytes: () => number, events: InputEvent
 
   function readLine(): Promise<void> | undefined {
     const end = chunk.indexOf(lf, position);
-    const collected = lines.add(chunk.subarray(position, end < 0 ? chunk.length : end), end >= 0);
+    const line = collect(chunk.subarray(position, end < 0 ? chunk.length : end), end >= 0);
     position = end < 0 ? chunk.length : end + 1;
-    switch (collected.outcome) {
-      case 'more':
-        return undefined;
-      case 'overlong':
-        return events.overlongLine();
-      case 'line':
-        return events.line(collected.line);
-    }
+    if (line === 'incomplete') return undefined;
+    return line === 'overlong' ? events.overlongLine() : events.line(line);
   }
 
   function readMessage(): Promise<void> | undefined {
@@ -117,7 +112,34 @@ export function createInputReader(maxLineBytes: () => number, events: InputEvent
   };
 }
 
-/** Hands bytes to the sink, and the end behind them; without a promise where the sink needs none. */
+/**
+ * Collects lines of at most `maxLineBytes()`, their ending counted, over packet boundaries. A line that is too long is dropped up
+ * to its end, so that it costs neither memory nor the session. A bare LF ends a command too: people type them, and no message can
+ * hide in one, for messages end in CRLF.CRLF alone.
+ */
+function lineCollector(
+  maxLineBytes: () => number,
+): (piece: Buffer, isEnd: boolean) => Buffer | 'incomplete' | 'overlong' {
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  return (piece, isEnd) => {
+    bytes += piece.length;
+    const isOverlong = bytes + 1 > maxLineBytes();
+    if (isOverlong) pieces = [];
+    if (!isEnd) {
+      if (!isOverlong) pieces.push(piece);
+      if (pieces.length > maxPieces) pieces = [Buffer.concat(pieces)];
+      return 'incomplete';
+    }
+    const line = pieces.length === 0 ? piece : Buffer.concat([...pieces, piece]);
+    pieces = [];
+    bytes = 0;
+    if (isOverlong) return 'overlong';
+    return line.at(-1) === cr ? line.subarray(0, -1) : line;
+  };
+}
+
+/** Passes bytes to the sink, and the end behind them; without a promise where the sink needs none. */
 function feed(sink: MessageSink, content: readonly Buffer[], isEnd: boolean): Promise<void> | undefined {
   const [first, ...others] = content;
   const wait = first === undefined ? undefined : sink.write(first);

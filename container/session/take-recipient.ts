@@ -1,77 +1,40 @@
-// MAIL FROM and RCPT TO: read, judged, and added to the transaction (RFC 5321 §4.1.1.2, §4.1.1.3, RFC 6409 §6.1).
-
-import { mayWriteAs } from '#container/intake/submission-rules.ts';
+// RCPT TO: when it may come, who is refused, and where mail for the others goes (RFC 5321 §4.1.1.3).
 import { limitFor } from '#container/limits/limits.ts';
-import { offersLogIn } from '#container/log-in/log-in.ts';
 import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
-import { forwardPathProblem, type Path, postmasterAddress, readPath } from '#mail/address/path.ts';
+import { forwardPathProblem, type Path, postmasterAddress } from '#mail/address/path.ts';
 import { srsReverse } from '#mail/address/srs.ts';
 import type { Route } from '#mail/envelope/recipient.ts';
 import { refusalReply, routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { isProblem } from '#mail/problem.ts';
-import {
-  envelopeOptionsOf,
-  offeredParameters,
-  parseMailParameters,
-  parseRcptParameters,
-} from '#mail/smtp/parameters.ts';
+import { parseRcptParameters } from '#mail/smtp/parameters.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import type { Suppression } from '#pipeline/contract/records/suppression-lookup.ts';
+import { isAscii, mayUse, readCommand } from './envelope-command.ts';
 import type { SessionState, Transaction } from './session-state.ts';
+import { type Step, say, sayAndClose } from './step.ts';
 
 /** All recipients go into one queue body, and SQS takes 1 MiB: with long ORCPTs a thousand of them may not fit. */
 const maxRecipientBytes = 786_432;
+const minRefusedRecipients = 20; // or as many as a message may have: more of them are guesses at names
 
-type Refusal = { readonly reply: Reply };
-
-/** Reads what stands behind MAIL; a transaction to begin with, or the reply that refuses it. */
-export function takeSender(state: SessionState, argument: string): { readonly transaction: Transaction } | Refusal {
-  const read = readCommand(argument, /^FROM:/i);
-  if (isProblem(read)) return { reply: replies.badSenderSyntax(read.problem) };
-  const parameters = parseMailParameters(read.rest, mayUse(state));
-  if (isProblem(parameters)) return { reply: parameters.reply };
-  if (parameters.requireTls && state.tls === null) return { reply: replies.requireTlsWithoutTls };
-  if (!parameters.smtpUtf8 && !isAscii(argument)) return { reply: replies.smtpUtf8Needed };
-  const { messageBytes } = state.config.limits;
-  if (parameters.size !== null && parameters.size > messageBytes) return { reply: replies.messageTooBig(messageBytes) };
-  if (read.path.kind === 'postmaster') return { reply: replies.badSenderSyntax('the address has no domain') };
-  if (read.path.kind === 'address' && state.user !== null && !mayWriteAs(state.user.mayFrom, read.path.address)) {
-    return { reply: replies.senderNotAllowed };
-  }
-  const reversePath = read.path.kind === 'null' ? '' : formatAddress(read.path.address);
-  return {
-    transaction: {
-      config: state.config,
-      reversePath,
-      options: envelopeOptionsOf(parameters),
-      recipients: new Map(),
-      recipientBytes: 0,
-      hasRefused: false,
-      message: null,
-    },
-  };
-}
-
-/** What the offers of parameters depend on. */
-export function offerFacts(state: SessionState): Parameters<typeof offeredParameters>[0] {
-  const { messageBytes } = state.config.limits;
-  return { isTls: state.tls !== null, takesLogIn: offersLogIn(state), messageBytes };
-}
-
-function mayUse(state: SessionState): readonly string[] {
-  return state.isEsmtp ? offeredParameters(offerFacts(state)) : [];
-}
-
-/** Reads what stands behind RCPT, finds the way, and adds the recipient to the transaction; or refuses it. */
-export async function takeRecipient(state: SessionState, transaction: Transaction, argument: string): Promise<Reply> {
+/** Adds a recipient to the transaction, or refuses it; after too many refusals the session ends. */
+export async function takeRecipient(state: SessionState, argument: string): Promise<Step> {
+  const { transaction, shared, config } = state;
+  if (transaction === null) return say(replies.mailFirst);
+  if (transaction.message !== null) return say(replies.chunkOutOfOrder);
   const reply = await judgeRecipient(state, transaction, argument);
-  if (reply.code >= 400) transaction.hasRefused = true;
-  return reply;
+  if (reply.code < 400) return say(reply);
+  transaction.hasRefused = true;
+  shared.deps.metrics.count('refusals', { reason: `${reply.code} ${reply.enhanced}` });
+  if (reply.code < 500) return say(reply);
+  state.refusedRecipients += 1;
+  const enough = Math.max(minRefusedRecipients, config.limits.recipients);
+  return state.refusedRecipients > enough ? sayAndClose(replies.tooManyErrors) : say(reply);
 }
 
 async function judgeRecipient(state: SessionState, transaction: Transaction, argument: string): Promise<Reply> {
-  const read = readCommand(argument, /^TO:/i);
+  const read = readCommand(argument, 'TO');
   if (isProblem(read)) return replies.badRecipientSyntax(read.problem);
   const parameters = parseRcptParameters(read.rest, mayUse(state));
   if (isProblem(parameters)) return parameters.reply;
@@ -120,7 +83,7 @@ async function findRoutes(
   state: SessionState,
   address: EmailAddress,
   { reversePath }: Transaction,
-): Promise<{ readonly routes: Route[]; readonly bouncedBefore: boolean } | Refusal> {
+): Promise<{ readonly routes: readonly Route[]; readonly bouncedBefore: boolean } | { readonly reply: Reply }> {
   const { deps, role } = state.shared;
   const isSrs = /^SRS[01][=+-]/i.test(address.localPart);
   const secret = isSrs ? await deps.srsSecret() : null;
@@ -135,14 +98,14 @@ async function findRoutes(
     ...(secret === null ? {} : { srs: reverse(secret) }),
   });
   if (routing.outcome === 'refused') return { reply: refusalReply(routing) };
-  // Everybody who gets forwarded mail sees such an address: it must not let strangers relay through us for three weeks.
+  // Everybody who gets forwarded mail sees such an address: it must not let everybody relay through us for three weeks.
   if (isReturnAddress && role === 'mx' && reversePath !== '') return { reply: replies.bouncesOnly };
   const found = await suppression(state, { address, routes: routing.routes, reversePath });
   if (found.outcome === 'suppressed') {
     const isRelay = routing.routes.every(({ kind }) => kind === 'relay');
     return { reply: isRelay ? replies.suppressedRecipient(found.reason) : replies.suppressedAlias };
   }
-  return { routes: [...routing.routes], bouncedBefore: found.outcome === 'doubted' };
+  return { routes: routing.routes, bouncedBefore: found.outcome === 'doubted' };
 }
 
 type Asked = { readonly address: EmailAddress; readonly routes: readonly Route[]; readonly reversePath: string };
@@ -169,15 +132,4 @@ async function suppression(
 function domainOf(reversePath: string): string | null {
   const sender = parseAddress(reversePath);
   return isProblem(sender) ? null : sender.domain;
-}
-
-/** `FROM:` or `TO:`, a path, and the parameters behind it. */
-function readCommand(argument: string, keyword: RegExp): ReturnType<typeof readPath> {
-  const match = keyword.exec(argument);
-  if (match === null) return { problem: `${keyword.source.slice(1)}<address> is expected` };
-  return readPath(argument.slice(match[0].length));
-}
-
-function isAscii(text: string): boolean {
-  return /^[\0-\x7f]*$/.test(text);
 }
