@@ -1,13 +1,11 @@
-// How far the counters moved in each minute of the last day, for the page's charts. It is kept in memory, from the start of
-// this process on; for more than that let a Prometheus ask /metrics.
-
+// How much the counters grew in each minute of the last day, for the page's charts. It is kept in memory, from the start of this
+// process; for more, let a Prometheus scrape /metrics.
 import { z } from 'zod';
 import { json } from '#ops/api/answer.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { Clock } from '#pipeline/contract/ports.ts';
 import type { MetricsRegistry } from '#pipeline/observe/metrics.ts';
 
-/** The figures of the charts, and the counter each is taken from. */
 const figures = {
   received: { counter: 'messages-accepted' },
   refused: { counter: 'refusals' },
@@ -19,13 +17,12 @@ const figures = {
 } as const;
 
 type Figure = keyof typeof figures;
-/** How many of each in the minute that began `at`. */
+/** Of the minute that began `at`. */
 type ActiveMinute = { readonly at: string } & Readonly<Record<Figure, number>>;
 
 /** The minutes in which something happened, oldest first; `since` is when counting began. */
 export type Activity = { readonly since: string; readonly minutes: readonly ActiveMinute[] };
 
-/** What was counted since the start. */
 export const showActivity = useCase({
   about: 'how much came and went in each minute of the last day',
   takes: {},
@@ -36,17 +33,12 @@ export const showActivity = useCase({
   answer: ({ activity }: { readonly activity: () => Activity }) => json(activity()),
 });
 
-export type ActivityWatch = {
-  readonly recent: () => Activity;
-  readonly stop: () => void;
-};
-
 const minuteMs = 60_000;
 const keptMinutes = 24 * 60;
 const sampleMs = 5_000;
 
-/** Starts to watch the counters. What happens is put down to the minute in which it was noticed: up to 5 s late. */
-export function watchActivity(metrics: Pick<MetricsRegistry, 'total'>, clock: Clock): ActivityWatch {
+/** What happens counts in the minute in which it was noticed: up to 5 s late. */
+export function watchActivity(metrics: Pick<MetricsRegistry, 'total'>, clock: Clock) {
   const since = new Date(clock()).toISOString();
   let totals = readTotals(metrics);
   let minutes: ActiveMinute[] = [];
@@ -66,11 +58,11 @@ export function watchActivity(metrics: Pick<MetricsRegistry, 'total'>, clock: Cl
   const timer = setInterval(sample, sampleMs);
   timer.unref();
   return {
-    recent: () => {
+    recent: (): Activity => {
       sample();
       return { since, minutes };
     },
-    stop: () => clearInterval(timer),
+    stop: (): void => clearInterval(timer),
   };
 }
 

@@ -1,5 +1,4 @@
-// Outbound mail: the `deliveries/` objects newest first, and one made due now.
-
+// Outbound mail: the `deliveries/` objects, newest first.
 import { z } from 'zod';
 import { problem } from '#mail/problem.ts';
 import { json } from '#ops/api/answer.ts';
@@ -7,6 +6,7 @@ import { cursor, limit, messageId } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import { parseDeliveryKey } from '#pipeline/contract/keys.ts';
 import { type DeliveryState, deliveryRecord, deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
+import type { DeliveryQuery } from './admin.ts';
 import type { MailDeps } from './deps.ts';
 
 const shownDelivery = z.object({
@@ -21,10 +21,7 @@ const shownDelivery = z.object({
   record: deliveryStateSchema,
 });
 
-/**
- * A line of the list. `reason`: why it waits, or the reason of the last recipient that has one. `record`: the whole
- * `deliveries/` object.
- */
+/** `reason`: why it waits, or the reason of the last recipient that has one. `record`: the whole `deliveries/` object. */
 export type ShownDelivery = z.output<typeof shownDelivery>;
 
 type Deps = Pick<MailDeps, 'admin' | 'store'>;
@@ -55,12 +52,7 @@ export async function deliveriesOf(deps: Deps, id: string): Promise<readonly Sho
 
 async function gather(
   { admin, store }: Deps,
-  query: {
-    readonly state: string | null;
-    readonly id: string | null;
-    readonly limit: number;
-    readonly after: string | null;
-  },
+  query: DeliveryQuery & { readonly state: string | null },
 ): Promise<{ deliveries: readonly ShownDelivery[]; next: string | null }> {
   const deliveries: ShownDelivery[] = [];
   let after = query.after;
@@ -68,7 +60,7 @@ async function gather(
     const page = await admin.deliveryKeys({ id: query.id, limit: query.limit - deliveries.length, after });
     for (const key of page.keys) {
       const about = parseDeliveryKey(key);
-      const record = (await deliveryRecord.read(store, key, () => null))?.record ?? null;
+      const record = await deliveryRecord.find(store, key);
       if (about === null || record === null) continue;
       if (query.state === null || record.state === query.state) deliveries.push(show(about, record));
     }
@@ -92,7 +84,7 @@ function show(about: { readonly id: string; readonly domain: string }, record: D
   };
 }
 
-/** A job becomes a dead letter by a fault of ours: the recipients' own reason says no more than the sender may know. */
+/** The reason of a dead letter is for operators: that of the recipients says only what the sender may know. */
 function whyAsItIs({ state, next, recipients, givenUp }: DeliveryState): string | null {
   if (givenUp !== undefined) return `dead letter of queue ${givenUp.queue}: ${givenUp.reason}`;
   if (state === 'waiting' && next !== null) return next.reason;

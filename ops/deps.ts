@@ -1,5 +1,4 @@
-// What the use cases of ops are given.
-
+// What the use cases of ops need.
 import type { EventStream } from '#ops/api/event-stream.ts';
 import type { ReplayMessage } from '#ops/messages/replay-message.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
@@ -8,7 +7,7 @@ import type { MailAdmin, OpsAdmin } from './admin.ts';
 import type { Health } from './health.ts';
 import type { RetryDelivery } from './retry-delivery.ts';
 
-/** In any world: its admin side, its store, and ways to have work done again. */
+/** In any world. */
 export type MailDeps = {
   readonly admin: MailAdmin;
   readonly store: Pick<ObjectStore, 'get' | 'head' | 'list' | 'put' | 'delete'>;
@@ -17,7 +16,7 @@ export type MailDeps = {
   readonly replayMessage: ReplayMessage;
 };
 
-/** The same if the service runs in this process. */
+/** If the service runs in this process. */
 export type ServiceDeps = MailDeps & {
   readonly admin: OpsAdmin;
   readonly health: () => Health | Promise<Health>;

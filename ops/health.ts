@@ -1,4 +1,4 @@
-// How the running service is: for people, for what watches it, and for Prometheus.
+// The health of the running service: for people, for monitors, and for Prometheus.
 import { z } from 'zod';
 import { json } from '#ops/api/answer.ts';
 import { type UseCase, useCase } from '#ops/api/use-case.ts';

@@ -3,35 +3,14 @@ import { z } from 'zod';
 import { json } from '#ops/api/answer.ts';
 import { limit, queueName } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
-import type { MailAdmin } from './admin.ts';
+import { deadLetterSchema, type MailAdmin, queueCountsSchema } from './admin.ts';
 
 type Deps = { readonly admin: MailAdmin };
 
-const count = z.number();
-const fault = z.object({ reason: z.string(), jobs: count, retryAt: z.string() });
-const queueCounts = z.object({
-  name: queueName,
-  ready: count,
-  delayed: count,
-  inFlight: count,
-  dead: count,
-  oldestSeconds: count.nullable(),
-  faults: z.array(fault),
-});
-const deadLetter = z.object({
-  queue: queueName,
-  id: z.string().nullable(),
-  body: z.string(),
-  reason: z.string(),
-  receiveCount: count,
-  diedAt: z.string(),
-});
-
-/** All queues. */
 export const listQueues = useCase({
   about: 'the queues: how many jobs wait on each, and its dead letters',
   takes: {},
-  gives: z.array(queueCounts),
+  gives: z.array(queueCountsSchema),
   answer: async ({ admin }: Deps) => json(await admin.queues()),
 });
 
@@ -39,22 +18,22 @@ export const listQueues = useCase({
 export const listDead = useCase({
   about: 'the dead letters of a queue, and why each failed',
   takes: { NAME: queueName, limit },
-  gives: z.object({ queue: queueName, dead: z.array(deadLetter) }),
+  gives: z.object({ queue: queueName, dead: z.array(deadLetterSchema) }),
   answer: async ({ admin }: Deps, { NAME: queue, limit: most }) =>
     json({ queue, dead: await admin.deadLetters(queue, most) }),
 });
 
-/** Dead letters are put back on their queue; what waits for a fault of ours is tried at once, too. */
+/** The jobs that wait for an own fault are tried at once, too. */
 export const redriveDead = changeDead('redrive', 'redriven', 'put the dead letters of a queue back on it');
 
-/** Dead letters are deleted; waiting jobs and messages stay. */
+/** Waiting jobs and messages stay. */
 export const purgeDead = changeDead('purge', 'purged', 'delete the dead letters of a queue');
 
 function changeDead(action: 'redrive' | 'purge', outcome: string, about: string) {
   return useCase({
     about,
     takes: { NAME: queueName },
-    gives: z.object({ queue: queueName, outcome: z.literal(outcome), jobs: count }),
+    gives: z.object({ queue: queueName, outcome: z.literal(outcome), jobs: z.number() }),
     answer: async ({ admin }: Deps, { NAME: queue }) => json({ queue, outcome, jobs: await admin[action](queue) }),
   });
 }

@@ -1,6 +1,6 @@
 // An operator's "try now": makes the delivery due in its record, and queues its job.
 import { z } from 'zod';
-import { isMessageId, messageIdTime } from '#mail/header/message-id.ts';
+import { isMessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import { json, notFound, refusal } from '#ops/api/answer.ts';
 import { messageId, text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
@@ -8,10 +8,7 @@ import type { Clock, JobSender, ObjectStore } from '#pipeline/contract/ports.ts'
 import { deliveryRecord, retryNow } from '#pipeline/contract/records/delivery.ts';
 import type { MailDeps } from './deps.ts';
 
-/**
- * Makes a waiting delivery due now. `not-found`: there is no such delivery; `not-waiting`: it is done, or has failed
- * for good, or is under way; `reason` says which.
- */
+/** Makes a delivery due now. `not-waiting`: it is delivered, or under way; `reason` says which. */
 export type RetryDelivery = (request: {
   readonly id: string;
   readonly domain: string;
@@ -42,12 +39,11 @@ type Deps = { readonly store: Pick<ObjectStore, 'get' | 'put'>; readonly jobs: J
 
 const attempts = 5;
 
-/** The ops API's `retryDelivery` over store and queue. Those that bounced are tried again too. */
+/** Bounced recipients are tried again, too. */
 export function createRetryDelivery(deps: Deps): RetryDelivery {
   return async ({ id, domain }) => {
     if (!isMessageId(id)) return { outcome: 'not-found' };
-    const receivedAt = new Date(messageIdTime(id)).toISOString();
-    const key = deliveryRecord.key({ id, receivedAt, domain });
+    const key = deliveryRecord.key({ id, receivedAt: receivedAtOf(id), domain });
     for (let n = 0; n < attempts; n++) {
       const retried = await tryOnce(deps, key);
       if (retried !== null) return retried;
@@ -56,7 +52,7 @@ export function createRetryDelivery(deps: Deps): RetryDelivery {
   };
 }
 
-/** Null if the state was changed by another meanwhile. */
+/** Null if the record has changed meanwhile. */
 async function tryOnce({ store, jobs, clock }: Deps, key: string): Promise<Awaited<ReturnType<RetryDelivery>> | null> {
   const found = await deliveryRecord.read(store, key);
   if (found === null) return { outcome: 'not-found' };

@@ -28,29 +28,18 @@ const shownSuppression = z.looseObject({
   until: z.string().nullable(),
 });
 
-/** One sender's entry for one address. `sender` `*`: all mail. `until` null: until it is taken off. */
-type ShownSuppression = Omit<SuppressionEntry, 'firstAt' | 'expiresAt' | 'strikes'> & {
-  readonly address: string;
-  readonly sender: string;
-  readonly since: string;
-  readonly until: string | null;
-};
-
 const sender = parsed('a domain, or * for all', (name) => (name === everySender ? name : parseDomain(name)));
 
-/** In order of domain; `limit` objects are read, each an address. */
+/** In order of domain; `limit` counts addresses. */
 export const listSuppressions = useCase({
   about: 'the suppressed addresses: no mail is sent to them',
   takes: { limit, after: cursor((key) => (key.startsWith(suppressionPrefix) ? key : problem('no key of an address'))) },
   gives: z.object({ suppressions: z.array(shownSuppression), next: z.string().nullable() }),
   answer: async ({ store, clock }: Deps, { limit: most, after }) => {
-    const page = await store.list({
-      prefix: suppressionPrefix,
-      limit: most,
-      ...(after === undefined ? {} : { after }),
-    });
+    const from = after === undefined ? {} : { after };
+    const page = await store.list({ prefix: suppressionPrefix, limit: most, ...from });
     const troubles = new Map<string, readonly Trouble[]>();
-    const suppressions: ShownSuppression[] = [];
+    const suppressions: ReturnType<typeof shown>[] = [];
     for (const { key } of page.objects) {
       const at = suppressedAddress(key);
       const found = at === null ? null : await suppressionRecord.read(store, key);
@@ -118,7 +107,8 @@ function changed(name: string): Answer {
   return refusal(409, 'changed', `${name} has just changed: try again`);
 }
 
-function shown(name: string, from: string, entry: SuppressionEntry): ShownSuppression {
+/** One sender's entry for one address. `sender` `*`: all mail. `until` null: until it is removed. */
+function shown(name: string, from: string, entry: SuppressionEntry) {
   const { firstAt, expiresAt, strikes: _, ...facts } = entry;
   return { address: name, sender: from, ...facts, since: firstAt, until: expiresAt };
 }

@@ -96,7 +96,7 @@ function summaryReader(store: Pick<ObjectStore, 'get'>): (key: string) => Promis
   return async (key) => {
     const known = kept.get(key);
     if (known) return known;
-    const message = (await inboxMessageRecord.read(store, key, () => null))?.record ?? null;
+    const message = await inboxMessageRecord.find(store, key);
     if (message === null) return null;
     const read = { summary: summarise(key, message), searched: searchText(message) };
     kept.set(key, read);

@@ -25,6 +25,11 @@ export function messageIdTime(id: MessageId): number {
   return decodeTime(id);
 }
 
+/** The same in ISO 8601. */
+export function receivedAtOf(id: MessageId): string {
+  return new Date(messageIdTime(id)).toISOString();
+}
+
 /** What every id made at this time or later sorts behind: the time's part of an id. */
 export function earliestIdAt(nowMs: number): string {
   return encodeTime(Math.max(0, Math.floor(nowMs)));

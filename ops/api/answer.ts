@@ -8,28 +8,25 @@ export type Answer = {
   readonly body: string | AsyncIterable<Uint8Array>;
 };
 
-/** Tells an Answer from another value, for functions that return either a value or a refusal. */
+/** For functions that return either a value or a refusal. */
 export function isAnswer(value: unknown): value is Answer {
   return typeof value === 'object' && value !== null && 'status' in value && 'headers' in value && 'body' in value;
 }
 
-/** An answer in JSON. */
 export function json(body: unknown, status = 200): Answer {
   const headers = { 'content-type': 'application/json; charset=utf-8' };
   return { status, headers, body: `${JSON.stringify(body, null, 2)}\n` };
 }
 
-/** A stored object, streamed as it is read. */
 export function stream({ body, bytes }: StoredObject, headers: Readonly<Record<string, string>>): Answer {
   return { status: 200, headers: { ...headers, 'content-length': String(bytes) }, body };
 }
 
-/** The same answer with more headers. */
 export function withHeaders(answer: Answer, headers: Readonly<Record<string, string>>): Answer {
   return { ...answer, headers: { ...answer.headers, ...headers } };
 }
 
-/** The same answer, after which the connection is not used again: what else comes over it is not read. */
+/** The same answer; then the connection is closed, and further requests on it are not read. */
 export function closing(answer: Answer): Answer {
   return withHeaders(answer, { connection: 'close' });
 }

@@ -1,6 +1,6 @@
-// Server-sent events (WHATWG HTML §9.2): `message` for mail delivered to a mailbox, `delivery` for outbound mail whose state
-// changed. Objects are read only while somebody listens. A listener that does not keep up is cut off, and connects again.
-// These connections are long and counted here alone, in all and by address.
+// Server-sent events (WHATWG HTML §9.2): `message` for mail delivered to a mailbox, `delivery` for outbound mail whose state changed.
+// Objects are read only while there are listeners. A listener that reads too slowly is cut off, and connects again. These connections
+// are long, and limited here alone, in all and by address.
 import { ByteLengthQueuingStrategy, ReadableStream, type ReadableStreamDefaultController } from 'node:stream/web';
 import { peerOf } from '#mail/address/peer-address.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
@@ -18,7 +18,6 @@ const maxPerAddress = 50;
 const maxBehindBytes = 1_048_576;
 const heartbeatMs = 15_000;
 const maxWaiting = 5_000;
-/** Objects read at once, so that those of a busy second do not wait for one another. */
 const readTogether = 32;
 
 type Deps = Pick<MailDeps, 'store'> & {
@@ -125,7 +124,7 @@ export function createEventStream(deps: Deps): EventStream {
   };
 }
 
-/** A stream that buffers up to `maxBehindBytes`. `join` gets it at once, and returns what to do when its reader is gone. */
+/** Buffers up to `maxBehindBytes`. `join` gets the stream at once, and returns what to do after its reader has left. */
 function streamTo(join: (stream: Listener['stream']) => () => void): ReadableStream<Uint8Array> {
   let leave = (): void => {};
   return new ReadableStream<Uint8Array>(

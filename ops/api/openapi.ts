@@ -1,4 +1,4 @@
-// The API described for programs (OpenAPI 3.1), made of the table of routes and the schemas that the use cases go by.
+// The OpenAPI 3.1 description, made from the table of routes and the schemas of the use cases.
 import { z } from 'zod';
 import { json } from './answer.ts';
 import type { Route } from './routes.ts';
@@ -16,7 +16,6 @@ export function describing(routes: () => readonly Route<never>[]): UseCase<unkno
   });
 }
 
-/** The description. */
 export function openApi(routes: readonly Route<never>[]) {
   const operations = routes.map(({ at, does }) => {
     const [method = '', path = ''] = at.split(' ');

@@ -1,9 +1,9 @@
-// The routes as a function from request to answer: local/http serves it, the command line asks a deployment by it without a
-// server. Routing stays by hand: with Hono around it, Request and Answer made of each question cost a third more time.
+// The routes as a function from request to answer: local/http serves it, the command line calls it for a deployment without a server.
+// Routing is by hand: with Hono, whose Request and Response must be built for each call, it takes a third longer.
 import { type Answer, refusal, withHeaders } from './answer.ts';
 import type { Route } from './routes.ts';
 
-/** `url`: path and query. `from`: the caller's address, which only matters to those who listen to events. */
+/** `url`: path and query. `from`: the caller's address, which limits listeners of events. */
 export type OpsRequest = { readonly method: string; readonly url: string; readonly from?: string };
 
 /** Rejects with whatever a use case throws. */

@@ -5,12 +5,11 @@ import { isMessageId } from '#mail/header/message-id.ts';
 import { isProblem, type Problem, problem } from '#mail/problem.ts';
 import { queueNames } from '#pipeline/contract/stages.ts';
 
-/** A text of at most so many characters. */
 export function text(maxLength = 500) {
   return z.string().max(maxLength, `at most ${maxLength} characters`);
 }
 
-/** What `parse` makes of the text; `expected` says what it understands. */
+/** What `parse` makes of the text; `expected` is what a refusal says. */
 export function parsed<Value>(expected: string, parse: (text: string) => Value | Problem, maxLength?: number) {
   const read = text(maxLength).transform((given, context): Value => {
     const value = parse(given);
@@ -21,7 +20,7 @@ export function parsed<Value>(expected: string, parse: (text: string) => Value |
   return read.describe(expected);
 }
 
-/** A page's cursor, `next` of the page before. It holds a key, and that an address of any length. */
+/** `next` of the page before. It holds a key, and a key may hold a long address. */
 export function cursor<Value>(parse: (text: string) => Value | Problem) {
   return parsed('the "next" of the page before', parse, 1_500).optional();
 }
@@ -50,12 +49,10 @@ export const mailboxOrDomain = parsed('local@domain or @domain', (given) => {
   return isProblem(domain) ? domain : `@${domain}`;
 }).default(null);
 
-/** An address, `local@domain`. */
 export function address(expected = 'an address (local@domain)') {
   return parsed(expected, parseAddress);
 }
 
-/** A queue's name. */
 export const queueName = z.enum(queueNames, `a queue: ${queueNames.join(', ')}`);
 
 function readMailbox(given: string): string | null | Problem {

@@ -17,7 +17,7 @@ import type { UseCase } from './use-case.ts';
 /** `at`: method and path. */
 export type Route<Deps> = { readonly at: `${'GET' | 'POST' | 'DELETE'} /${string}`; readonly does: UseCase<Deps> };
 
-/** In any world: the command line asks a deployment on AWS by these. */
+/** In any world, also in a deployment on AWS. */
 export const mailRoutes: readonly Route<MailDeps>[] = [
   { at: 'GET /api/messages', does: listMessages },
   { at: 'GET /api/messages/ID', does: showMessage },
@@ -38,7 +38,7 @@ export const mailRoutes: readonly Route<MailDeps>[] = [
   { at: 'DELETE /api/suppressions/ADDRESS', does: removeSuppression },
 ];
 
-/** Where the service runs in this process. */
+/** If the service runs in this process. */
 export const serviceRoutes: readonly Route<ServiceDeps>[] = [
   { at: 'GET /health', does: showHealth },
   { at: 'GET /metrics', does: showMetrics },

@@ -1,9 +1,9 @@
-// A use case as the ops API offers it: what it takes, what it gives, and how it is answered. Parameters are read strictly: an
-// unknown or repeated one is refused by name.
+// A use case of the ops API: its parameters, the form of its answer, and how it is answered. An unknown or repeated parameter is
+// refused by name.
 import { z } from 'zod';
 import { type Answer, badParameter, isAnswer } from './answer.ts';
 
-/** What was asked: the query, the parts of the path by the name they have in the route, and the caller's address. */
+/** `parts`: of the path, by their names in the route. `from`: the caller's address. */
 export type Asked = {
   readonly query: URLSearchParams;
   readonly parts: Readonly<Record<string, string>>;
@@ -22,7 +22,7 @@ export type UseCase<Deps> = {
   readonly answer: (deps: Deps, asked: Asked) => Answer | Promise<Answer>;
 };
 
-/** Makes one; `answer` gets the parameters as they were read. */
+/** `answer` gets the parameters as its schema reads them. */
 export function useCase<Deps, Takes extends z.core.$ZodLooseShape, Gives extends z.ZodType | string>({
   takes,
   answer,

@@ -1,8 +1,8 @@
-// What an operator may ask of a deployment on AWS, answered by S3 and SQS alone. There is no index, so lists are read newest
-// first and only as far as they are wanted, within bounds that are reported.
+// An operator's view of a deployment on AWS, from S3 and SQS alone. There is no index, so lists are read newest first and only as far
+// as needed, within limits that are reported.
 import { z } from 'zod';
-import { isMessageId, type MessageId, messageIdTime } from '#mail/header/message-id.ts';
-import type { DeadLetter, MailAdmin, QueueCounts } from '#ops/admin.ts';
+import { isMessageId, type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
+import type { DeadLetter, DeliveryQuery, MailAdmin, QueueCounts } from '#ops/admin.ts';
 import type { DeadLetters, QueuePair } from '#pipeline/aws/dead-letters.ts';
 import type { SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
 import { deliveriesPrefix, deliveryPrefix, parseDeliveryKey } from '#pipeline/contract/keys.ts';
@@ -17,7 +17,6 @@ export type AwsAdminDeps = FindCopiesDeps & {
   readonly reader: TreeReader;
   readonly queues: (queue: QueueName) => QueuePair;
   readonly deadLetters: DeadLetters;
-  /** Gets sentences that say how far long work is. */
   readonly onProgress: (sentence: string) => void;
 };
 
@@ -39,7 +38,7 @@ export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {
   };
 }
 
-/** Only CloudWatch knows the age of the oldest job: SQS itself does not say it. */
+/** Only CloudWatch knows the age of the oldest job. */
 async function countsOf({ queues, deadLetters }: AwsAdminDeps, name: QueueName): Promise<QueueCounts> {
   const { url, deadUrl } = queues(name);
   const [live, dead] = await Promise.all([deadLetters.counts(url), deadLetters.counts(deadUrl)]);
@@ -48,7 +47,7 @@ async function countsOf({ queues, deadLetters }: AwsAdminDeps, name: QueueName):
 
 async function deliveryKeys(
   reader: TreeReader,
-  { id, limit, after }: Parameters<MailAdmin['deliveryKeys']>[0],
+  { id, limit, after }: DeliveryQuery,
 ): ReturnType<MailAdmin['deliveryKeys']> {
   if (id !== null) return isMessageId(id) ? ofMessage(reader, { id, limit, after }) : { keys: [], next: null };
   const upTo = after === null ? null : (parseDeliveryKey(after)?.id ?? null);
@@ -61,12 +60,12 @@ async function deliveryKeys(
   return { keys, next: null };
 }
 
-/** Of one message there are as many as it has destinations: they are read at once. */
+/** One message has as many as it has destinations: they are listed at once. */
 async function ofMessage(
   { list }: TreeReader,
-  { id, limit, after }: { readonly id: MessageId; readonly limit: number; readonly after: string | null },
+  { id, limit, after }: DeliveryQuery & { readonly id: MessageId },
 ): ReturnType<MailAdmin['deliveryKeys']> {
-  const prefix = deliveriesPrefix({ id, receivedAt: new Date(messageIdTime(id)).toISOString() });
+  const prefix = deliveriesPrefix({ id, receivedAt: receivedAtOf(id) });
   const { objects } = await list({ prefix });
   const keys = objects.map(({ key }) => key).filter((key) => after === null || key < after);
   const page = keys.toReversed().slice(0, limit);
@@ -75,7 +74,7 @@ async function ofMessage(
 
 const aboutSchema = z.object({ id: z.string() });
 
-/** SQS keeps when the job was sent, not since when it is a dead letter, and nothing of why: that is in the log. */
+/** SQS knows when the job was sent, but not since when it is a dead letter, and not why: that is in the log. */
 function deadLetter(queue: QueueName, { body, attributes, messageId }: SqsEventRecord): DeadLetter {
   const receiveCount = Number(attributes['ApproximateReceiveCount'] ?? 0);
   const id = idOf(body);

@@ -1,8 +1,8 @@
-// Finds the copies of a message in mailboxes without an index: its stored envelope names the recipients, the configuration
-// their mailboxes, and its id the day. If that finds none, every mailbox is looked into.
+// Finds the copies of a message in mailboxes without an index: its stored envelope names the recipients, the configuration their
+// mailboxes, and its id the day. If that finds none, every mailbox is searched.
 import { mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
-import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
+import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { ListFolders } from '#pipeline/aws/s3-store.ts';
 import type { Config, ConfigSource } from '#pipeline/config/config.ts';
@@ -19,9 +19,9 @@ export type FindCopiesDeps = {
 
 /** Both answer keys of `inbox/` and `quarantine/` objects, in order. */
 export type CopyFinder = {
-  /** Those that the envelope leads to; `prefixes`: only below one of these. */
+  /** Those of the envelope's recipients; `prefixes`: only below one of these. */
   readonly byEnvelope: (id: MessageId, prefixes?: readonly string[]) => Promise<readonly string[]>;
-  /** The same; if there are none, those found by a look into every mailbox (2,000 at most). */
+  /** The same; if there are none, those that a search of every mailbox finds (2,000 at most). */
   readonly find: (id: MessageId) => Promise<readonly string[]>;
 };
 
@@ -32,7 +32,7 @@ const atOnce = 32;
 
 export function createCopyFinder(deps: FindCopiesDeps): CopyFinder {
   const byEnvelope = async (id: MessageId, prefixes: readonly string[] = ['']): Promise<readonly string[]> => {
-    const receivedAt = timeOf(id);
+    const receivedAt = receivedAtOf(id);
     const facts = await deps.store.head(rawKey({ id, receivedAt }));
     const envelope = facts === null ? null : await readEnvelope(deps.store, facts);
     const config = await deps.config.current();
@@ -73,7 +73,9 @@ async function keysOfAllMailboxes({ reader, onProgress }: FindCopiesDeps, id: Me
   if (mailboxes.length > maxMailboxes) {
     onProgress(`looked into ${maxMailboxes} of ${mailboxes.length} mailboxes`);
   }
-  return mailboxes.slice(0, maxMailboxes).map((prefix) => messageKeyBelow(prefix, { id, receivedAt: timeOf(id) }));
+  return mailboxes
+    .slice(0, maxMailboxes)
+    .map((prefix) => messageKeyBelow(prefix, { id, receivedAt: receivedAtOf(id) }));
 }
 
 async function present({ store }: FindCopiesDeps, keys: readonly string[]): Promise<readonly string[]> {
@@ -84,8 +86,4 @@ async function present({ store }: FindCopiesDeps, keys: readonly string[]): Prom
     there.push(...some.filter((_, n) => found[n] !== null));
   }
   return there.sort();
-}
-
-function timeOf(id: MessageId): string {
-  return new Date(messageIdTime(id)).toISOString();
 }

@@ -1,19 +1,18 @@
-// Keys newest first, of a store that lists oldest first only: the days backwards, and a day that is too long for one
-// page of the list in halves, the later half first. It works because ids sort by time and stand right behind the day.
+// Keys newest first, from a store that lists oldest first only: the days backwards, and a day that does not fit into one page of the
+// list in halves, the later half first. Ids sort by time and stand right behind the day.
 import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
 import type { ListFolders } from '#pipeline/aws/s3-store.ts';
 import { dayOfFolder, earliestKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 
-/** What a tree is read with. */
 export type TreeReader = { readonly list: ObjectStore['list']; readonly folders: ListFolders };
 
-/** A tree: what stands before `yyyy/mm/dd/`; ids not behind `upTo` alone. */
+/** `prefix`: what stands before `yyyy/mm/dd/`. `upTo`: only ids up to this one. */
 export type Tree = { readonly prefix: string; readonly upTo: MessageId | null };
 
 const dayMs = 86_400_000;
 
-/** Reads it lazily: what is not asked for is not listed. */
+/** Lazily: what the caller does not read is not listed. */
 export async function* newestKeys(reader: TreeReader, { prefix, upTo }: Tree): AsyncGenerator<string> {
   const endMs = upTo === null ? Number.POSITIVE_INFINITY : messageIdTime(upTo) + 1;
   for await (const dayPrefix of newestFolders(reader, prefix, 3)) {

@@ -1,5 +1,5 @@
-// Finds a deployment on AWS by its name alone: cdk/ names its bucket and queues after it, and the account is in the URL that
-// SQS gives for a queue. The use cases run on the adapters that the functions run on.
+// Finds a deployment on AWS by its name alone: cdk/ names its bucket and queues after it, and the account is in the URL that SQS gives
+// for a queue. The use cases run on the same adapters as the functions.
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import { createReplayMessage } from '#ops/messages/replay-message.ts';
@@ -29,7 +29,7 @@ export type Deployment = AwsPlace & { readonly name: string };
 export type DeploymentTools = {
   readonly clock: Clock;
   readonly log: Log;
-  /** Gets sentences that say how far long work is. */
+  /** Gets a sentence at each step of long work. */
   readonly onProgress: (sentence: string) => void;
 };
 
@@ -72,7 +72,7 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
   };
 }
 
-/** Queues lie side by side: their names end alike, and `received` is one of them. */
+/** The URLs of all queues differ only in the end of the name. */
 function queuePairs(receivedUrl: string): (queue: QueueName) => QueuePair {
   const base = receivedUrl.slice(0, -'received'.length);
   return (queue) => ({ url: `${base}${queue}`, deadUrl: `${base}${deadLetterQueue(queue)}` });

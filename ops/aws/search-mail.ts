@@ -1,5 +1,5 @@
-// The list of mail of a deployment on AWS, newest first. For one mailbox its own objects are listed; for all, or for a
-// domain, `raw/` is read, since that alone is in order of time over all mailboxes.
+// The list of mail of a deployment on AWS, newest first. For one mailbox its own objects are listed; for all mail, or for a domain,
+// `raw/` is listed, since only its keys are in order of time over all mailboxes.
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import type { MessagePage, MessageQuery } from '#ops/admin.ts';
 import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
@@ -99,7 +99,7 @@ async function readCopies(
 ): Promise<readonly MessageSummary[]> {
   const copies: MessageSummary[] = [];
   for (const key of await keys()) {
-    const message = (await inboxMessageRecord.read(store, key, () => null))?.record ?? null;
+    const message = await inboxMessageRecord.find(store, key);
     if (message !== null && (q === null || matchesSearch(searchText(message), q))) {
       copies.push(summarise(key, message));
     }

@@ -1,38 +1,20 @@
-// Charts of what came and went: bars of SVG, made of elements like everything here.
-import { api, el, svg } from './page-dom.js';
+// Charts of mail in and out: bars of SVG.
+import { api, el, note, svg } from './page-dom.js';
 
 const minuteMs = 60_000;
 const spans = {
   hour: { label: 'last hour', bars: 60, barMs: minuteMs },
   day: { label: 'last 24 hours', bars: 96, barMs: 15 * minuteMs },
 };
-const charts = [
-  {
-    title: 'Mail in',
-    parts: [
-      ['received', 'good'],
-      ['refused', 'bad'],
-    ],
-  },
-  {
-    title: 'Delivered to mailboxes',
-    parts: [
-      ['inbox', 'good'],
-      ['quarantined', 'bad'],
-    ],
-  },
-  {
-    title: 'Mail out, by attempt',
-    parts: [
-      ['delivered', 'good'],
-      ['deferred', 'quiet'],
-      ['bounced', 'bad'],
-    ],
-  },
-];
+/** By title: what is counted, and its colour. */
+const charts = {
+  'Mail in': { received: 'good', refused: 'bad' },
+  'Delivered to mailboxes': { inbox: 'good', quarantined: 'bad' },
+  'Mail out, by attempt': { delivered: 'good', deferred: 'quiet', bounced: 'bad' },
+};
 const height = 120;
 
-/** What came and went; `go` shows another span. */
+/** `go` shows another span. */
 export async function showActivity(go, chosen = 'hour') {
   const { since, minutes } = await api('/api/activity');
   const bars = barsOf(spans[chosen], minutes, Date.now());
@@ -42,8 +24,8 @@ export async function showActivity(go, chosen = 'hour') {
   return [
     el('h2', {}, 'Activity'),
     el('p', { class: 'choices' }, choices),
-    ...charts.flatMap((chart) => drawChart(chart, bars)),
-    el('p', { class: 'quiet' }, `Counted since ${new Date(since).toLocaleString()}, when the server started.`),
+    ...Object.entries(charts).flatMap(([title, kinds]) => drawChart(title, Object.entries(kinds), bars)),
+    note(`Counted since ${new Date(since).toLocaleString()}, when the server started.`),
   ];
 }
 
@@ -57,7 +39,7 @@ function barsOf({ bars, barMs }, minutes, now) {
   return made;
 }
 
-function drawChart({ title, parts }, bars) {
+function drawChart(title, parts, bars) {
   const count = (bar, name) => bar.counts[name] ?? 0;
   const highest = Math.max(1, ...bars.map((bar) => parts.reduce((sum, [name]) => sum + count(bar, name), 0)));
   const total = (name) => bars.reduce((sum, bar) => sum + count(bar, name), 0);

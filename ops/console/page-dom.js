@@ -1,7 +1,7 @@
-// What the page is built with: elements made of text, never of markup, and questions to the API.
+// What the views are built with: elements made of text, never of markup, and requests to the API.
 import { visible } from './page-text.js';
 
-/** An element with children; a child that is text becomes a text node in which no control or direction character acts. */
+/** A child that is text becomes a text node in which control and direction characters have no effect. */
 export function el(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -13,14 +13,13 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
-/** What a stranger wrote, beside other words on a line: its writing direction ends with it (HTML §4.5.24). */
+/** A sender's text within a line: its writing direction ends with it (HTML §4.5.24). */
 export const words = (text) => el('bdi', {}, text);
 
-/** A person as `Ann <ann@a.example>`: name and address each for themselves, so that neither reads as part of the other. */
+/** `Ann <ann@a.example>`: name and address are isolated, so that neither reads as part of the other. */
 export const person = (name, address) =>
   name ? [words(name), ' <', el('bdi', { dir: 'ltr' }, address), '>'] : [el('bdi', { dir: 'ltr' }, address)];
 
-/** The same for SVG. */
 export function svg(name, attributes = {}, ...children) {
   const element = document.createElementNS('http://www.w3.org/2000/svg', name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
@@ -35,7 +34,7 @@ export async function api(path, options = {}) {
   return body;
 }
 
-/** A moment: of today by its time alone. */
+/** A time of today without its date. */
 export function time(at) {
   const moment = new Date(at);
   const isToday = moment.toDateString() === new Date().toDateString();
@@ -44,15 +43,18 @@ export function time(at) {
     : moment.toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
   return el('time', { datetime: at, title: at }, shown);
 }
-export const size = (bytes) =>
-  bytes < 1024
-    ? `${bytes} B`
-    : bytes < 1048576
-      ? `${(bytes / 1024).toFixed(1)} KiB`
-      : `${(bytes / 1048576).toFixed(1)} MiB`;
+export function size(bytes) {
+  if (bytes < 1024) return `${bytes} B`;
+  return bytes < 1048576 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1048576).toFixed(1)} MiB`;
+}
 export const verdictClass = (word) => (word === 'pass' ? 'good' : /fail|error/.test(word) ? 'bad' : 'quiet');
 export const tag = (text, kind) => el('span', { class: `tag ${kind}` }, text);
-/** A table; each cell knows its head, which a narrow window shows beside it. */
+/** A quiet line. */
+export const note = (...text) => el('p', { class: 'quiet' }, ...text);
+/** The quiet end of a cell; nothing if it is empty. */
+export const aside = (...text) => el('span', { class: 'quiet' }, ' ', ...text);
+export const td = (content, kind = '') => el('td', kind ? { class: kind } : {}, content);
+/** Each cell has its head as `data-label`, which a narrow window shows beside it. */
 export function table(heads, rows, attributes = {}) {
   for (const row of rows) {
     for (const [n, cell] of [...row.children].entries()) cell.setAttribute('data-label', heads[n]);

@@ -1,22 +1,22 @@
-// The list of mail. It lives on while a message is read and, in the tab's session, over a reload: what was looked for, how
-// much of it was loaded, where one was, and which message was chosen.
-import { api, el, person, size, table, tag, time, verdictClass, words } from './page-dom.js';
+// The list of mail. While a message is read, and over a reload (in the tab's session), it keeps the search, how much was loaded, the
+// place in it, and which message was chosen.
+import { api, aside, el, note, person, size, table, tag, td, time, verdictClass, words } from './page-dom.js';
 import { goTo, keepPlace, merge, place } from './page-place.js';
 
 const mailboxField = document.getElementById('mailbox');
 const searchField = document.getElementById('q');
 const pageSize = 50;
-/** Pages that are read at most until the news meets what is there; then the list begins anew. */
+/** If so many pages of new mail do not reach the mail that is shown, the list begins anew. */
 const maxNewsPages = 10;
 const maxPageSize = 500;
 const sessionKey = 'pillarbox-list';
 
 const newer = el('button', { type: 'button', class: 'newer', hidden: '', click: () => scrollTo({ top: 0 }) });
 const shell = el('div');
-/** `query` null: not loaded. `count`: of messages before a reload. `unseen`: new ones above while one is further down. */
+/** `query` null: not loaded. `count`: of messages before a reload. `unseen`: new ones above the window. */
 const list = { query: null, count: null, messages: [], next: null, chosen: null, place: null, unseen: 0 };
 
-/** A link in a row goes where it leads, not where the row does. */
+/** A click on a link in a row does not open the row. */
 const stay = (clicked) => clicked.stopPropagation();
 
 /** From `Ann <ann@a.example>`, as the list has it. */
@@ -25,38 +25,31 @@ function sender(from) {
   return address === undefined ? words(from ?? '(nobody)') : person(name, address);
 }
 
-/** One row of the list. */
 export function messageRow(message, chosen = null) {
   const open = () => {
     if (!String(getSelection())) location.hash = `#/mail/${message.id}`;
   };
-  const copyLink = (mailbox, n) => [
-    n > 0 ? ', ' : '',
-    el(
-      'a',
-      { class: 'plain', href: `#/mail/${message.id}/${encodeURIComponent(mailbox)}`, click: stay },
-      words(mailbox),
-    ),
-  ];
+  const copyLink = (mailbox, n) => {
+    const href = `#/mail/${message.id}/${encodeURIComponent(mailbox)}`;
+    return [n > 0 ? ', ' : '', el('a', { class: 'plain', href, click: stay }, words(mailbox))];
+  };
   return el(
     'tr',
     { class: message.id === chosen ? 'row chosen' : 'row', 'data-id': message.id, click: open },
-    el('td', { class: 'time' }, time(message.receivedAt)),
-    el('td', {}, sender(message.from)),
-    el('td', {}, message.mailboxes.map(copyLink)),
-    el(
-      'td',
-      {},
+    td(time(message.receivedAt), 'time'),
+    td(sender(message.from)),
+    td(message.mailboxes.map(copyLink)),
+    td([
       message.disposition === 'quarantine' ? tag('quarantine', 'bad') : null,
       el('a', { href: `#/mail/${message.id}`, click: stay }, words(message.subject || '(no subject)')),
-      el('span', { class: 'quiet' }, ' ', words(message.preview)),
-    ),
-    el('td', { class: verdictClass(message.authentication.dmarc) }, message.authentication.dmarc),
-    el('td', { class: 'number' }, size(message.bytes), message.attachments ? ` · ${message.attachments} att.` : ''),
+      aside(words(message.preview)),
+    ]),
+    td(message.authentication.dmarc, verdictClass(message.authentication.dmarc)),
+    td([size(message.bytes), message.attachments ? ` · ${message.attachments} att.` : ''], 'number'),
   );
 }
 
-/** The list for what the fields ask, loaded where it is not yet. */
+/** The list for the search fields. */
 export async function showMail() {
   if (list.query === null) restore();
   if (list.query !== asked() || list.messages.length === 0) await load(asked());
@@ -64,13 +57,13 @@ export async function showMail() {
   return [newer, shell];
 }
 
-/** Scrolls to where one was when the list was left. */
+/** Scrolls to where the list was left. */
 export function goBack() {
   goTo(list.place);
   list.place = null;
 }
 
-/** Takes in what is new; what one reads stays where it is. */
+/** Adds new mail; what is read stays in its place. */
 export async function refreshMail() {
   const { query } = list;
   const known = new Set(list.messages.map(({ id }) => id));
@@ -94,7 +87,7 @@ export async function refreshMail() {
   keepPlace(draw);
 }
 
-/** Remembers for this tab what is shown and where one is. */
+/** Stores for this tab what is shown, and the place in it. */
 export function rememberMail() {
   const { query, messages, chosen } = list;
   if (query === null) return;
@@ -125,7 +118,7 @@ function asked() {
 const ask = (query, { limit, after }) =>
   api(`/api/messages?limit=${limit}${query && `&${query}`}${after ? `&after=${encodeURIComponent(after)}` : ''}`);
 
-/** The first page; after a reload as many as there were, and on to where one was. */
+/** The first page; after a reload as many messages as before, and down to the place of before. */
 async function load(query) {
   const isSame = query === list.query;
   const count = isSame ? (list.count ?? pageSize) : pageSize;
@@ -168,7 +161,7 @@ function draw() {
   const heads = ['Received', 'From', 'Mailbox', 'Subject', 'DMARC', 'Size'];
   const rows = messages.map((message) => messageRow(message, chosen));
   const more = next ? [el('p', {}, el('button', { type: 'button', click: loadOlder }, 'Older'))] : [];
-  const shown = rows.length > 0 ? table(heads, rows, { class: 'mail' }) : el('p', { class: 'quiet' }, nothing);
+  const shown = rows.length > 0 ? table(heads, rows, { class: 'mail' }) : note(nothing);
   merge(shell, [shown, ...more]);
   drawNotice();
 }

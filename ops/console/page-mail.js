@@ -1,5 +1,5 @@
-// One message. Everything that comes from it goes into the document as text.
-import { api, el, pairs, person, size, table, tag, time, verdictClass, words } from './page-dom.js';
+// One message. All that it holds goes into the document as text.
+import { api, aside, el, note, pairs, person, size, table, tag, td, time, verdictClass, words } from './page-dom.js';
 import { visibleText } from './page-text.js';
 
 /** One message with its verdicts and its history; `mailbox` (percent-encoded) picks the copy. */
@@ -18,13 +18,7 @@ export async function showMessage(id, mailbox) {
       ['Envelope', [path(message.envelope.reversePath), ' → ', path(message.envelope.forwardPath)]],
       ['Came from', sessionText(message.session)],
     ]),
-    el(
-      'p',
-      {},
-      el('a', { href: `${base}/raw` }, 'Raw message'),
-      ' · ',
-      el('a', { href: `${base}${copy}`, target: '_blank' }, 'JSON'),
-    ),
+    el('p', {}, rawLink(base), ' · ', el('a', { href: `${base}${copy}`, target: '_blank' }, 'JSON')),
     ...bodyOf(message, { path: base, copy }),
     ...attachmentsOf(message, { path: base, copy }),
     ...problemsOf(message),
@@ -36,22 +30,20 @@ export async function showMessage(id, mailbox) {
   ];
 }
 
-/** The history alone: of mail that only passes through, or is in no mailbox yet. */
+/** The history alone, for mail that is in no mailbox. */
 export async function showTrace(id) {
   const trace = await api(`/api/messages/${id}/trace`);
-  return [
-    el('h2', {}, `Message ${trace.id}`),
-    el('p', {}, el('a', { href: `/api/messages/${id}/raw` }, 'Raw message')),
-    ...history(trace),
-  ];
+  return [el('h2', {}, `Message ${trace.id}`), el('p', {}, rawLink(`/api/messages/${id}`)), ...history(trace)];
 }
+
+const rawLink = (base) => el('a', { href: `${base}/raw` }, 'Raw message');
 
 function history({ events, where }) {
-  const rows = events.map(({ at, text }) => el('tr', {}, el('td', { class: 'time' }, time(at)), el('td', {}, text)));
-  return [table(['When', 'What'], rows), ...where.map((place) => el('p', { class: 'quiet' }, `Now: ${place}`))];
+  const rows = events.map(({ at, text }) => el('tr', {}, td(time(at), 'time'), td(text)));
+  return [table(['When', 'What'], rows), ...where.map((place) => note(`Now: ${place}`))];
 }
 
-/** Null where there are none. */
+/** Null if there are none. */
 function people(list) {
   if (list.length === 0) return null;
   return list.map(({ name, address }, n) => [n > 0 ? ', ' : '', person(name, address)]);
@@ -60,13 +52,9 @@ function people(list) {
 const path = (address) => ['<', words(address), '>'];
 
 function sessionText({ clientIp, clientName, helo, tls, user }) {
-  const parts = [
-    clientName ? `${clientName} [${clientIp}]` : (clientIp ?? 'this service'),
-    helo ? `HELO ${helo}` : null,
-  ];
-  return [...parts, tls ? `${tls.version}` : 'no TLS', user ? `user ${user}` : null]
-    .filter(Boolean)
-    .map((part, n) => [n > 0 ? ', ' : '', words(part)]);
+  const client = clientName ? `${clientName} [${clientIp}]` : (clientIp ?? 'this service');
+  const parts = [client, helo && `HELO ${helo}`, tls ? tls.version : 'no TLS', user && `user ${user}`];
+  return parts.filter(Boolean).map((part, n) => [n > 0 ? ', ' : '', words(part)]);
 }
 
 function bodyOf({ text, html }, { path, copy }) {
@@ -84,7 +72,7 @@ function bodyOf({ text, html }, { path, copy }) {
     const pre = el('pre', { class: 'text' }, document.createTextNode(visibleText(text)));
     views.push(html ? el('details', {}, el('summary', {}, 'Plain text'), pre) : pre);
   } else if (text) views.push(el('p', {}, el('a', { href: `${path}/text${copy}` }, `Plain text, ${size(text.bytes)}`)));
-  return views.length > 0 ? views : [el('p', { class: 'quiet' }, '(no text)')];
+  return views.length > 0 ? views : [note('(no text)')];
 }
 
 function attachmentsOf({ attachments }, { path, copy }) {
@@ -94,7 +82,7 @@ function attachmentsOf({ attachments }, { path, copy }) {
       'li',
       {},
       el('a', { href: `${path}/attachments/${n + 1}${copy}` }, words(part.filename)),
-      el('span', { class: 'quiet' }, ' ', words(part.contentType), `, ${size(part.bytes)}`),
+      aside(words(part.contentType), `, ${size(part.bytes)}`),
     ),
   );
   return [el('h3', {}, 'Attachments'), el('ul', {}, items)];
@@ -102,36 +90,23 @@ function attachmentsOf({ attachments }, { path, copy }) {
 
 function problemsOf({ problems }) {
   if (problems.length === 0) return [];
-  return [
-    el('h3', {}, 'Problems'),
-    el(
-      'ul',
-      {},
-      problems.map(({ code, detail }) => el('li', {}, tag(code, 'bad'), detail)),
-    ),
-  ];
+  const items = problems.map(({ code, detail }) => el('li', {}, tag(code, 'bad'), detail));
+  return [el('h3', {}, 'Problems'), el('ul', {}, items)];
 }
 
 function verdictsOf({ authentication: { spf, dkim, dmarc, arc }, disposition }) {
-  const row = (check, result, domain, reason) =>
-    el(
-      'tr',
-      {},
-      el('td', {}, check),
-      el('td', { class: verdictClass(result) }, result),
-      el('td', {}, domain ?? ''),
-      el('td', {}, reason),
-    );
+  const row = (check, { result, domain, reason }) =>
+    el('tr', {}, td(check), td(result, verdictClass(result)), td(domain ?? ''), td(reason));
   return [
     el('h3', {}, 'Who sent it'),
     el('p', {}, tag(disposition.action, disposition.action === 'accept' ? 'good' : 'bad'), disposition.reason),
     table(
       ['Check', 'Result', 'Domain', 'Why'],
       [
-        row('SPF: may this server send for the envelope?', spf.result, spf.domain, spf.reason),
-        ...dkim.map((one) => row('DKIM: is a signature intact?', one.result, one.domain, one.reason)),
-        row('DMARC: does it fit the From that people see?', dmarc.result, dmarc.domain, dmarc.reason),
-        row('ARC: what did forwarders attest?', arc.result, null, arc.reason),
+        row('SPF: may this server send for the envelope?', spf),
+        ...dkim.map((one) => row('DKIM: is a signature intact?', one)),
+        row('DMARC: does it fit the From that people see?', dmarc),
+        row('ARC: what did forwarders attest?', arc),
       ],
     ),
   ];

@@ -1,5 +1,5 @@
-// Keeps a person's place while a view changes: what is equal stays the same element, so that focus and selection stay; rows
-// that come in above do not move what is read.
+// Keeps the reader's place while a view changes: what is equal stays the same element, so that focus and selection stay; new rows above
+// do not move what is read.
 
 /** Makes the children of `parent` equal to `fresh`. Elements with `data-id` are told apart by it, all others by their place. */
 export function merge(parent, fresh) {
@@ -30,7 +30,7 @@ function mergeOne(old, fresh) {
   return old;
 }
 
-/** Elements of one name with equal attributes. What does something when it is clicked is not kept unless it is equal. */
+/** Elements of one name with equal attributes; no buttons, since their listeners may differ. */
 function isSameShell(old, fresh) {
   if (old.nodeType !== Node.ELEMENT_NODE || old.localName !== fresh.localName || old.localName === 'button')
     return false;
@@ -41,7 +41,7 @@ const keyOf = (node) => node?.dataset?.id ?? null;
 
 const rows = () => [...document.querySelectorAll('main [data-id]')];
 
-/** The first row that is seen, and how far down it is; null where the rows begin below the window's upper edge. */
+/** The first visible row, and how far down it is; null if the rows begin below the window's upper edge. */
 export function place() {
   const all = rows();
   if (!all[0] || all[0].getBoundingClientRect().top >= 0) return null;

@@ -1,5 +1,5 @@
-// What is under way: the queues with their dead letters, outbound mail, and the suppressed addresses.
-import { api, el, table, tag, time, words } from './page-dom.js';
+// The queues with their dead letters, outbound mail, and the suppressed addresses.
+import { api, aside, el, note, table, tag, td, time, words } from './page-dom.js';
 
 const stateClass = { delivered: 'good', bounced: 'bad', partial: 'bad' };
 
@@ -13,22 +13,19 @@ export async function showQueues(act) {
     el(
       'tr',
       { 'data-id': name },
-      [name, ready, delayed, inFlight].map((value) => el('td', {}, String(value))),
-      el('td', { class: dead ? 'bad' : '' }, String(dead)),
-      el('td', {}, oldestSeconds === null ? '' : `${Math.round(oldestSeconds)} s`),
-      el('td', {}, dead ? button('Try again', act, `/api/queues/${name}/redrive`) : ''),
+      [name, ready, delayed, inFlight].map((value) => td(String(value))),
+      td(String(dead), dead ? 'bad' : ''),
+      td(oldestSeconds === null ? '' : `${Math.round(oldestSeconds)} s`),
+      td(dead ? button('Try again', act, `/api/queues/${name}/redrive`) : ''),
     ),
   );
   const dead = await Promise.all(
     queues.filter((queue) => queue.dead).map(({ name }) => api(`/api/queues/${name}/dead?limit=20`)),
   );
+  const healthText = [health.status, ...health.problems].join(', ');
   return [
     el('h2', {}, 'Queues'),
-    el(
-      'p',
-      { class: health.status === 'ok' ? 'good' : 'bad' },
-      `Health: ${[health.status, ...health.problems].join(', ')}`,
-    ),
+    el('p', { class: health.status === 'ok' ? 'good' : 'bad' }, `Health: ${healthText}`),
     table(['Queue', 'Ready', 'Delayed', 'In flight', 'Dead letters', 'Longest wait', ''], rows, { class: 'work' }),
     ...dead.flatMap(({ queue, dead: letters }) => [
       el('h3', {}, `Dead letters of ${queue}`),
@@ -38,16 +35,11 @@ export async function showQueues(act) {
 }
 
 function deadLetter({ id, reason, receiveCount, diedAt }) {
-  return el(
-    'li',
-    {},
-    time(diedAt),
-    ' ',
-    id ? el('a', { href: `#/trace/${id}` }, id) : '',
-    ` after ${receiveCount} tries: `,
-    words(reason),
-  );
+  const link = id ? traceLink(id) : '';
+  return el('li', {}, time(diedAt), ' ', link, ` after ${receiveCount} tries: `, words(reason));
 }
+
+const traceLink = (id) => el('a', { href: `#/trace/${id}` }, id);
 
 const states = ['waiting', 'sending', 'delivered', 'partial', 'bounced'];
 
@@ -60,21 +52,15 @@ export async function showDeliveries({ act, go, state, count = pageSize }) {
     readDeliveries(state, count),
     api('/api/suppressions?limit=100'),
   ]);
+  const choices = [undefined, ...states].map((one) => stateLink(one, state));
+  const rows = deliveries.map((one) => deliveryRow(one, act));
   const older = () => go(deliveries.length + pageSize);
   return [
     el('h2', {}, 'Deliveries'),
-    el(
-      'p',
-      { class: 'choices' },
-      [undefined, ...states].map((one) => stateLink(one, state)),
-    ),
-    deliveries.length === 0
-      ? el('p', { class: 'quiet' }, state ? `No outbound mail is ${state}.` : 'No outbound mail.')
-      : table(
-          ['Message', 'To', 'State', 'Attempts', 'Next', ''],
-          deliveries.map((one) => deliveryRow(one, act)),
-          { class: 'work' },
-        ),
+    el('p', { class: 'choices' }, choices),
+    rows.length === 0
+      ? note(state ? `No outbound mail is ${state}.` : 'No outbound mail.')
+      : table(['Message', 'To', 'State', 'Attempts', 'Next', ''], rows, { class: 'work' }),
     ...(next ? [el('p', {}, el('button', { type: 'button', click: older }, 'Older'))] : []),
     ...suppressed(suppressions, act),
   ];
@@ -103,24 +89,16 @@ function stateLink(state, shown) {
 
 function deliveryRow({ id, domain, recipients, state, attempts, nextAttemptAt, reason }, act) {
   const path = `/api/deliveries/${id}/${encodeURIComponent(domain)}/retry`;
+  const to = recipients.length === 1 ? recipients[0] : `${recipients.length} at ${domain}`;
   return el(
     'tr',
     { 'data-id': `${id} ${domain}` },
-    el('td', { class: 'id' }, el('a', { href: `#/trace/${id}` }, id)),
-    el(
-      'td',
-      { title: recipients.join('\n') },
-      words(recipients.length === 1 ? recipients[0] : `${recipients.length} at ${domain}`),
-    ),
-    el(
-      'td',
-      {},
-      tag(state, stateClass[state] ?? 'quiet'),
-      reason ? el('span', { class: 'quiet' }, ' ', words(reason)) : '',
-    ),
-    el('td', {}, String(attempts)),
-    el('td', { class: 'time' }, nextAttemptAt ? time(nextAttemptAt) : ''),
-    el('td', {}, nextAttemptAt ? button('Try now', act, path) : ''),
+    td(traceLink(id), 'id'),
+    el('td', { title: recipients.join('\n') }, words(to)),
+    td([tag(state, stateClass[state] ?? 'quiet'), reason ? aside(words(reason)) : '']),
+    td(String(attempts)),
+    td(nextAttemptAt ? time(nextAttemptAt) : '', 'time'),
+    td(nextAttemptAt ? button('Try now', act, path) : ''),
   );
 }
 
@@ -131,20 +109,16 @@ function suppressed(suppressions, act) {
     return el(
       'tr',
       { 'data-id': `${address} ${sender}` },
-      el('td', {}, words(address), reason ? el('span', { class: 'quiet' }, ' ', words(reason)) : ''),
-      el('td', {}, sender === '*' ? 'all' : sender),
-      el('td', { class: 'time' }, time(since)),
-      el('td', { class: 'time' }, until ? time(until) : 'removed'),
-      el('td', {}, button('Write to it again', act, path, 'DELETE')),
+      td([words(address), reason ? aside(words(reason)) : '']),
+      td(sender === '*' ? 'all' : sender),
+      td(time(since), 'time'),
+      td(until ? time(until) : 'removed', 'time'),
+      td(button('Write to it again', act, path, 'DELETE')),
     );
   });
   return [
     el('h3', {}, 'Suppressed addresses'),
-    el(
-      'p',
-      { class: 'quiet' },
-      'No mail is sent to them: their hosts refused it for good, or an operator put them on this list.',
-    ),
+    note('No mail is sent to them: their hosts refused it for good, or an operator put them on this list.'),
     table(['Address', 'For mail from', 'Since', 'Until', ''], rows, { class: 'work' }),
   ];
 }

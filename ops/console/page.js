@@ -1,4 +1,4 @@
-// The page's behaviour: which view is shown, and when it is shown anew. The views are in the files beside it.
+// Which view is shown, and when it is refreshed. The views are in the files beside this one.
 // The address after `#` says what is shown: /mail, /mail/ID, /mail/ID/MAILBOX, /trace/ID, /queues, /deliveries,
 // /deliveries/STATE, /activity.
 import { showActivity } from './page-activity.js';
@@ -14,7 +14,7 @@ const status = document.getElementById('status');
 const sessionKey = 'pillarbox-scroll';
 const refreshMs = 500;
 
-/** What is chosen and is in no address: the activity view's span, how many deliveries are shown. */
+/** Choices that are not in the address: the activity view's span, how many deliveries are shown. */
 const chosen = { span: undefined, deliveries: undefined };
 /** The address of what is shown. */
 let shownHash = null;
@@ -43,9 +43,9 @@ const chooseIn = (what) => (value) => {
   void refresh();
 };
 
-/** Of the views that are being made only the latest is shown. */
+/** Views take a while to make: only the latest is shown. */
 let latest = 0;
-/** Another view, from its top; the list from where it was left. */
+/** Shows another view from its top, the list from where it was left. */
 async function show(scrollTop = 0) {
   latest += 1;
   const mine = latest;
@@ -62,7 +62,7 @@ async function show(scrollTop = 0) {
   refreshSoon(); // what came while the list was not shown
 }
 
-/** The same view anew: what is equal stays, and nothing that is read moves. */
+/** Makes the same view again: what is equal stays, and what is read does not move. */
 async function refresh() {
   const mine = latest;
   if (shownHash === null) return;

@@ -1,5 +1,5 @@
-// The page: the files beside this one, read once at start, and served with a policy under which only they run. They build what
-// they show from text nodes alone; a message's HTML is in a sandboxed frame.
+// The page: the files beside this one, read once at start, and served with a policy under which only they run. They show text nodes
+// only; a message's HTML is in a sandboxed frame.
 import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Route } from '#ops/api/routes.ts';
@@ -21,7 +21,7 @@ const contentTypes = new Map([
   ['.js', 'text/javascript; charset=utf-8'],
 ]);
 
-/** Reads the page's files; answers a route for each: `/` for the HTML, for others `/` and their name. */
+/** A route for each file: `/` for the HTML, for others `/` and their name. */
 export async function loadPage(): Promise<readonly Route<unknown>[]> {
   const folder = new URL('./', import.meta.url);
   const files = (await readdir(folder)).flatMap((file) => {
@@ -35,12 +35,7 @@ export async function loadPage(): Promise<readonly Route<unknown>[]> {
 
 function pageFile(file: string, contentType: string, body: string): Route<unknown> {
   const headers = { 'content-type': contentType, 'content-security-policy': pagePolicy };
-  const does = {
-    about: null,
-    takes: null,
-    gives: contentType,
-    status: 200,
-    answer: () => ({ status: 200, headers, body }),
-  };
+  const answer = () => ({ status: 200, headers, body });
+  const does = { about: null, takes: null, gives: contentType, status: 200, answer };
   return { at: `GET /${file === 'page.html' ? '' : file}`, does };
 }

@@ -1,14 +1,14 @@
-// The links of a message's HTML, made fit for the frame it is shown in: they open in a new tab, which learns nothing of the
-// page they were on. Tags are found as browsers find them (HTML §13.2.5); where a browser sees one that is not seen here, its
-// link is dead, for the frame's sandbox and policy hold whatever is written here.
+// Rewrites the links of a message's HTML for the frame it is shown in: they open in a new tab, which learns nothing of the page they
+// were on. Tags are found as browsers find them (HTML §13.2.5); a link that only a browser sees is dead, since the frame's sandbox and
+// policy hold anyway.
 
-/** A link within the message; and schemes that a click may lead to. All others lose their address. */
+/** Links within the message, and schemes that a click may open. All others lose their address. */
 const within = /^[\t\n\f\r ]*#/;
 const permitted = /^[\t\n\f\r ]*(?:https?:\/\/|mailto:)/i;
 const linkAddresses = new Set(['href', 'xlink:href']);
-/** What of a link is replaced, or would tell somebody that it was followed. */
+/** Attributes that are replaced, or would report that the link was followed. */
 const dropped = new Set(['target', 'rel', 'ping', 'download', 'attributionsrc', 'referrerpolicy']);
-/** Tags that do nothing in the frame but connect to other hosts, or lead elsewhere. */
+/** Tags that only connect to other hosts, or change where links lead. */
 const dangling = new Set(['base', 'link']);
 /** Elements whose content is text until their end tag. */
 const textual = new Map(

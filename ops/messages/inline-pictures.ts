@@ -1,11 +1,9 @@
-// Pictures that a message brings along for its HTML (`cid:` links, RFC 2392) put into the HTML itself: it is shown in a
-// frame that may load nothing, so what it shows has to be in it.
-
+// Puts the pictures of a message (`cid:` links, RFC 2392) into its HTML, which is shown in a frame that may load nothing.
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
-import { readWhole } from './read-whole.ts';
+import { readWhole } from '#pipeline/contract/stored-body.ts';
 
-/** Types that browsers draw and never run when they are shown as pictures. */
+/** Types that browsers only draw. */
 const pictureTypes = /^image\/(png|jpeg|gif|webp|avif|bmp)$/i;
 const maxPictureBytes = 8 * 1_024 * 1_024;
 const maxAddedChars = 16 * 1_024 * 1_024;
@@ -22,8 +20,9 @@ export async function inlinePictures(
   for (const { contentId, contentType, key, bytes } of attachments) {
     if (contentId === null || !wanted.has(contentId) || pictures.has(contentId)) continue;
     if (!pictureTypes.test(contentType) || bytes > leftBytes) continue;
-    const content = await readWhole(store, key);
-    if (content === null) continue;
+    const object = await store.get(key);
+    if (object === null) continue;
+    const content = await readWhole(object);
     leftBytes -= bytes;
     pictures.set(contentId, `data:${contentType.toLowerCase()};base64,${content.toString('base64')}`);
   }

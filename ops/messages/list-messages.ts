@@ -1,5 +1,4 @@
-// The list of mail, newest first: one entry a message, however many mailboxes it was delivered to.
-
+// The list of mail, newest first: one entry for each message, however many mailboxes it was delivered to.
 import { z } from 'zod';
 import { isMessageId } from '#mail/header/message-id.ts';
 import { type Problem, problem } from '#mail/problem.ts';
@@ -10,7 +9,7 @@ import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import type { MessageSummary } from './message-summary.ts';
 
-/** A page of the world's list ends at a row; a message may go on behind it, and is not to be listed twice. */
+/** The last row of the page, and its message, which may have more rows behind it and must not be listed twice. */
 const cursorSchema = z.strictObject({ after: z.string(), id: z.string() });
 type Cursor = z.infer<typeof cursorSchema>;
 
@@ -35,7 +34,6 @@ const listedMessage = z.object({
 /** An entry of the list. `mailboxes`: those it was delivered to, `mailbox` the first of them; words of RFC 8601 for verdicts. */
 type ListedMessage = z.output<typeof listedMessage>;
 
-/** A page, with the cursor of the next one. */
 export const listMessages = useCase({
   about: 'mail, newest first',
   takes: { mailbox: mailboxOrDomain, q: text().trim().default(''), limit, after: cursor(readCursor) },
@@ -69,12 +67,7 @@ export function listed(copies: readonly [MessageSummary, ...MessageSummary[]]): 
 
 async function gather(
   admin: MailAdmin,
-  query: {
-    readonly mailbox: string | null;
-    readonly q: string | null;
-    readonly limit: number;
-    readonly cursor: Cursor | null;
-  },
+  query: Omit<MessageQuery, 'after'> & { readonly cursor: Cursor | null },
 ): Promise<{ messages: readonly ListedMessage[]; next: string | null }> {
   const { mailbox, q, limit, cursor } = query;
   const byId = new Map<string, [MessageSummary, ...MessageSummary[]]>();
@@ -89,7 +82,7 @@ async function gather(
     after = page.next;
     if (page.messages.length === 0) break; // the search ran out of time: `next` leads on
   } while (after !== null && byId.size < limit);
-  // A page of the world's list may end between the copies of a message: an id as cursor says that this one does not.
+  // A page of rows may end between the copies of a message, unless its cursor is an id.
   if (after !== null && !isMessageId(after)) after = await addCopies(admin, byId, { mailbox, after, id: last ?? '' });
   const next = after === null ? null : writeCursor({ after, id: last ?? '' });
   return { messages: [...byId.values()].map(listed), next };
@@ -103,7 +96,7 @@ async function addCopies(
 ): Promise<string | null> {
   let behind: string | null = after;
   while (behind !== null) {
-    // Not searched for: that could go through all the mail there is, only to say that the next match is another message.
+    // Without `q`: a search for the next match could read all mail.
     const page = await admin.messages({ mailbox, q: null, limit: copiesAtOnce, after: behind });
     const other = page.messages.findIndex((summary) => summary.id !== id);
     const copies = other < 0 ? page.messages : page.messages.slice(0, other);

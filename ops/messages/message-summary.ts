@@ -1,5 +1,4 @@
-// One line of a list of mail: what is taken over from the inbox message, and what a search looks at.
-// Both worlds make it from the stored JSON, so both lists read the same.
+// One row of a list of mail, and the text that a search reads. All worlds make both from the stored JSON, so their lists are the same.
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 
 /** A message in a list. `mailbox` is `local@domain`; verdicts are the words of RFC 8601. */
@@ -29,22 +28,19 @@ const previewLength = 140;
 const searchedTextLength = 16_384;
 const listedAddresses = 20;
 
-/** What of a summary is one recipient's own; the rest is the same for all of them. */
+/** The part that is one recipient's own; the rest is the same for all of them. */
 export type OwnSummary = Pick<MessageSummary, 'id' | 'key' | 'receivedAt' | 'mailbox' | 'tag'>;
 
 type Own = Pick<InboxMessage, 'id' | 'receivedAt' | 'mailbox' | 'envelope'>;
 
-/** The summary of an inbox message stored under `key`. */
 export function summarise(key: string, message: InboxMessage): MessageSummary {
   return { ...ownSummary(key, message), ...sharedSummary(message) };
 }
 
-/** The recipient's own part of it. */
 export function ownSummary(key: string, { id, receivedAt, mailbox }: Omit<Own, 'envelope'>): OwnSummary {
   return { id, key, receivedAt, mailbox: `${mailbox.localPart}@${mailbox.domain}`, tag: mailbox.tag };
 }
 
-/** The part that all recipients' summaries have in common. */
 export function sharedSummary(message: InboxMessage): Omit<MessageSummary, keyof OwnSummary> {
   const { disposition, authentication, subject, raw } = message;
   return {
@@ -63,17 +59,15 @@ export function sharedSummary(message: InboxMessage): Omit<MessageSummary, keyof
   };
 }
 
-/** The text a search looks through, in lower case: sender, recipients, subject, file names, beginning of the text. */
+/** What a search reads, in lower case: sender, recipients, subject, file names, beginning of the text. */
 export function searchText(message: InboxMessage): string {
   return `${ownSearchText(message)}\n${sharedSearchText(message)}`;
 }
 
-/** What of it is one recipient's own. */
 export function ownSearchText({ id, envelope: { reversePath, forwardPath } }: Pick<Own, 'id' | 'envelope'>): string {
   return [id, reversePath, forwardPath].join('\n').toLowerCase();
 }
 
-/** What of it is the same for all recipients. */
 export function sharedSearchText(message: InboxMessage): string {
   const addresses = [...message.from, ...message.to, ...message.cc].slice(0, 3 * listedAddresses).map(shownAddress);
   const names = message.attachments.slice(0, listedAddresses).map(({ filename }) => filename);
@@ -81,7 +75,7 @@ export function sharedSearchText(message: InboxMessage): string {
   return [message.subject ?? '', ...addresses, ...names, text].join('\n').toLowerCase();
 }
 
-/** Says whether every word of `q` is somewhere in a message's search text. */
+/** Whether every word of `q` is in the search text. */
 export function matchesSearch(searched: string, q: string): boolean {
   return searchWords(q).every((word) => searched.includes(word));
 }

@@ -1,6 +1,5 @@
-// Puts a stored message through judging and parsing once more: as itself, or as a new message into another mailbox.
-// Outputs have fixed keys and are written once: a replay under the same id makes what is missing (a deleted inbox object,
-// jobs that were purged) and leaves what is there as it is.
+// Judges and parses a stored message once more: as itself, or as a new message for another mailbox. Outputs have fixed keys and are
+// written once: a replay under the same id makes what is missing (a deleted inbox object, jobs that were purged) and leaves the rest.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
@@ -9,7 +8,7 @@ import type { RoutedEnvelope, Session } from '#mail/envelope/envelope.ts';
 import type { Route, RoutedRecipient } from '#mail/envelope/recipient.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { type StoredEnvelope, storedForm } from '#mail/envelope/stored-envelope.ts';
-import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
+import { type MessageId, messageIdTime, receivedAtOf } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
 import { json, notFound, refusal } from '#ops/api/answer.ts';
 import { address, messageId } from '#ops/api/parameters.ts';
@@ -35,8 +34,8 @@ export type ReplayDeps = {
 };
 
 /**
- * `queued`: under `id`, for `recipients`; `leftOut` says for whom not, and why. `not-found`: it is not stored any more.
- * `refused`: nobody is left to get it, or its envelope cannot be read; `reason` says which.
+ * `queued`: under `id`, for `recipients`; `leftOut`: the others, and why. `refused`: no recipient is left, or its envelope cannot be
+ * read; `reason` says which.
  */
 export type ReplayOutcome =
   | {
@@ -54,7 +53,7 @@ export type ReplayMessage = (request: {
   readonly to: EmailAddress | null;
 }) => Promise<ReplayOutcome>;
 
-/** 202 with what is put through again; `kept`: the objects that are there already and stay. */
+/** `kept`: the objects that exist already and stay. */
 export const replayOneMessage = useCase({
   about: 'judge and parse a message once more',
   takes: { ID: messageId, to: address('a mailbox here (local@domain)').optional() },
@@ -81,14 +80,11 @@ export const replayOneMessage = useCase({
   },
 });
 
-type Recipients = {
-  readonly recipients: RoutedRecipient[];
-  readonly leftOut: readonly string[];
-};
+type Recipients = { readonly recipients: RoutedRecipient[]; readonly leftOut: readonly string[] };
 
 export function createReplayMessage(deps: ReplayDeps): ReplayMessage {
   return async ({ id, to }) => {
-    const key = rawKey({ id, receivedAt: timeOf(id) });
+    const key = rawKey({ id, receivedAt: receivedAtOf(id) });
     const stored = await deps.store.get(key);
     if (stored === null) return { outcome: 'not-found' };
     const envelope = await readEnvelope(deps.store, stored);
@@ -116,18 +112,17 @@ type Replay = {
   readonly recipients: RoutedRecipient[];
 };
 
-/** The same message: its job once more. */
 async function sendAgain({ jobs }: ReplayDeps, replay: Replay): Promise<MessageId> {
   const { stored, id } = replay;
   const content = await digest(stored.body);
   const raw = { key: stored.key, bytes: content.bytes, sha256: content.sha256 };
-  const receivedAt = replay.envelope.receivedAt ?? timeOf(id);
+  const receivedAt = replay.envelope.receivedAt ?? receivedAtOf(id);
   const job = jobOf(replay, { id, receivedAt, raw, hasHighBytes: content.hasHighBytes });
   await jobs.send('received', job, { group: receivedGroup(job) });
   return id;
 }
 
-/** A new message of the same bytes, stored and queued as if it had just come in. */
+/** A new message of the same bytes. */
 async function storeAnew({ intake, newMessageId, clock }: ReplayDeps, replay: Replay): Promise<MessageId> {
   const { stored } = replay;
   const now = clock();
@@ -158,20 +153,20 @@ function envelopeOf({ envelope, recipients }: Replay, hasHighBytes: boolean): Ro
   return { ...kept, session: sessionOf(envelope), bodyType, recipients };
 }
 
-/** Earlier versions stored mail of ours without a session, and only that: it is from the null reverse-path. */
+/** Earlier versions stored only our own mail, from the null reverse-path, without a session. */
 function sessionOf({ session, reversePath }: StoredEnvelope): Session {
   const role = reversePath === '' ? 'internal' : 'mx';
   return session ?? { role, clientIp: null, clientName: null, helo: null, tls: null, user: null };
 }
 
-/** Those it was for, by today's routes. Others' servers are not written to again once the first try has expired. */
+/** Its recipients, by today's routes. After it has expired, nothing is sent to other servers. */
 async function recipientsOf(
   deps: ReplayDeps,
   config: Config,
   { id, envelope }: { readonly id: MessageId; readonly envelope: StoredEnvelope },
 ): Promise<Recipients> {
   const { role, user } = sessionOf(envelope);
-  const mayRelay = role === 'internal' || (role !== 'mx' && user !== null); // on port 25 only a capture server is told a name
+  const mayRelay = role === 'internal' || (role !== 'mx' && user !== null); // on port 25 only a capture server offers AUTH
   const isExpired = messageIdTime(id) + config.delivery.expireSeconds * 1_000 <= deps.clock();
   const recipients: RoutedRecipient[] = [];
   const leftOut: string[] = [];
@@ -203,7 +198,7 @@ async function routesOf(
   return routing.outcome === 'refused' ? { reason: routing.text } : { routes: routing.routes };
 }
 
-/** Only mailboxes here: a replay never sends mail of others on to another server. */
+/** Only mailboxes here: a replay never relays. */
 function mailboxesOf(config: Config, to: EmailAddress): Recipients {
   const forwardPath = formatAddress(to);
   const routing = routeRecipient(config, to, { mayRelay: false });
@@ -214,7 +209,7 @@ function mailboxesOf(config: Config, to: EmailAddress): Recipients {
   return { recipients: mailboxes.map((route) => ({ forwardPath, dsn, route })), leftOut };
 }
 
-/** Reads the bytes to their end; `write` gets them too. */
+/** `write` gets the bytes, too. */
 async function digest(body: StoredObject['body'], write?: (chunk: Uint8Array) => Promise<void> | undefined) {
   const hash = createHash('sha256');
   let [bytes, hasHighBytes] = [0, false];
@@ -227,11 +222,7 @@ async function digest(body: StoredObject['body'], write?: (chunk: Uint8Array) =>
   return { bytes, sha256: hash.digest('hex'), hasHighBytes };
 }
 
-/** A body that is not read is ended, so that its connection is free. */
+/** A body that is not read must be ended: its connection is then free. */
 function destroy({ body }: StoredObject): void {
   void body[Symbol.asyncIterator]().return?.();
-}
-
-function timeOf(id: MessageId): string {
-  return new Date(messageIdTime(id)).toISOString();
 }

@@ -1,21 +1,20 @@
-// One message: the inbox JSON, the stored bytes, an attachment, its HTML for a sandboxed frame.
-// What a sender wrote is served so that no browser runs it: nosniff, a sandboxing policy, and as a download.
-
+// One message: the inbox JSON, the stored bytes, an attachment, its HTML for a sandboxed frame. What a sender wrote is served so that no
+// browser runs it: nosniff, a sandboxing policy, and as a download.
 import { parseAddress } from '#mail/address/address.ts';
-import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
+import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
 import { type Answer, isAnswer, notFound, stream } from '#ops/api/answer.ts';
 import { mailbox, messageId, text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
-import { mailboxPrefix, rawKey } from '#pipeline/contract/keys.ts';
+import { mailboxPrefix, mailFolders, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { type InboxMessage, inboxMessageRecord, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
+import { readWhole } from '#pipeline/contract/stored-body.ts';
 import { linksInNewTabs } from './html-links.ts';
 import { inlinePictures } from './inline-pictures.ts';
-import { readWhole } from './read-whole.ts';
 
-/** HTML of more bytes is not looked through for pictures and links: it is as it is stored. */
+/** HTML of more bytes is shown as it is stored, without its pictures and with its links unchanged. */
 const maxShownHtmlBytes = 8_388_608;
 
 type Deps = Pick<MailDeps, 'admin' | 'store'>;
@@ -33,7 +32,7 @@ const htmlPolicy = [
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
   "base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
 ].join('; ');
-/** No host is looked up before its link is followed: the sender's DNS would tell that the message was read. */
+/** No host is looked up before its link is followed: the sender's DNS would see that the message was read. */
 const htmlHeaders = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': htmlPolicy,
@@ -42,7 +41,6 @@ const htmlHeaders = {
 
 const takes = { ID: messageId, mailbox };
 
-/** The stored JSON as it is. */
 export const showMessage = useCase({
   about: 'one message as JSON; mailbox picks the copy',
   takes,
@@ -56,7 +54,6 @@ export const showMessage = useCase({
   },
 });
 
-/** Every byte. */
 export const showRaw = useCase({
   about: 'its bytes as stored',
   takes,
@@ -68,7 +65,6 @@ export const showRaw = useCase({
   },
 });
 
-/** N from 1. */
 export const showAttachment = useCase({
   about: 'an attachment, from 1',
   takes: {
@@ -88,7 +84,6 @@ export const showAttachment = useCase({
   },
 });
 
-/** Also if it was too large for the JSON. */
 export const showText = useCase({
   about: 'its text in full',
   takes,
@@ -96,7 +91,6 @@ export const showText = useCase({
   answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'text' }),
 });
 
-/** With the pictures that the message brings along. */
 export const showHtml = useCase({
   about: 'its HTML in full, for a sandboxed frame',
   takes,
@@ -110,31 +104,30 @@ async function showBody(deps: Deps, { kind, ...wanted }: Wanted & { readonly kin
   const part = message[kind];
   if (part === null) return notFound(`the message has no ${kind}`);
   const headers = kind === 'text' ? textHeaders : htmlHeaders;
-  if (typeof part !== 'string' && (kind === 'text' || part.bytes > maxShownHtmlBytes)) {
-    const object = await deps.store.get(part.key);
-    return object === null ? notFound('the body is not stored any more') : stream(object, headers);
-  }
-  const content = typeof part === 'string' ? part : (await readWhole(deps.store, part.key))?.toString('utf8');
-  if (content === undefined) return notFound('the body is not stored any more');
+  const object = typeof part === 'string' ? part : await deps.store.get(part.key);
+  if (object === null) return notFound('the body is not stored any more');
+  const isText = typeof object === 'string';
+  if (!isText && (kind === 'text' || object.bytes > maxShownHtmlBytes)) return stream(object, headers);
+  const content = isText ? object : (await readWhole(object)).toString('utf8');
   if (kind === 'text') return { status: 200, headers, body: content };
   const html = await inlinePictures(deps.store, { html: content, attachments: message.attachments });
   return { status: 200, headers, body: linksInNewTabs(html) };
 }
 
-/** The key of the raw message: the inbox message names it; mail that only passes through has it by its id's time. */
+/** From the inbox message; for mail that is in no mailbox, from the time in its id. */
 export async function findRawKey({ admin, store }: Deps, id: MessageId): Promise<string | null> {
   for (const key of await admin.findMessage(id)) {
-    const message = (await inboxMessageRecord.read(store, key, () => null))?.record ?? null;
+    const message = await inboxMessageRecord.find(store, key);
     if (message !== null) return message.raw.key;
   }
-  const key = rawKey({ id, receivedAt: new Date(messageIdTime(id)).toISOString() });
+  const key = rawKey({ id, receivedAt: receivedAtOf(id) });
   return (await store.head(key)) === null ? null : key;
 }
 
 async function readMessage(deps: Deps, wanted: Wanted): Promise<InboxMessage | Answer> {
   const key = await findKey(deps, wanted);
   if (isAnswer(key)) return key;
-  const message = (await inboxMessageRecord.read(deps.store, key, () => null))?.record ?? null;
+  const message = await inboxMessageRecord.find(deps.store, key);
   return message ?? notFound('the stored message cannot be read');
 }
 
@@ -150,7 +143,7 @@ async function findKey(deps: Deps, { ID: id, mailbox: only }: Wanted): Promise<s
 function isIn(key: string, only: string): boolean {
   const address = parseAddress(only);
   if (isProblem(address)) return false;
-  return (['inbox', 'quarantine'] as const).some((folder) => key.startsWith(mailboxPrefix(folder, address)));
+  return mailFolders.some((folder) => key.startsWith(mailboxPrefix(folder, address)));
 }
 
 async function download(
@@ -176,7 +169,7 @@ function disposition(filename: string): string {
   return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
 
-/** The type that the sender named, if it is a type at all. */
+/** The sender's type, if it is well-formed. */
 function safeType(contentType: string): string {
   return /^[a-z0-9!#$&^_.+-]{1,64}\/[a-z0-9!#$&^_.+-]{1,64}$/i.test(contentType)
     ? contentType

@@ -1,10 +1,9 @@
 // The events in a `deliveries/` object: every host of every attempt with its reply, the reports to the sender, and what is next.
-
 import type { ShownDelivery } from '#ops/deliveries.ts';
-import type { DeliveryAttempt, DeliveryNotice, DeliveryState, HostTry } from '#pipeline/contract/records/delivery.ts';
+import type { DeliveryAttempt, DeliveryNotice, HostTry } from '#pipeline/contract/records/delivery.ts';
 import type { TraceEvent } from './trace-message.ts';
 
-/** Everything that happened, in any order. */
+/** In any order. */
 export function deliveryEvents({ domain, record }: ShownDelivery): readonly TraceEvent[] {
   return [
     ...record.attempts.flatMap((attempt) => attemptEvents(domain, attempt)),
@@ -42,7 +41,7 @@ function attemptEvents(domain: string, { attempt, at, reason, hosts }: DeliveryA
   return [...tries, { at, event: 'attempt', text: `${about}: ${reason}`, details: { domain, attempt } }];
 }
 
-/** Whether the session had TLS, and what is to be noted about that; nothing if there was no session. */
+/** Whether the session had TLS, and why not, or how far; empty if there was no session. */
 function tlsText({ tls, outcome, reason }: HostTry): string {
   if (outcome === 'failed') return '';
   const note = reason === null ? '' : ` (${reason})`;
@@ -55,22 +54,19 @@ function peerWords({ reply, reason }: Pick<HostTry, 'reply' | 'reason'>): string
   return words === null ? '' : ` (${words})`;
 }
 
-function noticeEvent(domain: string, { id, at, outcome, reason, recipients }: DeliveryNotice): TraceEvent {
+function noticeEvent(domain: string, notice: DeliveryNotice): TraceEvent {
+  const { id, at, outcome, recipients } = notice;
   const actions = [...new Set(recipients.map(({ action }) => action))].join(', ');
   const about = recipients.map(({ forwardPath }) => forwardPath).join(', ');
   return {
     at,
     event: 'bounce',
-    text: `report to the sender (${actions}) about ${about}: ${noticeText({ id, outcome, reason })}`,
+    text: `report to the sender (${actions}) about ${about}: ${noticeText(notice)}`,
     details: { bounceId: id, domain, outcome, recipients },
   };
 }
 
-function noticeText({
-  id,
-  outcome,
-  reason,
-}: Pick<DeliveryState['notices'][number], 'id' | 'outcome' | 'reason'>): string {
+function noticeText({ id, outcome, reason }: DeliveryNotice): string {
   switch (outcome) {
     case 'owed':
       return `message ${id} is about to be written`;

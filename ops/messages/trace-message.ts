@@ -1,9 +1,8 @@
-// Everything that happened to one message, in order of time, and where it is now. It is read from what the stages stored (no
-// stage rewrites what an earlier one wrote), so it needs no record of its own.
-
+// Everything that happened to one message, in order of time, and where it is now. It is read from what the stages stored: no stage
+// rewrites what an earlier one wrote, so the trace needs no record of its own.
 import { z } from 'zod';
 import type { Session } from '#mail/envelope/envelope.ts';
-import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
+import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import type { HeldJob } from '#ops/admin.ts';
 import { json, notFound } from '#ops/api/answer.ts';
 import { messageId } from '#ops/api/parameters.ts';
@@ -20,6 +19,7 @@ import { deliveryEvents, deliveryPlace } from './trace-delivery.ts';
 
 type Deps = Pick<MailDeps, 'admin' | 'store'>;
 
+/** On the wire `landed` is a local delivery, `gave-up` a dead letter. */
 const traceEvent = z.object({
   at: z.string(),
   event: z.enum(['received', 'judged', 'landed', 'attempt', 'bounce', 'gave-up']),
@@ -27,7 +27,7 @@ const traceEvent = z.object({
   details: z.record(z.string(), z.unknown()),
 });
 
-/** One thing that happened: a stable word, a sentence for people, and what a program may want to know. */
+/** `event`: a stable word for programs. `text`: a sentence for people. */
 export type TraceEvent = z.output<typeof traceEvent>;
 
 /** One copy in a mailbox. `message`: what all copies have in common. */
@@ -67,12 +67,12 @@ export const traceMessage = useCase({
   },
 });
 
-/** The first copy that can be read tells of the message; the others, of which there may be a thousand, are only looked for. */
+/** One copy is read; the others, of which there may be a thousand, are only looked up. */
 async function storedCopies({ admin, store }: Deps, id: MessageId): Promise<readonly StoredCopy[]> {
   const keys = await admin.findMessage(id);
   let message: InboxMessage | null = null;
   for (const key of keys) {
-    message = (await inboxMessageRecord.read(store, key, () => null))?.record ?? null;
+    message = await inboxMessageRecord.find(store, key);
     if (message !== null) break;
   }
   if (message === null) return [];
@@ -96,7 +96,7 @@ async function storedAt(deps: Deps, id: MessageId) {
   return { key: facts.key, bytes: facts.bytes, envelope, lost: await whyLost(deps, facts.key) };
 }
 
-/** Why the stored bytes are lost; null if they are not, as far as reading the first one shows. */
+/** Why the stored bytes are lost; null if the first of them can be read. */
 async function whyLost({ store }: Deps, key: string): Promise<string | null> {
   try {
     const found = await store.get(key, { first: 0, last: 0 });
@@ -127,7 +127,7 @@ function receivedEvent(
   stored: Awaited<ReturnType<typeof storedAt>>,
 ): TraceEvent {
   const message = copies[0]?.message;
-  const at = message?.receivedAt ?? new Date(messageIdTime(id)).toISOString();
+  const at = message?.receivedAt ?? receivedAtOf(id);
   const size = message?.raw.bytes ?? stored?.bytes;
   const session = message?.session ?? stored?.envelope?.session ?? null;
   const reversePath = message?.envelope.reversePath ?? stored?.envelope?.reversePath ?? null;
@@ -146,7 +146,7 @@ function sender({ clientIp, clientName, tls, user }: Session, reversePath: strin
   return ` ${peer}${login} as <${reversePath}>${tls === null ? '' : ` over ${tls.version}`}`;
 }
 
-/** The verdict is stored with each copy; it was made before the first of them was delivered. */
+/** The verdict is stored with each copy; it is older than the first of them. */
 function judgedEvents(copies: readonly StoredCopy[]): readonly TraceEvent[] {
   return copies.slice(0, 1).map(({ at, message: { authentication, disposition } }) => ({
     at,

@@ -18,6 +18,8 @@ export type RecordKind<Found, Name extends readonly unknown[]> = {
     key: string,
     unreadable?: (reason: string) => Instead,
   ) => Promise<Stored<Found | Instead> | null>;
+  /** The record alone; null if there is none that can be read. */
+  readonly find: (store: Pick<ObjectStore, 'get'>, key: string) => Promise<Found | null>;
   /** Answers the new etag, or null if the condition did not hold. Without a condition it replaces what is there. */
   readonly write: (
     store: Pick<ObjectStore, 'put'>,
@@ -63,6 +65,7 @@ export function recordKind<Found, Name extends readonly unknown[]>(
         return { record: unreadable(errorMessage(thrown)), etag };
       }
     },
+    find: async (store, key) => (await kind.read(store, key, () => null))?.record ?? null,
     write: async (store, key, record, condition) => {
       const written = await store.put({
         key,
