@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 const ticksPerSecond = 100; // USER_HZ, fixed in Linux's ABI
 
 export type MeasuredProcess = {
-  /** The line of JSON the process printed when it was ready. */
+  /** The line of JSON that the process printed when it was ready; empty if `whenReady` said so. */
   readonly ready: Readonly<Record<string, unknown>>;
   /** CPU seconds used so far, user and system together, all threads. */
   readonly cpuSeconds: () => number;
@@ -19,8 +19,8 @@ export type Start = {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Resolves when the process is ready; left out: when it has printed its first line of JSON. */
-  readonly whenReady?: () => Promise<Record<string, unknown>>;
-  /** Hears what it prints once it is ready. */
+  readonly whenReady?: () => Promise<void>;
+  /** Gets what it prints once it is ready. */
   readonly onOutput?: (text: string) => void;
 };
 
@@ -37,7 +37,7 @@ export async function startMeasured(
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
   child.once('exit', () => process.removeListener('exit', kill));
-  const ready = await (whenReady === undefined ? firstJsonLine(child) : whenReady());
+  const ready = whenReady === undefined ? await firstJsonLine(child) : await whenReady().then(() => ({}));
   child.stdout?.setEncoding('utf8').on('data', onOutput);
   const pid = child.pid ?? 0;
   return {

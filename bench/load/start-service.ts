@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type MeasuredProcess, startMeasured } from './measured-process.ts';
+import { until } from './wait.ts';
 
 /** Limits of the configuration that a single client of the bench would run into. */
 export const noClientLimits = {
@@ -39,14 +40,15 @@ export async function startService(
 const queuesSchema = z.array(z.object({ ready: z.number(), delayed: z.number(), inFlight: z.number() }));
 
 /** Resolves when all queues are empty. */
-export async function whenDrained(api: string, deadlineSeconds = 120): Promise<void> {
-  const deadline = performance.now() + deadlineSeconds * 1_000;
-  for (;;) {
-    const queues = queuesSchema.parse(await (await fetch(`${api}/api/queues`)).json());
-    if (queues.every(({ ready, delayed, inFlight }) => ready + delayed + inFlight === 0)) return;
-    if (performance.now() > deadline) throw new Error(`the queues did not drain: ${JSON.stringify(queues)}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+export function whenDrained(api: string): Promise<void> {
+  return until('empty queues', 120, async () =>
+    areEmpty(queuesSchema.parse(await (await fetch(`${api}/api/queues`)).json())),
+  );
+}
+
+/** Says whether nothing waits or is being worked on in any queue. */
+export function areEmpty(queues: readonly Readonly<Record<'ready' | 'delayed' | 'inFlight', number>>[]): boolean {
+  return queues.every(({ ready, delayed, inFlight }) => ready + delayed + inFlight === 0);
 }
 
 /** A port of this machine that is free just now. */
@@ -59,12 +61,10 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function whenHealthy(api: string): Promise<Record<string, unknown>> {
-  const deadline = performance.now() + 30_000;
-  for (;;) {
-    const answer = await fetch(`${api}/health`).catch(() => null);
-    if (answer?.ok) return z.record(z.string(), z.unknown()).parse(await answer.json());
-    if (performance.now() > deadline) throw new Error(`${api}/health did not answer within 30 s`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+async function whenHealthy(api: string): Promise<void> {
+  await until(
+    `an answer of ${api}/health`,
+    30,
+    async () => (await fetch(`${api}/health`).catch(() => null))?.ok === true,
+  );
 }

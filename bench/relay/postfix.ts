@@ -3,10 +3,10 @@
 // or not allowed, there is nothing to compare with.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '#bench/load/start-service.ts';
+import { whenGreeted } from '#bench/load/wait.ts';
 
 export type Postfix = { readonly port: number; readonly stop: () => void };
 
@@ -30,10 +30,14 @@ export async function startPostfix(relayPort: number): Promise<Postfix> {
     run('stop');
     rmSync(folder, { recursive: true, force: true });
   };
-  if (await answers(port)) return { port, stop };
-  const log = readFileSync(join(folder, 'log'), { encoding: 'utf8', flag: 'a+' });
-  stop();
-  throw new Error(`Postfix did not start: ${started.stderr}${log}`);
+  return whenGreeted(port).then(
+    () => ({ port, stop }),
+    () => {
+      const log = readFileSync(join(folder, 'log'), { encoding: 'utf8', flag: 'a+' });
+      stop();
+      throw new Error(`Postfix did not start: ${started.stderr}${log}`);
+    },
+  );
 }
 
 /** `received`: how many messages have come so far. */
@@ -49,7 +53,7 @@ export async function startSink(): Promise<Sink> {
   child.stdout.setEncoding('latin1').on('data', (text: string) => {
     received = Number([...text.matchAll(/mesg=(\d+)/g)].at(-1)?.[1] ?? received);
   });
-  if (!(await answers(port))) throw new Error('smtp-sink did not start');
+  await whenGreeted(port);
   return { port, received: () => received, stop: () => child.kill('SIGKILL') };
 }
 
@@ -99,21 +103,4 @@ function masterCf(port: number): string {
     'postlog unix-dgram n - n - 1 postlogd',
   ];
   return `${services.join('\n')}\n`;
-}
-
-async function answers(port: number): Promise<boolean> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    if (await canConnect(port)) return true;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return false;
-}
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.setTimeout(1_000, () => resolve(false));
-    socket.once('data', () => socket.destroy());
-  });
 }

@@ -1,9 +1,10 @@
 // The mail hosts of the storm: one port, on all loopback addresses. One address never greets; all others take what they are given
-// and note when.
+// and note when. And the storm's DNS.
 import { createServer, type Socket } from 'node:net';
+import { type DnsAnswer, recordTypes } from '#bench/load/dns-server.ts';
 
 /** The host that takes connections and says nothing. */
-export const deadHost = '127.0.8.1';
+const deadHost = '127.0.8.1';
 
 export type StormHosts = {
   readonly port: number;
@@ -45,9 +46,23 @@ export async function startStormHosts(): Promise<StormHosts> {
   };
 }
 
+/**
+ * The DNS of the storm: every domain below `dead.test` has the one mail host that never greets, every name below `up.test` is a
+ * host of its own that does, names below `dark.test` get no answer, and no other name exists.
+ */
+export function stormDns(name: string, type: number): DnsAnswer {
+  if (name.endsWith('dark.test')) return 'silence';
+  if (!name.endsWith('.dead.test') && !name.endsWith('.up.test')) return 'no-name';
+  const number = Number(/^h(\d{1,3})\.up\.test$/.exec(name)?.[1] ?? 0);
+  if (type === recordTypes.a)
+    return Buffer.from((number === 0 ? deadHost : `127.0.9.${number}`).split('.').map(Number));
+  const isDomain = type === recordTypes.mx && number === 0;
+  return isDomain ? Buffer.from('\0\x0a\x02mx\x04dead\x04test\0', 'latin1') : 'no-record';
+}
+
 function serve(socket: Socket, arrivals: Map<string, number>): void {
   let [rest, inData] = ['', false];
-  const hear = (text: string): string => {
+  const answer = (text: string): string => {
     if (inData) {
       inData = false;
       arrivals.set(/^Subject: (.*)\r$/m.exec(text)?.[1] ?? '?', performance.now());
@@ -61,7 +76,7 @@ function serve(socket: Socket, arrivals: Map<string, number>): void {
     rest += piece;
     for (let mark = inData ? '\r\n.\r\n' : '\r\n'; rest.includes(mark); mark = inData ? '\r\n.\r\n' : '\r\n') {
       const end = rest.indexOf(mark) + mark.length;
-      const said = hear(rest.slice(0, end));
+      const said = answer(rest.slice(0, end));
       rest = rest.slice(end);
       if (socket.writable) socket.write(`${said}\r\n`);
     }

@@ -3,16 +3,16 @@
 
 import { quantile, shown } from '#bench/figures/statistics.ts';
 import type { Row } from '#bench/figures/table.ts';
+import { startDns } from '#bench/load/dns-server.ts';
 import { freePort, startService } from '#bench/load/start-service.ts';
-import { startStormDns } from './storm-dns.ts';
-import { startStormHosts } from './storm-hosts.ts';
+import { startStormHosts, stormDns } from './storm-hosts.ts';
 import { stormIn } from './storm-in.ts';
 import { stormOut } from './storm-out.ts';
 import { type StormHalf, stormConfig } from './storm-place.ts';
 
 /** Four rows: the neighbours' p50 and p99 in seconds, of mail out and of mail in. */
 export async function measureStorm(): Promise<readonly Row[]> {
-  const [dns, hosts] = await Promise.all([startStormDns(), startStormHosts()]);
+  const [dns, hosts] = await Promise.all([startDns(stormDns), startStormHosts()]);
   const [mxPort, submissionPort] = [await freePort(), await freePort()];
   const service = await startService('embedded', await stormConfig({ mxPort, submissionPort, dns, hosts }));
   const place = { mxPort, submissionPort, api: service.api };
@@ -21,7 +21,8 @@ export async function measureStorm(): Promise<readonly Row[]> {
     return [...rowsOf('mail out', out), ...rowsOf('mail in', into)];
   } finally {
     await service.stop();
-    await Promise.all([dns.close(), hosts.close()]);
+    dns.close();
+    await hosts.close();
   }
 }
 
