@@ -4,7 +4,7 @@ import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { stageNames } from '#pipeline/contract/stages.ts';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -27,36 +27,33 @@ const bundling = {
   sourcemap: 'external',
   sourcesContent: false,
   mainFields: ['module', 'main'],
+  outExtension: { '.js': '.mjs' },
+  absWorkingDir: home,
   legalComments: 'none',
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
-} as const;
+} satisfies BuildOptions;
 
 /** One bundled file; `bytes` is its size. */
 export type Bundle = { readonly name: string; readonly file: string; readonly bytes: number };
 
 /** Builds everything into `folder`, over what is there. Throws with esbuild's errors. */
 export async function buildBundles(folder: string = bundlesFolder): Promise<readonly Bundle[]> {
-  const functions = stageNames.map((stage) => buildFunction(folder, stage));
-  return (await Promise.all([...functions, buildContainer(folder)])).flat();
-}
-
-async function buildFunction(folder: string, stage: string): Promise<readonly Bundle[]> {
-  return buildInto(join(folder, 'functions', stage), {
-    entry: join(home, 'functions', stage, 'handler.ts'),
-    name: 'index',
-    maps: join(folder, 'maps'),
-  });
-}
-
-async function buildContainer(folder: string): Promise<readonly Bundle[]> {
-  const into = join(folder, 'container');
-  const built = await buildInto(into, {
-    entry: join(home, 'container', 'main.ts'),
+  const maps = join(folder, 'maps');
+  const container = buildInto(join(folder, 'container'), {
+    entry: join(home, 'container/main.ts'),
     name: 'main',
-    maps: join(folder, 'maps'),
+    maps,
   });
-  await copyFile(join(home, 'container', 'Dockerfile'), join(into, 'Dockerfile'));
-  return built;
+  const functions = stageNames.map((stage) =>
+    buildInto(join(folder, 'functions', stage), {
+      entry: join(home, 'functions', stage, 'handler.ts'),
+      name: 'index',
+      maps,
+    }),
+  );
+  const built = await Promise.all([...functions, container]);
+  await copyFile(join(home, 'container/Dockerfile'), join(folder, 'container/Dockerfile'));
+  return built.flat();
 }
 
 /** Builds an entry, and beside it the worker of its folder (`<folder>-worker.ts`, in any room of it): it is started by its file's name. */
@@ -73,7 +70,7 @@ async function buildInto(
     { in: entry, out: name },
     ...workers.map((file) => ({ in: join(source, file), out: basename(file, '.ts') })),
   ];
-  await build({ ...bundling, ...lists(), plugins: slimming, entryPoints, outdir: folder });
+  await build({ ...bundling, plugins: slimming, entryPoints, outdir: folder });
   await moveMaps(folder, maps);
   const files = (await readdir(folder)).filter((file) => file.endsWith('.mjs')).sort();
   return Promise.all(files.map((file) => describe(folder, file)));
@@ -85,10 +82,6 @@ async function moveMaps(folder: string, maps: string): Promise<void> {
   for (const file of (await readdir(folder)).filter((name) => name.endsWith('.map'))) {
     await rename(join(folder, file), join(maps, `${basename(folder)}-${file}`));
   }
-}
-
-function lists() {
-  return { mainFields: [...bundling.mainFields], outExtension: { '.js': '.mjs' }, absWorkingDir: home };
 }
 
 /**

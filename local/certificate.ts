@@ -3,12 +3,10 @@
 import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Certificate } from '#container/session/protocol-options.ts';
 import { makeSelfSigned } from '#container/tls/certificate.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
 import type { Clock, Secrets } from '#pipeline/contract/ports.ts';
-
-/** A certificate (chain) and its private key, both PEM. */
-export type CertificatePair = { readonly certificate: string; readonly key: string };
 
 const renewBeforeMs = 30 * 86_400_000;
 
@@ -18,8 +16,8 @@ export function certificateSource(deps: {
   readonly secrets: Secrets;
   readonly folder: string;
   readonly clock: Clock;
-}): () => Promise<CertificatePair> {
-  let making: Promise<CertificatePair> | null = null;
+}): () => Promise<Certificate> {
+  let making: Promise<Certificate> | null = null;
   return async () => {
     const { tls, hostname } = await deps.config.current();
     if (tls !== null) {
@@ -34,7 +32,7 @@ export function certificateSource(deps: {
 }
 
 /** The one kept in the folder, where it is for this name and still good; otherwise a new one, kept from now on. */
-async function ownCertificate(folder: string, hostname: string, now: number): Promise<CertificatePair> {
+async function ownCertificate(folder: string, hostname: string, now: number): Promise<Certificate> {
   const path = join(folder, 'self-signed.pem');
   const kept = await readKept(path);
   if (kept !== null && isUsable(kept.certificate, hostname, now)) return kept;
@@ -45,7 +43,7 @@ async function ownCertificate(folder: string, hostname: string, now: number): Pr
   return made;
 }
 
-async function readKept(path: string): Promise<CertificatePair | null> {
+async function readKept(path: string): Promise<Certificate | null> {
   const text = await readFile(path, 'utf8').catch(() => '');
   const key = /-----BEGIN (?:RSA |EC )?PRIVATE KEY-----[\s\S]+?-----END (?:RSA |EC )?PRIVATE KEY-----/.exec(text)?.[0];
   const certificate = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/.exec(text)?.[0];

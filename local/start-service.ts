@@ -1,5 +1,6 @@
 // The service in a world: the listener in front, the ops API and its page beside it.
 import { type Listener, startListener } from '#container/listener.ts';
+import type { ListenerDeps } from '#container/listener-deps.ts';
 import { startOpsApi } from '#local/http/start-ops-api.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import { watchActivity } from '#ops/activity.ts';
@@ -7,23 +8,22 @@ import type { QueueCounts } from '#ops/admin.ts';
 import type { Health } from '#ops/health.ts';
 import { createReplayMessage } from '#ops/messages/replay-message.ts';
 import { createRetryDelivery } from '#ops/retry-delivery.ts';
+import type { Config } from '#pipeline/config/config.ts';
 import type { ReportingConfigSource } from '#pipeline/config/config-source.ts';
 import { smarthostDestination } from '#pipeline/contract/keys.ts';
 import type { Clock, Log, Secrets } from '#pipeline/contract/ports.ts';
 import { readBackedOff } from '#pipeline/contract/records/back-off.ts';
-import { type BlockedPort, readBlockedPort } from '#pipeline/contract/records/blocked-port.ts';
+import { readBlockedPort } from '#pipeline/contract/records/blocked-port.ts';
 import { suppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import type { MetricsRegistry } from '#pipeline/observe/metrics.ts';
-import type { CertificatePair } from './certificate.ts';
 import type { LocalWorld } from './world.ts';
 
 export type ServiceDeps = {
   readonly world: LocalWorld;
   readonly config: ReportingConfigSource;
   readonly secrets: Secrets;
-  readonly certificate: () => Promise<CertificatePair>;
-  /** Exchanges a hash in the configuration file (ListenerDeps); left out where there is none. */
-  readonly replaceHash?: (from: string, to: string) => Promise<'replaced' | 'absent'>;
+  readonly certificate: ListenerDeps['certificate'];
+  readonly replaceHash?: NonNullable<ListenerDeps['replaceHash']>;
   readonly reverseName: (ip: string) => Promise<string | null>;
   readonly http: { readonly host: string; readonly port: number; readonly token: string | undefined };
   readonly newMessageId: (nowMs: number) => MessageId;
@@ -53,21 +53,20 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     srsSecret,
   });
   const activity = watchActivity(metrics, clock);
-  const closeListener = async (): Promise<void> => listener.close(0);
   const ops = await startOpsApi({
     ...http,
     admin,
     store,
     retryDelivery: createRetryDelivery({ store, jobs, clock }),
     replayMessage: createReplayMessage({ ...deps, ...world, srsSecret }),
-    health: () => healthOf({ deps, listener, startedAt }),
+    health: () => healthOf(deps, listener, startedAt),
     metricsText: metrics.text,
     metrics,
     activity: activity.recent,
     log,
     clock,
   }).catch(async (error: unknown) => {
-    await closeListener();
+    await listener.close(0);
     throw error;
   });
   return {
@@ -81,47 +80,27 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   };
 }
 
-async function healthOf({
-  deps: { world, config, clock },
-  listener,
-  startedAt,
-}: {
-  readonly deps: ServiceDeps;
-  readonly listener: Listener;
-  readonly startedAt: number;
-}): Promise<Health> {
-  const front = listener.health();
+async function healthOf({ world, config, clock }: ServiceDeps, listener: Listener, startedAt: number): Promise<Health> {
+  const health = listener.health();
   const queues = await world.admin.queues();
   const { mode, delivery } = await config.current();
-  const fault = isFailing(front) ? ['messages cannot be stored: see the log (store-failed)'] : [];
-  const broken = config.problem();
-  const blocked = await readBlockedPort({ store: world.store, clock });
-  const relay = delivery.mode === 'smarthost' ? (delivery.smarthost?.host ?? null) : null;
-  const left = relay === null ? null : await readBackedOff({ store: world.store, clock }, smarthostDestination(relay));
-  const noWayOut = [
-    ...(blocked === null ? [] : [shownBlock(blocked)]),
-    ...(left === null ? [] : [`the smarthost takes no mail, so it waits until ${left.until}: ${left.reason}`]),
+  const problems = [
+    isFailing(health) ? 'messages cannot be stored: see the log (store-failed)' : null,
+    ...world.problems(),
+    ...health.problems,
+    ...queues.flatMap(({ name, faults }) => faults.map((one) => shownFault(name, one))),
+    ...(await noWayOut({ store: world.store, clock }, delivery)),
+    ...queues.map(({ name, dead }) => (dead > 0 ? `queue ${name} has dead letters: ${dead}` : null)),
+    config.problem(),
   ];
-  const held = queues.flatMap(({ name, faults }) => faults.map((one) => shownFault(name, one)));
-  const dead = queues
-    .filter((queue) => queue.dead > 0)
-    .map(({ name, dead: n }) => `queue ${name} has dead letters: ${n}`);
   return {
-    ok: fault.length === 0 && !front.isDraining,
-    problems: [
-      ...fault,
-      ...world.problems(),
-      ...front.problems,
-      ...held,
-      ...noWayOut,
-      ...dead,
-      ...(broken === null ? [] : [broken]),
-    ],
+    ok: !isFailing(health) && !health.isDraining,
+    problems: problems.filter((problem) => problem !== null),
     details: {
       mode,
       uptimeSeconds: Math.floor((clock() - startedAt) / 1_000),
       listeners: listener.addresses,
-      listener: front,
+      listener: health,
       queues,
       ...(await world.details()),
     },
@@ -133,8 +112,19 @@ function isFailing({ lastStoredAt, lastStoreFailureAt }: ReturnType<Listener['he
   return lastStoreFailureAt !== null && (lastStoredAt === null || lastStoreFailureAt > lastStoredAt);
 }
 
-function shownBlock({ port, since, hosts }: BlockedPort): string {
-  return `the network lets no mail out (port ${port}) since ${since}: no answer from ${hosts.join(', ')}; mail waits`;
+/** Why mail that goes out has to wait, whatever its destination. */
+async function noWayOut(
+  deps: Parameters<typeof readBlockedPort>[0],
+  { mode, smarthost }: Config['delivery'],
+): Promise<readonly (string | null)[]> {
+  const blocked = await readBlockedPort(deps);
+  const relay = mode === 'smarthost' ? smarthost : null;
+  const backedOff = relay && (await readBackedOff(deps, smarthostDestination(relay.host)));
+  return [
+    blocked &&
+      `the network lets no mail out (port ${blocked.port}) since ${blocked.since}: no answer from ${blocked.hosts.join(', ')}; mail waits`,
+    backedOff && `the smarthost takes no mail, so it waits until ${backedOff.until}: ${backedOff.reason}`,
+  ];
 }
 
 function shownFault(queue: string, { reason, jobs, retryAt }: QueueCounts['faults'][number]): string {

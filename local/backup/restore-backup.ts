@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { lockFolder, openDatabase } from '#local/embedded/database.ts';
+import { checkIntegrity, lockFolder, openDatabase } from '#local/embedded/database.ts';
 import { unfinishedRestore } from '#local/embedded/folder-marks.ts';
 import { checkBodies } from '#local/embedded/store/check-bodies.ts';
 import type { RestoreReport, RestoreRequest } from '#ops/data-backup.ts';
@@ -127,8 +127,7 @@ async function settle({ request, manifest }: Restore): Promise<number> {
 }
 
 function checkWhole(database: DatabaseSync, { dataFolder }: RestoreRequest, manifest: Manifest): void {
-  const said = database.prepare('PRAGMA integrity_check').get()?.['integrity_check'];
-  if (said !== 'ok') throw new Error(`the restored database is damaged: ${String(said)}`);
+  checkIntegrity(database);
   const known = new Set(manifest.leftOut.map(({ key }) => key));
   const { damaged } = checkBodies(database, join(resolve(dataFolder), 'bodies'));
   const [first] = damaged.filter(({ key }) => !known.has(key));

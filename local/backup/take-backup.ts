@@ -1,9 +1,11 @@
 // `pillarbox backup`: a data folder as it was at one moment, the service running or not, in a folder of its own; checked
 // as it is made, durable when this resolves.
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { backup as copyDatabase, DatabaseSync } from 'node:sqlite';
+import { checkIntegrity } from '#local/embedded/database.ts';
 import type { BackupReport, BackupRequest, LeftOutBody } from '#ops/data-backup.ts';
 import { type Manifest, names, type SummedFile, writeSums } from './backup-format.ts';
 import { copyConfig } from './copy-config.ts';
@@ -38,11 +40,8 @@ export async function takeBackup(request: BackupRequest): Promise<BackupReport> 
 async function checkTarget({ folder, dataFolder }: BackupRequest): Promise<void> {
   const inside = relative(resolve(dataFolder), resolve(folder));
   if (!inside.startsWith('..')) throw new Error(`${folder} is in the data folder itself: name another one`);
-  const there = await readdir(folder).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
-  });
-  if (there.length > 0) throw new Error(`${folder} is not empty: a backup wants a folder of its own`);
+  if (existsSync(folder) && (await readdir(folder)).length > 0)
+    throw new Error(`${folder} is not empty: a backup needs a folder of its own`);
 }
 
 async function fill(work: Work): Promise<BackupReport> {
@@ -84,19 +83,13 @@ async function addDatabase({ request: { folder, progress }, snapshot, written }:
     progress: ({ totalPages, remainingPages }) =>
       progress({ what: 'database pages', done: totalPages - remainingPages, of: totalPages }),
   });
-  checkDatabase(path);
-  written.push({ path: `${names.data}/${databaseName}`, ...(await measureFile(path, { sync: true })) });
-}
-
-/** Rejects where the copy of the database is not sound in itself. */
-function checkDatabase(path: string): void {
-  const database = new DatabaseSync(path);
+  const copy = new DatabaseSync(path);
   try {
-    const said = database.prepare('PRAGMA integrity_check').get()?.['integrity_check'];
-    if (said !== 'ok') throw new Error(`the database is damaged: ${String(said)}`);
+    checkIntegrity(copy);
   } finally {
-    database.close();
+    copy.close();
   }
+  written.push({ path: `${names.data}/${databaseName}`, ...(await measureFile(path, { sync: true })) });
 }
 
 /** Answers what turned out to be other bytes than those that were stored: that is not in the backup. */

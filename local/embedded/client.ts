@@ -21,7 +21,7 @@ export type Client = {
 export type ClientOptions = {
   readonly folder: string;
   readonly clock: Clock;
-  /** Limits the size of the database, for tests of a full disk. */
+  /** Limits the database to so many pages of 16 KiB, for tests of a full disk. */
   readonly maxPages?: number;
 };
 

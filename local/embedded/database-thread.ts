@@ -52,10 +52,7 @@ type State = {
   commits: number;
 };
 
-/** What the thread offers its shell. */
-export type DatabaseThread = {
-  readonly run: (batch: Batch) => ReplyBatch;
-};
+export type DatabaseThread = { readonly run: (batch: Batch) => ReplyBatch };
 
 const leaseRetryMs = 1_000;
 
@@ -76,7 +73,7 @@ export function createDatabaseThread(
     objects,
     jobs,
     mail: mailRows(database, objects),
-    reports: queueReports(database),
+    reports: queueReports(database, jobs),
     removeFile,
     freed: [],
     leases: createParkedLeases(jobs),
@@ -231,7 +228,7 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
     case 'nack':
       return { value: null, effect: nackJob(jobs, request, at) };
     case 'queues':
-      return { value: reports.counts(jobs.memory, at) };
+      return { value: reports.counts(at) };
     case 'redrive': {
       const { count, effect } = redriveJobs(jobs, request.queue, at);
       return { value: count, effect };

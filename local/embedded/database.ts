@@ -52,7 +52,7 @@ const tables = `
     receives INTEGER NOT NULL,
     last_error TEXT,
     body TEXT NOT NULL,
-    -- Hand-outs in a row that ended by a fault of ours.
+    -- Runs in a row that ended by a fault of ours.
     faults INTEGER NOT NULL DEFAULT 0,
     -- What counts against a job that was running when the process ended (suspects.ts), and since when it is running, or null.
     guilt INTEGER NOT NULL DEFAULT 0,
@@ -82,7 +82,7 @@ const changes: Readonly<Record<number, string>> = {
   3: `ALTER TABLE jobs ADD COLUMN faults INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE jobs ADD COLUMN guilt INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE jobs ADD COLUMN handed_at INTEGER;
-      -- Until then a hand-out counted that ended with the process or by a fault of ours.
+      -- Until then a run counted that ended with the process or by a fault of ours.
       UPDATE jobs SET receives = 0;`,
 };
 
@@ -110,6 +110,12 @@ function open(path: string): DatabaseSync {
   const steps = missing.map(([, change]) => change).join('\n');
   database.exec(`BEGIN IMMEDIATE; ${steps} ${tables} PRAGMA user_version = ${layoutVersion}; COMMIT;`);
   return database;
+}
+
+/** Throws if SQLite finds damage in the database. */
+export function checkIntegrity(database: DatabaseSync): void {
+  const found = database.prepare('PRAGMA integrity_check').get()?.['integrity_check'];
+  if (found !== 'ok') throw new Error(`the database is damaged: ${String(found)}`);
 }
 
 /**

@@ -6,9 +6,9 @@ import { createObjectStore } from '#local/embedded/store/object-store.ts';
 import type { JobSource } from '#local/run/job-source.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
 import type { KeptSince } from '#pipeline/contract/keys.ts';
-import type { Clock, Intake, JobSender, ObjectStore } from '#pipeline/contract/ports.ts';
+import type { Intake, JobSender, ObjectStore } from '#pipeline/contract/ports.ts';
 import { createAdmin } from './admin.ts';
-import { startClient } from './client.ts';
+import { type ClientOptions, startClient } from './client.ts';
 import { createIntake } from './intake.ts';
 import type { OpenedBodies, Statistics } from './requests.ts';
 
@@ -24,7 +24,7 @@ export type EmbeddedWorld = {
   readonly sweep: (before: KeptSince) => Promise<number>;
   /** Gives a little of the free space in the database file back to the disk; answers whether there is more. */
   readonly shrink: () => Promise<boolean>;
-  /** Has the clock looked at: needed only where the clock does not run by itself. */
+  /** Looks at the clock: needed only in tests, whose clock does not run by itself. */
   readonly tick: () => Promise<void>;
   readonly statistics: () => Promise<Statistics>;
   /** Resolves when the database thread is lost (never, where all is well, before `close`). */
@@ -32,20 +32,14 @@ export type EmbeddedWorld = {
   readonly close: () => Promise<void>;
 };
 
-export type EmbeddedOptions = {
-  readonly folder: string;
-  readonly clock: Clock;
-  /** Limits the database to so many pages of 16 KiB, for tests of a full disk. */
-  readonly maxPages?: number;
-};
-
 const sweepLimit = 200;
 
 /** Opens the folder (making it where it is missing); rejects where another process has it, or it cannot be written. */
-export async function openEmbedded({ folder, clock, ...options }: EmbeddedOptions): Promise<EmbeddedWorld> {
+export async function openEmbedded(options: ClientOptions): Promise<EmbeddedWorld> {
+  const { folder, clock } = options;
   const bodies = join(folder, 'bodies');
   await mkdir(bodies, { recursive: true, mode: 0o700 });
-  const client = await startClient({ folder, clock, ...options });
+  const client = await startClient(options);
   const watchers = new Set<(key: string) => void>();
   const written = (key: string): void => {
     for (const watcher of watchers) watcher(key);

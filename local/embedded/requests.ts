@@ -41,9 +41,6 @@ export type NewJob = {
   readonly due: number;
 };
 
-/** A page of a search that looks at a bounded number of rows: `next` is where to look on, null at the end. */
-export type SearchStep = MessagePage;
-
 /** An object as the database knows it: its body, or the file that holds it. */
 export type FoundObject = ObjectFacts &
   (
@@ -75,7 +72,7 @@ type Exchange = {
   list: { ask: { readonly prefix: string; readonly after: string; readonly limit: number }; answer: ListPage };
   delete: { ask: { readonly key: string; readonly ifMatch: string | null }; answer: 'deleted' | 'conflict' };
   send: { ask: { readonly job: NewJob }; answer: null };
-  /** Answered when there is a job, or with none when the queue is being shut. */
+  /** Answered when there is a job, or with none when the queues stop. */
   lease: { ask: LeaseTerms; answer: readonly LeasedJob[] };
   ack: { ask: { readonly handles: readonly number[]; readonly isMended?: boolean }; answer: null };
   /** `retryAt` null: not again, it is a dead letter now, and the jobs of `tell` are queued with that. */
@@ -97,7 +94,8 @@ type Exchange = {
   deadLetters: { ask: { readonly queue: QueueName; readonly limit: number }; answer: readonly DeadLetter[] };
   /** Those jobs of a message that wait for a fault of ours to be mended. */
   heldJobs: { ask: { readonly id: string }; answer: readonly HeldJob[] };
-  messages: { ask: MessageQuery; answer: SearchStep };
+  /** A step of a search, which looks at a bounded number of rows: `next` is where to look on, null at the end. */
+  messages: { ask: MessageQuery; answer: MessagePage };
   summary: { ask: { readonly key: string }; answer: MessageSummary | null };
   findMessage: { ask: { readonly id: string }; answer: readonly string[] };
   newestKeys: {
@@ -111,7 +109,7 @@ type Exchange = {
   };
   /** Gives a little of the free space in the file back to the disk; answers whether more could be given. */
   shrink: { ask: object; answer: boolean };
-  /** Lets the clock be looked at: hands out what has become due, takes back what was not answered in time. */
+  /** Looks at the clock: hands out what has become due, takes back what was not answered in time. */
   tick: { ask: object; answer: null };
   statistics: { ask: object; answer: Statistics };
   close: { ask: object; answer: null };

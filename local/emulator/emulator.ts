@@ -17,14 +17,6 @@ const bucket = 'pillarbox-mail';
 const account = '000000000000';
 
 /** How one queue is doing; `oldestAt` in milliseconds since 1970. */
-export type EmulatedQueue = {
-  readonly name: string;
-  readonly ready: number;
-  readonly delayed: number;
-  readonly inFlight: number;
-  readonly oldestAt: number | null;
-};
-
 const queueSchema = z.object({
   name: z.string(),
   ready: z.number(),
@@ -51,7 +43,7 @@ export type Emulator = {
   readonly bucket: string;
   readonly queueUrl: (queue: QueueName, dead?: 'dead') => string;
   readonly queueArn: (queue: QueueName) => string;
-  readonly queues: () => Promise<readonly EmulatedQueue[]>;
+  readonly queues: () => Promise<readonly z.infer<typeof queueSchema>[]>;
   /** Requests answered so far, by method (S3) or operation (SQS). */
   readonly calls: () => Promise<Readonly<Record<string, number>>>;
   /** The waiting messages of a queue, oldest first; the last thousand. */

@@ -1,18 +1,11 @@
 // What a sandbox and its host say to each other.
-import { z } from 'zod';
 
 /** To the sandbox: an event to handle, or another time. */
-export const toSandboxSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('event'), id: z.number(), event: z.unknown() }),
-  z.object({ kind: z.literal('clock'), aheadMs: z.number() }),
-]);
+export type ToSandbox =
+  | { readonly kind: 'event'; readonly id: number; readonly event: unknown }
+  | { readonly kind: 'clock'; readonly aheadMs: number };
 
-/** From the sandbox: it has imported its bundle; what the handler answered; what it threw. */
-export const fromSandboxSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('ready') }),
-  z.object({ kind: z.literal('answer'), id: z.number(), answer: z.unknown() }),
-  z.object({ kind: z.literal('threw'), id: z.number(), error: z.string() }),
-]);
-
-export type ToSandbox = z.infer<typeof toSandboxSchema>;
-export type FromSandbox = z.infer<typeof fromSandboxSchema>;
+/** From the sandbox: what the handler answered, or what it threw. */
+export type FromSandbox =
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }
+  | { readonly kind: 'threw'; readonly id: number; readonly error: string };

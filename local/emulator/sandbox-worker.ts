@@ -3,7 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import { setClockAhead } from './clock-ahead.ts';
-import { type FromSandbox, toSandboxSchema } from './sandbox-messages.ts';
+import type { FromSandbox, ToSandbox } from './sandbox-messages.ts';
 
 const { file, aheadMs } = z.object({ file: z.string(), aheadMs: z.number() }).parse(workerData);
 if (parentPort === null) throw new Error('sandbox-worker.ts runs as a worker thread');
@@ -13,12 +13,10 @@ setClockAhead(aheadMs);
 const bundle: unknown = await import(file);
 const handler = handlerOf(bundle);
 
-port.on('message', (message) => {
-  const order = toSandboxSchema.parse(message);
+port.on('message', (order: ToSandbox) => {
   if (order.kind === 'clock') setClockAhead(order.aheadMs);
   else void invoke(order.id, order.event);
 });
-say({ kind: 'ready' });
 
 async function invoke(id: number, event: unknown): Promise<void> {
   try {

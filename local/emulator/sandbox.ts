@@ -1,11 +1,10 @@
 // A function as Lambda runs it: the very bundle that ships, in a thread with its own environment, memory limit and
 // timeout. A sandbox that dies or does not answer in time is replaced; what it was doing has failed.
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
-import { fromSandboxSchema, type ToSandbox } from './sandbox-messages.ts';
+import type { FromSandbox, ToSandbox } from './sandbox-messages.ts';
 
 const answerSchema = z.object({ batchItemFailures: z.array(z.object({ itemIdentifier: z.string() })) });
 
@@ -19,7 +18,7 @@ export type Sandbox = {
   readonly close: () => Promise<void>;
 };
 
-/** `file`: the bundle. `onLine` hears each line that the function writes. */
+/** `file`: the bundle. `onLine` gets each line that the function writes. */
 export type SandboxOptions = {
   readonly file: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -81,19 +80,14 @@ function startWorker({ file, environment, memoryMiB, onLine }: SandboxOptions, a
     stdout: true,
     stderr: true,
   });
-  hear(worker.stdout, onLine);
-  hear(worker.stderr, onLine);
-  worker.on('message', (message) => {
-    const said = fromSandboxSchema.parse(message);
-    if (said.kind === 'ready') return;
+  for (const stream of [worker.stdout, worker.stderr]) {
+    createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine);
+  }
+  worker.on('message', (said: FromSandbox) => {
     const call = calls.get(said.id);
     calls.delete(said.id);
     if (said.kind === 'threw') call?.reject(new Error(said.error));
     else call?.resolve(answerSchema.parse(said.answer));
   });
   return worker;
-}
-
-function hear(stream: Readable, onLine: (line: string) => void): void {
-  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine);
 }

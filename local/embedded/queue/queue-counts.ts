@@ -3,13 +3,14 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { asNumber, asText } from '#local/embedded/database.ts';
 import type { DeadLetter, HeldJob, QueueCounts } from '#ops/admin.ts';
 import { type QueueName, queueNames } from '#pipeline/contract/stages.ts';
-import { type JobMemory, queueName } from './job-memory.ts';
+import { queueName } from './job-memory.ts';
+import type { JobRows } from './job-rows.ts';
 
 /** Reasons shown of one queue. */
 const maxFaults = 20;
 
 export type QueueReports = {
-  readonly counts: (memory: JobMemory, at: number) => readonly QueueCounts[];
+  readonly counts: (at: number) => readonly QueueCounts[];
   readonly deadLetters: (queue: QueueName, limit: number) => readonly DeadLetter[];
   /** Jobs of a message that wait for a fault of ours. */
   readonly heldJobs: (id: string) => readonly HeldJob[];
@@ -17,26 +18,24 @@ export type QueueReports = {
   readonly purge: (queue: QueueName) => number;
 };
 
-/** Over the same database as the job rows. */
-export function queueReports(database: DatabaseSync): QueueReports {
+export function queueReports(database: DatabaseSync, { sql, memory }: JobRows): QueueReports {
   const delayed = database.prepare('SELECT count(*) AS count FROM jobs WHERE due > ? AND queue = ?');
   const dead = database.prepare('SELECT count(*) AS count FROM dead_letters WHERE queue = ?');
-  const latestDead = database.prepare('SELECT * FROM dead_letters WHERE queue = ? ORDER BY seq DESC LIMIT ?');
   const held = database.prepare(
     `SELECT last_error, count(*) AS count, min(due) AS due FROM jobs WHERE faults > 0 AND queue = ?
      GROUP BY last_error ORDER BY count DESC LIMIT ${maxFaults}`,
   );
   const heldOf = database.prepare('SELECT queue, last_error, due FROM jobs WHERE faults > 0 AND message_id = ?');
-  const purge = database.prepare('DELETE FROM dead_letters WHERE queue = ?');
   return {
-    counts: ({ ready, leases, dueUpTo }, at) =>
+    counts: (at) =>
       queueNames.map((name) => {
-        const oldest = ready(name).oldestDue();
+        const ready = memory.ready(name);
+        const oldest = ready.oldestDue();
         return {
           name,
-          ready: ready(name).size(),
-          delayed: asNumber(delayed.get(dueUpTo, name)?.['count']),
-          inFlight: [...leases.values()].filter(({ queue }) => queue === name).length,
+          ready: ready.size(),
+          delayed: asNumber(delayed.get(memory.dueUpTo, name)?.['count']),
+          inFlight: [...memory.leases.values()].filter(({ queue }) => queue === name).length,
           dead: asNumber(dead.get(name)?.['count']),
           oldestSeconds: oldest === null ? null : Math.max(0, Math.floor((at - oldest) / 1_000)),
           faults: held.all(name).map((row) => ({
@@ -47,7 +46,7 @@ export function queueReports(database: DatabaseSync): QueueReports {
         };
       }),
     deadLetters: (queue, limit) =>
-      latestDead.all(queue, limit).map((row) => ({
+      sql.deadOf.all(queue, limit).map((row) => ({
         queue,
         id: asText(row['message_id']),
         body: asText(row['body']),
@@ -61,7 +60,7 @@ export function queueReports(database: DatabaseSync): QueueReports {
         reason: asText(row['last_error']),
         retryAt: timeText(row['due']),
       })),
-    purge: (queue) => Number(purge.run(queue).changes),
+    purge: (queue) => Number(sql.purge.run(queue).changes),
   };
 }
 
