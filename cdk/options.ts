@@ -42,10 +42,7 @@ const optionsSchema = z.object({
   /** Listener tasks, two zones; at most `maxTasks` under load. */
   tasks: whole.default(2),
   maxTasks: whole.default(8),
-  taskCpu: z.coerce
-    .number()
-    .pipe(z.literal([256, 512, 1024, 2048, 4096]))
-    .default(256),
+  taskCpu: oneOf(256, 512, 1024, 2048, 4096).default(256),
   taskMemoryMiB: whole.default(512),
   /** Connections a task should carry before another is started. */
   connectionsPerTask: whole.default(300),
@@ -70,10 +67,7 @@ const optionsSchema = z.object({
   rawDays: whole.default(defaultRetention.rawDays),
   inboxDays: whole.default(defaultRetention.inboxDays),
   deliveriesDays: whole.default(defaultRetention.deliveriesDays),
-  logDays: z.coerce
-    .number()
-    .pipe(z.union([7, 14, 30, 90, 365].map((days) => z.literal(days))))
-    .default(30),
+  logDays: oneOf(7, 14, 30, 90, 365).default(30),
   /** How long Lambda gathers jobs before it calls the function, in seconds: longer is cheaper, and mail is later by that. */
   batchWindowSeconds: z.coerce.number().int().min(0).max(60).default(2),
   alarmEmail: z.email().optional(),
@@ -86,6 +80,10 @@ export type Options = Readonly<z.output<typeof optionsSchema>>;
 
 /** The names of all options. */
 export const optionNames = Object.keys(optionsSchema.shape);
+
+function oneOf<const Numbers extends readonly number[]>(...numbers: Numbers) {
+  return z.coerce.number().pipe(z.literal(numbers));
+}
 
 /** A list, or a text of its items with commas or spaces between. */
 function listOf<List extends z.ZodType<string[], string[]>>(items: List) {

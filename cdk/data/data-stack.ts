@@ -10,7 +10,7 @@ import { acknowledge, acknowledgeManagedPolicy } from '#cdk/acknowledge.ts';
 import { secretsPrefix } from '#cdk/names.ts';
 import type { Options } from '#cdk/options.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
-import { lanesOf, type QueueName, type StageName, stages } from '#pipeline/contract/stages.ts';
+import { lanesOf, type QueueName, stages } from '#pipeline/contract/stages.ts';
 import { MailBucket } from './mail-bucket.ts';
 import { StageQueue } from './stage-queue.ts';
 
@@ -45,18 +45,13 @@ export class DataStack extends Stack {
     if (this.mail.key !== null) {
       new CfnOutput(this, 'KeyArn', { value: this.mail.key.keyArn, description: 'Who reads mail may decrypt with it' });
     }
-    this.addresses.forEach((address, index) => {
-      new CfnOutput(this, `MxAddress${index + 1}`, {
-        value: address.ref,
-        description: `A record of ${options.hostname}`,
-      });
-    });
+    const description = `A record of ${options.hostname}`;
+    for (const [index, { ref: value }] of this.addresses.entries()) {
+      new CfnOutput(this, `MxAddress${index + 1}`, { value, description });
+    }
     if (this.outboundAddress !== null) {
-      new CfnOutput(this, 'OutboundAddress4', {
-        value: this.outboundAddress.ref,
-        description: 'Where mail leaves from',
-      });
-      const value = this.outboundAddress.attrAllocationId;
+      const { ref, attrAllocationId: value } = this.outboundAddress;
+      new CfnOutput(this, 'OutboundAddress4', { value: ref, description: 'Where mail leaves from' });
       new CfnOutput(this, 'OutboundAllocation', { value, description: 'The same, to give it its PTR' });
     }
   }
@@ -66,11 +61,6 @@ export class DataStack extends Stack {
     const queue = this.queues.get(name);
     if (queue === undefined) throw new Error(`no stage reads a queue ${name}`);
     return queue;
-  }
-
-  /** The queue of a stage. */
-  queueOf(stage: StageName): StageQueue {
-    return this.queueNamed(stages[stage].consumes);
   }
 
   private address(id: string): CfnEIP {

@@ -1,8 +1,8 @@
 // The network: two zones of public subnets, no NAT on the way in, S3 by a free gateway endpoint. Only `mx` delivery
 // adds private subnets behind one NAT gateway, whose address is what other servers see.
 
-import type { CfnEIP } from 'aws-cdk-lib/aws-ec2';
 import {
+  type CfnEIP,
   FlowLogDestination,
   FlowLogTrafficType,
   GatewayVpcEndpointAwsService,
@@ -27,17 +27,17 @@ export class Network extends Construct {
 
   constructor(scope: Construct, id: string, { options, outboundAddress }: NetworkProps) {
     super(scope, id);
-    const isPrivateWanted = outboundAddress !== null;
+    const privateSubnets = { name: 'outbound', subnetType: SubnetType.PRIVATE_WITH_EGRESS };
     this.vpc = new Vpc(this, 'Vpc', {
       ...(options.zones === undefined ? { maxAzs: zones } : { availabilityZones: options.zones }),
-      natGateways: isPrivateWanted ? 1 : 0,
-      ...(isPrivateWanted
-        ? { natGatewayProvider: NatProvider.gateway({ eipAllocationIds: [outboundAddress.attrAllocationId] }) }
-        : {}),
+      natGateways: outboundAddress === null ? 0 : 1,
+      ...(outboundAddress === null
+        ? {}
+        : { natGatewayProvider: NatProvider.gateway({ eipAllocationIds: [outboundAddress.attrAllocationId] }) }),
       ...(options.ipAddressType === 'dualstack' ? { ipProtocol: IpProtocol.DUAL_STACK } : {}),
       subnetConfiguration: [
         { name: 'public', subnetType: SubnetType.PUBLIC },
-        ...(isPrivateWanted ? [{ name: 'outbound', subnetType: SubnetType.PRIVATE_WITH_EGRESS }] : []),
+        ...(outboundAddress === null ? [] : [privateSubnets]),
       ],
       gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
       restrictDefaultSecurityGroup: false,
@@ -48,12 +48,9 @@ export class Network extends Construct {
         new LogGroup(this, 'RejectedLogs', { retention: options.logDays }),
       ),
     });
-    this.outbound = isPrivateWanted
-      ? new SecurityGroup(this, 'Outbound', {
-          vpc: this.vpc,
-          description: 'Mail going out: anywhere, from one address',
-        })
-      : null;
+    const description = 'Mail going out: anywhere, from one address';
+    this.outbound =
+      outboundAddress === null ? null : new SecurityGroup(this, 'Outbound', { vpc: this.vpc, description });
     acknowledge(this, { IAM5: 'The flow log writes to streams of its own log group, whose names it makes up.' });
   }
 }

@@ -7,6 +7,8 @@ import { bucketArn, queueArn, secretArn } from '#cdk/names.ts';
 import type { Options } from '#cdk/options.ts';
 import type { Access } from '#pipeline/contract/stages.ts';
 
+const wildcardReason = 'keys and secrets have no names beforehand; it ends one prefix of the table of stages';
+
 export type Permitted = { readonly access: Access; readonly options: Options; readonly mail: MailBucket };
 
 /** Lets a role do what the table says of its part: objects by prefix, queues to send to, secrets by name. */
@@ -15,11 +17,7 @@ export function permit(role: Role, { access, options, mail }: Permitted): void {
   const allow = (actions: string[], resources: string[], conditions = {}) => {
     if (resources.length === 0) return;
     role.addToPolicy(new PolicyStatement({ actions, resources, conditions }));
-    acknowledgeWildcards(
-      role,
-      resources,
-      'keys and secrets have no names beforehand; it ends one prefix of the table of stages',
-    );
+    acknowledgeWildcards(role, resources, wildcardReason);
   };
   const objects = (prefixes: readonly string[]) => prefixes.map((prefix) => bucketArn(stack, options, `${prefix}*`));
   allow(['s3:GetObject'], objects(access.reads));

@@ -11,6 +11,8 @@ import type { Options } from '#cdk/options.ts';
 export type AlarmSpec = {
   /** The entry of docs/runbook.md, and the alarm's name behind the service's. */
   readonly runbook: string;
+  /** Tells alarms with the same entry apart: what this one is about. */
+  readonly of?: string;
   /** What it means, in one sentence. */
   readonly meaning: string;
   readonly metric: IMetric;
@@ -38,9 +40,8 @@ export class Alarms extends Construct {
     if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail));
   }
 
-  /** Adds one; `of` tells alarms of the same kind apart (the stage's name). */
-  add(spec: AlarmSpec, of = ''): Alarm {
-    const name = of === '' ? spec.runbook : `${spec.runbook}-${of}`;
+  add(spec: AlarmSpec): void {
+    const name = spec.of === undefined ? spec.runbook : `${spec.runbook}-${spec.of}`;
     const alarm = new Alarm(this, name, {
       alarmName: `${this.serviceName}-${name}`,
       alarmDescription: `${spec.meaning} What to do: docs/runbook.md#${spec.runbook}`,
@@ -56,6 +57,5 @@ export class Alarms extends Construct {
     alarm.addAlarmAction(new SnsAction(this.topic));
     alarm.addOkAction(new SnsAction(this.topic));
     this.all.push(alarm);
-    return alarm;
   }
 }

@@ -11,21 +11,14 @@ import {
   Metric,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
-import type { DataStack } from '#cdk/data/data-stack.ts';
 import type { Options } from '#cdk/options.ts';
-import type { LoadBalancer } from '#cdk/service/load-balancer.ts';
 import type { StageFunction } from '#cdk/service/stage-function.ts';
 import { lanesOf, type Stage, stages } from '#pipeline/contract/stages.ts';
 import type { Alarms } from './alarms.ts';
 import { byLabel, serviceMetric } from './service-metrics.ts';
+import type { Watched } from './watch.ts';
 
-export type DashboardProps = {
-  readonly options: Options;
-  readonly data: DataStack;
-  readonly balancer: LoadBalancer;
-  readonly functions: readonly StageFunction[];
-  readonly alarms: Alarms;
-};
+export type DashboardProps = Watched & { readonly functions: readonly StageFunction[]; readonly alarms: Alarms };
 
 export class MailDashboard extends Construct {
   constructor(scope: Construct, id: string, props: DashboardProps) {
@@ -62,6 +55,10 @@ function throughTheStages({ options, data }: DashboardProps): IWidget[] {
   const all = Object.values(stages).flatMap(lanesOf);
   const age = ({ consumes }: Stage) =>
     data.queueNamed(consumes).queue.metricApproximateAgeOfOldestMessage({ label: consumes, statistic: 'Maximum' });
+  const dead = ({ consumes }: Stage) => {
+    const { deadLetters } = data.queueNamed(consumes);
+    return deadLetters.metricApproximateNumberOfMessagesVisible({ label: consumes, statistic: 'Maximum' });
+  };
   const accepted = (statistic: string) =>
     serviceMetric(options, { stage: 'parse', name: 'accepted-to-inbox-seconds', statistic, label: statistic });
   const seconds = ({ name, consumes }: Stage) =>
@@ -76,14 +73,7 @@ function throughTheStages({ options, data }: DashboardProps): IWidget[] {
     graph('Accepted until in inbox/, s', [accepted('p50'), accepted('p99')]),
     graph('One job, p99, s', all.map(seconds)),
     graph('Oldest job waiting, s', all.map(age)),
-    graph(
-      'Dead letters',
-      all.map(({ consumes }) =>
-        data
-          .queueNamed(consumes)
-          .deadLetters.metricApproximateNumberOfMessagesVisible({ label: consumes, statistic: 'Maximum' }),
-      ),
-    ),
+    graph('Dead letters', all.map(dead)),
   ];
 }
 
@@ -104,16 +94,12 @@ function running({ options, functions, balancer }: DashboardProps): IWidget[] {
     handler.metricErrors({ label: `${node.id} errors` }),
     handler.metricThrottles({ label: `${node.id} throttles` }),
   ]);
+  const times = functions.map(({ handler, node }) => handler.metricDuration({ statistic: 'p99', label: node.id }));
+  const flows = balancer.balancer.metrics;
   return [
     graph('Errors and throttles', errors),
-    graph(
-      'Function time, p99, ms',
-      functions.map(({ handler, node }) => handler.metricDuration({ statistic: 'p99', label: node.id })),
-    ),
-    graph('Flows at the load balancer', [
-      balancer.balancer.metrics.activeFlowCount(),
-      balancer.balancer.metrics.newFlowCount(),
-    ]),
+    graph('Function time, p99, ms', times),
+    graph('Flows at the load balancer', [flows.activeFlowCount(), flows.newFlowCount()]),
     graph('Cost so far this month, $', [cost(options)]),
   ];
 }

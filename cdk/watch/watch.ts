@@ -23,58 +23,49 @@ export function watch(scope: Construct, watched: Watched): Alarms {
 function watchLane(alarms: Alarms, stage: Stage, { options, data }: Watched): void {
   const { queue, deadLetters } = data.queueNamed(stage.consumes);
   const isSlowLane = stages[stage.name].consumes !== stage.consumes;
-  const name = isSlowLane ? stage.consumes : stage.name;
+  const of = isSlowLane ? stage.consumes : stage.name;
   const what = isSlowLane ? `${stage.name}'s slow lane` : `stage ${stage.name}`;
   const period = Duration.minutes(5);
-  alarms.add(
-    {
-      runbook: 'dead-letters',
-      meaning: `Jobs of ${what} were given up and wait in its dead-letter queue.`,
-      metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period }),
-      threshold: 1,
-    },
-    name,
-  );
-  alarms.add(
-    {
-      runbook: isSlowLane ? 'slow-lane' : 'queue-age',
-      meaning: `The oldest job of ${what} has waited for more than five minutes.`,
-      metric: queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period }),
-      // A job that waits for its time is as old as its wait: at most 900 s (one hop) if it waits for its next attempt. And SQS counts a
-      // job that is being run, and all of its batch, until the run is over, which may take all its time if it waits for a host.
-      threshold: stage.connectsOut ? 900 + stage.timeoutSeconds + 300 : 300,
-      periods: 2,
-    },
-    name,
-  );
-  const labels = { queue: stage.consumes, outcome: 'failed' };
-  const failed = serviceMetric(options, { stage: stage.name, name: 'jobs', labels });
-  alarms.add(
-    {
-      runbook: 'stage-errors',
-      meaning: `More than one in twenty jobs of ${what} fail.`,
-      metric: percent(failed, queue.metricNumberOfMessagesReceived({ statistic: 'Sum', period }), 'failed, %'),
-      threshold: 5,
-    },
-    name,
-  );
+  const jobs = (outcome: string, each: Duration) =>
+    serviceMetric(options, {
+      stage: stage.name,
+      name: 'jobs',
+      labels: { queue: stage.consumes, outcome },
+      period: each,
+    });
+  alarms.add({
+    runbook: 'dead-letters',
+    of,
+    meaning: `Jobs of ${what} were given up and wait in its dead-letter queue.`,
+    metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period }),
+    threshold: 1,
+  });
+  alarms.add({
+    runbook: isSlowLane ? 'slow-lane' : 'queue-age',
+    of,
+    meaning: `The oldest job of ${what} has waited for more than five minutes.`,
+    metric: queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period }),
+    // A job that waits for its time is as old as its wait: at most 900 s (one hop) if it waits for its next attempt. And SQS counts a
+    // job that is being run, and all of its batch, until the run is over, which may take all its time if it waits for a host.
+    threshold: stage.connectsOut ? 900 + stage.timeoutSeconds + 300 : 300,
+    periods: 2,
+  });
+  const received = queue.metricNumberOfMessagesReceived({ statistic: 'Sum', period });
+  alarms.add({
+    runbook: 'stage-errors',
+    of,
+    meaning: `More than one in twenty jobs of ${what} fail.`,
+    metric: percent(jobs('failed', period), received, 'failed, %'),
+    threshold: 5,
+  });
   // These jobs wait until their messages expire, so no other alarm would rise: they are neither dead letters nor failures.
-  const waiting = { queue: stage.consumes, outcome: 'waits' };
-  alarms.add(
-    {
-      runbook: 'own-fault',
-      meaning: `Jobs of ${what} wait for something of ours to be mended: a secret, the configuration, S3, SQS, the DNS.`,
-      // While the fault lasts each job is tried at least once in 15 minutes.
-      metric: serviceMetric(options, {
-        stage: stage.name,
-        name: 'jobs',
-        labels: waiting,
-        period: Duration.minutes(15),
-      }),
-      threshold: 1,
-    },
-    name,
-  );
+  alarms.add({
+    runbook: 'own-fault',
+    of,
+    meaning: `Jobs of ${what} wait for something of ours to be mended: a secret, the configuration, S3, SQS, the DNS.`,
+    metric: jobs('waits', Duration.minutes(15)), // while the fault lasts each job is tried at least once in that time
+    threshold: 1,
+  });
 }
 
 function watchListener(alarms: Alarms, { options, balancer }: Watched): void {
@@ -103,19 +94,16 @@ function watchListener(alarms: Alarms, { options, balancer }: Watched): void {
     threshold: 1,
     periods: 5,
   });
-  alarms.add(
-    {
-      runbook: 'listener-unhealthy',
-      meaning: `Fewer than ${options.tasks} listener tasks are running.`,
-      metric: serviceMetric(options, { stage: 'listener', name: 'connections-open', statistic: 'SampleCount' }),
-      // Each task writes it once a minute, five times in a period.
-      threshold: (options.tasks - 0.5) * 5,
-      when: 'below',
-      periods: 2,
-      silence: 'alarming',
-    },
-    'tasks',
-  );
+  alarms.add({
+    runbook: 'listener-unhealthy',
+    of: 'tasks',
+    meaning: `Fewer than ${options.tasks} listener tasks are running.`,
+    metric: serviceMetric(options, { stage: 'listener', name: 'connections-open', statistic: 'SampleCount' }),
+    threshold: (options.tasks - 0.5) * 5, // each task writes it once a minute, five times in a period
+    when: 'below',
+    periods: 2,
+    silence: 'alarming',
+  });
   alarms.add({
     runbook: 'authentication-attack',
     meaning: 'Somebody is guessing passwords.',
