@@ -1,15 +1,13 @@
-// `--stack NAME`: asks a deployment on AWS by the routes that the ops API serves, without a server. What AWS refuses is said in
-// a person's words.
-
+// `--stack NAME`: asks a deployment on AWS by the routes of the ops API, without a server. Errors of AWS become sentences for the user.
 import { createOpsApp, type OpsRequest } from '#ops/api/ops-app.ts';
 import { mailRoutes } from '#ops/api/routes.ts';
+import type { Deployment } from '#ops/aws/open-deployment.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
-import { type CliArguments, type CliError, type CliWorld, cliError, isCliError, optionValue } from './command.ts';
+import { type CliArguments, type CliWorld, cliError, isCliError, optionValue, usageError } from './command.ts';
 
-/** What was answered, and by whom. */
 export type Answered = { readonly status: number; readonly body: Buffer; readonly who: string };
 
-/** Answers like a server. Throws a CliError if AWS cannot be asked. */
+/** Throws a CliError if AWS cannot be asked. */
 export async function askDeployment(given: CliArguments, world: CliWorld, asked: OpsRequest): Promise<Answered> {
   const deployment = deploymentOf(given, world);
   const onProgress = (sentence: string): void => {
@@ -26,24 +24,21 @@ export async function askDeployment(given: CliArguments, world: CliWorld, asked:
 
 function deploymentOf(given: CliArguments, { environment }: CliWorld) {
   for (const name of ['url', 'token']) {
-    if (optionValue(given, name) !== null) throw cliError(`--stack and --${name} exclude one another`, 'usage', 2);
+    if (optionValue(given, name) !== null) throw usageError(`--stack and --${name} exclude one another`);
   }
   const name = optionValue(given, 'stack') ?? '';
   if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) {
-    throw cliError(`--stack ${name}: expected the "serviceName" of the deployment (pillarbox, if not set)`, 'usage', 2);
+    throw usageError(`--stack ${name}: expected the "serviceName" of the deployment (pillarbox, if not set)`);
   }
   const region = optionValue(given, 'region') ?? environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'];
   if (region === undefined || region === '') {
-    throw cliError('say in which region it is: --region REGION, or set AWS_REGION', 'usage', 2);
+    throw usageError('say in which region it is: --region REGION, or set AWS_REGION');
   }
   return { name, region, endpoint: optionValue(given, 'endpoint') };
 }
 
 /** The SDK's errors, told apart by their names. */
-function explained(
-  thrown: unknown,
-  { name, region }: { readonly name: string; readonly region: string },
-): CliError | unknown {
+function explained(thrown: unknown, { name, region }: Pick<Deployment, 'name' | 'region'>): unknown {
   if (!(thrown instanceof Error)) return thrown;
   const { name: kind, message } = thrown;
   if (/QueueDoesNotExist|NonExistentQueue/.test(kind)) {

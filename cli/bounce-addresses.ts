@@ -1,4 +1,4 @@
-// Bounces of what a user sends go to the address it was sent from. If that is in one of our domains, it needs a mailbox there.
+// Bounces go to the address that a user sends from. If that is in one of our domains, it needs a mailbox there.
 import { type EmailAddress, mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { isProblem } from '#mail/problem.ts';
@@ -25,7 +25,7 @@ export function mailboxOf({ localPart }: EmailAddress): string {
   return mailboxName(splitTag(localPart).name);
 }
 
-/** The text of a configuration with a mailbox for the address more; the rest stays as its author wrote it. */
+/** The text of a configuration with one more mailbox; the rest stays as its author wrote it. */
 export function addMailbox(text: string, address: EmailAddress): string {
   return appendToArray(text, ['domains', writtenDomain(text, address.domain), 'mailboxes'], mailboxOf(address));
 }

@@ -1,19 +1,18 @@
 // The configuration file as the command line edits it: checked before and after, written whole or not at all.
 import { open, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { errorMessage } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { rewriteFile } from '#pipeline/config/rewrite-file.ts';
 import { type CliArguments, type CliWorld, cliError, optionValue } from './command.ts';
 
-/** The option that names the file. */
 export const configOption = {
   config: { value: 'FILE', about: 'the configuration (default pillarbox.json)' },
 } as const;
 
 export type ConfigFile = { readonly path: string; readonly text: string; readonly config: Config };
 
-/** The path of the file that is meant. */
 export function configPath(given: CliArguments, { directory }: CliWorld): string {
   return resolve(directory, optionValue(given, 'config') ?? 'pillarbox.json');
 }
@@ -30,15 +29,14 @@ export async function readConfigFile(given: CliArguments, world: CliWorld): Prom
 }
 
 /**
- * Writes a changed text in place of the file, if it is a good configuration and the file is still the one that was read. With
- * password hashes in it, it is its owner's alone from now on: then, and where it was not before, a sentence that says so; else null.
+ * Replaces the file by a changed text, if that is a good configuration and the file is still as it was read. With password hashes in
+ * it, only its owner can read it from now on: if that is new, answers a sentence that says so; else null.
  */
 export async function writeConfigFile({ path, text: expected }: ConfigFile, text: string): Promise<string | null> {
   const hasHashes = checked(text, path).users.some(({ password }) => password.startsWith('scrypt:'));
   const written = await rewriteFile(path, { expected, text, permitted: hasHashes ? 0o600 : 0o777 }).catch(
     (thrown: unknown) => {
-      const reason = thrown instanceof Error ? thrown.message : String(thrown);
-      throw cliError(`${path} cannot be written (run this as its owner): ${reason}`, 'not-writable');
+      throw cliError(`${path} cannot be written (run this as its owner): ${errorMessage(thrown)}`, 'not-writable');
     },
   );
   if (written.outcome === 'changed') {
@@ -67,6 +65,6 @@ function checked(text: string, path: string): Config {
   try {
     return parseConfig(text, path);
   } catch (thrown) {
-    throw cliError(thrown instanceof Error ? thrown.message : String(thrown), 'bad-config');
+    throw cliError(errorMessage(thrown), 'bad-config');
   }
 }

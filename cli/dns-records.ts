@@ -1,5 +1,4 @@
-// The DNS records that mail needs, as one writes them in a zone file: DKIM (RFC 6376 §3.6.1, RFC 8463 §4), SPF
-// (RFC 7208), DMARC (RFC 9989).
+// The DNS records that mail needs, as in a zone file: DKIM (RFC 6376 §3.6.1, RFC 8463 §4), SPF (RFC 7208), DMARC (RFC 9989).
 import type { KeyObject } from 'node:crypto';
 import type { Config } from '#pipeline/config/config.ts';
 import { type RelaySpf, relaySpf } from './relay-spf.ts';
@@ -12,22 +11,16 @@ export type DnsRecord = {
   readonly about: string;
 };
 
-/** The record that publishes a DKIM key. */
-export function dkimRecord({
-  domain,
-  selector,
-  publicKey,
-}: {
-  readonly domain: string;
-  readonly selector: string;
-  readonly publicKey: KeyObject;
-}): DnsRecord {
-  return {
-    name: `${selector}._domainkey.${domain}`,
-    type: 'TXT',
-    value: `v=DKIM1; k=${publicKey.asymmetricKeyType === 'ed25519' ? 'ed25519' : 'rsa'}; p=${publicKeyText(publicKey)}`,
-    about: 'the key that signatures are checked with',
-  };
+type DkimKey = { readonly domain: string; readonly selector: string; readonly publicKey: KeyObject };
+
+export function dkimRecord({ domain, selector, publicKey }: DkimKey): DnsRecord {
+  const kind = publicKey.asymmetricKeyType === 'ed25519' ? 'ed25519' : 'rsa';
+  const value = `v=DKIM1; k=${kind}; p=${publicKeyText(publicKey)}`;
+  return txt(`${selector}._domainkey.${domain}`, value, 'the key that signatures are checked with');
+}
+
+function txt(name: string, value: string, about: string): DnsRecord {
+  return { name, type: 'TXT', value, about };
 }
 
 /** `p=` of a key: all of its SPKI for RSA, the last 32 bytes of it for Ed25519 (RFC 8463 §4.2). */
@@ -36,25 +29,24 @@ export function publicKeyText(publicKey: KeyObject): string {
   return (publicKey.asymmetricKeyType === 'ed25519' ? spki.subarray(-32) : spki).toString('base64');
 }
 
-/**
- * The SPF record of a domain whose mail leaves by a relay. `record`: the one that is there, which keeps all it says; null: none.
- */
-export function spfRecord(given: {
+type Relayed = {
   readonly domain: string;
   readonly relay: string;
   readonly spf: RelaySpf;
   readonly record: string | null;
-}): DnsRecord {
-  const { domain, relay, spf, record } = given;
+};
+
+/** The SPF record of a domain whose mail leaves by a relay. `record`: the existing one, whose terms are kept, or null. */
+export function spfRecord({ domain, relay, spf, record }: Relayed): DnsRecord {
   const term = spf.terms[0] ?? 'include:THE-INCLUDE-OF-YOUR-RELAY';
   const kept = record === null ? ' -all' : record.replace(/^v=spf1/i, '');
   const about = spf.isCertain
     ? `who may send for it: the relay ${relay} (add whoever else does)`
     : `who may send for it: ask the operator of the relay ${relay} for its include, this is a guess (add whoever else does)`;
-  return { name: domain, type: 'TXT', value: `v=spf1 ${term}${kept}`, about };
+  return txt(domain, `v=spf1 ${term}${kept}`, about);
 }
 
-/** What a domain should publish beside its keys. `delivery`: mail that leaves by a relay is not sent by this server. */
+/** What a domain should publish beside its keys. */
 export function suggestedRecords(
   domain: string,
   { hostname, delivery }: Pick<Config, 'hostname' | 'delivery'>,
@@ -65,34 +57,27 @@ export function suggestedRecords(
     mx: { name: domain, type: 'MX', value: `10 ${hostname}.`, about: 'where its mail goes' },
     spf:
       relay === null
-        ? {
-            name: domain,
-            type: 'TXT',
-            value: `v=spf1 a:${hostname} -all`,
-            about: 'who may send for it (add whoever else does)',
-          }
+        ? txt(domain, `v=spf1 a:${hostname} -all`, 'who may send for it (add whoever else does)')
         : spfRecord({ domain, relay, spf: relaySpf(relay), record: null }),
-    dmarc: {
-      name: `_dmarc.${domain}`,
-      type: 'TXT',
-      value: `v=DMARC1; p=none; rua=mailto:postmaster@${domain}`,
-      about: 'what receivers do with forgeries: p=quarantine or p=reject once the reports look right',
-    },
-    mtaSts: {
-      name: `_mta-sts.${domain}`,
-      type: 'TXT',
-      value: `v=STSv1; id=${new Date(nowMs).toISOString().replace(/[-:T]|\..*/g, '')}`,
-      about: 'mail to it comes over proven TLS only; another id with every change of the policy',
-    },
+    dmarc: txt(
+      `_dmarc.${domain}`,
+      `v=DMARC1; p=none; rua=mailto:postmaster@${domain}`,
+      'what receivers do with forgeries: p=quarantine or p=reject once the reports look right',
+    ),
+    mtaSts: txt(
+      `_mta-sts.${domain}`,
+      `v=STSv1; id=${new Date(nowMs).toISOString().replace(/[-:T]|\..*/g, '')}`,
+      'mail to it comes over proven TLS only; another id with every change of the policy',
+    ),
   };
 }
 
-/** The host that all mail is handed to, or null if it goes to each domain's own hosts. */
+/** The host that all mail is sent to, or null if it goes to each domain's own hosts. */
 export function relayOf({ mode, smarthost }: Config['delivery']): string | null {
   return mode === 'smarthost' ? (smarthost?.host ?? null) : null;
 }
 
-/** The policy that belongs to the MTA-STS record, and where it is to be found (RFC 8461 §3.2, §3.3). */
+/** The MTA-STS policy, and where it must be (RFC 8461 §3.2, §3.3). */
 export function stsPolicyText(domain: string, hostname: string): string {
   const policy = ['version: STSv1', 'mode: testing', `mx: ${hostname}`, 'max_age: 604800'];
   const where = `; at https://mta-sts.${domain}/.well-known/mta-sts.txt (it needs a certificate that is trusted):`;

@@ -1,4 +1,4 @@
-// Composition root of the command line: the real terminal, files' folder, environment, clock and HTTP.
+// Composition root of the command line: the real terminal, folder, environment, clock and HTTP.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
@@ -27,7 +27,7 @@ const world: CliWorld = {
   clock: Date.now,
 };
 
-// A reader that has enough (`| head`) closes the pipe: that is no failure.
+// `| head` closes the pipe: that is no failure.
 process.stdout.on('error', () => process.exit(0));
 process.exitCode = await runCli(process.argv.slice(2), { commands, version: packageVersion(), world });
 
@@ -38,7 +38,7 @@ async function openAws(...[deployment, onProgress]: Parameters<CliWorld['openDep
   return openDeployment(deployment, { clock: Date.now, log, onProgress });
 }
 
-/** Reads a line at the terminal; what is typed goes nowhere. */
+/** Reads a line at the terminal without an echo. */
 async function askSecretly(question: string): Promise<string> {
   process.stderr.write(question);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });

@@ -1,18 +1,26 @@
-// Commands that ask the ops API of a running server, or a deployment on AWS as if it were one. Failures are said in a person's
-// words: no server is running, a token is needed, there is no such message.
+// Commands that ask the ops API of a running server, or a deployment on AWS in the same way. Failures become sentences for the user: no
+// server is running, a token is needed, there is no such message.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { mailRoutes } from '#ops/api/routes.ts';
 import { isPart, type UseCase } from '#ops/api/use-case.ts';
 import { type Answered, askDeployment } from './ask-deployment.ts';
-import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from './command.ts';
+import {
+  type CliArguments,
+  type CliWorld,
+  type Command,
+  cliError,
+  optionValue,
+  print,
+  type Shown,
+  usageError,
+} from './command.ts';
 
 const defaultUrl = 'http://127.0.0.1:8025';
 const timeoutMs = 30_000;
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
-/** The options of every command that talks to a server. */
 const serverOptions = {
   url: {
     value: 'URL',
@@ -24,28 +32,22 @@ const serverOptions = {
   endpoint: { value: 'URL', about: 'another S3 and SQS than those of AWS', hidden: true },
 } as const;
 
-/** The options of a list that is read in pages, and how many entries a page has. */
 export const pageOptions = {
   limit: { value: 'N', about: 'at most so many (default 20)' },
   after: { value: 'NEXT', about: 'the page after: "next" of the one before' },
 } as const;
 export const pageDefaults = { limit: '20' } as const;
 
-/** A page of a list, and how to ask for the next one. */
 export function page(shown: string, next: string | null): string {
   return next === null ? shown : `${shown.trimEnd()}\n\nOlder: --after ${next}\n`;
 }
 
-/** What `--json` prints, and what people see. */
-type Shown = { readonly json: unknown; readonly text: string };
-/** A use case, whatever it is given. */
 type Asked = UseCase<never>;
 
 /**
- * A command that asks for one use case and shows the answer. The parts of its path are the positional arguments in order; its
- * other parameters are the options of the same name, else `defaults`. `reads`: what is shown of the answer, and no more of it,
- * so that a server of another version is understood. `check` throws if the command line is wrong. `shows`: for people; `--json`
- * prints the whole answer.
+ * A command that asks for one use case and shows the answer. The parts of its path are the positional arguments in order; its other
+ * parameters are the options of the same name, else `defaults`. `reads`: only what is shown of the answer, so that a server of
+ * another version works, too. `check` throws if the command line is wrong. `shows`: for people; `--json` prints the whole answer.
  */
 export function asking<Shape extends z.ZodType>({
   asks,
@@ -82,7 +84,7 @@ export function asking<Shape extends z.ZodType>({
   };
 }
 
-/** Asks; answers the response's body. Throws a CliError for every refusal. */
+/** The response's body. Throws a CliError for every refusal. */
 export async function ask(
   given: CliArguments,
   world: CliWorld,
@@ -111,7 +113,7 @@ async function askServer(
   { method, url }: { readonly method: string; readonly url: string },
 ): Promise<Answered> {
   for (const name of ['region', 'endpoint']) {
-    if (optionValue(given, name) !== null) throw cliError(`--${name} goes with --stack NAME`, 'usage', 2);
+    if (optionValue(given, name) !== null) throw usageError(`--${name} goes with --stack NAME`);
   }
   const named = optionValue(given, 'url') ?? world.environment['PILLARBOX_URL'];
   const base = (named ?? (await runningServerUrl(world)) ?? defaultUrl).replace(/\/+$/, '');
@@ -124,17 +126,16 @@ async function askServer(
       signal: AbortSignal.timeout(timeoutMs),
     })
     .catch((thrown: unknown) => {
-      throw cliError(
-        `${notReached(thrown)} at ${base}. Start it with "npm start", or name another with --url.`,
-        'no-server',
-      );
+      const isLate = thrown instanceof Error && thrown.name === 'TimeoutError';
+      const problem = isLate ? 'no answer from the server' : 'no server is running';
+      throw cliError(`${problem} at ${base}. Start it with "npm start", or name another with --url.`, 'no-server');
     });
   return { status: response.status, body: Buffer.from(await response.arrayBuffer()), who: base };
 }
 
 const runningSchema = z.object({ http: z.string() });
 
-/** Where the server is that `npm start` runs in this folder with the usual data folder; null if it runs none. */
+/** The server that `npm start` runs in this folder with the usual data folder; null if there is none. */
 async function runningServerUrl({ directory }: Pick<CliWorld, 'directory'>): Promise<string | null> {
   const text = await readFile(join(directory, '.pillarbox', 'running.json')).catch(() => Buffer.from('null'));
   return runningSchema.safeParse(parseJson(text)).data?.http ?? null;
@@ -146,9 +147,4 @@ function parseJson(body: Buffer): unknown {
   } catch {
     return null;
   }
-}
-
-function notReached(thrown: unknown): string {
-  const isLate = thrown instanceof Error && thrown.name === 'TimeoutError';
-  return isLate ? 'no answer from the server' : 'no server is running';
 }

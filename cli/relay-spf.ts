@@ -1,14 +1,17 @@
-// Which SPF terms let a relay (smarthost) send for a domain. A relay takes mail at one address and sends from many others: its
-// include names them for certain, if it is known; else what its own names say in the DNS is a good guess.
+// The SPF terms that let a relay (smarthost) send for a domain. A relay takes mail at one address and sends from many others: its
+// include names them, if it is known; if not, the SPF records of its own names are a good guess.
 import { isIP } from 'node:net';
 import { askDns, askTexts } from '#cli/checks/ask-dns.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 
+/** The version of an SPF record (RFC 7208 §4.5). */
+export const spfPattern = /^v=spf1( |$)/i;
+
 /** `terms`: each by itself is enough, the first is the one to publish; none: only the relay's operator can tell. */
 export type RelaySpf = { readonly terms: readonly string[]; readonly isCertain: boolean };
 
-/** The includes that relays tell their customers to publish, by the end of the name mail is handed to them under. */
+/** The includes that relays tell their customers to publish, by the end of the relay's host name. */
 const known: readonly (readonly [string, string])[] = [
   ['amazonaws.com', 'amazonses.com'],
   ['sendgrid.net', 'sendgrid.net'],
@@ -21,7 +24,7 @@ const known: readonly (readonly [string, string])[] = [
   ['outlook.com', 'spf.protection.outlook.com'],
 ];
 
-/** What can be said without asking anybody. */
+/** Without the DNS. */
 export function relaySpf(host: string): RelaySpf {
   const name = host.toLowerCase().replace(/\.$/, '');
   const found = known.find(([end]) => name === end || name.endsWith(`.${end}`));
@@ -31,7 +34,7 @@ export function relaySpf(host: string): RelaySpf {
   return { terms: [version === 0 ? `a:${name}` : `ip${version}:${name}`], isCertain: false };
 }
 
-/** The same with a look into the DNS: the SPF record of the relay itself, of a name above it, and its addresses. */
+/** With the DNS: also the SPF records of the relay and of the names above it, and its addresses. */
 export async function findRelaySpf(host: string, resolve: Resolve): Promise<RelaySpf> {
   const plain = relaySpf(host);
   if (plain.isCertain || plain.terms.length === 0 || isIP(host) !== 0) return plain;
@@ -48,5 +51,5 @@ export async function findRelaySpf(host: string, resolve: Resolve): Promise<Rela
 
 async function hasSpf(name: string, resolve: Resolve): Promise<boolean> {
   const answer = await askTexts(resolve, name);
-  return answer.outcome === 'records' && answer.records.some((text) => /^v=spf1( |$)/i.test(text));
+  return answer.outcome === 'records' && answer.records.some((text) => spfPattern.test(text));
 }

@@ -1,15 +1,16 @@
-// The command line: finds the command, reads its options, and turns every failure into words and an exit code
-// (0 done, 1 it did not work, 2 the command line was wrong). Nobody sees a stack trace.
+// The command line: finds the command, reads its options, and turns every failure into a sentence and an exit code (0 done, 1 failed, 2
+// the command line was wrong), never into a stack trace.
 import { parseArgs } from 'node:util';
+import { errorMessage } from '#mail/problem.ts';
+import { safeJson } from '#pipeline/observe/log.ts';
 import {
   type CliArguments,
   type CliOption,
   type CliWorld,
   type Command,
-  cliError,
   isCliError,
   plain,
-  safeJson,
+  usageError,
 } from './command.ts';
 
 const common: Readonly<Record<string, CliOption>> = {
@@ -17,20 +18,15 @@ const common: Readonly<Record<string, CliOption>> = {
   help: { value: null, about: 'this text' },
 };
 
+type Cli = { readonly commands: readonly Command[]; readonly version: string; readonly world: CliWorld };
+
 /** Runs one command line (without the program's name); answers the exit code. */
-export async function runCli(
-  argv: readonly string[],
-  {
-    commands,
-    version,
-    world,
-  }: { readonly commands: readonly Command[]; readonly version: string; readonly world: CliWorld },
-): Promise<number> {
+export async function runCli(argv: readonly string[], { commands, version, world }: Cli): Promise<number> {
   try {
     const [first = '--help'] = argv;
     if (first === '--version' || first === '-v') return say(world, `pillarbox ${version}\n`);
-    if (first === 'help' && argv[1] === undefined) return say(world, overview(commands));
-    if (first === '--help' || first === '-h') return say(world, overview(commands));
+    const isOverview = first === '--help' || first === '-h' || (first === 'help' && argv[1] === undefined);
+    if (isOverview) return say(world, overview(commands));
     const words = first === 'help' ? [...argv.slice(1), '--help'] : argv;
     const { command, rest } = findCommand(commands, words);
     if (rest.includes('--help') || rest.includes('-h')) return say(world, help(command));
@@ -46,20 +42,15 @@ function say(world: CliWorld, text: string): number {
 }
 
 function explain(thrown: unknown, asJson: boolean, world: CliWorld): number {
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const { code, exit } = isCliError(thrown)
-    ? { code: thrown.code, exit: thrown.cliExitCode }
-    : { code: 'failed', exit: 1 };
+  const message = errorMessage(thrown);
+  const { code, cliExitCode: exit } = isCliError(thrown) ? thrown : { code: 'failed', cliExitCode: 1 };
   if (asJson) world.writeError(`${safeJson(JSON.stringify({ error: { code, message } }))}\n`);
-  else world.writeError(`pillarbox: ${message.split('\n').map(plain).join('\n')}\n`); // a peer's words may be in it
+  else world.writeError(`pillarbox: ${message.split('\n').map(plain).join('\n')}\n`); // it may quote a peer
   return exit;
 }
 
 /** A command's name may be two words (`user add`). */
-function findCommand(
-  commands: readonly Command[],
-  argv: readonly string[],
-): { readonly command: Command; readonly rest: readonly string[] } {
+function findCommand(commands: readonly Command[], argv: readonly string[]) {
   for (const length of [2, 1]) {
     const command = commands.find(({ name }) => name === argv.slice(0, length).join(' '));
     if (command !== undefined) return { command, rest: argv.slice(length) };
@@ -67,8 +58,8 @@ function findCommand(
   const typed = argv[0] ?? '';
   const names = commands.map(({ name }) => name);
   const begun = names.filter((name) => name.startsWith(`${typed} `));
-  if (begun.length > 0) throw cliError(`${typed} what? There is: ${begun.join(', ')}`, 'usage', 2);
-  throw cliError(`there is no command "${typed}".${meant(typed, names)} "pillarbox --help" lists all.`, 'usage', 2);
+  if (begun.length > 0) throw usageError(`${typed} what? There is: ${begun.join(', ')}`);
+  throw usageError(`there is no command "${typed}".${meant(typed, names)} "pillarbox --help" lists all.`);
 }
 
 function readArguments(command: Command, rest: readonly string[]): CliArguments {
@@ -78,26 +69,24 @@ function readArguments(command: Command, rest: readonly string[]): CliArguments 
   const switches = new Set<string>();
   for (const { name, value } of tokens) {
     const option = options[name];
-    if (option === undefined)
-      throw cliError(`there is no --${name} here.${meant(name, Object.keys(options))}`, 'usage', 2);
-    if (option.value === null && value !== undefined) throw cliError(`--${name} takes no value`, 'usage', 2);
+    if (option === undefined) throw usageError(`there is no --${name} here.${meant(name, Object.keys(options))}`);
+    if (option.value === null && value !== undefined) throw usageError(`--${name} takes no value`);
     if (option.value === null) switches.add(name);
-    else if (value === undefined) throw cliError(`--${name} needs a value: --${name} ${option.value}`, 'usage', 2);
-    else if (values[name] !== undefined && !option.many) throw cliError(`--${name} was given twice`, 'usage', 2);
+    else if (value === undefined) throw usageError(`--${name} needs a value: --${name} ${option.value}`);
+    else if (values[name] !== undefined && !option.many) throw usageError(`--${name} was given twice`);
     else values[name] = [...(values[name] ?? []), value];
   }
   const [least, most] = command.takes;
   if (positionals.length < least || positionals.length > most) {
-    throw cliError(`usage: pillarbox ${command.name} ${command.usage}`, 'usage', 2);
+    throw usageError(`usage: pillarbox ${command.name} ${command.usage}`);
   }
   return { positionals, values, switches };
 }
 
 function parseTokens(options: Readonly<Record<string, CliOption>>, args: readonly string[]) {
-  const types = Object.entries(options).map(([name, { value }]) => [
-    name,
-    { type: value === null ? ('boolean' as const) : ('string' as const), multiple: true },
-  ]);
+  const types = Object.entries(options).map(([name, { value }]) => {
+    return [name, { type: value === null ? 'boolean' : 'string', multiple: true }] as const;
+  });
   const { positionals, tokens = [] } = parseArgs({
     args: [...args],
     options: Object.fromEntries(types),
@@ -130,7 +119,7 @@ function help({ name, usage, about, options }: Command): string {
   return [`Usage: pillarbox ${name} ${usage}`.trimEnd(), '', ...wrapped(about, 80), '', ...lines, ''].join('\n');
 }
 
-/** A term and what it means beside it, or below it if it is too long; at most 80 columns. */
+/** A term with its meaning beside it, or below it if the term is too long; at most 80 columns. */
 function entry(term: string, meaning: string, column: number): string {
   const margin = ' '.repeat(column + 4);
   const [first = '', ...more] = wrapped(meaning, 80 - margin.length).map((line) => `${margin}${line}`);

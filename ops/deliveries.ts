@@ -9,7 +9,8 @@ import { type DeliveryState, deliveryRecord, deliveryStateSchema } from '#pipeli
 import type { DeliveryQuery } from './admin.ts';
 import type { MailDeps } from './deps.ts';
 
-const shownDelivery = z.object({
+/** `reason`: why it waits, or the reason of the last recipient that has one. `record`: the whole `deliveries/` object. */
+export const shownDelivery = z.object({
   id: z.string(),
   domain: z.string(),
   state: deliveryStateSchema.shape.state,
@@ -21,7 +22,6 @@ const shownDelivery = z.object({
   record: deliveryStateSchema,
 });
 
-/** `reason`: why it waits, or the reason of the last recipient that has one. `record`: the whole `deliveries/` object. */
 export type ShownDelivery = z.output<typeof shownDelivery>;
 
 type Deps = Pick<MailDeps, 'admin' | 'store'>;

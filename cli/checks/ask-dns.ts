@@ -1,8 +1,7 @@
-// Questions to the DNS that tell "there is no record" from "nobody answered": advice to publish a record that is there already
-// would do harm.
-
+// Questions to the DNS that tell "there is no record" from "no answer": it would be wrong to advise publishing a record that exists.
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { dnsErrorCode, isTemporaryDnsError } from '#pipeline/dns/answer.ts';
+import { type Finding, missing } from './finding.ts';
 
 /** The records (an empty list: there are none), or why they are not known. */
 export type DnsAnswer<Value> =
@@ -28,4 +27,20 @@ export async function askTexts(resolve: Resolve, name: string): Promise<DnsAnswe
   if (answer.outcome === 'no-answer') return answer;
   const records = answer.records.map((strings) => (Array.isArray(strings) ? strings.join('') : String(strings)));
   return { outcome: 'records', records };
+}
+
+/**
+ * The one TXT record of a kind, or null; a finding if the DNS did not answer, or if there are several, which count as none (RFC 7208
+ * §4.5, RFC 9989 §4.10, RFC 8461 §3.1).
+ */
+export async function askOneText(
+  resolve: Resolve,
+  name: string,
+  { pattern, what }: { readonly pattern: RegExp; readonly what: string },
+): Promise<string | null | Finding> {
+  const answer = await askTexts(resolve, name);
+  if (answer.outcome === 'no-answer') return missing(`${what}: ${answer.reason}`);
+  const found = answer.records.filter((text) => pattern.test(text));
+  if (found.length > 1) return missing(`${what}: ${found.length} records, which counts as none: keep one`);
+  return found[0] ?? null;
 }

@@ -2,11 +2,13 @@
 // what happens to forgeries (DMARC), and whether mail to it must come over verified TLS (MTA-STS).
 import { createPublicKey } from 'node:crypto';
 import { dkimRecord, publicKeyText, recordText, relayOf, stsPolicyText, suggestedRecords } from '#cli/dns-records.ts';
+import { spfPattern } from '#cli/relay-spf.ts';
+import { errorMessage } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Resolve, Secrets } from '#pipeline/contract/ports.ts';
-import { askDns, askTexts } from './ask-dns.ts';
+import { askDns, askOneText, askTexts } from './ask-dns.ts';
 import { checkRelaySpf } from './check-relay-spf.ts';
-import type { Finding } from './finding.ts';
+import { advice, type Finding, missing, ok } from './finding.ts';
 
 export type DomainCheck = {
   readonly config: Config;
@@ -22,11 +24,7 @@ export async function checkDomain(checked: DomainCheck): Promise<readonly Findin
   const relay = relayOf(config.delivery);
   const [spf, dmarc, sts] = await Promise.all([
     relay === null
-      ? oneText(resolve, domain, {
-          pattern: /^v=spf1( |$)/i,
-          what: `${domain}: SPF`,
-          publish: recordText(suggested.spf),
-        })
+      ? oneText(resolve, domain, { pattern: spfPattern, what: `${domain}: SPF`, publish: recordText(suggested.spf) })
       : checkRelaySpf({ domain, relay }, resolve),
     oneText(resolve, `_dmarc.${domain}`, {
       pattern: /^v=DMARC1\s*;/,
@@ -50,21 +48,16 @@ export async function checkDomain(checked: DomainCheck): Promise<readonly Findin
 
 async function checkExchange({ config, domain, resolve }: DomainCheck, publish: string): Promise<Finding> {
   const answer = await askDns(resolve, domain, 'MX');
-  if (answer.outcome === 'no-answer') return { level: 'missing', what: `${domain}: ${answer.reason}` };
+  if (answer.outcome === 'no-answer') return missing(`${domain}: ${answer.reason}`);
   const hosts = answer.records.map((one) => String(Object(one)['exchange'] ?? '').toLowerCase());
-  if (hosts.includes(config.hostname)) {
-    return { level: 'ok', what: `${domain}: its mail comes to ${config.hostname} (MX)` };
-  }
-  const what = `${domain}: its mail does not come here (MX ${hosts.join(', ') || 'is not there'})`;
-  return { level: 'missing', what, publish };
+  if (hosts.includes(config.hostname)) return ok(`${domain}: its mail comes to ${config.hostname} (MX)`);
+  return missing(`${domain}: its mail does not come here (MX ${hosts.join(', ') || 'is not there'})`, publish);
 }
 
 async function checkDkim(checked: DomainCheck): Promise<readonly Finding[]> {
   const { config, domain } = checked;
   const keys = Object.entries(config.domains).find(([name]) => name === domain)?.[1].dkim ?? [];
-  if (keys.length === 0) {
-    return [{ level: 'advice', what: `${domain}: mail is not signed; "pillarbox dkim new ${domain}" makes keys` }];
-  }
+  if (keys.length === 0) return [advice(`${domain}: mail is not signed; "pillarbox dkim new ${domain}" makes keys`)];
   return Promise.all(keys.map((key) => checkKey(checked, key)));
 }
 
@@ -77,26 +70,20 @@ async function checkKey(
     const publicKey = createPublicKey(await secrets.read(privateKey));
     const record = dkimRecord({ domain, selector, publicKey });
     const answer = await askTexts(resolve, record.name);
-    if (answer.outcome === 'no-answer') return { level: 'missing', what: `${what}: ${answer.reason}` };
+    if (answer.outcome === 'no-answer') return missing(`${what}: ${answer.reason}`);
     const published = answer.records.map((text) => text.replace(/\s+/g, ''));
-    if (published.some((text) => text.includes(`p=${publicKeyText(publicKey)}`))) {
-      return { level: 'ok', what: `${what} is published` };
-    }
+    if (published.some((text) => text.includes(`p=${publicKeyText(publicKey)}`))) return ok(`${what} is published`);
     const other = published.length === 0 ? 'is not published' : 'is published, but is another key';
-    return { level: 'missing', what: `${what} ${other}`, publish: recordText(record) };
+    return missing(`${what} ${other}`, recordText(record));
   } catch (thrown) {
-    return { level: 'missing', what: `${what}: ${thrown instanceof Error ? thrown.message : String(thrown)}` };
+    return missing(`${what}: ${errorMessage(thrown)}`);
   }
 }
 
 type Wanted = { readonly pattern: RegExp; readonly what: string; readonly publish: string };
 
-/** There must be one such record: several count as none (RFC 7208 §4.5, RFC 9989 §4.10, RFC 8461 §3.1). */
-async function oneText(resolve: Resolve, name: string, { pattern, what, publish }: Wanted): Promise<Finding> {
-  const answer = await askTexts(resolve, name);
-  if (answer.outcome === 'no-answer') return { level: 'missing', what: `${what}: ${answer.reason}` };
-  const found = answer.records.filter((text) => pattern.test(text));
-  if (found.length === 1) return { level: 'ok', what: `${what}: ${found[0]}` };
-  if (found.length === 0) return { level: 'missing', what: `${what}: no record`, publish };
-  return { level: 'missing', what: `${what}: ${found.length} records, which counts as none: keep one` };
+async function oneText(resolve: Resolve, name: string, wanted: Wanted): Promise<Finding> {
+  const found = await askOneText(resolve, name, wanted);
+  if (typeof found === 'string') return ok(`${wanted.what}: ${found}`);
+  return found ?? missing(`${wanted.what}: no record`, wanted.publish);
 }

@@ -4,7 +4,7 @@ import type { Finding } from './finding.ts';
 
 const waitMs = 10_000;
 
-/** `target`: a host, or `host:port` to ask at another port. `relay`: where mail goes instead; then it need not be reached. */
+/** `target`: a host, or `host:port`. `relay`: where mail goes instead; then port 25 is not needed. */
 export function checkPort25(target: string, relay: string | null): Promise<Finding> {
   const [, bracketed, plain, portText] = /^(?:\[(.+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(target) ?? [];
   const host = bracketed ?? plain ?? target;

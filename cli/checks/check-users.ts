@@ -1,5 +1,4 @@
-// Checks the users: their password hashes have today's cost, only the owner can read them, and bounces of what they send have a
-// mailbox to go to.
+// Checks the users: their password hashes have today's cost, only the owner can read them, and their bounces have a mailbox.
 import { stat } from 'node:fs/promises';
 import { addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addresses.ts';
 import type { ConfigFile } from '#cli/config-file.ts';
@@ -7,7 +6,7 @@ import { formatAddress } from '#mail/address/address.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { isOldHash } from '#pipeline/config/password.ts';
 import type { Secrets } from '#pipeline/contract/ports.ts';
-import type { Finding } from './finding.ts';
+import { advice, type Finding, missing } from './finding.ts';
 
 export async function checkUsers({ path, config }: ConfigFile, secrets: Secrets): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
@@ -17,29 +16,29 @@ export async function checkUsers({ path, config }: ConfigFile, secrets: Secrets)
       const hash = password.startsWith('scrypt:') ? password : await secrets.read(password);
       if (isOldHash(hash)) old.push(name);
     } catch (thrown) {
-      findings.push({ level: 'missing', what: `user ${name} cannot log in: ${String(thrown)}` });
+      findings.push(missing(`user ${name} cannot log in: ${String(thrown)}`));
     }
   }
   if (old.length > 0) {
     const renew = 'a log-in renews it where the server can write the file; else: pillarbox user add NAME --replace';
-    findings.push({ level: 'advice', what: `passwords with an old, cheap hash: ${old.join(', ')}`, publish: renew });
+    findings.push(advice(`passwords with an old, cheap hash: ${old.join(', ')}`, renew));
   }
   const { mode } = await stat(path);
   const hasHashes = config.users.some(({ password }) => password.startsWith('scrypt:'));
   if (hasHashes && (mode & 0o077) !== 0) {
     const what = `${path} has password hashes and can be read by others (mode ${(mode & 0o777).toString(8)})`;
-    findings.push({ level: 'advice', what, publish: `chmod 600 ${path}` });
+    findings.push(advice(what, `chmod 600 ${path}`));
   }
   return findings;
 }
 
-/** Bounces go to the address a message was sent from. */
 export function checkBounceAddresses(config: Config): readonly Finding[] {
   return config.users.flatMap((user) =>
-    addressesWithoutMailbox(config, user).map((address) => ({
-      level: 'advice' as const,
-      what: `user ${user.name} sends as ${formatAddress(address)}, which has no mailbox: bounces to it are lost`,
-      publish: `add "${mailboxOf(address)}" to domains.${address.domain}.mailboxes (or an alias), and nobody misses them`,
-    })),
+    addressesWithoutMailbox(config, user).map((address) =>
+      advice(
+        `user ${user.name} sends as ${formatAddress(address)}, which has no mailbox: bounces to it are lost`,
+        `add "${mailboxOf(address)}" to domains.${address.domain}.mailboxes (or an alias), and nobody misses them`,
+      ),
+    ),
   );
 }

@@ -8,7 +8,11 @@ export type Finding = {
   readonly publish?: string | undefined;
 };
 
-/** A finding as lines for the terminal. */
+export const ok = (what: string): Finding => ({ level: 'ok', what });
+export const advice = (what: string, publish?: string): Finding => ({ level: 'advice', what, publish });
+export const missing = (what: string, publish?: string): Finding => ({ level: 'missing', what, publish });
+
+/** As lines for the terminal. */
 export function shownFinding({ level, what, publish }: Finding): string {
   const word = { ok: 'ok     ', advice: 'advice ', missing: 'MISSING' }[level];
   return `${word}  ${plain(what)}${publish === undefined ? '' : `\n${publish.replace(/^/gm, '           ')}`}`;

@@ -1,9 +1,9 @@
-// `pillarbox backup FOLDER` and `pillarbox restore FOLDER`: the data folder of this machine, saved while the service runs,
-// and put back.
-import { access } from 'node:fs/promises';
+// `pillarbox backup FOLDER` and `pillarbox restore FOLDER`: the data folder of this machine, saved while the service runs, and restored.
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from '#cli/command.ts';
 import { configOption, configPath } from '#cli/config-file.ts';
+import { errorMessage } from '#mail/problem.ts';
 import type { BackupProgress, BackupReport, LeftOutBody, RestoreReport } from '#ops/data-backup.ts';
 
 const tellEveryMs = 2_000;
@@ -23,7 +23,7 @@ export const backup: Command = {
     const request = {
       folder,
       dataFolder: dataFolder(given, world),
-      configPath: await existingConfig(given, world),
+      configPath: existingConfig(given, world),
       nowMs: world.clock(),
       progress: progressLines(given, world),
     };
@@ -56,10 +56,7 @@ export const restore: Command = {
       progress: progressLines(given, world),
     };
     const report = await orCliError(world.dataBackup.restore(request));
-    print(given, world, {
-      json: { data: request.dataFolder, ...report },
-      text: restoreText(request, report),
-    });
+    print(given, world, { json: { data: request.dataFolder, ...report }, text: restoreText(request, report) });
     return 0;
   },
 };
@@ -69,14 +66,11 @@ function dataFolder(given: CliArguments, { directory }: CliWorld): string {
 }
 
 /** The file that was named, or the usual one if there is one, or null. */
-async function existingConfig(given: CliArguments, world: CliWorld): Promise<string | null> {
+function existingConfig(given: CliArguments, world: CliWorld): string | null {
   const path = configPath(given, world);
-  const isThere = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere && optionValue(given, 'config') !== null) throw cliError(`there is no ${path}`, 'no-config');
-  return isThere ? path : null;
+  if (existsSync(path)) return path;
+  if (optionValue(given, 'config') !== null) throw cliError(`there is no ${path}`, 'no-config');
+  return null;
 }
 
 /** A line on standard error every two seconds, unless a program reads along. */
@@ -91,7 +85,7 @@ function progressLines(given: CliArguments, { writeError, clock }: CliWorld): (s
 
 async function orCliError<Report>(work: Promise<Report>): Promise<Report> {
   return work.catch((thrown: unknown) => {
-    throw cliError(thrown instanceof Error ? thrown.message : String(thrown), 'failed');
+    throw cliError(errorMessage(thrown), 'failed');
   });
 }
 
@@ -112,16 +106,18 @@ function restoreText(
   return [
     `Restored ${files} files, ${bytes} bytes, as of ${takenAt}, into ${data}.`,
     ...(replaced === null ? [] : [`What was there before is in ${replaced}: remove it once you are sure.`]),
-    ...(held === 0
-      ? []
-      : [
-          `${held} jobs that send mail out are kept as dead letters, since it may have been sent after the backup was taken.`,
-          'Once the service runs: "pillarbox queues" says on which queues; "pillarbox redrive QUEUE" sends them,',
-          '"pillarbox purge QUEUE --yes" deletes them.',
-        ]),
+    ...(held === 0 ? [] : heldLines(held)),
     ...(config ? [`The configuration as it was is in ${folder}/config: it was not put anywhere.`] : []),
     ...leftOutLines(leftOut),
   ].join('\n');
+}
+
+function heldLines(held: number): readonly string[] {
+  return [
+    `${held} jobs that send mail out are kept as dead letters, since it may have been sent after the backup was taken.`,
+    'Once the service runs: "pillarbox queues" says on which queues; "pillarbox redrive QUEUE" sends them,',
+    '"pillarbox purge QUEUE --yes" deletes them.',
+  ];
 }
 
 function leftOutLines(leftOut: readonly LeftOutBody[]): readonly string[] {

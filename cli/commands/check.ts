@@ -7,7 +7,7 @@ import { checkHost } from '#cli/checks/check-host.ts';
 import { checkListeners } from '#cli/checks/check-listeners.ts';
 import { checkPort25 } from '#cli/checks/check-port-25.ts';
 import { checkBounceAddresses, checkUsers } from '#cli/checks/check-users.ts';
-import { type Finding, shownFinding } from '#cli/checks/finding.ts';
+import { type Finding, ok, shownFinding } from '#cli/checks/finding.ts';
 import { type CliWorld, type Command, optionValue, print } from '#cli/command.ts';
 import { configOption, readConfigFile } from '#cli/config-file.ts';
 import { relayOf } from '#cli/dns-records.ts';
@@ -32,15 +32,12 @@ export const check: Command = {
     const file = await readConfigFile(given, world);
     const { config, path } = file;
     const secrets = secretsOf(optionValue(given, 'data') ?? '.pillarbox', dirname(path), world);
-    const { resolve, close } = createResolver({
-      servers: config.dns.servers,
-      timeoutMs: config.dns.timeoutSeconds * 1_000,
-      clock: world.clock,
-    });
+    const { servers, timeoutSeconds } = config.dns;
+    const { resolve, close } = createResolver({ servers, timeoutMs: timeoutSeconds * 1_000, clock: world.clock });
     try {
       const nowMs = world.clock();
       const findings: Finding[] = [
-        { level: 'ok', what: `${path} is a good configuration` },
+        ok(`${path} is a good configuration`),
         await checkCertificate(config, secrets, nowMs),
         ...(await checkUsers(file, secrets)),
         ...checkBounceAddresses(config),

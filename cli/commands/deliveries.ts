@@ -1,11 +1,14 @@
-// Outbound mail: what became of it, and what is tried next.
+// Outbound mail: what became of it, and its next attempt.
 import { z } from 'zod';
 import { shortTime, table } from '#cli/command.ts';
 import { asking, page, pageDefaults, pageOptions } from '#cli/ops-client.ts';
-import { listDeliveries } from '#ops/deliveries.ts';
+import { listDeliveries, shownDelivery } from '#ops/deliveries.ts';
 import { retryOneDelivery } from '#ops/retry-delivery.ts';
 
-/** Newest first. */
+const row = shownDelivery
+  .pick({ id: true, domain: true, attempts: true, reason: true, nextAttemptAt: true })
+  .extend({ state: z.string() });
+
 const deliveries = asking({
   name: 'deliveries',
   usage: '[options]',
@@ -17,19 +20,7 @@ const deliveries = asking({
     ...pageOptions,
   },
   defaults: pageDefaults,
-  reads: z.object({
-    deliveries: z.array(
-      z.object({
-        id: z.string(),
-        domain: z.string(),
-        state: z.string(),
-        attempts: z.number(),
-        reason: z.string().nullable(),
-        nextAttemptAt: z.string().nullable(),
-      }),
-    ),
-    next: z.string().nullable(),
-  }),
+  reads: z.object({ deliveries: z.array(row), next: z.string().nullable() }),
   shows: ({ deliveries: all, next }) => {
     if (all.length === 0) return page('No outbound mail.', next);
     const rows = all.map(({ id, domain, state, attempts, nextAttemptAt, reason }) => [
@@ -44,7 +35,6 @@ const deliveries = asking({
   },
 });
 
-/** Those that bounced are tried again, too. */
 const retry = asking({
   name: 'retry',
   usage: 'ID DOMAIN [options]',

@@ -1,9 +1,9 @@
-// `pillarbox dkim new DOMAIN`: an RSA-2048 and an Ed25519 key (RFC 8301 §3.2, RFC 8463), kept in files beside the
-// configuration, and the DNS records that make receivers trust what they sign.
+// `pillarbox dkim new DOMAIN`: an RSA-2048 and an Ed25519 key (RFC 8301 §3.2, RFC 8463), in files beside the configuration, and the DNS
+// records to publish.
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Command, cliError, optionValue, print } from '#cli/command.ts';
+import { type Command, cliError, optionValue, print, usageError } from '#cli/command.ts';
 import { configOption, readConfigFile, writeConfigFile, writeNew } from '#cli/config-file.ts';
 import { type DnsRecord, dkimRecord, recordText, suggestedRecords } from '#cli/dns-records.ts';
 import { parseDomain } from '#mail/address/address.ts';
@@ -21,7 +21,7 @@ export const dkimNew: Command = {
   },
   run: async (given, world) => {
     const domain = parseDomain(given.positionals[0] ?? '');
-    if (isProblem(domain)) throw cliError(domain.problem, 'usage', 2);
+    if (isProblem(domain)) throw usageError(domain.problem);
     const file = await readConfigFile(given, world);
     const known = file.config.domains[domain];
     if (known === undefined) throw cliError(`${domain} is not among the domains of ${file.path}`, 'no-domain');
@@ -35,12 +35,8 @@ export const dkimNew: Command = {
     await writeKeys(folder, keys);
     let text = file.text;
     const path = ['domains', writtenDomain(text, domain), 'dkim'];
-    for (const key of keys) {
-      text = appendToArray(text, path, {
-        selector: key.selector,
-        privateKey: `file:${key.path}`,
-      });
-    }
+    for (const key of keys)
+      text = appendToArray(text, path, { selector: key.selector, privateKey: `file:${key.path}` });
     let notice: string | null;
     try {
       notice = await writeConfigFile(file, text);

@@ -1,10 +1,9 @@
 // `pillarbox init`: a configuration to start from. Asks nothing, overwrites nothing.
-
-import { type CliArguments, type Command, cliError, optionValue, print } from '#cli/command.ts';
+import { type CliArguments, type Command, cliError, optionValue, print, usageError } from '#cli/command.ts';
 import { configOption, configPath, writeNew } from '#cli/config-file.ts';
 import { parseDomain } from '#mail/address/address.ts';
 import { whyNotPublic } from '#mail/address/reserved-name.ts';
-import { isProblem } from '#mail/problem.ts';
+import { errorMessage, isProblem } from '#mail/problem.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 
@@ -39,15 +38,16 @@ export const init: Command = {
 
 function startingConfig(given: CliArguments): ConfigInput {
   const domain = parseDomain(optionValue(given, 'domain') ?? 'example.org');
-  if (isProblem(domain)) throw cliError(`--domain: ${domain.problem}`, 'usage', 2);
+  if (isProblem(domain)) throw usageError(`--domain: ${domain.problem}`);
   const isPublic = given.switches.has('public');
   const host = isPublic ? '0.0.0.0' : '127.0.0.1';
   const hostname = optionValue(given, 'hostname') ?? `mx.${domain}`;
   const reason = isPublic ? whyNotPublic(hostname.toLowerCase()) : null;
   if (reason !== null) {
     const advice = 'name your domain with --domain, or the server with --hostname';
-    throw cliError(`--public: ${hostname} ${reason}: ${advice}`, 'usage', 2);
+    throw usageError(`--public: ${hostname} ${reason}: ${advice}`);
   }
+  const mailboxes = [...(given.values['mailbox'] ?? ['postmaster'])];
   return {
     hostname,
     listeners: [
@@ -56,13 +56,7 @@ function startingConfig(given: CliArguments): ConfigInput {
       { role: 'submissions', host, port: 2465 },
     ],
     domains: {
-      [domain]: {
-        mailboxes: [...(given.values['mailbox'] ?? ['postmaster'])],
-        aliases: {},
-        catchAll: null,
-        onDmarcFail: 'quarantine',
-        dkim: [],
-      },
+      [domain]: { mailboxes, aliases: {}, catchAll: null, onDmarcFail: 'quarantine', dkim: [] },
     },
     users: [],
   };
@@ -72,6 +66,6 @@ function check(text: string, path: string): void {
   try {
     parseConfig(text, path);
   } catch (thrown) {
-    throw cliError(thrown instanceof Error ? thrown.message : String(thrown), 'usage', 2);
+    throw usageError(errorMessage(thrown));
   }
 }

@@ -2,14 +2,17 @@
 import { z } from 'zod';
 import { type Command, plain, shortTime, table } from '#cli/command.ts';
 import { ask, asking, page, pageDefaults, pageOptions } from '#cli/ops-client.ts';
-import { listMessages } from '#ops/messages/list-messages.ts';
+import { listedMessage, listMessages } from '#ops/messages/list-messages.ts';
 import { replayOneMessage } from '#ops/messages/replay-message.ts';
 import { showMessage, showRaw } from '#ops/messages/show-message.ts';
 import { traceMessage } from '#ops/messages/trace-message.ts';
 
 const text = z.string();
 
-/** Newest first. */
+const row = listedMessage
+  .pick({ id: true, receivedAt: true, mailboxes: true, from: true, subject: true })
+  .extend({ disposition: text });
+
 const list = asking({
   name: 'list',
   usage: '[options]',
@@ -21,19 +24,7 @@ const list = asking({
     ...pageOptions,
   },
   defaults: pageDefaults,
-  reads: z.object({
-    messages: z.array(
-      z.object({
-        id: text,
-        receivedAt: text,
-        mailboxes: z.array(text),
-        from: text.nullable(),
-        subject: text.nullable(),
-        disposition: text,
-      }),
-    ),
-    next: text.nullable(),
-  }),
+  reads: z.object({ messages: z.array(row), next: text.nullable() }),
   shows: ({ messages, next }) => {
     if (messages.length === 0) return page('No mail.', next);
     const rows = messages.map(({ id, receivedAt, from, mailboxes, subject, disposition }) => [
@@ -47,7 +38,6 @@ const list = asking({
   },
 });
 
-/** What happened to it, and where it is now. */
 const trace = asking({
   name: 'trace',
   usage: 'ID [options]',
@@ -61,7 +51,6 @@ const trace = asking({
     ].join('\n'),
 });
 
-/** Judged and parsed once more, as itself or into another mailbox. */
 const replay = asking({
   name: 'replay',
   usage: 'ID [options]',
@@ -89,7 +78,7 @@ const shown = z.object({
   disposition: z.object({ action: text, reason: text }),
   authentication: z.object({ spf: verdict, dmarc: verdict }),
   headers: z.array(z.looseObject({ name: text, value: text })),
-  /** A large one is kept apart. */
+  /** A large one is stored apart. */
   text: z.union([text, z.object({ bytes: z.number() })]).nullable(),
   attachments: z.array(z.object({ filename: text, contentType: text, bytes: z.number() })),
   problems: z.array(z.object({ code: text, detail: text })),
@@ -114,7 +103,6 @@ const printed = asking({
   },
 });
 
-/** For people, as JSON, or byte for byte. */
 const show: Command = {
   ...printed,
   run: async (given, world) => {
@@ -124,7 +112,7 @@ const show: Command = {
   },
 };
 
-/** A text that is kept apart is not fetched unasked: it may be very long. */
+/** A text that is stored apart is not fetched: it may be very long. */
 function textOf({ text }: Shown): string {
   if (text === null) return '';
   if (typeof text === 'string') return text.split(/\r?\n/).map(plain).join('\n');

@@ -2,27 +2,17 @@
 import { z } from 'zod';
 import { cliError, table } from '#cli/command.ts';
 import { asking } from '#cli/ops-client.ts';
+import { queueCountsSchema } from '#ops/admin.ts';
 import { listQueues, purgeDead, redriveDead } from '#ops/queues.ts';
 
-const count = z.number();
+const row = queueCountsSchema.extend({ name: z.string(), faults: queueCountsSchema.shape.faults.default([]) });
 
-/** Jobs on every queue. */
 const queues = asking({
   name: 'queues',
   usage: '[options]',
   about: 'show how many jobs wait, and how many are dead letters',
   asks: listQueues,
-  reads: z.array(
-    z.object({
-      name: z.string(),
-      ready: count,
-      delayed: count,
-      inFlight: count,
-      dead: count,
-      oldestSeconds: count.nullable(),
-      faults: z.array(z.object({ reason: z.string(), jobs: count, retryAt: z.string() })).default([]),
-    }),
-  ),
+  reads: z.array(row),
   shows: (all) => {
     const rows = all.map(({ name, ready, delayed, inFlight, dead, oldestSeconds }) => [
       name,
@@ -30,10 +20,9 @@ const queues = asking({
       oldestSeconds === null ? '-' : `${Math.round(oldestSeconds)} s`,
     ]);
     const faults = all.flatMap(({ name, faults: held }) =>
-      held.map(
-        ({ reason, jobs, retryAt }) =>
-          `${name}: ${jobs} wait until this is mended: ${reason} (tried again at ${retryAt})`,
-      ),
+      held.map(({ reason, jobs, retryAt }) => {
+        return `${name}: ${jobs} wait until this is mended: ${reason} (tried again at ${retryAt})`;
+      }),
     );
     const counts = table(['QUEUE', 'READY', 'DELAYED', 'IN FLIGHT', 'DEAD', 'LONGEST WAIT'], rows);
     return faults.length === 0 ? counts : `${counts}\n\n${faults.join('\n')}`;
@@ -42,7 +31,6 @@ const queues = asking({
 
 const changed = z.object({ queue: z.string(), jobs: z.number() });
 
-/** Dead letters are put back on their queue. */
 const redrive = asking({
   name: 'redrive',
   usage: 'QUEUE [options]',
@@ -52,7 +40,6 @@ const redrive = asking({
   shows: ({ queue, jobs }) => `${jobs} jobs of ${queue} are tried again`,
 });
 
-/** Dead letters are deleted, if it is said twice. */
 const purge = asking({
   name: 'purge',
   usage: 'QUEUE --yes [options]',

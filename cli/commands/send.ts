@@ -2,7 +2,16 @@
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { createTransport } from 'nodemailer';
-import { type CliArguments, type CliWorld, type Command, cliError, optionValue, plain, print } from '#cli/command.ts';
+import {
+  type CliArguments,
+  type CliWorld,
+  type Command,
+  cliError,
+  optionValue,
+  plain,
+  print,
+  usageError,
+} from '#cli/command.ts';
 
 export const send: Command = {
   name: 'send',
@@ -24,7 +33,7 @@ export const send: Command = {
   run: async (given, world) => {
     const sender = optionValue(given, 'from');
     const to = given.values['to'] ?? [];
-    if (sender === null || to.length === 0) throw cliError('say who it is from and to: --from A --to B', 'usage', 2);
+    if (sender === null || to.length === 0) throw usageError('say who it is from and to: --from A --to B');
     const transport = createTransport(await serverOf(given, world));
     try {
       const sent = await transport.sendMail({
@@ -48,7 +57,7 @@ async function serverOf(given: CliArguments, world: CliWorld) {
   const user = optionValue(given, 'user');
   const text = optionValue(given, 'server') ?? (user === null ? '127.0.0.1:2525' : '127.0.0.1:2587');
   const [, host = '', port = ''] = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(text) ?? [];
-  if (host === '') throw cliError(`--server ${text}: expected HOST:PORT`, 'usage', 2);
+  if (host === '') throw usageError(`--server ${text}: expected HOST:PORT`);
   const isHere = /^(127\.|localhost$|::1$)/.test(host);
   const tls = { rejectUnauthorized: !isHere };
   const base = { host, port: Number(port), secure: port === '465' || port === '2465', tls, connectionTimeout: 10_000 };

@@ -1,27 +1,16 @@
 // The suppression list: addresses that no mail is sent to, why and until when.
 import { z } from 'zod';
-import { cliError, optionValue, shortTime, table } from '#cli/command.ts';
+import { optionValue, shortTime, table, usageError } from '#cli/command.ts';
 import { asking } from '#cli/ops-client.ts';
 import { addSuppression, listSuppressions, removeSuppression } from '#ops/suppressions.ts';
 
-/** The list. */
 const suppressions = asking({
   name: 'suppressions',
   usage: '[options]',
   about: 'list the suppressed addresses: for whose mail, since when, until when and why',
   asks: listSuppressions,
   defaults: { limit: '500' },
-  reads: z.object({
-    suppressions: z.array(
-      z.object({
-        address: z.string(),
-        sender: z.string(),
-        since: z.string(),
-        until: z.string().nullable(),
-        reason: z.string(),
-      }),
-    ),
-  }),
+  reads: listSuppressions.gives,
   shows: ({ suppressions: all }) => {
     const rows = all.map(({ address, sender: of, since, until, reason }) => [
       address,
@@ -37,7 +26,6 @@ const suppressions = asking({
 
 const sender = { value: 'DOMAIN', about: 'for mail of this domain of yours only' };
 
-/** Puts one on it. */
 const suppressionsAdd = asking({
   name: 'suppressions add',
   usage: 'ADDRESS --reason TEXT [options]',
@@ -49,13 +37,12 @@ const suppressionsAdd = asking({
     days: { value: 'N', about: 'for so many days (default: until it is removed)' },
   },
   check: (given) => {
-    if (optionValue(given, 'reason') === null) throw cliError('say why: --reason TEXT', 'usage', 2);
+    if (optionValue(given, 'reason') === null) throw usageError('say why: --reason TEXT');
   },
   reads: z.looseObject({}),
   shows: (_, { positionals: [address] }) => `${address} is suppressed: no mail is sent to it`,
 });
 
-/** Takes one off it. */
 const suppressionsRemove = asking({
   name: 'suppressions remove',
   usage: 'ADDRESS [options]',

@@ -1,8 +1,7 @@
-// `pillarbox user add NAME`: who may submit mail. The password comes from the terminal or standard input, never from
-// the command line (where every program on the machine could see it); only its hash is kept.
-
+// `pillarbox user add NAME`: a user who may submit mail. The password comes from the terminal or standard input, never from the command
+// line, which every program on the machine can read; only its hash is stored.
 import { addMailbox, addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addresses.ts';
-import { type CliWorld, type Command, cliError, print } from '#cli/command.ts';
+import { type CliWorld, type Command, cliError, print, usageError } from '#cli/command.ts';
 import { type ConfigFile, configOption, readConfigFile, writeConfigFile } from '#cli/config-file.ts';
 import type { EmailAddress } from '#mail/address/address.ts';
 import { appendToArray, setValue } from '#pipeline/config/edit-config.ts';
@@ -35,7 +34,7 @@ export const userAdd: Command = {
       const { config } = await readConfigFile(given, world);
       const domain = Object.keys(config.domains)[0] ?? 'example.org';
       const which = `--may-from ${name}@${domain}, or --may-from "*@${domain}"`;
-      throw cliError(`say which sender addresses it may use: ${which}`, 'usage', 2);
+      throw usageError(`say which sender addresses it may use: ${which}`);
     }
     const place = async (): Promise<{ readonly file: ConfigFile; readonly index: number }> => {
       const file = await readConfigFile(given, world);
@@ -46,7 +45,7 @@ export const userAdd: Command = {
     };
     await place();
     const user = { name, password: await hashPassword(await readPassword(world)), mayFrom };
-    const { file, index } = await place(); // who types takes a while
+    const { file, index } = await place(); // typing takes a while
     const withUser =
       index < 0 ? appendToArray(file.text, ['users'], user) : setValue(file.text, ['users', index], user);
     const homeless = addressesWithoutMailbox(file.config, user);
@@ -58,10 +57,8 @@ export const userAdd: Command = {
       ...(notice === null ? [] : [notice]),
     ];
     const made = mailboxes.map((address) => `${mailboxOf(address)}@${address.domain}`);
-    print(given, world, {
-      json: { name, mayFrom, mailboxes: made, config: file.path, notice },
-      text: lines.join('\n'),
-    });
+    const json = { name, mayFrom, mailboxes: made, config: file.path, notice };
+    print(given, world, { json, text: lines.join('\n') });
     return 0;
   },
 };

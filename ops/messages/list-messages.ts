@@ -15,7 +15,8 @@ type Cursor = z.infer<typeof cursorSchema>;
 
 const copiesAtOnce = 20;
 
-const listedMessage = z.object({
+/** An entry of the list. `mailboxes`: those it was delivered to, `mailbox` the first of them; words of RFC 8601 for verdicts. */
+export const listedMessage = z.object({
   id: z.string(),
   receivedAt: z.string(),
   mailbox: z.string(),
@@ -31,7 +32,6 @@ const listedMessage = z.object({
   problems: z.number(),
 });
 
-/** An entry of the list. `mailboxes`: those it was delivered to, `mailbox` the first of them; words of RFC 8601 for verdicts. */
 type ListedMessage = z.output<typeof listedMessage>;
 
 export const listMessages = useCase({
