@@ -1,11 +1,21 @@
 // The one reading of an address-list: From, To, Cc and the like (RFC 5322 §3.4, §4.4: groups, routes, comments, quoted strings;
 // RFC 6531: UTF-8). Linear and total: any text is a list. Programs disagree about what is not written by the grammar, so
 // each entry has all that it may be taken for, and says if it can be read in one way only.
-import { decodeWords } from '#mail/header/decode-text.ts';
 import { isProblem } from '#mail/problem.ts';
 import { type EmailAddress, parseAddress } from './address.ts';
 import { domainsMentioned } from './domains-mentioned.ts';
-import { commentText, isBlank, joined, packed, shownText, type Token, tokenAt } from './lex-addresses.ts';
+import {
+  addressAt,
+  commentText,
+  isBlank,
+  isPart,
+  joined,
+  marksIn,
+  shownText,
+  type Token,
+  textOf,
+  tokenAt,
+} from './lex-addresses.ts';
 
 /** One entry of a list. */
 export type ListEntry = {
@@ -40,6 +50,7 @@ export const listLimits: ListLimits = { entries: 1_000, chars: 1_048_576 };
 const maxOthers = 1_000;
 const maxChars = 1_000; // of a text that may be an address
 const unsure = 'it holds something like another address';
+const deep = 'an address stands in a comment that goes on behind a parenthesis';
 const openWord = 'an encoded word in it has characters that it must not have';
 /** Encoded words (RFC 2047 §2) within one piece: without blanks. */
 const wholeWords = /=\?[^?]+\?[bq]\?[^?]*\?=/gi;
@@ -102,8 +113,7 @@ function take(reading: Reading, token: Token): void {
 /** The name of a group is no address; what looks like one is not taken for a name. */
 function beginGroup(reading: Reading): boolean {
   if (reading.group !== null || reading.hasColon) return false;
-  const text = reading.tokens.map((token) => token.text).join('');
-  reading.hasColon = (text + decodeWords(text)).includes('@');
+  reading.hasColon = domainsMentioned(textOf(reading.tokens)).length > 0;
   if (reading.hasColon) return false;
   reading.group = shownText(reading.tokens);
   reading.tokens = [];
@@ -126,15 +136,23 @@ function readEntry(tokens: readonly Token[], group: string | null): ListEntry {
   const open = tokens.findIndex(({ kind }) => kind === '<');
   const { written, others, shown, oddity } = open === -1 ? readBare(tokens) : readAngle(tokens, open);
   const name = shownText(shown) || commentText(tokens);
-  const parsed = written === '' ? null : parseAddress(written);
+  const parsed = written === '' ? null : parseAddress(withQuotes(written));
   const address = isProblem(parsed) ? null : parsed;
   const hasBrackets = tokens.some(({ kind, text }) => kind === 'w' && /[[\]]/.test(text));
   const hasOpenWord = tokens.some(({ kind, text }) => kind === 'w' && text.replace(wholeWords, '').includes('=?'));
-  const odd = oddity ?? (hasBrackets ? 'brackets stand in its name' : hasOpenWord ? openWord : null);
-  const unclear = isProblem(parsed) ? parsed.problem : address && whyUnclear(written, address);
+  const odd =
+    oddity ??
+    (hasBrackets ? 'brackets stand in its name' : hasOpenWord ? openWord : tokens.some(isDeepComment) ? deep : null);
+  const unreadable = isProblem(parsed) && mayShowOthers(tokens, null) ? parsed.problem : null;
+  const unclear = unreadable ?? (address && whyUnclear(written, address));
   const isElsewhere = others.some(({ domain }) => domain !== address?.domain);
   const doubt = isElsewhere || (odd !== null && mayShowOthers(tokens, address)) ? (odd ?? unsure) : null;
   return { group, name, written, address, others, doubt: unclear ?? doubt, tokens };
+}
+
+/** `ann..lee.@a.example` is no dot-atom, but some providers gave such addresses to people, and all programs show them. */
+function withQuotes(written: string): string {
+  return written.replace(/^(?=\.|[^"@]*\.[.@])[\w.+-]+(?=@[^@]*$)/, '"$&"');
 }
 
 /**
@@ -142,21 +160,28 @@ function readEntry(tokens: readonly Token[], group: string | null): ListEntry {
  * domain, or one that grows together with the words beside it.
  */
 function mayShowOthers(tokens: readonly Token[], address: EmailAddress | null): boolean {
-  const text = tokens.map((token) => token.text).join('');
-  if (address === null) return (text + decodeWords(text)).normalize('NFKC').includes('@');
+  const domains = domainsMentioned(textOf(tokens));
+  if (address === null) return domains.length > 0;
   const isHidden = tokens.some(({ kind, text }) => (kind === 'q' || kind === 'c') && text.includes('@'));
-  if (isHidden || domainsMentioned(text).some((domain) => domain !== address.domain)) return true;
-  const [open, close] = ['<', '>'].map((mark) => tokens.findIndex(({ kind }) => kind === mark));
-  return open !== -1 && (isCrowded(tokens.slice(0, open)) || isCrowded(tokens.slice(close)));
+  if (isHidden || domains.some((domain) => domain !== address.domain)) return true;
+  const [open = -1, close = -1] = ['<', '>'].map((mark) => tokens.findIndex(({ kind }) => kind === mark));
+  if (open === -1) return false;
+  const isOpenTwice = tokens.findLastIndex(({ kind }) => kind === '<') > open;
+  const isJoined = isOpenTwice && !tokens.slice(close).every((token) => isBlank(token) || token.kind === '>');
+  return isJoined || isCrowded(tokens.slice(0, open)) || isCrowded(tokens.slice(close));
+}
+
+/** mailparser ends a comment at its first parenthesis, and reads on there. */
+function isDeepComment({ kind, text }: Token): boolean {
+  return kind === 'c' && text.slice(text.indexOf(')')).includes('@');
 }
 
 /** `ceo@b.co m <x@b.co>`: Python's email package shows ceo@b.com. */
 function isCrowded(tokens: readonly Token[]): boolean {
   const [mark] = marksIn(tokens);
   if (mark === undefined) return false;
-  const { from, to } = addressAt(tokens, mark);
-  const others = [...tokens.slice(0, from), ...tokens.slice(to)];
-  return !others.every((token) => isBlank(token) || token.kind === '>');
+  const behind = tokens.slice(addressAt(tokens, mark).to);
+  return !behind.every((token) => isBlank(token) || token.kind === '>');
 }
 
 type Read = Pick<ListEntry, 'written' | 'others'> & {
@@ -220,12 +245,9 @@ function withoutRoute(content: readonly Token[]): readonly Token[] {
   const colon = content.findIndex(({ kind }) => kind === ':');
   const route = content.slice(0, Math.max(colon, 0));
   const isRoute =
-    route.find(({ kind }) => kind !== 's')?.kind === '@' && route.every((token) => isPart(token, 's@wl,'));
+    route.find(({ kind }) => kind !== 's')?.kind === '@' &&
+    route.every((token) => isPart(token, 's@wl,') && !token.text.includes('=?'));
   return isRoute ? content.slice(colon + 1) : content;
-}
-
-function marksIn(tokens: readonly Token[]): readonly number[] {
-  return tokens.flatMap(({ kind }, index) => (kind === '@' ? [index] : []));
 }
 
 type OtherAddresses = { readonly addresses: readonly EmailAddress[]; readonly oddity: string | null };
@@ -240,46 +262,6 @@ function readIfDotted(texts: readonly string[]): OtherAddresses {
   const read = texts.filter((text) => /\.[^@]/.test(text.slice(text.lastIndexOf('@')))).map(parseAddress);
   const addresses = read.flatMap((address) => (isProblem(address) ? [] : [address]));
   return { addresses, oddity: addresses.length === read.length ? null : unsure };
-}
-
-/**
- * The address around an @ sign: what stands right beside it, and on the other side of a dot (§4.4 allows blanks and
- * comments there). `from` and `to` are the pieces that it is made of; `short` is what is read by programs that end it at a blank.
- */
-function addressAt(
-  tokens: readonly Token[],
-  mark: number,
-): { readonly from: number; readonly to: number; readonly text: string; readonly short: string } {
-  let from = mark;
-  for (let index = skipBlanks(tokens, mark, -1); isPart(tokens[index], 'wq'); ) {
-    const piece = tokens[index]?.text ?? '';
-    from = index;
-    const next = skipBlanks(tokens, index, -1);
-    const isJoined = next === index - 1 || piece.startsWith('.') || tokens[next]?.text === '.';
-    if (!isJoined) break;
-    index = next;
-  }
-  let to = mark + 1;
-  for (let index = skipBlanks(tokens, mark, 1); isPart(tokens[index], 'wl'); ) {
-    const piece = tokens[index]?.text ?? '';
-    to = index + 1;
-    const next = skipBlanks(tokens, index, 1);
-    if (next !== index + 1 && !piece.endsWith('.') && tokens[next]?.text.startsWith('.') !== true) break;
-    index = next;
-  }
-  const first = skipBlanks(tokens, mark, 1);
-  return { from, to, text: packed(tokens.slice(from, to)), short: packed(tokens.slice(from, Math.min(first + 1, to))) };
-}
-
-/** The next piece in a direction that is no blank. */
-function skipBlanks(tokens: readonly Token[], from: number, step: 1 | -1): number {
-  let index = from + step;
-  for (let token = tokens[index]; token !== undefined && isBlank(token); token = tokens[index]) index += step;
-  return index;
-}
-
-function isPart(token: Token | undefined, kinds: string): boolean {
-  return token !== undefined && kinds.includes(token.kind);
 }
 
 const unseen = /[\p{Z}\p{C}\p{Default_Ignorable_Code_Point}]/u;

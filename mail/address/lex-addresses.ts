@@ -55,6 +55,11 @@ export function isBlank({ kind }: Token): boolean {
   return kind === 's' || kind === 'c';
 }
 
+/** Some pieces as they stand. */
+export function textOf(tokens: readonly Token[]): string {
+  return tokens.map(({ text }) => text).join('');
+}
+
 /** Some pieces as a text, without blanks and comments. */
 export function packed(tokens: readonly Token[]): string {
   return tokens
@@ -77,6 +82,52 @@ export function shownText(tokens: readonly Token[]): string {
 /** What the comments among some pieces say. */
 export function commentText(tokens: readonly Token[]): string {
   return tidy(tokens.map(({ kind, text }) => (kind === 'c' ? `${unquoted(text)} ` : '')).join(''));
+}
+
+/** Where the @ signs are. */
+export function marksIn(tokens: readonly Token[]): readonly number[] {
+  return tokens.flatMap(({ kind }, index) => (kind === '@' ? [index] : []));
+}
+
+/**
+ * The address around an @ sign: what stands right beside it, and on the other side of a dot (§4.4 allows blanks and
+ * comments there). `from` and `to` are the pieces that it is made of; `short` is what is read by programs that end it at a blank.
+ */
+export function addressAt(
+  tokens: readonly Token[],
+  mark: number,
+): { readonly from: number; readonly to: number; readonly text: string; readonly short: string } {
+  let from = mark;
+  for (let index = skipBlanks(tokens, mark, -1); isPart(tokens[index], 'wq'); ) {
+    const piece = tokens[index]?.text ?? '';
+    from = index;
+    const next = skipBlanks(tokens, index, -1);
+    const isJoined = next === index - 1 || piece.startsWith('.') || tokens[next]?.text === '.';
+    if (!isJoined) break;
+    index = next;
+  }
+  let to = mark + 1;
+  for (let index = skipBlanks(tokens, mark, 1); isPart(tokens[index], 'wl'); ) {
+    const piece = tokens[index]?.text ?? '';
+    to = index + 1;
+    const next = skipBlanks(tokens, index, 1);
+    if (next !== index + 1 && !piece.endsWith('.') && tokens[next]?.text.startsWith('.') !== true) break;
+    index = next;
+  }
+  const first = skipBlanks(tokens, mark, 1);
+  return { from, to, text: packed(tokens.slice(from, to)), short: packed(tokens.slice(from, Math.min(first + 1, to))) };
+}
+
+/** The next piece in a direction that is no blank. */
+function skipBlanks(tokens: readonly Token[], from: number, step: 1 | -1): number {
+  let index = from + step;
+  for (let token = tokens[index]; token !== undefined && isBlank(token); token = tokens[index]) index += step;
+  return index;
+}
+
+/** Says whether there is a piece, and it is of one of some kinds. */
+export function isPart(token: Token | undefined, kinds: string): boolean {
+  return token !== undefined && kinds.includes(token.kind);
 }
 
 function tidy(text: string): string {

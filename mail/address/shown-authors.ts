@@ -45,10 +45,11 @@ const addressTwice = /^s*w@ws*<[wq]@[wl]>[sc]*$/;
 const bareAddress = /^[sc]*[wq]@[wl][sc]*$/;
 
 /** The one address of an entry; a Problem if it holds anything but itself, or could be decoded into something else. */
-function mailboxOf({ tokens, address, written }: ListEntry): EmailAddress | Problem {
+function mailboxOf({ tokens, written }: ListEntry): EmailAddress | Problem {
+  const address = parseAddress(written);
   const form = tokens.map(({ kind }) => kind).join('');
   const isMailbox = [nameAndAddress, addressTwice, bareAddress].some((pattern) => pattern.test(form));
-  if (address === null || !isMailbox) return notAList;
+  if (isProblem(address) || !isMailbox) return notAList;
   const unclear = whyUnclear(written, address);
   return unclear === null ? address : problem(unclear);
 }

@@ -24,16 +24,10 @@ function isNameByte(byte: number | undefined): boolean {
 }
 
 /**
- * Says whether some programs may take a line for an author field: by its name without all that cannot be seen, or because
- * it stands behind such a field, and holds an address or begins with an octet that they take for a blank: they read it as a fold.
+ * Says whether some programs may take a line for an author field: by its name without all that cannot be seen.
  * `isTop`: it is one of the first two lines, where a mailbox file has its `From `.
  */
-export function readsLikeAuthor(
-  raw: Buffer,
-  { isAfterAuthor, isTop }: { readonly isAfterAuthor: boolean; readonly isTop: boolean },
-): boolean {
-  const first = raw[0] ?? 0;
-  if (isAfterAuthor && (raw.includes('@') || (first !== COLON && !isNameByte(first)))) return true;
+export function readsLikeAuthor(raw: Buffer, isTop: boolean): boolean {
   const colon = raw.indexOf(COLON);
   if (colon < 0) {
     const start = raw.toString('latin1', 0, longestName);

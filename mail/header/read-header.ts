@@ -6,8 +6,8 @@
 // 4. A field is a name of visible ASCII characters and a colon; blanks before the colon are allowed (§4.5). Any other line
 //    is passed over with its folds, and fields go on behind it: some programs show them, so nobody may hide one there.
 // 5. The author is doubtful if programs may see an author field that is not among the fields: if a line that is passed over
-//    reads like one (`From<VT>:`, ` From:` at the top, `>From:`), if there is a bare CR or a NUL (some programs end a line
-//    there or drop it, others do not), or if the header is over a limit.
+//    reads like one (`From<VT>:`, ` From:` at the top, `>From:`) or stands behind one (some programs read on there), if there
+//    is a bare CR or a NUL (some programs end a line there or drop it, others do not), or if the header is over a limit.
 //
 // docs/reading.md says why, and what programs that read mail show.
 import { fieldName, isAuthorName, readsLikeAuthor } from './field-name.ts';
@@ -24,7 +24,7 @@ export type HeaderProblem = {
 /** A header, read to its end. Offsets are octets from the beginning of the message. */
 export type Header = {
   readonly fields: readonly HeaderField[];
-  /** What some programs take for author fields. */
+  /** What some programs take for an author field, or for a part of the one above it. */
   readonly lookalikes: readonly HeaderField[];
   /** The lines between the last field and the end that are no fields: to some programs the body begins with them. */
   readonly trailing: Uint8Array;
@@ -269,14 +269,14 @@ function takeField(state: State, { source, from, to, offset, bytes }: Unnamed): 
 function passOver(state: State, line: Omit<HeaderField, 'name'> & { readonly raw: Buffer }): void {
   state.counts.passedOver += 1;
   const { isAfterAuthor, trailing, fields } = state;
-  const isTop = fields.length <= 1;
-  if (readsLikeAuthor(line.raw, { isAfterAuthor, isTop })) addLookalike(state, { name: 'From', ...line });
+  if (isAfterAuthor || readsLikeAuthor(line.raw, fields.length <= 1)) addLookalike(state, { name: 'From', ...line });
   state.trailingBytes = line.raw.length + (trailing.length === 0 ? 0 : state.trailingBytes);
   if (state.trailingBytes <= state.limits.headerBytes) trailing.push(line.raw);
 }
 
 function addLookalike(state: State, field: HeaderField): void {
-  state.isAuthorHidden ||= state.lookalikes.length >= maxLookalikes || field.raw.length < field.bytes;
+  const isCut = state.lookalikes.length >= maxLookalikes || field.raw.length < field.bytes;
+  state.isAuthorHidden ||= isCut || field.raw.at(-1) === CR;
   if (state.lookalikes.length < maxLookalikes) state.lookalikes.push(field);
 }
 
@@ -291,7 +291,7 @@ function problemsOf({ counts, lookalikes: { length: alike }, lineOffset, limits 
   const size = `the header has ${lineOffset} octets, more than ${limits.headerBytes} or ${limits.fields} fields`;
   const all: [boolean, HeaderProblem['code'], string, boolean][] = [
     [passedOver > 0, 'malformed-header', `lines that are no fields were passed over: ${passedOver}`, false],
-    [alike > 0, 'malformed-header', `lines that look like author fields: ${alike}`, true],
+    [alike > 0, 'malformed-header', `lines that may be read as author fields or with one: ${alike}`, true],
     [bareCr > 0, 'malformed-header', 'it has a bare CR, which ends a line to some programs and not to others', true],
     [nul > 0, 'malformed-header', 'it has NUL octets, which some programs drop', true],
     [dropped + cut > 0, 'header-too-large', `${size}: ${dropped} fields were left out, ${cut} cut`, true],

@@ -13,7 +13,7 @@ export type DmarcVerdict = Authentication['dmarc'];
 
 /** Who the message says it is from, and what may vouch for that. */
 export type DmarcQuestion = {
-  readonly authors: Pick<Authors, 'fieldCount' | 'domains' | 'mayBeMore' | 'doubts'>;
+  readonly authors: Pick<Authors, 'fieldCount' | 'domains' | 'isAuthorHidden' | 'doubts'>;
   readonly spf: SpfVerdict;
   readonly dkim: readonly DkimVerdict[];
 };
@@ -30,10 +30,10 @@ const strength = { none: 0, quarantine: 1, reject: 2 } as const;
  * receiver, and a forger must not gain by it.
  */
 export async function judgeDmarc(question: DmarcQuestion, resolver: DNSResolver): Promise<DmarcVerdict> {
-  const { domains, mayBeMore, doubts, fieldCount } = question.authors;
+  const { domains, isAuthorHidden, doubts, fieldCount } = question.authors;
   const [domain] = domains;
   try {
-    if (doubts.length > 0 || mayBeMore || domains.length > 1 || fieldCount > 1)
+    if (doubts.length > 0 || isAuthorHidden || domains.length > 1 || fieldCount > 1)
       return await judgeDoubtful(question, resolver);
     return domain === undefined ? nobody(fieldCount) : await judgeDomain(question, domain, resolver);
   } catch (error) {
@@ -134,13 +134,13 @@ function noVerdict(
 
 /** If it is certain who the authors are, a domain that somebody vouches for asks for nothing. */
 async function judgeDoubtful(question: DmarcQuestion, resolver: DNSResolver): Promise<DmarcVerdict> {
-  const { domains, mayBeMore, doubts, fieldCount } = question.authors;
+  const { domains, isAuthorHidden, doubts, fieldCount } = question.authors;
   const several =
     fieldCount > 1 ? `The message names ${fieldCount} From fields` : 'The message names more than one author';
   const who = doubts[0] === undefined ? several : `It is not certain who wrote the message: ${cleanText(doubts[0])}`;
-  if (mayBeMore || domains.length > maxAuthorDomains) {
+  if (isAuthorHidden || domains.length > maxAuthorDomains) {
     // No honest message is like that. Nobody is asked, since a domain that was not read or asked may have asked for this.
-    const why = mayBeMore ? 'it may have other authors, who cannot be read' : `it names ${domains.length} domains`;
+    const why = isAuthorHidden ? 'it may have other authors, who cannot be read' : `it names ${domains.length} domains`;
     return noVerdict('permerror', `${who}; ${why}.`, 'quarantine');
   }
   const verdicts = await Promise.all(domains.map((domain) => judgeDomain(question, domain, resolver)));

@@ -60,6 +60,9 @@ describe('the rules', () => {
     },
     { text: 'A: 1\r\nSENDER\v: x\r\n\r\n', fields: ['A=1'], body: '', malformed: true, doubtful: true },
     { text: '>From: x\r\n\r\n', fields: ['>From=x'], body: '', malformed: true, doubtful: true },
+    { text: 'From: x\r\ngarbage\r\n\r\n', fields: ['From=x'], body: '', malformed: true, doubtful: true },
+    { text: 'Sender: x\r\n: y\r\n z\r\n\r\n', fields: ['Sender=x'], body: '', malformed: true, doubtful: true },
+    { text: 'From: x\r\nA: 1\r\ngarbage\r\n\r\n', fields: ['From=x', 'A=1'], body: '', malformed: true },
     { text: 'From: x\r\n\v<y>\r\n\r\n', fields: ['From=x'], body: '', malformed: true, doubtful: true },
   ];
   for (const { text, fields, body, malformed = false, doubtful = false } of rows) {
@@ -72,6 +75,15 @@ describe('the rules', () => {
       assert.equal(isDoubtful(header), doubtful);
     });
   }
+});
+
+test('whoever ends no line at a CR reads on behind an author field, or behind what looks like one', () => {
+  const hidden = (text: string) => read(text).isAuthorHidden;
+  assert.deepEqual(
+    ['From: x\rA: 1\r\n\r\n', 'From\v: x\rA: 1\r\n\r\n', 'From: x\r\nm\rA: 1\r\n\r\n', '>From: x\r'].map(hidden),
+    [true, true, true, true],
+  );
+  assert.deepEqual(['A: 1\rFrom: x\r\n\r\n', 'From\v: x\r\n\r\n'].map(hidden), [false, false]);
 });
 
 test('a field is its octets, with name, folds and line end, and where it stands', () => {
