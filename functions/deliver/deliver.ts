@@ -1,6 +1,6 @@
 // The deliver stage: one attempt to bring one message to one domain (RFC 5321 §4.5.4). It reads the delivery's record, asks whether the
 // attempt may start, acquires a slot at one of the domain's hosts, claims the attempt, talks to the hosts, judges what they said,
-// records that, and then does what follows: the next attempt is queued, the sender is told. Run twice for one job, it sends once.
+// records that, and then does what follows: the next attempt is queued, the sender is notified. Run twice for one job, it sends once.
 
 import { isPortBlocked } from '#functions/deliver/destination/port25.ts';
 import { type AcquiredHost, acquireHost } from '#functions/deliver/hosts/acquire-host.ts';
@@ -58,7 +58,7 @@ export type DeliverDeps = RunBounds & {
   readonly dnsProblem?: () => Promise<string | null>;
 };
 
-/** What came of a job. `waiting`: no attempt was made; the job is back on the queue. `duplicate`: there was nothing to do. */
+/** `waiting`: no attempt was made; the job is back on the queue. `duplicate`: there was nothing to do. */
 export type DeliverOutcome = AttemptOutcome | Waiting | { readonly outcome: 'duplicate' };
 
 type Task = {
@@ -81,7 +81,7 @@ export async function deliver(deps: DeliverDeps, job: DeliverJob, handout: Hando
   const { underWay } = deps.memory;
   const key = deliveryRecord.key(job);
   const task = { config: await deps.config.current(), job, handout, host: null, group: job.domain, isSecondTry: false };
-  // One at a time in this process, whatever the clocks say: one that was frozen in between finds its lease run out.
+  // One at a time in this process: the lease of one that was frozen in between may have run out.
   if (underWay.has(key)) return requeue(deps, task, soon(deps, underWayMs, 'this process is at it already'));
   underWay.add(key);
   try {
@@ -150,7 +150,7 @@ function soon({ clock }: DeliverDeps, ms: number, reason: string): { readonly un
 
 type Claimed = { readonly claimed: StoredDelivery; readonly unasked: string | null };
 
-/** Gathers, judges, records, and only then gives the connections back and does what follows. */
+/** Gathers, judges, records, and only then releases the connections and does what follows. */
 async function attempt(deps: DeliverDeps, task: Task, { claimed, unasked }: Claimed): Promise<DeliverOutcome> {
   const { config, job, host, group, handout } = task;
   const startedAt = deps.clock();

@@ -28,7 +28,7 @@ const deps = {
   random: Math.random,
 };
 
-/** Lambda ends a run without a word; what is recorded after the last answer needs a moment before that. */
+/** Lambda kills a run at its timeout; this is kept free before that to record the last answer. */
 const recordMs = 20_000;
 
 /** Takes an SQSEvent of the stage's queue, answers which of its records failed. */

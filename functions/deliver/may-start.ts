@@ -1,7 +1,6 @@
 // Whether an attempt may start now: the one place that decides it, from the job, the delivery's record, its hosts, and the time.
 // Pure. It is asked when a job arrives, again when its hosts are known and a slot at one of them is acquired or not, and again
-// if another worker has moved the record on. When a job is due is known to the queue alone: what it hands out is due.
-
+// if another worker has written the record. Only the queue knows when a job is due: a job that arrives is due.
 import { shownBackOff, spreadMs } from '#functions/deliver/destination/back-off.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { BackOff } from '#pipeline/contract/records/back-off.ts';
@@ -62,7 +61,7 @@ export function isBackedOff(
   return backOff !== null && tryNow !== true && Date.parse(backOff.until) > now;
 }
 
-/** A lease of this process, or of one that is dead, or one that ran out is nobody's. */
+/** A lease of this process, of a dead process, or that ran out does not count. */
 function isHeldByOther({ owner, until }: NonNullable<DeliveryState['lease']>, worker: Worker, now: number): boolean {
   return owner !== worker.owner && !worker.soleWorker && Date.parse(until) > now;
 }

@@ -1,6 +1,5 @@
-// The hosts of a domain tried in order, as facts: what each said of each recipient, how long it took. Decides only what the protocol
-// decides (who is worth asking next); what follows from the facts is for judge-attempt.ts.
-
+// The hosts of a domain tried in order, as facts: what each said of each recipient, how long it took. It decides only which host is
+// asked next; what follows from the facts is for judge-attempt.ts.
 import { destinationOf, noteFailure } from '#functions/deliver/destination/back-off.ts';
 import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
 import type { Slot } from '#functions/deliver/destination/slots.ts';
@@ -102,41 +101,32 @@ async function tryTargets(attempt: Attempt, first: Chosen): Promise<Tried> {
   const hosts: HostTry[] = [];
   const notes = [...first.passedOver];
   let choice: Choice = first;
-  while (choice.outcome === 'host') {
-    slots.set(choice.destination, choice.slot);
-    const left = worthAsking(job, hosts);
-    const talkedTo = hosts.filter(({ outcome }) => outcome === 'talked').length;
-    if (left.length === 0 || talkedTo >= maxHostsTalkedTo || performance.now() >= time.beginBy) break;
-    const tried = await talkToHost(attempt, choice, left).catch((thrown: unknown) => afterFault(hosts, thrown));
-    if ('endedBy' in tried) {
-      notes.push(tried.endedBy);
-      break;
+  try {
+    while (choice.outcome === 'host') {
+      slots.set(choice.destination, choice.slot);
+      const left = worthAsking(job, hosts);
+      const talkedTo = hosts.filter(({ outcome }) => outcome === 'talked').length;
+      if (left.length === 0 || talkedTo >= maxHostsTalkedTo || performance.now() >= time.beginBy) break;
+      hosts.push(await talkToHost(attempt, choice, left));
+      afterTry(attempt, choice, hosts);
+      if (worthAsking(job, hosts).length === 0) break;
+      choice = await acquireSlot(deps, choice.rest, rules);
+      notes.push(...choice.passedOver);
     }
-    hosts.push(tried);
-    afterTry(attempt, choice, hosts);
-    if (worthAsking(job, hosts).length === 0) break;
-    const next = await acquireSlot(deps, choice.rest, rules).catch((thrown: unknown) => afterFault(hosts, thrown));
-    if ('endedBy' in next) {
-      notes.push(next.endedBy);
-      break;
-    }
-    choice = next;
-    notes.push(...choice.passedOver);
+  } catch (thrown) {
+    notes.push(afterFault(hosts, thrown));
   }
   return { hosts, last: choice, notes };
 }
 
-/**
- * What a host has said already must not be forgotten for what goes wrong here after it. Throws if none has said anything yet, and
- * on a bug that came before a final word.
- */
-function afterFault(hosts: readonly HostTry[], thrown: unknown): { readonly endedBy: string } {
+/** A note of what went wrong here, so that the answers before it are kept; throws if there is none, and on a bug before a final one. */
+function afterFault(hosts: readonly HostTry[], thrown: unknown): string {
   const isWorthKeeping = faultOf(thrown) !== null || hosts.some(({ recipients }) => recipients.some(isFinal));
   if (hosts.length === 0 || !isWorthKeeping) throw thrown;
-  return { endedBy: `ended early by a fault of this service: ${messageOf(thrown)}` };
+  return `ended early by a fault of this service: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
 }
 
-/** A destination that failed is known to all jobs at once, and its slot is free for whoever looks whether it is back. */
+/** All jobs know at once that a destination failed, and its slot is free for the job that tries it next. */
 function afterTry(attempt: Attempt, { destination, target, rest }: Chosen, hosts: readonly HostTry[]): void {
   const { config, slots, held } = attempt;
   if (held.every(({ connection }) => connection.destination !== destination)) {
@@ -161,7 +151,7 @@ function worthAsking({ envelope: { recipients }, sender }: DeliverJob, hosts: re
     seen.add(forwardPath);
     // RFC 3461 §5.2.7: the success of what an alias led to is reported here (`expanded`), so it is not asked for there.
     const asked = originalForwardPath === null ? dsn : withoutSuccess(dsn);
-    // A host that knows DSN is told not to report to somebody who may have written nothing.
+    // A host that knows DSN must not report to an unproven sender, who may have sent nothing.
     return [{ forwardPath, dsn: sender?.proven === false ? { ...asked, notify: ['never'] } : asked }];
   });
 }
@@ -169,8 +159,4 @@ function worthAsking({ envelope: { recipients }, sender }: DeliverJob, hosts: re
 /** The host took the message, or may have, or refused it for good. */
 function isFinal({ outcome, stage }: RecipientAtHost): boolean {
   return outcome === 'accepted' || outcome === 'unknown' || (outcome === 'refused' && stage !== 'capability');
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

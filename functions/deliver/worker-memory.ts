@@ -16,7 +16,7 @@ export type WorkerMemory = {
   readonly slots: Slots;
   readonly backOffs: BackOffMemory;
   readonly refusals: RefusalMemory;
-  /** What each domain took of late: how far its word is believed that an address does not exist. */
+  /** How many recipients each domain took: whether it is believed that an address does not exist (outcome/suppress.ts). */
   readonly accepted: AcceptedCounts;
   readonly port: PortMemory;
   readonly policies: PolicyMemory;

@@ -94,8 +94,8 @@ async function readContent(deps: ParseDeps, job: ParseJob): Promise<ParsedConten
 }
 
 /**
- * Success that was asked for is told now that the JSON is there, in quarantine too: no other delivery follows. A run after this one
- * sends the report's job again, since it cannot know whether this one got that far; deliver tells it once.
+ * Reports success that was asked for, now that the JSON is there; in quarantine too, since no other delivery follows. A second run
+ * sends the report's job again; deliver makes one report of them.
  */
 async function reportDelivered({ jobs, clock }: ParseDeps, job: ParseJob): Promise<void> {
   const recipients = job.envelope.recipients.map(({ mailbox: _, ...one }) => ({ ...one, originalForwardPath: null }));

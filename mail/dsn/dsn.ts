@@ -1,4 +1,4 @@
-// Delivery status notifications (DSN): the message that tells a sender what became of a message.
+// Delivery status notifications (DSN): the report to a sender of what became of a message.
 // RFC 3464 (fields), RFC 3461 (who gets which, what is returned), RFC 6522 (multipart/report), RFC 6533 (UTF-8),
 // RFC 3834 (automatic messages). What the peer said goes in as text that cannot become anything else.
 import { isAscii } from 'node:buffer';
@@ -37,7 +37,7 @@ export type DsnInput = {
   /** Letters and digits, at most 60; not taken as it is where the original contains it. */
   readonly boundary: string;
   readonly hostname: string;
-  /** Who is told: the reverse-path of the original message, or the sender it was rewritten for. Never empty (see isReportWanted). */
+  /** Whom it goes to: the reverse-path of the original message, or the sender it was rewritten for. Never empty (see isReportWanted). */
   readonly to: string;
   readonly now: string;
   readonly arrivalAt: string;
@@ -53,7 +53,7 @@ export type DsnInput = {
 };
 
 const maxReturnedBytes = 1_048_576;
-const maxReturnedUnaskedBytes = 51_200; // Postfix' default for what nobody asked for
+const maxReturnedUnaskedBytes = 51_200; // Postfix' default where RET says nothing
 /** Of the original's header. */
 const returnedLimits = { headerBytes: 65_536, fields: 1_000, fieldBytes: 65_536 };
 const maxLineBytes = 998; // RFC 5322 §2.1.1

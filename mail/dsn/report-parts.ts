@@ -10,19 +10,44 @@ const lineChars = 72;
 /** The actions in order of importance; the first that occurs decides the subject. */
 const order = ['failed', 'delayed', 'relayed', 'expanded', 'delivered'] as const satisfies readonly DsnAction[];
 
+const asked = 'You asked for this report. You need not do anything.';
+
+/** What is said of each action: in the subject, above the recipients, and below them (`{until}`: when the tries end). */
+const words: Readonly<
+  Record<DsnAction, { readonly subject: string; readonly headline: string; readonly advice: string }>
+> = {
+  failed: {
+    subject: 'Undelivered mail: your message could not be delivered',
+    headline: 'Your message could NOT be delivered to:',
+    advice:
+      'Nothing more will be tried. Check the address, or ask the recipient in another way; then send the message again.',
+  },
+  delayed: {
+    subject: 'Delayed mail: your message has not been delivered yet',
+    headline: 'Your message has not been delivered yet to:',
+    advice: 'You need not do anything: delivery will be tried again{until}. If it fails for good, you will be told.',
+  },
+  relayed: {
+    subject: 'Delivery report: your message was handed on',
+    headline: 'Your message was handed on, to a mail system that sends no delivery reports, for:',
+    advice: asked,
+  },
+  expanded: {
+    subject: 'Delivery report: your message was delivered',
+    headline: 'Your message was delivered to a list or an alias and passed on from there:',
+    advice: asked,
+  },
+  delivered: {
+    subject: 'Delivery report: your message was delivered',
+    headline: 'Your message was delivered to:',
+    advice: asked,
+  },
+};
+
 /** The subject, which says what became of the message. */
 export function subjectOf(recipients: readonly DsnRecipient[]): string {
-  switch (worst(recipients)) {
-    case 'failed':
-      return 'Undelivered mail: your message could not be delivered';
-    case 'delayed':
-      return 'Delayed mail: your message has not been delivered yet';
-    case 'relayed':
-      return 'Delivery report: your message was handed on';
-    case 'expanded':
-    case 'delivered':
-      return 'Delivery report: your message was delivered';
-  }
+  const worst = order.find((action) => recipients.some((recipient) => recipient.action === action));
+  return words[worst ?? 'delivered'].subject;
 }
 
 /** The text, lines wrapped, CRLF line ends, UTF-8 only where an address is. */
@@ -37,25 +62,11 @@ export function humanPart({ hostname, arrivalAt, recipients }: DsnInput): string
 }
 
 function section(action: DsnAction, recipients: readonly DsnRecipient[]): string {
-  const first = recipients[0]?.willRetryUntil ?? null;
-  const until = first === null ? '' : ` until ${formatDateTime(Date.parse(first))}`;
-  const said = isOurFault(recipients) ? ourFault : advice(action, until);
-  return [wrap(headline(action)), ...recipients.map(recipientText), wrap(said)].join('\r\n\r\n');
-}
-
-function headline(action: DsnAction): string {
-  switch (action) {
-    case 'failed':
-      return 'Your message could NOT be delivered to:';
-    case 'delayed':
-      return 'Your message has not been delivered yet to:';
-    case 'relayed':
-      return 'Your message was handed on, to a mail system that sends no delivery reports, for:';
-    case 'expanded':
-      return 'Your message was delivered to a list or an alias and passed on from there:';
-    case 'delivered':
-      return 'Your message was delivered to:';
-  }
+  const until = recipients[0]?.willRetryUntil ?? null;
+  const { headline, advice } = words[action];
+  const dated = advice.replace('{until}', until === null ? '' : ` until ${formatDateTime(Date.parse(until))}`);
+  const said = isOurFault(recipients) ? ourFault : dated;
+  return [wrap(headline), ...recipients.map(recipientText), wrap(said)].join('\r\n\r\n');
 }
 
 const ourFault =
@@ -64,19 +75,6 @@ const ourFault =
 /** RFC 3463 §3.4: x.3.0 is the mail system itself; ours, where no other host said so. */
 function isOurFault(recipients: readonly DsnRecipient[]): boolean {
   return recipients.every(({ status, remoteMta }) => status === '5.3.0' && remoteMta === null);
-}
-
-function advice(action: DsnAction, until: string): string {
-  switch (action) {
-    case 'failed':
-      return 'Nothing more will be tried. Check the address, or ask the recipient in another way; then send the message again.';
-    case 'delayed':
-      return `You need not do anything: delivery will be tried again${until}. If it fails for good, you will be told.`;
-    case 'relayed':
-    case 'expanded':
-    case 'delivered':
-      return 'You asked for this report. You need not do anything.';
-  }
 }
 
 function recipientText(recipient: DsnRecipient): string {
@@ -99,10 +97,6 @@ function addressWritten({ originalRecipient, finalRecipient }: DsnRecipient): st
 
 function shownAddress(address: string): string {
   return address.replace(/[\p{Cc}\p{Cs}<>]/gu, '?').slice(0, 320);
-}
-
-function worst(recipients: readonly DsnRecipient[]): DsnAction {
-  return order.find((action) => recipients.some((recipient) => recipient.action === action)) ?? 'delivered';
 }
 
 function wrap(text: string, indent = ''): string {

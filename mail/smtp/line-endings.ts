@@ -1,7 +1,6 @@
-// Line endings of messages: CRLF is the only one (RFC 5321 §2.3.8). A CR or LF by itself is what smuggled commands are
-// made of; here it is found while a message streams in, and mended where the configuration or a signature wants it so.
-// What is mended has no NUL octets either: a host that drops them would take CRLF NUL dot CRLF for the end of a message, and
-// `Fr NUL om:` for a From field that nobody has judged. So each becomes a `?`.
+// Line endings of messages: CRLF is the only one (RFC 5321 §2.3.8). A bare CR or LF can smuggle commands; here it is found while a message
+// streams in, and turned into CRLF for a signature, or where the configuration accepts it. NUL octets become `?`: a host that drops them
+// would read CRLF NUL dot CRLF as the end of a message, and `Fr NUL om:` as a From field that was not judged.
 
 const CR = 0x0d;
 const LF = 0x0a;

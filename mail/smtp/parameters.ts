@@ -27,9 +27,6 @@ export type MailParameters = Omit<EnvelopeOptions, 'dsn'> &
     readonly auth: string | null;
   };
 
-/** What stands behind RCPT TO; absent is null. `orcpt` is decoded: `rfc822;a@b.example` or `utf-8;…`. */
-export type RcptParameters = RecipientDsn;
-
 /** What the offers of a session depend on. */
 type Offered = { readonly isTls: boolean; readonly takesLogIn: boolean; readonly messageBytes: number };
 
@@ -49,7 +46,7 @@ export type NextHop = { readonly capabilities: ReadonlyMap<string, string>; read
 
 /**
  * One parameter. `Read`: what it adds to the parameters of its command. `Sent`: what it is written from for the next host.
- * `Passed`: what that is told: the parameter; null: nothing; or the refusal with which the message cannot go there.
+ * `Passed`: the parameter to send to it; null: none; or the refusal with which the message cannot go there.
  */
 type Row<Read, Sent, Passed> = {
   readonly name: string;
@@ -106,7 +103,7 @@ const mailTable: readonly Row<MailParameters, SentMessage, string | null | Reply
     },
   },
   {
-    name: 'MT-PRIORITY', // RFC 6710: not offered to strangers, whose word is no reason to put their mail before others'
+    name: 'MT-PRIORITY', // RFC 6710: offered only where there is a log-in, since anybody else could put mail before that of others
     syntax: 'MT-PRIORITY is a number from -9 to 9',
     read: (value) => given(readPriority(value), (mtPriority) => ({ mtPriority })),
     offer: ({ takesLogIn }) => (takesLogIn ? ['MT-PRIORITY'] : null),
@@ -138,7 +135,7 @@ const mailTable: readonly Row<MailParameters, SentMessage, string | null | Reply
   },
 ];
 
-const rcptTable: readonly Row<RcptParameters, SentRecipient, string | null>[] = [
+const rcptTable: readonly Row<RecipientDsn, SentRecipient, string | null>[] = [
   {
     name: 'NOTIFY', // RFC 3461 §4.1
     syntax: 'NOTIFY is NEVER, or some of SUCCESS, FAILURE, DELAY',
@@ -161,7 +158,7 @@ const maxWordChars = 4_096;
 const table = [...mailTable, ...rcptTable];
 const { dsn: usualDsn, ...usual } = envelopeOptionsSchema.parse({});
 const noMailParameters: MailParameters = { ...usual, ...usualDsn, size: null, auth: null };
-const noRcptParameters: RcptParameters = { notify: null, orcpt: null };
+const noRcptParameters: RecipientDsn = { notify: null, orcpt: null };
 
 /** The lines of an EHLO answer that offer parameters, each once. */
 export function offeredKeywords(session: Offered): readonly string[] {
@@ -196,7 +193,7 @@ export function envelopeOptionsOf({ size: _, auth: __, ret, envid, ...options }:
 export function parseRcptParameters(
   parameters: string | readonly string[],
   offered?: readonly string[],
-): RcptParameters | ParameterProblem {
+): RecipientDsn | ParameterProblem {
   return parse(rcptTable, noRcptParameters, { parameters, offered });
 }
 

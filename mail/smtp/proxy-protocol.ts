@@ -1,9 +1,9 @@
 // The PROXY protocol, version 2 (haproxy.org/download/2.9/doc/proxy-protocol.txt §2.2): the address of the client as a load
-// balancer tells it. Believed only where the deployment says that one is in front: anybody could send it.
+// balancer gives it. Read only if the configuration says that one is in front, since anybody could send it.
 
 const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const fixedBytes = 16;
-const maxBodyBytes = 4_096; // addresses take 36; the rest are TLVs, which nobody needs here
+const maxBodyBytes = 4_096; // addresses take 36; the rest are TLVs, which are not used here
 const tcp4 = 0x11;
 const tcp6 = 0x21;
 

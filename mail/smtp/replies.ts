@@ -1,6 +1,6 @@
-// Every reply the listener speaks, code and enhanced code together; nobody types a number elsewhere.
+// Every reply of the listener, code and enhanced code together; no other file has numbers of its own.
 // RFC 5321 §4.2 (codes), RFC 3463 and RFC 5248 (enhanced codes), RFC 4954 (AUTH), RFC 3207 (STARTTLS),
-// RFC 3030 (BDAT), RFC 8689 (REQUIRETLS). Texts tell a person what to do, and nothing about us.
+// RFC 3030 (BDAT), RFC 8689 (REQUIRETLS). A text says what to do, and nothing about us.
 
 import { reply } from './reply.ts';
 
@@ -78,7 +78,7 @@ export const replies = {
   /** The address has bounced before; the reason is what its host said. */
   suppressedRecipient: (reason: string) =>
     reply(550, '5.1.1', `The address is suppressed: ${reason.replace(/\s+/g, ' ')}`),
-  /** The same for an alias: where it leads, and what its host there said, is not for whoever writes to it. */
+  /** The same for an alias: where it leads, and what the host there said, is private. */
   suppressedAlias: reply(550, '5.1.1', 'Mail to this address cannot be delivered at present'),
   /** SRS: who has seen a return address of ours must not send mail to it. */
   bouncesOnly: reply(550, '5.7.1', 'A return address takes bounces only, from <>'),
@@ -90,7 +90,6 @@ export const replies = {
     reply(550, '5.7.1', `You may not write ${address} into the ${field} field`),
   fromMissing: reply(550, '5.6.0', 'The message needs exactly one From field with an address'),
   senderTwice: reply(550, '5.6.0', 'The message has more than one Sender field'),
-  /** What cannot be read without doubt might show somebody else as the author. */
   authorUnreadable: (field: string, problem: string) =>
     reply(550, '5.7.1', `The ${field} field is not plain enough to tell who the author is: ${problem}`),
 

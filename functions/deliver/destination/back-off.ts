@@ -28,17 +28,17 @@ type BackOffDeps = Pick<DeliverDeps, 'store' | 'clock' | 'memory' | 'random'>;
 type Tried = { readonly startedAt: number; readonly retrySeconds: readonly number[] };
 
 const rereadMs = 30_000;
-/** How long it is backed off after its first failure, and at most; for a shorter time if it may only be greylisting. */
+/** How long it is backed off after its first failure, and at most; shorter if it may only be greylisting. */
 const waits = {
   failed: { firstMs: 60_000, longestMs: 1_800_000 },
   deferring: { firstMs: 10_000, longestMs: 300_000 },
 } as const;
 const longestSpreadMs = 300_000;
-/** A host that deferred so many messages in a row for reasons of its own is backed off. */
+/** Messages deferred in a row: for reasons of the host's own, after which it is backed off; */
 const refusalsOfHost = 3;
-/** One that deferred so many in a row for whatever reason (greylisting, mostly) gets one connection at a time. */
+/** for any reason (greylisting, mostly), after which it gets one connection at a time; */
 const refusalsInAll = 10;
-/** One that deferred so many is backed off, unless the last was about a mailbox; for a short time at first. */
+/** and after which it is backed off for a short time, unless the last was about a mailbox. */
 const refusalsOfUnclearCause = 20;
 
 /** The destination that a target is, or is part of. */
@@ -93,33 +93,14 @@ export async function recordVerdict(
   destination: string,
   { verdict, ...tried }: Tried & { readonly verdict: DestinationVerdict },
 ): Promise<void> {
-  noteVerdict(deps, destination, { verdict, ...tried });
-  if (verdict.outcome === 'answered') await resetBackOff(deps, destination);
-  else await publishFailure(deps, destination);
-}
-
-function noteVerdict(
-  deps: Pick<BackOffDeps, 'clock' | 'memory' | 'random'>,
-  destination: string,
-  { verdict, ...tried }: Tried & { readonly verdict: DestinationVerdict },
-): void {
-  switch (verdict.outcome) {
-    case 'nothing':
-      return;
-    case 'answered':
-      deps.memory.refusals.delete(destination);
-      return;
-    case 'failed':
-      noteFailure(deps, destination, { ...tried, reason: verdict.reason });
-      return;
-    case 'refused':
-      noteRefusal(deps, destination, { verdict, ...tried });
-      return;
-  }
+  if (verdict.outcome === 'answered') return resetBackOff(deps, destination);
+  if (verdict.outcome === 'failed') noteFailure(deps, destination, { ...tried, reason: verdict.reason });
+  if (verdict.outcome === 'refused') noteRefusal(deps, destination, { verdict, ...tried });
+  await publishFailure(deps, destination);
 }
 
 function noteRefusal(
-  deps: Parameters<typeof noteVerdict>[0],
+  deps: BackOffDeps,
   destination: string,
   { verdict, ...tried }: Tried & { readonly verdict: Extract<DestinationVerdict, { outcome: 'refused' }> },
 ): void {
@@ -137,8 +118,9 @@ function noteRefusal(
   }
 }
 
-/** After an attempt at which the destination answered: its failures are forgotten. Costs nothing if there were none. */
+/** After an attempt at which the destination answered. Costs nothing if nothing was wrong with it. */
 async function resetBackOff(deps: BackOffDeps, destination: string): Promise<void> {
+  deps.memory.refusals.delete(destination);
   if ((deps.memory.backOffs.get(destination)?.record ?? null) === null) return;
   remember(deps, destination, { record: null, isStored: true });
   await deps.store.delete(backOffRecord.key(destination));

@@ -19,10 +19,7 @@ const windowMs = 3_600_000;
 /** What the connections of one attempt showed: one came about, or all timed out, or neither. */
 type PortSign = 'connected' | 'timed-out' | 'neither';
 
-/**
- * What an attempt showed: a host that refused the connection was reached, in a way; an address family that this network does
- * not have (IPv6, mostly) shows nothing.
- */
+/** What an attempt showed. A host that refused the connection was reached; a missing address family (IPv6, mostly) shows nothing. */
 export function signOf(hosts: readonly Pick<HostTry, 'stage' | 'reason'>[]): PortSign {
   if (hosts.some(({ stage }) => stage !== 'connect')) return 'connected';
   const hasTimedOut = hosts.some(({ reason }) => /^no connection|ETIMEDOUT/.test(reason ?? ''));
@@ -30,7 +27,7 @@ export function signOf(hosts: readonly Pick<HostTry, 'stage' | 'reason'>[]): Por
   return hasTimedOut && !isRefused ? 'timed-out' : 'neither';
 }
 
-/** Takes in what an attempt at a destination showed, and reports a change for the better or worse. */
+/** Notes what an attempt at a destination showed, and reports a change. */
 export async function watchPort(
   deps: PortDeps,
   sign: PortSign,
@@ -74,7 +71,7 @@ async function reportBlocked({ memory, store, clock, log }: PortDeps, port: numb
   await blockedPortRecord.write(store, blockedPortRecord.key(), { schema: 'port-blocked/1', port, since, at, hosts });
 }
 
-/** Two hosts of one site are one sign: the last two labels of its name tell sites apart well enough here. */
+/** Two hosts of one site are one sign; the last two labels of the name identify a site well enough here. */
 function siteOf(domain: string): string {
   return domain.split('.').slice(-2).join('.');
 }

@@ -1,10 +1,10 @@
-// Slots: how many jobs of this process may be at one destination at once. A job that finds all of them taken does not wait here, it
-// goes back to the queue; how long it stays there follows from how long the others take, so that 10,000 of them neither come back
-// every few seconds nor leave a slot free.
+// Slots: how many jobs of this process may be at one destination at once. A job that finds all of them taken goes back to the queue. How
+// long it stays there follows from how long the others take, so that 10,000 of them neither come back every few seconds nor leave a
+// slot free.
 
 /** The right to be one of the jobs at work for one destination. */
 export type Slot = {
-  /** Its host is ready for mail: from now on it does not count as one that may be dead. */
+  /** Its host is ready for mail: from now on it does not count as unresponsive. */
   readonly markReady: () => void;
   /** A second call does nothing. */
   readonly release: () => void;
@@ -14,13 +14,13 @@ export type Slots = {
   /** A slot if fewer than `limit` are taken; else null. */
   readonly acquire: (destination: string, limit: number) => Slot | null;
   /**
-   * How many may be there at once, `limit` at most: only one if none is known to be done soon, while very many wait at such
-   * destinations. Otherwise some dozens of hosts that hang at once would take all workers.
+   * How many may be there at once: `limit`, or one while very many jobs are at destinations that may keep them long, this one among them.
+   * Otherwise some dozens of hosts that hang at once would take all workers.
    */
   readonly shareOf: (destination: string, limit: number) => number;
-  /** Whether all that have a slot there still wait for the host's first words, the first of them for some seconds. */
+  /** Whether all that have a slot there still wait for the host to get ready, the first of them for some seconds. */
   readonly isUnresponsive: (destination: string) => boolean;
-  /** In how many milliseconds a job that got no slot had better ask again; each call counts as one more that waits. */
+  /** In how many milliseconds a job that got no slot should ask again; each call counts as one more that waits. */
   readonly waitMs: (
     destination: string,
     terms: { readonly limit: number; readonly longestMs: number; readonly random: () => number },
@@ -28,7 +28,7 @@ export type Slots = {
 };
 
 type Holder = { readonly since: number; isReady: boolean };
-/** `meanMs`: how long a slot was held, of late (a guess until `isKnown`); `lastDueAt`: when the last of those that wait is to come back. */
+/** `meanMs`: how long a slot is held (a guess until `isKnown`); `lastDueAt`: when the last of those that wait comes back. */
 type Occupancy = { readonly holders: Set<Holder>; meanMs: number; lastDueAt: number; isKnown: boolean };
 
 const firstGuessMs = 20;
@@ -36,20 +36,20 @@ const shortestWaitMs = 250;
 const unresponsiveMs = 5_000;
 /** A slot that is held for less is free again soon. */
 const soonMs = 5_000;
-/** While so many jobs are at destinations that may keep them long, each of these gets one slot at a time: a fifth of a machine's workers. */
+/** While so many jobs are at destinations that may keep them long, each of these gets one slot: a fifth of a machine's workers. */
 const manyAtUncertain = 50;
 /** The newest measurement's share of the mean. */
 const newestShare = 0.2;
-/** A job had better come back early than late: a slot must not stay free while jobs wait. */
+/** Jobs come back early rather than late: a slot must not stay free while jobs wait. */
 const earliness = 2;
-/** The same while nobody is done yet and how long that takes is a guess: a first slow answer must not send all away for long. */
+/** The same while no job is done yet and `meanMs` is a guess: a first slow answer must not send all away for long. */
 const earlinessOfGuess = 20;
 const maxOccupancies = 10_000;
 
 /** The slots of one process; `now` in milliseconds. */
 export function createSlots(now: () => number = () => performance.now()): Slots {
   const occupancies = new Map<string, Occupancy>();
-  /** Those that somebody is at: as many as there are workers at most. */
+  /** Those that have holders. */
   const taken = new Set<Occupancy>();
   const occupancyOf = (destination: string): Occupancy => {
     const known = occupancies.get(destination);
@@ -97,7 +97,7 @@ export function createSlots(now: () => number = () => performance.now()): Slots 
       const perJobMs = Math.max(occupancy.meanMs / earliness, youngestMs(occupancy, at) / earlinessOfGuess) / limit;
       occupancy.lastDueAt = Math.max(occupancy.lastDueAt, at + Math.min(shortestWaitMs, longestMs)) + perJobMs;
       if (occupancy.lastDueAt - at <= longestMs) return occupancy.lastDueAt - at;
-      // The line is longer than a job may wait: those behind come back at any time, not all at once.
+      // More wait than a job may wait for: the rest come back spread over that time.
       occupancy.lastDueAt = at + longestMs;
       return longestMs * (0.5 + random() / 2);
     },
@@ -119,7 +119,7 @@ function isUncertain({ isKnown, meanMs }: Occupancy): boolean {
   return !isKnown || meanMs > soonMs;
 }
 
-/** For how long the newest of those at work has been: hosts that answer nobody show in this before anybody is done. */
+/** How long the newest holder has had its slot: shows that a host does not answer before any job is done. */
 function youngestMs({ holders }: Occupancy, at: number): number {
   let youngest = Number.POSITIVE_INFINITY;
   for (const { since } of holders) youngest = Math.min(youngest, at - since);

@@ -1,5 +1,5 @@
-// A host to ask, acquired before anything is claimed: the hosts of the job's domain, and a slot at the first that may be asked now. One
-// that is backed off, or has as many deliveries as it may have, is passed over or waited for, without a worker and a connection.
+// A host to ask, acquired before anything is claimed: the hosts of the job's domain, and a slot at the first that may be asked now. A
+// host that is backed off, or has no slot free, is passed over; if there is no other, the job waits on the queue.
 import { createHash } from 'node:crypto';
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import {
@@ -18,7 +18,7 @@ import type { Target } from './look-up-mx.ts';
 
 type SlotDeps = Pick<DeliverDeps, 'store' | 'clock' | 'random' | 'memory'>;
 
-/** A host that may be asked, with a slot that is released by whoever asked it. */
+/** A host that may be asked, with a slot that the caller releases. */
 export type HostSlot = { readonly target: Target; readonly destination: string; readonly slot: Slot };
 
 /** `rest`: the targets behind the chosen one; `passedOver`: those before it, in words. */
@@ -108,7 +108,7 @@ function shownBusy({ destination, limit }: Busy): string {
   return `${destination} has as many deliveries under way as it may have (${limit})`;
 }
 
-/** The hosts; null if the DNS takes its time and already keeps as many workers as it may. */
+/** The hosts; null if the DNS is slow and already keeps as many workers as it may. */
 async function lookUp(deps: FindHostsDeps, config: Config, domain: string): Promise<Hosts | null> {
   const looking = findHosts(deps, config, domain);
   const timer = Promise.withResolvers<null>();
@@ -117,7 +117,7 @@ async function lookUp(deps: FindHostsDeps, config: Config, domain: string): Prom
   if (quick !== null) return quick;
   const slot = deps.memory.slots.acquire(slowLookups.destination, slowLookups.limit);
   if (slot === null) {
-    // It goes on all the same: what it finds is remembered for when the job comes again.
+    // It goes on: the resolver remembers what it finds for when the job comes again.
     looking.catch(() => undefined);
     return null;
   }

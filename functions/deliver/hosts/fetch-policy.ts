@@ -1,5 +1,5 @@
 // Fetches the file of an MTA-STS policy (RFC 8461 §3.3): HTTPS with a certificate that proves the host's name, no redirects,
-// bounded in time and size. Connects only to the addresses it is given: whoever gives them has looked at them.
+// bounded in time and size. Connects only to the addresses it is given, which the caller has checked.
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
@@ -63,7 +63,7 @@ async function readFile(response: IncomingMessage): Promise<PolicyFile> {
   return { outcome: 'file', text: Buffer.concat(pieces).toString('utf8') };
 }
 
-/** Answers with what is known already, in the form that was asked for. */
+/** Answers with these addresses, in the form that was asked for. */
 function lookupAmong(addresses: readonly string[]): LookupFunction {
   const known = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
   return (_name, options, answer) => {

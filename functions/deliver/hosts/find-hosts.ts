@@ -1,5 +1,5 @@
-// Which hosts a job's mail goes to, and what TLS must be there: the smarthost, or the domain's own hosts under its MTA-STS policy
-// (RFC 8461). What the policy had a part in is put in words for the record.
+// Which hosts a job's mail goes to, and which TLS they must have: the smarthost, or the domain's own hosts under its MTA-STS policy
+// (RFC 8461).
 
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { OpenFailure, TlsPolicy } from '#functions/deliver/smtp/open-connection.ts';
@@ -60,16 +60,13 @@ function police(
 /** What the configuration asks of every mail host, in the words of a connection. */
 const tlsByConfig = { opportunistic: 'opportunistic', required: 'encrypted', verified: 'verified' } as const;
 
-/** A password goes only to a host that proved its name; on this very machine nobody is in between. */
+/** A password goes only to a host that proved its name, or that is on this machine. */
 function smarthostTls(tls: 'starttls' | 'implicit' | 'none', targets: readonly Target[]): TlsPolicy {
   if (tls === 'none') return 'never';
   return targets.every(({ ip }) => isLoopbackAddress(ip)) ? 'encrypted' : 'verified';
 }
 
-/**
- * What a policy has to say of one host: that it is what kept the mail back, or, in testing, that it would have (RFC 8461
- * §5: told, and the mail goes out all the same); null if it has nothing to say.
- */
+/** What a policy objects to at one host: it kept the mail back, or, in testing, it would have (RFC 8461 §5); null if to nothing. */
 export function policyNote(
   sts: StsPolicy,
   host: string,

@@ -1,6 +1,6 @@
 // Which hosts take the mail of a domain, in which order: MX by preference with equals shuffled, the domain itself if it has none
-// (RFC 5321 §5.1), nobody if it says so (RFC 7505). That a domain does not exist is final; that the DNS does not answer is not.
-// Hosts in private networks are refused: nobody may point us at our own.
+// (RFC 5321 §5.1), none with a null MX (RFC 7505). A domain that does not exist is final; a DNS that does not answer is not. Hosts in
+// private networks are refused, so that a domain of somebody else cannot make us connect to our own network.
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 
@@ -57,17 +57,16 @@ export async function lookUpHost(deps: LookUpDeps, host: string): Promise<MailHo
 
 async function findExchanges({ resolve }: LookUpDeps, domain: string, hostname: string): Promise<Exchanges> {
   const answer = await ask(resolve, domain, 'MX');
-  if (answer.kind === 'temporary')
-    return {
-      outcome: 'later',
-      reason: `the DNS does not answer for ${domain}: ${dnsWords.get(answer.code) ?? answer.code}`,
-    };
+  if (answer.kind === 'temporary') {
+    const reason = `the DNS does not answer for ${domain}: ${dnsWords.get(answer.code) ?? answer.code}`;
+    return { outcome: 'later', reason };
+  }
   if (answer.kind === 'no-such-name') {
     return { outcome: 'permanent', status: '5.1.2', reason: `the domain ${domain} does not exist` };
   }
   const exchanges = answer.kind === 'records' ? answer.records.flatMap(readExchange) : [];
   if (exchanges.some(({ host }) => host === '')) {
-    // RFC 7505 §3: a single "." says so; among others it is an error, and still nobody to connect to.
+    // RFC 7505 §3: a single "." is a null MX; among others it is an error, and no host.
     const others = exchanges.filter(({ host }) => host !== '');
     if (others.length > 0) return { outcome: 'exchanges', exchanges: others, isImplicit: false };
     return { outcome: 'permanent', status: '5.1.10', reason: `the domain ${domain} takes no mail (null MX)` };
@@ -163,27 +162,22 @@ function addressOfLiteral(domain: string): string | null {
   return isIPv4(inner) || isIPv6(inner) ? inner : null;
 }
 
-const within = privateNetworks();
+const ipv4Networks =
+  '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.168.0.0/16 198.18.0.0/15 ' +
+  '224.0.0.0/4 240.0.0.0/4';
+/** Many of these stand for IPv4 hosts, private or not: compatible, translated (RFC 6052, 7915), 6to4, Teredo. */
+const ipv6Networks =
+  '::/96 ::ffff:0:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 fc00::/7 fe80::/10 fec0::/10 ff00::/8 2002::/16 2001::/32';
+
+const privateNetworks = new BlockList();
+for (const network of `${ipv4Networks} ${ipv6Networks}`.split(' ')) {
+  const [address = '', bits] = network.split('/');
+  privateNetworks.addSubnet(address, Number(bits), isIPv4(address) ? 'ipv4' : 'ipv6');
+}
 
 /** Loopback, private, link-local, carrier-grade, multicast, reserved: RFC 6890 and what came after. */
 export function isPrivate(ip: string): boolean {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1];
-  return isIPv4(mapped ?? ip) ? within.check(mapped ?? ip, 'ipv4') : within.check(ip, 'ipv6');
-}
-
-function privateNetworks(): BlockList {
-  const list = new BlockList();
-  const ipv4 = ['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'];
-  ipv4.push('192.0.0.0/24', '192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/4', '240.0.0.0/4');
-  // Many of these stand for IPv4 hosts, within or not: compatible, translated (RFC 6052, 7915), 6to4, Teredo.
-  const ipv6 = ['::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', 'fc00::/7'];
-  ipv6.push('fe80::/10', 'fec0::/10', 'ff00::/8', '2002::/16', '2001::/32');
-  for (const network of ipv4) addNetwork(list, network, 'ipv4');
-  for (const network of ipv6) addNetwork(list, network, 'ipv6');
-  return list;
-}
-
-function addNetwork(list: BlockList, network: string, family: 'ipv4' | 'ipv6'): void {
-  const [address = '', bits = '0'] = network.split('/');
-  list.addSubnet(address, Number(bits), family);
+  const plain = mapped ?? ip;
+  return privateNetworks.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
 }

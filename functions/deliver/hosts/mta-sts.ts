@@ -35,7 +35,7 @@ type StsDeps = Pick<DeliverDeps, 'resolve' | 'fetchPolicy' | 'store' | 'clock'> 
 
 const none: StsPolicy = { mode: 'none' };
 const recheckMs = 300_000;
-const refreshMs = 86_400_000; // RFC 8461 §10.2: well before it expires, so that nobody can wait for that
+const refreshMs = 86_400_000; // RFC 8461 §10.2: well before it expires, so that an attacker cannot wait for that
 
 /**
  * The policy that applies to a domain now. Asks DNS at most every five minutes; HTTPS when the record's id changed, and once

@@ -1,7 +1,5 @@
-// A job that became a dead letter, here or in a stage before: its recipients are on record as given up, and the sender is told,
-// by the same state and the same reports as of every other bounce. Run twice, it tells once. A redrive of the dead letter
-// takes it up again (claim-attempt.ts): what the sender was told then is that it may still arrive.
-
+// A job that became a dead letter, here or in a stage before: its recipients are recorded as given up, and the sender gets a bounce, once
+// even if this runs twice. A redrive of the dead letter tries them again (claim-attempt.ts); the bounce says that this may happen.
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import { pathsOf } from '#mail/envelope/recipient.ts';
@@ -14,13 +12,13 @@ import { type SettleDeps, settleDelivery } from './settle-delivery.ts';
 
 type GiveUpDeps = SettleDeps & Pick<DeliverDeps, 'newMessageId'>;
 
-/** The sender's part of the reason: nothing of what is wrong here, and what may still become of it. */
+/** What the sender is told: not what is wrong here, but what may still become of the message. */
 const givenUpReason =
   'a fault of this mail service, not of the address, kept it from being processed; if that is mended, it may still arrive';
 
 type Task = { readonly config: Config; readonly job: DeliverJob; readonly group: string };
 
-/** Records and tells; null if another worker has moved the record on. Throws if the platform fails. */
+/** Records it and notifies the sender; null if another worker has written the record. Throws if the platform fails. */
 export async function giveUp(
   deps: GiveUpDeps,
   { config, job, group }: Task,
@@ -54,7 +52,7 @@ export async function giveUp(
   return { outcome: 'bounced', reason };
 }
 
-/** Who was told before that a message was given up, then had it redriven and given up once more, is not told again. */
+/** A message that is redriven and given up once more does not bounce twice. */
 function toldOnce({ notices: before }: DeliveryState, notices: DeliveryState['notices']): DeliveryState['notices'] {
   const told = pathsOf(before.flatMap(({ recipients }) => recipients.filter(({ action }) => action === 'failed')));
   return notices.flatMap((notice) => {

@@ -86,7 +86,7 @@ function judgeRecipient(
     return { ...recipient, state: 'delivered', status: '2.0.0', reason, diagnostic: null, host: null, at };
   }
   if (facts.unasked === 'own-fault') {
-    // What exactly is wrong here is on record with the attempt; the sender is told no more than this.
+    // The attempt's record says what exactly is wrong; the sender gets no more than this.
     return { ...recipient, status: '4.3.0', reason: 'a fault of this mail service kept it from going out', at };
   }
   const verdicts = facts.record.hosts.flatMap((host) => verdictsOf(recipient, host, at));

@@ -1,6 +1,5 @@
-// An attempt that failed through no fault of message or host: the lease is given back, and the delivery's record says what is wrong
-// and when it is tried again, so that whoever looks for the message finds that. No host is blamed, no attempt is used up.
-
+// An attempt that failed by a fault of ours: the lease is given back, and the delivery's record says what is wrong and when it is tried
+// again. It counts against no host and uses up no attempt.
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { Config } from '#pipeline/config/config.ts';
@@ -12,9 +11,8 @@ type NoteOwnFaultDeps = Pick<DeliverDeps, 'store' | 'clock' | 'random'>;
 type Attempt = { readonly config: Config; readonly claimed: StoredDelivery; readonly faults: number };
 
 /**
- * If we are at fault and the message has time left, throws that fault with the time that the record names. If its time is over, or
- * its sender is to be warned of the delay, answers facts that make that happen as for any other message. Whatever else was thrown
- * is thrown on, with the lease given back.
+ * Throws the fault with the time of the next try. If the message expires, or its sender is to be warned of the delay, answers facts that
+ * make that happen as for any other message. What is no fault of ours is thrown as it came.
  */
 export async function noteOwnFault(deps: NoteOwnFaultDeps, attempt: Attempt, thrown: unknown): Promise<AttemptFacts> {
   const { config, claimed, faults } = attempt;
@@ -34,7 +32,7 @@ export async function noteOwnFault(deps: NoteOwnFaultDeps, attempt: Attempt, thr
   throw ownFault(fault.fault, fault.message, { cause: thrown, retryAt });
 }
 
-/** If the store is what fails, the lease stays, and the next worker takes it over as it does that of a dead worker. */
+/** If the store fails too, the lease stays until it runs out. */
 async function giveBack(
   deps: NoteOwnFaultDeps,
   { state, ...stored }: StoredDelivery,

@@ -24,7 +24,7 @@ import { isHardBounce } from './suppress.ts';
 
 export type NotifyDeps = Pick<DeliverDeps, 'store' | 'intake' | 'jobs' | 'secrets' | 'clock'>;
 
-/** `sent`: the notification is stored and queued. `dropped`: there is nobody to tell, and why. */
+/** `sent`: the notification is stored and queued. `dropped`: it can go to nobody, and why. */
 type NotifyOutcome = { readonly outcome: 'sent' } | { readonly outcome: 'dropped'; readonly reason: string };
 
 /** Sends one notification that a record owes. Throws if the platform fails; run again, it makes no second message. */
@@ -160,7 +160,7 @@ function receivedJob(
     receivedAt,
     raw: { key, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') },
     envelope: {
-      ...job.envelope, // RFC 8689 §5: it tells much of the message, so it is as well protected
+      ...job.envelope, // RFC 8689 §5: a report quotes the message, so it is protected like it
       session: { role: 'internal', clientIp: null, clientName: null, helo: null, tls: null, user: null },
       reversePath: '', // RFC 5321 §4.5.5
       bodyType: bytes.some((byte) => byte > 0x7f) ? '8bitmime' : '7bit',

@@ -1,5 +1,5 @@
-// What hosts have said goes on record. Of a message that a host took, or may have taken, nobody else knows that: if the store
-// fails just then, its record waits for the store, since without it the message would go out a second time.
+// Records the outcome of an attempt. If a host took the message, or may have, and the store fails just then, this waits for the store:
+// without the record the message would go out a second time.
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
@@ -10,7 +10,7 @@ import { faultOf } from '#pipeline/run/own-fault.ts';
 
 type RecordDeps = Pick<DeliverDeps, 'store' | 'log' | 'runEndsAt'>;
 
-/** Long enough for somebody to make room; then the job comes again, and with it the message. */
+/** Long enough to free a full disk; then the job is run again, and the message may be sent twice. */
 const longestMs = 3_600_000;
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;
@@ -38,7 +38,7 @@ export async function recordOutcome(deps: RecordDeps, stored: StoredDelivery): P
   }
 }
 
-/** Whether a host took the message or may have, or refused it for good: to ask again would be one time too many. */
+/** Whether a host took the message or may have, or refused it for good, so that it must not be asked again. */
 function isKnownHereOnly({ state }: StoredDelivery): boolean {
   const results = state.attempts.at(-1)?.hosts.flatMap(({ recipients }) => recipients) ?? [];
   return results.some(({ outcome }) => outcome === 'accepted' || outcome === 'unknown' || outcome === 'refused');

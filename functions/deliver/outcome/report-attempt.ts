@@ -1,5 +1,4 @@
-// An attempt in the log, in the metrics, and in a word for who ran it.
-
+// An attempt in the log, in the metrics, and as the outcome of its job.
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
@@ -39,7 +38,7 @@ export function reportAttempt({ log, metrics }: ReportDeps, state: DeliveryState
   }
 }
 
-/** Another worker took the attempt over while this one was at it: what this one did can only be told to the log. */
+/** Another worker has taken the attempt over meanwhile: what this one did is only logged. */
 export function reportLostLease(
   { log, metrics }: ReportDeps,
   { id, domain }: DeliverJob,

@@ -1,7 +1,5 @@
-// What follows from a recorded attempt, carried out: notifications owed are sent, the next attempt is put on the queue,
-// addresses that do not exist are kept in mind. All of it is in the state first, so whoever finds it unsettled after a crash
-// does it again, and each part can be done twice without harm.
-
+// Carries out what follows from a recorded attempt: notifications, the next attempt, suppressions. The record says all of it first, so
+// that it is done again after a crash; each part can be done twice without harm.
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { Config } from '#pipeline/config/config.ts';
@@ -25,7 +23,6 @@ export async function settleDelivery(
   if (!isOwing && (state.next === null || state.next.queued)) return;
   const notices = await Promise.all(state.notices.map((notice) => settleNotice(deps, config, { state, notice })));
   const next = await queueNext(deps, state, group);
-  // If another was faster, it has done the same.
   await writeDelivery(deps.store, { ...stored, state: { ...state, notices, next } });
 }
 
@@ -37,7 +34,7 @@ async function settleNotice(deps: SettleDeps, config: Config, owed: Owed): Promi
   const told = await notifySender(deps, config, owed);
   const action = notice.recipients[0]?.action ?? 'failed';
   const reason = told.outcome === 'dropped' ? told.reason : null;
-  // Who may be told and cannot be is one of ours, whose address has no mailbox: somebody has to hear of it.
+  // A proven sender that cannot be notified is one of ours without a mailbox: the operator should know.
   const isLost = told.outcome === 'dropped' && whyNotTold(state.job) === null;
   const facts = { id: state.job.id, notice: notice.id, action, outcome: told.outcome, reason };
   deps.log[isLost ? 'warn' : 'info']('delivery-notice', facts);

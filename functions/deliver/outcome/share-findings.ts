@@ -1,5 +1,4 @@
-// What an attempt showed of destinations and of our own network is for all jobs, and all processes, to know.
-
+// Makes what an attempt showed of destinations and of our own network known to all jobs and processes.
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import { destinationOf, publishFailure, recordVerdict } from '#functions/deliver/destination/back-off.ts';
 import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';

@@ -1,6 +1,6 @@
-// The open connections of one worker process, to be used again for the same host. A destination never has more than it may have,
-// those that wait to be used again included. It also keeps the TLS sessions to resume, and sees to it that hosts that take their
-// time do not take all the room. Written here: no SMTP client at hand gives its connections back between messages.
+// The open connections of one worker process, kept to be used again for the same host. Idle ones count towards the limit of their
+// destination. It also keeps TLS sessions to resume, and ends the oldest of very many slow connections. Written here, because no SMTP
+// client at hand gives its connections back between messages.
 import { createSecureContext, rootCertificates } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import { createCountedConnections } from './counted-connections.ts';
@@ -21,7 +21,7 @@ export type PoolOptions = {
   readonly idleSeconds?: number;
   /** Messages over one connection at most. */
   readonly messagesPerConnection?: number;
-  /** How long a host may take to get ready before the others are told, and it has to make room if many wait. */
+  /** How long a host may take to get ready before it counts as slow. */
   readonly slowSeconds?: number;
 };
 
@@ -109,11 +109,7 @@ export function createConnectionPool(options: PoolOptions = {}): ConnectionPool 
       else if (isClosed || mailsLeft <= 0 || !connection.socket.isQuiet()) connections.retire(connection);
       else connections.keep({ ...connection, needsReset, mailsLeft });
     },
-    watchSlow: ({ socket }) =>
-      watchSlow(
-        () => socket.fail(madeRoom),
-        () => undefined,
-      ),
+    watchSlow: ({ socket }) => watchSlow(() => socket.fail(madeRoom)),
     close: async () => {
       isClosed = true;
       connections.close();
@@ -121,20 +117,17 @@ export function createConnectionPool(options: PoolOptions = {}): ConnectionPool 
   };
 }
 
-/** Watches what is slow: `onSlow` is called when it takes long, `giveUp` when it has to make room. Answers what ends the watch. */
-type SlowWatch = (giveUp: () => void, onSlow: () => void) => () => void;
+/** Calls `onSlow` when something takes long, and `giveUp` when it has to make room. Answers what ends the watch. */
+type SlowWatch = (giveUp: () => void, onSlow?: () => void) => () => void;
 
-/**
- * Hosts have minutes for each answer (RFC 5321 §4.5.3.2), but those that use them must not take all the room: of very many that
- * are slow the first has to go.
- */
+/** Hosts have minutes for each answer (RFC 5321 §4.5.3.2); if very many use them, the oldest connection has to make room. */
 function createSlowWatch(slowMs: number): SlowWatch {
   const slow = new Set<() => void>();
   return (giveUp, onSlow) => {
     const entry = (): void => giveUp();
     const timer = setTimeout(() => {
       slow.add(entry);
-      onSlow();
+      onSlow?.();
       const [first] = slow;
       if (slow.size <= maxSlow || first === undefined) return;
       slow.delete(first);

@@ -1,6 +1,5 @@
-// The connections of one process, counted by destination: those being opened, in use, waiting to be used again, and being closed.
-// If a new one would be one too many, the oldest that waits is closed first, and the new one waits until it is gone.
-
+// The connections of one process, counted by destination: those being opened, in use, idle, and being closed. If a new one would be one
+// too many, the oldest idle one is closed first, and the new one waits for that.
 import type { PooledConnection } from './connection-pool.ts';
 import type { SmtpSocket } from './smtp-socket.ts';
 
@@ -8,7 +7,7 @@ import type { SmtpSocket } from './smtp-socket.ts';
 export type Opening = { readonly opened: (socket: SmtpSocket) => void; readonly failed: () => void };
 
 export type CountedConnections = {
-  /** The youngest connection that waits under this key, or null. */
+  /** The youngest idle connection of this key, or null. */
   readonly takeIdle: (key: string) => PooledConnection | null;
   /** Resolves when the destination may have one more connection, or after two seconds: no host is waited for longer. */
   readonly makeRoom: (request: { readonly destination: string; readonly limit: number }) => Promise<Opening>;
@@ -57,7 +56,7 @@ export function createCountedConnections(idleMs: number): CountedConnections {
         retire(connection);
       }, idleMs);
       timer.unref();
-      // A process that was frozen in between finds its timers late: the time of day tells.
+      // The timers of a process that was frozen in between are late; the time of day is not.
       const entry = { connection, timer, until: Date.now() + idleMs };
       kept.idle.set(connection.key, [...(kept.idle.get(connection.key) ?? []), entry]);
     },
@@ -94,7 +93,7 @@ function openingAt(kept: Kept, destination: string): Opening {
   };
 }
 
-/** Resolves when a connection to the destination is gone, or at this time of `performance.now()`. */
+/** Resolves when a connection to the destination is closed, or at this time of `performance.now()`. */
 function whenFewer({ counted }: Kept, destination: string, until: number): Promise<void> {
   return new Promise((resolve) => {
     const waiting = counted.get(destination)?.waiting;
@@ -108,7 +107,7 @@ function whenFewer({ counted }: Kept, destination: string, until: number): Promi
   });
 }
 
-/** The youngest first; those that meanwhile broke or spoke unasked (a 421) are dropped. */
+/** Those that meanwhile broke or sent something unasked (a 421) are dropped. */
 function takeIdle(kept: Kept, key: string): PooledConnection | null {
   const waiting = kept.idle.get(key) ?? [];
   while (true) {

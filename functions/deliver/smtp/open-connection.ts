@@ -67,15 +67,13 @@ export async function openConnection(request: OpenRequest): Promise<OpenOutcome>
   return { outcome: 'open', connection: { ...second.connection, note: clearNote(first.reason) } };
 }
 
-/** What is said of a connection that was slow when very many were. */
+/** Why a connection is ended that was slow when very many were. */
 export const madeRoom: Broken = { how: 'timeout', detail: 'too slow, while very many others were slow as well' };
 
 async function openOnce(request: OpenRequest): Promise<OpenOutcome> {
   const { endpoint, timeouts, deadline } = request;
-  const socket = await openSmtpSocket(
-    endpoint,
-    Math.max(1, Math.min(timeouts.connectMs, deadline - performance.now())),
-  );
+  const connectMs = Math.max(1, Math.min(timeouts.connectMs, deadline - performance.now()));
+  const socket = await openSmtpSocket(endpoint, connectMs);
   if (isBroken(socket)) return brokenAt('connect', socket);
   socket.setDeadline(deadline);
   const giveUp = (): void => socket.fail(madeRoom);
@@ -116,8 +114,9 @@ async function getReady(socket: SmtpSocket, request: OpenRequest): Promise<OpenO
     return failedPolicy('the host does not offer STARTTLS, and sending in clear is not allowed');
   }
   if (request.login !== null) {
-    if (tls === null && !socket.isLoopback) return { ...failedPolicy(clearPassword), stage: 'login' };
-    const refusal = await logIn(socket, request.login, { mechanisms: hello.get('AUTH') ?? '', request });
+    if (tls === null && !socket.isLoopback) return failedPolicy(clearPassword, 'login');
+    const { greetMs } = request.timeouts;
+    const refusal = await logIn(socket, request.login, { mechanisms: hello.get('AUTH') ?? '', greetMs });
     if (refusal !== null) return refusal;
   }
   return { outcome: 'open', connection: { socket, endpoint, capabilities: hello, tls, note } };
@@ -162,23 +161,21 @@ async function secure(socket: SmtpSocket, request: OpenRequest): Promise<TlsFact
 
 const clearPassword = 'the connection is not encrypted and leaves this machine: the password is not sent';
 
-type LoginFacts = { readonly mechanisms: string; readonly request: OpenRequest };
-
 async function logIn(
   socket: SmtpSocket,
-  { user, password }: { readonly user: string; readonly password: string },
-  { mechanisms, request }: LoginFacts,
+  { user, password }: NonNullable<OpenRequest['login']>,
+  { mechanisms, greetMs }: { readonly mechanisms: string; readonly greetMs: number },
 ): Promise<OpenFailure | null> {
   const offered = mechanisms.toUpperCase().split(/\s+/);
   const lines = offered.includes('PLAIN')
     ? [`AUTH PLAIN ${base64(`\0${user}\0${password}`)}`]
     : ['AUTH LOGIN', base64(user), base64(password)];
   if (!offered.includes('PLAIN') && !offered.includes('LOGIN')) {
-    return { ...failedPolicy('the smarthost offers neither AUTH PLAIN nor LOGIN'), stage: 'login' };
+    return failedPolicy('the smarthost offers neither AUTH PLAIN nor LOGIN', 'login');
   }
   for (const [index, line] of lines.entries()) {
     socket.write(`${line}\r\n`);
-    const reply = await socket.nextReply(request.timeouts.greetMs);
+    const reply = await socket.nextReply(greetMs);
     if (isBroken(reply)) return brokenAt('login', reply);
     const isLast = index === lines.length - 1;
     if (isLast ? reply.code !== 235 : reply.code !== 334) return refusedAt('login', reply);
@@ -232,6 +229,6 @@ function refusedAt(stage: OpenFailure['stage'], reply: Reply): OpenFailure {
   return { outcome: 'failed', stage, how: 'refused', reply, reason: `refused ${under[stage]}${shownReply(reply)}` };
 }
 
-function failedPolicy(reason: string): OpenFailure {
-  return { outcome: 'failed', stage: 'tls', how: 'policy', reply: null, reason };
+function failedPolicy(reason: string, stage: 'tls' | 'login' = 'tls'): OpenFailure {
+  return { outcome: 'failed', stage, how: 'policy', reply: null, reason };
 }

@@ -1,5 +1,4 @@
-// Whose fault it is that a connection could not even be begun: this machine's, which has no descriptors, ports or network left, or the
-// host's, or that of a network that knows one address family only.
+// Whether a connection could not be opened because this machine has no descriptors, ports or network left.
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 
@@ -14,7 +13,7 @@ const usedUp: ReadonlyMap<string, string> = new Map([
   ['ENOMEM', 'this machine has no memory left for connections'],
 ]);
 
-/** Documentation's addresses (RFC 5737, RFC 3849): nobody's own network, so the way to them is the way out. */
+/** Documentation addresses (RFC 5737, RFC 3849) are in no local network, so the route to them is the default route. */
 const outside = ['192.0.2.1', '2001:db8::1'] as const;
 
 /**

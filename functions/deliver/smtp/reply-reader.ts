@@ -1,6 +1,5 @@
-// Replies of a mail host (RFC 5321 §4.2), read out of whatever it sends. Bounded in line length, lines and number: a reply
-// that does not end, or is none, breaks the connection and is told as such.
-
+// Replies of a mail host (RFC 5321 §4.2), read out of whatever it sends. Bounded in line length, lines and number: a reply that does not
+// end, or is none, breaks the connection.
 import { parseReply, type Reply } from '#mail/smtp/reply.ts';
 
 /** Why a connection is of no more use. `how` is a stable word (`own-fault`: this machine is at fault), `detail` a sentence for people. */

@@ -1,4 +1,4 @@
-// The message itself over the wire, between the 354 and the final dot: as long as the peer takes it, and broken off only before the dot.
+// Sends the message itself, between the 354 and the final dot.
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import type { Broken } from './reply-reader.ts';
 import type { SmtpSocket } from './smtp-socket.ts';
@@ -12,8 +12,8 @@ type Sending = {
 };
 
 /**
- * Sends the message as long as the peer takes it, however slowly; null, or what ended it before the final dot, when nothing is left
- * behind at the peer. The last piece has the dot: it goes out only while there is time for its answer.
+ * Sends the message as long as the peer takes it, however slowly; null, or what ended it before the final dot, so that the peer has no
+ * message. The last piece has the dot: it goes out only while there is time for its answer.
  */
 export async function sendContent({ socket, message, timeouts, time }: Sending): Promise<Broken | null> {
   socket.setDeadline(time.dotBy);
@@ -33,7 +33,7 @@ export async function sendContent({ socket, message, timeouts, time }: Sending):
   return null;
 }
 
-/** A timer may be early by so much: what ended with the time is told as that. */
+/** A timer may be early by so much. */
 const timerMs = 20;
 
 const tooLate: Broken = {

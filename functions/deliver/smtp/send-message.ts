@@ -49,8 +49,9 @@ export async function sendMessage(talk: Talk, recipients: readonly SentRecipient
     return { results, reusable: true, needsReset: talk.reset, relaysDsn, transactions: 0 };
   }
   const limit = Math.min(rcptsPerTransaction, statedLimit(talk.connection, 'RCPTMAX'));
-  const results = recipients.filter(isUnsafe).map(({ forwardPath }) => unsafe(forwardPath));
-  let left = recipients.filter((recipient) => !isUnsafe(recipient));
+  const unsafe = recipients.filter(({ forwardPath }) => !isAddress(forwardPath));
+  const results = unsafe.map(({ forwardPath }): RecipientAtHost => ({ ...noAddress, forwardPath }));
+  let left = recipients.filter(({ forwardPath }) => isAddress(forwardPath));
   let state = { reusable: true, needsReset: talk.reset };
   let transactions = 0;
   const isTime = (): boolean => transactions === 0 || performance.now() < talk.time.beginBy;
@@ -83,11 +84,7 @@ function tooMany(results: readonly RecipientAtHost[]): ReadonlySet<string> {
   return pathsOf(results.filter(isOneTooMany));
 }
 
-type Transaction = {
-  readonly results: readonly RecipientAtHost[];
-  readonly reusable: boolean;
-  readonly needsReset: boolean;
-};
+type Transaction = Pick<SendResult, 'results' | 'reusable' | 'needsReset'>;
 
 async function transact(
   talk: Talk & { readonly mail: string },
@@ -163,8 +160,13 @@ async function sendAfterData(talk: Talk, answers: readonly RecipientAtHost[]): P
 function mailCommandFor(talk: Talk): string | Reply {
   const { message } = talk;
   const { reversePath } = message.envelope;
-  const isAddress = reversePath === '' || !isProblem(parseAddress(reversePath));
-  return isAddress ? mailCommand(message, nextHop(talk)) : replies.senderNoAddress;
+  if (reversePath !== '' && !isAddress(reversePath)) return replies.senderNoAddress;
+  return mailCommand(message, nextHop(talk));
+}
+
+/** What is no address is never written into a command. */
+function isAddress(path: string): boolean {
+  return !isProblem(parseAddress(path));
 }
 
 function nextHop({ connection: { capabilities, tls } }: Talk): NextHop {
@@ -176,14 +178,7 @@ function refused(reply: Reply): Omit<RecipientAtHost, 'forwardPath'> {
   return { outcome: 'refused', stage: 'capability', reply: recordedReply(reply), reason: reply.text };
 }
 
-/** What is no address is never written into a command. */
-function isUnsafe({ forwardPath }: SentRecipient): boolean {
-  return isProblem(parseAddress(forwardPath));
-}
-
-function unsafe(forwardPath: string): RecipientAtHost {
-  return { ...refused(replies.recipientNoAddress), forwardPath };
-}
+const noAddress = refused(replies.recipientNoAddress);
 
 type FailedAt = { readonly stage: RecipientAtHost['stage']; readonly answer: Reply | Broken };
 

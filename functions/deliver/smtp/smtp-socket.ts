@@ -1,13 +1,12 @@
-// One TCP connection to a mail host, as lines out and replies in (RFC 5321 §4.2). What the peer can do to us is a value:
-// a reply is bounded in line length, lines and number, every wait has a limit, and what breaks the connection is remembered
-// as its one `Broken`. Knows nothing of commands.
+// One TCP connection to a mail host, as lines out and replies in (RFC 5321 §4.2). Every wait has a limit, and whatever breaks the
+// connection is a value, the first of which stays. Knows nothing of commands.
 import { connect as connectSocket, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import { isLoopbackAddress } from '#mail/address/loopback.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import { ownConnectFault } from './own-connect-fault.ts';
-import { type Broken, createReplyReader, isBroken, shownSeconds } from './reply-reader.ts';
+import { type Broken, createReplyReader, shownSeconds } from './reply-reader.ts';
 import { unsentBytes } from './unsent-bytes.ts';
 
 /** What is known of the TLS in force. `problem` says why the certificate is not to be trusted, null if it is. */
@@ -54,28 +53,17 @@ export function openSmtpSocket(
   return new Promise((resolve) => {
     const socket = connectSocket({ host: ip, port, autoSelectFamily: false });
     socket.setNoDelay(true);
-    const settle = (result: SmtpSocket | Broken): void => {
+    const settle = (broken: Broken | null): void => {
       clearTimeout(timer);
       socket.removeAllListeners();
-      if (isBroken(result)) {
-        socket.on('error', () => undefined);
-        socket.destroy();
-      }
-      resolve(result);
+      if (broken === null) return void resolve(createSmtpSocket(socket));
+      socket.on('error', () => undefined);
+      socket.destroy();
+      resolve(broken);
     };
-    const timer = setTimeout(
-      () =>
-        settle({
-          how: 'connect-timeout',
-          detail: `no connection to ${ip} port ${port} within ${shownSeconds(limitMs)} s`,
-        }),
-      limitMs,
-    );
-    socket.once('connect', () => {
-      clearTimeout(timer);
-      socket.removeAllListeners();
-      resolve(createSmtpSocket(socket));
-    });
+    const late = `no connection to ${ip} port ${port} within ${shownSeconds(limitMs)} s`;
+    const timer = setTimeout(() => settle({ how: 'connect-timeout', detail: late }), limitMs);
+    socket.once('connect', () => settle(null));
     socket.once('error', (error) => {
       const code = 'code' in error ? String(error.code) : '';
       const how = code === 'ETIMEDOUT' ? 'connect-timeout' : 'unreachable';
@@ -96,7 +84,7 @@ export function createSmtpSocket(connected: Socket): SmtpSocket {
   let tlsSession: Buffer | null = null;
   const closed = Promise.withResolvers<void>();
   connected.once('close', () => closed.resolve());
-  // A peer that is gone without a word is noticed while a long answer is waited for.
+  // So that a peer that vanished is noticed during a long wait for an answer.
   connected.setKeepAlive(true, keepAliveMs);
 
   const listen = (): void => {
@@ -105,7 +93,7 @@ export function createSmtpSocket(connected: Socket): SmtpSocket {
       if (inbox.broken() !== null) socket.destroy();
     });
     socket.on('end', () => inbox.fail({ how: 'closed', detail: 'the peer closed the connection' }));
-    socket.on('close', () => inbox.fail({ how: 'closed', detail: 'the connection was closed' }));
+    socket.on('close', () => inbox.fail(wasClosed));
     socket.on('error', (error) => inbox.fail({ how: 'closed', detail: `the connection broke: ${error.message}` }));
   };
   const limited = (limitMs: number): number => Math.max(1, Math.min(limitMs, deadline - performance.now()));
@@ -206,8 +194,7 @@ function secure(socket: Socket, { name, context, tlsSession }: TlsOptions, limit
       secureContext: context,
       // The certificate is judged by policy, not here: opportunistic TLS takes any (RFC 7435).
       rejectUnauthorized: false,
-      ...(isHostName(name) ? { servername: name } : { servername: '' }),
-      ...(isHostName(name) ? {} : { host: name }),
+      ...(isHostName(name) ? { servername: name } : { servername: '', host: name }),
       ...(tlsSession === null ? {} : { session: tlsSession }),
     });
     const settle = (result: Secured): void => {

@@ -1,6 +1,5 @@
-// How long is waited for what (RFC 5321 §4.5.3.2), and how the time of an attempt is laid out so that a message is never given up on
-// after its final dot: if a run is ended from outside (a function on AWS), the dot goes out only while all the wait for its
-// answer still fits in. A peer that keeps reading is never cut.
+// How long is waited for what (RFC 5321 §4.5.3.2), and the time of an attempt: if a run is ended from outside (a function on AWS), the
+// final dot goes out only while the whole wait for its answer still fits in.
 
 /** How long each step of a conversation may take, in milliseconds. */
 export type Timeouts = {
@@ -70,7 +69,7 @@ export function attemptTime(
   return { beginBy: Math.min(performance.now() + attemptSeconds * 1000, dotBy), dotBy, answerBy, finalReplyMs };
 }
 
-/** How long an attempt may be under way: nobody else may take it for dead before that. */
+/** How long an attempt may be under way: its lease must not run out before that. */
 export function leaseSeconds(
   attemptSeconds: number,
   { bytes, finalReplyMs = usualFinalReplyMs, runEndsAt = null }: RunBounds & { readonly bytes: number },

@@ -1,9 +1,9 @@
-// How much of what was written to a socket its peer has not taken yet, as Linux tells it. Node tells only that a third of the kernel's
-// buffer came free, which at a few KB/s takes longer than a peer may keep silent.
+// How much of what was written to a socket its peer has not taken yet, as Linux reports it. Node reports only that a third of the kernel's
+// buffer is free again, which at a few KB/s takes longer than the time limit of a piece.
 import { readFile } from 'node:fs/promises';
 import { isIPv4, isIPv6, type Socket, SocketAddress } from 'node:net';
 
-/** In bytes; null if this system does not tell, or the socket is closed. Never rejects. */
+/** In bytes; null if this system does not say, or the socket is closed. Never rejects. */
 export async function unsentBytes({ localPort, remotePort, remoteAddress = '' }: Socket): Promise<number | null> {
   const ip = remoteAddress.replace(/%.*$/, '');
   if (localPort === undefined || remotePort === undefined) return null;

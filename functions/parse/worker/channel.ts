@@ -12,7 +12,7 @@ export type Channel = {
   readonly discard: () => void;
 };
 
-/** Makes a channel: chunks pushed on one side, pulled on the other; `taken` is told of each that was pulled. */
+/** Makes a channel; `taken` is called with the length of each chunk that was pulled. */
 export function createChannel(taken: (bytes: number) => void): Channel {
   const chunks: Uint8Array[] = [];
   let state: 'open' | 'ended' | 'aborted' = 'open';

@@ -196,7 +196,7 @@ function say(session: Session, message: ToWorker, transfer: readonly ArrayBuffer
   session.stopwatch.set(isWorkerBusy(session));
 }
 
-/** Ends the conversation; the outcome is told when all that was to be kept is kept. */
+/** Ends the conversation; the promise resolves when all objects are stored. */
 function finish(session: Session, outcome: SessionOutcome): void {
   if (session.finished) return;
   stop(session);

@@ -31,7 +31,7 @@ port.on('message', (message: ToWorker) => {
 });
 say({ type: 'ready' });
 
-/** Waits for the next message's bytes, reads it, tells the outcome, and begins anew. */
+/** Waits for the next message's bytes, reads it, sends what it found, and begins anew. */
 function startMessage(job: number): Waiting {
   const waiting: Waiting = { job, inputs: [], isWhole: false, wakers: new Set(), sent: 0, taken: 0 };
   void run(waiting);

@@ -109,7 +109,7 @@ function dispatch(pool: Pool): void {
   }
 }
 
-/** The smallest goes first, because small messages are quick; every fourth time the oldest, so that none waits for ever. */
+/** The smallest goes first, because small messages are quick; every fourth time the oldest, so that none starves. */
 function takeNext(pool: Pool, lane: Lane): Entry | undefined {
   const queue = pool.waiting[lane];
   pool.taken += 1;
@@ -166,7 +166,7 @@ async function startWorker(url: URL, memoryMiB: number, onStart: (worker: Worker
     env: {},
     argv: [],
     execArgv: [],
-    // Left to itself, the young generation keeps some 30 MiB more once a large text has gone through.
+    // Without a limit the young generation keeps some 30 MiB more after a large text.
     resourceLimits: { maxOldGenerationSizeMb: memoryMiB, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
   });
   onStart(worker);

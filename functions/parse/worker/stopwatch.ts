@@ -10,20 +10,21 @@ export function createStopwatch(
 ): Stopwatch {
   let countedMs = 0;
   let since: number | null = null;
-  let next: 'soft' | 'hard' | 'none' = softMs === null || softMs >= budgetMs ? 'hard' : 'soft';
   let timer: NodeJS.Timeout | undefined;
+  const soft = softMs === null || softMs >= budgetMs ? [] : [{ atMs: softMs, call: call.soft }];
+  const ahead = [...soft, { atMs: budgetMs, call: call.hard }];
   const counted = (): number => countedMs + (since === null ? 0 : performance.now() - since);
   const arm = (): void => {
     clearTimeout(timer);
-    if (since === null || next === 'none') return;
-    timer = setTimeout(check, Math.max(1, (next === 'soft' && softMs !== null ? softMs : budgetMs) - counted()));
+    const [next] = ahead;
+    if (since === null || next === undefined) return;
+    timer = setTimeout(check, Math.max(1, next.atMs - counted()));
   };
   const check = (): void => {
-    const due = next;
-    if (counted() >= (due === 'soft' && softMs !== null ? softMs : budgetMs)) {
-      next = due === 'soft' ? 'hard' : 'none';
-      if (due === 'soft') call.soft();
-      else call.hard();
+    const [next] = ahead;
+    if (next !== undefined && counted() >= next.atMs) {
+      ahead.shift();
+      next.call();
     }
     arm();
   };
