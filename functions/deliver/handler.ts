@@ -10,7 +10,7 @@ import { deliver } from './deliver.ts';
 import { createWorkerMemory } from './worker-memory.ts';
 
 const stage = stages.deliver;
-const { dns, metrics, ...parts } = createAwsParts({
+const { dns, ...parts } = createAwsParts({
   name: stage.name,
   sends: stage.sends,
   variables: process.env,
@@ -18,7 +18,6 @@ const { dns, metrics, ...parts } = createAwsParts({
 });
 const deps = {
   ...parts,
-  metrics,
   resolve: dns.resolve,
   dnsProblem: dns.problem,
   newMessageId: messageIdFactory(),

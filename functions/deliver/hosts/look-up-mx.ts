@@ -3,6 +3,7 @@
 // private networks are refused, so that a domain of somebody else cannot make us connect to our own network.
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { Resolve } from '#pipeline/contract/ports.ts';
+import { type DnsErrorCode, dnsErrorCode, isTemporaryDnsError } from '#pipeline/dns/answer.ts';
 
 /** One address of one host to try; `preference` of its MX record (0 if there was none). */
 export type Target = { readonly host: string; readonly ip: string; readonly preference: number };
@@ -120,9 +121,8 @@ const dnsWords: ReadonlyMap<string, string> = new Map([
 
 type Answer =
   | { readonly kind: 'records'; readonly records: readonly unknown[] }
-  | { readonly kind: 'no-such-name' }
-  | { readonly kind: 'no-data' }
-  | { readonly kind: 'temporary'; readonly code: string };
+  | { readonly kind: 'no-such-name' | 'no-data' }
+  | { readonly kind: 'temporary'; readonly code: DnsErrorCode };
 
 /** One question; a name that only leads on to another (CNAME) is followed if the server did not do so itself. */
 async function ask(resolve: Resolve, name: string, type: string, depth = 0): Promise<Answer> {
@@ -138,11 +138,9 @@ async function askOnce(resolve: Resolve, name: string, type: string): Promise<An
     const records = await resolve(name, type);
     return Array.isArray(records) && records.length > 0 ? { kind: 'records', records } : { kind: 'no-data' };
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    if (code === 'ENOTFOUND') return { kind: 'no-such-name' };
-    if (code === 'ENODATA') return { kind: 'no-data' };
-    // A name that cannot be asked for cannot exist either.
-    return code === 'EBADNAME' ? { kind: 'no-such-name' } : { kind: 'temporary', code };
+    const code = dnsErrorCode(error);
+    if (isTemporaryDnsError(code)) return { kind: 'temporary', code };
+    return { kind: code === 'ENODATA' ? 'no-data' : 'no-such-name' };
   }
 }
 

@@ -6,6 +6,7 @@ import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import { type EmailAddress, parseAddress } from '#mail/address/address.ts';
 import { pathsOf, type RecipientAtHost } from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
+import { shownReply } from '#mail/smtp/reply.ts';
 import { askedRecipient, type DeliveryAttempt, type DeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { isInTrouble, refusalsRecord, type Trouble, withRefusals } from '#pipeline/contract/records/refusals.ts';
 import { emptyRecord, suppressionRecord, withBounce, withoutBounces } from '#pipeline/contract/records/suppression.ts';
@@ -118,7 +119,7 @@ async function write(
   { store, metrics }: SuppressDeps,
   { state, host, result, address, sender, troubles }: Refused & Context,
 ): Promise<void> {
-  const reason = [result.reply?.code, result.reply?.enhanced, result.reply?.text].filter((part) => part).join(' ');
+  const reason = result.reply === null ? '' : shownReply(result.reply);
   const { job, updatedAt: at } = state;
   const status = result.reply?.enhanced ?? null;
   const bounce = { sender, at, reason, status, host, messageId: job.id };

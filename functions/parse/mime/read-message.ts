@@ -1,6 +1,7 @@
 // Reads one message while it streams in: header first, then the MIME parts, each attachment streamed out as it comes.
 // Runs in the parse worker; knows nothing of threads. Parsing is mailparser's, which here sees the body and the fields
 // about it only: everything else in the header is read by this folder, in linear time and with caps.
+import { pipeline } from 'node:stream/promises';
 import { type AttachmentStream, MailParser, type MessageText } from 'mailparser';
 import { describeHead } from '#functions/parse/header/describe-head.ts';
 import { mimeHeader } from '#functions/parse/header/mime-header.ts';
@@ -60,14 +61,10 @@ async function readBody(
     ...{ ignoreEmbedded: true, maxHeadSize: limits.partHeadBytes, maxChildNodes: 2 * limits.parts },
   });
   const watch = createMimeWatch(parser, reading.sink.open, reading.problems);
-  const stopped = new AbortController();
   const failed = new Promise<unknown>((resolve) => {
     parser.on('error', resolve);
   });
-  const read = Promise.all([
-    feed(parser, head, chunks, { signal: stopped.signal, isFull: watch.isFull }),
-    drain(parser, reading),
-  ]);
+  const read = pipeline(inputOf(head, chunks, watch), parser, (items) => drain(items, reading));
   const failure = await Promise.race([
     failed,
     read.then(
@@ -76,39 +73,27 @@ async function readBody(
     ),
   ]);
   if (failure === null) return watch;
-  // What hangs on the failed parser stays where it is, and says nothing more.
+  // What waits for the failed parser may wait for ever; it must not add anything any more.
   reading.failed = true;
-  stopped.abort();
   addFailure(failure, reading.problems);
   return watch;
 }
 
-async function feed(
-  parser: MailParser,
+async function* inputOf(
   head: readonly Uint8Array[],
   chunks: AsyncIterator<Uint8Array>,
-  { signal: stopped, isFull }: { readonly signal: AbortSignal; readonly isFull: () => boolean },
-): Promise<void> {
-  for (const bytes of head) await write(parser, bytes, stopped);
-  while (!stopped.aborted && !isFull()) {
+  { isFull }: MimeWatch,
+): AsyncGenerator<Uint8Array> {
+  yield* head;
+  while (!isFull()) {
     const next = await chunks.next();
-    if (next.done === true) break;
-    await write(parser, next.value, stopped);
+    if (next.done === true) return;
+    yield next.value;
   }
-  if (!stopped.aborted) parser.end();
-}
-
-function write(parser: MailParser, bytes: Uint8Array, stopped: AbortSignal): Promise<void> {
-  if (stopped.aborted || parser.write(bytes)) return Promise.resolve();
-  return new Promise((resolve) => {
-    parser.once('drain', resolve);
-    stopped.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 /** Takes the parser's output in order: attachments stream to the sink, the text that it makes of the rest is not used. */
-async function drain(parser: MailParser, reading: Reading): Promise<void> {
-  const items: AsyncIterable<AttachmentStream | MessageText> = parser;
+async function drain(items: AsyncIterable<AttachmentStream | MessageText>, reading: Reading): Promise<void> {
   for await (const item of items) {
     const attachment = readAttachment(item, reading.attachments + 1, reading.problems);
     if (attachment === null || reading.failed) continue;

@@ -1,4 +1,5 @@
 // A stream between a writer that pushes chunks and a reader that pulls them. It can end, fail, or be discarded by the reader.
+import { Readable } from 'node:stream';
 
 /** The reader's side is `content`, the rest is the writer's. */
 export type Channel = {
@@ -14,41 +15,20 @@ export type Channel = {
 
 /** Makes a channel; `taken` is called with the length of each chunk that was pulled. */
 export function createChannel(taken: (bytes: number) => void): Channel {
-  const chunks: Uint8Array[] = [];
-  let state: 'open' | 'ended' | 'aborted' = 'open';
-  let isRead = true;
-  let wake = (): void => {};
+  const chunks = new Readable({ objectMode: true, read: () => {} });
+  chunks.on('error', () => {}); // its reader sees it
   async function* content(): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const chunk = chunks.shift();
-      if (state === 'aborted') throw new Error('the message was given up in the middle of this object');
-      if (chunk !== undefined) {
-        taken(chunk.length);
-        yield chunk;
-      } else if (state === 'ended') return;
-      else
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
+    for await (const chunk of chunks.iterator({ destroyOnReturn: false })) {
+      taken(chunk.length);
+      yield chunk;
     }
   }
-  const change = (next: typeof state): void => {
-    if (state === 'open') state = next;
-    wake();
-  };
   return {
     content: content(),
-    push: (bytes) => {
-      if (!isRead) return taken(bytes.length);
-      chunks.push(bytes);
-      wake();
-    },
-    end: () => change('ended'),
-    abort: () => change('aborted'),
-    isGivenUp: () => state === 'aborted',
-    discard: () => {
-      isRead = false;
-      for (const chunk of chunks.splice(0)) taken(chunk.length);
-    },
+    push: (bytes) => chunks.push(bytes),
+    end: () => chunks.push(null),
+    abort: () => chunks.destroy(new Error('the message was given up in the middle of this object')),
+    isGivenUp: () => chunks.errored !== null,
+    discard: () => chunks.on('data', (chunk: Uint8Array) => taken(chunk.length)),
   };
 }

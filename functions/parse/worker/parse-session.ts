@@ -45,7 +45,6 @@ export type SessionOptions = {
   readonly worker: Worker;
   /** The number of this message on this worker, from 1. */
   readonly job: number;
-  readonly budgetMs: number;
   /** Asked once the worker has been busy for softMs: says whether it may go on, or must give up its slot. */
   readonly softMs: number | null;
   readonly mayGoOn: () => boolean;
@@ -101,13 +100,16 @@ function createSession(request: ParseRequest, options: SessionOptions): Session 
     inputEnded: false,
     finished: false,
     wakeFeeder: () => {},
-    stopwatch: createStopwatch(options, {
-      soft: () => {
-        if (!options.mayGoOn()) finish(session, { outcome: 'evicted' });
+    stopwatch: createStopwatch(
+      { budgetMs: request.budgetMs, softMs: options.softMs },
+      {
+        soft: () => {
+          if (!options.mayGoOn()) finish(session, { outcome: 'evicted' });
+        },
+        hard: () =>
+          finish(session, broken(session, 'parse-timeout', `not read within ${request.budgetMs / 1000} seconds`)),
       },
-      hard: () =>
-        finish(session, broken(session, 'parse-timeout', `not read within ${options.budgetMs / 1000} seconds`)),
-    }),
+    ),
   };
   return session;
 }

@@ -186,7 +186,6 @@ function converse(pool: Pool, entry: Entry, pooled: PooledWorker): Promise<Sessi
   return runSession(entry.request, {
     worker: pooled.worker,
     job: pooled.jobs,
-    budgetMs: entry.request.budgetMs,
     softMs: entry.lane === 'ordinary' ? pool.options.softMs : null,
     mayGoOn: () => moveToHeavy(pool, entry),
   });
