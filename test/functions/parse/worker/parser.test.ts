@@ -124,3 +124,15 @@ test('a store that does not read what it is given (the object is there) holds no
   const { problems } = await parser.parse({ ...limits, open: async () => chunks(), keep: async () => {} });
   assert.deepEqual(problems, []);
 });
+
+test('a store that stops reading an object early does not hold up the message', async (t) => {
+  const parser = parserFor(t);
+  const head = 'Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/x-data\r\n\r\n';
+  const raw = Buffer.from(`${head}${'x'.repeat(3_000_000)}\r\n--b\r\n\r\nhello\r\n--b--\r\n`);
+  const keep = async (_start: unknown, content: AsyncIterable<Uint8Array>): Promise<void> => {
+    for await (const _ of content) return;
+  };
+  const request = { bytes: raw.length, budgetMs: 30_000, memoryMiB: 256, keep };
+  const { text } = await parser.parse({ ...request, open: async () => ReadableStream.from([raw]) });
+  assert.deepEqual(text, { inline: 'hello' });
+});
