@@ -133,6 +133,9 @@ test('a store that stops reading an object early does not hold up the message', 
     for await (const _ of content) return;
   };
   const request = { bytes: raw.length, budgetMs: 30_000, memoryMiB: 256, keep };
-  const { text } = await parser.parse({ ...request, open: async () => ReadableStream.from([raw]) });
+  const chunks = async function* () {
+    for (let at = 0; at < raw.length; at += 65_536) yield raw.subarray(at, at + 65_536);
+  };
+  const { text } = await parser.parse({ ...request, open: async () => chunks() });
   assert.deepEqual(text, { inline: 'hello' });
 });
