@@ -2,25 +2,14 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { until } from '#test/support/time/until.ts';
-import { rawClient, startTestListener } from '#test/support/worlds/start-test-listener.ts';
-
-const envelope = 'MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nDATA\r\n';
-
-async function ready(port: number): Promise<ReturnType<typeof rawClient>> {
-  const client = rawClient(port);
-  await client.reply();
-  await client.say('EHLO client.test');
-  client.write(envelope);
-  for (let replies = 0; replies < 3; replies++) await client.reply();
-  return client;
-}
+import { beginMessage, openSession, rawClient, startTestListener } from '#test/support/worlds/start-test-listener.ts';
 
 test('closing says 421 to who is idle, finishes the message on its way, then is done', async (t) => {
-  const { port, intake, listener } = await startTestListener();
+  const { port, intake, listener } = await startTestListener(t);
   const idle = rawClient(port('mx'));
   await idle.reply();
-  const busy = await ready(port('mx'));
-  t.after(busy.close);
+  const busy = await openSession(t, { port });
+  await beginMessage(busy);
   busy.write('Subject: x\r\n\r\nfirst half\r\n');
   let isClosed = false;
   const closing = listener.close(20).then(() => {
@@ -41,13 +30,14 @@ test('closing says 421 to who is idle, finishes the message on its way, then is 
   assert.equal(intake.messages.length, 1);
 });
 
-test('a message that the store is taking when the door closes is still answered', async () => {
-  const { port, intake, listener } = await startTestListener();
+test('a message that the store is taking when the door closes is still answered', async (t) => {
+  const { port, intake, listener } = await startTestListener(t);
   let store: () => void = () => {};
   intake.gateCommit = new Promise((resolve) => {
     store = resolve;
   });
-  const client = await ready(port('mx'));
+  const client = await openSession(t, { port });
+  await beginMessage(client);
   client.write('hi\r\n.\r\n');
   const closing = listener.close(20);
   setTimeout(store, 100);
@@ -56,9 +46,10 @@ test('a message that the store is taking when the door closes is still answered'
   assert.equal(intake.messages.length, 1);
 });
 
-test('the grace has an end: who does not finish is cut off, and nothing of it stays', async () => {
-  const { port, intake, listener } = await startTestListener();
-  const client = await ready(port('mx'));
+test('the grace has an end: who does not finish is cut off, and nothing of it stays', async (t) => {
+  const { port, intake, listener } = await startTestListener(t);
+  const client = await openSession(t, { port });
+  await beginMessage(client);
   client.write('Subject: x\r\n\r\nnever ending\r\n');
   await until(() => intake.opened === 1, 'begun');
   await listener.close(0.1);

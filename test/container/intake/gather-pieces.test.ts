@@ -48,8 +48,7 @@ test('a message of single octets is written to the store in few pieces', async (
       return { ...writer, write };
     },
   };
-  const { port, close } = await startTestListener(testConfig, { intake: counting });
-  t.after(close);
+  const { port } = await startTestListener(t, testConfig, { intake: counting });
   const client = rawClient(port('mx'));
   t.after(client.close);
   await client.reply();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createHeaderWatch } from '#container/intake/header-watch.ts';
-import { rawClient, startTestListener } from '#test/support/worlds/start-test-listener.ts';
+import { openSession, startTestListener } from '#test/support/worlds/start-test-listener.ts';
 
 const ours = 'Received: from x.test\r\n\tby MX.example.test (Pillarbox)\r\n with ESMTP id 1; now\r\n';
 const others =
@@ -19,12 +19,8 @@ test('the Received fields of this host are told from those of others, however th
 });
 
 test('a message that comes back again and again is refused long before its hops are used up', async (t) => {
-  const { port, close } = await startTestListener();
-  t.after(close);
-  const client = rawClient(port('mx'));
-  t.after(client.close);
-  await client.reply();
-  await client.say('EHLO client.test');
+  const { port } = await startTestListener(t);
+  const client = await openSession(t, { port });
   for (const { rounds, says } of [
     { rounds: 10, says: /^250 2\.6\.0/ },
     { rounds: 11, says: /^554 5\.4\.6/ },
@@ -32,6 +28,6 @@ test('a message that comes back again and again is refused long before its hops 
     await client.say('MAIL FROM:<a@sender.test>');
     await client.say('RCPT TO:<support@example.test>');
     await client.say('DATA');
-    assert.match((await client.say(`${ours.repeat(rounds)}Subject: x\r\n\r\nx\r\n.`)) ?? '', says);
+    assert.match(await client.say(`${ours.repeat(rounds)}Subject: x\r\n\r\nx\r\n.`), says);
   }
 });

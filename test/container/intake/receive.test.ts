@@ -2,31 +2,28 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
 import { receivedJobSchema } from '#pipeline/contract/jobs.ts';
-import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
+import {
+  beginMessage,
+  openSession,
+  type RawClient,
+  rawClient,
+  startTestListener,
+  testConfig,
+} from '#test/support/worlds/start-test-listener.ts';
 
-const listener = await startTestListener({ ...testConfig, limits: { messageBytes: 200_000, hops: 5 } });
+const listener = await startTestListener({ after }, { ...testConfig, limits: { messageBytes: 200_000, hops: 5 } });
 const { intake } = listener;
-after(listener.close);
 
 const envelope = 'MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nDATA\r\n';
 
-async function open(): Promise<ReturnType<typeof rawClient>> {
-  const client = rawClient(listener.port('mx'));
-  await client.reply();
-  await client.say('EHLO client.test');
-  return client;
-}
-
-async function send(client: ReturnType<typeof rawClient>, data: string | Buffer): Promise<string> {
-  client.write(envelope);
-  for (let replies = 0; replies < 3; replies++) await client.reply();
+async function send(client: RawClient, data: string | Buffer): Promise<string> {
+  await beginMessage(client);
   client.write(data);
   return (await client.reply()) ?? 'closed';
 }
 
 test('a message is stored byte for byte behind one Received field, and its job says how long it is', async (t) => {
-  const client = await open();
-  t.after(client.close);
+  const client = await openSession(t, listener);
   const reply = await send(client, 'Subject: hi\r\n\r\n..dot\r\n\xe9\x00\xff\r\n.\r\n');
   const message = intake.messages.at(-1);
   assert.ok(message);
@@ -41,8 +38,7 @@ test('a message is stored byte for byte behind one Received field, and its job s
 });
 
 test('an alias is one recipient of the job for each route, and DSN wishes go along', async (t) => {
-  const client = await open();
-  t.after(client.close);
+  const client = await openSession(t, listener);
   client.write('MAIL FROM:<a@sender.test> RET=HDRS ENVID=q+2B1 BODY=8BITMIME\r\n');
   client.write('RCPT TO:<info@example.test> NOTIFY=FAILURE,DELAY ORCPT=rfc822;x@y.test\r\nDATA\r\nhi\r\n.\r\n');
   for (let replies = 0; replies < 4; replies++) await client.reply();
@@ -88,8 +84,7 @@ const bodies: readonly { readonly title: string; readonly body: string | Buffer;
 for (const { title, body, reply } of bodies) {
   test(`${title} is answered ${reply.source} once, and the session goes on`, async (t) => {
     const before = intake.messages.length;
-    const client = await open();
-    t.after(client.close);
+    const client = await openSession(t, listener);
     assert.match(await send(client, `${body}.\r\n`), reply);
     assert.equal(await client.say('NOOP'), '250 2.0.0 OK');
     const isTaken = reply.source.startsWith('^250');
@@ -99,19 +94,17 @@ for (const { title, body, reply } of bodies) {
 }
 
 test('a message that never ends is cut off', async (t) => {
-  const client = await open();
-  t.after(client.close);
+  const client = await openSession(t, listener);
   assert.match(await send(client, `${'x'.repeat(1_000_000)}\r\n`.repeat(2)), /^552 5\.3\.4/);
   assert.equal(await client.reply(), null);
 });
 
 test('with several recipients the Received field names none of them: each stays private', async (t) => {
-  const client = await open();
-  t.after(client.close);
+  const client = await openSession(t, listener);
   const others = 'RCPT TO:<info@example.test>\r\nRCPT TO:<postmaster@example.test>\r\nDATA\r\n';
   client.write(envelope.replace('DATA\r\n', others));
   for (let replies = 0; replies < 5; replies++) await client.reply();
-  assert.match((await client.say('Subject: hi\r\n\r\nhi\r\n.')) ?? '', /^250/);
+  assert.match(await client.say('Subject: hi\r\n\r\nhi\r\n.'), /^250/);
   const [field = ''] =
     intake.messages
       .at(-1)
@@ -122,8 +115,7 @@ test('with several recipients the Received field names none of them: each stays 
 });
 
 test('BDAT brings any bytes in any pieces (RFC 3030)', async (t) => {
-  const client = await open();
-  t.after(client.close);
+  const client = await openSession(t, listener);
   const bytes = randomBytes(50_000);
   client.write('MAIL FROM:<a@sender.test> BODY=BINARYMIME\r\nRCPT TO:<support@example.test>\r\nBDAT 20000\r\n');
   client.write(bytes.subarray(0, 20_000));
@@ -142,8 +134,7 @@ test('BDAT brings any bytes in any pieces (RFC 3030)', async (t) => {
 });
 
 test('BDAT of text is held to CRLF as DATA is, and DATA cannot follow BDAT', async (t) => {
-  const client = await open();
-  t.after(client.close);
+  const client = await openSession(t, listener);
   client.write(
     'MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nBDAT 4\r\na\nb\nDATA\r\nBDAT 0 LAST\r\n',
   );
@@ -156,8 +147,7 @@ test('BDAT of text is held to CRLF as DATA is, and DATA cannot follow BDAT', asy
 });
 
 test('a CR as the last octet of a text is bare: nothing follows it that could make it a line end', async (t) => {
-  const client = await open();
-  t.after(client.close);
+  const client = await openSession(t, listener);
   client.write('MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nBDAT 5 LAST\r\na\r\nb\r');
   const replies: (string | null)[] = [];
   for (let count = 0; count < 3; count++) replies.push(await client.reply());
@@ -165,8 +155,7 @@ test('a CR as the last octet of a text is bare: nothing follows it that could ma
 });
 
 test('what is pipelined in one packet is answered in order', async (t) => {
-  const client = await open();
-  t.after(client.close);
+  const client = await openSession(t, listener);
   const one = `${envelope}Subject: x\r\n\r\nhi\r\n.\r\n`;
   client.write(`${one}RSET\r\n${one}VRFY x\r\nQUIT\r\nNOOP\r\n`);
   const codes: string[] = [];
@@ -184,8 +173,7 @@ test('a client that closes its side after the last line still gets its replies',
 });
 
 test('a refusal that was told before the end is on record although the client gives up', async (t) => {
-  const client = await open();
-  t.after(client.close);
+  const client = await openSession(t, listener);
   const before = listener.log.of('message-refused').length;
   client.write('MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nBDAT 4\r\na\nb\nRSET\r\n');
   for (let count = 0; count < 4; count++) await client.reply();

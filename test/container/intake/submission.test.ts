@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { judgeSubmission, mayWriteAs } from '#container/intake/submission-rules.ts';
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
@@ -8,7 +8,14 @@ import type { SuppressionLookup } from '#pipeline/contract/records/suppression-l
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { oldHash, openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { until } from '#test/support/time/until.ts';
-import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
+import {
+  logIn,
+  openSession,
+  type RawClient,
+  startTestListener,
+  type TestListener,
+  testConfig,
+} from '#test/support/worlds/start-test-listener.ts';
 
 const deadOnly =
   (reason: string): SuppressionLookup =>
@@ -17,25 +24,18 @@ const deadOnly =
 
 const users = [{ name: 'app@example.test', password: openSesameHash, mayFrom: ['*@example.test'] }];
 const listener = await startTestListener(
+  { after },
   { ...testConfig, users },
   { suppressions: deadOnly('550 5.1.1 no such user (2026-11-20)') },
 );
-after(listener.close);
-const token = Buffer.from('\0app@example.test\0open sesame').toString('base64');
 
-async function loggedIn(port = listener.port('submissions')): Promise<ReturnType<typeof rawClient>> {
-  const client = rawClient(port, { tls: true });
-  await client.reply();
-  await client.say('EHLO client.test');
-  assert.match((await client.say(`AUTH PLAIN ${token}`)) ?? '', /^235/);
+async function loggedIn(t: TestContext, at: TestListener = listener): Promise<RawClient> {
+  const client = await openSession(t, at, { role: 'submissions' });
+  assert.match(await logIn(client), /^235/);
   return client;
 }
 
-async function submit(
-  client: ReturnType<typeof rawClient>,
-  message: string,
-  from = 'app@example.test',
-): Promise<string> {
+async function submit(client: RawClient, message: string, from = 'app@example.test'): Promise<string> {
   client.write(`MAIL FROM:<${from}>\r\nRCPT TO:<x@elsewhere.test> NOTIFY=SUCCESS\r\nDATA\r\n`);
   for (let replies = 0; replies < 3; replies++) assert.match((await client.reply()) ?? '', /^[23]5/);
   client.write(`${message}.\r\n`);
@@ -43,8 +43,7 @@ async function submit(
 }
 
 test('a submitted message for the outside is a relay job of its user, behind a field that says ESMTPSA', async (t) => {
-  const client = await loggedIn();
-  t.after(client.close);
+  const client = await loggedIn(t);
   const sent = 'From: app@example.test\r\nDate: x\r\nMessage-ID: <1@x>\r\n\r\nhi\r\n';
   assert.match(await submit(client, sent), /^250 2\.6\.0/);
   const message = listener.intake.messages.at(-1);
@@ -68,18 +67,11 @@ test('a password hash may be kept as a secret, which is read at each log-in', as
     password: ['secret:user-app', 'secret:gone'][index] ?? '',
     mayFrom: ['*@example.test'],
   }));
-  const own = await startTestListener({ ...testConfig, users: kept }, { secrets: { read } });
-  t.after(own.close);
-  const logIn = async (name: string) => {
-    const client = rawClient(own.port('submissions'), { tls: true });
-    t.after(client.close);
-    await client.reply();
-    await client.say('EHLO client.test');
-    return client.say(`AUTH PLAIN ${Buffer.from(`\0${name}\0open sesame`).toString('base64')}`);
-  };
-  assert.match((await logIn('app@example.test')) ?? '', /^235/);
+  const own = await startTestListener(t, { ...testConfig, users: kept }, { secrets: { read } });
+  const logInAs = async (name: string) => logIn(await openSession(t, own, { role: 'submissions' }), name);
+  assert.match((await logInAs('app@example.test')) ?? '', /^235/);
   hash = await hashPassword('another');
-  assert.match((await logIn('app@example.test')) ?? '', /^535/);
+  assert.match((await logInAs('app@example.test')) ?? '', /^535/);
 });
 
 test('a user whose secret is gone or holds no hash is told 454, health says whose it is and why, until it is mended', async (t) => {
@@ -89,17 +81,10 @@ test('a user whose secret is gone or holds no hash is told 454, health says whos
   const users = names.map((name) => ({ name, password: `secret:${name.split('@')[0]}`, mayFrom: ['*@example.test'] }));
   const counted: unknown[] = [];
   const metrics = { count: (name: string, labels?: object) => counted.push([name, labels]), measure: () => {} };
-  const own = await startTestListener({ ...testConfig, users }, { secrets: { read }, metrics } as never);
-  t.after(own.close);
-  const logIn = async (name: string) => {
-    const client = rawClient(own.port('submissions'), { tls: true });
-    t.after(client.close);
-    await client.reply();
-    await client.say('EHLO client.test');
-    return client.say(`AUTH PLAIN ${Buffer.from(`\0${name}\0open sesame`).toString('base64')}`);
-  };
-  for (const name of [...names, ...names]) assert.match((await logIn(name)) ?? '', /^454 4\.7\.0 /);
-  assert.match((await logIn('nobody@example.test')) ?? '', /^535/);
+  const own = await startTestListener(t, { ...testConfig, users }, { secrets: { read }, metrics } as never);
+  const logInAs = async (name: string) => logIn(await openSession(t, own, { role: 'submissions' }), name);
+  for (const name of [...names, ...names]) assert.match((await logInAs(name)) ?? '', /^454 4\.7\.0 /);
+  assert.match((await logInAs('nobody@example.test')) ?? '', /^535/);
   assert.deepEqual(own.listener.health().problems, [
     'gone@example.test cannot log in until this is mended: no secret:gone',
     'garbled@example.test cannot log in until this is mended: secret "secret:garbled" holds no password hash',
@@ -112,7 +97,7 @@ test('a user whose secret is gone or holds no hash is told 454, health says whos
   assert.ok(counted.some((one) => JSON.stringify(one) === '["own-faults",{"kind":"secret"}]'));
   const hash = openSesameHash;
   for (const name of names) secrets.set(`secret:${name.split('@')[0]}`, hash);
-  assert.match((await logIn('gone@example.test')) ?? '', /^235/);
+  assert.match((await logInAs('gone@example.test')) ?? '', /^235/);
   // Of the other nobody asks but health itself.
   await until(() => own.listener.health().problems.length === 0, 'health finds it mended');
 });
@@ -121,9 +106,8 @@ test('an old hash that cannot be replaced lets its user in all the same; who run
   const metrics = noMetrics();
   const old = [{ name: 'app@example.test', password: oldHash('open sesame'), mayFrom: ['*@example.test'] }];
   const replaceHash = () => Promise.reject(new Error('EROFS: read-only file system'));
-  const own = await startTestListener({ ...testConfig, users: old }, { metrics, replaceHash });
-  t.after(own.close);
-  for (let count = 0; count < 2; count++) (await loggedIn(own.port('submissions'))).close();
+  const own = await startTestListener(t, { ...testConfig, users: old }, { metrics, replaceHash });
+  for (let count = 0; count < 2; count++) await loggedIn(t, own);
   const told = own.log.of('password-hash-old');
   assert.deepEqual(
     told.map(({ fields }) => [fields['user'], fields['reason']]),
@@ -133,16 +117,12 @@ test('an old hash that cannot be replaced lets its user in all the same; who run
 });
 
 test('each failed log-in makes the next one from that address wait longer, on other connections too', async (t) => {
-  const own = await startTestListener({ ...testConfig, users });
-  t.after(own.close);
+  const own = await startTestListener(t, { ...testConfig, users });
   const logIns = async (passwords: readonly string[]): Promise<number> => {
-    const client = rawClient(own.port('submissions'), { tls: true });
-    t.after(client.close);
-    await client.reply();
-    await client.say('EHLO client.test');
+    const client = await openSession(t, own, { role: 'submissions' });
     const from = performance.now();
     for (const password of passwords) {
-      await client.say(`AUTH PLAIN ${Buffer.from(`\0app@example.test\0${password}`).toString('base64')}`);
+      await logIn(client, 'app@example.test', password);
     }
     return performance.now() - from;
   };
@@ -151,10 +131,9 @@ test('each failed log-in makes the next one from that address wait longer, on ot
 });
 
 test('a suppressed address is refused with its reason', async (t) => {
-  const client = await loggedIn();
-  t.after(client.close);
+  const client = await loggedIn(t);
   await client.say('MAIL FROM:<app@example.test>');
-  assert.match((await client.say('RCPT TO:<dead@elsewhere.test>')) ?? '', /^550 5\.1\.1 .*no such user \(2026-11-20\)/);
+  assert.match(await client.say('RCPT TO:<dead@elsewhere.test>'), /^550 5\.1\.1 .*no such user \(2026-11-20\)/);
 });
 
 test('an alias that leads to suppressed addresses alone is refused too, to strangers as well; with another way left it is not', async (t) => {
@@ -163,33 +142,28 @@ test('an alias that leads to suppressed addresses alone is refused too, to stran
     'example.test': { mailboxes: ['support'], aliases: { ...aliases, kept: ['dead@elsewhere.test', 'support'] } },
   };
   const other = await startTestListener(
+    t,
     { ...testConfig, domains },
     { suppressions: deadOnly('550 5.1.1 <dead@elsewhere.test>: no such user') },
   );
-  const client = rawClient(other.port('mx'));
-  t.after(() => Promise.all([client.close(), other.close()]));
-  await client.reply();
-  await client.say('EHLO stranger.test');
+  const client = await openSession(t, other);
   await client.say('MAIL FROM:<a@stranger.test>');
-  const said = (await client.say('RCPT TO:<gone@example.test>')) ?? '';
+  const said = await client.say('RCPT TO:<gone@example.test>');
   assert.match(said, /^550 5\.1\.1 /);
   assert.doesNotMatch(said, /elsewhere|dead|suppress/, "where an alias leads is nobody else's business");
-  assert.match((await client.say('RCPT TO:<some@example.test>')) ?? '', /^250/);
-  assert.match((await client.say('RCPT TO:<kept@example.test>')) ?? '', /^250/);
+  assert.match(await client.say('RCPT TO:<some@example.test>'), /^250/);
+  assert.match(await client.say('RCPT TO:<kept@example.test>'), /^250/);
 });
 
 test('each user has a rate', async (t) => {
-  const slow = await startTestListener({ ...testConfig, users, limits: { messagesPerMinutePerUser: 1 } });
-  t.after(slow.close);
-  const client = await loggedIn(slow.port('submissions'));
-  t.after(client.close);
+  const slow = await startTestListener(t, { ...testConfig, users, limits: { messagesPerMinutePerUser: 1 } });
+  const client = await loggedIn(t, slow);
   assert.match(await submit(client, 'hi\r\n'), /^250/);
-  assert.match((await client.say('MAIL FROM:<app@example.test>')) ?? '', /^450 4\.7\.1/);
+  assert.match(await client.say('MAIL FROM:<app@example.test>'), /^450 4\.7\.1/);
 });
 
 test('a forged From is refused at the end of the message, and the session goes on', async (t) => {
-  const client = await loggedIn();
-  t.after(client.close);
+  const client = await loggedIn(t);
   const before = listener.intake.messages.length;
   assert.match(await submit(client, 'From: Boss <boss@elsewhere.test>\r\n\r\nhi\r\n'), /^550 5\.7\.1/);
   assert.match(await submit(client, `Subject: x\r\nX: ${'y'.repeat(1_100_000)}\r\n\r\nhi\r\n`), /^552 5\.3\.4/);
@@ -198,10 +172,8 @@ test('a forged From is refused at the end of the message, and the session goes o
 });
 
 test('in capture mode without users any name and password will do', async (t) => {
-  const capture = await startTestListener({ mode: 'capture' });
-  t.after(capture.close);
-  const client = await loggedIn(capture.port('submissions'));
-  t.after(client.close);
+  const capture = await startTestListener(t, { mode: 'capture' });
+  const client = await loggedIn(t, capture);
   assert.match(await submit(client, 'From: who@ever.test\r\n\r\nhi\r\n', 'who@ever.test'), /^250/);
   assert.equal(capture.intake.messages[0]?.job.envelope.recipients[0]?.route.kind, 'mailbox');
 });
@@ -282,20 +254,19 @@ for (const { header, from = 'app@example.test', prepend, refused } of headers) {
 }
 
 test('hidden recipients are taken out however the message comes: in single octets, in chunks, as binary; a body that looks like a header stays', async (t) => {
-  const client = await loggedIn();
-  t.after(client.close);
+  const client = await loggedIn(t);
   const sent = `${ok}Bcc: one@secret.test,\r\n two@secret.test\r\n${dated}\r\nBcc: body\r\n.dot\r\n`;
   const leaves = `\r\n${ok}${dated}\r\nBcc: body\r\n.dot\r\n`;
   const begin = async (parameters = ''): Promise<void> => {
     await client.say(`MAIL FROM:<app@example.test>${parameters}`);
-    assert.match((await client.say('RCPT TO:<x@elsewhere.test>')) ?? '', /^250/);
+    assert.match(await client.say('RCPT TO:<x@elsewhere.test>'), /^250/);
   };
   const seen = () => listener.intake.messages.at(-1)?.raw.toString() ?? '';
   await begin();
   await client.say('DATA');
   client.socket().setNoDelay(true);
   for (const octet of sent.replace('\r\n.dot', '\r\n..dot')) client.write(octet);
-  assert.match((await client.say('.')) ?? '', /^250/);
+  assert.match(await client.say('.'), /^250/);
   assert.ok(seen().endsWith(leaves), seen());
   await begin(' BODY=BINARYMIME');
   for (const [from, to] of [
@@ -311,10 +282,8 @@ test('hidden recipients are taken out however the message comes: in single octet
 });
 
 test('where bare line endings are allowed, a header is judged with those that it will leave with', async (t) => {
-  const own = await startTestListener({ ...testConfig, users, limits: { bareLineFeeds: 'accept' } });
-  t.after(own.close);
-  const client = await loggedIn(own.port('submissions'));
-  t.after(client.close);
+  const own = await startTestListener(t, { ...testConfig, users, limits: { bareLineFeeds: 'accept' } });
+  const client = await loggedIn(t, own);
   for (const end of ['\r', '\n', '\r\n']) {
     const forged = `${ok}X: y${end}From: boss@elsewhere.test\r\n\r\nhi\r\n`;
     assert.match(await submit(client, forged), /^550 5\.6\.0/);

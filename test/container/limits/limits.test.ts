@@ -6,69 +6,59 @@ import { createPace } from '#container/session/pace.ts';
 import { peerOf } from '#mail/address/peer-address.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { until } from '#test/support/time/until.ts';
-import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
+import {
+  beginMessage,
+  openSession,
+  rawClient,
+  startTestListener,
+  testConfig,
+} from '#test/support/worlds/start-test-listener.ts';
 
 const message = 'MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nDATA\r\nhi\r\n.\r\n';
 
-async function greeted(port: number): Promise<ReturnType<typeof rawClient>> {
-  const client = rawClient(port);
-  await client.reply();
-  await client.say('EHLO client.test');
-  return client;
-}
-
 test('a client beyond those allowed for its address is turned away with 421, and let in when one has left', async (t) => {
-  const { port, listener, close } = await startTestListener({ ...testConfig, limits: { connectionsPerIp: 2 } });
-  t.after(close);
-  const [first, second] = [await greeted(port('mx')), await greeted(port('mx'))];
-  t.after(second.close);
+  const { port, listener } = await startTestListener(t, { ...testConfig, limits: { connectionsPerIp: 2 } });
+  const first = await openSession(t, { port });
+  await openSession(t, { port });
   const third = rawClient(port('mx'));
   assert.match((await third.reply()) ?? '', /^421 4\.7\.0 Too many connections from your address/);
   assert.equal(await third.reply(), null);
   first.close();
   await until(() => listener.health().connections === 1, 'a place');
-  (await greeted(port('mx'))).close();
+  await openSession(t, { port });
 });
 
 test('connections are limited in all, over all roles, before TLS is spent on them', async (t) => {
-  const { port, close } = await startTestListener({ ...testConfig, limits: { connections: 1 } });
-  t.after(close);
-  const first = await greeted(port('mx'));
-  t.after(first.close);
+  const { port } = await startTestListener(t, { ...testConfig, limits: { connections: 1 } });
+  await openSession(t, { port });
   const second = rawClient(port('submission'));
   assert.match((await second.reply()) ?? '', /^421 4\.3\.2/);
   assert.equal(await rawClient(port('submissions')).reply(), null);
 });
 
 test('messages a minute are limited by address; the session goes on', async (t) => {
-  const { port, close } = await startTestListener({ ...testConfig, limits: { messagesPerMinutePerIp: 2 } });
-  t.after(close);
-  const client = await greeted(port('mx'));
-  t.after(client.close);
+  const { port } = await startTestListener(t, { ...testConfig, limits: { messagesPerMinutePerIp: 2 } });
+  const client = await openSession(t, { port });
   for (let sent = 0; sent < 2; sent++) {
     client.write(message);
     for (let replies = 0; replies < 4; replies++) assert.match((await client.reply()) ?? '', /^[23]5/);
   }
-  assert.match((await client.say('MAIL FROM:<a@sender.test>')) ?? '', /^450 4\.7\.1/);
-  assert.match((await client.say('NOOP')) ?? '', /^250/);
+  assert.match(await client.say('MAIL FROM:<a@sender.test>'), /^450 4\.7\.1/);
+  assert.match(await client.say('NOOP'), /^250/);
 });
 
 test('transactions of one connection are limited, and told in EHLO (RFC 9422)', async (t) => {
-  const { port, close } = await startTestListener({ ...testConfig, limits: { transactionsPerConnection: 1 } });
-  t.after(close);
-  const client = rawClient(port('mx'));
-  t.after(client.close);
-  await client.reply();
-  assert.match((await client.say('EHLO client.test')) ?? '', /LIMITS RCPTMAX=100 MAILMAX=1/);
+  const { port } = await startTestListener(t, { ...testConfig, limits: { transactionsPerConnection: 1 } });
+  const client = await openSession(t, { port });
+  assert.match(client.offers, /LIMITS RCPTMAX=100 MAILMAX=1/);
   await client.say('MAIL FROM:<>');
   await client.say('RSET');
-  assert.match((await client.say('MAIL FROM:<>')) ?? '', /^421 4\.7\.0/);
+  assert.match(await client.say('MAIL FROM:<>'), /^421 4\.7\.0/);
 });
 
 test('a client that says nothing is told so and dropped, and so is one that drips a command', async (t) => {
-  const { port, close } = await startTestListener({ ...testConfig, limits: { idleSeconds: 1 } });
-  t.after(close);
-  const [silent, dripping] = [await greeted(port('mx')), await greeted(port('mx'))];
+  const { port } = await startTestListener(t, { ...testConfig, limits: { idleSeconds: 1 } });
+  const [silent, dripping] = [await openSession(t, { port }), await openSession(t, { port })];
   const drip = setInterval(() => dripping.write('N'), 50);
   t.after(() => clearInterval(drip));
   assert.match((await silent.reply()) ?? '', /^421 4\.4\.2/);
@@ -76,11 +66,9 @@ test('a client that says nothing is told so and dropped, and so is one that drip
 });
 
 test('a message that trickles is cut off although the client is never silent', async (t) => {
-  const { port, intake, close } = await startTestListener({ ...testConfig, limits: { idleSeconds: 1 } });
-  t.after(close);
-  const client = await greeted(port('mx'));
-  client.write(message.replace('hi\r\n.\r\n', ''));
-  for (let replies = 0; replies < 3; replies++) await client.reply();
+  const { port, intake } = await startTestListener(t, { ...testConfig, limits: { idleSeconds: 1 } });
+  const client = await openSession(t, { port });
+  await beginMessage(client);
   const drip = setInterval(() => client.write('x'), 50);
   t.after(() => clearInterval(drip));
   assert.match((await client.reply()) ?? '', /^421 4\.4\.2/);
@@ -88,17 +76,15 @@ test('a message that trickles is cut off although the client is never silent', a
 });
 
 test('a session has an end however busy it is', async (t) => {
-  const { port, close } = await startTestListener({ ...testConfig, limits: { sessionSeconds: 1 } });
-  t.after(close);
-  const client = await greeted(port('mx'));
-  let last: string | null = '';
-  for (let reply = await client.say('NOOP'); reply !== null; reply = await client.say('NOOP')) last = reply;
+  const { port } = await startTestListener(t, { ...testConfig, limits: { sessionSeconds: 1 } });
+  const client = await openSession(t, { port });
+  let last = '';
+  for (let reply = await client.say('NOOP'); reply !== ''; reply = await client.say('NOOP')) last = reply;
   assert.match(last, /^421 4\.4\.2/);
 });
 
 test('who speaks before the greeting is turned away', async (t) => {
-  const { port, close } = await startTestListener(testConfig, { greetingDelayMs: 300 });
-  t.after(close);
+  const { port } = await startTestListener(t, testConfig, { greetingDelayMs: 300 });
   const client = rawClient(port('mx'));
   client.write('EHLO client.test\r\n');
   assert.match((await client.reply()) ?? '', /^554 5\.5\.1/);
@@ -106,37 +92,35 @@ test('who speaks before the greeting is turned away', async (t) => {
 });
 
 test('names are not guessed for ever', async (t) => {
-  const { port, close } = await startTestListener({ ...testConfig, limits: { recipients: 1 } });
-  t.after(close);
-  const client = await greeted(port('mx'));
+  const { port } = await startTestListener(t, { ...testConfig, limits: { recipients: 1 } });
+  const client = await openSession(t, { port });
   await client.say('MAIL FROM:<>');
   for (let guess = 0; guess < 20; guess++) {
-    assert.match((await client.say(`RCPT TO:<guess${guess}@example.test>`)) ?? '', /^550 5\.1\.1/);
+    assert.match(await client.say(`RCPT TO:<guess${guess}@example.test>`), /^550 5\.1\.1/);
   }
-  assert.match((await client.say('RCPT TO:<guess@example.test>')) ?? '', /^421 4\.7\.0/);
+  assert.match(await client.say('RCPT TO:<guess@example.test>'), /^421 4\.7\.0/);
 });
 
 test('recipients that do not fit into one job are for the next message (SQS takes 1 MiB)', async (t) => {
   const domain = `${Array.from({ length: 3 }, () => 'x'.repeat(60)).join('.')}.test`;
-  const { port, intake, close } = await startTestListener({
+  const { port, intake } = await startTestListener(t, {
     ...testConfig,
     domains: { [domain]: { mailboxes: ['support'] } },
     limits: { recipients: 1_000, transactionsPerConnection: 10 },
   });
-  t.after(close);
-  const client = await greeted(port('mx'));
+  const client = await openSession(t, { port });
   let left = Array.from({ length: 1_000 }, (_, n) => `support+${'x'.repeat(50)}${n}@${domain}`);
   for (let message = 1; message <= 2; message++) {
     await client.say('MAIL FROM:<a@sender.test>');
     const orcpt = `rfc822;${'y'.repeat(480)}@example.test`;
     const replies: string[] = [];
-    for (const address of left) replies.push((await client.say(`RCPT TO:<${address}> ORCPT=${orcpt}`)) ?? '');
+    for (const address of left) replies.push(await client.say(`RCPT TO:<${address}> ORCPT=${orcpt}`));
     assert.match(replies[0] ?? '', /^250/);
     for (const reply of replies) assert.match(reply, /^250 2\.1\.5|^452 4\.5\.3/);
     assert.equal(replies.at(-1)?.slice(0, 3), message === 1 ? '452' : '250');
     left = left.filter((_, n) => replies[n]?.startsWith('452'));
     await client.say('DATA');
-    assert.match((await client.say('hi\r\n.')) ?? '', /^250/);
+    assert.match(await client.say('hi\r\n.'), /^250/);
   }
   assert.deepEqual(left, []);
   const { messages } = intake;

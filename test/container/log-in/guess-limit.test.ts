@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createGuessLimit } from '#container/log-in/guess-limit.ts';
 import { openSesameHash } from '#test/support/samples/password-hashes.ts';
-import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
+import { logIn, openSession, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
 
 test('strangers have so many guesses an hour under one name, however many addresses they come from', () => {
   let now = 0;
@@ -56,26 +56,21 @@ test('the tables do not grow for ever', () => {
 
 test('slow guessing from many addresses is answered 454 at last; who has logged in before still can', async (t) => {
   const user = { name: 'app@example.test', password: openSesameHash, mayFrom: ['*@example.test'] };
-  const { port, log, close } = await startTestListener({
+  const { port, log } = await startTestListener(t, {
     ...testConfig,
     users: [user],
     limits: { authFailuresPerUser: 2 },
   });
-  t.after(close);
-  const logIn = async (address: number, name: string, password: string) => {
-    const client = rawClient(port('submissions'), { tls: true, localAddress: `127.0.0.${address}` });
-    t.after(client.close);
-    await client.reply();
-    await client.say('EHLO client.test');
-    const reply = await client.say(`AUTH PLAIN ${Buffer.from(`\0${name}\0${password}`).toString('base64')}`);
-    return reply?.slice(0, 9);
+  const from = async (address: number, name: string, password: string) => {
+    const client = await openSession(t, { port }, { role: 'submissions', localAddress: `127.0.0.${address}` });
+    return (await logIn(client, name, password)).slice(0, 9);
   };
-  assert.equal(await logIn(1, user.name, 'open sesame'), '235 2.7.0');
+  assert.equal(await from(1, user.name, 'open sesame'), '235 2.7.0');
   for (const name of [user.name, 'nobody@example.test']) {
-    assert.equal(await logIn(2, name, 'no'), '535 5.7.8');
-    assert.equal(await logIn(3, name, 'no'), '535 5.7.8');
-    assert.equal(await logIn(4, name, 'open sesame'), '454 4.7.0');
+    assert.equal(await from(2, name, 'no'), '535 5.7.8');
+    assert.equal(await from(3, name, 'no'), '535 5.7.8');
+    assert.equal(await from(4, name, 'open sesame'), '454 4.7.0');
   }
   assert.equal(log.of('auth-not-judged').length, 2);
-  assert.equal(await logIn(1, user.name, 'open sesame'), '235 2.7.0');
+  assert.equal(await from(1, user.name, 'open sesame'), '235 2.7.0');
 });

@@ -7,19 +7,10 @@ import { peerOf } from '#mail/address/peer-address.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { openSesameHash } from '#test/support/samples/password-hashes.ts';
-import { rawClient, startTestListener, type TestListener } from '#test/support/worlds/start-test-listener.ts';
+import { openSession, startTestListener } from '#test/support/worlds/start-test-listener.ts';
 
-const capture = await startTestListener({ mode: 'capture' });
-after(capture.close);
+const capture = await startTestListener({ after }, { mode: 'capture' });
 
-async function greeted(t: { after: (end: () => void) => void }, listener: TestListener, role: Role = 'mx') {
-  const client = rawClient(listener.port(role), { tls: role === 'submissions' });
-  t.after(client.close);
-  await client.reply();
-  return { client, offers: (await client.say('EHLO client.test')) ?? '' };
-}
-
-type Role = 'mx' | 'submission' | 'submissions';
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const anyLogIn = /^250[- ]AUTH PLAIN LOGIN CRAM-MD5$/m;
 const wildcard = [
@@ -29,14 +20,14 @@ const wildcard = [
 
 for (const role of ['mx', 'submission', 'submissions'] as const) {
   test(`a capture server on loopback offers no STARTTLS on its ${role} port, and takes mail without a log-in`, async (t) => {
-    const { client, offers } = await greeted(t, capture, role);
-    assert.match(offers, anyLogIn);
-    assert.doesNotMatch(offers, /STARTTLS/);
-    if (role !== 'submissions') assert.match((await client.say('STARTTLS')) ?? '', /^502 5\.5\.1/);
-    assert.match((await client.say('MAIL FROM:<ann@sender.test> AUTH=<>')) ?? '', /^250/);
-    assert.match((await client.say('RCPT TO:<bob@receiver.test>')) ?? '', /^250/);
-    assert.match((await client.say('DATA')) ?? '', /^354/);
-    assert.match((await client.say('From: who@ever.test\r\n\r\nhi\r\n.')) ?? '', /^250/);
+    const client = await openSession(t, capture, { role });
+    assert.match(client.offers, anyLogIn);
+    assert.doesNotMatch(client.offers, /STARTTLS/);
+    if (role !== 'submissions') assert.match(await client.say('STARTTLS'), /^502 5\.5\.1/);
+    assert.match(await client.say('MAIL FROM:<ann@sender.test> AUTH=<>'), /^250/);
+    assert.match(await client.say('RCPT TO:<bob@receiver.test>'), /^250/);
+    assert.match(await client.say('DATA'), /^354/);
+    assert.match(await client.say('From: who@ever.test\r\n\r\nhi\r\n.'), /^250/);
     const session = capture.intake.messages.at(-1)?.job.envelope.session;
     assert.deepEqual([session?.role, session?.user], [role, null]);
   });
@@ -44,15 +35,14 @@ for (const role of ['mx', 'submission', 'submissions'] as const) {
 
 test('with a certificate configured STARTTLS is offered too, and a log-in is taken before and after it', async (t) => {
   const tls = { certificate: 'secret:certificate', key: 'secret:key' };
-  const listener = await startTestListener({ mode: 'capture', tls });
-  t.after(listener.close);
-  const { client, offers } = await greeted(t, listener);
-  assert.match(offers, /STARTTLS/);
-  assert.match(offers, anyLogIn);
-  assert.match((await client.say('STARTTLS')) ?? '', /^220/);
+  const listener = await startTestListener(t, { mode: 'capture', tls });
+  const client = await openSession(t, listener);
+  assert.match(client.offers, /STARTTLS/);
+  assert.match(client.offers, anyLogIn);
+  assert.match(await client.say('STARTTLS'), /^220/);
   await client.startTls();
-  assert.match((await client.say('EHLO client.test')) ?? '', anyLogIn);
-  assert.match((await client.say(`AUTH PLAIN ${base64('\0app\0any')}`)) ?? '', /^235/);
+  assert.match(await client.say('EHLO client.test'), anyLogIn);
+  assert.match(await client.say(`AUTH PLAIN ${base64('\0app\0any')}`), /^235/);
 });
 
 for (const [title, config, deps] of [
@@ -60,22 +50,21 @@ for (const [title, config, deps] of [
   ['that serves', { mode: 'serve', listeners: wildcard.map((one) => ({ ...one, host: '127.0.0.1' })) }, {}],
 ] as const) {
   test(`a server ${title} takes passwords under TLS and on its submission port only`, async (t) => {
-    const listener = await startTestListener(config as unknown as ConfigInput, deps);
-    t.after(listener.close);
-    const mx = await greeted(t, listener);
+    const listener = await startTestListener(t, config as unknown as ConfigInput, deps);
+    const mx = await openSession(t, listener);
     assert.match(mx.offers, /STARTTLS/);
     assert.doesNotMatch(mx.offers, /AUTH/);
-    assert.match((await mx.client.say(`AUTH PLAIN ${base64('\0app\0any')}`)) ?? '', /^502/);
-    const submission = await greeted(t, listener, 'submission');
+    assert.match(await mx.say(`AUTH PLAIN ${base64('\0app\0any')}`), /^502/);
+    const submission = await openSession(t, listener, { role: 'submission' });
     assert.match(submission.offers, /STARTTLS/);
     assert.doesNotMatch(submission.offers, /AUTH/);
-    assert.match((await submission.client.say(`AUTH PLAIN ${base64('\0app\0any')}`)) ?? '', /^538/);
-    assert.match((await submission.client.say('MAIL FROM:<a@b.test>')) ?? '', /^530/);
-    assert.match((await submission.client.say('STARTTLS')) ?? '', /^220/);
-    await submission.client.startTls();
-    assert.match((await submission.client.say('EHLO client.test')) ?? '', /^250[- ]AUTH PLAIN LOGIN$/m);
-    assert.match((await submission.client.say('AUTH CRAM-MD5')) ?? '', /^504/);
-    assert.match((await submission.client.say('MAIL FROM:<a@b.test>')) ?? '', /^530/);
+    assert.match(await submission.say(`AUTH PLAIN ${base64('\0app\0any')}`), /^538/);
+    assert.match(await submission.say('MAIL FROM:<a@b.test>'), /^530/);
+    assert.match(await submission.say('STARTTLS'), /^220/);
+    await submission.startTls();
+    assert.match(await submission.say('EHLO client.test'), /^250[- ]AUTH PLAIN LOGIN$/m);
+    assert.match(await submission.say('AUTH CRAM-MD5'), /^504/);
+    assert.match(await submission.say('MAIL FROM:<a@b.test>'), /^530/);
   });
 }
 
@@ -205,11 +194,11 @@ const exchanges: readonly {
 ];
 for (const { title, steps, user } of exchanges) {
   test(`AUTH on a capture server, ${title}: ${user === undefined ? 'is refused, and the session goes on' : `logs "${user}" in`}`, async (t) => {
-    const { client } = await greeted(t, capture);
-    for (const [line, reply] of steps) assert.match((await client.say(line)) ?? 'closed', reply);
+    const client = await openSession(t, capture);
+    for (const [line, reply] of steps) assert.match(await client.say(line), reply);
     client.write('MAIL FROM:<ann@sender.test>\r\nRCPT TO:<bob@receiver.test>\r\nDATA\r\n');
     for (let replies = 0; replies < 3; replies++) assert.match((await client.reply()) ?? '', /^[23]5/);
-    assert.match((await client.say('Subject: x\r\n\r\nhi\r\n.')) ?? '', /^250/);
+    assert.match(await client.say('Subject: x\r\n\r\nhi\r\n.'), /^250/);
     const { job, raw } = capture.intake.messages.at(-1)!;
     assert.equal(job.envelope.session.user, user ?? null);
     assert.match(raw.toString(), user === undefined ? /with\s+ESMTP\s/ : /with\s+ESMTPA\s/);
@@ -223,20 +212,18 @@ test('no password and no digest is kept or logged', () => {
 
 test('users that are configured are held to their passwords in capture mode too', async (t) => {
   const users = [{ name: 'app', password: openSesameHash, mayFrom: ['*@*'] }];
-  const listener = await startTestListener({ mode: 'capture', users });
-  t.after(listener.close);
-  const { client, offers } = await greeted(t, listener);
-  assert.match(offers, /^250[- ]AUTH PLAIN LOGIN$/m);
-  assert.match((await client.say('AUTH CRAM-MD5')) ?? '', /^504/);
-  assert.match((await client.say(`AUTH PLAIN ${base64('\0app\0any')}`)) ?? '', /^535/);
-  assert.match((await client.say(`AUTH PLAIN ${base64('\0app\0open sesame')}`)) ?? '', /^235/);
+  const listener = await startTestListener(t, { mode: 'capture', users });
+  const client = await openSession(t, listener);
+  assert.match(client.offers, /^250[- ]AUTH PLAIN LOGIN$/m);
+  assert.match(await client.say('AUTH CRAM-MD5'), /^504/);
+  assert.match(await client.say(`AUTH PLAIN ${base64('\0app\0any')}`), /^535/);
+  assert.match(await client.say(`AUTH PLAIN ${base64('\0app\0open sesame')}`), /^235/);
 });
 
 test('whoever logged in without a password being looked at is nobody once the server serves', async (t) => {
-  const listener = await startTestListener({ mode: 'capture' });
-  t.after(listener.close);
-  const { client } = await greeted(t, listener, 'submissions');
-  assert.match((await client.say(`AUTH PLAIN ${base64('\0app\0any')}`)) ?? '', /^235/);
+  const listener = await startTestListener(t, { mode: 'capture' });
+  const client = await openSession(t, listener, { role: 'submissions' });
+  assert.match(await client.say(`AUTH PLAIN ${base64('\0app\0any')}`), /^235/);
   listener.config.change({ mode: 'serve', hostname: 'mx.example.test' });
-  assert.match((await client.say('MAIL FROM:<ann@sender.test>')) ?? '', /^421 4\.7\.0/);
+  assert.match(await client.say('MAIL FROM:<ann@sender.test>'), /^421 4\.7\.0/);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openSesameHash } from '#test/support/samples/password-hashes.ts';
-import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
+import { logIn, rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
 
 const ehlo = 'EHLO client.test';
 const from = 'MAIL FROM:<a@sender.test>';
@@ -13,17 +13,19 @@ type Dialogue = {
   readonly role?: 'mx' | 'submission' | 'submissions';
   /** STARTTLS first (submissions has TLS anyway). */
   readonly tls?: boolean;
-  readonly logIn?: boolean;
+  readonly isLoggedIn?: boolean;
   /** What is said, and how the reply begins. A null reply: the connection is closed. */
   readonly steps: readonly (readonly [say: string, reply: string | RegExp | null])[];
 };
 
-const listener = await startTestListener({
-  ...testConfig,
-  users: [{ name: 'app@example.test', password: openSesameHash, mayFrom: ['*@example.test'] }],
-  limits: { messageBytes: 10_000, recipients: 3, commandBytes: 600, authFailures: 3 },
-});
-after(listener.close);
+const listener = await startTestListener(
+  { after },
+  {
+    ...testConfig,
+    users: [{ name: 'app@example.test', password: openSesameHash, mayFrom: ['*@example.test'] }],
+    limits: { messageBytes: 10_000, recipients: 3, commandBytes: 600, authFailures: 3 },
+  },
+);
 
 const dialogues: readonly Dialogue[] = [
   {
@@ -38,13 +40,13 @@ const dialogues: readonly Dialogue[] = [
   {
     title: 'the AUTH parameter is known where AUTH is',
     role: 'submissions',
-    logIn: true,
+    isLoggedIn: true,
     steps: [['MAIL FROM:<app@example.test> AUTH=<>', '250 2.1.0']],
   },
   {
     title: 'a user may set a priority (RFC 6710)',
     role: 'submissions',
-    logIn: true,
+    isLoggedIn: true,
     steps: [
       ['EHLO client.test', /^250[ -]MT-PRIORITY$/m],
       ['MAIL FROM:<app@example.test> MT-PRIORITY=10', '501 5.5.4'],
@@ -410,7 +412,7 @@ const dialogues: readonly Dialogue[] = [
   {
     title: 'AUTH before EHLO and within a transaction is refused',
     role: 'submissions',
-    logIn: true,
+    isLoggedIn: true,
     steps: [
       [ehlo, '250'],
       ['MAIL FROM:<app@example.test>', '250'],
@@ -420,7 +422,7 @@ const dialogues: readonly Dialogue[] = [
   {
     title: 'a user sends as himself only',
     role: 'submissions',
-    logIn: true,
+    isLoggedIn: true,
     steps: [
       ['MAIL FROM:<boss@elsewhere.test>', '553 5.7.1'],
       ['MAIL FROM:<ANY@Example.Test>', '250'],
@@ -429,11 +431,11 @@ const dialogues: readonly Dialogue[] = [
       ['RCPT TO:<support@example.test>', '250'],
     ],
   },
-  { title: 'a user may bounce', role: 'submissions', logIn: true, steps: [['MAIL FROM:<>', '250 2.1.0']] },
+  { title: 'a user may bounce', role: 'submissions', isLoggedIn: true, steps: [['MAIL FROM:<>', '250 2.1.0']] },
   {
     title: 'a log-in ends with STARTTLS or the session, not with RSET or EHLO',
     role: 'submissions',
-    logIn: true,
+    isLoggedIn: true,
     steps: [
       ['RSET', '250'],
       [ehlo, '250'],
@@ -442,7 +444,7 @@ const dialogues: readonly Dialogue[] = [
   },
 ];
 
-for (const { title, role = 'mx', tls = false, logIn = false, steps } of dialogues) {
+for (const { title, role = 'mx', tls = false, isLoggedIn = false, steps } of dialogues) {
   test(title, async (t) => {
     const client = rawClient(listener.port(role), { tls: role === 'submissions' });
     t.after(client.close);
@@ -451,16 +453,16 @@ for (const { title, role = 'mx', tls = false, logIn = false, steps } of dialogue
       assert.equal(await client.say('STARTTLS'), '220 2.0.0 Begin TLS');
       await client.startTls();
     }
-    if (logIn) {
+    if (isLoggedIn) {
       await client.say(ehlo);
-      assert.match((await client.say(`AUTH PLAIN ${plain('app@example.test', 'open sesame')}`)) ?? '', /^235/);
+      assert.match(await logIn(client), /^235/);
     }
     for (const [line, expected] of steps) {
       if (expected === null) {
-        assert.equal(await client.say(line), null);
+        assert.equal(await client.say(line), '');
         continue;
       }
-      const reply = (await client.say(line)) ?? 'closed';
+      const reply = await client.say(line);
       if (typeof expected === 'string') assert.ok(reply.startsWith(expected), `${line} → ${reply}, not ${expected}`);
       else assert.match(reply, expected);
     }

@@ -52,10 +52,8 @@ const falseEnds = [
   '\r\r\n.\n',
 ];
 const smuggled = 'MAIL FROM:<evil@evil.test>\r\nRCPT TO:<support@example.test>\r\nDATA\r\nsmuggled\r\n';
-const listener = await startTestListener();
-const lenient = await startTestListener({ ...testConfig, limits: { bareLineFeeds: 'accept' } });
-after(listener.close);
-after(lenient.close);
+const listener = await startTestListener({ after });
+const lenient = await startTestListener({ after }, { ...testConfig, limits: { bareLineFeeds: 'accept' } });
 
 /** Says what is needed up to 354. */
 async function begin(port: number): Promise<ReturnType<typeof rawClient>> {

@@ -1,26 +1,26 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { until } from '#test/support/time/until.ts';
-import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
+import {
+  beginMessage,
+  openSession,
+  type RawClient,
+  startTestListener,
+  type TestListener,
+  testConfig,
+} from '#test/support/worlds/start-test-listener.ts';
 
-const envelope = 'MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nDATA\r\n';
-
-async function ready(port: number): Promise<ReturnType<typeof rawClient>> {
-  const client = rawClient(port);
-  await client.reply();
-  await client.say('EHLO client.test');
-  client.write(envelope);
-  for (let replies = 0; replies < 3; replies++) await client.reply();
+async function ready(t: TestContext, listener: Pick<TestListener, 'port'>): Promise<RawClient> {
+  const client = await openSession(t, listener);
+  await beginMessage(client);
   return client;
 }
 
 for (const failing of ['open', 'write', 'commit'] as const) {
   test(`a store that fails at ${failing} is 451 4.3.0 with nothing told but to the log, and the next message gets through`, async (t) => {
-    const { port, intake, log, listener, close } = await startTestListener();
-    t.after(close);
+    const { port, intake, log, listener } = await startTestListener(t);
     intake.failing = failing;
-    const client = await ready(port('mx'));
-    t.after(client.close);
+    const client = await ready(t, { port });
     client.write('Subject: x\r\n\r\nhi\r\n.\r\n');
     assert.equal(await client.reply(), '451 4.3.0 Temporary failure here; please try again later');
     assert.equal(intake.messages.length, 0);
@@ -30,8 +30,7 @@ for (const failing of ['open', 'write', 'commit'] as const) {
     await until(() => intake.aborted === (failing === 'open' ? 0 : 1), 'abort');
     assert.equal(listener.health().bytesInFlight, 0);
     intake.failing = 'nothing';
-    client.write(envelope);
-    for (let replies = 0; replies < 3; replies++) await client.reply();
+    await beginMessage(client);
     client.write('hi\r\n.\r\n');
     assert.match((await client.reply()) ?? '', /^250 2\.6\.0/);
     assert.equal(intake.messages.length, 1);
@@ -43,25 +42,20 @@ test('a fault of the platform behind any command is 451 4.3.0, and its cause is 
   const boom = async (): Promise<never> => {
     throw new Error('secret cause');
   };
-  const { port, config, log, close } = await startTestListener(testConfig, { srsSecret: boom });
-  t.after(close);
-  const client = rawClient(port('mx'));
-  t.after(client.close);
-  await client.reply();
-  await client.say('EHLO client.test');
+  const { port, config, log } = await startTestListener(t, testConfig, { srsSecret: boom });
+  const client = await openSession(t, { port });
   await client.say('MAIL FROM:<>');
-  assert.match((await client.say('RCPT TO:<SRS0=AAAAAAAA=AA=x.test=a@example.test>')) ?? '', /^451 4\.3\.0/);
-  assert.match((await client.say('RCPT TO:<support@example.test>')) ?? '', /^250/);
+  assert.match(await client.say('RCPT TO:<SRS0=AAAAAAAA=AA=x.test=a@example.test>'), /^451 4\.3\.0/);
+  assert.match(await client.say('RCPT TO:<support@example.test>'), /^250/);
   await client.say('RSET');
   Object.assign(config, { current: boom });
-  assert.match((await client.say('MAIL FROM:<>')) ?? '', /^451 4\.3\.0/);
+  assert.match(await client.say('MAIL FROM:<>'), /^451 4\.3\.0/);
   assert.match(String(log.of('smtp-fault')[0]?.fields['error']), /secret cause/);
 });
 
 test('a client that goes in the middle of a message leaves nothing behind', async (t) => {
-  const { port, intake, listener, close } = await startTestListener();
-  t.after(close);
-  const client = await ready(port('mx'));
+  const { port, intake, listener } = await startTestListener(t);
+  const client = await ready(t, { port });
   client.write(`Subject: x\r\n\r\n${'x'.repeat(10_000)}\r\n`);
   await until(() => listener.health().bytesInFlight > 0, 'bytes in flight');
   client.close();
@@ -71,21 +65,17 @@ test('a client that goes in the middle of a message leaves nothing behind', asyn
 });
 
 test('a client that half-closes in the middle of a message is not taken to have ended it', async (t) => {
-  const { port, intake, close } = await startTestListener();
-  t.after(close);
-  const client = await ready(port('mx'));
-  t.after(client.close);
+  const { port, intake } = await startTestListener(t);
+  const client = await ready(t, { port });
   client.socket().end('Subject: x\r\n\r\nhi\r\n.');
   await until(() => intake.aborted === 1, 'abort');
   assert.equal(intake.messages.length, 0);
 });
 
 test('a slow store holds the sender back, and memory does not grow with the message', async (t) => {
-  const { port, intake, close } = await startTestListener({ ...testConfig, limits: { messageBytes: 500_000_000 } });
-  t.after(close);
+  const { port, intake } = await startTestListener(t, { ...testConfig, limits: { messageBytes: 500_000_000 } });
   intake.keepBytes = false;
-  const client = await ready(port('mx'));
-  t.after(client.close);
+  const client = await ready(t, { port });
   let open: () => void = () => {};
   intake.gate = new Promise((resolve) => {
     open = resolve;
@@ -125,25 +115,15 @@ for (const { title, limits, memory } of [
   { title: 'their share of the memory', limits: {}, memory: { memoryBytes: 1_200_000 } },
 ]) {
   test(`messages that together exceed ${title} wait for each other, and all get through`, async (t) => {
-    const { port, intake, listener, close } = await startTestListener({ ...testConfig, limits }, memory);
-    t.after(close);
-    await sendTogether({ port: port('mx'), intake, listener });
+    const { port, intake, listener } = await startTestListener(t, { ...testConfig, limits }, memory);
+    const text = `${'x'.repeat(62)}\r\n`.repeat(1_500); // 96,000 octets
+    const clients = await Promise.all(Array.from({ length: 8 }, () => ready(t, { port })));
+    for (const client of clients) client.write(text.slice(0, 60_000));
+    await until(() => listener.health().bytesInFlight > 90_000, 'a full budget');
+    assert.ok(listener.health().bytesInFlight < 250_000);
+    for (const client of clients) client.write(`${text.slice(60_000)}.\r\n`);
+    for (const client of clients) assert.match((await client.reply()) ?? '', /^250 2\.6\.0/);
+    assert.equal(intake.messages.length, 8);
+    assert.equal(listener.health().bytesInFlight, 0);
   });
-}
-
-async function sendTogether({
-  port,
-  intake,
-  listener,
-}: Pick<Awaited<ReturnType<typeof startTestListener>>, 'intake' | 'listener'> & { port: number }): Promise<void> {
-  const text = `${'x'.repeat(62)}\r\n`.repeat(1_500); // 96,000 octets
-  const clients = await Promise.all(Array.from({ length: 8 }, () => ready(port)));
-  for (const client of clients) client.write(text.slice(0, 60_000));
-  await until(() => listener.health().bytesInFlight > 90_000, 'a full budget');
-  assert.ok(listener.health().bytesInFlight < 250_000);
-  for (const client of clients) client.write(`${text.slice(60_000)}.\r\n`);
-  for (const client of clients) assert.match((await client.reply()) ?? '', /^250 2\.6\.0/);
-  assert.equal(intake.messages.length, 8);
-  assert.equal(listener.health().bytesInFlight, 0);
-  for (const client of clients) client.close();
 }

@@ -8,8 +8,7 @@ import { readHeader } from '#mail/header/read-header.ts';
 import { until } from '#test/support/time/until.ts';
 import { rawClient, startTestListener } from '#test/support/worlds/start-test-listener.ts';
 
-const listener = await startTestListener();
-after(listener.close);
+const listener = await startTestListener({ after });
 
 const lines = [
   'EHLO x',

@@ -9,10 +9,9 @@ import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
 
 const users = [{ name: 'app@example.test', password: openSesameHash, mayFrom: ['*@example.test'] }];
-const listener = await startTestListener({ ...testConfig, users });
+const listener = await startTestListener({ after }, { ...testConfig, users });
 const { intake, port } = listener;
 const folder = await mkdtemp(join(tmpdir(), 'pillarbox-peers-'));
-after(listener.close);
 after(() => rm(folder, { recursive: true }));
 
 const text =

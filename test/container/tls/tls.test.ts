@@ -5,23 +5,25 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
 import { makeSelfSigned } from '#container/tls/certificate.ts';
 import { until } from '#test/support/time/until.ts';
-import { rawClient, startTestListener, testCertificate, testConfig } from '#test/support/worlds/start-test-listener.ts';
+import {
+  openSession,
+  rawClient,
+  startTestListener,
+  testCertificate,
+  testConfig,
+} from '#test/support/worlds/start-test-listener.ts';
 
 test('what is sent in clear behind STARTTLS is not obeyed after the handshake (RFC 3207, command injection)', async (t) => {
-  const { port, intake, close } = await startTestListener();
-  t.after(close);
-  const client = rawClient(port('mx'));
-  t.after(client.close);
-  await client.reply();
-  await client.say('EHLO client.test');
+  const { port, intake } = await startTestListener(t);
+  const client = await openSession(t, { port });
   await client.say('MAIL FROM:<clear@sender.test>');
   assert.equal(
     await client.say('STARTTLS\r\nEHLO evil.test\r\nMAIL FROM:<evil@evil.test>\r\nNOOP'),
     '220 2.0.0 Begin TLS',
   );
   await client.startTls();
-  assert.match((await client.say('RCPT TO:<support@example.test>')) ?? '', /^503/);
-  assert.match((await client.say('MAIL FROM:<a@sender.test>')) ?? '', /^503/); // EHLO is forgotten too
+  assert.match(await client.say('RCPT TO:<support@example.test>'), /^503/);
+  assert.match(await client.say('MAIL FROM:<a@sender.test>'), /^503/); // EHLO is forgotten too
   await client.say('EHLO client.test');
   client.write('MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nDATA\r\nhi\r\n.\r\n');
   for (let replies = 0; replies < 3; replies++) await client.reply();
@@ -30,8 +32,7 @@ test('what is sent in clear behind STARTTLS is not obeyed after the handshake (R
 });
 
 test('TLS 1.1 is not spoken', async (t) => {
-  const { port, close } = await startTestListener();
-  t.after(close);
+  const { port } = await startTestListener(t);
   const error = await new Promise((resolve) => {
     const options = {
       port: port('submissions'),
@@ -46,8 +47,7 @@ test('TLS 1.1 is not spoken', async (t) => {
 });
 
 test('a client cannot ask for one handshake after another (TLS 1.2 renegotiation)', async (t) => {
-  const { port, close } = await startTestListener();
-  t.after(close);
+  const { port } = await startTestListener(t);
   const socket = await new Promise<TLSSocket>((resolve, reject) => {
     const options = { port: port('submissions'), rejectUnauthorized: false, maxVersion: 'TLSv1.2' } as const;
     const secure = connectTls(options, () => resolve(secure)).once('error', reject);
@@ -67,13 +67,12 @@ test('a renewed certificate is taken into use for STARTTLS and 465 without a res
   let now = Date.now();
   const old = await makeSelfSigned('old.example.test', now - 10_000 * day);
   const days: number[] = [];
-  const { port, log, listener, close } = await startTestListener(testConfig, {
+  const { port, log, listener } = await startTestListener(t, testConfig, {
     certificate: () => current(),
     certificateSeconds: 0.02,
     clock: () => now,
     onCertificateDays: (left) => void days.push(left),
   });
-  t.after(close);
   const { problems } = listener.health();
   assert.deepEqual(problems, []);
   assert.ok((days[0] ?? 0) > 300);
@@ -105,8 +104,7 @@ test('a renewed certificate is taken into use for STARTTLS and 465 without a res
 });
 
 test('a failed handshake ends that connection and nothing else', async (t) => {
-  const { port, listener, close } = await startTestListener();
-  t.after(close);
+  const { port, listener } = await startTestListener(t);
   const client = rawClient(port('mx'));
   await client.reply();
   await client.say('STARTTLS');

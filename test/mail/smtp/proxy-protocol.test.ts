@@ -79,8 +79,7 @@ test('every beginning of a PROXY header waits for more, and no bytes make the pa
 });
 
 test('behind a load balancer the client is who the header says, split as it may be', async (t) => {
-  const { port, intake, close } = await startTestListener(testConfig, { isBehindProxy: true, greetingDelayMs: 0 });
-  t.after(close);
+  const { port, intake } = await startTestListener(t, testConfig, { isBehindProxy: true, greetingDelayMs: 0 });
   const client = rawClient(port('mx'));
   t.after(client.close);
   client.socket().setNoDelay(true);
@@ -96,8 +95,7 @@ test('behind a load balancer the client is who the header says, split as it may 
 });
 
 test('behind a load balancer 465 begins its handshake after the header', async (t) => {
-  const { port, close } = await startTestListener(testConfig, { isBehindProxy: true, greetingDelayMs: 0 });
-  t.after(close);
+  const { port } = await startTestListener(t, testConfig, { isBehindProxy: true, greetingDelayMs: 0 });
   const plain = rawClient(port('submissions'));
   plain.write(proxied);
   const secure = connectTls({ socket: plain.socket(), rejectUnauthorized: false });
@@ -109,8 +107,7 @@ test('behind a load balancer 465 begins its handshake after the header', async (
 });
 
 test('without a header nobody is let in, and a health check (LOCAL) gets a session', async (t) => {
-  const { port, listener, close } = await startTestListener(testConfig, { isBehindProxy: true, greetingDelayMs: 0 });
-  t.after(close);
+  const { port, listener } = await startTestListener(t, testConfig, { isBehindProxy: true, greetingDelayMs: 0 });
   const stranger = rawClient(port('mx'));
   stranger.write('EHLO client.test\r\n');
   assert.equal(await stranger.reply(), null);
@@ -122,8 +119,7 @@ test('without a header nobody is let in, and a health check (LOCAL) gets a sessi
 });
 
 test('where no load balancer is said to be in front, its header is an early talker or an unknown command', async (t) => {
-  const { port, close } = await startTestListener();
-  t.after(close);
+  const { port } = await startTestListener(t);
   const client = rawClient(port('mx'));
   t.after(client.close);
   client.write(proxied);

@@ -10,13 +10,17 @@ import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { type SilentLog, silentLog } from '#test/support/fakes/silent-log.ts';
 import { type FakeIntake, fakeIntake } from './fake-intake.ts';
 
+/** A test, or a file: what is given to `after` runs at its end. */
+type Scope = { readonly after: (end: () => unknown) => void };
+
+type Role = 'mx' | 'submission' | 'submissions';
+
 export type TestListener = {
   readonly listener: Listener;
   readonly intake: FakeIntake;
   readonly log: SilentLog;
   readonly config: ReturnType<typeof fixedConfig>;
-  readonly port: (role: 'mx' | 'submission' | 'submissions') => number;
-  readonly close: () => Promise<void>;
+  readonly port: (role: Role) => number;
 };
 
 const pems = await generate([{ name: 'commonName', value: 'mx.example.test' }], { keySize: 2048 });
@@ -32,8 +36,9 @@ export const testConfig: ConfigInput = {
   },
 };
 
-/** Starts one with all three roles on 127.0.0.1. */
+/** Starts one with all three roles on 127.0.0.1; it is closed when the test ends. */
 export async function startTestListener(
+  t: Scope,
   input: ConfigInput = testConfig,
   deps: Partial<ListenerDeps> = {},
 ): Promise<TestListener> {
@@ -61,13 +66,13 @@ export async function startTestListener(
     certificate: async () => testCertificate,
     ...deps,
   });
+  t.after(() => listener.close(0));
   return {
     listener,
     intake,
     log,
     config,
     port: (role) => listener.addresses.find((address) => address.role === role)?.port ?? 0,
-    close: () => listener.close(0),
   };
 }
 
@@ -77,8 +82,8 @@ export type RawClient = {
   readonly write: (data: string | Buffer) => void;
   /** The next whole reply, its lines joined by LF; null when the connection is closed. */
   readonly reply: () => Promise<string | null>;
-  /** Sends a line and waits for the reply. */
-  readonly say: (line: string) => Promise<string | null>;
+  /** Sends a line and waits for the reply: empty if the connection is closed instead. */
+  readonly say: (line: string) => Promise<string>;
   readonly startTls: () => Promise<TLSSocket>;
   readonly close: () => void;
 };
@@ -120,9 +125,9 @@ export function rawClient(port: number, options: { tls?: boolean; localAddress?:
     socket: () => socket,
     write: (data) => void socket.write(typeof data === 'string' ? Buffer.from(data, 'latin1') : data),
     reply,
-    say: (line) => {
+    say: async (line) => {
       socket.write(Buffer.from(`${line}\r\n`, 'latin1'));
-      return reply();
+      return (await reply()) ?? '';
     },
     startTls: () =>
       new Promise((resolve, reject) => {
@@ -134,4 +139,27 @@ export function rawClient(port: number, options: { tls?: boolean; localAddress?:
       }),
     close: () => socket.destroy(),
   };
+}
+
+/** A client that was greeted and has said EHLO; it is closed when the test ends. On `submissions` it speaks TLS. */
+export async function openSession(
+  t: Scope,
+  listener: Pick<TestListener, 'port'>,
+  { role = 'mx', ...options }: { readonly role?: Role; readonly localAddress?: string } = {},
+): Promise<RawClient & { readonly offers: string }> {
+  const client = rawClient(listener.port(role), { tls: role === 'submissions', ...options });
+  t.after(client.close);
+  await client.reply();
+  return { ...client, offers: await client.say('EHLO client.test') };
+}
+
+/** Logs in with AUTH PLAIN; the reply. */
+export function logIn(client: RawClient, name = 'app@example.test', password = 'open sesame'): Promise<string> {
+  return client.say(`AUTH PLAIN ${Buffer.from(`\0${name}\0${password}`).toString('base64')}`);
+}
+
+/** One small transaction up to the 354 of DATA. */
+export async function beginMessage(client: RawClient): Promise<void> {
+  client.write('MAIL FROM:<a@sender.test>\r\nRCPT TO:<support@example.test>\r\nDATA\r\n');
+  for (let replies = 0; replies < 3; replies++) await client.reply();
 }
