@@ -13,7 +13,8 @@ import { queueNames, queueUrlVariable, stageNames } from '#pipeline/contract/sta
 import { eventually } from '#test/support/worlds/local-service.ts';
 
 const maxBytes = 2 * 1_048_576;
-const maxImportMs = 250;
+/** Twice what the largest takes on a machine of our own: processor time grows too where others use the caches. */
+const maxImportMs = 400;
 let folder = '';
 let bundles: readonly Bundle[] = [];
 
