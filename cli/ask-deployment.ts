@@ -1,4 +1,4 @@
-// `--stack NAME`: asks a deployment on AWS by the routes of the ops API, without a server. Errors of AWS become sentences for the user.
+// `--stack NAME`: asks a deployment on AWS by the routes of the ops API, without a server. AWS's errors become sentences.
 import { createOpsApp, type OpsRequest } from '#ops/api/ops-app.ts';
 import { mailRoutes } from '#ops/api/routes.ts';
 import type { Deployment } from '#ops/aws/open-deployment.ts';

@@ -29,8 +29,8 @@ export async function readConfigFile(given: CliArguments, world: CliWorld): Prom
 }
 
 /**
- * Replaces the file by a changed text, if that is a good configuration and the file is still as it was read. With password hashes in
- * it, only its owner can read it from now on: if that is new, answers a sentence that says so; else null.
+ * Replaces the file by a changed text, if that is a good configuration and the file is still as it was read. With password
+ * hashes in it, only its owner can read it from now on: if that is new, answers a sentence that says so; else null.
  */
 export async function writeConfigFile({ path, text: expected }: ConfigFile, text: string): Promise<string | null> {
   const hasHashes = checked(text, path).users.some(({ password }) => password.startsWith('scrypt:'));

@@ -1,5 +1,5 @@
-// Commands that ask the ops API of a running server, or a deployment on AWS in the same way. Failures become sentences for the user: no
-// server is running, a token is needed, there is no such message.
+// Commands that ask the ops API of a running server, or a deployment on AWS in the same way. Failures become sentences for
+// the user: no server is running, a token is needed, there is no such message.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -45,9 +45,10 @@ export function page(shown: string, next: string | null): string {
 type Asked = UseCase<never>;
 
 /**
- * A command that asks for one use case and shows the answer. The parts of its path are the positional arguments in order; its other
- * parameters are the options of the same name, else `defaults`. `reads`: only what is shown of the answer, so that a server of
- * another version works, too. `check` throws if the command line is wrong. `shows`: for people; `--json` prints the whole answer.
+ * A command that asks for one use case and shows the answer. The parts of its path are the positional arguments in order;
+ * its other parameters are the options of the same name, else `defaults`. `reads`: only what is shown of the answer, so that
+ * a server of another version works, too. `check` throws if the command line is wrong. `shows`: for people; `--json` prints
+ * the whole answer.
  */
 export function asking<Shape extends z.ZodType>({
   asks,

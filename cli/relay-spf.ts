@@ -1,5 +1,5 @@
-// The SPF terms that let a relay (smarthost) send for a domain. A relay takes mail at one address and sends from many others: its
-// include names them, if it is known; if not, the SPF records of its own names are a good guess.
+// The SPF terms that let a relay (smarthost) send for a domain. A relay takes mail at one address and sends from many
+// others: its include names them, if it is known; if not, the SPF records of its own names are a good guess.
 import { isIP } from 'node:net';
 import { askDns, askTexts } from '#cli/checks/ask-dns.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';

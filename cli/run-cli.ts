@@ -1,5 +1,5 @@
-// The command line: finds the command, reads its options, and turns every failure into a sentence and an exit code (0 done, 1 failed, 2
-// the command line was wrong), never into a stack trace.
+// The command line: finds the command, reads its options, and turns every failure into a sentence and an exit code (0 done,
+// 1 failed, 2 the command line was wrong), never into a stack trace.
 import { parseArgs } from 'node:util';
 import { errorMessage } from '#mail/problem.ts';
 import { safeJson } from '#pipeline/observe/log.ts';

@@ -1,5 +1,5 @@
-// How much the counters grew in each minute of the last day, for the page's charts. It is kept in memory, from the start of this
-// process; for more, let a Prometheus scrape /metrics.
+// How much the counters grew in each minute of the last day, for the page's charts. It is kept in memory, from the start of
+// this process; for more, let a Prometheus scrape /metrics.
 import { z } from 'zod';
 import { json } from '#ops/api/answer.ts';
 import { useCase } from '#ops/api/use-case.ts';

@@ -1,5 +1,5 @@
-// What an operator needs beyond the ports of the stages: queues, mail newest first. All worlds (embedded, emulator, a deployment on AWS)
-// offer the same; nothing here changes a message.
+// What an operator needs beyond the ports of the stages: queues, mail newest first. All worlds (embedded, emulator, a
+// deployment on AWS) offer the same; nothing here changes a message.
 import { z } from 'zod';
 import { queueName } from '#ops/api/parameters.ts';
 import type { MessageSummary } from '#ops/messages/message-summary.ts';
@@ -9,8 +9,8 @@ const count = z.number();
 
 /**
  * The jobs of one queue. `ready`: due now; `delayed`: due later; `inFlight`: received by a worker; `dead`: dead letters.
- * `oldestSeconds`: how long the oldest ready job has been due, null if none is. `faults`: the own faults that jobs wait for, how many
- * jobs wait for each, and when the first of them is tried again (ISO 8601).
+ * `oldestSeconds`: how long the oldest ready job has been due, null if none is. `faults`: the own faults that jobs wait for,
+ * how many jobs wait for each, and when the first of them is tried again (ISO 8601).
  */
 export const queueCountsSchema = z.object({
   name: queueName,
@@ -27,8 +27,8 @@ export type QueueCounts = z.infer<typeof queueCountsSchema>;
 export type HeldJob = { readonly queue: QueueName; readonly reason: string; readonly retryAt: string };
 
 /**
- * A dead letter: its message (null if the body does not say), its body as JSON text, the last error, how often it was tried, and since
- * when it is a dead letter.
+ * A dead letter: its message (null if the body does not say), its body as JSON text, the last error, how often it was tried,
+ * and since when it is a dead letter.
  */
 export const deadLetterSchema = z.object({
   queue: queueName,
@@ -58,7 +58,7 @@ export type DeliveryQuery = Pick<MessageQuery, 'limit' | 'after'> & { readonly i
 /** What every world offers. A throw is a fault of the platform. */
 export type MailAdmin = {
   readonly queues: () => Promise<readonly QueueCounts[]>;
-  /** Puts dead letters back on their queue with a fresh count, and tries at once the jobs that wait for an own fault; answers how many. */
+  /** Puts dead letters back on their queue with a fresh count, and tries jobs that wait for an own fault; answers how many. */
   readonly redrive: (queue: QueueName) => Promise<number>;
   /** Deletes the dead letters of a queue (never waiting jobs); answers how many. */
   readonly purge: (queue: QueueName) => Promise<number>;

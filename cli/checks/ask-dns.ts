@@ -1,4 +1,4 @@
-// Questions to the DNS that tell "there is no record" from "no answer": it would be wrong to advise publishing a record that exists.
+// Questions to the DNS that tell "there is no record" from "no answer", so that nobody is advised to publish what exists.
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { dnsErrorCode, isTemporaryDnsError } from '#pipeline/dns/answer.ts';
 import { type Finding, missing } from './finding.ts';
@@ -30,8 +30,8 @@ export async function askTexts(resolve: Resolve, name: string): Promise<DnsAnswe
 }
 
 /**
- * The one TXT record of a kind, or null; a finding if the DNS did not answer, or if there are several, which count as none (RFC 7208
- * §4.5, RFC 9989 §4.10, RFC 8461 §3.1).
+ * The one TXT record of a kind, or null; a finding if the DNS did not answer, or if there are several, which count as none
+ * (RFC 7208 §4.5, RFC 9989 §4.10, RFC 8461 §3.1).
  */
 export async function askOneText(
   resolve: Resolve,

@@ -1,4 +1,4 @@
-// `pillarbox backup FOLDER` and `pillarbox restore FOLDER`: the data folder of this machine, saved while the service runs, and restored.
+// `pillarbox backup FOLDER` and `pillarbox restore FOLDER`: the data folder of this machine, saved while the service runs.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from '#cli/command.ts';

@@ -1,5 +1,5 @@
-// `pillarbox user add NAME`: a user who may submit mail. The password comes from the terminal or standard input, never from the command
-// line, which every program on the machine can read; only its hash is stored.
+// `pillarbox user add NAME`: a user who may submit mail. The password comes from the terminal or standard input, never from
+// the command line, which every program on the machine can read; only its hash is stored.
 import { addMailbox, addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addresses.ts';
 import { type CliWorld, type Command, cliError, print, usageError } from '#cli/command.ts';
 import { type ConfigFile, configOption, readConfigFile, writeConfigFile } from '#cli/config-file.ts';

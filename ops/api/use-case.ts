@@ -1,5 +1,4 @@
-// A use case of the ops API: its parameters, the form of its answer, and how it is answered. An unknown or repeated parameter is
-// refused by name.
+// A use case of the ops API: parameters, form of the answer, and the answer. An unknown or repeated parameter is refused.
 import { z } from 'zod';
 import { type Answer, badParameter, isAnswer } from './answer.ts';
 

@@ -1,5 +1,5 @@
-// An operator's view of a deployment on AWS, from S3 and SQS alone. There is no index, so lists are read newest first and only as far
-// as needed, within limits that are reported.
+// An operator's view of a deployment on AWS, from S3 and SQS alone. There is no index, so lists are read newest first and
+// only as far as needed, within limits that are reported.
 import { z } from 'zod';
 import { isMessageId, type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import type { DeadLetter, DeliveryQuery, MailAdmin, QueueCounts } from '#ops/admin.ts';

@@ -1,5 +1,5 @@
-// Finds the copies of a message in mailboxes without an index: its stored envelope names the recipients, the configuration their
-// mailboxes, and its id the day. If that finds none, every mailbox is searched.
+// Finds the copies of a message in mailboxes without an index: its stored envelope names the recipients, the configuration
+// their mailboxes, and its id the day. If that finds none, every mailbox is searched.
 import { mailboxName, parseAddress, splitTag } from '#mail/address/address.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';

@@ -1,5 +1,5 @@
-// Keys newest first, from a store that lists oldest first only: the days backwards, and a day that does not fit into one page of the
-// list in halves, the later half first. Ids sort by time and stand right behind the day.
+// Keys newest first, from a store that lists oldest first only: the days backwards, and a day that does not fit into one
+// page of the list in halves, the later half first. Ids sort by time and stand right behind the day.
 import { type MessageId, messageIdTime } from '#mail/header/message-id.ts';
 import type { ListFolders } from '#pipeline/aws/s3-store.ts';
 import { dayOfFolder, earliestKey } from '#pipeline/contract/keys.ts';

@@ -1,5 +1,5 @@
-// Finds a deployment on AWS by its name alone: cdk/ names its bucket and queues after it, and the account is in the URL that SQS gives
-// for a queue. The use cases run on the same adapters as the functions.
+// Finds a deployment on AWS by its name alone: cdk/ names its bucket and queues after it, and the account is in the URL that
+// SQS gives for a queue. The use cases run on the same adapters as the functions.
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import { createReplayMessage } from '#ops/messages/replay-message.ts';

@@ -1,5 +1,5 @@
-// The list of mail of a deployment on AWS, newest first. For one mailbox its own objects are listed; for all mail, or for a domain,
-// `raw/` is listed, since only its keys are in order of time over all mailboxes.
+// The list of mail of a deployment on AWS, newest first. For one mailbox its own objects are listed; for all mail, or for a
+// domain, `raw/` is listed, since only its keys are in order of time over all mailboxes.
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import type { MessagePage, MessageQuery } from '#ops/admin.ts';
 import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';

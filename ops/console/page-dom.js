@@ -51,7 +51,7 @@ export const verdictClass = (word) => (word === 'pass' ? 'good' : /fail|error/.t
 export const tag = (text, kind) => el('span', { class: `tag ${kind}` }, text);
 /** A quiet line. */
 export const note = (...text) => el('p', { class: 'quiet' }, ...text);
-/** The quiet end of a cell; nothing if it is empty. */
+/** The quiet end of a cell. */
 export const aside = (...text) => el('span', { class: 'quiet' }, ' ', ...text);
 export const td = (content, kind = '') => el('td', kind ? { class: kind } : {}, content);
 /** Each cell has its head as `data-label`, which a narrow window shows beside it. */

@@ -1,6 +1,6 @@
-// Events from the server, over one connection for all tabs of a browser: the tab that holds the lock listens to /api/events and passes
-// them on; when it closes, the next tab listens. A browser opens six connections to a host, so a connection for each tab would leave
-// none to load with. Without locks (browsers have them on loopback and over HTTPS only) each tab polls.
+// Events from the server, over one connection for all tabs of a browser: the tab that holds the lock listens to /api/events
+// and passes them on; when it closes, the next tab listens. A browser opens six connections to a host, so a connection for
+// each tab would leave none to load with. Without locks (browsers have them on loopback and over HTTPS only) each tab polls.
 
 const name = 'pillarbox-events';
 const pollMs = 4_000;

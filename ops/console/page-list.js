@@ -1,5 +1,5 @@
-// The list of mail. While a message is read, and over a reload (in the tab's session), it keeps the search, how much was loaded, the
-// place in it, and which message was chosen.
+// The list of mail. While a message is read, and over a reload (in the tab's session), it keeps the search, how much was
+// loaded, the place in it, and which message was chosen.
 import { api, aside, el, note, person, size, table, tag, td, time, verdictClass, words } from './page-dom.js';
 import { goTo, keepPlace, merge, place } from './page-place.js';
 

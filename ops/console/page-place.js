@@ -1,5 +1,5 @@
-// Keeps the reader's place while a view changes: what is equal stays the same element, so that focus and selection stay; new rows above
-// do not move what is read.
+// Keeps the reader's place while a view changes: what is equal stays the same element, so that focus and selection stay; new
+// rows above do not move what is read.
 
 /** Makes the children of `parent` equal to `fresh`. Elements with `data-id` are told apart by it, all others by their place. */
 export function merge(parent, fresh) {

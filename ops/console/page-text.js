@@ -1,5 +1,5 @@
-// Senders' texts, made safe to look at. Characters that change the writing direction can turn a name or a file's extension around
-// (U+202E makes "gnp.exe" of "exe.png"), so they are shown as their code; see the Unicode report #36, §2.10.5.
+// Senders' texts, made safe to look at. Characters that change the writing direction can turn a name or a file's extension
+// around (U+202E makes "gnp.exe" of "exe.png"), so they are shown as their code; see the Unicode report #36, §2.10.5.
 
 const code = (char) => `[U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}]`;
 

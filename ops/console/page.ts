@@ -1,5 +1,5 @@
-// The page: the files beside this one, read once at start, and served with a policy under which only they run. They show text nodes
-// only; a message's HTML is in a sandboxed frame.
+// The page: the files beside this one, read once at start, and served with a policy under which only they run. They show
+// text nodes only; a message's HTML is in a sandboxed frame.
 import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Route } from '#ops/api/routes.ts';

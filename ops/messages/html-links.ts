@@ -1,6 +1,6 @@
-// Rewrites the links of a message's HTML for the frame it is shown in: they open in a new tab, which learns nothing of the page they
-// were on. Tags are found as browsers find them (HTML §13.2.5); a link that only a browser sees is dead, since the frame's sandbox and
-// policy hold anyway.
+// Rewrites the links of a message's HTML for the frame it is shown in: they open in a new tab, which learns nothing of the
+// page they were on. Tags are found as browsers find them (HTML §13.2.5); a link that only a browser sees is dead, since the
+// frame's sandbox and policy hold anyway.
 
 /** Links within the message, and schemes that a click may open. All others lose their address. */
 const within = /^[\t\n\f\r ]*#/;

@@ -15,7 +15,7 @@ type Cursor = z.infer<typeof cursorSchema>;
 
 const copiesAtOnce = 20;
 
-/** An entry of the list. `mailboxes`: those it was delivered to, `mailbox` the first of them; words of RFC 8601 for verdicts. */
+/** `mailboxes`: those it was delivered to, `mailbox` the first of them; verdicts are words of RFC 8601. */
 export const listedMessage = z.object({
   id: z.string(),
   receivedAt: z.string(),

@@ -1,4 +1,5 @@
-// One row of a list of mail, and the text that a search reads. All worlds make both from the stored JSON, so their lists are the same.
+// One row of a list of mail, and the text that a search reads. All worlds make both from the stored JSON, so their lists are
+// the same.
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 
 /** A message in a list. `mailbox` is `local@domain`; verdicts are the words of RFC 8601. */

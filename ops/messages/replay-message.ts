@@ -1,5 +1,6 @@
-// Judges and parses a stored message once more: as itself, or as a new message for another mailbox. Outputs have fixed keys and are
-// written once: a replay under the same id makes what is missing (a deleted inbox object, jobs that were purged) and leaves the rest.
+// Judges and parses a stored message once more: as itself, or as a new message for another mailbox. Outputs have fixed keys
+// and are written once: a replay under the same id makes what is missing (a deleted inbox object, jobs that were purged) and
+// leaves the rest.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
@@ -34,8 +35,8 @@ export type ReplayDeps = {
 };
 
 /**
- * `queued`: under `id`, for `recipients`; `leftOut`: the others, and why. `refused`: no recipient is left, or its envelope cannot be
- * read; `reason` says which.
+ * `queued`: under `id`, for `recipients`; `leftOut`: the others, and why. `refused`: no recipient is left, or its envelope
+ * cannot be read; `reason` says which.
  */
 export type ReplayOutcome =
   | {

@@ -1,5 +1,5 @@
-// One message: the inbox JSON, the stored bytes, an attachment, its HTML for a sandboxed frame. What a sender wrote is served so that no
-// browser runs it: nosniff, a sandboxing policy, and as a download.
+// One message: the inbox JSON, the stored bytes, an attachment, its HTML for a sandboxed frame. What a sender wrote is
+// served so that no browser runs it: nosniff, a sandboxing policy, and as a download.
 import { parseAddress } from '#mail/address/address.ts';
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';

@@ -1,5 +1,5 @@
-// Everything that happened to one message, in order of time, and where it is now. It is read from what the stages stored: no stage
-// rewrites what an earlier one wrote, so the trace needs no record of its own.
+// Everything that happened to one message, in order of time, and where it is now. It is read from what the stages stored: no
+// stage rewrites what an earlier one wrote, so the trace needs no record of its own.
 import { z } from 'zod';
 import type { Session } from '#mail/envelope/envelope.ts';
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';

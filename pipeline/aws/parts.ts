@@ -1,5 +1,5 @@
-// What every AWS composition root builds in the same way from its environment: ports over S3, SQS and Secrets Manager, log and
-// metrics. Called by composition roots alone, once, at module scope.
+// What every AWS composition root builds in the same way from its environment: ports over S3, SQS and Secrets Manager, log
+// and metrics. Called by composition roots alone, once, at module scope.
 import { polledConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import type { Clock, Intake, JobSender, Log, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';

@@ -1,6 +1,6 @@
-// Writing an object to S3: one PutObject up to 8 MiB, a multipart upload above, with at most two parts in flight, so that memory
-// does not grow with the object. Conditional writes stay correct if an answer got lost: each write carries a mark of its own,
-// which tells a conflict with ourselves from one with another writer.
+// Writing an object to S3: one PutObject up to 8 MiB, a multipart upload above, with at most two parts in flight, so that
+// memory does not grow with the object. Conditional writes stay correct if an answer got lost: each write carries a mark of
+// its own, which tells a conflict with ourselves from one with another writer.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';

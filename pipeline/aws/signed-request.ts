@@ -1,6 +1,6 @@
-// One small request to AWS with the SDK's own credentials, signer and connections, past its middleware: that costs a fifth of the
-// CPU of a command. It knows no retries and no error types: after any but the ordinary answer the caller sends the request by the
-// SDK's whole client, which does.
+// One small request to AWS with the SDK's own credentials, signer and connections, past its middleware: that costs a fifth
+// of the CPU of a command. It knows no retries and no error types: after any but the ordinary answer the caller sends the
+// request by the SDK's whole client, which does.
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SQSClient } from '@aws-sdk/client-sqs';

@@ -1,6 +1,7 @@
-// A Lambda invocation by SQS: runs each record's job (pipeline/run/run-job.ts), and answers which records failed, so that only those
-// come back, after seconds. A job that is to come later without being counted is sent anew, and its record is done. A dead letter's
-// sender gets a report, and its record fails until SQS moves it; so does a job that was received more often than it may be run.
+// A Lambda invocation by SQS: runs each record's job (pipeline/run/run-job.ts), and answers which records failed, so that
+// only those come back, after seconds. A job that is to come later without being counted is sent anew, and its record is
+// done. A dead letter's sender gets a report, and its record fails until SQS moves it; so does a job that was received more
+// often than it may be run.
 import { z } from 'zod';
 import type { JobSender } from '#pipeline/contract/ports.ts';
 import { lanesOf, type QueueName, type Stage } from '#pipeline/contract/stages.ts';
@@ -120,7 +121,7 @@ function handedOutBy({ messageId, body, attributes, messageAttributes }: SqsReco
   };
 }
 
-/** False: the record fails. It comes back after the delay, or when its visibility timeout ends if that could not be changed. */
+/** False: the record fails, and comes back after the delay, or after its visibility timeout if that could not be changed. */
 async function answerQueue<Queue extends QueueName>(
   { queue, stage, jobs, changeVisibility, log }: Consumer<Queue>,
   { receiptHandle, messageId, attributes, messageAttributes }: SqsRecord,

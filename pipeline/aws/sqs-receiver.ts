@@ -1,5 +1,5 @@
-// Receives jobs from an SQS queue as Lambda does: records in the shape of an SQSEvent, deleted when done. On AWS Lambda does this
-// itself; the emulator world and the command line need it.
+// Receives jobs from an SQS queue as Lambda does: records in the shape of an SQSEvent, deleted when done. On AWS Lambda does
+// this itself; the emulator world and the command line need it.
 import {
   ChangeMessageVisibilityBatchCommand,
   ChangeMessageVisibilityCommand,

@@ -1,6 +1,6 @@
-// Sends jobs to SQS queues. Jobs that are sent within a few milliseconds leave in one SendMessageBatch of ten at most; each entry's
-// own answer decides about its job. SQS delays 900 s at most: a job that is due later carries its due time, and whoever receives it
-// early sends it again (sqs-event-consumer.ts).
+// Sends jobs to SQS queues. Jobs that are sent within a few milliseconds leave in one SendMessageBatch of ten at most; each
+// entry's own answer decides about its job. SQS delays 900 s at most: a job that is due later carries its due time, and
+// whoever receives it early sends it again (sqs-event-consumer.ts).
 import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { jobSchemas } from '#pipeline/contract/jobs.ts';

@@ -5,8 +5,8 @@ import type { Retention } from '#pipeline/contract/retention.ts';
 import type { Config } from './config.ts';
 
 /**
- * Why a server that others reach must not say its `hostname` in greeting, EHLO and Received: it is still the placeholder of the
- * example. A sentence; null if it may.
+ * Why a server that others reach must not say its `hostname` in greeting, EHLO and Received: it is still the placeholder of
+ * the example. A sentence; null if it may.
  */
 export function placeholderProblem(config: Pick<Config, 'mode' | 'hostname' | 'listeners'>): string | null {
   const { mode, hostname, listeners } = config;

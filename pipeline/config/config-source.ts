@@ -1,5 +1,4 @@
-// The configuration in force: read again when its file or object changes. After a broken edit the last good one stays in force, and
-// the problem is reported.
+// The configuration in force: read again when its file or object changes. A broken edit is reported, and not used.
 import { readFile, stat } from 'node:fs/promises';
 import { errorMessage } from '#mail/problem.ts';
 import type { Clock, Log } from '#pipeline/contract/ports.ts';

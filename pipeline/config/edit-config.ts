@@ -1,6 +1,6 @@
-// Changes one place of `pillarbox.json` and leaves all else as its author wrote it: comments, spaces, order, line breaks. jsonc-parser
-// finds the place. Its own edits reformat the lines around it and move a comment from its item to the next, so the new text is
-// inserted here.
+// Changes one place of `pillarbox.json` and leaves all else as its author wrote it: comments, spaces, order, line breaks.
+// jsonc-parser finds the place. Its own edits reformat the lines around it and move a comment from its item to the next, so
+// the new text is inserted here.
 import { findNodeAtLocation, type Node, parseTree, stripComments } from 'jsonc-parser';
 import { parseDomain } from '#mail/address/address.ts';
 

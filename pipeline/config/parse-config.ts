@@ -1,5 +1,5 @@
-// From the text of `pillarbox.json` (JSON with comments and trailing commas) to a Config. An error names the file, the line or the
-// path of each fault, and what was expected there.
+// From the text of `pillarbox.json` (JSON with comments and trailing commas) to a Config. An error names the file, the line
+// or the path of each fault, and what was expected there.
 import { type JSONVisitor, type ParseError, parse, printParseErrorCode, visit } from 'jsonc-parser';
 import type { z } from 'zod';
 import { type Config, configSchema } from './config.ts';

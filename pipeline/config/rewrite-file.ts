@@ -1,9 +1,9 @@
-// Replaces the text of a file that several programs may change: whole or not at all, one writer at a time, and only if it is still
-// what the writer has read. A kill at any moment leaves the old text or the new one.
+// Replaces the text of a file that several programs may change: whole or not at all, one writer at a time, and only if it is
+// still what the writer has read. A kill at any moment leaves the old text or the new one.
 import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** `changed`: another program has changed it, or is about to; read again. `mode`: its permissions now, `before`: until now. */
+/** `changed`: another program has changed it, or is about to; read again. `before`, `mode`: its permissions before and now. */
 export type Rewritten =
   | { readonly outcome: 'written'; readonly before: number; readonly mode: number }
   | { readonly outcome: 'changed' };
@@ -11,8 +11,8 @@ export type Rewritten =
 const staleMs = 30_000; // a writer takes milliseconds: this one was killed
 
 /**
- * Replaces `expected` by `text`; `permitted` are the permissions that the file may keep. Its owner stays. If that is impossible, or
- * if the folder is not writable, it throws and leaves the file as it was.
+ * Replaces `expected` by `text`; `permitted` are the permissions that the file may keep. Its owner stays. If that is
+ * impossible, or if the folder is not writable, it throws and leaves the file as it was.
  */
 export async function rewriteFile(
   path: string,

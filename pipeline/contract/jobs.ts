@@ -1,5 +1,5 @@
-// The jobs of the queues: one zod schema for each kind, checked by sender and receiver. All that a stage needs is in its job or under
-// `raw.key`; what is absent is `null`, never a missing field.
+// The jobs of the queues: one zod schema for each kind, checked by sender and receiver. All that a stage needs is in its job
+// or under `raw.key`; what is absent is `null`, never a missing field.
 import { z } from 'zod';
 import {
   envelopeFields,
@@ -125,11 +125,11 @@ export const parseJobSchema = jobOf({
 export const givenUpSchema = z.strictObject({ queue: z.enum(queueNames), reason: z.string() });
 
 /**
- * Job of queue `deliver`: one message for all its recipients at one remote domain. The reverse-path is already SRS-rewritten for
- * forwards. `attempt` counts from 1; the state is in the `deliveries/` object, the due time in the queue. `tryNow`: a person wants it
- * tried even if its destination is backed off. `deliveredLocally`: these recipients are mailboxes here that have the message, or
- * aliases that led outside; only the report of that is to be sent (RFC 3461 NOTIFY=SUCCESS). `givenUp`: the job of these recipients
- * became a dead letter; only that is to be recorded and reported.
+ * Job of queue `deliver`: one message for all its recipients at one remote domain. The reverse-path is already SRS-rewritten
+ * for forwards. `attempt` counts from 1; the state is in the `deliveries/` object, the due time in the queue. `tryNow`: a
+ * person wants it tried even if its destination is backed off. `deliveredLocally`: these recipients are mailboxes here that
+ * have the message, or aliases that led outside; only the report of that is to be sent (RFC 3461 NOTIFY=SUCCESS). `givenUp`:
+ * the job of these recipients became a dead letter; only that is to be recorded and reported.
  */
 export const deliverJobSchema = jobOf({
   envelope: remoteEnvelopeSchema,

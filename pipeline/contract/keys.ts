@@ -95,7 +95,7 @@ export function smarthostDestination(host: string): string {
   return `smarthost ${host}`;
 }
 
-/** Sorts between the keys of messages received before a time and later ones, in a mailbox, `raw/`, `deliveries/` or `attachments/`. */
+/** Sorts before the keys of messages from this time on, in a mailbox, `raw/`, `deliveries/` or `attachments/`. */
 export function earliestKey(tree: string, nowMs: number): string {
   const at = new Date(nowMs).toISOString();
   const hour = tree === rawPrefix ? `${at.slice(11, 13)}/` : '';

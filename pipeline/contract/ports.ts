@@ -1,5 +1,5 @@
-// The ports of the stages, as types. The adapters are in pipeline/aws and in local/embedded; both pass the same suite of tests. A port
-// throws if the platform fails; what a mail host or a message can do to us is a value.
+// The ports of the stages, as types. The adapters are in pipeline/aws and in local/embedded; both pass the same suite of
+// tests. A port throws if the platform fails; what a mail host or a message can do to us is a value.
 import type { EventName } from '#pipeline/observe/event-names.ts';
 import type { CounterName, LabelsOf, MeasureName } from '#pipeline/observe/metric-names.ts';
 import type { JobOf, ReceivedJob } from './jobs.ts';
@@ -76,9 +76,9 @@ export type JobSender = {
 };
 
 /**
- * A message being received. `write` answers undefined if the next chunk may come at once, or a promise to wait for (back-pressure).
- * `commit` resolves when message and job are both durable: only then may the client get its 250. `abort` removes what was written;
- * call it after a failed `write` or `commit`.
+ * A message being received. `write` answers undefined if the next chunk may come at once, or a promise to wait for
+ * (back-pressure). `commit` resolves when message and job are both durable: only then may the client get its 250. `abort`
+ * removes what was written; call it after a failed `write` or `commit`.
  */
 export type IntakeWriter = {
   readonly write: (chunk: Uint8Array) => Promise<void> | undefined;
@@ -96,14 +96,14 @@ export type Intake = {
 };
 
 /**
- * Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws if there is none. It may be some minutes
- * old; `fresh` asks for the newest, after the one before could not be used.
+ * Resolves a secret reference (`secret:NAME`, `file:PATH`, `env:NAME`) to its text; throws if there is none. It may be some
+ * minutes old; `fresh` asks for the newest, after the one before could not be used.
  */
 export type Secrets = { readonly read: (reference: string, how?: { readonly fresh?: boolean }) => Promise<string> };
 
 /**
- * The shape of `dns.promises.resolve`: answers by type, errors with a `code` (`ENOTFOUND`, `ENODATA`, `ETIMEOUT` …). `failFast`: fail
- * at once if the zone is known not to answer, since the caller will ask again later.
+ * The shape of `dns.promises.resolve`: answers by type, errors with a `code` (`ENOTFOUND`, `ENODATA`, `ETIMEOUT` …).
+ * `failFast`: fail at once if the zone is known not to answer, since the caller will ask again later.
  */
 export type Resolve = (name: string, type: string, options?: { readonly failFast?: boolean }) => Promise<unknown>;
 
@@ -126,8 +126,8 @@ export type Metrics = {
 };
 
 /**
- * How a job was received. `receiveCount`: how many times, from 1, without those that ended by an own fault; `faults` counts these in a
- * row before this one. While work goes through `whileWaiting`, it waits for others, and the job holds no worker.
+ * How a job was received. `receiveCount`: how many times, from 1, without those that ended by an own fault; `faults` counts
+ * these in a row before this one. While work goes through `whileWaiting`, it waits for others, and the job holds no worker.
  */
 export type Handout = {
   readonly receiveCount: number;

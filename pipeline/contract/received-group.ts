@@ -1,5 +1,5 @@
-// The fair-queue group of a job of `received`: the client's network, and the zone that the mail is from. The first word of a group is
-// the network; queues with two levels share by networks first, then by the zones of each.
+// The fair-queue group of a job of `received`: the client's network, and the zone that the mail is from. The first word of a
+// group is the network; queues with two levels share by networks first, then by the zones of each.
 import { isIPv4, isIPv6 } from 'node:net';
 import { peerOf } from '#mail/address/peer-address.ts';
 import type { ReceivedJob } from './jobs.ts';

@@ -1,5 +1,5 @@
-// Jobs of queue `deliver` that only report to the sender what became of recipients here; nothing is sent to another host. The deliver
-// stage writes all reports, whichever stage asks for one: it records each, and so writes it once.
+// Jobs of queue `deliver` that only report to the sender what became of recipients here; nothing is sent to another host.
+// The deliver stage writes all reports, whichever stage asks for one: it records each, and so writes it once.
 import { parseAddress } from '#mail/address/address.ts';
 import type { RemoteRecipient } from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
@@ -16,8 +16,8 @@ export type Report = (
 ) & { readonly nowMs: number };
 
 /**
- * The jobs that report to the sender of a job, one for each domain (a `deliveries/` object each), with each valid recipient once. None
- * if the sender must not get a report, or if it is success and nobody asked for it (RFC 3461 §4.1).
+ * The jobs that report to the sender of a job, one for each domain (a `deliveries/` object each), with each valid recipient
+ * once. None if the sender must not get a report, or if it is success and nobody asked for it (RFC 3461 §4.1).
  */
 export function reportJobs(
   job: (ReceivedJob | ParseJob) & { readonly authentication?: Authentication },

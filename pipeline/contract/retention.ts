@@ -1,5 +1,4 @@
-// How long stored objects are kept, by the first folder of their keys: on AWS by the lifecycle rules of the bucket, on one machine by
-// the sweep of the embedded store.
+// How long stored objects are kept: on AWS by lifecycle rules of the bucket, on one machine by the embedded store's sweep.
 import type { KeyPrefix } from './keys.ts';
 
 /** Set by options of the deployment on AWS, by `retention` of the configuration on one machine. */

@@ -1,5 +1,5 @@
-// Whether a report may be sent to the sender of a message: only if it is proven that the reverse-path is theirs. Anybody can put
-// another's address behind MAIL FROM, and a report would go to somebody who sent nothing (backscatter).
+// Whether a report may be sent to the sender of a message: only if it is proven that the reverse-path is theirs. Anybody can
+// put another's address behind MAIL FROM, and a report would go to somebody who sent nothing (backscatter).
 import { parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Authentication, ReceivedJob, SenderProof } from './jobs.ts';
@@ -12,8 +12,8 @@ export type ReportedJob = {
 };
 
 /**
- * Why no report (of success, failure, delay, or of a dead letter) may be sent to the sender of a job, as a sentence; null if it may.
- * A sender that was never judged is not proven.
+ * Why no report (of success, failure, delay, or of a dead letter) may be sent to the sender of a job, as a sentence; null if
+ * it may. A sender that was never judged is not proven.
  */
 export function whyNotTold(job: ReportedJob): string | null {
   if (job.envelope.reversePath === '') return 'the reverse-path is null: nobody is to be told'; // RFC 5321 §4.5.5
@@ -22,9 +22,10 @@ export function whyNotTold(job: ReportedJob): string | null {
 }
 
 /**
- * What proves the reverse-path. `login`: the user may send as that address. `internal`: we wrote it. From outside: SPF of MAIL FROM
- * (never of HELO), DMARC if the author's domain is the same, or a DKIM signature of the domain itself or a parent domain. If SPF
- * fails, a signature proves nothing: anybody can send a signed message again, with any address of that domain behind MAIL FROM.
+ * What proves the reverse-path. `login`: the user may send as that address. `internal`: we wrote it. From outside: SPF of
+ * MAIL FROM (never of HELO), DMARC if the author's domain is the same, or a DKIM signature of the domain itself or a parent
+ * domain. If SPF fails, a signature proves nothing: anybody can send a signed message again, with any address of that domain
+ * behind MAIL FROM.
  */
 export function proveSender({ envelope, authentication }: Omit<ReportedJob, 'sender'>): SenderProof {
   const { session, reversePath } = envelope;

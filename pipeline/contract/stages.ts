@@ -1,5 +1,6 @@
-// The table of stages: the queues each reads and writes, what it may access, how it is run, when a failed job comes back. cdk/ builds
-// queues, functions, permissions and alarms from it; local/ runs the same stages from it. Queue names stand here alone.
+// The table of stages: the queues each reads and writes, what it may access, how it is run, when a failed job comes back.
+// cdk/ builds queues, functions, permissions and alarms from it; local/ runs the same stages from it. Queue names stand here
+// alone.
 import type { MetricName } from '#pipeline/observe/metric-names.ts';
 import { type KeyPrefix, rawKeyPattern } from './keys.ts';
 
@@ -33,8 +34,8 @@ export type Access = {
   readonly writes: readonly KeyPrefix[];
   readonly deletes: readonly KeyPrefix[];
   /**
-   * The objects that it must be able to find absent, as patterns of whole keys: without the right to list a key S3 answers 403 rather
-   * than 404, which looks like an own fault.
+   * The objects that it must be able to find absent, as patterns of whole keys: without the right to list a key S3 answers
+   * 403 rather than 404, which looks like an own fault.
    */
   readonly looksForAbsent: 'all' | readonly string[];
   readonly secrets: readonly string[];
@@ -76,7 +77,7 @@ export type Stage = Access & {
   readonly name: StageName;
   /** The queue whose jobs it takes. */
   readonly consumes: QueueName;
-  /** It connects to other mail servers: its groups are destinations, and in `mx` mode it leaves AWS by an address of its own. */
+  /** It connects to other mail servers: its groups are destinations, and in `mx` mode it needs an address of its own. */
   readonly connectsOut: boolean;
   /** How long a run may take. */
   readonly timeoutSeconds: number;
@@ -92,16 +93,16 @@ export type Stage = Access & {
   /** A second queue with workers of its own, for jobs that would delay those of the first; null: there is none. */
   readonly slowLane: SlowLane | null;
   /**
-   * How often a job is run before it becomes a dead letter: eight runs take ten minutes, so that a bad deployment can be undone. Runs
-   * that end by an own fault do not count. SQS also counts those that were throttled or ran into the timeout: they come back after
-   * the visibility timeout, and `maxConcurrency` keeps throttles rare.
+   * How often a job is run before it becomes a dead letter: eight runs take ten minutes, so that a bad deployment can be
+   * undone. Runs that end by an own fault do not count. SQS also counts those that were throttled or ran into the timeout:
+   * they come back after the visibility timeout, and `maxConcurrency` keeps throttles rare.
    */
   readonly maxReceives: number;
   /** When a job whose run failed comes back. */
   readonly backOff: BackOff;
 };
 
-/** The usual. */
+/** Of most stages. */
 const common = {
   deletes: [],
   looksForAbsent: [rawKeyPattern],
@@ -112,7 +113,7 @@ const common = {
   backOff: { firstSeconds: 5, longestSeconds: 300 },
 } as const;
 
-/** How often AWS delivers a job after its last run, so that the function can report to the sender before SQS moves the job. */
+/** How often SQS delivers a job after its last run, so that the function can report to the sender. */
 export const tellingReceives = 2;
 
 /** SQS's maxReceiveCount. */

@@ -1,5 +1,6 @@
-// The body of a stored object: read whole if it is small; and the fault of one that cannot be read as it was stored, since its file is
-// missing, cut short, altered or unreadable. That is no "not found": the object was acknowledged, and only a backup has it now.
+// The body of a stored object: read whole if it is small; and the fault of one that cannot be read as it was stored, since
+// its file is missing, cut short, altered or unreadable. That is no "not found": the object was acknowledged, and only a
+// backup has it now.
 import type { StoredObject } from './ports.ts';
 
 const maxWholeBytes = 67_108_864;

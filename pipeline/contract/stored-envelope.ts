@@ -7,7 +7,7 @@ import { readBody } from './stored-body.ts';
 /** Of S3's 2 KB; both worlds do the same. */
 const maxMetadataBytes = 1_900;
 
-/** Where an envelope (mail/envelope/stored-envelope.ts) of a message goes: into its metadata, or into an object beside it; as ASCII JSON. */
+/** Where an envelope (mail/envelope/stored-envelope.ts) goes: into metadata, or into an object beside it; as ASCII JSON. */
 export function placeEnvelope(
   key: string,
   envelope: object,

@@ -1,5 +1,4 @@
-// How a DNS question ends: with an answer, of which each caller gets a copy, so that none can change what another sees; or with one
-// of six errors, whatever c-ares says.
+// How a DNS question ends: with an answer, of which each caller gets a copy, or with one of six errors.
 
 /**
  * `ENOTFOUND`: no such name. `ENODATA`: the name has no record of that type. `EBADNAME`: the name cannot exist (a label

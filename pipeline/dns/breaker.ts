@@ -1,6 +1,7 @@
-// Remembers which questions and zones the DNS does not answer (RFC 9520), so that callers who can wait fail at once and the zone is
-// seldom asked. A breaker opens after some failures in a row, stays open for a time that grows, then lets one question through: an
-// answer of any kind closes it. While our own resolver answers nobody, no failure counts against a zone.
+// Remembers which questions and zones the DNS does not answer (RFC 9520), so that callers who can wait fail at once and the
+// zone is seldom asked. A breaker opens after some failures in a row, stays open for a time that grows, then lets one
+// question through: an answer of any kind closes it. While our own resolver answers nobody, no failure counts against a
+// zone.
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '#pipeline/contract/ports.ts';
 import { type DnsErrorCode, isTemporaryDnsError } from './answer.ts';

@@ -1,6 +1,6 @@
-// How a question is put to the servers. c-ares adapts its time-outs to the answers it got: if most come at once, it waits a second or
-// two for a slow zone, and misses an answer that comes later. So a question that waits is asked once more over a channel that has no
-// answers yet, and so waits for the whole time.
+// How a question is put to the servers. c-ares adapts its time-outs to the answers it got: if most come at once, it waits a
+// second or two for a slow zone, and misses an answer that comes later. So a question that waits is asked once more over a
+// channel that has no answers yet, and so waits for the whole time.
 import { Resolver } from 'node:dns/promises';
 
 export type DnsChannels<Answer> = {

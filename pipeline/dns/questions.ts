@@ -1,5 +1,5 @@
-// The questions of one piece of work, mostly the judging of a message: one deadline for all of them; and what the DNS said, each
-// question asked once and recorded, so that a later replay sees the same.
+// The questions of one piece of work, mostly the judging of a message: one deadline for all of them; and what the DNS said,
+// each question asked once and recorded, so that a later replay sees the same.
 import type { DnsEvidence } from '#pipeline/contract/jobs.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { copyAnswer, dnsError, dnsErrorCode } from './answer.ts';
@@ -8,8 +8,9 @@ import { copyAnswer, dnsError, dnsErrorCode } from './answer.ts';
 export type Deadline = { readonly resolve: Resolve; readonly wasReached: () => boolean };
 
 /**
- * Asks through `resolve` for at most `deadlineMs` milliseconds in all; what is unanswered then, and whatever is asked later, rejects
- * with `ETIMEOUT`. Only time with a question under way counts, once for questions side by side. `now` in milliseconds.
+ * Asks through `resolve` for at most `deadlineMs` milliseconds in all; what is unanswered then, and whatever is asked later,
+ * rejects with `ETIMEOUT`. Only time with a question under way counts, once for questions side by side. `now` in
+ * milliseconds.
  */
 export function startDeadline(resolve: Resolve, deadlineMs: number, now = () => performance.now()): Deadline {
   let leftMs = deadlineMs; // as of when nothing was asked last

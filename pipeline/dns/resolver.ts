@@ -1,5 +1,5 @@
-// Asks the DNS, caches the answers, and keeps to a time limit. c-ares does EDNS and the fallback to TCP (RFC 7766). Only address
-// records carry their TTL up to here; the others are cached for a fixed time.
+// Asks the DNS, caches the answers, and keeps to a time limit. c-ares does EDNS and the fallback to TCP (RFC 7766). Only
+// address records carry their TTL up to here; the others are cached for a fixed time.
 import type { Resolver } from 'node:dns/promises';
 import { LRUCache } from 'lru-cache';
 import type { Clock, Resolve } from '#pipeline/contract/ports.ts';
@@ -36,8 +36,8 @@ export type DnsResolver = {
   /** Rejects with a `DnsError`, never with anything else. */
   readonly resolve: Resolve;
   /**
-   * Whether any server answers at all, if only that a name does not exist. An answer since `sinceMs` (milliseconds of the clock; by
-   * default a second ago) is enough; without one, a question is asked that every resolver can answer.
+   * Whether any server answers at all, if only that a name does not exist. An answer since `sinceMs` (milliseconds of the
+   * clock; by default a second ago) is enough; without one, a question is asked that every resolver can answer.
    */
   readonly answers: (sinceMs?: number) => Promise<boolean>;
   /** Forgets everything. */

@@ -6,7 +6,7 @@ type MetricFacts = {
   /** Few, each with few values. On AWS there is `stage` (or `listener`) besides. */
   readonly labels: readonly string[];
   readonly says: string;
-  /** CloudWatch stores it, at a price for each set of labels, since an alarm, the dashboard or scaling uses it. Others are only logged. */
+  /** An alarm, the dashboard or scaling uses it: CloudWatch stores it, at a price for each set of labels. */
   readonly watched?: true;
 };
 

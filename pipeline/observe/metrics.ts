@@ -1,5 +1,5 @@
-// Metrics: counters and measurements, kept in memory. On AWS they are written as CloudWatch EMF lines, one for each set of labels and
-// flush (never one for each message); on one machine they are read as Prometheus text.
+// Metrics: counters and measurements, kept in memory. On AWS they are written as CloudWatch EMF lines, one for each set of
+// labels and flush (never one for each message); on one machine they are read as Prometheus text.
 import type { Clock, Metrics } from '#pipeline/contract/ports.ts';
 import type { CounterName } from './metric-names.ts';
 
@@ -64,9 +64,9 @@ type EmfSeries = {
 };
 
 /**
- * Metrics in CloudWatch's Embedded Metric Format. `base` are dimensions of every metric (the stage's name). `watched`: the names that
- * CloudWatch stores (all, if left out); the others are on the line too, in its `also`. Measurements are rounded to two significant
- * digits, so that a flush is small however many there were.
+ * Metrics in CloudWatch's Embedded Metric Format. `base` are dimensions of every metric (the stage's name). `watched`: the
+ * names that CloudWatch stores (all, if left out); the others are on the line too, in its `also`. Measurements are rounded
+ * to two significant digits, so that a flush is small however many there were.
  */
 export function createEmfMetrics({
   namespace,

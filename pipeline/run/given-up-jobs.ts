@@ -1,5 +1,4 @@
-// The report of a dead letter to its sender. The deliver stage writes it, whichever queue the job was on: it gets a job that says what
-// was given up.
+// The report of a dead letter to its sender. The deliver stage writes it, whichever queue the job was on.
 import type { DeliverJob, ParseJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { reportJobs, tellMs } from '#pipeline/contract/report-jobs.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';

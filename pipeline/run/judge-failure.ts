@@ -17,8 +17,8 @@ export type Failure = {
 };
 
 /**
- * `own-fault`: the job comes again at `retryAt` (milliseconds since 1970), and the run does not count. `retry`: it comes again after
- * `delaySeconds`, and the run counts. `dead-letter`: it does not come again; its sender is to get a report.
+ * `own-fault`: the job comes again at `retryAt` (milliseconds since 1970), and the run does not count. `retry`: it comes
+ * again after `delaySeconds`, and the run counts. `dead-letter`: it does not come again; its sender is to get a report.
  */
 export type FailureDecision =
   | { readonly decision: 'own-fault'; readonly kind: FaultKind; readonly reason: string; readonly retryAt: number }
@@ -55,8 +55,8 @@ export function judgeFailure(
 }
 
 /**
- * How long a job waits for an own fault after `faults` waits before: 30 s, doubling to 15 minutes, but never longer than a deferred
- * message waits by the schedule.
+ * How long a job waits for an own fault after `faults` waits before: 30 s, doubling to 15 minutes, but never longer than a
+ * deferred message waits by the schedule.
  */
 export function faultWaitMs(faults: number, schedule: Pick<RetrySchedule, 'retrySeconds'>, random: number): number {
   const { retrySeconds } = schedule;

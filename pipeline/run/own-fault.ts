@@ -1,12 +1,12 @@
-// Own faults: a secret that cannot be read, a broken configuration, a full disk, S3 or SQS that refuse, a resolver of ours that does not
-// answer. No message is given up because of them: its job waits, and the log says for what. A bug is no own fault: any other error
-// counts, and a job that fails too often becomes a dead letter.
+// Own faults: a secret that cannot be read, a broken configuration, a full disk, S3 or SQS that refuse, a resolver of ours
+// that does not answer. No message is given up because of them: its job waits, and the log says for what. A bug is no own
+// fault: any other error counts, and a job that fails too often becomes a dead letter.
 import { isDamagedBody } from '#pipeline/contract/stored-body.ts';
 
 /** A metric's label. */
 export type FaultKind = 'secret' | 'config' | 'store' | 'queue' | 'dns' | 'system' | 'aws';
 
-/** The message tells the operator what to mend. `retryAt`: when the stage will try again (milliseconds since 1970), or null. */
+/** The message says what to mend. `retryAt`: when the stage will try again (milliseconds since 1970), or null. */
 export type OwnFault = Error & { readonly fault: FaultKind; readonly retryAt: number | null };
 
 const ownFaultName = 'OwnFault';

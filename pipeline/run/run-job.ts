@@ -1,5 +1,5 @@
-// One run of one job, from its body to the answer to its queue: the same for the worker pools on one machine and for Lambda's event
-// consumer. They carry the answer out; what is answered, logged and counted is decided here.
+// One run of one job, from its body to the answer to its queue: the same for the worker pools on one machine and for
+// Lambda's event consumer. They carry the answer out; what is answered, logged and counted is decided here.
 import { z } from 'zod';
 import { isProblem, type Problem, problem } from '#mail/problem.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
@@ -41,9 +41,10 @@ export type HandedOut = Pick<Handout, 'receiveCount' | 'whileWaiting'> & {
 };
 
 /**
- * The answer to the queue. `done`; `isMended`: jobs that wait for the same own fault may go on. `again`: it failed, and that counts.
- * `later`: it comes again at `notBefore`, and this run does not count. `dead`: a dead letter; the jobs of `tell` report to its sender.
- * `unreadable`: a dead letter without a report, since the body is no job; a newer version of the stage may read it.
+ * The answer to the queue. `done`; `isMended`: jobs that wait for the same own fault may go on. `again`: it failed, and that
+ * counts. `later`: it comes again at `notBefore`, and this run does not count. `dead`: a dead letter; the jobs of `tell`
+ * report to its sender. `unreadable`: a dead letter without a report, since the body is no job; a newer version of the stage
+ * may read it.
  */
 export type JobAnswer<Queue extends QueueName> =
   | { readonly answer: 'done'; readonly isMended: boolean }

@@ -1,5 +1,5 @@
-// A destination that is backed off: no mail goes to it for a while. A destination is one address of a mail host with its port, or the
-// smarthost as a whole. The deliver stage judges when to back off; its workers share that by this record.
+// A destination that is backed off: no mail goes to it for a while. A destination is one address of a mail host with its
+// port, or the smarthost as a whole. The deliver stage judges when to back off; its workers share that by this record.
 import { z } from 'zod';
 import { destinationKey } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';

@@ -1,5 +1,5 @@
-// That the network lets no mail out (port 25): since when, and which hosts did not answer. The deliver stage writes it; health and the
-// delivery of expired mail read it.
+// That the network lets no mail out (port 25): since when, and which hosts did not answer. The deliver stage writes it;
+// health and the delivery of expired mail read it.
 import { z } from 'zod';
 import { blockedPortKey } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';

@@ -1,5 +1,5 @@
-// The `deliveries/` object: what became of one message at one destination, with every attempt. The deliver stage writes it, by
-// compare-and-set alone; the ops API and the command line read it.
+// The `deliveries/` object: what became of one message at one destination, with every attempt. The deliver stage writes it,
+// by compare-and-set alone; the ops API and the command line read it.
 import { z } from 'zod';
 import {
   pendingRecipient,
@@ -54,7 +54,7 @@ const noticeSchema = z.strictObject({
 
 export const deliveryStateSchema = z.strictObject({
   schema: z.literal('delivery/1'),
-  /** `sending`: an attempt is under way; `waiting`: for the next; else final: all `delivered`, all `bounced`, or `partial`. */
+  /** `sending`: an attempt is under way; `waiting`: for the next; the others are final: all recipients, or `partial`. */
   state: z.enum(['sending', 'waiting', 'delivered', 'bounced', 'partial']),
   /** The job of the first attempt, with all recipients: what a retry is made of. */
   job: deliverJobSchema,
@@ -103,9 +103,9 @@ export function newDeliveryState({ givenUp: _, tryNow: __, ...job }: DeliverJob,
 }
 
 /**
- * An operator's "try now": those still pending are tried at once; `again` also those that bounced, with a new time to expire (as
- * long as the first). Answers the state to write (If-Match) and the job to send; null if nothing is left to try, or an attempt is
- * under way.
+ * An operator's "try now": those still pending are tried at once; `again` also those that bounced, with a new time to expire
+ * (as long as the first). Answers the state to write (If-Match) and the job to send; null if nothing is left to try, or an
+ * attempt is under way.
  */
 export function retryNow(
   state: DeliveryState,

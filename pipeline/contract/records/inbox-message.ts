@@ -1,5 +1,5 @@
-// The finished message, as programs read it from `inbox/`: schema `inbox-message`, version 1. The JSON Schema in docs/schemas is made
-// from the zod schema below.
+// The finished message, as programs read it from `inbox/`: schema `inbox-message`, version 1. The JSON Schema in
+// docs/schemas is made from the zod schema below.
 import { z } from 'zod';
 import { sessionSchema } from '#mail/envelope/envelope.ts';
 import { mailboxSchema } from '#mail/envelope/recipient.ts';

@@ -1,5 +1,5 @@
-// How many addresses of a domain were refused as non-existent (`suppressions/<domain>.json`). A host whose directory is broken refuses
-// all of them: what it says in such an hour suppresses no address.
+// How many addresses of a domain were refused as non-existent (`suppressions/<domain>.json`). A host whose directory is
+// broken refuses all of them: what it says in such an hour suppresses no address.
 import { z } from 'zod';
 import { refusalsKey } from '#pipeline/contract/keys.ts';
 import { recordKind, timestamp } from './stored-record.ts';
@@ -40,9 +40,9 @@ export function isInTrouble(troubles: readonly Trouble[], at: string): boolean {
 }
 
 /**
- * The record after addresses were refused as non-existent at `at`; `accepted`: recipients taken since the last time. What a host
- * took before its first refusal does not count. Trouble lasts from there until an hour from now. While it lasts for another half
- * hour, nothing is counted: the same record.
+ * The record after addresses were refused as non-existent at `at`; `accepted`: recipients taken since the last time. What a
+ * host took before its first refusal does not count. Trouble lasts from there until an hour from now. While it lasts for
+ * another half hour, nothing is counted: the same record.
  */
 export function withRefusals(
   before: Refusals | null,

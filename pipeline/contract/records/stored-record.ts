@@ -1,5 +1,5 @@
-// How every record is stored: a JSON object under a key of its own, checked against its schema whenever it is read, and changed by
-// compare-and-set. Each kind of record has a file beside this one.
+// How every record is stored: a JSON object under a key of its own, checked against its schema whenever it is read, and
+// changed by compare-and-set. Each kind of record has a file beside this one.
 import { z } from 'zod';
 import { errorMessage } from '#mail/problem.ts';
 import type { ObjectStore, WriteCondition } from '#pipeline/contract/ports.ts';

@@ -1,5 +1,5 @@
-// An address that no mail is sent to (`suppressions/<domain>/<local-part>.json`): one entry for each domain of ours whose mail bounced,
-// since one sender's bounces are no reason to refuse another's mail. Each entry expires by itself.
+// An address that no mail is sent to (`suppressions/<domain>/<local-part>.json`): one entry for each domain of ours whose
+// mail bounced, since one sender's bounces are no reason to refuse another's mail. Each entry expires by itself.
 import { z } from 'zod';
 import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
@@ -113,8 +113,9 @@ export function heldEntries(
 }
 
 /**
- * The record after a hard bounce. While an entry is in force, the bounce is only counted. After its end the next one lasts longer (1,
- * 7, 30, 90 days), unless it was in doubt or long ago. An operator's entry stays. The same bounce twice counts once.
+ * The record after a hard bounce. While an entry is in force, the bounce is only counted. After its end the next one lasts
+ * longer (1, 7, 30, 90 days), unless it was in doubt or long ago. An operator's entry stays. The same bounce twice counts
+ * once.
  */
 export function withBounce(
   record: SuppressionRecord,
