@@ -24,12 +24,12 @@ export function isShownOnce(name: string): boolean {
 }
 
 /**
- * A field of {@link shownOnce} that stands more often and is not signed every time; null if there is none. `signed` are the names that
- * `h=` found in the header, once for each field found. Names in any case; the answer is in lower case.
+ * A field of {@link shownOnce} that stands more often and is not signed every time, or not at all; null if there is none. `signed` are
+ * the names that `h=` found in the header, once for each field found. Names in any case; the answer is in lower case.
  */
 export function unsignedTwin(all: readonly string[], signed: readonly string[]): string | null {
-  const present = countByName(all);
-  return [...countByName(signed)].find(([name, count]) => count < (present.get(name) ?? 0))?.[0] ?? null;
+  const covered = countByName(signed);
+  return [...countByName(all)].find(([name, count]) => count > 1 && count > (covered.get(name) ?? 0))?.[0] ?? null;
 }
 
 function countByName(all: readonly string[]): ReadonlyMap<string, number> {

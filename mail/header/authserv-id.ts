@@ -1,6 +1,8 @@
 // Whose verdict a field claims to be: Authentication-Results (RFC 8601 §2.2), ARC-Authentication-Results (RFC 8617 §4.1.1), which has
 // `i=1;` before it, and Received-SPF (RFC 7208 §9.1), which names its host in its comment and as `receiver=`.
+import { domainToASCII } from 'node:url';
 import { commentEnd, quotedEnd, unquoted } from './comments.ts';
+import { decodeWords } from './decode-text.ts';
 
 /** The names of the fields that hold a verdict. */
 export const verdictField = /^(?:(?:arc-)?authentication-results|received-spf)$/i;
@@ -23,15 +25,19 @@ export function claimsToJudge(
   { name, value }: { readonly name: string; readonly value: string },
   host: string,
 ): boolean {
+  return [value, decodeWords(value)].some((text) => hostsOf(name, text).includes(hostKey(host)));
+}
+
+function hostsOf(name: string, value: string): readonly string[] {
   switch (name.toLowerCase()) {
     case 'authentication-results':
-      return authservId(value) === hostKey(host);
+      return [authservId(value)];
     case 'arc-authentication-results':
-      return authservId(value) === hostKey(host) || authservId(behindInstance(value)) === hostKey(host);
+      return [authservId(value), authservId(behindInstance(value))];
     case 'received-spf':
-      return receivers(value).some((receiver) => receiver === hostKey(host));
+      return receivers(value);
     default:
-      return false;
+      return [];
   }
 }
 
@@ -63,6 +69,7 @@ function commentsEnd(value: string, start: number): number {
   return at;
 }
 
+/** As IDNA knows the name (UTS 46), in lower case. */
 function hostKey(host: string): string {
-  return host.toLowerCase().replace(/\.$/, '');
+  return (domainToASCII(host) || host.toLowerCase()).replace(/\.$/, '');
 }

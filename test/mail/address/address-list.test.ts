@@ -1,5 +1,6 @@
 // The one reading of address-lists: what each entry shows, what else it may be taken for, and whether that is clear.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { formatAddress } from '#mail/address/address.ts';
 import { parseAddressList } from '#mail/address/address-list.ts';
@@ -172,6 +173,18 @@ describe('From fields that are clear', () => {
       assert.deepEqual([read.fieldCount, read.doubts], [1, []]);
     });
   }
+});
+
+describe('From fields as senders write them', () => {
+  const file = new URL('../../support/samples/ordinary-authors.json', import.meta.url);
+  const values: readonly string[] = JSON.parse(readFileSync(file, 'utf8'));
+  test(`none of ${values.length} is doubtful`, () => {
+    const doubtful = values.flatMap((value) => {
+      const { doubts } = authorsOf(readHeader(Buffer.from(`From: ${value}\r\n\r\n`)));
+      return doubts.length === 0 ? [] : [{ value, doubts }];
+    });
+    assert.deepEqual(doubtful, []);
+  });
 });
 
 test('all From fields count, and what reads like one', () => {

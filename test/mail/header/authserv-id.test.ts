@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { authservId } from '#mail/header/authserv-id.ts';
+import { authservId, claimsToJudge } from '#mail/header/authserv-id.ts';
 import { findPeer } from '#test/support/peers/peers.ts';
 
 const fields: readonly [value: string, id: string][] = [
@@ -20,6 +20,18 @@ const fields: readonly [value: string, id: string][] = [
 for (const [value, id] of fields) {
   test(`the authserv-id of ${JSON.stringify(value)} is ${JSON.stringify(id)}`, () =>
     assert.equal(authservId(value), id));
+}
+
+const disguised = [
+  { name: 'Authentication-Results', value: '=?utf-8?q?mx.example.test?=; dmarc=pass' },
+  { name: 'Authentication-Results', value: '=?utf-8?q?mx.example.test=3B_dmarc=3Dpass?=' },
+  { name: 'Authentication-Results', value: 'mx.ex\u00adample.test; dmarc=pass' },
+  { name: 'ARC-Authentication-Results', value: 'i=1; ｍｘ.example.test; dmarc=pass' },
+  { name: 'Received-SPF', value: 'pass (mx。example。test: fine)' },
+];
+for (const field of disguised) {
+  test(`${field.name}: ${JSON.stringify(field.value)} claims to be by mx.example.test`, () =>
+    assert.equal(claimsToJudge(field, 'mx.example.test'), true));
 }
 
 test('whatever authres, another reader of RFC 8601, takes for the authserv-id is what is read here', (t) => {
