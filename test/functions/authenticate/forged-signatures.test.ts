@@ -69,7 +69,7 @@ const forged: readonly { readonly title: string; readonly message: string; reado
   },
   {
     title: 'lines among the signed fields that are none',
-    message: genuine.replace('\r\nSubject', '\r\nPay evil at once\r\nSubject'),
+    message: genuine.replace('\r\nDate', '\r\nPay evil at once\r\nDate'),
     dkim: 'policy',
   },
 ];
