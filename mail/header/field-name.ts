@@ -34,7 +34,11 @@ export function readsLikeAuthor(raw: Buffer, isTop: boolean): boolean {
     const isMailboxLine = isTop && /^>?From /.test(start);
     return !isMailboxLine && isAuthorName(/^\S*/.exec(start)?.[0] ?? '');
   }
-  if (colon > maxNameBytes) return false;
-  const name = decodeEightBit(raw.subarray(0, colon)).text;
-  return isAuthorName(name.normalize('NFKC').replace(/[^!-~]|^>+/g, ''));
+  return colon <= maxNameBytes && isAuthorName(seemingName(raw).replace(/^>+/, ''));
+}
+
+/** The name that some programs read on a line that is no field: what stands before its colon, without all that cannot be seen. */
+export function seemingName(line: Buffer): string {
+  const name = decodeEightBit(line.subarray(0, Math.max(0, line.indexOf(COLON)))).text;
+  return name.normalize('NFKC').replace(/[^!-~]/g, '');
 }

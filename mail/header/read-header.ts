@@ -46,7 +46,7 @@ export type HeaderLimits = {
   readonly headerBytes: number;
   readonly fields: number;
   readonly fieldBytes: number;
-  /** If given, only fields with such names are kept, and nothing else is looked for. */
+  /** If given, only fields with such names are kept (a line that is no field has the name ''), and nothing else is looked for. */
   readonly wanted?: RegExp;
 };
 
@@ -237,9 +237,9 @@ function closeField(state: State, chunk: Buffer): void {
 
 function takeField(state: State, { source, from, to, offset, bytes }: Unnamed): void {
   const { wanted, headerBytes, fields } = state.limits;
-  const name = fieldName(source, from, to);
+  const name = fieldName(source, from, to) ?? (wanted === undefined ? null : '');
   if (name !== null && state.trailing.length > 0) state.trailing = [];
-  if (wanted !== undefined && (name === null || !wanted.test(name))) return;
+  if (wanted?.test(name ?? '') === false) return;
   if (name === null) {
     passOver(state, { raw: Buffer.from(source.subarray(from, to)), offset, bytes });
     return;

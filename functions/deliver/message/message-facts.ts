@@ -5,7 +5,7 @@ import { verdictField } from '#mail/header/authserv-id.ts';
 import type { HeaderField } from '#mail/header/header-fields.ts';
 import { createHeaderReader, type Header } from '#mail/header/read-header.ts';
 import { createLineEndingCheck } from '#mail/smtp/line-endings.ts';
-import { isForgedVerdict } from './disarm-results.ts';
+import { createVerdictCheck } from './disarm-results.ts';
 
 /** What is asked for: `isSigned` the body's hash, `isBinary` whether it is made of lines. */
 export type Wanted = { readonly hostname: string; readonly isSigned: boolean; readonly isBinary: boolean };
@@ -33,27 +33,25 @@ export type MessageWatch = {
 
 const maxLineBytes = 998;
 const LF = 0x0a;
-const wantedField = new RegExp(`${verdictField.source}|${signedField.source}`, 'i');
+/** Verdicts, and lines that are no fields. */
+const unsignedWanted = new RegExp(`^$|${verdictField.source}`, 'i');
+const signedWanted = new RegExp(`${unsignedWanted.source}|${signedField.source}`, 'i');
 
 /** A watch at the first octet of a message. */
 export function createMessageWatch({ hostname, isSigned, isBinary }: Wanted): MessageWatch {
-  const limits = { headerBytes: Number.POSITIVE_INFINITY, fields: Number.POSITIVE_INFINITY };
-  const reader = createHeaderReader({
-    ...limits,
-    fieldBytes: 1_048_576,
-    wanted: isSigned ? wantedField : verdictField,
-  });
+  const limits = { headerBytes: Number.POSITIVE_INFINITY, fields: Number.POSITIVE_INFINITY, fieldBytes: 1_048_576 };
+  const reader = createHeaderReader({ ...limits, wanted: isSigned ? signedWanted : unsignedWanted });
+  const verdicts = createVerdictCheck(hostname);
   const lines = createLinesCheck();
   const hash = createBodyHash();
   const fields: HeaderField[] = [];
-  const forged: number[] = [];
   let header: Header | null = null;
   let position = 0;
   let hasAsciiHeader = true;
   const takeFields = (): void => {
     for (const field of reader.take()) {
-      if (!verdictField.test(field.name)) fields.push(field);
-      else if (isForgedVerdict(field, hostname)) forged.push(field.offset);
+      if (signedField.test(field.name)) fields.push(field);
+      else verdicts.push(field);
     }
   };
   const push = (piece: Uint8Array): void => {
@@ -78,7 +76,7 @@ export function createMessageWatch({ hostname, isSigned, isBinary }: Wanted): Me
     end() {
       header ??= reader.finish();
       takeFields();
-      return { fields, hasAsciiHeader, forged, bodyHash: hash.digest(), isLines: lines.isLines() };
+      return { fields, hasAsciiHeader, forged: verdicts.forged, bodyHash: hash.digest(), isLines: lines.isLines() };
     },
   };
 }

@@ -92,6 +92,12 @@ const forgedVerdicts: readonly [how: string, before: string, name: string, value
   ['as ARC-Authentication-Results with a comment', '', 'arc-authentication-results', `(;) i=1 ;\r\n "${ours}" ; none`],
   ['as Received-SPF, in its comment', '', 'Received-SPF', `pass (${ours}: domain of a@bank.example is fine)`],
   ['as Received-SPF, as its receiver', '', 'received-spf', `pass client-ip=192.0.2.1; receiver="${ours}"; helo=x`],
+  // mailparser and mail (Ruby) read the first two, mailparser the others.
+  ['with VT before the colon', '', 'Authentication-Results\v', `${ours}; dmarc=pass`],
+  ['with 2,000 FF before the colon', '', `Authentication-Results${'\f'.repeat(2_000)}`, `${ours}; dmarc=pass`],
+  ['behind FF', '', '\fAuthentication-Results', `${ours}; dmarc=pass`],
+  ['in a line that some take for a fold', '', 'Authentication-Results', `mx.other.example\r\n\f; x\r\n\vy`],
+  ['with a fold before the colon', '', 'Authentication-Results\r\n ', `${ours}; dmarc=pass`],
 ];
 for (const [how, before, name, value] of forgedVerdicts) {
   for (const size of ['small', 'large'] as const) {
