@@ -4,7 +4,6 @@ import type { ListenerDeps } from './listener-deps.ts';
 
 const lookEveryMs = 250; // the source says how often it really looks
 
-/** The configuration last seen, kept up to date until `stop`. */
 export type CurrentConfig = {
   readonly current: () => Config;
   /** Asks the source first; what it says is `current` from then on. Rejects if the source does. */

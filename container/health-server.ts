@@ -17,7 +17,7 @@ export type HealthServer = { readonly port: number; readonly close: () => Promis
 /** What `/health` answers: 200 if `ok`, 503 otherwise. `problems` are sentences. */
 export type HealthReport = ListenerHealth & { readonly ok: boolean; readonly problems: readonly string[] };
 
-/** Not well while it drains, and for a minute after a message could not be stored. A broken configuration is only told. */
+/** Not ok while it drains, and for a minute after a message could not be stored. A broken configuration is a problem alone. */
 export function reportHealth(health: ListenerHealth, configProblem: string | null, nowMs: number): HealthReport {
   const { lastStoredAt, lastStoreFailureAt } = health;
   const failedAt = lastStoreFailureAt === null ? null : Date.parse(lastStoreFailureAt);

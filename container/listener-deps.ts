@@ -6,7 +6,7 @@ import type { Config, ConfigSource } from '#pipeline/config/config.ts';
 import type { Clock, Intake, Log, Metrics, Secrets } from '#pipeline/contract/ports.ts';
 import type { SuppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 
-/** What a port is for: strangers' mail, or users' by STARTTLS or TLS. */
+/** What a port is for: mail of other servers, or of users by STARTTLS or TLS. */
 export type Role = Config['listeners'][number]['role'];
 
 export type ListenerDeps = {
@@ -22,29 +22,22 @@ export type ListenerDeps = {
   readonly newMessageId: (nowMs: number) => MessageId;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Asked at start and now and then: a new one is taken into use without a restart. */
+  /** Asked at start and every `certificateSeconds` (60): a new one is taken into use without a restart. */
   readonly certificate: () => Promise<Certificate>;
-  /** What whoever gives the certificate knows of it that it does not show, as a sentence. */
+  /** Why the certificate is not the configured one, as a sentence, if its source knows. */
   readonly certificateProblem?: () => string | null;
-  /** Hears now and then how many days the certificate is still good. */
+  /** Called each time with the days that the certificate is still valid. */
   readonly onCertificateDays?: (days: number) => void;
+  readonly certificateSeconds?: number;
   readonly onlyRoles?: readonly Role[];
   /** A load balancer in front begins each connection with a PROXY v2 header; without it nobody is let in. */
   readonly isBehindProxy?: boolean;
-  /**
-   * Puts a new hash of the same password in place of one in the configuration; `absent`: it is not there any more. Left out: the
-   * configuration cannot be written from here.
-   */
+  /** Puts a new hash of the same password in place of one in the configuration, if that can be written; `absent`: it is not there. */
   readonly replaceHash?: (from: string, to: string) => Promise<'replaced' | 'absent'>;
-  /**
-   * What the process may take of memory; `limits.bytesInFlight` never exceeds a sixth of it, the hashing of passwords taken off before.
-   * Left out: not known.
-   */
+  /** Memory of the process, if known: `limits.bytesInFlight` never exceeds a sixth of what the hashing of passwords leaves of it. */
   readonly memoryBytes?: number;
   /** How long a client from another machine waits for the greeting (milliseconds; 100). */
   readonly greetingDelayMs?: number;
-  /** How often the certificate is asked for (seconds; 60). */
-  readonly certificateSeconds?: number;
 };
 
 /** How the listener is. Times are ISO 8601, null if it has not happened. */

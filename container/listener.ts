@@ -1,4 +1,4 @@
-// The front door: opens the ports of the configuration, one role each, and wires what their sessions share.
+// The listener: opens the ports of the configuration, one role each, and wires what their sessions share.
 
 import { availableParallelism } from 'node:os';
 import { createFairBudget } from '#container/intake/fair-budget.ts';
@@ -9,10 +9,10 @@ import { createHashQueue } from '#container/log-in/hash-queue.ts';
 import { createLoginSecrets } from '#container/log-in/login-secrets.ts';
 import { createHashRenewal } from '#container/log-in/renew-hash.ts';
 import { startConversation } from '#container/session/conversation.ts';
-import type { Certificate, ProtocolOptions, ProtocolServer } from '#container/session/protocol-options.ts';
+import type { ProtocolOptions, ProtocolServer } from '#container/session/protocol-options.ts';
 import type { SessionShared } from '#container/session/session-state.ts';
 import { listen } from '#container/session/smtp-protocol.ts';
-import { type CertificateWatch, watchCertificate } from '#container/tls/certificate.ts';
+import { watchCertificate } from '#container/tls/certificate.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import type { Peer } from '#mail/address/peer-address.ts';
 import { replies } from '#mail/smtp/replies.ts';
@@ -21,9 +21,6 @@ import { hashMemoryBytes } from '#pipeline/config/password.ts';
 import { type CurrentConfig, keepConfig } from './current-config.ts';
 import type { ListenerDeps, ListenerHealth, Role } from './listener-deps.ts';
 
-export type { ListenerDeps, ListenerHealth } from './listener-deps.ts';
-
-/** The open front door. */
 export type Listener = {
   readonly addresses: readonly { readonly role: Role; readonly host: string; readonly port: number }[];
   readonly health: () => ListenerHealth;
@@ -31,11 +28,9 @@ export type Listener = {
   readonly close: (graceSeconds: number) => Promise<void>;
 };
 
-const defaultGreetingDelayMs = 100;
 // Measured on S3 over TLS: a byte of a message costs up to three while its parts are put together and encrypted; the process
 // itself takes 100 MiB, and a thousand connections as much again.
 const inFlightShare = 1 / 6;
-const defaultCertificateSeconds = 60;
 
 /** Opens all ports; rejects if one cannot be had, or the certificate cannot be used. */
 export async function startListener(deps: ListenerDeps): Promise<Listener> {
@@ -64,16 +59,16 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
   try {
     for (const { role, host, port } of wanted) {
       const isBehindProxy = deps.isBehindProxy ?? false;
-      const door = { ...shared, role, isLocalPort: isLoopbackHost(host) && !isBehindProxy };
+      const ofPort = { ...shared, role, isLocalPort: isLoopbackHost(host) && !isBehindProxy };
       const server = await listen({
         host,
         port,
         implicitTls: role === 'submissions',
         isBehindProxy,
         certificate,
-        greetingDelayMs: (peer) => greetingDelay(deps, peer),
+        greetingDelayMs: ({ isLoopback }) => deps.greetingDelayMs ?? (isLoopback ? 0 : 100),
         admit,
-        converse: (client) => startConversation(door, client),
+        converse: (client) => startConversation(ofPort, client),
         log: deps.log,
       });
       open.push({ role, host, server });
@@ -83,8 +78,12 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
     config.stop();
     throw error;
   }
-  const watched = followCertificate(deps, certificate, (renewed) => {
-    for (const { server } of open) server.useCertificate(renewed);
+  const watched = watchCertificate({
+    ...deps,
+    current: certificate,
+    use: (renewed) => {
+      for (const { server } of open) server.useCertificate(renewed);
+    },
   });
   let isDraining = false;
   return {
@@ -107,16 +106,6 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
       await Promise.all(open.map(({ server }) => server.close(graceSeconds)));
     },
   };
-}
-
-function followCertificate(
-  deps: ListenerDeps,
-  current: Certificate,
-  use: (renewed: Certificate) => void,
-): CertificateWatch {
-  const { certificate: ask, clock, log, onCertificateDays: onDaysLeft = () => {} } = deps;
-  const seconds = deps.certificateSeconds ?? defaultCertificateSeconds;
-  return watchCertificate({ current, ask, use, onDaysLeft, seconds, clock, log });
 }
 
 function createShared(
@@ -144,7 +133,7 @@ function createShared(
   };
 }
 
-/** How many passwords are hashed at once: one processor stays for the mail, and at most an eighth of the memory goes there, or one hash. */
+/** How many passwords are hashed at once, at least one: a processor stays for the mail, and an eighth of the memory is enough. */
 function mostHashes(memoryBytes: number): number {
   const affordable = Math.floor(memoryBytes / 8 / hashMemoryBytes);
   return Math.max(1, Math.min(2, availableParallelism() - 1, affordable));
@@ -159,16 +148,7 @@ function admitPeer(
     perGroup: limitFor(limits, 'connectionsPerIp', peer),
     total: limits.connections,
   });
-  switch (place.outcome) {
-    case 'taken':
-      return { outcome: 'admitted', release: place.release };
-    case 'total':
-      return { outcome: 'refused', reply: replies.tooManyConnectionsInAll };
-    case 'group':
-      return { outcome: 'refused', reply: replies.tooManyConnections };
-  }
-}
-
-function greetingDelay(deps: ListenerDeps, peer: Peer): number {
-  return deps.greetingDelayMs ?? (peer.isLoopback ? 0 : defaultGreetingDelayMs);
+  if (place.outcome === 'taken') return { outcome: 'admitted', release: place.release };
+  const isInAll = place.outcome === 'total';
+  return { outcome: 'refused', reply: isInAll ? replies.tooManyConnectionsInAll : replies.tooManyConnections };
 }

@@ -9,7 +9,7 @@ import { suppressionLookup } from '#pipeline/contract/records/suppression-lookup
 import { listenerAccess } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { startHealthServer } from './health-server.ts';
-import { type Listener, startListener } from './listener.ts';
+import { startListener } from './listener.ts';
 
 /** Fargate ends a task 120 s after SIGTERM at the latest. */
 const graceSeconds = 110;
@@ -30,35 +30,17 @@ await start(parts).catch((thrown: unknown) => {
   process.exit(1);
 });
 
-async function start({
-  environment,
-  clock,
-  log,
-  metrics,
-  config,
-  store,
-  dns,
-  secrets,
-  intake,
-}: AwsParts): Promise<void> {
+async function start(aws: AwsParts): Promise<void> {
+  const { environment, clock, log, metrics, config, store, dns, secrets } = aws;
   const placeholder = placeholderProblem(await config.current());
   if (placeholder !== null) log.warn('placeholder-hostname', { problem: placeholder });
-  const {
-    certificate,
-    daysLeft,
-    problem: certificateProblem,
-  } = createCertificateSource({ config, secrets, clock, log });
+  const { certificate, daysLeft, problem: certificateProblem } = createCertificateSource(aws);
   const listener = await startListener({
-    intake,
-    config,
-    secrets,
+    ...aws,
     suppressions: suppressionLookup(store, clock),
     srsSecret: async () => secrets.read((await config.current()).srsSecret ?? 'secret:srs'),
     reverseName: dns.reverseName,
-    clock,
     newMessageId: messageIdFactory(),
-    log,
-    metrics,
     certificate,
     certificateProblem,
     isBehindProxy: environment.proxyProtocol === 'v2',
@@ -84,18 +66,15 @@ async function start({
   log.info('started', { listeners: JSON.stringify(listener.addresses), healthPort: health.port });
   process.once('SIGTERM', () => {
     clearInterval(timer);
-    void stop(listener, async () => {
-      measure();
-      await health.close();
-    });
+    void stop();
   });
-}
-
-/** Mail in flight is finished; `/health` says meanwhile that nothing new should come. */
-async function stop(listener: Listener, andThen: () => Promise<void>): Promise<void> {
-  parts.log.info('stopping', { graceSeconds });
-  await listener.close(graceSeconds);
-  await andThen();
-  parts.log.info('stopped');
-  process.exit(0);
+  /** Mail in flight is finished; `/health` says meanwhile that nothing new should come. */
+  async function stop(): Promise<void> {
+    log.info('stopping', { graceSeconds });
+    await listener.close(graceSeconds);
+    measure();
+    await health.close();
+    log.info('stopped');
+    process.exit(0);
+  }
 }

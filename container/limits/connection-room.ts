@@ -1,6 +1,6 @@
-// Which connections an HTTP server keeps when more are opened than it has room for. A new one is let in, and the one that
-// is missed least is closed for it: one that has sent no request for a second, or that rests between two. So whoever opens
-// connections and says nothing shuts out nobody else, not even from the same address.
+// Which connections an HTTP server keeps when more are opened than it has room for. A new one is let in, and the least useful
+// one is closed for it: one that has sent no request for a second, or is idle between two. So whoever opens connections and
+// sends nothing shuts out nobody else, not even from the same address.
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { peerOf } from '#mail/address/peer-address.ts';
@@ -16,7 +16,7 @@ export const httpDeadlines = {
   connectionsCheckingInterval: 1_000,
 } as const;
 
-/** Connections the system takes before they are accepted; whoever comes beyond waits a second for a second try (TCP). */
+/** Connections that the system holds before they are accepted; TCP tries the others again after a second. */
 export const httpBacklog = 2_048;
 
 /** Why a connection was closed: another needed its place, all places are taken by requests at work, or it asked too much. */
@@ -25,7 +25,7 @@ export type RoomReason = 'made-room' | 'no-room' | 'pipelining';
 export type ConnectionRoom = {
   /** The connection has shown that it may ask: it is closed later than those that have not. */
   readonly prove: (socket: Socket) => void;
-  /** Its answer is held back on purpose: it is closed like one that rests. */
+  /** Its answer is held back on purpose: it is closed like an idle one. */
   readonly hold: (socket: Socket) => void;
   /** The connection is counted elsewhere from now on, and never closed for another. */
   readonly setApart: (socket: Socket) => void;
@@ -50,7 +50,7 @@ const maxPipelined = 100;
 
 /**
  * Watches over a server's connections: at most `total`, and `perAddress` of one address (IPv6: /64), not counting those of
- * the last moment that have sent nothing yet. `onClosed` hears of each that was closed for want of room.
+ * the last moment that have sent nothing yet. `onClosed` is called for each that was closed for want of room.
  */
 export function keepRoom(
   server: Server,
@@ -68,11 +68,13 @@ export function keepRoom(
   const makeRoomFor = (socket: Socket, { group }: Connection): void => {
     while (open.size > Math.min(limits.total, limits.perAddress)) {
       const counted = [...open].filter(([, other]) => !isNew(other));
-      const least = whoGivesWay(counted, { socket, group }, limits);
-      if (least === 'there-is-room') break;
-      if (least !== null) close(least, 'made-room');
-      if (least === null && open.size > limits.total + beyond) close(socket, 'no-room');
-      if (least === null) break;
+      const least = leastUseful(counted, { socket, group }, limits);
+      if (least === 'there-is-room') return;
+      if (least === null) {
+        if (open.size > limits.total + beyond) close(socket, 'no-room');
+        return;
+      }
+      close(least, 'made-room');
     }
   };
   server.on('connection', (socket) => {
@@ -108,45 +110,32 @@ export function keepRoom(
   };
 }
 
-/** Whose connection is closed for the one of `socket`; null: all others are at work. */
-function whoGivesWay(
+/**
+ * Which connection is closed for the one of `socket`: of the lowest rank the oldest of the address that has most. Null: all others
+ * are at work.
+ */
+function leastUseful(
   counted: readonly (readonly [Socket, Connection])[],
   { socket, group }: { readonly socket: Socket; readonly group: string },
   limits: { readonly total: number; readonly perAddress: number },
 ): Socket | 'there-is-room' | null {
-  const sizes = sizesOf(counted);
+  const sizes = new Map<string, number>();
+  for (const [, other] of counted) sizes.set(other.group, (sizes.get(other.group) ?? 0) + 1);
   const isAddressFull = (sizes.get(group) ?? 0) > limits.perAddress;
   if (!isAddressFull && counted.length <= limits.total) return 'there-is-room';
-  const others = counted.filter(([one, other]) => one !== socket && (!isAddressFull || other.group === group));
-  return leastMissed(others, sizes);
-}
-
-function sizesOf(open: readonly (readonly [Socket, Connection])[]): ReadonlyMap<string, number> {
-  const sizes = new Map<string, number>();
-  for (const [, { group }] of open) sizes.set(group, (sizes.get(group) ?? 0) + 1);
-  return sizes;
-}
-
-/** Of the least missed kind the oldest of the address that has most; null if all are at work. */
-function leastMissed(
-  candidates: readonly (readonly [Socket, Connection])[],
-  sizes: ReadonlyMap<string, number>,
-): Socket | null {
-  let least: { readonly socket: Socket; readonly rank: number; readonly size: number } | null = null;
-  for (const [socket, connection] of candidates) {
-    const rank = rankOf(socket, connection);
-    const size = sizes.get(connection.group) ?? 0;
-    if (rank === null) continue;
-    if (least === null || rank < least.rank || (rank === least.rank && size > least.size)) {
-      least = { socket, rank, size };
-    }
-  }
+  const [least] = counted
+    .filter(([one, other]) => one !== socket && (!isAddressFull || other.group === group))
+    .map(([one, other]) => ({ socket: one, rank: rankOf(one, other), size: sizes.get(other.group) ?? 0 }))
+    .filter(({ rank }) => rank < atWorkRank)
+    .sort((one, other) => one.rank - other.rank || other.size - one.size);
   return least?.socket ?? null;
 }
 
-/** How much a connection is missed; null: it is at work, and whoever asked takes the answer. */
-function rankOf(socket: Socket, { atWork, hasAsked, isProven, isHeld }: Connection): number | null {
+const atWorkRank = 4;
+
+/** The lower, the less useful. */
+function rankOf(socket: Socket, { atWork, hasAsked, isProven, isHeld }: Connection): number {
   if (!hasAsked) return 0;
   if (atWork === 0 || isHeld) return isProven ? 2 : 1;
-  return socket.writableLength > 0 ? 3 : null; // an answer that is not taken
+  return socket.writableLength > 0 ? 3 : atWorkRank; // 3: it does not read its answer
 }

@@ -4,12 +4,12 @@ import type { Peer } from '#mail/address/peer-address.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 
-/** How many keys a table about strangers holds; the longest unseen are forgotten first. It takes no memory before it needs it. */
+/** Size of a table whose keys others choose; the least recently used are forgotten first. It takes no memory before it needs it. */
 export const trackedKeys = { maxSize: 50_000, sizeCalculation: () => 1 } as const;
 const defaults = configSchema.parse({}).limits;
 
-/** Limits that a client on this machine is held to only if somebody set them: the defaults are for strangers. */
-type StrangerLimit =
+/** Limits that a client on this machine is held to only if somebody set them: the defaults are for other machines. */
+type RemoteLimit =
   | 'connectionsPerIp'
   | 'messagesPerMinutePerIp'
   | 'messagesPerMinutePerUser'
@@ -18,13 +18,12 @@ type StrangerLimit =
   | 'transactionsPerConnection';
 
 /** The limit that holds for a peer. */
-export function limitFor(limits: Config['limits'], name: StrangerLimit, { isLoopback }: Peer): number {
+export function limitFor(limits: Config['limits'], name: RemoteLimit, { isLoopback }: Peer): number {
   return isLoopback && limits[name] === defaults[name] ? Number.POSITIVE_INFINITY : limits[name];
 }
 
-/** Counts what is open by key; a key is forgotten when its count is zero. */
 export type ConnectionCounts = {
-  /** Takes a place, or says which limit is in the way. `release` gives it back, once however often it is called. */
+  /** Takes a place, or says which limit is reached. `release` gives it back, once however often it is called. */
   readonly take: (
     group: string,
     limits: { readonly perGroup: number; readonly total: number },
@@ -32,7 +31,7 @@ export type ConnectionCounts = {
   readonly total: () => number;
 };
 
-/** No connections yet. */
+/** Counts what is open by key; a key is forgotten when its count is zero. */
 export function createConnectionCounts(): ConnectionCounts {
   const open = new Map<string, number>();
   let total = 0;
@@ -58,13 +57,12 @@ export function createConnectionCounts(): ConnectionCounts {
   };
 }
 
-/** A rate by key: token buckets that hold one minute's worth. */
 export type Rate = {
   /** Takes one and answers 0; if none is left, the seconds until one is (whole ones, at least 1). */
   readonly take: (key: string, perMinute: number) => number;
 };
 
-/** Full buckets. `now` is a clock in milliseconds that never goes back. */
+/** Token buckets by key, each holding what a minute allows; full at first. `now`: milliseconds of a clock that never goes back. */
 export function createRate(now: () => number): Rate {
   const buckets = new LRUCache<string, { readonly tokens: number; readonly at: number }>(trackedKeys);
   return {
@@ -80,7 +78,6 @@ export function createRate(now: () => number): Rate {
   };
 }
 
-/** Failed log-ins by address, and how long the next one has to wait. */
 export type FailureTable = {
   readonly delayMs: (group: string) => number;
   readonly failed: (group: string) => void;
@@ -90,7 +87,7 @@ export type FailureTable = {
 const forgetFailuresMs = 900_000;
 const maxDelayMs = 10_000;
 
-/** Nothing has failed yet. The wait doubles with each failure: 100 ms after the first, 10 s at most. */
+/** Failed log-ins by address. The wait of the next one doubles with each: 100 ms after the first, 10 s at most. */
 export function createFailureTable(now: () => number): FailureTable {
   const failures = new LRUCache<string, { readonly count: number; readonly at: number }>(trackedKeys);
   const known = (group: string) => {

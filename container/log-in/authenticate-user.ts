@@ -6,7 +6,6 @@ import { type Step, say } from '#container/session/step.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Config } from '#pipeline/config/config.ts';
 
-/** A configured user. */
 export type User = Config['users'][number];
 
 /** What follows AUTH, and what to do with a name and a password once they are there. */

@@ -15,10 +15,8 @@ export type LogIn =
   | { readonly outcome: 'wrong' }
   | { readonly outcome: 'busy' };
 
-/** Whose password it is said to be, and who says so. */
 export type Claim = Asker & { readonly name: string; readonly password: string };
 
-/** Checks a claim against the users of the configuration. */
 export type PasswordCheck = (users: readonly User[], claim: Claim) => Promise<LogIn>;
 
 type Verdict = { readonly isRight: boolean; readonly renewed: string | null };
@@ -26,7 +24,7 @@ type Verdict = { readonly isRight: boolean; readonly renewed: string | null };
 const rememberMs = 300_000;
 const maxRemembered = 10_000;
 
-/** A check with empty memory. `now`: milliseconds of a clock that never goes back. */
+/** Checks a claim against the users of the configuration. `now`: milliseconds of a clock that never goes back. */
 export function createPasswordCheck(now: () => number, queue: HashQueue): PasswordCheck {
   const key = randomBytes(32);
   const time = { ttl: rememberMs, ttlResolution: 0, perf: { now } };

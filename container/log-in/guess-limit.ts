@@ -1,12 +1,12 @@
 // Guessing the password of one user from many addresses, a few times each, passes all limits that go by address. So wrong
-// passwords are counted by name too, for addresses that have never shown that they know that user's password: those that
-// have are not locked out by what strangers do. Names that nobody has are counted alike, so that the limit tells nothing.
+// passwords are counted by name too, for addresses that have never logged in under it: those that have are not locked out by
+// what others do. Names that nobody has are counted alike, so that the limit does not show which names there are.
 import { LRUCache } from 'lru-cache';
 import { trackedKeys } from '#container/limits/limits.ts';
 
 /** Who may try a password under which name. Names are compared without case. Both tables are bounded. */
 export type GuessLimit = {
-  /** One of the `perHour` guesses that strangers have under a name, for an address (its group); null: none is left. */
+  /** One of the `perHour` guesses under a name that unknown addresses (their group) have together; null: none is left. */
   readonly take: (name: string, group: string, perHour: number) => Guess | null;
 };
 
@@ -14,7 +14,7 @@ export type GuessLimit = {
 export type Guess = {
   /** The address has shown before that it knows the user's password. */
   readonly isKnown: boolean;
-  /** The password was right: the guess is given back, and the address is no stranger to this name any more. */
+  /** The password was right: the guess is given back, and the address is known under this name from now on. */
   readonly right: () => void;
   /** Nobody looked at the password: the guess is given back. */
   readonly unjudged: () => void;
@@ -23,7 +23,7 @@ export type Guess = {
 const hourMs = 3_600_000;
 const maxNameChars = 254; // of a configured user
 
-/** Nobody has guessed, nobody is known. `now`: milliseconds of a clock that never goes back. */
+/** `now`: milliseconds of a clock that never goes back. */
 export function createGuessLimit(now: () => number): GuessLimit {
   const guesses = new LRUCache<string, { left: number; at: number }>(trackedKeys);
   const known = new LRUCache<string, true>(trackedKeys);

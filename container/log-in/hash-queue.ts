@@ -1,7 +1,7 @@
-// Passwords are hashed a few at a time: each hash takes 128 MiB and a processor for a third of a second. Who waits is
-// served in turn by address, so that one address that guesses holds up nobody but itself; addresses that have shown that
-// they know the user's password come first, and have places of their own. If all places are taken, the address that has most
-// of them gives one up: it takes as many addresses as there are places to shut out another.
+// Passwords are hashed a few at a time: each hash takes 128 MiB and a processor for a third of a second. Addresses are served in
+// rotation, so that one address that guesses holds up nobody but itself; addresses that have shown that they know the user's
+// password come first, and have places of their own. If all places are taken, the address that has most of them loses one: it
+// takes as many addresses as there are places to shut out another.
 
 /** Who asks: the address (its group), and whether it has logged in as that user before, or is this machine. */
 export type Asker = { readonly group: string; readonly isKnown: boolean };
@@ -11,24 +11,23 @@ export type HashQueue = {
   readonly run: <T>(asker: Asker, work: () => Promise<T>) => Promise<T | 'busy'>;
 };
 
-const maxWaiting = 256; // of strangers, and as many of those who are known
-const maxStrangersOfGroup = 50; // the connections that one address may have: an office after a restart is not told to come again
+const maxWaiting = 256; // of unknown addresses, and as many of known ones
+const maxUnknownOfGroup = 50; // the connections that one address may have: an office may log in at once after a restart
 
-/** Told whether its turn has come, or whether it has to give way. */
+/** Called when its turn comes (true), or when it loses its place (false). */
 type Waiter = (isTurn: boolean) => void;
 type Queue = { size: number; readonly maxOfGroup: number; readonly byGroup: Map<string, Waiter[]> };
 
-/** Nobody waits. `atOnce`: how many are hashed side by side. */
+/** `atOnce`: how many are hashed side by side. */
 export function createHashQueue(atOnce: number): HashQueue {
-  const [known, strangers]: [Queue, Queue] = [
+  const [known, unknown]: [Queue, Queue] = [
     { size: 0, maxOfGroup: maxWaiting, byGroup: new Map() },
-    { size: 0, maxOfGroup: maxStrangersOfGroup, byGroup: new Map() },
+    { size: 0, maxOfGroup: maxUnknownOfGroup, byGroup: new Map() },
   ];
   let free = atOnce;
 
-  /** The place goes to the next, or is free. */
   function passOn(): void {
-    const next = takeNext(known) ?? takeNext(strangers);
+    const next = takeNext(known) ?? takeNext(unknown);
     if (next === null) free += 1;
     else next(true);
   }
@@ -37,7 +36,7 @@ export function createHashQueue(atOnce: number): HashQueue {
     async run(asker, work) {
       if (free > 0) free -= 1;
       else {
-        const isTurn = await join(asker.isKnown ? known : strangers, asker.group);
+        const isTurn = await join(asker.isKnown ? known : unknown, asker.group);
         if (!isTurn) return 'busy';
       }
       try {
@@ -51,13 +50,14 @@ export function createHashQueue(atOnce: number): HashQueue {
 
 /** Resolves when the place is theirs: true; or when there is no room to wait (any more): false. */
 async function join(queue: Queue, group: string): Promise<boolean> {
-  const waiting = queue.byGroup.get(group)?.length ?? 0;
-  if (waiting >= queue.maxOfGroup || (queue.size >= maxWaiting && !makeRoom(queue, waiting))) return false;
+  const waiting = queue.byGroup.get(group) ?? [];
+  if (waiting.length >= queue.maxOfGroup) return false;
+  if (queue.size >= maxWaiting && !makeRoom(queue, waiting.length)) return false;
   queue.size += 1;
-  return new Promise((resolve) => queue.byGroup.set(group, [...(queue.byGroup.get(group) ?? []), resolve]));
+  return new Promise((resolve) => queue.byGroup.set(group, [...waiting, resolve]));
 }
 
-/** The last of the largest group gives way to one of a group of which `waiting` wait; false if that is as large. */
+/** The last of the largest group loses its place to one of a group of which `waiting` wait; false if that is as large. */
 function makeRoom(queue: Queue, waiting: number): boolean {
   const [first, ...others] = queue.byGroup.values();
   const largest = others.reduce((most, group) => (group.length > most.length ? group : most), first ?? []);

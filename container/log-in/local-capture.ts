@@ -1,5 +1,5 @@
-// Capture mode on a port that only this machine can reach: a place to try mail programs out. What a program is told is host
-// and port alone, so nothing is in its way: no STARTTLS with a certificate that it would not believe, and any log-in will do.
+// Capture mode on a port that only this machine can reach: a place to try mail programs out. They need host and
+// port alone: no STARTTLS is offered with a certificate that they would not trust, and any log-in will do.
 import type { SessionState } from '#container/session/session-state.ts';
 
 type Asked = Pick<SessionState, 'config' | 'client'> & { readonly shared: Pick<SessionState['shared'], 'isLocalPort'> };

@@ -1,5 +1,5 @@
-// The hashes of users whose configuration only says where they are kept. One that cannot be had is a fault of ours: nobody's password
-// is called wrong for it, and log and health say whose it is.
+// The hashes of users whose configuration only says where they are kept. One that cannot be read is a fault of ours: nobody's
+// password is called wrong for it, and log and health say whose it is.
 import type { Config } from '#pipeline/config/config.ts';
 import { isPasswordHash } from '#pipeline/config/password.ts';
 import type { Log, Metrics, Secrets } from '#pipeline/contract/ports.ts';
@@ -8,13 +8,13 @@ import { errorFields } from '#pipeline/observe/log.ts';
 type Users = Config['users'];
 
 export type LoginSecrets = {
-  /** The users, with the hash of this one read if it is kept elsewhere; null if it cannot be had. */
+  /** The users, with the hash of this one read if it is kept elsewhere; null if it cannot be read. */
   readonly withHash: (users: Users, name: string) => Promise<Users | null>;
-  /** Whose hash could not be had when it was last wanted, as sentences; those are looked for again meanwhile. */
+  /** Whose hash could not be read when it was last needed, as sentences; it is tried again meanwhile. */
   readonly problems: (users: Users) => readonly string[];
 };
 
-/** Complains of each once, until it is mended. */
+/** Logs each once, until it can be read again. */
 export function createLoginSecrets({
   secrets,
   log,

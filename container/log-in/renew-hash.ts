@@ -4,7 +4,6 @@ import { trackedKeys } from '#container/limits/limits.ts';
 import type { ListenerDeps } from '#container/listener-deps.ts';
 import type { User } from './authenticate-user.ts';
 
-/** What is known of old hashes. The table is bounded. */
 export type HashRenewal = {
   /** Puts a new hash in place of the configured one if that can be done, else says once that somebody should. */
   readonly renew: (user: User, renewed: string) => void;
@@ -12,25 +11,25 @@ export type HashRenewal = {
   readonly isSamePassword: (before: string, after: string) => boolean;
 };
 
-/** Nothing is renewed yet. */
+/** Its tables are bounded. */
 export function createHashRenewal({
   replaceHash,
   log,
   metrics,
 }: Pick<ListenerDeps, 'replaceHash' | 'log' | 'metrics'>): HashRenewal {
   const renewedBy = new LRUCache<string, string>(trackedKeys);
-  const told = new LRUCache<string, true>(trackedKeys);
-  const tell = (user: string, reason: string): void => {
+  const logged = new LRUCache<string, true>(trackedKeys);
+  const warn = (user: string, reason: string): void => {
     metrics.count('old-password-hashes');
-    if (told.has(user)) return;
-    told.set(user, true);
+    if (logged.has(user)) return;
+    logged.set(user, true);
     const advice = 'give the user a hash of today: pillarbox user add NAME --replace';
     log.warn('password-hash-old', { user, reason, advice });
   };
   return {
     renew({ name, password }, renewed) {
       if (replaceHash === undefined || !password.startsWith('scrypt:')) {
-        tell(name, 'the hash is kept where it cannot be replaced from here');
+        warn(name, 'the hash is kept where it cannot be replaced from here');
         return;
       }
       const to = renewedBy.get(password) ?? renewed;
@@ -39,7 +38,7 @@ export function createHashRenewal({
         (outcome) => {
           if (outcome === 'replaced') log.info('password-hash-renewed', { user: name });
         },
-        (error: unknown) => tell(name, error instanceof Error ? error.message : String(error)),
+        (error: unknown) => warn(name, error instanceof Error ? error.message : String(error)),
       );
     },
     isSamePassword: (before, after) => before === after || renewedBy.get(before) === after,

@@ -22,7 +22,6 @@ const maxErrors = 10; // unknown or unreadable commands in one session
 const maxHeloChars = 255; // RFC 5321 §4.5.3.1.2
 const clientNameWaitMs = 2_000;
 
-/** Starts a session. */
 export function startConversation(shared: SessionShared, client: Client): Conversation {
   const state: SessionState = {
     shared,
@@ -178,7 +177,7 @@ function data(state: SessionState, argument: string): Step {
 /** RFC 3030 §2. The octets behind a BDAT come even if it is refused: then they are thrown away. */
 function bdat(state: SessionState, argument: string): Step {
   const match = /^(\d{1,15})( +LAST)?$/i.exec(argument);
-  // How many octets follow is unknown, so nothing after this can be told from a command.
+  // How many octets follow is unknown, so nothing after this can be recognised as a command.
   if (match === null) return sayAndClose(replies.syntaxError('BDAT length [LAST]'));
   const bytes = Number(match[1]);
   const refusal = chunkRefusal(state);

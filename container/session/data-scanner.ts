@@ -19,7 +19,7 @@ export type Scanned = { readonly content: readonly Buffer[]; readonly end: numbe
 
 /** Reads one message; make a new one for each. */
 export type DataScanner = {
-  /** Scans `chunk` from `start`. The scanner owns the chunk: it moves bytes within it, and hands out parts of it. */
+  /** Scans `chunk` from `start`. The scanner owns the chunk: it moves bytes within it, and answers parts of it. */
   readonly push: (chunk: Buffer, start: number) => Scanned;
 };
 

@@ -9,12 +9,11 @@ import type { Conversation, MessageReceiver, Step, TlsFacts } from './step.ts';
 
 const maxAnswerBytes = 12_290; // RFC 4954 §4: the answer to a prompt of AUTH has 12,288 octets, whatever a command may have
 
-/** The connection, as far as a session needs it. */
 export type Transport = {
   readonly say: (reply: Reply) => void;
-  /** What was said leaves now, not with the next replies. */
+  /** Sends what was said now, not with the next replies. */
   readonly flush: () => void;
-  /** A promise where the peer does not read its replies: it does not get to send commands either. */
+  /** A promise if the peer does not read its replies: then no more of its commands are read either. */
   readonly drained: () => Promise<void> | undefined;
   readonly close: () => void;
   readonly isClosing: () => boolean;
@@ -24,19 +23,18 @@ export type Transport = {
   readonly log: Log;
 };
 
-/** A session being driven. */
 export type SessionDriver = {
   readonly greet: () => void;
   readonly createReader: () => InputReader;
   readonly secured: (tls: TlsFacts) => void;
   /** Sends the reply and closes the connection. */
   readonly close: (reply: Reply) => void;
-  /** The connection is gone or going. */
-  readonly gone: () => void;
-  /** Has the peer used up its time? Then it is told so, and the connection closed. */
+  /** The connection is closed or closing. */
+  readonly closed: () => void;
+  /** Closes the connection, with a reply that says why, if the peer has used up its time. */
   readonly checkPace: () => void;
   readonly sinceTurnMs: () => number;
-  /** No more commands: at once where nothing is going on, else after the message that is. */
+  /** Ends the session: at once if it is idle, else after its message. */
   readonly drain: () => void;
 };
 
@@ -80,7 +78,7 @@ export function driveSession(transport: Transport, conversation: Conversation): 
       pace.turn();
     },
     close: (reply) => close(state, reply),
-    gone: () => conversation.closed(),
+    closed: conversation.closed,
     checkPace: () => checkPace(state),
     sinceTurnMs: pace.sinceTurnMs,
     drain: () => drain(state),

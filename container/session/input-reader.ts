@@ -5,7 +5,7 @@ import { createDataScanner, type DataScanner } from './data-scanner.ts';
 const cr = 0x0d;
 const lf = 0x0a;
 const maxPieces = 64; // of a line; then they become one, for those who send octet by octet
-const maxCommandsInOneGo = 100; // then other connections get their turn
+const maxCommandsAtOnce = 100; // then other connections are served
 
 /** Where message bytes go. A promise means: wait for it before the next bytes. Neither ever rejects. */
 export type MessageSink = {
@@ -21,7 +21,6 @@ export type InputEvents = {
   readonly overlongLine: () => Promise<void> | undefined;
 };
 
-/** The reader of one connection. */
 export type InputReader = {
   /** Works the chunk off, then calls `done`; the next chunk must wait for that. */
   readonly push: (chunk: Buffer, done: () => void) => void;
@@ -51,7 +50,7 @@ export function createInputReader(maxLineBytes: () => number, events: InputEvent
 
   function run(): void {
     for (let count = 0; position < chunk.length && mode.kind !== 'closed'; count++) {
-      if (count === maxCommandsInOneGo) {
+      if (count === maxCommandsAtOnce) {
         setImmediate(run);
         return;
       }

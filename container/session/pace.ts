@@ -1,12 +1,11 @@
-// Has a peer used up its time? Silence, a session that never ends, a message that trickles. Asked by a sweep, so that
-// no timer is set per command or message.
+// Says whether a peer has used up its time: by silence, by a session that never ends, by a message that comes too slowly. Asked
+// by a sweep, so that no timer is set for each command or message.
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 
 /** A message must come at this rate, on average over each idle time (octets a second). */
 const minBytesPerSecond = 100;
 
-/** Keeps the times of one connection. */
 export type PaceKeeper = {
   /** It is the peer's turn from now on. */
   readonly turn: () => void;

@@ -18,7 +18,7 @@ export type ProtocolOptions = {
   readonly certificate: Certificate;
   /** How long a client from another machine waits for the greeting, in milliseconds; one that speaks before is refused. */
   readonly greetingDelayMs: (peer: Peer) => number;
-  /** May this peer connect? `release` is called once when it is gone. */
+  /** Says whether a peer may connect. `release` is called once when its connection is closed. */
   readonly admit: (
     peer: Peer,
   ) => { readonly outcome: 'admitted'; readonly release: () => void } | { readonly outcome: 'refused'; reply: Reply };
@@ -30,7 +30,7 @@ export type ProtocolOptions = {
 export type ProtocolServer = {
   readonly port: number;
   readonly useCertificate: (certificate: Certificate) => void;
-  /** Looks at once which sessions may go on: the configuration has changed. */
+  /** Looks at once which sessions may go on, because the configuration has changed. */
   readonly checkSessions: () => void;
   /** No new connections, `421` to idle clients; resolves when all is done, or after the grace, when the rest is cut off. */
   readonly close: (graceSeconds: number) => Promise<void>;

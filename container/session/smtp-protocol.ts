@@ -256,7 +256,7 @@ class Connection extends SMTPConnection {
 
   override close(): void {
     this.#reader?.close();
-    this.drive.gone();
+    this.drive.closed();
     const socket = this._socket;
     this.#server.lingering.add(socket);
     socket.once('close', () => this.#server.lingering.delete(socket));
@@ -279,7 +279,7 @@ class Connection extends SMTPConnection {
   }
 
   override _onClose(): void {
-    this.drive.gone();
+    this.drive.closed();
     this.#server.releases.get(this.id)?.();
     super._onClose();
   }

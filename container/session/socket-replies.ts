@@ -2,17 +2,17 @@
 import type { Socket } from 'node:net';
 import { formatReply, type Reply } from '#mail/smtp/reply.ts';
 
-/** Writes a reply, where anybody can still be told. */
+/** Writes a reply if the socket still takes it. */
 export function writeReply(socket: Socket, reply: Reply): void {
   if (!socket.destroyed && socket.writable) socket.write(formatReply(reply), 'latin1');
 }
 
-/** What was said leaves now, however often the socket was corked. */
+/** Sends what was written, however often the socket was corked. */
 export function flush(socket: Socket): void {
   while (socket.writableCorked > 0) socket.uncork();
 }
 
-/** A promise where the peer has yet to read what was said: it resolves when it has, or is gone. */
+/** A promise if the peer has yet to read what was written: it resolves when it has, or when the connection is closed. */
 export function drained(socket: Socket): Promise<void> | undefined {
   if (!socket.writableNeedDrain || socket.destroyed) return undefined;
   flush(socket);

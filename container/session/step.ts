@@ -5,10 +5,9 @@ import type { TLSSocket } from 'node:tls';
 import type { Peer } from '#mail/address/peer-address.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 
-/** TLS as it was agreed on. */
 export type TlsFacts = { readonly version: string; readonly cipher: string };
 
-/** Version and cipher of a connection under TLS, in OpenSSL's words; `unknown` where the socket is already gone. */
+/** Version and cipher of a connection under TLS, in OpenSSL's words; `unknown` if the socket is closed already. */
 export function tlsFacts(socket: TLSSocket): TlsFacts {
   return { version: socket.getProtocol() ?? 'unknown', cipher: socket.getCipher()?.name ?? 'unknown' };
 }
@@ -19,7 +18,6 @@ export type MessageReceiver = {
   readonly end: () => Promise<Step> | Step;
 };
 
-/** What happens next. */
 export type Step =
   | { readonly step: 'reply'; readonly reply: Reply }
   | { readonly step: 'close'; readonly reply: Reply }
@@ -29,7 +27,6 @@ export type Step =
   | { readonly step: 'chunk'; readonly bytes: number; readonly receiver: MessageReceiver }
   | { readonly step: 'startTls'; readonly reply: Reply };
 
-/** How long things may take, in seconds. */
 export type Pace = { readonly idleSeconds: number; readonly sessionSeconds: number };
 
 /** One session's side that knows SMTP. A rejection or throw of any of these is answered `451 4.3.0`. */
@@ -40,7 +37,7 @@ export type Conversation = {
   readonly overlongLine: (isAnswer: boolean) => Step;
   /** TLS is up: all that was said before is forgotten (RFC 3207 §4.2). */
   readonly secured: (tls: TlsFacts) => void;
-  /** The connection is gone: an unfinished message is dropped. */
+  /** The connection is closed: an unfinished message is dropped. */
   readonly closed: () => void;
   readonly maxLineBytes: () => number;
   /** The reply that ends the session of a user who may not use it any more; null while they may. */
@@ -55,6 +52,5 @@ export type Client = {
   readonly hangUp: (reply: Reply) => void;
 };
 
-/** Shorthands. */
 export const say = (reply: Reply): Step => ({ step: 'reply', reply });
 export const sayAndClose = (reply: Reply): Step => ({ step: 'close', reply });

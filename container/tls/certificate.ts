@@ -3,6 +3,7 @@
 // which certificate is shown.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { generate } from 'selfsigned';
+import type { ListenerDeps } from '#container/listener-deps.ts';
 import type { Certificate } from '#container/session/protocol-options.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
 import type { Clock, Log, Secrets } from '#pipeline/contract/ports.ts';
@@ -88,17 +89,14 @@ export type CertificateWatch = {
   readonly stop: () => void;
 };
 
-/** Asks for the certificate every `seconds`, and calls `use` if it changed and `onDaysLeft` each time with the days it is valid. */
-export function watchCertificate(options: {
+type Watched = Pick<ListenerDeps, 'certificate' | 'onCertificateDays' | 'certificateSeconds' | 'clock' | 'log'> & {
   readonly current: Certificate;
-  readonly ask: () => Promise<Certificate>;
   readonly use: (certificate: Certificate) => void;
-  readonly onDaysLeft: (days: number) => void;
-  readonly seconds: number;
-  readonly clock: Clock;
-  readonly log: Log;
-}): CertificateWatch {
-  const { ask, use, onDaysLeft, seconds, clock, log } = options;
+};
+
+/** Asks for the certificate now and then, and calls `use` if it changed. */
+export function watchCertificate(options: Watched): CertificateWatch {
+  const { certificate: ask, use, onCertificateDays, certificateSeconds = 60, clock, log } = options;
   let { current } = options;
   let unusable: string | null = null;
   const look = async (): Promise<void> => {
@@ -114,7 +112,7 @@ export function watchCertificate(options: {
   };
   const tell = (): void => {
     const days = (endOf(current) - clock()) / 86_400_000;
-    if (Number.isFinite(days)) onDaysLeft(days);
+    if (Number.isFinite(days)) onCertificateDays?.(days);
   };
   const timer = setInterval(() => {
     look()
@@ -124,7 +122,7 @@ export function watchCertificate(options: {
         unusable = reason;
       })
       .finally(tell);
-  }, seconds * 1_000);
+  }, certificateSeconds * 1_000);
   timer.unref();
   tell();
   return {

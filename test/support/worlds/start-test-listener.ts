@@ -2,7 +2,8 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
-import { type Listener, type ListenerDeps, startListener } from '#container/listener.ts';
+import { type Listener, startListener } from '#container/listener.ts';
+import type { ListenerDeps } from '#container/listener-deps.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
