@@ -1,5 +1,7 @@
 // What every AWS composition root builds in the same way from its environment: ports over S3, SQS and Secrets Manager, log
 // and metrics. Called by composition roots alone, once, at module scope.
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import { polledConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import type { Clock, Intake, JobSender, Log, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
@@ -41,12 +43,15 @@ export function createAwsParts({
   variables,
   write,
   configSeconds = 30,
+  clients = {},
 }: {
   readonly name: string;
   readonly sends: readonly QueueName[];
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly write: (line: string) => void;
   readonly configSeconds?: number;
+  /** Clients to use in place of those that the environment asks for. */
+  readonly clients?: { readonly s3?: S3Client; readonly sqs?: SQSClient };
 }): AwsParts {
   const environment = parseEnvironment(variables, { queues: sends });
   const { bucket } = environment;
@@ -59,8 +64,7 @@ export function createAwsParts({
     write,
     clock,
   });
-  const s3 = createS3Client(environment);
-  const sqs = createSqsClient(environment);
+  const { s3 = createS3Client(environment), sqs = createSqsClient(environment) } = clients;
   const jobs = createSqsSender({ sqs, queueUrls: environment.queueUrls, clock });
   const config = polledConfigSource({
     ...configObject({ s3, bucket }),

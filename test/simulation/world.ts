@@ -1,0 +1,303 @@
+// One seed played from its first connection to its last job: builds the simulated world, lets it run, and hands what is left to the checker.
+import { configKey } from '#pipeline/contract/keys.ts';
+import { lanesOf, type StageName, stages, stageNames, deadLetterQueue } from '#pipeline/contract/stages.ts';
+import type { AwsRequest, DoorWorld, Service } from './aws/aws-door.ts';
+import { composeStage, type Surroundings } from './aws/composition.ts';
+import { inProcessParser } from './aws/in-process-parser.ts';
+import { type Poller, startPoller } from './aws/poller.ts';
+import { createSimS3, failure, type SimS3 } from './aws/sim-s3.ts';
+import { createSimSqs, type SimQueue } from './aws/sim-sqs.ts';
+import { answerSqs, describeSqs, hiddenQueue, refuseSqs } from './aws/sqs-requests.ts';
+import { createClock, type SimClock } from './engine/clock.ts';
+import { createProcess, currentProcess, type SimProcess } from './engine/process.ts';
+import { createRandom, hashOf, type Random } from './engine/random.ts';
+import type { Network } from './engine/sockets.ts';
+import { installVirtualNode } from './engine/virtual-node.ts';
+import { drawFaults, type Faults, isWithin } from './faults.ts';
+import { type ListenerFleet, startFleet } from './aws/listener-fleet.ts';
+import { type Acknowledged, drawLetters, type Letter, sendLetter } from './mail/client.ts';
+import { servePeer, type Taken } from './mail/peer.ts';
+import { askZone, configOf, hosts, listenerIp } from './mail/places.ts';
+import { type PlantedFault, plantFault } from './planted.ts';
+
+/** Something that may have made jobs fail: when, what, and after how long at most they come back. */
+export type Trouble = { readonly at: number; readonly what: string; readonly hiddenMs: number };
+
+/** Times of a seed, in seconds. */
+export type Terms = { readonly expireSeconds: number; readonly retrySeconds: readonly number[]; readonly delayWarningSeconds: number };
+
+/** What a seed left behind. */
+export type Outcome = {
+  readonly seed: number;
+  readonly faults: Faults;
+  readonly terms: Terms;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Whether nothing is left to do; else the run was cut off on purpose, or its time was up. */
+  readonly isQuiet: boolean;
+  readonly isCutOff: boolean;
+  readonly letters: readonly Letter[];
+  readonly acknowledged: readonly Acknowledged[];
+  readonly s3: SimS3;
+  readonly queues: ReadonlyMap<string, SimQueue>;
+  readonly taken: readonly Taken[];
+  readonly troubles: readonly Trouble[];
+  /** Queues of dead letters that have an alarm. */
+  readonly watched: ReadonlySet<string>;
+  /** Letters that make the parser fail, by number. */
+  readonly poison: ReadonlySet<number>;
+  readonly trace: readonly string[];
+  readonly events: number;
+};
+
+const firstDay = Date.UTC(2026, 10, 20);
+const dayMs = 86_400_000;
+
+/** Plays a seed. */
+export async function playSeed(seed: number, planted: PlantedFault | null = null): Promise<Outcome> {
+  const random = createRandom(seed);
+  const clock = createClock(firstDay + random.between(0, dayMs));
+  const trace: string[] = [];
+  const note = (line: string): void => {
+    trace.push(`${((clock.now() - clock.startMs) / 1_000).toFixed(3)} ${line}`);
+  };
+  const faults = drawFaults(random.fork('faults'));
+  const world = buildWorld({ seed, random, clock, note, faults, planted });
+  const restore = installVirtualNode(world.node);
+  try {
+    return { ...(await play(world)), trace, seed };
+  } finally {
+    restore();
+  }
+}
+
+/** What tells one trace from another. */
+export function traceHash(trace: readonly string[]): string {
+  const hash = trace.reduce((sum, line) => hashOf(line, sum), 0x811c9dc5);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
+
+type Ground = {
+  readonly seed: number;
+  readonly random: Random;
+  readonly clock: SimClock;
+  readonly note: (line: string) => void;
+  readonly faults: Faults;
+  readonly planted: PlantedFault | null;
+};
+
+type World = Ground & {
+  readonly node: Parameters<typeof installVirtualNode>[0];
+  readonly s3: SimS3;
+  readonly queues: ReadonlyMap<string, SimQueue>;
+  readonly taken: Taken[];
+  readonly troubles: Trouble[];
+  readonly poison: Set<number>;
+  readonly fleet: ListenerFleet;
+  readonly network: Network;
+  readonly mayFail: () => boolean;
+  readonly trouble: (what: string, hiddenMs: number) => void;
+  readonly surroundings: Surroundings;
+};
+
+function buildWorld(ground: Ground): World {
+  const { random, clock, note, faults, planted } = ground;
+  const troubles: Trouble[] = [];
+  const poison = new Set<number>();
+  const mayFail = (): boolean => clock.now() - clock.startMs < faults.endAtMs;
+  const trouble = (what: string, hiddenMs: number): void => void troubles.push({ at: clock.now(), what, hiddenMs });
+  const s3 = createSimS3(clock.now);
+  const queues = createSimSqs({
+    now: clock.now,
+    random: random.fork('queues'),
+    note,
+    duplicate: () => (mayFail() ? faults.sqs.duplicate : 0),
+    afterDelete: () => (mayFail() ? faults.sqs.afterDelete : 0),
+  });
+  const taken: Taken[] = [];
+  const onFault: DoorWorld['onFault'] = (what, request) => trouble(what, hiddenBy(request, queues));
+  const door: DoorWorld = { clock, random: random.fork('aws'), note, mayFail, onFault };
+  const surroundings: Surroundings = {
+    door,
+    s3: s3Service(s3, faults),
+    sqs: sqsService(queues, faults, door.random),
+    write: () => {},
+    parser: poisoned(poison),
+    plant: (parts) => plantFault(planted, parts),
+  };
+  const fleet = startFleet({ ...ground, surroundings, mayFail, trouble });
+  const peers = { clock, random: random.fork('peers'), note, faults: faults.peers, mayFail, taken, onFault: (what: string) => trouble(what, 0) };
+  const network: Network = {
+    clock,
+    random: random.fork('network'),
+    reach: ({ ip }) => {
+      if (ip === listenerIp) return fleet.reach();
+      const host = hosts[ip];
+      if (host === undefined || host.isDead) return { outcome: 'silent' };
+      const isDown = mayFail() && isWithin(faults.peers.down, clock.now() - clock.startMs);
+      if (isDown) return { outcome: 'refused' };
+      return { outcome: 'open', owner: null, accept: (socket) => servePeer(peers, ip, socket) };
+    },
+  };
+  const askDns = dnsOf({ clock, random: random.fork('dns'), note, faults, mayFail, trouble });
+  const node = { clock, random: random.fork('node'), network, bind: fleet.bind, askDns };
+  return { ...ground, node, s3, queues, taken, troubles, poison, fleet, network, mayFail, trouble, surroundings };
+}
+
+function s3Service(s3: SimS3, faults: Faults): Service {
+  return {
+    name: 's3',
+    faults: faults.s3,
+    answer: (request, { name }) => s3.answer(request, roleOf(name)),
+    refuse: (_, why) => (why === 'conflict' ? failure(409, 'ConditionalRequestConflict') : failure(503, 'SlowDown')),
+    describe: ({ method, path }) => `${method} ${decodeURIComponent(path).replace('/mail/', '')}`,
+  };
+}
+
+function sqsService(queues: ReadonlyMap<string, SimQueue>, faults: Faults, random: Random): Service {
+  return {
+    name: 'sqs',
+    faults: faults.sqs,
+    answer: (request, { name }) => answerSqs(queues, request, roleOf(name)),
+    refuse: (request, _, { name }) => refuseSqs(queues, request, { by: roleOf(name), random }),
+    describe: describeSqs,
+  };
+}
+
+/** Processes are called `<role>-<n>`. */
+function roleOf(name: string): string {
+  return name.replace(/-\d+$/, '');
+}
+
+type DnsWorld = Omit<Ground, 'seed' | 'planted'> & Pick<World, 'mayFail' | 'trouble'>;
+
+const muteMs = 10_000;
+
+function dnsOf({ clock, random, note, faults: { dns }, mayFail, trouble }: DnsWorld): World['node']['askDns'] {
+  return async (name, type) => {
+    const asker = currentProcess();
+    if (asker === null || asker.call() !== 'go') {
+      asker?.kill();
+      return new Promise(() => {});
+    }
+    const isMute = mayFail() && isWithin(dns.isMute, clock.now() - clock.startMs);
+    const fails = isMute || (mayFail() && random.chance(dns.fails));
+    const code = isMute ? 'ETIMEOUT' : random.pick(['ETIMEOUT', 'ESERVFAIL']);
+    if (fails) {
+      trouble('dns', 0);
+      note(`${asker.name} asks ${name} ${type}: ${code}`);
+    }
+    const waitMs = fails && code === 'ETIMEOUT' ? muteMs : random.between(1, 80);
+    await new Promise<void>((resolve) => {
+      clock.in(waitMs, () => asker.enter(resolve));
+    });
+    if (fails) throw Object.assign(new Error(code), { code });
+    return askZone(name, type);
+  };
+}
+
+/** A bug of ours that only some messages meet: it throws, whatever is tried. */
+function poisoned(poison: ReadonlySet<number>): Surroundings['parser'] {
+  return {
+    parse: async (request) => {
+      const parsed = await inProcessParser.parse(request);
+      const n = Number(/^letter (\d+)$/.exec(parsed.head?.subject ?? '')?.[1] ?? -1);
+      if (poison.has(n)) throw new Error('a bug that this message meets');
+      return parsed;
+    },
+  };
+}
+
+/** If a job that failed cannot be made to come back soon, it comes back when its visibility timeout ends. */
+function hiddenBy(request: AwsRequest, queues: ReadonlyMap<string, SimQueue>): number {
+  const queue = hiddenQueue(request);
+  return queue === null ? 0 : (queues.get(queue)?.visibilityMs ?? 0);
+}
+
+const minuteMs = 60_000;
+
+async function play(world: World): Promise<Omit<Outcome, 'trace' | 'seed'>> {
+  const { random, clock, faults, s3, queues, fleet, poison, taken, troubles, planted } = world;
+  const terms = drawTerms(random.fork('terms'));
+  s3.seed(configKey, JSON.stringify(configOf({ ...terms, retrySeconds: [...terms.retrySeconds] })));
+  const plan = random.fork('plan');
+  const letters = drawLetters(plan, plan.pick([1, 1, 2, 2, 3, 4, 6]), plan.pick([1_000, minuteMs, 3 * minuteMs]));
+  for (const { n } of letters) if (plan.chance(0.04)) poison.add(n);
+  const cutAtMs = plan.chance(0.15) ? plan.between(1_000, 4 * 3_600_000) : null;
+  const acknowledged: Acknowledged[] = [];
+  const clients = { ...world, random: random.fork('clients'), faults: faults.client, acknowledged };
+  let areDone = false;
+  void Promise.all(letters.map((letter) => sendLetter(clients, letter))).then(() => {
+    areDone = true;
+    fleet.close();
+  });
+  const pollers = stageNames.flatMap((name) => startPollers(world, name));
+  const isQuiet = (): boolean =>
+    areDone && fleet.isClosed() && pollers.every((poller) => !poller.isBusy()) && allEmpty(queues);
+  const longestMs = faults.endAtMs + terms.expireSeconds * 1_000 + 2 * dayMs;
+  // What stood still may go on after all others are done.
+  const lastThaw = clock.startMs + faults.endAtMs + faults.functions.longestFreezeMs;
+  await clock.run(clock.startMs + (cutAtMs ?? longestMs), () => clock.now() > lastThaw && isQuiet());
+  const watched = new Set(stageNames.flatMap((name) => lanesOf(stages[name])).map(({ consumes }) => deadLetterQueue(consumes)));
+  if (planted === 'unwatched-dead-letters') watched.clear();
+  return {
+    faults,
+    terms,
+    startMs: clock.startMs,
+    endMs: clock.now(),
+    isQuiet: isQuiet(),
+    isCutOff: cutAtMs !== null,
+    letters,
+    acknowledged,
+    s3,
+    queues,
+    taken,
+    troubles,
+    watched,
+    poison,
+    events: clock.events(),
+  };
+}
+
+function startPollers(world: World, name: StageName): Poller[] {
+  const { clock, random, note, faults, queues, mayFail, trouble, surroundings, planted } = world;
+  let count = 0;
+  const startSandbox = () => {
+    count += 1;
+    const skewMs = random.between(-faults.skewMs, faults.skewMs);
+    const process: SimProcess = createProcess({ ...clock, note, trouble }, `${name}-${count}`, skewMs);
+    let handler: ReturnType<typeof composeStage> = () => Promise.reject(new Error('not started'));
+    process.enter(() => {
+      handler = composeStage(surroundings, name);
+    });
+    return { process, handler };
+  };
+  const deletesFirst = planted === 'delete-first';
+  return lanesOf(stages[name]).map((lane) =>
+    startPoller(
+      { clock, random: random.fork(`poller ${lane.consumes}`), note, faults, mayFail, onFault: trouble, startSandbox, deletesFirst },
+      queues.get(lane.consumes)!,
+      lane,
+    ),
+  );
+}
+
+function drawTerms(random: Random): Terms {
+  const [expireSeconds, delayWarningSeconds] = random.pick([
+    [7_200, 1_800],
+    [7_200, 1_800],
+    [21_600, 7_200],
+    [43_200, 14_400],
+  ] as const);
+  const isLong = random.chance(0.005);
+  const retrySeconds = random.pick([
+    [300, 600, 1_200, 2_400, 3_600, 7_200, 14_400],
+    [60, 300, 900],
+  ]);
+  return isLong ? { expireSeconds: 432_000, delayWarningSeconds: 14_400, retrySeconds } : { expireSeconds, delayWarningSeconds, retrySeconds };
+}
+
+function allEmpty(queues: ReadonlyMap<string, SimQueue>): boolean {
+  for (const { name, messages } of queues.values()) if (!name.endsWith('-dead') && messages.size > 0) return false;
+  return true;
+}
