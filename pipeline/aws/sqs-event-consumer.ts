@@ -7,6 +7,7 @@ import type { JobSender } from '#pipeline/contract/ports.ts';
 import { lanesOf, type QueueName, type Stage } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import type { EmfMetrics } from '#pipeline/observe/metrics.ts';
+import { waitSeconds } from '#pipeline/run/judge-failure.ts';
 import {
   type HandedOut,
   type JobAnswer,
@@ -98,14 +99,15 @@ export async function consumeSqsEvent<Queue extends QueueName>(
 
 /** Never throws: what cannot be answered now is answered when the record comes back. */
 async function isDone<Queue extends QueueName>(consumer: Consumer<Queue>, record: SqsRecord): Promise<boolean> {
-  const { queue, stage, log, metrics } = consumer;
+  const { queue, stage, log, metrics, random } = consumer;
   const answer = await runJob(consumer, { ...consumer, limitSeconds: null }, handedOutBy(record, stage));
   try {
     return await answerQueue(consumer, record, answer);
   } catch (thrown) {
     log.error('job-not-sent-on', { queue, messageId: record.messageId, ...errorFields(thrown) });
     metrics.count('own-faults', { kind: 'queue' });
-    return false;
+    const failures = record.attributes.ApproximateReceiveCount - 1;
+    return comesBack(consumer, record, waitSeconds(stage.backOff, failures, random()));
   }
 }
 
@@ -121,12 +123,14 @@ function handedOutBy({ messageId, body, attributes, messageAttributes }: SqsReco
   };
 }
 
-/** False: the record fails, and comes back after the delay, or after its visibility timeout if that could not be changed. */
+/** Whether the record is done; false: it fails. Throws if SQS does not take what is to be sent. */
 async function answerQueue<Queue extends QueueName>(
-  { queue, stage, jobs, changeVisibility, log }: Consumer<Queue>,
-  { receiptHandle, messageId, attributes, messageAttributes }: SqsRecord,
+  consumer: Consumer<Queue>,
+  record: SqsRecord,
   answer: JobAnswer<Queue>,
 ): Promise<boolean> {
+  const { queue, stage, jobs } = consumer;
+  const { attributes, messageAttributes } = record;
   switch (answer.answer) {
     case 'done':
       return true;
@@ -145,7 +149,15 @@ async function answerQueue<Queue extends QueueName>(
     case 'dead':
       for (const report of answer.tell) await jobs.send('deliver', report, { group: report.domain });
   }
-  const delaySeconds = answer.answer === 'again' ? answer.delaySeconds : stage.backOff.firstSeconds;
+  return comesBack(consumer, record, answer.answer === 'again' ? answer.delaySeconds : stage.backOff.firstSeconds);
+}
+
+/** Always false: the record fails. It comes back after the delay, or when its visibility timeout ends if that cannot be changed. */
+async function comesBack<Queue extends QueueName>(
+  { queue, changeVisibility, log }: Consumer<Queue>,
+  { receiptHandle, messageId }: SqsRecord,
+  delaySeconds: number,
+): Promise<false> {
   await changeVisibility(queue, receiptHandle, delaySeconds).catch((thrown: unknown) => {
     log.warn('job-hidden-longer', { queue, messageId, ...errorFields(thrown) });
   });

@@ -128,12 +128,13 @@ test('a job whose due time has come is run', async () => {
   assert.deepEqual([ran, jobs.sent], [[job.id], []]);
 });
 
-test('an early job that cannot be sent on fails, so it is not lost', async () => {
-  const { consume, jobs, clock } = world(async () => ({ outcome: 'x' }));
+test('an early job that cannot be sent on fails, so it is not lost, and comes back after seconds', async () => {
+  const { consume, jobs, clock, hidden } = world(async () => ({ outcome: 'x' }));
   jobs.fail = new Error('SQS is down');
   const notBefore = new Date(clock() + 1_000_000).toISOString();
   const answer = await consume(record('a', JSON.stringify(sampleDeliverJob()), { 'not-before': notBefore }));
   assert.deepEqual(answer, { batchItemFailures: [{ itemIdentifier: 'a' }] });
+  assert.deepEqual(hidden, [20]);
 });
 
 test('a fault of ours sends the job on, anew and uncounted, with a back-off that grows, and says why', async () => {
