@@ -2,25 +2,30 @@
 // delivered, bounced, waiting, or dead-lettered with an alarm; never twice in an inbox; twice elsewhere only where nobody could know; not
 // altered; and nobody waited longer than promised.
 import { createHash } from 'node:crypto';
-import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
-import type { Written } from './aws/sim-s3.ts';
-import { domainOf, type Evidence, gatherEvidence } from './evidence.ts';
-import type { Taken } from './mail/peer.ts';
+import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
+import type { Written } from '#test/simulation/aws/sim-s3.ts';
+import type { Taken } from '#test/simulation/mail/peer.ts';
+import { addresses, isForged, type Place } from '#test/simulation/mail/places.ts';
+import { type Dead, domainOf, type Evidence, gatherEvidence } from './evidence.ts';
 import { isKnown } from './known-limits.ts';
-import { addresses, isForged, type Place } from './mail/places.ts';
 import { lateness } from './promises.ts';
 import type { Outcome } from './world.ts';
 
 /** A message that the service owes to its places. `content`: the bytes that must arrive; null for a report, which the service wrote. */
-type Owed = { readonly id: string; readonly at: number; readonly places: readonly Place[]; readonly content: Buffer | null };
+type Owed = {
+  readonly id: string;
+  readonly at: number;
+  readonly places: readonly Place[];
+  readonly content: Buffer | null;
+};
 
 type Case = { readonly outcome: Outcome; readonly evidence: Evidence; readonly owed: Owed };
 
 /** What became of a message at a place; `at`: when, for what has an end. */
 type Fate =
-  | { readonly fate: 'in the inbox' | 'in quarantine' | 'delivered' | 'bounced'; readonly at: number }
-  | { readonly fate: 'waiting' | 'dead-lettered' };
+  | { readonly fate: 'in the inbox' | 'in quarantine' | 'delivered' | 'bounced' | 'dead-lettered'; readonly at: number }
+  | { readonly fate: 'waiting' };
 
 /** Sentences, one for each promise that was broken; none if all is well. `known`: those of which docs/simulation.md tells. */
 export type Verdict = { readonly broken: readonly string[]; readonly known: readonly string[] };
@@ -75,7 +80,9 @@ function reportsOf({ notices, job }: DeliveryState): Owed[] {
   const sender = senderOf(job.envelope.reversePath);
   if (sender === null) return [];
   return notices.flatMap(({ id, at, outcome }) =>
-    outcome === 'sent' ? [{ id, at: Date.parse(at), content: null, places: [{ kind: 'remote', address: sender }] }] : [],
+    outcome === 'sent'
+      ? [{ id, at: Date.parse(at), content: null, places: [{ kind: 'remote', address: sender }] }]
+      : [],
   );
 }
 
@@ -112,10 +119,19 @@ function checkPlace(one: Case, place: Place): string[] {
   const broken: string[] = [];
   if (names.length > 1) broken.push(`at once ${names.join(' and ')}`);
   const isPoison = outcome.acknowledged.some(({ id, letter }) => id === owed.id && outcome.poison.has(letter.n));
-  const late = isPoison ? null : lateness(outcome, { at: owed.at, kind: place.kind, endAt: 'at' in fate ? fate.at : null, fate: fate.fate });
+  const isDoomed = (isPoison && place.kind === 'mailbox') || fate.fate === 'dead-lettered';
+  const late = lateness(outcome, {
+    at: owed.at,
+    kind: isDoomed ? 'doomed' : place.kind,
+    endAt: 'at' in fate ? fate.at : null,
+    fate: fate.fate,
+  });
   if (late !== null) broken.push(late);
   if (fate.fate === 'waiting' && outcome.isQuiet) broken.push('waiting, and no job leads there');
-  if (fate.fate === 'dead-lettered' && !evidence.deadIn(owed.id, place).every((queue) => outcome.watched.has(queue))) {
+  if (
+    fate.fate === 'dead-lettered' &&
+    !evidence.deadIn(owed.id, place).every(({ queue }) => outcome.watched.has(queue))
+  ) {
     broken.push('dead-lettered without an alarm');
   }
   return broken;
@@ -132,32 +148,43 @@ function fatesInMailbox({ evidence, owed }: Case, place: Place): readonly Fate[]
   });
   if (stored.length > 0) return stored;
   if (evidence.isWaiting(owed.id, place)) return [{ fate: 'waiting' }];
-  return evidence.deadIn(owed.id, place).length > 0 ? [{ fate: 'dead-lettered' }] : [];
+  return deadLettered(evidence.deadIn(owed.id, place));
 }
 
 function fatesElsewhere({ evidence, owed }: Case, place: Place): readonly Fate[] {
   const record = evidence.record(owed.id, domainOf(place.address))?.state ?? null;
   const recipient = record?.recipients.find(({ forwardPath }) => forwardPath === place.address);
-  const isDead = evidence.deadIn(owed.id, place).length > 0;
+  const dead = deadLettered(evidence.deadIn(owed.id, place));
   const at = Date.parse(recipient?.at ?? '');
   if (recipient?.state === 'delivered') return [{ fate: 'delivered', at }];
-  if (record?.givenUp?.recipients.includes(place.address) === true && isDead) return [{ fate: 'dead-lettered' }];
+  if (record?.givenUp?.recipients.includes(place.address) === true && dead.length > 0) return dead;
   if (recipient?.state === 'bounced') return [{ fate: 'bounced', at }];
   if (evidence.isWaiting(owed.id, place)) return [{ fate: 'waiting' }];
-  return isDead ? [{ fate: 'dead-lettered' }] : [];
+  return dead;
+}
+
+function deadLettered([first]: readonly Dead[]): readonly Fate[] {
+  return first === undefined ? [] : [{ fate: 'dead-lettered', at: first.at }];
 }
 
 function checkContent(one: Case, place: Place): string[] {
   const { outcome, evidence, owed } = one;
-  if (place.kind === 'mailbox') return evidence.stored(owed.id, place).flatMap((written) => checkJson(outcome, owed, written));
+  if (place.kind === 'mailbox')
+    return evidence.stored(owed.id, place).flatMap((written) => checkJson(outcome, owed, written));
   const copies = evidence.copies(owed.id, place.address);
   const found = evidence.record(owed.id, domainOf(place.address));
   const recipient = found?.state.recipients.find(({ forwardPath }) => forwardPath === place.address);
   const broken = copies.flatMap(({ bytes, host }) =>
     owed.content === null || endsWith(bytes, owed.content) ? [] : [`${host} was given other bytes`],
   );
-  if (recipient?.state === 'delivered' && copies.length === 0) broken.push('delivered by the record, and no host has it');
-  if (recipient?.state === 'bounced' && copies.some(({ arrivedAt, owner }) => arrivedAt !== null && !hasExcuse(one, found!.key, { arrivedAt, owner }, outcome.endMs))) {
+  if (recipient?.state === 'delivered' && copies.length === 0)
+    broken.push('delivered by the record, and no host has it');
+  if (
+    recipient?.state === 'bounced' &&
+    copies.some(
+      ({ arrivedAt, owner }) => arrivedAt !== null && !hasExcuse(one, found!.key, { arrivedAt, owner }, outcome.endMs),
+    )
+  ) {
     broken.push('bounced, and a host has it and said so');
   }
   for (const [n, copy] of copies.slice(0, -1).entries()) {
@@ -172,7 +199,11 @@ function hasExcuse({ outcome }: Case, key: string, copy: Pick<Taken, 'arrivedAt'
   if (arrivedAt === null || owner === null) return true;
   const isRecorded = outcome.s3.writes.some(
     ({ key: written, at, by, bytes }) =>
-      written === key && by === owner.name.replace(/-\d+$/, '') && at >= arrivedAt && at < nextAt && bytes.includes('"state":"delivered"'),
+      written === key &&
+      by === owner.name.replace(/-\d+$/, '') &&
+      at >= arrivedAt &&
+      at < nextAt &&
+      bytes.includes('"state":"delivered"'),
   );
   if (isRecorded) return false;
   const isTroubled = owner.troubles.some((at) => at >= arrivedAt - 3_600_000 && at < nextAt);
@@ -185,11 +216,13 @@ function checkJson({ s3 }: Outcome, { content }: Owed, { bytes }: Written): stri
   const raw = s3.objects.get(message.raw.key)?.bytes;
   if (raw === undefined) return ['the message as it was received is not there'];
   const broken: string[] = [];
-  if (sha256(raw) !== message.raw.sha256 || raw.length !== message.raw.bytes) broken.push('the message is not the one of its job');
+  if (sha256(raw) !== message.raw.sha256 || raw.length !== message.raw.bytes)
+    broken.push('the message is not the one of its job');
   if (content !== null && !endsWith(raw, content)) broken.push('the message is not as it was sent');
   for (const { key, sha256: sum } of message.attachments) {
     const attached = s3.objects.get(key)?.bytes;
-    if (attached === undefined || sha256(attached) !== sum) broken.push(`the attachment ${key} is not there, or another`);
+    if (attached === undefined || sha256(attached) !== sum)
+      broken.push(`the attachment ${key} is not there, or another`);
   }
   return broken;
 }

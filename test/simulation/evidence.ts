@@ -3,9 +3,10 @@ import { type DeliverJob, jobSchemas } from '#pipeline/contract/jobs.ts';
 import { messageIdOf, parseDeliveryKey, parseMessageKey } from '#pipeline/contract/keys.ts';
 import { type DeliveryState, deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
-import type { Written } from './aws/sim-s3.ts';
-import type { Taken } from './mail/peer.ts';
-import type { Place } from './mail/places.ts';
+import type { Written } from '#test/simulation/aws/sim-s3.ts';
+import type { SimMessage } from '#test/simulation/aws/sim-sqs.ts';
+import type { Taken } from '#test/simulation/mail/peer.ts';
+import type { Place } from '#test/simulation/mail/places.ts';
 import type { Outcome } from './world.ts';
 
 export type Evidence = {
@@ -17,12 +18,21 @@ export type Evidence = {
   readonly records: readonly DeliveryState[];
   /** Whether a job that leads to the place is on a queue; the queues of dead letters that have one. */
   readonly isWaiting: (id: string, place: Place) => boolean;
-  readonly deadIn: (id: string, place: Place) => readonly string[];
+  readonly deadIn: (id: string, place: Place) => readonly Dead[];
   /** What other hosts took of it for an address, in order. */
   readonly copies: (id: string, address: string) => readonly Taken[];
 };
 
-type Queued = { readonly queue: string; readonly id: string; readonly domain: string | null; readonly isHeld: boolean };
+/** A dead letter: where it is, and since when. */
+export type Dead = { readonly queue: string; readonly at: number };
+
+type Queued = {
+  readonly queue: string;
+  readonly id: string;
+  readonly domain: string | null;
+  readonly isHeld: boolean;
+  readonly at: number;
+};
 
 /** Looks all of it up once. */
 export function gatherEvidence({ s3, queues, taken }: Outcome): Evidence {
@@ -37,7 +47,9 @@ export function gatherEvidence({ s3, queues, taken }: Outcome): Evidence {
     const state = deliveryStateSchema.parse(JSON.parse(bytes.toString('utf8')));
     records.set(`${named.id} ${named.domain}`, { key, state });
   }
-  const queued = [...queues.values()].flatMap(({ name, messages }) => [...messages].map(({ body }) => jobIn(name, body)));
+  const queued = [...queues.values()].flatMap(({ name, messages }) =>
+    [...messages].map((message) => jobIn(name, message)),
+  );
   const leadsTo = ({ queue, id, domain }: Queued, wanted: string, { kind, address }: Place): boolean => {
     if (id !== wanted) return false;
     const first = queue.replace('-dead', '');
@@ -48,11 +60,13 @@ export function gatherEvidence({ s3, queues, taken }: Outcome): Evidence {
     stored: (id, { address }) =>
       mails.flatMap((mail) => (mail.id === id && `${mail.localPart}@${mail.domain}` === address ? [mail.written] : [])),
     isHeld: (id) =>
-      mails.some((mail) => mail.id === id && mail.folder === 'quarantine') || queued.some((job) => job.id === id && job.isHeld),
+      mails.some((mail) => mail.id === id && mail.folder === 'quarantine') ||
+      queued.some((job) => job.id === id && job.isHeld),
     record: (id, domain) => records.get(`${id} ${domain}`) ?? null,
     records: [...records.values()].map(({ state }) => state),
     isWaiting: (id, place) => queued.some((job) => !job.queue.endsWith('-dead') && leadsTo(job, id, place)),
-    deadIn: (id, place) => queued.flatMap((job) => (job.queue.endsWith('-dead') && leadsTo(job, id, place) ? [job.queue] : [])),
+    deadIn: (id, place) =>
+      queued.flatMap((job) => (job.queue.endsWith('-dead') && leadsTo(job, id, place) ? [job] : [])),
     copies: (id, address) =>
       taken.filter(({ recipients, bytes }) => recipients.includes(address) && headerOf(bytes).includes(id)),
   };
@@ -62,10 +76,11 @@ export function domainOf(address: string): string {
   return address.slice(address.lastIndexOf('@') + 1);
 }
 
-function jobIn(queue: string, body: string): Queued {
+/** A dead letter is visible from when it became one. */
+function jobIn(queue: string, { body, visibleAt: at }: Pick<SimMessage, 'body' | 'visibleAt'>): Queued {
   const job = jobSchemas[queue.replace('-dead', '') as QueueName].parse(JSON.parse(body));
   const isHeld = 'disposition' in job && job.disposition.action === 'quarantine';
-  return { queue, id: job.id, domain: 'domain' in job ? (job as DeliverJob).domain : null, isHeld };
+  return { queue, id: job.id, domain: 'domain' in job ? (job as DeliverJob).domain : null, isHeld, at };
 }
 
 function headerOf(bytes: Buffer): string {

@@ -1,6 +1,6 @@
 // What goes wrong in one seed. Each kind of fault is there in some seeds and absent in others, so that every promise is also tested
 // where only one thing fails; a seed in which all goes wrong would excuse everything.
-import type { Random } from './engine/random.ts';
+import type { Random } from '#test/simulation/engine/random.ts';
 
 /** From one time to another, in milliseconds since the start. */
 type Span = { readonly from: number; readonly to: number };

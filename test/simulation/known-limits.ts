@@ -1,6 +1,6 @@
 // Promises that the service is known not to keep, each with its reason; docs/simulation.md tells of them. What is found here is counted
 // and printed, and does not fail a run: so that new faults are seen. Whoever mends one takes its line out.
-import { isForged } from './mail/places.ts';
+import { isForged } from '#test/simulation/mail/places.ts';
 import type { Outcome } from './world.ts';
 
 type KnownLimit = { readonly name: string; readonly is: (outcome: Outcome, broken: string) => boolean };

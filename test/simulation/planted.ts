@@ -1,8 +1,8 @@
 // Faults to plant into the service, one at a time: the checker has to find each of them, or it proves nothing. They are put between
 // the parts and what they talk to; the source stays as it is.
 import type { AwsParts } from '#pipeline/aws/parts.ts';
-import { deliveryRecord } from '#pipeline/contract/records/delivery.ts';
 import type { ObjectStore, PutRequest } from '#pipeline/contract/ports.ts';
+import { deliveryRecord } from '#pipeline/contract/records/delivery.ts';
 
 /** What may be planted, and what is then wrong. */
 export const plantedFaults = {
@@ -84,7 +84,11 @@ function unconditional({ condition: _, ...request }: PutRequest): PutRequest {
 }
 
 async function putLate(store: ObjectStore, request: PutRequest): ReturnType<ObjectStore['put']> {
-  if (!isRecord(request) || !(request.body instanceof Uint8Array) || !/"state":"delivered"/.test(Buffer.from(request.body).toString())) {
+  if (
+    !isRecord(request) ||
+    !(request.body instanceof Uint8Array) ||
+    !/"state":"delivered"/.test(Buffer.from(request.body).toString())
+  ) {
     return store.put(request);
   }
   setTimeout(() => void store.put(request).catch(() => undefined), 60_000);

@@ -6,8 +6,11 @@ const secondMs = 1_000;
 const minuteMs = 60_000;
 /** All stages with their batch windows, cold starts and slow answers, if nothing fails. */
 const calmMs = 45 * secondMs;
-/** The longest back-off of a failing job, and the longest wait for a fault of ours (pipeline/run/judge-failure.ts). */
+/** The longest wait for a fault of ours, and the first of a chain of them, which double (pipeline/run/judge-failure.ts). */
 const longestRetryMs = 15 * minuteMs;
+const firstRetryMs = 90 * secondMs;
+/** Eight runs that fail, and the hand-outs in which the sender is told: 5 s, 10 s and so on, 5 minutes at most. */
+const doomedMs = 15 * minuteMs;
 /** The DNS: two judgements more, each after a wait, and the deadline of each (dns.temperrorRetrySeconds). */
 const dnsMs = 2 * minuteMs;
 /** A destination is backed off for half an hour at most, jobs for it are spread, and a worker may hold a lease for a run. */
@@ -17,7 +20,8 @@ const runMs = 16 * minuteMs;
 export type Waited = {
   /** When it was promised. */
   readonly at: number;
-  readonly kind: 'mailbox' | 'remote';
+  /** `doomed`: its job fails whenever it is run. */
+  readonly kind: 'mailbox' | 'remote' | 'doomed';
   readonly fate: string;
   /** When it came to its end; null: it has not. */
   readonly endAt: number | null;
@@ -25,17 +29,29 @@ export type Waited = {
 
 /** Says that it took too long, or null. */
 export function lateness(outcome: Outcome, waited: Waited): string | null {
-  if (waited.fate === 'dead-lettered') return null;
   const endAt = waited.endAt ?? outcome.endMs;
-  const dueAt = waited.kind === 'mailbox' ? dueInMailbox(outcome, waited.at, endAt) : dueElsewhere(outcome, waited, endAt);
+  const dueAt = dueBy(outcome, waited, endAt);
   if (endAt <= dueAt) return null;
   const [took, allowed] = [endAt - waited.at, dueAt - waited.at].map((ms) => (ms / secondMs).toFixed(0));
   return `${waited.fate} after ${took} s, ${allowed} s were promised`;
 }
 
+function dueBy(outcome: Outcome, waited: Waited, endAt: number): number {
+  switch (waited.kind) {
+    case 'mailbox':
+      return dueInMailbox(outcome, waited.at, endAt);
+    case 'remote':
+      return dueElsewhere(outcome, waited, endAt);
+    case 'doomed':
+      return lastTrouble(outcome, waited.at, endAt).lastAt + doomedMs + longestRetryMs;
+  }
+}
+
 function dueInMailbox(outcome: Outcome, at: number, endAt: number): number {
   const { lastAt, isTroubled } = lastTrouble(outcome, at, endAt);
-  return isTroubled ? lastAt + longestRetryMs + dnsMs + calmMs : at + calmMs;
+  if (!isTroubled) return at + calmMs;
+  // Waits double: what was in trouble for a minute waits for little more than one.
+  return lastAt + Math.min(firstRetryMs + 1.5 * (lastAt - at), longestRetryMs) + dnsMs + calmMs;
 }
 
 /** What can be delivered is, once the last fault is over; what cannot bounces when it expires. */
@@ -49,7 +65,11 @@ function dueElsewhere(outcome: Outcome, { at, fate }: Waited, endAt: number): nu
 }
 
 /** When the last thing that befell anybody stopped to keep jobs back. */
-function lastTrouble({ troubles }: Outcome, from: number, to: number): { readonly lastAt: number; readonly isTroubled: boolean } {
+function lastTrouble(
+  { troubles }: Outcome,
+  from: number,
+  to: number,
+): { readonly lastAt: number; readonly isTroubled: boolean } {
   // What befell jobs some time before may still keep this one waiting: a destination, a remembered failure, a sandbox that stands still.
   const those = troubles.filter(({ at, hiddenMs }) => at + hiddenMs >= from - 10 * minuteMs && at <= to);
   const lastAt = those.reduce((last, { at, hiddenMs }) => Math.max(last, at + hiddenMs), from);

@@ -4,7 +4,10 @@ import { reportSeed } from './report-seed.ts';
 
 process.on('message', async ({ seeds, planted }: { seeds: number[]; planted: PlantedFault | null }) => {
   for (const seed of seeds) {
-    const report = await reportSeed(seed, { planted }).catch((thrown: unknown) => ({ seed, failed: String((thrown as Error).stack) }));
+    const report = await reportSeed(seed, { planted }).catch((thrown: unknown) => ({
+      seed,
+      failed: String((thrown as Error).stack),
+    }));
     process.send?.(report);
   }
   process.send?.('more');

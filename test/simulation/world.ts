@@ -1,30 +1,35 @@
 // One seed played from its first connection to its last job: builds the simulated world, lets it run, and hands what is left to the checker.
 import { configKey } from '#pipeline/contract/keys.ts';
-import { lanesOf, type StageName, stages, stageNames, deadLetterQueue } from '#pipeline/contract/stages.ts';
-import type { AwsRequest, DoorWorld, Service } from './aws/aws-door.ts';
-import { composeStage, type Surroundings } from './aws/composition.ts';
-import { inProcessParser } from './aws/in-process-parser.ts';
-import { type Poller, startPoller } from './aws/poller.ts';
-import { createSimS3, failure, type SimS3 } from './aws/sim-s3.ts';
-import { createSimSqs, type SimQueue } from './aws/sim-sqs.ts';
-import { answerSqs, describeSqs, hiddenQueue, refuseSqs } from './aws/sqs-requests.ts';
-import { createClock, type SimClock } from './engine/clock.ts';
-import { createProcess, currentProcess, type SimProcess } from './engine/process.ts';
-import { createRandom, hashOf, type Random } from './engine/random.ts';
-import type { Network } from './engine/sockets.ts';
-import { installVirtualNode } from './engine/virtual-node.ts';
+import { deadLetterQueue, lanesOf, type StageName, stageNames, stages } from '#pipeline/contract/stages.ts';
+import type { DoorWorld } from '#test/simulation/aws/aws-door.ts';
+import { composeStage, type Surroundings } from '#test/simulation/aws/composition.ts';
+import { inProcessParser } from '#test/simulation/aws/in-process-parser.ts';
+import { type ListenerFleet, startFleet } from '#test/simulation/aws/listener-fleet.ts';
+import { type Poller, startPoller } from '#test/simulation/aws/poller.ts';
+import { hiddenBy, s3Service, sqsService } from '#test/simulation/aws/services.ts';
+import { createSimS3, type SimS3 } from '#test/simulation/aws/sim-s3.ts';
+import { createSimSqs, type SimQueue } from '#test/simulation/aws/sim-sqs.ts';
+import { createClock, type SimClock } from '#test/simulation/engine/clock.ts';
+import { createProcess, type SimProcess } from '#test/simulation/engine/process.ts';
+import { createRandom, hashOf, type Random } from '#test/simulation/engine/random.ts';
+import type { Network } from '#test/simulation/engine/sockets.ts';
+import { installVirtualNode } from '#test/simulation/engine/virtual-node.ts';
+import { type Acknowledged, drawLetters, type Letter, sendLetter } from '#test/simulation/mail/client.ts';
+import { servePeer, type Taken } from '#test/simulation/mail/peer.ts';
+import { configOf, hosts, listenerIp } from '#test/simulation/mail/places.ts';
+import { simDns } from '#test/simulation/mail/sim-dns.ts';
 import { drawFaults, type Faults, isWithin } from './faults.ts';
-import { type ListenerFleet, startFleet } from './aws/listener-fleet.ts';
-import { type Acknowledged, drawLetters, type Letter, sendLetter } from './mail/client.ts';
-import { servePeer, type Taken } from './mail/peer.ts';
-import { askZone, configOf, hosts, listenerIp } from './mail/places.ts';
 import { type PlantedFault, plantFault } from './planted.ts';
 
 /** Something that may have made jobs fail: when, what, and after how long at most they come back. */
 export type Trouble = { readonly at: number; readonly what: string; readonly hiddenMs: number };
 
 /** Times of a seed, in seconds. */
-export type Terms = { readonly expireSeconds: number; readonly retrySeconds: readonly number[]; readonly delayWarningSeconds: number };
+export type Terms = {
+  readonly expireSeconds: number;
+  readonly retrySeconds: readonly number[];
+  readonly delayWarningSeconds: number;
+};
 
 /** What a seed left behind. */
 export type Outcome = {
@@ -126,7 +131,15 @@ function buildWorld(ground: Ground): World {
     plant: (parts) => plantFault(planted, parts),
   };
   const fleet = startFleet({ ...ground, surroundings, mayFail, trouble });
-  const peers = { clock, random: random.fork('peers'), note, faults: faults.peers, mayFail, taken, onFault: (what: string) => trouble(what, 0) };
+  const peers = {
+    clock,
+    random: random.fork('peers'),
+    note,
+    faults: faults.peers,
+    mayFail,
+    taken,
+    onFault: (what: string) => trouble(what, 0),
+  };
   const network: Network = {
     clock,
     random: random.fork('network'),
@@ -139,61 +152,9 @@ function buildWorld(ground: Ground): World {
       return { outcome: 'open', owner: null, accept: (socket) => servePeer(peers, ip, socket) };
     },
   };
-  const askDns = dnsOf({ clock, random: random.fork('dns'), note, faults, mayFail, trouble });
+  const askDns = simDns({ clock, random: random.fork('dns'), note, faults, mayFail, trouble });
   const node = { clock, random: random.fork('node'), network, bind: fleet.bind, askDns };
   return { ...ground, node, s3, queues, taken, troubles, poison, fleet, network, mayFail, trouble, surroundings };
-}
-
-function s3Service(s3: SimS3, faults: Faults): Service {
-  return {
-    name: 's3',
-    faults: faults.s3,
-    answer: (request, { name }) => s3.answer(request, roleOf(name)),
-    refuse: (_, why) => (why === 'conflict' ? failure(409, 'ConditionalRequestConflict') : failure(503, 'SlowDown')),
-    describe: ({ method, path }) => `${method} ${decodeURIComponent(path).replace('/mail/', '')}`,
-  };
-}
-
-function sqsService(queues: ReadonlyMap<string, SimQueue>, faults: Faults, random: Random): Service {
-  return {
-    name: 'sqs',
-    faults: faults.sqs,
-    answer: (request, { name }) => answerSqs(queues, request, roleOf(name)),
-    refuse: (request, _, { name }) => refuseSqs(queues, request, { by: roleOf(name), random }),
-    describe: describeSqs,
-  };
-}
-
-/** Processes are called `<role>-<n>`. */
-function roleOf(name: string): string {
-  return name.replace(/-\d+$/, '');
-}
-
-type DnsWorld = Omit<Ground, 'seed' | 'planted'> & Pick<World, 'mayFail' | 'trouble'>;
-
-const muteMs = 10_000;
-
-function dnsOf({ clock, random, note, faults: { dns }, mayFail, trouble }: DnsWorld): World['node']['askDns'] {
-  return async (name, type) => {
-    const asker = currentProcess();
-    if (asker === null || asker.call() !== 'go') {
-      asker?.kill();
-      return new Promise(() => {});
-    }
-    const isMute = mayFail() && isWithin(dns.isMute, clock.now() - clock.startMs);
-    const fails = isMute || (mayFail() && random.chance(dns.fails));
-    const code = isMute ? 'ETIMEOUT' : random.pick(['ETIMEOUT', 'ESERVFAIL']);
-    if (fails) {
-      trouble('dns', 0);
-      note(`${asker.name} asks ${name} ${type}: ${code}`);
-    }
-    const waitMs = fails && code === 'ETIMEOUT' ? muteMs : random.between(1, 80);
-    await new Promise<void>((resolve) => {
-      clock.in(waitMs, () => asker.enter(resolve));
-    });
-    if (fails) throw Object.assign(new Error(code), { code });
-    return askZone(name, type);
-  };
 }
 
 /** A bug of ours that only some messages meet: it throws, whatever is tried. */
@@ -206,12 +167,6 @@ function poisoned(poison: ReadonlySet<number>): Surroundings['parser'] {
       return parsed;
     },
   };
-}
-
-/** If a job that failed cannot be made to come back soon, it comes back when its visibility timeout ends. */
-function hiddenBy(request: AwsRequest, queues: ReadonlyMap<string, SimQueue>): number {
-  const queue = hiddenQueue(request);
-  return queue === null ? 0 : (queues.get(queue)?.visibilityMs ?? 0);
 }
 
 const minuteMs = 60_000;
@@ -238,7 +193,9 @@ async function play(world: World): Promise<Omit<Outcome, 'trace' | 'seed'>> {
   // What stood still may go on after all others are done.
   const lastThaw = clock.startMs + faults.endAtMs + faults.functions.longestFreezeMs;
   await clock.run(clock.startMs + (cutAtMs ?? longestMs), () => clock.now() > lastThaw && isQuiet());
-  const watched = new Set(stageNames.flatMap((name) => lanesOf(stages[name])).map(({ consumes }) => deadLetterQueue(consumes)));
+  const watched = new Set(
+    stageNames.flatMap((name) => lanesOf(stages[name])).map(({ consumes }) => deadLetterQueue(consumes)),
+  );
   if (planted === 'unwatched-dead-letters') watched.clear();
   return {
     faults,
@@ -275,7 +232,16 @@ function startPollers(world: World, name: StageName): Poller[] {
   const deletesFirst = planted === 'delete-first';
   return lanesOf(stages[name]).map((lane) =>
     startPoller(
-      { clock, random: random.fork(`poller ${lane.consumes}`), note, faults, mayFail, onFault: trouble, startSandbox, deletesFirst },
+      {
+        clock,
+        random: random.fork(`poller ${lane.consumes}`),
+        note,
+        faults,
+        mayFail,
+        onFault: trouble,
+        startSandbox,
+        deletesFirst,
+      },
       queues.get(lane.consumes)!,
       lane,
     ),
@@ -294,7 +260,9 @@ function drawTerms(random: Random): Terms {
     [300, 600, 1_200, 2_400, 3_600, 7_200, 14_400],
     [60, 300, 900],
   ]);
-  return isLong ? { expireSeconds: 432_000, delayWarningSeconds: 14_400, retrySeconds } : { expireSeconds, delayWarningSeconds, retrySeconds };
+  return isLong
+    ? { expireSeconds: 432_000, delayWarningSeconds: 14_400, retrySeconds }
+    : { expireSeconds, delayWarningSeconds, retrySeconds };
 }
 
 function allEmpty(queues: ReadonlyMap<string, SimQueue>): boolean {

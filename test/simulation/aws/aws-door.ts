@@ -77,7 +77,12 @@ function send(world: DoorWorld, service: Service, request: AwsRequest): Promise<
     clock.in(answer === null && !isReset ? requestTimeoutMs : backMs, () =>
       process.enter(() => {
         if (answer === null) settled.reject(isReset ? brokenConnection() : timedOut());
-        else settled.resolve({ statusCode: answer.status, headers: answer.headers, body: Readable.from([Buffer.from(answer.body)]) });
+        else
+          settled.resolve({
+            statusCode: answer.status,
+            headers: answer.headers,
+            body: Readable.from([Buffer.from(answer.body)]),
+          });
       }),
     );
   });

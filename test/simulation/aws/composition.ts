@@ -1,20 +1,21 @@
 // The processes of the service as their composition roots make them (functions/*/handler.ts, container/main.ts): the same parts and the
 // same stages, over SDK clients whose requests go to the simulated AWS.
+
+import { type Listener, startListener } from '#container/listener.ts';
+import { makeSelfSigned } from '#container/tls/certificate.ts';
 import { authenticate } from '#functions/authenticate/authenticate.ts';
 import { deliver } from '#functions/deliver/deliver.ts';
 import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
 import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';
 import { parse } from '#functions/parse/parse.ts';
+import type { Parser } from '#functions/parse/worker/parser.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
-import { type Listener, startListener } from '#container/listener.ts';
-import { makeSelfSigned } from '#container/tls/certificate.ts';
 import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
 import { type AwsParts, createAwsParts } from '#pipeline/aws/parts.ts';
 import { createEventHandler } from '#pipeline/aws/sqs-event-consumer.ts';
 import { suppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import { listenerAccess, queueNames, queueUrlVariable, type StageName, stages } from '#pipeline/contract/stages.ts';
 import { type DoorWorld, openDoor, type Service } from './aws-door.ts';
-import type { Parser } from '#functions/parse/worker/parser.ts';
 import type { Sandbox } from './poller.ts';
 import { simQueueUrl } from './sqs-requests.ts';
 

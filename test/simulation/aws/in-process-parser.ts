@@ -1,8 +1,8 @@
 // The parser of stage parse without its worker threads, which a simulation cannot replay: the same reading, in the process itself.
 import { readMessage } from '#functions/parse/mime/read-message.ts';
 import { createChannel } from '#functions/parse/worker/channel.ts';
-import type { ParsedHead, ParsedProblem } from '#functions/parse/worker/worker-messages.ts';
 import type { Parser } from '#functions/parse/worker/parser.ts';
+import type { ParsedHead, ParsedProblem } from '#functions/parse/worker/worker-messages.ts';
 
 /** Reads one message after the other; a store that fails rejects, as it does with the real one. */
 export const inProcessParser: Pick<Parser, 'parse'> = {

@@ -28,19 +28,23 @@ export type FleetWorld = {
 
 type Task = { readonly process: SimProcess; accept: ((socket: SimSocket) => void) | null; listener: Listener | null };
 
-const tasksWanted = 2;
 const graceSeconds = 110;
 
-/** Starts two tasks as soon as the world runs. */
+/** Starts a task or two as soon as the world runs. */
 export function startFleet(world: FleetWorld): ListenerFleet {
   const { clock, note, faults, mayFail } = world;
   const random = world.random.fork('fleet');
+  const tasksWanted = random.pick([1, 1, 2]);
   const tasks = new Set<Task>();
   let isClosing = false;
   let count = 0;
   const start = (): void => {
     count += 1;
-    const process = createProcess({ ...clock, note, trouble: world.trouble }, `listener-${count}`, random.between(-faults.skewMs, faults.skewMs));
+    const process = createProcess(
+      { ...clock, note, trouble: world.trouble },
+      `listener-${count}`,
+      random.between(-faults.skewMs, faults.skewMs),
+    );
     const task: Task = { process, accept: null, listener: null };
     tasks.add(task);
     note(`${process.name} starts`);
@@ -61,9 +65,9 @@ export function startFleet(world: FleetWorld): ListenerFleet {
   };
   const stop = (task: Task): void => {
     const { process, listener } = task;
-    if (listener === null) return process.kill();
+    if (listener === null) process.kill();
     process.enter(() => {
-      listener.close(graceSeconds).then(
+      listener?.close(graceSeconds).then(
         () => process.kill(),
         () => process.kill(),
       );

@@ -10,7 +10,9 @@ import type { HandedOut, SimQueue } from './sim-sqs.ts';
 /** One execution environment of a function: it runs one invocation at a time, and stands still between them. */
 export type Sandbox = {
   readonly process: SimProcess;
-  readonly handler: (event: unknown) => Promise<{ readonly batchItemFailures: readonly { readonly itemIdentifier: string }[] }>;
+  readonly handler: (
+    event: unknown,
+  ) => Promise<{ readonly batchItemFailures: readonly { readonly itemIdentifier: string }[] }>;
 };
 
 export type PollerWorld = {

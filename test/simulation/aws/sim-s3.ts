@@ -13,7 +13,13 @@ export type SimObject = {
 };
 
 /** A write that took effect: who did it, and whether something was there before. */
-export type Written = { readonly key: string; readonly at: number; readonly by: string; readonly isOver: boolean; readonly bytes: Buffer };
+export type Written = {
+  readonly key: string;
+  readonly at: number;
+  readonly by: string;
+  readonly isOver: boolean;
+  readonly bytes: Buffer;
+};
 
 export type SimS3 = {
   readonly objects: ReadonlyMap<string, SimObject>;

@@ -1,6 +1,14 @@
 // SQS standard queues as they are documented: at least once (a message may be handed out twice, also after it was deleted), in any order,
 // hidden for its visibility timeout, delayed by at most 900 s, moved to the dead letters after maxReceiveCount hand-outs.
-import { deadLetterQueue, lanesOf, type QueueName, queueNames, receivesBeforeDead, stages, visibilitySeconds } from '#pipeline/contract/stages.ts';
+import {
+  deadLetterQueue,
+  lanesOf,
+  type QueueName,
+  queueNames,
+  receivesBeforeDead,
+  stages,
+  visibilitySeconds,
+} from '#pipeline/contract/stages.ts';
 import type { Random } from '#test/simulation/engine/random.ts';
 
 type Attributes = Readonly<Record<string, { readonly DataType: string; readonly StringValue: string }>>;
@@ -50,7 +58,12 @@ export function createSimSqs(world: SqsWorld): ReadonlyMap<string, SimQueue> {
   const queues = new Map<string, SimQueue>();
   for (const name of queueNames) {
     const stage = stageOf(name);
-    const dead = createQueue(world, { name: deadLetterQueue(name), visibilityMs: 30_000, maxReceives: Number.POSITIVE_INFINITY, dead: null });
+    const dead = createQueue(world, {
+      name: deadLetterQueue(name),
+      visibilityMs: 30_000,
+      maxReceives: Number.POSITIVE_INFINITY,
+      dead: null,
+    });
     queues.set(dead.name, dead);
     const visibilityMs = visibilitySeconds(stage) * 1_000;
     queues.set(name, createQueue(world, { name, visibilityMs, maxReceives: receivesBeforeDead(stage), dead }));

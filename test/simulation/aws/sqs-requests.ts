@@ -42,7 +42,11 @@ export function answerSqs(queues: ReadonlyMap<string, SimQueue>, request: AwsReq
 }
 
 /** A batch of which some entries fail on the side of SQS; any other request is refused as a whole. */
-export function refuseSqs(queues: ReadonlyMap<string, SimQueue>, request: AwsRequest, { by, random }: { readonly by: string; readonly random: Random }): AwsAnswer {
+export function refuseSqs(
+  queues: ReadonlyMap<string, SimQueue>,
+  request: AwsRequest,
+  { by, random }: { readonly by: string; readonly random: Random },
+): AwsAnswer {
   if (actionOf(request) !== 'SendMessageBatch') return failure('ServiceUnavailable', 503);
   const input = inputOf(request);
   const entries = input['Entries'] as Entry[];
@@ -65,7 +69,8 @@ export function hiddenQueue(request: AwsRequest): string | null {
 export function describeSqs(request: AwsRequest): string {
   const input = inputOf(request);
   const name = String(input['QueueUrl']).split('/').at(-1);
-  if (actionOf(request) !== 'SendMessageBatch') return `hides ${input['ReceiptHandle']} for ${input['VisibilityTimeout']} s`;
+  if (actionOf(request) !== 'SendMessageBatch')
+    return `hides ${input['ReceiptHandle']} for ${input['VisibilityTimeout']} s`;
   const entries = (input['Entries'] as Entry[]).map(({ MessageBody, DelaySeconds }) => {
     const job = JSON.parse(MessageBody) as { id: string; domain?: string; attempt?: number };
     return `${job.id.slice(-6)}${job.domain === undefined ? '' : ` ${job.domain} ${job.attempt}`}${DelaySeconds === undefined ? '' : ` in ${DelaySeconds} s`}`;
@@ -109,7 +114,9 @@ function actionOf({ headers }: AwsRequest): string {
 }
 
 function inputOf({ body = '' }: AwsRequest): Record<string, unknown> {
-  return JSON.parse(typeof body === 'string' ? body : Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8')) as Record<string, unknown>;
+  return JSON.parse(
+    typeof body === 'string' ? body : Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8'),
+  ) as Record<string, unknown>;
 }
 
 function json(body: object): AwsAnswer {

@@ -3,7 +3,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** What befalls a process at one of its calls: before the call takes effect, or after that and before its answer. */
-export type Fate = { readonly at: number; readonly how: 'die-before' | 'die-after' | 'freeze'; readonly freezeMs: number };
+export type Fate = {
+  readonly at: number;
+  readonly how: 'die-before' | 'die-after' | 'freeze';
+  readonly freezeMs: number;
+};
 
 export type SimProcess = {
   readonly name: string;

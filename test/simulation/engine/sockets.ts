@@ -7,9 +7,13 @@ import { currentProcess, type SimProcess } from './process.ts';
 import type { Random } from './random.ts';
 
 /** Answers a connection to its address: with a listener, or with how it fails. `silent`: nothing ever comes back. */
-export type Reach = (address: { readonly ip: string; readonly port: number }) =>
+export type Reach = (address: {
+  readonly ip: string;
+  readonly port: number;
+}) =>
   | { readonly outcome: 'open'; readonly accept: (socket: SimSocket) => void; readonly owner: SimProcess | null }
-  | { readonly outcome: 'refused' | 'silent' };
+  | { readonly outcome: 'refused' }
+  | { readonly outcome: 'silent' };
 
 export type Network = {
   readonly clock: SimClock;
@@ -35,7 +39,11 @@ export class SimSocket extends Duplex {
   constructor(
     network: Network,
     owner: SimProcess | null,
-    { ip, port, allowHalfOpen = false }: { readonly ip: string; readonly port: number; readonly allowHalfOpen?: boolean },
+    {
+      ip,
+      port,
+      allowHalfOpen = false,
+    }: { readonly ip: string; readonly port: number; readonly allowHalfOpen?: boolean },
   ) {
     super({ allowHalfOpen, highWaterMark: 1_048_576 });
     this.#network = network;
@@ -130,7 +138,7 @@ export class SimSocket extends Duplex {
     const { other } = this;
     if (other === null || this.destroyed) return;
     const how = this.#network.random.pick(['reset', 'close', 'close', 'silent'] as const);
-    if (how === 'silent') return this.vanish();
+    if (how === 'silent') this.vanish();
     this.#toOther((there) => {
       there.#isOtherGone = true;
       if (how === 'reset') there.destroy(reset());
@@ -184,7 +192,10 @@ export class SimServer extends EventEmitter {
   #port = 0;
   #isClosing = false;
 
-  constructor(accept: (socket: SimSocket) => void, bind: (port: number, accept: ((socket: SimSocket) => void) | null) => void) {
+  constructor(
+    accept: (socket: SimSocket) => void,
+    bind: (port: number, accept: ((socket: SimSocket) => void) | null) => void,
+  ) {
     super();
     this.#accept = accept;
     this.#bind = bind;

@@ -29,15 +29,24 @@ export function installVirtualNode(world: VirtualNode): () => void {
   const undo: (() => void)[] = [];
   const replace = (target: object, name: string, value: unknown): void => {
     const before = Object.getOwnPropertyDescriptor(target, name);
-    Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: before?.enumerable ?? false });
-    undo.push(() => (before === undefined ? Reflect.deleteProperty(target, name) : Object.defineProperty(target, name, before)));
+    Object.defineProperty(target, name, {
+      value,
+      configurable: true,
+      writable: true,
+      enumerable: before?.enumerable ?? false,
+    });
+    undo.push(() =>
+      before === undefined ? Reflect.deleteProperty(target, name) : Object.defineProperty(target, name, before),
+    );
   };
   const setTimer = (call: (...values: unknown[]) => void, ms = 1, ...values: unknown[]): SimTimer =>
     new SimTimer(clock, () => call(...values), { ms, repeats: false });
   const clear = (timer: unknown): void => void (timer instanceof SimTimer && timer.close());
   replace(globalThis, 'setTimeout', setTimer);
   replace(globalThis, 'setInterval', (call: () => void, ms = 1) => new SimTimer(clock, call, { ms, repeats: true }));
-  replace(globalThis, 'setImmediate', (call: (...values: unknown[]) => void, ...values: unknown[]) => setTimer(call, 0, ...values));
+  replace(globalThis, 'setImmediate', (call: (...values: unknown[]) => void, ...values: unknown[]) =>
+    setTimer(call, 0, ...values),
+  );
   for (const name of ['clearTimeout', 'clearInterval', 'clearImmediate']) replace(globalThis, name, clear);
   replace(globalThis, 'Date', virtualDate(clock));
   replace(performance, 'now', () => clock.now() - clock.startMs);

@@ -16,7 +16,12 @@ export type Letter = {
 };
 
 /** What a client was told 250 for. */
-export type Acknowledged = { readonly letter: Letter; readonly recipients: readonly string[]; readonly id: string; readonly at: number };
+export type Acknowledged = {
+  readonly letter: Letter;
+  readonly recipients: readonly string[];
+  readonly id: string;
+  readonly at: number;
+};
 
 export type ClientWorld = {
   readonly clock: SimClock;
@@ -147,7 +152,10 @@ function drawBytes(random: Random, { n, sender }: { readonly n: number; readonly
     'MIME-Version: 1.0',
   ].join('\r\n');
   if (random.chance(0.6)) return Buffer.from(`${head}\r\n\r\n${text}`, 'latin1');
-  const attached = random.bytes(random.between(1, 3_000)).toString('base64').replaceAll(/.{1,76}/g, '$&\r\n');
+  const attached = random
+    .bytes(random.between(1, 3_000))
+    .toString('base64')
+    .replaceAll(/.{1,76}/g, '$&\r\n');
   return Buffer.from(
     [
       `${head}\r\nContent-Type: multipart/mixed; boundary=part\r\n\r\n--part\r\n\r\n${text}\r\n--part\r\n`,

@@ -34,14 +34,25 @@ export const hosts: Readonly<Record<string, { readonly domain: string; readonly 
   '203.0.113.105': { domain: 'dead.example', isDead: true },
 };
 
-export const senders = ['alice@sender.example', 'void@sender.example', 'stranger@elsewhere.example', 'ceo@forged.example', ''] as const;
+export const senders = [
+  'alice@sender.example',
+  'void@sender.example',
+  'stranger@elsewhere.example',
+  'ceo@forged.example',
+  '',
+] as const;
 
 /** Of these the author's domain says that only its own hosts may send, and to reject the rest: they go to quarantine. */
 export const isForged = (sender: string): boolean => sender.endsWith('@forged.example');
 
 const zone: Zone = {
   com: { NS: ['a.gtld-servers.example'] },
-  'far.example': { MX: [{ exchange: 'mx1.far.example', priority: 10 }, { exchange: 'mx2.far.example', priority: 20 }] },
+  'far.example': {
+    MX: [
+      { exchange: 'mx1.far.example', priority: 10 },
+      { exchange: 'mx2.far.example', priority: 20 },
+    ],
+  },
   'mx1.far.example': { A: ['203.0.113.101'] },
   'mx2.far.example': { A: ['203.0.113.102'] },
   'near.example': { MX: [{ exchange: 'mx.near.example', priority: 10 }] },

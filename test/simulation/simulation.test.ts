@@ -1,0 +1,59 @@
+// The simulator in little: some seeds hold, a seed replays to the same trace, and planted faults are found. `npm run simulate` plays more.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isPlantedFault, type PlantedFault, plantedFaults } from './planted.ts';
+import { reportSeed } from './report-seed.ts';
+
+const secondsForSeeds = 10;
+const seedsAtLeast = 40;
+const seedsAtMost = 300;
+
+test('whatever fails, each acknowledged message comes to one end, unaltered and in time', async (context) => {
+  const startedAt = performance.now();
+  const fates = new Map<string, number>();
+  let seed = 0;
+  while (seed < seedsAtLeast || (seed < seedsAtMost && performance.now() - startedAt < secondsForSeeds * 1_000)) {
+    seed += 1;
+    const { broken, fates: found, trace } = await reportSeed(seed);
+    const replay = `npm run simulate -- --seed ${seed} --trace`;
+    assert.deepEqual(broken, [], `seed ${seed}: ${broken.join('; ')}\n${trace.join('\n')}\nto replay it: ${replay}`);
+    for (const [fate, places] of Object.entries(found)) fates.set(fate, (fates.get(fate) ?? 0) + places);
+  }
+  context.diagnostic(`${seed} seeds: ${[...fates].map(([fate, places]) => `${places} ${fate}`).join(', ')}`);
+  for (const fate of ['in the inbox', 'in quarantine', 'delivered', 'bounced', 'dead-lettered']) {
+    assert.ok(fates.has(fate), `no message of ${seed} seeds came to be ${fate}`);
+  }
+});
+
+test('a seed replays to the same trace', async () => {
+  for (const seed of [12, 14]) {
+    const [once, again] = [await reportSeed(seed, { isTraced: true }), await reportSeed(seed, { isTraced: true })];
+    assert.deepEqual(again, once);
+    assert.ok(once.trace.length > 100);
+  }
+});
+
+/** How each planted fault shows, and the seed from which on it is looked for: one that has found it. */
+const signs: Readonly<Record<PlantedFault, { readonly from: number; readonly sign: RegExp }>> = {
+  'ack-before-store': { from: 4, sign: /lost/ },
+  'inbox-unconditional': { from: 2, sign: /at once in the inbox and in the inbox/ },
+  'delete-first': { from: 5, sign: /lost/ },
+  'visibility-ignored': { from: 31, sign: /after \d+ s, \d+ s were promised/ },
+  'record-unconditional': { from: 8, sign: /twice at other hosts/ },
+  'record-late': { from: 3, sign: /lost/ },
+  'bytes-changed': { from: 1, sign: /not as it was sent/ },
+  'unwatched-dead-letters': { from: 8, sign: /without an alarm/ },
+  'job-swallowed': { from: 6, sign: /lost/ },
+};
+const enough = 150;
+
+for (const [fault, { from, sign }] of Object.entries(signs)) {
+  if (!isPlantedFault(fault)) continue;
+  test(`it is found within ${enough} seeds if ${plantedFaults[fault]}`, async () => {
+    for (let seed = from; seed < from + enough; seed++) {
+      const { broken } = await reportSeed(seed, { planted: fault });
+      if (broken.some((what) => sign.test(what))) return;
+    }
+    assert.fail(`${enough} seeds did not find it`);
+  });
+}
