@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
+import { whyNotTold } from '#pipeline/contract/sender-proof.ts';
 import type { Written } from '#test/simulation/aws/sim-s3.ts';
 import type { Taken } from '#test/simulation/mail/peer.ts';
 import { addresses, isForged, type Place } from '#test/simulation/mail/places.ts';
@@ -93,11 +94,17 @@ function senderOf(reversePath: string): string | null {
   return /@sender\.example$/.test(reversePath) ? reversePath : null;
 }
 
-function unsettled({ job, notices, next, state }: DeliveryState): string[] {
+function unsettled({ job, notices, next, state, recipients }: DeliveryState): string[] {
   const isOwing = notices.some(({ outcome }) => outcome === 'owed') || next?.queued === false;
   const told = notices.flatMap(({ recipients }) => recipients.filter(({ action }) => action === 'failed'));
   const twice = told.length > new Set(told.map(({ forwardPath }) => forwardPath)).size;
+  const untold = recipients.flatMap(({ state: end, forwardPath }) =>
+    end === 'bounced' && whyNotTold(job) === null && !told.some((one) => one.forwardPath === forwardPath)
+      ? [`${job.id} for ${forwardPath}: bounced, and its sender is not told`]
+      : [],
+  );
   return [
+    ...untold,
     ...(isOwing ? [`${job.id} to ${job.domain} (${state}): something is owed, and nobody is left to do it`] : []),
     ...(twice ? [`${job.id} to ${job.domain}: its sender was told twice`] : []),
   ];
@@ -134,7 +141,27 @@ function checkPlace(one: Case, place: Place): string[] {
   ) {
     broken.push('dead-lettered without an alarm');
   }
+  if (fate.fate === 'dead-lettered' && outcome.isQuiet && !isTold(one, place)) {
+    broken.push('dead-lettered, and its sender is not told');
+  }
   return broken;
+}
+
+/** Whoever may be told of a dead letter has a report: in the record of the place's domain, ours too. */
+function isTold({ evidence, owed }: Case, place: Place): boolean {
+  if (!evidence.deadIn(owed.id, place).some(({ mayTell }) => mayTell)) return true;
+  return evidence.records.some(
+    ({ job, notices }) =>
+      job.id === owed.id &&
+      notices.some(({ recipients }) =>
+        recipients.some(({ action, forwardPath }) => action === 'failed' && isFor(forwardPath, place)),
+      ),
+  );
+}
+
+/** An address of ours, or of others, leads to the place. */
+function isFor(forwardPath: string, { address }: Place): boolean {
+  return forwardPath === address || (addresses[forwardPath] ?? []).some((place) => place.address === address);
 }
 
 /** What is true of it: exactly one may be. A job that is there although all is done is a duplicate, and does no harm. */

@@ -2,6 +2,7 @@
 import { type DeliverJob, jobSchemas } from '#pipeline/contract/jobs.ts';
 import { messageIdOf, parseDeliveryKey, parseMessageKey } from '#pipeline/contract/keys.ts';
 import { type DeliveryState, deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
+import { whyNotTold } from '#pipeline/contract/sender-proof.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 import type { Written } from '#test/simulation/aws/sim-s3.ts';
 import type { SimMessage } from '#test/simulation/aws/sim-sqs.ts';
@@ -23,8 +24,8 @@ export type Evidence = {
   readonly copies: (id: string, address: string) => readonly Taken[];
 };
 
-/** A dead letter: where it is, and since when. */
-export type Dead = { readonly queue: string; readonly at: number };
+/** A dead letter: where it is, since when, and whether its sender may be told. */
+export type Dead = { readonly queue: string; readonly at: number; readonly mayTell: boolean };
 
 type Queued = {
   readonly queue: string;
@@ -32,6 +33,7 @@ type Queued = {
   readonly domain: string | null;
   readonly isHeld: boolean;
   readonly at: number;
+  readonly mayTell: boolean;
 };
 
 /** Looks all of it up once. */
@@ -80,7 +82,14 @@ export function domainOf(address: string): string {
 function jobIn(queue: string, { body, visibleAt: at }: Pick<SimMessage, 'body' | 'visibleAt'>): Queued {
   const job = jobSchemas[queue.replace('-dead', '') as QueueName].parse(JSON.parse(body));
   const isHeld = 'disposition' in job && job.disposition.action === 'quarantine';
-  return { queue, id: job.id, domain: 'domain' in job ? (job as DeliverJob).domain : null, isHeld, at };
+  return {
+    queue,
+    id: job.id,
+    domain: 'domain' in job ? (job as DeliverJob).domain : null,
+    isHeld,
+    at,
+    mayTell: whyNotTold(job) === null,
+  };
 }
 
 function headerOf(bytes: Buffer): string {

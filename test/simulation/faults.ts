@@ -57,7 +57,7 @@ const minuteMs = 60_000;
 /** The faults of a seed. */
 export function drawFaults(random: Random): Faults {
   const level = random.pick([0, 0.3, 1, 1, 2]);
-  const some = (most: number): number => (random.chance(0.4) ? random.next() * most * level : 0);
+  const some = (most: number): number => (random.chance(0.5) ? random.next() * most * level : 0);
   const endAtMs = random.between(4, 40) * minuteMs;
   const spans = (longestMs: number): Span[] =>
     level > 0 && random.chance(0.25)
@@ -80,21 +80,21 @@ export function drawFaults(random: Random): Faults {
     sqs: {
       ...service(),
       duplicate: some(0.15),
-      afterDelete: some(0.12),
+      afterDelete: some(0.25),
       deleteFails: some(0.1),
     },
     functions: {
-      crash: some(0.25),
-      freeze: some(0.12),
+      crash: some(0.35),
+      freeze: some(0.3),
       throttle: some(0.25),
       longestFreezeMs: random.pick([2_000, 400_000, 2_400_000]),
     },
     listener: { crashes: level > 0 && random.chance(0.3) ? random.between(1, 3) : 0, isReplaced: random.chance(0.3) },
     dns: { fails: some(0.15), isMute: spans(4 * minuteMs) },
     peers: {
-      busy: some(0.3),
-      drops: some(0.2),
-      losesAnswer: some(0.3),
+      busy: some(0.4),
+      drops: some(0.35),
+      losesAnswer: some(0.5),
       slowestMs: random.pick([200, 200, 5_000, 120_000]),
       down: spans(endAtMs),
     },

@@ -45,10 +45,8 @@ async function playMany(): Promise<number> {
       console.log(`seed ${report.seed} could not be played: ${report.failed}`);
       return;
     }
-    if (report.broken.length > 0) {
-      sum.broken += 1;
-      print(report);
-    }
+    if (report.broken.length > 0) sum.broken += 1;
+    print(report);
     sum.known += report.known.length > 0 ? 1 : 0;
     sum.events += report.events;
     sum.virtualMs += report.virtualMs;

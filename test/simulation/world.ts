@@ -10,7 +10,7 @@ import { hiddenBy, s3Service, sqsService } from '#test/simulation/aws/services.t
 import { createSimS3, type SimS3 } from '#test/simulation/aws/sim-s3.ts';
 import { createSimSqs, type SimQueue } from '#test/simulation/aws/sim-sqs.ts';
 import { createClock, type SimClock } from '#test/simulation/engine/clock.ts';
-import { createProcess, type SimProcess } from '#test/simulation/engine/process.ts';
+import { createProcess, currentProcess, type SimProcess } from '#test/simulation/engine/process.ts';
 import { createRandom, hashOf, type Random } from '#test/simulation/engine/random.ts';
 import type { Network } from '#test/simulation/engine/sockets.ts';
 import { installVirtualNode } from '#test/simulation/engine/virtual-node.ts';
@@ -49,8 +49,8 @@ export type Outcome = {
   readonly troubles: readonly Trouble[];
   /** Queues of dead letters that have an alarm. */
   readonly watched: ReadonlySet<string>;
-  /** Letters that make the parser fail, by number. */
-  readonly poison: ReadonlySet<number>;
+  /** Letters that the parser always fails on, by number. */
+  readonly poison: ReadonlyMap<number, 'throws' | 'kills'>;
   readonly trace: readonly string[];
   readonly events: number;
 };
@@ -97,7 +97,7 @@ type World = Ground & {
   readonly queues: ReadonlyMap<string, SimQueue>;
   readonly taken: Taken[];
   readonly troubles: Trouble[];
-  readonly poison: Set<number>;
+  readonly poison: Map<number, 'throws' | 'kills'>;
   readonly fleet: ListenerFleet;
   readonly network: Network;
   readonly mayFail: () => boolean;
@@ -108,7 +108,7 @@ type World = Ground & {
 function buildWorld(ground: Ground): World {
   const { random, clock, note, faults, planted } = ground;
   const troubles: Trouble[] = [];
-  const poison = new Set<number>();
+  const poison = new Map<number, 'throws' | 'kills'>();
   const mayFail = (): boolean => clock.now() - clock.startMs < faults.endAtMs;
   const trouble = (what: string, hiddenMs: number): void => void troubles.push({ at: clock.now(), what, hiddenMs });
   const s3 = createSimS3(clock.now);
@@ -157,14 +157,17 @@ function buildWorld(ground: Ground): World {
   return { ...ground, node, s3, queues, taken, troubles, poison, fleet, network, mayFail, trouble, surroundings };
 }
 
-/** A bug of ours that only some messages meet: it throws, whatever is tried. */
-function poisoned(poison: ReadonlySet<number>): Surroundings['parser'] {
+/** A bug of ours that only some messages meet, whatever is tried: it throws, or takes the whole process down. */
+function poisoned(poison: ReadonlyMap<number, 'throws' | 'kills'>): Surroundings['parser'] {
   return {
     parse: async (request) => {
       const parsed = await inProcessParser.parse(request);
       const n = Number(/^letter (\d+)$/.exec(parsed.head?.subject ?? '')?.[1] ?? -1);
-      if (poison.has(n)) throw new Error('a bug that this message meets');
-      return parsed;
+      const how = poison.get(n);
+      if (how === 'throws') throw new Error('a bug that this message meets');
+      if (how === undefined) return parsed;
+      currentProcess()?.kill();
+      return new Promise(() => {});
     },
   };
 }
@@ -176,8 +179,8 @@ async function play(world: World): Promise<Omit<Outcome, 'trace' | 'seed'>> {
   const terms = drawTerms(random.fork('terms'));
   s3.seed(configKey, JSON.stringify(configOf({ ...terms, retrySeconds: [...terms.retrySeconds] })));
   const plan = random.fork('plan');
-  const letters = drawLetters(plan, plan.pick([1, 1, 2, 2, 3, 4, 6]), plan.pick([1_000, minuteMs, 3 * minuteMs]));
-  for (const { n } of letters) if (plan.chance(0.04)) poison.add(n);
+  const letters = drawLetters(plan, plan.pick([1, 1, 1, 2, 2, 3, 6]), plan.pick([1_000, minuteMs, 3 * minuteMs]));
+  for (const { n } of letters) if (plan.chance(0.05)) poison.set(n, plan.pick(['throws', 'kills']));
   const cutAtMs = plan.chance(0.15) ? plan.between(1_000, 4 * 3_600_000) : null;
   const acknowledged: Acknowledged[] = [];
   const clients = { ...world, random: random.fork('clients'), faults: faults.client, acknowledged };

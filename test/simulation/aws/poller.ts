@@ -126,7 +126,7 @@ async function invoke(world: PollerWorld, source: Source, batch: readonly Handed
 function drawFate({ random, faults: { functions }, mayFail }: PollerWorld): Parameters<SimProcess['setFate']>[0] {
   if (!mayFail()) return null;
   const freezeMs = random.between(1_000, functions.longestFreezeMs);
-  const at = random.between(1, 25);
+  const at = random.between(1, 14);
   if (random.chance(functions.crash)) return { at, how: random.pick(['die-before', 'die-after']), freezeMs };
   return random.chance(functions.freeze) ? { at, how: 'freeze', freezeMs } : null;
 }
