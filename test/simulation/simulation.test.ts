@@ -4,15 +4,15 @@ import { test } from 'node:test';
 import { isPlantedFault, type PlantedFault, plantedFaults } from './planted.ts';
 import { reportSeed } from './report-seed.ts';
 
-const secondsForSeeds = 10;
-const seedsAtLeast = 40;
+/** Of the processor, so that a busy machine plays as many. */
+const secondsForSeeds = 9;
 const seedsAtMost = 300;
 
 test('whatever fails, each acknowledged message comes to one end, unaltered and in time', async (context) => {
-  const startedAt = performance.now();
+  const before = process.cpuUsage();
   const fates = new Map<string, number>();
   let seed = 0;
-  while (seed < seedsAtLeast || (seed < seedsAtMost && performance.now() - startedAt < secondsForSeeds * 1_000)) {
+  while (seed < seedsAtMost && process.cpuUsage(before).user < secondsForSeeds * 1_000_000) {
     seed += 1;
     const { broken, fates: found, trace } = await reportSeed(seed);
     const replay = `npm run simulate -- --seed ${seed} --trace`;
@@ -35,15 +35,15 @@ test('a seed replays to the same trace', async () => {
 
 /** How each planted fault shows, and the seed from which on it is looked for: one that has found it. */
 const signs: Readonly<Record<PlantedFault, { readonly from: number; readonly sign: RegExp }>> = {
-  'ack-before-store': { from: 4, sign: /lost/ },
+  'ack-before-store': { from: 3, sign: /lost/ },
   'inbox-unconditional': { from: 2, sign: /at once in the inbox and in the inbox/ },
-  'delete-first': { from: 5, sign: /lost/ },
-  'visibility-ignored': { from: 31, sign: /after \d+ s, \d+ s were promised/ },
-  'record-unconditional': { from: 8, sign: /twice at other hosts/ },
+  'delete-first': { from: 1, sign: /lost/ },
+  'visibility-ignored': { from: 1, sign: /after \d+ s, \d+ s were promised/ },
+  'record-unconditional': { from: 12, sign: /twice at other hosts/ },
   'record-late': { from: 3, sign: /lost/ },
   'bytes-changed': { from: 1, sign: /not as it was sent/ },
-  'unwatched-dead-letters': { from: 8, sign: /without an alarm/ },
-  'job-swallowed': { from: 6, sign: /lost/ },
+  'unwatched-dead-letters': { from: 1, sign: /without an alarm/ },
+  'job-swallowed': { from: 7, sign: /lost/ },
 };
 const enough = 150;
 
