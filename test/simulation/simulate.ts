@@ -18,7 +18,7 @@ const { values } = parseArgs({
 });
 const planted = values.plant === undefined ? null : plantedFault(values.plant);
 const failed = values.seed === undefined ? await playMany() : await playOne(Number(values.seed));
-process.exit(failed > 0 ? 1 : 0);
+process.exitCode = failed > 0 ? 1 : 0;
 
 function plantedFault(name: string): PlantedFault {
   if (isPlantedFault(name)) return name;
