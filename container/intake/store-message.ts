@@ -6,6 +6,7 @@ import type { RoutedEnvelope } from '#mail/envelope/envelope.ts';
 import { storedForm } from '#mail/envelope/stored-envelope.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import { formatReceivedField } from '#mail/header/received-field.ts';
+import { errorMessage } from '#mail/problem.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';
@@ -157,7 +158,7 @@ async function commit(state: State): Promise<Reply> {
 
 function fail(state: State, error: unknown): void {
   const { deps, id, onStored } = state.request;
-  deps.log.error('store-failed', { id, error: messageOf(error) });
+  deps.log.error('store-failed', { id, error: errorMessage(error) });
   onStored(false);
   if (state.phase !== 'over') leave(state);
 }
@@ -172,9 +173,5 @@ function leave(state: State): void {
   if (writer === null) return;
   (state.pending ?? Promise.resolve())
     .then(() => writer.abort())
-    .catch((error: unknown) => deps.log.warn('intake-abort-failed', { id, error: messageOf(error) }));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+    .catch((error: unknown) => deps.log.warn('intake-abort-failed', { id, error: errorMessage(error) }));
 }

@@ -1,5 +1,6 @@
 // The hashes of users whose configuration only says where they are kept. One that cannot be read is a fault of ours: nobody's
 // password is called wrong for it, and log and health say whose it is.
+import { errorMessage } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { isPasswordHash } from '#pipeline/config/password.ts';
 import type { Log, Metrics, Secrets } from '#pipeline/contract/ports.ts';
@@ -32,7 +33,7 @@ export function createLoginSecrets({
       broken.delete(name);
       return hash;
     } catch (thrown) {
-      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      const reason = errorMessage(thrown);
       if (broken.get(name)?.reason !== reason)
         log.error('user-secret-not-usable', { user: name, ...errorFields(thrown) });
       metrics.count('own-faults', { kind: 'secret' });

@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { trackedKeys } from '#container/limits/limits.ts';
 import type { ListenerDeps } from '#container/listener-deps.ts';
+import { errorMessage } from '#mail/problem.ts';
 import type { User } from './authenticate-user.ts';
 
 export type HashRenewal = {
@@ -38,7 +39,7 @@ export function createHashRenewal({
         (outcome) => {
           if (outcome === 'replaced') log.info('password-hash-renewed', { user: name });
         },
-        (error: unknown) => warn(name, error instanceof Error ? error.message : String(error)),
+        (error: unknown) => warn(name, errorMessage(error)),
       );
     },
     isSamePassword: (before, after) => before === after || renewedBy.get(before) === after,

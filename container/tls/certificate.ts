@@ -5,6 +5,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { generate } from 'selfsigned';
 import type { ListenerDeps } from '#container/listener-deps.ts';
 import type { Certificate } from '#container/session/protocol-options.ts';
+import { errorMessage } from '#mail/problem.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
 import type { Clock, Log, Secrets } from '#pipeline/contract/ports.ts';
 
@@ -57,7 +58,7 @@ export function createCertificateSource({
         complained = '';
         return good.pair;
       } catch (thrown) {
-        const reason = thrown instanceof Error ? thrown.message : String(thrown);
+        const reason = errorMessage(thrown);
         return instead(hostname, reason, { certificate: tls.certificate, key: tls.key });
       }
     },
@@ -117,7 +118,7 @@ export function watchCertificate(options: Watched): CertificateWatch {
   const timer = setInterval(() => {
     look()
       .catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = errorMessage(error);
         if (reason !== unusable) log.warn('certificate-not-usable', { reason, shows: 'the last good one' });
         unusable = reason;
       })

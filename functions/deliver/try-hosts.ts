@@ -16,6 +16,7 @@ import {
 } from '#functions/deliver/smtp/talk-to-host.ts';
 import type { AttemptTime } from '#functions/deliver/smtp/timeouts.ts';
 import { type RecipientAtHost, withoutSuccess } from '#mail/envelope/recipient.ts';
+import { errorMessage } from '#mail/problem.ts';
 import type { SentRecipient } from '#mail/smtp/parameters.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
@@ -123,7 +124,7 @@ async function tryTargets(attempt: Attempt, first: Chosen): Promise<Tried> {
 function afterFault(hosts: readonly HostTry[], thrown: unknown): string {
   const isWorthKeeping = faultOf(thrown) !== null || hosts.some(({ recipients }) => recipients.some(isFinal));
   if (hosts.length === 0 || !isWorthKeeping) throw thrown;
-  return `ended early by a fault of this service: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+  return `ended early by a fault of this service: ${errorMessage(thrown)}`;
 }
 
 /** All jobs know at once that a destination failed, and its slot is free for the job that tries it next. */

@@ -19,6 +19,7 @@ import type { End } from '#local/embedded/queue/suspects.ts';
 import { giveBackSpace } from '#local/embedded/store/free-space.ts';
 import { type MailRows, mailRows } from '#local/embedded/store/mail-rows.ts';
 import { type ObjectRows, objectRows } from '#local/embedded/store/object-rows.ts';
+import { errorMessage } from '#mail/problem.ts';
 import {
   type Answer,
   type Batch,
@@ -132,7 +133,7 @@ function runRequests(state: State, requests: readonly Numbered[], around: Around
     );
     return repliesTo(requests, done);
   } catch (error) {
-    if (requests.length === 1) return requests.map(({ number }) => ({ number, error: messageOf(error) }));
+    if (requests.length === 1) return requests.map(({ number }) => ({ number, error: errorMessage(error) }));
     return requests.flatMap((request) => runRequests(state, [request], around));
   }
 }
@@ -278,8 +279,4 @@ function putNew(objects: ObjectRows, object: NewObject, around: Around): void {
 
 function earlier(a: number | null, b: number | null): number | null {
   return a === null || b === null ? (a ?? b) : Math.min(a, b);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

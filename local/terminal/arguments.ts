@@ -1,6 +1,6 @@
 // The arguments of `npm start`, and what `--help` says about them.
 import { parseArgs } from 'node:util';
-import { type Problem, problem } from '#mail/problem.ts';
+import { errorMessage, type Problem, problem } from '#mail/problem.ts';
 
 /** What the command line asked for; `configPath` null: `pillarbox.json` where there is one. */
 export type Arguments = {
@@ -55,6 +55,6 @@ function readOptions(args: readonly string[]) {
     return parseArgs({ args: [...args], options, strict: true }).values;
   } catch (error) {
     // parseArgs throws what it did not understand as a sentence: a value for whoever typed it.
-    return problem(error instanceof Error ? error.message : String(error));
+    return problem(errorMessage(error));
   }
 }

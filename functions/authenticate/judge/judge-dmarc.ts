@@ -4,6 +4,7 @@ import type { DMARCResult, DNSResolver } from 'mailauth';
 import { evaluateDmarc } from 'mailauth/lib/dmarc/index.js';
 import type { Authors } from '#mail/address/authors.ts';
 import { cleanText } from '#mail/clean-text.ts';
+import { errorMessage } from '#mail/problem.ts';
 import type { Authentication } from '#pipeline/contract/jobs.ts';
 import type { DkimVerdict } from './judge-dkim.ts';
 import type { SpfVerdict } from './judge-spf.ts';
@@ -37,7 +38,7 @@ export async function judgeDmarc(question: DmarcQuestion, resolver: DNSResolver)
       return await judgeDoubtful(question, resolver);
     return domain === undefined ? nobody(fieldCount) : await judgeDomain(question, domain, resolver);
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorMessage(error);
     return noVerdict('permerror', `DMARC cannot be evaluated: ${cleanText(text)}`);
   }
 }

@@ -2,6 +2,7 @@
 import type { DNSResolver } from 'mailauth';
 import { spf } from 'mailauth/lib/spf/index.js';
 import { cleanText } from '#mail/clean-text.ts';
+import { errorMessage } from '#mail/problem.ts';
 import { explainSpf, type SpfWord } from '#mail/spf/explain-spf.ts';
 import type { Authentication } from '#pipeline/contract/jobs.ts';
 
@@ -66,7 +67,7 @@ async function judgeIdentity(
     const facts = { clientIp, domain, record, detail, explanation };
     return { result: spfWord(result), domain, reason: explainSpf(spfWord(result), facts) };
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorMessage(error);
     return { result: 'permerror', domain: null, reason: `SPF cannot be evaluated: ${cleanText(text)}` };
   }
 }

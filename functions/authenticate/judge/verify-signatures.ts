@@ -6,6 +6,7 @@ import { arc } from 'mailauth/lib/arc/index.js';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
 import type { SignatureChoice } from '#mail/dkim/choose-signatures.ts';
 import { fieldsNamed } from '#mail/header/header-fields.ts';
+import { errorMessage } from '#mail/problem.ts';
 import type { OpenMessage } from './open-message.ts';
 import { isUnverifiable, verifierInput } from './verifier-input.ts';
 
@@ -57,7 +58,7 @@ export async function verifySignatures(
     const failure = source.failure();
     if (failure !== null) throw failure;
     if (isUnverifiable(error)) return { outcome: 'unverified', result: 'policy', reason: error.message };
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorMessage(error);
     return { outcome: 'unverified', result: 'permerror', reason: `the signatures cannot be evaluated: ${text}` };
   }
 }

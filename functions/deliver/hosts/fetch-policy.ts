@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import { isIPv6, type LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
+import { errorMessage } from '#mail/problem.ts';
 
 /** The host that has a policy: its name, its addresses, and the port (443, but for tests). */
 export type PolicyHost = { readonly host: string; readonly addresses: readonly string[]; readonly port: number };
@@ -81,5 +82,5 @@ function failed(reason: string): PolicyFile {
 /** Attempts at several addresses fail as one error without words of its own. */
 function wordsOf(error: unknown): string {
   const first = error instanceof AggregateError ? error.errors[0] : error;
-  return first instanceof Error ? first.message : String(first);
+  return errorMessage(first);
 }

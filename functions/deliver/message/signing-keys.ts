@@ -1,7 +1,7 @@
 // The private keys that sign what goes out for a domain of ours: read by reference, kept for a few minutes.
 import { createPrivateKey } from 'node:crypto';
 import type { SigningKey } from '#mail/dkim/sign-message.ts';
-import { isProblem, type Problem, problem } from '#mail/problem.ts';
+import { errorMessage, isProblem, type Problem, problem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Clock, Secrets } from '#pipeline/contract/ports.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
@@ -44,7 +44,7 @@ async function readSecret(secrets: Secrets, reference: string, fresh: boolean): 
     return await secrets.read(reference, { fresh });
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = errorMessage(cause);
     throw ownFault('secret', `the DKIM key ${JSON.stringify(reference)} cannot be read: ${why}`, { cause: error });
   }
 }
@@ -55,6 +55,6 @@ function keyOf(pem: string): SigningKey['key'] | Problem {
     const type = key.asymmetricKeyType;
     return type === 'rsa' || type === 'ed25519' ? key : problem(`it is of type ${type}; RSA or Ed25519 is needed`);
   } catch (error) {
-    return problem(`it is no private key in PEM (${error instanceof Error ? error.message : String(error)})`);
+    return problem(`it is no private key in PEM (${errorMessage(error)})`);
   }
 }

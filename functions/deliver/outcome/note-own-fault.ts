@@ -2,6 +2,7 @@
 // again. It counts against no host and uses up no attempt.
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import { errorMessage } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { faultWaitMs } from '#pipeline/run/judge-failure.ts';
 import { faultOf, ownFault } from '#pipeline/run/own-fault.ts';
@@ -24,7 +25,7 @@ export async function noteOwnFault(deps: NoteOwnFaultDeps, attempt: Attempt, thr
   if (fault !== null && (now >= expiresAt || isToWarn))
     return nobodyAsked({ at: now, reason: fault.message }, { unasked: 'own-fault' });
   if (fault === null) {
-    await giveBack(deps, claimed, { at: now, reason: thrown instanceof Error ? thrown.message : String(thrown) });
+    await giveBack(deps, claimed, { at: now, reason: errorMessage(thrown) });
     throw thrown;
   }
   const retryAt = Math.min(now + faultWaitMs(faults, config.delivery, deps.random()), expiresAt);

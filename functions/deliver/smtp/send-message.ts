@@ -5,7 +5,7 @@
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import { parseAddress } from '#mail/address/address.ts';
 import { pathsOf, type RecipientAtHost } from '#mail/envelope/recipient.ts';
-import { isProblem } from '#mail/problem.ts';
+import { errorMessage, isProblem } from '#mail/problem.ts';
 import { mailCommand, type NextHop, rcptCommand, type SentRecipient } from '#mail/smtp/parameters.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import { isPermanent, isPositive, type Reply, recordedReply } from '#mail/smtp/reply.ts';
@@ -72,7 +72,7 @@ export async function sendMessage(talk: Talk, recipients: readonly SentRecipient
 /** What the host took before the message could not be read to its end stays true; throws if it took nothing. */
 function cutShort(now: readonly SentRecipient[], before: readonly RecipientAtHost[], thrown: unknown): Transaction {
   if (!before.some(isAccepted)) throw thrown;
-  const reason = `a fault of this service: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+  const reason = `a fault of this service: ${errorMessage(thrown)}`;
   return { results: now.map(({ forwardPath }) => untried(forwardPath, reason)), reusable: false, needsReset: true };
 }
 

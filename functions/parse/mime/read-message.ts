@@ -9,6 +9,7 @@ import { limits } from '#functions/parse/limits.ts';
 import { createProblemList, type ProblemList } from '#functions/parse/problems.ts';
 import type { FromWorker } from '#functions/parse/worker/worker-messages.ts';
 import { readHeaderOf } from '#mail/header/read-header.ts';
+import { errorMessage } from '#mail/problem.ts';
 import { createMimeWatch, type MimeWatch } from './mime-watch.ts';
 import { type OpenObject, readAttachment } from './read-attachment.ts';
 
@@ -112,7 +113,7 @@ async function drain(items: AsyncIterable<AttachmentStream | MessageText>, readi
 }
 
 function addFailure(failure: unknown, problems: ProblemList): void {
-  const message = failure instanceof Error ? failure.message : String(failure);
+  const message = errorMessage(failure);
   if (/header size/i.test(message)) problems.add('part-header-too-large');
   else problems.add('parse-failed', `the body could not be read to its end: ${message}`);
 }

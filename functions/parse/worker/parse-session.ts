@@ -3,6 +3,7 @@
 import type { Worker } from 'node:worker_threads';
 import { windows } from '#functions/parse/limits.ts';
 import type { ProblemCode } from '#functions/parse/problems.ts';
+import { errorMessage } from '#mail/problem.ts';
 import { type Channel, createChannel } from './channel.ts';
 import { createStopwatch, type Stopwatch } from './stopwatch.ts';
 import {
@@ -220,7 +221,7 @@ function stop(session: Session): void {
 function explain(error: unknown): [ProblemCode, string] {
   const isMemory = error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
   if (isMemory) return ['parse-out-of-memory', 'reading it needed too much memory'];
-  return ['parse-failed', `reading it failed: ${error instanceof Error ? error.message : String(error)}`];
+  return ['parse-failed', `reading it failed: ${errorMessage(error)}`];
 }
 
 function broken(session: Session, code: ProblemCode, detail: string): SessionOutcome {
