@@ -40,9 +40,9 @@ export function checkOutcome(outcome: Outcome): Verdict {
 
 function findBroken(outcome: Outcome): readonly string[] {
   const evidence = gatherEvidence(outcome);
-  const letters = outcome.acknowledged.map((acknowledged) => owedFor(acknowledged, evidence));
+  const messages = outcome.acknowledged.map((acknowledged) => owedFor(acknowledged, evidence));
   const reports = evidence.records.flatMap((state) => reportsOf(state));
-  const broken = [...letters, ...reports].flatMap((owed) => checkMessage({ outcome, evidence, owed }));
+  const broken = [...messages, ...reports].flatMap((owed) => checkMessage({ outcome, evidence, owed }));
   if (!outcome.isQuiet && !outcome.isCutOff) broken.push('work is still left at the end of all times');
   if (outcome.isQuiet) broken.push(...evidence.records.flatMap(unsettled));
   return broken;
@@ -64,8 +64,8 @@ export function countFates(outcome: Outcome): Readonly<Record<string, number>> {
 }
 
 /** What policy withholds does not go out: it is in the quarantine of the alias itself, or only in that of its mailboxes. */
-function owedFor({ id, at, letter, recipients }: Outcome['acknowledged'][number], evidence: Evidence): Owed {
-  const isHeld = isForged(letter.sender) && evidence.isHeld(id);
+function owedFor({ id, at, message, recipients }: Outcome['acknowledged'][number], evidence: Evidence): Owed {
+  const isHeld = isForged(message.sender) && evidence.isHeld(id);
   const places = recipients.flatMap((recipient): readonly Place[] => {
     const all = addresses[recipient] ?? [];
     if (!isHeld) return all;
@@ -73,7 +73,7 @@ function owedFor({ id, at, letter, recipients }: Outcome['acknowledged'][number]
     return mailboxes.length > 0 ? mailboxes : [{ kind: 'mailbox', address: recipient }];
   });
   const distinct = new Map(places.map((place) => [place.address, place]));
-  return { id, at, content: letter.bytes, places: [...distinct.values()] };
+  return { id, at, content: message.bytes, places: [...distinct.values()] };
 }
 
 /** A report that was sent is a message like any other: the service has promised it to itself. */
@@ -125,7 +125,7 @@ function checkPlace(one: Case, place: Place): string[] {
   const names = fates.map((found) => found.fate);
   const broken: string[] = [];
   if (names.length > 1) broken.push(`at once ${names.join(' and ')}`);
-  const isPoison = outcome.acknowledged.some(({ id, letter }) => id === owed.id && outcome.poison.has(letter.n));
+  const isPoison = outcome.acknowledged.some(({ id, message }) => id === owed.id && outcome.poison.has(message.n));
   const isDoomed = (isPoison && place.kind === 'mailbox') || fate.fate === 'dead-lettered';
   const late = lateness(outcome, {
     at: owed.at,

@@ -1,5 +1,6 @@
 // What goes wrong in one seed. Each kind of fault is there in some seeds and absent in others, so that every promise is also tested
 // where only one thing fails; a seed in which all goes wrong would excuse everything.
+import type { SimClock } from '#test/simulation/engine/clock.ts';
 import type { Random } from '#test/simulation/engine/random.ts';
 
 /** From one time to another, in milliseconds since the start. */
@@ -108,3 +109,14 @@ export function drawFaults(random: Random): Faults {
 export function isWithin(spans: readonly Span[], atMs: number): boolean {
   return spans.some(({ from, to }) => atMs >= from && atMs < to);
 }
+
+/** What the parts of a simulated world that may fail are given. */
+export type FaultyWorld = {
+  readonly clock: SimClock;
+  readonly random: Random;
+  readonly note: (line: string) => void;
+  readonly faults: Faults;
+  readonly mayFail: () => boolean;
+  /** Something went wrong; if jobs were concerned, they come back after so many milliseconds. */
+  readonly trouble: (what: string, hiddenMs: number) => void;
+};

@@ -12,7 +12,7 @@ const knownLimits: readonly KnownLimit[] = [
     is: ({ acknowledged, troubles }, broken) =>
       /at once in (quarantine and in the inbox|the inbox and in quarantine)/.test(broken) &&
       troubles.some(({ what }) => what === 'dns') &&
-      acknowledged.some(({ id, letter }) => broken.startsWith(id) && isForged(letter.sender)),
+      acknowledged.some(({ id, message }) => broken.startsWith(id) && isForged(message.sender)),
   },
 ];
 

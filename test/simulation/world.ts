@@ -14,7 +14,7 @@ import { createProcess, currentProcess, type SimProcess } from '#test/simulation
 import { createRandom, hashOf, type Random } from '#test/simulation/engine/random.ts';
 import type { Network } from '#test/simulation/engine/sockets.ts';
 import { installVirtualNode } from '#test/simulation/engine/virtual-node.ts';
-import { type Acknowledged, drawLetters, type Letter, sendLetter } from '#test/simulation/mail/client.ts';
+import { type Acknowledged, drawMessages, type SentMessage, sendMessage } from '#test/simulation/mail/client.ts';
 import { servePeer, type Taken } from '#test/simulation/mail/peer.ts';
 import { configOf, hosts, listenerIp } from '#test/simulation/mail/places.ts';
 import { simDns } from '#test/simulation/mail/sim-dns.ts';
@@ -41,7 +41,7 @@ export type Outcome = {
   /** Whether nothing is left to do; else the run was cut off on purpose, or its time was up. */
   readonly isQuiet: boolean;
   readonly isCutOff: boolean;
-  readonly letters: readonly Letter[];
+  readonly messages: readonly SentMessage[];
   readonly acknowledged: readonly Acknowledged[];
   readonly s3: SimS3;
   readonly queues: ReadonlyMap<string, SimQueue>;
@@ -49,7 +49,7 @@ export type Outcome = {
   readonly troubles: readonly Trouble[];
   /** Queues of dead letters that have an alarm. */
   readonly watched: ReadonlySet<string>;
-  /** Letters that the parser always fails on, by number. */
+  /** Messages that the parser always fails on, by number. */
   readonly poison: ReadonlyMap<number, 'throws' | 'kills'>;
   readonly trace: readonly string[];
   readonly events: number;
@@ -172,7 +172,7 @@ function poisoned(poison: ReadonlyMap<number, 'throws' | 'kills'>): Surroundings
   return {
     parse: async (request) => {
       const parsed = await inProcessParser.parse(request);
-      const n = Number(/^letter (\d+)$/.exec(parsed.head?.subject ?? '')?.[1] ?? -1);
+      const n = Number(/^message (\d+)$/.exec(parsed.head?.subject ?? '')?.[1] ?? -1);
       const how = poison.get(n);
       if (how === 'throws') throw new Error('a bug that this message meets');
       if (how === undefined) return parsed;
@@ -189,13 +189,13 @@ async function play(world: World): Promise<Omit<Outcome, 'trace' | 'seed'>> {
   const terms = drawTerms(random.fork('terms'));
   s3.seed(configKey, JSON.stringify(configOf({ ...terms, retrySeconds: [...terms.retrySeconds] })));
   const plan = random.fork('plan');
-  const letters = drawLetters(plan, plan.pick([1, 1, 1, 2, 2, 3, 6]), plan.pick([1_000, minuteMs, 3 * minuteMs]));
-  for (const { n } of letters) if (plan.chance(0.05)) poison.set(n, plan.pick(['throws', 'kills']));
+  const messages = drawMessages(plan, plan.pick([1, 1, 1, 2, 2, 3, 6]), plan.pick([1_000, minuteMs, 3 * minuteMs]));
+  for (const { n } of messages) if (plan.chance(0.05)) poison.set(n, plan.pick(['throws', 'kills']));
   const cutAtMs = plan.chance(0.15) ? plan.between(1_000, 4 * 3_600_000) : null;
   const acknowledged: Acknowledged[] = [];
   const clients = { ...world, random: random.fork('clients'), faults: faults.client, acknowledged };
   let areDone = false;
-  void Promise.all(letters.map((letter) => sendLetter(clients, letter))).then(() => {
+  void Promise.all(messages.map((message) => sendMessage(clients, message))).then(() => {
     areDone = true;
     fleet.close();
   });
@@ -217,7 +217,7 @@ async function play(world: World): Promise<Omit<Outcome, 'trace' | 'seed'>> {
     endMs: clock.now(),
     isQuiet: isQuiet(),
     isCutOff: cutAtMs !== null,
-    letters,
+    messages,
     acknowledged,
     s3,
     queues,
@@ -251,7 +251,7 @@ function startPollers(world: World, name: StageName): Poller[] {
         note,
         faults,
         mayFail,
-        onFault: trouble,
+        trouble,
         startSandbox,
         deletesFirst,
       },

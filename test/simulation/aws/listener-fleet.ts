@@ -1,10 +1,8 @@
 // The listener's tasks behind their load balancer: some die and are started anew, some are replaced by a deployment, which lets them finish.
 import type { Listener } from '#container/listener.ts';
-import type { SimClock } from '#test/simulation/engine/clock.ts';
 import { createProcess, currentProcess, outside, type SimProcess } from '#test/simulation/engine/process.ts';
-import type { Random } from '#test/simulation/engine/random.ts';
 import type { Reach, SimSocket } from '#test/simulation/engine/sockets.ts';
-import type { Faults } from '#test/simulation/faults.ts';
+import type { FaultyWorld } from '#test/simulation/faults.ts';
 import { composeListener, type Surroundings } from './composition.ts';
 
 export type ListenerFleet = {
@@ -16,15 +14,7 @@ export type ListenerFleet = {
   readonly isClosed: () => boolean;
 };
 
-export type FleetWorld = {
-  readonly clock: SimClock;
-  readonly random: Random;
-  readonly note: (line: string) => void;
-  readonly faults: Faults;
-  readonly mayFail: () => boolean;
-  readonly trouble: (what: string, hiddenMs: number) => void;
-  readonly surroundings: Surroundings;
-};
+export type FleetWorld = FaultyWorld & { readonly surroundings: Surroundings };
 
 type Task = { readonly process: SimProcess; accept: ((socket: SimSocket) => void) | null; listener: Listener | null };
 

@@ -1,10 +1,9 @@
 // Lambda's poller of one queue: takes batches with a window, invokes a sandbox for each, deletes what was done, and leaves the rest to
 // its visibility timeout. A hand-out whose invocation is throttled counts as one. A run that takes too long is ended with its sandbox.
 import type { QueueName, Stage } from '#pipeline/contract/stages.ts';
-import type { Scheduled, SimClock } from '#test/simulation/engine/clock.ts';
+import type { Scheduled } from '#test/simulation/engine/clock.ts';
 import { outside, type SimProcess } from '#test/simulation/engine/process.ts';
-import type { Random } from '#test/simulation/engine/random.ts';
-import type { Faults } from '#test/simulation/faults.ts';
+import type { FaultyWorld } from '#test/simulation/faults.ts';
 import type { HandedOut, SimQueue } from './sim-sqs.ts';
 
 /** One execution environment of a function: it runs one invocation at a time, and stands still between them. */
@@ -15,14 +14,7 @@ export type Sandbox = {
   ) => Promise<{ readonly batchItemFailures: readonly { readonly itemIdentifier: string }[] }>;
 };
 
-export type PollerWorld = {
-  readonly clock: SimClock;
-  readonly random: Random;
-  readonly note: (line: string) => void;
-  readonly faults: Faults;
-  readonly mayFail: () => boolean;
-  /** Something befell a batch: its jobs come back after this queue's visibility timeout. */
-  readonly onFault: (what: string, hiddenMs: number) => void;
+export type PollerWorld = FaultyWorld & {
   readonly startSandbox: () => Sandbox;
   /** A planted fault: records are deleted before the function has run. */
   readonly deletesFirst: boolean;
@@ -72,7 +64,7 @@ async function takeBatch(world: PollerWorld, source: Source): Promise<void> {
   }
   if (mayFail() && random.chance(faults.functions.throttle)) {
     note(`${queue.name}: throttled, ${batch.length} come back later`);
-    return world.onFault('throttled', queue.visibilityMs);
+    return world.trouble('throttled', queue.visibilityMs);
   }
   if (world.deletesFirst) for (const { receipt } of batch) queue.remove(receipt);
   const done = await invoke(world, source, batch);
@@ -81,7 +73,7 @@ async function takeBatch(world: PollerWorld, source: Source): Promise<void> {
     if (!mayFail() || !random.chance(faults.sqs.deleteFails)) queue.remove(receipt);
     else {
       note(`${queue.name} ${message.id} is not deleted`);
-      world.onFault('not deleted', queue.visibilityMs);
+      world.trouble('not deleted', queue.visibilityMs);
     }
   }
 }
@@ -113,7 +105,7 @@ async function invoke(world: PollerWorld, source: Source, batch: readonly Handed
   const failed = await ended.promise;
   timeout.cancel();
   if (failed === null) {
-    world.onFault('invocation failed', queue.visibilityMs);
+    world.trouble('invocation failed', queue.visibilityMs);
     return [];
   }
   process.setFate(null);

@@ -7,7 +7,7 @@ import type { Faults } from '#test/simulation/faults.ts';
 import { addresses, listenerIp, senders } from './places.ts';
 
 /** A message as it is sent; `bytes` without dot-stuffing. */
-export type Letter = {
+export type SentMessage = {
   readonly n: number;
   readonly sender: string;
   readonly recipients: readonly string[];
@@ -17,7 +17,7 @@ export type Letter = {
 
 /** What a client was told 250 for. */
 export type Acknowledged = {
-  readonly letter: Letter;
+  readonly message: SentMessage;
   readonly recipients: readonly string[];
   readonly id: string;
   readonly at: number;
@@ -36,12 +36,12 @@ export type ClientWorld = {
 const mostTries = 12;
 
 /** Sends a message until it is acknowledged or refused for good; resolves then, or when it gives up. */
-export async function sendLetter(world: ClientWorld, letter: Letter): Promise<void> {
+export async function sendMessage(world: ClientWorld, message: SentMessage): Promise<void> {
   const { clock, random, note } = world;
-  await clock.sleep(letter.sendAtMs);
+  await clock.sleep(message.sendAtMs);
   for (let tries = 1; tries <= mostTries; tries++) {
-    const outcome = await trySending(world, letter);
-    note(`client ${letter.n}: ${outcome}`);
+    const outcome = await trySending(world, message);
+    note(`client ${message.n}: ${outcome}`);
     if (outcome !== 'again') return;
     await clock.sleep(random.between(5_000, 30_000));
   }
@@ -49,9 +49,9 @@ export async function sendLetter(world: ClientWorld, letter: Letter): Promise<vo
 
 type Line = { readonly code: number; readonly text: string };
 
-async function trySending(world: ClientWorld, letter: Letter): Promise<'acknowledged' | 'refused' | 'again'> {
+async function trySending(world: ClientWorld, message: SentMessage): Promise<'acknowledged' | 'refused' | 'again'> {
   const { random, network, clock, faults, mayFail } = world;
-  const socket = connect(network, { host: listenerIp, port: 25, from: `198.51.100.${1 + (letter.n % 200)}` });
+  const socket = connect(network, { host: listenerIp, port: 25, from: `198.51.100.${1 + (message.n % 200)}` });
   const reply = createReplies(socket, clock);
   const breakAt = mayFail() && random.chance(faults.breaksOff) ? random.between(1, 8) : Number.POSITIVE_INFINITY;
   let step = 0;
@@ -64,25 +64,25 @@ async function trySending(world: ClientWorld, letter: Letter): Promise<'acknowle
   try {
     if ((await reply())?.code !== 220) return 'again';
     if ((await ask('EHLO client.example\r\n'))?.code !== 250) return 'again';
-    if ((await ask(`MAIL FROM:<${letter.sender}>\r\n`))?.code !== 250) return 'again';
+    if ((await ask(`MAIL FROM:<${message.sender}>\r\n`))?.code !== 250) return 'again';
     const taken: string[] = [];
     let refused = 0;
-    for (const recipient of letter.recipients) {
+    for (const recipient of message.recipients) {
       const answer = await ask(`RCPT TO:<${recipient}>\r\n`);
       if (answer === null) return 'again';
       if (answer.code === 250) taken.push(recipient);
       else if (answer.code >= 500) refused += 1;
     }
-    if (taken.length === 0) return refused === letter.recipients.length ? 'refused' : 'again';
+    if (taken.length === 0) return refused === message.recipients.length ? 'refused' : 'again';
     if ((await ask('DATA\r\n'))?.code !== 354) return 'again';
-    const wire = Buffer.from(`${letter.bytes.toString('latin1').replaceAll(/^\./gm, '..')}.\r\n`, 'latin1');
+    const wire = Buffer.from(`${message.bytes.toString('latin1').replaceAll(/^\./gm, '..')}.\r\n`, 'latin1');
     const half = random.between(0, wire.length);
     socket.write(wire.subarray(0, half));
     await clock.sleep(random.between(0, 300));
     const answer = await ask(wire.subarray(half));
     const id = /accepted as ([0-9A-Z]{26})/.exec(answer?.text ?? '')?.[1];
     if (answer?.code !== 250 || id === undefined) return (answer?.code ?? 0) >= 500 ? 'refused' : 'again';
-    world.acknowledged.push({ letter, recipients: taken, id, at: clock.now() });
+    world.acknowledged.push({ message, recipients: taken, id, at: clock.now() });
     socket.write('QUIT\r\n');
     await reply();
     return 'acknowledged';
@@ -132,7 +132,7 @@ function createReplies(socket: SimSocket, clock: SimClock): () => Promise<Line |
 }
 
 /** Draws the messages of a seed, sent within so many milliseconds. */
-export function drawLetters(random: Random, count: number, withinMs: number): Letter[] {
+export function drawMessages(random: Random, count: number, withinMs: number): SentMessage[] {
   return Array.from({ length: count }, (_, n) => {
     const sender = random.pick(senders);
     const wanted = random.pick([1, 1, 1, 2, 3]);
@@ -147,8 +147,8 @@ function drawBytes(random: Random, { n, sender }: { readonly n: number; readonly
   const head = [
     `From: <${author}>`,
     `To: <ann@mail.example>`,
-    `Subject: letter ${n}`,
-    `Message-ID: <letter-${n}@client.example>`,
+    `Subject: message ${n}`,
+    `Message-ID: <message-${n}@client.example>`,
     'MIME-Version: 1.0',
   ].join('\r\n');
   if (random.chance(0.6)) return Buffer.from(`${head}\r\n\r\n${text}`, 'latin1');

@@ -1,23 +1,12 @@
 // The DNS servers that are configured: they answer after a moment, fail now and then, or are mute for a while.
-import type { SimClock } from '#test/simulation/engine/clock.ts';
 import { currentProcess } from '#test/simulation/engine/process.ts';
-import type { Random } from '#test/simulation/engine/random.ts';
-import { type Faults, isWithin } from '#test/simulation/faults.ts';
+import { type FaultyWorld, isWithin } from '#test/simulation/faults.ts';
 import { askZone } from './places.ts';
-
-export type DnsWorld = {
-  readonly clock: SimClock;
-  readonly random: Random;
-  readonly note: (line: string) => void;
-  readonly faults: Faults;
-  readonly mayFail: () => boolean;
-  readonly trouble: (what: string, hiddenMs: number) => void;
-};
 
 const muteMs = 10_000;
 
 /** Makes them: one question, answered as `dns.promises.resolve` does. */
-export function simDns(world: DnsWorld): (name: string, type: string) => Promise<unknown> {
+export function simDns(world: FaultyWorld): (name: string, type: string) => Promise<unknown> {
   const { clock, random, note, mayFail, trouble } = world;
   const { dns } = world.faults;
   return async (name, type) => {
