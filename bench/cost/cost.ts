@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { lanesOf, stages } from '#pipeline/contract/stages.ts';
+import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import {
   type BillLine,
   besidesLines,
@@ -35,8 +36,8 @@ export function readMeasuredCalls(): z.infer<typeof measuredSchema> {
 const lanes = Object.values(stages).flatMap(lanesOf);
 
 /**
- * The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. `metrics`: those that are watched
- * (pipeline/observe/metric-names.ts), refusals by eight reasons, verdicts by six. `alarms`: one for each metric that an alarm looks at,
+ * The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. `metrics`: those that CloudWatch
+ * stores, of which `jobs` and `job-seconds` exist once for each lane. `alarms`: one for each metric that an alarm looks at,
  * five of each lane of a stage.
  */
 export const smallStanding: Standing = {
@@ -44,7 +45,7 @@ export const smallStanding: Standing = {
   taskCpu: 0.25,
   taskGiB: 0.5,
   zones: 2,
-  metrics: 27,
+  metrics: watchedMetrics.size + 2 * (lanes.length - 1),
   alarms: 5 * lanes.length + 8,
   secrets: 4,
 };

@@ -37,7 +37,7 @@ export class ServiceStack extends Stack {
     changeReadersFirst(tasks, functions);
 
     const alarms = watch(this, { options, data, balancer });
-    new MailDashboard(this, 'Dashboard', { options, data, balancer, functions, alarms });
+    new MailDashboard(this, 'Dashboard', { options, data, balancer, functions, listenerLogs: tasks.logs, alarms });
     new QueryDefinition(this, 'FollowOneMessage', {
       queryDefinitionName: `${options.serviceName}/follow-one-message`,
       logGroups: [tasks.logs, ...functions.map(({ logs }) => logs)],

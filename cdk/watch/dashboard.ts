@@ -7,18 +7,26 @@ import {
   GraphWidget,
   type IMetric,
   type IWidget,
+  LogQueryVisualizationType,
+  LogQueryWidget,
   MathExpression,
   Metric,
 } from 'aws-cdk-lib/aws-cloudwatch';
+import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { Options } from '#cdk/options.ts';
 import type { StageFunction } from '#cdk/service/stage-function.ts';
-import { lanesOf, type Stage, stages } from '#pipeline/contract/stages.ts';
+import { lanesOf, type Stage, type StageName, stages } from '#pipeline/contract/stages.ts';
+import type { CounterName } from '#pipeline/observe/metric-names.ts';
 import type { Alarms } from './alarms.ts';
 import { byLabel, serviceMetric } from './service-metrics.ts';
 import type { Watched } from './watch.ts';
 
-export type DashboardProps = Watched & { readonly functions: readonly StageFunction[]; readonly alarms: Alarms };
+export type DashboardProps = Watched & {
+  readonly functions: readonly StageFunction[];
+  readonly listenerLogs: LogGroup;
+  readonly alarms: Alarms;
+};
 
 export class MailDashboard extends Construct {
   constructor(scope: Construct, id: string, props: DashboardProps) {
@@ -35,12 +43,12 @@ export class MailDashboard extends Construct {
   }
 }
 
-function mailIn({ options }: DashboardProps): IWidget[] {
+function mailIn({ options, functions, listenerLogs }: DashboardProps): IWidget[] {
   const listener = { stage: 'listener' } as const;
   return [
     graph('Mail in, by port', [byLabel(options, { ...listener, name: 'messages-accepted' }, 'role')]),
-    graph('Refused, and why', [byLabel(options, { ...listener, name: 'refusals' }, 'reason')]),
-    graph('Verdicts', [byLabel(options, { stage: 'authenticate', name: 'messages-judged' }, 'dmarc', 'action')]),
+    ofLog('Refused, and why', listenerLogs, 'refusals', 'reason'),
+    ofLog('Verdicts', functionNamed(functions, 'authenticate').logs, 'messages-judged', 'dmarc', 'action'),
     graph('Connections open, each task', [
       serviceMetric(options, { ...listener, name: 'connections-open', statistic: 'Average' }),
     ]),
@@ -124,4 +132,22 @@ function cost({ serviceName }: Options): IMetric {
 
 function graph(title: string, left: readonly IMetric[]): GraphWidget {
   return new GraphWidget({ title, left: [...left], width: 6, height: 6, leftYAxis: { min: 0 } });
+}
+
+/** A counter with many labels, from the lines that the metrics leave in the log: as a stored metric each label would cost. */
+function ofLog(title: string, logs: LogGroup, counter: CounterName, ...labels: string[]): LogQueryWidget {
+  return new LogQueryWidget({
+    title,
+    logGroupNames: [logs.logGroupName],
+    view: LogQueryVisualizationType.STACKEDAREA,
+    queryLines: [`filter ispresent(\`${counter}\`)`, `stats sum(\`${counter}\`) by ${labels.join(', ')}, bin(5m)`],
+    width: 6,
+    height: 6,
+  });
+}
+
+function functionNamed(functions: readonly StageFunction[], name: StageName): StageFunction {
+  const found = functions.find(({ stage }) => stage.name === name);
+  if (found === undefined) throw new Error(`there is no function of stage ${name}`);
+  return found;
 }

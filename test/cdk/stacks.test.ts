@@ -6,6 +6,7 @@ import { smallStanding } from '#bench/cost/cost.ts';
 import { parseEnvironment } from '#pipeline/aws/environment.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { lanesOf, stages, tellingReceives } from '#pipeline/contract/stages.ts';
+import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
 
 const mixes = [
@@ -83,6 +84,27 @@ test('the bill has as many alarms as a deployment: one for each metric that an a
     looked.reduce((sum, metrics) => sum + metrics, 0),
     smallStanding.alarms,
   );
+});
+
+test('CloudWatch stores no metric that no alarm, graph or scaling looks at', async () => {
+  const { service } = await synthesize();
+  const looking = [
+    'AWS::CloudWatch::Alarm',
+    'AWS::CloudWatch::Dashboard',
+    'AWS::ApplicationAutoScaling::ScalingPolicy',
+  ];
+  const text = looking.map((type) => JSON.stringify(resourcesOf(service, type))).join();
+  for (const metric of watchedMetrics) assert.match(text, new RegExp(`"${metric}\\\\*"`), metric);
+});
+
+test('refusals and verdicts, which have many labels, are counted from the log of those who write them', async () => {
+  const { service } = await synthesize();
+  const [[, { Properties }]] = resourcesOf(service, 'AWS::CloudWatch::Dashboard') as any;
+  const { widgets } = JSON.parse(flat(Properties.DashboardBody));
+  const queries = widgets.filter(({ type }: any) => type === 'log').map(({ properties }: any) => properties.query);
+  assert.equal(queries.length, 2);
+  assert.match(queries[0], /^SOURCE '<ListenerLogs\w+>'.* stats sum\(`refusals`\) by reason, bin\(5m\)$/s);
+  assert.match(queries[1], /^SOURCE '<AuthenticateLogs\w+>'.* sum\(`messages-judged`\) by dmarc, action, bin\(5m\)$/s);
 });
 
 test('each function runs its own bundle on nodejs24.x arm64, told its jobs with partial batches and a cap', async () => {
