@@ -3,11 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { httpBacklog, httpDeadlines, keepRoom } from '#container/limits/connection-room.ts';
 import type { ReportingConfigSource } from '#pipeline/config/config-source.ts';
-import type { Clock } from '#pipeline/contract/ports.ts';
 import type { ListenerHealth } from './listener-deps.ts';
-
-/** A store failure counts for so long: then connections may come and try again. */
-const failureCountsMs = 60_000;
 
 /** Load balancers come from a few addresses, many checks from each: no limit by address. */
 const maxConnections = 100;
@@ -17,19 +13,20 @@ export type HealthServer = { readonly port: number; readonly close: () => Promis
 /** What `/health` answers: 200 if `ok`, 503 otherwise. `problems` are sentences. */
 export type HealthReport = ListenerHealth & { readonly ok: boolean; readonly problems: readonly string[] };
 
-/** Not ok while it drains, and for a minute after a message could not be stored. A broken configuration is a problem alone. */
-export function reportHealth(health: ListenerHealth, configProblem: string | null, nowMs: number): HealthReport {
-  const { lastStoredAt, lastStoreFailureAt } = health;
-  const failedAt = lastStoreFailureAt === null ? null : Date.parse(lastStoreFailureAt);
-  const isStoring = lastStoredAt !== null && failedAt !== null && Date.parse(lastStoredAt) > failedAt;
-  const isFailing = failedAt !== null && !isStoring && nowMs - failedAt < failureCountsMs;
+/**
+ * Not ok while it drains, or if a port does not answer: another task would do better then. A failing store and a broken
+ * configuration are problems alone, because every task has the same.
+ */
+export function reportHealth(health: ListenerHealth, configProblem: string | null): HealthReport {
+  const { isDraining, closedPorts, lastStoredAt, lastStoreFailureAt } = health;
+  const isFailing = lastStoreFailureAt !== null && (lastStoredAt === null || lastStoredAt < lastStoreFailureAt);
   const problems = [
-    ...(health.isDraining ? ['draining: no new connections'] : []),
+    ...(isDraining ? ['draining: no new connections'] : closedPorts.map((port) => `port ${port} does not answer`)),
     ...(isFailing ? ['the last message could not be stored'] : []),
     ...health.problems,
     ...(configProblem === null ? [] : [configProblem]),
   ];
-  return { ...health, ok: !health.isDraining && !isFailing, problems };
+  return { ...health, ok: !isDraining && closedPorts.length === 0, problems };
 }
 
 /** Answers `GET /health`; everything else is 404. Rejects if the port is taken. */
@@ -38,13 +35,11 @@ export async function startHealthServer({
   port,
   listener,
   config,
-  clock,
 }: {
   readonly host: string;
   readonly port: number;
   readonly listener: { readonly health: () => ListenerHealth };
   readonly config: Pick<ReportingConfigSource, 'problem'>;
-  readonly clock: Clock;
 }): Promise<HealthServer> {
   const server = createServer(httpDeadlines, (request, response) => {
     request.resume();
@@ -52,7 +47,7 @@ export async function startHealthServer({
       response.writeHead(404).end();
       return;
     }
-    const report = reportHealth(listener.health(), config.problem(), clock());
+    const report = reportHealth(listener.health(), config.problem());
     response.writeHead(report.ok ? 200 : 503, { 'content-type': 'application/json' });
     response.end(`${JSON.stringify(report)}\n`);
   });

@@ -29,6 +29,8 @@ export type ListenerDeps = {
   /** Called each time with the days that the certificate is still valid. */
   readonly onCertificateDays?: (days: number) => void;
   readonly certificateSeconds?: number;
+  /** The ports to open instead of those of the configuration. */
+  readonly listeners?: Config['listeners'];
   readonly onlyRoles?: readonly Role[];
   /** A load balancer in front begins each connection with a PROXY v2 header; without it nobody is let in. */
   readonly isBehindProxy?: boolean;
@@ -44,6 +46,8 @@ export type ListenerDeps = {
 export type ListenerHealth = {
   readonly connections: number;
   readonly isDraining: boolean;
+  /** Ports that were opened and are not open any more. */
+  readonly closedPorts: readonly number[];
   readonly bytesInFlight: number;
   readonly lastStoredAt: string | null;
   readonly lastStoreFailureAt: string | null;

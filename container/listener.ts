@@ -43,19 +43,10 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
   const stored: { at: string | null; failedAt: string | null } = { at: null, failedAt: null };
   const shared = createShared(deps, config, (isStored) => {
     stored[isStored ? 'at' : 'failedAt'] = new Date(deps.clock()).toISOString();
+    if (!isStored) deps.metrics.count('store-failures');
   });
-  const admit: ProtocolOptions['admit'] = (peer) => {
-    const admission = admitPeer(config.current().limits, connections, peer);
-    const { outcome } = admission;
-    deps.metrics.count('connections', { outcome });
-    if (outcome === 'refused') {
-      const { code, enhanced, text } = admission.reply;
-      deps.metrics.count('refusals', { reason: `${code} ${enhanced}` });
-      deps.log.warn('connection-refused', { clientIp: peer.ip, reply: text });
-    }
-    return admission;
-  };
-  const wanted = config.current().listeners.filter(({ role }) => deps.onlyRoles?.includes(role) ?? true);
+  const ports = deps.listeners ?? config.current().listeners;
+  const wanted = ports.filter(({ role }) => deps.onlyRoles?.includes(role) ?? true);
   try {
     for (const { role, host, port } of wanted) {
       const isBehindProxy = deps.isBehindProxy ?? false;
@@ -67,7 +58,7 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
         isBehindProxy,
         certificate,
         greetingDelayMs: ({ isLoopback }) => deps.greetingDelayMs ?? (isLoopback ? 0 : 100),
-        admit,
+        admit: (peer) => admitCounted(deps, config.current().limits, connections, peer),
         converse: (client) => startConversation(ofPort, client),
         log: deps.log,
       });
@@ -91,6 +82,7 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
     health: () => ({
       connections: connections.total(),
       isDraining,
+      closedPorts: open.filter(({ server }) => !server.isListening()).map(({ server }) => server.port),
       bytesInFlight: shared.budget.used(),
       lastStoredAt: stored.at,
       lastStoreFailureAt: stored.failedAt,
@@ -137,6 +129,23 @@ function createShared(
 function mostHashes(memoryBytes: number): number {
   const affordable = Math.floor(memoryBytes / 8 / hashMemoryBytes);
   return Math.max(1, Math.min(2, availableParallelism() - 1, affordable));
+}
+
+function admitCounted(
+  { metrics, log }: ListenerDeps,
+  limits: Config['limits'],
+  connections: ReturnType<typeof createConnectionCounts>,
+  peer: Peer,
+): ReturnType<ProtocolOptions['admit']> {
+  const admission = admitPeer(limits, connections, peer);
+  const { outcome } = admission;
+  metrics.count('connections', { outcome });
+  if (outcome === 'refused') {
+    const { code, enhanced, text } = admission.reply;
+    metrics.count('refusals', { reason: `${code} ${enhanced}` });
+    log.warn('connection-refused', { clientIp: peer.ip, reply: text });
+  }
+  return admission;
 }
 
 function admitPeer(

@@ -23,6 +23,7 @@ const parts = createAwsParts({
   variables: process.env,
   write: (line) => process.stdout.write(line),
   configSeconds,
+  keepsConfig: true,
 });
 
 await start(parts).catch((thrown: unknown) => {
@@ -32,11 +33,13 @@ await start(parts).catch((thrown: unknown) => {
 
 async function start(aws: AwsParts): Promise<void> {
   const { environment, clock, log, metrics, config, store, dns, secrets } = aws;
-  const placeholder = placeholderProblem(await config.current());
+  const listeners = environment.listeners ?? (await config.current()).listeners;
+  const placeholder = placeholderProblem({ ...(await config.current()), listeners });
   if (placeholder !== null) log.warn('placeholder-hostname', { problem: placeholder });
   const { certificate, daysLeft, problem: certificateProblem } = createCertificateSource(aws);
   const listener = await startListener({
     ...aws,
+    listeners,
     suppressions: suppressionLookup(store, clock),
     srsSecret: async () => secrets.read((await config.current()).srsSecret ?? 'secret:srs'),
     reverseName: dns.reverseName,
@@ -48,7 +51,7 @@ async function start(aws: AwsParts): Promise<void> {
   });
   let retention: string | null = null;
   const problem = () => config.problem() ?? retention;
-  const health = await startHealthServer({ ...environment.health, listener, config: { problem }, clock });
+  const health = await startHealthServer({ ...environment.health, listener, config: { problem } });
   const checkRetention = async () => {
     const before = retention;
     retention = retentionProblem(await config.current(), environment.retention);
@@ -57,6 +60,7 @@ async function start(aws: AwsParts): Promise<void> {
   const measure = () => {
     checkRetention().catch((thrown: unknown) => log.error('config-unreadable', errorFields(thrown)));
     metrics.measure('connections-open', listener.health().connections);
+    if (config.problem() !== null) metrics.count('config-problems');
     const days = daysLeft();
     if (days !== null) metrics.measure('certificate-days-left', days);
     metrics.flush();

@@ -46,7 +46,7 @@ export const smallStanding: Standing = {
   taskGiB: 0.5,
   zones: 2,
   metrics: watchedMetrics.size + 2 * (lanes.length - 1),
-  alarms: 5 * lanes.length + 8,
+  alarms: 5 * lanes.length + 10,
   secrets: 4,
 };
 

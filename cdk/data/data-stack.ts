@@ -118,11 +118,6 @@ export class DataStack extends Stack {
 function firstConfig({ hostname, domains, ...options }: Options): string {
   const config = {
     hostname,
-    listeners: [
-      { role: 'mx', host: '0.0.0.0', port: 2525 },
-      { role: 'submission', host: '0.0.0.0', port: 5870 },
-      { role: 'submissions', host: '0.0.0.0', port: 4650 },
-    ],
     tls: { certificate: 'secret:tls-certificate', key: 'secret:tls-key' },
     domains: Object.fromEntries(domains.map((domain) => [domain, { mailboxes: ['postmaster'] }])),
     delivery: options.deliveryMode === 'mx' ? { mode: 'mx' } : { mode: 'smarthost', smarthost: relayOf(options) },

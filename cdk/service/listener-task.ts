@@ -155,6 +155,7 @@ export class ListenerTasks extends Construct {
 function listenerEnvironment({ region }: Stack, options: Options): Record<string, string> {
   return {
     AWS_REGION: region,
+    PILLARBOX_LISTENERS: listenerPorts.map(({ name, inside }) => `${name}:${inside}`).join(','),
     PILLARBOX_HEALTH_PORT: String(healthPort),
     PILLARBOX_MEMORY_MIB: String(options.taskMemoryMiB),
     PILLARBOX_RAW_DAYS: String(options.rawDays),

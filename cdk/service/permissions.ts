@@ -19,7 +19,8 @@ export function permit(role: Role, { access, options, mail }: Permitted): void {
     role.addToPolicy(new PolicyStatement({ actions, resources, conditions }));
     acknowledgeWildcards(role, resources, wildcardReason);
   };
-  const objects = (prefixes: readonly string[]) => prefixes.map((prefix) => bucketArn(stack, options, `${prefix}*`));
+  const objects = (prefixes: readonly string[]) =>
+    prefixes.map((prefix) => bucketArn(stack, options, prefix.endsWith('/') ? `${prefix}*` : prefix));
   allow(['s3:GetObject'], objects(access.reads));
   allow(['s3:PutObject', 's3:AbortMultipartUpload'], objects(access.writes));
   allow(['s3:DeleteObject'], objects(access.deletes));

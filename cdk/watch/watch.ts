@@ -105,6 +105,19 @@ function watchListener(alarms: Alarms, { options, balancer }: Watched): void {
     silence: 'alarming',
   });
   alarms.add({
+    runbook: 'store-failing',
+    meaning: 'The listener cannot store mail: senders are told 451 and come again.',
+    metric: serviceMetric(options, { stage: 'listener', name: 'store-failures' }),
+    threshold: 1,
+    periods: 2,
+  });
+  alarms.add({
+    runbook: 'config-broken',
+    meaning: 'The newest configuration cannot be used; the last good one is in force.',
+    metric: serviceMetric(options, { stage: 'listener', name: 'config-problems' }),
+    threshold: 1,
+  });
+  alarms.add({
     runbook: 'authentication-attack',
     meaning: 'Somebody is guessing passwords.',
     metric: serviceMetric(options, { stage: 'listener', name: 'authentication-failures' }),

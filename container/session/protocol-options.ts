@@ -29,6 +29,7 @@ export type ProtocolOptions = {
 /** A listening port. */
 export type ProtocolServer = {
   readonly port: number;
+  readonly isListening: () => boolean;
   readonly useCertificate: (certificate: Certificate) => void;
   /** Looks at once which sessions may go on, because the configuration has changed. */
   readonly checkSessions: () => void;

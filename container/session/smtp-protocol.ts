@@ -40,6 +40,7 @@ export async function listen(options: ProtocolOptions): Promise<ProtocolServer> 
   const address = server.server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : options.port,
+    isListening: () => server.server.listening,
     checkSessions: () => server.sweep(),
     useCertificate: ({ certificate, key }) => server.updateSecureContext({ cert: certificate, key }),
     close: async (graceSeconds) => {

@@ -12,9 +12,10 @@ import {
   createSqsClient,
   queueUrl,
 } from '#pipeline/aws/clients.ts';
+import { configObject, lastGoodConfig } from '#pipeline/aws/config-object.ts';
 import { createDeadLetters, type QueuePair } from '#pipeline/aws/dead-letters.ts';
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
-import { configObject, createS3Folders, createS3Store } from '#pipeline/aws/s3-store.ts';
+import { createS3Folders, createS3Store } from '#pipeline/aws/s3-store.ts';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import { polledConfigSource } from '#pipeline/config/config-source.ts';
@@ -50,7 +51,12 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
     queueUrls: { received: queues('received').url, deliver: queues('deliver').url },
     clock: tools.clock,
   });
-  const config = polledConfigSource({ ...configObject(place), refreshSeconds: configRefreshSeconds, ...tools });
+  const config = polledConfigSource({
+    ...configObject(place),
+    lastGood: lastGoodConfig(place, { keeps: false }),
+    refreshSeconds: configRefreshSeconds,
+    ...tools,
+  });
   const named = createAwsSecrets(deployment, `${name}/`);
   const secrets = createSecrets({ named, directory: '.', environment: {}, clock: tools.clock });
   const reader = { list: store.list, folders: createS3Folders(place) };

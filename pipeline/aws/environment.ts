@@ -1,12 +1,19 @@
 // The environment variables that the AWS composition roots read, parsed once at start. An error names every variable
 // that is missing or wrong and what was expected. `process.env` is passed in.
 import { z } from 'zod';
+import { listenerSchema } from '#pipeline/config/config.ts';
 import { defaultRetention } from '#pipeline/contract/retention.ts';
 import { type QueueName, queueNames, queueUrlVariable } from '#pipeline/contract/stages.ts';
 
 const url = z.url({ protocol: /^https?$/, error: 'expected an http(s) URL' });
 const days = z.coerce.number().int().positive();
 const port = z.coerce.number().int().min(0).max(65_535);
+
+/** `ROLE:PORT`, with commas between. */
+const listeners = z.preprocess((text) => {
+  const ports = String(text).split(',');
+  return ports.map((one) => ({ role: one.split(':')[0], host: '0.0.0.0', port: Number(one.split(':')[1]) }));
+}, z.array(listenerSchema));
 
 const queueUrlsSchema = z.object(
   Object.fromEntries(queueNames.map((queue) => [queueUrlVariable(queue), url.optional()])),
@@ -26,6 +33,8 @@ const environmentSchema = z.object({
   /** Another S3 and SQS than AWS's (emulator world). */
   PILLARBOX_ENDPOINT: url.optional(),
   PILLARBOX_METRICS_NAMESPACE: z.string().min(1).default('Pillarbox'),
+  /** The container's SMTP ports (`mx:2525,submission:5870`): the load balancer leads there, whatever `listeners` of the configuration says. */
+  PILLARBOX_LISTENERS: listeners.optional(),
   /** Where the container answers `/health`. */
   PILLARBOX_HEALTH_PORT: port.default(8080),
   /** `v2` where the load balancer speaks the PROXY protocol. */
@@ -77,6 +86,7 @@ function environmentOf(data: z.infer<typeof environmentSchema>, urlsByVariable: 
     configRefreshSeconds: data.PILLARBOX_CONFIG_REFRESH_SECONDS ?? null,
     proxyProtocol: data.PILLARBOX_PROXY_PROTOCOL ?? null,
     memoryMiB: data.PILLARBOX_MEMORY_MIB ?? null,
+    listeners: data.PILLARBOX_LISTENERS ?? null,
     retention: {
       rawDays: data.PILLARBOX_RAW_DAYS,
       inboxDays: data.PILLARBOX_INBOX_DAYS,

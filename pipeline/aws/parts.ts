@@ -11,9 +11,10 @@ import { createLog } from '#pipeline/observe/log.ts';
 import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import { createEmfMetrics, type EmfMetrics } from '#pipeline/observe/metrics.ts';
 import { createAwsSecrets, createS3Client, createSqsClient } from './clients.ts';
+import { configObject, lastGoodConfig } from './config-object.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import { createAwsIntake } from './intake.ts';
-import { configObject, createS3Store } from './s3-store.ts';
+import { createS3Store } from './s3-store.ts';
 import { createUploads } from './s3-upload.ts';
 import { createVisibilityChanger, type VisibilityChanger } from './sqs-receiver.ts';
 import { createSqsSender } from './sqs-sender.ts';
@@ -35,7 +36,8 @@ export type AwsParts = {
 
 /**
  * `name`: the stage's, on every log line and metric. `sends`: the queues it sends to. `configSeconds`: how old the configuration
- * in force may be, unless the environment says otherwise. Throws if a variable is wrong.
+ * in force may be, unless the environment says otherwise. `keepsConfig`: it writes the copy of the last good one. Throws if a
+ * variable is wrong.
  */
 export function createAwsParts({
   name,
@@ -43,6 +45,7 @@ export function createAwsParts({
   variables,
   write,
   configSeconds = 30,
+  keepsConfig = false,
   clients = {},
 }: {
   readonly name: string;
@@ -50,6 +53,7 @@ export function createAwsParts({
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly write: (line: string) => void;
   readonly configSeconds?: number;
+  readonly keepsConfig?: boolean;
   /** Clients to use in place of those that the environment asks for. */
   readonly clients?: { readonly s3?: S3Client; readonly sqs?: SQSClient };
 }): AwsParts {
@@ -68,6 +72,7 @@ export function createAwsParts({
   const jobs = createSqsSender({ sqs, queueUrls: environment.queueUrls, clock });
   const config = polledConfigSource({
     ...configObject({ s3, bucket }),
+    lastGood: lastGoodConfig({ s3, bucket }, { keeps: keepsConfig }),
     refreshSeconds: environment.configRefreshSeconds ?? configSeconds,
     clock,
     log,

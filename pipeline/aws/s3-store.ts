@@ -7,8 +7,6 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import type { FetchConfig } from '#pipeline/config/config-source.ts';
-import { configKey } from '#pipeline/contract/keys.ts';
 import type {
   ByteRange,
   ObjectFacts,
@@ -45,20 +43,6 @@ export function createS3Store({ s3, bucket }: Bucket): ObjectStore {
       const input = { Bucket: bucket, Key: key, ...(condition ? { IfMatch: condition.ifMatch } : {}) };
       const answer = await orNull(412, orNull(404, s3.send(new DeleteObjectCommand(input)), 'gone'));
       return answer === null ? 'conflict' : 'deleted';
-    },
-  };
-}
-
-/** The configuration as an object: its text is fetched unless its version (ETag) is still the known one. */
-export function configObject({ s3, bucket }: Bucket): { readonly where: string; readonly fetch: FetchConfig } {
-  return {
-    where: `s3://${bucket}/${configKey}`,
-    fetch: async (known) => {
-      const input = { Bucket: bucket, Key: configKey, ...(known === null ? {} : { IfNoneMatch: known }) };
-      const answer = await orNull(304, s3.send(new GetObjectCommand(input)));
-      if (answer === null) return { changed: false };
-      const text = (await answer.Body?.transformToString('utf8')) ?? '';
-      return { changed: true, version: answer.ETag ?? '', text };
     },
   };
 }

@@ -1,6 +1,7 @@
-// The configuration in force: read again when its file or object changes. A broken edit is reported, and not used.
+// The configuration in force: read again when its file or object changes. A broken edit is reported, and not used. A process that
+// starts while the newest is broken uses a copy of the last good one, if one is kept.
 import { readFile, stat } from 'node:fs/promises';
-import { errorMessage } from '#mail/problem.ts';
+import { errorMessage, isProblem, type Problem } from '#mail/problem.ts';
 import type { Clock, Log } from '#pipeline/contract/ports.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
@@ -10,12 +11,21 @@ import { parseConfig } from './parse-config.ts';
 /** A source that can say what is wrong with the newest edit; null while the newest is in force. */
 export type ReportingConfigSource = ConfigSource & { readonly problem: () => string | null };
 
+/** `text` is a Problem if there is a newer text that must not be read. */
 export type Fetched =
   | { readonly changed: false }
-  | { readonly changed: true; readonly version: string; readonly text: string };
+  | { readonly changed: true; readonly version: string; readonly text: string | Problem };
 
 /** Reads the text, unless the version known so far (null: none) is still the newest. */
 export type FetchConfig = (known: string | null) => Promise<Fetched>;
+
+/** A copy of the last good configuration, for processes that start while the newest is broken. */
+export type LastGood = {
+  /** Rejects if there is none. */
+  readonly read: () => Promise<string>;
+  /** Keeps this text as the copy. Left out by those that only read it. */
+  readonly keep?: (text: string) => Promise<void>;
+};
 
 export function fixedConfigSource(config: Config): ReportingConfigSource {
   return { current: async () => config, problem: () => null };
@@ -34,35 +44,76 @@ export function fileConfigSource({ path, clock, log }: Deps & { readonly path: s
   return polledConfigSource({ where: path, fetch, refreshSeconds: 0.2, clock, log });
 }
 
-type Polled = Deps & { readonly where: string; readonly fetch: FetchConfig; readonly refreshSeconds: number };
+type Polled = Deps & {
+  /** How problems name the configuration. */
+  readonly where: string;
+  readonly fetch: FetchConfig;
+  readonly refreshSeconds: number;
+  readonly lastGood?: LastGood;
+};
 
-/** Fetched again if it is older than `refreshSeconds`. Rejects only until the first good configuration. */
-export function polledConfigSource({ where, fetch, refreshSeconds, clock, log }: Polled): ReportingConfigSource {
+/**
+ * Fetched again if it is older than `refreshSeconds`. Rejects with an own fault only while neither the newest nor the copy was ever
+ * good.
+ */
+export function polledConfigSource({
+  where,
+  fetch,
+  lastGood,
+  refreshSeconds,
+  clock,
+  log,
+}: Polled): ReportingConfigSource {
+  let newest: { readonly version: string; readonly config: Config | Problem } | null = null;
   let good: Config | null = null;
-  let version: string | null = null;
+  let unkept: string | null = null;
   let problem: string | null = null;
   let checkedAt = Number.NEGATIVE_INFINITY;
   let running: Promise<Config> | null = null;
 
+  const readNewest = async (): Promise<Config> => {
+    const fetched = await fetch(newest?.version ?? null);
+    if (fetched.changed) {
+      const { version, text } = fetched;
+      newest = { version, config: isProblem(text) ? text : configOrProblem(text, where) };
+      unkept = isProblem(text) || isProblem(newest.config) ? null : text;
+    }
+    if (newest === null) throw new Error(`${where}: no configuration`);
+    if (isProblem(newest.config)) throw new Error(newest.config.problem);
+    return newest.config;
+  };
+
+  const keepCopy = async (): Promise<void> => {
+    if (unkept === null || lastGood?.keep === undefined) return;
+    try {
+      await lastGood.keep(unkept);
+      unkept = null;
+    } catch (thrown) {
+      log.warn('config-not-kept', { where, ...errorFields(thrown) });
+    }
+  };
+
+  const readCopy = async (cause: unknown): Promise<Config> => {
+    const text = await lastGood?.read().catch(() => undefined);
+    const copy = text === undefined ? null : configOrProblem(text, where);
+    if (copy === null || isProblem(copy)) throw ownFault('config', errorMessage(cause), { cause });
+    return copy;
+  };
+
   const refresh = async (): Promise<Config> => {
     try {
-      const fetched = await fetch(version);
-      if (fetched.changed) {
-        version = fetched.version;
-        good = parseConfig(fetched.text, where);
-        problem = null;
-      }
+      good = await readNewest();
+      problem = null;
+      await keepCopy();
     } catch (thrown) {
+      good ??= await readCopy(thrown);
       const reason = errorMessage(thrown);
-      if (good === null) {
-        version = null;
-        throw ownFault('config', reason, { cause: thrown });
+      if (reason !== problem) {
+        log.error('config-not-usable', { where, keeps: 'the last good configuration', ...errorFields(thrown) });
       }
       problem = reason;
-      log.error('config-not-usable', { where, keeps: 'the last good configuration', ...errorFields(thrown) });
     }
     checkedAt = clock();
-    if (good === null) throw new Error(`${where}: no configuration`);
     return good;
   };
 
@@ -74,4 +125,12 @@ export function polledConfigSource({ where, fetch, refreshSeconds, clock, log }:
     return running;
   };
   return { current, problem: () => problem };
+}
+
+function configOrProblem(text: string, where: string): Config | Problem {
+  try {
+    return parseConfig(text, where);
+  } catch (thrown) {
+    return { problem: errorMessage(thrown) };
+  }
 }

@@ -58,7 +58,8 @@ const domain = z.strictObject({
   dkim: z.array(dkimKey).default([]),
 });
 
-const listener = z.strictObject({
+/** One port: what it is for, and where it is bound. */
+export const listenerSchema = z.strictObject({
   role: z.enum(['mx', 'submission', 'submissions']),
   host: z.string().default('127.0.0.1'),
   port: z.int().min(0).max(65_535),
@@ -147,7 +148,7 @@ export const configSchema = z
     mode: z.enum(['serve', 'capture']).default('serve'),
     hostname: domainName.prefault('localhost'),
     listeners: z
-      .array(listener)
+      .array(listenerSchema)
       .min(1)
       .prefault([
         { role: 'mx', port: 2525 },

@@ -22,6 +22,9 @@ export const rawKeyPattern = 'raw/*.eml';
 
 export const configKey = 'config/pillarbox.json';
 
+/** The key of the copy of the last good configuration. */
+export const lastGoodConfigKey = 'config/last-good.json';
+
 /** `raw/<yyyy>/<mm>/<dd>/<hh>/<id>.eml` */
 export function rawKey({ id, receivedAt }: Received): string {
   return `raw/${day(receivedAt)}/${receivedAt.slice(11, 13)}/${id}.eml`;

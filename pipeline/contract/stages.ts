@@ -2,7 +2,7 @@
 // cdk/ builds queues, functions, permissions and alarms from it; local/ runs the same stages from it. Queue names stand here
 // alone.
 import type { MetricName } from '#pipeline/observe/metric-names.ts';
-import { type KeyPrefix, rawKeyPattern } from './keys.ts';
+import { type KeyPrefix, lastGoodConfigKey, rawKeyPattern } from './keys.ts';
 
 /** In the order mail flows; the slow lane last. */
 export const queueNames = ['received', 'parse', 'deliver', 'received-slow'] as const;
@@ -31,7 +31,7 @@ export type Access = {
   /** The queues it may send to. */
   readonly sends: readonly QueueName[];
   readonly reads: readonly KeyPrefix[];
-  readonly writes: readonly KeyPrefix[];
+  readonly writes: readonly (KeyPrefix | typeof lastGoodConfigKey)[];
   readonly deletes: readonly KeyPrefix[];
   /**
    * The objects that it must be able to find absent, as patterns of whole keys: without the right to list a key S3 answers
@@ -49,13 +49,15 @@ const jobMetrics = ['jobs', 'job-seconds', 'job-hops', 'own-faults', 'dns-breake
 export const listenerAccess: Access = {
   sends: ['received'],
   reads: ['config/', 'suppressions/'],
-  writes: ['raw/'],
+  // It sees every edit, since it always runs.
+  writes: ['raw/', lastGoodConfigKey],
   deletes: [],
   looksForAbsent: 'all',
   secrets: ['tls-certificate', 'tls-key', 'srs', 'user-*'],
   emits: [
     'authentication-failures',
     'certificate-days-left',
+    'config-problems',
     'connections',
     'connections-open',
     'dns-breakers-opened',
@@ -64,6 +66,7 @@ export const listenerAccess: Access = {
     'old-password-hashes',
     'own-faults',
     'refusals',
+    'store-failures',
   ],
 };
 

@@ -22,6 +22,13 @@ export const metricTable = {
   refusals: { kind: 'counter', labels: ['reason'], says: 'refusals, by reply and enhanced code' },
   'authentication-failures': { kind: 'counter', labels: [], says: 'log-ins that failed', watched: true },
   'old-password-hashes': { kind: 'counter', labels: [], says: 'log-ins by a hash that is weaker than today’s' },
+  'store-failures': { kind: 'counter', labels: [], says: 'messages that could not be stored: 451', watched: true },
+  'config-problems': {
+    kind: 'counter',
+    labels: [],
+    says: 'minutes in which the newest configuration could not be used',
+    watched: true,
+  },
   'certificate-days-left': { kind: 'measure', labels: [], says: 'days until the certificate ends', watched: true },
   // Any stage
   jobs: { kind: 'counter', labels: ['stage', 'queue', 'outcome'], says: 'jobs run, by how it ended', watched: true },

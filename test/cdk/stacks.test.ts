@@ -60,6 +60,8 @@ test('every stage has alarms on its dead letters, on the age of its queue and on
     'port-25-blocked',
     'certificate-expiring',
     'listener-unhealthy',
+    'store-failing',
+    'config-broken',
   ]) {
     assert.ok(names.includes(`pillarbox-${kind}`), kind);
   }
@@ -324,13 +326,17 @@ for (const options of [
     const [[, { Properties }]] = resourcesOf(data, 'Custom::AWS') as any;
     const { Body } = JSON.parse(flat(Properties.Create)).parameters;
     const config = configSchema.parse(JSON.parse(Body));
-    assert.deepEqual(
-      config.listeners.map(({ port }) => port),
-      [2525, 5870, 4650],
-    );
     assert.equal(config.delivery.mode, options.deliveryMode ?? 'smarthost');
   });
 }
+
+test('the listener is told the ports that the load balancer leads to, whatever the configuration says', async () => {
+  const { service } = await synthesize();
+  const [[, { Properties }]] = resourcesOf(service, 'AWS::ECS::TaskDefinition') as any;
+  const [{ Environment }] = Properties.ContainerDefinitions;
+  const told = Environment.find(({ Name }: any) => Name === 'PILLARBOX_LISTENERS');
+  assert.equal(told?.Value, 'mx:2525,submission:5870,submissions:4650');
+});
 
 test('the listener is told what memory its task has: messages in flight take a part of it', async () => {
   const { service } = await synthesize({ taskMemoryMiB: 2_048 });

@@ -8,40 +8,50 @@ import { reportHealth, startHealthServer } from '#container/health-server.ts';
 const well = {
   connections: 1,
   isDraining: false,
+  closedPorts: [],
   bytesInFlight: 0,
   lastStoredAt: null,
   lastStoreFailureAt: null,
   problems: [],
 };
-const now = Date.parse('2026-11-21T12:00:00.000Z');
-
-for (const { title, health, ok } of [
-  { title: 'a task that has done nothing yet is well', health: well, ok: true },
-  { title: 'a draining one is not', health: { ...well, isDraining: true }, ok: false },
+for (const { title, health, ok, problems } of [
+  { title: 'a task that has done nothing yet is well', health: well, ok: true, problems: [] },
   {
-    title: 'one that could not store the last message is not',
-    health: { ...well, lastStoredAt: '2026-11-21T11:59:00.000Z', lastStoreFailureAt: '2026-11-21T11:59:30.000Z' },
+    title: 'a draining one is not',
+    health: { ...well, isDraining: true, closedPorts: [2525] },
     ok: false,
+    problems: ['draining: no new connections'],
   },
   {
-    title: 'one that stored again since is',
+    title: 'one of whose ports does not answer is not',
+    health: { ...well, closedPorts: [5870] },
+    ok: false,
+    problems: ['port 5870 does not answer'],
+  },
+  {
+    title: 'one that could not store the last message stays: another task would have the same store',
+    health: { ...well, lastStoredAt: '2026-11-21T11:59:00.000Z', lastStoreFailureAt: '2026-11-21T11:59:30.000Z' },
+    ok: true,
+    problems: ['the last message could not be stored'],
+  },
+  {
+    title: 'one that stored again since has nothing to tell',
     health: { ...well, lastStoredAt: '2026-11-21T11:59:40.000Z', lastStoreFailureAt: '2026-11-21T11:59:30.000Z' },
     ok: true,
-  },
-  {
-    title: 'one whose failure is a minute old is given another try',
-    health: { ...well, lastStoreFailureAt: '2026-11-21T11:59:00.000Z' },
-    ok: true,
+    problems: [],
   },
 ]) {
-  test(title, () => assert.equal(reportHealth(health, null, now).ok, ok));
+  test(title, () => {
+    const report = reportHealth(health, null);
+    assert.deepEqual([report.ok, report.problems], [ok, problems]);
+  });
 }
 
 test('a broken configuration and a certificate that ended are told but take no task out', async () => {
   const config = { problem: () => 's3://b/config: limits.hops: wrong' };
   const ended = 'the TLS certificate ended at 2026-11-20T00:00:00.000Z';
   const listener = { health: () => ({ ...well, problems: [ended] }) };
-  const server = await startHealthServer({ host: '127.0.0.1', port: 0, listener, config, clock: () => now });
+  const server = await startHealthServer({ host: '127.0.0.1', port: 0, listener, config });
   const answer = await fetch(`http://127.0.0.1:${server.port}/health`);
   assert.equal(answer.status, 200);
   assert.deepEqual(await answer.json(), { ...well, ok: true, problems: [ended, 's3://b/config: limits.hops: wrong'] });
@@ -52,7 +62,7 @@ test('a broken configuration and a certificate that ended are told but take no t
 test('150 connections that say nothing do not make a task look ill', async (t) => {
   const listener = { health: () => well };
   const config = { problem: () => null };
-  const server = await startHealthServer({ host: '127.0.0.1', port: 0, listener, config, clock: () => now });
+  const server = await startHealthServer({ host: '127.0.0.1', port: 0, listener, config });
   t.after(server.close);
   const silent = Array.from({ length: 150 }, () => connect(server.port, '127.0.0.1').on('error', () => {}));
   t.after(() => silent.map((socket) => socket.destroy()));

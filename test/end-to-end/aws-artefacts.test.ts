@@ -344,6 +344,29 @@ test(
   },
 );
 
+test(
+  'while the newest configuration is torn, a listener and functions that start serve by the last good one, and tell',
+  options,
+  async () => {
+    const good = await bytesOf(configKey);
+    const deadBefore = await deadLetters();
+    await d.store.put({ key: configKey, body: good.subarray(0, -40), contentType: 'application/json' });
+    const exited = once(container.child, 'exit');
+    container.child.kill('SIGTERM');
+    await Promise.all([exited, stopFunctions()]);
+    await startAll();
+    assert.equal(await healthStatus(), 200);
+    assert.match(await healthText(), /pillarbox\.json cannot be used.*not JSON/);
+    await sendTo(2525, { subject: 'by the last good one' });
+    await whenStored('inbox/', 'by the last good one');
+    for (const part of [container, functions[0]!]) assert.match(part.lines.join('\n'), /"event":"config-not-usable"/);
+    assert.match(container.lines.join('\n'), /"config-problems":1\b/);
+    await d.store.put({ key: configKey, body: good, contentType: 'application/json' });
+    await eventually(async () => ((await healthText()).includes('not JSON') ? null : true), 'the good one in force');
+    assert.equal(await deadLetters(), deadBefore);
+  },
+);
+
 test('roles and policies allow all that the parts did, and hardly more', options, () => {
   const denied = d.gate.calls.filter((call) => !call.isAllowed);
   assert.deepEqual(denied, []);
@@ -388,8 +411,8 @@ test(
     await exited;
     await stopFunctions();
     const seen = lines.flat();
-    // Written when three unrelated hosts time out on port 25, which takes long.
-    assert.deepEqual(missingMetrics(d.deployed, seen), ['port-25-blocked {stage}']);
+    // Written when three unrelated hosts time out on port 25, which takes long, and when S3 or SQS refuse the listener.
+    assert.deepEqual(missingMetrics(d.deployed, seen), ['port-25-blocked {stage}', 'store-failures {stage}']);
     assert.match(
       readFileSync('functions/deliver/destination/port25.ts', 'utf8'),
       /metrics\.count\('port-25-blocked'\)/,
@@ -440,6 +463,7 @@ test('nothing complained: no error in any log but those provoked, nothing on sta
     .filter((line) => line.includes('"level":"error"'))
     .filter((line) => !/"event":"job-dead".*not a job/.test(line))
     .filter((line) => !/"event":"own-fault".*secret:dkim-s2/.test(line))
+    .filter((line) => !/"event":"config-not-usable".*not JSON/.test(line))
     .filter(
       (line) =>
         !/"event":"(job-failed|job-dead|delivery-given-up)".*(the stored message is missing|none of 8 runs)/.test(line),
@@ -502,6 +526,16 @@ async function submit(mail: Mail, more: Record<string, unknown> = {}): Promise<v
 
 async function healthStatus(): Promise<number> {
   return (await fetch('http://127.0.0.1:8080/health')).status;
+}
+
+async function healthText(): Promise<string> {
+  return (await fetch('http://127.0.0.1:8080/health')).text();
+}
+
+/** How many jobs are dead letters, of all queues. */
+async function deadLetters(): Promise<number> {
+  const dead = (await d.queues()).filter(({ name }) => name.endsWith('-dead'));
+  return dead.reduce((sum, { ready, inFlight }) => sum + ready + inFlight, 0);
 }
 
 async function bytesOf(key: string): Promise<Buffer> {

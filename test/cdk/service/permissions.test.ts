@@ -49,7 +49,8 @@ for (const { role, access, consumes } of parts) {
         .filter(({ Action }) => Action.includes(action))
         .flatMap(({ Resource }) => Resource)
         .sort();
-    const objects = (prefixes: readonly string[]) => prefixes.map((prefix) => `${bucket}/${prefix}*`).sort();
+    const objects = (prefixes: readonly string[]) =>
+      prefixes.map((prefix) => `${bucket}/${prefix}${prefix.endsWith('/') ? '*' : ''}`).sort();
     assert.deepEqual(granted('s3:GetObject'), objects(access.reads));
     assert.deepEqual(granted('s3:PutObject'), objects(access.writes));
     assert.deepEqual(granted('s3:ListBucket'), [bucket]);

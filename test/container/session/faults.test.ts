@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { until } from '#test/support/time/until.ts';
 import {
   beginMessage,
@@ -18,7 +19,8 @@ async function ready(t: TestContext, listener: Pick<TestListener, 'port'>): Prom
 
 for (const failing of ['open', 'write', 'commit'] as const) {
   test(`a store that fails at ${failing} is 451 4.3.0 with nothing told but to the log, and the next message gets through`, async (t) => {
-    const { port, intake, log, listener } = await startTestListener(t);
+    const metrics = noMetrics();
+    const { port, intake, log, listener } = await startTestListener(t, testConfig, { metrics });
     intake.failing = failing;
     const client = await ready(t, { port });
     client.write('Subject: x\r\n\r\nhi\r\n.\r\n');
@@ -27,6 +29,7 @@ for (const failing of ['open', 'write', 'commit'] as const) {
     assert.match(String(log.of('store-failed')[0]?.fields['error']), /secret/);
     assert.match(String(log.of('store-failed')[0]?.fields['id']), /^[0-9A-Z]{26}$/);
     assert.notEqual(listener.health().lastStoreFailureAt, null);
+    assert.equal(metrics.total('store-failures'), 1);
     await until(() => intake.aborted === (failing === 'open' ? 0 : 1), 'abort');
     assert.equal(listener.health().bytesInFlight, 0);
     intake.failing = 'nothing';

@@ -161,3 +161,77 @@ test('while the store cannot be asked the last good configuration is in force', 
   assert.equal((await source.current()).hostname, 'a.example');
   assert.equal(source.problem(), 'S3 is down');
 });
+
+test('a problem that has passed is not told any more', async () => {
+  const clock = setClock();
+  let isDown = false;
+  const fetch = async (known: string | null): Promise<Fetched> => {
+    if (isDown) throw new Error('S3 is down');
+    return known === null ? { changed: true, version: 'v', text: '{}' } : { changed: false };
+  };
+  const source = polledConfigSource({ where: 'x', fetch, refreshSeconds: 30, clock, log: silentLog() });
+  await source.current();
+  isDown = true;
+  clock.advance(31_000);
+  await source.current();
+  assert.equal(source.problem(), 'S3 is down');
+  isDown = false;
+  clock.advance(31_000);
+  await source.current();
+  assert.equal(source.problem(), null);
+});
+
+const goodCopy = { read: async () => '{"hostname":"good.example"}' };
+
+for (const { title, fetch, says } of [
+  {
+    title: 'is broken',
+    fetch: async (): Promise<Fetched> => ({ changed: true, version: 'v', text: '{"hostname":"bad.example","x":1}' }),
+    says: /\bx: there is no such setting/,
+  },
+  {
+    title: 'is not there',
+    fetch: async (): Promise<Fetched> => {
+      throw new Error('NoSuchKey');
+    },
+    says: /NoSuchKey/,
+  },
+]) {
+  test(`a process that starts while the newest configuration ${title} takes the copy of the last good one, and says so`, async () => {
+    const [clock, log] = [setClock(), silentLog()];
+    const source = polledConfigSource({ where: 'x', fetch, lastGood: goodCopy, refreshSeconds: 30, clock, log });
+    assert.equal((await source.current()).hostname, 'good.example');
+    assert.match(source.problem() ?? '', says);
+    assert.equal(log.of('config-not-usable').length, 1);
+  });
+}
+
+test('without a copy, or with a broken one, a process that starts says what is wrong with the newest', async () => {
+  const fetch = async (): Promise<Fetched> => ({ changed: true, version: 'v', text: '{"x":1}' });
+  for (const read of [async () => '{', async () => Promise.reject(new Error('NoSuchKey'))]) {
+    const tools = { refreshSeconds: 30, clock: setClock(), log: silentLog() };
+    const source = polledConfigSource({ where: 'the file', fetch, lastGood: { read }, ...tools });
+    await assert.rejects(source.current(), /the file cannot be used:\n {2}x: there is no such setting/);
+  }
+});
+
+test('what is good is kept as the copy; what is broken is not, and mended it is in force', async () => {
+  const clock = setClock();
+  const edits = ['{"hostname":"one.example"}', '{"hostname":"two.example","x":1}', '{"hostname":"three.example"}'];
+  const kept: string[] = [];
+  let edit = 0;
+  const fetch = async (): Promise<Fetched> => ({ changed: true, version: `v${edit}`, text: edits[edit] ?? '' });
+  const keep = async (text: string): Promise<void> => {
+    kept.push(text);
+    throw new Error('S3 does not take it'); // the configuration is in force all the same
+  };
+  const lastGood = { ...goodCopy, keep };
+  const source = polledConfigSource({ where: 'x', fetch, lastGood, refreshSeconds: 30, clock, log: silentLog() });
+  const hostnames: string[] = [];
+  for (edit = 0; edit < edits.length; edit += 1) {
+    hostnames.push((await source.current()).hostname);
+    clock.advance(31_000);
+  }
+  assert.deepEqual(hostnames, ['one.example', 'one.example', 'three.example']);
+  assert.deepEqual(kept, [edits[0], edits[2]]);
+});

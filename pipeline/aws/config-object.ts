@@ -1,0 +1,53 @@
+// The configuration as an object of the bucket, and beside it a copy of the last good one: a broken edit then stops no process that
+// starts after it.
+import { Readable } from 'node:stream';
+import { GetObjectCommand, type GetObjectCommandOutput, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { Problem } from '#mail/problem.ts';
+import type { FetchConfig, LastGood } from '#pipeline/config/config-source.ts';
+import { configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
+import { httpStatusOf } from './s3-upload.ts';
+
+type Bucket = { readonly s3: S3Client; readonly bucket: string };
+
+/** A larger file is not read: it would take the memory and the time of those that serve mail. */
+const maxConfigBytes = 4_194_304;
+
+/** The object as it is polled: its text is fetched unless its version (ETag) is still the known one. */
+export function configObject({ s3, bucket }: Bucket): { readonly where: string; readonly fetch: FetchConfig } {
+  const where = `s3://${bucket}/${configKey}`;
+  return {
+    where,
+    fetch: async (known) => {
+      const input = { Bucket: bucket, Key: configKey, ...(known === null ? {} : { IfNoneMatch: known }) };
+      const answer = await s3.send(new GetObjectCommand(input)).catch((thrown: unknown) => {
+        if (httpStatusOf(thrown) === 304) return null;
+        throw thrown;
+      });
+      if (answer === null) return { changed: false };
+      return { changed: true, version: answer.ETag ?? '', text: await textOf(where, answer) };
+    },
+  };
+}
+
+/** The copy. `keeps`: this process may write it, and does if it differs. */
+export function lastGoodConfig({ s3, bucket }: Bucket, { keeps }: { readonly keeps: boolean }): LastGood {
+  const object = { Bucket: bucket, Key: lastGoodConfigKey };
+  const read = async (): Promise<string> => {
+    const { Body } = await s3.send(new GetObjectCommand(object));
+    return (await Body?.transformToString('utf8')) ?? '';
+  };
+  const keep = async (text: string): Promise<void> => {
+    if ((await read().catch(() => null)) === text) return;
+    await s3.send(new PutObjectCommand({ ...object, Body: text, ContentType: 'application/json' }));
+  };
+  return keeps ? { read, keep } : { read };
+}
+
+async function textOf(
+  where: string,
+  { ContentLength: bytes = 0, Body }: GetObjectCommandOutput,
+): Promise<string | Problem> {
+  if (bytes <= maxConfigBytes) return (await Body?.transformToString('utf8')) ?? '';
+  if (Body instanceof Readable) Body.destroy();
+  return { problem: `${where} is ${bytes} bytes long; at most ${maxConfigBytes} are read` };
+}
