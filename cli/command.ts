@@ -1,7 +1,6 @@
 // What a command of the command line is, and what it may use of the world, so that tests can run it in memory.
-import type { Deployment } from '#ops/aws/open-deployment.ts';
+import type { Deployment, OpenedDeployment } from '#ops/aws/open-deployment.ts';
 import type { DataBackup } from '#ops/data-backup.ts';
-import type { MailDeps } from '#ops/deps.ts';
 import { safeJson } from '#pipeline/observe/log.ts';
 
 export type CliWorld = {
@@ -15,7 +14,10 @@ export type CliWorld = {
   readonly directory: string;
   readonly fetch: typeof fetch;
   /** A deployment on AWS; rejects if there is none, or if AWS does not allow it. */
-  readonly openDeployment: (deployment: Deployment, onProgress: (sentence: string) => void) => Promise<MailDeps>;
+  readonly openDeployment: (
+    deployment: Deployment,
+    onProgress: (sentence: string) => void,
+  ) => Promise<OpenedDeployment>;
   readonly dataBackup: DataBackup;
   readonly clock: () => number;
 };

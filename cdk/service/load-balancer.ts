@@ -13,10 +13,11 @@ import { Construct } from 'constructs';
 import { acknowledge } from '#cdk/acknowledge.ts';
 import type { DataStack } from '#cdk/data/data-stack.ts';
 import type { Options } from '#cdk/options.ts';
+import { balancerIdleSeconds } from '#pipeline/contract/deployed-options.ts';
 import { healthPort, type ListenerTasks, listenerPorts } from './listener-task.ts';
 
 /** Longer than any wait of an SMTP client (RFC 5321 §4.5.3.2): the listener's own limits decide, not the balancer's. */
-const idleTimeout = Duration.seconds(900);
+const idleTimeout = Duration.seconds(balancerIdleSeconds);
 
 /** A router on the way says that a packet was too large (RFC 1191, RFC 8201): unheard, long answers of TLS never arrive. */
 const tooLarge = Port.icmpTypeAndCode(3, 4);

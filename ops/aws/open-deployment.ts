@@ -23,6 +23,7 @@ import { createSecrets } from '#pipeline/config/secrets.ts';
 import type { Clock, Log } from '#pipeline/contract/ports.ts';
 import { deadLetterQueue, type QueueName } from '#pipeline/contract/stages.ts';
 import { createAwsAdmin } from './aws-admin.ts';
+import { type ConfigStore, createConfigStore } from './config-store.ts';
 
 /** Its name (`serviceName` of cdk.json), and where it is. */
 export type Deployment = AwsPlace & { readonly name: string };
@@ -36,8 +37,11 @@ export type DeploymentTools = {
 
 const configRefreshSeconds = 30;
 
+/** What is asked of a deployment: as of any service, and its configuration file. */
+export type OpenedDeployment = MailDeps & { readonly configStore: ConfigStore };
+
 /** Rejects with SQS's own error (`QueueDoesNotExist`) if there is none of that name. */
-export async function openDeployment(deployment: Deployment, tools: DeploymentTools): Promise<MailDeps> {
+export async function openDeployment(deployment: Deployment, tools: DeploymentTools): Promise<OpenedDeployment> {
   const { name, region } = deployment;
   const polling = createPollingSqsClient(deployment);
   const receivedUrl = await queueUrl(polling, deployment, `${name}-received`);
@@ -63,6 +67,7 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
   const deadLetters = createDeadLetters({ sqs: polling, region, tell: tools.onProgress });
   return {
     store,
+    configStore: createConfigStore(store, place.bucket),
     clock: tools.clock,
     admin: createAwsAdmin({ store, reader, config, queues, deadLetters, onProgress: tools.onProgress }),
     retryDelivery: createRetryDelivery({ store, jobs, clock: tools.clock }),

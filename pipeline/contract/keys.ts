@@ -25,6 +25,27 @@ export const configKey = 'config/pillarbox.json';
 /** The key of the copy of the last good configuration. */
 export const lastGoodConfigKey = 'config/last-good.json';
 
+/** The key of the options that the deployment was made with (deployed-options.ts). */
+export const deployedOptionsKey = 'config/options.json';
+
+/** Configurations that were replaced, in order of time. */
+export const configHistoryPrefix = 'config/history/';
+
+/** `config/history/<version>.json`; the version is the time it was written and the begin of its etag, `20261121T120000Z-1a2b3c4d`. */
+export function configHistoryKey({ modifiedAt, etag }: { readonly modifiedAt: string; readonly etag: string }): string {
+  const time = modifiedAt.replace(/\.\d+/, '').replaceAll(/[-:]/g, '');
+  return historyKeyOf(`${time}-${etag.replaceAll('"', '').slice(0, 8)}`);
+}
+
+export function historyKeyOf(version: string): string {
+  return `${configHistoryPrefix}${version}.json`;
+}
+
+/** The version that a key of {@link configHistoryPrefix} stands for. */
+export function historyVersion(key: string): string {
+  return key.slice(configHistoryPrefix.length, -'.json'.length);
+}
+
 /** `raw/<yyyy>/<mm>/<dd>/<hh>/<id>.eml` */
 export function rawKey({ id, receivedAt }: Received): string {
   return `raw/${day(receivedAt)}/${receivedAt.slice(11, 13)}/${id}.eml`;

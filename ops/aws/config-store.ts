@@ -1,0 +1,79 @@
+// The configuration file of a deployment: read and replaced whole. What is replaced is kept in the history, and nobody's edit is
+// overwritten: S3 takes the new one only in place of the version that it was made from.
+
+import { type DeployedOptions, deployedOptionsSchema } from '#pipeline/contract/deployed-options.ts';
+import {
+  configHistoryKey,
+  configHistoryPrefix,
+  configKey,
+  deployedOptionsKey,
+  historyKeyOf,
+  historyVersion,
+  lastGoodConfigKey,
+} from '#pipeline/contract/keys.ts';
+import type { ObjectStore, PutOutcome } from '#pipeline/contract/ports.ts';
+import { readWhole } from '#pipeline/contract/stored-body.ts';
+
+/** `etag`: changes with every write. `modifiedAt`: ISO 8601. */
+export type StoredConfig = { readonly text: string; readonly etag: string; readonly modifiedAt: string };
+
+/** `version`: its name in the history, `current`, or `last-good`. */
+export type ConfigVersion = { readonly version: string; readonly modifiedAt: string; readonly bytes: number };
+
+export type ConfigStore = {
+  /** How people name it: `s3://BUCKET/config/pillarbox.json`. */
+  readonly where: string;
+  /** Null if there is none. `version`: one of the history, or `last-good`; left out, the current one. */
+  readonly read: (version?: string) => Promise<StoredConfig | null>;
+  /** `conflict`: nothing was written, because `before` (null: no file) is no longer what is there. */
+  readonly replace: (text: string, before: StoredConfig | null) => Promise<PutOutcome>;
+  /** The current one and the copy of the last good one, then the history, the newest first. */
+  readonly versions: () => Promise<readonly ConfigVersion[]>;
+  /** Null if the deployment is of a version that did not write them. */
+  readonly options: () => Promise<DeployedOptions | null>;
+};
+
+/** Lists at most a thousand versions. */
+const maxVersions = 1_000;
+
+export function createConfigStore(
+  store: Pick<ObjectStore, 'get' | 'head' | 'list' | 'put'>,
+  bucket: string,
+): ConfigStore {
+  const read = async (key: string): Promise<StoredConfig | null> => {
+    const found = await store.get(key);
+    if (found === null) return null;
+    const { etag, modifiedAt } = found;
+    return { text: (await readWhole(found)).toString('utf8'), etag, modifiedAt };
+  };
+  const write = (key: string, text: string, condition: { ifAbsent: true } | { ifMatch: string }) =>
+    store.put({ key, body: Buffer.from(text), contentType: 'application/json', condition });
+  return {
+    where: `s3://${bucket}/${configKey}`,
+    read: (version) => read(version === undefined ? configKey : keyOf(version)),
+    replace: async (text, before) => {
+      if (before === null) return write(configKey, text, { ifAbsent: true });
+      await write(configHistoryKey(before), before.text, { ifAbsent: true });
+      return write(configKey, text, { ifMatch: before.etag });
+    },
+    versions: async () => {
+      const kept = await store.list({ prefix: configHistoryPrefix, limit: maxVersions });
+      const [current, good] = await Promise.all([store.head(configKey), store.head(lastGoodConfigKey)]);
+      return [
+        ...(current === null ? [] : [{ ...current, version: 'current' }]),
+        ...(good === null ? [] : [{ ...good, version: lastGood }]),
+        ...kept.objects.map((object) => ({ ...object, version: historyVersion(object.key) })).reverse(),
+      ].map(({ version, modifiedAt, bytes }) => ({ version, modifiedAt, bytes }));
+    },
+    options: async () => {
+      const stored = await read(deployedOptionsKey);
+      return stored === null ? null : deployedOptionsSchema.parse(JSON.parse(stored.text));
+    },
+  };
+}
+
+const lastGood = 'last-good';
+
+function keyOf(version: string): string {
+  return version === lastGood ? lastGoodConfigKey : historyKeyOf(version);
+}

@@ -1,0 +1,26 @@
+// What a deployment was made with, as far as the configuration file must agree with it: an object of the bucket for the command line,
+// a variable for the listener.
+import { z } from 'zod';
+
+const days = z.int().positive();
+
+export const deployedOptionsSchema = z.object({
+  serviceName: z.string(),
+  hostname: z.string(),
+  /** Those of the first configuration. */
+  domains: z.array(z.string()),
+  deliveryMode: z.enum(['smarthost', 'mx']),
+  /** Null: SES of the region stands in the first configuration, and another relay may be put in its place. */
+  smarthost: z.string().nullable(),
+  smarthostUser: z.string().nullable(),
+  taskMemoryMiB: z.int().positive(),
+  rawDays: days,
+  inboxDays: days,
+  deliveriesDays: days,
+});
+
+/** Options of cdk/options.ts, by their names there. */
+export type DeployedOptions = Readonly<z.output<typeof deployedOptionsSchema>>;
+
+/** The load balancer ends a connection on which nothing was said for so long. */
+export const balancerIdleSeconds = 900;

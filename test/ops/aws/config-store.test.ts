@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createConfigStore, type StoredConfig } from '#ops/aws/config-store.ts';
+import { configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
+import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
+
+function made() {
+  const clock = setClock();
+  const memory = createMemoryStore(clock);
+  const configs = createConfigStore(memory, 'mail-bucket');
+  const read = async (version?: string): Promise<StoredConfig> => (await configs.read(version)) as StoredConfig;
+  return { clock, memory, configs, read };
+}
+
+test('the first configuration is written where there is none; a second first one is a conflict', async () => {
+  const { configs, read } = made();
+  assert.equal(await configs.read(), null);
+  assert.equal((await configs.replace('{"a":1}', null)).outcome, 'stored');
+  assert.equal((await configs.replace('{"b":1}', null)).outcome, 'conflict');
+  assert.equal((await read()).text, '{"a":1}');
+});
+
+test('an edit of a version that somebody else has replaced is a conflict, and theirs stays', async () => {
+  const { configs, read } = made();
+  await configs.replace('{"base":1}', null);
+  const base = await read();
+  await configs.replace('{"theirs":1}', base);
+  assert.equal((await configs.replace('{"ours":1}', base)).outcome, 'conflict');
+  assert.equal((await read()).text, '{"theirs":1}');
+});
+
+test('what was replaced is in the history, the newest first, and is read by its version', async () => {
+  const { clock, configs, memory, read } = made();
+  const texts = ['{"n":1}', '{"n":2}', '{"n":3}'];
+  await configs.replace(texts[0]!, null);
+  for (const text of texts.slice(1)) {
+    clock.advance(60_000);
+    await configs.replace(text, await read());
+  }
+  memory.seed(lastGoodConfigKey, texts[1]!);
+  const [current, good, second, first] = await configs.versions();
+  assert.deepEqual([current?.version, good?.version], ['current', 'last-good']);
+  assert.match(second?.version ?? '', /^\d{8}T\d{6}Z-\w+$/);
+  assert.ok((second?.version ?? '') > (first?.version ?? ''));
+  assert.equal((await read(first?.version)).text, texts[0]);
+  assert.equal((await read(second?.version)).text, texts[1]);
+  assert.equal((await read('last-good')).text, texts[1]);
+  assert.equal(await configs.read('20200101T000000Z-00000000'), null);
+  assert.equal(memory.text(configKey), texts[2]);
+});
