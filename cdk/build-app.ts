@@ -1,9 +1,10 @@
-// Both stacks of a deployment, from checked options, with every check that needs no account switched on.
-import { type App, Tags, Validations } from 'aws-cdk-lib';
+// Both stacks of a deployment, from options in the app's context, with every check that needs no account switched on.
+import { type App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { DataStack } from '#cdk/data/data-stack.ts';
-import { ServiceStack } from '#cdk/service/service-stack.ts';
+import type { DataStack } from './data/data-stack.ts';
 import { optionNames, parseOptions } from './options.ts';
+import { Pillarbox } from './pillarbox.ts';
+import type { ServiceStack } from './service/service-stack.ts';
 
 export type Deployment = { readonly app: App; readonly data: DataStack; readonly service: ServiceStack };
 
@@ -11,10 +12,7 @@ export type Deployment = { readonly app: App; readonly data: DataStack; readonly
 export function buildApp(app: App): Deployment {
   const options = parseOptions(Object.fromEntries(optionNames.map((name) => [name, app.node.tryGetContext(name)])));
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  Tags.of(app).add('service', options.serviceName);
-  const described = (what: string) => ({ options, description: `Pillarbox ${options.serviceName}: ${what}` });
-  const data = new DataStack(app, `${options.serviceName}-data`, described('what must be kept'));
-  const service = new ServiceStack(app, `${options.serviceName}-service`, { ...described('what runs'), data });
-  service.addStackDependency(data);
+  // The stacks stand at the top of the app: `cdk deploy NAME-service` finds them. `.build` is what cdk.json's `build` makes.
+  const { data, service } = new Pillarbox(app, 'Pillarbox', { ...options, stacksIn: app, bundles: '.build' });
   return { app, data, service };
 }

@@ -9,6 +9,7 @@ import type { Construct } from 'constructs';
 import { acknowledge, acknowledgeManagedPolicy } from '#cdk/acknowledge.ts';
 import { secretsPrefix } from '#cdk/names.ts';
 import type { Options } from '#cdk/options.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
 import { lanesOf, type QueueName, stages } from '#pipeline/contract/stages.ts';
 import { MailBucket } from './mail-bucket.ts';
@@ -16,6 +17,8 @@ import { StageQueue } from './stage-queue.ts';
 
 /** How many zones the listener stands in: each has a public address of its own. */
 export const zones = 2;
+
+export type DataStackProps = StackProps & { readonly options: Options; readonly firstConfig: ConfigInput };
 
 export class DataStack extends Stack {
   readonly mail: MailBucket;
@@ -25,7 +28,7 @@ export class DataStack extends Stack {
   readonly outboundAddress: CfnEIP | null;
   private readonly queues: ReadonlyMap<QueueName, StageQueue>;
 
-  constructor(scope: Construct, id: string, { options, ...props }: StackProps & { readonly options: Options }) {
+  constructor(scope: Construct, id: string, { options, firstConfig, ...props }: DataStackProps) {
     super(scope, id, { ...props, terminationProtection: true });
     this.mail = new MailBucket(this, 'Mail', options);
     this.queues = new Map(
@@ -36,7 +39,7 @@ export class DataStack extends Stack {
     this.addSecrets(options);
     this.addresses = Array.from({ length: zones }, (_, index) => this.address(`Address${index + 1}`));
     this.outboundAddress = options.deliveryMode === 'mx' ? this.address('OutboundAddress') : null;
-    this.addFirstConfig(options);
+    this.addFirstConfig(JSON.stringify({ ...startingConfig(options), ...firstConfig }, null, 2));
     this.addOutputs(options);
   }
 
@@ -91,13 +94,13 @@ export class DataStack extends Stack {
   }
 
   /** Written once, where there is none: afterwards the file in the bucket is yours, and no deploy touches it. */
-  private addFirstConfig(options: Options): void {
+  private addFirstConfig(json: string): void {
     const { bucket, key } = this.mail;
     new AwsCustomResource(this, 'FirstConfig', {
       onCreate: {
         service: 'S3',
         action: 'PutObject',
-        parameters: { Bucket: bucket.bucketName, Key: configKey, Body: firstConfig(options), IfNoneMatch: '*' },
+        parameters: { Bucket: bucket.bucketName, Key: configKey, Body: `${json}\n`, IfNoneMatch: '*' },
         physicalResourceId: PhysicalResourceId.of('first-config'),
         ignoreErrorCodesMatching: 'PreconditionFailed',
       },
@@ -115,24 +118,23 @@ export class DataStack extends Stack {
 }
 
 /** The first `pillarbox.json` of a deployment: every domain has a postmaster, and mail goes out as the options say. */
-function firstConfig({ hostname, domains, ...options }: Options): string {
-  const config = {
+function startingConfig({ hostname, domains, ...options }: Options): ConfigInput {
+  return {
     hostname,
     tls: { certificate: 'secret:tls-certificate', key: 'secret:tls-key' },
     domains: Object.fromEntries(domains.map((domain) => [domain, { mailboxes: ['postmaster'] }])),
     delivery: options.deliveryMode === 'mx' ? { mode: 'mx' } : { mode: 'smarthost', smarthost: relayOf(options) },
     srsSecret: 'secret:srs',
   };
-  return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 /**
  * The relay that mail leaves by. Where none is named it is the region's own (SES): it works once its user and password are put in,
  * and until then its refusal of the login keeps the mail waiting, nothing bounces.
  */
-function relayOf({ smarthost, smarthostUser }: Pick<Options, 'smarthost' | 'smarthostUser'>): Record<string, unknown> {
+function relayOf({ smarthost, smarthostUser }: Pick<Options, 'smarthost' | 'smarthostUser'>) {
   const host = smarthost ?? `email-smtp.${Aws.REGION}.amazonaws.com`;
   const user = smarthost === undefined ? (smarthostUser ?? 'replace-with-the-smtp-user') : smarthostUser;
   const login = user === undefined ? {} : { user, password: 'secret:smarthost-password' };
-  return { host, port: 587, tls: 'starttls', ...login };
+  return { host, port: 587, tls: 'starttls' as const, ...login };
 }

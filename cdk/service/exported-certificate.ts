@@ -1,5 +1,6 @@
 // Option `certificate: acm`: ACM issues and renews a certificate that may be exported (it is charged for each issue and
 // renewal), and a small function carries it into the secrets that the listener reads. No restart, nothing to remember.
+import { fileURLToPath } from 'node:url';
 import { Duration, Stack } from 'aws-cdk-lib';
 import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatemanager';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
@@ -59,7 +60,7 @@ export class ExportedCertificate extends Construct {
       description: 'Carries the renewed certificate into the secrets of the listener',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: Code.fromAsset('cdk/export-certificate'),
+      code: Code.fromAsset(fileURLToPath(new URL('../export-certificate', import.meta.url))),
       handler: 'index.handler',
       timeout: Duration.seconds(30),
       role,

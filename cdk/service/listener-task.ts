@@ -23,7 +23,6 @@ import { serviceMetric } from '#cdk/watch/service-metrics.ts';
 import { listenerAccess } from '#pipeline/contract/stages.ts';
 import { permit } from './permissions.ts';
 import { serviceEnvironment } from './service-environment.ts';
-import { bundles } from './stage-function.ts';
 
 /** The container's ports by what the world calls them; a task that is not root cannot bind the low ones. */
 export const listenerPorts = [
@@ -38,7 +37,13 @@ export const healthPort = 8080;
 /** The user of the image that owns nothing (`node` of the official image). */
 const unprivilegedUser = '1000:1000';
 
-export type ListenerTasksProps = { readonly vpc: IVpc; readonly data: DataStack; readonly options: Options };
+export type ListenerTasksProps = {
+  readonly vpc: IVpc;
+  readonly data: DataStack;
+  readonly options: Options;
+  /** Where `local/build-bundles.ts` put what ships. */
+  readonly bundles: string;
+};
 
 export class ListenerTasks extends Construct {
   readonly service: FargateService;
@@ -82,7 +87,7 @@ export class ListenerTasks extends Construct {
     });
   }
 
-  private taskDefinition({ data, options }: ListenerTasksProps): FargateTaskDefinition {
+  private taskDefinition({ data, options, bundles }: ListenerTasksProps): FargateTaskDefinition {
     const principal = new ServicePrincipal('ecs-tasks.amazonaws.com');
     const taskRole = new Role(this, 'Role', {
       assumedBy: principal,

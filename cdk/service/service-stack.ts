@@ -1,5 +1,6 @@
 // What runs, in the order mail flows: network, listener, the stages of the table; and what watches it. May be deleted and
 // made anew at any time without losing a message.
+import { fileURLToPath } from 'node:url';
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import { QueryDefinition, QueryString } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
@@ -14,25 +15,30 @@ import { LoadBalancer } from './load-balancer.ts';
 import { Network } from './network.ts';
 import { StageFunction } from './stage-function.ts';
 
+/** `bundles`: the folder of what the functions and the container run; if left out, the one that came with this code. */
+export type ServiceStackProps = StackProps & {
+  readonly options: Options;
+  readonly data: DataStack;
+  readonly bundles?: string | undefined;
+};
+
+/** Beside the folder `cdk/`, in the package as in the repository. */
+const ownBundles = fileURLToPath(new URL('../../.build', import.meta.url));
+
 export class ServiceStack extends Stack {
-  constructor(
-    scope: Construct,
-    id: string,
-    props: StackProps & { readonly options: Options; readonly data: DataStack },
-  ) {
+  constructor(scope: Construct, id: string, { options, data, bundles = ownBundles, ...props }: ServiceStackProps) {
     super(scope, id, props);
-    const { options, data } = props;
     const network = new Network(this, 'Network', { options, outboundAddress: data.outboundAddress });
     const { vpc } = network;
 
     addCertificate(this, options);
-    const tasks = new ListenerTasks(this, 'Listener', { vpc, data, options });
+    const tasks = new ListenerTasks(this, 'Listener', { vpc, data, options, bundles });
     const balancer = new LoadBalancer(this, 'Balancer', { vpc, data, tasks, options });
 
     const outbound = network.outbound === null ? {} : { network: { vpc, securityGroup: network.outbound } };
     const functions = Object.values(stages).map((stage) => {
       const id = `${stage.name.charAt(0).toUpperCase()}${stage.name.slice(1)}`;
-      return new StageFunction(this, id, { stage, data, options, ...(stage.connectsOut ? outbound : {}) });
+      return new StageFunction(this, id, { stage, data, options, bundles, ...(stage.connectsOut ? outbound : {}) });
     });
     changeReadersFirst(tasks, functions);
 

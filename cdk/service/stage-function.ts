@@ -20,13 +20,12 @@ import { lanesOf, type Stage } from '#pipeline/contract/stages.ts';
 import { permit } from './permissions.ts';
 import { serviceEnvironment } from './service-environment.ts';
 
-/** Where `local/build-bundles.ts` puts what ships. */
-export const bundles = '.build';
-
 export type StageFunctionProps = {
   readonly stage: Stage;
   readonly data: DataStack;
   readonly options: Options;
+  /** Where `local/build-bundles.ts` put what ships. */
+  readonly bundles: string;
   /** Where it must leave from by an address of its own (deliver in `mx` mode). */
   readonly network?: { readonly vpc: IVpc; readonly securityGroup: ISecurityGroup };
 };
@@ -38,7 +37,7 @@ export class StageFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: StageFunctionProps) {
     super(scope, id);
-    const { stage, data, options, network } = props;
+    const { stage, data, options, bundles, network } = props;
     this.stage = stage;
     this.logs = new LogGroup(this, 'Logs', { retention: options.logDays });
     const role = new Role(this, 'Role', {

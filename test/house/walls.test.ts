@@ -22,7 +22,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   local: ['mail', 'pipeline', 'container', 'functions', 'ops'],
   cli: ['mail', 'pipeline', 'ops'],
   'cli/main.ts': ['cli', 'mail', 'pipeline', 'ops', 'local'],
-  cdk: ['pipeline/contract', ...names],
+  // A first configuration that an app of somebody's sets is checked at synth.
+  cdk: ['pipeline/contract', 'pipeline/config', ...names],
   bench: ['mail', 'pipeline', 'container', 'functions', 'ops', 'local'],
   test: ['mail', 'pipeline', 'container', 'functions', 'ops', 'local', 'cli', 'cdk', 'bench'],
 };

@@ -1,0 +1,65 @@
+// The whole service as one construct, for an app of your own: `new Pillarbox(this, 'Mail', { hostname, domains })`.
+// It makes two stacks, since what must be kept outlives what runs. `cdk.json` builds the same (cdk/build-app.ts).
+import { type Environment, Stack, Tags } from 'aws-cdk-lib';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import type { ConfigInput } from '#pipeline/config/config.ts';
+import { parseConfig } from '#pipeline/config/parse-config.ts';
+import { DataStack } from './data/data-stack.ts';
+import { bucketName } from './names.ts';
+import { type Options, parseOptions } from './options.ts';
+import { ServiceStack } from './service/service-stack.ts';
+
+export type PillarboxProps = Partial<Omit<Options, 'domains'>> & {
+  /** The name the world knows the listener by: MX record, greeting, EHLO, PTR. */
+  readonly hostname: string;
+  /** The domains that the first configuration file accepts mail for. */
+  readonly domains: readonly string[];
+  /** Settings of the first configuration file; each replaces what the options would make. No later deploy changes the file. */
+  readonly firstConfig?: ConfigInput;
+  /** The account and region; if left out, those of the stack or stage around it. */
+  readonly env?: Environment;
+  /** Where the two stacks are made: in this construct if left out. */
+  readonly stacksIn?: Construct;
+  /** The folder of the bundles that run on AWS; if left out, those that came with the package. */
+  readonly bundles?: string;
+};
+
+/** Throws if an option or a setting of `firstConfig` is wrong, or if two contradict each other: the message names each. */
+export class Pillarbox extends Construct {
+  /** What must be kept: bucket, queues, secrets, addresses. */
+  readonly data: DataStack;
+  /** What runs: it may be deleted and made again without losing a message. */
+  readonly service: ServiceStack;
+  /** The bucket's name, for `MailRule`. */
+  readonly bucketName: string;
+  /** The bucket, to grant your functions what they read. */
+  readonly bucket: IBucket;
+
+  constructor(scope: Construct, id: string, props: PillarboxProps) {
+    super(scope, id);
+    const { firstConfig = {}, env = surrounding(this), stacksIn = this, bundles, ...given } = props;
+    const options = parseOptions(given);
+    parseConfig(JSON.stringify(firstConfig), 'firstConfig');
+    const common = (part: string, what: string) => ({
+      options,
+      stackName: `${options.serviceName}-${part}`,
+      description: `Pillarbox ${options.serviceName}: ${what}`,
+      ...(env === undefined ? {} : { env }),
+    });
+    const dataProps = { ...common('data', 'what must be kept'), firstConfig };
+    this.data = new DataStack(stacksIn, dataProps.stackName, dataProps);
+    const serviceProps = { ...common('service', 'what runs'), data: this.data, bundles };
+    this.service = new ServiceStack(stacksIn, serviceProps.stackName, serviceProps);
+    this.service.addStackDependency(this.data);
+    for (const stack of [this.data, this.service]) Tags.of(stack).add('service', options.serviceName);
+    this.bucketName = bucketName(options);
+    this.bucket = this.data.mail.bucket;
+  }
+}
+
+/** A stack in a stack does not take over its account and region by itself; in a stage it does. */
+function surrounding(construct: Construct): Environment | undefined {
+  const stack = construct.node.scopes.findLast((scope) => Stack.isStack(scope));
+  return stack === undefined ? undefined : { account: stack.account, region: stack.region };
+}
