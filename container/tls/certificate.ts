@@ -1,13 +1,14 @@
 // The certificate of the listener. The container shows the configured one; if that cannot be used, the last good one; before there
 // was any, a self-signed one. A renewed one is taken into use without a restart. Mail goes on in all cases; log and metric say
 // which certificate is shown.
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { generate } from 'selfsigned';
+import { createPrivateKey, generateKeyPair, randomBytes, X509Certificate } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { ListenerDeps } from '#container/listener-deps.ts';
 import type { Certificate } from '#container/session/protocol-options.ts';
 import { errorMessage } from '#mail/problem.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
 import type { Clock, Log, Secrets } from '#pipeline/contract/ports.ts';
+import { selfSigned } from './self-signed.ts';
 
 export type CertificateSource = {
   /** The certificate to show now. Rejects only where there is no configuration. */
@@ -155,17 +156,21 @@ const validYears = 10;
 
 /** A new key and certificate (PEM both) for a host name, `localhost` and 127.0.0.1; good for ten years from `nowMs` on. */
 export async function makeSelfSigned(hostname: string, nowMs: number): Promise<Certificate> {
-  const notAfterDate = new Date(nowMs);
-  notAfterDate.setUTCFullYear(notAfterDate.getUTCFullYear() + validYears);
-  const names = hostname === 'localhost' ? ['localhost'] : [hostname, 'localhost'];
-  const altNames = [...names.map((value) => ({ type: 2, value }) as const), { type: 7, ip: '127.0.0.1' } as const];
-  const made = await generate([{ name: 'commonName', value: hostname }], {
-    keyType: 'ec',
-    curve: 'P-256',
-    algorithm: 'sha256',
-    notBeforeDate: new Date(nowMs - 86_400_000),
-    notAfterDate,
-    extensions: [{ name: 'subjectAltName', altNames }],
+  const until = new Date(nowMs);
+  until.setUTCFullYear(until.getUTCFullYear() + validYears);
+  const { privateKey: key } = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
+  const serial = randomBytes(16);
+  serial[0] = 0x40 | (serial.readUInt8(0) >> 2); // positive, and never shorter
+  const certificate = selfSigned({
+    names: hostname === 'localhost' ? ['localhost'] : [hostname, 'localhost'],
+    addresses: ['127.0.0.1'],
+    from: new Date(nowMs - 86_400_000),
+    until,
+    serial,
+    key,
   });
-  return { certificate: made.cert.trim(), key: made.private.trim() };
+  return {
+    certificate: new X509Certificate(certificate).toString().trim(),
+    key: key.export({ type: 'pkcs8', format: 'pem' }).toString().trim(),
+  };
 }
