@@ -1,10 +1,10 @@
 // Both stacks of a deployment, from options in the app's context, with every check that needs no account switched on.
 import { type App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import type { DataStack } from './data/data-stack.ts';
+import type { DataStack } from '#cdk/data/data-stack.ts';
+import type { ServiceStack } from '#cdk/service/service-stack.ts';
 import { optionNames, parseOptions } from './options.ts';
 import { Pillarbox } from './pillarbox.ts';
-import type { ServiceStack } from './service/service-stack.ts';
 
 export type Deployment = { readonly app: App; readonly data: DataStack; readonly service: ServiceStack };
 

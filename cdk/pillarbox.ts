@@ -3,12 +3,12 @@
 import { type Environment, Stack, Tags } from 'aws-cdk-lib';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { DataStack } from '#cdk/data/data-stack.ts';
+import { ServiceStack } from '#cdk/service/service-stack.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
-import { DataStack } from './data/data-stack.ts';
 import { bucketName } from './names.ts';
 import { type Options, parseOptions } from './options.ts';
-import { ServiceStack } from './service/service-stack.ts';
 
 export type PillarboxProps = Partial<Omit<Options, 'domains'>> & {
   /** The name the world knows the listener by: MX record, greeting, EHLO, PTR. */

@@ -24,13 +24,17 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'cli/main.ts': ['cli', 'mail', 'pipeline', 'ops', 'local'],
   // A first configuration that an app of somebody's sets is checked at synth.
   cdk: ['pipeline/contract', 'pipeline/config', ...names],
+  consume: ['mail', 'pipeline/contract'],
   bench: ['mail', 'pipeline', 'container', 'functions', 'ops', 'local'],
-  test: ['mail', 'pipeline', 'container', 'functions', 'ops', 'local', 'cli', 'cdk', 'bench'],
+  test: ['mail', 'pipeline', 'container', 'functions', 'ops', 'local', 'cli', 'cdk', 'consume', 'bench'],
 };
 
 /** Where a library may be imported; what is not named here is free. Tests and benchmarks may import all. */
 const libraries: readonly { readonly name: RegExp; readonly in: readonly string[] }[] = [
-  { name: /^@(?:aws-sdk|smithy)\//, in: ['pipeline/aws', 'cdk/export-certificate', ...roots()] },
+  {
+    name: /^@(?:aws-sdk|smithy)\//,
+    in: ['pipeline/aws', 'cdk/export-certificate', 'consume/default-s3.ts', ...roots()],
+  },
   { name: /^(?:aws-cdk-lib|constructs|cdk-nag)(?:\/|$)/, in: ['cdk'] },
   { name: /^smtp-server(?:\/|$)/, in: ['container/session/smtp-protocol.ts'] },
   { name: /^mailparser(?:\/|$)/, in: ['functions/parse/mime'] },
@@ -44,7 +48,9 @@ function roots(): readonly string[] {
   return ['container/main.ts', 'local/main.ts', 'cli/main.ts', 'cdk/app.ts', ...handlers];
 }
 
-const files = await sourceFiles('{mail,pipeline,container,functions,ops,local,cli,cdk,bench,test}/**/*.{ts,js,mjs}');
+const files = await sourceFiles(
+  '{mail,pipeline,container,functions,ops,local,cli,cdk,consume,bench,test}/**/*.{ts,js,mjs}',
+);
 const imports = files.flatMap((file) => importsOf(file).map((wanted) => ({ file, wanted })));
 
 test('each room imports only what lies before it in the flow', () => {

@@ -1,0 +1,11 @@
+// What a program of yours imports from `pillarbox`: the inbox message, its reader, and the webhook's verifier.
+export { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
+export type { StoredAt } from './find-mail.ts';
+export { type Mail, type MailObjects, type ReadMailOptions, readMail } from './read-mail.ts';
+export {
+  type VerifiedWebhook,
+  verifyWebhook,
+  type WebhookCheck,
+  type WebhookError,
+  type WebhookRequest,
+} from './verify-webhook.ts';
