@@ -129,7 +129,10 @@ async function askServer(
     .catch((thrown: unknown) => {
       const isLate = thrown instanceof Error && thrown.name === 'TimeoutError';
       const problem = isLate ? 'no answer from the server' : 'no server is running';
-      throw cliError(`${problem} at ${base}. Start it with "npm start", or name another with --url.`, 'no-server');
+      throw cliError(
+        `${problem} at ${base}. Start it with "npm start" or "pillarbox start", or name another with --url.`,
+        'no-server',
+      );
     });
   return { status: response.status, body: Buffer.from(await response.arrayBuffer()), who: base };
 }

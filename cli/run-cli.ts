@@ -106,7 +106,7 @@ function overview(commands: readonly Command[]): string {
     '',
     ...lines,
     '',
-    'Each has --help and --json. Start the server itself with "npm start".',
+    'Each has --help and --json. Start the server itself with "npm start" or "pillarbox start".',
     '',
   ].join('\n');
 }

@@ -98,7 +98,7 @@ function explained(thrown: unknown, server: string): Error {
   if (response !== null) return cliError(`the server refused it: ${response}`, 'refused');
   if (/ECONNREFUSED/.test(thrown.message)) {
     return cliError(
-      `no mail server is listening on ${server}. Start it with "npm start", or name another with --server.`,
+      `no mail server is listening on ${server}. Start it with "npm start" or "pillarbox start", or name another with --server.`,
       'no-server',
     );
   }

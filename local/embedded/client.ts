@@ -1,5 +1,6 @@
 // The main thread's side of the database thread: collects the requests of one turn of the event loop, sends them in one message,
 // and settles their promises. Keeps the one timer for what is due next.
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '#pipeline/contract/ports.ts';
 import type { Answer, Batch, InlineContent, Kind, Opened, OpenedBodies, ReplyBatch, Request } from './requests.ts';
@@ -32,7 +33,8 @@ const longestTimerMs = 60_000;
 
 /** Starts the thread and opens the data folder; rejects where that is in use or cannot be used. */
 export async function startClient({ folder, clock, maxPages }: ClientOptions): Promise<Client> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+  // Source or built: the worker is a file of the same kind.
+  const worker = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), {
     workerData: { folder, maxPages: maxPages ?? null, now: clock() },
   });
   const bodies = await opened(worker);

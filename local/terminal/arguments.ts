@@ -1,4 +1,4 @@
-// The arguments of `npm start`, and what `--help` says about them.
+// The arguments of `npm start` and `pillarbox start`, and what `--help` says about them.
 import { parseArgs } from 'node:util';
 import { errorMessage, type Problem, problem } from '#mail/problem.ts';
 
@@ -14,6 +14,7 @@ export type Arguments = {
 
 /** What `--help` prints. */
 export const usage = `Usage: npm start -- [options]
+       pillarbox start [options]
 
 Runs Pillarbox on this machine: mail comes in over SMTP and is to be read as JSON, on a page and over an API.
 Without a configuration it is a capture server: every recipient is accepted, nothing is relayed, and only

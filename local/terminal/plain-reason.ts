@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Arguments } from './arguments.ts';
 
 /** The reason of a failed start; a configuration's faults come with their paths, one a line. */
-export function plainReason(error: unknown, args: Pick<Arguments, 'dataFolder' | 'configPath'>): string {
+export function plainReason(error: unknown, args: Pick<Arguments, 'dataFolder' | 'configPath' | 'world'>): string {
   if (!(error instanceof Error)) return String(error);
   const { code, port, address, path } = facts(error);
   switch (code) {
@@ -23,6 +23,8 @@ export function plainReason(error: unknown, args: Pick<Arguments, 'dataFolder' |
     case 'ENOENT':
       if (args.configPath !== null && path.endsWith(args.configPath)) return `there is no ${args.configPath}`;
       return `there is no ${path === '' ? dirname(args.dataFolder) : path}`;
+    case 'ERR_MODULE_NOT_FOUND':
+      if (args.world === 'emulator') return '--world emulator is in the repository only, not in the package';
   }
   return error.message;
 }

@@ -1,6 +1,7 @@
 // The pool of parse workers. It has two lanes, so that hostile mail does not delay ordinary mail: a message that turns out to be slow,
 // or is very large, goes on in the heavy lane. A worker that exceeds its budget of time or memory is ended, and replaced
 // when another one is needed.
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type ParsedMessage, type ParseRequest, runSession, type SessionOutcome } from './parse-session.ts';
 import { fromWorkerSchema } from './worker-messages.ts';
@@ -20,7 +21,7 @@ export type ParserOptions = {
   readonly softMs?: number;
   /** A message of more bytes is heavy from the start (4 MiB). */
   readonly heavyBytes?: number;
-  /** The worker's entry: `parse-worker.ts` beside this file, or in a bundle `parse-worker.mjs` beside that. */
+  /** The worker's entry: `parse-worker` beside this file if left out. */
   readonly workerUrl?: URL;
 };
 
@@ -91,9 +92,9 @@ function openedEarly(request: ParseRequest): ParseRequest {
   return { ...request, open };
 }
 
-/** Run from source, the worker is source too; in a bundle it is a second file beside the first. */
+/** Source, built or bundled: the worker is a second file of the same kind beside this one. */
 function defaultWorkerUrl(): URL {
-  return new URL(import.meta.url.endsWith('.ts') ? './parse-worker.ts' : './parse-worker.mjs', import.meta.url);
+  return new URL(`./parse-worker${extname(import.meta.url)}`, import.meta.url);
 }
 
 /** Starts as many messages as there are free slots. */

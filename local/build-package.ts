@@ -1,0 +1,45 @@
+// Builds what the npm package ships into `dist/`: the program as JavaScript with its types, the page's files, and the bundles that
+// run on AWS, so that nobody who installs the package needs a compiler or esbuild. `npm pack` calls it (package.json, prepack).
+import { execFile } from 'node:child_process';
+import { cp, glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { buildBundles } from './build-bundles.ts';
+
+const home = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(home, 'dist');
+
+const manifestSchema = z.object({ version: z.string(), imports: z.record(z.string(), z.string()) });
+
+/** What runs as it is, beside the code that reads it. */
+const asTheyAre = 'ops/console/*.{js,css,html}';
+const exporter = 'cdk/export-certificate/index.mjs';
+
+if (import.meta.main) {
+  await rm(dist, { recursive: true, force: true });
+  await Promise.all([compile(), copyFiles(), buildBundles(join(dist, '.build')), writeManifest()]);
+  await rm(join(dist, '.build', 'maps'), { recursive: true });
+}
+
+/** Types were checked before, on the whole source: here they are only taken off, and written beside. */
+async function compile(): Promise<void> {
+  const tsc = join(home, 'node_modules', '.bin', 'tsc');
+  await promisify(execFile)(tsc, ['-p', join(home, 'tsconfig.package.json')]);
+}
+
+async function copyFiles(): Promise<void> {
+  for await (const file of glob([asTheyAre, exporter], { cwd: home })) {
+    await cp(join(home, file), join(dist, file), { recursive: true });
+  }
+}
+
+/** Imports between rooms (`#mail/…ts`) are written as in the source, and lead to what was built. */
+async function writeManifest(): Promise<void> {
+  const { version, imports } = manifestSchema.parse(JSON.parse(await readFile(join(home, 'package.json'), 'utf8')));
+  const built = Object.keys(imports).map((room) => [`${room}.ts`, `${room.replace('#', './')}.js`]);
+  await mkdir(dist, { recursive: true });
+  const text = JSON.stringify({ type: 'module', version, imports: Object.fromEntries(built) }, null, 2);
+  await writeFile(join(dist, 'package.json'), `${text}\n`);
+}
