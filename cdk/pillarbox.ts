@@ -1,6 +1,6 @@
 // The whole service as one construct, for an app of your own: `new Pillarbox(this, 'Mail', { hostname, domains })`.
 // It makes two stacks, since what must be kept outlives what runs. `cdk.json` builds the same (cdk/build-app.ts).
-import { type Environment, Stack, Tags } from 'aws-cdk-lib';
+import { type Environment, Stack, Tags, Validations } from 'aws-cdk-lib';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { DataStack } from '#cdk/data/data-stack.ts';
@@ -19,7 +19,10 @@ export type PillarboxProps = Partial<Omit<Options, 'domains'>> & {
   readonly firstConfig?: ConfigInput;
   /** The account and region; if left out, those of the stack or stage around it. */
   readonly env?: Environment;
-  /** Where the two stacks are made: in this construct if left out. */
+  /**
+   * Where the two stacks are made: in this construct if left out. `app` takes over a deployment that cdk.json made: some
+   * logical ids hold the path of a stack.
+   */
   readonly stacksIn?: Construct;
   /** The folder of the bundles that run on AWS; if left out, those that came with the package. */
   readonly bundles?: string;
@@ -38,7 +41,8 @@ export class Pillarbox extends Construct {
 
   constructor(scope: Construct, id: string, props: PillarboxProps) {
     super(scope, id);
-    const { firstConfig = {}, env = surrounding(this), stacksIn = this, bundles, ...given } = props;
+    const around = this.node.scopes.findLast((scope) => Stack.isStack(scope));
+    const { firstConfig = {}, env = around && placeOf(around), stacksIn = this, bundles, ...given } = props;
     const options = parseOptions(given);
     parseConfig(JSON.stringify(firstConfig), 'firstConfig');
     const common = (part: string, what: string) => ({
@@ -53,13 +57,18 @@ export class Pillarbox extends Construct {
     this.service = new ServiceStack(stacksIn, serviceProps.stackName, serviceProps);
     this.service.addStackDependency(this.data);
     for (const stack of [this.data, this.service]) Tags.of(stack).add('service', options.serviceName);
+    if (around !== undefined) allowEmpty(around);
     this.bucketName = bucketName(options);
     this.bucket = this.data.mail.bucket;
   }
 }
 
 /** A stack in a stack does not take over its account and region by itself; in a stage it does. */
-function surrounding(construct: Construct): Environment | undefined {
-  const stack = construct.node.scopes.findLast((scope) => Stack.isStack(scope));
-  return stack === undefined ? undefined : { account: stack.account, region: stack.region };
+function placeOf({ account, region }: Stack): Environment {
+  return { account, region };
+}
+
+function allowEmpty(stack: Stack): void {
+  const reason = 'A stack that holds Pillarbox alone has no resources of its own: `cdk deploy` passes over it.';
+  Validations.of(stack).acknowledge({ id: 'CloudFormation-Validate::F0001', reason });
 }

@@ -1,0 +1,81 @@
+// The service as a construct in an app of one's own.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { App, Stack, Stage } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import type { Construct } from 'constructs';
+import { Pillarbox, type PillarboxProps } from '#cdk/pillarbox.ts';
+import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
+import { flat, resourcesOf, synthesize } from './synthesize.ts';
+
+const flags = JSON.parse(readFileSync('cdk.json', 'utf8')).context;
+const bundles = await sharedBundles();
+const needed = { hostname: 'mx.pillarbox.example', domains: ['pillarbox.example'], bundles };
+
+test('an app of one’s own takes over what cdk.json made: the same stacks, resource by resource', async () => {
+  const made = await synthesize();
+  const app = new App({ context: flags, analyticsReporting: false });
+  const { data, service } = new Pillarbox(app, 'Mail', { ...needed, stacksIn: app });
+  assert.deepEqual(Template.fromStack(data).toJSON(), made.data.toJSON());
+  assert.deepEqual(Template.fromStack(service).toJSON(), made.service.toJSON());
+  assert.deepEqual([data.artifactId, service.artifactId], ['pillarbox-data', 'pillarbox-service']);
+});
+
+test('in a stack that holds nothing else it synthesizes, to stacks of the same names', () => {
+  const { data, service, node } = inStack();
+  assert.ok(App.isApp(node.root));
+  node.root.synth();
+  assert.deepEqual([data.stackName, service.stackName], ['pillarbox-data', 'pillarbox-service']);
+});
+
+test('it goes where the stack or the stage around it goes, or where it is told to', () => {
+  const env = { account: '123456789012', region: 'eu-central-1' };
+  const app = () => new App({ context: flags, analyticsReporting: false });
+  const around: Construct[] = [new Stack(app(), 'Mine', { env }), new Stage(app(), 'Prod', { env })];
+  for (const scope of around) {
+    const { data, service } = new Pillarbox(scope, 'Mail', needed);
+    assert.deepEqual(
+      [data, service].map(({ account, region }) => ({ account, region })),
+      [env, env],
+    );
+  }
+  const { data } = new Pillarbox(app(), 'Mail', { ...needed, env });
+  assert.equal(data.region, env.region);
+});
+
+test('settings of the first configuration replace those that the options make, and the rest stays', () => {
+  const domains = { 'pillarbox.example': { mailboxes: ['support'], catchAll: 'support' } };
+  const { data } = inStack({ firstConfig: { domains } });
+  const [[, { Properties }]] = resourcesOf(Template.fromStack(data), 'Custom::AWS') as any;
+  const config = JSON.parse(JSON.parse(flat(Properties.Create)).parameters.Body);
+  assert.deepEqual(config.domains, domains);
+  assert.deepEqual([config.hostname, config.srsSecret], ['mx.pillarbox.example', 'secret:srs']);
+});
+
+test('what is wrong is told at synth, with its name: an option, or a setting of the first configuration', () => {
+  const wrong: any = { tasks: 0 };
+  assert.throws(() => inStack(wrong), /cdk options:\n {2}tasks: /);
+  const config: any = { domains: { 'pillarbox.example': { mailboxs: [] } } };
+  assert.throws(
+    () => inStack({ firstConfig: config }),
+    /firstConfig cannot be used:\n {2}domains\["pillarbox\.example"\]\.mailboxs: there is no such setting/,
+  );
+});
+
+test('two of them stand in one app under two names', () => {
+  const app = new App({ context: flags, analyticsReporting: false });
+  const names = ['one', 'two'].map((serviceName) => new Pillarbox(app, serviceName, { ...needed, serviceName }));
+  assert.deepEqual(
+    names.map(({ service }) => service.stackName),
+    ['one-service', 'two-service'],
+  );
+  Template.fromStack(names[0]!.data).hasResourceProperties('AWS::SQS::Queue', {
+    QueueName: Match.exact('one-received'),
+  });
+});
+
+function inStack(more: Partial<PillarboxProps> = {}): Pillarbox {
+  const app = new App({ context: flags, analyticsReporting: false });
+  return new Pillarbox(new Stack(app, 'Mine'), 'Mail', { ...needed, ...more });
+}

@@ -1,0 +1,104 @@
+// The package that `npm pack` makes, in apps of strangers. Its dependencies are linked here; `npm run test:packages` installs them.
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { folderWith, linkInto, mustRun, pack } from '#test/support/packages/fresh-app.ts';
+import { cdkApp, checkCommandLine, checkSynthesized, consumed, consumers } from '#test/support/packages/strangers.ts';
+import { peerOptions } from '#test/support/peers/peers.ts';
+
+const tsc = fileURLToPath(new URL('../../node_modules/.bin/tsc', import.meta.url));
+const work = mkdtempSync(join(tmpdir(), 'pillarbox-package-'));
+let app = '';
+
+describe('the package', peerOptions('npm', 'tar'), () => {
+  before(async () => {
+    const tarball = await pack(work);
+    assert.ok(statSync(tarball).size < 3_145_728, 'at most 3 MiB');
+    app = folderWith({ ...consumers, ...cdkApp, 'package.json': '{ "type": "module" }' }, work);
+    await linkInto(app, tarball, ['aws-cdk-lib', 'constructs', '@types/node']);
+  });
+  after(() => rmSync(work, { recursive: true, force: true }));
+
+  test('it holds JavaScript, types and what ships, with a licence, and nothing of tests or of the repository’s tools', () => {
+    const files = filesOf(join(app, 'node_modules/pillarbox'));
+    const places = new Set(files.map((file) => file.replace(/^((?:dist|docs)\/[^/]+|[^/]+).*$/, '$1')));
+    const rooms = [
+      '.build',
+      'cdk',
+      'cli',
+      'consume',
+      'container',
+      'functions',
+      'local',
+      'mail',
+      'ops',
+      'package.json',
+      'pipeline',
+    ];
+    const top = ['LICENSE', 'README.md', 'cli', 'docs/schemas', 'package.json'];
+    assert.deepEqual([...places].sort(), [...rooms.map((name) => `dist/${name}`), ...top].sort());
+    assert.deepEqual(
+      files.filter((file) => /(?<!\.d)\.ts$|\.map$|^dist\/local\/emulator/.test(file)),
+      [],
+    );
+  });
+
+  test('all that it imports is in it or in its dependencies, and those are no tools', () => {
+    const root = join(app, 'node_modules/pillarbox');
+    const { dependencies, optionalDependencies, peerDependenciesMeta } = JSON.parse(
+      readFileSync(join(root, 'package.json'), 'utf8'),
+    );
+    const named = Object.keys({ ...dependencies, ...optionalDependencies });
+    assert.deepEqual(
+      named.filter((name) => /esbuild|biome|cdk|constructs|fauxqs|typescript|selfsigned/.test(name)),
+      [],
+    );
+    assert.deepEqual(peerDependenciesMeta, { 'aws-cdk-lib': { optional: true }, constructs: { optional: true } });
+    const missing = filesOf(join(root, 'dist'))
+      .filter((file) => /(?:\.js|\.d\.ts)$/.test(file))
+      .flatMap((file) => importsOf(join(root, 'dist', file)).map((wanted) => ({ file, wanted })))
+      .filter(({ file, wanted }) => {
+        const inside = wanted.startsWith('#')
+          ? wanted.slice(1)
+          : wanted.startsWith('.')
+            ? join(dirname(file), wanted)
+            : null;
+        if (inside === null) {
+          const [name = ''] = /^(?:@[^/]+\/)?[^/]+/.exec(wanted) ?? [];
+          const isCdk = name in peerDependenciesMeta && file.startsWith('cdk/');
+          return !wanted.startsWith('node:') && !isCdk && !named.includes(name);
+        }
+        return !existsSync(join(root, 'dist', inside.replace(/\.ts$/, file.endsWith('.d.ts') ? '.d.ts' : '.js')));
+      });
+    assert.deepEqual(missing, [{ file: 'local/main.js', wanted: '#local/emulator/start-emulator.ts' }]);
+  });
+
+  for (const file of ['consume.mjs', 'consume.cjs']) {
+    test(`a consumer reads mail and proves a webhook: ${file}`, async () => {
+      assert.equal(await mustRun(app, [process.execPath, '--throw-deprecation', file]), consumed);
+    });
+  }
+
+  test('a CDK app compiles against its types and synthesizes it, from the bundles in it', async () => {
+    const nodenext = ['--module', 'nodenext', '--target', 'es2022', '--strict', '--types', 'node', '--rootDir', '.'];
+    await mustRun(app, [process.execPath, tsc, ...nodenext, '--outDir', 'out', 'bin/app.ts']);
+    await mustRun(app, [process.execPath, 'out/bin/app.js']);
+    checkSynthesized(app);
+  });
+
+  test('pillarbox starts the server, sends and lists', () => checkCommandLine(app, process.execPath));
+});
+
+function filesOf(folder: string): readonly string[] {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+  return files.map((file) => join(file.parentPath, file.name).slice(folder.length + 1));
+}
+
+function importsOf(file: string): readonly string[] {
+  const code = readFileSync(file, 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '');
+  const found = code.matchAll(/\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm);
+  return [...found].map(([, from, bare, later]) => from ?? bare ?? later ?? '');
+}
