@@ -3,6 +3,7 @@ export { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/record
 export type { StoredAt } from './find-mail.ts';
 export { type Mail, type MailObjects, type ReadMailOptions, readMail } from './read-mail.ts';
 export {
+  isWebhookError,
   type VerifiedWebhook,
   verifyWebhook,
   type WebhookCheck,

@@ -26,6 +26,11 @@ type Fault = 'header-missing' | 'header-invalid' | 'too-old' | 'too-new' | 'not-
 /** Why a webhook is refused. `secret-invalid` is your own fault; to all others answer 400. */
 export type WebhookError = Error & { readonly name: 'WebhookError'; readonly code: Fault };
 
+/** Says whether what was thrown is the refusal of a webhook. */
+export function isWebhookError(thrown: unknown): thrown is WebhookError {
+  return thrown instanceof Error && thrown.name === 'WebhookError';
+}
+
 /** Answers what is proven, or throws a {@link WebhookError}. */
 export function verifyWebhook(request: WebhookRequest, check: WebhookCheck): VerifiedWebhook {
   const { headers, body } = request;

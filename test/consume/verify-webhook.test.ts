@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
-import { verifyWebhook, type WebhookCheck } from '#consume/verify-webhook.ts';
+import { isWebhookError, verifyWebhook, type WebhookCheck } from '#consume/verify-webhook.ts';
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const vector = {
@@ -83,6 +83,11 @@ test('headers are found in a Headers object, in any case, and in lists', () => {
   assert.equal(verifyWebhook({ headers: new Headers(headers), body }, check).id, vector.id);
   const upper = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toUpperCase(), [value]]));
   assert.equal(verifyWebhook({ headers: upper, body }, check).id, vector.id);
+});
+
+test('a refusal is told from other errors', () => {
+  assert.throws(() => verifyWebhook(requestOf({ id: '' }), { secret }), isWebhookError);
+  assert.equal(isWebhookError(new TypeError('x')), false);
 });
 
 test('a body that was parsed already cannot be proven, and the message says what is needed', () => {

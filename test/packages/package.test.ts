@@ -10,6 +10,7 @@ import { cdkApp, checkCommandLine, checkSynthesized, consumed, consumers } from 
 import { peerOptions } from '#test/support/peers/peers.ts';
 
 const tsc = fileURLToPath(new URL('../../node_modules/.bin/tsc', import.meta.url));
+const examples = examplesOf('docs/consume.md');
 const work = mkdtempSync(join(tmpdir(), 'pillarbox-package-'));
 let app = '';
 
@@ -17,7 +18,7 @@ describe('the package', peerOptions('npm', 'tar'), () => {
   before(async () => {
     const tarball = await pack(work);
     assert.ok(statSync(tarball).size < 3_145_728, 'at most 3 MiB');
-    app = folderWith({ ...consumers, ...cdkApp, 'package.json': '{ "type": "module" }' }, work);
+    app = folderWith({ ...consumers, ...cdkApp, ...examples, 'package.json': '{ "type": "module" }' }, work);
     await linkInto(app, tarball, ['aws-cdk-lib', 'constructs', '@types/node']);
   });
   after(() => rmSync(work, { recursive: true, force: true }));
@@ -82,15 +83,28 @@ describe('the package', peerOptions('npm', 'tar'), () => {
     });
   }
 
-  test('a CDK app compiles against its types and synthesizes it, from the bundles in it', async () => {
+  test('a CDK app and the examples of docs/consume.md compile against its types, and the app synthesizes from the bundles in it', async () => {
     const nodenext = ['--module', 'nodenext', '--target', 'es2022', '--strict', '--types', 'node', '--rootDir', '.'];
-    await mustRun(app, [process.execPath, tsc, ...nodenext, '--outDir', 'out', 'bin/app.ts']);
+    await mustRun(app, [process.execPath, tsc, ...nodenext, '--outDir', 'out', 'bin/app.ts', ...Object.keys(examples)]);
     await mustRun(app, [process.execPath, 'out/bin/app.js']);
     checkSynthesized(app);
   });
 
   test('pillarbox starts the server, sends and lists', () => checkCommandLine(app, process.execPath));
 });
+
+/** The examples of a page that import the package, as files; what they leave to the reader is declared. */
+function examplesOf(page: string): Readonly<Record<string, string>> {
+  const text = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8');
+  const blocks = [...text.matchAll(/^( *)```ts\n([\s\S]*?)^ *```$/gm)].map(([, , code = '']) => code);
+  const readers = blocks.filter((code) => code.includes("from 'pillarbox';"));
+  assert.equal(readers.length, 3);
+  const declared = `declare function openTicket(ticket: object): Promise<void>;
+    declare function isNew(id: string): Promise<boolean>;
+    declare module 'aws-lambda' { export type SQSEvent = { Records: { messageId: string }[] } }`;
+  const files = readers.map((code, n) => [`examples/${n}.ts`, code]);
+  return { ...Object.fromEntries(files), 'examples/declared.d.ts': declared };
+}
 
 function filesOf(folder: string): readonly string[] {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());

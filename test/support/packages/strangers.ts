@@ -42,7 +42,7 @@ ${body}`,
 /** What a consumer prints. */
 export const consumed = 'Hello 2432232314 true A message in inbox/ or quarantine/, version 1\n';
 
-/** A stack that has Pillarbox in it, and a rule for one mailbox; \`app.ts\` synthesizes it into \`cdk.out\`. */
+/** A stack that has Pillarbox in it, and a rule for one mailbox; the app synthesizes it into `cdk.out`. */
 export const cdkApp: Readonly<Record<string, string>> = {
   'lib/mail-stack.ts': `import * as cdk from 'aws-cdk-lib';
 import { Code, Function as Lambda, Runtime } from 'aws-cdk-lib/aws-lambda';
@@ -69,7 +69,7 @@ export class MailStack extends cdk.Stack {
       mailbox: 'support',
       target: { kind: 'function', handler },
     });
-    mail.bucket.grantRead(handler, 'inbox/pillarbox.example/support/*');
+    mail.bucket.grantRead(handler);
   }
 }
 
@@ -79,7 +79,7 @@ export async function subjects(event: unknown): Promise<readonly InboxMessage['s
 }
 `,
   'bin/app.ts': `import * as cdk from 'aws-cdk-lib';
-import { MailStack } from '../lib/mail-stack.js';
+ import { MailStack } from '../lib/mail-stack.js';
 
 const app = new cdk.App({ outdir: 'cdk.out' });
 new MailStack(app, 'MyStack');
@@ -112,7 +112,7 @@ export function checkSynthesized(folder: string): void {
   rmSync(out, { recursive: true });
 }
 
-/** Starts the server by `node_modules/.bin/pillarbox`, sends, lists; it ends in order with a signal. `node` is whose bin/node. */
+/** Starts the server by `node_modules/.bin/pillarbox`, sends, lists; it ends in order with a signal. `node` runs it all. */
 export async function checkCommandLine(folder: string, node: string): Promise<void> {
   const pillarbox = [node, 'node_modules/.bin/pillarbox'];
   writeFiles(folder, { 'pillarbox.json': '{ "mode": "capture", "listeners": [{ "role": "mx", "port": 0 }] }' });
