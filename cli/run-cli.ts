@@ -106,7 +106,8 @@ function overview(commands: readonly Command[]): string {
     '',
     ...lines,
     '',
-    'Each has --help and --json. Start the server itself with "npm start" or "pillarbox start".',
+    'Each has --help and --json.',
+    'Start the server itself with "npm start" or "pillarbox start".',
     '',
   ].join('\n');
 }
