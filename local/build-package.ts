@@ -1,10 +1,11 @@
 // Builds what the npm package ships into `dist/`: the program as JavaScript with its types, the page's files, and the bundles that
 // run on AWS, so that nobody who installs the package needs a compiler or esbuild. `npm pack` calls it (package.json, prepack).
+// `--bundles FOLDER`: those bundles, which were built before.
 import { execFile } from 'node:child_process';
 import { cp, glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { z } from 'zod';
 import { buildBundles } from './build-bundles.ts';
 
@@ -18,9 +19,15 @@ const asTheyAre = 'ops/console/*.{js,css,html}';
 const exporter = 'cdk/export-certificate/index.mjs';
 
 if (import.meta.main) {
+  const { bundles } = parseArgs({ options: { bundles: { type: 'string' } } }).values;
   await rm(dist, { recursive: true, force: true });
-  await Promise.all([compile(), copyFiles(), buildBundles(join(dist, '.build')), writeManifest()]);
+  await Promise.all([compile(), copyFiles(), addBundles(join(dist, '.build'), bundles), writeManifest()]);
   await rm(join(dist, '.build', 'maps'), { recursive: true });
+}
+
+async function addBundles(folder: string, built: string | undefined): Promise<void> {
+  if (built === undefined) await buildBundles(folder);
+  else await cp(built, folder, { recursive: true });
 }
 
 /** Types were checked before, on the whole source: here they are only taken off, and written beside. */

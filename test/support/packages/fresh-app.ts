@@ -31,12 +31,17 @@ export async function mustRun(folder: string, command: readonly string[]): Promi
   return out;
 }
 
-/** Builds and packs the repository as it is; answers the path of the tarball, in `folder`. */
-export async function pack(folder: string): Promise<string> {
-  const { stdout } = await promisify(execFile)('npm', ['pack', '--json', '--pack-destination', folder], {
-    cwd: home,
-    maxBuffer: 16_777_216,
-  });
+/** Builds and packs the repository as it is; answers the path of the tarball, in `folder`. `bundles`: those that were built before. */
+export async function pack(folder: string, bundles?: string): Promise<string> {
+  const options = { cwd: home, maxBuffer: 16_777_216 };
+  const build = ['local/build-package.ts', '--bundles', bundles ?? ''];
+  if (bundles !== undefined) await promisify(execFile)(process.execPath, build, options);
+  const how = bundles === undefined ? [] : ['--ignore-scripts'];
+  const { stdout } = await promisify(execFile)(
+    'npm',
+    ['pack', '--json', ...how, '--pack-destination', folder],
+    options,
+  );
   const [{ filename }] = JSON.parse(stdout.slice(stdout.indexOf('[\n')));
   return join(folder, filename);
 }
