@@ -11,6 +11,7 @@ export const configOption = {
   config: { value: 'FILE', about: 'the configuration (default pillarbox.json)' },
 } as const;
 
+/** `path`: of the file, or the URL of a deployment's object. */
 export type ConfigFile = { readonly path: string; readonly text: string; readonly config: Config };
 
 export function configPath(given: CliArguments, { directory }: CliWorld): string {
@@ -25,7 +26,7 @@ export async function readConfigFile(given: CliArguments, world: CliWorld): Prom
     if (!isAbsent) throw thrown;
     throw cliError(`there is no ${path}. Make one with "pillarbox init", or name it with --config.`, 'no-config');
   });
-  return { path, text, config: checked(text, path) };
+  return { path, text, config: checkedConfig(text, path) };
 }
 
 /**
@@ -33,7 +34,7 @@ export async function readConfigFile(given: CliArguments, world: CliWorld): Prom
  * hashes in it, only its owner can read it from now on: if that is new, answers a sentence that says so; else null.
  */
 export async function writeConfigFile({ path, text: expected }: ConfigFile, text: string): Promise<string | null> {
-  const hasHashes = checked(text, path).users.some(({ password }) => password.startsWith('scrypt:'));
+  const hasHashes = checkedConfig(text, path).users.some(({ password }) => password.startsWith('scrypt:'));
   const written = await rewriteFile(path, { expected, text, permitted: hasHashes ? 0o600 : 0o777 }).catch(
     (thrown: unknown) => {
       throw cliError(`${path} cannot be written (run this as its owner): ${errorMessage(thrown)}`, 'not-writable');
@@ -61,7 +62,8 @@ export async function writeNew(path: string, text: string, mode: number): Promis
   }
 }
 
-function checked(text: string, path: string): Config {
+/** The configuration that a text is. Throws a CliError that names every fault. */
+export function checkedConfig(text: string, path: string): Config {
   try {
     return parseConfig(text, path);
   } catch (thrown) {

@@ -6,16 +6,8 @@ import { z } from 'zod';
 import { mailRoutes } from '#ops/api/routes.ts';
 import { isPart, type UseCase } from '#ops/api/use-case.ts';
 import { type Answered, askDeployment } from './ask-deployment.ts';
-import {
-  type CliArguments,
-  type CliWorld,
-  type Command,
-  cliError,
-  optionValue,
-  print,
-  type Shown,
-  usageError,
-} from './command.ts';
+import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print, type Shown } from './command.ts';
+import { refuseStackOptions, stackOptions } from './deployment.ts';
 
 const defaultUrl = 'http://127.0.0.1:8025';
 const timeoutMs = 30_000;
@@ -27,9 +19,8 @@ const serverOptions = {
     about: `the server's ops API (default: the one started in this folder, or ${defaultUrl}; or PILLARBOX_URL)`,
   },
   token: { value: 'TOKEN', about: 'its token, if it needs one (better: PILLARBOX_TOKEN)' },
+  ...stackOptions,
   stack: { value: 'NAME', about: 'ask the deployment of this name on AWS instead' },
-  region: { value: 'REGION', about: 'where that is (default AWS_REGION, AWS_DEFAULT_REGION)' },
-  endpoint: { value: 'URL', about: 'another S3 and SQS than those of AWS', hidden: true },
 } as const;
 
 export const pageOptions = {
@@ -113,9 +104,7 @@ async function askServer(
   world: CliWorld,
   { method, url }: { readonly method: string; readonly url: string },
 ): Promise<Answered> {
-  for (const name of ['region', 'endpoint']) {
-    if (optionValue(given, name) !== null) throw usageError(`--${name} goes with --stack NAME`);
-  }
+  refuseStackOptions(given);
   const named = optionValue(given, 'url') ?? world.environment['PILLARBOX_URL'];
   const base = (named ?? (await runningServerUrl(world)) ?? defaultUrl).replace(/\/+$/, '');
   if (!URL.canParse(base) || !/^https?:/.test(base)) throw cliError(`not a URL: ${base}`, 'bad-url', 2);

@@ -1,9 +1,8 @@
 // Checks the server's certificate: its host name, its key, and how long it is valid.
 import { createPublicKey, X509Certificate } from 'node:crypto';
-import { errorMessage } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Secrets } from '#pipeline/contract/ports.ts';
-import { advice, type Finding, missing, ok } from './finding.ts';
+import { advice, type Finding, missing, ok, unread } from './finding.ts';
 
 const adviceDays = 14;
 
@@ -15,7 +14,7 @@ export async function checkCertificate({ tls, hostname }: Config, secrets: Secre
     const certificate = new X509Certificate(await secrets.read(tls.certificate));
     return judge(certificate, { hostname, nowMs, key: await secrets.read(tls.key) });
   } catch (thrown) {
-    return missing(`the certificate cannot be used: ${errorMessage(thrown)}`);
+    return unread('the certificate cannot be used', thrown);
   }
 }
 

@@ -1,14 +1,14 @@
 // Checks the DNS records of one of our domains: where its mail goes (MX), who may send for it (SPF), with which keys (DKIM),
 // what happens to forgeries (DMARC), and whether mail to it must come over verified TLS (MTA-STS).
 import { createPublicKey } from 'node:crypto';
+import type { ConfigPlace } from '#cli/config-place.ts';
 import { dkimRecord, publicKeyText, recordText, relayOf, stsPolicyText, suggestedRecords } from '#cli/dns-records.ts';
 import { spfPattern } from '#cli/relay-spf.ts';
-import { errorMessage } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Resolve, Secrets } from '#pipeline/contract/ports.ts';
 import { askDns, askOneText, askTexts } from './ask-dns.ts';
 import { checkRelaySpf } from './check-relay-spf.ts';
-import { advice, type Finding, missing, ok } from './finding.ts';
+import { advice, type Finding, missing, ok, unread } from './finding.ts';
 
 export type DomainCheck = {
   readonly config: Config;
@@ -16,6 +16,8 @@ export type DomainCheck = {
   readonly resolve: Resolve;
   readonly secrets: Secrets;
   readonly nowMs: number;
+  /** The deployment on AWS whose configuration it is; null if it is a file. */
+  readonly stack: ConfigPlace['stack'];
 };
 
 export async function checkDomain(checked: DomainCheck): Promise<readonly Finding[]> {
@@ -55,10 +57,13 @@ async function checkExchange({ config, domain, resolve }: DomainCheck, publish: 
 }
 
 async function checkDkim(checked: DomainCheck): Promise<readonly Finding[]> {
-  const { config, domain } = checked;
+  const { config, domain, stack } = checked;
   const keys = Object.entries(config.domains).find(([name]) => name === domain)?.[1].dkim ?? [];
-  if (keys.length === 0) return [advice(`${domain}: mail is not signed; "pillarbox dkim new ${domain}" makes keys`)];
-  return Promise.all(keys.map((key) => checkKey(checked, key)));
+  const command = `pillarbox dkim new ${domain}${stack === null ? '' : ` --stack ${stack.name}`}`;
+  if (keys.length === 0) return [advice(`${domain}: mail is not signed; "${command}" makes keys`)];
+  // Of a key that no function can read there is a finding already.
+  const readable = keys.filter(({ privateKey }) => stack === null || privateKey.startsWith('secret:'));
+  return Promise.all(readable.map((key) => checkKey(checked, key)));
 }
 
 async function checkKey(
@@ -76,7 +81,7 @@ async function checkKey(
     const other = published.length === 0 ? 'is not published' : 'is published, but is another key';
     return missing(`${what} ${other}`, recordText(record));
   } catch (thrown) {
-    return missing(`${what}: ${errorMessage(thrown)}`);
+    return unread(what, thrown);
   }
 }
 

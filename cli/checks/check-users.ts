@@ -6,9 +6,9 @@ import { formatAddress } from '#mail/address/address.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { isOldHash } from '#pipeline/config/password.ts';
 import type { Secrets } from '#pipeline/contract/ports.ts';
-import { advice, type Finding, missing } from './finding.ts';
+import { advice, type Finding, unread } from './finding.ts';
 
-export async function checkUsers({ path, config }: ConfigFile, secrets: Secrets): Promise<readonly Finding[]> {
+export async function checkUsers(config: Config, secrets: Secrets): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const old: string[] = [];
   for (const { name, password } of config.users) {
@@ -16,20 +16,23 @@ export async function checkUsers({ path, config }: ConfigFile, secrets: Secrets)
       const hash = password.startsWith('scrypt:') ? password : await secrets.read(password);
       if (isOldHash(hash)) old.push(name);
     } catch (thrown) {
-      findings.push(missing(`user ${name} cannot log in: ${String(thrown)}`));
+      findings.push(unread(`user ${name} cannot log in`, thrown));
     }
   }
   if (old.length > 0) {
     const renew = 'a log-in renews it where the server can write the file; else: pillarbox user add NAME --replace';
     findings.push(advice(`passwords with an old, cheap hash: ${old.join(', ')}`, renew));
   }
+  return findings;
+}
+
+/** Of a file. */
+export async function checkPermissions({ path, config }: ConfigFile): Promise<readonly Finding[]> {
   const { mode } = await stat(path);
   const hasHashes = config.users.some(({ password }) => password.startsWith('scrypt:'));
-  if (hasHashes && (mode & 0o077) !== 0) {
-    const what = `${path} has password hashes and can be read by others (mode ${(mode & 0o777).toString(8)})`;
-    findings.push(advice(what, `chmod 600 ${path}`));
-  }
-  return findings;
+  if (!hasHashes || (mode & 0o077) === 0) return [];
+  const what = `${path} has password hashes and can be read by others (mode ${(mode & 0o777).toString(8)})`;
+  return [advice(what, `chmod 600 ${path}`)];
 }
 
 export function checkBounceAddresses(config: Config): readonly Finding[] {

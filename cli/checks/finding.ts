@@ -1,5 +1,7 @@
 // What a check found, and how it is shown.
 import { plain } from '#cli/command.ts';
+import { isDenied } from '#cli/deployment.ts';
+import { errorMessage } from '#mail/problem.ts';
 
 /** `missing` keeps mail from working, `advice` makes it work better; `publish`: lines for a zone file, or what to do. */
 export type Finding = {
@@ -11,6 +13,14 @@ export type Finding = {
 export const ok = (what: string): Finding => ({ level: 'ok', what });
 export const advice = (what: string, publish?: string): Finding => ({ level: 'advice', what, publish });
 export const missing = (what: string, publish?: string): Finding => ({ level: 'missing', what, publish });
+
+/** For a secret that could not be used. If AWS does not let whoever runs this read it, nothing is known of it. */
+export function unread(what: string, thrown: unknown): Finding {
+  const isUnknown = isDenied(thrown);
+  return isUnknown
+    ? advice(`${what}? Not known: these AWS credentials may not read it (${errorMessage(thrown)})`)
+    : missing(`${what}: ${errorMessage(thrown)}`);
+}
 
 /** As lines for the terminal. */
 export function shownFinding({ level, what, publish }: Finding): string {

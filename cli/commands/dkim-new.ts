@@ -1,14 +1,16 @@
-// `pillarbox dkim new DOMAIN`: an RSA-2048 and an Ed25519 key (RFC 8301 §3.2, RFC 8463), in files beside the configuration,
-// and the DNS records to publish.
-import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+// `pillarbox dkim new DOMAIN`: an RSA-2048 and an Ed25519 key (RFC 8301 §3.2, RFC 8463), in files beside the configuration or in the
+// Secrets Manager of a deployment, and the DNS records to publish.
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { type Command, cliError, optionValue, print, usageError } from '#cli/command.ts';
-import { configOption, readConfigFile, writeConfigFile, writeNew } from '#cli/config-file.ts';
-import { type DnsRecord, dkimRecord, recordText, suggestedRecords } from '#cli/dns-records.ts';
-import { parseDomain } from '#mail/address/address.ts';
+import { type ConfigFile, configOption } from '#cli/config-file.ts';
+import { type ConfigPlace, withConfig } from '#cli/config-place.ts';
+import { stackOptions } from '#cli/deployment.ts';
+import { keepInFiles, keepInSecrets, type NewKey } from '#cli/dkim-keys.ts';
+import { dkimRecord, recordText, suggestedRecords } from '#cli/dns-records.ts';
+import { type Domain, parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import { appendToArray, writtenDomain } from '#pipeline/config/edit-config.ts';
+import type { DomainConfig } from '#pipeline/config/config.ts';
+import { appendToArray, setValue, writtenDomain } from '#pipeline/config/edit-config.ts';
 
 export const dkimNew: Command = {
   name: 'dkim new',
@@ -18,64 +20,82 @@ export const dkimNew: Command = {
   options: {
     selector: { value: 'NAME', about: 'how the keys are called in the DNS (default pbYYYYMM)' },
     ...configOption,
+    ...stackOptions,
   },
-  run: async (given, world) => {
-    const domain = parseDomain(given.positionals[0] ?? '');
-    if (isProblem(domain)) throw usageError(domain.problem);
-    const file = await readConfigFile(given, world);
-    const known = file.config.domains[domain];
-    if (known === undefined) throw cliError(`${domain} is not among the domains of ${file.path}`, 'no-domain');
-    const selector =
-      optionValue(given, 'selector') ?? `pb${new Date(world.clock()).toISOString().slice(0, 7).replace('-', '')}`;
-    const keys = makeKeys(selector, domain);
-    const taken = keys.find((key) => known.dkim.some((one) => one.selector === key.selector));
-    if (taken !== undefined)
-      throw cliError(`selector ${taken.selector} is there already: name another with --selector`, 'exists');
-    const folder = dirname(file.path);
-    await writeKeys(folder, keys);
-    let text = file.text;
-    const path = ['domains', writtenDomain(text, domain), 'dkim'];
-    for (const key of keys)
-      text = appendToArray(text, path, { selector: key.selector, privateKey: `file:${key.path}` });
-    let notice: string | null;
-    try {
-      notice = await writeConfigFile(file, text);
-    } catch (thrown) {
-      for (const { path } of keys) await rm(join(folder, path), { force: true });
-      throw thrown;
-    }
-    const { mx, spf, dmarc } = suggestedRecords(domain, file.config, world.clock());
-    const records = [...keys.map(({ record }) => record), mx, spf, dmarc];
-    print(given, world, {
-      json: { domain, keys: keys.map(({ selector: one, path }) => ({ selector: one, path })), records, notice },
-      text: `Wrote ${keys.map(({ path }) => path).join(' and ')} (keep them secret), and ${file.path}.\n${notice === null ? '' : `${notice}\n`}Publish:\n\n${records.map(recordText).join('\n')}`,
-    });
-    return 0;
-  },
+  run: (given, world) =>
+    withConfig(given, world, async (place) => {
+      const domain = parseDomain(given.positionals[0] ?? '');
+      if (isProblem(domain)) throw usageError(domain.problem);
+      const month = new Date(world.clock()).toISOString().slice(0, 7).replace('-', '');
+      const keys = makeKeys(optionValue(given, 'selector') ?? `pb${month}`, domain);
+      const file = await place.read();
+      refuseTaken(file, domain, keys);
+      const kept = place.stack === null ? await keepInFiles(file.path, keys) : await keepInSecrets(place.stack, keys);
+      const edited = await place
+        .edit((known) => withKeys(known, { domain, keys: kept.keys, place }))
+        .catch(async (thrown: unknown) => {
+          await kept.undo();
+          throw thrown;
+        });
+      const { mx, spf, dmarc } = suggestedRecords(domain, file.config, world.clock());
+      const own = kept.keys.map(({ selector, key }) =>
+        dkimRecord({ domain, selector, publicKey: createPublicKey(key) }),
+      );
+      const records = place.stack === null ? [...own, mx, spf, dmarc] : own;
+      const notices = [...edited.notices, ...edited.removed.map((selector) => `took ${selector} out: ${unreadable}`)];
+      const next = place.stack === null ? '' : `\n\nThen: pillarbox check --stack ${place.stack.name}`;
+      const lines = [`Wrote ${kept.where}, and ${file.path}.`, ...notices, 'Publish:', '', ...records.map(recordText)];
+      const shownKeys = kept.keys.map(({ selector, path, reference }) => ({ selector, path, reference }));
+      const notice = notices.length === 0 ? null : notices.join('\n');
+      print(given, world, {
+        json: { domain, keys: shownKeys, records, config: file.path, notice },
+        text: `${lines.join('\n')}${next}`,
+      });
+      return 0;
+    }),
 };
 
-type NewKey = { readonly selector: string; readonly path: string; readonly pem: string; readonly record: DnsRecord };
+const unreadable = 'no function could read its key, and mail of the domain waited';
 
-function makeKeys(base: string, domain: string): readonly NewKey[] {
-  const pairs = [
-    { kind: 'rsa', pem: generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey },
-    { kind: 'ed25519', pem: generateKeyPairSync('ed25519').privateKey },
+function makeKeys(base: string, domain: Domain): readonly NewKey[] {
+  const pairs: readonly (readonly [string, KeyObject])[] = [
+    ['rsa', generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey],
+    ['ed25519', generateKeyPairSync('ed25519').privateKey],
   ];
-  return pairs.map(({ kind, pem }) => {
-    const selector = `${base}-${kind}`;
-    return {
-      selector,
-      path: `dkim/${domain}.${selector}.pem`,
-      pem: String(pem.export({ type: 'pkcs8', format: 'pem' })),
-      record: dkimRecord({ domain, selector, publicKey: createPublicKey(pem) }),
-    };
-  });
+  return pairs.map(([kind, key]) => ({ domain, selector: `${base}-${kind}`, key }));
 }
 
-async function writeKeys(folder: string, keys: readonly NewKey[]): Promise<void> {
-  await mkdir(join(folder, 'dkim'), { recursive: true, mode: 0o700 });
-  for (const { path, pem } of keys) {
-    if (!(await writeNew(join(folder, path), pem, 0o600)))
-      throw cliError(`${path} is there already, and stays as it is`, 'exists');
-  }
+function dkimOf({ config }: ConfigFile, domain: Domain): DomainConfig['dkim'] | null {
+  return config.domains[domain]?.dkim ?? null;
+}
+
+function refuseTaken(file: ConfigFile, domain: Domain, keys: readonly NewKey[]): void {
+  const known = dkimOf(file, domain);
+  if (known === null) throw cliError(`${domain} is not among the domains of ${file.path}`, 'no-domain');
+  const taken = keys.find((key) => known.some((one) => one.selector === key.selector));
+  if (taken === undefined) return;
+  throw cliError(`selector ${taken.selector} is there already: name another with --selector`, 'exists');
+}
+
+type Added = {
+  readonly domain: Domain;
+  readonly keys: readonly { readonly selector: string; readonly reference: string }[];
+  readonly place: ConfigPlace;
+};
+
+/** The text with the keys; on AWS without those that no function can read. */
+function withKeys(
+  file: ConfigFile,
+  { domain, keys, place }: Added,
+): { readonly text: string; readonly removed: readonly string[] } {
+  const known = dkimOf(file, domain) ?? [];
+  const readable = known.filter(({ privateKey }) => place.stack === null || privateKey.startsWith('secret:'));
+  const path = ['domains', writtenDomain(file.text, domain), 'dkim'];
+  const added = keys.map(({ selector, reference }) => ({ selector, privateKey: reference }));
+  const removed = known.filter((key) => !readable.includes(key)).map(({ selector }) => selector);
+  const text =
+    removed.length === 0
+      ? added.reduce((so, key) => appendToArray(so, path, key), file.text)
+      : setValue(file.text, path, [...readable, ...added]);
+  return { text, removed };
 }

@@ -1,8 +1,10 @@
 // `pillarbox user add NAME`: a user who may submit mail. The password comes from the terminal or standard input, never from
 // the command line, which every program on the machine can read; only its hash is stored.
 import { addMailbox, addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addresses.ts';
-import { type CliWorld, type Command, cliError, print, usageError } from '#cli/command.ts';
-import { type ConfigFile, configOption, readConfigFile, writeConfigFile } from '#cli/config-file.ts';
+import { type CliWorld, type Command, cliError, print, type Shown, usageError } from '#cli/command.ts';
+import { type ConfigFile, configOption } from '#cli/config-file.ts';
+import { withConfig } from '#cli/config-place.ts';
+import { stackOptions } from '#cli/deployment.ts';
 import type { EmailAddress } from '#mail/address/address.ts';
 import { appendToArray, setValue } from '#pipeline/config/edit-config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
@@ -26,42 +28,62 @@ export const userAdd: Command = {
     },
     replace: { value: null, about: 'give a user that is there already this password and these addresses' },
     ...configOption,
+    ...stackOptions,
   },
-  run: async (given, world) => {
-    const name = given.positionals[0] ?? '';
-    const mayFrom = given.values['may-from'] ?? [name];
-    if (!mayFrom.every((address) => address.includes('@'))) {
-      const { config } = await readConfigFile(given, world);
-      const domain = Object.keys(config.domains)[0] ?? 'example.org';
-      const which = `--may-from ${name}@${domain}, or --may-from "*@${domain}"`;
-      throw usageError(`say which sender addresses it may use: ${which}`);
-    }
-    const place = async (): Promise<{ readonly file: ConfigFile; readonly index: number }> => {
-      const file = await readConfigFile(given, world);
-      const index = file.config.users.findIndex((user) => user.name === name);
-      if (index >= 0 && !given.switches.has('replace'))
-        throw cliError(`user ${name} is there already: --replace to change it`, 'exists');
-      return { file, index };
-    };
-    await place();
-    const user = { name, password: await hashPassword(await readPassword(world)), mayFrom };
-    const { file, index } = await place(); // typing takes a while
-    const withUser =
-      index < 0 ? appendToArray(file.text, ['users'], user) : setValue(file.text, ['users', index], user);
-    const homeless = addressesWithoutMailbox(file.config, user);
-    const mailboxes = given.switches.has('no-mailbox') ? [] : homeless;
-    const notice = await writeConfigFile(file, mailboxes.reduce(addMailbox, withUser));
-    const lines = [
-      `${name} may submit mail as ${mayFrom.join(', ')}; written to ${file.path}`,
-      ...homeless.map((address) => aboutMailbox(address, mailboxes.includes(address))),
-      ...(notice === null ? [] : [notice]),
-    ];
-    const made = mailboxes.map((address) => `${mailboxOf(address)}@${address.domain}`);
-    const json = { name, mayFrom, mailboxes: made, config: file.path, notice };
-    print(given, world, { json, text: lines.join('\n') });
-    return 0;
-  },
+  run: (given, world) =>
+    withConfig(given, world, async (place) => {
+      const name = given.positionals[0] ?? '';
+      const mayFrom = given.values['may-from'] ?? [name];
+      const known = await place.read();
+      if (!mayFrom.every((address) => address.includes('@'))) {
+        const domain = Object.keys(known.config.domains)[0] ?? 'example.org';
+        const which = `--may-from ${name}@${domain}, or --may-from "*@${domain}"`;
+        throw usageError(`say which sender addresses it may use: ${which}`);
+      }
+      const mayReplace = given.switches.has('replace');
+      const indexOf = ({ config }: ConfigFile): number => {
+        const index = config.users.findIndex((user) => user.name === name);
+        if (index >= 0 && !mayReplace)
+          throw cliError(`user ${name} is there already: --replace to change it`, 'exists');
+        return index;
+      };
+      indexOf(known);
+      const user = { name, password: await hashPassword(await readPassword(world)), mayFrom };
+      const added = await place.edit((file) => {
+        const index = indexOf(file); // typing takes a while
+        const withUser =
+          index < 0 ? appendToArray(file.text, ['users'], user) : setValue(file.text, ['users', index], user);
+        const homeless = addressesWithoutMailbox(file.config, user);
+        const mailboxes = given.switches.has('no-mailbox') ? [] : homeless;
+        return { text: mailboxes.reduce(addMailbox, withUser), homeless, mailboxes };
+      });
+      print(given, world, shown({ ...added, name, mayFrom, path: known.path, isDeployed: place.stack !== null }));
+      return 0;
+    }),
 };
+
+type Added = {
+  readonly name: string;
+  readonly mayFrom: readonly string[];
+  readonly homeless: readonly EmailAddress[];
+  readonly mailboxes: readonly EmailAddress[];
+  readonly notices: readonly string[];
+  readonly path: string;
+  readonly isDeployed: boolean;
+};
+
+function shown({ name, mayFrom, homeless, mailboxes, notices, path, isDeployed }: Added): Shown {
+  const inForce = 'In force within half a minute. Next: log in at port 587 (STARTTLS) or 465.';
+  const lines = [
+    `${name} may submit mail as ${mayFrom.join(', ')}; written to ${path}`,
+    ...homeless.map((address) => aboutMailbox(address, mailboxes.includes(address))),
+    ...notices,
+    ...(isDeployed ? [inForce] : []),
+  ];
+  const made = mailboxes.map((address) => `${mailboxOf(address)}@${address.domain}`);
+  const notice = notices.length === 0 ? null : notices.join('\n');
+  return { json: { name, mayFrom, mailboxes: made, config: path, notice }, text: lines.join('\n') };
+}
 
 function aboutMailbox(address: EmailAddress, isMade: boolean): string {
   const mailbox = `${mailboxOf(address)}@${address.domain}`;

@@ -9,7 +9,9 @@ import {
   createAwsSecrets,
   createPollingSqsClient,
   createS3Client,
+  createSecretMaker,
   createSqsClient,
+  type MakeSecret,
   queueUrl,
 } from '#pipeline/aws/clients.ts';
 import { configObject, lastGoodConfig } from '#pipeline/aws/config-object.ts';
@@ -20,7 +22,7 @@ import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import { polledConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets } from '#pipeline/config/secrets.ts';
-import type { Clock, Log } from '#pipeline/contract/ports.ts';
+import type { Clock, Log, Secrets } from '#pipeline/contract/ports.ts';
 import { deadLetterQueue, type QueueName } from '#pipeline/contract/stages.ts';
 import { createAwsAdmin } from './aws-admin.ts';
 import { type ConfigStore, createConfigStore } from './config-store.ts';
@@ -37,8 +39,13 @@ export type DeploymentTools = {
 
 const configRefreshSeconds = 30;
 
-/** What is asked of a deployment: as of any service, and its configuration file. */
-export type OpenedDeployment = MailDeps & { readonly configStore: ConfigStore };
+/** What is asked of a deployment: as of any service, its configuration file and its secrets. */
+export type OpenedDeployment = MailDeps & {
+  readonly configStore: ConfigStore;
+  /** Reads what the functions can read: `secret:NAME` alone. */
+  readonly secrets: Secrets;
+  readonly makeSecret: MakeSecret;
+};
 
 /** Rejects with SQS's own error (`QueueDoesNotExist`) if there is none of that name. */
 export async function openDeployment(deployment: Deployment, tools: DeploymentTools): Promise<OpenedDeployment> {
@@ -61,13 +68,14 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
     refreshSeconds: configRefreshSeconds,
     ...tools,
   });
-  const named = createAwsSecrets(deployment, `${name}/`);
-  const secrets = createSecrets({ named, directory: '.', environment: {}, clock: tools.clock });
+  const secrets = deployedSecrets(deployment, tools.clock);
   const reader = { list: store.list, folders: createS3Folders(place) };
   const deadLetters = createDeadLetters({ sqs: polling, region, tell: tools.onProgress });
   return {
     store,
     configStore: createConfigStore(store, place.bucket),
+    secrets,
+    makeSecret: createSecretMaker(deployment, secretsPrefix(deployment)),
     clock: tools.clock,
     admin: createAwsAdmin({ store, reader, config, queues, deadLetters, onProgress: tools.onProgress }),
     retryDelivery: createRetryDelivery({ store, jobs, clock: tools.clock }),
@@ -81,6 +89,22 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
       clock: tools.clock,
     }),
   };
+}
+
+/** What the functions read by `secret:NAME`. A file or variable of this machine is none of theirs. */
+function deployedSecrets(deployment: Deployment, clock: Clock): Secrets {
+  const named = createAwsSecrets(deployment, secretsPrefix(deployment));
+  const { read } = createSecrets({ named, directory: '.', environment: {}, clock });
+  return {
+    read: async (reference, how) => {
+      if (!reference.startsWith('secret:')) throw new Error('on AWS secrets are in Secrets Manager ("secret:NAME")');
+      return read(reference, how);
+    },
+  };
+}
+
+function secretsPrefix({ name }: Deployment): string {
+  return `${name}/`;
 }
 
 /** The URLs of all queues differ only in the end of the name. */

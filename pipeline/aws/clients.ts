@@ -1,7 +1,7 @@
 // The SDK's clients, one of each for a process: how they connect, how long they wait, how often they try.
 // Credentials, region and TLS are the SDK's own business.
 import { S3Client } from '@aws-sdk/client-s3';
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { CreateSecretCommand, GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { NamedSecrets } from '#pipeline/config/secrets.ts';
 
@@ -23,22 +23,22 @@ export type AwsPlace = {
 };
 
 export function createS3Client(place: AwsPlace): S3Client {
-  return new S3Client({ ...common(place, requestTimeout), forcePathStyle: place.endpoint !== null });
+  return new S3Client({ ...commonSettings(place), forcePathStyle: place.endpoint !== null });
 }
 
 /** For sending. The body's MD5 is not compared again: TLS and the signature cover it. */
 export function createSqsClient(place: AwsPlace): SQSClient {
-  return new SQSClient({ ...common(place, requestTimeout), md5: false });
+  return new SQSClient({ ...commonSettings(place), md5: false });
 }
 
 /** For receiving: its requests may wait for 20 s (long polling). */
 export function createPollingSqsClient(place: AwsPlace): SQSClient {
-  return new SQSClient({ ...common(place, 30_000), md5: false });
+  return new SQSClient({ ...commonSettings(place, 30_000), md5: false });
 }
 
 /** `secret:NAME` from Secrets Manager, NAME behind `prefix`. */
 export function createAwsSecrets(place: AwsPlace, prefix: string): NamedSecrets {
-  return secretsManagerSecrets({ client: new SecretsManagerClient(common(place, requestTimeout)), prefix });
+  return secretsManagerSecrets({ client: new SecretsManagerClient(commonSettings(place)), prefix });
 }
 
 /** `NAME` is the secret `<prefix>NAME`; its text, or its bytes as UTF-8. Throws if there is none. Nothing is cached here. */
@@ -57,7 +57,29 @@ export function secretsManagerSecrets({
   };
 }
 
-function common({ region, endpoint, requestTimeoutMs }: AwsPlace, usualTimeoutMs: number) {
+/** Makes a secret of a name behind the prefix. `exists`: one is there and stays as it is. */
+export type MakeSecret = (
+  name: string,
+  secret: { readonly value: string; readonly description: string },
+) => Promise<'made' | 'exists'>;
+
+/** Makes secrets in Secrets Manager, with its own key. Sent twice by the SDK, it makes one. */
+export function createSecretMaker(place: AwsPlace, prefix: string): MakeSecret {
+  const client = new SecretsManagerClient(commonSettings(place));
+  return async (name, { value, description }) => {
+    const input = { Name: `${prefix}${name}`, SecretString: value, Description: description };
+    try {
+      await client.send(new CreateSecretCommand(input));
+      return 'made';
+    } catch (thrown) {
+      if (thrown instanceof Error && thrown.name === 'ResourceExistsException') return 'exists';
+      throw thrown;
+    }
+  };
+}
+
+/** How every client connects, tries again and waits. `usualTimeoutMs`: of one request. */
+function commonSettings({ region, endpoint, requestTimeoutMs }: AwsPlace, usualTimeoutMs: number = requestTimeout) {
   const agent = { keepAlive: true, maxSockets };
   return {
     region,

@@ -1,0 +1,77 @@
+// Where a command reads and edits the configuration: a file, or the object of a deployment on AWS.
+import type { Deployment, OpenedDeployment } from '#ops/aws/open-deployment.ts';
+import { awsProblems } from '#pipeline/config/aws-problems.ts';
+import { type CliArguments, type CliWorld, cliError, optionValue, usageError } from './command.ts';
+import { type ConfigFile, checkedConfig, readConfigFile, writeConfigFile } from './config-file.ts';
+import { refuseStackOptions, withDeployment } from './deployment.ts';
+
+export type ConfigPlace = {
+  /** Throws a CliError if there is none, or if it cannot be used. */
+  readonly read: () => Promise<ConfigFile>;
+  /**
+   * Replaces it by the text that `change` makes of it, which is asked again if somebody else was faster. Answers the change that was
+   * written, with what its user should know of the new configuration, in sentences.
+   */
+  readonly edit: <Change extends { readonly text: string }>(
+    change: (known: ConfigFile) => Change,
+  ) => Promise<Change & { readonly notices: readonly string[] }>;
+  /** The deployment that it belongs to; null for a file. */
+  readonly stack: (Deployment & { readonly deployed: OpenedDeployment }) | null;
+};
+
+/** Does this with the configuration of `--stack`, or else with the file of `--config`. `ofFile`: options that go with a file alone. */
+export async function withConfig<Result>(
+  given: CliArguments,
+  world: CliWorld,
+  does: (place: ConfigPlace) => Promise<Result>,
+  ofFile: readonly string[] = ['config'],
+): Promise<Result> {
+  if (optionValue(given, 'stack') === null) {
+    refuseStackOptions(given);
+    return does(filePlace(given, world));
+  }
+  const other = ofFile.find((name) => optionValue(given, name) !== null);
+  if (other !== undefined) throw usageError(`--stack and --${other} exclude one another`);
+  return withDeployment(given, world, (deployed, deployment) => does(deployedPlace(deployed, deployment)));
+}
+
+function filePlace(given: CliArguments, world: CliWorld): ConfigPlace {
+  const read = () => readConfigFile(given, world);
+  return {
+    stack: null,
+    read,
+    edit: async (change) => {
+      const file = await read();
+      const changed = change(file);
+      const notice = await writeConfigFile(file, changed.text);
+      return { ...changed, notices: notice === null ? [] : [notice] };
+    },
+  };
+}
+
+const maxTries = 5;
+
+function deployedPlace(deployed: OpenedDeployment, deployment: Deployment): ConfigPlace {
+  const { where: path, ...store } = deployed.configStore;
+  const readVersion = async () => {
+    const stored = await store.read();
+    if (stored === null) throw cliError(`there is no ${path}: the first deploy writes one`, 'no-config');
+    return { stored, file: { path, text: stored.text, config: checkedConfig(stored.text, path) } };
+  };
+  return {
+    stack: { ...deployment, deployed },
+    read: async () => (await readVersion()).file,
+    edit: async (change) => {
+      for (let tries = 0; tries < maxTries; tries += 1) {
+        const { stored, file } = await readVersion();
+        const changed = change(file);
+        const config = checkedConfig(changed.text, path);
+        if ((await store.replace(changed.text, stored)).outcome === 'conflict') continue;
+        const problems = awsProblems(config, deployment.name);
+        const more = `${problems.length} settings of it cannot work on AWS: "pillarbox check --stack ${deployment.name}" shows them`;
+        return { ...changed, notices: problems.length === 0 ? [] : [more] };
+      }
+      throw cliError(`${path} was changed by others each time: nothing was written; try again`, 'changed');
+    },
+  };
+}

@@ -1,0 +1,113 @@
+// AWS's rules of a configuration: what the schema allows and a deployment cannot do. All that looks at a deployment's configuration
+// (`check`, `config push`, `dkim new`, `user add`) asks here.
+import { parseAddress } from '#mail/address/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import { type Access, listenerAccess, stages } from '#pipeline/contract/stages.ts';
+import type { Config } from './config.ts';
+import { sesRegion } from './ses-endpoint.ts';
+
+/** `at`: where in the file; `what`: why that cannot work, a sentence; `mend`: the command, or what to write instead. */
+export type ConfigProblem = { readonly at: string; readonly what: string; readonly mend: string };
+
+/** What a deployment named `stack` (its serviceName) cannot do of a configuration; empty if it can do all. */
+export function awsProblems(config: Config, stack: string): readonly ConfigProblem[] {
+  return [
+    ...references(config, stack).flatMap((one) => referenceProblem(one, stack)),
+    ...relayProblems(config),
+    ...forwardProblems(config),
+  ];
+}
+
+/** A reference to a secret, who must read it, and what mends it if that is impossible. */
+type Reference = {
+  readonly at: string;
+  readonly reference: string;
+  readonly readers: readonly Pick<Access, 'secrets'>[];
+  readonly mend: string;
+};
+
+function references({ tls, domains, users, delivery, srsSecret }: Config, stack: string): readonly Reference[] {
+  const listener = [listenerAccess];
+  const deliver = [stages.deliver];
+  const given = (at: string, reference: string | null, rest: Omit<Reference, 'at' | 'reference'>): Reference[] =>
+    reference === null ? [] : [{ at, reference, ...rest }];
+  const put = (name: string, what: string): string =>
+    `aws secretsmanager put-secret-value --secret-id ${stack}/${name} --secret-string file://${what}, and write "secret:${name}" here`;
+  return [
+    ...given('tls.certificate', tls?.certificate ?? null, {
+      readers: listener,
+      mend: put('tls-certificate', 'chain.pem'),
+    }),
+    ...given('tls.key', tls?.key ?? null, { readers: listener, mend: put('tls-key', 'key.pem') }),
+    ...Object.entries(domains).flatMap(([domain, { dkim }]) =>
+      dkim.map(({ selector, privateKey }) => ({
+        at: `domains["${domain}"].dkim, selector ${selector}`,
+        reference: privateKey,
+        readers: deliver,
+        mend: `pillarbox dkim new ${domain} --stack ${stack}`,
+      })),
+    ),
+    ...users.flatMap(({ name, password }) =>
+      given(`users, ${name}`, password.startsWith('scrypt:') ? null : password, {
+        readers: listener,
+        mend: `pillarbox user add ${name} --replace --stack ${stack}`,
+      }),
+    ),
+    ...given('delivery.smarthost.password', delivery.smarthost?.password ?? null, {
+      readers: deliver,
+      mend: put('smarthost-password', 'password.txt'),
+    }),
+    ...given('srsSecret', srsSecret, {
+      readers: [listenerAccess, stages.authenticate, stages.deliver],
+      mend: `write "secret:srs" here: ${stack}/srs was made with the deployment`,
+    }),
+  ];
+}
+
+function referenceProblem({ at, reference, readers, mend }: Reference, stack: string): ConfigProblem[] {
+  const [, name] = /^secret:(.+)$/.exec(reference) ?? [];
+  if (name === undefined) {
+    const kind = reference.slice(0, reference.indexOf(':') + 1);
+    return [{ at, what: `no function can read ${kind} on AWS, where secrets are in Secrets Manager`, mend }];
+  }
+  if (readers.every(({ secrets }) => secrets.some((allowed) => isNamed(name, allowed)))) return [];
+  const allowed = [...new Set(readers.flatMap(({ secrets }) => secrets))].map((one) => `${stack}/${one}`);
+  return [{ at, what: `who uses it may not read ${stack}/${name}, only ${allowed.join(', ')}`, mend }];
+}
+
+/** A `*` at the end of an allowed name stands for any rest. */
+function isNamed(name: string, allowed: string): boolean {
+  return allowed.endsWith('*') ? name.startsWith(allowed.slice(0, -1)) : name === allowed;
+}
+
+/** The user of a relay that the first deploy could not know. */
+export const smtpUserPlaceholder = 'replace-with-the-smtp-user';
+
+function relayProblems({ delivery: { mode, smarthost } }: Config): ConfigProblem[] {
+  if (mode !== 'smarthost' || smarthost?.user !== smtpUserPlaceholder) return [];
+  const what = 'the relay refuses this log-in, so mail that goes out waits: it is the placeholder of the first deploy';
+  return [{ at: 'delivery.smarthost.user', what, mend: 'write the user name that goes with the SMTP password here' }];
+}
+
+/**
+ * Aliases that lead outside while mail leaves by SES, in both worlds. SES takes mail only from authors (`From`) whose domain is verified
+ * in this account, so it refuses what a stranger wrote; and bounces of forwarded mail count against the account.
+ */
+export function forwardProblems({ hostname, domains, delivery }: Config): readonly ConfigProblem[] {
+  const { mode, smarthost } = delivery;
+  if (mode !== 'smarthost' || smarthost === null || sesRegion(smarthost.host) === null) return [];
+  const isOurs = (domain: string): boolean => domain === hostname || Object.hasOwn(domains, domain);
+  return Object.entries(domains).flatMap(([domain, { aliases }]) =>
+    Object.entries(aliases).flatMap(([alias, targets]) => {
+      const outside = targets.filter((target) => {
+        const address = target.includes('@') ? parseAddress(target) : null;
+        return address !== null && !isProblem(address) && !isOurs(address.domain);
+      });
+      if (outside.length === 0) return [];
+      const what = `${alias}@${domain} leads to ${outside.join(', ')}, and mail leaves by SES, which refuses what others wrote`;
+      const mend =
+        'lead it to a mailbox here and let a program send it on in its own name, or send by another relay or directly (delivery.mode "mx")';
+      return [{ at: `domains["${domain}"].aliases.${alias}`, what, mend }];
+    }),
+  );
+}

@@ -1,0 +1,238 @@
+// `check`, `dkim new` and `user add` with `--stack NAME`: keys in Secrets Manager, the stored configuration changed by compare-and-set.
+import assert from 'node:assert/strict';
+import { createPrivateKey } from 'node:crypto';
+import { after, before, beforeEach, test } from 'node:test';
+import type { ConfigInput } from '#pipeline/config/config.ts';
+import { parseConfig } from '#pipeline/config/parse-config.ts';
+import { verifyPassword } from '#pipeline/config/password.ts';
+import { configKey } from '#pipeline/contract/keys.ts';
+import { listenerAccess, stages } from '#pipeline/contract/stages.ts';
+import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
+import { denied, type OperatorsAws, operatorsAws, throttled } from '#test/support/aws/operators-aws.ts';
+import { collect } from '#test/support/fakes/memory-store.ts';
+import { runInProcess, runPillarbox } from '#test/support/worlds/run-pillarbox.ts';
+
+const base: ConfigInput = {
+  hostname: 'mx.a.example',
+  domains: { 'a.example': { mailboxes: ['ann'] }, 'b.example': {} },
+  dns: { servers: ['127.0.0.1:1'], timeoutSeconds: 1 },
+};
+let stack: EmulatedDeployment;
+let aws: OperatorsAws;
+before(async () => {
+  stack = await emulateDeployment('mail-test', base);
+  aws = await operatorsAws(stack.endpoint);
+});
+after(async () => {
+  aws.close();
+  await stack.close();
+});
+beforeEach(async () => {
+  aws.reset();
+  await storeConfig(base);
+});
+
+async function storeConfig(config: ConfigInput | string): Promise<void> {
+  const body = Buffer.from(typeof config === 'string' ? config : JSON.stringify(config));
+  await stack.store.put({ key: configKey, body, contentType: 'application/json' });
+}
+
+async function storedConfig() {
+  const found = await stack.store.get(configKey);
+  return parseConfig(Buffer.from(await collect(found!.body)).toString('utf8'), 'stored');
+}
+
+const where = () => ['--stack', 'mail-test', '--region', stack.region, '--endpoint', aws.endpoint];
+
+function cli(args: readonly string[], input = '') {
+  const clock = () => Date.parse('2026-11-21T03:00:00.000Z');
+  return runInProcess([...args, ...where()], { clock, readInput: async () => Buffer.from(input) });
+}
+
+test('dkim new keeps both keys where function deliver may read them, and prints the records of just those keys', async () => {
+  const ran = await cli(['dkim', 'new', 'a.example', '--json']);
+  assert.equal(ran.code, 0, ran.err);
+  const { keys, records, config } = JSON.parse(ran.out);
+  assert.equal(config, `s3://${stack.bucket}/config/pillarbox.json`);
+  const { dkim } = (await storedConfig()).domains['a.example' as never]!;
+  assert.deepEqual(
+    dkim.map(({ selector, privateKey }) => [selector, privateKey]),
+    [
+      ['pb202611-rsa', 'secret:dkim-a.example-pb202611-rsa'],
+      ['pb202611-ed25519', 'secret:dkim-a.example-pb202611-ed25519'],
+    ],
+  );
+  assert.deepEqual(
+    [...aws.secrets.keys()],
+    ['mail-test/dkim-a.example-pb202611-rsa', 'mail-test/dkim-a.example-pb202611-ed25519'],
+  );
+  assert.ok(stages.deliver.secrets.includes('dkim-*') && !listenerAccess.secrets.includes('dkim-*'));
+  assert.deepEqual(
+    keys.map(({ path }: { path: string }) => path),
+    [...aws.secrets.keys()],
+  );
+  for (const [n, { value }] of [...aws.secrets.values()].entries()) {
+    assert.equal(createPrivateKey(value).asymmetricKeyType, ['rsa', 'ed25519'][n]);
+    assert.match(records[n].value, new RegExp(`^v=DKIM1; k=${['rsa', 'ed25519'][n]}; p=[A-Za-z0-9+/]+=*$`));
+  }
+  assert.equal(records[1].name, 'pb202611-ed25519._domainkey.a.example');
+  assert.doesNotMatch(ran.out + ran.err, /PRIVATE/);
+});
+
+test('as a process, for people: what was written, what to publish, and what to do next', async () => {
+  const ran = await runPillarbox(['dkim', 'new', 'b.example', '--selector', 's1', ...where()]);
+  assert.equal(ran.code, 0, ran.err);
+  assert.match(
+    ran.out,
+    /^Wrote the secrets mail-test\/dkim-b\.example-s1-rsa and mail-test\/dkim-b\.example-s1-ed25519, and s3:.*\nPublish:\n\n[\s\S]*^s1-ed25519\._domainkey\.b\.example\. TXT "v=DKIM1;[\s\S]*\n\nThen: pillarbox check --stack mail-test\n$/m,
+  );
+});
+
+test('two edits at once: neither is lost, for the one that comes second is made of the first one', async () => {
+  aws.hooks.beforeConfigWrite = () => storeConfig({ ...base, limits: { recipients: 7 } });
+  const ran = await cli(['dkim', 'new', 'a.example']);
+  assert.equal(ran.code, 0, ran.err);
+  const config = await storedConfig();
+  assert.equal(config.limits.recipients, 7);
+  assert.equal(config.domains['a.example' as never]!.dkim.length, 2);
+});
+
+test('a key that no function can read is taken out for the new ones: without that, mail of the domain would go on waiting', async () => {
+  const dkim = [
+    { selector: 'old', privateKey: 'file:dkim/old.pem' },
+    { selector: 'good', privateKey: 'secret:dkim-good' },
+  ];
+  await storeConfig({ ...base, domains: { 'a.example': { dkim } } });
+  const ran = await cli(['dkim', 'new', 'a.example', '--selector', 's2']);
+  assert.match(ran.out, /took old out: no function could read its key/);
+  const now = (await storedConfig()).domains['a.example' as never]!.dkim.map(({ selector }) => selector);
+  assert.deepEqual(now, ['good', 's2-rsa', 's2-ed25519']);
+});
+
+test('if the configuration could not be written, the same command uses the keys that are there', async () => {
+  aws.hooks.beforeConfigWrite = () => storeConfig('{ "domains": ');
+  const failed = await cli(['dkim', 'new', 'a.example']);
+  assert.equal(failed.code, 1);
+  assert.match(failed.err, /cannot be used/);
+  const made = [...aws.secrets.values()].map(({ value }) => value);
+  await storeConfig(base);
+  const again = await cli(['dkim', 'new', 'a.example']);
+  assert.equal(again.code, 0, again.err);
+  assert.deepEqual(
+    [...aws.secrets.values()].map(({ value }) => value),
+    made,
+  );
+  assert.equal((await storedConfig()).domains['a.example' as never]!.dkim.length, 2);
+});
+
+test('a secret of that name that is no such key stays as it is, and another selector is asked for', async () => {
+  const other = { value: 'a password', description: '', token: '' };
+  aws.secrets.set('mail-test/dkim-a.example-pb202611-rsa', other);
+  const ran = await cli(['dkim', 'new', 'a.example', '--json']);
+  assert.equal(JSON.parse(ran.err).error.code, 'exists');
+  assert.match(ran.err, /dkim-a\.example-pb202611-rsa is there already and no such key: name another with --selector/);
+  assert.equal(aws.secrets.get('mail-test/dkim-a.example-pb202611-rsa'), other);
+  assert.deepEqual((await storedConfig()).domains['a.example' as never]!.dkim, []);
+});
+
+for (const [title, refusal, code, says] of [
+  [
+    'a policy that lacks the action',
+    denied('secretsmanager:CreateSecret'),
+    'denied',
+    /not authorized to perform: secretsmanager:CreateSecret/,
+  ],
+  [
+    'throttling that does not end',
+    throttled(99),
+    'throttled',
+    /patience \(ThrottlingException\): try again in a minute/,
+  ],
+  [
+    'a secret of that name that waits to be deleted',
+    {
+      name: 'InvalidRequestException',
+      status: 400,
+      message: "You can't create this secret because a secret with this name is already scheduled for deletion.",
+    },
+    'aws-failed',
+    /already scheduled for deletion/,
+  ],
+] as const) {
+  test(`${title}: said in a sentence, and the configuration stays as it was`, async () => {
+    aws.refusals.set('CreateSecret', { ...refusal });
+    const ran = await cli(['dkim', 'new', 'a.example', '--json']);
+    assert.equal(ran.code, 1);
+    assert.equal(JSON.parse(ran.err).error.code, code);
+    assert.match(ran.err, says);
+    assert.deepEqual((await storedConfig()).domains['a.example' as never]!.dkim, []);
+  });
+}
+
+test('throttling that passes is waited for', async () => {
+  aws.refusals.set('CreateSecret', throttled(1));
+  assert.equal((await cli(['dkim', 'new', 'a.example'])).code, 0);
+  assert.deepEqual(aws.calls, ['CreateSecret', 'CreateSecret', 'CreateSecret']);
+});
+
+test('user add writes a hash alone, into the stored configuration; its bounces get a mailbox', async () => {
+  const ran = await cli(['user', 'add', 'app@a.example', '--may-from', '*@a.example'], 'correct horse\n');
+  assert.equal(ran.code, 0, ran.err);
+  assert.match(ran.out, /written to s3:.*\n[\s\S]*half a minute\. Next: log in at port 587/);
+  const config = await storedConfig();
+  assert.ok(await verifyPassword('correct horse', config.users[0]!.password));
+  assert.deepEqual(config.domains['a.example' as never]!.mailboxes, ['ann', 'app']);
+  assert.doesNotMatch(ran.out + ran.err, /correct horse/);
+  const again = await cli(['user', 'add', 'app@a.example', '--json'], 'another one\n');
+  assert.deepEqual([again.code, JSON.parse(again.err).error.code], [1, 'exists']);
+});
+
+test('what the new configuration cannot do on AWS is said, whoever wrote it', async () => {
+  await storeConfig({ ...base, srsSecret: 'env:SRS' });
+  const ran = await cli(['user', 'add', 'app@a.example'], 'correct horse\n');
+  assert.match(ran.out, /1 settings of it cannot work on AWS: "pillarbox check --stack mail-test" shows them/);
+});
+
+for (const [title, args, says] of [
+  ['--config', ['check', '--config', 'x.json'], /--stack and --config exclude one another/],
+  ['--data', ['check', '--data', 'x'], /--stack and --data exclude one another/],
+] as const) {
+  test(`${title} belongs to a file: with --stack the command line is wrong`, async () => {
+    const ran = await cli(args);
+    assert.equal(ran.code, 2);
+    assert.match(ran.err, says);
+  });
+}
+
+test('check names references that no function can read, with the command that mends them', async () => {
+  const dkim = [{ selector: 's1', privateKey: 'file:dkim/s1.pem' }];
+  await storeConfig({ ...base, domains: { 'a.example': { mailboxes: ['ann'], dkim } } });
+  const ran = await cli(['check', '--json']);
+  assert.equal(ran.code, 1);
+  const { findings } = JSON.parse(ran.out);
+  const about = findings.filter(({ what }: { what: string }) => what.includes('s1'));
+  assert.deepEqual(about, [
+    {
+      level: 'missing',
+      what: 'domains["a.example"].dkim, selector s1: no function can read file: on AWS, where secrets are in Secrets Manager',
+      publish: 'pillarbox dkim new a.example --stack mail-test',
+    },
+  ]);
+  assert.ok(
+    findings.every(({ what }: { what: string }) => !what.includes('127.0.0.1:2525')),
+    'listeners are not of the file',
+  );
+});
+
+test('check says what it may not look at, and goes on', async () => {
+  aws.refusals.set('GetSecretValue', denied('secretsmanager:GetSecretValue'));
+  const tls = { certificate: 'secret:tls-certificate', key: 'secret:tls-key' };
+  await storeConfig({ ...base, tls });
+  const { findings } = JSON.parse((await cli(['check', '--json'])).out);
+  const about = findings.find(({ what }: { what: string }) => what.startsWith('the certificate'));
+  assert.equal(about.level, 'advice');
+  assert.match(
+    about.what,
+    /Not known: these AWS credentials may not read it .*not authorized to perform: secretsmanager:GetSecretValue/,
+  );
+});
