@@ -1,6 +1,7 @@
 // What a deployment may choose: `cdk.json` context or `-c key=value`, checked before anything is built. Every option
 // has a default but the host name and the domains, which nobody can guess.
 import { z } from 'zod';
+import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import { defaultRetention } from '#pipeline/contract/retention.ts';
 
 const hostName = z
@@ -106,6 +107,22 @@ export function parseOptions(given: Readonly<Record<string, unknown>>): Options 
   if (!parsed.success || faults.length > 0)
     throw new Error(`cdk options:\n${faults.map((text) => `  ${text}`).join('\n')}`);
   return parsed.data;
+}
+
+/** Those that the configuration file must agree with. */
+export function deployedOptions(options: Options): DeployedOptions {
+  const {
+    serviceName,
+    hostname,
+    domains,
+    deliveryMode,
+    smarthost = null,
+    smarthostUser = null,
+    taskMemoryMiB,
+  } = options;
+  const { rawDays, inboxDays, deliveriesDays } = options;
+  const mail = { serviceName, hostname, domains, deliveryMode, smarthost, smarthostUser };
+  return { ...mail, taskMemoryMiB, rawDays, inboxDays, deliveriesDays };
 }
 
 function gibibytes(first: number, last: number): readonly number[] {

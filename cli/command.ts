@@ -10,6 +10,8 @@ export type CliWorld = {
   readonly readInput: () => Promise<Buffer>;
   /** Asks at the terminal without showing what is typed; null if there is no terminal. */
   readonly askSecretly: ((question: string) => Promise<string>) | null;
+  /** Has the person edit a file; null if there is no terminal. Rejects if the editor fails. */
+  readonly editFile: ((path: string) => Promise<void>) | null;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly directory: string;
   readonly fetch: typeof fetch;

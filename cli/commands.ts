@@ -1,6 +1,7 @@
 // All commands, in the order `pillarbox --help` shows them.
 import { backup, restore } from '#cli/commands/backup.ts';
 import { check } from '#cli/commands/check.ts';
+import { configCommands } from '#cli/commands/config.ts';
 import { deliveryCommands } from '#cli/commands/deliveries.ts';
 import { dkimNew } from '#cli/commands/dkim-new.ts';
 import { init } from '#cli/commands/init.ts';
@@ -16,6 +17,7 @@ export const commands: readonly Command[] = [
   check,
   userAdd,
   dkimNew,
+  ...configCommands,
   send,
   ...messageCommands,
   ...queueCommands,

@@ -1,4 +1,6 @@
 // Composition root of the command line: the real terminal, folder, environment, clock and HTTP.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
@@ -16,6 +18,7 @@ const world: CliWorld = {
     return Buffer.concat(pieces);
   },
   askSecretly: process.stdin.isTTY ? askSecretly : null,
+  editFile: process.stdin.isTTY ? editFile : null,
   environment: process.env,
   directory: process.cwd(),
   fetch,
@@ -49,6 +52,15 @@ async function askSecretly(question: string): Promise<string> {
     reader.close();
     process.stderr.write('\n');
   }
+}
+
+/** By $VISUAL, $EDITOR or vi; the first two may be commands with arguments. */
+async function editFile(path: string): Promise<void> {
+  const editor = process.env['VISUAL'] || process.env['EDITOR'] || 'vi';
+  const env = { ...process.env, PILLARBOX_FILE: path };
+  const child = spawn(`${editor} "$PILLARBOX_FILE"`, { shell: true, stdio: 'inherit', env });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`${editor} ended with ${code}`);
 }
 
 function packageVersion(): string {

@@ -4,7 +4,7 @@
 import { createCertificateSource } from '#container/tls/certificate.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { type AwsParts, createAwsParts } from '#pipeline/aws/parts.ts';
-import { placeholderProblem, retentionProblem } from '#pipeline/config/config-problems.ts';
+import { placeholderProblem } from '#pipeline/config/config-problems.ts';
 import { suppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import { listenerAccess } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
@@ -49,16 +49,8 @@ async function start(aws: AwsParts): Promise<void> {
     isBehindProxy: environment.proxyProtocol === 'v2',
     ...(environment.memoryMiB === null ? {} : { memoryBytes: environment.memoryMiB * 1_048_576 }),
   });
-  let retention: string | null = null;
-  const problem = () => config.problem() ?? retention;
-  const health = await startHealthServer({ ...environment.health, listener, config: { problem } });
-  const checkRetention = async () => {
-    const before = retention;
-    retention = retentionProblem(await config.current(), environment.retention);
-    if (retention !== null && retention !== before) log.warn('retention-not-in-force', { problem: retention });
-  };
+  const health = await startHealthServer({ ...environment.health, listener, config });
   const measure = () => {
-    checkRetention().catch((thrown: unknown) => log.error('config-unreadable', errorFields(thrown)));
     metrics.measure('connections-open', listener.health().connections);
     if (config.problem() !== null) metrics.count('config-problems');
     const days = daysLeft();

@@ -4,13 +4,20 @@ import { Aws, CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-l
 import { CfnEIP } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { AwsCustomResource, AwsCustomResourcePolicy, PhysicalResourceId } from 'aws-cdk-lib/custom-resources';
+import {
+  AwsCustomResource,
+  AwsCustomResourcePolicy,
+  type AwsSdkCall,
+  PhysicalResourceId,
+} from 'aws-cdk-lib/custom-resources';
 import type { Construct } from 'constructs';
 import { acknowledge, acknowledgeManagedPolicy } from '#cdk/acknowledge.ts';
 import { secretsPrefix } from '#cdk/names.ts';
-import type { Options } from '#cdk/options.ts';
+import { deployedOptions, type Options } from '#cdk/options.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
-import { configKey } from '#pipeline/contract/keys.ts';
+import { deployedProblems, shownProblem } from '#pipeline/config/deployed-problems.ts';
+import { parseConfig } from '#pipeline/config/parse-config.ts';
+import { configKey, deployedOptionsKey } from '#pipeline/contract/keys.ts';
 import { lanesOf, type QueueName, stages } from '#pipeline/contract/stages.ts';
 import { MailBucket } from './mail-bucket.ts';
 import { StageQueue } from './stage-queue.ts';
@@ -39,7 +46,7 @@ export class DataStack extends Stack {
     this.addSecrets(options);
     this.addresses = Array.from({ length: zones }, (_, index) => this.address(`Address${index + 1}`));
     this.outboundAddress = options.deliveryMode === 'mx' ? this.address('OutboundAddress') : null;
-    this.addFirstConfig(JSON.stringify({ ...startingConfig(options), ...firstConfig }, null, 2));
+    this.addConfig(options, JSON.stringify({ ...startingConfig(options), ...firstConfig }, null, 2));
     this.addOutputs(options);
   }
 
@@ -93,27 +100,44 @@ export class DataStack extends Stack {
     }
   }
 
-  /** Written once, where there is none: afterwards the file in the bucket is yours, and no deploy touches it. */
-  private addFirstConfig(json: string): void {
+  /**
+   * Written once, where there is none: afterwards the file in the bucket is yours, and no deploy touches it. What the deployment was
+   * made with is written beside it by each, so that `pillarbox check --stack` sees where the two differ.
+   */
+  private addConfig(options: Options, json: string): void {
+    const deployed = deployedOptions(options);
+    const problem = deployedProblems(json, parseConfig(json, 'the first configuration'), deployed).find(
+      ({ at }) => at !== 'delivery.smarthost.user', // at SES there is none before the first deploy
+    );
+    if (problem !== undefined) throw new Error(`the first configuration: ${shownProblem(problem)}`);
+    this.writeObject('FirstConfig', configKey, `${json}\n`);
+    this.writeObject('Options', deployedOptionsKey, JSON.stringify(deployed));
+    const why =
+      "The library's one-off function that writes configuration and options logs under the policy AWS keeps for that.";
+    acknowledgeManagedPolicy(this, 'AWSLambdaBasicExecutionRole', why);
+    acknowledge(this, { L1: 'The library chooses the runtime of its one-off function.' });
+  }
+
+  /** `FirstConfig` is never written over. */
+  private writeObject(id: 'FirstConfig' | 'Options', objectKey: string, text: string): void {
     const { bucket, key } = this.mail;
-    new AwsCustomResource(this, 'FirstConfig', {
-      onCreate: {
-        service: 'S3',
-        action: 'PutObject',
-        parameters: { Bucket: bucket.bucketName, Key: configKey, Body: `${json}\n`, IfNoneMatch: '*' },
-        physicalResourceId: PhysicalResourceId.of('first-config'),
-        ignoreErrorCodesMatching: 'PreconditionFailed',
-      },
+    const isFirst = id === 'FirstConfig';
+    const call: AwsSdkCall = {
+      service: 'S3',
+      action: 'PutObject',
+      parameters: { Bucket: bucket.bucketName, Key: objectKey, Body: text, ...(isFirst ? { IfNoneMatch: '*' } : {}) },
+      physicalResourceId: PhysicalResourceId.of(isFirst ? 'first-config' : 'options'),
+      ...(isFirst ? { ignoreErrorCodesMatching: 'PreconditionFailed' } : {}),
+    };
+    new AwsCustomResource(this, id, {
+      onCreate: call,
+      ...(isFirst ? {} : { onUpdate: call }),
       installLatestAwsSdk: false,
       policy: AwsCustomResourcePolicy.fromStatements([
-        new PolicyStatement({ actions: ['s3:PutObject'], resources: [bucket.arnForObjects(configKey)] }),
+        new PolicyStatement({ actions: ['s3:PutObject'], resources: [bucket.arnForObjects(objectKey)] }),
         ...(key === null ? [] : [new PolicyStatement({ actions: ['kms:GenerateDataKey'], resources: [key.keyArn] })]),
       ]),
     });
-    const why =
-      "The library's one-off function that writes the first configuration logs under the policy AWS keeps for that.";
-    acknowledgeManagedPolicy(this, 'AWSLambdaBasicExecutionRole', why);
-    acknowledge(this, { L1: 'The library chooses the runtime of its one-off function.' });
   }
 }
 

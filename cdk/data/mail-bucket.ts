@@ -14,8 +14,8 @@ import { Construct } from 'constructs';
 import { acknowledge } from '#cdk/acknowledge.ts';
 import { bucketName } from '#cdk/names.ts';
 import type { Options } from '#cdk/options.ts';
-import type { KeyPrefix } from '#pipeline/contract/keys.ts';
-import { daysKept, defaultExpireSeconds } from '#pipeline/contract/retention.ts';
+import { configHistoryPrefix, type KeyPrefix } from '#pipeline/contract/keys.ts';
+import { configHistoryDays, daysKept, defaultExpireSeconds } from '#pipeline/contract/retention.ts';
 
 /** Prefixes whose objects are never written twice: a write must say `If-None-Match: *`. */
 const writeOnce: readonly KeyPrefix[] = ['raw/', 'inbox/', 'quarantine/'];
@@ -81,11 +81,12 @@ export class MailBucket extends Construct {
 }
 
 function lifecycle(options: Options): readonly LifecycleRule[] {
-  const sweeps = Object.entries(daysKept(options, defaultExpireSeconds)).map(([prefix, kept]) => ({
-    id: `expire-${prefix.slice(0, -1)}`,
+  const kept = { ...daysKept(options, defaultExpireSeconds), [configHistoryPrefix]: configHistoryDays };
+  const sweeps = Object.entries(kept).map(([prefix, days]) => ({
+    id: `expire-${prefix.slice(0, -1).replaceAll('/', '-')}`,
     prefix,
-    expiration: Duration.days(kept),
-    ...(options.versioning ? { noncurrentVersionExpiration: Duration.days(kept) } : {}),
+    expiration: Duration.days(days),
+    ...(options.versioning ? { noncurrentVersionExpiration: Duration.days(days) } : {}),
   }));
   return [...sweeps, { id: 'abort-uploads', abortIncompleteMultipartUploadAfter: Duration.days(1) }];
 }

@@ -18,7 +18,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { acknowledge } from '#cdk/acknowledge.ts';
 import type { DataStack } from '#cdk/data/data-stack.ts';
-import type { Options } from '#cdk/options.ts';
+import { deployedOptions, type Options } from '#cdk/options.ts';
 import { serviceMetric } from '#cdk/watch/service-metrics.ts';
 import { listenerAccess } from '#pipeline/contract/stages.ts';
 import { permit } from './permissions.ts';
@@ -163,9 +163,7 @@ function listenerEnvironment({ region }: Stack, options: Options): Record<string
     PILLARBOX_LISTENERS: listenerPorts.map(({ name, inside }) => `${name}:${inside}`).join(','),
     PILLARBOX_HEALTH_PORT: String(healthPort),
     PILLARBOX_MEMORY_MIB: String(options.taskMemoryMiB),
-    PILLARBOX_RAW_DAYS: String(options.rawDays),
-    PILLARBOX_INBOX_DAYS: String(options.inboxDays),
-    PILLARBOX_DELIVERIES_DAYS: String(options.deliveriesDays),
+    PILLARBOX_OPTIONS: JSON.stringify(deployedOptions(options)),
     ...(options.proxyProtocol ? { PILLARBOX_PROXY_PROTOCOL: 'v2' } : {}),
   };
 }

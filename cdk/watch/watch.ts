@@ -113,7 +113,7 @@ function watchListener(alarms: Alarms, { options, balancer }: Watched): void {
   });
   alarms.add({
     runbook: 'config-broken',
-    meaning: 'The newest configuration cannot be used; the last good one is in force.',
+    meaning: 'The newest configuration cannot be used, or says something that the deployment does not do.',
     metric: serviceMetric(options, { stage: 'listener', name: 'config-problems' }),
     threshold: 1,
   });

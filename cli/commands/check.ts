@@ -7,13 +7,14 @@ import { checkHost } from '#cli/checks/check-host.ts';
 import { checkListeners } from '#cli/checks/check-listeners.ts';
 import { checkPort25 } from '#cli/checks/check-port-25.ts';
 import { checkBounceAddresses, checkPermissions, checkUsers } from '#cli/checks/check-users.ts';
-import { type Finding, missing, ok, shownFinding } from '#cli/checks/finding.ts';
+import { advice, type Finding, missing, ok, shownFinding } from '#cli/checks/finding.ts';
 import { type CliWorld, type Command, optionValue, print } from '#cli/command.ts';
 import { type ConfigFile, configOption } from '#cli/config-file.ts';
 import { type ConfigPlace, withConfig } from '#cli/config-place.ts';
 import { stackOptions } from '#cli/deployment.ts';
 import { relayOf } from '#cli/dns-records.ts';
-import { awsProblems, forwardProblems } from '#pipeline/config/aws-problems.ts';
+import { awsProblems, type ConfigProblem, forwardProblems } from '#pipeline/config/aws-problems.ts';
+import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import type { Secrets } from '#pipeline/contract/ports.ts';
 import { createResolver } from '#pipeline/dns/resolver.ts';
@@ -44,7 +45,7 @@ export const check: Command = {
         const nowMs = world.clock();
         const findings: Finding[] = [
           ok(`${path} is a good configuration`),
-          ...checkRules(file, place),
+          ...(await checkRules(file, place)),
           await checkCertificate(config, secrets, nowMs),
           ...(await checkUsers(config, secrets)),
           ...checkBounceAddresses(config),
@@ -66,10 +67,15 @@ export const check: Command = {
   },
 };
 
-/** What the schema allows and cannot work there. */
-function checkRules({ config }: ConfigFile, { stack }: ConfigPlace): readonly Finding[] {
-  const problems = stack === null ? forwardProblems(config) : awsProblems(config, stack.name);
-  return problems.map(({ at, what, mend }) => missing(`${at}: ${what}`, mend));
+/** What the schema allows and cannot work there, or was deployed otherwise. */
+async function checkRules({ config, text }: ConfigFile, { stack }: ConfigPlace): Promise<readonly Finding[]> {
+  const shown = (problems: readonly ConfigProblem[]) =>
+    problems.map(({ at, what, mend }) => missing(`${at}: ${what}`, mend));
+  if (stack === null) return shown(forwardProblems(config));
+  const options = await stack.deployed.configStore.options();
+  if (options !== null) return shown(deployedProblems(text, config, options));
+  const unknown = 'the deployment does not say its options, so they are not compared with the configuration';
+  return [...shown(awsProblems(config, stack.name)), advice(unknown, 'deploy again')];
 }
 
 function localSecrets(data: string, directory: string, { environment, clock }: CliWorld): Secrets {

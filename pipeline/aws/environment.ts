@@ -2,11 +2,10 @@
 // that is missing or wrong and what was expected. `process.env` is passed in.
 import { z } from 'zod';
 import { listenerSchema } from '#pipeline/config/config.ts';
-import { defaultRetention } from '#pipeline/contract/retention.ts';
+import { deployedOptionsSchema } from '#pipeline/contract/deployed-options.ts';
 import { type QueueName, queueNames, queueUrlVariable } from '#pipeline/contract/stages.ts';
 
 const url = z.url({ protocol: /^https?$/, error: 'expected an http(s) URL' });
-const days = z.coerce.number().int().positive();
 const port = z.coerce.number().int().min(0).max(65_535);
 
 /** `ROLE:PORT`, with commas between. */
@@ -41,10 +40,8 @@ const environmentSchema = z.object({
   PILLARBOX_PROXY_PROTOCOL: z.literal('v2', { error: 'expected "v2", or not to be set' }).optional(),
   /** What the container may take of memory before it is killed, in MiB. */
   PILLARBOX_MEMORY_MIB: z.coerce.number().int().positive().optional(),
-  /** How long the bucket keeps what it stores, as it was deployed. */
-  PILLARBOX_RAW_DAYS: days.default(defaultRetention.rawDays),
-  PILLARBOX_INBOX_DAYS: days.default(defaultRetention.inboxDays),
-  PILLARBOX_DELIVERIES_DAYS: days.default(defaultRetention.deliveriesDays),
+  /** What the deployment was made with, as JSON: the configuration is held against it. */
+  PILLARBOX_OPTIONS: z.preprocess(parsedJson, deployedOptionsSchema).optional(),
   PILLARBOX_HEALTH_HOST: z.string().min(1).default('0.0.0.0'),
   AWS_REGION: z.string().min(1),
 });
@@ -87,14 +84,19 @@ function environmentOf(data: z.infer<typeof environmentSchema>, urlsByVariable: 
     proxyProtocol: data.PILLARBOX_PROXY_PROTOCOL ?? null,
     memoryMiB: data.PILLARBOX_MEMORY_MIB ?? null,
     listeners: data.PILLARBOX_LISTENERS ?? null,
-    retention: {
-      rawDays: data.PILLARBOX_RAW_DAYS,
-      inboxDays: data.PILLARBOX_INBOX_DAYS,
-      deliveriesDays: data.PILLARBOX_DELIVERIES_DAYS,
-    },
+    options: data.PILLARBOX_OPTIONS ?? null,
     endpoint: data.PILLARBOX_ENDPOINT ?? null,
     metricsNamespace: data.PILLARBOX_METRICS_NAMESPACE,
     health: { host: data.PILLARBOX_HEALTH_HOST, port: data.PILLARBOX_HEALTH_PORT },
     region: data.AWS_REGION,
   };
+}
+
+/** What is no JSON stays a text, which no schema of an object takes. */
+function parsedJson(text: unknown): unknown {
+  try {
+    return JSON.parse(String(text));
+  } catch {
+    return text;
+  }
 }

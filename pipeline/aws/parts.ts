@@ -2,8 +2,11 @@
 // and metrics. Called by composition roots alone, once, at module scope.
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { Config } from '#pipeline/config/config.ts';
 import { polledConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
+import { deployedProblems, shownProblem } from '#pipeline/config/deployed-problems.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
+import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import type { Clock, Intake, JobSender, Log, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 import { type ConfiguredDns, configuredDns } from '#pipeline/dns/configured-dns.ts';
@@ -36,8 +39,8 @@ export type AwsParts = {
 
 /**
  * `name`: the stage's, on every log line and metric. `sends`: the queues it sends to. `configSeconds`: how old the configuration
- * in force may be, unless the environment says otherwise. `keepsConfig`: it writes the copy of the last good one. Throws if a
- * variable is wrong.
+ * in force may be, unless the environment says otherwise. `keepsConfig`: it writes the copy of the last good one, and holds
+ * the configuration against the options of the deployment. Throws if a variable is wrong.
  */
 export function createAwsParts({
   name,
@@ -73,6 +76,7 @@ export function createAwsParts({
   const config = polledConfigSource({
     ...configObject({ s3, bucket }),
     lastGood: lastGoodConfig({ s3, bucket }, { keeps: keepsConfig }),
+    ...(keepsConfig && environment.options !== null ? { review: reviewAgainst(environment.options) } : {}),
     refreshSeconds: environment.configRefreshSeconds ?? configSeconds,
     clock,
     log,
@@ -95,6 +99,11 @@ export function createAwsParts({
     log,
     metrics,
   };
+}
+
+function reviewAgainst(options: DeployedOptions) {
+  return (text: string, config: Config): string | null =>
+    deployedProblems(text, config, options).map(shownProblem).join('\n') || null;
 }
 
 function namedSecrets(environment: Environment) {

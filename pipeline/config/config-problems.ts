@@ -1,7 +1,6 @@
 // What is wrong with a configuration although its schema allows it.
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { whyNotPublic } from '#mail/address/reserved-name.ts';
-import type { Retention } from '#pipeline/contract/retention.ts';
 import type { Config } from './config.ts';
 
 /**
@@ -15,14 +14,4 @@ export function placeholderProblem(config: Pick<Config, 'mode' | 'hostname' | 'l
   if (mode === 'capture' || open === undefined || reason === null) return null;
   const where = `${open.host.includes(':') ? `[${open.host}]` : open.host}:${open.port}`;
   return `hostname: ${hostname} ${reason}, and others can reach ${where}. Set "hostname" to the name that this server has in the DNS, or bind its listeners to 127.0.0.1.`;
-}
-
-/** Why `retention` of a configuration does not hold on AWS, where the bucket goes by the deployment's options; null if they agree. */
-export function retentionProblem({ retention }: Pick<Config, 'retention'>, ofBucket: Retention): string | null {
-  const names = ['rawDays', 'inboxDays', 'deliveriesDays'] as const;
-  const other = names.filter((name) => retention[name] !== undefined && retention[name] !== ofBucket[name]);
-  if (other.length === 0) return null;
-  const settings = other.map((name) => `${name} ${retention[name]}`).join(', ');
-  const options = other.map((name) => `-c ${name}=${retention[name]}`).join(' ');
-  return `retention: ${settings} is not what the bucket does. On AWS set it with the deployment (cdk deploy ${options}), and take it out of the configuration.`;
 }

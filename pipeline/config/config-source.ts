@@ -50,63 +50,43 @@ type Polled = Deps & {
   readonly fetch: FetchConfig;
   readonly refreshSeconds: number;
   readonly lastGood?: LastGood;
+  /** What to tell of a configuration that is in force all the same, as a sentence; null if nothing. */
+  readonly review?: (text: string, config: Config) => string | null;
 };
+
+type Newest = { readonly version: string; readonly text: string | null; readonly config: Config | Problem };
 
 /**
  * Fetched again if it is older than `refreshSeconds`. Rejects with an own fault only while neither the newest nor the copy was ever
  * good.
  */
-export function polledConfigSource({
-  where,
-  fetch,
-  lastGood,
-  refreshSeconds,
-  clock,
-  log,
-}: Polled): ReportingConfigSource {
-  let newest: { readonly version: string; readonly config: Config | Problem } | null = null;
+export function polledConfigSource(options: Polled): ReportingConfigSource {
+  const { where, fetch, refreshSeconds, clock, log } = options;
+  const copy = copyOf(options);
+  let newest: Newest | null = null;
   let good: Config | null = null;
-  let unkept: string | null = null;
   let problem: string | null = null;
   let checkedAt = Number.NEGATIVE_INFINITY;
   let running: Promise<Config> | null = null;
 
   const readNewest = async (): Promise<Config> => {
     const fetched = await fetch(newest?.version ?? null);
-    if (fetched.changed) {
-      const { version, text } = fetched;
-      newest = { version, config: isProblem(text) ? text : configOrProblem(text, where) };
-      unkept = isProblem(text) || isProblem(newest.config) ? null : text;
-    }
+    if (fetched.changed) newest = readFetched(fetched, where);
     if (newest === null) throw new Error(`${where}: no configuration`);
     if (isProblem(newest.config)) throw new Error(newest.config.problem);
     return newest.config;
   };
 
-  const keepCopy = async (): Promise<void> => {
-    if (unkept === null || lastGood?.keep === undefined) return;
-    try {
-      await lastGood.keep(unkept);
-      unkept = null;
-    } catch (thrown) {
-      log.warn('config-not-kept', { where, ...errorFields(thrown) });
-    }
-  };
-
-  const readCopy = async (cause: unknown): Promise<Config> => {
-    const text = await lastGood?.read().catch(() => undefined);
-    const copy = text === undefined ? null : configOrProblem(text, where);
-    if (copy === null || isProblem(copy)) throw ownFault('config', errorMessage(cause), { cause });
-    return copy;
-  };
-
   const refresh = async (): Promise<Config> => {
     try {
       good = await readNewest();
-      problem = null;
-      await keepCopy();
+      const text = newest?.text ?? '';
+      const remark = options.review?.(text, good) ?? null;
+      if (remark !== null && remark !== problem) log.warn('config-not-as-deployed', { where, problem: remark });
+      problem = remark;
+      await copy.keep(text);
     } catch (thrown) {
-      good ??= await readCopy(thrown);
+      good ??= await copy.read(thrown);
       const reason = errorMessage(thrown);
       if (reason !== problem) {
         log.error('config-not-usable', { where, keeps: 'the last good configuration', ...errorFields(thrown) });
@@ -125,6 +105,34 @@ export function polledConfigSource({
     return running;
   };
   return { current, problem: () => problem };
+}
+
+function readFetched({ version, text }: Extract<Fetched, { readonly changed: true }>, where: string): Newest {
+  if (isProblem(text)) return { version, text: null, config: text };
+  return { version, text, config: configOrProblem(text, where) };
+}
+
+/** The copy of the last good one, where there is one. A text that could not be kept is tried again at the next refresh. */
+function copyOf({ where, lastGood, log }: Pick<Polled, 'where' | 'lastGood' | 'log'>) {
+  let kept: string | null = null;
+  return {
+    keep: async (text: string): Promise<void> => {
+      if (text === kept || lastGood?.keep === undefined) return;
+      try {
+        await lastGood.keep(text);
+        kept = text;
+      } catch (thrown) {
+        log.warn('config-not-kept', { where, ...errorFields(thrown) });
+      }
+    },
+    /** Throws an own fault that tells the cause if there is no good copy. */
+    read: async (cause: unknown): Promise<Config> => {
+      const text = await lastGood?.read().catch(() => undefined);
+      const config = text === undefined ? null : configOrProblem(text, where);
+      if (config === null || isProblem(config)) throw ownFault('config', errorMessage(cause), { cause });
+      return config;
+    },
+  };
 }
 
 function configOrProblem(text: string, where: string): Config | Problem {

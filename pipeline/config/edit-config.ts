@@ -36,6 +36,11 @@ export function writtenDomain(text: string, domain: string): string {
   return names.find((name) => parseDomain(name) === domain) ?? domain;
 }
 
+/** Whether the file itself says something at `path`. */
+export function isGiven(text: string, path: Path): boolean {
+  return nodeAt(text.replace(/^\uFEFF/, ''), path) !== undefined;
+}
+
 function nodeAt(text: string, path: Path): Node | undefined {
   const root = parseTree(text, [], { allowTrailingComma: true });
   return root && findNodeAtLocation(root, [...path]);

@@ -58,7 +58,8 @@ function describeIssue(issue: z.core.$ZodIssue): string[] {
   return [`${at}: ${issue.message.replace(/^Invalid input: /, '')}`];
 }
 
-function pathText(path: readonly PropertyKey[]): string {
+/** `domains["a.example"].dkim[0]`; `(the whole file)` for no path. */
+export function pathText(path: readonly PropertyKey[]): string {
   if (path.length === 0) return '(the whole file)';
   return path.reduce<string>((so, part) => {
     if (typeof part === 'number') return `${so}[${part}]`;

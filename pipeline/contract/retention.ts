@@ -9,6 +9,9 @@ export const defaultRetention: Retention = { rawDays: 30, inboxDays: 30, deliver
 /** `delivery.expireSeconds` if nothing else is configured: five days. */
 export const defaultExpireSeconds = 432_000;
 
+/** How long a configuration that was replaced can be restored. */
+export const configHistoryDays = 365;
+
 const destinationDays = 7; // a back-off lasts half an hour, a policy is fetched again each day
 
 /** Days by folder; what is not here is kept. Raw mail is kept a day longer than it may have to be delivered, whatever was set. */

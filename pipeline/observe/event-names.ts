@@ -11,8 +11,8 @@ export const eventTable = {
   'config-not-kept': 'the copy of the last good configuration could not be written',
   'config-unreadable': 'the configuration could not be looked at',
   'config-permissions-narrowed': 'the configuration file was readable by others; it no longer is',
-  'retention-not-in-force':
-    '`retention` of the configuration is not what the bucket was deployed with; `problem` says what to do',
+  'config-not-as-deployed':
+    'the configuration says something that the deployment does not do; `problem` says what, and what to do',
   'placeholder-hostname': '`hostname` is still the one of the example',
   // The listener
   'message-accepted': 'a message was stored and answered 250',

@@ -26,7 +26,7 @@ export const metricTable = {
   'config-problems': {
     kind: 'counter',
     labels: [],
-    says: 'minutes in which the newest configuration could not be used',
+    says: 'minutes in which the newest configuration could not be used, or not be done',
     watched: true,
   },
   'certificate-days-left': { kind: 'measure', labels: [], says: 'days until the certificate ends', watched: true },

@@ -5,6 +5,8 @@ import { test } from 'node:test';
 import { smallStanding } from '#bench/cost/cost.ts';
 import { parseEnvironment } from '#pipeline/aws/environment.ts';
 import { configSchema } from '#pipeline/config/config.ts';
+import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
+import { deployedOptionsSchema } from '#pipeline/contract/deployed-options.ts';
 import { lanesOf, stages, tellingReceives } from '#pipeline/contract/stages.ts';
 import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
@@ -272,7 +274,8 @@ test('the bucket is kept, never public, TLS only, swept by prefix, and tells Eve
   assert.ok(Object.values(bucket.Properties.PublicAccessBlockConfiguration).every(Boolean));
   assert.equal(bucket.Properties.NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled, true);
   const prefixes = bucket.Properties.LifecycleConfiguration.Rules.map((rule: any) => rule.Prefix).filter(Boolean);
-  assert.deepEqual(prefixes.sort(), ['attachments/', 'deliveries/', 'destinations/', 'inbox/', 'quarantine/', 'raw/']);
+  const swept = ['attachments/', 'config/history/', 'deliveries/', 'destinations/', 'inbox/', 'quarantine/', 'raw/'];
+  assert.deepEqual(prefixes.sort(), swept);
   const quiet = await synthesize({ eventBridge: 'false' });
   const [[, { Properties }]] = resourcesOf(quiet.data, 'AWS::S3::Bucket') as any;
   assert.equal(Properties.NotificationConfiguration, undefined);
@@ -321,12 +324,16 @@ for (const options of [
   { deliveryMode: 'mx', smarthost: 'smtp.relay.example' },
   { taskMemoryMiB: 2_048 },
 ]) {
-  test(`the first configuration is one: ${JSON.stringify(options)}`, async () => {
+  test(`the first configuration is one, and fits the deployment: ${JSON.stringify(options)}`, async () => {
     const { data } = await synthesize(options);
-    const [[, { Properties }]] = resourcesOf(data, 'Custom::AWS') as any;
-    const { Body } = JSON.parse(flat(Properties.Create)).parameters;
+    const [first, deployed] = resourcesOf(data, 'Custom::AWS').map(([, { Properties }]) => flat(Properties.Create));
+    const { Body } = JSON.parse(first ?? '').parameters;
+    const deployedWith = deployedOptionsSchema.parse(JSON.parse(JSON.parse(deployed ?? '').parameters.Body));
     const config = configSchema.parse(JSON.parse(Body));
     assert.equal(config.delivery.mode, options.deliveryMode ?? 'smarthost');
+    const problems = deployedProblems(Body, config, deployedWith).map(({ at }) => at);
+    const isOfSes = options.smarthost === undefined && options.deliveryMode !== 'mx';
+    assert.deepEqual(problems, isOfSes ? ['delivery.smarthost.user'] : []); // the SMTP user is put in by hand
   });
 }
 
@@ -336,6 +343,25 @@ test('the listener is told the ports that the load balancer leads to, whatever t
   const [{ Environment }] = Properties.ContainerDefinitions;
   const told = Environment.find(({ Name }: any) => Name === 'PILLARBOX_LISTENERS');
   assert.equal(told?.Value, 'mx:2525,submission:5870,submissions:4650');
+});
+
+test('each deploy writes its options beside the configuration, and the listener is given the same', async () => {
+  const { data, service } = await synthesize({ deliveryMode: 'mx', rawDays: 60 });
+  const written = resourcesOf(data, 'Custom::AWS').map(([, { Properties }]) => Properties);
+  const options = written.find(({ Create }) => JSON.parse(flat(Create)).parameters.Key === 'config/options.json');
+  const { Body } = JSON.parse(flat(options?.Update)).parameters;
+  const [[, task]] = resourcesOf(service, 'AWS::ECS::TaskDefinition') as any;
+  const [{ Environment }] = task.Properties.ContainerDefinitions;
+  assert.equal(Environment.find(({ Name }: any) => Name === 'PILLARBOX_OPTIONS').Value, Body);
+  const { deliveryMode, rawDays, hostname } = deployedOptionsSchema.parse(JSON.parse(Body));
+  assert.deepEqual([deliveryMode, rawDays, hostname], ['mx', 60, 'mx.pillarbox.example']);
+});
+
+test('a configuration that was replaced is kept for a year', async () => {
+  const { data } = await synthesize();
+  const [[, { Properties }]] = resourcesOf(data, 'AWS::S3::Bucket') as any;
+  const rule = Properties.LifecycleConfiguration.Rules.find(({ Prefix }: any) => Prefix === 'config/history/');
+  assert.equal(rule.ExpirationInDays, 365);
 });
 
 test('the listener is told what memory its task has: messages in flight take a part of it', async () => {

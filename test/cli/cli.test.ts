@@ -37,6 +37,7 @@ async function run(
     },
     readInput: async () => Buffer.from(input),
     askSecretly: typed === null ? null : async () => typed.shift() ?? '',
+    editFile: null,
     environment: {},
     directory,
     openDeployment: async () => assert.fail('not on AWS'),

@@ -28,6 +28,7 @@ async function run(argv: readonly string[], answer: () => Response): Promise<str
     },
     readInput: async () => Buffer.alloc(0),
     askSecretly: null,
+    editFile: null,
     environment: {},
     directory: '/tmp',
     openDeployment: async () => assert.fail('not on AWS'),

@@ -169,10 +169,12 @@ test('what the operator puts into secrets and configuration is in force', option
     dkim: [{ selector: 's1', privateKey: 'secret:dkim-s1' }],
   };
   d.secrets.set('pillarbox/user-app', await hashPassword('a good password'));
+  config.listeners = [{ role: 'mx', host: '127.0.0.1', port: 2525 }]; // as `pillarbox init` writes it
   config.users = [{ name: 'app', password: 'secret:user-app', mayFrom: ['*@pillarbox.example'] }];
   await d.store.put({ key: configKey, body: Buffer.from(JSON.stringify(config)), contentType: 'application/json' });
   await stopFunctions();
   await startAll();
+  assert.match(await healthText(), /listeners: on AWS the deployment opens the ports.*"ok":true/);
   const trusting = { tls: { ca: certificate, servername: 'mx.pillarbox.example' } };
   await submit({ subject: 'out', to: 'friend@elsewhere.example' }, trusting);
   await assert.rejects(submit({ subject: 'out' }, { auth: { user: 'app', pass: 'a bad password' } }), {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { whyNotPublic } from '#mail/address/reserved-name.ts';
 import { configSchema } from '#pipeline/config/config.ts';
-import { placeholderProblem, retentionProblem } from '#pipeline/config/config-problems.ts';
+import { placeholderProblem } from '#pipeline/config/config-problems.ts';
 
 for (const [name, isPublic] of [
   ['localhost', false],
@@ -40,21 +40,5 @@ for (const [title, given, isRefused] of [
     const problem = placeholderProblem(config);
     if (isRefused) assert.match(problem ?? '', /^hostname: mx\.example\.org is a placeholder.*:2525\. Set "hostname"/);
     else assert.equal(problem, null);
-  });
-}
-
-for (const { retention, says } of [
-  { retention: {}, says: null },
-  { retention: { rawDays: 30, inboxDays: 60 }, says: null },
-  {
-    retention: { rawDays: 10, inboxDays: 60, deliveriesDays: 9 },
-    says: /rawDays 10, deliveriesDays 9 is not .*-c rawDays=10 -c deliveriesDays=9/,
-  },
-]) {
-  test(`on AWS the bucket goes by the deployment: retention ${JSON.stringify(retention)} is ${says === null ? 'no problem' : 'told'}`, () => {
-    const ofBucket = { rawDays: 30, inboxDays: 60, deliveriesDays: 90 };
-    const problem = retentionProblem(configSchema.parse({ retention }), ofBucket);
-    if (says === null) assert.equal(problem, null);
-    else assert.match(problem ?? '', says);
   });
 }

@@ -46,6 +46,7 @@ export async function runInProcess(args: readonly string[], over: Partial<CliWor
     },
     readInput: async () => Buffer.alloc(0),
     askSecretly: null,
+    editFile: null,
     environment: {},
     directory: process.cwd(),
     fetch,

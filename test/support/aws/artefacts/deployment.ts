@@ -176,12 +176,13 @@ function placeholders(deployed: Deployed): Map<string, string> {
   );
 }
 
-/** Does what the custom resource asks for, with the rights of the function behind it. */
+/** Does what the custom resources ask for, with the rights of the function behind them. */
 async function writeFirstConfig(deployed: Deployed, endpoint: string): Promise<void> {
-  const [{ Create }] = [...deployed.resources('Custom::AWS').values()] as any;
-  const { service, action, parameters } = JSON.parse(Create);
-  if (`${service}:${action}` !== 'S3:PutObject') throw new Error(`${service}:${action} is not known here`);
-  await createS3Client({ region, endpoint }).send(new PutObjectCommand(parameters));
+  for (const { Create } of deployed.resources('Custom::AWS').values()) {
+    const { service, action, parameters } = JSON.parse(Create);
+    if (`${service}:${action}` !== 'S3:PutObject') throw new Error(`${service}:${action} is not known here`);
+    await createS3Client({ region, endpoint }).send(new PutObjectCommand(parameters));
+  }
 }
 
 async function started({ child, lines, errors }: RunningContainer): Promise<void> {

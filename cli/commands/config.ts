@@ -1,0 +1,190 @@
+// `pillarbox config`: the configuration file of a deployment on AWS, got, changed and put back.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import {
+  type CliArguments,
+  type CliWorld,
+  type Command,
+  cliError,
+  optionValue,
+  print,
+  table,
+  usageError,
+} from '#cli/command.ts';
+import {
+  type ConfigChange,
+  isBase,
+  judgeChange,
+  marked,
+  overtaken,
+  replaceConfig,
+  shownChange,
+  unmarked,
+} from '#cli/deployed-config.ts';
+import { stackOptions, withDeployment } from '#cli/deployment.ts';
+import { errorMessage } from '#mail/problem.ts';
+import type { ConfigStore, StoredConfig } from '#ops/aws/config-store.ts';
+
+const version = { value: 'VERSION', about: 'one that was replaced, of "config history"; or last-good' } as const;
+
+const get: Command = {
+  name: 'config get',
+  usage: '--stack NAME [options]',
+  about: 'print the configuration of a deployment, with its version in the first line',
+  takes: [0, 0],
+  options: { version, ...stackOptions },
+  run: (given, world) =>
+    withConfigs(given, world, async (configs) => {
+      const wanted = optionValue(given, 'version');
+      const stored = await readVersion(configs, wanted);
+      print(given, world, { json: stored, text: wanted === null ? marked(stored, configs.where) : stored.text });
+    }),
+};
+
+const push: Command = {
+  name: 'config push',
+  usage: 'FILE --stack NAME [options]',
+  about: 'put a file in the place of the version that it was made from',
+  takes: [1, 1],
+  options: {
+    replace: { value: null, about: 'put it in the place of whatever is there' },
+    ...stackOptions,
+  },
+  run: (given, world) =>
+    withConfigs(given, world, async (configs) => {
+      const file = await readGiven(given, world);
+      const current = await configs.read();
+      if (!given.switches.has('replace')) refuseUnlessBase(file, configs, current);
+      showWritten(given, world, configs, await change(configs, current, file));
+    }),
+};
+
+const diff: Command = {
+  name: 'config diff',
+  usage: '[FILE] --stack NAME [options]',
+  about: 'say what a file, or an older version, would change',
+  takes: [0, 1],
+  options: { version, ...stackOptions },
+  run: (given, world) =>
+    withConfigs(given, world, async (configs) => {
+      const wanted = optionValue(given, 'version');
+      if ((wanted === null) === (given.positionals[0] === undefined)) throw usageError('name a FILE, or a --version');
+      const file =
+        wanted === null ? await readGiven(given, world) : { ...(await readVersion(configs, wanted)), name: wanted };
+      const judged = await judgeChange(configs, await configs.read(), file);
+      print(given, world, { json: judged, text: shownChange(judged) });
+    }),
+};
+
+const edit: Command = {
+  name: 'config edit',
+  usage: '--stack NAME [options]',
+  about: 'edit the configuration of a deployment in your editor ($VISUAL, $EDITOR)',
+  takes: [0, 0],
+  options: stackOptions,
+  run: (given, world) =>
+    withConfigs(given, world, async (configs) => {
+      const { editFile } = world;
+      if (editFile === null)
+        throw cliError('there is no terminal to edit at: use "config get" and "config push"', 'no-terminal');
+      const current = await readVersion(configs, null);
+      const path = join(await mkdtemp(join(tmpdir(), 'pillarbox-config-')), 'pillarbox.json');
+      await writeFile(path, marked(current, configs.where), { mode: 0o600 });
+      try {
+        await editFile(path);
+        const { text } = unmarked(await readFile(path, 'utf8'));
+        if (text === current.text) world.write('Nothing was changed.\n');
+        else showWritten(given, world, configs, await change(configs, current, { text, name: 'what you wrote' }));
+      } catch (thrown) {
+        const rest = `Your edit is kept in ${path}: correct it, then "pillarbox config push ${path} --stack ${optionValue(given, 'stack')}".`;
+        throw cliError(`${errorMessage(thrown)}\n${rest}`, 'not-written');
+      }
+      await rm(dirname(path), { recursive: true });
+    }),
+};
+
+const history: Command = {
+  name: 'config history',
+  usage: '--stack NAME [options]',
+  about: 'list the versions that can be read and restored',
+  takes: [0, 0],
+  options: stackOptions,
+  run: (given, world) =>
+    withConfigs(given, world, async (configs) => {
+      const all = await configs.versions();
+      const rows = all.map(({ version: name, modifiedAt, bytes }) => [name, modifiedAt, String(bytes)]);
+      print(given, world, { json: all, text: table(['VERSION', 'WRITTEN', 'BYTES'], rows) });
+    }),
+};
+
+const restore: Command = {
+  name: 'config restore',
+  usage: 'VERSION --stack NAME [options]',
+  about: 'put an older version back in force',
+  takes: [1, 1],
+  options: stackOptions,
+  run: (given, world) =>
+    withConfigs(given, world, async (configs) => {
+      const [name = ''] = given.positionals;
+      const current = await configs.read();
+      const { text } = await readVersion(configs, name);
+      showWritten(given, world, configs, await change(configs, current, { text, name }));
+    }),
+};
+
+/** In the order of the help. */
+export const configCommands: readonly Command[] = [get, edit, push, diff, history, restore];
+
+async function withConfigs(
+  given: CliArguments,
+  world: CliWorld,
+  use: (configs: ConfigStore) => Promise<void>,
+): Promise<number> {
+  if (optionValue(given, 'stack') === null) throw usageError('say of which deployment: --stack NAME');
+  await withDeployment(given, world, ({ configStore }) => use(configStore));
+  return 0;
+}
+
+type Given = { readonly text: string; readonly name: string; readonly base: ReturnType<typeof unmarked>['base'] };
+
+async function readGiven(
+  { positionals: [name = ''] }: CliArguments,
+  { directory, readInput }: CliWorld,
+): Promise<Given> {
+  const text = name === '-' ? (await readInput()).toString('utf8') : await readFile(resolve(directory, name), 'utf8');
+  return { ...unmarked(text), name };
+}
+
+/** Throws a CliError if there is no such version. */
+async function readVersion(configs: ConfigStore, name: string | null): Promise<StoredConfig> {
+  const stored = await configs.read(name ?? undefined);
+  if (stored !== null) return stored;
+  if (name === null) throw cliError(`there is no ${configs.where}`, 'no-config');
+  throw cliError(`there is no version ${name}: "config history" lists them`, 'no-version');
+}
+
+function refuseUnlessBase({ name, base }: Given, { where }: ConfigStore, current: StoredConfig | null): void {
+  const again = 'Get it again with "config get" and put your changes there, or say --replace.';
+  if (base === null) {
+    if (current === null) return;
+    throw cliError(`${name} does not say which version it was made from. ${again}`, 'no-base');
+  }
+  if (base.where !== where) throw cliError(`${name} is of another deployment: ${base.where}`, 'other-deployment');
+  if (!isBase(base, current)) throw cliError(`${overtaken(where).message}. ${again}`, 'changed');
+}
+
+async function change(
+  configs: ConfigStore,
+  before: StoredConfig | null,
+  file: { readonly text: string; readonly name: string },
+): Promise<ConfigChange> {
+  const judged = await judgeChange(configs, before, file);
+  if (before?.text !== file.text) await replaceConfig(configs, before, file.text);
+  return judged;
+}
+
+function showWritten(given: CliArguments, world: CliWorld, { where }: ConfigStore, judged: ConfigChange): void {
+  const text = `Wrote ${where}, in force within 30 seconds:\n${shownChange(judged)}`;
+  print(given, world, { json: { where, ...judged }, text });
+}

@@ -1,0 +1,167 @@
+// What a deployment does not do of its configuration file although the schema allows it: what AWS cannot do at all (aws-problems.ts),
+// settings that it ignores or cuts short, and what the options of the deployment say otherwise.
+import { isIP } from 'node:net';
+import { isLoopbackHost } from '#mail/address/loopback.ts';
+import { balancerIdleSeconds, type DeployedOptions } from '#pipeline/contract/deployed-options.ts';
+import { daysKept, defaultExpireSeconds } from '#pipeline/contract/retention.ts';
+import { stages } from '#pipeline/contract/stages.ts';
+import { awsProblems, type ConfigProblem } from './aws-problems.ts';
+import type { Config } from './config.ts';
+import { isGiven } from './edit-config.ts';
+
+/** `text`: the file that `config` was read from. Empty if the deployment does all that it says. */
+export function deployedProblems(text: string, config: Config, options: DeployedOptions): readonly ConfigProblem[] {
+  const given: Given = (...path) => isGiven(text, path);
+  return [
+    ...awsProblems(config, options.serviceName),
+    ...ignored(config, given),
+    ...cutShort(config, options.taskMemoryMiB, given),
+    ...differences(config, options),
+  ];
+}
+
+/** As one sentence for each. */
+export function shownProblem({ at, what, mend }: ConfigProblem): string {
+  return `${at}: ${what}; ${mend}`;
+}
+
+function problemIf(isOne: boolean, at: string, what: string, mend: string): readonly ConfigProblem[] {
+  return isOne ? [{ at, what, mend }] : [];
+}
+
+type Given = (...path: readonly string[]) => boolean;
+
+function ignored({ delivery: { smarthost }, dns, tls }: Config, given: Given): readonly ConfigProblem[] {
+  return [
+    ...problemIf(
+      given('listeners'),
+      'listeners',
+      'on AWS the deployment opens the ports (25, 587 and 465 of the load balancer), so this is ignored',
+      'take it out',
+    ),
+    ...problemIf(
+      tls === null,
+      'tls',
+      'without it clients are shown a self-signed certificate',
+      'write {"certificate": "secret:tls-certificate", "key": "secret:tls-key"} here',
+    ),
+    ...dns.servers.flatMap((server, n) =>
+      problemIf(
+        isLoopbackHost(hostOf(server)),
+        `dns.servers[${n}]`,
+        'no DNS server is on that address on AWS',
+        'take it out: AWS has its own',
+      ),
+    ),
+    ...problemIf(
+      smarthost !== null && isLoopbackHost(smarthost.host),
+      'delivery.smarthost.host',
+      'no relay is on that address on AWS',
+      'name one that can be reached from there',
+    ),
+  ];
+}
+
+const lower = 'write less';
+
+/** Limits beyond those of Lambda, Fargate and the load balancer. */
+function cutShort(config: Config, taskMemoryMiB: number, given: Given): readonly ConfigProblem[] {
+  const { delivery, dns, limits, parse } = config;
+  const mostInFlight = (taskMemoryMiB * 1_048_576) / 6; // container/listener.ts
+  const runEnds = ({ timeoutSeconds }: { readonly timeoutSeconds: number }) =>
+    `a run on AWS ends after ${timeoutSeconds} s`;
+  return [
+    ...problemIf(
+      given('delivery', 'attemptSeconds') && delivery.attemptSeconds > stages.deliver.timeoutSeconds,
+      'delivery.attemptSeconds',
+      runEnds(stages.deliver),
+      lower,
+    ),
+    ...problemIf(
+      dns.timeoutSeconds >= stages.authenticate.timeoutSeconds,
+      'dns.timeoutSeconds',
+      runEnds(stages.authenticate),
+      lower,
+    ),
+    ...problemIf(
+      parse.budgetSeconds >= stages.parse.timeoutSeconds,
+      'parse.budgetSeconds',
+      runEnds(stages.parse),
+      lower,
+    ),
+    ...problemIf(
+      parse.memoryMiB >= stages.parse.memoryMiB,
+      'parse.memoryMiB',
+      `the function has ${stages.parse.memoryMiB} MiB in all`,
+      lower,
+    ),
+    ...problemIf(
+      limits.idleSeconds > balancerIdleSeconds,
+      'limits.idleSeconds',
+      `the load balancer ends a connection that is silent for ${balancerIdleSeconds} s`,
+      lower,
+    ),
+    ...problemIf(
+      given('limits', 'bytesInFlight') && limits.bytesInFlight > mostInFlight,
+      'limits.bytesInFlight',
+      `a task with taskMemoryMiB ${taskMemoryMiB} takes ${Math.floor(mostInFlight)} at most`,
+      lower,
+    ),
+  ];
+}
+
+/** The address or name of `address:port`, or of an address alone. */
+function hostOf(server: string): string {
+  return isIP(server) > 0 ? server : server.replace(/:\d+$/, '');
+}
+
+const deployFirst = 'change the option and deploy, or change it here';
+
+function differences(config: Config, options: DeployedOptions): readonly ConfigProblem[] {
+  const { hostname, domains, delivery, retention } = config;
+  const lacking = options.domains.filter((domain) => !Object.hasOwn(domains, domain));
+  const rawDays = daysKept(options, defaultExpireSeconds)['raw/'] ?? 0;
+  return [
+    ...differing('hostname', hostname, 'hostname', options),
+    ...problemIf(
+      lacking.length > 0,
+      'domains',
+      `the deployment names ${lacking.join(', ')}, for which no mail is taken here`,
+      deployFirst,
+    ),
+    ...relayDifferences(delivery, options),
+    ...problemIf(
+      Math.ceil(delivery.expireSeconds / 86_400) >= rawDays,
+      'delivery.expireSeconds',
+      `mail may wait for longer than the bucket keeps it, which is ${rawDays} days`,
+      'deploy with a larger rawDays first',
+    ),
+    ...(['rawDays', 'inboxDays', 'deliveriesDays'] as const).flatMap((name) =>
+      retention[name] === undefined ? [] : differing(`retention.${name}`, retention[name], name, options),
+    ),
+  ];
+}
+
+/** A relay that no option names may be changed in the file alone. */
+function relayDifferences({ mode, smarthost }: Config['delivery'], options: DeployedOptions): readonly ConfigProblem[] {
+  if (mode !== options.deliveryMode) return differing('delivery.mode', mode, 'deliveryMode', options);
+  if (mode === 'mx') return [];
+  return [
+    ...(options.smarthost === null
+      ? []
+      : differing('delivery.smarthost.host', smarthost?.host ?? null, 'smarthost', options)),
+    ...(options.smarthostUser === null
+      ? []
+      : differing('delivery.smarthost.user', smarthost?.user ?? null, 'smarthostUser', options)),
+  ];
+}
+
+function differing(
+  at: string,
+  here: string | number | null,
+  name: keyof DeployedOptions,
+  options: DeployedOptions,
+): readonly ConfigProblem[] {
+  const what = `${here ?? 'nothing'} here, but deployed with ${name} ${options[name]}`;
+  return problemIf(here !== options[name], at, what, deployFirst);
+}

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ConfigInput } from '#pipeline/config/config.ts';
+import { deployedProblems, shownProblem } from '#pipeline/config/deployed-problems.ts';
+import { parseConfig } from '#pipeline/config/parse-config.ts';
+import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
+
+const options: DeployedOptions = {
+  serviceName: 'pillarbox',
+  hostname: 'mx.a.example',
+  domains: ['a.example'],
+  deliveryMode: 'smarthost',
+  smarthost: 'smtp.relay.example',
+  smarthostUser: 'app',
+  taskMemoryMiB: 512,
+  rawDays: 30,
+  inboxDays: 30,
+  deliveriesDays: 90,
+};
+const relay = { host: 'smtp.relay.example', user: 'app', password: 'secret:smarthost-password' };
+const fitting = {
+  hostname: 'mx.a.example',
+  tls: { certificate: 'secret:tls-certificate', key: 'secret:tls-key' },
+  domains: { 'a.example': { mailboxes: ['postmaster'] }, 'later.example': {} },
+  delivery: { mode: 'smarthost', smarthost: relay },
+} satisfies ConfigInput;
+
+function told(config: ConfigInput, over: Partial<DeployedOptions> = {}): readonly string[] {
+  const text = JSON.stringify(config);
+  return deployedProblems(text, parseConfig(text, 'it'), { ...options, ...over }).map(shownProblem);
+}
+
+const rows: readonly {
+  title: string;
+  config: ConfigInput;
+  over?: Partial<DeployedOptions>;
+  says: readonly RegExp[];
+}[] = [
+  { title: 'a file that fits, with a domain of its own', config: fitting, says: [] },
+  {
+    title: 'listeners, even as the defaults are',
+    config: { ...fitting, listeners: [{ role: 'mx', host: '127.0.0.1', port: 2525 }] },
+    says: [/^listeners: on AWS the deployment opens the ports/],
+  },
+  { title: 'no certificate', config: { ...fitting, tls: null }, says: [/^tls: .*self-signed/] },
+  {
+    title: 'a DNS server of the machine',
+    config: { ...fitting, dns: { servers: ['127.0.0.1:53', '[::1]:53', '192.0.2.53:53'] } },
+    says: [/^dns\.servers\[0\]: /, /^dns\.servers\[1\]: /],
+  },
+  {
+    title: 'limits beyond those of Lambda and the balancer',
+    config: {
+      ...fitting,
+      limits: { idleSeconds: 1_200, bytesInFlight: 268_435_456 },
+      dns: { timeoutSeconds: 60 },
+      parse: { budgetSeconds: 120, memoryMiB: 2_048 },
+      delivery: { ...fitting.delivery, attemptSeconds: 3_600 },
+    },
+    says: [
+      /^delivery\.attemptSeconds: .* 900 s/,
+      /^dns\.timeoutSeconds: /,
+      /^parse\.budgetSeconds: /,
+      /^parse\.memoryMiB: .*1769 MiB/,
+      /^limits\.idleSeconds: .* 900 s/,
+      /^limits\.bytesInFlight: .* 89478485 at most/,
+    ],
+  },
+  {
+    title: 'another name than was deployed',
+    config: { ...fitting, hostname: 'mx.b.example' },
+    says: [/^hostname: mx\.b\.example here, but deployed with hostname mx\.a\.example;/],
+  },
+  {
+    title: 'a domain of the deployment that is not in the file',
+    config: { ...fitting, domains: {} },
+    says: [/^domains: the deployment names a\.example, for which no mail is taken here;/],
+  },
+  {
+    title: 'another way out than was deployed',
+    config: { ...fitting, delivery: { mode: 'mx' } },
+    says: [/^delivery\.mode: mx here, but deployed with deliveryMode smarthost;/],
+  },
+  {
+    title: 'another relay than was deployed, by another user',
+    config: {
+      ...fitting,
+      delivery: { ...fitting.delivery, smarthost: { ...relay, host: 'other.example', user: null } },
+    },
+    says: [/^delivery\.smarthost\.host: other\.example here/, /^delivery\.smarthost\.user: nothing here/],
+  },
+  {
+    title: 'a relay of its own, where no option names one',
+    config: fitting,
+    over: { smarthost: null, smarthostUser: null },
+    says: [],
+  },
+  {
+    title: 'mail that waits for longer than the bucket keeps it',
+    config: { ...fitting, delivery: { ...fitting.delivery, expireSeconds: 30 * 86_400 } },
+    says: [/^delivery\.expireSeconds: .*30 days/],
+  },
+  {
+    title: 'other times to keep mail than the bucket has',
+    config: { ...fitting, retention: { rawDays: 30, inboxDays: 7 } },
+    says: [/^retention\.inboxDays: 7 here, but deployed with inboxDays 30;/],
+  },
+];
+
+for (const { title, config, over, says } of rows) {
+  test(`on AWS ${says.length === 0 ? 'nothing is said of' : 'it is told of'} ${title}`, () => {
+    const found = told(config, over);
+    assert.equal(found.length, says.length, found.join('\n'));
+    for (const [n, pattern] of says.entries()) assert.match(found[n] ?? '', pattern);
+  });
+}
