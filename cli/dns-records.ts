@@ -6,7 +6,7 @@ import { type RelaySpf, relaySpf } from './relay-spf.ts';
 /** A record; `value` is the text of a TXT record in one piece, or the data of another type. */
 export type DnsRecord = {
   readonly name: string;
-  readonly type: 'TXT' | 'MX' | 'A' | 'PTR';
+  readonly type: 'TXT' | 'MX' | 'A' | 'PTR' | 'CNAME';
   readonly value: string;
   readonly about: string;
 };

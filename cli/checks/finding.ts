@@ -10,7 +10,7 @@ export type Finding = {
   readonly publish?: string | undefined;
 };
 
-export const ok = (what: string): Finding => ({ level: 'ok', what });
+export const ok = (what: string, publish?: string): Finding => ({ level: 'ok', what, publish });
 export const advice = (what: string, publish?: string): Finding => ({ level: 'advice', what, publish });
 export const missing = (what: string, publish?: string): Finding => ({ level: 'missing', what, publish });
 

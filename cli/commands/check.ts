@@ -6,6 +6,7 @@ import { checkDomain } from '#cli/checks/check-domain.ts';
 import { checkHost } from '#cli/checks/check-host.ts';
 import { checkListeners } from '#cli/checks/check-listeners.ts';
 import { checkPort25 } from '#cli/checks/check-port-25.ts';
+import { checkSes } from '#cli/checks/check-ses.ts';
 import { checkBounceAddresses, checkPermissions, checkUsers } from '#cli/checks/check-users.ts';
 import { advice, type Finding, missing, ok, shownFinding } from '#cli/checks/finding.ts';
 import { type CliWorld, type Command, optionValue, print } from '#cli/command.ts';
@@ -14,8 +15,10 @@ import { type ConfigPlace, withConfig } from '#cli/config-place.ts';
 import { stackOptions } from '#cli/deployment.ts';
 import { relayOf } from '#cli/dns-records.ts';
 import { awsProblems, type ConfigProblem, forwardProblems } from '#pipeline/config/aws-problems.ts';
+import type { Config } from '#pipeline/config/config.ts';
 import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
+import { sesRegion } from '#pipeline/config/ses-endpoint.ts';
 import type { Secrets } from '#pipeline/contract/ports.ts';
 import { createResolver } from '#pipeline/dns/resolver.ts';
 
@@ -51,6 +54,7 @@ export const check: Command = {
           ...checkBounceAddresses(config),
           ...(place.stack === null ? [...(await checkPermissions(file)), ...checkListeners(config)] : []),
           ...(await checkHost(config, resolve)),
+          ...(await checkWayOut(config, place)),
         ];
         for (const domain of Object.keys(config.domains)) {
           findings.push(...(await checkDomain({ config, domain, resolve, secrets, nowMs, stack: place.stack })));
@@ -76,6 +80,12 @@ async function checkRules({ config, text }: ConfigFile, { stack }: ConfigPlace):
   if (options !== null) return shown(deployedProblems(text, config, options));
   const unknown = 'the deployment does not say its options, so they are not compared with the configuration';
   return [...shown(awsProblems(config, stack.name)), advice(unknown, 'deploy again')];
+}
+
+/** SES is looked at with the credentials that the deployment is opened with. */
+async function checkWayOut(config: Config, { stack }: ConfigPlace): Promise<readonly Finding[]> {
+  const region = sesRegion(relayOf(config.delivery) ?? '');
+  return stack === null || region === null ? [] : checkSes(config, { region, ses: stack.deployed.ses(region) });
 }
 
 function localSecrets(data: string, directory: string, { environment, clock }: CliWorld): Secrets {

@@ -19,6 +19,7 @@ import { createDeadLetters, type QueuePair } from '#pipeline/aws/dead-letters.ts
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
 import { createS3Folders, createS3Store } from '#pipeline/aws/s3-store.ts';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
+import { createSesReader, type SesReader } from '#pipeline/aws/ses.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import { polledConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets } from '#pipeline/config/secrets.ts';
@@ -39,12 +40,13 @@ export type DeploymentTools = {
 
 const configRefreshSeconds = 30;
 
-/** What is asked of a deployment: as of any service, its configuration file and its secrets. */
+/** What is asked of a deployment: as of any service, its configuration file, its secrets, and SES. */
 export type OpenedDeployment = MailDeps & {
   readonly configStore: ConfigStore;
   /** Reads what the functions can read: `secret:NAME` alone. */
   readonly secrets: Secrets;
   readonly makeSecret: MakeSecret;
+  readonly ses: (region: string) => SesReader;
 };
 
 /** Rejects with SQS's own error (`QueueDoesNotExist`) if there is none of that name. */
@@ -76,6 +78,7 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
     configStore: createConfigStore(store, place.bucket),
     secrets,
     makeSecret: createSecretMaker(deployment, secretsPrefix(deployment)),
+    ses: (sesRegion) => createSesReader({ ...deployment, region: sesRegion }),
     clock: tools.clock,
     admin: createAwsAdmin({ store, reader, config, queues, deadLetters, onProgress: tools.onProgress }),
     retryDelivery: createRetryDelivery({ store, jobs, clock: tools.clock }),

@@ -79,7 +79,10 @@ export function createSecretMaker(place: AwsPlace, prefix: string): MakeSecret {
 }
 
 /** How every client connects, tries again and waits. `usualTimeoutMs`: of one request. */
-function commonSettings({ region, endpoint, requestTimeoutMs }: AwsPlace, usualTimeoutMs: number = requestTimeout) {
+export function commonSettings(
+  { region, endpoint, requestTimeoutMs }: AwsPlace,
+  usualTimeoutMs: number = requestTimeout,
+) {
   const agent = { keepAlive: true, maxSockets };
   return {
     region,

@@ -3,6 +3,7 @@
 // request by the SDK's whole client, which does.
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 
 type Headers = Readonly<Record<string, string>>;
@@ -15,7 +16,7 @@ export type SmallResponse = { readonly status: number; readonly headers: Headers
 
 /** Throws if there is no answer (timeout, reset, no credentials). */
 export type SignedSender = (request: {
-  readonly method: 'PUT' | 'POST';
+  readonly method: 'GET' | 'PUT' | 'POST';
   /** Behind the target's base path, already percent-encoded. */
   readonly path: string;
   readonly headers: Headers;
@@ -24,15 +25,28 @@ export type SignedSender = (request: {
 
 const maxBodyBytes = 65_536;
 
-/** `target` is asked once; the signer and its keys are kept, the SDK renews credentials. */
+/** A service of AWS that no client of the SDK is at hand for, by its name in signatures. */
+export type OtherService = { readonly name: string; readonly region: string };
+
+/**
+ * `target` is asked once; the signer and its keys are kept, the SDK renews credentials. `service`: another than the client's own; the
+ * client is then for this alone.
+ */
 export function createSignedSender(
-  client: Pick<S3Client, 'config'> | Pick<SQSClient, 'config'>,
+  client: Pick<S3Client, 'config'> | Pick<SQSClient, 'config'> | Pick<SecretsManagerClient, 'config'>,
   target: () => Promise<RequestTarget>,
+  service?: OtherService,
 ): SignedSender {
   const { config } = client;
+  const scheme = service && {
+    name: 'sigv4',
+    signingName: service.name,
+    signingRegion: service.region,
+    properties: {},
+  };
   let prepared: Promise<readonly [RequestTarget, Awaited<ReturnType<typeof config.signer>>]> | null = null;
   const prepare = () => {
-    prepared ??= Promise.all([target(), config.signer()] as const).catch((thrown: unknown) => {
+    prepared ??= Promise.all([target(), config.signer(scheme)] as const).catch((thrown: unknown) => {
       prepared = null;
       throw thrown;
     });

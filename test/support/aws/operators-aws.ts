@@ -32,6 +32,8 @@ export async function operatorsAws(emulator: string) {
   const identities = new Map<string, object>();
   const refusals = new Map<string, Refusal>();
   const calls: string[] = [];
+  /** The scope of each signature that SES got: region and service. */
+  const signedFor: string[] = [];
   /** Called before each write of the configuration reaches S3. */
   const hooks: { beforeConfigWrite: (() => Promise<void>) | null } = { beforeConfigWrite: null };
   const ses: { account: object } = { account: inSandbox };
@@ -74,7 +76,12 @@ export async function operatorsAws(emulator: string) {
       return give(response, secretsManager(operation, JSON.parse(Buffer.concat(chunks).toString('utf8'))));
     }
     const [path = ''] = url.split('?');
-    if (path.startsWith('/v2/email/')) return give(response, sesV2(path));
+    if (path.startsWith('/v2/email/')) {
+      const [, scope = 'not signed'] =
+        /Credential=[^/]+\/\d+\/([^/]+\/[^/]+)\/aws4_request/.exec(headers.authorization ?? '') ?? [];
+      signedFor.push(scope);
+      return give(response, sesV2(path));
+    }
     const { beforeConfigWrite } = hooks;
     hooks.beforeConfigWrite = method === 'PUT' && path.endsWith('/config/pillarbox.json') ? null : beforeConfigWrite;
     if (hooks.beforeConfigWrite === null) await beforeConfigWrite?.();
@@ -96,12 +103,14 @@ export async function operatorsAws(emulator: string) {
     identities,
     refusals,
     calls,
+    signedFor,
     hooks,
     ses,
     /** Forgets all it was told. */
     reset: (): void => {
       for (const known of [secrets, identities, refusals]) known.clear();
       calls.splice(0);
+      signedFor.splice(0);
       hooks.beforeConfigWrite = null;
       ses.account = inSandbox;
     },
