@@ -62,7 +62,7 @@ function watchLane(alarms: Alarms, stage: Stage, { options, data }: Watched): vo
   alarms.add({
     runbook: 'own-fault',
     of,
-    meaning: `Jobs of ${what} wait for something of ours to be mended: a secret, the configuration, S3, SQS, the DNS.`,
+    meaning: `Jobs of ${what} wait for something of ours to be mended: a secret, the configuration, the relay's account, S3, SQS, the DNS.`,
     metric: jobs('waits', Duration.minutes(15)), // while the fault lasts each job is tried at least once in that time
     threshold: 1,
   });

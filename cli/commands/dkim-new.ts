@@ -29,7 +29,7 @@ export const dkimNew: Command = {
       const month = new Date(world.clock()).toISOString().slice(0, 7).replace('-', '');
       const keys = makeKeys(optionValue(given, 'selector') ?? `pb${month}`, domain);
       const file = await place.read();
-      refuseTaken(file, domain, keys);
+      knownKeys(file, domain, keys);
       const kept = place.stack === null ? await keepInFiles(file.path, keys) : await keepInSecrets(place.stack, keys);
       const edited = await place
         .edit((known) => withKeys(known, { domain, keys: kept.keys, place }))
@@ -65,21 +65,20 @@ function makeKeys(base: string, domain: Domain): readonly NewKey[] {
   return pairs.map(([kind, key]) => ({ domain, selector: `${base}-${kind}`, key }));
 }
 
-function dkimOf({ config }: ConfigFile, domain: Domain): DomainConfig['dkim'] | null {
-  return config.domains[domain]?.dkim ?? null;
-}
-
-function refuseTaken(file: ConfigFile, domain: Domain, keys: readonly NewKey[]): void {
-  const known = dkimOf(file, domain);
-  if (known === null) throw cliError(`${domain} is not among the domains of ${file.path}`, 'no-domain');
+/** The keys that a domain has. Throws a CliError if it is not there, or if a selector of the new ones is taken. */
+function knownKeys({ config, path }: ConfigFile, domain: Domain, keys: readonly Selected[]): DomainConfig['dkim'] {
+  const known = config.domains[domain]?.dkim;
+  if (known === undefined) throw cliError(`${domain} is not among the domains of ${path}`, 'no-domain');
   const taken = keys.find((key) => known.some((one) => one.selector === key.selector));
-  if (taken === undefined) return;
+  if (taken === undefined) return known;
   throw cliError(`selector ${taken.selector} is there already: name another with --selector`, 'exists');
 }
 
+type Selected = { readonly selector: string };
+
 type Added = {
   readonly domain: Domain;
-  readonly keys: readonly { readonly selector: string; readonly reference: string }[];
+  readonly keys: readonly (Selected & { readonly reference: string })[];
   readonly place: ConfigPlace;
 };
 
@@ -88,7 +87,7 @@ function withKeys(
   file: ConfigFile,
   { domain, keys, place }: Added,
 ): { readonly text: string; readonly removed: readonly string[] } {
-  const known = dkimOf(file, domain) ?? [];
+  const known = knownKeys(file, domain, keys);
   const readable = known.filter(({ privateKey }) => place.stack === null || privateKey.startsWith('secret:'));
   const path = ['domains', writtenDomain(file.text, domain), 'dkim'];
   const added = keys.map(({ selector, reference }) => ({ selector, privateKey: reference }));

@@ -1,11 +1,12 @@
 // The hosts of a domain tried in order, as facts: what each said of each recipient, how long it took. It decides only which host is
 // asked next; what follows from the facts is for judge-attempt.ts.
-import { destinationOf, noteFailure } from '#functions/deliver/destination/back-off.ts';
+import { destinationOf, type Failure, noteFailure } from '#functions/deliver/destination/back-off.ts';
 import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
 import type { Slot } from '#functions/deliver/destination/slots.ts';
 import { type AcquiredHost, acquireSlot, type Choice } from '#functions/deliver/hosts/acquire-host.ts';
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
 import type { AttemptFacts } from '#functions/deliver/outcome/attempt-facts.ts';
+import { isRelayRefusal } from '#functions/deliver/outcome/relay-refusal.ts';
 import {
   type Context,
   type Held,
@@ -39,7 +40,7 @@ type Attempt = Context & {
   readonly deps: TryHostsDeps;
   readonly job: DeliverJob;
   /** Notes that a destination failed. */
-  readonly fail: (destination: string, reason: string) => void;
+  readonly fail: (destination: string, failure: Failure) => void;
   readonly slots: Map<string, Slot>;
 };
 
@@ -62,13 +63,13 @@ export async function tryHosts(
     for (const slot of slots.values()) slot.release();
   };
   const found = { held, slots, noted: new Set<string>(), dsnPassedOn: new Set<string>() };
-  const fail = (destination: string, reason: string): void => {
+  const fail: Attempt['fail'] = (destination, failure) => {
     const { retrySeconds } = plan.config.delivery;
-    noteFailure(deps, destination, { reason, startedAt, retrySeconds });
+    noteFailure(deps, destination, { ...failure, startedAt, retrySeconds });
     found.noted.add(destination);
   };
   const onSlow = (destination: string, reason: string): void => {
-    fail(destination, reason);
+    fail(destination, { reason });
     plan.onSlow(destination);
   };
   try {
@@ -136,7 +137,7 @@ function afterTry(attempt: Attempt, { destination, target, rest }: Chosen, hosts
   }
   if (rest.some((other) => other.ip !== target.ip && destinationOf(config, other) === destination)) return;
   const verdict = judgeDestination(hosts.filter((host) => destinationOf(config, host) === destination));
-  if (verdict.outcome === 'failed') attempt.fail(destination, verdict.reason);
+  if (verdict.outcome === 'failed') attempt.fail(destination, verdict);
 }
 
 /**
@@ -144,17 +145,22 @@ function afterTry(attempt: Attempt, { destination, target, rest }: Chosen, hosts
  * lacked something. Never after a final answer, and never if the message may already have been delivered.
  */
 function worthAsking({ envelope: { recipients }, sender }: DeliverJob, hosts: readonly HostTry[]): SentRecipient[] {
-  const isOver = (forwardPath: string): boolean =>
-    hosts.some((host) => host.recipients.some((result) => result.forwardPath === forwardPath && isFinal(result)));
+  const hasAnswer = (forwardPath: string): boolean =>
+    hosts.some((host) => host.recipients.some((result) => result.forwardPath === forwardPath && isOver(result)));
   const seen = new Set<string>();
   return recipients.flatMap(({ forwardPath, originalForwardPath, dsn }): SentRecipient[] => {
-    if (isOver(forwardPath) || seen.has(forwardPath)) return [];
+    if (hasAnswer(forwardPath) || seen.has(forwardPath)) return [];
     seen.add(forwardPath);
     // RFC 3461 §5.2.7: the success of what an alias led to is reported here (`expanded`), so it is not asked for there.
     const asked = originalForwardPath === null ? dsn : withoutSuccess(dsn);
     // A host that knows DSN must not report to an unproven sender, who may have sent nothing.
     return [{ forwardPath, dsn: sender?.proven === false ? { ...asked, notify: ['never'] } : asked }];
   });
+}
+
+/** Final, or what every address of the relay would say. */
+function isOver(result: RecipientAtHost): boolean {
+  return isFinal(result) || isRelayRefusal(result);
 }
 
 /** The host took the message, or may have, or refused it for good. */

@@ -3,8 +3,8 @@
 // fault: any other error counts, and a job that fails too often becomes a dead letter.
 import { isDamagedBody } from '#pipeline/contract/stored-body.ts';
 
-/** A metric's label. */
-export type FaultKind = 'secret' | 'config' | 'store' | 'queue' | 'dns' | 'system' | 'aws';
+/** A metric's label. `relay`: it does not send for us, since it does not know our log-in or what we send as. */
+export type FaultKind = 'secret' | 'config' | 'store' | 'queue' | 'dns' | 'system' | 'aws' | 'relay';
 
 /** The message says what to mend. `retryAt`: when the stage will try again (milliseconds since 1970), or null. */
 export type OwnFault = Error & { readonly fault: FaultKind; readonly retryAt: number | null };

@@ -91,11 +91,12 @@ export async function runJob<Queue extends QueueName>(
   }
   const ran = spent === null ? await runOnce(lane, job, handedOut) : { outcome: 'failed', thrown: spent };
   const isDone = !('thrown' in ran);
+  const waits = isDone && ran.outcome === 'deferred' && ran.isOurFault;
   const answer = isDone
     ? { answer: 'done' as const, isMended: ran.isMended }
     : await answerFailure(deps, lane, { job, handedOut, thrown: ran.thrown, facts: { ...facts, ...aboutOf(job) } });
   metrics.measure('job-seconds', (performance.now() - startedAt) / 1_000, labels);
-  metrics.count('jobs', { ...labels, outcome: answer.answer === 'later' ? 'waits' : ran.outcome });
+  metrics.count('jobs', { ...labels, outcome: answer.answer === 'later' || waits ? 'waits' : ran.outcome });
   return answer;
 }
 
@@ -122,7 +123,7 @@ function parseJson(text: string): unknown {
 
 /** `isMended`: the run was not stopped by an own fault that may have stopped others. */
 type Ran =
-  | { readonly outcome: string; readonly isMended: boolean }
+  | { readonly outcome: string; readonly isMended: boolean; readonly isOurFault: boolean }
   | { readonly outcome: 'failed'; readonly thrown: unknown };
 
 /** Outcomes after which the job was queued anew, or nothing was to do: they say nothing about a fault. */
@@ -140,7 +141,7 @@ async function runOnce<Queue extends QueueName>(
   const timer = limitSeconds === null ? undefined : setTimeout(tooLate, limitSeconds * 1_000).unref();
   try {
     const { outcome, isOurFault = false } = await Promise.race([run(job, handout), late.promise]);
-    return { outcome, isMended: !putOff.has(outcome) && !isOurFault };
+    return { outcome, isMended: !putOff.has(outcome) && !isOurFault, isOurFault };
   } catch (thrown) {
     return { outcome: 'failed', thrown };
   } finally {

@@ -248,6 +248,27 @@ test('a smarthost that says 421 is left alone, and mail goes on when it is back'
   await eventually(async () => ((await notes()) === 0 ? true : null), 'the note is gone');
 });
 
+test('mail that SES does not send for us waits, and the alarm on faults of ours counts it', options, async () => {
+  const before = smarthost.mails.length;
+  const usual = smarthost.script;
+  const text =
+    '554 Message rejected: Email address is not verified. The following identities failed the check in region US-EAST-1: app@pillarbox.example';
+  smarthost.script = { ...usual, accept: () => text };
+  await submit({ subject: 'not verified', to: 'late@unverified.example' });
+  const state = await delivery('unverified.example', (known) => known.state === 'waiting' && known.next.queued);
+  assert.match(
+    state.next.reason,
+    /sends only for domains that are verified.*: 554 Message rejected: Email address is not/,
+  );
+  const written = (word: RegExp) => lines.some((part) => part.some((line) => word.test(line)));
+  await eventually(async () => (written(/"event":"own-fault".*"fault":"relay"/) ? true : null), 'the fault in the log');
+  await eventually(async () => (written(/"queue":"deliver","outcome":"waits"/) ? true : null), 'what the alarm counts');
+  smarthost.script = usual;
+  d.setAhead(2 * 3_600_000);
+  await eventually(async () => smarthost.mails[before + 1] ?? null, 'mail after it was verified');
+  await delivery('unverified.example', ({ state: now }) => now === 'delivered');
+});
+
 test(
   'mail whose sender cannot be judged for now is judged again later, and in the slow lane where the DNS says nothing',
   options,
@@ -465,6 +486,7 @@ test('nothing complained: no error in any log but those provoked, nothing on sta
     .filter((line) => line.includes('"level":"error"'))
     .filter((line) => !/"event":"job-dead".*not a job/.test(line))
     .filter((line) => !/"event":"own-fault".*secret:dkim-s2/.test(line))
+    .filter((line) => !/"event":"own-fault".*"fault":"relay"/.test(line))
     .filter((line) => !/"event":"config-not-usable".*not JSON/.test(line))
     .filter(
       (line) =>

@@ -32,7 +32,12 @@ const rereadMs = 30_000;
 const waits = {
   failed: { firstMs: 60_000, longestMs: 1_800_000 },
   deferring: { firstMs: 10_000, longestMs: 300_000 },
+  // Tried so often that the alarm, which counts a quarter of an hour, stays up until it is mended.
+  'refuses-us': { firstMs: 60_000, longestMs: 480_000 },
 } as const;
+
+/** `deferring`: it talks, and defers everything. `refuses-us`: a relay does not send for us, whatever the message. */
+export type Failure = { readonly reason: string; readonly kind?: keyof typeof waits };
 const longestSpreadMs = 300_000;
 /** Messages deferred in a row: for reasons of the host's own, after which it is backed off; */
 const refusalsOfHost = 3;
@@ -72,7 +77,7 @@ export async function readDestination(
 export function noteFailure(
   deps: Pick<BackOffDeps, 'clock' | 'memory' | 'random'>,
   destination: string,
-  failure: Tried & { readonly reason: string; readonly kind?: keyof typeof waits },
+  failure: Tried & Failure,
 ): void {
   const before = deps.memory.backOffs.get(destination)?.record ?? null;
   const record = afterFailure(before, { ...failure, destination, now: deps.clock(), random: deps.random() });
@@ -94,7 +99,7 @@ export async function recordVerdict(
   { verdict, ...tried }: Tried & { readonly verdict: DestinationVerdict },
 ): Promise<void> {
   if (verdict.outcome === 'answered') return resetBackOff(deps, destination);
-  if (verdict.outcome === 'failed') noteFailure(deps, destination, { ...tried, reason: verdict.reason });
+  if (verdict.outcome === 'failed') noteFailure(deps, destination, { ...tried, ...verdict });
   if (verdict.outcome === 'refused') noteRefusal(deps, destination, { verdict, ...tried });
   await publishFailure(deps, destination);
 }
@@ -129,16 +134,13 @@ async function resetBackOff(deps: BackOffDeps, destination: string): Promise<voi
 /** The record after one more failure. One that began before the last was known is the same failure, still going on. */
 export function afterFailure(
   before: BackOff | null,
-  failure: {
+  failure: Failure & {
     readonly destination: string;
     readonly startedAt: number;
     readonly now: number;
-    readonly reason: string;
     readonly random: number;
     /** The schedule of single messages: a destination is not backed off for longer than they would wait anyway. */
     readonly retrySeconds: readonly number[];
-    /** `deferring`: it talks, and defers everything. */
-    readonly kind?: keyof typeof waits;
   },
 ): BackOff {
   const isSame = before !== null && failure.startedAt < Date.parse(before.at);

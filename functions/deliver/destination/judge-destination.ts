@@ -2,6 +2,7 @@
 // A host that cannot be reached, breaks off, or says 421, or refuses for now before MAIL (450, 451, 454 …) fails at once. One that
 // talks and puts the message off may mean itself or only this message: greylisting means one sender and one recipient.
 
+import { isRelayRefusal, relayRefusal } from '#functions/deliver/outcome/relay-refusal.ts';
 import type { RecipientAtHost } from '#mail/envelope/recipient.ts';
 import { isTemporary, shownReply } from '#mail/smtp/reply.ts';
 import type { HostTry } from '#pipeline/contract/records/delivery.ts';
@@ -9,7 +10,7 @@ import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 /** What an attempt showed of a destination; `refused`: it answered, and put off all it was asked for, because of what. */
 export type DestinationVerdict =
   | { readonly outcome: 'answered' | 'nothing' }
-  | { readonly outcome: 'failed'; readonly reason: string }
+  | { readonly outcome: 'failed'; readonly kind?: 'refuses-us'; readonly reason: string }
   | { readonly outcome: 'refused'; readonly because: 'host' | 'mailbox' | 'unclear'; readonly reason: string };
 
 type Sign = Exclude<DestinationVerdict, { outcome: 'nothing' }>;
@@ -29,7 +30,8 @@ function signOf(tried: HostTry): Sign {
 
 function signOfFailure({ host, stage, reason, reply }: HostTry): Sign {
   // A password that is refused for each message in turn gets the account locked.
-  if (stage === 'login') return { outcome: 'failed', reason: `${host}: ${reason ?? 'the login failed'}` };
+  if (stage === 'login')
+    return { outcome: 'failed', kind: 'refuses-us', reason: `${host}: ${reason ?? 'the login failed'}` };
   const isForNow = reply !== null && isTemporary(reply);
   // TLS that is not as it must be, or a 5xx, is the answer of a host that works.
   if (!isForNow && (reply !== null || stage === 'tls')) return { outcome: 'answered' };
@@ -41,6 +43,10 @@ function signOfTalk({ host, recipients }: HostTry): Sign {
   if (first === undefined) return { outcome: 'answered' };
   const reason = `${host}: ${first.reply === null ? first.reason : shownReply(first.reply)}`;
   if (recipients.every(isTrouble)) return { outcome: 'failed', reason };
+  if (recipients.every(isRelayRefusal)) {
+    const isAccount = relayRefusal(first)?.concerns === 'account';
+    return isAccount ? { outcome: 'failed', kind: 'refuses-us', reason } : { outcome: 'answered' };
+  }
   const isPutOff = recipients.every((result) => isTrouble(result) || result.outcome === 'deferred');
   if (!isPutOff) return { outcome: 'answered' };
   return { outcome: 'refused', because: causeOf(recipients), reason };

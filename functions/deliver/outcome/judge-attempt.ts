@@ -14,6 +14,7 @@ import {
 } from '#pipeline/contract/records/delivery.ts';
 import { longestFaultWaitSeconds } from '#pipeline/run/judge-failure.ts';
 import type { AttemptFacts } from './attempt-facts.ts';
+import { refusesUs } from './relay-refusal.ts';
 import { nextAttempt } from './retry-schedule.ts';
 
 /** `now` is when the attempt ended, in milliseconds since 1970. */
@@ -158,11 +159,12 @@ function refusedWhat(stage: string): string {
 
 function planNext(
   before: DeliveryState,
-  { record: { attempt }, soonMs, unasked }: Facts,
+  { record: { attempt, hosts }, soonMs, unasked }: Facts,
   { delivery, now, random, isPortBlocked }: JudgeRules,
 ): ReturnType<typeof nextAttempt> {
   // A message that waits because of a fault of ours is tried again soon after that is mended.
-  const longestSeconds = unasked === 'own-fault' ? longestFaultWaitSeconds : Number.POSITIVE_INFINITY;
+  const isOurs = unasked === 'own-fault' || hosts.some(refusesUs);
+  const longestSeconds = isOurs ? longestFaultWaitSeconds * 0.9 : Number.POSITIVE_INFINITY;
   const plan = nextAttempt({
     attempt,
     now,

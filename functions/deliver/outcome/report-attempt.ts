@@ -3,10 +3,11 @@ import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
 import type { AttemptFacts } from './attempt-facts.ts';
+import { refusesUs } from './relay-refusal.ts';
 
 /**
  * `delivered`, `bounced`, `partial` (some of each): all is done. `deferred`: the rest is tried again at `retryAt`. `isOurFault`: no
- * host was asked, because of a fault of ours that is still there.
+ * host was asked, or the relay does not send for us, because of something of ours that is still to be mended.
  */
 export type AttemptOutcome =
   | { readonly outcome: 'delivered' }
@@ -25,7 +26,12 @@ export function reportAttempt({ log, metrics }: ReportDeps, state: DeliveryState
   metrics.count('deliveries', { outcome: state.state === 'waiting' ? 'deferred' : state.state });
   metrics.measure('delivery-seconds', seconds);
   log.info('delivery-attempt', { id, domain, outcome: state.state, host, seconds, reason, retryAt });
-  const fault = facts.unasked === 'own-fault' ? { isOurFault: true } : {};
+  const isRefused = retryAt !== undefined && facts.record.hosts.some(refusesUs);
+  const fault = facts.unasked === 'own-fault' || isRefused ? { isOurFault: true } : {};
+  if (isRefused) {
+    log.error('own-fault', { id, domain, fault: 'relay', reason, retryAt });
+    metrics.count('own-faults', { kind: 'relay' });
+  }
   switch (state.state) {
     case 'delivered':
       return { outcome: 'delivered' };

@@ -4,6 +4,7 @@
 import type { HostSlot } from '#functions/deliver/hosts/acquire-host.ts';
 import { type HostsFound, policyNote } from '#functions/deliver/hosts/find-hosts.ts';
 import type { OutgoingMessage } from '#functions/deliver/message/outgoing-message.ts';
+import { withoutRelayRefusal } from '#functions/deliver/outcome/relay-refusal.ts';
 import { pathsOf, type RecipientAtHost } from '#mail/envelope/recipient.ts';
 import type { SentRecipient } from '#mail/smtp/parameters.ts';
 import { recordedReply } from '#mail/smtp/reply.ts';
@@ -69,7 +70,7 @@ export async function talkToHost(
     stage: failure?.stage ?? null,
     reason: notes.length === 0 ? null : notes.join('; '),
     reply: failure?.reply ? recordedReply(failure.reply) : null,
-    recipients: [...results],
+    recipients: results.map((result) => withoutRelayRefusal(context.config, result)),
   };
 }
 

@@ -47,6 +47,12 @@ const cases: readonly Case[] = [
     outcome: 'bounced',
   },
   {
+    what: 'a run that put the message off because of a fault of ours counts as one that waits for it: the alarm is on those',
+    run: async () => ({ outcome: 'deferred', isOurFault: true }),
+    answer: { answer: 'done', isMended: false },
+    outcome: 'waits',
+  },
+  {
     what: 'the first failure comes again after 5 s',
     run: throws(new Error('a bug')),
     answer: { answer: 'again', delaySeconds: 5, reason: 'Error: a bug' },
