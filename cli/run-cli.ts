@@ -2,6 +2,7 @@
 // 1 failed, 2 the command line was wrong), never into a stack trace.
 import { parseArgs } from 'node:util';
 import { errorMessage } from '#mail/problem.ts';
+import { didYouMean } from '#pipeline/config/nearest-name.ts';
 import { safeJson } from '#pipeline/observe/log.ts';
 import {
   type CliArguments,
@@ -140,22 +141,5 @@ function wrapped(text: string, columns: number): readonly string[] {
 }
 
 function meant(typed: string, names: readonly string[]): string {
-  const near = names
-    .map((name) => ({ name, away: distance(typed, name.split(' ')[0] ?? '') }))
-    .sort((a, b) => a.away - b.away)[0];
-  return near !== undefined && near.away <= 2 ? ` Did you mean "${near.name}"?` : '';
-}
-
-/** How many letters to change, add or take out (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, n) => n);
-  for (let i = 1; i <= Math.min(a.length, 40); i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
+  return didYouMean(typed, [...new Set(names.map((name) => name.split(' ')[0] ?? ''))]);
 }

@@ -32,6 +32,7 @@ async function make(context: Readonly<Record<string, unknown>>): Promise<Synthes
   try {
     const { app, data, service } = buildApp(
       new App({ outdir: directory, context: { ...flags, ...context }, analyticsReporting: false }),
+      'accepted',
     );
     app.synth();
     return { data: Template.fromStack(data), service: Template.fromStack(service), directory };

@@ -32,7 +32,10 @@ export async function synthesizeInto(folder: string, context: Readonly<Record<st
   const flags = JSON.parse(readFileSync(join(home, 'cdk.json'), 'utf8')).context;
   const out = join(folder, 'cdk.out');
   const env = { ...process.env, CDK_OUTDIR: out, CDK_CONTEXT_JSON: JSON.stringify({ ...flags, ...context }) };
-  await promisify(execFile)(process.execPath, [join(home, 'cdk/app.ts')], { cwd: folder, env });
+  await promisify(execFile)(process.execPath, [join(home, 'test/cdk/synthesize-app.ts')], {
+    cwd: folder,
+    env,
+  });
   const read = (file: string) => JSON.parse(readFileSync(join(out, file), 'utf8'));
   const stacks = ['pillarbox-data', 'pillarbox-service'].map((stack) => ({
     template: read(`${stack}.template.json`) as Template,
