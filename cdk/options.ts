@@ -70,8 +70,10 @@ const optionsSchema = z.object({
   deliveriesDays: whole.default(defaultRetention.deliveriesDays),
   logDays: oneOf(7, 14, 30, 90, 365).default(30),
   /** How long Lambda gathers jobs before it calls the function, in seconds: longer is cheaper, and mail is later by that. */
-  batchWindowSeconds: z.coerce.number().int().min(0).max(60).default(2),
+  batchWindowSeconds: z.coerce.number().int().min(0).max(60).default(4),
   alarmEmail: z.email().optional(),
+  /** Alarm when a month's bill of the account is more, or will be, in dollars (0: no budget). */
+  budgetDollars: z.coerce.number().int().min(0).default(300),
   /** Alarm when no mail has come for so many hours (0: never; at most a day). */
   noMailHours: z.coerce.number().int().min(0).max(24).default(6),
 });

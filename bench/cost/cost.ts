@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { lanesOf, stages } from '#pipeline/contract/stages.ts';
+import { lanesOf, stageNames, stages } from '#pipeline/contract/stages.ts';
 import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import {
   type BillLine,
@@ -38,7 +38,7 @@ const lanes = Object.values(stages).flatMap(lanesOf);
 /**
  * The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. `metrics`: those that CloudWatch
  * stores, of which `jobs` and `job-seconds` exist once for each lane. `alarms`: one for each metric that an alarm looks at,
- * five of each lane of a stage.
+ * five of each lane of a stage, two of each function.
  */
 export const smallStanding: Standing = {
   tasks: 2,
@@ -46,7 +46,7 @@ export const smallStanding: Standing = {
   taskGiB: 0.5,
   zones: 2,
   metrics: watchedMetrics.size + 2 * (lanes.length - 1),
-  alarms: 5 * lanes.length + 10,
+  alarms: 5 * lanes.length + 10 + 2 * stageNames.length,
   secrets: 4,
 };
 

@@ -20,6 +20,8 @@ export type ExportedCertificateProps = {
 };
 
 export class ExportedCertificate extends Construct {
+  readonly handler: ServerlessFunction;
+
   constructor(scope: Construct, id: string, { options, hostedZoneId, zoneName }: ExportedCertificateProps) {
     super(scope, id);
     const zone = HostedZone.fromHostedZoneAttributes(this, 'Zone', { hostedZoneId, zoneName });
@@ -28,8 +30,8 @@ export class ExportedCertificate extends Construct {
       validation: CertificateValidation.fromDns(zone),
       allowExport: true,
     });
-    const handler = this.exporter(certificate, options);
-    const target = new LambdaFunction(handler, { retryAttempts: 2, maxEventAge: Duration.hours(1) });
+    this.handler = this.exporter(certificate, options);
+    const target = new LambdaFunction(this.handler, { retryAttempts: 2, maxEventAge: Duration.hours(1) });
     // The event of the first issue comes before there is a rule to hear it.
     new Rule(this, 'Hourly', { schedule: Schedule.rate(Duration.hours(1)), targets: [target] });
     new Rule(this, 'Renewed', {

@@ -2,11 +2,13 @@
 // made anew at any time without losing a message.
 import { fileURLToPath } from 'node:url';
 import { Stack, type StackProps } from 'aws-cdk-lib';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { QueryDefinition, QueryString } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import type { DataStack } from '#cdk/data/data-stack.ts';
 import type { Options } from '#cdk/options.ts';
 import { MailDashboard } from '#cdk/watch/dashboard.ts';
+import { PlatformEvents } from '#cdk/watch/events.ts';
 import { watch } from '#cdk/watch/watch.ts';
 import { lanesOf, listenerAccess, stages } from '#pipeline/contract/stages.ts';
 import { ExportedCertificate } from './exported-certificate.ts';
@@ -31,7 +33,7 @@ export class ServiceStack extends Stack {
     const network = new Network(this, 'Network', { options, outboundAddress: data.outboundAddress });
     const { vpc } = network;
 
-    addCertificate(this, options);
+    const exporter = addCertificate(this, options);
     const tasks = new ListenerTasks(this, 'Listener', { vpc, data, options, bundles });
     const balancer = new LoadBalancer(this, 'Balancer', { vpc, data, tasks, options });
 
@@ -42,7 +44,9 @@ export class ServiceStack extends Stack {
     });
     changeReadersFirst(tasks, functions);
 
-    const alarms = watch(this, { options, data, balancer });
+    const handlers = new Map(functions.map(({ stage, handler }) => [stage.name, handler]));
+    const alarms = watch(this, { options, data, balancer, handlers, exporter });
+    new PlatformEvents(this, 'Platform', { options, tasks, alarms });
     new MailDashboard(this, 'Dashboard', { options, data, balancer, functions, listenerLogs: tasks.logs, alarms });
     new QueryDefinition(this, 'FollowOneMessage', {
       queryDefinitionName: `${options.serviceName}/follow-one-message`,
@@ -71,8 +75,8 @@ function changeReadersFirst(tasks: ListenerTasks, functions: readonly StageFunct
   }
 }
 
-function addCertificate(stack: ServiceStack, options: Options): void {
+function addCertificate(stack: ServiceStack, options: Options): IFunction | null {
   const { certificate, hostedZoneId, hostedZoneName } = options;
-  if (certificate !== 'acm' || hostedZoneId === undefined || hostedZoneName === undefined) return;
-  new ExportedCertificate(stack, 'Certificate', { options, hostedZoneId, zoneName: hostedZoneName });
+  if (certificate !== 'acm' || hostedZoneId === undefined || hostedZoneName === undefined) return null;
+  return new ExportedCertificate(stack, 'Certificate', { options, hostedZoneId, zoneName: hostedZoneName }).handler;
 }

@@ -7,6 +7,7 @@ import {
   Code,
   Function as LambdaFunction,
   LoggingFormat,
+  RecursiveLoop,
   Runtime,
   SystemLogLevel,
 } from 'aws-cdk-lib/aws-lambda';
@@ -59,6 +60,8 @@ export class StageFunction extends Construct {
       logGroup: this.logs,
       loggingFormat: LoggingFormat.JSON,
       systemLogLevelV2: SystemLogLevel.WARN,
+      // Jobs that wait go round by the stage's own queue, and reports of deliver enter at the first: Lambda would end it at the 16th.
+      recursiveLoop: RecursiveLoop.ALLOW,
       ...(network === undefined ? {} : { vpc: network.vpc, securityGroups: [network.securityGroup] }),
     });
     // Each lane is held to a concurrency of its own: one that is full keeps nothing of the other's.

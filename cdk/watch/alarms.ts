@@ -1,5 +1,5 @@
 // An alarm of the service: its description names the entry of docs/runbook.md that says what to do.
-import { Aws } from 'aws-cdk-lib';
+import { Annotations, Aws, CfnOutput } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -38,6 +38,16 @@ export class Alarms extends Construct {
     const ours = { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } };
     this.topic.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com', { conditions: ours }));
     if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail));
+    else
+      Annotations.of(this).addWarningV2(
+        'pillarbox:nobody-hears-alarms',
+        'Nobody hears the alarms: set option alarmEmail, or subscribe to the topic that output AlarmTopic names.',
+      );
+    const output = new CfnOutput(this, 'AlarmTopic', {
+      value: this.topic.topicArn,
+      description: 'Subscribe to it to hear the alarms',
+    });
+    output.overrideLogicalId('AlarmTopic');
   }
 
   add(spec: AlarmSpec): void {

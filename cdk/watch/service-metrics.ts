@@ -31,7 +31,8 @@ export function serviceMetric(options: Options, metric: ServiceMetric): Metric {
 
 /** All series of a metric that its labels tell apart (`reason`, `outcome` …), one line each. */
 export function byLabel(options: Options, { stage, name }: ServiceMetric, ...labels: string[]): MathExpression {
-  const schema = `{${[options.serviceName, 'stage', ...labels].join(',')}}`;
+  // Quoted: unquoted a name with a hyphen is searched for in its parts.
+  const schema = `{${[options.serviceName, 'stage', ...labels].map((name) => `"${name}"`).join(',')}}`;
   return new MathExpression({
     expression: `SEARCH('${schema} MetricName="${name}" stage="${stage}"', 'Sum', 300)`,
     usingMetrics: {},

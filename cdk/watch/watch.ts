@@ -1,21 +1,30 @@
 // The alarms of a deployment, one line each: what rises, from where on, and which runbook entry says what to do.
 import { Duration } from 'aws-cdk-lib';
+import { MathExpression, type Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { DataStack } from '#cdk/data/data-stack.ts';
 import type { Options } from '#cdk/options.ts';
 import type { LoadBalancer } from '#cdk/service/load-balancer.ts';
-import { lanesOf, type Stage, stages } from '#pipeline/contract/stages.ts';
+import { lanesOf, type Stage, type StageName, stages } from '#pipeline/contract/stages.ts';
 import { Alarms } from './alarms.ts';
 import { percent, serviceMetric, share } from './service-metrics.ts';
 
 export type Watched = { readonly options: Options; readonly data: DataStack; readonly balancer: LoadBalancer };
 
+/** `exporter`: the function that carries the certificate, if there is one. */
+export type Running = {
+  readonly handlers: ReadonlyMap<StageName, IFunction>;
+  readonly exporter: IFunction | null;
+};
+
 /** Adds every alarm of the service. */
-export function watch(scope: Construct, watched: Watched): Alarms {
+export function watch(scope: Construct, watched: Watched & Running): Alarms {
   const alarms = new Alarms(scope, 'Alarms', watched.options);
   for (const lane of Object.values(stages).flatMap(lanesOf)) watchLane(alarms, lane, watched);
   watchListener(alarms, watched);
   watchDelivery(alarms, watched.options);
+  watchFunctions(alarms, watched);
   return alarms;
 }
 
@@ -152,4 +161,38 @@ function watchDelivery(alarms: Alarms, options: Options): void {
     metric: share(ended('bounced'), ended('delivered'), 'bounced, %'),
     threshold: 10,
   });
+}
+
+/**
+ * What a function cannot say of itself. Jobs that fail are answered one by one and are no error of it: an error is a run that threw, ran
+ * into its time or out of memory, and its jobs come back only after the visibility timeout.
+ */
+function watchFunctions(alarms: Alarms, { handlers, exporter }: Running): void {
+  alarms.add({
+    runbook: 'function-errors',
+    meaning: 'Functions end in the middle of a run: a timeout, too little memory, a bundle that cannot start.',
+    metric: sumOf(handlers, (handler) => handler.metricErrors({ period: Duration.minutes(5) }), 'errors'),
+    threshold: 1,
+    periods: 2,
+  });
+  alarms.add({
+    runbook: 'function-throttles',
+    meaning: 'Lambda does not run the functions as often as there are jobs: the account’s concurrency is used up.',
+    metric: sumOf(handlers, (handler) => handler.metricThrottles({ period: Duration.minutes(5) }), 'throttles'),
+    threshold: 1,
+    periods: 2,
+  });
+  if (exporter === null) return;
+  alarms.add({
+    runbook: 'certificate-not-exported',
+    meaning: 'The renewed certificate could not be carried into the secrets of the listener.',
+    metric: exporter.metricErrors({ period: Duration.hours(1) }),
+    threshold: 1,
+  });
+}
+
+function sumOf(handlers: Running['handlers'], metricOf: (handler: IFunction) => Metric, label: string): MathExpression {
+  const usingMetrics = Object.fromEntries([...handlers].map(([name, handler]) => [name, metricOf(handler)]));
+  const expression = `SUM([${Object.keys(usingMetrics).join(', ')}])`; // a metric without data is left out of a SUM
+  return new MathExpression({ expression, usingMetrics, label, period: Duration.minutes(5) });
 }

@@ -141,7 +141,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     secrets: ['srs'],
     emits: [...jobMetrics, 'messages-judged', 'messages-judged-again', 'messages-to-slow-lane'],
     timeoutSeconds: 60,
-    memoryMiB: 1024,
+    memoryMiB: 512,
     batchSize: 10,
     maxConcurrency: { aws: 100, local: 32 },
     maxWaiting: 1_000,

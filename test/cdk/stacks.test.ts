@@ -21,7 +21,7 @@ const mixes = [
     hostedZoneName: 'pillarbox.example',
     alarmEmail: 'ops@pillarbox.example',
   },
-  { smarthost: 'smtp.relay.example', smarthostUser: 'app', noMailHours: 0, serviceName: 'post' },
+  { smarthost: 'smtp.relay.example', smarthostUser: 'app', noMailHours: 0, serviceName: 'post-office' },
 ];
 
 for (const mix of mixes) {
@@ -109,6 +109,82 @@ test('refusals and verdicts, which have many labels, are counted from the log of
   assert.equal(queries.length, 2);
   assert.match(queries[0], /^SOURCE '<ListenerLogs\w+>'.* stats sum\(`refusals`\) by reason, bin\(5m\)$/s);
   assert.match(queries[1], /^SOURCE '<AuthenticateLogs\w+>'.* sum\(`messages-judged`\) by dmarc, action, bin\(5m\)$/s);
+});
+
+test('a function may send to its own queue for as long as a job waits: Lambda does not take it for a runaway loop', async () => {
+  const { service } = await synthesize();
+  const functions = stageFunctions(service);
+  assert.equal(functions.length, 3);
+  for (const [id, { Properties }] of functions) assert.equal(Properties.RecursiveLoop, 'Allow', id);
+});
+
+test('alarms see what ends a function in the middle of a run, throttles, and a certificate that is not exported', async () => {
+  const { service } = await synthesize();
+  const alarms = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties);
+  for (const [name, metric] of [
+    ['function-errors', 'Errors'],
+    ['function-throttles', 'Throttles'],
+  ]) {
+    const { Metrics } = alarms.find(({ AlarmName }) => AlarmName === `pillarbox-${name}`)!;
+    const watched = Metrics.filter(({ MetricStat }: any) => MetricStat).map(({ MetricStat }: any) => MetricStat.Metric);
+    assert.deepEqual(
+      watched.map(({ MetricName, Dimensions }: any) => `${MetricName} ${flat(Dimensions[0].Value)}`).sort(),
+      stageFunctions(service)
+        .map(([id]) => `${metric} <${id}>`)
+        .sort(),
+    );
+  }
+  const acm = { certificate: 'acm', hostedZoneId: 'Z0123456789', hostedZoneName: 'pillarbox.example' };
+  const withExport = await synthesize({ ...acm, alarmEmail: 'ops@pillarbox.example' });
+  assert.ok(alarmNames(withExport.service).includes('pillarbox-certificate-not-exported'));
+});
+
+test('a store that fails raises an alarm also under PROXY v2, where the health check only connects', async () => {
+  const { service } = await synthesize({ ipAddressType: 'dualstack', preserveClientIp: false, proxyProtocol: true });
+  assert.ok(alarmNames(service).includes('pillarbox-store-failing'));
+});
+
+test('whoever hears the alarms hears of tasks that cannot start, of a fleet at its most, and of a bill over the budget', async () => {
+  const { service } = await synthesize();
+  const [[topicId]] = resourcesOf(service, 'AWS::SNS::Topic') as any;
+  const told = resourcesOf(service, 'AWS::Events::Rule').map(([, { Properties }]) => Properties);
+  assert.deepEqual(told.map(({ EventPattern, Targets }) => `${EventPattern.source} ${flat(Targets[0].Arn)}`).sort(), [
+    `aws.application-autoscaling <${topicId}>`,
+    `aws.ecs <${topicId}>`,
+  ]);
+  const [[, { Properties }]] = resourcesOf(service, 'AWS::Budgets::Budget') as any;
+  assert.equal(Properties.Budget.BudgetLimit.Amount, 300);
+  for (const { Subscribers } of Properties.NotificationsWithSubscribers)
+    assert.equal(flat(Subscribers[0].Address), `<${topicId}>`);
+  const [[, policy]] = resourcesOf(service, 'AWS::SNS::TopicPolicy') as any;
+  const mayPublish = policy.Properties.PolicyDocument.Statement.flatMap(({ Principal }: any) => Principal?.Service);
+  for (const who of ['cloudwatch', 'events', 'budgets']) assert.ok(mayPublish.includes(`${who}.amazonaws.com`), who);
+  const none = await synthesize({ budgetDollars: 0, taskMemoryMiB: 2_048 });
+  assert.equal(resourcesOf(none.service, 'AWS::Budgets::Budget').length, 0);
+});
+
+test('synth warns if nobody hears the alarms', async () => {
+  const heard = { certificate: 'acm', hostedZoneId: 'Z0123456789', hostedZoneName: 'pillarbox.example' };
+  const warned = (warnings: readonly string[]) => warnings.some((text) => text.startsWith('Nobody hears the alarms'));
+  assert.ok(warned((await synthesize()).warnings));
+  assert.ok(!warned((await synthesize({ ...heard, alarmEmail: 'ops@pillarbox.example' })).warnings));
+});
+
+test('the graphs find the metrics of a service whose name has a hyphen: each name of a SEARCH is quoted', async () => {
+  const { service } = await synthesize(mixes[4]);
+  const [[, { Properties }]] = resourcesOf(service, 'AWS::CloudWatch::Dashboard') as any;
+  const searches = [...flat(Properties.DashboardBody).matchAll(/SEARCH\('\{(.*?)\}/g)].map(([, names]) => names);
+  assert.ok(searches.length > 0);
+  for (const names of searches) assert.match(names!.replaceAll('\\', ''), /^"post-office","stage"(?:,"[a-z]+")*$/);
+});
+
+test('one query over the logs of the listener and of every function tells the story of a message', async () => {
+  const { service } = await synthesize();
+  const [[, { Properties }]] = resourcesOf(service, 'AWS::Logs::QueryDefinition') as any;
+  const asked = Properties.LogGroupNames.map(flat).sort();
+  const own = resourcesOf(service, 'AWS::Logs::LogGroup').map(([id]) => `<${id}>`);
+  assert.deepEqual(asked, own.filter((id) => !id.includes('Rejected')).sort());
+  assert.match(Properties.QueryString, /filter id = /);
 });
 
 test('each function runs its own bundle on nodejs24.x arm64, told its jobs with partial batches and a cap', async () => {
@@ -383,6 +459,10 @@ function stageFunctions(service: Awaited<ReturnType<typeof synthesize>>['service
   return resourcesOf(service, 'AWS::Lambda::Function').filter(([, { Properties }]) =>
     /^Pillarbox stage /.test(Properties.Description ?? ''),
   );
+}
+
+function alarmNames(service: Awaited<ReturnType<typeof synthesize>>['service']): readonly string[] {
+  return resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties.AlarmName);
 }
 
 function attributesOf(list: readonly { Key: string; Value: string }[]): Record<string, string> {

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { buildApp } from '#cdk/build-app.ts';
 import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
 
@@ -13,7 +13,13 @@ const home = process.cwd();
 const folders: string[] = [];
 let built: Promise<string> | null = null;
 
-export type Synthesized = { readonly data: Template; readonly service: Template; readonly directory: string };
+export type Synthesized = {
+  readonly data: Template;
+  readonly service: Template;
+  readonly directory: string;
+  /** What synth warns of. */
+  readonly warnings: readonly string[];
+};
 
 /** Both templates for these options; throws what synth throws. The bundles are those of the source as it is now. */
 export function synthesize(context: Readonly<Record<string, unknown>> = {}): Promise<Synthesized> {
@@ -35,7 +41,13 @@ async function make(context: Readonly<Record<string, unknown>>): Promise<Synthes
       'accepted',
     );
     app.synth();
-    return { data: Template.fromStack(data), service: Template.fromStack(service), directory };
+    const warnings = Annotations.fromStack(service).findWarning('*', Match.anyValue());
+    return {
+      data: Template.fromStack(data),
+      service: Template.fromStack(service),
+      directory,
+      warnings: warnings.map(({ entry }) => String(entry.data)),
+    };
   } finally {
     process.chdir(home);
   }

@@ -1,0 +1,66 @@
+// What AWS itself reports, told to those who hear the alarms: tasks that cannot be started, a fleet that can grow no further, a
+// month that costs more than expected. These events cost nothing.
+import { Aws } from 'aws-cdk-lib';
+import { CfnBudget } from 'aws-cdk-lib/aws-budgets';
+import { type EventPattern, Rule } from 'aws-cdk-lib/aws-events';
+import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import type { Options } from '#cdk/options.ts';
+import type { ListenerTasks } from '#cdk/service/listener-task.ts';
+import type { Alarms } from './alarms.ts';
+
+export type PlatformEventsProps = {
+  readonly options: Options;
+  readonly tasks: ListenerTasks;
+  readonly alarms: Alarms;
+};
+
+export class PlatformEvents extends Construct {
+  constructor(scope: Construct, id: string, props: PlatformEventsProps) {
+    super(scope, id);
+    const { service } = props.tasks;
+    this.tell('TasksNotStarted', 'Listener tasks cannot be started, or a deployment of them failed', props, {
+      source: ['aws.ecs'],
+      detailType: ['ECS Service Action', 'ECS Deployment State Change'],
+      resources: [service.serviceArn],
+      detail: { eventType: ['WARN', 'ERROR'] },
+    });
+    this.tell('AtMostTasks', 'As many listener tasks are running as maxTasks allows', props, {
+      source: ['aws.application-autoscaling'],
+      detailType: ['Application Auto Scaling Scaling Activity State Change'],
+      detail: { resourceId: [`service/${service.cluster.clusterName}/${service.serviceName}`] },
+    });
+    if (props.options.budgetDollars > 0) this.addBudget(props);
+  }
+
+  private tell(id: string, what: string, { alarms, options }: PlatformEventsProps, eventPattern: EventPattern): void {
+    const rule = new Rule(this, id, { description: `${options.serviceName}: ${what}`, eventPattern });
+    rule.addTarget(new SnsTopic(alarms.topic));
+  }
+
+  /** AWS looks at the whole account: by the service's tag it could look only once somebody has made that a cost allocation tag. */
+  private addBudget({ options: { serviceName, budgetDollars }, alarms }: PlatformEventsProps): void {
+    const ours = { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } };
+    alarms.topic.grantPublish(new ServicePrincipal('budgets.amazonaws.com', { conditions: ours }));
+    const heardBy = [{ subscriptionType: 'SNS', address: alarms.topic.topicArn }];
+    const notify = (notificationType: string) => ({
+      notification: {
+        notificationType,
+        comparisonOperator: 'GREATER_THAN',
+        threshold: 100,
+        thresholdType: 'PERCENTAGE',
+      },
+      subscribers: heardBy,
+    });
+    new CfnBudget(this, 'Budget', {
+      budget: {
+        budgetName: `${serviceName}-${Aws.REGION}`,
+        budgetType: 'COST',
+        timeUnit: 'MONTHLY',
+        budgetLimit: { amount: budgetDollars, unit: 'USD' },
+      },
+      notificationsWithSubscribers: [notify('ACTUAL'), notify('FORECASTED')],
+    });
+  }
+}
