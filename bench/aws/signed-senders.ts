@@ -12,15 +12,19 @@ export type SignedSenders = {
   readonly mail: (n: number) => TestMail;
 };
 
-/** Signs the mails, `bytes` long each and a signature, and starts the DNS server. */
-export async function startSignedSenders(count: number, bytes: number): Promise<SignedSenders> {
+/** Signs the mails, `bytes` long each and a signature, and starts the DNS server, whose answers `hold` keeps back. */
+export async function startSignedSenders(
+  count: number,
+  bytes: number,
+  hold?: () => Promise<void>,
+): Promise<SignedSenders> {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const mails: TestMail[] = [];
   for (let n = 0; n < count; n += 1) mails.push(await signed(n, plainMessage(bytes), key));
   const published = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
   return {
-    dns: await startDns((name, type) => (type === recordTypes.txt ? textOf(name, published) : 'no-name')),
+    dns: await startDns((name, type) => (type === recordTypes.txt ? textOf(name, published) : 'no-name'), hold),
     mail: (n) => {
       const mail = mails[n];
       if (mail === undefined) throw new Error(`there are ${count} senders only`);

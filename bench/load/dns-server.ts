@@ -9,12 +9,15 @@ export type DnsAnswer = Buffer | 'no-record' | 'no-name' | 'silence';
 /** `server`: `address:port` for `dns.servers`. */
 export type DnsServer = { readonly server: string; readonly close: () => void };
 
-/** Starts it. `answer` gets names in lower case, without a dot at their end. */
-export async function startDns(answer: (name: string, type: number) => DnsAnswer): Promise<DnsServer> {
+/** Starts it. `answer` gets names in lower case, without a dot at their end; each is sent when `hold` resolves. */
+export async function startDns(
+  answer: (name: string, type: number) => DnsAnswer,
+  hold: () => Promise<void> = async () => undefined,
+): Promise<DnsServer> {
   const socket = createSocket('udp4');
   socket.on('message', (question, from) => {
     const reply = replyTo(question, answer);
-    if (reply !== null) socket.send(reply, from.port, from.address);
+    if (reply !== null) void hold().then(() => socket.send(reply, from.port, from.address));
   });
   await new Promise<void>((resolve) => void socket.bind(0, '127.0.0.1', resolve));
   return { server: `127.0.0.1:${socket.address().port}`, close: () => socket.close() };

@@ -1,5 +1,6 @@
 // The process that plays S3 and SQS: fauxqs over a SQLite file, on 127.0.0.1, with what it lacks put right: conditions on
 // writes, lists in byte order, an honest 501 for what it does not know. Started by emulator.ts; ends when that one does.
+import { randomInt } from 'node:crypto';
 import { buildApp } from 'fauxqs';
 import { z } from 'zod';
 import { deadLetterQueue } from '#pipeline/contract/stages.ts';
@@ -109,13 +110,23 @@ function prepare({ sqsStore, s3Store }: Stores, { bucket, queues }: Order): void
 
 /** Making a queue that is there would empty it. Whoever held its jobs died with the process before: they are free. */
 function haveQueue(sqsStore: Stores['sqsStore'], name: string, attributes: Record<string, string>): void {
-  const queue = sqsStore.getQueueByName(name);
-  if (queue === undefined) {
-    sqsStore.createQueue(name, `http://127.0.0.1/${account}/${name}`, arnOf(name), attributes);
-    return;
-  }
+  const known = sqsStore.getQueueByName(name);
+  const queue = known ?? sqsStore.createQueue(name, `http://127.0.0.1/${account}/${name}`, arnOf(name), attributes);
+  wakeAnyWaiter(queue);
+  if (known === undefined) return;
   queue.setAttributes(attributes);
   for (const handle of [...queue.inflightMessages.keys()]) queue.changeVisibility(handle, 0);
+}
+
+/** fauxqs gives what comes to whoever has waited longest, so one poller gathers all of it; of SQS's waiters any may get it. */
+function wakeAnyWaiter(queue: ReturnType<Stores['sqsStore']['createQueue']>): void {
+  const wait = queue.waitForMessages.bind(queue);
+  queue.waitForMessages = (seconds) => {
+    const over = wait(seconds);
+    const latest = queue.pollWaiters.pop();
+    if (latest !== undefined) queue.pollWaiters.splice(randomInt(queue.pollWaiters.length + 1), 0, latest);
+    return over;
+  };
 }
 
 function arnOf(queue: string): string {

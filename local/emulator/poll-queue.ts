@@ -16,18 +16,21 @@ export type Polling = {
   readonly stop: (graceSeconds: number) => Promise<void>;
 };
 
-/** Starts polling for one stage, with as many pollers as its local concurrency asks for. */
+/** Starts polling for one stage. */
 export function pollQueue({
   stage,
   receiver,
   sandbox,
   log,
   windowSeconds = 0,
+  pollers = Math.max(minPollers, Math.ceil(stage.maxConcurrency.local / stage.batchSize)),
 }: {
   readonly stage: Stage;
   readonly receiver: Pick<SqsReceiver, 'receive' | 'remove'>;
   /** How long a batch is gathered before the function is called (Lambda's MaximumBatchingWindowInSeconds). */
   readonly windowSeconds?: number;
+  /** How many ask the queue at once; left out: as many as the stage's local concurrency asks for. */
+  readonly pollers?: number;
   readonly sandbox: Pick<Sandbox, 'invoke'>;
   readonly log: Log;
 }): Polling {
@@ -70,7 +73,6 @@ export function pollQueue({
       return new Set(records.map(({ messageId }) => messageId));
     }
   };
-  const pollers = Math.max(minPollers, Math.ceil(stage.maxConcurrency.local / stage.batchSize));
   const running = Promise.all(Array.from({ length: pollers }, poll));
   return {
     stop: async (graceSeconds) => {

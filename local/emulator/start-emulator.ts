@@ -49,8 +49,10 @@ export type EmulatorOptions = {
   readonly write: (line: string) => void;
   /** Bundles built before (`.build/functions`), or named by PILLARBOX_BUNDLES; else they are built now. */
   readonly bundles?: string;
-  /** How long a batch is gathered before a function is called; left out, not at all. */
-  readonly windowSeconds?: number;
+  /** How long a batch of a queue is gathered before a function is called; left out, not at all. */
+  readonly windowSeconds?: (lane: Stage) => number;
+  /** How many pollers each queue has; left out: as many as the stage's local concurrency asks for. */
+  readonly pollers?: number;
   /** Gets each line that a function writes, and how long each invocation took. */
   readonly observe?: {
     readonly line: (line: string) => void;
@@ -92,11 +94,19 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
       memoryMiB: stage.memoryMiB,
       onLine: (line) => takeLine(line, options, held),
     });
-    const { log, windowSeconds = 0 } = options;
+    const { log, windowSeconds = () => 0 } = options;
+    const pollers = options.pollers === undefined ? {} : { pollers: options.pollers };
     const invoke = (event: unknown) => timed(() => sandbox.invoke(event), stage, options);
     const polling = lanesOf(stage).map((lane) => {
       const receiver = receiverOf(emulator, lane.consumes);
-      return pollQueue({ stage: lane, receiver, sandbox: { invoke }, log, windowSeconds });
+      return pollQueue({
+        stage: lane,
+        receiver,
+        sandbox: { invoke },
+        log,
+        windowSeconds: windowSeconds(lane),
+        ...pollers,
+      });
     });
     return { sandbox, polling };
   });
