@@ -150,6 +150,9 @@ export const configSchema = z
     listeners: z
       .array(listenerSchema)
       .min(1)
+      .describe(
+        'The ports of one machine. On AWS the deployment opens the ports, and a file that names them is refused.',
+      )
       .prefault([
         { role: 'mx', port: 2525 },
         { role: 'submission', port: 2587 },

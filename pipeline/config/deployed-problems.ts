@@ -5,6 +5,7 @@ import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { balancerIdleSeconds, type DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import { daysKept, defaultExpireSeconds } from '#pipeline/contract/retention.ts';
 import { stages } from '#pipeline/contract/stages.ts';
+import { privateAddress } from '#pipeline/dns/configured-dns.ts';
 import { awsProblems, type ConfigProblem } from './aws-problems.ts';
 import type { Config } from './config.ts';
 import { isGiven } from './edit-config.ts';
@@ -47,9 +48,9 @@ function ignored({ delivery: { smarthost }, dns, tls }: Config, given: Given): r
     ),
     ...dns.servers.flatMap((server, n) =>
       problemIf(
-        isLoopbackHost(hostOf(server)),
+        privateAddress.test(hostOf(server)),
         `dns.servers[${n}]`,
-        'no DNS server is on that address on AWS',
+        'the functions are in no network of yours, and cannot ask a server on that address',
         'take it out: AWS has its own',
       ),
     ),
@@ -112,7 +113,7 @@ function cutShort(config: Config, taskMemoryMiB: number, given: Given): readonly
 
 /** The address or name of `address:port`, or of an address alone. */
 function hostOf(server: string): string {
-  return isIP(server) > 0 ? server : server.replace(/:\d+$/, '');
+  return isIP(server) > 0 ? server : server.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 
 const deployFirst = 'change the option and deploy, or change it here';

@@ -14,7 +14,8 @@ export type ConfiguredDns = {
   readonly close: () => void;
 };
 
-const privateAddress =
+/** Loopback, private and link-local addresses. */
+export const privateAddress =
   /^(::ffff:)?(127\.|10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)|^::1$|^f[cd][0-9a-f]{2}:|^fe[89ab][0-9a-f]:/i;
 
 /** Counts in `metrics` the zones and questions that are found not to answer. */

@@ -381,9 +381,14 @@ test(
     assert.equal(await healthStatus(), 200);
     assert.match(await healthText(), /pillarbox\.json cannot be used.*not JSON/);
     await sendTo(2525, { subject: 'by the last good one' });
-    await whenStored('inbox/', 'by the last good one');
+    const { id } = await whenStored('inbox/', 'by the last good one');
+    const tries = lines.flat().filter((line) => line.includes(id) && line.includes('"receiveCount"'));
+    assert.deepEqual([...new Set(tries.map((line) => JSON.parse(line).receiveCount))], [1]); // nothing had to come back
     for (const part of [container, functions[0]!]) assert.match(part.lines.join('\n'), /"event":"config-not-usable"/);
     assert.match(container.lines.join('\n'), /"config-problems":1\b/);
+    const alarms = [...d.deployed.resources('AWS::CloudWatch::Alarm').values()];
+    const alarm = alarms.find(({ AlarmName }) => AlarmName === 'pillarbox-config-broken');
+    assert.match(JSON.stringify(alarm), /"MetricName":"config-problems".*"Stat":"Sum".*"Threshold":1\b/);
     await d.store.put({ key: configKey, body: good, contentType: 'application/json' });
     await eventually(async () => ((await healthText()).includes('not JSON') ? null : true), 'the good one in force');
     assert.equal(await deadLetters(), deadBefore);

@@ -44,9 +44,9 @@ const rows: readonly {
   },
   { title: 'no certificate', config: { ...fitting, tls: null }, says: [/^tls: .*self-signed/] },
   {
-    title: 'a DNS server of the machine',
-    config: { ...fitting, dns: { servers: ['127.0.0.1:53', '[::1]:53', '192.0.2.53:53'] } },
-    says: [/^dns\.servers\[0\]: /, /^dns\.servers\[1\]: /],
+    title: 'a DNS server of the machine, or of a private network',
+    config: { ...fitting, dns: { servers: ['127.0.0.1:53', '[::1]:53', '192.0.2.53:53', '10.0.0.2'] } },
+    says: [/^dns\.servers\[0\]: /, /^dns\.servers\[1\]: /, /^dns\.servers\[3\]: /],
   },
   {
     title: 'limits beyond those of Lambda and the balancer',
