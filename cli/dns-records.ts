@@ -1,7 +1,7 @@
 // The DNS records that mail needs, as in a zone file: DKIM (RFC 6376 §3.6.1, RFC 8463 §4), SPF (RFC 7208), DMARC (RFC 9989).
 import type { KeyObject } from 'node:crypto';
 import type { Config } from '#pipeline/config/config.ts';
-import { type RelaySpf, relaySpf } from './relay-spf.ts';
+import { type WantedSpf, wantedSpf, waysOut } from './way-out.ts';
 
 /** A record; `value` is the text of a TXT record in one piece, or the data of another type. */
 export type DnsRecord = {
@@ -29,36 +29,32 @@ export function publicKeyText(publicKey: KeyObject): string {
   return (publicKey.asymmetricKeyType === 'ed25519' ? spki.subarray(-32) : spki).toString('base64');
 }
 
-type Relayed = {
+type SpfParts = {
   readonly domain: string;
-  readonly relay: string;
-  readonly spf: RelaySpf;
+  readonly wanted: readonly Pick<WantedSpf, 'terms' | 'isCertain' | 'who'>[];
   readonly record: string | null;
 };
 
-/** The SPF record of a domain whose mail leaves by a relay. `record`: the existing one, whose terms are kept, or null. */
-export function spfRecord({ domain, relay, spf, record }: Relayed): DnsRecord {
-  const term = spf.terms[0] ?? 'include:THE-INCLUDE-OF-YOUR-RELAY';
+/** The SPF record of a domain whose mail leaves by these ways. `record`: the existing one, whose terms are kept, or null. */
+export function spfRecord({ domain, wanted, record }: SpfParts): DnsRecord {
+  const terms = wanted.map((one) => one.terms[0] ?? 'include:THE-INCLUDE-OF-YOUR-RELAY').join(' ');
   const kept = record === null ? ' -all' : record.replace(/^v=spf1/i, '');
-  const about = spf.isCertain
-    ? `who may send for it: the relay ${relay} (add whoever else does)`
-    : `who may send for it: ask the operator of the relay ${relay} for its include, this is a guess (add whoever else does)`;
-  return txt(domain, `v=spf1 ${term}${kept}`, about);
+  const who = wanted.map((one) => one.who).join(', ');
+  const guess = wanted.find(({ isCertain }) => !isCertain);
+  const ask = guess === undefined ? '' : `; ask the operator of ${guess.who} for its include, this is a guess`;
+  return txt(domain, `v=spf1 ${terms}${kept}`, `who may send for it: ${who} (add whoever else does)${ask}`);
 }
 
 /** What a domain should publish beside its keys. */
 export function suggestedRecords(
   domain: string,
-  { hostname, delivery }: Pick<Config, 'hostname' | 'delivery'>,
+  config: Config,
   nowMs: number,
 ): { readonly [Name in 'mx' | 'spf' | 'dmarc' | 'mtaSts']: DnsRecord } {
-  const relay = relayOf(delivery);
+  const { hostname } = config;
   return {
     mx: { name: domain, type: 'MX', value: `10 ${hostname}.`, about: 'where its mail goes' },
-    spf:
-      relay === null
-        ? txt(domain, `v=spf1 a:${hostname} -all`, 'who may send for it (add whoever else does)')
-        : spfRecord({ domain, relay, spf: relaySpf(relay), record: null }),
+    spf: spfRecord({ domain, wanted: waysOut(config, null).map(wantedSpf), record: null }),
     dmarc: txt(
       `_dmarc.${domain}`,
       `v=DMARC1; p=none; rua=mailto:postmaster@${domain}`,
@@ -70,11 +66,6 @@ export function suggestedRecords(
       'mail to it comes over proven TLS only; another id with every change of the policy',
     ),
   };
-}
-
-/** The host that all mail is sent to, or null if it goes to each domain's own hosts. */
-export function relayOf({ mode, smarthost }: Config['delivery']): string | null {
-  return mode === 'smarthost' ? (smarthost?.host ?? null) : null;
 }
 
 /** The MTA-STS policy, and where it must be (RFC 8461 §3.2, §3.3). */

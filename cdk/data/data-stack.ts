@@ -17,6 +17,7 @@ import { deployedOptions, type Options } from '#cdk/options.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { deployedProblems, shownProblem } from '#pipeline/config/deployed-problems.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
+import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import { configKey, deployedOptionsKey } from '#pipeline/contract/keys.ts';
 import { lanesOf, type QueueName, stages } from '#pipeline/contract/stages.ts';
 import { MailBucket } from './mail-bucket.ts';
@@ -111,11 +112,15 @@ export class DataStack extends Stack {
     );
     if (problem !== undefined) throw new Error(`the first configuration: ${shownProblem(problem)}`);
     this.writeObject('FirstConfig', configKey, `${json}\n`);
-    this.writeObject('Options', deployedOptionsKey, JSON.stringify(deployed));
+    this.writeObject('Options', deployedOptionsKey, JSON.stringify({ ...deployed, addresses: this.publicAddresses() }));
     const why =
       "The library's one-off function that writes configuration and options logs under the policy AWS keeps for that.";
     acknowledgeManagedPolicy(this, 'AWSLambdaBasicExecutionRole', why);
     acknowledge(this, { L1: 'The library chooses the runtime of its one-off function.' });
+  }
+
+  private publicAddresses(): NonNullable<DeployedOptions['addresses']> {
+    return { mx: this.addresses.map(({ ref }) => ref), outbound: this.outboundAddress?.ref ?? null };
   }
 
   /** `FirstConfig` is never written over. */

@@ -2,12 +2,12 @@
 // what happens to forgeries (DMARC), and whether mail to it must come over verified TLS (MTA-STS).
 import { createPublicKey } from 'node:crypto';
 import type { ConfigPlace } from '#cli/config-place.ts';
-import { dkimRecord, publicKeyText, recordText, relayOf, stsPolicyText, suggestedRecords } from '#cli/dns-records.ts';
-import { spfPattern } from '#cli/relay-spf.ts';
+import { dkimRecord, publicKeyText, recordText, stsPolicyText, suggestedRecords } from '#cli/dns-records.ts';
+import type { WayOut } from '#cli/way-out.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Resolve, Secrets } from '#pipeline/contract/ports.ts';
 import { askDns, askOneText, askTexts } from './ask-dns.ts';
-import { checkRelaySpf } from './check-relay-spf.ts';
+import { checkSpf } from './check-spf.ts';
 import { advice, type Finding, missing, ok, unread } from './finding.ts';
 
 export type DomainCheck = {
@@ -16,6 +16,8 @@ export type DomainCheck = {
   readonly resolve: Resolve;
   readonly secrets: Secrets;
   readonly nowMs: number;
+  /** How its mail leaves. */
+  readonly ways: readonly WayOut[];
   /** The deployment on AWS whose configuration it is; null if it is a file. */
   readonly stack: ConfigPlace['stack'];
 };
@@ -23,11 +25,8 @@ export type DomainCheck = {
 export async function checkDomain(checked: DomainCheck): Promise<readonly Finding[]> {
   const { config, domain, resolve, nowMs } = checked;
   const suggested = suggestedRecords(domain, config, nowMs);
-  const relay = relayOf(config.delivery);
   const [spf, dmarc, sts] = await Promise.all([
-    relay === null
-      ? oneText(resolve, domain, { pattern: spfPattern, what: `${domain}: SPF`, publish: recordText(suggested.spf) })
-      : checkRelaySpf({ domain, relay }, resolve),
+    checkSpf({ domain, ways: checked.ways }, resolve),
     oneText(resolve, `_dmarc.${domain}`, {
       pattern: /^v=DMARC1\s*;/,
       what: `${domain}: DMARC`,

@@ -13,7 +13,7 @@ import { type CliWorld, type Command, optionValue, print } from '#cli/command.ts
 import { type ConfigFile, configOption } from '#cli/config-file.ts';
 import { type ConfigPlace, withConfig } from '#cli/config-place.ts';
 import { stackOptions } from '#cli/deployment.ts';
-import { relayOf } from '#cli/dns-records.ts';
+import { relayOf, waysOut } from '#cli/way-out.ts';
 import { awsProblems, type ConfigProblem, forwardProblems } from '#pipeline/config/aws-problems.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
@@ -46,6 +46,8 @@ export const check: Command = {
       const { resolve, close } = createResolver({ servers, timeoutMs: timeoutSeconds * 1_000, clock: world.clock });
       try {
         const nowMs = world.clock();
+        const addresses = (await place.stack?.deployed.configStore.options())?.addresses ?? null;
+        const ways = waysOut(config, addresses?.outbound ?? null);
         const findings: Finding[] = [
           ok(`${path} is a good configuration`),
           ...(await checkRules(file, place)),
@@ -53,11 +55,11 @@ export const check: Command = {
           ...(await checkUsers(config, secrets)),
           ...checkBounceAddresses(config),
           ...(place.stack === null ? [...(await checkPermissions(file)), ...checkListeners(config)] : []),
-          ...(await checkHost(config, resolve)),
+          ...(await checkHost({ config, addresses }, resolve)),
           ...(await checkWayOut(config, place)),
         ];
         for (const domain of Object.keys(config.domains)) {
-          findings.push(...(await checkDomain({ config, domain, resolve, secrets, nowMs, stack: place.stack })));
+          findings.push(...(await checkDomain({ config, domain, resolve, secrets, nowMs, ways, stack: place.stack })));
         }
         const target = optionValue(given, 'connect');
         if (target !== null) findings.push(await checkPort25(target, relayOf(config.delivery)));

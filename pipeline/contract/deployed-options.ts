@@ -17,6 +17,8 @@ export const deployedOptionsSchema = z.object({
   rawDays: days,
   inboxDays: days,
   deliveriesDays: days,
+  /** The elastic addresses: those of the load balancer, and the one that mail leaves from, if there is one. In the bucket's object alone. */
+  addresses: z.object({ mx: z.array(z.string()), outbound: z.string().nullable() }).optional(),
 });
 
 /** Options of cdk/options.ts, by their names there. */

@@ -428,7 +428,10 @@ test('each deploy writes its options beside the configuration, and the listener 
   const { Body } = JSON.parse(flat(options?.Update)).parameters;
   const [[, task]] = resourcesOf(service, 'AWS::ECS::TaskDefinition') as any;
   const [{ Environment }] = task.Properties.ContainerDefinitions;
-  assert.equal(Environment.find(({ Name }: any) => Name === 'PILLARBOX_OPTIONS').Value, Body);
+  const { addresses, ...same } = JSON.parse(Body);
+  assert.equal(Environment.find(({ Name }: any) => Name === 'PILLARBOX_OPTIONS').Value, JSON.stringify(same));
+  assert.equal(addresses.mx.length, 2);
+  assert.notEqual(addresses.outbound, null, 'what SPF must name, and what has a PTR');
   const { deliveryMode, rawDays, hostname } = deployedOptionsSchema.parse(JSON.parse(Body));
   assert.deepEqual([deliveryMode, rawDays, hostname], ['mx', 60, 'mx.pillarbox.example']);
 });

@@ -2,14 +2,18 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
 import { after, before, beforeEach, test } from 'node:test';
+import { makeSelfSigned } from '#container/tls/certificate.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { verifyPassword } from '#pipeline/config/password.ts';
-import { configKey } from '#pipeline/contract/keys.ts';
+import { configKey, deployedOptionsKey } from '#pipeline/contract/keys.ts';
 import { listenerAccess, stages } from '#pipeline/contract/stages.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
-import { denied, type OperatorsAws, operatorsAws, throttled } from '#test/support/aws/operators-aws.ts';
+import { denied, inProduction, type OperatorsAws, operatorsAws, throttled } from '#test/support/aws/operators-aws.ts';
 import { collect } from '#test/support/fakes/memory-store.ts';
+import { type DnsZone, startDns } from '#test/support/peers/peer-dns.ts';
+import { peerOptions } from '#test/support/peers/peers.ts';
+import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { runInProcess, runPillarbox } from '#test/support/worlds/run-pillarbox.ts';
 
 const base: ConfigInput = {
@@ -236,3 +240,104 @@ test('check says what it may not look at, and goes on', async () => {
     /Not known: these AWS credentials may not read it .*not authorized to perform: secretsmanager:GetSecretValue/,
   );
 });
+
+test(
+  'once all that check names is done and published, it finds nothing missing: SES, its records, SPF by the real way out, DKIM, the certificate',
+  peerOptions('dnsmasq'),
+  async (t) => {
+    const relay = 'email-smtp.eu-west-1.amazonaws.com';
+    const smarthost = { host: relay, user: 'AKIAEXAMPLE', password: 'secret:smarthost-password' };
+    const tls = { certificate: 'secret:tls-certificate', key: 'secret:tls-key' };
+    const password = openSesameHash;
+    const config: ConfigInput = {
+      hostname: 'mx.a.example',
+      tls,
+      domains: { 'a.example': { mailboxes: ['app'] } },
+      users: [{ name: 'app@a.example', password, mayFrom: ['*@a.example'] }],
+      delivery: { mode: 'smarthost', smarthost },
+    };
+    const at = async (zone: DnsZone, args: readonly string[]) => {
+      const dns = await startDns(zone);
+      t.after(() => dns.close());
+      const stored = await storedConfig().catch(() => null);
+      const domains = stored?.users.length === 1 ? stored.domains : config.domains;
+      await storeConfig({ ...config, domains, dns: { servers: [dns.server], timeoutSeconds: 2 } } as ConfigInput);
+      const ran = await cli([...args, '--json']);
+      return { code: ran.code, ...JSON.parse(ran.out) };
+    };
+    const options = {
+      serviceName: 'mail-test',
+      hostname: 'mx.a.example',
+      domains: ['a.example'],
+      deliveryMode: 'smarthost',
+      smarthost: null,
+      smarthostUser: null,
+      taskMemoryMiB: 512,
+      rawDays: 30,
+      inboxDays: 30,
+      deliveriesDays: 90,
+      addresses: { mx: ['192.0.2.25', '192.0.2.26'], outbound: null },
+    };
+    const body = Buffer.from(JSON.stringify(options));
+    await stack.store.put({ key: deployedOptionsKey, body, contentType: 'application/json' });
+    t.after(() => stack.store.delete(deployedOptionsKey));
+    await storeConfig(config);
+    assert.equal((await at({}, ['dkim', 'new', 'a.example'])).code, 0);
+    const { certificate, key } = await makeSelfSigned('mx.a.example', Date.parse('2026-11-21T03:00:00.000Z'));
+    aws.secrets.set('mail-test/tls-certificate', { value: certificate, description: '', token: '' });
+    aws.secrets.set('mail-test/tls-key', { value: key, description: '', token: '' });
+    const before = await at({}, ['check']);
+    const missing = before.findings.filter(({ level }: { level: string }) => level === 'missing');
+    for (const word of [
+      /no address/,
+      /sandbox/,
+      /SES in eu-west-1 does not know/,
+      /MX is not there/,
+      /SPF: no record/,
+      /pb202611-rsa is not published/,
+      /DMARC: no record/,
+    ]) {
+      assert.ok(
+        missing.some(({ what }: { what: string }) => word.test(what)),
+        String(word),
+      );
+    }
+    assert.equal(before.code, 1);
+    aws.ses.account = inProduction;
+    const mailFrom = { MailFromDomain: 'bounce.a.example', MailFromDomainStatus: 'SUCCESS' };
+    const dkim = { Status: 'SUCCESS', Tokens: ['t1'] };
+    aws.identities.set('a.example', {
+      VerifiedForSendingStatus: true,
+      VerificationStatus: 'SUCCESS',
+      DkimAttributes: dkim,
+      MailFromAttributes: mailFrom,
+    });
+    const zone = publishedZone(before.findings);
+    assert.match(String(zone.txt?.['a.example']), /^v=spf1 include:amazonses\.com -all$/);
+    const after = await at({ ...zone, a: { 'mx.a.example': '192.0.2.25' } }, ['check']);
+    // The DNS of this test is on this machine, which check refuses on AWS.
+    const left = after.findings.filter(
+      ({ level, what }: { level: string; what: string }) => level === 'missing' && !what.startsWith('dns.servers'),
+    );
+    assert.deepEqual(
+      left.map(({ publish }: { publish: string }) => publish.split('\n').at(-1)),
+      ['mx.a.example. A 192.0.2.26'],
+      'a record for the other address of the load balancer is still missing',
+    );
+  },
+);
+
+/** The zone that findings ask for; TXT strings put together as the DNS does. */
+function publishedZone(findings: readonly { readonly publish?: string }[]): DnsZone {
+  const lines = findings.flatMap(({ publish = '' }) => publish.split('\n'));
+  const records = lines.flatMap((line) => {
+    const [, name, type, data] = /^(\S+)\. (TXT|MX) (.*)$/.exec(line) ?? [];
+    return name === undefined ? [] : [{ name, type, data: data ?? '' }];
+  });
+  const of = (type: string) => records.filter((record) => record.type === type);
+  const text = (data: string): string => [...data.matchAll(/"([^"]*)"/g)].map(([, piece]) => piece).join('');
+  return {
+    mx: Object.fromEntries(of('MX').map(({ name, data }) => [name, [data.replace(/\.$/, '')]])),
+    txt: Object.fromEntries(of('TXT').map(({ name, data }) => [name, text(data)])),
+  };
+}

@@ -1,0 +1,59 @@
+// Checks SPF (RFC 7208) of a domain: its record, with what it includes, must name the way by which its mail really leaves.
+import { recordText, spfRecord } from '#cli/dns-records.ts';
+import { spfPattern } from '#cli/relay-spf.ts';
+import { findWantedSpf, type WantedSpf, type WayOut } from '#cli/way-out.ts';
+import type { Resolve } from '#pipeline/contract/ports.ts';
+import { askOneText } from './ask-dns.ts';
+import { advice, type Finding, missing, ok } from './finding.ts';
+import { addressesOf, maxLookUps, type ReadSpf, readSpf } from './read-spf.ts';
+
+/** `ways`: the first is in force. An existing record is kept, and gets the terms that it lacks in front. */
+export async function checkSpf(
+  { domain, ways }: { readonly domain: string; readonly ways: readonly WayOut[] },
+  resolve: Resolve,
+): Promise<Finding> {
+  const what = `${domain}: SPF`;
+  const record = await askOneText(resolve, domain, { pattern: spfPattern, what });
+  if (record !== null && typeof record !== 'string') return record;
+  const wanted = await Promise.all(ways.map((way) => findWantedSpf(way, resolve)));
+  if (record === null) return missing(`${what}: no record`, recordText(spfRecord({ domain, wanted, record })));
+  const read = await readSpf(domain, record, resolve);
+  const lacking: WantedSpf[] = [];
+  for (const [at, way] of ways.entries()) {
+    const one = wanted[at];
+    if (one !== undefined && !(await isNamed(read, { way, wanted: one }, resolve))) lacking.push(one);
+  }
+  if (lacking.length === 0)
+    return read.lookUps > maxLookUps ? missing(tooMany(what, record, read)) : ok(`${what}: ${record}`);
+  const published = spfRecord({ domain, wanted: lacking, record });
+  const after = await readSpf(domain, published.value, resolve);
+  const [inForce] = wanted;
+  const isInForce = inForce !== undefined && lacking.includes(inForce);
+  const who = lacking.map((one) => one.who).join(' and ');
+  const when = isInForce ? 'by which mail leaves' : 'by which mail may leave too';
+  const note = after.lookUps > maxLookUps ? `\n; ${tooMany('with that', published.value, after)}` : '';
+  // This server may send from another address than its name has.
+  const found = isInForce && inForce.isCertain && ways[0]?.how !== 'server' ? missing : advice;
+  return found(`${what}: ${record} does not name ${who}, ${when}`, `${recordText(published)}${note}`);
+}
+
+function tooMany(what: string, record: string, { lookUps }: ReadSpf): string {
+  return `${what}: ${record} makes receivers ask the DNS ${lookUps} times; after ${maxLookUps} it counts for nothing: take out includes that are not needed any more`;
+}
+
+type Wanted = { readonly way: WayOut; readonly wanted: WantedSpf };
+
+/** By one of the terms, or by letting its addresses pass. */
+async function isNamed(read: ReadSpf, { way, wanted }: Wanted, resolve: Resolve): Promise<boolean> {
+  if (wanted.terms.some((term) => read.terms.has(term.toLowerCase()))) return true;
+  switch (way.how) {
+    case 'relay':
+      return false; // it sends from other addresses than it takes mail at
+    case 'address':
+      return read.passes(way.address);
+    case 'server': {
+      const addresses = await addressesOf(resolve, way.hostname);
+      return addresses.length > 0 && addresses.every(read.passes);
+    }
+  }
+}
