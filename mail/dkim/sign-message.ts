@@ -68,13 +68,21 @@ function flushBreaks(hash: Hash, count: number): number {
   return 0;
 }
 
+/** `rewritten`: fields that a relay replaces on the way, in lower case; a signature over them would break. */
+type SigningFacts = {
+  readonly fields: readonly HeaderField[];
+  readonly bodyHash: string;
+  readonly domain: string;
+  readonly rewritten?: readonly string[];
+};
+
 /** The DKIM-Signature fields to put before the message, one a key, each ending in CRLF. `nowMs` becomes `t=`. */
 export async function signatureFields(
-  facts: { readonly fields: readonly HeaderField[]; readonly bodyHash: string; readonly domain: string },
+  facts: SigningFacts,
   keys: readonly SigningKey[],
   nowMs: number,
 ): Promise<string> {
-  const covered = coveredFields(facts.fields);
+  const covered = coveredFields(facts);
   const headerText = covered.found.map(relaxedField).join('');
   const made = keys.map(async ({ selector, key }) => {
     const algorithm = algorithmOf(key);
@@ -96,9 +104,10 @@ export async function signatureFields(
  * The names for `h=`, and the fields that they stand for: of a name that occurs more than once the lowest comes first (§5.4.2). A field
  * that may stand once is named once more than it occurs: nobody can add another.
  */
-function coveredFields(fields: readonly HeaderField[]): { names: string[]; found: Uint8Array[] } {
+function coveredFields({ fields, rewritten = [] }: SigningFacts): { names: string[]; found: Uint8Array[] } {
   const byName = Map.groupBy(fields.toReversed(), ({ name }) => name.toLowerCase());
-  const covered = [...shownOnce, ...signed].map((name) => ({ name, found: byName.get(name) ?? [] }));
+  const names = [...shownOnce, ...signed].filter((name) => !rewritten.includes(name));
+  const covered = names.map((name) => ({ name, found: byName.get(name) ?? [] }));
   return {
     names: covered.flatMap(({ name, found }) => [...found.map(() => name), ...(isShownOnce(name) ? [name] : [])]),
     found: covered.flatMap(({ found }) => found.map(({ raw }) => raw)),

@@ -7,6 +7,7 @@ import { hasField } from '#mail/header/header-fields.ts';
 import { createLineEndingNormaliser, normaliseLineEndings } from '#mail/smtp/line-endings.ts';
 import type { SentMessage } from '#mail/smtp/parameters.ts';
 import type { Config } from '#pipeline/config/config.ts';
+import { sesRegion } from '#pipeline/config/ses-endpoint.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { Clock, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
@@ -50,7 +51,10 @@ export async function prepareOutgoingMessage(
   const facts = await (isLarge ? readLarge(stored.body, wanted) : readSmall(stored.body, wanted));
   const domain = job.signingDomain ?? '';
   const isSigned = keys.length > 0 && hasField(facts.fields, 'from');
-  const prefix = Buffer.from(isSigned ? await signatureFields({ ...facts, domain }, keys, deps.clock()) : '');
+  const rewritten = rewrittenBy(config);
+  const prefix = Buffer.from(
+    isSigned ? await signatureFields({ ...facts, domain, rewritten }, keys, deps.clock()) : '',
+  );
   const paths = [envelope.reversePath, ...envelope.recipients.map(({ forwardPath }) => forwardPath)];
   const needsUtf8 = envelope.smtpUtf8 && (!facts.hasAsciiHeader || !isAscii(Buffer.from(paths.join())));
   return {
@@ -63,6 +67,12 @@ export async function prepareOutgoingMessage(
         : { kind: 'small', bytes: Buffer.concat([prefix, stuffDots(facts.small, true), end]) },
     needsUtf8,
   };
+}
+
+/** SES puts a Date and a Message-ID of its own in the place of the author's (SES Developer Guide, "Amazon SES header fields"). */
+function rewrittenBy({ delivery: { mode, smarthost } }: Config): readonly string[] {
+  const isSes = mode === 'smarthost' && smarthost !== null && sesRegion(smarthost.host) !== null;
+  return isSes ? ['date', 'message-id'] : [];
 }
 
 type Facts = MessageFacts & {
