@@ -12,10 +12,16 @@ export type ConfigProblem = { readonly at: string; readonly what: string; readon
 /** What a deployment named `stack` (its serviceName) cannot do of a configuration; empty if it can do all. */
 export function awsProblems(config: Config, stack: string): readonly ConfigProblem[] {
   return [
+    ...captureProblem(config),
     ...references(config, stack).flatMap((one) => referenceProblem(one, stack)),
     ...relayProblems(config),
     ...forwardProblems(config),
   ];
+}
+
+function captureProblem({ mode }: Config): ConfigProblem[] {
+  const what = 'all the world reaches the listener on AWS, and it would take mail for any address from anybody';
+  return mode === 'capture' ? [{ at: 'mode', what, mend: 'take it out: capture is for trials on one machine' }] : [];
 }
 
 /** A reference to a secret, who must read it, and what mends it if that is impossible. */

@@ -46,6 +46,7 @@ const refused: readonly (readonly [string, ConfigInput, RegExp, RegExp])[] = [
     /^delivery\.smarthost\.password: no function can read env:/,
     /--secret-id mail\/smarthost-password/,
   ],
+  ['a listener that takes mail for any address', { mode: 'capture' }, /^mode: .*from anybody$/, /^take it out/],
   ['the SRS secret in a file', { srsSecret: 'file:srs' }, /^srsSecret: no function/, /"secret:srs"/],
   [
     'the user of the relay that the first deploy made up',
