@@ -9,6 +9,7 @@ import type { ConfigInput } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { bucketName } from './names.ts';
 import { type Options, parseOptions } from './options.ts';
+import { trustOwnAccountOnly } from './service-trusts.ts';
 
 export type PillarboxProps = Partial<Omit<Options, 'domains'>> & {
   /** The name the world knows the listener by: MX record, greeting, EHLO, PTR. */
@@ -56,7 +57,10 @@ export class Pillarbox extends Construct {
     const serviceProps = { ...common('service', 'what runs'), data: this.data, bundles };
     this.service = new ServiceStack(stacksIn, serviceProps.stackName, serviceProps);
     this.service.addStackDependency(this.data);
-    for (const stack of [this.data, this.service]) Tags.of(stack).add('service', options.serviceName);
+    for (const stack of [this.data, this.service]) {
+      Tags.of(stack).add('service', options.serviceName);
+      trustOwnAccountOnly(stack);
+    }
     if (around !== undefined) allowEmpty(around);
     this.bucketName = bucketName(options);
     this.bucket = this.data.mail.bucket;

@@ -1,5 +1,5 @@
 // An alarm of the service: its description names the entry of docs/runbook.md that says what to do.
-import { Annotations, Aws, CfnOutput } from 'aws-cdk-lib';
+import { Annotations, CfnOutput } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -7,6 +7,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import type { Options } from '#cdk/options.ts';
+import { ownAccount } from '#cdk/service-trusts.ts';
 
 export type AlarmSpec = {
   /** The entry of docs/runbook.md, and the alarm's name behind the service's. */
@@ -35,8 +36,7 @@ export class Alarms extends Construct {
     this.serviceName = serviceName;
     this.topic = new Topic(this, 'Topic', { displayName: `Alarms of ${serviceName}`, enforceSSL: true });
     // A topic with a policy of its own no longer has the default one, which lets alarms of the account publish.
-    const ours = { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } };
-    this.topic.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com', { conditions: ours }));
+    this.topic.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com', { conditions: ownAccount }));
     if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail));
     else
       Annotations.of(this).addWarningV2(

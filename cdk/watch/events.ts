@@ -8,6 +8,7 @@ import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import type { Options } from '#cdk/options.ts';
 import type { ListenerTasks } from '#cdk/service/listener-task.ts';
+import { ownAccount } from '#cdk/service-trusts.ts';
 import type { Alarms } from './alarms.ts';
 
 export type PlatformEventsProps = {
@@ -36,13 +37,13 @@ export class PlatformEvents extends Construct {
 
   private tell(id: string, what: string, { alarms, options }: PlatformEventsProps, eventPattern: EventPattern): void {
     const rule = new Rule(this, id, { description: `${options.serviceName}: ${what}`, eventPattern });
-    rule.addTarget(new SnsTopic(alarms.topic));
+    // By a role: SNS is not told for whom EventBridge acts, so a policy of the topic could not hold it to this account.
+    rule.addTarget(new SnsTopic(alarms.topic, { authorizeUsingRole: true }));
   }
 
   /** AWS looks at the whole account: by the service's tag it could look only once somebody has made that a cost allocation tag. */
   private addBudget({ options: { serviceName, budgetDollars }, alarms }: PlatformEventsProps): void {
-    const ours = { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } };
-    alarms.topic.grantPublish(new ServicePrincipal('budgets.amazonaws.com', { conditions: ours }));
+    alarms.topic.grantPublish(new ServicePrincipal('budgets.amazonaws.com', { conditions: ownAccount }));
     const heardBy = [{ subscriptionType: 'SNS', address: alarms.topic.topicArn }];
     const notify = (notificationType: string) => ({
       notification: {

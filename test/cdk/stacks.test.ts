@@ -158,7 +158,17 @@ test('whoever hears the alarms hears of tasks that cannot start, of a fleet at i
     assert.equal(flat(Subscribers[0].Address), `<${topicId}>`);
   const [[, policy]] = resourcesOf(service, 'AWS::SNS::TopicPolicy') as any;
   const mayPublish = policy.Properties.PolicyDocument.Statement.flatMap(({ Principal }: any) => Principal?.Service);
-  for (const who of ['cloudwatch', 'events', 'budgets']) assert.ok(mayPublish.includes(`${who}.amazonaws.com`), who);
+  for (const who of ['cloudwatch', 'budgets']) assert.ok(mayPublish.includes(`${who}.amazonaws.com`), who);
+  for (const { Targets } of told) {
+    const role = flat(Targets[0].RoleArn).slice(1, -'.Arn>'.length);
+    const policies = resourcesOf(service, 'AWS::IAM::Policy').map(([, policy]) => policy.Properties);
+    const [
+      {
+        PolicyDocument: { Statement },
+      },
+    ] = policies.filter(({ Roles }) => Roles[0].Ref === role) as any;
+    assert.deepEqual(Statement, [{ Action: 'sns:Publish', Effect: 'Allow', Resource: { Ref: topicId } }]);
+  }
   const none = await synthesize({ budgetDollars: 0, taskMemoryMiB: 2_048 });
   assert.equal(resourcesOf(none.service, 'AWS::Budgets::Budget').length, 0);
 });
@@ -268,6 +278,15 @@ test('the image is built for the processors that run it, on whatever machine', a
   const { dockerImages } = JSON.parse(readFileSync(join(directory, file), 'utf8'));
   const platforms = Object.values<any>(dockerImages).map(({ source }) => source.platform);
   assert.deepEqual(platforms, ['linux/arm64']);
+});
+
+test('the health check of a task is the image’s own, and no second Node in the memory of a task', async () => {
+  const { service } = await synthesize();
+  const [[, { Properties }]] = resourcesOf(service, 'AWS::ECS::TaskDefinition') as any;
+  const [{ HealthCheck }] = Properties.ContainerDefinitions;
+  const [, inImage = ''] = /^HEALTHCHECK .*\\\n {2}CMD (.*)$/m.exec(readFileSync('container/Dockerfile', 'utf8')) ?? [];
+  assert.deepEqual(HealthCheck.Command, ['CMD', ...JSON.parse(inImage)]);
+  assert.equal(HealthCheck.Command[1], '/bin/bash');
 });
 
 test('the listener does not wait for its log', async () => {

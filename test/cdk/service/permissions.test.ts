@@ -29,6 +29,31 @@ test('no policy of ours allows every action or every resource', async () => {
   }
 });
 
+test('every trust in a service holds it to this account', async () => {
+  const certificate = { certificate: 'acm', hostedZoneId: 'Z1', hostedZoneName: 'pillarbox.example' };
+  const seen = new Set<string>();
+  for (const mix of [
+    {},
+    { deliveryMode: 'mx', encryption: 'kms', alarmEmail: 'ops@pillarbox.example', ...certificate },
+  ]) {
+    const { data, service } = await synthesize(mix);
+    for (const template of [data, service]) {
+      for (const { id, principal, conditions } of serviceTrusts(template)) {
+        seen.add(principal);
+        assert.deepEqual(
+          conditions?.StringEquals?.['aws:SourceAccount'],
+          { Ref: 'AWS::AccountId' },
+          `${id}: ${principal}`,
+        );
+      }
+      for (const [id, { Properties }] of resourcesOf(template, 'AWS::Lambda::Permission'))
+        assert.deepEqual(Properties.SourceAccount, { Ref: 'AWS::AccountId' }, id);
+    }
+  }
+  for (const name of ['budgets', 'cloudwatch', 'ecs-tasks', 'events', 'lambda', 'vpc-flow-logs'])
+    assert.ok(seen.has(`${name}.amazonaws.com`), name);
+});
+
 const parts = [
   { role: 'Listener', access: listenerAccess, consumes: [] },
   {
@@ -94,6 +119,21 @@ test('who judges or parses may ask whether a stored message is there, and list n
 /** StringLike of IAM: `*` is any text. */
 function isLike(text: string, pattern: string): boolean {
   return new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*')}$`).test(text);
+}
+
+/** Each statement, of roles and of resources, that lets a service in. */
+function serviceTrusts(template: Template): { id: string; principal: string; conditions: any }[] {
+  const resources: [string, any][] = Object.entries(template.toJSON()['Resources']);
+  return resources.flatMap(([id, { Properties = {} }]) =>
+    [Properties.AssumeRolePolicyDocument, Properties.PolicyDocument, Properties.KeyPolicy]
+      .flatMap((document) => document?.Statement ?? [])
+      .filter(({ Effect }) => Effect === 'Allow')
+      .flatMap(({ Principal, Condition }) =>
+        [Principal?.Service ?? []]
+          .flat()
+          .map((principal) => ({ id, principal: flat(principal), conditions: Condition })),
+      ),
+  );
 }
 
 function allStatements(template: Template): (Statement & { id: string })[] {
