@@ -34,6 +34,16 @@ export const listenerPorts = [
 /** Where the container answers `/health`. */
 export const healthPort = 8080;
 
+/**
+ * Asks `/health`, and ends with 0 if the answer is 200: by the shell of the image, in 4 MB, where a second Node takes 60 of the
+ * task's 512. The Dockerfile says the same, since ECS goes by the task definition alone.
+ */
+export const healthCheck = [
+  '/bin/bash',
+  '-c',
+  `exec 3<>/dev/tcp/127.0.0.1/${healthPort} && printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3 && read -r -t 4 _ status _ <&3 && [ "$status" = 200 ]`,
+] as const;
+
 /** The user of the image that owns nothing (`node` of the official image). */
 const unprivilegedUser = '1000:1000';
 
@@ -121,12 +131,7 @@ export class ListenerTasks extends Construct {
         maxBufferSize: Size.mebibytes(8),
       }),
       healthCheck: {
-        command: [
-          'CMD',
-          'node',
-          '-e',
-          `fetch('http://127.0.0.1:${healthPort}/health').then((r)=>process.exit(r.ok?0:1),()=>process.exit(1))`,
-        ],
+        command: ['CMD', ...healthCheck],
         interval: Duration.seconds(30),
         startPeriod: Duration.seconds(20),
       },

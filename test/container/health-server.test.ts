@@ -1,6 +1,8 @@
 // Whether a task should get connections.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { reportHealth, startHealthServer } from '#container/health-server.ts';
@@ -70,4 +72,24 @@ test('150 connections that say nothing do not make a task look ill', async (t) =
   assert.equal((await fetch(`http://127.0.0.1:${server.port}/health`)).status, 200);
   for (const socket of silent) socket.resume();
   await Promise.all(silent.slice(0, 50).map((socket) => socket.closed || once(socket, 'close')));
+});
+
+const [, inDockerfile = ''] =
+  /^HEALTHCHECK .*\\\n {2}CMD (.*)$/m.exec(readFileSync('container/Dockerfile', 'utf8')) ?? [];
+const imageCheck: readonly string[] = JSON.parse(inDockerfile);
+
+test('the health check of the image passes while the task is well, and fails while it drains and when nothing listens', async () => {
+  let health = well;
+  const listener = { health: () => health };
+  const server = await startHealthServer({ host: '127.0.0.1', port: 0, listener, config: { problem: () => null } });
+  const exitCode = async () => {
+    const [command = '', ...given] = imageCheck.map((part) => part.replace('8080', String(server.port)));
+    const [code] = await once(spawn(command, given, { env: {}, stdio: 'ignore' }), 'exit');
+    return code;
+  };
+  assert.equal(await exitCode(), 0);
+  health = { ...well, isDraining: true };
+  assert.equal(await exitCode(), 1);
+  await server.close();
+  assert.equal(await exitCode(), 1);
 });
