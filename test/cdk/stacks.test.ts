@@ -441,7 +441,7 @@ test('the listener is told the ports that the load balancer leads to, whatever t
 });
 
 test('each deploy writes its options beside the configuration, and the listener is given the same', async () => {
-  const { data, service } = await synthesize({ deliveryMode: 'mx', rawDays: 60 });
+  const { data, service } = await synthesize(mixes[1]);
   const written = resourcesOf(data, 'Custom::AWS').map(([, { Properties }]) => Properties);
   const options = written.find(({ Create }) => JSON.parse(flat(Create)).parameters.Key === 'config/options.json');
   const { Body } = JSON.parse(flat(options?.Update)).parameters;
@@ -452,7 +452,7 @@ test('each deploy writes its options beside the configuration, and the listener 
   assert.equal(addresses.mx.length, 2);
   assert.notEqual(addresses.outbound, null, 'what SPF must name, and what has a PTR');
   const { deliveryMode, rawDays, hostname } = deployedOptionsSchema.parse(JSON.parse(Body));
-  assert.deepEqual([deliveryMode, rawDays, hostname], ['mx', 60, 'mx.pillarbox.example']);
+  assert.deepEqual([deliveryMode, rawDays, hostname], ['mx', 30, 'mx.pillarbox.example']);
 });
 
 test('a configuration that was replaced is kept for a year', async () => {
