@@ -20,9 +20,10 @@ export function relayRefusal({
   if (/\baccess denied\b.*\bnot authorized to perform\b/i.test(text)) {
     return { concerns: 'message', reason: "the relay's policy for our log-in does not let it send this" };
   }
-  const [, identities = ''] = /\bemail address is not verified\b\.?(.*)/i.exec(text) ?? [];
-  if (!/\bemail address is not verified\b/i.test(text)) return null;
-  const isRecipient = identities.toLowerCase().includes(forwardPath.toLowerCase());
+  const unverified = /\bemail address is not verified\b(.*)/i.exec(text);
+  if (unverified === null) return null;
+  // It lists those that failed, authors and recipients alike.
+  const isRecipient = unverified[1]?.toLowerCase().includes(forwardPath.toLowerCase()) === true;
   const reason = isRecipient
     ? 'the relay has our account in its sandbox, and sends to verified addresses alone'
     : "the relay sends only for domains that are verified in our account, and the author's is not (or the account is in its sandbox)";
