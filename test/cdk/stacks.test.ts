@@ -9,6 +9,7 @@ import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
 import { deployedOptionsSchema } from '#pipeline/contract/deployed-options.ts';
 import { lanesOf, stages, tellingReceives } from '#pipeline/contract/stages.ts';
 import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
+import { resourceFaults } from './resource-faults.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
 
 const mixes = [
@@ -25,10 +26,31 @@ const mixes = [
 ];
 
 for (const mix of mixes) {
-  test(`both stacks synthesize without findings of cdk-nag or CloudFormation: ${JSON.stringify(mix)}`, async () => {
-    await assert.doesNotReject(synthesize(mix));
+  test(`both stacks synthesize without findings of cdk-nag or CloudFormation, by AWS’s own schema of resources: ${JSON.stringify(mix)}`, async () => {
+    const { data, service } = await synthesize(mix);
+    assert.deepEqual([...resourceFaults(data.toJSON()), ...resourceFaults(service.toJSON())], []);
   });
 }
+
+test('what CloudFormation would refuse is found: a wrong name, a missing one, another type, a value that is not allowed', async () => {
+  const { service } = await synthesize();
+  const [[id, authenticate]] = stageFunctions(service) as any;
+  const planted = (properties: object) =>
+    resourceFaults({
+      Resources: { F: { ...authenticate, Properties: { ...authenticate.Properties, ...properties } } },
+    });
+  assert.deepEqual(planted({}), [], id);
+  const at = 'F (AWS::Lambda::Function)';
+  assert.deepEqual(planted({ Timeuot: 60 }), [`${at}.Timeuot: no such property`]);
+  assert.deepEqual(planted({ Role: undefined }), [`${at}.Role: is missing`]);
+  assert.deepEqual(planted({ Timeout: 'a minute' }), [`${at}.Timeout: a minute is no whole number`]);
+  assert.deepEqual(planted({ RecursiveLoop: 'Yes' }), [`${at}.RecursiveLoop: Yes is none of Allow, Terminate`]);
+  assert.deepEqual(planted({ LoggingConfig: { Group: 'x' } }), [`${at}.LoggingConfig.Group: no such property`]);
+  assert.deepEqual(planted({ Architectures: 'arm64' }), [`${at}.Architectures: is no list`]);
+  assert.deepEqual(resourceFaults({ Resources: { F: { Type: 'AWS::Lambda::Fun' } } }), [
+    'F: there is no AWS::Lambda::Fun',
+  ]);
+});
 
 test('every queue that a stage reads has a dead-letter queue, six times its function’s timeout, and encryption', async () => {
   const { data } = await synthesize();
@@ -207,6 +229,8 @@ test('each function runs its own bundle on nodejs24.x arm64, told its jobs with 
     lanes.map(({ maxConcurrency }) => maxConcurrency.aws).sort(),
     'the slow lane has a concurrency of its own, so that it takes nothing from the other',
   );
+  const windows = mappings.map(([, { Properties }]) => Properties.MaximumBatchingWindowInSeconds).sort();
+  assert.deepEqual(windows, [2, 4, 4, 4], 'what comes in batches is gathered for two seconds');
   for (const [, { Properties }] of mappings) {
     assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures']);
     assert.ok(Properties.ScalingConfig.MaximumConcurrency >= 2);

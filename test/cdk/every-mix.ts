@@ -1,0 +1,46 @@
+// `npm run test:templates`, a part of `npm run check`: every option at each of its values, and those that go together, held against
+// AWS's own description of its resources.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { resourceFaults } from './resource-faults.ts';
+import { synthesize } from './synthesize.ts';
+
+const acm = { certificate: 'acm', hostedZoneId: 'Z0123456789', hostedZoneName: 'pillarbox.example' };
+const proxied = { preserveClientIp: false, proxyProtocol: true };
+const mixes: readonly Readonly<Record<string, unknown>>[] = [
+  {},
+  { deliveryMode: 'mx' },
+  { smarthost: 'smtp.relay.example', smarthostUser: 'app' },
+  { tasks: 1, maxTasks: 1 },
+  { tasks: 4, maxTasks: 20, taskCpu: 1024, taskMemoryMiB: 4_096, connectionsPerTask: 2_000 },
+  { zones: 'us-east-1b,us-east-1d' },
+  { spot: true },
+  proxied,
+  { ipAddressType: 'dualstack', ...proxied },
+  acm,
+  { eventBridge: true },
+  { eventBridge: false, versioning: true },
+  { encryption: 'kms' },
+  { rawDays: 1, inboxDays: 365, deliveriesDays: 90, logDays: 365 },
+  { batchWindowSeconds: 0 },
+  { batchWindowSeconds: 60 },
+  { alarmEmail: 'ops@pillarbox.example', budgetDollars: 50 },
+  { noMailHours: 0, budgetDollars: 0 },
+  { serviceName: 'post-office', hostname: 'mx.post.example', domains: 'post.example, mail.example' },
+  {
+    deliveryMode: 'mx',
+    encryption: 'kms',
+    spot: true,
+    versioning: true,
+    ipAddressType: 'dualstack',
+    ...proxied,
+    ...acm,
+  },
+];
+
+for (const mix of mixes) {
+  test(`CloudFormation knows every resource and property of a deployment with ${JSON.stringify(mix)}`, async () => {
+    const { data, service } = await synthesize(mix);
+    assert.deepEqual([...resourceFaults(data.toJSON()), ...resourceFaults(service.toJSON())], []);
+  });
+}
