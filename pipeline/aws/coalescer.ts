@@ -8,18 +8,23 @@ type Waiting<Item> = {
 
 /**
  * Returns a function that resolves when its item was in a successful `flush`. A flush has at most `maxItems` items of at
- * most `maxBytes` together and starts at the latest `lingerMs` after its first; it answers each item's Error or null.
+ * most `maxBytes` together and starts `lingerMs` after its first, or later if `mayGrow`, asked with the number of items, says that more
+ * may come: at the latest `longestMs` after its first. It answers each item's Error or null.
  */
 export function createCoalescer<Item>({
   maxItems,
   maxBytes,
   lingerMs,
+  longestMs = lingerMs,
+  mayGrow = () => false,
   sizeOf,
   flush,
 }: {
   readonly maxItems: number;
   readonly maxBytes: number;
   readonly lingerMs: number;
+  readonly longestMs?: number;
+  readonly mayGrow?: (items: number) => boolean;
   readonly sizeOf: (item: Item) => number;
   readonly flush: (items: readonly Item[]) => Promise<readonly (Error | null)[]>;
 }): (item: Item) => Promise<void> {
@@ -35,6 +40,10 @@ export function createCoalescer<Item>({
     timer = null;
     if (batch.length > 0) void settle(batch, flush);
   };
+  const linger = (lingered: number): void => {
+    if (lingered < longestMs && mayGrow(waiting.length)) timer = setTimeout(linger, lingerMs, lingered + lingerMs);
+    else flushWaiting();
+  };
   return (item) =>
     new Promise((done, failed) => {
       const size = sizeOf(item);
@@ -42,7 +51,7 @@ export function createCoalescer<Item>({
       waiting.push({ item, done, failed });
       bytes += size;
       if (waiting.length >= maxItems) flushWaiting();
-      else timer ??= setTimeout(flushWaiting, lingerMs);
+      else timer ??= setTimeout(linger, lingerMs, lingerMs);
     });
 }
 

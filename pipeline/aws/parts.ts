@@ -17,6 +17,7 @@ import { createAwsSecrets, createS3Client, createSqsClient } from './clients.ts'
 import { configObject, lastGoodConfig } from './config-object.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import { createAwsIntake } from './intake.ts';
+import { createJobsUnderWay, type JobsUnderWay } from './jobs-under-way.ts';
 import { createS3Store } from './s3-store.ts';
 import { createUploads } from './s3-upload.ts';
 import { createVisibilityChanger, type VisibilityChanger } from './sqs-receiver.ts';
@@ -27,6 +28,7 @@ export type AwsParts = {
   readonly environment: Environment;
   readonly store: ObjectStore;
   readonly jobs: JobSender;
+  readonly underWay: JobsUnderWay;
   readonly changeVisibility: VisibilityChanger;
   readonly intake: Intake;
   readonly config: ReportingConfigSource;
@@ -72,7 +74,8 @@ export function createAwsParts({
     clock,
   });
   const { s3 = createS3Client(environment), sqs = createSqsClient(environment) } = clients;
-  const jobs = createSqsSender({ sqs, queueUrls: environment.queueUrls, clock });
+  const underWay = createJobsUnderWay();
+  const jobs = createSqsSender({ sqs, queueUrls: environment.queueUrls, clock, jobsUnderWay: underWay.count });
   const config = polledConfigSource({
     ...configObject({ s3, bucket }),
     lastGood: lastGoodConfig({ s3, bucket }, { keeps: keepsConfig }),
@@ -85,6 +88,7 @@ export function createAwsParts({
     environment,
     store: createS3Store({ s3, bucket }),
     jobs,
+    underWay,
     changeVisibility: createVisibilityChanger(sqs, environment.queueUrls),
     intake: createAwsIntake({ upload: createUploads({ s3, bucket }), jobs }),
     config,

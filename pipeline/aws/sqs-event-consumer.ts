@@ -16,6 +16,7 @@ import {
   runJob,
   type StageRuns,
 } from '#pipeline/run/run-job.ts';
+import { createJobsUnderWay, type JobsUnderWay } from './jobs-under-way.ts';
 import type { VisibilityChanger } from './sqs-receiver.ts';
 import { faultsAttribute, groupAttribute, notBeforeAttribute } from './sqs-sender.ts';
 
@@ -44,7 +45,12 @@ type SqsRecord = z.infer<typeof recordSchema>;
 export type BatchAnswer = { readonly batchItemFailures: readonly { readonly itemIdentifier: string }[] };
 
 /** `jobs` takes what comes later, and the report to the sender of a dead letter. */
-export type ConsumerDeps = RunJobDeps & { readonly jobs: JobSender; readonly changeVisibility: VisibilityChanger };
+export type ConsumerDeps = RunJobDeps & {
+  readonly jobs: JobSender;
+  readonly changeVisibility: VisibilityChanger;
+  /** Counts the jobs that run, for whoever gathers what they send. */
+  readonly underWay?: JobsUnderWay;
+};
 
 export type Consumer<Queue extends QueueName> = ConsumerDeps & {
   readonly queue: Queue;
@@ -88,9 +94,11 @@ export async function consumeSqsEvent<Queue extends QueueName>(
   const { Records } = eventSchema.parse(event);
   const failed: { itemIdentifier: string }[] = [];
   const waiting = [...Records];
+  const { underWay = createJobsUnderWay() } = consumer;
   const work = async (): Promise<void> => {
     for (let record = waiting.shift(); record !== undefined; record = waiting.shift()) {
-      if (!(await isDone(consumer, record))) failed.push({ itemIdentifier: record.messageId });
+      const run = async () => isDone(consumer, record);
+      if (!(await underWay.during(run))) failed.push({ itemIdentifier: record.messageId });
     }
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, Records.length) }, work));

@@ -20,6 +20,8 @@ const maxEntries = 10;
 /** A message, and a batch, in bytes: bodies and attributes together. */
 const maxBytes = 1_048_576;
 const lingerMs = 5;
+/** What one job of an invocation sends waits so long for what the others send: a request costs as much for one as for ten. */
+const longestMs = 500;
 
 type Attributes = Record<string, { readonly DataType: 'String'; readonly StringValue: string }>;
 type Entry = {
@@ -42,15 +44,17 @@ const answerSchema = z.object({
 });
 type Answer = z.infer<typeof answerSchema>;
 
-/** `queueUrls` holds the queues this process may send to; sending to another throws. */
+/** `queueUrls` holds the queues this process may send to; sending to another throws. `jobsUnderWay`: how many jobs may still send. */
 export function createSqsSender({
   sqs,
   queueUrls,
   clock,
+  jobsUnderWay = () => 0,
 }: {
   readonly sqs: SQSClient;
   readonly queueUrls: Readonly<Partial<Record<QueueName, string>>>;
   readonly clock: Clock;
+  readonly jobsUnderWay?: () => number;
 }): JobSender {
   const coalescers = new Map<QueueName, (entry: Entry) => Promise<void>>();
   const coalescerOf = (queue: QueueName) => {
@@ -60,7 +64,9 @@ export function createSqsSender({
     if (url === undefined) throw new Error(`this process has no URL of queue "${queue}"`);
     const send = createSignedSender(sqs, () => queueTarget(sqs, url));
     const flush = (entries: readonly Entry[]) => sendBatch({ sqs, url, send }, entries);
-    const made = createCoalescer({ maxItems: maxEntries, maxBytes, lingerMs, sizeOf: bytesOf, flush });
+    const mayGrow = (items: number) => items < jobsUnderWay();
+    const limits = { maxItems: maxEntries, maxBytes, lingerMs, longestMs };
+    const made = createCoalescer({ ...limits, mayGrow, sizeOf: bytesOf, flush });
     coalescers.set(queue, made);
     return made;
   };

@@ -1,6 +1,7 @@
 // An invocation by SQS: one record's failure is its own.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createJobsUnderWay } from '#pipeline/aws/jobs-under-way.ts';
 import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
 import type { VisibilityChanger } from '#pipeline/aws/sqs-receiver.ts';
 import type { JobOf } from '#pipeline/contract/jobs.ts';
@@ -228,6 +229,21 @@ test('jobs of a batch run at once, ten at most', async () => {
   });
   await consume(...Array.from({ length: 25 }, (_, n) => record(String(n), JSON.stringify(sampleDeliverJob()))));
   assert.equal(most, 10);
+});
+
+test('the jobs of a batch count as under way until each has ended, also if it failed', async () => {
+  const underWay = createJobsUnderWay();
+  const counted: number[] = [];
+  const { consumer } = world(async () => {
+    await new Promise(setImmediate);
+    counted.push(underWay.count());
+    if (counted.length === 2) throw new Error('broken');
+    return { outcome: 'x' };
+  });
+  const Records = ['a', 'b', 'c'].map((name) => record(name, JSON.stringify(sampleDeliverJob())));
+  await consumeSqsEvent({ Records }, { ...consumer, underWay });
+  assert.equal(counted[0], 3);
+  assert.equal(underWay.count(), 0);
 });
 
 test('an event that is none of SQS throws', async () => {
