@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import { defaultRetention } from '#pipeline/contract/retention.ts';
+import { defaultWindowSeconds } from '#pipeline/contract/stages.ts';
 
 const hostName = z
   .string()
@@ -70,7 +71,7 @@ const optionsSchema = z.object({
   deliveriesDays: whole.default(defaultRetention.deliveriesDays),
   logDays: oneOf(7, 14, 30, 90, 365).default(30),
   /** How long Lambda gathers jobs before it calls the function, in seconds: longer is cheaper, and mail is later by that. */
-  batchWindowSeconds: z.coerce.number().int().min(0).max(60).default(4),
+  batchWindowSeconds: z.coerce.number().int().min(0).max(60).default(defaultWindowSeconds),
   alarmEmail: z.email().optional(),
   /** Alarm when a month's bill of the account is more, or will be, in dollars (0: no budget). */
   budgetDollars: z.coerce.number().int().min(0).default(300),

@@ -7,10 +7,11 @@ import { lanesOf, stageNames, stages } from '#pipeline/contract/stages.ts';
 import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import {
   type BillLine,
-  besidesLines,
+  eventBridgeLine,
   mailManagerBill,
   pillarboxBill,
   type Standing,
+  sendingBill,
   sesReceivingBill,
   total,
 } from './monthly-bill.ts';
@@ -19,6 +20,7 @@ import { pricesReadOn } from './prices.ts';
 const measuredSchema = z.object({
   measuredOn: z.string(),
   command: z.string(),
+  mailsPerSecond: z.number(),
   puts: z.number(),
   gets: z.number(),
   sqsRequests: z.number(),
@@ -26,6 +28,8 @@ const measuredSchema = z.object({
   lambdaGiBSeconds: z.number(),
   logBytes: z.number(),
   extraBytes: z.number(),
+  /** From 250 to the inbox. */
+  secondsToInbox: z.object({ p50: z.number(), p99: z.number() }),
 });
 
 /** The calls per message, as the bench wrote them down. */
@@ -37,7 +41,7 @@ const lanes = Object.values(stages).flatMap(lanesOf);
 
 /**
  * The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. `metrics`: those that CloudWatch
- * stores, of which `jobs` and `job-seconds` exist once for each lane. `alarms`: one for each metric that an alarm looks at,
+ * stores, of which `jobs` exists once for each lane. `alarms`: one for each metric that an alarm looks at,
  * five of each lane of a stage, two of each function.
  */
 export const smallStanding: Standing = {
@@ -45,9 +49,11 @@ export const smallStanding: Standing = {
   taskCpu: 0.25,
   taskGiB: 0.5,
   zones: 2,
-  metrics: watchedMetrics.size + 2 * (lanes.length - 1),
+  metrics: watchedMetrics.size + lanes.length - 1,
   alarms: 5 * lanes.length + 10 + 2 * stageNames.length,
   secrets: 4,
+  idleQueues: 2,
+  crossZone: true,
 };
 
 if (process.argv[1] === import.meta.filename) printBill();
@@ -73,7 +79,6 @@ function printBill(): void {
   };
   const measured = readMeasuredCalls();
   const ours = pillarboxBill(volume, measured, { ...smallStanding, tasks: whole('tasks', values.tasks) });
-  const besides = besidesLines(volume, measured);
   const others = [
     { name: 'SES receiving', lines: sesReceivingBill(volume) },
     { name: 'SES Mail Manager', lines: mailManagerBill(volume) },
@@ -82,24 +87,31 @@ function printBill(): void {
     `${volume.mails} mails of ${volume.bytes / 1024} KiB a month, kept ${volume.retentionDays} days; us-east-1, free tiers left out.`,
   );
   console.log(
-    `Prices read on ${pricesReadOn}; calls per message measured on ${measured.measuredOn} by \`${measured.command}\`.\n`,
+    `Prices read on ${pricesReadOn}; calls per message measured on ${measured.measuredOn} by \`${measured.command}\`,`,
+  );
+  const { mailsPerSecond, secondsToInbox } = measured;
+  console.log(
+    `at ${mailsPerSecond} mails a second: from 250 to the inbox ${secondsToInbox.p50} s, p99 ${secondsToInbox.p99} s.\n`,
   );
   printLines('Pillarbox', ours);
-  console.log();
-  printLines('Besides', besides);
   for (const { name, lines } of others) {
     console.log();
     printLines(name, lines);
-    const part = (dollars: number) => `${((dollars / total(lines)) * 100).toFixed(1)} %`;
-    console.log(
-      `  Pillarbox costs ${part(total(ours))} of it (${part(total(ours) + total(besides))} with what comes besides)`,
-    );
+    console.log(`  Pillarbox costs ${((total(ours) / total(lines)) * 100).toFixed(1)} % of it`);
   }
+  console.log('\nBesides, if it is used');
+  printLine(eventBridgeLine(volume, measured));
+  console.log(`sending ${volume.mails} mails, each to one domain`);
+  for (const line of sendingBill(volume, stages.deliver.memoryMiB)) printLine(line);
 }
 
 function printLines(name: string, lines: readonly BillLine[]): void {
   console.log(`${name.padEnd(20)} $ ${total(lines).toFixed(2).padStart(10)}`);
-  for (const { what, dollars } of lines) console.log(`  ${what.padEnd(18)} $ ${dollars.toFixed(2).padStart(10)}`);
+  for (const line of lines) printLine(line);
+}
+
+function printLine({ what, dollars }: BillLine): void {
+  console.log(`  ${what.padEnd(18)} $ ${dollars.toFixed(2).padStart(10)}`);
 }
 
 function whole(name: string, text: string): number {

@@ -1,5 +1,6 @@
-// The monthly bill of receiving mail, computed from volume, size and what the bench measured per message, beside
-// the two ways AWS itself sells (SES receiving, SES Mail Manager) with the same processing behind them.
+// The monthly bill of receiving mail, computed from volume, size and what the bench measured per message: all that an account pays for
+// with the default options. Beside it the two ways AWS itself sells (SES receiving, SES Mail Manager) with the same processing behind
+// them, and what sending costs.
 import { prices } from './prices.ts';
 
 const hours = 730;
@@ -28,6 +29,10 @@ export type Standing = {
   readonly metrics: number;
   readonly alarms: number;
   readonly secrets: number;
+  /** Queues that inbound mail hardly uses. */
+  readonly idleQueues: number;
+  /** Half of what comes in crosses to the other zone. */
+  readonly crossZone: boolean;
 };
 
 export type Volume = { readonly mails: number; readonly bytes: number; readonly retentionDays: number };
@@ -38,29 +43,30 @@ export type BillLine = { readonly what: string; readonly dollars: number };
 /** What Pillarbox costs a month at this volume. */
 export function pillarboxBill(volume: Volume, calls: CallsPerMessage, standing: Standing): readonly BillLine[] {
   const { mails } = volume;
+  const { lambdaArm, sqs, cloudWatch } = prices;
+  const logGiB = (mails * calls.logBytes + rejectedLogBytes(standing)) / gib;
   return [
     { what: 'S3 requests', dollars: mails * (calls.puts * prices.s3.perPut + calls.gets * prices.s3.perGet) },
     { what: 'S3 storage', dollars: storage(volume, volume.bytes + calls.extraBytes) },
-    { what: 'SQS', dollars: mails * calls.sqsRequests * prices.sqs.perRequest },
+    { what: 'SQS', dollars: mails * calls.sqsRequests * sqs.perRequest },
+    { what: 'SQS, fair queue', dollars: mails * calls.sqsRequests * shareWithGroup * sqs.fairQueueExtra },
+    { what: 'SQS, idle pollers', dollars: standing.idleQueues * idleReceives * sqs.perRequest },
     {
       what: 'Lambda',
-      dollars:
-        mails *
-        (calls.lambdaRequests * prices.lambdaArm.perRequest + calls.lambdaGiBSeconds * prices.lambdaArm.perGiBSecond),
+      dollars: mails * (calls.lambdaRequests * lambdaArm.perRequest + calls.lambdaGiBSeconds * lambdaArm.perGiBSecond),
     },
     ...standingLines(volume, standing),
+    ...transferLines(volume, standing),
     {
-      what: 'CloudWatch',
+      what: 'CloudWatch, log',
+      dollars: logGiB * (cloudWatch.perLogGiB + storedShareOfLog * cloudWatch.perStoredLogGiBMonth),
+    },
+    {
+      what: 'CloudWatch, rest',
       dollars:
-        ((mails * calls.logBytes) / gib) * prices.cloudWatch.perLogGiB +
-        standing.metrics * prices.cloudWatch.perMetric +
-        standing.alarms * prices.cloudWatch.perAlarm +
-        prices.cloudWatch.perDashboard,
+        standing.metrics * cloudWatch.perMetric + standing.alarms * cloudWatch.perAlarm + cloudWatch.perDashboard,
     },
-    {
-      what: 'Secrets, image',
-      dollars: standing.secrets * prices.secretPerMonth + prices.imageStoragePerMonth,
-    },
+    { what: 'Secrets, image', dollars: secretsLine(standing) + prices.imageStoragePerMonth },
   ];
 }
 
@@ -69,23 +75,53 @@ const bytesOutPerMail = 6 * 1024;
 
 /** Of both hops the first, whose jobs carry a group. What AWS counts as a request with one is not said: all of them, at most. */
 const shareWithGroup = 0.5;
-/** Five pollers ask three times a minute, whether or not there is mail: of the two queues that inbound mail hardly uses. */
-const idleReceives = 2 * 5 * 3 * 60 * hours;
+/** Five pollers of a queue ask three times a minute, whether or not there is mail. */
+const idleReceives = 5 * 3 * 60 * hours;
+/** Logs are kept compressed. */
+const storedShareOfLog = 0.15;
 
-/**
- * What else an account pays when this mail comes, and neither bill has: EventBridge told of every object as it is written and as it
- * expires (for your own consumers), fair queues, pollers of idle queues, half of the traffic crossing to the other zone, answers to
- * the senders.
- */
-export function besidesLines({ mails, bytes }: Volume, { puts, sqsRequests }: CallsPerMessage): readonly BillLine[] {
+/** The flow log of connections that are refused: some 10,000 a day at each public address, 110 bytes each (assumed). */
+function rejectedLogBytes({ zones, tasks }: Standing): number {
+  return (zones + tasks) * 30 * 10_000 * 110;
+}
+
+/** Each task reads certificate and key anew every five minutes. */
+function secretsLine({ secrets, tasks }: Standing): number {
+  return secrets * prices.secretPerMonth + tasks * 2 * 12 * hours * prices.perSecretRead;
+}
+
+function transferLines({ mails, bytes }: Volume, { crossZone }: Standing): readonly BillLine[] {
   const received = (mails * bytes * 1.1) / gib;
   return [
-    { what: 'Fair queue', dollars: mails * sqsRequests * shareWithGroup * prices.sqs.fairQueueExtra },
-    { what: 'Idle pollers', dollars: idleReceives * prices.sqs.perRequest },
-    { what: 'EventBridge', dollars: mails * puts * 2 * prices.eventBridge.perDataEvent },
-    { what: 'Between zones', dollars: (received / 2) * prices.transfer.betweenZonesPerGiB },
+    { what: 'Between zones', dollars: crossZone ? (received / 2) * prices.transfer.betweenZonesPerGiB : 0 },
     { what: 'To the internet', dollars: ((mails * bytesOutPerMail) / gib) * prices.transfer.outPerGiB },
   ];
+}
+
+/** What option `eventBridge` costs besides: an event for every object as it is written and as it expires. */
+export function eventBridgeLine({ mails }: Volume, { puts }: CallsPerMessage): BillLine {
+  return { what: 'eventBridge: true', dollars: mails * puts * 2 * prices.eventBridge.perDataEvent };
+}
+
+/**
+ * What sending this many mails costs, each to one domain at the first attempt: the lease and the outcome are written, the message, the
+ * state and what is known of the address and its host are read; a run waits for the host (assumed: two seconds, two jobs an invocation).
+ */
+export function sendingBill({ mails, bytes }: Volume, memoryMiB: number): readonly BillLine[] {
+  const sentGiB = (mails * bytes * 1.1) / gib;
+  const { lambdaArm, s3, sqs } = prices;
+  const own = [
+    { what: 'S3 requests', dollars: mails * (2 * s3.perPut + 5 * s3.perGet) },
+    { what: 'SQS', dollars: mails * 3 * sqs.perRequest },
+    {
+      what: 'Lambda',
+      dollars: (mails / 2) * (lambdaArm.perRequest + ((2 * memoryMiB) / 1_024) * lambdaArm.perGiBSecond),
+    },
+    { what: 'To the internet', dollars: sentGiB * prices.transfer.outPerGiB },
+  ];
+  const relayed = { what: 'through SES', dollars: mails * prices.ses.perSentMail };
+  const direct = { what: 'or NAT (mx)', dollars: hours * prices.nat.perHour + sentGiB * prices.nat.perGiB };
+  return [...own, relayed, direct];
 }
 
 /** What SES receiving costs a month for the same: stored to S3, announced by SNS and SQS, parsed by one Lambda. */

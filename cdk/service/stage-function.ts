@@ -74,7 +74,7 @@ export class StageFunction extends Construct {
 function trigger(stage: Stage, data: DataStack, options: Options): SqsEventSource {
   return new SqsEventSource(data.queueNamed(stage.consumes).queue, {
     batchSize: stage.batchSize,
-    maxBatchingWindow: Duration.seconds(options.batchWindowSeconds),
+    maxBatchingWindow: Duration.seconds(Math.min(options.batchWindowSeconds, stage.longestWindowSeconds)),
     maxConcurrency: stage.maxConcurrency.aws,
     reportBatchItemFailures: true,
   });

@@ -69,17 +69,8 @@ function throughTheStages({ options, data }: DashboardProps): IWidget[] {
   };
   const accepted = (statistic: string) =>
     serviceMetric(options, { stage: 'parse', name: 'accepted-to-inbox-seconds', statistic, label: statistic });
-  const seconds = ({ name, consumes }: Stage) =>
-    serviceMetric(options, {
-      stage: name,
-      name: 'job-seconds',
-      labels: { queue: consumes },
-      statistic: 'p99',
-      label: consumes,
-    });
   return [
     graph('Accepted until in inbox/, s', [accepted('p50'), accepted('p99')]),
-    graph('One job, p99, s', all.map(seconds)),
     graph('Oldest job waiting, s', all.map(age)),
     graph('Dead letters', all.map(dead)),
   ];

@@ -118,14 +118,25 @@ function haveQueue(sqsStore: Stores['sqsStore'], name: string, attributes: Recor
   for (const handle of [...queue.inflightMessages.keys()]) queue.changeVisibility(handle, 0);
 }
 
-/** fauxqs gives what comes to whoever has waited longest, so one poller gathers all of it; of SQS's waiters any may get it. */
+/**
+ * fauxqs gives all that comes to whoever has waited longest, so one poller gathers everything. Of SQS's waiters any may get any part of
+ * it: a long poll ends when it has found something, not when it has found all.
+ */
 function wakeAnyWaiter(queue: ReturnType<Stores['sqsStore']['createQueue']>): void {
-  const wait = queue.waitForMessages.bind(queue);
-  queue.waitForMessages = (seconds) => {
+  const [wait, dequeue] = [queue.waitForMessages.bind(queue), queue.dequeue.bind(queue)];
+  let woken = 0;
+  queue.waitForMessages = async (seconds) => {
     const over = wait(seconds);
     const latest = queue.pollWaiters.pop();
     if (latest !== undefined) queue.pollWaiters.splice(randomInt(queue.pollWaiters.length + 1), 0, latest);
-    return over;
+    await over;
+    woken += 1;
+  };
+  queue.dequeue = (most, ...rest) => {
+    const isWoken = woken > 0;
+    if (isWoken) woken -= 1;
+    const found = queue.messages.length;
+    return dequeue(isWoken && found > 1 ? Math.min(most, randomInt(1, found + 1)) : most, ...rest);
   };
 }
 

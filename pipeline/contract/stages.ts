@@ -89,6 +89,8 @@ export type Stage = Access & {
   readonly memoryMiB: number;
   /** Jobs of one invocation at most. */
   readonly batchSize: number;
+  /** How long jobs are gathered for an invocation at most (AWS); the deployment's option `batchWindowSeconds` may say less. */
+  readonly longestWindowSeconds: number;
   /** Invocations at once at most (AWS), and workers on one machine. */
   readonly maxConcurrency: { readonly aws: number; readonly local: number };
   /** On one machine: jobs that wait for the DNS, which hold no worker. */
@@ -105,11 +107,15 @@ export type Stage = Access & {
   readonly backOff: BackOff;
 };
 
+/** Option `batchWindowSeconds` of a deployment, where it is not given. */
+export const defaultWindowSeconds = 4;
+
 /** Of most stages. */
 const common = {
   deletes: [],
   looksForAbsent: [rawKeyPattern],
   connectsOut: false,
+  longestWindowSeconds: 60,
   maxWaiting: 0,
   slowLane: null,
   maxReceives: 8,
@@ -161,6 +167,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     timeoutSeconds: 120,
     memoryMiB: 1769,
     batchSize: 10,
+    longestWindowSeconds: 2, // its jobs come in the batches of authenticate
     // Many at once, although the processor is shared: a few slow messages must not take all slots (parser.ts bounds the work).
     maxConcurrency: { aws: 100, local: 32 },
   },

@@ -32,7 +32,7 @@ export const metricTable = {
   'certificate-days-left': { kind: 'measure', labels: [], says: 'days until the certificate ends', watched: true },
   // Any stage
   jobs: { kind: 'counter', labels: ['stage', 'queue', 'outcome'], says: 'jobs run, by how it ended', watched: true },
-  'job-seconds': { kind: 'measure', labels: ['stage', 'queue'], says: 'how long each run took', watched: true },
+  'job-seconds': { kind: 'measure', labels: ['stage', 'queue'], says: 'how long each run took' },
   'job-hops': {
     kind: 'counter',
     labels: ['stage', 'queue'],
