@@ -164,12 +164,11 @@ test('alarms see what ends a function in the middle of a run, throttles, and a c
 test('mail that waits for a fault of ours, as what SES does not send for us, raises an alarm with the first job', async () => {
   const { service } = await synthesize();
   const alarms = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties);
-  const { MetricName, Dimensions, Period, Threshold } = alarms.find(
-    ({ AlarmName }) => AlarmName === 'pillarbox-own-fault-deliver',
-  )!;
-  assert.deepEqual([MetricName, Period, Threshold], ['jobs', 900, 1]);
-  const dimensions = Object.fromEntries(Dimensions.map(({ Name, Value }: any) => [Name, Value]));
-  assert.deepEqual(dimensions, { stage: 'deliver', queue: 'deliver', outcome: 'waits' });
+  const { Metrics, Threshold } = alarms.find(({ AlarmName }) => AlarmName === 'pillarbox-own-fault-deliver')!;
+  const [{ MetricStat }] = Metrics;
+  assert.deepEqual([MetricStat.Metric.MetricName, MetricStat.Period, Threshold], ['jobs', 900, 1]);
+  const dimensions = MetricStat.Metric.Dimensions.map(({ Name, Value }: any) => [Name, Value]);
+  assert.deepEqual(Object.fromEntries(dimensions), { stage: 'deliver', queue: 'deliver', outcome: 'waits' });
 });
 
 test('a store that fails raises an alarm also under PROXY v2, where the health check only connects', async () => {
