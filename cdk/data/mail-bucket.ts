@@ -18,7 +18,7 @@ import { configHistoryPrefix, type KeyPrefix } from '#pipeline/contract/keys.ts'
 import { configHistoryDays, daysKept, defaultExpireSeconds } from '#pipeline/contract/retention.ts';
 
 /** Prefixes whose objects are never written twice: a write must say `If-None-Match: *`. */
-const writeOnce: readonly KeyPrefix[] = ['raw/', 'inbox/', 'quarantine/'];
+const writeOnce: readonly KeyPrefix[] = ['raw/', 'verdicts/', 'inbox/', 'quarantine/'];
 
 /** The bucket, and its key where `encryption` is `kms`. */
 export class MailBucket extends Construct {

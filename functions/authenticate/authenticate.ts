@@ -1,5 +1,5 @@
 // Stage 1: says who really sent a message, decides what becomes of it, and hands each recipient on (design §2, §7).
-// It reads the message and the DNS, and writes nothing but jobs.
+// It reads the message and the DNS, and writes jobs, and the verdict if a second run might judge differently.
 
 import { judgeMessage, notJudged } from '#functions/authenticate/judge/judge-message.ts';
 import { type OpenMessage, openMessage } from '#functions/authenticate/judge/open-message.ts';
@@ -17,6 +17,7 @@ import type {
   Secrets,
 } from '#pipeline/contract/ports.ts';
 import { receivedGroup } from '#pipeline/contract/received-group.ts';
+import { agreeOnVerdict } from './agree-on-verdict.ts';
 import { decideDisposition, whyJudgeAgain } from './decide-disposition.ts';
 import { handOn, type Split } from './hand-on.ts';
 import { holdForwards } from './hold-forwards.ts';
@@ -28,7 +29,7 @@ import { whyNotJudged } from './why-not-judged.ts';
 
 /** All the stage may touch. */
 export type AuthenticateDeps = {
-  readonly store: Pick<ObjectStore, 'get'>;
+  readonly store: Pick<ObjectStore, 'get' | 'put'>;
   readonly jobs: JobSender;
   readonly config: ConfigSource;
   readonly secrets: Secrets;
@@ -79,18 +80,26 @@ export async function authenticate(
     return { outcome: 'judge-again', ...again };
   }
   if (judged.isProvisional) return sendToSlowLane(deps, job);
-  const dispositionFor = (domain: string): Disposition => decideFor(config, domain, judged.authentication);
-  const recipients = holdForwards(job.envelope.recipients, dispositionFor);
-  const local = groupLocal(recipients, dispositionFor);
-  const remote = groupRemote(recipients);
-  await handOn(deps, job, { config, ...judged, recipients, local, remote, lane: deps.lane });
-  report(deps, { job, handout, authentication: judged.authentication, local, remote });
-  return {
-    outcome: 'handed-on',
-    authentication: judged.authentication,
-    parseJobs: local.length,
-    deliverJobs: remote.length,
-  };
+  const found = split(job, config, judged.authentication);
+  const quarantines = found.local.some(({ disposition }) => disposition.action === 'quarantine');
+  const { receiveCount } = handout;
+  const authentication = await agreeOnVerdict(deps, job, { ...judged, quarantines, receiveCount });
+  const agreed = authentication === judged.authentication ? found : split(job, config, authentication);
+  await handOn(deps, job, { config, ...judged, authentication, ...agreed, lane: deps.lane });
+  const { local, remote } = agreed;
+  report(deps, { job, handout, authentication, local, remote });
+  return { outcome: 'handed-on', authentication, parseJobs: local.length, deliverJobs: remote.length };
+}
+
+/** Who gets the message how, by this verdict. */
+function split(
+  { envelope }: ReceivedJob,
+  config: Config,
+  authentication: Authentication,
+): Pick<Split, 'recipients' | 'local' | 'remote'> {
+  const dispositionFor = (domain: string): Disposition => decideFor(config, domain, authentication);
+  const recipients = holdForwards(envelope.recipients, dispositionFor);
+  return { recipients, local: groupLocal(recipients, dispositionFor), remote: groupRemote(recipients) };
 }
 
 /** A place in the slow lane, as durable as the one it had: its judgement has not begun, so far as anybody can tell. */

@@ -3,7 +3,7 @@ import { earliestIdAt, isMessageId, type MessageId } from '#mail/header/message-
 
 /** The first folder of a key: lifecycle rules and permissions are by prefix. */
 export type KeyPrefix =
-  `${MailFolder | 'raw' | 'attachments' | 'deliveries' | 'suppressions' | 'destinations' | 'config'}/`;
+  `${MailFolder | 'raw' | 'verdicts' | 'attachments' | 'deliveries' | 'suppressions' | 'destinations' | 'config'}/`;
 
 /** The folders of finished mail. */
 export const mailFolders = ['inbox', 'quarantine'] as const;
@@ -19,6 +19,9 @@ export const [rawPrefix, deliveryPrefix, suppressionPrefix] = ['raw/', 'deliveri
 
 /** A pattern that the keys of all raw messages match. */
 export const rawKeyPattern = 'raw/*.eml';
+
+/** A pattern that the keys of all verdicts match. */
+export const verdictKeyPattern = 'verdicts/*.json';
 
 export const configKey = 'config/pillarbox.json';
 
@@ -54,6 +57,11 @@ export function rawKey({ id, receivedAt }: Received): string {
 /** `<id>.envelope.json` beside the message: an envelope too large for object metadata. */
 export function envelopeKey(rawObjectKey: string): string {
   return rawObjectKey.replace(/\.eml$/, '.envelope.json');
+}
+
+/** `verdicts/<yyyy>/<mm>/<dd>/<id>.json`: how a message was judged, where two runs might judge differently. */
+export function verdictKey({ id, receivedAt }: Received): string {
+  return `verdicts/${day(receivedAt)}/${id}.json`;
 }
 
 /** `inbox/<domain>/<mailbox>/<yyyy>/<mm>/<dd>/<id>.json`, or the same under `quarantine/`. */

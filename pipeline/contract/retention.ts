@@ -12,6 +12,7 @@ export const defaultExpireSeconds = 432_000;
 /** How long a configuration that was replaced can be restored. */
 export const configHistoryDays = 365;
 
+const verdictDays = 15; // a job is on its queue for 14 days at most
 const destinationDays = 7; // a back-off lasts half an hour, a policy is fetched again each day
 
 /** Days by folder; what is not here is kept. Raw mail is kept a day longer than it may have to be delivered, whatever was set. */
@@ -23,6 +24,7 @@ export function daysKept(
   const kept = given.inboxDays ?? inboxDays;
   return {
     'raw/': Math.max(given.rawDays ?? rawDays, Math.ceil(expireSeconds / 86_400) + 1),
+    'verdicts/': verdictDays,
     'inbox/': kept,
     'quarantine/': kept,
     'attachments/': kept,

@@ -2,7 +2,7 @@
 // cdk/ builds queues, functions, permissions and alarms from it; local/ runs the same stages from it. Queue names stand here
 // alone.
 import type { MetricName } from '#pipeline/observe/metric-names.ts';
-import { type KeyPrefix, lastGoodConfigKey, rawKeyPattern } from './keys.ts';
+import { type KeyPrefix, lastGoodConfigKey, rawKeyPattern, verdictKeyPattern } from './keys.ts';
 
 /** In the order mail flows; the slow lane last. */
 export const queueNames = ['received', 'parse', 'deliver', 'received-slow'] as const;
@@ -142,8 +142,9 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     name: 'authenticate',
     consumes: 'received',
     sends: ['received', 'received-slow', 'parse', 'deliver'],
-    reads: ['raw/', 'config/'],
-    writes: [],
+    reads: ['raw/', 'verdicts/', 'config/'],
+    writes: ['verdicts/'],
+    looksForAbsent: [rawKeyPattern, verdictKeyPattern],
     secrets: ['srs'],
     emits: [...jobMetrics, 'messages-judged', 'messages-judged-again', 'messages-to-slow-lane'],
     timeoutSeconds: 60,

@@ -39,6 +39,7 @@ export const eventTable = {
     'a job that failed could not be shown to its queue sooner; it comes after the visibility timeout',
   // authenticate
   'message-judged': 'the verdict on a message, and where it goes',
+  'judged-before': 'another run had judged the message and stored its verdict, which holds',
   'judged-again-later': 'the DNS did not answer; the message is judged once more',
   'sent-to-slow-lane': 'the DNS kept a message waiting; it waits on in the slow lane',
   // parse

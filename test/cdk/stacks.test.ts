@@ -403,7 +403,16 @@ test('the bucket is kept, never public, TLS only, swept by prefix, and tells Eve
   assert.ok(Object.values(bucket.Properties.PublicAccessBlockConfiguration).every(Boolean));
   assert.equal(bucket.Properties.NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled, true);
   const prefixes = bucket.Properties.LifecycleConfiguration.Rules.map((rule: any) => rule.Prefix).filter(Boolean);
-  const swept = ['attachments/', 'config/history/', 'deliveries/', 'destinations/', 'inbox/', 'quarantine/', 'raw/'];
+  const swept = [
+    'attachments/',
+    'config/history/',
+    'deliveries/',
+    'destinations/',
+    'inbox/',
+    'quarantine/',
+    'raw/',
+    'verdicts/',
+  ];
   assert.deepEqual(prefixes.sort(), swept);
   const quiet = await synthesize({ eventBridge: 'false' });
   const [[, { Properties }]] = resourcesOf(quiet.data, 'AWS::S3::Bucket') as any;

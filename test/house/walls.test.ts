@@ -81,7 +81,7 @@ test('each library is imported where it belongs, and nowhere else', () => {
 });
 
 test('keys of stored objects are built and read in one file', () => {
-  const folders = 'raw|inbox|quarantine|attachments|deliveries|suppressions|destinations';
+  const folders = 'raw|verdicts|inbox|quarantine|attachments|deliveries|suppressions|destinations';
   const syntax = new RegExp(`['"\`^](?:${folders})(?:/|\\\\/)(?!['"\`])[^\\s'"\`]`);
   const elsewhere = files.filter((file) => {
     if (/^(?:test|bench)\//.test(file) || file === 'pipeline/contract/keys.ts') return false;

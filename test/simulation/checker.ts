@@ -9,7 +9,6 @@ import type { Written } from '#test/simulation/aws/sim-s3.ts';
 import type { Taken } from '#test/simulation/mail/peer.ts';
 import { addresses, isForged, type Place } from '#test/simulation/mail/places.ts';
 import { type Dead, domainOf, type Evidence, gatherEvidence } from './evidence.ts';
-import { isKnown } from './known-limits.ts';
 import { lateness } from './promises.ts';
 import type { Outcome } from './world.ts';
 
@@ -28,17 +27,8 @@ type Fate =
   | { readonly fate: 'in the inbox' | 'in quarantine' | 'delivered' | 'bounced' | 'dead-lettered'; readonly at: number }
   | { readonly fate: 'waiting' };
 
-/** Sentences, one for each promise that was broken; none if all is well. `known`: those of which docs/simulation.md tells. */
-export type Verdict = { readonly broken: readonly string[]; readonly known: readonly string[] };
-
-/** Checks a seed. */
-export function checkOutcome(outcome: Outcome): Verdict {
-  const found = findBroken(outcome);
-  const known = found.filter((what) => isKnown(outcome, what));
-  return { broken: found.filter((what) => !known.includes(what)), known };
-}
-
-function findBroken(outcome: Outcome): readonly string[] {
+/** Checks a seed. Answers sentences, one for each promise that was broken; none if all is well. */
+export function checkOutcome(outcome: Outcome): readonly string[] {
   const evidence = gatherEvidence(outcome);
   const messages = outcome.acknowledged.map((acknowledged) => owedFor(acknowledged, evidence));
   const reports = evidence.records.flatMap((state) => reportsOf(state));

@@ -1,10 +1,12 @@
 // A seed played and checked, in a few words.
-import { checkOutcome, countFates, type Verdict } from './checker.ts';
+import { checkOutcome, countFates } from './checker.ts';
 import type { PlantedFault } from './planted.ts';
 import { playSeed, traceHash } from './world.ts';
 
-export type SeedReport = Verdict & {
+export type SeedReport = {
   readonly seed: number;
+  /** A sentence for each promise that was broken. */
+  readonly broken: readonly string[];
   readonly hash: string;
   /** How many of its messages' places came to which end. */
   readonly fates: Readonly<Record<string, number>>;
@@ -22,15 +24,15 @@ export async function reportSeed(
   { planted = null, isTraced = false }: { readonly planted?: PlantedFault | null; readonly isTraced?: boolean } = {},
 ): Promise<SeedReport> {
   const outcome = await playSeed(seed, planted);
-  const verdict = checkOutcome(outcome);
+  const broken = checkOutcome(outcome);
   const { trace, events, startMs, endMs } = outcome;
   return {
-    ...verdict,
     seed,
+    broken,
     hash: traceHash(trace),
     fates: countFates(outcome),
     events,
     virtualMs: endMs - startMs,
-    trace: isTraced ? trace : verdict.broken.length > 0 ? trace.slice(-tailLines) : [],
+    trace: isTraced ? trace : broken.length > 0 ? trace.slice(-tailLines) : [],
   };
 }

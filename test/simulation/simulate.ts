@@ -37,7 +37,7 @@ async function playMany(): Promise<number> {
   const startedAt = performance.now();
   const [from, count] = [Number(values.from), Number(values.seeds)];
   const seeds = Array.from({ length: count }, (_, n) => from + n);
-  const sum = { played: 0, broken: 0, known: 0, events: 0, virtualMs: 0, fates: new Map<string, number>() };
+  const sum = { played: 0, broken: 0, events: 0, virtualMs: 0, fates: new Map<string, number>() };
   const hear = (report: SeedReport | { readonly seed: number; readonly failed: string }): void => {
     sum.played += 1;
     if ('failed' in report) {
@@ -47,7 +47,6 @@ async function playMany(): Promise<number> {
     }
     if (report.broken.length > 0) sum.broken += 1;
     print(report);
-    sum.known += report.known.length > 0 ? 1 : 0;
     sum.events += report.events;
     sum.virtualMs += report.virtualMs;
     for (const [fate, places] of Object.entries(report.fates)) sum.fates.set(fate, (sum.fates.get(fate) ?? 0) + places);
@@ -57,7 +56,7 @@ async function playMany(): Promise<number> {
   const fates = [...sum.fates].map(([fate, places]) => `${places} ${fate}`).join(', ');
   console.log(
     [
-      `${sum.played} seeds in ${seconds.toFixed(0)} s: ${sum.broken} failed${sum.known > 0 ? `, ${sum.known} met a known limit` : ''}`,
+      `${sum.played} seeds in ${seconds.toFixed(0)} s: ${sum.broken} failed`,
       `${(sum.virtualMs / 86_400_000).toFixed(0)} days of virtual time, ${sum.events} events; places of acknowledged messages: ${fates}`,
     ].join('\n'),
   );
@@ -77,9 +76,8 @@ function runWorker(seeds: number[], hear: (report: SeedReport) => void): Promise
   });
 }
 
-function print({ seed, broken, known, trace }: SeedReport): void {
+function print({ seed, broken, trace }: SeedReport): void {
   for (const line of trace) console.log(line);
-  for (const what of known) console.log(`seed ${seed}: known limit: ${what}`);
   for (const what of broken) console.log(`seed ${seed}: ${what}`);
   if (broken.length > 0) {
     const plant = planted === null ? '' : ` --plant ${planted}`;

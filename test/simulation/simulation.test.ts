@@ -43,7 +43,7 @@ const signs: Readonly<Record<PlantedFault, { readonly from: number; readonly sig
   'inbox-unconditional': { from: 2, sign: /at once in the inbox and in the inbox/ },
   'delete-first': { from: 1, sign: /lost/ },
   'visibility-ignored': { from: 1, sign: /after \d+ s, \d+ s were promised/ },
-  'record-unconditional': { from: 12, sign: /twice at other hosts/ },
+  'record-unconditional': { from: 55, sign: /twice at other hosts/ },
   'record-late': { from: 3, sign: /lost/ },
   'bytes-changed': { from: 1, sign: /not as it was sent/ },
   'unwatched-dead-letters': { from: 1, sign: /without an alarm/ },

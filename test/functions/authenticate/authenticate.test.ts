@@ -426,7 +426,10 @@ test('a store that fails in the middle of a signed body is a throw, not a verdic
   }
   const facts = { key: job.raw.key, bytes: 1_000, etag: '"1"', contentType: '', metadata: {}, modifiedAt: '' };
   const store = { get: async () => ({ ...facts, body: body() }) };
-  await assert.rejects(authenticate({ ...deps, store }, job, { receiveCount: 1 }), /connection to the store broke/);
+  await assert.rejects(
+    authenticate({ ...deps, store: { ...deps.store, ...store } }, job, { receiveCount: 1 }),
+    /connection to the store broke/,
+  );
 });
 
 test('an unsigned message is read no further than its header, once', async () => {
@@ -447,7 +450,7 @@ test('an unsigned message is read no further than its header, once', async () =>
     gets += 1;
     return { ...facts, body: body() };
   };
-  await authenticate({ ...deps, store: { get } }, job, { receiveCount: 1 });
+  await authenticate({ ...deps, store: { ...deps.store, get } }, job, { receiveCount: 1 });
   assert.deepEqual({ gets, chunks, isClosed }, { gets: 1, chunks: 0, isClosed: true });
 });
 

@@ -29,6 +29,9 @@ export type Given = {
   readonly lane?: Lane;
   readonly dnsProblem?: AuthenticateDeps['dnsProblem'];
   readonly faults?: number;
+  readonly receiveCount?: number;
+  /** Left out: an empty one. */
+  readonly store?: ReturnType<typeof createMemoryStore>;
 };
 
 export const plainMessage =
@@ -73,7 +76,7 @@ export function mailboxRecipient(localPart: string, domain = 'ours.example'): Ro
 
 export async function runStage(given: Given = {}) {
   const job = receivedJob(given);
-  const store = createMemoryStore();
+  const store = given.store ?? createMemoryStore();
   store.seed(job.raw.key, given.message ?? plainMessage);
   const jobs = createMemoryJobs();
   const secretsRead: string[] = [];
@@ -95,7 +98,7 @@ export async function runStage(given: Given = {}) {
     log,
     metrics: noMetrics(),
   };
-  const outcome = await authenticate(deps, job, { receiveCount: 1, faults: given.faults ?? 0 });
+  const outcome = await authenticate(deps, job, { receiveCount: given.receiveCount ?? 1, faults: given.faults ?? 0 });
   return { outcome, jobs, store, log, secretsRead, deps, job };
 }
 
