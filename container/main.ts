@@ -24,6 +24,7 @@ const parts = createAwsParts({
   write: (line) => process.stdout.write(line),
   configSeconds,
   keepsConfig: true,
+  forbiddenIsAbsent: listenerAccess.forbiddenIsAbsent,
 });
 
 await start(parts).catch((thrown: unknown) => {

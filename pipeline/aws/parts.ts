@@ -7,6 +7,7 @@ import { polledConfigSource, type ReportingConfigSource } from '#pipeline/config
 import { deployedProblems, shownProblem } from '#pipeline/config/deployed-problems.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
+import type { KeyPrefix } from '#pipeline/contract/keys.ts';
 import type { Clock, Intake, JobSender, Log, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 import { type ConfiguredDns, configuredDns } from '#pipeline/dns/configured-dns.ts';
@@ -51,6 +52,7 @@ export function createAwsParts({
   write,
   configSeconds = 30,
   keepsConfig = false,
+  forbiddenIsAbsent = [],
   clients = {},
 }: {
   readonly name: string;
@@ -59,6 +61,8 @@ export function createAwsParts({
   readonly write: (line: string) => void;
   readonly configSeconds?: number;
   readonly keepsConfig?: boolean;
+  /** Below which prefixes a 403 is absence. */
+  readonly forbiddenIsAbsent?: readonly KeyPrefix[];
   /** Clients to use in place of those that the environment asks for. */
   readonly clients?: { readonly s3?: S3Client; readonly sqs?: SQSClient };
 }): AwsParts {
@@ -86,7 +90,7 @@ export function createAwsParts({
   });
   return {
     environment,
-    store: createS3Store({ s3, bucket }),
+    store: createS3Store({ s3, bucket, forbiddenIsAbsent }),
     jobs,
     underWay,
     changeVisibility: createVisibilityChanger(sqs, environment.queueUrls),

@@ -7,6 +7,8 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { errorMessage } from '#mail/problem.ts';
+import type { KeyPrefix } from '#pipeline/contract/keys.ts';
 import type {
   ByteRange,
   ObjectFacts,
@@ -19,12 +21,23 @@ import { createUploads, httpStatusOf, type OpenUpload, writeMark } from './s3-up
 
 type Bucket = { readonly s3: S3Client; readonly bucket: string };
 
-/** `sharedTail` is written with each object. */
-export function createS3Store({ s3, bucket }: Bucket): ObjectStore {
+/**
+ * `sharedTail` is written with each object. `forbiddenIsAbsent`: below these prefixes an object that S3 will not say is absent, to
+ * somebody who may not list, reads as null.
+ */
+export function createS3Store({
+  s3,
+  bucket,
+  forbiddenIsAbsent = [],
+}: Bucket & { readonly forbiddenIsAbsent?: readonly KeyPrefix[] }): ObjectStore {
   const open = createUploads({ s3, bucket });
   return {
     put: (request) => putObject(open, request),
-    get: (key, range) => getObject({ s3, bucket }, key, range),
+    get: (key, range) =>
+      getObject({ s3, bucket }, key, range).catch((thrown: unknown) => {
+        if (forbiddenIsAbsent.some((prefix) => key.startsWith(prefix)) && maybeAbsent(thrown)) return null;
+        throw thrown;
+      }),
     head: (key) => headObject({ s3, bucket }, key),
     list: async ({ prefix, after, limit = 1_000 }) => {
       const page = { Prefix: prefix, StartAfter: after, MaxKeys: Math.min(limit, 1_000) };
@@ -62,6 +75,16 @@ export function createS3Folders({ s3, bucket }: Bucket): ListFolders {
     } while (token !== undefined);
     return folders;
   };
+}
+
+/**
+ * Whether a refusal may mean that there is nothing: S3 then names the right to list as what is missing, or nothing. A refusal that
+ * names another right, as to read or to decrypt, is a fault.
+ */
+function maybeAbsent(thrown: unknown): boolean {
+  if (httpStatusOf(thrown) !== 403) return false;
+  const [, action] = /not authorized to perform: ([\w:]+)/.exec(errorMessage(thrown)) ?? [];
+  return action === undefined || action === 's3:ListBucket';
 }
 
 async function putObject(open: OpenUpload, { body, sharedTail, ...request }: PutRequest): Promise<PutOutcome> {

@@ -2,7 +2,7 @@
 // cdk/ builds queues, functions, permissions and alarms from it; local/ runs the same stages from it. Queue names stand here
 // alone.
 import type { MetricName } from '#pipeline/observe/metric-names.ts';
-import { type KeyPrefix, lastGoodConfigKey, rawKeyPattern, verdictKeyPattern } from './keys.ts';
+import { configKey, type KeyPrefix, lastGoodConfigKey, rawKeyPattern, verdictKeyPattern } from './keys.ts';
 
 /** In the order mail flows; the slow lane last. */
 export const queueNames = ['received', 'parse', 'deliver', 'received-slow'] as const;
@@ -30,7 +30,8 @@ export function deadLetterQueue(queue: string): string {
 export type Access = {
   /** The queues it may send to. */
   readonly sends: readonly QueueName[];
-  readonly reads: readonly KeyPrefix[];
+  /** Of `config/` single objects alone: what was replaced is for operators. */
+  readonly reads: readonly (KeyPrefix | typeof configKey | typeof lastGoodConfigKey)[];
   readonly writes: readonly (KeyPrefix | typeof lastGoodConfigKey)[];
   readonly deletes: readonly KeyPrefix[];
   /**
@@ -38,6 +39,8 @@ export type Access = {
    * 403 rather than 404, which looks like an own fault.
    */
   readonly looksForAbsent: 'all' | readonly string[];
+  /** Where such a 403 is taken for absence, so that it needs no right to list: only where what depends on it is asked again later. */
+  readonly forbiddenIsAbsent: readonly KeyPrefix[];
   readonly secrets: readonly string[];
   /** The metrics it writes. */
   readonly emits: readonly MetricName[];
@@ -48,11 +51,13 @@ const jobMetrics = ['jobs', 'job-seconds', 'job-hops', 'own-faults', 'dns-breake
 /** The listener is not a stage: it takes no jobs. */
 export const listenerAccess: Access = {
   sends: ['received'],
-  reads: ['config/', 'suppressions/'],
+  reads: [configKey, lastGoodConfigKey, 'suppressions/'],
   // It sees every edit, since it always runs.
   writes: ['raw/', lastGoodConfigKey],
   deletes: [],
-  looksForAbsent: 'all',
+  // The world can connect to it: it may list nothing. Whether an address is suppressed `deliver` looks up again.
+  looksForAbsent: [],
+  forbiddenIsAbsent: ['suppressions/'],
   secrets: ['tls-certificate', 'tls-key', 'srs', 'user-*'],
   emits: [
     'authentication-failures',
@@ -114,6 +119,7 @@ export const defaultWindowSeconds = 4;
 const common = {
   deletes: [],
   looksForAbsent: [rawKeyPattern],
+  forbiddenIsAbsent: [],
   connectsOut: false,
   longestWindowSeconds: 60,
   maxWaiting: 0,
@@ -142,7 +148,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     name: 'authenticate',
     consumes: 'received',
     sends: ['received', 'received-slow', 'parse', 'deliver'],
-    reads: ['raw/', 'verdicts/', 'config/'],
+    reads: ['raw/', 'verdicts/', configKey, lastGoodConfigKey],
     writes: ['verdicts/'],
     looksForAbsent: [rawKeyPattern, verdictKeyPattern],
     secrets: ['srs'],
@@ -161,7 +167,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     consumes: 'parse',
     // To itself: jobs that wait for an own fault. To `deliver`: reports of dead letters to their senders.
     sends: ['parse', 'deliver'],
-    reads: ['raw/', 'config/'],
+    reads: ['raw/', configKey, lastGoodConfigKey],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
     secrets: [],
     emits: [...jobMetrics, 'messages-stored', 'accepted-to-inbox-seconds', 'parse-seconds', 'parse-problems'],
@@ -177,7 +183,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     name: 'deliver',
     consumes: 'deliver',
     sends: ['deliver', 'received'],
-    reads: ['raw/', 'config/', 'deliveries/', 'suppressions/', 'destinations/'],
+    reads: ['raw/', configKey, lastGoodConfigKey, 'deliveries/', 'suppressions/', 'destinations/'],
     writes: ['raw/', 'deliveries/', 'suppressions/', 'destinations/'],
     deletes: ['destinations/'],
     looksForAbsent: 'all',

@@ -18,7 +18,7 @@ import { makeSelfSigned } from '#container/tls/certificate.ts';
 import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
-import { configKey } from '#pipeline/contract/keys.ts';
+import { configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
 import { stageNames, stages, tellingReceives } from '#pipeline/contract/stages.ts';
 import {
   containerOf,
@@ -404,6 +404,7 @@ test('roles and policies allow all that the parts did, and hardly more', options
 
 const refused = [
   { part: 'parse', does: 'reads inbox/', key: 'inbox/pillarbox.example/postmaster/x.json', read: true },
+  { part: 'parse', does: 'reads a configuration that was replaced', key: 'config/history/x.json', read: true },
   { part: 'authenticate', does: 'reads deliveries/', key: 'deliveries/x.json', read: true },
   { part: 'authenticate', does: 'writes inbox/', key: 'inbox/x.json', condition: '*' },
   { part: 'deliver', does: 'writes inbox/', key: 'inbox/x.json', condition: '*' },
@@ -411,7 +412,7 @@ const refused = [
   { part: 'listener', does: 'writes raw/ over what may be there', key: 'raw/x.eml' },
   { part: 'parse', does: 'writes inbox/ over what may be there', key: 'inbox/x.json' },
 ];
-for (const part of ['authenticate', 'parse']) {
+for (const part of ['listener', 'authenticate', 'parse']) {
   test(`${part} is refused when it looks for messages whose keys it does not know`, options, async () => {
     const s3 = createS3Client({ region, endpoint: d.endpointOf(part) });
     const list = new ListObjectsV2Command({ Bucket: d.bucket, Prefix: 'raw/2026/' });
@@ -627,6 +628,7 @@ function unused(): string[] {
       .filter(({ action }) => !/^(logs:|sqs:(ChangeMessageVisibility|GetQueue))/.test(action)) // Lambda's own doing
       .filter(({ action }) => action !== 's3:AbortMultipartUpload') // when S3 fails in the middle
       .filter(({ action }) => part !== 'parse' || action !== 'sqs:SendMessage') // when we are at fault, or a job dies
+      .filter(({ on }) => part === 'listener' || !on.endsWith(lastGoodConfigKey)) // while the newest configuration is broken
       .filter(({ action, on }) => !d.gate.calls.some((call) => call.part === part && grants(action, on, call)))
       .map(({ action, on }) => `${part} ${action} ${on}`),
   );

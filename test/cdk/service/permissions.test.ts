@@ -78,10 +78,13 @@ for (const { role, access, consumes } of parts) {
       prefixes.map((prefix) => `${bucket}/${prefix}${prefix.endsWith('/') ? '*' : ''}`).sort();
     assert.deepEqual(granted('s3:GetObject'), objects(access.reads));
     assert.deepEqual(granted('s3:PutObject'), objects(access.writes));
-    assert.deepEqual(granted('s3:ListBucket'), [bucket]);
-    const { Condition } = statements.find(({ Action }) => Action.includes('s3:ListBucket')) ?? {};
     const { looksForAbsent: patterns } = access;
-    assert.deepEqual(Condition, patterns === 'all' ? undefined : { StringLike: { 's3:prefix': [...patterns] } });
+    assert.deepEqual(granted('s3:ListBucket'), patterns.length === 0 ? [] : [bucket]);
+    const { Condition } = statements.find(({ Action }) => Action.includes('s3:ListBucket')) ?? {};
+    assert.deepEqual(
+      Condition,
+      patterns === 'all' || patterns.length === 0 ? undefined : { StringLike: { 's3:prefix': [...patterns] } },
+    );
     assert.deepEqual(granted('s3:DeleteObject'), objects(access.deletes));
     assert.deepEqual(granted('sqs:SendMessage'), access.sends.map(queueArn).sort());
     const read = granted('sqs:ReceiveMessage').map((arn) => /Queue(\w+)Queue/.exec(arn)?.[1]);
@@ -92,6 +95,21 @@ for (const { role, access, consumes } of parts) {
     for (const { Action } of statements) for (const action of Action) assert.match(action, known);
   });
 }
+
+test('the listener, to which the world connects, may list nothing', async () => {
+  const { service } = await synthesize();
+  const actions = statementsOf(service, 'ListenerRole').flatMap(({ Action }) => Action);
+  assert.ok(actions.includes('s3:GetObject') && !actions.includes('s3:ListBucket'), `${actions}`);
+});
+
+test('of config/ each part reads single objects, none of them in the history of what was replaced', async () => {
+  const { service } = await synthesize();
+  for (const { role } of parts) {
+    const reads = statementsOf(service, `${role}Role`).filter(({ Action }) => Action.includes('s3:GetObject'));
+    const inConfig = reads.flatMap(({ Resource }) => Resource).filter((resource) => resource.includes('/config/'));
+    assert.deepEqual(inConfig.sort(), [`${bucket}/config/last-good.json`, `${bucket}/config/pillarbox.json`], role);
+  }
+});
 
 test('a write below raw/, inbox/ or quarantine/ is denied unless it says that nothing may be there', async () => {
   const { data } = await synthesize();

@@ -114,3 +114,25 @@ test('reading throws where S3 fails, and is null only where there is nothing', a
   const absent = await storeOver(() => error(404, 'NoSuchKey'));
   assert.equal(await absent.store.get('raw/x'), null);
 });
+
+test('below a prefix that says so, a refusal to say whether an object is there reads as absence; a real denial throws', async () => {
+  const denied = (action: string | null): ScriptedAnswer => ({
+    status: 403,
+    headers: { 'content-type': 'application/xml' },
+    body: `<Error><Code>AccessDenied</Code><Message>${action === null ? 'Access Denied' : `User: arn:aws:sts::1:assumed-role/listener/x is not authorized to perform: ${action} on resource: "arn:aws:s3:::bucket" because no identity-based policy allows the ${action} action`}</Message></Error>`,
+  });
+  for (const { action, prefix, isAbsent } of [
+    { action: 's3:ListBucket', prefix: 'suppressions/', isAbsent: true },
+    { action: null, prefix: 'suppressions/', isAbsent: true },
+    { action: 's3:GetObject', prefix: 'suppressions/', isAbsent: false },
+    { action: 'kms:Decrypt', prefix: 'suppressions/', isAbsent: false },
+    { action: 's3:ListBucket', prefix: 'raw/', isAbsent: false },
+  ] as const) {
+    const { place } = await scriptedAws(() => denied(action));
+    const s3 = createS3Client({ ...place, requestTimeoutMs: 250 });
+    const store = createS3Store({ s3, bucket: 'bucket', forbiddenIsAbsent: ['suppressions/'] });
+    const read = store.get(`${prefix}there.example/nobody.json`);
+    if (isAbsent) assert.equal(await read, null, `${action}`);
+    else await assert.rejects(read, { name: 'AccessDenied' }, `${action} ${prefix}`);
+  }
+});

@@ -43,8 +43,8 @@ function partsOf(surroundings: Surroundings, name: StageName | 'listener'): AwsP
   const clients = { s3: createS3Client(place), sqs: createSqsClient(place) };
   openDoor(door, clients.s3, s3);
   openDoor(door, clients.sqs, sqs);
-  const { sends } = name === 'listener' ? listenerAccess : stages[name];
-  return plant(createAwsParts({ name, sends, variables, write, clients }), name);
+  const { sends, forbiddenIsAbsent } = name === 'listener' ? listenerAccess : stages[name];
+  return plant(createAwsParts({ name, sends, forbiddenIsAbsent, variables, write, clients }), name);
 }
 
 const recordMs = 20_000; // functions/deliver/handler.ts

@@ -49,7 +49,8 @@ export function createGate({ emulator, policies, secrets }: GateOptions): Gate {
     const { method = '', url = '', headers } = incoming;
     const request = { method, url: new URL(url, 'http://gate'), headers, body: Buffer.concat(chunks) };
     const isS3 = headers['x-amz-target'] === undefined;
-    for (const act of actsOf(request)) if (!mayDo(part, role, act)) return refuse(response, isS3);
+    for (const act of actsOf(request))
+      if (!mayDo(part, role, act)) return refuse(response, { isS3, method, action: act.action });
     if (String(headers['x-amz-target']).startsWith('secretsmanager.')) return giveSecret(response, secrets, request);
     // S3 tells only those who may list that there is nothing; to others it is forbidden.
     const mayLearnOfAbsence = () => {
@@ -127,10 +128,18 @@ function s3Acts({ method, url, headers }: Request): readonly Act[] {
   return [act('s3:PutObject', more), ...reads];
 }
 
-function refuse(response: ServerResponse, isS3: boolean): void {
+/** Within an account AWS names the action that is missing; the answer to a HEAD has no body to say it in. */
+function refuse(
+  response: ServerResponse,
+  { isS3, method, action }: { readonly isS3: boolean; readonly method: string; readonly action: string },
+): void {
+  const why = `User: arn:aws:sts::000000000000:assumed-role/part is not authorized to perform: ${action} because no identity-based policy allows the ${action} action`;
+  const xml = `<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>${why}</Message></Error>`;
   const text = isS3
-    ? '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
-    : JSON.stringify({ __type: 'AccessDeniedException', message: 'no statement allows it' });
+    ? method === 'HEAD'
+      ? ''
+      : xml
+    : JSON.stringify({ __type: 'AccessDeniedException', message: why });
   response.writeHead(isS3 ? 403 : 400, { 'content-type': isS3 ? 'application/xml' : 'application/x-amz-json-1.0' });
   response.end(text);
 }
@@ -160,7 +169,7 @@ async function pass(
   const [answer]: IncomingMessage[] = (await once(forwarded, 'response')) as any;
   if (answer!.statusCode === 404 && !mayLearnOfAbsence()) {
     answer!.resume();
-    return refuse(response, true);
+    return refuse(response, { isS3: true, method, action: 's3:ListBucket' });
   }
   response.writeHead(answer!.statusCode ?? 500, answer!.headers);
   answer!.pipe(response);
