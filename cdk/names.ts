@@ -37,6 +37,14 @@ export function queueArn(stack: Stack, named: Named, queue: QueueName): string {
   return `arn:${stack.partition}:sqs:${stack.region}:${stack.account}:${queueName(named, queue)}`;
 }
 
+/** The event bus that is told of mail: the account's own. */
+export const eventBus = 'default';
+
+/** Its ARN. */
+export function eventBusArn(stack: Stack): string {
+  return `arn:${stack.partition}:events:${stack.region}:${stack.account}:event-bus/${eventBus}`;
+}
+
 /** The URL of a queue. */
 export function queueUrl(stack: Stack, named: Named, queue: QueueName): string {
   return `https://sqs.${stack.region}.${stack.urlSuffix}/${stack.account}/${queueName(named, queue)}`;

@@ -62,8 +62,12 @@ const optionsSchema = z.object({
   certificate: z.enum(['secret', 'acm']).default('secret'),
   hostedZoneId: z.string().optional(),
   hostedZoneName: hostName.optional(),
-  /** S3 sends EventBridge an event for each object that is written or expires, at a dollar a million; `MailRule` needs it. */
-  eventBridge: flag.default(true),
+  /** One event in EventBridge for each message and mailbox, at a dollar a million; `MailRule` needs it. */
+  events: flag.default(false),
+  /** S3 tells a topic of each message in `inbox/`, at half a dollar a million. */
+  inboxTopic: flag.default(false),
+  /** S3 sends EventBridge an event for each object that is written or expires: four a message, at a dollar a million. */
+  eventBridge: flag.default(false),
   versioning: flag.default(false),
   encryption: z.enum(['s3', 'kms']).default('s3'),
   rawDays: whole.default(defaultRetention.rawDays),

@@ -1,9 +1,11 @@
 // The whole service as one construct, for an app of your own: `new Pillarbox(this, 'Mail', { hostname, domains })`.
 // It makes two stacks, since what must be kept outlives what runs. `cdk.json` builds the same (cdk/build-app.ts).
-import { type Environment, Stack, Tags, Validations } from 'aws-cdk-lib';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Aws, type Environment, Stack, Tags, Validations } from 'aws-cdk-lib';
+import { Bucket, type IBucket } from 'aws-cdk-lib/aws-s3';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { DataStack } from '#cdk/data/data-stack.ts';
+import type { InboxNotification } from '#cdk/data/inbox-notifications.ts';
 import { ServiceStack } from '#cdk/service/service-stack.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
@@ -18,6 +20,8 @@ export type PillarboxProps = Partial<Omit<Options, 'domains'>> & {
   readonly domains: readonly string[];
   /** Settings of the first configuration file; each replaces what the options would make. No later deploy changes the file. */
   readonly firstConfig?: ConfigInput;
+  /** Whom S3 itself tells of new mail, at no cost: a queue, a topic or a function of the same app. */
+  readonly inboxNotifications?: readonly InboxNotification[];
   /** The account and region; if left out, those of the stack or stage around it. */
   readonly env?: Environment;
   /**
@@ -39,11 +43,16 @@ export class Pillarbox extends Construct {
   readonly bucketName: string;
   /** The bucket, to grant your functions what they read. */
   readonly bucket: IBucket;
+  /** Where the service's alarms go, for those of `MailRule` too. */
+  readonly alarmTopic: ITopic;
+  /** Whether EventBridge is told of mail (option `events`). */
+  readonly announces: boolean;
 
   constructor(scope: Construct, id: string, props: PillarboxProps) {
     super(scope, id);
     const around = this.node.scopes.findLast((scope) => Stack.isStack(scope));
-    const { firstConfig = {}, env = around && placeOf(around), stacksIn = this, bundles, ...given } = props;
+    const { firstConfig = {}, env = around && placeOf(around), stacksIn = this, bundles, ...more } = props;
+    const { inboxNotifications: notifications = [], ...given } = more;
     const options = parseOptions(given);
     parseConfig(JSON.stringify(firstConfig), 'firstConfig');
     const common = (part: string, what: string) => ({
@@ -52,7 +61,7 @@ export class Pillarbox extends Construct {
       description: `Pillarbox ${options.serviceName}: ${what}`,
       ...(env === undefined ? {} : { env }),
     });
-    const dataProps = { ...common('data', 'what must be kept'), firstConfig };
+    const dataProps = { ...common('data', 'what must be kept'), firstConfig, notifications };
     this.data = new DataStack(stacksIn, dataProps.stackName, dataProps);
     const serviceProps = { ...common('service', 'what runs'), data: this.data, bundles };
     this.service = new ServiceStack(stacksIn, serviceProps.stackName, serviceProps);
@@ -63,7 +72,15 @@ export class Pillarbox extends Construct {
     }
     if (around !== undefined) allowEmpty(around);
     this.bucketName = bucketName(options);
-    this.bucket = this.data.mail.bucket;
+    // By its name, so that a stack that reads mail may also be one that the bucket's notifications need first.
+    const { key } = this.data.mail;
+    this.bucket = Bucket.fromBucketAttributes(this.data, 'MailByName', {
+      bucketName: this.bucketName,
+      bucketArn: `arn:${Aws.PARTITION}:s3:::${this.bucketName}`,
+      ...(key === null ? {} : { encryptionKey: key }),
+    });
+    this.alarmTopic = this.service.alarmTopic;
+    this.announces = options.events;
   }
 }
 

@@ -5,15 +5,18 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { configSchema } from '#pipeline/config/config.ts';
+import { mailEventSchema } from '#pipeline/contract/mail-event.ts';
 import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 
 /** File name in `docs/schemas/` → text. The configuration's is that of the file as written, before defaults. */
 export function publishedSchemas(): Readonly<Record<string, string>> {
   const config = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' });
   const message = z.toJSONSchema(inboxMessageSchema, { io: 'output', unrepresentable: 'any' });
+  const event = z.toJSONSchema(mailEventSchema, { io: 'output', unrepresentable: 'any' });
   return {
     'pillarbox.schema.json': textOf('Pillarbox configuration (pillarbox.json)', config),
     'inbox-message.schema.json': textOf('A message in inbox/ or quarantine/, version 1', message),
+    'mail-event.schema.json': textOf('The event that mail is stored, version 1', event),
   };
 }
 

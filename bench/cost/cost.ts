@@ -7,7 +7,7 @@ import { lanesOf, stageNames, stages } from '#pipeline/contract/stages.ts';
 import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import {
   type BillLine,
-  eventBridgeLine,
+  eventBridgeLines,
   mailManagerBill,
   pillarboxBill,
   type Standing,
@@ -100,7 +100,7 @@ function printBill(): void {
     console.log(`  Pillarbox costs ${((total(ours) / total(lines)) * 100).toFixed(1)} % of it`);
   }
   console.log('\nBesides, if it is used');
-  printLine(eventBridgeLine(volume, measured));
+  for (const line of eventBridgeLines(volume, measured)) printLine(line);
   console.log(`sending ${volume.mails} mails, each to one domain`);
   for (const line of sendingBill(volume, stages.deliver.memoryMiB)) printLine(line);
 }

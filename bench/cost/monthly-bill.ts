@@ -98,9 +98,12 @@ function transferLines({ mails, bytes }: Volume, { crossZone }: Standing): reado
   ];
 }
 
-/** What option `eventBridge` costs besides: an event for every object as it is written and as it expires. */
-export function eventBridgeLine({ mails }: Volume, { puts }: CallsPerMessage): BillLine {
-  return { what: 'eventBridge: true', dollars: mails * puts * 2 * prices.eventBridge.perDataEvent };
+/** What the ways to tell consumers cost besides: our own event, and S3's, for every object as it is written and as it expires. */
+export function eventBridgeLines({ mails }: Volume, { puts }: CallsPerMessage): readonly BillLine[] {
+  return [
+    { what: 'events: true', dollars: mails * prices.eventBridge.perEvent },
+    { what: 'eventBridge: true', dollars: mails * puts * 2 * prices.eventBridge.perEvent },
+  ];
 }
 
 /**

@@ -21,7 +21,7 @@ export const prices = {
   ses: { perSentMail: 0.16 / 1e3, perMail: 0.1 / 1e3, perFullChunk: 0.09 / 1e3, chunkBytes: 256 * 1024 },
   mailManager: { endpointPerMonth: 50, perMail: 0.15 / 1e3 },
   sns: { perPublish: 0.5 / 1e6 },
-  eventBridge: { perDataEvent: 1 / 1e6 },
+  eventBridge: { perEvent: 1 / 1e6 },
   /** Between two zones each side pays $0.01. */
   transfer: { betweenZonesPerGiB: 0.02, outPerGiB: 0.09 },
 } as const;

@@ -20,13 +20,18 @@ import { parseConfig } from '#pipeline/config/parse-config.ts';
 import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import { configKey, deployedOptionsKey } from '#pipeline/contract/keys.ts';
 import { lanesOf, type QueueName, stages } from '#pipeline/contract/stages.ts';
+import type { InboxNotification } from './inbox-notifications.ts';
 import { MailBucket } from './mail-bucket.ts';
 import { StageQueue } from './stage-queue.ts';
 
 /** How many zones the listener stands in: each has a public address of its own. */
 export const zones = 2;
 
-export type DataStackProps = StackProps & { readonly options: Options; readonly firstConfig: ConfigInput };
+export type DataStackProps = StackProps & {
+  readonly options: Options;
+  readonly firstConfig: ConfigInput;
+  readonly notifications: readonly InboxNotification[];
+};
 
 export class DataStack extends Stack {
   readonly mail: MailBucket;
@@ -36,9 +41,9 @@ export class DataStack extends Stack {
   readonly outboundAddress: CfnEIP | null;
   private readonly queues: ReadonlyMap<QueueName, StageQueue>;
 
-  constructor(scope: Construct, id: string, { options, firstConfig, ...props }: DataStackProps) {
+  constructor(scope: Construct, id: string, { options, firstConfig, notifications, ...props }: DataStackProps) {
     super(scope, id, { ...props, terminationProtection: true });
-    this.mail = new MailBucket(this, 'Mail', options);
+    this.mail = new MailBucket(this, 'Mail', { options, notifications });
     this.queues = new Map(
       Object.values(stages)
         .flatMap(lanesOf)
@@ -55,6 +60,9 @@ export class DataStack extends Stack {
     new CfnOutput(this, 'Bucket', { value: this.mail.bucket.bucketName, description: 'Where all mail is' });
     if (this.mail.key !== null) {
       new CfnOutput(this, 'KeyArn', { value: this.mail.key.keyArn, description: 'Who reads mail may decrypt with it' });
+    }
+    if (this.mail.topic !== null) {
+      new CfnOutput(this, 'InboxTopic', { value: this.mail.topic.topicArn, description: 'Told of mail in inbox/' });
     }
     const description = `A record of ${options.hostname}`;
     for (const [index, { ref: value }] of this.addresses.entries()) {

@@ -1,5 +1,5 @@
 // The one bucket: TLS only, never public, write-once where a message must stay as it was, swept by prefix.
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import {
@@ -10,22 +10,27 @@ import {
   type LifecycleRule,
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { acknowledge } from '#cdk/acknowledge.ts';
-import { bucketName } from '#cdk/names.ts';
+import { bucketArn, bucketName } from '#cdk/names.ts';
 import type { Options } from '#cdk/options.ts';
 import { configHistoryPrefix, type KeyPrefix } from '#pipeline/contract/keys.ts';
 import { configHistoryDays, daysKept, defaultExpireSeconds } from '#pipeline/contract/retention.ts';
+import { type InboxNotification, notifyOfMail } from './inbox-notifications.ts';
 
 /** Prefixes whose objects are never written twice: a write must say `If-None-Match: *`. */
 const writeOnce: readonly KeyPrefix[] = ['raw/', 'verdicts/', 'inbox/', 'quarantine/'];
+
+export type MailBucketProps = { readonly options: Options; readonly notifications: readonly InboxNotification[] };
 
 /** The bucket, and its key where `encryption` is `kms`. */
 export class MailBucket extends Construct {
   readonly bucket: Bucket;
   readonly key: Key | null;
+  readonly topic: Topic | null;
 
-  constructor(scope: Construct, id: string, options: Options) {
+  constructor(scope: Construct, id: string, { options, notifications }: MailBucketProps) {
     super(scope, id);
     this.key =
       options.encryption === 'kms'
@@ -48,18 +53,28 @@ export class MailBucket extends Construct {
         ? { encryption: BucketEncryption.S3_MANAGED }
         : { encryption: BucketEncryption.KMS, encryptionKey: this.key, bucketKeyEnabled: true }),
     });
-    if (options.eventBridge) this.announceToEventBridge();
+    this.topic = this.addTopic(options);
+    const toTopic = this.topic === null ? [] : [{ to: { kind: 'topic', topic: this.topic } } as const];
+    notifyOfMail(this.resource, bucketArn(Stack.of(this), options), {
+      told: [...toTopic, ...notifications],
+      eventBridge: options.eventBridge,
+    });
     this.denyOverwriting();
     acknowledge(this.bucket, {
       S1: 'Access logs would cost a write for every request; CloudTrail data events can be switched on where they are wanted.',
     });
   }
 
-  /** Set on the resource itself: the library would add a function that may change every bucket. */
-  private announceToEventBridge(): void {
+  /** The topic that S3 tells of mail in `inbox/`, if `inboxTopic` asks for one. */
+  private addTopic({ inboxTopic, serviceName }: Options): Topic | null {
+    if (!inboxTopic) return null;
+    return new Topic(this, 'InboxTopic', { topicName: `${serviceName}-inbox`, enforceSSL: true });
+  }
+
+  private get resource(): CfnBucket {
     const resource = this.bucket.node.defaultChild;
     if (!(resource instanceof CfnBucket)) throw new Error('the bucket has no resource of its own');
-    resource.notificationConfiguration = { eventBridgeConfiguration: { eventBridgeEnabled: true } };
+    return resource;
   }
 
   private denyOverwriting(): void {

@@ -3,7 +3,7 @@ import { Stack } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { acknowledgeWildcards } from '#cdk/acknowledge.ts';
 import type { MailBucket } from '#cdk/data/mail-bucket.ts';
-import { bucketArn, queueArn, secretArn } from '#cdk/names.ts';
+import { bucketArn, eventBusArn, queueArn, secretArn } from '#cdk/names.ts';
 import type { Options } from '#cdk/options.ts';
 import type { Access } from '#pipeline/contract/stages.ts';
 
@@ -36,5 +36,6 @@ export function permit(role: Role, { access, options, mail }: Permitted): void {
     ['secretsmanager:GetSecretValue'],
     access.secrets.map((name) => secretArn(stack, options, name)),
   );
+  if (access.announces && options.events) allow(['events:PutEvents'], [eventBusArn(stack)]);
   if (mail.key !== null) allow(['kms:Decrypt', 'kms:GenerateDataKey'], [mail.key.keyArn]);
 }

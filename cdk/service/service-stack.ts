@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { QueryDefinition, QueryString } from 'aws-cdk-lib/aws-logs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { DataStack } from '#cdk/data/data-stack.ts';
 import type { Options } from '#cdk/options.ts';
@@ -28,6 +29,9 @@ export type ServiceStackProps = StackProps & {
 const ownBundles = fileURLToPath(new URL('../../.build', import.meta.url));
 
 export class ServiceStack extends Stack {
+  /** Where its alarms go. */
+  readonly alarmTopic: ITopic;
+
   constructor(scope: Construct, id: string, { options, data, bundles = ownBundles, ...props }: ServiceStackProps) {
     super(scope, id, props);
     const network = new Network(this, 'Network', { options, outboundAddress: data.outboundAddress });
@@ -47,6 +51,7 @@ export class ServiceStack extends Stack {
     const handlers = new Map(functions.map(({ stage, handler }) => [stage.name, handler]));
     const alarms = watch(this, { options, data, balancer, handlers, exporter });
     new PlatformEvents(this, 'Platform', { options, tasks, alarms });
+    this.alarmTopic = alarms.topic;
     new MailDashboard(this, 'Dashboard', { options, data, balancer, functions, listenerLogs: tasks.logs, alarms });
     new QueryDefinition(this, 'FollowOneMessage', {
       queryDefinitionName: `${options.serviceName}/follow-one-message`,

@@ -56,7 +56,7 @@ function ownFields(job: ParseJob, { mailbox, forwardPath }: LocalRecipient) {
 }
 
 /** The message as its recipient's program reads it; of the envelope it names this recipient alone. */
-function assembleMessage(job: ParseJob, recipient: LocalRecipient, content: ParsedContent): InboxMessage {
+export function assembleMessage(job: ParseJob, recipient: LocalRecipient, content: ParsedContent): InboxMessage {
   const { head, kept } = content;
   return {
     ...ownFields(job, recipient),

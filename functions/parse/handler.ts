@@ -1,6 +1,8 @@
 // Lambda's way into stage parse: builds the ports and the parser from the environment, once for a sandbox.
 
 import { createParser } from '#functions/parse/worker/parser.ts';
+import { createEventsClient } from '#pipeline/aws/clients.ts';
+import { createEventBus } from '#pipeline/aws/event-bus.ts';
 import { createAwsParts } from '#pipeline/aws/parts.ts';
 import { createEventHandler } from '#pipeline/aws/sqs-event-consumer.ts';
 import { stages } from '#pipeline/contract/stages.ts';
@@ -13,7 +15,12 @@ const parts = createAwsParts({
   variables: process.env,
   write: (line) => process.stdout.write(line),
 });
-const deps = { ...parts, parser: createParser(), random: Math.random };
+const { bucket, eventBus } = parts.environment;
+const announcing =
+  eventBus === null
+    ? {}
+    : { announce: createEventBus({ client: createEventsClient(parts.environment), bus: eventBus, bucket }) };
+const deps = { ...parts, ...announcing, parser: createParser(), random: Math.random };
 
 /** Takes an SQSEvent of the stage's queue, answers which of its records failed. */
 export const handler = createEventHandler(deps, stage, () => ({

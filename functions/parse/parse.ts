@@ -10,19 +10,22 @@ import { readHeaderOf } from '#mail/header/read-header.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import { messageKey } from '#pipeline/contract/keys.ts';
-import type { Clock, Handout, JobSender, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
+import type { Announce, Clock, Handout, JobSender, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import { writeInboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import { reportJobs } from '#pipeline/contract/report-jobs.ts';
 import { messageLost } from '#pipeline/run/own-fault.ts';
 import { createBodies, type ParsedContent } from './assemble-message.ts';
 import { type KeptObject, keepObject } from './keep-object.ts';
 import { createProblemList, type ProblemList } from './problems.ts';
+import { tellConsumers } from './tell-consumers.ts';
 
 /** What the stage may touch. */
 export type ParseDeps = {
   readonly store: Pick<ObjectStore, 'get' | 'put'>;
   readonly config: ConfigSource;
   readonly parser: Pick<Parser, 'parse'>;
+  /** Who is told of each JSON that is stored; left out: nobody. */
+  readonly announce?: Announce;
   readonly jobs: JobSender;
   readonly clock: Clock;
   readonly log: Log;
@@ -45,6 +48,7 @@ export async function parse(deps: ParseDeps, job: ParseJob, handout: Handout): P
   const startedAt = deps.clock();
   const content = await readContent(deps, job);
   const { written, present } = await writeMessages(deps, job, content);
+  await tellConsumers(deps, job, { content, recipients: recipientsByKey(job) });
   await reportDelivered(deps, job);
   const problems = content.problems.length;
   const { action } = job.disposition;

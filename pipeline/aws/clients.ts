@@ -1,5 +1,6 @@
 // The SDK's clients, one of each for a process: how they connect, how long they wait, how often they try.
 // Credentials, region and TLS are the SDK's own business.
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { S3Client } from '@aws-sdk/client-s3';
 import { CreateSecretCommand, GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -34,6 +35,12 @@ export function createSqsClient(place: AwsPlace): SQSClient {
 /** For receiving: its requests may wait for 20 s (long polling). */
 export function createPollingSqsClient(place: AwsPlace): SQSClient {
   return new SQSClient({ ...commonSettings(place, 30_000), md5: false });
+}
+
+/** The endpoint of S3 and SQS is not its own: another one is named by AWS_ENDPOINT_URL_EVENTBRIDGE. */
+export function createEventsClient(place: AwsPlace): EventBridgeClient {
+  const { endpoint: _, ...settings } = { endpoint: undefined, ...commonSettings(place) };
+  return new EventBridgeClient(settings);
 }
 
 /** `secret:NAME` from Secrets Manager, NAME behind `prefix`. */

@@ -43,6 +43,8 @@ const environmentSchema = z.object({
   /** What the deployment was made with, as JSON: the configuration is held against it. */
   PILLARBOX_OPTIONS: z.preprocess(parsedJson, deployedOptionsSchema).optional(),
   PILLARBOX_HEALTH_HOST: z.string().min(1).default('0.0.0.0'),
+  /** The event bus that is told of stored mail; not set: none is. */
+  PILLARBOX_EVENT_BUS: z.string().min(1).optional(),
   AWS_REGION: z.string().min(1),
 });
 
@@ -86,6 +88,7 @@ function environmentOf(data: z.infer<typeof environmentSchema>, urlsByVariable: 
     listeners: data.PILLARBOX_LISTENERS ?? null,
     options: data.PILLARBOX_OPTIONS ?? null,
     endpoint: data.PILLARBOX_ENDPOINT ?? null,
+    eventBus: data.PILLARBOX_EVENT_BUS ?? null,
     metricsNamespace: data.PILLARBOX_METRICS_NAMESPACE,
     health: { host: data.PILLARBOX_HEALTH_HOST, port: data.PILLARBOX_HEALTH_PORT },
     region: data.AWS_REGION,

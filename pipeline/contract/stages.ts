@@ -42,6 +42,8 @@ export type Access = {
   /** Where such a 403 is taken for absence, so that it needs no right to list: only where what depends on it is asked again later. */
   readonly forbiddenIsAbsent: readonly KeyPrefix[];
   readonly secrets: readonly string[];
+  /** It tells EventBridge of what it stored, if the deployment wants that. */
+  readonly announces?: true;
   /** The metrics it writes. */
   readonly emits: readonly MetricName[];
 };
@@ -170,6 +172,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     reads: ['raw/', configKey, lastGoodConfigKey],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
     secrets: [],
+    announces: true,
     emits: [...jobMetrics, 'messages-stored', 'accepted-to-inbox-seconds', 'parse-seconds', 'parse-problems'],
     timeoutSeconds: 120,
     memoryMiB: 1769,

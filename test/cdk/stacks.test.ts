@@ -396,12 +396,11 @@ test('with PROXY protocol the target groups speak it, and their health check onl
   assert.ok(variables.some(({ Name, Value }: any) => Name === 'PILLARBOX_PROXY_PROTOCOL' && Value === 'v2'));
 });
 
-test('the bucket is kept, never public, TLS only, swept by prefix, and tells EventBridge', async () => {
+test('the bucket is kept, never public, TLS only, and swept by prefix', async () => {
   const { data } = await synthesize();
   const [[, bucket]] = resourcesOf(data, 'AWS::S3::Bucket') as any;
   assert.equal(bucket.DeletionPolicy, 'Retain');
   assert.ok(Object.values(bucket.Properties.PublicAccessBlockConfiguration).every(Boolean));
-  assert.equal(bucket.Properties.NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled, true);
   const prefixes = bucket.Properties.LifecycleConfiguration.Rules.map((rule: any) => rule.Prefix).filter(Boolean);
   const swept = [
     'attachments/',
@@ -414,9 +413,6 @@ test('the bucket is kept, never public, TLS only, swept by prefix, and tells Eve
     'verdicts/',
   ];
   assert.deepEqual(prefixes.sort(), swept);
-  const quiet = await synthesize({ eventBridge: 'false' });
-  const [[, { Properties }]] = resourcesOf(quiet.data, 'AWS::S3::Bucket') as any;
-  assert.equal(Properties.NotificationConfiguration, undefined);
 });
 
 test('the zones are the first two of the account, or those that were named', async () => {

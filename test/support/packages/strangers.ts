@@ -56,6 +56,7 @@ export class MailStack extends cdk.Stack {
     const mail = new Pillarbox(this, 'Mail', {
       hostname: 'mx.pillarbox.example',
       domains: ['pillarbox.example'],
+      events: true,
       firstConfig: { domains: { 'pillarbox.example': { mailboxes: ['postmaster', 'support'] } } },
     });
     const handler = new Lambda(this, 'Tickets', {
@@ -64,7 +65,7 @@ export class MailStack extends cdk.Stack {
       code: Code.fromInline('exports.handler = async () => {}'),
     });
     new MailRule(this, 'Support', {
-      bucketName: mail.bucketName,
+      mail,
       domain: 'pillarbox.example',
       mailbox: 'support',
       target: { kind: 'function', handler },
