@@ -53,7 +53,6 @@ export const smallStanding: Standing = {
   alarms: 5 * lanes.length + 10 + 2 * stageNames.length,
   secrets: 4,
   idleQueues: 2,
-  crossZone: true,
 };
 
 if (process.argv[1] === import.meta.filename) printBill();

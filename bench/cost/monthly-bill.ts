@@ -31,8 +31,6 @@ export type Standing = {
   readonly secrets: number;
   /** Queues that inbound mail hardly uses. */
   readonly idleQueues: number;
-  /** Half of what comes in crosses to the other zone. */
-  readonly crossZone: boolean;
 };
 
 export type Volume = { readonly mails: number; readonly bytes: number; readonly retentionDays: number };
@@ -56,7 +54,7 @@ export function pillarboxBill(volume: Volume, calls: CallsPerMessage, standing: 
       dollars: mails * (calls.lambdaRequests * lambdaArm.perRequest + calls.lambdaGiBSeconds * lambdaArm.perGiBSecond),
     },
     ...standingLines(volume, standing),
-    ...transferLines(volume, standing),
+    { what: 'To the internet', dollars: ((mails * bytesOutPerMail) / gib) * prices.transfer.outPerGiB },
     {
       what: 'CloudWatch, log',
       dollars: logGiB * (cloudWatch.perLogGiB + storedShareOfLog * cloudWatch.perStoredLogGiBMonth),
@@ -88,14 +86,6 @@ function rejectedLogBytes({ zones, tasks }: Standing): number {
 /** Each task reads certificate and key anew every five minutes. */
 function secretsLine({ secrets, tasks }: Standing): number {
   return secrets * prices.secretPerMonth + tasks * 2 * 12 * hours * prices.perSecretRead;
-}
-
-function transferLines({ mails, bytes }: Volume, { crossZone }: Standing): readonly BillLine[] {
-  const received = (mails * bytes * 1.1) / gib;
-  return [
-    { what: 'Between zones', dollars: crossZone ? (received / 2) * prices.transfer.betweenZonesPerGiB : 0 },
-    { what: 'To the internet', dollars: ((mails * bytesOutPerMail) / gib) * prices.transfer.outPerGiB },
-  ];
 }
 
 /** What the ways to tell consumers cost besides: our own event, and S3's, for every object as it is written and as it expires. */

@@ -22,6 +22,5 @@ export const prices = {
   mailManager: { endpointPerMonth: 50, perMail: 0.15 / 1e3 },
   sns: { perPublish: 0.5 / 1e6 },
   eventBridge: { perEvent: 1 / 1e6 },
-  /** Between two zones each side pays $0.01. */
-  transfer: { betweenZonesPerGiB: 0.02, outPerGiB: 0.09 },
+  transfer: { outPerGiB: 0.09 },
 } as const;

@@ -3,6 +3,7 @@ import { Duration, Size, Stack } from 'aws-cdk-lib';
 import { type IVpc, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import {
+  AvailabilityZoneRebalancing,
   AwsLogDriverMode,
   Cluster,
   ContainerImage,
@@ -77,6 +78,8 @@ export class ListenerTasks extends Construct {
       minHealthyPercent: 100,
       maxHealthyPercent: 200,
       circuitBreaker: { rollback: true },
+      // The balancer gives mail for us to tasks in the zone it came to: none may stay without one.
+      availabilityZoneRebalancing: AvailabilityZoneRebalancing.ENABLED,
       healthCheckGracePeriod: Duration.seconds(60),
       // Public subnets, so that S3, SQS and secrets are reached without a NAT gateway; nobody can connect from outside.
       assignPublicIp: true,

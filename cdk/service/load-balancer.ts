@@ -46,7 +46,6 @@ export class LoadBalancer extends Construct {
     this.balancer = new NetworkLoadBalancer(this, 'Balancer', {
       vpc,
       internetFacing: true,
-      crossZoneEnabled: true,
       deletionProtection: true,
       securityGroups: [securityGroup],
       ipAddressType: options.ipAddressType === 'ipv4' ? IpAddressType.IPV4 : IpAddressType.DUAL_STACK,
@@ -81,6 +80,7 @@ export class LoadBalancer extends Construct {
       targetType: TargetType.IP,
       preserveClientIp: options.preserveClientIp,
       proxyProtocolV2: options.proxyProtocol,
+      crossZoneEnabled: crossesZones(name),
       deregistrationDelay: Duration.seconds(300),
       connectionTermination: false,
       healthCheck: healthCheck(options),
@@ -92,6 +92,14 @@ export class LoadBalancer extends Construct {
     listener.addTargetGroups(`Forward-${name}`, group);
     return group;
   }
+}
+
+/**
+ * Mail for us stays in the zone whose address it came to: half of it would be paid for between zones otherwise. If the zone has no
+ * healthy task, a mail server tries the other address (RFC 5321 §5.1). A mail program may know one address only.
+ */
+function crossesZones(name: (typeof listenerPorts)[number]['name']): boolean {
+  return name !== 'mx';
 }
 
 /** With PROXY v2 the balancer's checks carry its header too, which no HTTP server understands: there it only connects. */

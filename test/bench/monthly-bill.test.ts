@@ -13,7 +13,7 @@ import {
 const tenMillion = { mails: 10_000_000, bytes: 50 * 1024, retentionDays: 30 };
 
 /** What npm run cost shows, and a little for alarms to come. A fifth, $218, is what it should be: docs/cost.md says what was weighed. */
-const most = 0.235;
+const most = 0.23;
 
 test('ten million mails of 50 KiB a month cost less than a quarter of SES receiving with all that is on by default, by the calls measured', () => {
   const ours = total(pillarboxBill(tenMillion, readMeasuredCalls(), smallStanding));
@@ -24,12 +24,11 @@ test('ten million mails of 50 KiB a month cost less than a quarter of SES receiv
   );
 });
 
-test('the bill holds all that is on by default: groups of the queue, pollers, transfer between zones and out', () => {
+test('the bill holds all that is on by default: groups of the queue, pollers, transfer out', () => {
   const lines = pillarboxBill(tenMillion, readMeasuredCalls(), smallStanding);
   const dollars = Object.fromEntries(lines.map((line) => [line.what, line.dollars.toFixed(1)]));
   for (const [what, expected] of Object.entries({
     'SQS, idle pollers': '0.5',
-    'Between zones': '5.2',
     'To the internet': '5.1',
     'Secrets, image': '1.9',
   }))

@@ -357,7 +357,22 @@ test('the load balancer keeps each client’s address and cuts nothing that is i
   const [[, balancer]] = resourcesOf(service, 'AWS::ElasticLoadBalancingV2::LoadBalancer') as any;
   assert.equal(balancer.Properties.SecurityGroups.length, 1);
   assert.equal(balancer.Properties.SubnetMappings.length, 2);
-  assert.equal(attributesOf(balancer.Properties.LoadBalancerAttributes)['load_balancing.cross_zone.enabled'], 'true');
+});
+
+test('mail for us stays in the zone it came to, where ECS keeps a task; submission reaches the tasks of either zone', async () => {
+  const { service } = await synthesize();
+  const crosses = resourcesOf(service, 'AWS::ElasticLoadBalancingV2::TargetGroup').map(([, { Properties }]) => [
+    Properties.Port,
+    attributesOf(Properties.TargetGroupAttributes)['load_balancing.cross_zone.enabled'],
+  ]);
+  assert.deepEqual(crosses, [
+    [2525, 'false'],
+    [5870, 'true'],
+    [4650, 'true'],
+  ]);
+  const [[, tasks]] = resourcesOf(service, 'AWS::ECS::Service') as any;
+  assert.equal(tasks.Properties.AvailabilityZoneRebalancing, 'ENABLED');
+  assert.ok(tasks.Properties.DeploymentConfiguration.MaximumPercent > 100, 'which rebalancing needs');
 });
 
 test('only the three ports are open to the world, and what tells that packets were too large; tasks hear the balancer alone', async () => {
