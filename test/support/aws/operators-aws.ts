@@ -34,6 +34,8 @@ export async function operatorsAws(emulator: string) {
   const calls: string[] = [];
   /** The scope of each signature that SES got: region and service. */
   const signedFor: string[] = [];
+  /** What a policy must allow: each action that was asked for, with the key of the object if there is one. */
+  const asked = new Set<string>();
   /** Called before each write of the configuration reaches S3. */
   const hooks: { beforeConfigWrite: (() => Promise<void>) | null } = { beforeConfigWrite: null };
   const ses: { account: object } = { account: inSandbox };
@@ -69,6 +71,7 @@ export async function operatorsAws(emulator: string) {
   };
   const answer = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method = '', url = '', headers } = incoming;
+    asked.add(actionOf(incoming));
     const [, operation] = /^secretsmanager\.(\w+)$/.exec(String(headers['x-amz-target'] ?? '')) ?? [];
     if (operation !== undefined) {
       const chunks: Buffer[] = [];
@@ -103,6 +106,7 @@ export async function operatorsAws(emulator: string) {
     identities,
     refusals,
     calls,
+    asked,
     signedFor,
     hooks,
     ses,
@@ -110,6 +114,7 @@ export async function operatorsAws(emulator: string) {
     reset: (): void => {
       for (const known of [secrets, identities, refusals]) known.clear();
       calls.splice(0);
+      asked.clear();
       signedFor.splice(0);
       hooks.beforeConfigWrite = null;
       ses.account = inSandbox;
@@ -119,6 +124,18 @@ export async function operatorsAws(emulator: string) {
       server.close();
     },
   };
+}
+
+/** As a policy names it: `s3:GetObject config/pillarbox.json`, `sqs:GetQueueUrl`. */
+function actionOf({ method, url = '', headers }: IncomingMessage): string {
+  const [, service = '', operation = ''] = /^(\w+)\.(\w+)$/.exec(String(headers['x-amz-target'] ?? '')) ?? [];
+  if (operation !== '') return `${service === 'AmazonSQS' ? 'sqs' : service}:${operation}`;
+  const { pathname, searchParams } = new URL(url, 'http://aws');
+  if (pathname.startsWith('/v2/email/'))
+    return `ses:${pathname.includes('/identities/') ? 'GetEmailIdentity' : 'GetAccount'}`;
+  if (searchParams.has('list-type')) return 's3:ListBucket';
+  const key = pathname.split('/').slice(2).join('/');
+  return `s3:${method === 'PUT' ? 'PutObject' : method === 'DELETE' ? 'DeleteObject' : 'GetObject'} ${key}`;
 }
 
 function give(response: ServerResponse, answer: object | Refusal): void {
