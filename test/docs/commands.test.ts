@@ -2,7 +2,7 @@
 // named against a deployment in the emulator.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -22,11 +22,11 @@ import { peerOptions } from '#test/support/peers/peers.ts';
 import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
-import { type LocalService, startLocalService } from '#test/support/worlds/local-service.ts';
+import { allMessages, eventually, type LocalService, startLocalService } from '#test/support/worlds/local-service.ts';
 import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
 import { claims, commandTable, type Places, regions, substituted } from './command-table.ts';
 import { type DocsShell, openDocsShell } from './docs-shell.ts';
-import { commandsOf, type DocsCommand, docsPages, home } from './read-docs.ts';
+import { blocksOf, commandsOf, type DocsCommand, docsPages, home } from './read-docs.ts';
 
 const pages = docsPages();
 const all = pages.flatMap(commandsOf);
@@ -57,7 +57,11 @@ test('what does not run here is good shell; who runs it does; and a command spok
   }
 });
 
-test('options that a deploy is told on the command line are options, with such values', () => {
+test('options that a deploy is told, on the command line or by cdk.json, are options with such values', () => {
+  const blocks = blocksOf(readFileSync(join(home, 'docs/deploy.md'), 'utf8'));
+  const context =
+    blocks.find(({ lines }) => lines[0]?.startsWith('"hostname": ')) ?? assert.fail('no options for cdk.json');
+  assert.ok(contextOptions(JSON.parse(`{ ${context.lines.join('').replace(/,\s*$/, '')} }`), 'accepted'));
   for (const command of all.filter(({ text }) => /\bcdk deploy\b/.test(text))) {
     const given = [...command.text.matchAll(/ -c (\S+?)=(\S+)/g)].map(([, key, value]) => [key, value]);
     assert.ok(contextOptions({ ...Object.fromEntries(given), trial: 'true' }, 'accepted'), at(command));
@@ -80,12 +84,14 @@ describe('run as written', peerOptions('curl', 'swaks', 'sha256sum'), () => {
     const server = ['--server', `127.0.0.1:${service.ports.mx}`];
     const sent = await runInProcess(['send', '--from', 'ann@a.example', '--to', 'support@b.example', ...server]);
     ids = { localId: sent.out.trim(), stackId: await mailIn(stack) };
+    await eventually('it is there', async () => (await allMessages(service)).length === 1);
   });
   after(async () => {
     shell.close();
     aws.close();
     await stack.close();
     for (const end of ending) await end();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   for (const page of pages) {
@@ -112,9 +118,9 @@ describe('run as written', peerOptions('curl', 'swaks', 'sha256sum'), () => {
   }
 
   test('the policy of docs/deploy.md lets the operator do what check, config, dkim new and user add ask of AWS, and nothing more', () => {
-    const [policy = ''] =
-      /\{\n {2}"Version"[\s\S]*?^\}$/m.exec(readFileSync(join(home, 'docs/deploy.md'), 'utf8')) ?? [];
-    const allowed = JSON.parse(policy).Statement.flatMap(({ Action, Resource }: any) =>
+    const blocks = blocksOf(readFileSync(join(home, 'docs/deploy.md'), 'utf8'));
+    const policy = blocks.find(({ lines }) => lines[1]?.includes('"Version"')) ?? assert.fail('no policy');
+    const allowed = JSON.parse(policy.lines.join('\n')).Statement.flatMap(({ Action, Resource }: any) =>
       [Action].flat().map((action) => ({ action, resource: Resource })),
     );
     assert.deepEqual(
