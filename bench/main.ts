@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { measureAccept, measureAcceptWhole } from '#bench/accept/accept.ts';
 import { measureAwsListener } from '#bench/aws/aws-listener.ts';
 import { measureCalls } from '#bench/aws/calls.ts';
+import { measureMemory } from '#bench/aws/function-memory.ts';
 import { type Row, rowText } from '#bench/figures/table.ts';
 import { measureRelay } from '#bench/relay/relay.ts';
 import { measureStorm } from '#bench/storm/storm.ts';
@@ -26,6 +27,7 @@ const measurements: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   relay: () => measureRelay(rounds),
   aws: () => measureAwsListener(rounds),
   calls: () => measureCalls(values.write),
+  memory: measureMemory,
   storm: measureStorm,
 };
 

@@ -12,7 +12,7 @@ import { buildBundles } from '#local/build-bundles.ts';
 import { type EmulatorWorld, startEmulatorWorld } from '#local/emulator/start-emulator.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { fixedConfigSource } from '#pipeline/config/config-source.ts';
-import { type Stage, type StageName, stageNames, stages } from '#pipeline/contract/stages.ts';
+import { memoryOfProcessorMiB, type Stage, type StageName, stageNames, stages } from '#pipeline/contract/stages.ts';
 import { captureOn, startContainer } from './aws-listener.ts';
 import { createWaits, type Span, secondsWaited, startSlowWay, type Waits } from './aws-waits.ts';
 import { type SignedSenders, startSignedSenders } from './signed-senders.ts';
@@ -31,7 +31,7 @@ const bytesPerLogEvent = 26;
  * GiB-seconds, whatever the memory. Processor time is that of all threads but the first, which polls and makes the load: what else
  * runs on the machine changes it little, as it would change the time on the clock.
  */
-const gibSecondsPerCpuSecond = 1_769 / 1_024;
+const gibSecondsPerCpuSecond = memoryOfProcessorMiB / 1_024;
 
 export type StageCount = { readonly invocations: number; readonly secondsWaited: number };
 export type Counted = {
@@ -40,7 +40,8 @@ export type Counted = {
   readonly stages: Readonly<Record<StageName, StageCount>>;
   readonly cpuSeconds: number;
   readonly gibSeconds: number;
-  readonly logBytes: number;
+  /** By event; `metrics`: the lines that metrics are read from. What CloudWatch adds to each line is included. */
+  readonly logBytes: Readonly<Record<string, number>>;
   readonly inboxBytes: number;
   /** From 250 to the inbox, of each message, ascending. */
   readonly secondsToInbox: readonly number[];
@@ -49,7 +50,7 @@ export type Counted = {
 type Watch = {
   readonly waits: Readonly<Record<StageName, Waits>>;
   readonly invocations: Record<StageName, Span[]>;
-  logBytes: number;
+  readonly logBytes: Map<string, number>;
   secondsToInbox: number[];
 };
 
@@ -94,11 +95,15 @@ function startWatch(): Watch {
     parse: make(),
     deliver: make(),
   });
-  return { waits: ofEach(createWaits), invocations: ofEach((): Span[] => []), logBytes: 0, secondsToInbox: [] };
+  return { waits: ofEach(createWaits), invocations: ofEach((): Span[] => []), logBytes: new Map(), secondsToInbox: [] };
 }
 
 function takeLine(watch: Watch, line: string): void {
-  if (line !== '') watch.logBytes += Buffer.byteLength(line) + bytesPerLogEvent;
+  if (line === '') return;
+  const event = /"event":"([^"]*)"/.exec(line)?.[1] ?? 'metrics';
+  const seconds = /"event":"message-stored".*"seconds":([\d.]+)/.exec(line)?.[1];
+  if (seconds !== undefined) watch.secondsToInbox.push(Number(seconds));
+  watch.logBytes.set(event, (watch.logBytes.get(event) ?? 0) + Buffer.byteLength(line) + bytesPerLogEvent);
 }
 
 function clear(watch: Watch): void {
@@ -106,7 +111,7 @@ function clear(watch: Watch): void {
     watch.waits[name].spans.length = 0;
     watch.invocations[name].length = 0;
   }
-  watch.logBytes = 0;
+  watch.logBytes.clear();
   watch.secondsToInbox = [];
 }
 
@@ -120,7 +125,7 @@ function summary({ waits, invocations, logBytes, secondsToInbox }: Watch, cpuSec
   return {
     stages: counts,
     gibSeconds: cpuSeconds * gibSecondsPerCpuSecond + waiting.reduce((sum, each) => sum + each, 0),
-    logBytes,
+    logBytes: Object.fromEntries(logBytes),
     secondsToInbox: secondsToInbox.toSorted((one, other) => one - other),
   };
 }
@@ -158,10 +163,7 @@ async function startWorld({ folder, port, senders, watch, windowSeconds }: Place
     environment: {},
     clock: Date.now,
     log: { info: quiet, warn: quiet, error: (event, fields) => console.error(event, fields) },
-    metrics: {
-      count: quiet,
-      measure: (name, value) => void (name === 'accepted-to-inbox-seconds' && watch.secondsToInbox.push(value)),
-    },
+    metrics: { count: quiet, measure: quiet },
     write: quiet,
     bundles: join(folder, 'functions'),
     windowSeconds,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { lanesOf, stageNames, stages } from '#pipeline/contract/stages.ts';
-import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
+import { type WatchedMetric, watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import {
   type BillLine,
   eventBridgeLines,
@@ -37,19 +37,28 @@ export function readMeasuredCalls(): z.infer<typeof measuredSchema> {
   return measuredSchema.parse(JSON.parse(readFileSync(new URL('./measured-calls.json', import.meta.url), 'utf8')));
 }
 
+/** CloudWatch bills a metric for the hours in which it gets values. These get them when something is wrong, or when mail goes out. */
+const rareMetrics: ReadonlySet<string> = new Set<WatchedMetric>([
+  'config-problems',
+  'deliveries',
+  'jobs',
+  'port-25-blocked',
+  'store-failures',
+]);
+
 const lanes = Object.values(stages).flatMap(lanesOf);
 
 /**
  * The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. `metrics`: those that CloudWatch
- * stores, of which `jobs` exists once for each lane. `alarms`: one for each metric that an alarm looks at,
- * five of each lane of a stage, two of each function.
+ * stores in each hour in which mail comes. `alarms`: one for each metric that an alarm looks at, five of each lane of a
+ * stage, two of each function.
  */
 export const smallStanding: Standing = {
   tasks: 2,
   taskCpu: 0.25,
   taskGiB: 0.5,
   zones: 2,
-  metrics: watchedMetrics.size + lanes.length - 1,
+  metrics: [...watchedMetrics].filter((name) => !rareMetrics.has(name)).length,
   alarms: 5 * lanes.length + 10 + 2 * stageNames.length,
   secrets: 4,
   idleQueues: 2,

@@ -68,6 +68,9 @@ export function pillarboxBill(volume: Volume, calls: CallsPerMessage, standing: 
   ];
 }
 
+/** Metric `deliveries`: delivered, deferred, bounced. */
+const outcomesCounted = 3;
+
 /** Of a connection's answers, certificate and TLS handshake that leave for the internet (assumed: one mail a connection). */
 const bytesOutPerMail = 6 * 1024;
 
@@ -111,6 +114,7 @@ export function sendingBill({ mails, bytes }: Volume, memoryMiB: number): readon
       dollars: (mails / 2) * (lambdaArm.perRequest + ((2 * memoryMiB) / 1_024) * lambdaArm.perGiBSecond),
     },
     { what: 'To the internet', dollars: sentGiB * prices.transfer.outPerGiB },
+    { what: 'CloudWatch', dollars: outcomesCounted * prices.cloudWatch.perMetric },
   ];
   const relayed = { what: 'through SES', dollars: mails * prices.ses.perSentMail };
   const direct = { what: 'or NAT (mx)', dollars: hours * prices.nat.perHour + sentGiB * prices.nat.perGiB };

@@ -48,7 +48,8 @@ export async function startMeasured(
   };
 }
 
-function cpuSecondsOf(pid: number): number {
+/** CPU seconds that a process has used so far, all threads. */
+export function cpuSecondsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;

@@ -17,7 +17,6 @@ import { Construct } from 'constructs';
 import type { Options } from '#cdk/options.ts';
 import type { StageFunction } from '#cdk/service/stage-function.ts';
 import { lanesOf, type Stage, type StageName, stages } from '#pipeline/contract/stages.ts';
-import type { CounterName } from '#pipeline/observe/metric-names.ts';
 import type { Alarms } from './alarms.ts';
 import { byLabel, serviceMetric } from './service-metrics.ts';
 import type { Watched } from './watch.ts';
@@ -45,21 +44,25 @@ export class MailDashboard extends Construct {
 
 function mailIn({ options, functions, listenerLogs }: DashboardProps): IWidget[] {
   const listener = { stage: 'listener' } as const;
+  const judging = functionNamed(functions, 'authenticate').logs;
   return [
     graph('Mail in, by port', [byLabel(options, { ...listener, name: 'messages-accepted' }, 'role')]),
-    ofLog('Refused, and why', listenerLogs, 'refusals', 'reason'),
-    ofLog('Verdicts', functionNamed(functions, 'authenticate').logs, 'messages-judged', 'dmarc', 'action'),
+    ofLog('Refused, and why', listenerLogs, [
+      'filter ispresent(`refusals`)',
+      'stats sum(`refusals`) by reason, bin(5m)',
+    ]),
+    ofLog('Verdicts', judging, ["filter event = 'message-judged'", 'stats count(*) by dmarc, quarantined, bin(5m)']),
     graph('Connections open, each task', [
       serviceMetric(options, { ...listener, name: 'connections-open', statistic: 'Average' }),
     ]),
-    graph('Kept waiting by the DNS', [
-      serviceMetric(options, { stage: 'authenticate', name: 'messages-to-slow-lane', label: 'to the slow lane' }),
-      serviceMetric(options, { stage: 'authenticate', name: 'dns-breakers-opened', label: 'zones found dead' }),
+    ofLog('Kept waiting by the DNS: to the slow lane, zones found dead', judging, [
+      'filter ispresent(`messages-to-slow-lane`) or ispresent(`dns-breakers-opened`)',
+      'stats sum(`messages-to-slow-lane`), sum(`dns-breakers-opened`) by bin(5m)',
     ]),
   ];
 }
 
-function throughTheStages({ options, data }: DashboardProps): IWidget[] {
+function throughTheStages({ functions, data }: DashboardProps): IWidget[] {
   const all = Object.values(stages).flatMap(lanesOf);
   const age = ({ consumes }: Stage) =>
     data.queueNamed(consumes).queue.metricApproximateAgeOfOldestMessage({ label: consumes, statistic: 'Maximum' });
@@ -67,10 +70,11 @@ function throughTheStages({ options, data }: DashboardProps): IWidget[] {
     const { deadLetters } = data.queueNamed(consumes);
     return deadLetters.metricApproximateNumberOfMessagesVisible({ label: consumes, statistic: 'Maximum' });
   };
-  const accepted = (statistic: string) =>
-    serviceMetric(options, { stage: 'parse', name: 'accepted-to-inbox-seconds', statistic, label: statistic });
   return [
-    graph('Accepted until in inbox/, s', [accepted('p50'), accepted('p99')]),
+    ofLog('Accepted until in inbox/, s', functionNamed(functions, 'parse').logs, [
+      "filter event = 'message-stored' and ispresent(seconds)",
+      'stats pct(seconds, 50), pct(seconds, 99) by bin(5m)',
+    ]),
     graph('Oldest job waiting, s', all.map(age)),
     graph('Dead letters', all.map(dead)),
   ];
@@ -125,13 +129,13 @@ function graph(title: string, left: readonly IMetric[]): GraphWidget {
   return new GraphWidget({ title, left: [...left], width: 6, height: 6, leftYAxis: { min: 0 } });
 }
 
-/** A counter with many labels, from the lines that the metrics leave in the log: as a stored metric each label would cost. */
-function ofLog(title: string, logs: LogGroup, counter: CounterName, ...labels: string[]): LogQueryWidget {
+/** From the lines of a log, which are read when somebody looks: a stored metric costs each month, for each label. */
+function ofLog(title: string, logs: LogGroup, queryLines: string[]): LogQueryWidget {
   return new LogQueryWidget({
     title,
     logGroupNames: [logs.logGroupName],
-    view: LogQueryVisualizationType.STACKEDAREA,
-    queryLines: [`filter ispresent(\`${counter}\`)`, `stats sum(\`${counter}\`) by ${labels.join(', ')}, bin(5m)`],
+    view: LogQueryVisualizationType.LINE,
+    queryLines,
     width: 6,
     height: 6,
   });

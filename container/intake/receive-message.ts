@@ -162,7 +162,14 @@ function abort(state: State): void {
 function record(state: State, reply: Reply): void {
   const { deps, envelope } = state.request;
   const { role, clientIp, user } = envelope.session;
-  const facts = { id: state.id, role, clientIp, user, reversePath: envelope.reversePath, bytes: state.bytes };
+  const facts = {
+    id: state.id,
+    role,
+    clientIp,
+    user: user ?? undefined,
+    reversePath: envelope.reversePath,
+    bytes: state.bytes,
+  };
   if (reply.code === 250) {
     deps.log.info('message-accepted', { ...facts, recipients: envelope.recipients.length });
     deps.metrics.count('messages-accepted', { role });

@@ -5,7 +5,7 @@ import { createEventsClient } from '#pipeline/aws/clients.ts';
 import { createEventBus } from '#pipeline/aws/event-bus.ts';
 import { createAwsParts } from '#pipeline/aws/parts.ts';
 import { createEventHandler } from '#pipeline/aws/sqs-event-consumer.ts';
-import { stages } from '#pipeline/contract/stages.ts';
+import { processorShare, stages } from '#pipeline/contract/stages.ts';
 import { parse } from './parse.ts';
 
 const stage = stages.parse;
@@ -20,7 +20,12 @@ const announcing =
   eventBus === null
     ? {}
     : { announce: createEventBus({ client: createEventsClient(parts.environment), bus: eventBus, bucket }) };
-const deps = { ...parts, ...announcing, parser: createParser(), random: Math.random };
+const deps = {
+  ...parts,
+  ...announcing,
+  parser: createParser({ processorShare: processorShare(stage) }),
+  random: Math.random,
+};
 
 /** Takes an SQSEvent of the stage's queue, answers which of its records failed. */
 export const handler = createEventHandler(deps, stage, () => ({

@@ -54,15 +54,21 @@ export async function parse(deps: ParseDeps, job: ParseJob, handout: Handout): P
   const { action } = job.disposition;
   const now = deps.clock();
   deps.metrics.measure('parse-seconds', (now - startedAt) / 1_000);
-  if (written.length > 0) {
-    deps.metrics.count('messages-stored', { action }, written.length);
-    deps.metrics.measure('accepted-to-inbox-seconds', (now - Date.parse(job.receivedAt)) / 1_000);
-  }
   for (const { code } of content.problems) deps.metrics.count('parse-problems', { code });
-  const { receiveCount } = handout;
-  const counts = { written: written.length, present: present.length, problems, receiveCount };
-  deps.log.info('message-stored', { id: job.id, ...counts });
+  const said = { id: job.id, written: written.length, ...unusual({ present: present.length, problems }, handout) };
+  if (written.length > 0) {
+    const seconds = (now - Date.parse(job.receivedAt)) / 1_000;
+    deps.metrics.count('messages-stored', { action }, written.length);
+    deps.metrics.measure('accepted-to-inbox-seconds', seconds);
+    deps.log.info('message-stored', { ...said, seconds });
+  } else deps.log.info('message-stored', said);
   return { outcome: 'stored', written, present, problems };
+}
+
+/** What a line of the log says only if it is not as usual: lines for each message are paid for by length. */
+function unusual(counts: Readonly<Record<string, number>>, { receiveCount }: Handout): Record<string, number> {
+  const some = Object.entries(counts).filter(([, count]) => count > 0);
+  return { ...Object.fromEntries(some), ...(receiveCount > 1 ? { receiveCount } : {}) };
 }
 
 /** The key of each mailbox's JSON and the recipient it is for: an alias and a mention that meet are one message. */

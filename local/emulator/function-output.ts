@@ -28,8 +28,8 @@ const directivesSchema = z.array(
 );
 const emfSchema = z.looseObject({
   _aws: z.object({ CloudWatchMetrics: directivesSchema }).default({ CloudWatchMetrics: [] }),
-  /** Those that CloudWatch is not to keep. */
-  also: directivesSchema.default([]),
+  /** Those that CloudWatch is not to keep: their labels are all that is text on the line. */
+  also: z.array(z.string()).default([]),
 });
 
 /** Takes an EMF line's metrics and answers true; false where the line is another. */
@@ -38,7 +38,9 @@ export function takeMetrics(line: string, metrics: Metrics): boolean {
   const parsed = emfSchema.safeParse(JSON.parse(line));
   if (!parsed.success) return false;
   const { _aws: aws, also, ...fields } = parsed.data;
-  for (const { Dimensions, Metrics: named } of [...aws.CloudWatchMetrics, ...also]) {
+  const texts = Object.entries(fields).filter(([, value]) => typeof value === 'string');
+  const others = { Dimensions: [texts.map(([name]) => name)], Metrics: also.map((Name) => ({ Name })) };
+  for (const { Dimensions, Metrics: named } of [...aws.CloudWatchMetrics, others]) {
     const labels = Object.fromEntries((Dimensions.at(-1) ?? []).map((name) => [name, String(fields[name])]));
     for (const { Name } of named) take(metrics, { name: Name, labels, value: valueSchema.parse(fields[Name]) });
   }

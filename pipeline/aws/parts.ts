@@ -12,7 +12,7 @@ import type { Clock, Intake, JobSender, Log, ObjectStore, Secrets } from '#pipel
 import type { QueueName } from '#pipeline/contract/stages.ts';
 import { type ConfiguredDns, configuredDns } from '#pipeline/dns/configured-dns.ts';
 import { createLog } from '#pipeline/observe/log.ts';
-import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
+import { isWrittenOnAws, watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import { createEmfMetrics, type EmfMetrics } from '#pipeline/observe/metrics.ts';
 import { createAwsSecrets, createS3Client, createSqsClient } from './clients.ts';
 import { configObject, lastGoodConfig } from './config-object.ts';
@@ -74,6 +74,7 @@ export function createAwsParts({
     namespace: environment.metricsNamespace,
     base: { stage: name },
     watched: watchedMetrics,
+    isWritten: isWrittenOnAws,
     write,
     clock,
   });

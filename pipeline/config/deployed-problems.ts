@@ -4,11 +4,18 @@ import { isIP } from 'node:net';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { balancerIdleSeconds, type DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import { daysKept, defaultExpireSeconds } from '#pipeline/contract/retention.ts';
-import { stages } from '#pipeline/contract/stages.ts';
+import { processorShare, stages } from '#pipeline/contract/stages.ts';
 import { privateAddress } from '#pipeline/dns/configured-dns.ts';
 import { awsProblems, type ConfigProblem } from './aws-problems.ts';
 import type { Config } from './config.ts';
 import { isGiven } from './edit-config.ts';
+
+/** The parser's slots for large or slow messages (functions/parse/worker/parser.ts). */
+const heavyAtOnce = 2;
+/** Seconds of a whole processor for one message, so that a run that has nothing but slow messages ends in time. */
+const longestBudgetSeconds = Math.floor(
+  (stages.parse.timeoutSeconds * processorShare(stages.parse) * heavyAtOnce) / stages.parse.batchSize,
+);
 
 /** `text`: the file that `config` was read from. Empty if the deployment does all that it says. */
 export function deployedProblems(text: string, config: Config, options: DeployedOptions): readonly ConfigProblem[] {
@@ -85,15 +92,15 @@ function cutShort(config: Config, taskMemoryMiB: number, given: Given): readonly
       lower,
     ),
     ...problemIf(
-      parse.budgetSeconds >= stages.parse.timeoutSeconds,
+      parse.budgetSeconds > longestBudgetSeconds,
       'parse.budgetSeconds',
-      runEnds(stages.parse),
+      `${runEnds(stages.parse)}, in which each message may have ${longestBudgetSeconds} s of a processor`,
       lower,
     ),
     ...problemIf(
-      parse.memoryMiB >= stages.parse.memoryMiB,
+      heavyAtOnce * parse.memoryMiB >= stages.parse.memoryMiB,
       'parse.memoryMiB',
-      `the function has ${stages.parse.memoryMiB} MiB in all`,
+      `the function has ${stages.parse.memoryMiB} MiB in all, in which two messages may be large`,
       lower,
     ),
     ...problemIf(

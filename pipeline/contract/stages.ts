@@ -143,6 +143,14 @@ export function visibilitySeconds({ timeoutSeconds }: Pick<Stage, 'timeoutSecond
   return 6 * timeoutSeconds;
 }
 
+/** Lambda gives a function the share of a processor that its memory is of this. */
+export const memoryOfProcessorMiB = 1_769;
+
+/** How much of a processor a stage has on AWS: 1 is a whole one. */
+export function processorShare({ memoryMiB }: Pick<Stage, 'memoryMiB'>): number {
+  return Math.min(1, memoryMiB / memoryOfProcessorMiB);
+}
+
 /** All stages, in the order mail flows. */
 export const stages: { readonly [Name in StageName]: Stage & { readonly name: Name } } = {
   authenticate: {
@@ -155,8 +163,9 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     looksForAbsent: [rawKeyPattern, verdictKeyPattern],
     secrets: ['srs'],
     emits: [...jobMetrics, 'messages-judged', 'messages-judged-again', 'messages-to-slow-lane'],
+    // Ten signed messages of 50 MB take six seconds of a processor: 40 at this share of one.
     timeoutSeconds: 60,
-    memoryMiB: 512,
+    memoryMiB: 256,
     batchSize: 10,
     maxConcurrency: { aws: 100, local: 32 },
     maxWaiting: 1_000,
@@ -175,8 +184,9 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     announces: true,
     emits: [...jobMetrics, 'messages-stored', 'accepted-to-inbox-seconds', 'parse-seconds', 'parse-problems'],
     timeoutSeconds: 120,
-    memoryMiB: 1769,
-    batchSize: 10,
+    memoryMiB: 640,
+    // Two are heavy at once: three times the budget of a message, at this share of a processor, fits into a run.
+    batchSize: 6,
     longestWindowSeconds: 2, // its jobs come in the batches of authenticate
     // Many at once, although the processor is shared: a few slow messages must not take all slots (parser.ts bounds the work).
     maxConcurrency: { aws: 100, local: 32 },

@@ -11,6 +11,11 @@ type MetricFacts = {
    * many is asked of the log instead (cdk/watch/dashboard.ts).
    */
   readonly watched?: true;
+  /**
+   * On AWS it is written only where a label has one of these values, never if there is none: the log has a line for each message that
+   * says the rest, and Lambda measures how long its functions take.
+   */
+  readonly onAws?: readonly string[];
 };
 
 export const metricTable = {
@@ -31,27 +36,33 @@ export const metricTable = {
   },
   'certificate-days-left': { kind: 'measure', labels: [], says: 'days until the certificate ends', watched: true },
   // Any stage
-  jobs: { kind: 'counter', labels: ['stage', 'queue', 'outcome'], says: 'jobs run, by how it ended', watched: true },
-  'job-seconds': { kind: 'measure', labels: ['stage', 'queue'], says: 'how long each run took' },
+  jobs: {
+    kind: 'counter',
+    labels: ['stage', 'queue', 'outcome'],
+    says: 'jobs run, by how it ended',
+    watched: true,
+    onAws: ['failed', 'waits', 'unreadable'],
+  },
+  'job-seconds': { kind: 'measure', labels: ['stage', 'queue'], says: 'how long each run took', onAws: [] },
   'job-hops': {
     kind: 'counter',
     labels: ['stage', 'queue'],
     says: 'early jobs sent on: SQS delays 15 minutes at most',
   },
   'own-faults': { kind: 'counter', labels: ['kind'], says: 'jobs and log-ins kept back by a fault of ours' },
-  'dns-breakers-opened': { kind: 'counter', labels: [], says: 'zones found not to answer', watched: true },
+  'dns-breakers-opened': { kind: 'counter', labels: [], says: 'zones found not to answer' },
   // authenticate
-  'messages-judged': { kind: 'counter', labels: ['dmarc', 'action'], says: 'verdicts on messages' },
+  'messages-judged': { kind: 'counter', labels: ['dmarc', 'action'], says: 'verdicts on messages', onAws: [] },
   'messages-judged-again': {
     kind: 'counter',
     labels: [],
     says: 'messages to be judged once more: the DNS did not answer',
   },
-  'messages-to-slow-lane': { kind: 'counter', labels: [], says: 'messages put on the slow lane', watched: true },
+  'messages-to-slow-lane': { kind: 'counter', labels: [], says: 'messages put on the slow lane' },
   // parse
   'messages-stored': { kind: 'counter', labels: ['action'], says: 'messages in inbox/ and quarantine/, each copy' },
-  'accepted-to-inbox-seconds': { kind: 'measure', labels: [], says: 'from 250 to the inbox JSON', watched: true },
-  'parse-seconds': { kind: 'measure', labels: [], says: 'how long a message took to parse' },
+  'accepted-to-inbox-seconds': { kind: 'measure', labels: [], says: 'from 250 to the inbox JSON', onAws: [] },
+  'parse-seconds': { kind: 'measure', labels: [], says: 'how long a message took to parse', onAws: [] },
   'parse-problems': { kind: 'counter', labels: ['code'], says: 'what was odd about messages' },
   // deliver
   deliveries: { kind: 'counter', labels: ['outcome'], says: 'attempts, by what came of them', watched: true },
@@ -86,6 +97,12 @@ export type LabelsOf<Name extends MetricName> = { readonly [Label in Table[Name]
 const facts: Readonly<Record<string, MetricFacts>> = metricTable;
 
 export const watchedMetrics: ReadonlySet<string> = new Set(Object.keys(facts).filter((name) => facts[name]?.watched));
+
+/** Whether a metric with these labels is written on AWS. */
+export function isWrittenOnAws(name: string, labels: Readonly<Record<string, string | undefined>>): boolean {
+  const values = facts[name]?.onAws;
+  return values === undefined || values.some((value) => Object.values(labels).includes(value));
+}
 
 export function isCounter(name: string): name is CounterName {
   return facts[name]?.kind === 'counter';

@@ -65,19 +65,21 @@ type EmfSeries = {
 
 /**
  * Metrics in CloudWatch's Embedded Metric Format. `base` are dimensions of every metric (the stage's name). `watched`: the
- * names that CloudWatch stores (all, if left out); the others are on the line too, in its `also`. Measurements are rounded
- * to two significant digits, so that a flush is small however many there were.
+ * names that CloudWatch stores (all, if left out); the others are on the line too, named in its `also`. `isWritten` says which are written
+ * at all. Measurements are rounded to two significant digits, so that a flush is small however many there were.
  */
 export function createEmfMetrics({
   namespace,
   base,
   watched = null,
+  isWritten = () => true,
   write,
   clock,
 }: {
   readonly namespace: string;
   readonly base: Labels;
   readonly watched?: ReadonlySet<string> | null;
+  readonly isWritten?: (name: string, labels: Labels) => boolean;
   readonly write: (line: string) => void;
   readonly clock: Clock;
 }): EmfMetrics {
@@ -90,10 +92,12 @@ export function createEmfMetrics({
   };
   return {
     count: (name, labels = {}, by = 1) => {
+      if (!isWritten(name, labels)) return;
       const { counts } = seriesFor(labels);
       counts.set(name, (counts.get(name) ?? 0) + by);
     },
     measure: (name, value, labels = {}) => {
+      if (!isWritten(name, labels)) return;
       const values = seriesOf(seriesFor(labels).values, name);
       const rounded = Number(value.toPrecision(2));
       values.set(rounded, (values.get(rounded) ?? 0) + 1);
@@ -112,12 +116,11 @@ function emfLine({ labels, counts, values }: EmfSeries, { namespace, watched }: 
   const measured = [...values.keys()].map((name) => ({ Name: name, Unit: unitOf(name) }));
   const all = [...metrics, ...measured];
   // One set of dimensions, with all labels: each further set costs money, and SUM(SEARCH(…)) adds up.
-  const of = (Metrics: readonly object[]) =>
-    Metrics.length === 0 ? [] : [{ Namespace: namespace, Dimensions: [Object.keys(labels)], Metrics }];
-  const kept = of(all.filter(({ Name }) => watched?.has(Name) !== false));
-  const also = of(all.filter(({ Name }) => watched?.has(Name) === false));
+  const kept = all.filter(({ Name }) => watched?.has(Name) !== false);
+  const also = all.filter(({ Name }) => watched?.has(Name) === false).map(({ Name }) => Name);
+  const directive = { Namespace: namespace, Dimensions: [Object.keys(labels)], Metrics: kept };
   const line = {
-    ...(kept.length === 0 ? {} : { _aws: { Timestamp: nowMs, CloudWatchMetrics: kept } }),
+    ...(kept.length === 0 ? {} : { _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] } }),
     ...(also.length === 0 ? {} : { also }),
     ...labels,
     ...Object.fromEntries(counts),

@@ -123,14 +123,16 @@ test('CloudWatch stores no metric that no alarm, graph or scaling looks at', asy
   for (const metric of watchedMetrics) assert.match(text, new RegExp(`"${metric}\\\\*"`), metric);
 });
 
-test('refusals and verdicts, which have many labels, are counted from the log of those who write them', async () => {
+test('refusals, verdicts and how long mail takes are read from the log of those who write it, and cost nothing until then', async () => {
   const { service } = await synthesize();
   const [[, { Properties }]] = resourcesOf(service, 'AWS::CloudWatch::Dashboard') as any;
   const { widgets } = JSON.parse(flat(Properties.DashboardBody));
   const queries = widgets.filter(({ type }: any) => type === 'log').map(({ properties }: any) => properties.query);
-  assert.equal(queries.length, 2);
+  assert.equal(queries.length, 4);
   assert.match(queries[0], /^SOURCE '<ListenerLogs\w+>'.* stats sum\(`refusals`\) by reason, bin\(5m\)$/s);
-  assert.match(queries[1], /^SOURCE '<AuthenticateLogs\w+>'.* sum\(`messages-judged`\) by dmarc, action, bin\(5m\)$/s);
+  assert.match(queries[1], /^SOURCE '<AuthenticateLogs\w+>'.* 'message-judged'.* by dmarc, quarantined, bin\(5m\)$/s);
+  assert.match(queries[2], /^SOURCE '<AuthenticateLogs\w+>'.* sum\(`dns-breakers-opened`\) by bin\(5m\)$/s);
+  assert.match(queries[3], /^SOURCE '<ParseLogs\w+>'.* pct\(seconds, 50\), pct\(seconds, 99\) by bin\(5m\)$/s);
 });
 
 test('a function may send to its own queue for as long as a job waits: Lambda does not take it for a runaway loop', async () => {

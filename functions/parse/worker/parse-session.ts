@@ -23,7 +23,7 @@ export type ParseRequest = {
   /** The message from its first byte; may be asked again when the message is begun anew on another worker. */
   readonly open: () => Promise<AsyncIterable<Uint8Array>>;
   readonly keep: (start: ObjectStart, content: AsyncIterable<Uint8Array>) => Promise<void>;
-  /** How long the worker may be busy with it, and the heap that it may use: `parse` of the configuration. */
+  /** How long a whole processor may be busy with it, and the heap that it may use: `parse` of the configuration. */
   readonly budgetMs: number;
   readonly memoryMiB: number;
 };
@@ -48,6 +48,8 @@ export type SessionOptions = {
   readonly job: number;
   /** Asked once the worker has been busy for softMs: says whether it may go on, or must give up its slot. */
   readonly softMs: number | null;
+  /** How long the worker may be busy. */
+  readonly hardMs: number;
   readonly mayGoOn: () => boolean;
 };
 
@@ -102,7 +104,7 @@ function createSession(request: ParseRequest, options: SessionOptions): Session 
     finished: false,
     wakeFeeder: () => {},
     stopwatch: createStopwatch(
-      { budgetMs: request.budgetMs, softMs: options.softMs },
+      { budgetMs: options.hardMs, softMs: options.softMs },
       {
         soft: () => {
           if (!options.mayGoOn()) finish(session, { outcome: 'evicted' });

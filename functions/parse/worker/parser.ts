@@ -21,6 +21,8 @@ export type ParserOptions = {
   readonly softMs?: number;
   /** A message of more bytes is heavy from the start (4 MiB). */
   readonly heavyBytes?: number;
+  /** How much of a processor all of them have (1): budgets are times of a whole one. */
+  readonly processorShare?: number;
   /** The worker's entry: `parse-worker` beside this file if left out. */
   readonly workerUrl?: URL;
 };
@@ -56,6 +58,7 @@ export function createParser(options: ParserOptions = {}): Parser {
       heavyWorkers: 2,
       softMs: 400,
       heavyBytes: 4_194_304,
+      processorShare: 1,
       workerUrl: defaultWorkerUrl(),
       ...options,
     },
@@ -184,10 +187,12 @@ async function startWorker(url: URL, memoryMiB: number, onStart: (worker: Worker
 function converse(pool: Pool, entry: Entry, pooled: PooledWorker): Promise<SessionOutcome> {
   pooled.jobs += 1;
   pooled.worker.ref();
+  const { softMs, processorShare } = pool.options;
   return runSession(entry.request, {
     worker: pooled.worker,
     job: pooled.jobs,
-    softMs: entry.lane === 'ordinary' ? pool.options.softMs : null,
+    softMs: entry.lane === 'ordinary' ? softMs / processorShare : null,
+    hardMs: entry.request.budgetMs / processorShare,
     mayGoOn: () => moveToHeavy(pool, entry),
   });
 }

@@ -90,7 +90,7 @@ test('pages of mail go from the newest on and miss nothing', async () => {
 test('the functions’ log lines and metrics arrive', async () => {
   await until(async () => log.entries.find(({ fields }) => fields['stage'] === 'parse') ?? null);
   assert.deepEqual(lines, []);
-  assert.match(metrics.text(), /pillarbox_jobs_total\{outcome="stored",queue="parse",stage="parse"\} [1-9]/);
+  assert.match(metrics.text(), /pillarbox_messages_stored_total\{action="accept",stage="parse"\} [1-9]/);
 });
 
 test('a job whose message is missing becomes a dead letter that can be redriven and purged', async () => {

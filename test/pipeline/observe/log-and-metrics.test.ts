@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { takeMetrics } from '#local/emulator/function-output.ts';
 import { parseEnvironment } from '#pipeline/aws/environment.ts';
 import { createLog, errorFields } from '#pipeline/observe/log.ts';
+import { isWrittenOnAws, watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import { createEmfMetrics, createMetricsRegistry } from '#pipeline/observe/metrics.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
@@ -125,6 +126,32 @@ test('CloudWatch is told of the metrics that are watched; the others are on the 
     'parse-problems',
     'parse-seconds',
   ]);
+});
+
+test('what the log says of each message is no metric on AWS: of jobs only those that did not end well', () => {
+  const lines: string[] = [];
+  const metrics = createEmfMetrics({
+    namespace: 'N',
+    base: { stage: 'parse' },
+    watched: watchedMetrics,
+    isWritten: isWrittenOnAws,
+    write: (line) => lines.push(line),
+    clock: setClock(),
+  });
+  metrics.count('jobs', { queue: 'parse', outcome: 'stored' }, 9);
+  metrics.count('jobs', { queue: 'parse', outcome: 'failed' });
+  metrics.measure('job-seconds', 2, { queue: 'parse' });
+  metrics.measure('accepted-to-inbox-seconds', 4);
+  metrics.count('messages-judged', { dmarc: 'pass' });
+  metrics.count('messages-stored', { action: 'accept' }, 9);
+  metrics.flush();
+  const taken = noMetrics();
+  for (const line of lines) assert.equal(takeMetrics(line, taken), true);
+  assert.deepEqual(taken.recorded, [
+    { name: 'jobs', labels: { stage: 'parse', queue: 'parse', outcome: 'failed' }, value: 1 },
+    { name: 'messages-stored', labels: { stage: 'parse', action: 'accept' }, value: 9 },
+  ]);
+  assert.equal(lines[1], '{"also":["messages-stored"],"stage":"parse","action":"accept","messages-stored":9}\n');
 });
 
 test('what leaves as EMF is taken into a registry again by the emulator world', () => {

@@ -11,7 +11,7 @@ export function monitoringDocs(): string {
     facts.kind,
     facts.labels.map((label) => `\`${label}\``).join(', '),
     writersOf(name),
-    'watched' in facts ? 'yes' : '',
+    whereOnAws(facts),
     facts.says,
   ]);
   const events = Object.entries(eventTable).map(([name, says]) => [`\`${name}\``, says]);
@@ -24,20 +24,33 @@ other names. What to do when something rises is in the [runbook](runbook.md).
 
 On one machine at \`/metrics\`, as Prometheus text: \`jobs\` is \`pillarbox_jobs_total\`, \`job-seconds\` the histogram
 \`pillarbox_job_seconds\`. On AWS in CloudWatch, in the namespace of the service's name, with the dimension \`stage\` (a stage, or
-\`listener\`) before the labels. CloudWatch keeps those that alarms, dashboard or scaling look at ("kept"); the others are in the log all
-the same, where a query finds them.
+\`listener\`) before the labels. CloudWatch keeps those that alarms or scaling look at ("kept"); the others are lines of the log, where a
+query finds them. What is in neither is said by the line that each message leaves (\`message-judged\`, \`message-stored\` with the
+\`seconds\` since its \`250\`), or measured by Lambda (\`Duration\`).
 
 \`outcome\` of \`jobs\` is what the stage says came of it; \`failed\`: the run failed; \`waits\`: the job waits for a fault of ours
 ([own-fault](runbook.md#own-fault)); \`unreadable\`: its body is no job.
 
-${markdownTable(['metric', 'kind', 'labels', 'written by', 'kept', 'what it says'], metrics)}
+${markdownTable(['metric', 'kind', 'labels', 'written by', 'on AWS', 'what it says'], metrics)}
 
 ## Events of the log
 
 One JSON object a line: \`time\`, \`level\` (\`info\`, \`warn\`, \`error\`), \`event\`, on AWS \`stage\`, and facts; \`id\` is the message's.
+Lines for each message leave out what is as usual: counts of nothing, no \`user\`, a \`receiveCount\` of 1.
 
 ${markdownTable(['event', 'what it means'], events)}
 `;
+}
+
+function whereOnAws(facts: {
+  readonly says: string;
+  readonly watched?: true;
+  readonly onAws?: readonly string[];
+}): string {
+  const { watched, onAws } = facts;
+  if (onAws?.length === 0) return '';
+  const where = watched ? 'kept' : 'log';
+  return onAws === undefined ? where : `${where}: ${onAws.map((value) => `\`${value}\``).join(', ')}`;
 }
 
 function writersOf(metric: string): string {

@@ -1,5 +1,6 @@
 // The pool: hostile mail costs only itself.
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { createParser, type ParserOptions } from '#functions/parse/worker/parser.ts';
 import { parsed } from '#test/functions/parse/parse-job.ts';
@@ -73,6 +74,19 @@ test('while 4 messages burn their budget, small mail is read within 2 s', async 
       ['parse-timeout'],
     );
   }
+});
+
+test('a budget is time of a whole processor: with a quarter of one a message has four times as long', async (t) => {
+  const parser = parserFor(t, { processorShare: 0.25 });
+  await parsed(parser, harmless);
+  const raw = Buffer.from(fault('burn'));
+  const open = async () => Readable.from([raw]);
+  const elapsedMs = stopwatch();
+  const request = { ...limits, bytes: raw.length, budgetMs: 200, open, keep: async () => {} };
+  assert.deepEqual((await parser.parse(request)).problems, [
+    { code: 'parse-timeout', detail: 'not read within 0.2 seconds' },
+  ]);
+  assert.ok(elapsedMs() >= 800);
 });
 
 test('a slow store costs no budget', async (t) => {
