@@ -79,13 +79,10 @@ function asFunction(lines: readonly string[]): string {
   const missing = ['MailRule', 'Pillarbox'].filter(
     (name) => body.includes(`new ${name}(`) && !new RegExp(`\\b${name}\\b`).test(imported),
   );
-  return `import type { Stack } from 'aws-cdk-lib';
-import type { Given } from './app.ts';
-${imported}
-${missing.length === 0 ? '' : `import { ${missing.join(', ')} } from 'pillarbox/cdk';`}
-export default function (this: Stack, { ${names.join(', ')} }: Given): void {
-${body}}
-`;
+  const more = missing.length === 0 ? '' : `import { ${missing.join(', ')} } from 'pillarbox/cdk';`;
+  const types = ["import type { Stack } from 'aws-cdk-lib';", "import type { Given } from './app.ts';"];
+  const begin = `export default function (this: Stack, { ${names.join(', ')} }: Given): void {`;
+  return [...types, imported, more, begin, body, '}', ''].join('\n');
 }
 
 /** Builds each in an app of its own. */
