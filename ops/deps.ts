@@ -1,4 +1,5 @@
 // What the use cases of ops need.
+import type { MessageId } from '#mail/header/message-id.ts';
 import type { EventStream } from '#ops/api/event-stream.ts';
 import type { ReplayMessage } from '#ops/messages/replay-message.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
@@ -7,6 +8,14 @@ import type { MailAdmin, OpsAdmin } from './admin.ts';
 import type { Health } from './health.ts';
 import type { RetryDelivery } from './retry-delivery.ts';
 
+/** A line of the log, and when it was written (ISO 8601). */
+export type LogLine = { readonly at: string; readonly message: string };
+
+/** The lines about a message, the earliest first; `note`: why there may be more, null if these are all. It does not throw. */
+export type FindLogLines = (
+  id: MessageId,
+) => Promise<{ readonly lines: readonly LogLine[]; readonly note: string | null }>;
+
 /** In any world. */
 export type MailDeps = {
   readonly admin: MailAdmin;
@@ -14,6 +23,8 @@ export type MailDeps = {
   readonly clock: Clock;
   readonly retryDelivery: RetryDelivery;
   readonly replayMessage: ReplayMessage;
+  /** Where the log is kept, and can be searched: on AWS. */
+  readonly findLogLines?: FindLogLines;
 };
 
 /** If the service runs in this process. */

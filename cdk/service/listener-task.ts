@@ -15,13 +15,14 @@ import {
   OperatingSystemFamily,
 } from 'aws-cdk-lib/aws-ecs';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { acknowledge } from '#cdk/acknowledge.ts';
 import type { DataStack } from '#cdk/data/data-stack.ts';
 import { deployedOptions, type Options } from '#cdk/options.ts';
 import { serviceMetric } from '#cdk/watch/service-metrics.ts';
 import { listenerAccess } from '#pipeline/contract/stages.ts';
+import { logsOfMessages } from './message-logs.ts';
 import { permit } from './permissions.ts';
 import { serviceEnvironment } from './service-environment.ts';
 
@@ -64,7 +65,7 @@ export class ListenerTasks extends Construct {
   constructor(scope: Construct, id: string, props: ListenerTasksProps) {
     super(scope, id);
     const { vpc, options } = props;
-    this.logs = new LogGroup(this, 'Logs', { retention: options.logDays });
+    this.logs = logsOfMessages(this, options);
     this.securityGroup = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'Pillarbox listener tasks' });
     const cluster = new Cluster(this, 'Cluster', {
       vpc,

@@ -11,6 +11,7 @@ import type { Options } from '#cdk/options.ts';
 import { MailDashboard } from '#cdk/watch/dashboard.ts';
 import { PlatformEvents } from '#cdk/watch/events.ts';
 import { watch } from '#cdk/watch/watch.ts';
+import { idField, messageQueryName } from '#pipeline/contract/message-query.ts';
 import { lanesOf, listenerAccess, stages } from '#pipeline/contract/stages.ts';
 import { ExportedCertificate } from './exported-certificate.ts';
 import { ListenerTasks } from './listener-task.ts';
@@ -54,11 +55,11 @@ export class ServiceStack extends Stack {
     this.alarmTopic = alarms.topic;
     new MailDashboard(this, 'Dashboard', { options, data, balancer, functions, listenerLogs: tasks.logs, alarms });
     new QueryDefinition(this, 'FollowOneMessage', {
-      queryDefinitionName: `${options.serviceName}/follow-one-message`,
+      queryDefinitionName: messageQueryName(options.serviceName),
       logGroups: [tasks.logs, ...functions.map(({ logs }) => logs)],
       queryString: new QueryString({
         fields: ['@timestamp', '@message'],
-        filterStatements: ['id = "PUT-THE-ID-HERE"'],
+        filterStatements: [`${idField} = "PUT-THE-ID-HERE"`],
         sort: '@timestamp',
         limit: 1000,
       }),

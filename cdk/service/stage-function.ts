@@ -12,12 +12,13 @@ import {
   SystemLogLevel,
 } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
-import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { acknowledge, acknowledgeManagedPolicy } from '#cdk/acknowledge.ts';
 import type { DataStack } from '#cdk/data/data-stack.ts';
 import type { Options } from '#cdk/options.ts';
 import { lanesOf, type Stage } from '#pipeline/contract/stages.ts';
+import { logsOfMessages } from './message-logs.ts';
 import { permit } from './permissions.ts';
 import { serviceEnvironment } from './service-environment.ts';
 
@@ -40,7 +41,7 @@ export class StageFunction extends Construct {
     super(scope, id);
     const { stage, data, options, bundles, network } = props;
     this.stage = stage;
-    this.logs = new LogGroup(this, 'Logs', { retention: options.logDays });
+    this.logs = logsOfMessages(this, options);
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: `Stage ${stage.name} of ${options.serviceName}`,

@@ -4,7 +4,7 @@ import { isDenied } from '#cli/deployment.ts';
 import { type DnsRecord, recordText } from '#cli/dns-records.ts';
 import { parseAddress } from '#mail/address/address.ts';
 import { errorMessage, isProblem } from '#mail/problem.ts';
-import type { SesAccount, SesIdentity, SesReader } from '#pipeline/aws/ses.ts';
+import type { SesAccount, SesIdentity, SesReader } from '#pipeline/aws/operator/ses.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { advice, type Finding, missing, ok } from './finding.ts';
 

@@ -41,13 +41,18 @@ const list = asking({
 const trace = asking({
   name: 'trace',
   usage: 'ID [options]',
-  about: 'tell what happened to a message, and where it is now',
+  about: 'tell what happened to a message, and where it is now; with --stack also what the log says of it',
   asks: traceMessage,
-  reads: z.object({ events: z.array(z.object({ at: text, text })), where: z.array(text) }),
-  shows: ({ events, where }) =>
+  reads: z.object({
+    events: z.array(z.object({ at: text, text })),
+    where: z.array(text),
+    notes: z.array(text).default([]),
+  }),
+  shows: ({ events, where, notes }) =>
     [
       ...events.map(({ at, text: happened }) => `${at}  ${plain(happened)}`),
       ...where.map((place) => `now: ${plain(place)}`),
+      ...notes.map((note) => `note: ${plain(note)}`),
     ].join('\n'),
 });
 

@@ -17,9 +17,10 @@ import {
 import { configObject, lastGoodConfig } from '#pipeline/aws/config-object.ts';
 import { createDeadLetters, type QueuePair } from '#pipeline/aws/dead-letters.ts';
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
+import { createLogSearch } from '#pipeline/aws/operator/log-search.ts';
+import { createSesReader, type SesReader } from '#pipeline/aws/operator/ses.ts';
 import { createS3Folders, createS3Store } from '#pipeline/aws/s3-store.ts';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
-import { createSesReader, type SesReader } from '#pipeline/aws/ses.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import { polledConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets } from '#pipeline/config/secrets.ts';
@@ -27,6 +28,7 @@ import type { Clock, Log, Secrets } from '#pipeline/contract/ports.ts';
 import { deadLetterQueue, type QueueName } from '#pipeline/contract/stages.ts';
 import { createAwsAdmin } from './aws-admin.ts';
 import { type ConfigStore, createConfigStore } from './config-store.ts';
+import { createLogFinder } from './find-log-lines.ts';
 
 /** Its name (`serviceName` of cdk.json), and where it is. */
 export type Deployment = AwsPlace & { readonly name: string };
@@ -81,6 +83,7 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
     ses: (sesRegion) => createSesReader({ ...deployment, region: sesRegion }),
     clock: tools.clock,
     admin: createAwsAdmin({ store, reader, config, queues, deadLetters, onProgress: tools.onProgress }),
+    findLogLines: createLogFinder({ search: createLogSearch(deployment), serviceName: name, clock: tools.clock }),
     retryDelivery: createRetryDelivery({ store, jobs, clock: tools.clock }),
     replayMessage: createReplayMessage({
       store,

@@ -1,5 +1,5 @@
 // Everything that happened to one message, in order of time, and where it is now. It is read from what the stages stored: no
-// stage rewrites what an earlier one wrote, so the trace needs no record of its own.
+// stage rewrites what an earlier one wrote, so the trace needs no record of its own. Where the log can be searched, its lines are put in.
 import { z } from 'zod';
 import type { Session } from '#mail/envelope/envelope.ts';
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
@@ -10,19 +10,21 @@ import { useCase } from '#ops/api/use-case.ts';
 import { deliveriesOf, type ShownDelivery } from '#ops/deliveries.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import { parseMessageKey } from '#pipeline/contract/keys.ts';
+import type { ObjectFacts } from '#pipeline/contract/ports.ts';
 import { type InboxMessage, inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import { queueNames } from '#pipeline/contract/stages.ts';
 import { isDamagedBody, readBody } from '#pipeline/contract/stored-body.ts';
 import { readEnvelope } from '#pipeline/contract/stored-envelope.ts';
 import { findRawKey } from './show-message.ts';
 import { deliveryEvents, deliveryPlace } from './trace-delivery.ts';
+import { logEvent } from './trace-log.ts';
 
-type Deps = Pick<MailDeps, 'admin' | 'store'>;
+type Deps = Pick<MailDeps, 'admin' | 'store' | 'findLogLines'>;
 
-/** On the wire `landed` is a local delivery, `gave-up` a dead letter. */
+/** On the wire `landed` is a local delivery, `gave-up` a dead letter, `logged` a line of the log. */
 const traceEvent = z.object({
   at: z.string(),
-  event: z.enum(['received', 'judged', 'landed', 'attempt', 'bounce', 'gave-up']),
+  event: z.enum(['received', 'judged', 'landed', 'attempt', 'bounce', 'gave-up', 'logged']),
   text: z.string(),
   details: z.record(z.string(), z.unknown()),
 });
@@ -41,31 +43,45 @@ type StoredCopy = {
 const deadLettersSearched = 500;
 const lookedForTogether = 32;
 
-/** `where`: one sentence for each place the message is in now. */
+/** `where`: one sentence for each place the message is in now. `notes`: what of the story could not be asked for, and why. */
 export const traceMessage = useCase({
   about: 'all that happened to it, and where it is now',
   takes: { ID: messageId },
-  gives: z.object({ id: z.string(), events: z.array(traceEvent), where: z.array(z.string()) }),
+  gives: z.object({
+    id: z.string(),
+    events: z.array(traceEvent),
+    where: z.array(z.string()),
+    notes: z.array(z.string()),
+  }),
   answer: async (deps: Deps, { ID: id }) => {
+    const searching = deps.findLogLines?.(id) ?? noLog;
     const copies = await storedCopies(deps, id);
     const deliveries = await deliveriesOf(deps, id);
     const dead = await deadOf(deps, id);
     const stored = await storedAt(deps, id);
-    if (copies.length + deliveries.length + dead.length === 0 && stored === null) return notFound(`no message ${id}`);
+    const { lines, note } = await searching;
+    const notes = note === null ? [] : [note];
+    const isStored = copies.length + deliveries.length + dead.length > 0 || stored !== null;
+    if (!isStored && lines.length === 0) return notFound([`no message ${id}`, ...notes].join('; '));
     const events = [
-      receivedEvent(id, copies, stored),
+      ...(isStored ? [receivedEvent(id, copies, stored)] : []),
       ...judgedEvents(copies),
       ...copies.map(storedEvent),
       ...deliveries.flatMap(deliveryEvents),
       ...dead,
+      ...lines.map(logEvent),
     ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
     const held = await deps.admin.heldJobs(id);
     const lost = stored?.lost ?? null;
-    const places = whereNow({ copies, deliveries, dead, held });
+    const places = isStored
+      ? whereNow({ copies, deliveries, dead, held })
+      : ['nothing of it is stored: only the log tells of it'];
     const where = [...places, ...(lost === null ? [] : [`its bytes are lost: ${lost}`])];
-    return json({ id, events, where });
+    return json({ id, events, where, notes });
   },
 });
+
+const noLog: Awaited<ReturnType<NonNullable<Deps['findLogLines']>>> = { lines: [], note: null };
 
 /** One copy is read; the others, of which there may be a thousand, are only looked up. */
 async function storedCopies({ admin, store }: Deps, id: MessageId): Promise<readonly StoredCopy[]> {
@@ -82,10 +98,15 @@ async function storedCopies({ admin, store }: Deps, id: MessageId): Promise<read
     const found = await Promise.all(some.map((key) => store.head(key)));
     for (const [n, key] of some.entries()) {
       const [place, facts] = [parseMessageKey(key), found[n] ?? null];
-      if (place !== null && facts !== null) copies.push({ key, at: facts.modifiedAt, place, message });
+      if (place !== null && facts !== null) copies.push({ key, at: storedTime(facts, message), place, message });
     }
   }
   return copies;
+}
+
+/** S3 tells the second alone, which begins before the message came. */
+function storedTime({ modifiedAt }: ObjectFacts, { receivedAt }: InboxMessage): string {
+  return modifiedAt < receivedAt ? receivedAt : modifiedAt;
 }
 
 async function storedAt(deps: Deps, id: MessageId) {

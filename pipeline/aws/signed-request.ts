@@ -11,7 +11,7 @@ type Headers = Readonly<Record<string, string>>;
 /** Where requests go: the origin, and the path before a key (`/bucket` if buckets are in the path), no last slash. */
 export type RequestTarget = { readonly url: URL; readonly basePath: string };
 
-/** The answer's body is cut at 64 KiB. */
+/** The answer's body is cut at 64 KiB, or at what another service was said to answer at most. */
 export type SmallResponse = { readonly status: number; readonly headers: Headers; readonly body: Buffer };
 
 /** Throws if there is no answer (timeout, reset, no credentials). */
@@ -23,10 +23,10 @@ export type SignedSender = (request: {
   readonly body: Uint8Array | string;
 }) => Promise<SmallResponse>;
 
-const maxBodyBytes = 65_536;
+const usualBodyBytes = 65_536;
 
 /** A service of AWS that no client of the SDK is at hand for, by its name in signatures. */
-export type OtherService = { readonly name: string; readonly region: string };
+export type OtherService = { readonly name: string; readonly region: string; readonly maxBodyBytes: number };
 
 /**
  * `target` is asked once; the signer and its keys are kept, the SDK renews credentials. `service`: another than the client's own; the
@@ -38,6 +38,7 @@ export function createSignedSender(
   service?: OtherService,
 ): SignedSender {
   const { config } = client;
+  const { maxBodyBytes = usualBodyBytes } = service ?? {};
   const scheme = service && {
     name: 'sigv4',
     signingName: service.name,
@@ -66,11 +67,14 @@ export function createSignedSender(
     };
     const request = await signer.sign(unsigned);
     const { response } = await config.requestHandler.handle(request);
-    return { status: response.statusCode, headers: response.headers, body: await read(response) };
+    return { status: response.statusCode, headers: response.headers, body: await read(response, maxBodyBytes) };
   };
 }
 
-async function read(response: { readonly headers: Headers; readonly body: Readable }): Promise<Buffer> {
+async function read(
+  response: { readonly headers: Headers; readonly body: Readable },
+  maxBodyBytes: number,
+): Promise<Buffer> {
   if (response.headers['content-length'] === '0') {
     response.body.resume();
     return Buffer.alloc(0);

@@ -7,6 +7,7 @@ import { parseEnvironment } from '#pipeline/aws/environment.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
 import { deployedOptionsSchema } from '#pipeline/contract/deployed-options.ts';
+import { messageQuery, messageQueryName } from '#pipeline/contract/message-query.ts';
 import { lanesOf, stages, tellingReceives } from '#pipeline/contract/stages.ts';
 import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import { resourceFaults } from './resource-faults.ts';
@@ -222,13 +223,15 @@ test('the graphs find the metrics of a service whose name has a hyphen: each nam
   for (const names of searches) assert.match(names!.replaceAll('\\', ''), /^"post-office","stage"(?:,"[a-z]+")*$/);
 });
 
-test('one query over the logs of the listener and of every function tells the story of a message', async () => {
+test('one query over the logs of the listener and of every function tells the story of a message, by an index of its id', async () => {
   const { service } = await synthesize();
   const [[, { Properties }]] = resourcesOf(service, 'AWS::Logs::QueryDefinition') as any;
   const asked = Properties.LogGroupNames.map(flat).sort();
-  const own = resourcesOf(service, 'AWS::Logs::LogGroup').map(([id]) => `<${id}>`);
-  assert.deepEqual(asked, own.filter((id) => !id.includes('Rejected')).sort());
-  assert.match(Properties.QueryString, /filter id = /);
+  const own = resourcesOf(service, 'AWS::Logs::LogGroup').filter(([id]) => !id.includes('Rejected'));
+  assert.deepEqual(asked, own.map(([id]) => `<${id}>`).sort());
+  for (const [id, group] of own) assert.deepEqual(group.Properties.FieldIndexPolicies, [{ Fields: ['id'] }], id);
+  assert.equal(Properties.Name, messageQueryName('pillarbox'));
+  assert.equal(Properties.QueryString, messageQuery('PUT-THE-ID-HERE', 1000), 'it is what "pillarbox trace" asks');
 });
 
 test('each function runs its own bundle on nodejs24.x arm64, told its jobs with partial batches and a cap', async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { checkSes } from '#cli/checks/check-ses.ts';
-import { createSesReader } from '#pipeline/aws/ses.ts';
+import { createSesReader } from '#pipeline/aws/operator/ses.ts';
 import { type ConfigInput, configSchema } from '#pipeline/config/config.ts';
 import { denied, inProduction, inSandbox, type OperatorsAws, operatorsAws } from '#test/support/aws/operators-aws.ts';
 

@@ -1,10 +1,11 @@
 // `--stack NAME`: the command line as people run it, against a deployment in the emulator, found by its name alone.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, beforeEach, test } from 'node:test';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { deliveryKey, suppressionKey } from '#pipeline/contract/keys.ts';
 import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
+import { denied, type OperatorsAws, operatorsAws, throttled } from '#test/support/aws/operators-aws.ts';
 import { collect } from '#test/support/fakes/memory-store.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 import { runInProcess, runPillarbox } from '#test/support/worlds/run-pillarbox.ts';
@@ -18,12 +19,26 @@ const config = {
   dns: { temperrorRetrySeconds: [] },
 };
 let stack: EmulatedDeployment;
+let aws: OperatorsAws;
 before(async () => {
   stack = await emulateDeployment('mail-test', config);
+  aws = await operatorsAws(stack.endpoint);
 });
-after(() => stack.close());
+after(async () => {
+  aws.close();
+  await stack.close();
+});
+beforeEach(() => {
+  aws.reset();
+  aws.logs.definitions.push({
+    name: 'mail-test/follow-one-message',
+    lastModified: 1,
+    logGroupNames: ['listener', 'parse'],
+  });
+  for (const name of ['listener', 'parse']) aws.logs.groups.set(name, { createdMs: 0, retentionDays: 30, lines: [] });
+});
 
-const where = () => ['--stack', 'mail-test', '--region', stack.region, '--endpoint', stack.endpoint];
+const where = () => ['--stack', 'mail-test', '--region', stack.region, '--endpoint', aws.endpoint];
 
 /** Runs it with `--stack`, JSON read; fails where the exit code is not the expected one. */
 async function cli(args: readonly string[], { code = 0, json = true }: { code?: number; json?: boolean } = {}) {
@@ -140,6 +155,80 @@ test('dead letters are counted and shown in the trace, redriven, and purged only
   assert.match((await cli(['purge', 'deliver'], { code: 2 })).error.message, /--yes/);
   assert.equal((await cli(['purge', 'deliver', '--yes'])).jobs, 1);
   assert.equal((await cli(['queues']))[2].dead, 0);
+});
+
+/** A line of a stage, as its log group has it. */
+function logged(
+  stage: string,
+  fields: { readonly time: string; readonly id: string; readonly [name: string]: unknown },
+): void {
+  const message = JSON.stringify({ level: 'info', ...fields, stage });
+  aws.logs.groups.get(stage)!.lines.push({ atMs: Date.parse(fields.time), message });
+}
+
+test('trace puts what the log says between what is stored, in order of time, and asks for the message’s own days alone', async () => {
+  const { id, receivedAt } = await receive(['support@receiver.example'], 'logged');
+  await stack.runStages();
+  const at = (ms: number) => new Date(Date.parse(receivedAt) + ms).toISOString();
+  logged('listener', { time: at(-1), event: 'message-accepted', id, bytes: 91 });
+  logged('parse', {
+    time: at(60),
+    level: 'error',
+    event: 'job-failed',
+    id,
+    error: 'Error: S3\nis down',
+    stack: 'at …',
+  });
+  logged('parse', { time: at(61), event: 'message-stored', id: sampleReceivedJob().id });
+  const traced = await cli(['trace', id]);
+  const [first] = traced.events;
+  assert.deepEqual([first.event, first.text], ['logged', 'logged by listener: message-accepted, bytes: 91']);
+  const failed = traced.events.find(({ details }: any) => details.event === 'job-failed');
+  assert.equal(failed.text, 'logged by parse (error): job-failed, error: Error: S3\nis down');
+  assert.deepEqual(
+    traced.events,
+    traced.events.toSorted((a: any, b: any) => a.at.localeCompare(b.at)),
+  );
+  assert.deepEqual(traced.events.map(({ event }: any) => event).toSorted(), [
+    'judged',
+    'landed',
+    'logged',
+    'logged',
+    'received',
+  ]);
+  assert.deepEqual(traced.notes, []);
+  const [{ startTime, endTime } = { startTime: 0, endTime: 0 }] = aws.logs.queries;
+  assert.equal(startTime, Math.floor(Date.parse(receivedAt) / 1_000) - 60);
+  assert.ok(endTime <= Math.ceil(Date.now() / 1_000) && endTime > startTime);
+  const { out } = (await cli(['trace', id], { json: false })) as { out: string };
+  assert.match(out, /^\S+ {2}logged by parse \(error\): job-failed, error: Error: S3 is down$/m);
+});
+
+test('a message of which only the log is left: what the log says', async () => {
+  const { id } = sampleReceivedJob({ receivedAt: new Date().toISOString() });
+  logged('listener', { time: new Date().toISOString(), event: 'message-accepted', id });
+  const { events, where: places } = await cli(['trace', id]);
+  assert.deepEqual([events.length, places], [1, ['nothing of it is stored: only the log tells of it']]);
+});
+
+test('a policy that lacks the log: the trace is told without it, and says why', async () => {
+  const { id } = await receive(['support@receiver.example'], 'denied');
+  await stack.runStages();
+  aws.refusals.set('StartQuery', denied('logs:StartQuery'));
+  const { out } = (await cli(['trace', id], { json: false })) as { out: string };
+  assert.match(
+    out,
+    /^\S+ {2}received .*\n\S+ {2}accepted: .*\n\S+ {2}delivered to .*\nnow: stored as .*\nnote: the log could not be asked: AWS does not allow it: .*logs:StartQuery/,
+  );
+});
+
+test('throttling of the log that passes is waited for', async () => {
+  const { id } = await receive(['support@receiver.example'], 'throttled');
+  aws.refusals.set('GetQueryResults', throttled(1));
+  const { notes } = await cli(['trace', id]);
+  assert.deepEqual(notes, []);
+  assert.equal(aws.calls.filter((call) => call === 'GetQueryResults').length, 4);
+  await stack.runStages();
 });
 
 test('replay makes what is missing, keeps what is there, and can go into another mailbox', async () => {

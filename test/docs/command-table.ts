@@ -120,6 +120,10 @@ export const claims: readonly {
   { of: /pillarbox config history/, prints: /^current .*\nlast-good /m },
   { of: /pillarbox backup/, prints: /Backed up and checked/ },
   { of: /pillarbox list/, prints: /^[0-9A-Z]{26} .*support@/m },
+  {
+    of: /pillarbox trace .*--stack/,
+    prints: /^\S+ {2}logged by listener: message-accepted$[\s\S]*^now: stored as inbox\/(?![\s\S]*^note)/m,
+  },
   { of: /pillarbox trace/, prints: /^now: stored as inbox\//m },
   { of: /pillarbox queues/, prints: /^received +\d/m },
   { of: /pillarbox send/, prints: /^[0-9A-Z]{26}\n$/ },

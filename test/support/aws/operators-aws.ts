@@ -1,6 +1,8 @@
-// AWS as an operator's command line meets it: S3 and SQS of an emulator, and Secrets Manager and SES played here with AWS's own errors.
+// AWS as an operator's command line meets it: S3 and SQS of an emulator, and Secrets Manager, SES and CloudWatch Logs played here with
+// AWS's own errors.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
+import { playedLogs } from './played-logs.ts';
 
 /** What an operation answers instead; `times`: then no more. */
 export type Refusal = { readonly name: string; readonly status: number; readonly message: string; times?: number };
@@ -25,7 +27,7 @@ export const throttled = (times: number): Refusal => ({
 
 export type OperatorsAws = Awaited<ReturnType<typeof operatorsAws>>;
 
-/** Starts it before an emulator. `calls`: the operations of Secrets Manager and SES, in order. */
+/** Starts it before an emulator. `calls`: the operations of Secrets Manager, SES and CloudWatch Logs, in order. */
 export async function operatorsAws(emulator: string) {
   const secrets = new Map<string, Secret>();
   /** By name: what GetEmailIdentity answers. */
@@ -38,6 +40,7 @@ export async function operatorsAws(emulator: string) {
   const asked = new Set<string>();
   /** Called before each write of the configuration reaches S3. */
   const hooks: { beforeConfigWrite: (() => Promise<void>) | null } = { beforeConfigWrite: null };
+  const logs = playedLogs();
   const ses: { account: object } = { account: inSandbox };
 
   const refusalOf = (operation: string): Refusal | null => {
@@ -72,11 +75,14 @@ export async function operatorsAws(emulator: string) {
   const answer = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method = '', url = '', headers } = incoming;
     asked.add(actionOf(incoming));
-    const [, operation] = /^secretsmanager\.(\w+)$/.exec(String(headers['x-amz-target'] ?? '')) ?? [];
+    const [, service, operation] =
+      /^(secretsmanager|Logs_20140328)\.(\w+)$/.exec(String(headers['x-amz-target'] ?? '')) ?? [];
     if (operation !== undefined) {
       const chunks: Buffer[] = [];
       for await (const chunk of incoming) chunks.push(chunk);
-      return give(response, secretsManager(operation, JSON.parse(Buffer.concat(chunks).toString('utf8'))));
+      const input = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+      if (service === 'secretsmanager') return give(response, secretsManager(operation, input));
+      return give(response, refusalOf(operation) ?? logs.answer(operation, input));
     }
     const [path = ''] = url.split('?');
     if (path.startsWith('/v2/email/')) {
@@ -109,6 +115,7 @@ export async function operatorsAws(emulator: string) {
     asked,
     signedFor,
     hooks,
+    logs,
     ses,
     /** Forgets all it was told. */
     reset: (): void => {
@@ -117,6 +124,7 @@ export async function operatorsAws(emulator: string) {
       asked.clear();
       signedFor.splice(0);
       hooks.beforeConfigWrite = null;
+      logs.reset();
       ses.account = inSandbox;
     },
     close: (): void => {
@@ -126,10 +134,12 @@ export async function operatorsAws(emulator: string) {
   };
 }
 
-/** As a policy names it: `s3:GetObject config/pillarbox.json`, `sqs:GetQueueUrl`. */
+const iamNames: Readonly<Record<string, string>> = { AmazonSQS: 'sqs', Logs_20140328: 'logs' };
+
+/** As a policy names it: `s3:GetObject config/pillarbox.json`, `sqs:GetQueueUrl`. A batch needs what one of it needs. */
 function actionOf({ method, url = '', headers }: IncomingMessage): string {
   const [, service = '', operation = ''] = /^(\w+)\.(\w+)$/.exec(String(headers['x-amz-target'] ?? '')) ?? [];
-  if (operation !== '') return `${service === 'AmazonSQS' ? 'sqs' : service}:${operation}`;
+  if (operation !== '') return `${iamNames[service] ?? service}:${operation.replace(/Batch$/, '')}`;
   const { pathname, searchParams } = new URL(url, 'http://aws');
   if (pathname.startsWith('/v2/email/'))
     return `ses:${pathname.includes('/identities/') ? 'GetEmailIdentity' : 'GetAccount'}`;
@@ -150,7 +160,7 @@ function give(response: ServerResponse, answer: object | Refusal): void {
 }
 
 function isRefusal(answer: object): answer is Refusal {
-  return 'status' in answer;
+  return 'status' in answer && typeof answer.status === 'number'; // a search of the log has one, too: a word
 }
 
 function arnOf(name: string): string {

@@ -1,8 +1,7 @@
-// What SES says of an account and of its identities (API version 2). Two questions, so they are signed here: no SDK of SES is needed.
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+// What SES says of an account and of its identities (API version 2).
 import { z } from 'zod';
-import { type AwsPlace, commonSettings } from './clients.ts';
-import { createSignedSender } from './signed-request.ts';
+import type { AwsPlace } from '#pipeline/aws/clients.ts';
+import { createAsker } from './ask-service.ts';
 
 const accountSchema = z
   .object({
@@ -56,19 +55,8 @@ export type SesReader = {
 
 /** SES of the place's region. */
 export function createSesReader(place: AwsPlace): SesReader {
-  const { region, endpoint } = place;
-  const end = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
-  const url = new URL(endpoint ?? `https://email.${region}.${end}`);
-  const client = new SecretsManagerClient(commonSettings(place));
-  const send = createSignedSender(client, async () => ({ url, basePath: '/v2/email' }), { name: 'ses', region });
-  const ask = async (path: string): Promise<unknown> => {
-    const { status, headers, body } = await send({ method: 'GET', path, headers: {}, body: '' });
-    const answer: unknown = JSON.parse(body.toString('utf8') || '{}');
-    if (status === 200) return answer;
-    const name = (headers['x-amzn-errortype'] ?? `Status${status}`).split(':')[0] ?? '';
-    const message = messageSchema.safeParse(answer).data?.message ?? `SES answered ${status}`;
-    throw Object.assign(new Error(message), { name });
-  };
+  const asker = createAsker(place, { host: 'email', name: 'ses' });
+  const ask = (path: string) => asker({ method: 'GET', path: `/v2/email${path}`, headers: {}, body: '' });
   return {
     account: async () => accountSchema.parse(await ask('/account')),
     identity: async (domain) => {
@@ -81,5 +69,3 @@ export function createSesReader(place: AwsPlace): SesReader {
     },
   };
 }
-
-const messageSchema = z.object({ message: z.string() });

@@ -1,0 +1,41 @@
+// The lines of the log that are about a message, as events of its trace.
+import { z } from 'zod';
+import type { LogLine } from '#ops/deps.ts';
+import type { TraceEvent } from './trace-message.ts';
+
+const lineSchema = z.looseObject({
+  time: z.iso.datetime().optional(),
+  level: z.string().default('info'),
+  event: z.string(),
+  stage: z.string().default('the service'),
+});
+
+/** Said already, or for a debugger. */
+const leftOut = ['id', 'stack', 'version'];
+const maxValueLength = 200;
+
+/** A line that is none of ours (a runtime's) is shown as it is. */
+export function logEvent({ at, message }: LogLine): TraceEvent {
+  const read = lineSchema.safeParse(parsed(message));
+  if (!read.success)
+    return { at, event: 'logged', text: `logged: ${short(message.trim())}`, details: { line: message } };
+  const { time = at, level, event, stage, ...fields } = read.data;
+  const said = Object.entries(fields).flatMap(([name, value]) => {
+    return leftOut.includes(name) || value === null ? [] : [`${name}: ${short(value)}`];
+  });
+  const text = `logged by ${stage}${level === 'info' ? '' : ` (${level})`}: ${[event, ...said].join(', ')}`;
+  return { at: time, event: 'logged', text, details: { stage, level, event, ...fields } };
+}
+
+function short(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > maxValueLength ? `${text.slice(0, maxValueLength)}…` : text;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,103 @@
+// What the reader of the documentation has when the commands of a page begin: a deployment after its first deploy, with a message in it.
+import { CreateBucketCommand } from '@aws-sdk/client-s3';
+import { CreateQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { deployedOptions, parseOptions } from '#cdk/options.ts';
+import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
+import { createS3Store } from '#pipeline/aws/s3-store.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
+import { configKey, deliveryKey, deployedOptionsKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
+import { messageQueryName } from '#pipeline/contract/message-query.ts';
+import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
+import type { EmulatedDeployment } from '#test/support/aws/emulated-deployment.ts';
+import type { OperatorsAws } from '#test/support/aws/operators-aws.ts';
+import { openSesameHash } from '#test/support/samples/password-hashes.ts';
+import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
+import { regions } from './command-table.ts';
+
+/** On a machine of one's own, with a user. */
+export const local: ConfigInput = {
+  hostname: 'mx.example.org',
+  domains: { 'example.org': { mailboxes: ['support'] } },
+  users: [{ name: 'app@example.org', password: openSesameHash, mayFrom: ['app@example.org'] }],
+};
+
+/** What the first deploy writes, by the options of step 1 of docs/deploy.md but for the relay: SES. */
+export const deployed = {
+  config: {
+    hostname: 'mx1.example.org',
+    tls: { certificate: 'secret:tls-certificate', key: 'secret:tls-key' },
+    domains: { 'example.org': { mailboxes: ['postmaster', 'support'] } },
+    delivery: {
+      mode: 'smarthost',
+      smarthost: {
+        host: 'email-smtp.us-east-1.amazonaws.com',
+        port: 587,
+        tls: 'starttls',
+        user: 'replace-with-the-smtp-user',
+        password: 'secret:smarthost-password',
+      },
+    },
+    srsSecret: 'secret:srs',
+    dns: { servers: ['127.0.0.1:1'], timeoutSeconds: 1 },
+  } satisfies ConfigInput,
+  options: {
+    ...deployedOptions(parseOptions({ hostname: 'mx1.example.org', domains: ['example.org'] })),
+    addresses: { mx: ['192.0.2.25', '192.0.2.26'], outbound: null },
+  },
+};
+
+/** Both regions as a deploy leaves them; `id`: of the message that the log tells of. */
+export async function deploy({ store, endpoint }: EmulatedDeployment, aws: OperatorsAws, id: string): Promise<void> {
+  const put = (to: typeof store, key: string, value: object) =>
+    to.put({ key, body: Buffer.from(JSON.stringify(value, null, 2)), contentType: 'application/json' });
+  aws.logs.definitions.push({ name: messageQueryName('pillarbox'), lastModified: 1, logGroupNames: ['listener'] });
+  const message = JSON.stringify({ event: 'message-accepted', stage: 'listener', id });
+  aws.logs.groups.set('listener', { createdMs: 0, retentionDays: 30, lines: [{ atMs: Date.now(), message }] });
+  await put(store, configKey, deployed.config);
+  await put(store, lastGoodConfigKey, deployed.config);
+  await put(store, deployedOptionsKey, deployed.options);
+  const region = regions['eu-west-1'];
+  const s3 = createS3Client({ region, endpoint });
+  const sqs = createSqsClient({ region, endpoint });
+  const second = createS3Store({ s3, bucket: `pillarbox-mail-000000000000-${region}` });
+  await s3.send(new CreateBucketCommand({ Bucket: `pillarbox-mail-000000000000-${region}` }));
+  await sqs.send(new CreateQueueCommand({ QueueName: 'pillarbox-received' }));
+  await put(second, configKey, deployed.config);
+  await put(second, deployedOptionsKey, { ...deployed.options, hostname: 'mx2.example.org' });
+}
+
+/** A message to support@example.org that was delivered, and whose forward waits, a dead letter; its id. */
+export async function mailIn({ intake, runStages, store, sqs, deadUrl }: EmulatedDeployment): Promise<string> {
+  const content = Buffer.from('From: ann@sender.example\r\nSubject: Help\r\n\r\nIt is broken.\r\n');
+  const receivedAt = new Date().toISOString();
+  const mailbox = { domain: 'example.org', localPart: 'support', tag: null };
+  const forwardPath = 'support@example.org';
+  const recipients = [
+    { forwardPath, dsn: { notify: null, orcpt: null }, route: { kind: 'mailbox' as const, mailbox } },
+  ];
+  const job = sampleReceivedJob({ content, recipients, receivedAt });
+  const { session, reversePath } = job.envelope;
+  const envelope = { receivedAt, session, reversePath, forwardPaths: [forwardPath] };
+  const writer = intake.open({ key: job.raw.key, envelope });
+  await writer.write(content);
+  await writer.commit(job);
+  await runStages();
+  const forward = sampleDeliverJob({ id: job.id, receivedAt, domain: 'far.example' });
+  const body = Buffer.from(JSON.stringify(newDeliveryState(forward, Date.now())));
+  await store.put({ key: deliveryKey(forward), body, contentType: 'application/json' });
+  await sqs.send(new SendMessageCommand({ QueueUrl: deadUrl('deliver'), MessageBody: JSON.stringify(forward) }));
+  return job.id;
+}
+
+/** What a command for the account changes there, as far as commands after it tell of it. */
+export function doInAccount(aws: OperatorsAws, text: string): void {
+  const [, identity] = /aws sesv2 create-email-identity --email-identity (\S+)/.exec(text) ?? [];
+  const [, name, mailFrom] = /aws sesv2 put-\S+ --email-identity (\S+) --mail-from-domain (\S+)/.exec(text) ?? [];
+  const dkim = { VerifiedForSendingStatus: false, VerificationStatus: 'PENDING' };
+  const tokens = { Status: 'PENDING', Tokens: ['t1', 't2', 't3'] };
+  if (identity !== undefined) aws.identities.set(identity, { ...dkim, DkimAttributes: tokens });
+  if (name === undefined) return;
+  const verified = { VerifiedForSendingStatus: true, VerificationStatus: 'SUCCESS', DkimAttributes: tokens };
+  const MailFromAttributes = { MailFromDomain: mailFrom, MailFromDomainStatus: 'PENDING' };
+  aws.identities.set(name, { ...verified, MailFromAttributes });
+}
