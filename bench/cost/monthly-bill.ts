@@ -74,8 +74,11 @@ const outcomesCounted = 3;
 /** Of a connection's answers, certificate and TLS handshake that leave for the internet (assumed: one mail a connection). */
 const bytesOutPerMail = 6 * 1024;
 
-/** Of both hops the first, whose jobs carry a group. What AWS counts as a request with one is not said: all of them, at most. */
-const shareWithGroup = 0.5;
+/**
+ * Of all requests two thirds are for the first hop, whose jobs carry a group if their client sends much: one in ten (assumed). What AWS
+ * counts as a request with a group is not said.
+ */
+const shareWithGroup = 0.07;
 /** Five pollers of a queue ask three times a minute, whether or not there is mail. */
 const idleReceives = 5 * 3 * 60 * hours;
 /** Logs are kept compressed. */

@@ -95,7 +95,7 @@ export function createAwsParts({
     jobs,
     underWay,
     changeVisibility: createVisibilityChanger(sqs, environment.queueUrls),
-    intake: createAwsIntake({ upload: createUploads({ s3, bucket }), jobs }),
+    intake: createAwsIntake({ upload: createUploads({ s3, bucket }), jobs, clock }),
     config,
     secrets: createSecrets({
       named: namedSecrets(environment),

@@ -5,18 +5,18 @@ import { test } from 'node:test';
 import { createS3Client } from '#pipeline/aws/clients.ts';
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
-import { receivedGroup } from '#pipeline/contract/received-group.ts';
 import { emulatedAws } from '#test/support/aws/emulated-aws.ts';
 import { type ScriptedAnswer, type SeenRequest, scriptedAws } from '#test/support/aws/scripted-aws.ts';
 import { createMemoryJobs } from '#test/support/fakes/memory-jobs.ts';
 import { collect } from '#test/support/fakes/memory-store.ts';
+import { setClock } from '#test/support/fakes/set-clock.ts';
 import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 
-async function intakeOver(answer: (request: SeenRequest, n: number) => ScriptedAnswer) {
+async function intakeOver(answer: (request: SeenRequest, n: number) => ScriptedAnswer, clock = setClock()) {
   const { place, seen } = await scriptedAws(answer);
   const jobs = createMemoryJobs();
   const upload = createUploads({ s3: createS3Client(place), bucket: 'bucket' });
-  return { intake: createAwsIntake({ upload, jobs }), jobs, seen };
+  return { intake: createAwsIntake({ upload, jobs, clock }), jobs, seen };
 }
 
 const ok: ScriptedAnswer = { status: 200, headers: { etag: '"e"' } };
@@ -31,13 +31,29 @@ test('a message that is not stored has no job', async () => {
   assert.deepEqual(jobs.sent, []);
 });
 
-test('the job of a message belongs to the fair-queue group of its client and its sender', async () => {
-  const { intake, jobs } = await intakeOver(() => ok);
-  const job = sampleReceivedJob();
-  const writer = intake.open({ key: job.raw.key, envelope: {} });
-  writer.write(Buffer.from('x'));
-  await writer.commit(job);
-  assert.equal(jobs.sent[0]?.options.group, receivedGroup(job));
+test('from the eleventh message of a minute on, the jobs of a client and sender carry their fair-queue group', async () => {
+  const clock = setClock();
+  const { intake, jobs } = await intakeOver(() => ok, clock);
+  const [busy, quiet] = ['ann@busy.example', 'ann@quiet.example'].map((reversePath) => ({ reversePath }));
+  const groupsOf = async (count: number, from: typeof busy) => {
+    jobs.sent.length = 0;
+    for (let n = 0; n < count; n += 1) {
+      const job = sampleReceivedJob(from);
+      const writer = intake.open({ key: job.raw.key, envelope: {} });
+      await writer.commit(job);
+    }
+    return jobs.sent.map(({ options }) => options.group);
+  };
+  assert.deepEqual(await groupsOf(12, busy), [
+    ...Array(10).fill(undefined),
+    '192.0.2.0/24 busy.example',
+    '192.0.2.0/24 busy.example',
+  ]);
+  assert.deepEqual(await groupsOf(1, quiet), [undefined]);
+  clock.advance(59_000);
+  assert.deepEqual(await groupsOf(1, busy), ['192.0.2.0/24 busy.example']);
+  clock.advance(120_000);
+  assert.deepEqual(await groupsOf(1, busy), [undefined]);
 });
 
 test('a message whose job is not sent throws', async () => {
