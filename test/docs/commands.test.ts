@@ -6,6 +6,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { type ParseError, parse } from 'jsonc-parser';
 import { contextOptions } from '#cdk/context-options.ts';
 import { commands } from '#cli/commands.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
@@ -38,16 +39,38 @@ test('each command of the documentation is one that runs here, or one that says 
 
 test('what does not run here is good shell; who runs it does; and a command spoken of by its name exists', () => {
   const names = commands.map(({ name }) => name);
+  const notRun = all.filter((command) => rowsOf(command)[0]?.kind === 'account').map(({ text }) => text);
+  execFileSync('sh', ['-n', '-c', notRun.join('\n')]);
   const { scripts } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
   for (const command of all) {
     for (const row of rowsOf(command)) {
-      if (row.kind === 'account') execFileSync('sh', ['-n', '-c', command.text]);
       if (row.kind === 'elsewhere') assert.match(readFileSync(join(home, row.by), 'utf8'), row.says, at(command));
       if (row.kind === 'script') assert.ok(scripts[command.text.replace(/^npm (?:run )?(\S+).*$/s, '$1')], at(command));
       if (row.kind === 'name') assert.ok(names.includes(command.text.replace(/^(?:npx )?pillarbox /, '')), at(command));
     }
   }
 });
+
+test('each example in another language is one that a test reads: compiled, built, or parsed', () => {
+  const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
+  for (const page of pages) {
+    const text = readFileSync(join(home, page), 'utf8');
+    for (const [, named] of text.matchAll(/pillarbox-(\d\S*)\.tgz/g)) assert.equal(named, version, page);
+    for (const { language, line, lines } of blocksOf(text)) {
+      const code = lines.join('\n');
+      // test/packages/package.test.ts compiles those that read mail, long-commands.ts those for the CDK.
+      const isCompiled = language === 'ts' && /from 'pillarbox';|new (?:MailRule|Pillarbox)\(/.test(code);
+      const isJson = language === 'json' && [code, `{${code.trim().replace(/,$/, '')}}`].some(isParsed);
+      assert.ok(/^(?:sh)?$/.test(language) || isCompiled || isJson, `${page}:${line}`);
+    }
+  }
+});
+
+function isParsed(text: string): boolean {
+  const errors: ParseError[] = [];
+  parse(text, errors);
+  return errors.length === 0;
+}
 
 test('options that a deploy is told, on the command line or by cdk.json, are options with such values', () => {
   const blocks = blocksOf(readFileSync(join(home, 'docs/deploy.md'), 'utf8'));

@@ -19,6 +19,7 @@ import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
 import { configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
+import { idField } from '#pipeline/contract/message-query.ts';
 import { stageNames, stages, tellingReceives } from '#pipeline/contract/stages.ts';
 import {
   containerOf,
@@ -450,6 +451,27 @@ test(
     const metrics = seen.filter((line) => line.startsWith('{"_aws"'));
     const written = metrics.flatMap((line) => [...line.matchAll(/"Name":"([^"]+)"/g)]);
     for (const [, name] of written) assert.match(name!, /^[a-z0-9]+(-[a-z0-9]+)*$/);
+  },
+);
+
+test(
+  'each line of the log that names a message has its id in the field that a trace searches, at every stage',
+  options,
+  () => {
+    const logged = lines.flat().filter((line) => line.startsWith('{"time"'));
+    const strays = logged.filter(
+      (line) => /"[0-9A-HJKMNP-TV-Z]{26}\b/.test(line) && typeof JSON.parse(line)[idField] !== 'string',
+    );
+    assert.deepEqual(strays, []);
+    const stories = Map.groupBy(logged, (line) => JSON.parse(line)[idField]);
+    const told = [...stories.values()].map((story) => new Set(story.map((line) => JSON.parse(line).event)));
+    for (const last of ['message-stored', 'delivery-attempt']) {
+      const whole = ['message-accepted', 'message-judged', last];
+      assert.ok(
+        told.some((events) => whole.every((event) => events.has(event))),
+        last,
+      );
+    }
   },
 );
 

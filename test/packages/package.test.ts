@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { blocksOf } from '#test/docs/read-docs.ts';
 import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
 import { folderWith, linkInto, mustRun, pack } from '#test/support/packages/fresh-app.ts';
 import { checkCommandLine, consumed, consumers } from '#test/support/packages/strangers.ts';
@@ -96,8 +97,9 @@ describe('the package', peerOptions('npm', 'tar'), () => {
 /** The examples of a page that import the package, as files; what they leave to the reader is declared. */
 function examplesOf(page: string): Readonly<Record<string, string>> {
   const text = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8');
-  const blocks = [...text.matchAll(/^( *)```ts\n([\s\S]*?)^ *```$/gm)].map(([, , code = '']) => code);
-  const readers = blocks.filter((code) => code.includes("from 'pillarbox';"));
+  const readers = blocksOf(text)
+    .map(({ lines }) => lines.join('\n'))
+    .filter((code) => code.includes("from 'pillarbox';"));
   assert.equal(readers.length, 3);
   const declared = `declare function openTicket(ticket: object): Promise<void>;
     declare function isNew(id: string): Promise<boolean>;
