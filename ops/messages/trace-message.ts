@@ -54,12 +54,13 @@ export const traceMessage = useCase({
     notes: z.array(z.string()),
   }),
   answer: async (deps: Deps, { ID: id }) => {
-    const searching = deps.findLogLines?.(id) ?? noLog;
-    const copies = await storedCopies(deps, id);
-    const deliveries = await deliveriesOf(deps, id);
-    const dead = await deadOf(deps, id);
-    const stored = await storedAt(deps, id);
-    const { lines, note } = await searching;
+    const [copies, deliveries, dead, stored, { lines, note }] = await Promise.all([
+      storedCopies(deps, id),
+      deliveriesOf(deps, id),
+      deadOf(deps, id),
+      storedAt(deps, id),
+      deps.findLogLines?.(id) ?? noLog,
+    ]);
     const notes = note === null ? [] : [note];
     const isStored = copies.length + deliveries.length + dead.length > 0 || stored !== null;
     if (!isStored && lines.length === 0) return notFound([`no message ${id}`, ...notes].join('; '));
