@@ -11,12 +11,8 @@ const hostName = z
 const whole = z.coerce.number().int().positive();
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]);
 const list = listOf(z.array(hostName));
-const zoneList = listOf(
-  z
-    .array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'the name of a zone, as us-east-1a'))
-    .length(2, 'two zones')
-    .refine(([one, other]) => one !== other, 'two different zones'),
-);
+const zoneList = twoOf(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'zones', 'the name of a zone, as us-east-1a');
+const subnetList = twoOf(/^subnet-[0-9a-f]{8,17}$/, 'subnets', 'the id of a subnet, as subnet-0a1b2c3d');
 
 /** What memory (MiB) a task may have, by its CPU. */
 const fargateMemory: Readonly<Record<256 | 512 | 1024 | 2048 | 4096, readonly number[]>> = {
@@ -53,6 +49,15 @@ const optionsSchema = z.object({
    * (docs/deploy.md), and a name stands for another place in each account.
    */
   zones: zoneList.optional(),
+  /** A VPC that is there already, in place of one of its own; its subnets in the order of `zones` (docs/deploy.md says what they need). */
+  vpcId: z
+    .string()
+    .regex(/^vpc-[0-9a-f]{8,17}$/, 'the id of a VPC, as vpc-0a1b2c3d')
+    .optional(),
+  publicSubnets: subnetList.optional(),
+  /** For `mx` delivery: they lead out through a NAT gateway, whose address is `outboundAddress`. */
+  privateSubnets: subnetList.optional(),
+  outboundAddress: z.ipv4().optional(),
   /** Half of the tasks on Fargate Spot: cheaper, and now and then replaced within two minutes. */
   spot: flag.default(false),
   ipAddressType: z.enum(['ipv4', 'dualstack']).default('ipv4'),
@@ -102,6 +107,15 @@ function listOf<List extends z.ZodType<string[], string[]>>(items: List) {
       .transform((text) => text.split(/[\s,]+/))
       .pipe(items),
   ]);
+}
+
+function twoOf(form: RegExp, what: string, expected: string) {
+  return listOf(
+    z
+      .array(z.string().regex(form, expected))
+      .length(2, `two ${what}`)
+      .refine(([one, other]) => one !== other, `two different ${what}`),
+  );
 }
 
 /** Checks what was given. Throws an Error that names each wrong option, what was given and what was expected. */
@@ -159,5 +173,17 @@ function contradictions(options: Options): string[] {
   if (options.certificate === 'acm' && (!options.hostedZoneId || !options.hostedZoneName)) {
     faults.push('certificate: acm needs hostedZoneId and hostedZoneName, to prove the host name by DNS');
   }
-  return faults;
+  return [...faults, ...networkFaults(options)];
+}
+
+/** A VPC is described whole or not at all: what is left out would be looked up in the account, which synth does not ask. */
+function networkFaults({ vpcId, zones, publicSubnets, deliveryMode, ...options }: Options): string[] {
+  const inVpc = { publicSubnets, privateSubnets: options.privateSubnets, outboundAddress: options.outboundAddress };
+  if (vpcId === undefined) {
+    const described = Object.entries(inVpc).filter(([, value]) => value !== undefined);
+    return described.map(([name]) => `${name}: says something of a VPC that is there already: set vpcId with it`);
+  }
+  const needed = { zones, ...(deliveryMode === 'mx' ? inVpc : { publicSubnets }) };
+  const missing = Object.entries(needed).filter(([, value]) => value === undefined);
+  return missing.map(([name]) => `vpcId: needs ${name} with it${deliveryMode === 'mx' ? ' in mx mode' : ''}`);
 }

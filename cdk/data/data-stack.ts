@@ -37,7 +37,7 @@ export class DataStack extends Stack {
   readonly mail: MailBucket;
   /** The elastic addresses of the load balancer, one for each zone: what the host name's A record lists. */
   readonly addresses: readonly CfnEIP[];
-  /** What other servers see mail come from, in `mx` mode: name it in SPF, and give it its PTR. */
+  /** What other servers see mail come from, in `mx` mode from a VPC of our own: name it in SPF, and give it its PTR. */
   readonly outboundAddress: CfnEIP | null;
   private readonly queues: ReadonlyMap<QueueName, StageQueue>;
 
@@ -51,7 +51,8 @@ export class DataStack extends Stack {
     );
     this.addSecrets(options);
     this.addresses = Array.from({ length: zones }, (_, index) => this.address(`Address${index + 1}`));
-    this.outboundAddress = options.deliveryMode === 'mx' ? this.address('OutboundAddress') : null;
+    this.outboundAddress =
+      options.deliveryMode === 'mx' && options.vpcId === undefined ? this.address('OutboundAddress') : null;
     this.addConfig(options, JSON.stringify({ ...startingConfig(options), ...firstConfig }, null, 2));
     this.addOutputs(options);
   }
@@ -120,15 +121,20 @@ export class DataStack extends Stack {
     );
     if (problem !== undefined) throw new Error(`the first configuration: ${shownProblem(problem)}`);
     this.writeObject('FirstConfig', configKey, `${json}\n`);
-    this.writeObject('Options', deployedOptionsKey, JSON.stringify({ ...deployed, addresses: this.publicAddresses() }));
+    this.writeObject(
+      'Options',
+      deployedOptionsKey,
+      JSON.stringify({ ...deployed, addresses: this.publicAddresses(options) }),
+    );
     const why =
       "The library's one-off function that writes configuration and options logs under the policy AWS keeps for that.";
     acknowledgeManagedPolicy(this, 'AWSLambdaBasicExecutionRole', why);
     acknowledge(this, { L1: 'The library chooses the runtime of its one-off function.' });
   }
 
-  private publicAddresses(): NonNullable<DeployedOptions['addresses']> {
-    return { mx: this.addresses.map(({ ref }) => ref), outbound: this.outboundAddress?.ref ?? null };
+  private publicAddresses(options: Options): NonNullable<DeployedOptions['addresses']> {
+    const outbound = options.outboundAddress ?? this.outboundAddress?.ref ?? null;
+    return { mx: this.addresses.map(({ ref }) => ref), outbound };
   }
 
   /** `FirstConfig` is never written over. */

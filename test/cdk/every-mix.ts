@@ -7,6 +7,13 @@ import { synthesize } from './synthesize.ts';
 
 const acm = { certificate: 'acm', hostedZoneId: 'Z0123456789', hostedZoneName: 'pillarbox.example' };
 const proxied = { preserveClientIp: false, proxyProtocol: true };
+const existingVpc = {
+  vpcId: 'vpc-0a1b2c3d',
+  zones: 'us-east-1a us-east-1b',
+  publicSubnets: 'subnet-0a1b2c3d subnet-1a1b2c3d',
+  privateSubnets: 'subnet-2a1b2c3d subnet-3a1b2c3d',
+  outboundAddress: '192.0.2.53',
+};
 const mixes: readonly Readonly<Record<string, unknown>>[] = [
   {},
   { deliveryMode: 'mx' },
@@ -15,6 +22,8 @@ const mixes: readonly Readonly<Record<string, unknown>>[] = [
   { tasks: 4, maxTasks: 20, taskCpu: 1024, taskMemoryMiB: 4_096, connectionsPerTask: 2_000 },
   { zones: 'us-east-1b,us-east-1d' },
   { spot: true },
+  existingVpc,
+  { deliveryMode: 'mx', ...existingVpc },
   proxied,
   { ipAddressType: 'dualstack', ...proxied },
   acm,

@@ -18,6 +18,22 @@ const refused = [
   { given: { zones: 'us-east-1a' }, because: /zones: two zones/ },
   { given: { zones: 'us-east-1a us-east-1a' }, because: /zones: two different zones/ },
   { given: { zones: 'use1-az3, use1-az1' }, because: /zones\.0: the name of a zone/ },
+  { given: { vpcId: 'my-network' }, because: /vpcId: the id of a VPC, as vpc-0a1b2c3d \(given: "my-network"\)/ },
+  {
+    given: { vpcId: 'vpc-0a1b2c3d' },
+    because: /vpcId: needs zones with it\n {2}vpcId: needs publicSubnets with it$/,
+  },
+  { given: { publicSubnets: 'subnet-0a1b2c3d subnet-1a1b2c3d' }, because: /publicSubnets: says something of a VPC/ },
+  { given: { privateSubnets: 'subnet-0a1b2c3d subnet-0a1b2c3d' }, because: /privateSubnets: two different subnets/ },
+  {
+    given: {
+      vpcId: 'vpc-0a1b2c3d',
+      zones: 'us-east-1a us-east-1b',
+      publicSubnets: 'subnet-0a1b2c3d subnet-1a1b2c3d',
+      deliveryMode: 'mx',
+    },
+    because: /vpcId: needs privateSubnets with it in mx mode\n {2}vpcId: needs outboundAddress with it in mx mode$/,
+  },
   // With `-mail-`, the account and the longest region's name 63 characters: what a bucket's name may have.
   { given: { serviceName: `a${'b'.repeat(30)}` }, because: /serviceName: at most 30/ },
 ];

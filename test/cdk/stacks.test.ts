@@ -435,6 +435,37 @@ test('the bucket is kept, never public, TLS only, and swept by prefix', async ()
   assert.deepEqual(prefixes.sort(), swept);
 });
 
+test('a VPC that is there already is used as it is: nothing of a network is made, and mail leaves by the address it has', async () => {
+  const { data, service, warnings } = await synthesize({
+    deliveryMode: 'mx',
+    vpcId: 'vpc-0a1b2c3d',
+    zones: 'us-east-1a us-east-1b',
+    publicSubnets: ['subnet-0a1b2c3d', 'subnet-1a1b2c3d'],
+    privateSubnets: 'subnet-2a1b2c3d subnet-3a1b2c3d',
+    outboundAddress: '192.0.2.53',
+    alarmEmail: 'ops@pillarbox.example',
+  });
+  assert.deepEqual([...resourceFaults(data.toJSON()), ...resourceFaults(service.toJSON()), ...warnings], []);
+  const made = Object.values<any>(service.toJSON()['Resources']).map(({ Type }) => Type);
+  const ofNetworks = made.filter((type) => type.startsWith('AWS::EC2::') && !/SecurityGroup/.test(type));
+  assert.deepEqual(ofNetworks, []);
+  const [[, balancer]] = resourcesOf(service, 'AWS::ElasticLoadBalancingV2::LoadBalancer') as any;
+  const subnets = balancer.Properties.SubnetMappings.map(({ SubnetId }: any) => SubnetId);
+  assert.deepEqual(subnets, ['subnet-0a1b2c3d', 'subnet-1a1b2c3d']);
+  const [[, tasks]] = resourcesOf(service, 'AWS::ECS::Service') as any;
+  assert.deepEqual(tasks.Properties.NetworkConfiguration.AwsvpcConfiguration.Subnets, subnets);
+  const inVpc = stageFunctions(service).map(([id, { Properties }]) => [
+    id.slice(0, 7),
+    Properties.VpcConfig?.SubnetIds,
+  ]);
+  assert.deepEqual(
+    inVpc.filter(([, ids]) => ids !== undefined),
+    [['Deliver', ['subnet-2a1b2c3d', 'subnet-3a1b2c3d']]],
+  );
+  assert.equal(resourcesOf(data, 'AWS::EC2::EIP').length, 2, 'those of the load balancer');
+  assert.match(JSON.stringify(resourcesOf(data, 'Custom::AWS')), /outbound\W+192\.0\.2\.53/);
+});
+
 test('the zones are the first two of the account, or those that were named', async () => {
   const zonesOf = async (options: Record<string, unknown>) =>
     resourcesOf((await synthesize(options)).service, 'AWS::EC2::Subnet').map(([, { Properties }]) =>
