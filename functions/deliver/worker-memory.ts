@@ -35,7 +35,7 @@ export function createWorkerMemory(): WorkerMemory {
     backOffs: new LRUCache({ max: maxRemembered }),
     refusals: new LRUCache({ max: maxRemembered }),
     accepted: createAcceptedCounts(),
-    port: { timeouts: new Map(), lastSuccessAt: null, blockedSince: null },
+    port: { timeouts: new Map(), connectedAt: null, isBlocked: false },
     policies: new LRUCache({ max: maxRemembered }),
     keys: new Map(),
   };

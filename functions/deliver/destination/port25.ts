@@ -1,20 +1,29 @@
 // Notices a network that lets no mail out: connections to several unrelated hosts time out and none succeeds. Cloud
-// networks block port 25 until asked not to. It is reported as such, and while it lasts no mail is given up.
+// networks block port 25 until asked not to. It is reported as such, and while it lasts no mail is given up. All processes
+// gather the evidence in one record by compare-and-set: one process alone may see a single host in an hour.
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
-import { blockedPortRecord, readBlockedPort } from '#pipeline/contract/records/blocked-port.ts';
+import {
+  blockedPort,
+  blockedPortRecord,
+  type PortEvidence,
+  readBlockedPort,
+} from '#pipeline/contract/records/blocked-port.ts';
 import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 
-/** What this process saw: domains whose hosts timed out (when, and the last of them), the last connection that came about. */
+/** What this process told the record, and when: which sites timed out, and that a connection came about. */
 export type PortMemory = {
-  timeouts: Map<string, { readonly at: number; readonly ip: string }>;
-  lastSuccessAt: number | null;
-  blockedSince: number | null;
+  timeouts: Map<string, number>;
+  connectedAt: number | null;
+  isBlocked: boolean;
 };
 
 type PortDeps = Pick<DeliverDeps, 'store' | 'clock' | 'log' | 'metrics' | 'memory'>;
 
 const unrelatedHosts = 3;
 const windowMs = 3_600_000;
+const mostTimeouts = 10;
+/** A process writes the same at most so often. */
+const tellMs = 60_000;
 
 /** What the connections of one attempt showed: one came about, or all timed out, or neither. */
 type PortSign = 'connected' | 'timed-out' | 'neither';
@@ -27,48 +36,66 @@ export function signOf(hosts: readonly Pick<HostTry, 'stage' | 'reason'>[]): Por
   return hasTimedOut && !isRefused ? 'timed-out' : 'neither';
 }
 
-/** Notes what an attempt at a destination showed, and reports a change. */
+/** Notes what an attempt at a destination showed, for all processes, and reports a change. */
 export async function watchPort(
   deps: PortDeps,
   sign: PortSign,
   where: { readonly domain: string; readonly ip: string; readonly port: number },
 ): Promise<void> {
-  const { memory, clock, metrics } = deps;
-  if (sign === 'neither') return;
-  if (sign === 'connected') return openAgain(deps);
-  const { timeouts } = memory.port;
-  timeouts.set(siteOf(where.domain), { at: clock(), ip: where.ip });
-  for (const [site, { at }] of timeouts) if (clock() - at > windowMs) timeouts.delete(site);
-  if (unrelated(timeouts) < unrelatedHosts) return;
-  metrics.count('port-25-blocked');
-  await reportBlocked(deps, where.port);
+  if (sign === 'connected') await noteConnected(deps);
+  if (sign === 'timed-out') await noteTimeout(deps, { ...where, site: siteOf(where.domain) });
 }
 
 /** Whether mail may not be given up now because the network lets none out; asks the store only for mail that expired. */
 export async function isPortBlocked(deps: PortDeps): Promise<boolean> {
-  if (deps.memory.port.blockedSince !== null) return true;
   return (await readBlockedPort(deps)) !== null;
 }
 
-async function openAgain({ memory: { port }, store, clock, log }: PortDeps): Promise<void> {
-  const isFirst = port.lastSuccessAt === null;
-  port.timeouts.clear();
-  port.lastSuccessAt = clock();
-  // The first connection of a process also clears what one before it left behind.
-  if (port.blockedSince === null && !isFirst) return;
-  if (port.blockedSince !== null) log.info('port-25-open-again');
-  port.blockedSince = null;
+/** Whatever the others saw, the port is open. */
+async function noteConnected({ memory: { port }, store, clock, log }: PortDeps): Promise<void> {
+  if (port.timeouts.size === 0 && port.connectedAt !== null && clock() - port.connectedAt < tellMs) return;
   await store.delete(blockedPortRecord.key());
+  if (port.isBlocked) log.info('port-25-open-again');
+  port.timeouts.clear();
+  port.connectedAt = clock();
+  port.isBlocked = false;
 }
 
-async function reportBlocked({ memory, store, clock, log }: PortDeps, port: number): Promise<void> {
-  const seen = memory.port;
-  const hosts = [...seen.timeouts.keys()].slice(0, 10);
-  if (seen.blockedSince === null) log.error('port-25-blocked', { port, hosts: hosts.join(' ') });
-  seen.blockedSince ??= clock();
-  const since = new Date(seen.blockedSince).toISOString();
-  const at = new Date(clock()).toISOString();
-  await blockedPortRecord.write(store, blockedPortRecord.key(), { schema: 'port-blocked/1', port, since, at, hosts });
+async function noteTimeout(
+  { memory, store, clock, log, metrics }: PortDeps,
+  seen: { readonly site: string; readonly ip: string; readonly port: number },
+): Promise<void> {
+  const { timeouts } = memory.port;
+  const now = clock();
+  for (const [site, at] of timeouts) if (now - at >= tellMs) timeouts.delete(site);
+  if (timeouts.has(seen.site)) return;
+  let isFirstReport = false;
+  const evidence = await blockedPortRecord.change(store, blockedPortRecord.key(), (before) => {
+    const after = afterTimeout(before, { ...seen, now });
+    isFirstReport = after.isReported && before?.isReported !== true;
+    return after;
+  });
+  timeouts.set(seen.site, now);
+  const blocked = blockedPort(evidence, now);
+  if (blocked === null) return;
+  memory.port.isBlocked = true;
+  metrics.count('port-25-blocked');
+  if (isFirstReport) log.error('port-25-blocked', { port: blocked.port, hosts: blocked.hosts.join(' ') });
+}
+
+/** The evidence after one more site timed out. Pure. */
+export function afterTimeout(
+  before: PortEvidence | null,
+  { site, ip, port, now }: { readonly site: string; readonly ip: string; readonly port: number; readonly now: number },
+): PortEvidence {
+  const at = new Date(now).toISOString();
+  const others = (before?.timeouts ?? []).filter((one) => one.site !== site && now - Date.parse(one.at) <= windowMs);
+  const timeouts = [...others, { site, ip, at }].slice(-mostTimeouts);
+  const isEnough = unrelated(timeouts) >= unrelatedHosts;
+  // Mail that waits is tried every few hours only: what is known to be blocked stays so until a connection comes about.
+  const since = blockedPort(before, now)?.since ?? (isEnough ? (before?.since ?? at) : null);
+  const after = { schema: 'port-blocked/2', port, since, at, isReported: false, timeouts } as const;
+  return { ...after, isReported: blockedPort(after, now) !== null };
 }
 
 /** Two hosts of one site are one sign; the last two labels of the name identify a site well enough here. */
@@ -77,6 +104,6 @@ function siteOf(domain: string): string {
 }
 
 /** Many domains of one host are one sign, too. */
-function unrelated(timeouts: PortMemory['timeouts']): number {
-  return Math.min(timeouts.size, new Set([...timeouts.values()].map(({ ip }) => ip)).size);
+function unrelated(timeouts: PortEvidence['timeouts']): number {
+  return Math.min(timeouts.length, new Set(timeouts.map(({ ip }) => ip)).size);
 }

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deliver } from '#functions/deliver/deliver.ts';
 import { noteFailure } from '#functions/deliver/destination/back-off.ts';
-import { watchPort } from '#functions/deliver/destination/port25.ts';
 import { srsForward } from '#mail/address/srs.ts';
 import type { RemoteRecipient } from '#mail/envelope/recipient.ts';
 import { jobSchemas } from '#pipeline/contract/jobs.ts';
@@ -389,32 +388,6 @@ test('a connection that ends early is told with the command it ended at', async 
   const job = world.job();
   await world.run(job);
   assert.match(world.state(job).recipients[0]!.reason!, /^far\.example: at RCPT: the /);
-});
-
-test('if the network lets no mail out, that is reported and nothing is given up; one connection ends it', async (t) => {
-  const world = deliveryWorld({ zone: { 'far.example': 'SERVFAIL' } });
-  t.after(world.close);
-  const timedOut = (domain: string, ip: string) => watchPort(world.deps, 'timed-out', { domain, ip, port: 25 });
-  for (const domain of ['a.example', 'd.test', 'e.invalid']) await timedOut(domain, '192.0.2.1');
-  assert.deepEqual(world.store.keys('destinations/'), [], 'three domains of one host are one sign');
-  world.deps.memory.port.timeouts.clear();
-  await timedOut('a.example', '192.0.2.1');
-  await timedOut('mx.a.example', '192.0.2.2');
-  await timedOut('b.test', '192.0.2.3');
-  await timedOut('c.invalid', '192.0.2.4');
-  assert.deepEqual(
-    world.facts.filter(({ event }) => event === 'port-25-blocked').map(({ fields }) => fields.hosts),
-    ['a.example b.test c.invalid'],
-  );
-  assert.equal(world.counts.get('port-25-blocked'), 1);
-  assert.deepEqual(world.store.keys('destinations/'), [destinationKey('*')]);
-  const job = world.job();
-  let outcome = await world.run(job);
-  for (let n = 0; n < 60; n++) outcome = await world.runNext();
-  assert.equal(outcome.outcome, 'deferred');
-  await watchPort(world.deps, 'connected', { domain: 'd.example', ip: '203.0.113.1', port: 25 });
-  assert.deepEqual(world.store.keys('destinations/'), []);
-  assert.equal((await world.runNext()).outcome, 'bounced');
 });
 
 test('an operator has a waiting message tried at once, and a bounced one again', async (t) => {
