@@ -3,15 +3,14 @@
 import { writeFileSync } from 'node:fs';
 import { shown } from '#bench/figures/statistics.ts';
 import type { Row } from '#bench/figures/table.ts';
-import { defaultWindowSeconds, type Stage } from '#pipeline/contract/stages.ts';
+import { windowSeconds } from '#pipeline/contract/stages.ts';
 import { type Counted, countCalls, perSecond } from './count-calls.ts';
 
 const messages = 500;
-const windowSeconds = ({ longestWindowSeconds }: Stage) => Math.min(defaultWindowSeconds, longestWindowSeconds);
 
 /** Rows: PUTs, GETs and sends for a message, what the functions are billed for, and how long mail takes to the inbox. */
 export async function measureCalls(write: boolean): Promise<readonly Row[]> {
-  const counted = await countCalls(messages, windowSeconds);
+  const counted = await countCalls(messages, (lane) => windowSeconds(lane));
   const each = eachOf(counted);
   if (write) keep(counted);
   const beside = `${messages} messages of 50 KiB, ${perSecond}/s`;

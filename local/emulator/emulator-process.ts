@@ -1,11 +1,11 @@
 // The process that plays S3 and SQS: fauxqs over a SQLite file, on 127.0.0.1, with what it lacks put right: conditions on
 // writes, lists in byte order, an honest 501 for what it does not know. Started by emulator.ts; ends when that one does.
-import { randomInt } from 'node:crypto';
 import { buildApp } from 'fauxqs';
 import { z } from 'zod';
 import { deadLetterQueue } from '#pipeline/contract/stages.ts';
 import { setClockAhead } from './clock-ahead.ts';
 import { refusalOf } from './preconditions.ts';
+import { isDelayTooLong, makeTrue, nextDueAt, type TrueQueue } from './true-queues.ts';
 
 const account = '000000000000';
 const region = 'us-east-1';
@@ -23,6 +23,7 @@ type Order = z.infer<typeof orderSchema>;
 
 type Stores = Required<NonNullable<NonNullable<Parameters<typeof buildApp>[0]>['stores']>>;
 
+const queues = new Map<string, TrueQueue>();
 const order = orderSchema.parse(JSON.parse(process.argv[2] ?? ''));
 await start(order).catch((error: unknown) => {
   const isLocked = error instanceof Error && /database is locked/.test(error.message);
@@ -36,6 +37,10 @@ async function start(order: Order): Promise<void> {
   prepare(stores, order);
   const app = buildApp({ logger: false, stores });
   app.addHook('preHandler', (request, reply, done) => {
+    if (request.headers['x-amz-target'] !== undefined && isDelayTooLong(request.body)) {
+      const message = 'Reason: DelaySeconds must be >= 0 and <= 900.';
+      return reply.code(400).send({ __type: 'com.amazonaws.sqs#InvalidParameterValue', message });
+    }
     const refusal = refusalOf(request, (bucket, key) => etagOf(stores.s3Store, bucket, key));
     if (refusal === null) return done();
     reply.code(refusal.status).header('content-type', 'application/xml').send(refusal.xml);
@@ -59,7 +64,10 @@ async function start(order: Order): Promise<void> {
   app.get('/_pillarbox/queues/:name', (request) =>
     messagesOf(stores, z.object({ name: z.string() }).parse(request.params)),
   );
-  process.on('message', (message) => setClockAhead(aheadSchema.parse(message).aheadMs));
+  process.on('message', (message) => {
+    setClockAhead(aheadSchema.parse(message).aheadMs);
+    for (const { endOverdueWaits } of queues.values()) endOverdueWaits();
+  });
   app.addHook('preClose', closeFiles);
   await app.listen({ host: '127.0.0.1', port: order.port });
   const end = () => void app.close().then(() => process.exit(0));
@@ -112,32 +120,10 @@ function prepare({ sqsStore, s3Store }: Stores, { bucket, queues }: Order): void
 function haveQueue(sqsStore: Stores['sqsStore'], name: string, attributes: Record<string, string>): void {
   const known = sqsStore.getQueueByName(name);
   const queue = known ?? sqsStore.createQueue(name, `http://127.0.0.1/${account}/${name}`, arnOf(name), attributes);
-  wakeAnyWaiter(queue);
+  queues.set(name, makeTrue(queue));
   if (known === undefined) return;
   queue.setAttributes(attributes);
   for (const handle of [...queue.inflightMessages.keys()]) queue.changeVisibility(handle, 0);
-}
-
-/**
- * fauxqs gives all that comes to whoever has waited longest, so one poller gathers everything. Of SQS's waiters any may get any part of
- * it: a long poll ends when it has found something, not when it has found all.
- */
-function wakeAnyWaiter(queue: ReturnType<Stores['sqsStore']['createQueue']>): void {
-  const [wait, dequeue] = [queue.waitForMessages.bind(queue), queue.dequeue.bind(queue)];
-  let woken = 0;
-  queue.waitForMessages = async (seconds) => {
-    const over = wait(seconds);
-    const latest = queue.pollWaiters.pop();
-    if (latest !== undefined) queue.pollWaiters.splice(randomInt(queue.pollWaiters.length + 1), 0, latest);
-    await over;
-    woken += 1;
-  };
-  queue.dequeue = (most, ...rest) => {
-    const isWoken = woken > 0;
-    if (isWoken) woken -= 1;
-    const found = queue.messages.length;
-    return dequeue(isWoken && found > 1 ? Math.min(most, randomInt(1, found + 1)) : most, ...rest);
-  };
 }
 
 function arnOf(queue: string): string {
@@ -198,6 +184,8 @@ function countsOf({ sqsStore }: Stores) {
       delayed: queue?.delayedMessages.length ?? 0,
       inFlight: queue?.inflightMessages.size ?? 0,
       oldestAt: Number.isFinite(oldest) ? oldest : null,
+      nextDueAt: queue === undefined ? null : nextDueAt(queue),
+      handedOut: queues.get(name)?.handedOut() ?? 0,
     };
   };
 }

@@ -16,13 +16,18 @@ import {
 const bucket = 'pillarbox-mail';
 const account = '000000000000';
 
-/** How one queue is doing; `oldestAt` in milliseconds since 1970. */
+/**
+ * How one queue is doing; times in milliseconds since 1970. `nextDueAt`: when the next hidden or delayed message can be received;
+ * `handedOut`: messages that were received so far.
+ */
 const queueSchema = z.object({
   name: z.string(),
   ready: z.number(),
   delayed: z.number(),
   inFlight: z.number(),
   oldestAt: z.number().nullable(),
+  nextDueAt: z.number().nullable(),
+  handedOut: z.number(),
 });
 const messageSchema = z.object({
   messageId: z.string(),

@@ -2,49 +2,61 @@
 // not fail. What failed comes back when the function said, or when its visibility timeout ends; at last it is a dead letter.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SqsEventRecord, SqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
-import type { Log } from '#pipeline/contract/ports.ts';
+import type { Clock, Log } from '#pipeline/contract/ports.ts';
 import type { Stage } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
-import type { Sandbox } from './sandbox.ts';
+import type { LambdaFunction } from './lambda-function.ts';
 
 const minPollers = 4;
 const waitSeconds = 20;
 const retryMs = 1_000;
 
 export type Polling = {
+  /** Records that were received so far. */
+  readonly received: () => number;
+  /** Whether a batch is between its receipt and the deletion of what was done, but for those that are only gathered. */
+  readonly isBusy: () => boolean;
+  /** When the first of the batches that are gathered will be given to the function, by the clock; null: none is. */
+  readonly windowEndsAt: () => number | null;
   /** Takes nothing more; resolves when what is under way is done, at most after the grace. */
   readonly stop: (graceSeconds: number) => Promise<void>;
 };
 
-/** Starts polling for one stage. */
-export function pollQueue({
-  stage,
-  receiver,
-  sandbox,
-  log,
-  windowSeconds = 0,
-  pollers = Math.max(minPollers, Math.ceil(stage.maxConcurrency.local / stage.batchSize)),
-}: {
-  readonly stage: Stage;
+export type PollOptions = {
+  /** What the mapping names: the queue, and how many records a batch has at most. */
+  readonly source: Pick<Stage, 'consumes' | 'batchSize' | 'maxConcurrency'>;
   readonly receiver: Pick<SqsReceiver, 'receive' | 'remove'>;
+  readonly invoke: LambdaFunction['invoke'];
+  readonly log: Log;
+  /** The queue's clock, which may be ahead. */
+  readonly clock: Clock;
   /** How long a batch is gathered before the function is called (Lambda's MaximumBatchingWindowInSeconds). */
   readonly windowSeconds?: number;
   /** How many ask the queue at once; left out: as many as the stage's local concurrency asks for. */
   readonly pollers?: number;
-  readonly sandbox: Pick<Sandbox, 'invoke'>;
-  readonly log: Log;
-}): Polling {
+};
+
+/** Starts polling for one event source. */
+export function pollQueue(options: PollOptions): Polling {
+  const { source, receiver, invoke, log, clock, windowSeconds = 0 } = options;
+  const { pollers = Math.max(minPollers, Math.ceil(source.maxConcurrency.local / source.batchSize)) } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
+  const windows = new Set<{ readonly endsAt: number }>();
+  const count = { received: 0, busy: 0 };
+  const receive = async (max: number, seconds: number): Promise<readonly SqsEventRecord[]> => {
+    const records = await receiver.receive({ max, waitSeconds: seconds, signal });
+    count.received += records.length;
+    return records;
+  };
   const poll = async (): Promise<void> => {
     while (!signal.aborted) {
       try {
-        const records = [...(await receiver.receive({ max: stage.batchSize, waitSeconds, signal }))];
-        if (windowSeconds > 0 && records.length > 0) records.push(...(await gather(stage.batchSize - records.length)));
-        if (records.length > 0) await handle(records);
+        const records = await receive(source.batchSize, waitSeconds);
+        if (records.length > 0) await handle([...records, ...(await gather(source.batchSize - records.length))]);
       } catch (thrown) {
         if (signal.aborted) return;
-        log.error('poll-failed', { queue: stage.consumes, ...errorFields(thrown) });
+        log.error('poll-failed', { queue: source.consumes, ...errorFields(thrown) });
         await pause(retryMs, undefined, { signal }).catch(() => undefined);
       }
     }
@@ -52,35 +64,53 @@ export function pollQueue({
   /** More of the same batch: until it is full or its window is over. */
   const gather = async (room: number): Promise<readonly SqsEventRecord[]> => {
     const more: SqsEventRecord[] = [];
-    const end = performance.now() + windowSeconds * 1_000;
-    while (more.length < room && !signal.aborted) {
-      const left = Math.round((end - performance.now()) / 1_000);
-      if (left <= 0) break;
-      more.push(...(await receiver.receive({ max: room - more.length, waitSeconds: left, signal })));
+    const window = { endsAt: clock() + windowSeconds * 1_000 };
+    windows.add(window);
+    try {
+      while (more.length < room && !signal.aborted) {
+        const left = Math.round((window.endsAt - clock()) / 1_000);
+        if (left <= 0) break;
+        more.push(...(await receive(room - more.length, left)));
+      }
+    } finally {
+      windows.delete(window);
     }
     return more;
   };
   const handle = async (records: readonly SqsEventRecord[]): Promise<void> => {
-    const failed = await failuresOf(records);
-    await receiver.remove(records.filter(({ messageId }) => !failed.has(messageId)));
+    count.busy += 1;
+    try {
+      const failed = await failuresOf(records);
+      await receiver.remove(records.filter(({ messageId }) => !failed.has(messageId)));
+    } finally {
+      count.busy -= 1;
+    }
   };
   const failuresOf = async (records: readonly SqsEventRecord[]): Promise<ReadonlySet<string>> => {
     try {
-      const { batchItemFailures } = await sandbox.invoke({ Records: records });
-      return new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+      const { batchItemFailures } = await invoke({ Records: records });
+      const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+      const isOfBatch = (id: string) => records.some(({ messageId }) => messageId === id);
+      if (![...failed].every(isOfBatch)) throw new Error('it answered with failures that are none of the batch');
+      return failed;
     } catch (thrown) {
-      log.error('invocation-failed', { stage: stage.name, records: records.length, ...errorFields(thrown) });
+      log.error('invocation-failed', { queue: source.consumes, records: records.length, ...errorFields(thrown) });
       return new Set(records.map(({ messageId }) => messageId));
     }
   };
   const running = Promise.all(Array.from({ length: pollers }, poll));
   return {
-    stop: async (graceSeconds) => {
-      stopping.abort();
-      const grace = new AbortController();
-      const over = pause(graceSeconds * 1_000, undefined, { signal: grace.signal }).catch(() => undefined);
-      await Promise.race([running, over]);
-      grace.abort();
-    },
+    received: () => count.received,
+    isBusy: () => count.busy > 0,
+    windowEndsAt: () => [...windows].reduce<number | null>((so, { endsAt }) => Math.min(so ?? endsAt, endsAt), null),
+    stop: (graceSeconds) => stopped(stopping, running, graceSeconds),
   };
+}
+
+async function stopped(stopping: AbortController, running: Promise<unknown>, graceSeconds: number): Promise<void> {
+  stopping.abort();
+  const grace = new AbortController();
+  const over = pause(graceSeconds * 1_000, undefined, { signal: grace.signal }).catch(() => undefined);
+  await Promise.race([running, over]);
+  grace.abort();
 }

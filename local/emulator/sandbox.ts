@@ -1,20 +1,27 @@
-// A function as Lambda runs it: the very bundle that ships, in a thread with its own environment, memory limit and
-// timeout. A sandbox that dies or does not answer in time is replaced; what it was doing has failed.
+// An execution environment of Lambda: the very bundle that ships, in a thread with its own environment, memory limit and
+// timeout, by the clock that tests set ahead. A sandbox that dies or does not answer in time is replaced; what it was doing has failed.
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
 import type { FromSandbox, ToSandbox } from './sandbox-messages.ts';
 
-const answerSchema = z.object({ batchItemFailures: z.array(z.object({ itemIdentifier: z.string() })) });
+const failuresSchema = z.array(z.object({ itemIdentifier: z.string() }));
+/** Nothing, or no failures, is success for Lambda. */
+const answerSchema = z
+  .object({ batchItemFailures: failuresSchema.nullish() })
+  .nullish()
+  .transform((answer) => ({ batchItemFailures: answer?.batchItemFailures ?? [] }));
 
 /** What a function answers to an SQSEvent. */
-export type SandboxAnswer = z.infer<typeof answerSchema>;
+export type SandboxAnswer = z.output<typeof answerSchema>;
 
 export type Sandbox = {
   /** Calls the handler. Rejects where it throws, is over its time, or its thread died. */
   readonly invoke: (event: unknown) => Promise<SandboxAnswer>;
   readonly setAhead: (aheadMs: number) => void;
+  /** Ends its thread in whatever it does, as a lack of memory does. */
+  readonly kill: () => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
@@ -27,7 +34,9 @@ export type SandboxOptions = {
   readonly onLine: (line: string) => void;
 };
 
-type Calls = Map<number, PromiseWithResolvers<SandboxAnswer>>;
+/** `endsAt`: by the clock that may be ahead. */
+type Call = PromiseWithResolvers<SandboxAnswer> & { readonly endsAt: number; timer?: NodeJS.Timeout };
+type Calls = Map<number, Call>;
 
 /** Makes a sandbox; its thread starts at the first event. */
 export function createSandbox(options: SandboxOptions): Sandbox {
@@ -51,22 +60,28 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     return made;
   };
   const say = (to: Worker, message: ToSandbox): void => to.postMessage(message);
+  const watch = (call: Call): void => {
+    clearTimeout(call.timer);
+    const late = () => void end(new Error(`the function did not answer within ${options.timeoutSeconds} s`));
+    call.timer = setTimeout(late, Math.max(0, call.endsAt - Date.now() - aheadMs));
+  };
   return {
     invoke: async (event) => {
       const thread = worker ?? start();
       const id = ++count;
-      const call = Promise.withResolvers<SandboxAnswer>();
+      const endsAt = Date.now() + aheadMs + options.timeoutSeconds * 1_000;
+      const call: Call = { ...Promise.withResolvers<SandboxAnswer>(), endsAt };
       calls.set(id, call);
-      const { timeoutSeconds } = options;
-      const late = () => void end(new Error(`the function did not answer within ${timeoutSeconds} s`));
-      const timer = setTimeout(late, timeoutSeconds * 1_000);
+      watch(call);
       say(thread, { kind: 'event', id, event });
-      return call.promise.finally(() => clearTimeout(timer));
+      return call.promise.finally(() => clearTimeout(call.timer));
     },
     setAhead: (ms) => {
       aheadMs = ms;
       if (worker !== null) say(worker, { kind: 'clock', aheadMs });
+      for (const call of calls.values()) watch(call);
     },
+    kill: () => end(new Error('the sandbox was killed')),
     close: () => end(new Error('the sandbox was closed')),
   };
 }
@@ -86,8 +101,10 @@ function startWorker({ file, environment, memoryMiB, onLine }: SandboxOptions, a
   worker.on('message', (said: FromSandbox) => {
     const call = calls.get(said.id);
     calls.delete(said.id);
-    if (said.kind === 'threw') call?.reject(new Error(said.error));
-    else call?.resolve(answerSchema.parse(said.answer));
+    if (said.kind === 'threw') return call?.reject(new Error(said.error));
+    const answer = answerSchema.safeParse(said.answer);
+    if (answer.success) call?.resolve(answer.data);
+    else call?.reject(answer.error);
   });
   return worker;
 }

@@ -27,8 +27,9 @@ import { type Emulator, startEmulator } from './emulator.ts';
 import { readLogLine, takeMetrics } from './function-output.ts';
 import { createHeldJobs, type HeldJobs } from './held-jobs.ts';
 import { openKeyIndex } from './key-index.ts';
+import { type Account, createFunction } from './lambda-function.ts';
 import { pollQueue } from './poll-queue.ts';
-import { createSandbox, type Sandbox } from './sandbox.ts';
+import { createWorldTime, type Source, type WorldTime } from './world-time.ts';
 
 /** How often a changed configuration is put where the functions read it. */
 const configMs = 1_000;
@@ -53,6 +54,8 @@ export type EmulatorOptions = {
   readonly windowSeconds?: (lane: Stage) => number;
   /** How many pollers each queue has; left out: as many as the stage's local concurrency asks for. */
   readonly pollers?: number;
+  /** How many invocations may run at once; left out: any number. */
+  readonly account?: Account;
   /** Gets each line that a function writes, and how long each invocation took. */
   readonly observe?: {
     readonly line: (line: string) => void;
@@ -65,11 +68,12 @@ export type EmulatorOptions = {
 /** The world, and what a test may want of it. */
 export type EmulatorWorld = LocalWorld & {
   readonly emulator: Emulator;
-  /** Sets the clocks of queues and functions ahead of the real one. */
-  readonly setAhead: (aheadMs: number) => Promise<void>;
+  readonly time: WorldTime;
+  /** Kills the sandboxes of a stage that are running; how many that were. */
+  readonly kill: (stage: StageName) => Promise<number>;
 };
 
-/** Starts the emulator and one sandbox and its pollers for each stage; a slow lane has pollers of its own. */
+/** Starts the emulator, and a function with its pollers for each stage; a slow lane has pollers of its own. */
 export async function startEmulatorWorld(options: EmulatorOptions): Promise<EmulatorWorld> {
   const watchers = new Set<(key: string) => void>();
   const written = (key: string): void => {
@@ -86,30 +90,13 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
   index = known;
   const held = createHeldJobs(options.clock);
   const shipped = await shipConfig(ports.store, options);
-  const running = Object.values(stages).map((stage) => {
-    const sandbox = createSandbox({
-      file: join(bundles, stage.name, 'index.mjs'),
-      environment: { ...functionVariables(emulator, options), ...options.variables?.(stage.name) },
-      timeoutSeconds: stage.timeoutSeconds,
-      memoryMiB: stage.memoryMiB,
-      onLine: (line) => takeLine(line, options, held),
-    });
-    const { log, windowSeconds = () => 0 } = options;
-    const pollers = options.pollers === undefined ? {} : { pollers: options.pollers };
-    const invoke = (event: unknown) => timed(() => sandbox.invoke(event), stage, options);
-    const polling = lanesOf(stage).map((lane) => {
-      const receiver = receiverOf(emulator, lane.consumes);
-      return pollQueue({
-        stage: lane,
-        receiver,
-        sandbox: { invoke },
-        log,
-        windowSeconds: windowSeconds(lane),
-        ...pollers,
-      });
-    });
-    return { sandbox, polling };
-  });
+  const offset = { aheadMs: 0 };
+  const { account = { concurrency: Number.POSITIVE_INFINITY, running: 0 } } = options;
+  const running = Object.values(stages).map((stage) =>
+    runStage({ emulator, stage, options, account, offset, file: join(bundles, stage.name, 'index.mjs'), held }),
+  );
+  const sources = running.flatMap((stage) => stage.sources);
+  const time = createWorldTime(emulator, offset, () => sources);
   const sqs = createPollingSqsClient(emulator);
   const deadLetters = createDeadLetters({ sqs, region: emulator.region, tell: () => {} });
   return {
@@ -119,14 +106,49 @@ export async function startEmulatorWorld(options: EmulatorOptions): Promise<Emul
     lost: emulator.lost,
     problems: () => [],
     details: async () => ({ world: 'emulator', endpoint: emulator.endpoint, bucket: emulator.bucket }),
-    setAhead: (aheadMs) => setAhead(emulator, running, aheadMs),
+    time,
+    kill: async (name) => (await running.find(({ stage }) => stage === name)?.called.killRunning()) ?? 0,
     close: async (graceSeconds) => {
       shipped.stop();
-      await Promise.all(running.flatMap(({ polling }) => polling.map(({ stop }) => stop(graceSeconds))));
-      await Promise.all(running.map(({ sandbox }) => sandbox.close()));
+      await Promise.all(sources.map(({ polling }) => polling.stop(graceSeconds)));
+      await Promise.all(running.map(({ called }) => called.close()));
       await emulator.close();
     },
   };
+}
+
+type StageToRun = {
+  readonly emulator: Emulator;
+  readonly stage: Stage;
+  readonly options: EmulatorOptions;
+  readonly account: Account;
+  readonly offset: { readonly aheadMs: number };
+  /** The bundle. */
+  readonly file: string;
+  readonly held: HeldJobs;
+};
+
+/** Its function, and an event source for each of its queues. */
+function runStage({ emulator, stage, options, account, offset, file, held }: StageToRun) {
+  const environment = { ...functionVariables(emulator, options), ...options.variables?.(stage.name) };
+  const { timeoutSeconds, memoryMiB } = stage;
+  const onLine = (line: string) => takeLine(line, options, held);
+  const called = createFunction({ file, environment, timeoutSeconds, memoryMiB, onLine }, account);
+  const { log, windowSeconds = () => 0, pollers } = options;
+  const sources: readonly Source[] = lanesOf(stage).map((lane) => ({
+    queue: lane.consumes,
+    called,
+    polling: pollQueue({
+      source: lane,
+      receiver: receiverOf(emulator, lane.consumes),
+      invoke: (event) => timed(() => called.invoke(event), stage, options),
+      log,
+      clock: () => Date.now() + offset.aheadMs,
+      windowSeconds: windowSeconds(lane),
+      ...(pollers === undefined ? {} : { pollers }),
+    }),
+  }));
+  return { stage: stage.name, called, sources };
 }
 
 async function timed<Answer>(work: () => Promise<Answer>, stage: Stage, { observe }: EmulatorOptions): Promise<Answer> {
@@ -202,15 +224,6 @@ async function shipConfig(store: Pick<ObjectStore, 'put'>, { config, log }: Emul
   }, configMs);
   timer.unref();
   return { stop: () => clearInterval(timer) };
-}
-
-async function setAhead(
-  emulator: Emulator,
-  running: readonly { readonly sandbox: Sandbox }[],
-  aheadMs: number,
-): Promise<void> {
-  for (const { sandbox } of running) sandbox.setAhead(aheadMs);
-  await emulator.setAhead(aheadMs);
 }
 
 /** Built at every start: the source may have changed. */

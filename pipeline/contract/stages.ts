@@ -130,6 +130,14 @@ const common = {
   backOff: { firstSeconds: 5, longestSeconds: 300 },
 } as const;
 
+/** How long jobs of a lane are gathered for an invocation in a deployment (Lambda's MaximumBatchingWindowInSeconds). */
+export function windowSeconds(
+  { longestWindowSeconds }: Pick<Stage, 'longestWindowSeconds'>,
+  batchWindowSeconds = defaultWindowSeconds,
+): number {
+  return Math.min(batchWindowSeconds, longestWindowSeconds);
+}
+
 /** How often SQS delivers a job after its last run, so that the function can report to the sender. */
 export const tellingReceives = 2;
 

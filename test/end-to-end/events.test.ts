@@ -65,7 +65,7 @@ test('EventBridge away, then throttling: the message is stored, its job waits, a
   assert.equal(taken.length, 0);
   const [key] = await world.admin.findMessage(job.id);
   assert.ok(key, 'it is stored all the same');
-  await world.setAhead(60_000);
+  await world.time.setAhead(60_000);
   await eventually('the event came', () => taken.length > 0);
   const { Source, DetailType, EventBusName, Detail } = taken[0];
   assert.deepEqual([Source, DetailType, EventBusName], ['pillarbox', 'Mail stored', 'default']);

@@ -4,12 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { type EmulatorWorld, startEmulatorWorld } from '#local/emulator/start-emulator.ts';
+import { createSqsClient } from '#pipeline/aws/clients.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { fixedConfigSource } from '#pipeline/config/config-source.ts';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import { createMetricsRegistry } from '#pipeline/observe/metrics.ts';
+import { passTime } from '#test/support/aws/pass-time.ts';
 import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
 import { collect } from '#test/support/fakes/memory-store.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
@@ -96,24 +99,23 @@ test('the functions’ log lines and metrics arrive', async () => {
 test('a job whose message is missing becomes a dead letter that can be redriven and purged', async () => {
   const job = sampleReceivedJob();
   await world.jobs.send('received', job);
-  let aheadMs = 0;
-  const dead = await until(async () => {
-    aheadMs += 200_000;
-    await world.setAhead(aheadMs);
-    return nonEmpty(await world.admin.deadLetters('received', 10));
-  });
+  const isDead = async () => (await world.admin.deadLetters('received', 10)).length > 0;
+  await passTime(world.time, 'it is dead', isDead);
+  const dead = await world.admin.deadLetters('received', 10);
   assert.deepEqual([dead.length, dead[0]?.id, dead[0]?.queue], [1, job.id, 'received']);
   assert.equal(await world.admin.redrive('received'), 1);
   assert.deepEqual(await world.admin.deadLetters('received', 10), []);
-  await until(async () => {
-    aheadMs += 200_000;
-    await world.setAhead(aheadMs);
-    return nonEmpty(await world.admin.deadLetters('received', 10));
-  });
+  await passTime(world.time, 'it is dead again', isDead);
   assert.equal(await world.admin.purge('received'), 1);
   const withDead = (await world.admin.queues()).filter((queue) => queue.dead > 0);
   assert.deepEqual(withDead, []);
-  await world.setAhead(0);
+  await world.time.setAhead(0);
+});
+
+test('a delay of more than 900 s is refused, as SQS does', async () => {
+  const QueueUrl = world.emulator.queueUrl('received');
+  const command = new SendMessageCommand({ QueueUrl, MessageBody: '{}', DelaySeconds: 901 });
+  await assert.rejects(createSqsClient(world.emulator).send(command), { name: 'InvalidParameterValue' });
 });
 
 test('what was there is there after a restart, jobs that were under way too', async () => {

@@ -9,7 +9,7 @@ import { silentLog } from '#test/support/fakes/silent-log.ts';
 type Answer = (event: unknown) => Promise<{ batchItemFailures: { itemIdentifier: string }[] }>;
 
 /** Polls one batch, then nothing more. */
-async function pollOnce(batch: readonly SqsEventRecord[], invoke: Answer) {
+async function pollOnce(batch: readonly SqsEventRecord[], answer: Answer) {
   const removed: string[] = [];
   const events: unknown[] = [];
   const drained = Promise.withResolvers<void>();
@@ -29,13 +29,11 @@ async function pollOnce(batch: readonly SqsEventRecord[], invoke: Answer) {
     },
   };
   const log = silentLog();
-  const sandbox = {
-    invoke: async (event: unknown) => {
-      events.push(event);
-      return invoke(event);
-    },
+  const invoke: Answer = async (event) => {
+    events.push(event);
+    return answer(event);
   };
-  const polling = pollQueue({ stage: stages.parse, receiver, sandbox, log });
+  const polling = pollQueue({ source: stages.parse, receiver, invoke, log, clock: Date.now });
   await drained.promise;
   await polling.stop(1);
   return { removed, events, log };
@@ -69,4 +67,10 @@ test('where the function throws no record is deleted, and the log says why', asy
   });
   assert.deepEqual(removed, []);
   assert.match(String(log.of('invocation-failed')[0]?.fields['error']), /out of memory/);
+});
+
+test('an answer that names a record of no batch fails all of them, as Lambda has it', async () => {
+  const failures = [{ itemIdentifier: 'z' }];
+  const { removed } = await pollOnce([record('a', 1)], async () => ({ batchItemFailures: failures }));
+  assert.deepEqual(removed, []);
 });
