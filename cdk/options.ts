@@ -79,6 +79,8 @@ const optionsSchema = z.object({
   inboxDays: whole.default(defaultRetention.inboxDays),
   deliveriesDays: whole.default(defaultRetention.deliveriesDays),
   logDays: oneOf(7, 14, 30, 90, 365).default(30),
+  /** New versions of functions take all jobs at once, for a deployment that nobody depends on: each deploy is 15 minutes faster. */
+  deployAtOnce: flag.default(false),
   /** How long Lambda gathers jobs before it calls the function, in seconds: longer is cheaper, and mail is later by that. */
   batchWindowSeconds: z.coerce.number().int().min(0).max(60).default(defaultWindowSeconds),
   alarmEmail: z.email().optional(),

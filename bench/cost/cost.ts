@@ -51,7 +51,7 @@ const lanes = Object.values(stages).flatMap(lanesOf);
 /**
  * The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. `metrics`: those that CloudWatch
  * stores in each hour in which mail comes. `alarms`: one for each metric that an alarm looks at, five of each lane of a
- * stage, two of each function.
+ * stage, three of each function.
  */
 export const smallStanding: Standing = {
   tasks: 2,
@@ -59,7 +59,7 @@ export const smallStanding: Standing = {
   taskGiB: 0.5,
   zones: 2,
   metrics: [...watchedMetrics].filter((name) => !rareMetrics.has(name)).length,
-  alarms: 5 * lanes.length + 10 + 2 * stageNames.length,
+  alarms: 5 * lanes.length + 10 + 3 * stageNames.length,
   secrets: 4,
   idleQueues: 2,
 };

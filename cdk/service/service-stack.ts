@@ -13,6 +13,7 @@ import { PlatformEvents } from '#cdk/watch/events.ts';
 import { watch } from '#cdk/watch/watch.ts';
 import { idField, messageQueryName } from '#pipeline/contract/message-query.ts';
 import { lanesOf, listenerAccess, stages } from '#pipeline/contract/stages.ts';
+import { Canaries } from './canaries.ts';
 import { ExportedCertificate } from './exported-certificate.ts';
 import { ListenerTasks } from './listener-task.ts';
 import { LoadBalancer } from './load-balancer.ts';
@@ -51,6 +52,7 @@ export class ServiceStack extends Stack {
 
     const handlers = new Map(functions.map(({ stage, handler }) => [stage.name, handler]));
     const alarms = watch(this, { options, data, balancer, handlers, exporter });
+    if (!options.deployAtOnce) new Canaries(this, 'Canaries', { functions, alarms });
     new PlatformEvents(this, 'Platform', { options, tasks, alarms });
     this.alarmTopic = alarms.topic;
     new MailDashboard(this, 'Dashboard', { options, data, balancer, functions, listenerLogs: tasks.logs, alarms });
@@ -73,10 +75,10 @@ function changeReadersFirst(tasks: ListenerTasks, functions: readonly StageFunct
     { construct: tasks.service, sends: listenerAccess.sends },
     ...functions.map(({ handler, stage }) => ({ construct: handler, sends: stage.sends })),
   ];
-  // Mail flows in the order of the table; what a stage sends back waits there as all mail does.
+  // Mail flows in the order of the table; what a stage sends back, or to itself, waits there as all mail does.
   for (const [at, { construct, sends }] of writers.entries()) {
-    for (const { handler, stage } of functions.slice(at)) {
-      if (lanesOf(stage).some(({ consumes }) => sends.includes(consumes))) construct.node.addDependency(handler);
+    for (const { live, stage } of functions.slice(at)) {
+      if (lanesOf(stage).some(({ consumes }) => sends.includes(consumes))) construct.node.addDependency(live);
     }
   }
 }

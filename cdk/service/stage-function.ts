@@ -1,8 +1,9 @@
-// One stage as a function: its bundle, its role, its queue (and its slow lane's) as the trigger, its alarms.
+// One stage as a function: its bundle, its role, its queue (and its slow lane's) as the trigger of the version that is live.
 import { Duration, Stack } from 'aws-cdk-lib';
 import type { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
+  Alias,
   Architecture,
   Code,
   Function as LambdaFunction,
@@ -35,6 +36,8 @@ export type StageFunctionProps = {
 export class StageFunction extends Construct {
   readonly stage: Stage;
   readonly handler: LambdaFunction;
+  /** The version that takes jobs. */
+  readonly live: Alias;
   readonly logs: LogGroup;
 
   constructor(scope: Construct, id: string, props: StageFunctionProps) {
@@ -65,8 +68,9 @@ export class StageFunction extends Construct {
       recursiveLoop: RecursiveLoop.ALLOW,
       ...(network === undefined ? {} : { vpc: network.vpc, securityGroups: [network.securityGroup] }),
     });
+    this.live = new Alias(this, 'Live', { aliasName: 'live', version: this.handler.currentVersion });
     // Each lane is held to a concurrency of its own: one that is full keeps nothing of the other's.
-    for (const lane of lanesOf(stage)) this.handler.addEventSource(trigger(lane, data, options));
+    for (const lane of lanesOf(stage)) this.live.addEventSource(trigger(lane, data, options));
     if (network !== undefined) allowNetworkInterfaces(role);
     acknowledge(this.handler, { L1: 'nodejs24.x is the newest long-term runtime that the code is tested on.' });
   }

@@ -50,7 +50,7 @@ export class Alarms extends Construct {
     output.overrideLogicalId('AlarmTopic');
   }
 
-  add(spec: AlarmSpec): void {
+  add(spec: AlarmSpec): Alarm {
     const name = spec.of === undefined ? spec.runbook : `${spec.runbook}-${spec.of}`;
     const alarm = new Alarm(this, name, {
       alarmName: `${this.serviceName}-${name}`,
@@ -67,5 +67,6 @@ export class Alarms extends Construct {
     alarm.addAlarmAction(new SnsAction(this.topic));
     alarm.addOkAction(new SnsAction(this.topic));
     this.all.push(alarm);
+    return alarm;
   }
 }

@@ -21,7 +21,7 @@ const mixes: readonly Readonly<Record<string, unknown>>[] = [
   { tasks: 1, maxTasks: 1 },
   { tasks: 4, maxTasks: 20, taskCpu: 1024, taskMemoryMiB: 4_096, connectionsPerTask: 2_000 },
   { zones: 'us-east-1b,us-east-1d' },
-  { spot: true },
+  { spot: true, deployAtOnce: true },
   existingVpc,
   { deliveryMode: 'mx', ...existingVpc },
   proxied,

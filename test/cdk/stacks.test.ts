@@ -23,7 +23,13 @@ const mixes = [
     hostedZoneName: 'pillarbox.example',
     alarmEmail: 'ops@pillarbox.example',
   },
-  { smarthost: 'smtp.relay.example', smarthostUser: 'app', noMailHours: 0, serviceName: 'post-office' },
+  {
+    smarthost: 'smtp.relay.example',
+    smarthostUser: 'app',
+    noMailHours: 0,
+    serviceName: 'post-office',
+    deployAtOnce: true,
+  },
 ];
 
 for (const mix of mixes) {
@@ -261,13 +267,50 @@ test('each function runs its own bundle on nodejs24.x arm64, told its jobs with 
 test('who reads a queue is deployed before whoever writes to it: no job of a new version meets an old function', async () => {
   const { service } = await synthesize();
   const functionOf = (name: string) => stageFunctions(service).find(([id]) => id.toLowerCase().startsWith(name))!;
+  const live = resourcesOf(service, 'AWS::Lambda::Alias');
+  const aliasOf = (name: string) =>
+    live.find(([, { Properties }]) => Properties.FunctionName.Ref === functionOf(name)[0])![0];
   const isBefore = (reader: string, [id, { DependsOn = [] }]: (typeof services)[number]) =>
-    assert.ok([DependsOn].flat().includes(functionOf(reader)[0]), `${id} does not wait for ${reader}`);
+    assert.ok([DependsOn].flat().includes(aliasOf(reader)), `${id} does not wait for ${reader}`);
   const services = resourcesOf(service, 'AWS::ECS::Service');
   isBefore('parse', functionOf('authenticate'));
   isBefore('deliver', functionOf('authenticate'));
   isBefore('deliver', functionOf('parse'));
   isBefore('authenticate', services[0]!);
+});
+
+test('a new version of a function takes a tenth of the jobs first, and is taken back if its own runs end in errors', async () => {
+  const { service } = await synthesize();
+  const aliases = new Map(resourcesOf(service, 'AWS::Lambda::Alias'));
+  const alarms = new Map(resourcesOf(service, 'AWS::CloudWatch::Alarm'));
+  const groups = new Map(resourcesOf(service, 'AWS::CodeDeploy::DeploymentGroup'));
+  assert.deepEqual([aliases.size, groups.size], [3, 3]);
+  for (const [id, alias] of aliases as Map<string, any>) {
+    const { FunctionName, FunctionVersion } = alias.Properties;
+    const group = groups.get(alias.UpdatePolicy.CodeDeployLambdaAliasUpdate.DeploymentGroupName.Ref)!;
+    assert.equal(group.Properties.DeploymentConfigName, 'CodeDeployDefault.LambdaCanary10Percent5Minutes', id);
+    assert.deepEqual(group.Properties.AutoRollbackConfiguration.Events.sort(), [
+      'DEPLOYMENT_FAILURE',
+      'DEPLOYMENT_STOP_ON_ALARM',
+    ]);
+    const [{ Name }] = group.Properties.AlarmConfiguration.Alarms;
+    const { Dimensions, Threshold, Period } = alarms.get(Name.Ref)!.Properties;
+    const dimensions = Object.fromEntries(Dimensions.map(({ Name, Value }: any) => [Name, Value]));
+    assert.deepEqual(dimensions.ExecutedVersion, FunctionVersion);
+    assert.equal(flat(dimensions.Resource), `<${FunctionName.Ref}>:live`);
+    assert.deepEqual([Threshold, Period], [1, 60]);
+  }
+  const mappings = resourcesOf(service, 'AWS::Lambda::EventSourceMapping');
+  for (const [id, { Properties }] of mappings) {
+    const called = JSON.stringify(Properties.FunctionName);
+    assert.ok([...aliases.keys()].some((alias) => called.includes(`{"Ref":"${alias}"}`)) && /live/.test(called), id);
+  }
+});
+
+test('with deployAtOnce a new version takes all jobs at once, and nothing of CodeDeploy is made', async () => {
+  const { service } = await synthesize(mixes.at(-1));
+  assert.deepEqual(resourcesOf(service, 'AWS::CodeDeploy::DeploymentGroup'), []);
+  assert.ok(resourcesOf(service, 'AWS::Lambda::Alias').every(([, alias]) => !('UpdatePolicy' in alias)));
 });
 
 test('the variables of each function and of the listener are what the code parses, and name only what it may touch', async () => {

@@ -145,8 +145,11 @@ export function functionOf(deployed: Deployed, name: StageName): any {
 function mappingsOf(deployed: Deployed, name: StageName): any[] {
   const functions = [...deployed.resources('AWS::Lambda::Function')];
   const [id] = functions.find(([, { Description }]) => Description === `Pillarbox stage ${name}`) ?? [];
-  const mappings = [...deployed.resources('AWS::Lambda::EventSourceMapping').values()];
-  return mappings.filter(({ FunctionName }) => FunctionName === id);
+  const live = [...deployed.resources('AWS::Lambda::Alias').values()].find(({ FunctionName }) => FunctionName === id);
+  const all = [...deployed.resources('AWS::Lambda::EventSourceMapping').values()];
+  const mappings = all.filter(({ FunctionName }) => FunctionName === `${id}:${live?.Name}`);
+  if (mappings.length === 0) throw new Error(`no event source calls stage ${name}`);
+  return mappings;
 }
 
 /** The listener's container definition. */

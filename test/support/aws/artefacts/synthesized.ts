@@ -104,6 +104,8 @@ function createResolver(templates: readonly Template[]) {
     if (resource?.Type === 'AWS::S3::Bucket') return resolve(properties.BucketName);
     if (resource?.Type === 'AWS::SQS::Queue')
       return `https://sqs.us-east-1.amazonaws.com/000000000000/${properties.QueueName}`;
+    if (resource?.Type === 'AWS::Lambda::Alias')
+      return `arn:aws:lambda:us-east-1:000000000000:function:${resolve(properties.FunctionName)}:${properties.Name}`;
     return id;
   };
   const attribute = (id: string, name: string): string => {
