@@ -14,6 +14,8 @@ import { startListener } from './listener.ts';
 /** Fargate ends a task 120 s after SIGTERM at the latest. */
 const graceSeconds = 110;
 const metricsSeconds = 60;
+/** CloudWatch bills a metric for the hours in which it has values; the alarm rises at 14 days. */
+const toldDays = 30;
 /** A user who is taken out of the configuration is out of open sessions as soon; a task asks S3 518,400 times a month for it. */
 const configSeconds = 5;
 
@@ -55,7 +57,7 @@ async function start(aws: AwsParts): Promise<void> {
     metrics.measure('connections-open', listener.health().connections);
     if (config.problem() !== null) metrics.count('config-problems');
     const days = daysLeft();
-    if (days !== null) metrics.measure('certificate-days-left', days);
+    if (days !== null && days < toldDays) metrics.measure('certificate-days-left', days);
     metrics.flush();
   };
   measure();

@@ -27,8 +27,8 @@ export async function measureCalls(write: boolean): Promise<readonly Row[]> {
     },
     {
       what: 'Lambda per message',
-      value: `${shown(counted.gibSeconds / messages)} GiB-s`,
-      beside: `${shown((counted.cpuSeconds / messages) * 1_000)} ms of a processor`,
+      value: `${shown(gibSecondsOf(counted) / messages)} GiB-s`,
+      beside: `computing ${shown(counted.gibSecondsComputed / messages)} (${shown((counted.cpuSeconds / messages) * 1_000)} ms), waiting: authenticate ${shown(authenticate.gibSecondsWaited / messages)}, parse ${shown(parse.gibSecondsWaited / messages)}`,
       ratio: null,
       target: null,
     },
@@ -69,6 +69,10 @@ function eachOf({ calls }: Counted) {
   };
 }
 
+function gibSecondsOf({ stages, gibSecondsComputed }: Counted): number {
+  return Object.values(stages).reduce((sum, { gibSecondsWaited }) => sum + gibSecondsWaited, gibSecondsComputed);
+}
+
 function logBytesOf({ logBytes }: Counted): number {
   return Math.ceil(Object.values(logBytes).reduce((sum, bytes) => sum + bytes, 0) / messages);
 }
@@ -88,7 +92,7 @@ function keep(counted: Counted): void {
     gets: rounded(gets),
     sqsRequests: rounded(sends + receives + deletes),
     lambdaRequests: rounded((authenticate.invocations + parse.invocations) / messages),
-    lambdaGiBSeconds: rounded(counted.gibSeconds / messages),
+    lambdaGiBSeconds: rounded(gibSecondsOf(counted) / messages),
     logBytes: logBytesOf(counted),
     extraBytes: Math.ceil(counted.inboxBytes / messages),
     secondsToInbox: { p50: Number(quantile(counted, 0.5)), p99: Number(quantile(counted, 0.99)) },

@@ -23,7 +23,9 @@ export const messageBytes = 50 * 1_024;
 /** What Lambda begins with; with `maxConcurrency` it does not go down to two when there is little to do. */
 const pollers = 5;
 const pollSeconds = 20;
-const warmUp = 40;
+/** Messages before those that count, and how many a second: a sandbox lives for hours, and its code is compiled after some hundred. */
+const warmUp = 600;
+const warmUpPerSecond = 30;
 /** Of each line that CloudWatch takes in, besides its text. */
 const bytesPerLogEvent = 26;
 /**
@@ -33,13 +35,22 @@ const bytesPerLogEvent = 26;
  */
 const gibSecondsPerCpuSecond = memoryOfProcessorMiB / 1_024;
 
-export type StageCount = { readonly invocations: number; readonly secondsWaited: number };
+export type StageCount = {
+  readonly invocations: number;
+  readonly secondsWaited: number;
+  /** What waiting costs at the stage's memory. */
+  readonly gibSecondsWaited: number;
+};
 export type Counted = {
-  /** Requests by method (S3) or operation (SQS), without the polls of queues that inbound mail does not use. */
+  /**
+   * Requests by method (S3) or operation (SQS), without the polls of queues that inbound mail does not use. What several invocations at
+   * once sent in one request counts for each: on AWS each is in a sandbox of its own.
+   */
   readonly calls: Readonly<Record<string, number>>;
   readonly stages: Readonly<Record<StageName, StageCount>>;
   readonly cpuSeconds: number;
-  readonly gibSeconds: number;
+  /** What computing costs, at any memory. */
+  readonly gibSecondsComputed: number;
   /** By event; `metrics`: the lines that metrics are read from. What CloudWatch adds to each line is included. */
   readonly logBytes: Readonly<Record<string, number>>;
   readonly inboxBytes: number;
@@ -73,14 +84,15 @@ export async function countCalls(messages: number, windowSeconds: (lane: Stage) 
       for (const line of text.split('\n')) takeLine(watch, line);
     },
   });
-  await send(place, { from: 0, count: warmUp }); // Sandboxes start cold; on AWS they seldom do at such a rate.
+  await send(place, { from: 0, count: warmUp, rate: warmUpPerSecond });
   await whenEmpty(world);
   const before = { calls: await world.emulator.calls(), cpu: functionsCpuSeconds(), at: performance.now() };
   clear(watch);
-  await send(place, { from: warmUp, count: messages });
+  await send(place, { from: warmUp, count: messages, rate: perSecond });
   await whenEmpty(world);
   const cpuSeconds = functionsCpuSeconds() - before.cpu;
   const calls = difference(await world.emulator.calls(), before.calls, (performance.now() - before.at) / 1_000);
+  calls['SendMessageBatch'] = (calls['SendMessageBatch'] ?? 0) + sentTogether(watch);
   const inboxBytes = (await meanInboxBytes(world)) * messages;
   await listener.stop();
   await close();
@@ -108,7 +120,7 @@ function takeLine(watch: Watch, line: string): void {
 
 function clear(watch: Watch): void {
   for (const name of stageNames) {
-    watch.waits[name].spans.length = 0;
+    watch.waits[name].clear();
     watch.invocations[name].length = 0;
   }
   watch.logBytes.clear();
@@ -116,15 +128,14 @@ function clear(watch: Watch): void {
 }
 
 function summary({ waits, invocations, logBytes, secondsToInbox }: Watch, cpuSeconds: number) {
-  const countOf = (name: StageName): StageCount => ({
-    invocations: invocations[name].length,
-    secondsWaited: secondsWaited(invocations[name], waits[name].spans),
-  });
-  const counts = { authenticate: countOf('authenticate'), parse: countOf('parse'), deliver: countOf('deliver') };
-  const waiting = stageNames.map((name) => (counts[name].secondsWaited * stages[name].memoryMiB) / 1_024);
+  const countOf = (name: StageName): StageCount => {
+    const waited = secondsWaited(invocations[name], waits[name].spans);
+    const gibSecondsWaited = (waited * stages[name].memoryMiB) / 1_024;
+    return { invocations: invocations[name].length, secondsWaited: waited, gibSecondsWaited };
+  };
   return {
-    stages: counts,
-    gibSeconds: cpuSeconds * gibSecondsPerCpuSecond + waiting.reduce((sum, each) => sum + each, 0),
+    stages: { authenticate: countOf('authenticate'), parse: countOf('parse'), deliver: countOf('deliver') },
+    gibSecondsComputed: cpuSeconds * gibSecondsPerCpuSecond,
     logBytes: Object.fromEntries(logBytes),
     secondsToInbox: secondsToInbox.toSorted((one, other) => one - other),
   };
@@ -134,6 +145,11 @@ function summary({ waits, invocations, logBytes, secondsToInbox }: Watch, cpuSec
 function functionsCpuSeconds(): number {
   const [all, first] = [process.cpuUsage(), process.threadCpuUsage()];
   return (all.user + all.system - first.user - first.system) / 1e6;
+}
+
+/** How many invocations of authenticate had no request of their own, since one sandbox runs them all here. */
+function sentTogether({ waits, invocations }: Watch): number {
+  return Math.max(0, invocations.authenticate.length - waits.authenticate.count('POST'));
 }
 
 type Place = {
@@ -185,13 +201,15 @@ async function startWorld({ folder, port, senders, watch, windowSeconds }: Place
   return { world, close };
 }
 
+type Sending = { readonly from: number; readonly count: number; readonly rate: number };
+
 /** At random times, as mail comes that nobody has timed; the same ones in each run. */
-async function send({ port, senders }: Place, { from, count }: { readonly from: number; readonly count: number }) {
+async function send({ port, senders }: Place, { from, count, rate }: Sending) {
   const sending: Promise<number>[] = [];
   let [drawn, due] = [1, performance.now()];
   for (let turn = from; turn < from + count; turn += 1) {
     drawn = (drawn * 48_271) % 2_147_483_647;
-    due += (-Math.log(drawn / 2_147_483_647) / perSecond) * 1_000;
+    due += (-Math.log(drawn / 2_147_483_647) / rate) * 1_000;
     await pause(Math.max(0, due - performance.now()));
     const mail = () => senders.mail(turn);
     sending.push(runLoad({ port, connections: 1, messages: 1, mail, body: mail().body }));
@@ -214,7 +232,7 @@ function difference(
   after: Readonly<Record<string, number>>,
   before: Readonly<Record<string, number>>,
   seconds: number,
-): Readonly<Record<string, number>> {
+): Record<string, number> {
   const idle = (2 * pollers * seconds) / pollSeconds;
   return Object.fromEntries(
     Object.entries(after).map(([name, count]) => [

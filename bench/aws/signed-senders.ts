@@ -2,7 +2,7 @@
 // a DNS server on this machine knows all of them. Nothing is asked twice, as it would be by mail from the same few domains.
 import { generateKeyPairSync } from 'node:crypto';
 import { createTransport } from 'nodemailer';
-import { type DnsAnswer, type DnsServer, recordTypes, startDns } from '#bench/load/dns-server.ts';
+import { type DnsAnswer, type DnsServer, recordTypes, startDns, textRecord } from '#bench/load/dns-server.ts';
 import { plainMessage } from '#bench/load/messages.ts';
 
 type TestMail = { readonly from: string; readonly body: Buffer };
@@ -43,11 +43,9 @@ async function signed(n: number, plain: Buffer, privateKey: string): Promise<Tes
   return { from, body: Buffer.isBuffer(message) ? message : raw };
 }
 
-/** The data of a TXT record: strings of at most 255 octets (RFC 1035 §3.3.14). */
 function textOf(name: string, publicKey: string): DnsAnswer {
   const text = recordOf(name, publicKey);
-  const strings = text?.match(/.{1,255}/g)?.map((part) => `${String.fromCharCode(part.length)}${part}`);
-  return strings === undefined ? 'no-name' : Buffer.from(strings.join(''), 'latin1');
+  return text === null ? 'no-name' : textRecord(text);
 }
 
 function recordOf(name: string, publicKey: string): string | null {

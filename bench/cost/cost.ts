@@ -39,6 +39,7 @@ export function readMeasuredCalls(): z.infer<typeof measuredSchema> {
 
 /** CloudWatch bills a metric for the hours in which it gets values. These get them when something is wrong, or when mail goes out. */
 const rareMetrics: ReadonlySet<string> = new Set<WatchedMetric>([
+  'certificate-days-left',
   'config-problems',
   'deliveries',
   'jobs',

@@ -23,6 +23,12 @@ export async function startDns(
   return { server: `127.0.0.1:${socket.address().port}`, close: () => socket.close() };
 }
 
+/** The data of a TXT record: strings of at most 255 octets (RFC 1035 §3.3.14). */
+export function textRecord(text: string): Buffer {
+  const strings = text.match(/.{1,255}/g) ?? [];
+  return Buffer.from(strings.map((part) => `${String.fromCharCode(part.length)}${part}`).join(''), 'latin1');
+}
+
 function replyTo(question: Buffer, answer: (name: string, type: number) => DnsAnswer): Buffer | null {
   const labels: string[] = [];
   let at = 12;

@@ -164,7 +164,7 @@ export const configSchema = z
     limits: limits.prefault({}),
     delivery: delivery.prefault({}),
     dns: dns.prefault({}),
-    parse: z.strictObject({ budgetSeconds: seconds.default(10), memoryMiB: limit.default(256) }).prefault({}),
+    parse: z.strictObject({ budgetSeconds: seconds.default(10), memoryMiB: limit.default(160) }).prefault({}),
     /** Keys the addresses that forwarded mail bounces to (SRS); null: one is made and kept by the service itself. */
     srsSecret: secretReference.nullable().default(null),
     /** On AWS the options of the deployment with these names hold instead; config-problems.ts reports a difference. */

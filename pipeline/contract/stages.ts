@@ -171,9 +171,9 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     looksForAbsent: [rawKeyPattern, verdictKeyPattern],
     secrets: ['srs'],
     emits: [...jobMetrics, 'messages-judged', 'messages-judged-again', 'messages-to-slow-lane'],
-    // Ten signed messages of 50 MB take six seconds of a processor: 40 at this share of one.
+    // Ten signed messages of 50 MB take six seconds of a processor: 30 at this share of one.
     timeoutSeconds: 60,
-    memoryMiB: 256,
+    memoryMiB: 320,
     batchSize: 10,
     maxConcurrency: { aws: 100, local: 32 },
     maxWaiting: 1_000,
@@ -192,7 +192,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     announces: true,
     emits: [...jobMetrics, 'messages-stored', 'accepted-to-inbox-seconds', 'parse-seconds', 'parse-problems'],
     timeoutSeconds: 120,
-    memoryMiB: 640,
+    memoryMiB: 512,
     // Two are heavy at once: three times the budget of a message, at this share of a processor, fits into a run.
     batchSize: 6,
     longestWindowSeconds: 2, // its jobs come in the batches of authenticate

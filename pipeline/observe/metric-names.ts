@@ -34,7 +34,12 @@ export const metricTable = {
     says: 'minutes in which the newest configuration could not be used, or not be done',
     watched: true,
   },
-  'certificate-days-left': { kind: 'measure', labels: [], says: 'days until the certificate ends', watched: true },
+  'certificate-days-left': {
+    kind: 'measure',
+    labels: [],
+    says: 'days until the certificate ends, in its last 30',
+    watched: true,
+  },
   // Any stage
   jobs: {
     kind: 'counter',
