@@ -4,21 +4,10 @@
 import { Duration } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import {
-  ApiDestination,
-  Authorization,
-  Connection,
-  EventField,
-  type EventPattern,
-  HttpMethod,
-  type IRuleTarget,
-  Rule,
-  RuleTargetInput,
-} from 'aws-cdk-lib/aws-events';
-import { ApiDestination as ApiDestinationTarget, SqsQueue } from 'aws-cdk-lib/aws-events-targets';
+import { type EventPattern, type IRuleTarget, Rule } from 'aws-cdk-lib/aws-events';
+import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { Function as AnyFunction, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -38,13 +27,12 @@ export type MailRuleProps = MailMatch & {
 
 /**
  * Where events go. A function gets them by a queue, in an SQSEvent of one record: if it throws, the event comes back after
- * six times its timeout, for a day. `batchSize`: more records at once, for a function that answers `batchItemFailures`. A
- * webhook gets `{bucket, key}` by POST, the secret's text in the header named.
+ * six times its timeout, for a day. `batchSize`: more records at once, for a function that answers `batchItemFailures`. For a
+ * webhook there are `hooks` in the configuration.
  */
 export type MailTarget =
   | { readonly kind: 'function'; readonly handler: IFunction; readonly batchSize?: number }
-  | { readonly kind: 'queue'; readonly queue: IQueue }
-  | { readonly kind: 'webhook'; readonly url: string; readonly header: string; readonly secret: ISecret };
+  | { readonly kind: 'queue'; readonly queue: IQueue };
 
 const daySeconds = 86_400;
 const retryAttempts = 185;
@@ -100,24 +88,7 @@ export class MailRule extends Construct {
 
   private targetFor(target: MailTarget): IRuleTarget {
     const patience = { deadLetterQueue: this.deadLetters, retryAttempts, maxEventAge };
-    if (target.kind === 'webhook') {
-      const event = { bucket: EventField.fromPath('$.detail.bucket'), key: EventField.fromPath('$.detail.key') };
-      return new ApiDestinationTarget(this.webhook(target), { ...patience, event: RuleTargetInput.fromObject(event) });
-    }
     return new SqsQueue(target.kind === 'queue' ? target.queue : this.queueFor(target), patience);
-  }
-
-  private webhook({ url, header, secret }: MailTarget & { kind: 'webhook' }): ApiDestination {
-    const connection = new Connection(this, 'Connection', {
-      authorization: Authorization.apiKey(header, secret.secretValue),
-      description: 'What the webhook knows us by',
-    });
-    return new ApiDestination(this, 'Webhook', {
-      connection,
-      endpoint: url,
-      httpMethod: HttpMethod.POST,
-      rateLimitPerSecond: 50,
-    });
   }
 
   private addAlarms(topic: ITopic | undefined): void {

@@ -69,6 +69,8 @@ const optionsSchema = z.object({
   hostedZoneName: hostName.optional(),
   /** One event in EventBridge for each message and mailbox, at a dollar a million; `MailRule` needs it. */
   events: flag.default(false),
+  /** A function calls `hooks` of the configuration file; its queue is polled for some quarter of a dollar a month. */
+  hooks: flag.default(false),
   /** S3 tells a topic of each message in `inbox/`, at half a dollar a million. */
   inboxTopic: flag.default(false),
   /** S3 sends EventBridge an event for each object that is written or expires: four a message, at a dollar a million. */
@@ -143,9 +145,9 @@ export function deployedOptions(options: Options): DeployedOptions {
     smarthostUser = null,
     taskMemoryMiB,
   } = options;
-  const { rawDays, inboxDays, deliveriesDays } = options;
+  const { hooks, rawDays, inboxDays, deliveriesDays } = options;
   const mail = { serviceName, hostname, domains, deliveryMode, smarthost, smarthostUser };
-  return { ...mail, taskMemoryMiB, rawDays, inboxDays, deliveriesDays };
+  return { ...mail, hooks, taskMemoryMiB, rawDays, inboxDays, deliveriesDays };
 }
 
 function gibibytes(first: number, last: number): readonly number[] {

@@ -2,13 +2,15 @@
 // one in another too, and the body of a webhook.
 import { z } from 'zod';
 import { isMailKey } from '#pipeline/contract/keys.ts';
+import { messageLinkSchema } from '#pipeline/contract/message-link.ts';
 
 /** An object of the bucket. */
 export type StoredAt = { readonly bucket: string; readonly key: string };
 
-/** `where` names the part of the event, for messages of errors. */
+/** `linked`: at a URL that needs no account. `where` names the part of the event, for messages of errors. */
 export type FoundMail =
   | { readonly kind: 'stored'; readonly at: StoredAt }
+  | { readonly kind: 'linked'; readonly url: string; readonly where: string }
   | { readonly kind: 'included'; readonly json: unknown; readonly where: string };
 
 const text = z.union([z.string(), z.instanceof(Uint8Array)]);
@@ -58,6 +60,8 @@ export function findMail(event: unknown, where = 'event', layer = 1): readonly F
   if (passedOn !== undefined) return inside(passedOn, 'Message');
 
   if (message.safeParse(event).success) return [{ kind: 'included', json: event, where }];
+  const link = messageLinkSchema.safeParse(event).data;
+  if (link !== undefined) return [{ kind: 'linked', url: link.url, where: `${where} (${link.key})` }];
   const at = storedAt.safeParse(event).data;
   if (at !== undefined) return [{ kind: 'stored', at: mailAt(at, where) }];
   const sent = webhook.safeParse(event).data;

@@ -47,10 +47,24 @@ export async function readMail(event: unknown, options: ReadMailOptions = {}): P
 
 async function readFound(found: FoundMail, options: ReadMailOptions): Promise<Mail> {
   if (found.kind === 'included') return mailOf(found.json, { where: found.where, storedAt: null, options });
+  if (found.kind === 'linked') return readLinked(found, options);
   const { at } = found;
   const where = `${at.key} in ${at.bucket}`;
   const json = parseJson(await fetchBytes(at, options), where);
   return mailOf(json, { where, storedAt: at, options: { ...options, bucket: at.bucket } });
+}
+
+async function readLinked(
+  { url, where }: FoundMail & { readonly kind: 'linked' },
+  options: ReadMailOptions,
+): Promise<Mail> {
+  const response = await fetch(url, { redirect: 'error' }).catch((cause: unknown) => {
+    throw new Error(`${where} cannot be fetched: ${reasonOf(cause)}`, { cause });
+  });
+  if (!response.ok)
+    throw new Error(`${where} cannot be fetched: the answer is ${response.status}; the link may be too old`);
+  const json = parseJson(new Uint8Array(await response.arrayBuffer()), where);
+  return mailOf(json, { where, storedAt: null, options });
 }
 
 function mailOf(

@@ -1,9 +1,11 @@
-// Starts the embedded world: opens the store, runs the three stages over it, and deletes old mail.
+// Starts the embedded world: opens the store, runs the stages over it, and deletes old mail.
 import { authenticate } from '#functions/authenticate/authenticate.ts';
 import { deliver } from '#functions/deliver/deliver.ts';
 import { createPolicyFetch } from '#functions/deliver/hosts/fetch-policy.ts';
 import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
 import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';
+import { systemLookUp } from '#functions/notify/find-addresses.ts';
+import { notify } from '#functions/notify/notify.ts';
 import { parse } from '#functions/parse/parse.ts';
 import { createParser } from '#functions/parse/worker/parser.ts';
 import { removeStaleStaging } from '#local/backup/snapshot.ts';
@@ -42,6 +44,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   const sending = { connections, memory: createWorkerMemory(), fetchPolicy: createPolicyFetch() };
   // No other process works on this folder, so jobs of a killed one are taken up at once.
   const stageDeps = { ...deps, store, jobs, intake, parser, ...sending, soleWorker: true };
+  const calling = { lookUp: systemLookUp, reach: { loopback: true, private: true }, linkTo: null };
   const running = runStages({
     source,
     runs: {
@@ -49,6 +52,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
       'received-slow': (job, handout) => authenticate({ ...stageDeps, lane: 'slow' }, job, handout),
       parse: (job, handout) => parse(stageDeps, job, handout),
       deliver: (job, handout) => deliver(stageDeps, job, handout),
+      notify: (job, handout) => notify({ ...stageDeps, ...calling }, job, handout),
     },
     config,
     random: deps.random,

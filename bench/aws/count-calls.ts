@@ -106,6 +106,7 @@ function startWatch(): Watch {
     authenticate: make(),
     parse: make(),
     deliver: make(),
+    notify: make(),
   });
   return { waits: ofEach(createWaits), invocations: ofEach((): Span[] => []), logBytes: new Map(), secondsToInbox: [] };
 }
@@ -134,7 +135,12 @@ function summary({ waits, invocations, logBytes, secondsToInbox }: Watch, cpuSec
     return { invocations: invocations[name].length, secondsWaited: waited, gibSecondsWaited };
   };
   return {
-    stages: { authenticate: countOf('authenticate'), parse: countOf('parse'), deliver: countOf('deliver') },
+    stages: {
+      authenticate: countOf('authenticate'),
+      parse: countOf('parse'),
+      deliver: countOf('deliver'),
+      notify: countOf('notify'),
+    },
     gibSecondsComputed: cpuSeconds * gibSecondsPerCpuSecond,
     logBytes: Object.fromEntries(logBytes),
     secondsToInbox: secondsToInbox.toSorted((one, other) => one - other),
@@ -167,6 +173,7 @@ async function startWorld({ folder, port, senders, watch, windowSeconds }: Place
     authenticate: await wayOf('authenticate'),
     parse: await wayOf('parse'),
     deliver: await wayOf('deliver'),
+    notify: await wayOf('notify'),
   };
   const quiet = () => undefined;
   // With a DNS of its own a capture server judges also what comes from this machine.
@@ -227,13 +234,13 @@ async function meanInboxBytes({ store }: EmulatorWorld): Promise<number> {
   return objects.reduce((sum, object) => sum + object.bytes, 0) / Math.max(1, objects.length);
 }
 
-/** The polls of `deliver` and the slow lane, which come whether or not there is mail, are a line of the bill of their own. */
+/** The polls of `deliver`, `notify` and the slow lane, which come whether or not there is mail, are a line of the bill of their own. */
 function difference(
   after: Readonly<Record<string, number>>,
   before: Readonly<Record<string, number>>,
   seconds: number,
 ): Record<string, number> {
-  const idle = (2 * pollers * seconds) / pollSeconds;
+  const idle = (3 * pollers * seconds) / pollSeconds;
   return Object.fromEntries(
     Object.entries(after).map(([name, count]) => [
       name,

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { lanesOf, stageNames, stages } from '#pipeline/contract/stages.ts';
+import { deployedStages, lanesOf, stages } from '#pipeline/contract/stages.ts';
 import { type WatchedMetric, watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import {
   type BillLine,
@@ -47,7 +47,8 @@ const rareMetrics: ReadonlySet<string> = new Set<WatchedMetric>([
   'store-failures',
 ]);
 
-const lanes = Object.values(stages).flatMap(lanesOf);
+const usual = deployedStages({ hooks: false });
+const lanes = usual.flatMap(lanesOf);
 
 /**
  * The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. `metrics`: those that CloudWatch
@@ -60,7 +61,7 @@ export const smallStanding: Standing = {
   taskGiB: 0.5,
   zones: 2,
   metrics: [...watchedMetrics].filter((name) => !rareMetrics.has(name)).length,
-  alarms: 5 * lanes.length + 10 + 3 * stageNames.length,
+  alarms: 5 * lanes.length + 10 + 3 * usual.length,
   secrets: 4,
   idleQueues: 2,
 };

@@ -12,7 +12,7 @@ import { MailDashboard } from '#cdk/watch/dashboard.ts';
 import { PlatformEvents } from '#cdk/watch/events.ts';
 import { watch } from '#cdk/watch/watch.ts';
 import { idField, messageQueryName } from '#pipeline/contract/message-query.ts';
-import { lanesOf, listenerAccess, stages } from '#pipeline/contract/stages.ts';
+import { deployedStages, lanesOf, listenerAccess } from '#pipeline/contract/stages.ts';
 import { Canaries } from './canaries.ts';
 import { ExportedCertificate } from './exported-certificate.ts';
 import { ListenerTasks } from './listener-task.ts';
@@ -44,7 +44,7 @@ export class ServiceStack extends Stack {
     const balancer = new LoadBalancer(this, 'Balancer', { vpc, data, tasks, options });
 
     const outbound = network.outbound === null ? {} : { network: { vpc, securityGroup: network.outbound } };
-    const functions = Object.values(stages).map((stage) => {
+    const functions = deployedStages(options).map((stage) => {
       const id = `${stage.name.charAt(0).toUpperCase()}${stage.name.slice(1)}`;
       return new StageFunction(this, id, { stage, data, options, bundles, ...(stage.connectsOut ? outbound : {}) });
     });

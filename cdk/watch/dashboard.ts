@@ -16,7 +16,7 @@ import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { Options } from '#cdk/options.ts';
 import type { StageFunction } from '#cdk/service/stage-function.ts';
-import { lanesOf, type Stage, type StageName, stages } from '#pipeline/contract/stages.ts';
+import { deployedStages, lanesOf, type Stage, type StageName } from '#pipeline/contract/stages.ts';
 import type { Alarms } from './alarms.ts';
 import { byLabel, serviceMetric } from './service-metrics.ts';
 import type { Watched } from './watch.ts';
@@ -62,8 +62,8 @@ function mailIn({ options, functions, listenerLogs }: DashboardProps): IWidget[]
   ];
 }
 
-function throughTheStages({ functions, data }: DashboardProps): IWidget[] {
-  const all = Object.values(stages).flatMap(lanesOf);
+function throughTheStages({ options, functions, data }: DashboardProps): IWidget[] {
+  const all = deployedStages(options).flatMap(lanesOf);
   const age = ({ consumes }: Stage) =>
     data.queueNamed(consumes).queue.metricApproximateAgeOfOldestMessage({ label: consumes, statistic: 'Maximum' });
   const dead = ({ consumes }: Stage) => {

@@ -6,7 +6,7 @@ import type { Construct } from 'constructs';
 import type { DataStack } from '#cdk/data/data-stack.ts';
 import type { Options } from '#cdk/options.ts';
 import type { LoadBalancer } from '#cdk/service/load-balancer.ts';
-import { lanesOf, type Stage, type StageName, stages } from '#pipeline/contract/stages.ts';
+import { deployedStages, lanesOf, type Stage, type StageName, stages } from '#pipeline/contract/stages.ts';
 import { Alarms } from './alarms.ts';
 import { percent, serviceMetric, share } from './service-metrics.ts';
 
@@ -21,7 +21,7 @@ export type Running = {
 /** Adds every alarm of the service. */
 export function watch(scope: Construct, watched: Watched & Running): Alarms {
   const alarms = new Alarms(scope, 'Alarms', watched.options);
-  for (const lane of Object.values(stages).flatMap(lanesOf)) watchLane(alarms, lane, watched);
+  for (const lane of deployedStages(watched.options).flatMap(lanesOf)) watchLane(alarms, lane, watched);
   watchListener(alarms, watched);
   watchDelivery(alarms, watched.options);
   watchFunctions(alarms, watched);
@@ -56,7 +56,7 @@ function watchLane(alarms: Alarms, stage: Stage, { options, data }: Watched): vo
     metric: queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period }),
     // A job that waits for its time is as old as its wait: at most 900 s (one hop) if it waits for its next attempt. And SQS counts a
     // job that is being run, and all of its batch, until the run is over, which may take all its time if it waits for a host.
-    threshold: stage.connectsOut ? 900 + stage.timeoutSeconds + 300 : 300,
+    threshold: stage.hasAttempts ? 900 + stage.timeoutSeconds + 300 : 300,
     periods: 2,
   });
   const received = queue.metricNumberOfMessagesReceived({ statistic: 'Sum', period });

@@ -120,9 +120,10 @@ async function leaseJobs(deps: RunStagesDeps, stage: Stage, free: number): Promi
 /** How many jobs of a group may be out: as many as the destination has connections, or five sixths of all that may wait. */
 async function maxOutOf(
   { config }: RunStagesDeps,
-  { connectsOut, maxConcurrency, maxWaiting }: Stage,
+  { connectsOut, maxConcurrency, maxWaiting, maxPerGroup }: Stage,
 ): Promise<number> {
   if (connectsOut) return (await config.current()).delivery.connectionsPerDestination;
+  if (maxPerGroup !== null) return maxPerGroup;
   return maxWaiting === 0 ? Number.MAX_SAFE_INTEGER : Math.ceil((5 * (maxConcurrency.local + maxWaiting)) / 6);
 }
 

@@ -1,9 +1,13 @@
 // AWS's rules of a configuration: what the schema allows and a deployment cannot do. All that looks at a deployment's configuration
 // (`check`, `config push`, `dkim new`, `user add`) asks here.
+import { isIP } from 'node:net';
 import { parseAddress } from '#mail/address/address.ts';
+import { isLoopbackHost } from '#mail/address/loopback.ts';
+import { isPrivate } from '#mail/address/private-address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { type Access, listenerAccess, stages } from '#pipeline/contract/stages.ts';
 import type { Config } from './config.ts';
+import { hostOf, isHttps } from './hook.ts';
 import { sesRegion } from './ses-endpoint.ts';
 
 /** `at`: where in the file; `what`: why that cannot work, a sentence; `mend`: the command, or what to write instead. */
@@ -16,6 +20,7 @@ export function awsProblems(config: Config, stack: string): readonly ConfigProbl
     ...references(config, stack).flatMap((one) => referenceProblem(one, stack)),
     ...relayProblems(config),
     ...forwardProblems(config),
+    ...hookProblems(config),
   ];
 }
 
@@ -32,7 +37,7 @@ type Reference = {
   readonly mend: string;
 };
 
-function references({ tls, domains, users, delivery, srsSecret }: Config, stack: string): readonly Reference[] {
+function references({ tls, domains, users, delivery, srsSecret, hooks }: Config, stack: string): readonly Reference[] {
   const listener = [listenerAccess];
   const deliver = [stages.deliver];
   const given = (at: string, reference: string | null, rest: Omit<Reference, 'at' | 'reference'>): Reference[] =>
@@ -63,6 +68,12 @@ function references({ tls, domains, users, delivery, srsSecret }: Config, stack:
       readers: deliver,
       mend: put('smarthost-password', 'password.txt'),
     }),
+    ...hooks.flatMap(({ name, secret }) =>
+      given(`hooks, ${name}.secret`, secret, {
+        readers: [stages.notify],
+        mend: `aws secretsmanager create-secret --name ${stack}/webhook-${name} --secret-string file://secret.txt, and write "secret:webhook-${name}" here`,
+      }),
+    ),
     ...given('srsSecret', srsSecret, {
       readers: [listenerAccess, stages.authenticate, stages.deliver],
       mend: `write "secret:srs" here: ${stack}/srs was made with the deployment`,
@@ -84,6 +95,20 @@ function referenceProblem({ at, reference, readers, mend }: Reference, stack: st
 /** A `*` at the end of an allowed name stands for any rest. */
 function isNamed(name: string, allowed: string): boolean {
   return allowed.endsWith('*') ? name.startsWith(allowed.slice(0, -1)) : name === allowed;
+}
+
+/** The functions are in no network of the operator's: what is private to them is AWS's own. */
+function hookProblems({ hooks }: Config): readonly ConfigProblem[] {
+  return hooks.flatMap(({ name, url, allowPrivate }) => {
+    const at = `hooks, ${name}`;
+    const host = hostOf(url);
+    const isInside = isLoopbackHost(host) || (isIP(host) > 0 && isPrivate(host));
+    if (!isInside && isHttps(url) && !allowPrivate) return [];
+    const what = isInside
+      ? `no receiver is on ${host} on AWS`
+      : 'hooks on AWS are called by https, at public addresses alone: the function is in no network of yours';
+    return [{ at, what, mend: 'give it a public https URL, and take allowPrivate out' }];
+  });
 }
 
 /** The user of a relay that the first deploy could not know. */

@@ -5,14 +5,12 @@ import { type Domain, mailboxName as nameOf, parseAddress, parseDomain } from '#
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { isProblem, type Problem } from '#mail/problem.ts';
 import { defaultExpireSeconds } from '#pipeline/contract/retention.ts';
+import { hookSchema } from './hook.ts';
+import { secretReference } from './secret-reference.ts';
 
 const seconds = z.int().positive();
 const limit = z.int().positive();
 const port = z.int().min(1).max(65_535);
-const secretReference = z
-  .string()
-  .regex(/^(secret|file|env):.+$/, 'a reference: "secret:NAME", "file:PATH" or "env:NAME"')
-  .describe('A reference to a secret: `secret:NAME`, `file:PATH` or `env:NAME`.');
 
 /** A text as `parse` understands it. */
 function parsedBy<Value>(parse: (text: string) => Value | Problem) {
@@ -165,6 +163,12 @@ export const configSchema = z
     delivery: delivery.prefault({}),
     dns: dns.prefault({}),
     parse: z.strictObject({ budgetSeconds: seconds.default(10), memoryMiB: limit.default(160) }).prefault({}),
+    hooks: z
+      .array(hookSchema)
+      .default([])
+      .describe(
+        'Programs that are told of each stored message that fits. On AWS the deployment needs the option hooks.',
+      ),
     /** Keys the addresses that forwarded mail bounces to (SRS); null: one is made and kept by the service itself. */
     srsSecret: secretReference.nullable().default(null),
     /** On AWS the options of the deployment with these names hold instead; config-problems.ts reports a difference. */
@@ -177,6 +181,10 @@ export const configSchema = z
     const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
     if (config.delivery.mode === 'smarthost' && config.delivery.smarthost === null) {
       refuse(['delivery', 'smarthost'], 'needed, because delivery.mode is "smarthost"');
+    }
+    for (const [n, { name }] of config.hooks.entries()) {
+      if (config.hooks.findIndex((one) => one.name === name) === n) continue;
+      refuse(['hooks', String(n), 'name'], `two hooks are called "${name}": give each a name of its own`);
     }
     for (const [name, { mailboxes, catchAll }] of Object.entries(config.domains)) {
       if (catchAll !== null && !mailboxes.includes(catchAll)) {

@@ -126,11 +126,17 @@ function hostOf(server: string): string {
 const deployFirst = 'change the option and deploy, or change it here';
 
 function differences(config: Config, options: DeployedOptions): readonly ConfigProblem[] {
-  const { hostname, domains, delivery, retention } = config;
+  const { hostname, domains, delivery, retention, hooks } = config;
   const lacking = options.domains.filter((domain) => !Object.hasOwn(domains, domain));
   const rawDays = daysKept(options, defaultExpireSeconds)['raw/'] ?? 0;
   return [
     ...differing('hostname', hostname, 'hostname', options),
+    ...problemIf(
+      hooks.length > 0 && !options.hooks,
+      'hooks',
+      'the deployment has no function that calls them, so what they are to be told waits on a queue',
+      'deploy with the option hooks: true',
+    ),
     ...problemIf(
       lacking.length > 0,
       'domains',

@@ -13,6 +13,8 @@ export const deployedOptionsSchema = z.object({
   /** Null: SES of the region stands in the first configuration, and another relay may be put in its place. */
   smarthost: z.string().nullable(),
   smarthostUser: z.string().nullable(),
+  /** Left out by deployments of an earlier version. */
+  hooks: z.boolean().default(false),
   taskMemoryMiB: z.int().positive(),
   rawDays: days,
   inboxDays: days,

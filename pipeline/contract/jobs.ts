@@ -146,6 +146,20 @@ export const deliverJobSchema = jobOf({
   givenUp: givenUpSchema.optional(),
 });
 
+/**
+ * Job of queue `notify`: one hook of the configuration is to be told of one stored message. `key`: of its JSON. `attempt` counts from
+ * 1; `lastReason`: why the one before failed. It is tried for a day from `createdAt`.
+ */
+export const notifyJobSchema = z.strictObject({
+  version: z.literal(1),
+  id: messageId,
+  key: z.string().min(1),
+  hook: z.string().min(1),
+  createdAt: timestamp,
+  attempt: z.int().positive(),
+  lastReason: z.string().nullable(),
+});
+
 export type ReceivedJob = Readonly<z.infer<typeof receivedJobSchema>>;
 export type DnsEvidence = Readonly<z.infer<typeof dnsEvidenceSchema>>;
 export type Authentication = Readonly<z.infer<typeof authenticationSchema>>;
@@ -153,6 +167,7 @@ export type SenderProof = Readonly<z.infer<typeof senderProofSchema>>;
 export type Disposition = Readonly<z.infer<typeof dispositionSchema>>;
 export type ParseJob = Readonly<z.infer<typeof parseJobSchema>>;
 export type DeliverJob = Readonly<z.infer<typeof deliverJobSchema>>;
+export type NotifyJob = Readonly<z.infer<typeof notifyJobSchema>>;
 
 /** By queue. `received-slow`: messages that wait for the DNS. */
 export const jobSchemas = {
@@ -160,6 +175,7 @@ export const jobSchemas = {
   'received-slow': receivedJobSchema,
   parse: parseJobSchema,
   deliver: deliverJobSchema,
+  notify: notifyJobSchema,
 } as const satisfies Readonly<Record<QueueName, z.ZodType>>;
 
 type Jobs = { readonly [Queue in QueueName]: Readonly<z.infer<(typeof jobSchemas)[Queue]>> };

@@ -20,6 +20,9 @@ export const [rawPrefix, deliveryPrefix, suppressionPrefix] = ['raw/', 'deliveri
 /** A pattern that the keys of all raw messages match. */
 export const rawKeyPattern = 'raw/*.eml';
 
+/** Patterns of which one matches the key of any finished mail. */
+export const mailKeyPatterns = ['inbox/*.json', 'quarantine/*.json'] as const;
+
 /** A pattern that the keys of all verdicts match. */
 export const verdictKeyPattern = 'verdicts/*.json';
 

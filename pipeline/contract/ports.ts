@@ -129,6 +129,9 @@ export type Metrics = {
 /** Tells whoever listens that a message is stored. Resolves when that is certain to reach them, at least once. */
 export type Announce = (event: MailEvent) => Promise<void>;
 
+/** Makes a URL by which anybody may read an object until `expiresAt` (ISO 8601). */
+export type LinkTo = (key: string) => Promise<{ readonly url: string; readonly expiresAt: string }>;
+
 /**
  * How a job was received. `receiveCount`: how many times, from 1, without those that ended by an own fault; `faults` counts
  * these in a row before this one. While work goes through `whileWaiting`, it waits for others, and the job holds no worker.

@@ -9,6 +9,9 @@ export const defaultRetention: Retention = { rawDays: 30, inboxDays: 30, deliver
 /** `delivery.expireSeconds` if nothing else is configured: five days. */
 export const defaultExpireSeconds = 432_000;
 
+/** How long a hook is tried: a day. */
+export const hookTriedMs = 86_400_000;
+
 /** How long a configuration that was replaced can be restored. */
 export const configHistoryDays = 365;
 

@@ -2,14 +2,21 @@
 // cdk/ builds queues, functions, permissions and alarms from it; local/ runs the same stages from it. Queue names stand here
 // alone.
 import type { MetricName } from '#pipeline/observe/metric-names.ts';
-import { configKey, type KeyPrefix, lastGoodConfigKey, rawKeyPattern, verdictKeyPattern } from './keys.ts';
+import {
+  configKey,
+  type KeyPrefix,
+  lastGoodConfigKey,
+  mailKeyPatterns,
+  rawKeyPattern,
+  verdictKeyPattern,
+} from './keys.ts';
 
 /** In the order mail flows; the slow lane last. */
-export const queueNames = ['received', 'parse', 'deliver', 'received-slow'] as const;
+export const queueNames = ['received', 'parse', 'deliver', 'notify', 'received-slow'] as const;
 export type QueueName = (typeof queueNames)[number];
 
 /** In the order mail flows. */
-export const stageNames = ['authenticate', 'parse', 'deliver'] as const;
+export const stageNames = ['authenticate', 'parse', 'deliver', 'notify'] as const;
 export type StageName = (typeof stageNames)[number];
 
 export function isQueueName(text: unknown): text is QueueName {
@@ -89,6 +96,12 @@ export type Stage = Access & {
   readonly consumes: QueueName;
   /** It connects to other mail servers: its groups are destinations, and in `mx` mode it needs an address of its own. */
   readonly connectsOut: boolean;
+  /** Its jobs wait on its queue for their next attempt: a job may be old although nothing is late. */
+  readonly hasAttempts: boolean;
+  /** The option of a deployment without which it has no function: its queue is there, and keeps jobs until it has. */
+  readonly option: 'hooks' | null;
+  /** Jobs of one fair-queue group that are run at once at most, on one machine; null: as many as there are workers. */
+  readonly maxPerGroup: number | null;
   /** How long a run may take. */
   readonly timeoutSeconds: number;
   /** The same if no platform limits it: on one machine. */
@@ -123,6 +136,9 @@ const common = {
   looksForAbsent: [rawKeyPattern],
   forbiddenIsAbsent: [],
   connectsOut: false,
+  hasAttempts: false,
+  option: null,
+  maxPerGroup: null,
   longestWindowSeconds: 60,
   maxWaiting: 0,
   slowLane: null,
@@ -185,7 +201,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     name: 'parse',
     consumes: 'parse',
     // To itself: jobs that wait for an own fault. To `deliver`: reports of dead letters to their senders.
-    sends: ['parse', 'deliver'],
+    sends: ['parse', 'deliver', 'notify'],
     reads: ['raw/', configKey, lastGoodConfigKey],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
     secrets: [],
@@ -221,6 +237,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
       'receivers-in-trouble',
     ],
     connectsOut: true,
+    hasAttempts: true,
     // The most that Lambda gives. Ten minutes of it are for the answer to a message (RFC 5321 §4.5.3.2.6).
     timeoutSeconds: 900,
     // A peer that keeps reading is not cut off, however slowly it reads.
@@ -230,7 +247,32 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     // Workers wait for hosts, hardly ever for the processor: destinations that do not answer must not take all slots.
     maxConcurrency: { aws: 50, local: 250 },
   },
+  notify: {
+    ...common,
+    name: 'notify',
+    consumes: 'notify',
+    sends: ['notify'],
+    reads: ['inbox/', 'quarantine/', configKey, lastGoodConfigKey],
+    writes: [],
+    looksForAbsent: mailKeyPatterns,
+    secrets: ['webhook-*'],
+    emits: [...jobMetrics, 'hook-calls', 'hook-seconds'],
+    hasAttempts: true,
+    option: 'hooks',
+    // A hook that is slow leaves workers for the others; on AWS the fair queue sees to it.
+    maxPerGroup: 8,
+    timeoutSeconds: 60, // a call takes 20 s at most
+    memoryMiB: 256,
+    batchSize: 10,
+    longestWindowSeconds: 2,
+    maxConcurrency: { aws: 10, local: 32 },
+  },
 };
+
+/** The stages that a deployment runs, in the order mail flows. */
+export function deployedStages(options: { readonly hooks: boolean }): readonly Stage[] {
+  return Object.values(stages).filter(({ option }) => option === null || options[option]);
+}
 
 /** The queues that a stage reads, each as a stage of its own to run. */
 export function lanesOf(stage: Stage): readonly Stage[] {

@@ -56,6 +56,10 @@ export const eventTable = {
   'port-25-blocked': 'no host answers at port 25: the network lets no mail out',
   'port-25-open-again': 'hosts answer at port 25 again',
   'receiver-in-trouble': 'a domain refuses so much that its addresses are not suppressed',
+  // notify
+  'hook-told': 'a hook took a message',
+  'hook-failed': 'a hook did not take a message; `reason` says why, `next` when it is tried again',
+  'hook-gone': 'a hook wants no more (410), or is no longer in the configuration: it is not told of this message',
   // One machine
   'lease-failed': 'jobs could not be taken off a queue; tried again',
   'answer-not-kept': 'the end of a run could not be noted; tried again',

@@ -82,6 +82,9 @@ export const metricTable = {
     says: 'domains that refuse so much that nothing is suppressed',
   },
   'port-25-blocked': { kind: 'counter', labels: [], says: 'times that no host answered at port 25', watched: true },
+  // notify
+  'hook-calls': { kind: 'counter', labels: ['outcome'], says: 'calls of hooks, by what came of them' },
+  'hook-seconds': { kind: 'measure', labels: [], says: 'how long a hook took to answer' },
   // The ops API
   'ops-tokens-refused': { kind: 'counter', labels: ['status'], says: 'requests with a wrong token' },
   'ops-connections-closed': { kind: 'counter', labels: ['reason'], says: 'connections closed to make room' },

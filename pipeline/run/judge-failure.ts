@@ -1,6 +1,7 @@
 // What becomes of a job whose run failed, in both worlds.
-import type { DeliverJob, ParseJob, ReceivedJob } from '#pipeline/contract/jobs.ts';
-import type { BackOff } from '#pipeline/contract/stages.ts';
+import type { JobOf } from '#pipeline/contract/jobs.ts';
+import { hookTriedMs } from '#pipeline/contract/retention.ts';
+import type { BackOff, QueueName } from '#pipeline/contract/stages.ts';
 import { type FaultKind, faultOf, whyHopeless } from './own-fault.ts';
 
 export type RetrySchedule = { readonly retrySeconds: readonly number[]; readonly expireSeconds: number };
@@ -70,11 +71,9 @@ export function waitSeconds({ firstSeconds, longestSeconds }: BackOff, n: number
   return Math.min(firstSeconds * 2 ** Math.min(n, 20), longestSeconds) * (1 - 0.3 * random);
 }
 
-/** When the message of a job expires, in milliseconds since 1970. */
-export function expiryOf(
-  job: ReceivedJob | ParseJob | DeliverJob,
-  { expireSeconds }: Pick<RetrySchedule, 'expireSeconds'>,
-): number {
+/** When a job is given up although an own fault is to blame, in milliseconds since 1970: in general when its message expires. */
+export function expiryOf(job: JobOf<QueueName>, { expireSeconds }: Pick<RetrySchedule, 'expireSeconds'>): number {
+  if ('hook' in job) return Date.parse(job.createdAt) + hookTriedMs;
   if ('expiresAt' in job) return Date.parse(job.expiresAt) + reportGraceMs;
   return Date.parse(job.receivedAt) + expireSeconds * 1_000;
 }

@@ -11,6 +11,7 @@ export type OwnFault = Error & { readonly fault: FaultKind; readonly retryAt: nu
 
 const ownFaultName = 'OwnFault';
 const lostName = 'MessageLost';
+const triedName = 'TriedLongEnough';
 const maxDepth = 5;
 
 export function ownFault(
@@ -38,11 +39,17 @@ export function messageLost(key: string): Error {
   return Object.assign(new Error(`the stored message is missing: ${key} is not there`), { name: lostName });
 }
 
+/** Thrown if a job was tried as long as it may be: the reason of its dead letter. */
+export function triedLongEnough(reason: string): Error {
+  return Object.assign(new Error(reason), { name: triedName });
+}
+
 /** Why a job can never be done, as a sentence; null if another try may help. */
 export function whyHopeless(thrown: unknown): string | null {
   if (!(thrown instanceof Error)) return null;
-  const isLost = thrown.name === lostName || (isDamagedBody(thrown) && thrown.damage !== 'unreadable');
-  return isLost ? thrown.message : null;
+  const isHopeless =
+    [lostName, triedName].includes(thrown.name) || (isDamagedBody(thrown) && thrown.damage !== 'unreadable');
+  return isHopeless ? thrown.message : null;
 }
 
 function isOwnFault(error: Error): error is OwnFault {

@@ -102,7 +102,11 @@ export async function runJob<Queue extends QueueName>(
 
 /** How the log names a job: the message, and where it goes. */
 function aboutOf(job: JobOf<QueueName>): LogFields {
-  return { id: job.id, ...('domain' in job ? { domain: job.domain } : {}) };
+  return {
+    id: job.id,
+    ...('domain' in job ? { domain: job.domain } : {}),
+    ...('hook' in job ? { hook: job.hook, key: job.key } : {}),
+  };
 }
 
 function readJob<Queue extends QueueName>(queue: Queue, body: string): JobOf<Queue> | Problem {

@@ -29,6 +29,7 @@ const mixes: readonly Readonly<Record<string, unknown>>[] = [
   acm,
   { eventBridge: true },
   { events: true, inboxTopic: true, eventBridge: true },
+  { hooks: true },
   { versioning: true },
   { encryption: 'kms' },
   { rawDays: 1, inboxDays: 365, deliveriesDays: 90, logDays: 365 },

@@ -1,10 +1,9 @@
 // Who is told of mail by EventBridge, and that an event whose consumer fails is kept and told of.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { App, Duration, SecretValue, Stack, Validations } from 'aws-cdk-lib';
+import { App, Duration, Stack, Validations } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Code, Runtime, Function as ServerlessFunction } from 'aws-cdk-lib/aws-lambda';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
@@ -70,26 +69,6 @@ test('a function that throws gets the event again for a day: a queue lies before
     FunctionResponseTypes: ['ReportBatchItemFailures'],
   });
   assert.equal(resourcesOf(template, 'AWS::Lambda::Permission').length, 0, 'EventBridge does not call it itself');
-});
-
-test('a webhook is told the bucket and the key, patiently', () => {
-  const template = rule((stack) => ({
-    kind: 'webhook',
-    url: 'https://partner.example/mail',
-    header: 'Authorization',
-    secret: new Secret(stack, 'Token', { secretStringValue: SecretValue.unsafePlainText('x') }),
-  }));
-  template.hasResourceProperties('AWS::Events::Rule', {
-    Targets: [
-      Match.objectLike({
-        DeadLetterConfig: Match.anyValue(),
-        InputTransformer: {
-          InputPathsMap: { 'detail-bucket': '$.detail.bucket', 'detail-key': '$.detail.key' },
-          InputTemplate: '{"bucket":<detail-bucket>,"key":<detail-key>}',
-        },
-      }),
-    ],
-  });
 });
 
 test('alarms tell of events that wait and of events that were given up', () => {

@@ -8,7 +8,7 @@ import { configSchema } from '#pipeline/config/config.ts';
 import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
 import { deployedOptionsSchema } from '#pipeline/contract/deployed-options.ts';
 import { messageQuery, messageQueryName } from '#pipeline/contract/message-query.ts';
-import { lanesOf, stages, tellingReceives } from '#pipeline/contract/stages.ts';
+import { deployedStages, lanesOf, stages, tellingReceives } from '#pipeline/contract/stages.ts';
 import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import { resourceFaults } from './resource-faults.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
@@ -79,7 +79,7 @@ test('every queue that a stage reads has a dead-letter queue, six times its func
 test('every stage has alarms on its dead letters, on the age of its queue and on its errors', async () => {
   const { service } = await synthesize();
   const names = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties.AlarmName);
-  for (const stage of Object.keys(stages)) {
+  for (const { name: stage } of deployedStages({ hooks: false })) {
     for (const kind of ['dead-letters', 'queue-age', 'stage-errors'])
       assert.ok(names.includes(`pillarbox-${kind}-${stage}`));
   }
@@ -96,6 +96,22 @@ test('every stage has alarms on its dead letters, on the age of its queue and on
   ]) {
     assert.ok(names.includes(`pillarbox-${kind}`), kind);
   }
+});
+
+test('the function that calls hooks is there with option hooks alone, with its alarms; its queue is there always', async () => {
+  const without = await synthesize();
+  const { service } = await synthesize({ hooks: 'true' });
+  const queues = resourcesOf(without.data, 'AWS::SQS::Queue').map(([, { Properties }]) => Properties.QueueName);
+  assert.ok(queues.includes('pillarbox-notify') && queues.includes('pillarbox-notify-dead'));
+  const added = (type: string) => resourcesOf(service, type).length - resourcesOf(without.service, type).length;
+  assert.deepEqual([added('AWS::Lambda::Function'), added('AWS::Lambda::EventSourceMapping')], [1, 1]);
+  const names = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties.AlarmName);
+  for (const kind of ['dead-letters', 'queue-age', 'stage-errors', 'own-fault'])
+    assert.ok(names.includes(`pillarbox-${kind}-notify`), kind);
+  const [[, alarm]] = resourcesOf(service, 'AWS::CloudWatch::Alarm').filter(
+    ([, { Properties }]) => Properties.AlarmName === 'pillarbox-queue-age-notify',
+  ) as any;
+  assert.ok(alarm.Properties.Threshold > 900, 'a job that waits for its next attempt is not late');
 });
 
 test('every alarm tells somebody and names an entry that the runbook has', async () => {
@@ -243,7 +259,7 @@ test('one query over the logs of the listener and of every function tells the st
 test('each function runs its own bundle on nodejs24.x arm64, told its jobs with partial batches and a cap', async () => {
   const { service, directory } = await synthesize();
   const mappings = resourcesOf(service, 'AWS::Lambda::EventSourceMapping');
-  const lanes = Object.values(stages).flatMap(lanesOf);
+  const lanes = deployedStages({ hooks: false }).flatMap(lanesOf);
   assert.equal(mappings.length, lanes.length);
   assert.deepEqual(
     mappings.map(([, { Properties }]) => Properties.ScalingConfig.MaximumConcurrency).sort(),
@@ -314,7 +330,7 @@ test('with deployAtOnce a new version takes all jobs at once, and nothing of Cod
 });
 
 test('the variables of each function and of the listener are what the code parses, and name only what it may touch', async () => {
-  const { service } = await synthesize();
+  const { service } = await synthesize({ hooks: 'true' });
   for (const stage of Object.values(stages)) {
     const [, { Properties }] = stageFunctions(service).find(([id]) => id.toLowerCase().startsWith(stage.name))!;
     const variables = Object.fromEntries(

@@ -19,6 +19,7 @@ const options: DeployedOptions = {
   deliveryMode: 'mx',
   smarthost: null,
   smarthostUser: null,
+  hooks: false,
   taskMemoryMiB: 512,
   rawDays: 30,
   inboxDays: 30,

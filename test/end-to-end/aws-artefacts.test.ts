@@ -20,13 +20,14 @@ import { configSchema } from '#pipeline/config/config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
 import { configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
 import { idField } from '#pipeline/contract/message-query.ts';
-import { stageNames, stages, tellingReceives } from '#pipeline/contract/stages.ts';
+import { stages, tellingReceives } from '#pipeline/contract/stages.ts';
 import {
   containerOf,
   type Deployment,
   deploy,
   functionOf,
   type RunningStage,
+  runningStages,
   statementsOf,
 } from '#test/support/aws/artefacts/deployment.ts';
 import { missingMetrics } from '#test/support/aws/artefacts/metric-names.ts';
@@ -82,8 +83,8 @@ after(async () => {
 });
 
 test('each function of the template has an asset of its own', options, () => {
-  const assets = stageNames.map((name) => functionOf(d.deployed, name).Code.S3Key);
-  assert.equal(new Set(assets).size, stageNames.length);
+  const assets = runningStages.map((name) => functionOf(d.deployed, name).Code.S3Key);
+  assert.equal(new Set(assets).size, runningStages.length);
 });
 
 test('the first configuration that the template writes is one, and is not written over', options, async () => {
@@ -527,7 +528,7 @@ test('nothing complained: no error in any log but those provoked, nothing on sta
 async function startAll(): Promise<void> {
   container = await d.startContainer();
   const relay = { NODE_EXTRA_CA_CERTS: join(folder, 'relay.pem') };
-  functions = await Promise.all(stageNames.map((name) => d.startStage(name, name === 'deliver' ? relay : {})));
+  functions = await Promise.all(runningStages.map((name) => d.startStage(name, name === 'deliver' ? relay : {})));
   lines.push(container.lines, ...functions.map((one) => one.lines));
 }
 
@@ -641,7 +642,7 @@ async function eventually<T>(ask: () => Promise<T | null>, what: string): Promis
 function unused(): string[] {
   const roles = {
     listener: taskRole(),
-    ...Object.fromEntries(stageNames.map((name) => [name, functionOf(d.deployed, name).Role])),
+    ...Object.fromEntries(runningStages.map((name) => [name, functionOf(d.deployed, name).Role])),
   };
   return Object.entries(roles).flatMap(([part, role]) =>
     statementsOf(d.deployed, role)

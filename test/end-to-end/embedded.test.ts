@@ -155,7 +155,7 @@ test(`kill -9 in the middle of ${many} messages over 50 connections loses and do
   const queues: any[] = await second.json('/api/queues');
   assert.deepEqual(
     queues.map(({ dead }) => dead),
-    [0, 0, 0, 0],
+    [0, 0, 0, 0, 0],
   );
   assert.equal(await second.stop(), 0);
 });

@@ -88,7 +88,7 @@ function jobIn(queue: string, { body, visibleAt: at }: Pick<SimMessage, 'body' |
     domain: 'domain' in job ? (job as DeliverJob).domain : null,
     isHeld,
     at,
-    mayTell: whyNotTold(job) === null,
+    mayTell: !('hook' in job) && whyNotTold(job) === null,
   };
 }
 

@@ -1,6 +1,13 @@
 // One seed played from its first connection to its last job: builds the simulated world, lets it run, and hands what is left to the checker.
 import { configKey } from '#pipeline/contract/keys.ts';
-import { deadLetterQueue, lanesOf, type StageName, stageNames, stages } from '#pipeline/contract/stages.ts';
+import {
+  deadLetterQueue,
+  deployedStages,
+  lanesOf,
+  type StageName,
+  stageNames,
+  stages,
+} from '#pipeline/contract/stages.ts';
 import type { DoorWorld } from '#test/simulation/aws/aws-door.ts';
 import { composeStage, type Surroundings } from '#test/simulation/aws/composition.ts';
 import { inProcessParser } from '#test/simulation/aws/in-process-parser.ts';
@@ -199,7 +206,7 @@ async function play(world: World): Promise<Omit<Outcome, 'trace' | 'seed'>> {
     areDone = true;
     fleet.close();
   });
-  const pollers = stageNames.flatMap((name) => startPollers(world, name));
+  const pollers = deployedStages({ hooks: false }).flatMap(({ name }) => startPollers(world, name));
   const isQuiet = (): boolean =>
     areDone && fleet.isClosed() && pollers.every((poller) => !poller.isBusy()) && allEmpty(queues);
   const longestMs = faults.endAtMs + terms.expireSeconds * 1_000 + 2 * dayMs;

@@ -1,7 +1,8 @@
 // Which hosts take the mail of a domain, in which order: MX by preference with equals shuffled, the domain itself if it has none
 // (RFC 5321 §5.1), none with a null MX (RFC 7505). A domain that does not exist is final; a DNS that does not answer is not. Hosts in
 // private networks are refused, so that a domain of somebody else cannot make us connect to our own network.
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
+import { isPrivate } from '#mail/address/private-address.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { type DnsErrorCode, dnsErrorCode, isTemporaryDnsError } from '#pipeline/dns/answer.ts';
 
@@ -158,24 +159,4 @@ function isAddress(record: unknown): record is string {
 function addressOfLiteral(domain: string): string | null {
   const inner = /^\[(?:IPv6:)?([0-9A-Fa-f:.]+)\]$/i.exec(domain)?.[1] ?? '';
   return isIPv4(inner) || isIPv6(inner) ? inner : null;
-}
-
-const ipv4Networks =
-  '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.168.0.0/16 198.18.0.0/15 ' +
-  '224.0.0.0/4 240.0.0.0/4';
-/** Many of these stand for IPv4 hosts, private or not: compatible, translated (RFC 6052, 7915), 6to4, Teredo. */
-const ipv6Networks =
-  '::/96 ::ffff:0:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 fc00::/7 fe80::/10 fec0::/10 ff00::/8 2002::/16 2001::/32';
-
-const privateNetworks = new BlockList();
-for (const network of `${ipv4Networks} ${ipv6Networks}`.split(' ')) {
-  const [address = '', bits] = network.split('/');
-  privateNetworks.addSubnet(address, Number(bits), isIPv4(address) ? 'ipv4' : 'ipv6');
-}
-
-/** Loopback, private, link-local, carrier-grade, multicast, reserved: RFC 6890 and what came after. */
-export function isPrivate(ip: string): boolean {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1];
-  const plain = mapped ?? ip;
-  return privateNetworks.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
 }

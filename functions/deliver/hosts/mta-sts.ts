@@ -2,11 +2,11 @@
 // last policy applies until it expires; it is kept in the store too, for other processes and after a restart.
 
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import { isPrivate } from '#mail/address/private-address.ts';
 import { parseStsPolicy, type StsPolicy } from '#mail/mta-sts/sts-policy.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { stsPolicyRecord } from '#pipeline/contract/records/sts-policy.ts';
 import type { PolicyFile } from './fetch-policy.ts';
-import { isPrivate } from './look-up-mx.ts';
 
 /** The policy that applies, and why the one that the domain announces does not, if it could not be had. */
 export type StsFinding = { readonly policy: StsPolicy; readonly note: string | null };

@@ -63,11 +63,12 @@ const parts = [
   },
   { role: 'Parse', access: stages.parse, consumes: [stages.parse.consumes] },
   { role: 'Deliver', access: stages.deliver, consumes: [stages.deliver.consumes] },
+  { role: 'Notify', access: stages.notify, consumes: [stages.notify.consumes] },
 ] as const;
 
 for (const { role, access, consumes } of parts) {
   test(`${role} may touch the keys, queues and secrets of its row in the table of stages, and no other`, async () => {
-    const { service } = await synthesize();
+    const { service } = await synthesize({ hooks: 'true' });
     const statements = statementsOf(service, `${role}Role`);
     const granted = (action: string) =>
       statements
@@ -103,7 +104,7 @@ test('the listener, to which the world connects, may list nothing', async () => 
 });
 
 test('of config/ each part reads single objects, none of them in the history of what was replaced', async () => {
-  const { service } = await synthesize();
+  const { service } = await synthesize({ hooks: 'true' });
   for (const { role } of parts) {
     const reads = statementsOf(service, `${role}Role`).filter(({ Action }) => Action.includes('s3:GetObject'));
     const inConfig = reads.flatMap(({ Resource }) => Resource).filter((resource) => resource.includes('/config/'));

@@ -43,7 +43,7 @@ test(
     const queues: any[] = await service.json('/api/queues');
     assert.deepEqual(
       queues.map(({ dead }) => dead),
-      [0, 0, 0, 0],
+      [0, 0, 0, 0, 0],
     );
     const deliveries = await allDeliveries(service);
     const ended = (state: string): any[] => deliveries.filter((one) => one.state === state);

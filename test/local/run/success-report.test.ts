@@ -56,6 +56,7 @@ test('the sender is told of success when the JSON is there: not while parse fail
         return parse(deps, job, handout);
       },
       deliver: (job, handout) => deliver({ ...deps, soleWorker: true }, job, handout),
+      notify: async () => ({ outcome: 'told' }),
     },
   });
   t.after(async () => {

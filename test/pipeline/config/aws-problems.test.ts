@@ -14,6 +14,10 @@ const user = (password: string): ConfigInput => ({
 });
 const relay = (given: object): ConfigInput => ({ delivery: { mode: 'smarthost', smarthost: { ...ses, ...given } } });
 
+const hook = (given: object): ConfigInput => ({
+  hooks: [{ name: 'tickets', url: 'https://receiver.example/', secret: 'secret:webhook-tickets', ...given }],
+});
+
 const refused: readonly (readonly [string, ConfigInput, RegExp, RegExp])[] = [
   [
     'a DKIM key in a file',
@@ -47,6 +51,20 @@ const refused: readonly (readonly [string, ConfigInput, RegExp, RegExp])[] = [
     /--secret-id mail\/smarthost-password/,
   ],
   ['a listener that takes mail for any address', { mode: 'capture' }, /^mode: .*from anybody$/, /^take it out/],
+  [
+    'the secret of a hook in a variable',
+    hook({ secret: 'env:HOOK' }),
+    /^hooks, tickets\.secret: no function can read env:/,
+    /create-secret --name mail\/webhook-tickets .*"secret:webhook-tickets"/,
+  ],
+  [
+    'a hook on this machine',
+    hook({ url: 'http://localhost/' }),
+    /^hooks, tickets: no receiver is on localhost/,
+    /https/,
+  ],
+  ['a hook at a private address', hook({ url: 'https://10.0.0.1/' }), /no receiver is on 10\.0\.0\.1/, /https/],
+  ['a hook in a private network', hook({ allowPrivate: true }), /public addresses alone/, /take allowPrivate out/],
   ['the SRS secret in a file', { srsSecret: 'file:srs' }, /^srsSecret: no function/, /"secret:srs"/],
   [
     'the user of the relay that the first deploy made up',

@@ -12,6 +12,7 @@ const options: DeployedOptions = {
   deliveryMode: 'smarthost',
   smarthost: 'smtp.relay.example',
   smarthostUser: 'app',
+  hooks: false,
   taskMemoryMiB: 512,
   rawDays: 30,
   inboxDays: 30,

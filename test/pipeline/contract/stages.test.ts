@@ -1,6 +1,7 @@
 // The table of stages: what it must say so that nothing waits on a queue that nobody reads.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { configKey } from '#pipeline/contract/keys.ts';
 import { lanesOf, listenerAccess, queueNames, stageNames, stages } from '#pipeline/contract/stages.ts';
 
 const lanes = Object.values(stages).flatMap(lanesOf);
@@ -17,9 +18,10 @@ test('a stage may send to the queues it reads: jobs that wait for a fault of our
 });
 
 test('a stage reads the configuration, and may tell the sender of a dead letter', () => {
-  for (const { reads, sends } of Object.values(stages)) {
-    assert.ok(reads.includes('config/'));
-    assert.ok(sends.includes(stages.deliver.consumes));
+  for (const { name, reads, sends } of Object.values(stages)) {
+    assert.ok(reads.includes(configKey));
+    // A message that a hook was not told of is stored: its sender has nothing to hear.
+    assert.equal(sends.includes(stages.deliver.consumes), name !== 'notify', name);
   }
   assert.ok(listenerAccess.sends.includes(stages.authenticate.consumes));
 });

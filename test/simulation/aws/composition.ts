@@ -63,6 +63,8 @@ export function composeStage(surroundings: Surroundings, name: StageName): Sandb
       const deps = { ...shared, parser: surroundings.parser };
       return createEventHandler(deps, stages.parse, () => ({ parse: (job, handout) => parse(deps, job, handout) }));
     }
+    case 'notify':
+      throw new Error('the simulation has no hooks');
     case 'deliver': {
       const deps = {
         ...shared,

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { createS3Client } from '#pipeline/aws/clients.ts';
 import { createS3Store } from '#pipeline/aws/s3-store.ts';
-import { type StageName, stageNames } from '#pipeline/contract/stages.ts';
+import { deployedStages, type StageName } from '#pipeline/contract/stages.ts';
 import { createGate, type Gate } from './gate.ts';
 import type { Statement } from './permission.ts';
 import { buildImage, type RunningContainer, runContainer } from './run-container.ts';
@@ -115,6 +115,9 @@ export async function deploy(folder: string, context: Readonly<Record<string, un
   };
 }
 
+/** The stages of a deployment with the options that it is made with here. */
+export const runningStages: readonly StageName[] = deployedStages({ hooks: false }).map(({ name }) => name);
+
 /** The roles of what runs, by part. */
 function rolesOf(deployed: Deployed): Map<string, string> {
   const [task] = deployed.resources('AWS::ECS::TaskDefinition').values();
@@ -123,7 +126,7 @@ function rolesOf(deployed: Deployed): Map<string, string> {
   return new Map([
     ['listener', task.TaskRoleArn],
     ['first-config', writer.Role],
-    ...stageNames.map((name) => [name, functionOf(deployed, name).Role] as const),
+    ...runningStages.map((name) => [name, functionOf(deployed, name).Role] as const),
   ]);
 }
 

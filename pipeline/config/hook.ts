@@ -1,0 +1,59 @@
+// One of `hooks`: which mail, and who is told of it.
+import { z } from 'zod';
+import { isLoopbackHost } from '#mail/address/loopback.ts';
+import { mailMatchSchema } from '#pipeline/contract/mail-match.ts';
+import { secretReference } from './secret-reference.ts';
+
+const hookName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'at most 63 lower-case letters, digits, dots and hyphens')
+  .describe('What logs, queues and the trace call it; if left out, the host of the URL.');
+
+const hookUrl = z
+  .url({ protocol: /^https?$/, error: 'expected an http(s) URL' })
+  .refine((text) => isWithoutLogin(text), { error: 'a password does not belong here: the webhook is signed' })
+  .describe(
+    'Where each message is sent by POST, signed as Standard Webhooks say. `http:` only to this machine, or with allowPrivate.',
+  );
+
+export const hookSchema = z
+  .strictObject({
+    name: hookName.optional(),
+    match: mailMatchSchema.prefault({}),
+    url: hookUrl,
+    secret: secretReference.describe('A reference to the secret that signs: base64, as `whsec_…`.'),
+    allowPrivate: z
+      .boolean()
+      .default(false)
+      .describe('Whether the URL may lead into a private network (10.0.0.0/8, 192.168.0.0/16 …). Not on AWS.'),
+  })
+  .refine(({ url, allowPrivate }) => allowPrivate || isHttps(url) || isLoopbackHost(hostOf(url)), {
+    path: ['url'],
+    error: 'expected https: mail does not go over the network in clear',
+  })
+  .transform(({ name, ...hook }) => ({ ...hook, name: name ?? nameOf(hook.url) }));
+
+/** A hook, defaults filled in. */
+export type Hook = Readonly<z.output<typeof hookSchema>>;
+
+/** The host of a URL; an IPv6 address without its brackets. */
+export function hostOf(url: string): string {
+  return (URL.parse(url)?.hostname ?? '').replace(/^\[(.*)\]$/, '$1');
+}
+
+function isWithoutLogin(text: string): boolean {
+  const url = URL.parse(text);
+  return url === null || (url.username === '' && url.password === '');
+}
+
+/** Whether a URL is one of https. */
+export function isHttps(url: string): boolean {
+  return URL.parse(url)?.protocol === 'https:';
+}
+
+function nameOf(url: string): string {
+  return hostOf(url)
+    .replaceAll(/[^a-z0-9.-]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '')
+    .slice(0, 63);
+}

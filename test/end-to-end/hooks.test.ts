@@ -1,0 +1,99 @@
+// Hooks in both worlds: the service as a process, killed while a hook is being told; and the bundle that ships.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { readMail } from '#consume/read-mail.ts';
+import { verifyWebhook } from '#consume/verify-webhook.ts';
+import { startEmulatorWorld } from '#local/emulator/start-emulator.ts';
+import { configSchema } from '#pipeline/config/config.ts';
+import { fixedConfigSource } from '#pipeline/config/config-source.ts';
+import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
+import { noMetrics } from '#test/support/fakes/no-metrics.ts';
+import { silentLog } from '#test/support/fakes/silent-log.ts';
+import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
+import { startWebhookReceiver, type TakenWebhook } from '#test/support/peers/webhook-receiver.ts';
+import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
+import { eventually, startLocalService } from '#test/support/worlds/local-service.ts';
+
+const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+const subjects = async (taken: readonly TakenWebhook[], now: () => number = Date.now) => {
+  const payloads = taken.map((one) => verifyWebhook(one, { secret, now }).payload);
+  return (await Promise.all(payloads.map((payload) => readMail(payload)))).flat().map(({ subject }) => subject);
+};
+
+async function folderOf(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'pillarbox-hooks-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+test('on one machine a hook that fails, or is killed amid the call, is told; one that is slow holds up no other', async (t) => {
+  const folder = await folderOf(t);
+  const slow = await startWebhookReceiver(t, () => {});
+  const flaky = await startWebhookReceiver(t, (response, n) => response.writeHead(n === 1 ? 503 : 200).end());
+  const held = await startWebhookReceiver(t, (response, n) => (n === 1 ? undefined : response.writeHead(200).end()));
+  const hook = (name: string, url: string, match = {}) => ({ name, url, secret: 'env:HOOK', match });
+  const hooks = [
+    hook('slow', slow.url),
+    hook('flaky', flaky.url),
+    hook('held', held.url, { subject: '*bells*', mailbox: 'support' }),
+    hook('none', 'http://127.0.0.1:1/', { subject: 'another' }),
+  ];
+  const start = () => startLocalService(t, { folder, config: { hooks }, environment: { HOOK: secret } });
+  const service = await start();
+  const smtp = await rawSmtp(service.ports.mx);
+  await smtp.command('EHLO mx.sender.example');
+  const content = Buffer.from('From: ann@sender.example\r\nSubject: the bells ring\r\n\r\ntext\r\n');
+  await sendRaw(smtp, { to: ['support@receiver.example'], content });
+  smtp.close();
+  await eventually('all three are called', () => slow.taken.length + flaky.taken.length + held.taken.length === 3);
+  await service.kill();
+  const again = await start();
+  await eventually('both are told', () => flaky.taken.length === 2 && held.taken.length === 2);
+  assert.deepEqual(await subjects(held.taken), ['the bells ring', 'the bells ring']);
+  const ids = new Set([...held.taken, ...flaky.taken].map(({ headers }) => headers['webhook-id']));
+  assert.equal(ids.size, 2, 'each hook has one id, however often it is called');
+  const [{ id }] = (await again.json('/api/messages')).messages;
+  await again.json(`/api/messages/${id}/replay`, { method: 'POST' });
+  await eventually('a replay tells them again', () => held.taken.length === 3);
+  const { queues = await again.json('/api/queues') } = {};
+  assert.equal(queues.find(({ name }: any) => name === 'notify').dead, 0);
+});
+
+test('on AWS the bundles that ship tell a hook, and again after a failure', async (t) => {
+  const folder = await folderOf(t);
+  await writeFile(join(folder, 'webhook-tickets'), secret);
+  const receiver = await startWebhookReceiver(t, (response, n) => response.writeHead(n === 1 ? 503 : 200).end('busy'));
+  const log = silentLog();
+  const dns = { servers: ['127.0.0.1:1'], timeoutSeconds: 1, temperrorRetrySeconds: [] };
+  const hooks = [{ name: 'tickets', url: receiver.url, secret: 'secret:webhook-tickets' }];
+  const config = configSchema.parse({ mode: 'capture', hostname: 'mx.receiver.example', dns, hooks });
+  const world = await startEmulatorWorld({
+    folder: join(folder, 'emulator'),
+    config: fixedConfigSource(config),
+    secretsFolder: folder,
+    filesFolder: folder,
+    environment: {},
+    clock: Date.now,
+    log,
+    metrics: noMetrics(),
+    write: () => {},
+    bundles: join(await sharedBundles(), 'functions'),
+  });
+  t.after(() => world.close(1));
+  const content = Buffer.from(`From: ann@sender.example\r\nSubject: large\r\n\r\n${'a line of text\r\n'.repeat(100)}`);
+  const job = sampleReceivedJob({ content });
+  const writer = world.intake.open({ key: job.raw.key, envelope: { reversePath: job.envelope.reversePath } });
+  await writer.write(content);
+  await writer.commit(job);
+  await eventually('it failed', () => log.entries.some(({ event }) => event === 'hook-failed'));
+  const failed = log.entries.find(({ event }) => event === 'hook-failed');
+  assert.deepEqual([failed?.fields?.['hook'], failed?.fields?.['reason']], ['tickets', 'it answered 503: busy']);
+  await world.time.setAhead(30_000);
+  await eventually('it is told', () => log.entries.some(({ event }) => event === 'hook-told'));
+  const ahead = () => Date.now() + 30_000;
+  assert.deepEqual(await subjects(receiver.taken.slice(1), ahead), ['large']);
+  assert.equal(receiver.taken.length, 2);
+});
