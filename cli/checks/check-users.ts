@@ -26,6 +26,15 @@ export async function checkUsers(config: Config, secrets: Secrets): Promise<read
   return findings;
 }
 
+/** Of a deployment named `stack`. */
+export function checkInlineHashes({ users }: Config, stack: string): readonly Finding[] {
+  const inline = users.filter(({ password }) => password.startsWith('scrypt:')).map(({ name }) => name);
+  if (inline.length === 0) return [];
+  const what = `the password hashes of ${inline.join(', ')} are in the configuration itself, which every function can read`;
+  const mend = `pillarbox config get --stack ${stack} > pillarbox.json, then pillarbox config push pillarbox.json --stack ${stack}, which moves them to where the listener alone can`;
+  return [advice(what, mend)];
+}
+
 /** Of a file. */
 export async function checkPermissions({ path, config }: ConfigFile): Promise<readonly Finding[]> {
   const { mode } = await stat(path);

@@ -7,7 +7,7 @@ import { checkHost } from '#cli/checks/check-host.ts';
 import { checkListeners } from '#cli/checks/check-listeners.ts';
 import { checkPort25 } from '#cli/checks/check-port-25.ts';
 import { checkSes } from '#cli/checks/check-ses.ts';
-import { checkBounceAddresses, checkPermissions, checkUsers } from '#cli/checks/check-users.ts';
+import { checkBounceAddresses, checkInlineHashes, checkPermissions, checkUsers } from '#cli/checks/check-users.ts';
 import { advice, type Finding, missing, ok, shownFinding } from '#cli/checks/finding.ts';
 import { type CliWorld, type Command, optionValue, print } from '#cli/command.ts';
 import { type ConfigFile, configOption } from '#cli/config-file.ts';
@@ -54,7 +54,9 @@ export const check: Command = {
           await checkCertificate(config, secrets, nowMs),
           ...(await checkUsers(config, secrets)),
           ...checkBounceAddresses(config),
-          ...(place.stack === null ? [...(await checkPermissions(file)), ...checkListeners(config)] : []),
+          ...(place.stack === null
+            ? [...(await checkPermissions(file)), ...checkListeners(config)]
+            : checkInlineHashes(config, place.stack.name)),
           ...(await checkHost({ config, addresses }, resolve)),
           ...(await checkWayOut(config, place)),
         ];

@@ -3,12 +3,13 @@ import { LRUCache } from 'lru-cache';
 import { trackedKeys } from '#container/limits/limits.ts';
 import type { ListenerDeps } from '#container/listener-deps.ts';
 import { errorMessage } from '#mail/problem.ts';
+import { storedReference } from '#pipeline/config/stored-hashes.ts';
 import type { User } from './authenticate-user.ts';
 
 export type HashRenewal = {
   /** Puts a new hash in place of the configured one if that can be done, else says once that somebody should. */
   readonly renew: (user: User, renewed: string) => void;
-  /** Says whether a hash was put in place of another by us: the password is the same. */
+  /** Says whether a hash was put in place of another by us, or only moved to where it is kept: the password is the same. */
   readonly isSamePassword: (before: string, after: string) => boolean;
 };
 
@@ -42,6 +43,7 @@ export function createHashRenewal({
         (error: unknown) => warn(name, errorMessage(error)),
       );
     },
-    isSamePassword: (before, after) => before === after || renewedBy.get(before) === after,
+    isSamePassword: (before, after) =>
+      before === after || renewedBy.get(before) === after || storedReference(before) === after,
   };
 }

@@ -1,6 +1,7 @@
 // The configuration file of a deployment: read and replaced whole. What is replaced is kept in the history, and nobody's edit is
 // overwritten: S3 takes the new one only in place of the version that it was made from.
 
+import { takeOutHashes } from '#pipeline/config/stored-hashes.ts';
 import { type DeployedOptions, deployedOptionsSchema } from '#pipeline/contract/deployed-options.ts';
 import {
   configHistoryKey,
@@ -10,6 +11,7 @@ import {
   historyKeyOf,
   historyVersion,
   lastGoodConfigKey,
+  passwordHashKey,
 } from '#pipeline/contract/keys.ts';
 import type { ObjectStore, PutOutcome } from '#pipeline/contract/ports.ts';
 import { readWhole } from '#pipeline/contract/stored-body.ts';
@@ -25,7 +27,10 @@ export type ConfigStore = {
   readonly where: string;
   /** Null if there is none. `version`: one of the history, or `last-good`; left out, the current one. */
   readonly read: (version?: string) => Promise<StoredConfig | null>;
-  /** `conflict`: nothing was written, because `before` (null: no file) is no longer what is there. */
+  /**
+   * `conflict`: nothing was written, because `before` (null: no file) is no longer what is there. Hashes of passwords go where the
+   * listener alone reads them.
+   */
   readonly replace: (text: string, before: StoredConfig | null) => Promise<PutOutcome>;
   /** The current one and the copy of the last good one, then the history, the newest first. */
   readonly versions: () => Promise<readonly ConfigVersion[]>;
@@ -51,7 +56,15 @@ export function createConfigStore(
   return {
     where: `s3://${bucket}/${configKey}`,
     read: (version) => read(version === undefined ? configKey : keyOf(version)),
-    replace: async (text, before) => {
+    replace: async (given, before) => {
+      const { text, hashes } = takeOutHashes(given);
+      for (const { id, hash } of hashes)
+        await store.put({
+          key: passwordHashKey(id),
+          body: Buffer.from(hash),
+          contentType: 'text/plain',
+          condition: { ifAbsent: true },
+        });
       if (before === null) return write(configKey, text, { ifAbsent: true });
       await write(configHistoryKey(before), before.text, { ifAbsent: true });
       return write(configKey, text, { ifMatch: before.etag });

@@ -24,7 +24,8 @@ import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import { polledConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets } from '#pipeline/config/secrets.ts';
-import type { Clock, Log, Secrets } from '#pipeline/contract/ports.ts';
+import { storedHashes } from '#pipeline/config/stored-hashes.ts';
+import type { Clock, Log, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
 import { deadLetterQueue, type QueueName } from '#pipeline/contract/stages.ts';
 import { createAwsAdmin } from './aws-admin.ts';
 import { type ConfigStore, createConfigStore } from './config-store.ts';
@@ -72,7 +73,7 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
     refreshSeconds: configRefreshSeconds,
     ...tools,
   });
-  const secrets = deployedSecrets(deployment, tools.clock);
+  const secrets = deployedSecrets(deployment, store, tools.clock);
   const reader = { list: store.list, folders: createS3Folders(place) };
   const deadLetters = createDeadLetters({ sqs: polling, region, tell: tools.onProgress });
   return {
@@ -97,13 +98,14 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
   };
 }
 
-/** What the functions read by `secret:NAME`. A file or variable of this machine is none of theirs. */
-function deployedSecrets(deployment: Deployment, clock: Clock): Secrets {
+/** What the functions read by `secret:NAME`, and the listener by `stored:ID`. A file or variable of this machine is none of theirs. */
+function deployedSecrets(deployment: Deployment, store: ObjectStore, clock: Clock): Secrets {
   const named = createAwsSecrets(deployment, secretsPrefix(deployment));
-  const { read } = createSecrets({ named, directory: '.', environment: {}, clock });
+  const { read } = createSecrets({ named, stored: storedHashes(store), directory: '.', environment: {}, clock });
   return {
     read: async (reference, how) => {
-      if (!reference.startsWith('secret:')) throw new Error('on AWS secrets are in Secrets Manager ("secret:NAME")');
+      if (!/^(secret|stored):/.test(reference))
+        throw new Error('on AWS secrets are in Secrets Manager ("secret:NAME")');
       return read(reference, how);
     },
   };

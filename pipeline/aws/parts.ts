@@ -6,6 +6,7 @@ import type { Config } from '#pipeline/config/config.ts';
 import { polledConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
 import { deployedProblems, shownProblem } from '#pipeline/config/deployed-problems.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
+import { storedHashes } from '#pipeline/config/stored-hashes.ts';
 import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import type { KeyPrefix } from '#pipeline/contract/keys.ts';
 import type { Clock, Intake, JobSender, Log, ObjectStore, Secrets } from '#pipeline/contract/ports.ts';
@@ -89,9 +90,10 @@ export function createAwsParts({
     clock,
     log,
   });
+  const store = createS3Store({ s3, bucket, forbiddenIsAbsent });
   return {
     environment,
-    store: createS3Store({ s3, bucket, forbiddenIsAbsent }),
+    store,
     jobs,
     underWay,
     changeVisibility: createVisibilityChanger(sqs, environment.queueUrls),
@@ -99,6 +101,7 @@ export function createAwsParts({
     config,
     secrets: createSecrets({
       named: namedSecrets(environment),
+      stored: storedHashes(store),
       directory: environment.filesDirectory,
       environment: variables,
       clock,

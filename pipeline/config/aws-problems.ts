@@ -59,7 +59,7 @@ function references({ tls, domains, users, delivery, srsSecret, hooks }: Config,
       })),
     ),
     ...users.flatMap(({ name, password }) =>
-      given(`users, ${name}`, password.startsWith('scrypt:') ? null : password, {
+      given(`users, ${name}`, /^(scrypt|stored):/.test(password) ? null : password, {
         readers: listener,
         mend: `pillarbox user add ${name} --replace --stack ${stack}`,
       }),

@@ -67,7 +67,10 @@ const user = z.strictObject({
   name: z.string().min(1).max(254),
   password: z
     .string()
-    .regex(/^(scrypt|secret|file|env):.+$/, 'a hash made by `pillarbox user add` ("scrypt:…"), or a reference to one')
+    .regex(
+      /^(scrypt|stored|secret|file|env):.+$/,
+      'a hash made by `pillarbox user add` ("scrypt:…"), or a reference to one',
+    )
     .describe('A hash made by `pillarbox user add` (`scrypt:…`), or a reference to it (`secret:user-NAME`).'),
   mayFrom: z.array(z.string().regex(/@/, 'an address or "*@domain"')).min(1),
 });

@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.ts';
 import { pathText } from './parse-config.ts';
+import { storedReference } from './stored-hashes.ts';
 
 type Path = readonly (string | number)[];
 
@@ -17,7 +18,7 @@ export function describeChanges(before: Config, after: Config): readonly string[
 }
 
 function compare(path: Path, before: unknown, after: unknown): readonly string[] {
-  if (isDeepStrictEqual(before, after)) return [];
+  if (isDeepStrictEqual(before, after) || isSameHash(before, after)) return [];
   if (isRecord(before) && isRecord(after)) return compareRecords(path, before, after);
   if (!Array.isArray(before) || !Array.isArray(after)) {
     const [was, is] = [shown(before), shown(after)];
@@ -26,6 +27,12 @@ function compare(path: Path, before: unknown, after: unknown): readonly string[]
   const named = [byIdentity(before), byIdentity(after)];
   if (named[0] && named[1]) return compareRecords(path, named[0], named[1]);
   return [`${pathText(path)}: ${compareLists(before, after)}`];
+}
+
+/** One may say where it is kept. */
+function isSameHash(before: unknown, after: unknown): boolean {
+  if (typeof before !== 'string' || typeof after !== 'string') return false;
+  return storedReference(before) === after || before === storedReference(after);
 }
 
 function compareRecords(
@@ -69,7 +76,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function shown(value: unknown): string {
   const text = JSON.stringify(value, (_key, inner) =>
-    typeof inner === 'string' && inner.startsWith('scrypt:') ? '(a hash)' : inner,
+    typeof inner === 'string' && /^(scrypt|stored):/.test(inner) ? '(a hash)' : inner,
   );
   if (text === undefined) return 'nothing';
   return text.length > maxShown ? `${text.slice(0, maxShown)}…` : text;

@@ -34,6 +34,14 @@ export const lastGoodConfigKey = 'config/last-good.json';
 /** The key of the options that the deployment was made with (deployed-options.ts). */
 export const deployedOptionsKey = 'config/options.json';
 
+/** The password hashes of users, for the listener alone. */
+export const passwordHashPrefix = 'config/hashes/';
+
+/** `config/hashes/<id>`; see pipeline/config/stored-hashes.ts. */
+export function passwordHashKey(id: string): string {
+  return `${passwordHashPrefix}${id}`;
+}
+
 /** Configurations that were replaced, in order of time. */
 export const configHistoryPrefix = 'config/history/';
 

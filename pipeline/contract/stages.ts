@@ -7,6 +7,7 @@ import {
   type KeyPrefix,
   lastGoodConfigKey,
   mailKeyPatterns,
+  passwordHashPrefix,
   rawKeyPattern,
   verdictKeyPattern,
 } from './keys.ts';
@@ -38,7 +39,7 @@ export type Access = {
   /** The queues it may send to. */
   readonly sends: readonly QueueName[];
   /** Of `config/` single objects alone: what was replaced is for operators. */
-  readonly reads: readonly (KeyPrefix | typeof configKey | typeof lastGoodConfigKey)[];
+  readonly reads: readonly (KeyPrefix | typeof configKey | typeof lastGoodConfigKey | typeof passwordHashPrefix)[];
   readonly writes: readonly (KeyPrefix | typeof lastGoodConfigKey)[];
   readonly deletes: readonly KeyPrefix[];
   /**
@@ -60,7 +61,7 @@ const jobMetrics = ['jobs', 'job-seconds', 'job-hops', 'own-faults', 'dns-breake
 /** The listener is not a stage: it takes no jobs. */
 export const listenerAccess: Access = {
   sends: ['received'],
-  reads: [configKey, lastGoodConfigKey, 'suppressions/'],
+  reads: [configKey, lastGoodConfigKey, passwordHashPrefix, 'suppressions/'],
   // It sees every edit, since it always runs.
   writes: ['raw/', lastGoodConfigKey],
   deletes: [],

@@ -1,12 +1,15 @@
 // `check`, `dkim new` and `user add` with `--stack NAME`: keys in Secrets Manager, the stored configuration changed by compare-and-set.
 import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { makeSelfSigned } from '#container/tls/certificate.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { verifyPassword } from '#pipeline/config/password.ts';
-import { configKey, deployedOptionsKey } from '#pipeline/contract/keys.ts';
+import { configKey, deployedOptionsKey, passwordHashKey } from '#pipeline/contract/keys.ts';
 import { listenerAccess, stages } from '#pipeline/contract/stages.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
 import { denied, inProduction, type OperatorsAws, operatorsAws, throttled } from '#test/support/aws/operators-aws.ts';
@@ -184,11 +187,26 @@ test('user add writes a hash alone, into the stored configuration; its bounces g
   assert.equal(ran.code, 0, ran.err);
   assert.match(ran.out, /written to s3:.*\n[\s\S]*half a minute\. Next: log in at port 587/);
   const config = await storedConfig();
-  assert.ok(await verifyPassword('correct horse', config.users[0]!.password));
+  const [, id = ''] = /^stored:([0-9a-f]{64})$/.exec(config.users[0]!.password) ?? [];
+  const hash = await collect((await stack.store.get(passwordHashKey(id)))!.body);
+  assert.ok(await verifyPassword('correct horse', hash.toString()));
   assert.deepEqual(config.domains['a.example' as never]!.mailboxes, ['ann', 'app']);
   assert.doesNotMatch(ran.out + ran.err, /correct horse/);
   const again = await cli(['user', 'add', 'app@a.example', '--json'], 'another one\n');
   assert.deepEqual([again.code, JSON.parse(again.err).error.code], [1, 'exists']);
+});
+
+test('check names whose password hashes every function can read, and what it says moves them', async () => {
+  await storeConfig({ ...base, users: [{ name: 'app', password: openSesameHash, mayFrom: ['*@a.example'] }] });
+  const inline =
+    /password hashes of app are in the configuration itself.*\n.*config push pillarbox\.json --stack mail-test/;
+  assert.match((await cli(['check'])).out, inline);
+  const file = join(await mkdtemp(join(tmpdir(), 'pillarbox-moved-')), 'pillarbox.json');
+  await writeFile(file, (await cli(['config', 'get'])).out);
+  assert.equal((await cli(['config', 'push', file])).code, 0);
+  assert.match((await storedConfig()).users[0]!.password, /^stored:/);
+  const { out } = await cli(['check']);
+  assert.doesNotMatch(out, /password hashes|cannot log in/);
 });
 
 test('what the new configuration cannot do on AWS is said, whoever wrote it', async () => {

@@ -15,10 +15,11 @@ import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCom
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { createTransport } from 'nodemailer';
 import { makeSelfSigned } from '#container/tls/certificate.ts';
+import { createConfigStore } from '#ops/aws/config-store.ts';
 import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
-import { configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
+import { configKey, lastGoodConfigKey, passwordHashKey } from '#pipeline/contract/keys.ts';
 import { idField } from '#pipeline/contract/message-query.ts';
 import { stages, tellingReceives } from '#pipeline/contract/stages.ts';
 import {
@@ -170,15 +171,25 @@ test('what the operator puts into secrets and configuration is in force', option
     aliases: { sales: ['far@elsewhere.example'], lost: ['gone-too@elsewhere.example'] },
     dkim: [{ selector: 's1', privateKey: 'secret:dkim-s1' }],
   };
-  d.secrets.set('pillarbox/user-app', await hashPassword('a good password'));
+  d.secrets.set('pillarbox/user-other', await hashPassword('another password'));
   config.listeners = [{ role: 'mx', host: '127.0.0.1', port: 2525 }]; // as `pillarbox init` writes it
-  config.users = [{ name: 'app', password: 'secret:user-app', mayFrom: ['*@pillarbox.example'] }];
-  await d.store.put({ key: configKey, body: Buffer.from(JSON.stringify(config)), contentType: 'application/json' });
+  const mayFrom = ['*@pillarbox.example'];
+  config.users = [
+    { name: 'app', password: await hashPassword('a good password'), mayFrom },
+    { name: 'other', password: 'secret:user-other', mayFrom },
+  ];
+  const configs = createConfigStore(d.store, d.bucket);
+  await configs.replace(JSON.stringify(config), await configs.read());
+  assert.match(await textOf(configKey), /"stored:[0-9a-f]{64}"/);
   await stopFunctions();
   await startAll();
   assert.match(await healthText(), /listeners: on AWS the deployment opens the ports.*"ok":true/);
   const trusting = { tls: { ca: certificate, servername: 'mx.pillarbox.example' } };
   await submit({ subject: 'out', to: 'friend@elsewhere.example' }, trusting);
+  await submit(
+    { subject: 'of the other', to: 'postmaster@pillarbox.example' },
+    { ...trusting, auth: { user: 'other', pass: 'another password' } },
+  );
   await assert.rejects(submit({ subject: 'out' }, { auth: { user: 'app', pass: 'a bad password' } }), {
     responseCode: 535,
   });
@@ -408,6 +419,7 @@ test('roles and policies allow all that the parts did, and hardly more', options
 const refused = [
   { part: 'parse', does: 'reads inbox/', key: 'inbox/pillarbox.example/postmaster/x.json', read: true },
   { part: 'parse', does: 'reads a configuration that was replaced', key: 'config/history/x.json', read: true },
+  { part: 'deliver', does: 'reads the hash of a password', key: passwordHashKey('0'), read: true },
   { part: 'authenticate', does: 'reads deliveries/', key: 'deliveries/x.json', read: true },
   { part: 'authenticate', does: 'writes inbox/', key: 'inbox/x.json', condition: '*' },
   { part: 'deliver', does: 'writes inbox/', key: 'inbox/x.json', condition: '*' },

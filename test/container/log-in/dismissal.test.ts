@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
+import { storedReference } from '#pipeline/config/stored-hashes.ts';
 import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { stopwatch } from '#test/support/time/stopwatch.ts';
 import {
@@ -56,6 +57,16 @@ for (const { title, users } of [
     assert.match(await untouched!.say(`From: ${other.name}\r\n\r\nhi\r\n.`), /^250/);
   });
 }
+
+test('a user whose hash is now kept elsewhere keeps what is open, and logs in with the same password', async (t) => {
+  const read = async (reference: string) => (reference === storedReference(password) ? password : 'another');
+  const at = await startTestListener(t, { ...testConfig, listeners, users: [app] }, { secrets: { read } });
+  const client = await loggedIn(t, at, app.name);
+  await beginData(client, app.name);
+  at.config.change({ ...testConfig, listeners, users: [{ ...app, password: storedReference(password) }] });
+  await loggedIn(t, at, app.name);
+  assert.match(await client.say(`From: ${app.name}\r\n\r\nhi\r\n.`), /^250/);
+});
 
 test('a message whose user is removed right before its end is not acknowledged, and not stored', async (t) => {
   const at = await startTestListener(t, { ...testConfig, listeners, users: [app] });

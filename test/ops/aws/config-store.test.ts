@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createConfigStore, type StoredConfig } from '#ops/aws/config-store.ts';
+import { storedHashes, storedReference } from '#pipeline/config/stored-hashes.ts';
 import { configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
 import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
+import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 
 function made() {
   const clock = setClock();
@@ -48,4 +50,28 @@ test('what was replaced is in the history, the newest first, and is read by its 
   assert.equal((await read('last-good')).text, texts[1]);
   assert.equal(await configs.read('20200101T000000Z-00000000'), null);
   assert.equal(memory.text(configKey), texts[2]);
+});
+
+test('hashes of passwords go where the listener alone reads them, before the text that names them; comments stay', async () => {
+  const { configs, memory, read } = made();
+  const text = `{ // mine\n  "users": [ { "name": "app", "password": "${openSesameHash}", "mayFrom": ["*@a.example"] }, ], }`;
+  memory.seed(configKey, '{}');
+  await configs.replace(text, await read());
+  const stored = (await read()).text;
+  const reference = storedReference(openSesameHash);
+  assert.equal(stored, text.replace(openSesameHash, reference));
+  assert.equal(await storedHashes(memory)(reference.slice('stored:'.length)), openSesameHash);
+  await configs.replace(stored, await read());
+  assert.equal((await read()).text, stored, 'once is enough');
+  await assert.rejects(storedHashes(memory)('0'.repeat(64)), /there is no config\/hashes\/0/);
+  await assert.rejects(storedHashes(memory)('../pillarbox.json'), /not an id/);
+});
+
+test('a hash that could not be stored leaves the configuration as it was', async () => {
+  const { memory, configs, read } = made();
+  memory.seed(configKey, '{}');
+  const failing = { ...memory, put: async () => Promise.reject(new Error('S3 is away')) };
+  const text = `{"users":[{"name":"app","password":"${openSesameHash}","mayFrom":["*@a.example"]}]}`;
+  await assert.rejects(createConfigStore(failing, 'mail-bucket').replace(text, await read()), /S3 is away/);
+  assert.equal((await configs.read())?.text, '{}');
 });

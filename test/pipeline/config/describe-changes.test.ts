@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ConfigInput, configSchema } from '#pipeline/config/config.ts';
 import { describeChanges } from '#pipeline/config/describe-changes.ts';
+import { storedReference } from '#pipeline/config/stored-hashes.ts';
 
 const base = {
   hostname: 'mx.a.example',
@@ -44,6 +45,11 @@ const rows: readonly { title: string; after: ConfigInput; says: readonly string[
     title: 'the hash of a password, which is not shown',
     after: { ...base, users: [{ ...base.users[0]!, password: 'scrypt:two' }] },
     says: ['users.app.password: another hash'],
+  },
+  {
+    title: 'a hash that is now kept elsewhere is no change',
+    after: { ...base, users: [{ ...base.users[0]!, password: storedReference(base.users[0]!.password) }] },
+    says: [],
   },
   {
     title: 'a user who is gone, whose hash is not shown',
