@@ -17,13 +17,18 @@ export type PortMemory = {
   isBlocked: boolean;
 };
 
-type PortDeps = Pick<DeliverDeps, 'store' | 'clock' | 'log' | 'metrics' | 'memory'>;
+type PortDeps = Pick<DeliverDeps, 'store' | 'clock' | 'log' | 'metrics' | 'memory' | 'soleWorker'>;
 
 const unrelatedHosts = 3;
 const windowMs = 3_600_000;
 const mostTimeouts = 10;
 /** A process writes the same at most so often. */
 const tellMs = 60_000;
+/** So long no other process must connect before the evidence counts: any that does deletes the record. */
+const standsMs = 120_000;
+
+/** A site, one of its hosts, and the port at which none answered. */
+type TimedOut = { readonly site: string; readonly ip: string; readonly port: number };
 
 /** What the connections of one attempt showed: one came about, or all timed out, or neither. */
 type PortSign = 'connected' | 'timed-out' | 'neither';
@@ -62,8 +67,8 @@ async function noteConnected({ memory: { port }, store, clock, log }: PortDeps):
 }
 
 async function noteTimeout(
-  { memory, store, clock, log, metrics }: PortDeps,
-  seen: { readonly site: string; readonly ip: string; readonly port: number },
+  { memory, store, clock, log, metrics, soleWorker }: PortDeps,
+  seen: TimedOut,
 ): Promise<void> {
   const { timeouts } = memory.port;
   const now = clock();
@@ -71,7 +76,7 @@ async function noteTimeout(
   if (timeouts.has(seen.site)) return;
   let isFirstReport = false;
   const evidence = await blockedPortRecord.change(store, blockedPortRecord.key(), (before) => {
-    const after = afterTimeout(before, { ...seen, now });
+    const after = afterTimeout(before, { ...seen, now, standsMs: soleWorker === true ? 0 : standsMs });
     isFirstReport = after.isReported && before?.isReported !== true;
     return after;
   });
@@ -83,17 +88,18 @@ async function noteTimeout(
   if (isFirstReport) log.error('port-25-blocked', { port: blocked.port, hosts: blocked.hosts.join(' ') });
 }
 
-/** The evidence after one more site timed out. Pure. */
+/** The evidence after one more site timed out. If it is enough it counts after `standsMs`. Pure. */
 export function afterTimeout(
   before: PortEvidence | null,
-  { site, ip, port, now }: { readonly site: string; readonly ip: string; readonly port: number; readonly now: number },
+  { site, ip, port, now, standsMs }: TimedOut & { readonly now: number; readonly standsMs: number },
 ): PortEvidence {
   const at = new Date(now).toISOString();
   const others = (before?.timeouts ?? []).filter((one) => one.site !== site && now - Date.parse(one.at) <= windowMs);
   const timeouts = [...others, { site, ip, at }].slice(-mostTimeouts);
   const isEnough = unrelated(timeouts) >= unrelatedHosts;
   // Mail that waits is tried every few hours only: what is known to be blocked stays so until a connection comes about.
-  const since = blockedPort(before, now)?.since ?? (isEnough ? (before?.since ?? at) : null);
+  const since =
+    blockedPort(before, now)?.since ?? (isEnough ? (before?.since ?? new Date(now + standsMs).toISOString()) : null);
   const after = { schema: 'port-blocked/2', port, since, at, isReported: false, timeouts } as const;
   return { ...after, isReported: blockedPort(after, now) !== null };
 }

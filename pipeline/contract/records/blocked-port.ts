@@ -13,7 +13,7 @@ const blockedPortSchema = z.discriminatedUnion('schema', [
   z.strictObject({
     ...common,
     schema: z.literal('port-blocked/2'),
-    /** When the evidence became enough; null: it is not. */
+    /** From when the port counts as blocked, if no process connects until then; null: the evidence is not enough. */
     since: timestamp.nullable(),
     isReported: z.boolean(),
     timeouts: z.array(z.strictObject({ site: z.string(), ip: z.string(), at: timestamp })),
@@ -40,14 +40,12 @@ export const blockedPortRecord = recordKind(
 );
 
 const holdsMs = 21_600_000;
-/** So long no process must connect: any that does deletes the record. */
-const standsMs = 120_000;
 
-/** Null if the evidence is not enough, has not stood for two minutes, or is more than six hours old. */
+/** Null if the evidence is not enough, does not count yet, or is more than six hours old. */
 export function blockedPort(evidence: PortEvidence | null, now: number): BlockedPort | null {
   if (evidence === null || evidence.since === null) return null;
   const { port, since, at, timeouts } = evidence;
-  if (now - Date.parse(at) >= holdsMs || now - Date.parse(since) < standsMs) return null;
+  if (now - Date.parse(at) >= holdsMs || now < Date.parse(since)) return null;
   return { port, since, at, hosts: timeouts.map(({ site }) => site) };
 }
 

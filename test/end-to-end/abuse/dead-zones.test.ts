@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { stages, windowSeconds } from '#pipeline/contract/stages.ts';
 import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
 import { startScriptedDns } from '#test/support/peers/scripted-dns.ts';
 import { idIn } from '#test/support/peers/send-many.ts';
@@ -18,7 +19,9 @@ import {
 
 const neighbours = 40;
 const everyMs = 60;
-const boundMs = 1_500;
+const aloneMs = 1_500;
+/** On AWS, and so in the emulator, a message waits besides while each stage gathers a batch. */
+const windowsMs = 1_000 * (windowSeconds(stages.authenticate) + windowSeconds(stages.parse));
 
 /** Of a few dead zones, each of another, and each with a sender that is well but a signer and an author that are not. */
 const flood: readonly ((n: number) => { readonly from: string; readonly header: string })[] = [
@@ -31,12 +34,12 @@ const flood: readonly ((n: number) => { readonly from: string; readonly header: 
 ];
 
 const worlds = [
-  { world: 'embedded', count: 300, temperrorRetrySeconds: [1] },
-  { world: 'emulator', count: 30, temperrorRetrySeconds: [] },
+  { world: 'embedded', count: 300, temperrorRetrySeconds: [1], boundMs: aloneMs },
+  { world: 'emulator', count: 30, temperrorRetrySeconds: [], boundMs: windowsMs + aloneMs },
 ] as const;
 
-for (const { world, count, temperrorRetrySeconds } of worlds) {
-  test(`beside ${count} mails from dead zones other mail is there within 1.5 s, and none of them is lost (${world})`, async (t) => {
+for (const { world, count, temperrorRetrySeconds, boundMs } of worlds) {
+  test(`beside ${count} mails from dead zones other mail is there within ${boundMs / 1_000} s, and none of them is lost (${world})`, async (t) => {
     const service = await startBeside(t, { world, temperrorRetrySeconds });
     const stored = watchStored(service, t);
     const sendFlood = async (first: number): Promise<void> => {

@@ -18,7 +18,14 @@ const twoMinutes = 120_000;
 /** Processes that share the store, the clock, the log and the metrics. */
 function fleet(size: number) {
   const world = deliveryWorld({ zone: { 'far.example': 'SERVFAIL' } });
-  const processes = Array.from({ length: size }, (): DeliverDeps => ({ ...world.deps, memory: createWorkerMemory() }));
+  const processes = Array.from(
+    { length: size },
+    (): DeliverDeps => ({
+      ...world.deps,
+      soleWorker: size === 1,
+      memory: createWorkerMemory(),
+    }),
+  );
   const timedOut = (): Promise<unknown> =>
     Promise.all(sites.map((site, n) => watchPort(processes[n % size]!, 'timed-out', site)));
   const reports = () =>
@@ -38,6 +45,14 @@ test('three processes that each see one host time out find together that port 25
   assert.deepEqual((await blocked())?.hosts.toSorted(), ['a.example', 'b.test', 'c.invalid']);
   assert.equal(reports().length, 1, 'it is reported once, whoever sees it');
   assert.equal(world.counts.get('port-25-blocked'), 3);
+});
+
+test('a process that is alone waits for no other to connect', async (t) => {
+  const { world, timedOut, reports, blocked } = fleet(1);
+  t.after(world.close);
+  await timedOut();
+  assert.equal((await blocked())?.since, new Date(world.clock()).toISOString());
+  assert.equal(reports().length, 1);
 });
 
 test('three domains of one host, and two hosts of one site, are one sign', async (t) => {

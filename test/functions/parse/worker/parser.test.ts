@@ -81,12 +81,12 @@ test('a budget is time of a whole processor: with a quarter of one a message has
   await parsed(parser, harmless);
   const raw = Buffer.from(fault('burn'));
   const open = async () => Readable.from([raw]);
-  const elapsedMs = stopwatch();
+  const from = performance.now();
   const request = { ...limits, bytes: raw.length, budgetMs: 200, open, keep: async () => {} };
   assert.deepEqual((await parser.parse(request)).problems, [
     { code: 'parse-timeout', detail: 'not read within 0.2 seconds' },
   ]);
-  assert.ok(elapsedMs() >= 800);
+  assert.ok(performance.now() - from >= 800);
 });
 
 test('a slow store costs no budget', async (t) => {
