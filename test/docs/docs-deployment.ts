@@ -2,12 +2,20 @@
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { deployedOptions, parseOptions } from '#cdk/options.ts';
+import type { EmailAddress } from '#mail/address/address.ts';
 import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
 import { createS3Store } from '#pipeline/aws/s3-store.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
-import { configKey, deliveryKey, deployedOptionsKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
+import {
+  configKey,
+  deliveryKey,
+  deployedOptionsKey,
+  lastGoodConfigKey,
+  suppressionKey,
+} from '#pipeline/contract/keys.ts';
 import { messageQueryName } from '#pipeline/contract/message-query.ts';
 import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
+import { emptyRecord } from '#pipeline/contract/records/suppression.ts';
 import type { EmulatedDeployment } from '#test/support/aws/emulated-deployment.ts';
 import type { OperatorsAws } from '#test/support/aws/operators-aws.ts';
 import { openSesameHash } from '#test/support/samples/password-hashes.ts';
@@ -46,6 +54,8 @@ export const deployed = {
   },
 };
 
+const suppressed = { localPart: 'gone', domain: 'far.example' as EmailAddress['domain'] };
+
 /** Both regions as a deploy leaves them; `id`: of the message that the log tells of. */
 export async function deploy({ store, endpoint }: EmulatedDeployment, aws: OperatorsAws, id: string): Promise<void> {
   const put = (to: typeof store, key: string, value: object) =>
@@ -56,6 +66,7 @@ export async function deploy({ store, endpoint }: EmulatedDeployment, aws: Opera
   await put(store, configKey, deployed.config);
   await put(store, lastGoodConfigKey, deployed.config);
   await put(store, deployedOptionsKey, deployed.options);
+  await put(store, suppressionKey(suppressed), emptyRecord(suppressed));
   const region = regions['eu-west-1'];
   const s3 = createS3Client({ region, endpoint });
   const sqs = createSqsClient({ region, endpoint });
