@@ -74,7 +74,7 @@ test('a host is not cut that takes a piece in time, but not as much as the netwo
     server.close();
   });
   peer.on('error', () => {});
-  const limitMs = 300;
+  const limitMs = 1_000;
   let broken = null;
   for (let sent = 0; sent < 10_000_000 && broken === null; sent += 100_000) {
     broken = await wire.writeAndWait(Buffer.alloc(100_000), limitMs);
@@ -82,7 +82,7 @@ test('a host is not cut that takes a piece in time, but not as much as the netwo
   assert.equal(broken, null);
   clearInterval(reading);
   while (broken === null) broken = await wire.writeAndWait(Buffer.alloc(100_000), limitMs);
-  assert.match(broken.detail, /took nothing for 0\.3 s/);
+  assert.match(broken.detail, /took nothing for 1 s/);
 });
 
 test('if the run would end before the answer, the message is broken off before its dot: no host takes what is sent again', async (t) => {
