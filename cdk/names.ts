@@ -37,6 +37,11 @@ export function queueArn(stack: Stack, named: Named, queue: QueueName): string {
   return `arn:${stack.partition}:sqs:${stack.region}:${stack.account}:${queueName(named, queue)}`;
 }
 
+/** The ARN of the queue of its dead letters. */
+export function deadLettersArn(stack: Stack, named: Named, queue: QueueName): string {
+  return deadLetterQueue(queueArn(stack, named, queue));
+}
+
 /** The event bus that is told of mail: the account's own. */
 export const eventBus = 'default';
 

@@ -31,7 +31,7 @@ export class StageQueue extends Construct {
       ...common,
       queueName: queueName(options, stage.consumes),
       maxMessageSizeBytes: mostBytes,
-      visibilityTimeout: Duration.seconds(visibilitySeconds(stage)),
+      visibilityTimeout: Duration.seconds(visibilitySeconds(stage, options.batchWindowSeconds)),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: receivesBeforeDead(stage) },
     });
     acknowledge(this.deadLetters, { SQS3: 'It is the dead-letter queue itself.' });

@@ -107,7 +107,7 @@ export class ListenerTasks extends Construct {
       assumedBy: principal,
       description: `Listener of ${options.serviceName}`,
     });
-    permit(taskRole, { access: listenerAccess, options, mail: data.mail });
+    permit(taskRole, { access: listenerAccess, consumes: [], options, mail: data.mail });
     const definition = new FargateTaskDefinition(this, 'Task', {
       cpu: options.taskCpu,
       memoryLimitMiB: options.taskMemoryMiB,

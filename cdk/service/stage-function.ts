@@ -49,7 +49,8 @@ export class StageFunction extends Construct {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: `Stage ${stage.name} of ${options.serviceName}`,
     });
-    permit(role, { access: stage, options, mail: data.mail });
+    const consumes = lanesOf(stage).map((lane) => lane.consumes);
+    permit(role, { access: stage, consumes, options, mail: data.mail });
     this.logs.grantWrite(role);
     this.handler = new LambdaFunction(this, 'Function', {
       description: `Pillarbox stage ${stage.name}`,

@@ -1,14 +1,7 @@
 // Runs the stages in this process: for each of their queues a worker pool that leases jobs, runs them (pipeline/run/run-job.ts), and
 // answers the queue for them.
 import type { ConfigSource } from '#pipeline/config/config.ts';
-import {
-  lanesOf,
-  type QueueName,
-  type Stage,
-  type StageName,
-  stages,
-  visibilitySeconds,
-} from '#pipeline/contract/stages.ts';
+import { lanesOf, type QueueName, type Stage, type StageName, stages } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { type JobAnswer, type Lane, type RunJobDeps, runJob, type StageRuns } from '#pipeline/run/run-job.ts';
 import type { JobSource, LeasedJob } from './job-source.ts';
@@ -94,7 +87,7 @@ function limitSeconds({ timeoutSeconds, localTimeoutSeconds = timeoutSeconds }: 
 
 /** A lease outlives the run as the visibility timeout does on AWS. */
 function leaseSeconds(stage: Stage): number {
-  return visibilitySeconds({ timeoutSeconds: limitSeconds(stage) });
+  return 6 * limitSeconds(stage);
 }
 
 /** A lease that fails is tried again: the store may be full, or closing. */

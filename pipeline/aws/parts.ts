@@ -22,7 +22,12 @@ import { createAwsIntake } from './intake.ts';
 import { createJobsUnderWay, type JobsUnderWay } from './jobs-under-way.ts';
 import { createS3Store } from './s3-store.ts';
 import { createUploads } from './s3-upload.ts';
-import { createVisibilityChanger, type VisibilityChanger } from './sqs-receiver.ts';
+import {
+  createDeadLetterMover,
+  createVisibilityChanger,
+  type DeadLetterMover,
+  type VisibilityChanger,
+} from './sqs-receiver.ts';
 import { createSqsSender } from './sqs-sender.ts';
 
 /** The ports of one process on AWS. */
@@ -32,6 +37,7 @@ export type AwsParts = {
   readonly jobs: JobSender;
   readonly underWay: JobsUnderWay;
   readonly changeVisibility: VisibilityChanger;
+  readonly moveToDeadLetters: DeadLetterMover;
   readonly intake: Intake;
   readonly config: ReportingConfigSource;
   readonly secrets: Secrets;
@@ -97,6 +103,7 @@ export function createAwsParts({
     jobs,
     underWay,
     changeVisibility: createVisibilityChanger(sqs, environment.queueUrls),
+    moveToDeadLetters: createDeadLetterMover(sqs, environment.queueUrls),
     intake: createAwsIntake({ upload: createUploads({ s3, bucket }), jobs, clock }),
     config,
     secrets: createSecrets({

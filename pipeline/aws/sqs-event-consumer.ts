@@ -1,10 +1,11 @@
 // A Lambda invocation by SQS: runs each record's job (pipeline/run/run-job.ts), and answers which records failed, so that
 // only those come back, after seconds. A job that is to come later without being counted is sent anew, and its record is
-// done. A dead letter's sender gets a report, and its record fails until SQS moves it; so does a job that was received more
-// often than it may be run.
+// done. A dead letter's sender gets a report, and its record is moved to the dead letters, once; so is a job that was
+// handed out more often than it may be.
+import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import type { JobSender } from '#pipeline/contract/ports.ts';
-import { lanesOf, type QueueName, type Stage } from '#pipeline/contract/stages.ts';
+import { lanesOf, type QueueName, type Stage, visibilitySeconds } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import type { EmfMetrics } from '#pipeline/observe/metrics.ts';
 import { waitSeconds } from '#pipeline/run/judge-failure.ts';
@@ -16,14 +17,17 @@ import {
   runJob,
   type StageRuns,
 } from '#pipeline/run/run-job.ts';
+import { type HeldBatch, holdBatch } from './hold-batch.ts';
 import { createJobsUnderWay, type JobsUnderWay } from './jobs-under-way.ts';
-import type { VisibilityChanger } from './sqs-receiver.ts';
+import type { DeadLetterMover, VisibilityChanger } from './sqs-receiver.ts';
 import { faultsAttribute, groupAttribute, notBeforeAttribute } from './sqs-sender.ts';
 
 /** Jobs of one invocation that run at once. */
 const concurrency = 10;
-const noneLeft = (runs: number): string =>
-  `none of ${runs} runs was the last: each failed, or the function ended in it; the log of the stage says why`;
+/** A record that was received before has so long for itself. */
+const apartMs = 2_000;
+const noneLeft = (handOuts: number): string =>
+  `it was handed out ${handOuts} times without an answer: the function ended in each run, or could not be called; the log of the stage says why`;
 
 const recordSchema = z.object({
   messageId: z.string(),
@@ -31,6 +35,7 @@ const recordSchema = z.object({
   body: z.string(),
   attributes: z.object({
     ApproximateReceiveCount: z.coerce.number().int().positive(),
+    ApproximateFirstReceiveTimestamp: z.coerce.number().optional(),
     MessageGroupId: z.string().optional(),
   }),
   messageAttributes: z.record(z.string(), z.object({ stringValue: z.string().optional() })).default({}),
@@ -48,6 +53,7 @@ export type BatchAnswer = { readonly batchItemFailures: readonly { readonly item
 export type ConsumerDeps = RunJobDeps & {
   readonly jobs: JobSender;
   readonly changeVisibility: VisibilityChanger;
+  readonly moveToDeadLetters: DeadLetterMover;
   /** Counts the jobs that run, for whoever gathers what they send. */
   readonly underWay?: JobsUnderWay;
 };
@@ -57,6 +63,9 @@ export type Consumer<Queue extends QueueName> = ConsumerDeps & {
   readonly stage: Stage;
   readonly run: RunStage<Queue>;
 };
+
+/** While a batch is run, which may be held. */
+type Holding<Queue extends QueueName> = Consumer<Queue> & Pick<HeldBatch, 'letGo'>;
 
 /** A stage's handler. `runsOf` is asked at each invocation; it answers for every queue that the stage reads. */
 export function createEventHandler(
@@ -92,21 +101,74 @@ export async function consumeSqsEvent<Queue extends QueueName>(
   consumer: Consumer<Queue>,
 ): Promise<BatchAnswer> {
   const { Records } = eventSchema.parse(event);
-  const failed: { itemIdentifier: string }[] = [];
-  const waiting = [...Records];
   const { underWay = createJobsUnderWay() } = consumer;
-  const work = async (): Promise<void> => {
-    for (let record = waiting.shift(); record !== undefined; record = waiting.shift()) {
-      const run = async () => isDone(consumer, record);
-      if (!(await underWay.during(run))) failed.push({ itemIdentifier: record.messageId });
-    }
+  const handles = Records.map(({ receiptHandle }) => receiptHandle);
+  const held = isToBeHeld(consumer, Records) ? await holdBatch(consumer, handles) : null;
+  const holding = { ...consumer, letGo: (receiptHandle: string) => held?.letGo(receiptHandle) };
+  const failed: { itemIdentifier: string }[] = [];
+  const run = async (record: SqsRecord): Promise<void> => {
+    const wasDone = await underWay.during(() => isDone(holding, record));
+    if (!wasDone) failed.push({ itemIdentifier: record.messageId });
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, Records.length) }, work));
+  const suspects = Records.filter(wasReceivedBefore);
+  const fresh = Records.filter((record) => !wasReceivedBefore(record));
+  try {
+    await Promise.all([runAll(fresh, run), runApart(shuffled(suspects, consumer.random), run)]);
+  } finally {
+    held?.end();
+  }
   return { batchItemFailures: failed };
 }
 
+function wasReceivedBefore({ attributes }: SqsRecord): boolean {
+  return attributes.ApproximateReceiveCount > 1;
+}
+
+/**
+ * Most batches are not: their records are new, and their queue hides them for as long as a run may take, a minute or two. It is, where
+ * that is long (`connectsOut`), where a record may have ended a function before, and where Lambda had the batch for so long, being
+ * throttled, that the queue would hand it out again in the middle of the run.
+ */
+function isToBeHeld({ stage, clock }: Pick<Consumer<QueueName>, 'stage' | 'clock'>, records: readonly SqsRecord[]) {
+  const usualMs = (visibilitySeconds(stage) - stage.timeoutSeconds) * 1_000;
+  const isLate = ({ attributes: { ApproximateFirstReceiveTimestamp: at } }: SqsRecord) =>
+    at !== undefined && clock() - at > usualMs;
+  return stage.connectsOut || records.some((record) => wasReceivedBefore(record) || isLate(record));
+}
+
+async function runAll(records: readonly SqsRecord[], run: (record: SqsRecord) => Promise<void>): Promise<void> {
+  const waiting = [...records];
+  const work = async (): Promise<void> => {
+    for (let record = waiting.shift(); record !== undefined; record = waiting.shift()) await run(record);
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, records.length) }, work));
+}
+
+/**
+ * A record that was received before may have ended its function, and would take those beside it along. That happens moments after it
+ * begins: so each begins when those before it are done, or after a while.
+ */
+async function runApart(records: readonly SqsRecord[], run: (record: SqsRecord) => Promise<void>): Promise<void> {
+  const running: Promise<void>[] = [];
+  for (const record of records) {
+    const patience = new AbortController();
+    const over = pause(apartMs, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([Promise.all(running), over]);
+    patience.abort();
+    running.push(run(record));
+  }
+  await Promise.all(running);
+}
+
+function shuffled<Item>(items: readonly Item[], random: () => number): readonly Item[] {
+  return items
+    .map((item) => ({ item, at: random() }))
+    .sort((one, other) => one.at - other.at)
+    .map(({ item }) => item);
+}
+
 /** Never throws: what cannot be answered now is answered when the record comes back. */
-async function isDone<Queue extends QueueName>(consumer: Consumer<Queue>, record: SqsRecord): Promise<boolean> {
+async function isDone<Queue extends QueueName>(consumer: Holding<Queue>, record: SqsRecord): Promise<boolean> {
   const { queue, stage, log, metrics, random } = consumer;
   const answer = await runJob(consumer, { ...consumer, limitSeconds: null }, handedOutBy(record, stage));
   try {
@@ -119,25 +181,25 @@ async function isDone<Queue extends QueueName>(consumer: Consumer<Queue>, record
   }
 }
 
-function handedOutBy({ messageId, body, attributes, messageAttributes }: SqsRecord, { maxReceives }: Stage): HandedOut {
+function handedOutBy({ messageId, body, attributes, messageAttributes }: SqsRecord, { maxHandOuts }: Stage): HandedOut {
   const receiveCount = attributes.ApproximateReceiveCount;
   return {
     body,
     receiveCount,
     faults: Number(messageAttributes[faultsAttribute]?.stringValue ?? 0),
     notBefore: messageAttributes[notBeforeAttribute]?.stringValue,
-    spent: receiveCount > maxReceives ? noneLeft(maxReceives) : null,
+    spent: receiveCount > maxHandOuts ? noneLeft(maxHandOuts) : null,
     named: { messageId },
   };
 }
 
 /** Whether the record is done; false: it fails. Throws if SQS does not take what is to be sent. */
 async function answerQueue<Queue extends QueueName>(
-  consumer: Consumer<Queue>,
+  consumer: Holding<Queue>,
   record: SqsRecord,
   answer: JobAnswer<Queue>,
 ): Promise<boolean> {
-  const { queue, stage, jobs } = consumer;
+  const { queue, stage, jobs, moveToDeadLetters } = consumer;
   const { attributes, messageAttributes } = record;
   switch (answer.answer) {
     case 'done':
@@ -152,21 +214,29 @@ async function answerQueue<Queue extends QueueName>(
       });
       return true;
     }
+    case 'again':
+      return comesBack(consumer, record, answer.delaySeconds);
     case 'unreadable':
-      return false; // Hidden for the whole timeout: in the middle of a deployment the next version of this function may read it.
+      // In the middle of a deployment the next version of this function may read it.
+      if (attributes.ApproximateReceiveCount < stage.maxReceives)
+        return comesBack(consumer, record, stage.backOff.longestSeconds);
+      await moveToDeadLetters(queue, record);
+      return true;
     case 'dead':
       for (const report of answer.tell) await jobs.send('deliver', report, { group: report.domain });
+      await moveToDeadLetters(queue, record);
+      return true;
   }
-  return comesBack(consumer, record, answer.answer === 'again' ? answer.delaySeconds : stage.backOff.firstSeconds);
 }
 
 /** Always false: the record fails. It comes back after the delay, or when its visibility timeout ends if that cannot be changed. */
 async function comesBack<Queue extends QueueName>(
-  { queue, changeVisibility, log }: Consumer<Queue>,
+  { queue, changeVisibility, letGo, log }: Holding<Queue>,
   { receiptHandle, messageId }: SqsRecord,
   delaySeconds: number,
 ): Promise<false> {
-  await changeVisibility(queue, receiptHandle, delaySeconds).catch((thrown: unknown) => {
+  letGo(receiptHandle);
+  await changeVisibility(queue, [{ receiptHandle, seconds: delaySeconds }]).catch((thrown: unknown) => {
     log.warn('job-hidden-longer', { queue, messageId, ...errorFields(thrown) });
   });
   return false;

@@ -2,14 +2,13 @@
 // this itself; the emulator world and the command line need it.
 import {
   ChangeMessageVisibilityBatchCommand,
-  ChangeMessageVisibilityCommand,
   DeleteMessageBatchCommand,
   type Message,
   ReceiveMessageCommand,
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import type { QueueName } from '#pipeline/contract/stages.ts';
+import { deadLetterQueue, type QueueName } from '#pipeline/contract/stages.ts';
 
 export type SqsEventRecord = {
   readonly messageId: string;
@@ -85,31 +84,59 @@ export function createSqsReceiver({
       const { Failed = [] } = await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
       if (Failed[0]) throw new Error(`SQS did not release ${Failed.length} messages: ${Failed[0].Code}`);
     },
-    forward: async ({ body, messageAttributes, attributes }, target) => {
-      const copied = Object.entries(messageAttributes).map(([name, { dataType, stringValue = '' }]) => {
-        return [name, { DataType: dataType, StringValue: stringValue }] as const;
-      });
-      const MessageAttributes = Object.fromEntries(copied);
-      const group = attributes['MessageGroupId'];
-      const groupId = group === undefined ? {} : { MessageGroupId: group };
-      await sqs.send(new SendMessageCommand({ QueueUrl: target, MessageBody: body, MessageAttributes, ...groupId }));
-    },
+    forward: (record, target) => forward(sqs, record, target),
   };
 }
 
-/** A received record comes back after some seconds, rather than when its queue's visibility timeout ends. */
-export type VisibilityChanger = (queue: QueueName, receiptHandle: string, delaySeconds: number) => Promise<void>;
+/** A received record, and how long it stays hidden from now on. */
+export type HiddenRecord = { readonly receiptHandle: string; readonly seconds: number };
 
-/** `queueUrls` holds the queues this process reads. Rejects with the SDK's error. */
+/** Received records, ten at most, come back after some seconds, rather than when their queue's visibility timeout ends. */
+export type VisibilityChanger = (queue: QueueName, records: readonly HiddenRecord[]) => Promise<void>;
+
+/** `queueUrls` holds the queues this process reads. Rejects with the SDK's error, or if SQS did not do it for one of them. */
 export function createVisibilityChanger(
   sqs: SQSClient,
   queueUrls: Readonly<Partial<Record<QueueName, string>>>,
 ): VisibilityChanger {
-  return async (queue, ReceiptHandle, delaySeconds) => {
-    const VisibilityTimeout = Math.ceil(delaySeconds);
-    const command = { QueueUrl: queueUrls[queue], ReceiptHandle, VisibilityTimeout };
-    await sqs.send(new ChangeMessageVisibilityCommand(command));
+  return async (queue, records) => {
+    const Entries = records.map(({ receiptHandle, seconds }, index) => ({
+      Id: String(index),
+      ReceiptHandle: receiptHandle,
+      VisibilityTimeout: Math.ceil(seconds),
+    }));
+    const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrls[queue], Entries });
+    const { Failed = [] } = await sqs.send(command);
+    if (Failed[0]) throw new Error(`SQS did not hide ${Failed.length} messages: ${Failed[0].Code}`);
   };
+}
+
+/** What of a record another queue is sent. */
+type Forwarded = {
+  readonly body: string;
+  readonly messageAttributes: Readonly<Record<string, { readonly stringValue?: string | undefined }>>;
+  readonly attributes: { readonly MessageGroupId?: string | undefined };
+};
+
+/** Puts a received record on the queue of its queue's dead letters, as it is. It is still to be deleted where it was. */
+export type DeadLetterMover = (queue: QueueName, record: Forwarded) => Promise<void>;
+
+/** `queueUrls` holds the queues this process reads; their dead letters' are named after them. Rejects with the SDK's error. */
+export function createDeadLetterMover(
+  sqs: SQSClient,
+  queueUrls: Readonly<Partial<Record<QueueName, string>>>,
+): DeadLetterMover {
+  return (queue, record) => forward(sqs, record, deadLetterQueue(queueUrls[queue] ?? queue));
+}
+
+async function forward(sqs: SQSClient, { body, messageAttributes, attributes }: Forwarded, target: string) {
+  const copied = Object.entries(messageAttributes).map(([name, { stringValue = '' }]) => {
+    return [name, { DataType: 'String', StringValue: stringValue }] as const;
+  });
+  const { MessageGroupId } = attributes;
+  const groupId = MessageGroupId === undefined ? {} : { MessageGroupId };
+  const MessageAttributes = Object.fromEntries(copied);
+  await sqs.send(new SendMessageCommand({ QueueUrl: target, MessageBody: body, MessageAttributes, ...groupId }));
 }
 
 function recordOf(

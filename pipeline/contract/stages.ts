@@ -7,7 +7,6 @@ import {
   type KeyPrefix,
   lastGoodConfigKey,
   mailKeyPatterns,
-  outboundRecordPatterns,
   passwordHashPrefix,
   rawKeyPattern,
   verdictKeyPattern,
@@ -47,7 +46,7 @@ export type Access = {
    * The objects that it must be able to find absent, as patterns of whole keys: without the right to list a key S3 answers
    * 403 rather than 404, which looks like an own fault.
    */
-  readonly looksForAbsent: readonly string[];
+  readonly looksForAbsent: 'all' | readonly string[];
   /** Where such a 403 is taken for absence, so that it needs no right to list: only where what depends on it is asked again later. */
   readonly forbiddenIsAbsent: readonly KeyPrefix[];
   readonly secrets: readonly string[];
@@ -120,11 +119,15 @@ export type Stage = Access & {
   /** A second queue with workers of its own, for jobs that would delay those of the first; null: there is none. */
   readonly slowLane: SlowLane | null;
   /**
-   * How often a job is run before it becomes a dead letter: eight runs take ten minutes, so that a bad deployment can be
-   * undone. Runs that end by an own fault do not count. SQS also counts those that were throttled or ran into the timeout:
-   * they come back after the visibility timeout, and `maxConcurrency` keeps throttles rare.
+   * How often a job fails before it becomes a dead letter: eight runs take ten minutes, so that a bad deployment can be
+   * undone. Runs that end by an own fault do not count.
    */
   readonly maxReceives: number;
+  /**
+   * How often it is handed out (AWS). SQS also counts what was throttled and what ended with its function: so many that an account may
+   * throttle for an hour, and few enough that a message that ends each function is put away in half an hour.
+   */
+  readonly maxHandOuts: number;
   /** When a job whose run failed comes back. */
   readonly backOff: BackOff;
 };
@@ -145,6 +148,7 @@ const common = {
   maxWaiting: 0,
   slowLane: null,
   maxReceives: 8,
+  maxHandOuts: 50,
   backOff: { firstSeconds: 5, longestSeconds: 300 },
 } as const;
 
@@ -156,17 +160,27 @@ export function windowSeconds(
   return Math.min(batchWindowSeconds, longestWindowSeconds);
 }
 
-/** How often SQS delivers a job after its last run, so that the function can report to the sender. */
+/** How often SQS delivers a job after its last run, so that the function can report to the sender and move it to the dead letters. */
 export const tellingReceives = 2;
 
 /** SQS's maxReceiveCount. */
-export function receivesBeforeDead({ maxReceives }: Pick<Stage, 'maxReceives'>): number {
-  return maxReceives + tellingReceives;
+export function receivesBeforeDead({ maxHandOuts }: Pick<Stage, 'maxHandOuts'>): number {
+  return maxHandOuts + tellingReceives;
 }
 
-/** AWS's advice: six times as long as a run may take. A lease on one machine likewise. */
-export function visibilitySeconds({ timeoutSeconds }: Pick<Stage, 'timeoutSeconds'>): number {
-  return 6 * timeoutSeconds;
+/** Lambda receives, calls and deletes within this, besides the window and the run. */
+const pollerSeconds = 6;
+
+/**
+ * How long a queue hides what it gave out: as long as a batch is gathered and run, no longer, since what was in a function that died
+ * comes back after it. Lambda takes no less than the timeout of a run. AWS advises six times that, so that a throttled batch can be given
+ * to the function again meanwhile: here the function hides such a batch itself (pipeline/aws/hold-batch.ts).
+ */
+export function visibilitySeconds(
+  stage: Pick<Stage, 'timeoutSeconds' | 'longestWindowSeconds'>,
+  batchWindowSeconds = defaultWindowSeconds,
+): number {
+  return stage.timeoutSeconds + windowSeconds(stage, batchWindowSeconds) + pollerSeconds;
 }
 
 /** Lambda gives a function the share of a processor that its memory is of this. */
@@ -225,7 +239,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     reads: ['raw/', configKey, lastGoodConfigKey, 'deliveries/', 'suppressions/', 'destinations/'],
     writes: ['raw/', 'deliveries/', 'suppressions/', 'destinations/'],
     deletes: ['destinations/'],
-    looksForAbsent: [rawKeyPattern, ...outboundRecordPatterns],
+    looksForAbsent: 'all',
     secrets: ['dkim-*', 'smarthost-password', 'srs'],
     emits: [
       ...jobMetrics,

@@ -69,7 +69,8 @@ async function run(world: World, queue: QueueName, record: SqsEventRecord): Prom
         return { outcome: 'received' };
       },
       jobs: world.jobs,
-      changeVisibility: async () => assert.fail('the job did not fail'),
+      changeVisibility: async () => undefined,
+      moveToDeadLetters: async () => assert.fail('the job did not fail'),
       config: fixedConfig(),
       random: Math.random,
       clock: world.clock,

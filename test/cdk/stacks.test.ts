@@ -59,15 +59,17 @@ test('what CloudFormation would refuse is found: a wrong name, a missing one, an
   ]);
 });
 
-test('every queue that a stage reads has a dead-letter queue, six times its function’s timeout, and encryption', async () => {
+test('every queue that a stage reads has a dead-letter queue, hides what it gave out for as long as a run may take, and is encrypted', async () => {
   const { data } = await synthesize();
   const queues = resourcesOf(data, 'AWS::SQS::Queue');
   for (const stage of Object.values(stages).flatMap(lanesOf)) {
     const [, queue] = queues.find(([, { Properties }]) => Properties.QueueName === `pillarbox-${stage.consumes}`)!;
     const [deadId] = queues.find(([, { Properties }]) => Properties.QueueName === `pillarbox-${stage.consumes}-dead`)!;
     assert.equal(flat(queue.Properties.RedrivePolicy.deadLetterTargetArn), `<${deadId}.Arn>`);
-    assert.equal(queue.Properties.RedrivePolicy.maxReceiveCount, stage.maxReceives + tellingReceives);
-    assert.ok(queue.Properties.VisibilityTimeout >= 6 * stage.timeoutSeconds);
+    assert.equal(queue.Properties.RedrivePolicy.maxReceiveCount, stage.maxHandOuts + tellingReceives);
+    const { VisibilityTimeout } = queue.Properties;
+    const ofRun = stage.timeoutSeconds + Math.min(4, stage.longestWindowSeconds);
+    assert.ok(VisibilityTimeout > ofRun && VisibilityTimeout <= ofRun + 10, 'a run, and little more');
   }
   for (const [, { Properties, DeletionPolicy }] of queues) {
     assert.equal(Properties.SqsManagedSseEnabled, true);

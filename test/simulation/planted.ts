@@ -9,7 +9,7 @@ export const plantedFaults = {
   'ack-before-store': 'the client is told 250 while its message is still on its way to S3 and SQS',
   'inbox-unconditional': 'the JSON of an inbox is written without If-None-Match',
   'delete-first': 'jobs are deleted before the function has run',
-  'visibility-ignored': 'a job that failed comes back after the visibility timeout, not after seconds',
+  'dead-letter-dropped': 'a job that is given up is deleted, and not moved to the dead letters',
   'record-unconditional': 'the record of a delivery is written without If-None-Match and If-Match: no lease holds',
   'record-late': 'the record of a delivery is said to be written a minute before it is',
   'bytes-changed': 'a message is stored with its last line cut off',
@@ -33,8 +33,8 @@ export function plantFault(fault: PlantedFault | null, parts: AwsParts): AwsPart
       return { ...parts, store: withPut(parts.store, (put) => (isInbox(put) ? unconditional(put) : put)) };
     case 'record-unconditional':
       return { ...parts, store: withPut(parts.store, (put) => (isRecord(put) ? unconditional(put) : put)) };
-    case 'visibility-ignored':
-      return { ...parts, changeVisibility: async () => {} };
+    case 'dead-letter-dropped':
+      return { ...parts, moveToDeadLetters: async () => {} };
     case 'record-late':
       return { ...parts, store: { ...parts.store, put: (request) => putLate(parts.store, request) } };
     case 'bytes-changed':

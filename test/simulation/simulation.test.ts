@@ -42,7 +42,7 @@ const signs: Readonly<Record<PlantedFault, { readonly from: number; readonly sig
   'ack-before-store': { from: 3, sign: /lost/ },
   'inbox-unconditional': { from: 2, sign: /at once in the inbox and in the inbox/ },
   'delete-first': { from: 1, sign: /lost/ },
-  'visibility-ignored': { from: 1, sign: /after \d+ s, \d+ s were promised/ },
+  'dead-letter-dropped': { from: 1, sign: /lost/ },
   'record-unconditional': { from: 55, sign: /twice at other hosts/ },
   'record-late': { from: 3, sign: /lost/ },
   'bytes-changed': { from: 1, sign: /not as it was sent/ },

@@ -1,9 +1,9 @@
 // An invocation by SQS: one record's failure is its own.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { createJobsUnderWay } from '#pipeline/aws/jobs-under-way.ts';
 import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
-import type { VisibilityChanger } from '#pipeline/aws/sqs-receiver.ts';
+import type { DeadLetterMover, VisibilityChanger } from '#pipeline/aws/sqs-receiver.ts';
 import type { JobOf } from '#pipeline/contract/jobs.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
@@ -22,14 +22,18 @@ function world(run: Run) {
   const jobs = createMemoryJobs();
   const metrics = noMetrics();
   const hidden: number[] = [];
-  const changeVisibility: VisibilityChanger = async (queue, receiptHandle, delaySeconds) => {
-    assert.deepEqual([queue, receiptHandle], ['deliver', 'r']);
-    hidden.push(delaySeconds);
+  const changeVisibility: VisibilityChanger = async (queue, records) => {
+    assert.equal(queue, 'deliver');
+    assert.ok(records.every(({ receiptHandle }) => receiptHandle.startsWith('r-')));
+    hidden.push(...records.map(({ seconds }) => seconds));
   };
-  const rest = { stage: stages.deliver, config: fixedConfig(), random: () => 0, changeVisibility };
+  const dead: string[] = [];
+  const moveToDeadLetters: DeadLetterMover = async (queue, { body }) => void dead.push(`${queue} ${body}`);
+  const ports = { changeVisibility, moveToDeadLetters };
+  const rest = { stage: stages.deliver, config: fixedConfig(), random: () => 0, ...ports };
   const consumer = { queue: 'deliver' as const, run, jobs, clock, log, metrics, ...rest };
   const consume = (...records: unknown[]) => consumeSqsEvent({ Records: records }, consumer);
-  return { clock, log, jobs, metrics, hidden, consume, consumer };
+  return { clock, log, jobs, metrics, hidden, dead, consume, consumer };
 }
 
 function record(messageId: string, body: string, attributes: Record<string, string> = {}) {
@@ -41,7 +45,7 @@ function record(messageId: string, body: string, attributes: Record<string, stri
   );
   return {
     messageId,
-    receiptHandle: 'r',
+    receiptHandle: `r-${messageId}`,
     body,
     attributes: { ApproximateReceiveCount: '3', SentTimestamp: '1' },
     messageAttributes,
@@ -50,6 +54,10 @@ function record(messageId: string, body: string, attributes: Record<string, stri
     eventSourceARN: 'arn:aws:sqs:us-east-1:0:deliver',
     awsRegion: 'us-east-1',
   };
+}
+
+function receivedTimes<Record extends object>(count: number, one: Record) {
+  return { ...one, attributes: { ApproximateReceiveCount: String(count), SentTimestamp: '1' } };
 }
 
 test('records that throw, are no JSON or no job fail alone, each with a log line', async () => {
@@ -85,21 +93,25 @@ test('a record that failed comes back after 5 s · 2ⁿ, less some jitter, not a
   const { consume, consumer, hidden } = world(async () => {
     throw new Error('a bug');
   });
-  const failing = (receiveCount: number) => ({
-    ...record('a', JSON.stringify(sampleDeliverJob())),
-    attributes: { ApproximateReceiveCount: String(receiveCount) },
-  });
-  for (const receiveCount of [1, 2, 3, 4, 5, 6, 7, 8, 9]) await consume(failing(receiveCount));
-  assert.deepEqual(hidden, [5, 10, 20, 40, 80, 160, 300, 5, 5], 'a dead letter waits for nothing but to be moved');
+  const failing = (receiveCount: number) =>
+    receivedTimes(receiveCount, record('a', JSON.stringify(sampleDeliverJob())));
+  const waits: (number | undefined)[] = [];
+  for (const receiveCount of [1, 2, 3, 4, 5, 6, 7]) {
+    await consume(failing(receiveCount));
+    waits.push(hidden.at(-1));
+  }
+  assert.deepEqual(waits, [5, 10, 20, 40, 80, 160, 300]);
   await consumeSqsEvent({ Records: [failing(3)] }, { ...consumer, random: () => 1 });
   assert.equal(hidden.at(-1), 14);
 });
 
-test('a body that is no job of its queue stays hidden for the whole visibility timeout: a newer function may be on its way', async () => {
-  const { consume, hidden } = world(async () => assert.fail('it was run'));
-  const answer = await consume(record('a', '{"version":99}'));
-  assert.deepEqual(answer, { batchItemFailures: [{ itemIdentifier: 'a' }] });
-  assert.deepEqual(hidden, []);
+test('a body that is no job of its queue comes back seven times after five minutes, for a newer function, and is then a dead letter', async () => {
+  const { consume, hidden, dead, jobs } = world(async () => assert.fail('it was run'));
+  const unreadable = record('a', '{"version":99}');
+  assert.deepEqual((await consume(receivedTimes(7, unreadable))).batchItemFailures, [{ itemIdentifier: 'a' }]);
+  assert.deepEqual([hidden.at(-1), dead], [300, []]);
+  assert.deepEqual((await consume(receivedTimes(8, unreadable))).batchItemFailures, []);
+  assert.deepEqual([dead, jobs.sent], [['deliver {"version":99}'], []]);
 });
 
 test('a record whose visibility cannot be changed fails all the same, and the log says why', async () => {
@@ -135,7 +147,7 @@ test('an early job that cannot be sent on fails, so it is not lost, and comes ba
   const notBefore = new Date(clock() + 1_000_000).toISOString();
   const answer = await consume(record('a', JSON.stringify(sampleDeliverJob()), { 'not-before': notBefore }));
   assert.deepEqual(answer, { batchItemFailures: [{ itemIdentifier: 'a' }] });
-  assert.deepEqual(hidden, [20]);
+  assert.equal(hidden.at(-1), 20);
 });
 
 test('a fault of ours sends the job on, anew and uncounted, with a back-off that grows, and says why', async () => {
@@ -188,35 +200,96 @@ for (const { what, thrown } of [
   });
 }
 
-test('the last run that fails tells the sender, and so does each hand-out after it, which runs nothing', async () => {
-  let runs = 0;
-  const { consume, jobs } = world(async () => {
-    runs += 1;
+test('the last run that fails tells the sender and moves the job to the dead letters: it is not handed out again', async () => {
+  const { consume, jobs, dead } = world(async () => {
     throw new TypeError('x is undefined');
   });
-  const session = { ...sampleDeliverJob().envelope.session, user: 'app@sender.example' };
-  const job = sampleDeliverJob({ session });
-  for (const receives of ['7', '8', '9', '10']) {
-    const handedOut = { ...record('a', JSON.stringify(job)), attributes: { ApproximateReceiveCount: receives } };
-    assert.deepEqual(await consume(handedOut), { batchItemFailures: [{ itemIdentifier: 'a' }] });
-  }
-  assert.equal(runs, 2);
+  const body = JSON.stringify(sampleDeliverJob());
+  assert.equal((await consume(receivedTimes(7, record('a', body)))).batchItemFailures.length, 1);
+  assert.deepEqual([jobs.sent, dead], [[], []]);
+  assert.deepEqual(await consume(receivedTimes(8, record('a', body))), { batchItemFailures: [] });
   const reasons = jobs.of('deliver').map(({ givenUp }) => givenUp?.reason);
-  assert.deepEqual(reasons, ['TypeError: x is undefined', spentReason, spentReason]);
+  assert.deepEqual([reasons, dead], [['TypeError: x is undefined'], [`deliver ${body}`]]);
+});
+
+test('a job of which nothing was ever heard is run fifty times, and then a dead letter without a run', async () => {
+  const ran: string[] = [];
+  const { consume, jobs, dead } = world(async ({ id }) => ({ outcome: String(ran.push(id)) }));
+  const body = JSON.stringify(sampleDeliverJob());
+  await consume(receivedTimes(50, record('a', body)));
+  assert.deepEqual([ran.length, dead], [1, []]);
+  assert.deepEqual(await consume(receivedTimes(51, record('a', body))), { batchItemFailures: [] });
+  assert.deepEqual([ran.length, dead], [1, [`deliver ${body}`]]);
+  assert.match(jobs.of('deliver')[0]?.givenUp?.reason ?? '', /^it was handed out 50 times without an answer/);
+});
+
+test('a dead letter that cannot be moved stays on its queue', async () => {
+  const { consumer, hidden, log } = world(async () => {
+    throw new TypeError('x is undefined');
+  });
+  const moveToDeadLetters = async () => Promise.reject(new Error('AccessDenied'));
+  const event = { Records: [receivedTimes(8, record('a', JSON.stringify(sampleDeliverJob())))] };
+  assert.equal((await consumeSqsEvent(event, { ...consumer, moveToDeadLetters })).batchItemFailures.length, 1);
+  assert.equal(hidden.at(-1), 300);
+  assert.match(String(log.of('job-not-sent-on')[0]?.fields['error']), /AccessDenied/);
+});
+
+describe('a function that ends in the middle', () => {
+  const { deliver, parse } = stages;
+  const late = { ApproximateReceiveCount: '1', ApproximateFirstReceiveTimestamp: '0' };
+  for (const { what, stage, attributes, isHeld } of [
+    { what: 'a batch of new records costs no request', stage: parse, attributes: {}, isHeld: false },
+    {
+      what: 'where a run may take long, its batch is held in short steps',
+      stage: deliver,
+      attributes: {},
+      isHeld: true,
+    },
+    {
+      what: 'a batch with a record that was received before is held',
+      stage: parse,
+      attributes: { ApproximateReceiveCount: '2' },
+      isHeld: true,
+    },
+    { what: 'a batch that was throttled before it was run is held', stage: parse, attributes: late, isHeld: true },
+  ]) {
+    test(what, async () => {
+      const { consumer, hidden, clock } = world(async () => ({ outcome: 'x' }));
+      const now = { ApproximateReceiveCount: '1', ApproximateFirstReceiveTimestamp: String(clock()) };
+      const Records = ['a', 'b'].map((name) => ({
+        ...record(name, JSON.stringify(sampleDeliverJob())),
+        attributes: { ...now, ...attributes },
+      }));
+      await consumeSqsEvent({ Records }, { ...consumer, stage });
+      assert.deepEqual(hidden, isHeld ? [20, 20] : []);
+    });
+  }
+
+  test('records that were received before run one after the other: one that ends the function takes none along that is done', async () => {
+    let running = 0;
+    let most = 0;
+    const { consume } = world(async () => {
+      most = Math.max(most, ++running);
+      await new Promise(setImmediate);
+      running -= 1;
+      return { outcome: 'x' };
+    });
+    const names = ['a', 'b', 'c'];
+    await consume(...names.map((name) => receivedTimes(2, record(name, JSON.stringify(sampleDeliverJob())))));
+    assert.equal(most, 1);
+  });
 });
 
 test('a message that outlived its time while we were broken is given up', async () => {
-  const { consume, jobs, clock } = world(async () => {
+  const { consume, jobs, clock, dead } = world(async () => {
     throw ownFault('aws', 'S3 says no');
   });
   const expiresAt = new Date(clock() - 86_400_001).toISOString();
   const answer = await consume(record('a', JSON.stringify(sampleDeliverJob({ expiresAt }))));
-  assert.equal(answer.batchItemFailures.length, 1);
+  assert.equal(answer.batchItemFailures.length, 0);
+  assert.equal(dead.length, 1);
   assert.match(jobs.of('deliver')[0]?.givenUp?.reason ?? '', /it waited as long as a message lives; .*S3 says no/);
 });
-
-const spentReason =
-  'none of 8 runs was the last: each failed, or the function ended in it; the log of the stage says why';
 
 test('jobs of a batch run at once, ten at most', async () => {
   let running = 0;
@@ -227,7 +300,8 @@ test('jobs of a batch run at once, ten at most', async () => {
     running -= 1;
     return { outcome: 'x' };
   });
-  await consume(...Array.from({ length: 25 }, (_, n) => record(String(n), JSON.stringify(sampleDeliverJob()))));
+  const fresh = (n: number) => receivedTimes(1, record(String(n), JSON.stringify(sampleDeliverJob())));
+  await consume(...Array.from({ length: 25 }, (_, n) => fresh(n)));
   assert.equal(most, 10);
 });
 
@@ -240,7 +314,7 @@ test('the jobs of a batch count as under way until each has ended, also if it fa
     if (counted.length === 2) throw new Error('broken');
     return { outcome: 'x' };
   });
-  const Records = ['a', 'b', 'c'].map((name) => record(name, JSON.stringify(sampleDeliverJob())));
+  const Records = ['a', 'b', 'c'].map((name) => receivedTimes(1, record(name, JSON.stringify(sampleDeliverJob()))));
   await consumeSqsEvent({ Records }, { ...consumer, underWay });
   assert.equal(counted[0], 3);
   assert.equal(underWay.count(), 0);

@@ -1,6 +1,6 @@
-// What SQS answers to the requests of its SDK (AWS JSON 1.0): SendMessageBatch, with entries that fail by themselves, and
-// ChangeMessageVisibility. Who may not send to a queue is refused.
-import { listenerAccess, type QueueName, stages } from '#pipeline/contract/stages.ts';
+// What SQS answers to the requests of its SDK (AWS JSON 1.0): SendMessageBatch, with entries that fail by themselves, SendMessage to the
+// dead letters, and ChangeMessageVisibilityBatch. Who may not send to a queue is refused.
+import { deadLetterQueue, lanesOf, listenerAccess, type QueueName, stages } from '#pipeline/contract/stages.ts';
 import type { Random } from '#test/simulation/engine/random.ts';
 import type { AwsAnswer, AwsRequest } from './aws-door.ts';
 import { type SimQueue, stageOf } from './sim-sqs.ts';
@@ -15,6 +15,8 @@ type Entry = {
   readonly MessageGroupId?: string;
   readonly MessageAttributes?: Record<string, { readonly DataType: string; readonly StringValue: string }>;
 };
+
+type HiddenEntry = { readonly Id: string; readonly ReceiptHandle: string; readonly VisibilityTimeout: number };
 
 /** The URL of a queue; its last segment is the name. */
 export function simQueueUrl(name: string): string {
@@ -31,10 +33,20 @@ export function answerSqs(queues: ReadonlyMap<string, SimQueue>, request: AwsReq
     case 'SendMessageBatch':
       if (!sendsOf(by).includes(name)) return failure('AccessDenied', 403);
       return sendBatch(queue, input['Entries'] as Entry[]);
-    case 'ChangeMessageVisibility': {
+    case 'SendMessage':
+      if (!deadLettersOf(by).includes(name)) return failure('AccessDenied', 403);
+      return sendBatch(queue, [{ Id: '0', ...input } as Entry]);
+    case 'ChangeMessageVisibilityBatch': {
       if (stageOf(name as QueueName).name !== by) return failure('AccessDenied', 403);
-      const isHidden = queue.hide(String(input['ReceiptHandle']), Number(input['VisibilityTimeout']));
-      return isHidden ? json({}) : failure('MessageNotInflight');
+      const entries = input['Entries'] as HiddenEntry[];
+      const isHidden = (one: HiddenEntry) => queue.hide(one.ReceiptHandle, one.VisibilityTimeout);
+      const outcomes = Map.groupBy(entries, isHidden);
+      const Failed = (outcomes.get(false) ?? []).map(({ Id }) => ({
+        Id,
+        Code: 'MessageNotInflight',
+        SenderFault: true,
+      }));
+      return json({ Successful: (outcomes.get(true) ?? []).map(({ Id }) => ({ Id })), Failed });
     }
     default:
       return failure('InvalidAction');
@@ -61,7 +73,7 @@ export function refuseSqs(
 
 /** The queue whose message the request would let come back; null: it is another request. */
 export function hiddenQueue(request: AwsRequest): string | null {
-  if (actionOf(request) !== 'ChangeMessageVisibility') return null;
+  if (actionOf(request) !== 'ChangeMessageVisibilityBatch') return null;
   return String(inputOf(request)['QueueUrl']).split('/').at(-1) ?? null;
 }
 
@@ -69,8 +81,9 @@ export function hiddenQueue(request: AwsRequest): string | null {
 export function describeSqs(request: AwsRequest): string {
   const input = inputOf(request);
   const name = String(input['QueueUrl']).split('/').at(-1);
+  if (actionOf(request) === 'SendMessage') return `sends to ${name}`;
   if (actionOf(request) !== 'SendMessageBatch')
-    return `hides ${input['ReceiptHandle']} for ${input['VisibilityTimeout']} s`;
+    return `hides ${(input['Entries'] as HiddenEntry[]).map((one) => `${one.ReceiptHandle} for ${one.VisibilityTimeout} s`).join(', ')}`;
   const entries = (input['Entries'] as Entry[]).map(({ MessageBody, DelaySeconds }) => {
     const job = JSON.parse(MessageBody) as { id: string; domain?: string; attempt?: number };
     return `${job.id.slice(-6)}${job.domain === undefined ? '' : ` ${job.domain} ${job.attempt}`}${DelaySeconds === undefined ? '' : ` in ${DelaySeconds} s`}`;
@@ -107,6 +120,11 @@ function sendBatch(queue: SimQueue, entries: readonly Entry[]): AwsAnswer {
 function sendsOf(role: string): readonly string[] {
   if (role === 'listener') return listenerAccess.sends;
   return Object.values(stages).find(({ name }) => name === role)?.sends ?? [];
+}
+
+function deadLettersOf(role: string): readonly string[] {
+  const stage = Object.values(stages).find(({ name }) => name === role);
+  return stage === undefined ? [] : lanesOf(stage).map(({ consumes }) => deadLetterQueue(consumes));
 }
 
 function actionOf({ headers }: AwsRequest): string {

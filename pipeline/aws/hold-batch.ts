@@ -1,0 +1,43 @@
+// Keeps the records of a running invocation hidden in short steps. If the function ends in the middle (out of memory, over its
+// time), they come back when the last step ends, not when the queue's visibility timeout does.
+import type { Log } from '#pipeline/contract/ports.ts';
+import type { QueueName } from '#pipeline/contract/stages.ts';
+import { errorFields } from '#pipeline/observe/log.ts';
+import type { VisibilityChanger } from './sqs-receiver.ts';
+
+/** So long a record stays hidden if nothing is heard of its function any more: not all of a batch come back in one moment. */
+const shortestSeconds = 20;
+const longestSeconds = 40;
+const renewMs = 10_000;
+
+export type HeldBatch = {
+  /** From now on somebody else says when this record comes back. */
+  readonly letGo: (receiptHandle: string) => void;
+  /** The invocation is about to be answered. */
+  readonly end: () => void;
+};
+
+export type HoldDeps = {
+  readonly queue: QueueName;
+  readonly changeVisibility: VisibilityChanger;
+  readonly log: Log;
+  /** 0 to 1. */
+  readonly random: () => number;
+};
+
+/** Resolves when the first step is taken. If a step fails the log says so, and the records stay hidden as they were. */
+export async function holdBatch(deps: HoldDeps, receiptHandles: readonly string[]): Promise<HeldBatch> {
+  const { queue, changeVisibility, log, random } = deps;
+  const held = new Set(receiptHandles);
+  const secondsOf = (): number => shortestSeconds + random() * (longestSeconds - shortestSeconds);
+  const renew = async (): Promise<void> => {
+    if (held.size === 0) return;
+    const records = [...held].map((receiptHandle) => ({ receiptHandle, seconds: secondsOf() }));
+    await changeVisibility(queue, records).catch((thrown: unknown) => {
+      log.warn('job-hidden-longer', { queue, ...errorFields(thrown) });
+    });
+  };
+  await renew();
+  const timer = setInterval(() => void renew(), renewMs);
+  return { letGo: (receiptHandle) => void held.delete(receiptHandle), end: () => clearInterval(timer) };
+}
