@@ -7,8 +7,8 @@ import { type Options, optionNames, parseOptions } from './options.ts';
 /** With `trial=true` the names of the example stand in for those that are not set: to look at the templates, not to deploy. */
 const trialKey = 'trial';
 
-/** Keys with one of these are feature flags of the CDK, and what it has looked up in the account. */
-const ofTheCdk = /[@:]|^acknowledged-issue-numbers$/;
+/** Keys of the CDK: feature flags, what it has looked up in the account, and settings that its commands write. */
+const ofTheCdk = /[@:]|^(?:acknowledged-issue-numbers|cli-telemetry)$/;
 
 /** `accepted`: tests synthesize with names of examples. */
 export type Placeholders = 'refused' | 'accepted';

@@ -46,7 +46,12 @@ export async function judgeChange(
   const isReadable = was !== null && !(was instanceof Error);
   const known = isReadable ? problemsOf(before?.text ?? '', was) : [];
   const problems = problemsOf(text, after);
-  const refused = problems.filter((problem) => !known.includes(problem));
+  const earlier = isReadable ? was.users.map(({ password }) => password) : [];
+  const newUsers = after.users.filter(({ password }) => !earlier.includes(password));
+  const refused = [
+    ...problems.filter((problem) => !known.includes(problem)),
+    ...(await withoutHash(configs, newUsers, options?.serviceName ?? 'NAME')),
+  ];
   if (refused.length > 0) {
     throw cliError(
       `${name} does not fit the deployment:\n${refused.map((one) => `  ${one}`).join('\n')}`,
@@ -54,6 +59,20 @@ export async function judgeChange(
     );
   }
   return { changes: isReadable ? describeChanges(was, after) : null, problems };
+}
+
+/** Those whose hash is kept elsewhere: the file may come from another deployment. */
+async function withoutHash(
+  { hasHash }: ConfigStore,
+  users: Config['users'],
+  stack: string,
+): Promise<readonly string[]> {
+  const sentences = users.map(async ({ name, password }) => {
+    if (!password.startsWith('stored:') || (await hasHash(password))) return [];
+    const mend = `copy the hash from where it is (docs/two-regions.md), or give a password with "pillarbox user add ${name} --replace --stack ${stack}"`;
+    return [`users, ${name}: ${password} is not in this deployment, so ${name} could not log in; ${mend}`];
+  });
+  return (await Promise.all(sentences)).flat();
 }
 
 /** Throws a CliError if somebody else was faster. */

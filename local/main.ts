@@ -78,6 +78,7 @@ async function start(args: Arguments): Promise<void> {
   const forWorld = {
     folder: dataFolder,
     filesFolder,
+    environment: process.env,
     write: lines.line,
     resolve: dns.resolve,
     dnsProblem: dns.problem,
@@ -111,7 +112,11 @@ async function start(args: Arguments): Promise<void> {
 /** The emulator with all of the AWS SDK is only loaded where it is asked for. */
 async function startWorld(
   args: Arguments,
-  deps: Parameters<typeof startEmbedded>[0] & { readonly filesFolder: string; readonly write: (line: string) => void },
+  deps: Parameters<typeof startEmbedded>[0] & {
+    readonly filesFolder: string;
+    readonly environment: NodeJS.ProcessEnv;
+    readonly write: (line: string) => void;
+  },
 ): Promise<LocalWorld> {
   switch (args.world) {
     case 'embedded':
@@ -122,7 +127,6 @@ async function startWorld(
         ...deps,
         folder: join(deps.folder, 'emulator'),
         secretsFolder: join(deps.folder, 'secrets'),
-        environment: process.env,
       });
     }
   }

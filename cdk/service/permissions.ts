@@ -32,7 +32,7 @@ export function permit(role: Role, { access, consumes, options, mail }: Permitte
   allow(['s3:DeleteObject'], objects(access.deletes));
   const { looksForAbsent } = access;
   // Where an object is asked for, S3 takes its key for the prefix of this condition.
-  const listed = looksForAbsent === 'all' ? {} : { StringLike: { 's3:prefix': [...looksForAbsent] } };
+  const listed = { StringLike: { 's3:prefix': [...looksForAbsent] } };
   if (looksForAbsent.length > 0) allow(['s3:ListBucket'], [bucketArn(stack, options)], listed);
   allow(
     ['sqs:SendMessage'],
@@ -46,5 +46,8 @@ export function permit(role: Role, { access, consumes, options, mail }: Permitte
     access.secrets.map((name) => secretArn(stack, options, name)),
   );
   if (access.announces && options.events) allow(['events:PutEvents'], [eventBusArn(stack)]);
-  if (mail.key !== null) allow(['kms:Decrypt', 'kms:GenerateDataKey'], [mail.key.keyArn]);
+  if (mail.key !== null) {
+    // Who completes an upload in parts decrypts, too.
+    allow(access.writes.length === 0 ? ['kms:Decrypt'] : ['kms:Decrypt', 'kms:GenerateDataKey'], [mail.key.keyArn]);
+  }
 }

@@ -6,6 +6,7 @@ import { checkDomain } from '#cli/checks/check-domain.ts';
 import { checkHost } from '#cli/checks/check-host.ts';
 import { checkListeners } from '#cli/checks/check-listeners.ts';
 import { checkPort25 } from '#cli/checks/check-port-25.ts';
+import { checkSecrets } from '#cli/checks/check-secrets.ts';
 import { checkSes } from '#cli/checks/check-ses.ts';
 import { checkBounceAddresses, checkInlineHashes, checkPermissions, checkUsers } from '#cli/checks/check-users.ts';
 import { advice, type Finding, missing, ok, shownFinding } from '#cli/checks/finding.ts';
@@ -46,6 +47,7 @@ export const check: Command = {
       const { resolve, close } = createResolver({ servers, timeoutMs: timeoutSeconds * 1_000, clock: world.clock });
       try {
         const nowMs = world.clock();
+        const isLocal = place.stack === null;
         const addresses = (await place.stack?.deployed.configStore.options())?.addresses ?? null;
         const ways = waysOut(config, addresses?.outbound ?? null);
         const findings: Finding[] = [
@@ -53,6 +55,7 @@ export const check: Command = {
           ...(await checkRules(file, place)),
           await checkCertificate(config, secrets, nowMs),
           ...(await checkUsers(config, secrets)),
+          ...(await checkSecrets(config, { secrets, isReadable: (one) => isLocal || one.startsWith('secret:') })),
           ...checkBounceAddresses(config),
           ...(place.stack === null
             ? [...(await checkPermissions(file)), ...checkListeners(config)]

@@ -152,7 +152,11 @@ async function readGiven(
   { positionals: [name = ''] }: CliArguments,
   { directory, readInput }: CliWorld,
 ): Promise<Given> {
-  const text = name === '-' ? (await readInput()).toString('utf8') : await readFile(resolve(directory, name), 'utf8');
+  if (name === '-') return { ...unmarked((await readInput()).toString('utf8')), name };
+  const text = await readFile(resolve(directory, name), 'utf8').catch((thrown: unknown) => {
+    const isAbsent = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
+    throw cliError(isAbsent ? `there is no ${name}` : `${name} cannot be read: ${errorMessage(thrown)}`, 'no-file');
+  });
   return { ...unmarked(text), name };
 }
 

@@ -9,7 +9,7 @@ import { keepInFiles, keepInSecrets, type NewKey } from '#cli/dkim-keys.ts';
 import { dkimRecord, recordText, suggestedRecords } from '#cli/dns-records.ts';
 import { type Domain, parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { DomainConfig } from '#pipeline/config/config.ts';
+import { type DomainConfig, selectorPattern } from '#pipeline/config/config.ts';
 import { appendToArray, setValue, writtenDomain } from '#pipeline/config/edit-config.ts';
 
 export const dkimNew: Command = {
@@ -27,7 +27,10 @@ export const dkimNew: Command = {
       const domain = parseDomain(given.positionals[0] ?? '');
       if (isProblem(domain)) throw usageError(domain.problem);
       const month = new Date(world.clock()).toISOString().slice(0, 7).replace('-', '');
-      const keys = makeKeys(optionValue(given, 'selector') ?? `pb${month}`, domain);
+      const selector = optionValue(given, 'selector') ?? `pb${month}`;
+      if (!selectorPattern.test(selector))
+        throw usageError(`--selector ${selector}: expected letters, digits, dots and hyphens`);
+      const keys = makeKeys(selector, domain);
       const file = await place.read();
       knownKeys(file, domain, keys);
       const kept = place.stack === null ? await keepInFiles(file.path, keys) : await keepInSecrets(place.stack, keys);

@@ -21,6 +21,7 @@ const deps = {
   lookUp: systemLookUp,
   reach: { loopback: isEmulated, private: false },
   linkTo: createLinks(parts.environment, parts.clock),
+  runCommand: null,
   random: Math.random,
 };
 

@@ -49,7 +49,7 @@ function askedMs(retryAfter: string | null, nowMs: number): number {
 }
 
 /** One line without control characters: it goes into logs and to terminals. */
-function shown(text: string): string {
+export function shown(text: string): string {
   return text
     .replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
     .trim()

@@ -19,6 +19,7 @@ import { messageLost, ownFault, triedLongEnough } from '#pipeline/run/own-fault.
 import { callTimeoutMs, callWebhook } from './call-webhook.ts';
 import type { LookUp, Reach } from './find-addresses.ts';
 import { type Judged, judgeAnswer, nextAttemptAt } from './judge-answer.ts';
+import { judgeCommand, type RunCommand } from './judge-command.ts';
 import { webhookBody, webhookHeaders } from './webhook-message.ts';
 
 /** What the stage may touch. */
@@ -32,6 +33,8 @@ export type NotifyDeps = {
   readonly reach: Reach;
   /** Makes links to large messages; null: they are sent whole. */
   readonly linkTo: LinkTo | null;
+  /** Runs the commands of hooks; null: they are not run here. */
+  readonly runCommand: RunCommand | null;
   /** How long a call may take, if not 20 s. */
   readonly timeoutMs?: number;
   readonly clock: Clock;
@@ -60,9 +63,11 @@ export async function notify(deps: NotifyDeps, job: NotifyJob, { receiveCount }:
 
 async function tell(deps: NotifyDeps, job: NotifyJob, hook: Hook): Promise<Judged> {
   const body = await webhookBody(job, await readMessage(deps, job.key), deps.linkTo);
-  const key = await readKey(deps, hook);
+  if (hook.url === undefined || hook.secret === undefined) return runCommand(deps, hook, body);
+  const { url, secret } = hook;
+  const key = await readKey(deps, { name: hook.name, secret });
   const answer = await callWebhook(
-    { url: hook.url, headers: webhookHeaders(job, { body, key, sentAtMs: deps.clock() }), body },
+    { url, headers: webhookHeaders(job, { body, key, sentAtMs: deps.clock() }), body },
     {
       lookUp: deps.lookUp,
       reach: { loopback: deps.reach.loopback, private: deps.reach.private && hook.allowPrivate },
@@ -72,13 +77,22 @@ async function tell(deps: NotifyDeps, job: NotifyJob, hook: Hook): Promise<Judge
   return judgeAnswer(answer, deps.clock());
 }
 
+async function runCommand({ runCommand: run }: NotifyDeps, hook: Hook, input: Uint8Array): Promise<Judged> {
+  const { name, command = [] } = hook;
+  if (run === null) return judgeCommand({ kind: 'failed', reason: 'commands are run on one machine only' });
+  return judgeCommand(await run({ hook: name, argv: command, input, timeoutMs: hook.timeoutSeconds * 1_000 }));
+}
+
 async function readMessage({ store }: NotifyDeps, key: string): Promise<Uint8Array> {
   const found = await store.get(key);
   if (found === null) throw messageLost(key);
   return readBody(found.body);
 }
 
-async function readKey({ secrets }: NotifyDeps, { name, secret }: Hook): Promise<Uint8Array> {
+async function readKey(
+  { secrets }: NotifyDeps,
+  { name, secret }: { readonly name: string; readonly secret: string },
+): Promise<Uint8Array> {
   const key = webhookKey(await secrets.read(secret));
   if (!('problem' in key)) return key;
   throw ownFault('secret', `hook ${name}: the secret ${JSON.stringify(secret)} cannot be used: ${key.problem}`);

@@ -1,7 +1,7 @@
 // The configuration file of a deployment: read and replaced whole. What is replaced is kept in the history, and nobody's edit is
 // overwritten: S3 takes the new one only in place of the version that it was made from.
 
-import { takeOutHashes } from '#pipeline/config/stored-hashes.ts';
+import { storedId, takeOutHashes } from '#pipeline/config/stored-hashes.ts';
 import { type DeployedOptions, deployedOptionsSchema } from '#pipeline/contract/deployed-options.ts';
 import {
   configHistoryKey,
@@ -34,6 +34,8 @@ export type ConfigStore = {
   readonly replace: (text: string, before: StoredConfig | null) => Promise<PutOutcome>;
   /** The current one and the copy of the last good one, then the history, the newest first. */
   readonly versions: () => Promise<readonly ConfigVersion[]>;
+  /** Whether a user's `stored:ID` names a hash that this deployment has. */
+  readonly hasHash: (reference: string) => Promise<boolean>;
   /** Null if the deployment is of a version that did not write them. */
   readonly options: () => Promise<DeployedOptions | null>;
 };
@@ -77,6 +79,10 @@ export function createConfigStore(
         ...(good === null ? [] : [{ ...good, version: lastGood }]),
         ...kept.objects.map((object) => ({ ...object, version: historyVersion(object.key) })).reverse(),
       ].map(({ version, modifiedAt, bytes }) => ({ version, modifiedAt, bytes }));
+    },
+    hasHash: async (reference) => {
+      const id = storedId(reference);
+      return id !== null && (await store.head(passwordHashKey(id))) !== null;
     },
     options: async () => {
       const stored = await read(deployedOptionsKey);

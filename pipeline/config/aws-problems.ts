@@ -69,7 +69,7 @@ function references({ tls, domains, users, delivery, srsSecret, hooks }: Config,
       mend: put('smarthost-password', 'password.txt'),
     }),
     ...hooks.flatMap(({ name, secret }) =>
-      given(`hooks, ${name}.secret`, secret, {
+      given(`hooks, ${name}.secret`, secret ?? null, {
         readers: [stages.notify],
         mend: `aws secretsmanager create-secret --name ${stack}/webhook-${name} --secret-string file://secret.txt, and write "secret:webhook-${name}" here`,
       }),
@@ -101,6 +101,10 @@ function isNamed(name: string, allowed: string): boolean {
 function hookProblems({ hooks }: Config): readonly ConfigProblem[] {
   return hooks.flatMap(({ name, url, allowPrivate }) => {
     const at = `hooks, ${name}`;
+    if (url === undefined) {
+      const what = 'no function runs a command of a file: a program is deployed, and told by a MailRule or a url';
+      return [{ at, what, mend: 'give it a url, or take it out and add a MailRule' }];
+    }
     const host = hostOf(url);
     const isInside = isLoopbackHost(host) || (isIP(host) > 0 && isPrivate(host));
     if (!isInside && isHttps(url) && !allowPrivate) return [];

@@ -40,10 +40,11 @@ const aliasTarget = z
     error: 'a mailbox of this domain, or a whole address',
   });
 
+/** What a selector is made of: it is a part of a name in the DNS (RFC 6376 §3.1). */
+export const selectorPattern = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+
 const dkimKey = z.strictObject({
-  selector: z
-    .string()
-    .regex(/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/, 'a DKIM selector: letters, digits, dots, hyphens'),
+  selector: z.string().regex(selectorPattern, 'a DKIM selector: letters, digits, dots, hyphens'),
   privateKey: secretReference,
 });
 

@@ -7,7 +7,7 @@ import { secretReference } from './secret-reference.ts';
 const hookName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'at most 63 lower-case letters, digits, dots and hyphens')
-  .describe('What logs, queues and the trace call it; if left out, the host of the URL.');
+  .describe('What logs, queues and the trace call it; if left out, the host of the URL (a command needs one).');
 
 const hookUrl = z
   .url({ protocol: /^https?$/, error: 'expected an http(s) URL' })
@@ -20,18 +20,37 @@ export const hookSchema = z
   .strictObject({
     name: hookName.optional(),
     match: mailMatchSchema.prefault({}),
-    url: hookUrl,
-    secret: secretReference.describe('A reference to the secret that signs: base64, as `whsec_…`.'),
+    url: hookUrl.optional(),
+    secret: secretReference.optional().describe('A reference to the secret that signs: base64, as `whsec_…`.'),
+    command: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe(
+        'In place of `url`, on one machine: a program and its arguments, which gets the same JSON on its standard input.',
+      ),
+    timeoutSeconds: z.int().min(1).max(50).default(20).describe('When a command is killed.'),
     allowPrivate: z
       .boolean()
       .default(false)
       .describe('Whether the URL may lead into a private network (10.0.0.0/8, 192.168.0.0/16 …). Not on AWS.'),
   })
-  .refine(({ url, allowPrivate }) => allowPrivate || isHttps(url) || isLoopbackHost(hostOf(url)), {
+  .refine(({ url, command }) => (url === undefined) !== (command === undefined), {
+    error: 'a hook has either a url or a command',
+  })
+  .refine(({ url, secret }) => (url === undefined) === (secret === undefined), {
+    path: ['secret'],
+    error: 'a url needs the secret that signs, and a command has none',
+  })
+  .refine(({ name, url }) => name !== undefined || url !== undefined, {
+    path: ['name'],
+    error: 'a command needs a name',
+  })
+  .refine(({ url, allowPrivate }) => url === undefined || allowPrivate || isHttps(url) || isLoopbackHost(hostOf(url)), {
     path: ['url'],
     error: 'expected https: mail does not go over the network in clear',
   })
-  .transform(({ name, ...hook }) => ({ ...hook, name: name ?? nameOf(hook.url) }));
+  .transform(({ name, ...hook }) => ({ ...hook, name: name ?? nameOf(hook.url ?? '') }));
 
 /** A hook, defaults filled in. */
 export type Hook = Readonly<z.output<typeof hookSchema>>;

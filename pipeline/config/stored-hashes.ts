@@ -17,6 +17,11 @@ export function storedReference(hash: string): string {
   return `stored:${idOf(hash)}`;
 }
 
+/** The id in such a reference; null if it is none. */
+export function storedId(reference: string): string | null {
+  return /^stored:([0-9a-f]{64})$/.exec(reference)?.[1] ?? null;
+}
+
 /** The text with a reference in place of each hash of a user, and the hashes. A text that is no configuration stays as it is. */
 export function takeOutHashes(text: string): { readonly text: string; readonly hashes: readonly StoredHash[] } {
   const root: unknown = parse(text.replace(/^\uFEFF/, ''), [], { allowTrailingComma: true });

@@ -26,6 +26,9 @@ export const mailKeyPatterns = ['inbox/*.json', 'quarantine/*.json'] as const;
 /** A pattern that the keys of all verdicts match. */
 export const verdictKeyPattern = 'verdicts/*.json';
 
+/** Patterns of which one matches the key of any record that delivery keeps. */
+export const outboundRecordPatterns = ['deliveries/*.json', 'suppressions/*.json', 'destinations/*.json'] as const;
+
 export const configKey = 'config/pillarbox.json';
 
 /** The key of the copy of the last good configuration. */

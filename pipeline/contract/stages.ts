@@ -7,6 +7,7 @@ import {
   type KeyPrefix,
   lastGoodConfigKey,
   mailKeyPatterns,
+  outboundRecordPatterns,
   passwordHashPrefix,
   rawKeyPattern,
   verdictKeyPattern,
@@ -46,7 +47,7 @@ export type Access = {
    * The objects that it must be able to find absent, as patterns of whole keys: without the right to list a key S3 answers
    * 403 rather than 404, which looks like an own fault.
    */
-  readonly looksForAbsent: 'all' | readonly string[];
+  readonly looksForAbsent: readonly string[];
   /** Where such a 403 is taken for absence, so that it needs no right to list: only where what depends on it is asked again later. */
   readonly forbiddenIsAbsent: readonly KeyPrefix[];
   readonly secrets: readonly string[];
@@ -239,7 +240,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     reads: ['raw/', configKey, lastGoodConfigKey, 'deliveries/', 'suppressions/', 'destinations/'],
     writes: ['raw/', 'deliveries/', 'suppressions/', 'destinations/'],
     deletes: ['destinations/'],
-    looksForAbsent: 'all',
+    looksForAbsent: [rawKeyPattern, ...outboundRecordPatterns],
     secrets: ['dkim-*', 'smarthost-password', 'srs'],
     emits: [
       ...jobMetrics,

@@ -36,9 +36,10 @@ for (const { context, because } of refused) {
   });
 }
 
-test('flags of the CDK, and what it has looked up, are no options', () => {
+test('flags and settings of the CDK, and what it has looked up, are no options', () => {
   const lookedUp = { 'availability-zones:account=000000000000:region=us-east-1': ['us-east-1a'] };
-  const options = contextOptions({ ...flags, ...lookedUp, 'acknowledged-issue-numbers': [1], ...own }, 'refused');
+  const settings = { 'acknowledged-issue-numbers': [1], 'cli-telemetry': false };
+  const options = contextOptions({ ...flags, ...lookedUp, ...settings, ...own }, 'refused');
   assert.equal(options.hostname, 'mx.pillarbox.internal');
 });
 

@@ -128,7 +128,7 @@ test('a file without a version, and one of another deployment, are not pushed', 
   assert.equal(await current(), stored);
 });
 
-const refusedEdits: readonly { title: string; edit: (text: string) => string; says: RegExp }[] = [
+const refusedEdits: { title: string; edit: (text: string) => string; says: RegExp }[] = [
   {
     title: 'torn',
     edit: (text) => text.slice(0, -10),
@@ -156,6 +156,16 @@ const refusedEdits: readonly { title: string; edit: (text: string) => string; sa
   },
 ];
 
+refusedEdits.push({
+  title: 'with a password that is kept in another deployment',
+  edit: (text) =>
+    text.replace(
+      '"domains"',
+      `"users": [{"name": "app", "password": "stored:${'0'.repeat(64)}", "mayFrom": ["*@a.example"]}], "domains"`,
+    ),
+  says: /users, app: stored:0{64} is not in this deployment, so app could not log in; copy the hash from where it is .*, or give a password with "pillarbox user add app --replace --stack mail-test"/,
+});
+
 for (const { title, edit, says } of refusedEdits) {
   test(`an edit ${title} is refused with its place, by push and by diff, and nothing is written`, async () => {
     const file = await gotten(edit);
@@ -167,6 +177,11 @@ for (const { title, edit, says } of refusedEdits) {
     assert.equal(await current(), stored);
   });
 }
+
+test('a file that is not there is named', async () => {
+  for (const command of ['push', 'diff'])
+    assert.match((await cli(['config', command, 'nowhere.json'])).err, /^pillarbox: there is no nowhere\.json\n$/);
+});
 
 test('the file of `pillarbox init` is refused for all that does not fit, in one go', async () => {
   const made = await runInProcess(['init', '--domain', 'a.example', '--config', 'init.json'], { directory });

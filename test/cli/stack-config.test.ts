@@ -142,6 +142,13 @@ test('a secret of that name that is no such key stays as it is, and another sele
   assert.deepEqual((await storedConfig()).domains['a.example' as never]!.dkim, []);
 });
 
+test('a selector that is none is refused before a key is made', async () => {
+  const ran = await cli(['dkim', 'new', 'a.example', '--selector', 'a/b']);
+  assert.equal(ran.code, 2);
+  assert.match(ran.err, /--selector a\/b: expected letters, digits, dots and hyphens/);
+  assert.deepEqual(aws.calls, []);
+});
+
 for (const [title, refusal, code, says] of [
   [
     'a policy that lacks the action',
@@ -246,6 +253,23 @@ test('check names references that no function can read, with the command that me
   );
 });
 
+test('check names each secret that is not there or is none: what is signed, sent or told with it would wait', async () => {
+  const smarthost = { host: 'smtp.relay.example', user: 'app', password: 'secret:smarthost-password' };
+  const hooks = ['a', 'b'].map((name) => ({ name, url: 'https://h.example/', secret: `secret:webhook-${name}` }));
+  aws.secrets.set('mail-test/webhook-b', { value: 'no base64!', description: '', token: '' });
+  await storeConfig({ ...base, delivery: { mode: 'smarthost', smarthost }, hooks, srsSecret: 'secret:srs' });
+  const ran = await cli(['check', '--json']);
+  const about = JSON.parse(ran.out).findings.filter(({ what }: { what: string }) => / cannot be used: /.test(what));
+  assert.deepEqual(
+    about.map(({ level, what }: { level: string; what: string }) => [level, what.replace(/ cannot be used: .*/, '')]),
+    ['delivery.smarthost.password', 'hooks, a.secret', 'hooks, b.secret', 'srsSecret'].map((at) => ['missing', at]),
+  );
+  assert.doesNotMatch(ran.out, /no base64!/);
+  for (const name of ['smarthost-password', 'webhook-a', 'webhook-b', 'srs'])
+    aws.secrets.set(`mail-test/${name}`, { value: 'whsec_QUJD', description: '', token: '' });
+  assert.doesNotMatch((await cli(['check'])).out, /cannot be used/);
+});
+
 test('check says what it may not look at, and goes on', async () => {
   aws.refusals.set('GetSecretValue', denied('secretsmanager:GetSecretValue'));
   const tls = { certificate: 'secret:tls-certificate', key: 'secret:tls-key' };
@@ -314,6 +338,7 @@ test(
       /SPF: no record/,
       /pb202611-rsa is not published/,
       /DMARC: no record/,
+      /smarthost\.password cannot be used/,
     ]) {
       assert.ok(
         missing.some(({ what }: { what: string }) => word.test(what)),
@@ -321,6 +346,7 @@ test(
       );
     }
     assert.equal(before.code, 1);
+    aws.secrets.set('mail-test/smarthost-password', { value: 'of SES', description: '', token: '' });
     aws.ses.account = inProduction;
     const mailFrom = { MailFromDomain: 'bounce.a.example', MailFromDomainStatus: 'SUCCESS' };
     const dkim = { Status: 'SUCCESS', Tokens: ['t1'] };

@@ -122,7 +122,7 @@ describe('run as written', peerOptions('curl', 'swaks', 'sha256sum'), () => {
       for (const command of commandsHere) {
         const text = substituted(command.text, { ...ids, mxPort: service.ports.mx, http: service.http, folder: here });
         const claim = claims.find((one) => one.of.test(text) && one.behind?.test(behind) !== false);
-        if (!runs.includes(command)) doInAccount(aws, command.text);
+        if (!runs.includes(command)) await doInAccount(stack, aws, command.text);
         else if (isNew(text, claim)) checkRan(command, { claim, text, ran: await run(text) });
         behind = command.text;
         const policy = policies.find(({ commands }) => commands.some((name) => text.includes(`pillarbox ${name} `)));

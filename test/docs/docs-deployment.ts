@@ -2,12 +2,22 @@
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { deployedOptions, parseOptions } from '#cdk/options.ts';
+import type { EmailAddress } from '#mail/address/address.ts';
 import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
 import { createS3Store } from '#pipeline/aws/s3-store.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
-import { configKey, deliveryKey, deployedOptionsKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
+import { storedReference } from '#pipeline/config/stored-hashes.ts';
+import {
+  configKey,
+  deliveryKey,
+  deployedOptionsKey,
+  lastGoodConfigKey,
+  passwordHashKey,
+  suppressionKey,
+} from '#pipeline/contract/keys.ts';
 import { messageQueryName } from '#pipeline/contract/message-query.ts';
 import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
+import { emptyRecord } from '#pipeline/contract/records/suppression.ts';
 import type { EmulatedDeployment } from '#test/support/aws/emulated-deployment.ts';
 import type { OperatorsAws } from '#test/support/aws/operators-aws.ts';
 import { openSesameHash } from '#test/support/samples/password-hashes.ts';
@@ -37,6 +47,7 @@ export const deployed = {
         password: 'secret:smarthost-password',
       },
     },
+    users: [{ name: 'site@example.org', password: storedReference(openSesameHash), mayFrom: ['*@example.org'] }],
     srsSecret: 'secret:srs',
     dns: { servers: ['127.0.0.1:1'], timeoutSeconds: 1 },
   } satisfies ConfigInput,
@@ -45,6 +56,14 @@ export const deployed = {
     addresses: { mx: ['192.0.2.25', '192.0.2.26'], outbound: null },
   },
 };
+
+const hash = {
+  key: passwordHashKey(storedReference(openSesameHash).slice('stored:'.length)),
+  body: Buffer.from(openSesameHash),
+  contentType: 'text/plain',
+};
+
+const suppressed = { localPart: 'gone', domain: 'far.example' as EmailAddress['domain'] };
 
 /** Both regions as a deploy leaves them; `id`: of the message that the log tells of. */
 export async function deploy({ store, endpoint }: EmulatedDeployment, aws: OperatorsAws, id: string): Promise<void> {
@@ -55,15 +74,22 @@ export async function deploy({ store, endpoint }: EmulatedDeployment, aws: Opera
   aws.logs.groups.set('listener', { createdMs: 0, retentionDays: 30, lines: [{ atMs: Date.now(), message }] });
   await put(store, configKey, deployed.config);
   await put(store, lastGoodConfigKey, deployed.config);
+  await store.put(hash);
   await put(store, deployedOptionsKey, deployed.options);
+  await put(store, suppressionKey(suppressed), emptyRecord(suppressed));
   const region = regions['eu-west-1'];
-  const s3 = createS3Client({ region, endpoint });
+  const { s3, store: second } = secondRegion(endpoint);
   const sqs = createSqsClient({ region, endpoint });
-  const second = createS3Store({ s3, bucket: `pillarbox-mail-000000000000-${region}` });
   await s3.send(new CreateBucketCommand({ Bucket: `pillarbox-mail-000000000000-${region}` }));
   await sqs.send(new CreateQueueCommand({ QueueName: 'pillarbox-received' }));
-  await put(second, configKey, deployed.config);
+  await put(second, configKey, { ...deployed.config, users: [] });
   await put(second, deployedOptionsKey, { ...deployed.options, hostname: 'mx2.example.org' });
+}
+
+function secondRegion(endpoint: string) {
+  const region = regions['eu-west-1'];
+  const s3 = createS3Client({ region, endpoint });
+  return { s3, store: createS3Store({ s3, bucket: `pillarbox-mail-000000000000-${region}` }) };
 }
 
 /** A message to support@example.org that was delivered, and whose forward waits, a dead letter; its id. */
@@ -90,7 +116,8 @@ export async function mailIn({ intake, runStages, store, sqs, deadUrl }: Emulate
 }
 
 /** What a command for the account changes there, as far as commands after it tell of it. */
-export function doInAccount(aws: OperatorsAws, text: string): void {
+export async function doInAccount({ endpoint }: EmulatedDeployment, aws: OperatorsAws, text: string): Promise<void> {
+  if (/^aws s3 cp s3:\S+\/config\/hashes\/ s3:/.test(text)) await secondRegion(endpoint).store.put(hash);
   const [, identity] = /aws sesv2 create-email-identity --email-identity (\S+)/.exec(text) ?? [];
   const [, name, mailFrom] = /aws sesv2 put-\S+ --email-identity (\S+) --mail-from-domain (\S+)/.exec(text) ?? [];
   const dkim = { VerifiedForSendingStatus: false, VerificationStatus: 'PENDING' };

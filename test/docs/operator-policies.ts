@@ -19,7 +19,7 @@ export function writtenPolicies(): readonly (readonly Allowed[])[] {
     .filter(({ lines }) => lines[1]?.includes('"Version"'))
     .map(({ lines }) =>
       JSON.parse(lines.join('\n')).Statement.flatMap(({ Action, Resource }: any) =>
-        [Action].flat().map((action) => ({ action, resource: Resource })),
+        [Action].flat().flatMap((action) => [Resource].flat().map((resource) => ({ action, resource }))),
       ),
     );
 }

@@ -1,5 +1,6 @@
 // Hooks in both worlds: the service as a process, killed while a hook is being told; and the bundle that ships.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +40,10 @@ test('on one machine a hook that fails, or is killed amid the call, is told; one
     hook('slow', slow.url),
     hook('flaky', flaky.url),
     hook('held', held.url, { subject: '*bells*', mailbox: 'support' }),
+    {
+      name: 'filed',
+      command: ['sh', '-c', 'cat >> taken.jsonl; echo >> taken.jsonl; test -e again || { touch again; exit 1; }'],
+    },
     hook('none', 'http://127.0.0.1:1/', { subject: 'another' }),
   ];
   const start = () => startLocalService(t, { folder, config: { hooks }, environment: { HOOK: secret } });
@@ -53,6 +58,9 @@ test('on one machine a hook that fails, or is killed amid the call, is told; one
   const again = await start();
   await eventually('both are told', () => flaky.taken.length === 2 && held.taken.length === 2);
   assert.deepEqual(await subjects(held.taken), ['the bells ring', 'the bells ring']);
+  const filed = () => readFileSync(join(folder, 'taken.jsonl'), 'utf8').trim().split('\n');
+  await eventually('the command that failed is run again', () => filed().length >= 2);
+  for (const line of filed()) assert.equal((await readMail(line))[0]?.subject, 'the bells ring');
   const ids = new Set([...held.taken, ...flaky.taken].map(({ headers }) => headers['webhook-id']));
   assert.equal(ids.size, 2, 'each hook has one id, however often it is called');
   const [{ id }] = (await again.json('/api/messages')).messages;

@@ -82,10 +82,7 @@ for (const { role, access, consumes } of parts) {
     const { looksForAbsent: patterns } = access;
     assert.deepEqual(granted('s3:ListBucket'), patterns.length === 0 ? [] : [bucket]);
     const { Condition } = statements.find(({ Action }) => Action.includes('s3:ListBucket')) ?? {};
-    assert.deepEqual(
-      Condition,
-      patterns === 'all' || patterns.length === 0 ? undefined : { StringLike: { 's3:prefix': [...patterns] } },
-    );
+    assert.deepEqual(Condition, patterns.length === 0 ? undefined : { StringLike: { 's3:prefix': [...patterns] } });
     assert.deepEqual(granted('s3:DeleteObject'), objects(access.deletes));
     const dead = consumes.map((queue) => deadLetterQueue(queueArn(queue)));
     assert.deepEqual(granted('sqs:SendMessage'), [...access.sends.map(queueArn), ...dead].sort());
@@ -97,6 +94,15 @@ for (const { role, access, consumes } of parts) {
     for (const { Action } of statements) for (const action of Action) assert.match(action, known);
   });
 }
+
+test('with a key of its own each part may decrypt, and encrypt only what it writes', async () => {
+  const { service } = await synthesize({ encryption: 'kms', hooks: 'true' });
+  for (const { role, access } of parts) {
+    const actions = statementsOf(service, `${role}Role`).flatMap(({ Action }) => Action);
+    const used = ['kms:Decrypt', ...(access.writes.length === 0 ? [] : ['kms:GenerateDataKey'])];
+    assert.deepEqual(actions.filter((action: string) => action.startsWith('kms:')).sort(), used, role);
+  }
+});
 
 test('the listener, to which the world connects, may list nothing', async () => {
   const { service } = await synthesize();
@@ -129,11 +135,19 @@ test('a write below raw/, inbox/ or quarantine/ is denied unless it says that no
   ]);
 });
 
-test('who judges or parses may ask whether a stored message is there, and list none whose key it does not know', () => {
-  for (const { looksForAbsent } of [stages.authenticate, stages.parse]) {
+test('who judges, parses or delivers may ask whether a stored message is there, and list none whose key it does not know', () => {
+  for (const { looksForAbsent } of [stages.authenticate, stages.parse, stages.deliver]) {
     const key = rawKey({ id: '01KAJZ3M8R0000000000000000' as MessageId, receivedAt: '2026-11-21T12:00:00.000Z' });
-    assert.ok(looksForAbsent !== 'all' && looksForAbsent.some((pattern) => isLike(key, pattern)));
-    for (const prefix of ['', 'raw/', 'raw/2026/11/21/12/', key.slice(0, -1), 'inbox/x.eml']) {
+    assert.ok(looksForAbsent.some((pattern) => isLike(key, pattern)));
+    for (const prefix of [
+      '',
+      'inbox/',
+      'deliveries/2026/',
+      'raw/',
+      'raw/2026/11/21/12/',
+      key.slice(0, -1),
+      'inbox/x.eml',
+    ]) {
       assert.ok(!looksForAbsent.some((pattern) => isLike(prefix, pattern)), prefix);
     }
   }

@@ -64,6 +64,12 @@ const refused: readonly (readonly [string, ConfigInput, RegExp, RegExp])[] = [
     /https/,
   ],
   ['a hook at a private address', hook({ url: 'https://10.0.0.1/' }), /no receiver is on 10\.0\.0\.1/, /https/],
+  [
+    'a hook that is a command',
+    { hooks: [{ name: 'tickets', command: ['node', 'a.js'] }] },
+    /^hooks, tickets: no function runs a command/,
+    /MailRule/,
+  ],
   ['a hook in a private network', hook({ allowPrivate: true }), /public addresses alone/, /take allowPrivate out/],
   ['the SRS secret in a file', { srsSecret: 'file:srs' }, /^srsSecret: no function/, /"secret:srs"/],
   [

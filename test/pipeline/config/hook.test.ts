@@ -23,7 +23,11 @@ const wrong: readonly (readonly [string, object, RegExp])[] = [
   ['a URL of a file', { url: 'file:///etc/passwd', secret }, /expected an http\(s\) URL/],
   ['a password in the URL', { url: 'https://ann:pass@receiver.example/', secret }, /password does not belong here/],
   ['a secret itself', { url: 'https://receiver.example/', secret: 'whsec_abc' }, /a reference/],
-  ['no secret', { url: 'https://receiver.example/' }, /expected string/],
+  ['no secret', { url: 'https://receiver.example/' }, /needs the secret/],
+  ['neither a URL nor a command', { name: 'a' }, /either a url or a command/],
+  ['a URL and a command', { url: 'https://receiver.example/', secret, command: ['cat'] }, /either a url or a command/],
+  ['a command as one text', { name: 'a', command: 'cat file' }, /expected array/],
+  ['a command without a name', { command: ['cat'] }, /a command needs a name/],
   ['an unknown word of match', { url: 'https://receiver.example/', secret, match: { sender: 'x' } }, /sender/],
 ];
 for (const [title, hook, says] of wrong) {

@@ -133,7 +133,6 @@ function isAllowed(method: string, key: string, by: string): boolean {
 function mayFindAbsent(key: string, by: string): boolean {
   if (!isRole(by)) return false;
   const { looksForAbsent } = accessOf[by];
-  if (looksForAbsent === 'all') return true;
   return looksForAbsent.some((pattern) => {
     const [head = '', tail = ''] = pattern.split('*');
     return key.startsWith(head) && key.endsWith(tail);
