@@ -1,6 +1,7 @@
 // What a deployment may choose: `cdk.json` context or `-c key=value`, checked before anything is built. Every option
 // has a default but the host name and the domains, which nobody can guess.
 import { z } from 'zod';
+import { sesRegion } from '#pipeline/config/ses-endpoint.ts';
 import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import { defaultRetention } from '#pipeline/contract/retention.ts';
 import { defaultWindowSeconds } from '#pipeline/contract/stages.ts';
@@ -168,6 +169,9 @@ function contradictions(options: Options): string[] {
   if (options.preserveClientIp && options.proxyProtocol) {
     faults.push('preserveClientIp and proxyProtocol: choose one; set preserveClientIp: false with proxyProtocol: true');
   }
+  const { deliveryMode, smarthost = '', smarthostUser } = options;
+  if (deliveryMode === 'smarthost' && sesRegion(smarthost) !== null && !smarthostUser)
+    faults.push('smarthost: SES takes mail only from who logs in: set smarthostUser, its SMTP user name, with it');
   if (options.maxTasks < options.tasks)
     faults.push(`maxTasks: ${options.maxTasks} is less than tasks: ${options.tasks}`);
   const memory = fargateMemory[options.taskCpu];

@@ -119,9 +119,16 @@ function hookProblems({ hooks }: Config): readonly ConfigProblem[] {
 export const smtpUserPlaceholder = 'replace-with-the-smtp-user';
 
 function relayProblems({ delivery: { mode, smarthost } }: Config): ConfigProblem[] {
-  if (mode !== 'smarthost' || smarthost?.user !== smtpUserPlaceholder) return [];
+  if (mode !== 'smarthost' || smarthost === null) return [];
+  const at = 'delivery.smarthost';
+  const isLoggedIn = smarthost.user !== null && smarthost.password !== null;
+  if (!isLoggedIn && sesRegion(smarthost.host) !== null) {
+    const mend = 'write "user", the SMTP user name, and "password": "secret:smarthost-password" here';
+    return [{ at, what: 'SES takes mail only from who logs in, so mail that goes out waits', mend }];
+  }
+  if (smarthost.user !== smtpUserPlaceholder) return [];
   const what = 'the relay refuses this log-in, so mail that goes out waits: it is the placeholder of the first deploy';
-  return [{ at: 'delivery.smarthost.user', what, mend: 'write the user name that goes with the SMTP password here' }];
+  return [{ at: `${at}.user`, what, mend: 'write the user name that goes with the SMTP password here' }];
 }
 
 /**

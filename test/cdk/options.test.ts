@@ -7,6 +7,7 @@ const refused = [
   { given: { ipAddressType: 'dualstack' }, because: /dualstack hides IPv6 clients/ },
   { given: { proxyProtocol: 'true' }, because: /choose one/ },
   { given: { tasks: 4, maxTasks: 2 }, because: /maxTasks: 2 is less than tasks: 4/ },
+  { given: { smarthost: 'email-smtp.eu-west-1.amazonaws.com' }, because: /smarthost: SES .* set smarthostUser/ },
   { given: { certificate: 'acm' }, because: /certificate: acm needs hostedZoneId/ },
   { given: { hostname: 'not a name' }, because: /hostname: a domain name \(given: "not a name"\)/ },
   { given: { domains: 'a.example, b_example' }, because: /domains\.1: a domain name/ },

@@ -78,6 +78,12 @@ const refused: readonly (readonly [string, ConfigInput, RegExp, RegExp])[] = [
     /^delivery\.smarthost\.user: .*placeholder of the first deploy/,
     /SMTP password/,
   ],
+  [
+    'SES without a log-in',
+    relay({ user: null, password: null }),
+    /^delivery\.smarthost: SES takes mail only from who logs in/,
+    /"password": "secret:smarthost-password"/,
+  ],
 ];
 for (const [title, given, says, mend] of refused) {
   test(`${title} cannot work on AWS, and the command that mends it is named`, () => {
