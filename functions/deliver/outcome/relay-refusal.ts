@@ -1,5 +1,6 @@
 // What a relay refuses because of us and not because of the message: until an operator has mended it, the mail waits and nobody gets a
-// bounce. The words are those of SES, which answers 554 to all of it (SES Developer Guide, "Amazon SES email sending errors").
+// bounce. The words are those of SES, which answers 554 to most of it (SES Developer Guide, "Amazon SES email sending errors"), and those
+// in which Postfix, Sendmail and Exchange say that they do not know us.
 import type { RecipientAtHost } from '#mail/envelope/recipient.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { HostTry } from '#pipeline/contract/records/delivery.ts';
@@ -14,6 +15,16 @@ export function relayRefusal({
 }: Pick<RecipientAtHost, 'forwardPath' | 'reply'>): RelayRefusal | null {
   if (reply === null || reply.code < 500) return null;
   const { text } = reply;
+  // RFC 4954 §6.
+  if (reply.code === 530) {
+    return { concerns: 'account', reason: 'the relay wants a log-in: "user" and "password" of delivery.smarthost' };
+  }
+  if (/\brelay(?:ing)? (?:access )?denied\b|\bunable to relay\b/i.test(text)) {
+    return {
+      concerns: 'message',
+      reason: 'the relay does not relay for us: it wants a log-in, or to know our address',
+    };
+  }
   if (/\bsending (?:is )?(?:paused|suspended|disabled)\b/i.test(text)) {
     return { concerns: 'account', reason: "the relay has paused this account's sending" };
   }

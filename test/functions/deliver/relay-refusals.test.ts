@@ -132,6 +132,34 @@ test('a refused log-in is our fault too', async (t) => {
   assert.deepEqual([world.bounces.length, ses.mails.length], [0, 0]);
 });
 
+for (const [at, said, reason] of [
+  ['MAIL', '530 Authentication required', /wants a log-in/],
+  ['MAIL', '530 5.7.0 Authentication Required. For more information, go to the manual', /wants a log-in/],
+  ['RCPT', '554 5.7.1 <b@far.example>: Relay access denied', /does not relay for us/],
+  ['RCPT', '550 5.7.1 Relaying denied. Proper authentication required.', /does not relay for us/],
+  ['RCPT', '550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain', /does not relay for us/],
+] as const) {
+  test(`a relay that answers ${at} by "${said}" has not been told who we are: the mail waits, and all of it goes out once that is mended`, async (t) => {
+    let isMended = false;
+    const { world } = await overSes(t, {
+      answer: (command) =>
+        command.startsWith('AUTH') ? '235 Ok' : !isMended && command.startsWith(at) ? said : undefined,
+    });
+    const outcome = await world.run(world.job());
+    assert.ok('isOurFault' in outcome && outcome.isOurFault, JSON.stringify(outcome));
+    assert.match(String(world.facts.find(({ event }) => event === 'own-fault')?.fields.reason), reason);
+    assert.equal(world.bounces.length, 0);
+    isMended = true;
+    assert.equal((await world.runNext()).outcome, 'delivered');
+  });
+}
+
+test('a refusal of the recipient is the recipient’s, also where a relay says it', () => {
+  for (const text of ['5.7.1 Access denied', 'User unknown in relay recipient table', 'Message rejected as spam']) {
+    assert.equal(relayRefusal({ forwardPath: 'b@far.example', reply: { code: 550, enhanced: null, text } }), null);
+  }
+});
+
 test('when the message expires its sender is told why it could not go out', async (t) => {
   const { world } = await overSes(t, { accept: () => refusals[0].text });
   const day = 86_400_000;
