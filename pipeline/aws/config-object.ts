@@ -2,7 +2,7 @@
 // starts after it.
 import { Readable } from 'node:stream';
 import { GetObjectCommand, type GetObjectCommandOutput, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import type { Problem } from '#mail/problem.ts';
+import { errorMessage, type Problem } from '#mail/problem.ts';
 import type { FetchConfig, LastGood } from '#pipeline/config/config-source.ts';
 import { configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
 import { httpStatusOf } from './s3-upload.ts';
@@ -21,12 +21,20 @@ export function configObject({ s3, bucket }: Bucket): { readonly where: string; 
       const input = { Bucket: bucket, Key: configKey, ...(known === null ? {} : { IfNoneMatch: known }) };
       const answer = await s3.send(new GetObjectCommand(input)).catch((thrown: unknown) => {
         if (httpStatusOf(thrown) === 304) return null;
-        throw thrown;
+        throw new Error(whyUnread(where, thrown), { cause: thrown });
       });
       if (answer === null) return { changed: false };
       return { changed: true, version: answer.ETag ?? '', text: await textOf(where, answer) };
     },
   };
+}
+
+/** As a sentence. Who may not list the bucket is answered 403 also where there is nothing. */
+function whyUnread(where: string, thrown: unknown): string {
+  const status = httpStatusOf(thrown);
+  if (status === 404) return `${where} is not there`;
+  const what = status === 403 ? 'is not there, or may not be read' : 'cannot be read';
+  return `${where} ${what}: ${errorMessage(thrown)}`;
 }
 
 /** The copy. `keeps`: this process may write it, and does if it differs. */

@@ -1,11 +1,13 @@
 // Whether a task should get connections.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, type Server } from 'node:net';
 import { test } from 'node:test';
 import { reportHealth, startHealthServer } from '#container/health-server.ts';
+import { startTestListener } from '#test/support/worlds/start-test-listener.ts';
 
 const well = {
   connections: 1,
@@ -72,6 +74,18 @@ test('150 connections that say nothing do not make a task look ill', async (t) =
   assert.equal((await fetch(`http://127.0.0.1:${server.port}/health`)).status, 200);
   for (const socket of silent) socket.resume();
   await Promise.all(silent.slice(0, 50).map((socket) => socket.closed || once(socket, 'close')));
+});
+
+test('a port that a running listener has lost is named, and its task is ill', async (t) => {
+  const servers: Server[] = [];
+  const keep = (message: unknown) => void servers.push((message as { server: Server }).server);
+  subscribe('tracing:net.server.listen:asyncEnd', keep);
+  t.after(() => unsubscribe('tracing:net.server.listen:asyncEnd', keep));
+  const { listener, port } = await startTestListener(t);
+  assert.deepEqual([listener.health().closedPorts, reportHealth(listener.health(), null).ok], [[], true]);
+  const lost = port('submission');
+  servers.find((server) => (server.address() as AddressInfo | null)?.port === lost)!.close();
+  assert.deepEqual([listener.health().closedPorts, reportHealth(listener.health(), null).ok], [[lost], false]);
 });
 
 const [, inDockerfile = ''] =

@@ -30,7 +30,7 @@ const broken: readonly { title: string; body: Uint8Array | null; says: RegExp }[
     body: Buffer.alloc(4_194_305, ' '),
     says: /4194305 bytes long; at most 4194304 are read/,
   },
-  { title: 'deleted', body: null, says: /key|NoSuchKey|exist/i },
+  { title: 'deleted', body: null, says: /^s3:\/\/\S+\/config\/pillarbox\.json is not there$/ },
 ];
 
 for (const { title, body, says } of broken) {
