@@ -10,7 +10,7 @@ import { parse } from '#functions/parse/parse.ts';
 import { createParser } from '#functions/parse/worker/parser.ts';
 import { removeStaleStaging } from '#local/backup/snapshot.ts';
 import { type EmbeddedWorld, openEmbedded } from '#local/embedded/open-embedded.ts';
-import { createCommands } from '#local/hooks/run-command.ts';
+import { openPrograms } from '#local/hooks/open-programs.ts';
 import { runStages } from '#local/run/run-stages.ts';
 import { yieldToIntake } from '#local/run/yield-to-intake.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
@@ -21,9 +21,9 @@ import type { LocalWorld } from './world.ts';
 
 export type StartEmbeddedDeps = {
   readonly folder: string;
-  /** Where commands of hooks are run; left out: in `folder`. */
+  /** Where programs of hooks are run; left out: in `folder`. */
   readonly filesFolder?: string;
-  /** What commands of hooks get a few variables of. */
+  /** What programs of hooks get a few variables of. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly config: ConfigSource;
   readonly secrets: Secrets;
@@ -50,7 +50,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   // No other process works on this folder, so jobs of a killed one are taken up at once.
   const stageDeps = { ...deps, store, jobs, intake, parser, ...sending, soleWorker: true };
   const calling = { lookUp: systemLookUp, reach: { loopback: true, private: true }, linkTo: null };
-  const commands = createCommands({ directory: deps.filesFolder ?? folder, environment: deps.environment ?? {} });
+  const programs = openPrograms({ directory: deps.filesFolder ?? folder, environment: deps.environment ?? {}, store });
   const running = runStages({
     source,
     runs: {
@@ -58,7 +58,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
       'received-slow': (job, handout) => authenticate({ ...stageDeps, lane: 'slow' }, job, handout),
       parse: (job, handout) => parse(stageDeps, job, handout),
       deliver: (job, handout) => deliver(stageDeps, job, handout),
-      notify: (job, handout) => notify({ ...stageDeps, ...calling, runCommand: commands.run }, job, handout),
+      notify: (job, handout) => notify({ ...stageDeps, ...calling, programs }, job, handout),
     },
     config,
     random: deps.random,
@@ -79,7 +79,7 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
     close: async (graceSeconds) => {
       stopRetention();
       await running.stop(graceSeconds);
-      commands.close();
+      programs.close();
       await Promise.all([parser.close(), connections.close()]);
       await embedded.close();
     },

@@ -21,7 +21,7 @@ const deps = {
   lookUp: systemLookUp,
   reach: { loopback: isEmulated, private: false },
   linkTo: createLinks(parts.environment, parts.clock),
-  runCommand: null,
+  programs: null,
   random: Math.random,
 };
 

@@ -1,6 +1,7 @@
 // The notify stage: tells one hook of one stored message. It reads the hook from the configuration and the message from the store,
 // calls the hook, and judges the answer: done, given up, or told again later by a job of its own. Hooks are told at least once.
-import type { Config, ConfigSource } from '#pipeline/config/config.ts';
+import type { ConfigSource } from '#pipeline/config/config.ts';
+import type { Hook } from '#pipeline/config/hook.ts';
 import type { NotifyJob } from '#pipeline/contract/jobs.ts';
 import type {
   Clock,
@@ -16,10 +17,11 @@ import { hookTriedMs } from '#pipeline/contract/retention.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
 import { webhookKey } from '#pipeline/contract/webhook-signature.ts';
 import { messageLost, ownFault, triedLongEnough } from '#pipeline/run/own-fault.ts';
+import { callProgram } from './call-program.ts';
 import { callTimeoutMs, callWebhook } from './call-webhook.ts';
 import type { LookUp, Reach } from './find-addresses.ts';
 import { type Judged, judgeAnswer, nextAttemptAt } from './judge-answer.ts';
-import { judgeCommand, type RunCommand } from './judge-command.ts';
+import type { Programs } from './judge-program.ts';
 import { webhookBody, webhookHeaders } from './webhook-message.ts';
 
 /** What the stage may touch. */
@@ -33,8 +35,8 @@ export type NotifyDeps = {
   readonly reach: Reach;
   /** Makes links to large messages; null: they are sent whole. */
   readonly linkTo: LinkTo | null;
-  /** Runs the commands of hooks; null: they are not run here. */
-  readonly runCommand: RunCommand | null;
+  /** Runs commands and modules of hooks; null: they are not run here. */
+  readonly programs: Programs | null;
   /** How long a call may take, if not 20 s. */
   readonly timeoutMs?: number;
   readonly clock: Clock;
@@ -45,8 +47,6 @@ export type NotifyDeps = {
 };
 
 export type NotifyOutcome = { readonly outcome: 'told' | 'gone' | 'told-later' };
-
-type Hook = Config['hooks'][number];
 
 /** Runs the stage for one job. Throws if the platform fails, if the message is missing, or when a day is over. */
 export async function notify(deps: NotifyDeps, job: NotifyJob, { receiveCount }: Handout): Promise<NotifyOutcome> {
@@ -62,9 +62,10 @@ export async function notify(deps: NotifyDeps, job: NotifyJob, { receiveCount }:
 }
 
 async function tell(deps: NotifyDeps, job: NotifyJob, hook: Hook): Promise<Judged> {
-  const body = await webhookBody(job, await readMessage(deps, job.key), deps.linkTo);
-  if (hook.url === undefined || hook.secret === undefined) return runCommand(deps, hook, body);
+  const json = await readMessage(deps, job.key);
   const { url, secret } = hook;
+  if (url === undefined || secret === undefined) return callProgram(deps, job, { hook, json });
+  const body = await webhookBody(job, json, deps.linkTo);
   const key = await readKey(deps, { name: hook.name, secret });
   const answer = await callWebhook(
     { url, headers: webhookHeaders(job, { body, key, sentAtMs: deps.clock() }), body },
@@ -75,12 +76,6 @@ async function tell(deps: NotifyDeps, job: NotifyJob, hook: Hook): Promise<Judge
     },
   );
   return judgeAnswer(answer, deps.clock());
-}
-
-async function runCommand({ runCommand: run }: NotifyDeps, hook: Hook, input: Uint8Array): Promise<Judged> {
-  const { name, command = [] } = hook;
-  if (run === null) return judgeCommand({ kind: 'failed', reason: 'commands are run on one machine only' });
-  return judgeCommand(await run({ hook: name, argv: command, input, timeoutMs: hook.timeoutSeconds * 1_000 }));
 }
 
 async function readMessage({ store }: NotifyDeps, key: string): Promise<Uint8Array> {
@@ -105,7 +100,7 @@ async function report(deps: NotifyDeps, job: NotifyJob, judged: Judged): Promise
   metrics.count('hook-calls', { outcome: judged.outcome });
   switch (judged.outcome) {
     case 'told':
-      log.info('hook-told', facts);
+      log.info('hook-told', judged.said === '' ? facts : { ...facts, output: judged.said });
       return { outcome: 'told' };
     case 'gone':
       log.warn('hook-gone', { ...facts, reason: judged.reason });

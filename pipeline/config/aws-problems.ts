@@ -99,11 +99,19 @@ function isNamed(name: string, allowed: string): boolean {
 
 /** The functions are in no network of the operator's: what is private to them is AWS's own. */
 function hookProblems({ hooks }: Config): readonly ConfigProblem[] {
-  return hooks.flatMap(({ name, url, allowPrivate }) => {
+  return hooks.flatMap(({ name, url, module, allowPrivate }) => {
     const at = `hooks, ${name}`;
+    if (url === undefined && module !== undefined) {
+      const what = 'a module is called on one machine alone: on AWS the same file is a function of yours';
+      const mend = 'take it out, deploy the file as a Lambda function, and tell it by a MailRule (docs/consume.md)';
+      return [{ at, what, mend }];
+    }
     if (url === undefined) {
-      const what = 'no function runs a command of a file: a program is deployed, and told by a MailRule or a url';
-      return [{ at, what, mend: 'give it a url, or take it out and add a MailRule' }];
+      const what =
+        'a command is run on one machine alone: on AWS a program is a function of yours, or a receiver at a url';
+      const mend =
+        'give it a url; or take it out, deploy a Lambda function, and tell it by a MailRule (docs/consume.md)';
+      return [{ at, what, mend }];
     }
     const host = hostOf(url);
     const isInside = isLoopbackHost(host) || (isIP(host) > 0 && isPrivate(host));

@@ -7,7 +7,9 @@ import { secretReference } from './secret-reference.ts';
 const hookName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'at most 63 lower-case letters, digits, dots and hyphens')
-  .describe('What logs, queues and the trace call it; if left out, the host of the URL (a command needs one).');
+  .describe(
+    'What logs, queues and the trace call it; if left out, the host of the URL (a command or module needs one).',
+  );
 
 const hookUrl = z
   .url({ protocol: /^https?$/, error: 'expected an http(s) URL' })
@@ -29,22 +31,39 @@ export const hookSchema = z
       .describe(
         'In place of `url`, on one machine: a program and its arguments, which gets the same JSON on its standard input.',
       ),
-    timeoutSeconds: z.int().min(1).max(50).default(20).describe('When a command is killed.'),
+    module: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'In place of `url`, on one machine: a file that exports `handler`, which is called with the SQSEvent that a MailRule hands to a function.',
+      ),
+    environment: z
+      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of a variable'), z.string())
+      .default({})
+      .describe(
+        'Variables of a command or a module. A reference (`secret:NAME`, `file:PATH`, `env:NAME`) stands for what it leads to.',
+      ),
+    timeoutSeconds: z.int().min(1).max(50).default(20).describe('When a command or a module is killed.'),
     allowPrivate: z
       .boolean()
       .default(false)
       .describe('Whether the URL may lead into a private network (10.0.0.0/8, 192.168.0.0/16 …). Not on AWS.'),
   })
-  .refine(({ url, command }) => (url === undefined) !== (command === undefined), {
-    error: 'a hook has either a url or a command',
+  .refine((hook) => [hook.url, hook.command, hook.module].filter((way) => way !== undefined).length === 1, {
+    error: 'a hook has one of url, command and module',
   })
   .refine(({ url, secret }) => (url === undefined) === (secret === undefined), {
     path: ['secret'],
-    error: 'a url needs the secret that signs, and a command has none',
+    error: 'a url needs the secret that signs; a command or a module has none',
   })
   .refine(({ name, url }) => name !== undefined || url !== undefined, {
     path: ['name'],
-    error: 'a command needs a name',
+    error: 'a command or a module needs a name',
+  })
+  .refine(({ url, environment }) => url === undefined || Object.keys(environment).length === 0, {
+    path: ['environment'],
+    error: 'a url has no environment, only a command or a module',
   })
   .refine(({ url, allowPrivate }) => url === undefined || allowPrivate || isHttps(url) || isLoopbackHost(hostOf(url)), {
     path: ['url'],

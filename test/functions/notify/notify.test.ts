@@ -48,7 +48,7 @@ function stage(
     lookUp: async () => [{ address: '127.0.0.1', family: 4 }],
     reach: { loopback: true, private: true },
     linkTo: null,
-    runCommand: null,
+    programs: null,
     clock,
     metrics: noMetrics(),
     random: () => 0.5,

@@ -67,8 +67,14 @@ const refused: readonly (readonly [string, ConfigInput, RegExp, RegExp])[] = [
   [
     'a hook that is a command',
     { hooks: [{ name: 'tickets', command: ['node', 'a.js'] }] },
-    /^hooks, tickets: no function runs a command/,
-    /MailRule/,
+    /^hooks, tickets: a command is run on one machine alone/,
+    /give it a url; or .*MailRule/,
+  ],
+  [
+    'a hook that is a module',
+    { hooks: [{ name: 'tickets', module: 'ticket.js' }] },
+    /^hooks, tickets: a module is called on one machine alone: on AWS the same file is a function/,
+    /deploy the file as a Lambda function, and tell it by a MailRule/,
   ],
   ['a hook in a private network', hook({ allowPrivate: true }), /public addresses alone/, /take allowPrivate out/],
   ['the SRS secret in a file', { srsSecret: 'file:srs' }, /^srsSecret: no function/, /"secret:srs"/],

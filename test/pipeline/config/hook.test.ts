@@ -24,10 +24,17 @@ const wrong: readonly (readonly [string, object, RegExp])[] = [
   ['a password in the URL', { url: 'https://ann:pass@receiver.example/', secret }, /password does not belong here/],
   ['a secret itself', { url: 'https://receiver.example/', secret: 'whsec_abc' }, /a reference/],
   ['no secret', { url: 'https://receiver.example/' }, /needs the secret/],
-  ['neither a URL nor a command', { name: 'a' }, /either a url or a command/],
-  ['a URL and a command', { url: 'https://receiver.example/', secret, command: ['cat'] }, /either a url or a command/],
+  ['no way at all', { name: 'a' }, /one of url, command and module/],
+  ['a URL and a command', { url: 'https://receiver.example/', secret, command: ['cat'] }, /one of url, command/],
+  ['a command and a module', { name: 'a', command: ['cat'], module: 'a.js' }, /one of url, command and module/],
+  ['a module with a secret', { name: 'a', module: 'a.js', secret }, /a command or a module has none/],
   ['a command as one text', { name: 'a', command: 'cat file' }, /expected array/],
-  ['a command without a name', { command: ['cat'] }, /a command needs a name/],
+  ['a command without a name', { command: ['cat'] }, /a command or a module needs a name/],
+  [
+    'a URL with variables',
+    { url: 'https://receiver.example/', secret, environment: { A: 'b' } },
+    /a url has no environment/,
+  ],
   ['an unknown word of match', { url: 'https://receiver.example/', secret, match: { sender: 'x' } }, /sender/],
 ];
 for (const [title, hook, says] of wrong) {
