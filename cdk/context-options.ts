@@ -1,8 +1,7 @@
 // The options of `cdk.json` and `-c key=value`: what is no option is refused, and so is a name that only an example can have, since a
 // deployment with it would greet other servers as nobody and wait for mail that cannot come.
 import { whyNotPublic } from '#mail/address/reserved-name.ts';
-import { didYouMean } from '#pipeline/config/nearest-name.ts';
-import { type Options, optionNames, parseOptions } from './options.ts';
+import { type Options, parseOptions, unknownOptions } from './options.ts';
 
 /** With `trial=true` the names of the example stand in for those that are not set: to look at the templates, not to deploy. */
 const trialKey = 'trial';
@@ -17,11 +16,11 @@ export type Placeholders = 'refused' | 'accepted';
 export function contextOptions(context: Readonly<Record<string, unknown>>, placeholders: Placeholders): Options {
   const keys = Object.keys(context).filter((key) => !ofTheCdk.test(key));
   const given = Object.fromEntries(keys.filter((key) => key !== trialKey).map((key) => [key, context[key]]));
-  const unknown = Object.keys(given).filter((key) => !optionNames.includes(key));
-  const options = Object.fromEntries(Object.entries(given).filter(([key]) => !unknown.includes(key)));
+  const isTrial = String(context[trialKey]) === 'true';
   const faults = [
-    ...unknown.map((key) => `${key}: there is no such option.${didYouMean(key, [...optionNames, trialKey])}`),
-    ...(placeholders === 'refused' ? placeholderFaults(options, String(context[trialKey]) === 'true') : []),
+    ...unknownOptions(given, trialKey),
+    ...(placeholders === 'accepted' || isTrial ? [] : unsetFaults(given)),
+    ...(placeholders === 'accepted' ? [] : placeholderFaults(given)),
   ];
   if (faults.length > 0) throw new Error(`cdk options:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
   return parseOptions(given);
@@ -29,21 +28,22 @@ export function contextOptions(context: Readonly<Record<string, unknown>>, place
 
 const needed = { hostname: 'the name that others know the listener by', domains: 'those to receive mail for' } as const;
 
-function placeholderFaults(given: Readonly<Record<string, unknown>>, isTrial: boolean): readonly string[] {
-  const unset = Object.entries(needed).filter(([key]) => given[key] === undefined);
+function unsetFaults(given: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.entries(needed)
+    .filter(([key]) => given[key] === undefined)
+    .map(([key, what]) => `${key}: is not set: ${what} (to look at the templates only: -c trial=true)`);
+}
+
+/** A sentence for each option whose value is a placeholder. */
+export function placeholderFaults(given: Readonly<Record<string, unknown>>): readonly string[] {
   const texts = Object.entries(given).flatMap(([key, value]) =>
     [value]
       .flat()
       .flatMap((one) => (typeof one === 'string' ? one.split(/[\s,]+/).map((text) => [key, text] as const) : [])),
   );
-  return [
-    ...(isTrial
-      ? []
-      : unset.map(([key, what]) => `${key}: is not set: ${what} (to look at the templates only: -c trial=true)`)),
-    ...texts
-      .filter(([, text]) => isPlaceholder(text))
-      .map(([key, text]) => `${key}: "${text}" is a placeholder: write your own`),
-  ];
+  return texts
+    .filter(([, text]) => isPlaceholder(text))
+    .map(([key, text]) => `${key}: "${text}" is a placeholder: write your own`);
 }
 
 /** `mx.example.org`, `ops@your-domain.test`, `REPLACE-ME`, `<name>`. */

@@ -1,6 +1,7 @@
 // What a deployment may choose: `cdk.json` context or `-c key=value`, checked before anything is built. Every option
 // has a default but the host name and the domains, which nobody can guess.
 import { z } from 'zod';
+import { didYouMean } from '#pipeline/config/nearest-name.ts';
 import { sesRegion } from '#pipeline/config/ses-endpoint.ts';
 import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import { defaultRetention } from '#pipeline/contract/retention.ts';
@@ -96,8 +97,14 @@ const optionsSchema = z.object({
 /** The options in force. */
 export type Options = Readonly<z.output<typeof optionsSchema>>;
 
-/** The names of all options. */
-export const optionNames = Object.keys(optionsSchema.shape);
+const optionNames = Object.keys(optionsSchema.shape);
+
+/** A sentence for each key that is no option. `besides`: another name that somebody may have meant. */
+export function unknownOptions(given: Readonly<Record<string, unknown>>, ...besides: readonly string[]): string[] {
+  return Object.keys(given)
+    .filter((key) => !optionNames.includes(key))
+    .map((key) => `${key}: there is no such option.${didYouMean(key, [...optionNames, ...besides])}`);
+}
 
 function oneOf<const Numbers extends readonly number[]>(...numbers: Numbers) {
   return z.coerce.number().pipe(z.literal(numbers));
@@ -129,7 +136,7 @@ export function parseOptions(given: Readonly<Record<string, unknown>>): Options 
   const wrong = (parsed.error?.issues ?? []).map(
     ({ path, message }) => `${path.join('.')}: ${message} (given: ${JSON.stringify(given[String(path[0])])})`,
   );
-  const faults = parsed.success ? contradictions(parsed.data) : wrong;
+  const faults = [...unknownOptions(given), ...(parsed.success ? contradictions(parsed.data) : wrong)];
   if (!parsed.success || faults.length > 0)
     throw new Error(`cdk options:\n${faults.map((text) => `  ${text}`).join('\n')}`);
   return parsed.data;

@@ -1,6 +1,6 @@
 // The whole service as one construct, for an app of your own: `new Pillarbox(this, 'Mail', { hostname, domains })`.
 // It makes two stacks, since what must be kept outlives what runs. `cdk.json` builds the same (cdk/build-app.ts).
-import { Aws, type Environment, Stack, Tags, Validations } from 'aws-cdk-lib';
+import { Annotations, Aws, type Environment, Stack, Tags, Validations } from 'aws-cdk-lib';
 import { Bucket, type IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
@@ -9,6 +9,7 @@ import type { InboxNotification } from '#cdk/data/inbox-notifications.ts';
 import { ServiceStack } from '#cdk/service/service-stack.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
+import { placeholderFaults } from './context-options.ts';
 import { bucketName } from './names.ts';
 import { type Options, parseOptions } from './options.ts';
 import { trustOwnAccountOnly } from './service-trusts.ts';
@@ -66,6 +67,9 @@ export class Pillarbox extends Construct {
     const serviceProps = { ...common('service', 'what runs'), data: this.data, bundles };
     this.service = new ServiceStack(stacksIn, serviceProps.stackName, serviceProps);
     this.service.addStackDependency(this.data);
+    // cdk.json refuses them; an app may be a trial.
+    for (const fault of placeholderFaults(given))
+      Annotations.of(this.service).addWarningV2('pillarbox:placeholder', fault);
     for (const stack of [this.data, this.service]) {
       Tags.of(stack).add('service', options.serviceName);
       trustOwnAccountOnly(stack);

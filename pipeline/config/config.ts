@@ -175,7 +175,7 @@ export const configSchema = z
       ),
     /** Keys the addresses that forwarded mail bounces to (SRS); null: one is made and kept by the service itself. */
     srsSecret: secretReference.nullable().default(null),
-    /** On AWS the options of the deployment with these names hold instead; config-problems.ts reports a difference. */
+    /** On AWS the options of the deployment with these names hold instead; deployed-problems.ts reports a difference. */
     retention: z
       .strictObject({ rawDays: limit.optional(), inboxDays: limit.optional(), deliveriesDays: limit.optional() })
       .describe('Days that objects are kept on one machine (30, 30, 90); on AWS the options of the deployment say.')

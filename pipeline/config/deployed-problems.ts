@@ -2,6 +2,7 @@
 // settings that it ignores or cuts short, and what the options of the deployment say otherwise.
 import { isIP } from 'node:net';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
+import { isPrivate } from '#mail/address/private-address.ts';
 import { balancerIdleSeconds, type DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import { daysKept, defaultExpireSeconds } from '#pipeline/contract/retention.ts';
 import { processorShare, stages } from '#pipeline/contract/stages.ts';
@@ -62,7 +63,7 @@ function ignored({ delivery: { smarthost }, dns, tls }: Config, given: Given): r
       ),
     ),
     ...problemIf(
-      smarthost !== null && isLoopbackHost(smarthost.host),
+      smarthost !== null && isInside(smarthost.host),
       'delivery.smarthost.host',
       'no relay is on that address on AWS',
       'name one that can be reached from there',
@@ -116,6 +117,11 @@ function cutShort(config: Config, taskMemoryMiB: number, given: Given): readonly
       lower,
     ),
   ];
+}
+
+/** The functions are in no network of the operator's: neither a machine itself nor a private address is a relay. */
+function isInside(host: string): boolean {
+  return isLoopbackHost(host) || (isIP(host) > 0 && isPrivate(host));
 }
 
 /** The address or name of `address:port`, or of an address alone. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { App, Stack, Stage } from 'aws-cdk-lib';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import type { Construct } from 'constructs';
 import { Pillarbox, type PillarboxProps } from '#cdk/pillarbox.ts';
 import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
@@ -61,6 +61,23 @@ test('what is wrong is told at synth, with its name: an option, or a setting of 
     () => inStack({ firstConfig: config }),
     /firstConfig cannot be used:\n {2}domains\["pillarbox\.example"\]\.mailboxs: there is no such setting/,
   );
+});
+
+test('a prop that is no option is refused, and synth warns of names that only examples have', () => {
+  const mistyped: any = { alarmMail: 'ops@pillarbox.internal' };
+  assert.throws(() => inStack(mistyped), /alarmMail: there is no such option\. Did you mean "alarmEmail"\?/);
+  const warned = (props: Partial<PillarboxProps>) => {
+    const { service } = inStack(props);
+    return Annotations.fromStack(service)
+      .findWarning('*', Match.anyValue())
+      .flatMap(({ entry }) => /^(\w+: ".*" is a placeholder)/.exec(String(entry.data))?.[1] ?? []);
+  };
+  const expected = [
+    'hostname: "mx.pillarbox.example" is a placeholder',
+    'domains: "pillarbox.example" is a placeholder',
+  ];
+  assert.deepEqual(warned({}).sort(), expected.sort());
+  assert.deepEqual(warned({ hostname: 'mx.pillarbox.internal', domains: ['pillarbox.internal'] }), []);
 });
 
 test('two of them stand in one app under two names', () => {

@@ -50,6 +50,12 @@ const rows: readonly {
     says: [/^dns\.servers\[0\]: /, /^dns\.servers\[1\]: /, /^dns\.servers\[3\]: /],
   },
   {
+    title: 'a relay in a private network',
+    config: { ...fitting, delivery: { ...fitting.delivery, smarthost: { ...relay, host: '10.0.0.2' } } },
+    over: { smarthost: null },
+    says: [/^delivery\.smarthost\.host: no relay is on that address on AWS/],
+  },
+  {
     title: 'limits beyond those of Lambda and the balancer',
     config: {
       ...fitting,
