@@ -31,13 +31,16 @@ export function unmarked(text: string): {
 /** `changes`: what is different, null if the one before cannot be read. `problems`: what was wrong before, and still is. */
 export type ConfigChange = { readonly changes: readonly string[] | null; readonly problems: readonly string[] };
 
+/** `isMarked`: its file has the line that `text` lacks; lines are counted with it. */
+export type GivenConfig = { readonly text: string; readonly name: string; readonly isMarked?: boolean };
+
 /** Throws a CliError if `text` is no good configuration, or if the deployment does not do something that it newly says. */
 export async function judgeChange(
   configs: ConfigStore,
   before: StoredConfig | null,
-  { text, name }: { readonly text: string; readonly name: string },
+  { text, name, isMarked = false }: GivenConfig,
 ): Promise<ConfigChange> {
-  const after = parsed(text, name);
+  const after = parsed(isMarked ? text.replace(/^\uFEFF?/, '\n') : text, name);
   if (after instanceof Error) throw cliError(errorMessage(after), 'bad-config');
   const options = await configs.options();
   const problemsOf = (of: string, config: Config) =>

@@ -14,6 +14,7 @@ import {
 } from '#cli/command.ts';
 import {
   type ConfigChange,
+  type GivenConfig,
   isBase,
   judgeChange,
   marked,
@@ -93,9 +94,10 @@ const edit: Command = {
       await writeFile(path, marked(current, configs.where), { mode: 0o600 });
       try {
         await editFile(path);
-        const { text } = unmarked(await readFile(path, 'utf8'));
+        const { text, base } = unmarked(await readFile(path, 'utf8'));
+        const written = { text, name: 'what you wrote', isMarked: base !== null };
         if (text === current.text) world.write('Nothing was changed.\n');
-        else showWritten(given, world, configs, await change(configs, current, { text, name: 'what you wrote' }));
+        else showWritten(given, world, configs, await change(configs, current, written));
       } catch (thrown) {
         const rest = `Your edit is kept in ${path}: correct it, then "pillarbox config push ${path} --stack ${optionValue(given, 'stack')}".`;
         throw cliError(`${errorMessage(thrown)}\n${rest}`, 'not-written');
@@ -146,18 +148,23 @@ async function withConfigs(
   return 0;
 }
 
-type Given = { readonly text: string; readonly name: string; readonly base: ReturnType<typeof unmarked>['base'] };
+type Given = GivenConfig & Pick<ReturnType<typeof unmarked>, 'base'>;
 
 async function readGiven(
   { positionals: [name = ''] }: CliArguments,
   { directory, readInput }: CliWorld,
 ): Promise<Given> {
-  if (name === '-') return { ...unmarked((await readInput()).toString('utf8')), name };
+  if (name === '-') return givenConfig((await readInput()).toString('utf8'), name);
   const text = await readFile(resolve(directory, name), 'utf8').catch((thrown: unknown) => {
     const isAbsent = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
     throw cliError(isAbsent ? `there is no ${name}` : `${name} cannot be read: ${errorMessage(thrown)}`, 'no-file');
   });
-  return { ...unmarked(text), name };
+  return givenConfig(text, name);
+}
+
+function givenConfig(file: string, name: string): Given {
+  const { text, base } = unmarked(file);
+  return { text, base, name, isMarked: base !== null };
 }
 
 /** Throws a CliError if there is no such version. */
@@ -178,11 +185,7 @@ function refuseUnlessBase({ name, base }: Given, { where }: ConfigStore, current
   if (!isBase(base, current)) throw cliError(`${overtaken(where).message}. ${again}`, 'changed');
 }
 
-async function change(
-  configs: ConfigStore,
-  before: StoredConfig | null,
-  file: { readonly text: string; readonly name: string },
-): Promise<ConfigChange> {
+async function change(configs: ConfigStore, before: StoredConfig | null, file: GivenConfig): Promise<ConfigChange> {
   const judged = await judgeChange(configs, before, file);
   if (before?.text !== file.text) await replaceConfig(configs, before, file.text);
   return judged;

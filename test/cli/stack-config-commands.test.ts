@@ -178,6 +178,18 @@ for (const { title, edit, says } of refusedEdits) {
   });
 }
 
+test('a fault is named by its line in the file as its editor shows it, with the line that says the version', async () => {
+  const wrong = (text: string) => text.replace('"domains"', 'domains');
+  const file = await gotten(wrong);
+  const lines = (await readFile(join(directory, file), 'utf8')).split('\n');
+  const line = lines.findIndex((text) => text.includes(' domains')) + 1;
+  assert.match((await cli(['config', 'push', file])).err, new RegExp(`\\n {2}line ${line}, `));
+  const editFile = async (path: string) => writeFile(path, wrong(await readFile(path, 'utf8')));
+  const edited = await cli(['config', 'edit'], { editFile });
+  assert.match(edited.err, new RegExp(`\\n {2}line ${line}, `));
+  await rm(join(/kept in (\S+):/.exec(edited.err)![1]!, '..'), { recursive: true });
+});
+
 test('a file that is not there is named', async () => {
   for (const command of ['push', 'diff'])
     assert.match((await cli(['config', command, 'nowhere.json'])).err, /^pillarbox: there is no nowhere\.json\n$/);
