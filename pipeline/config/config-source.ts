@@ -54,7 +54,13 @@ type Polled = Deps & {
   readonly review?: (text: string, config: Config) => string | null;
 };
 
-type Newest = { readonly version: string; readonly text: string | null; readonly config: Config | Problem };
+type Newest = {
+  readonly version: string;
+  readonly text: string | null;
+  readonly config: Config | Problem;
+  /** Of the review, made once for each text: it takes a while for a large one. */
+  readonly remark: string | null;
+};
 
 /**
  * Fetched again if it is older than `refreshSeconds`. Rejects with an own fault only while neither the newest nor the copy was ever
@@ -71,7 +77,7 @@ export function polledConfigSource(options: Polled): ReportingConfigSource {
 
   const readNewest = async (): Promise<Config> => {
     const fetched = await fetch(newest?.version ?? null);
-    if (fetched.changed) newest = readFetched(fetched, where);
+    if (fetched.changed) newest = readFetched(fetched, options);
     if (newest === null) throw new Error(`${where}: no configuration`);
     if (isProblem(newest.config)) throw new Error(newest.config.problem);
     return newest.config;
@@ -81,7 +87,7 @@ export function polledConfigSource(options: Polled): ReportingConfigSource {
     try {
       good = await readNewest();
       const text = newest?.text ?? '';
-      const remark = options.review?.(text, good) ?? null;
+      const remark = newest?.remark ?? null;
       if (remark !== null && remark !== problem) log.warn('config-not-as-deployed', { where, problem: remark });
       problem = remark;
       await copy.keep(text);
@@ -107,9 +113,13 @@ export function polledConfigSource(options: Polled): ReportingConfigSource {
   return { current, problem: () => problem };
 }
 
-function readFetched({ version, text }: Extract<Fetched, { readonly changed: true }>, where: string): Newest {
-  if (isProblem(text)) return { version, text: null, config: text };
-  return { version, text, config: configOrProblem(text, where) };
+function readFetched(
+  { version, text }: Extract<Fetched, { readonly changed: true }>,
+  { where, review }: Pick<Polled, 'where' | 'review'>,
+): Newest {
+  if (isProblem(text)) return { version, text: null, config: text, remark: null };
+  const config = configOrProblem(text, where);
+  return { version, text, config, remark: isProblem(config) ? null : (review?.(text, config) ?? null) };
 }
 
 /** The copy of the last good one, where there is one. A text that could not be kept is tried again at the next refresh. */

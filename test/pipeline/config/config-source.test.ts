@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Config } from '#pipeline/config/config.ts';
 import { type Fetched, fileConfigSource, polledConfigSource } from '#pipeline/config/config-source.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
@@ -179,6 +180,40 @@ test('a problem that has passed is not told any more', async () => {
   clock.advance(31_000);
   await source.current();
   assert.equal(source.problem(), null);
+});
+
+test('each text is reviewed once, since that takes long for a large one; what it said is told until there is another', async () => {
+  const clock = setClock();
+  const reviewed: string[] = [];
+  let [version, isDown] = ['one', false];
+  const fetch = async (known: string | null): Promise<Fetched> => {
+    if (isDown) throw new Error('S3 is down');
+    return known === version
+      ? { changed: false }
+      : { changed: true, version, text: `{"hostname":"${version}.example"}` };
+  };
+  const review = (text: string, { hostname }: Config): string | null => {
+    reviewed.push(text);
+    return hostname === 'one.example' ? 'another name than was deployed' : null;
+  };
+  const log = silentLog();
+  const source = polledConfigSource({ where: 'x', fetch, refreshSeconds: 5, clock, log, review });
+  const told: (string | null)[] = [];
+  for (const [next, down] of [
+    ['one', false],
+    ['one', false],
+    ['one', true],
+    ['one', false],
+    ['two', false],
+  ] as const) {
+    [version, isDown] = [next, down];
+    await source.current();
+    told.push(source.problem());
+    clock.advance(6_000);
+  }
+  const remark = 'another name than was deployed';
+  assert.deepEqual(told, [remark, remark, 'S3 is down', remark, null]);
+  assert.equal(reviewed.length, 2);
 });
 
 const goodCopy = { read: async () => '{"hostname":"good.example"}' };
