@@ -25,6 +25,7 @@ export function deployedProblems(text: string, config: Config, options: Deployed
     ...awsProblems(config, options.serviceName),
     ...ignored(config, given),
     ...cutShort(config, options.taskMemoryMiB, given),
+    ...tooLow(config),
     ...differences(config, options),
   ];
 }
@@ -117,6 +118,22 @@ function cutShort(config: Config, taskMemoryMiB: number, given: Given): readonly
       lower,
     ),
   ];
+}
+
+/** What other servers need, to bring any mail at all: by RFC 5321 §4.5.3.1.4 and §4.5.3.1.7, and by how long a message takes. */
+const least = {
+  commandBytes: 512,
+  messageBytes: 65_536,
+  connections: 10,
+  idleSeconds: 10,
+  sessionSeconds: 60,
+} as const;
+
+function tooLow({ limits }: Config): readonly ConfigProblem[] {
+  return (['commandBytes', 'messageBytes', 'connections', 'idleSeconds', 'sessionSeconds'] as const).flatMap((name) => {
+    const what = `${limits[name]} keeps mail out: other servers need ${least[name]} at least`;
+    return problemIf(limits[name] < least[name], `limits.${name}`, what, 'write more');
+  });
 }
 
 /** The functions are in no network of the operator's: neither a machine itself nor a private address is a relay. */

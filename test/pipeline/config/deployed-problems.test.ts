@@ -74,6 +74,28 @@ const rows: readonly {
     ],
   },
   {
+    title: 'limits that let no mail in',
+    config: {
+      ...fitting,
+      limits: { commandBytes: 511, messageBytes: 65_535, connections: 9, idleSeconds: 9, sessionSeconds: 59 },
+    },
+    says: [
+      /^limits\.commandBytes: 511 keeps mail out: other servers need 512 at least; write more$/,
+      /^limits\.messageBytes: 65535 keeps mail out: .* 65536 /,
+      /^limits\.connections: 9 /,
+      /^limits\.idleSeconds: 9 /,
+      /^limits\.sessionSeconds: 59 /,
+    ],
+  },
+  {
+    title: 'limits as low as mail allows',
+    config: {
+      ...fitting,
+      limits: { commandBytes: 512, messageBytes: 65_536, connections: 10, idleSeconds: 10, sessionSeconds: 60 },
+    },
+    says: [],
+  },
+  {
     title: 'another name than was deployed',
     config: { ...fitting, hostname: 'mx.b.example' },
     says: [/^hostname: mx\.b\.example here, but deployed with hostname mx\.a\.example;/],
