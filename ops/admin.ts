@@ -23,7 +23,7 @@ export const queueCountsSchema = z.object({
 });
 export type QueueCounts = z.infer<typeof queueCountsSchema>;
 
-/** A job that waits for an own fault, and when it is tried again (ISO 8601). */
+/** A job that waits for an own fault, or for a hook that failed; and when it is tried again (ISO 8601). */
 export type HeldJob = { readonly queue: QueueName; readonly reason: string; readonly retryAt: string };
 
 /**
@@ -64,7 +64,7 @@ export type MailAdmin = {
   readonly purge: (queue: QueueName) => Promise<number>;
   /** The dead letters of a queue, latest first. */
   readonly deadLetters: (queue: QueueName, limit: number) => Promise<readonly DeadLetter[]>;
-  /** The jobs of a message that wait for an own fault; none if the queue cannot tell (SQS). */
+  /** The jobs of a message that wait for an own fault, or for a hook that failed; none if the queue cannot tell (SQS). */
   readonly heldJobs: (id: string) => Promise<readonly HeldJob[]>;
   readonly messages: (query: MessageQuery) => Promise<MessagePage>;
   /** The keys of the inbox and quarantine objects made from one message (one for each local recipient), in key order. */

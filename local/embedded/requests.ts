@@ -92,7 +92,7 @@ type Exchange = {
   redrive: { ask: { readonly queue: QueueName }; answer: number };
   purge: { ask: { readonly queue: QueueName }; answer: number };
   deadLetters: { ask: { readonly queue: QueueName; readonly limit: number }; answer: readonly DeadLetter[] };
-  /** Those jobs of a message that wait for a fault of ours to be mended. */
+  /** Those jobs of a message that wait for a fault of ours to be mended, or for a hook that failed. */
   heldJobs: { ask: { readonly id: string }; answer: readonly HeldJob[] };
   /** A step of a search, which looks at a bounded number of rows: `next` is where to look on, null at the end. */
   messages: { ask: MessageQuery; answer: MessagePage };

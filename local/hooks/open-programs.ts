@@ -13,7 +13,7 @@ const modulePath = fileURLToPath(new URL(`./module-process${extname(import.meta.
 
 /** What the process of a module writes when its handler is done, or when it takes too much memory. */
 const resultSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('answered'), answer: z.unknown() }),
+  z.object({ kind: z.literal('answered'), answer: z.unknown().optional() }),
   z.object({ kind: z.literal('threw'), error: z.string() }),
   z.object({ kind: z.literal('failed'), reason: z.string() }),
 ]);
@@ -59,11 +59,12 @@ function lambdaVariables(endpoint: string): Readonly<Record<string, string>> {
   };
 }
 
-function moduleAnswer({ answer, result }: ProgramAnswer): ModuleAnswer {
-  if (answer.kind === 'failed' || result === '') return answer;
-  const read = resultSchema.safeParse(parseJson(result));
+function moduleAnswer({ answer, result: text }: ProgramAnswer): ModuleAnswer {
+  if (answer.kind === 'failed' || text === '') return answer;
+  const read = resultSchema.safeParse(parseJson(text));
   if (!read.success) return { kind: 'failed', reason: 'its answer is over 6 MB, more than Lambda takes' };
-  return read.data.kind === 'answered' ? { ...read.data, output: answer.output } : read.data;
+  const result = read.data;
+  return result.kind === 'answered' ? { kind: 'answered', answer: result.answer, output: answer.output } : result;
 }
 
 /** Undefined if it is cut. */

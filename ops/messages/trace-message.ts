@@ -138,7 +138,8 @@ async function deadOf({ admin }: Deps, id: MessageId): Promise<readonly TraceEve
     .map(({ queue, reason, receiveCount, diedAt }) => ({
       at: diedAt,
       event: 'gave-up',
-      text: `moved to the dead letters of queue ${queue} after ${receiveCount} tries: ${reason}`,
+      // A hook is tried by a job of its own each time, and the reason counts them.
+      text: `moved to the dead letters of queue ${queue}${queue === 'notify' ? '' : ` after ${receiveCount} tries`}: ${reason}`,
       details: { queue, receiveCount, reason },
     }));
 }

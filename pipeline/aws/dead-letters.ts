@@ -45,7 +45,8 @@ export function createDeadLetters({
     redrive: async (queue) => {
       const sourceArn = await arnOf(sqs, queue.deadUrl);
       const started = await startMove(sqs, sourceArn, await arnOf(sqs, queue.url));
-      return started ? follow(sqs, sourceArn, tell) : moveByHand(receiverOf(queue.deadUrl), queue.url);
+      if (started) return follow(sqs, sourceArn, tell);
+      return moveByHand(receiverOf(queue.deadUrl), queue.url, (await counts(queue.deadUrl)).ready);
     },
     purge: async ({ deadUrl }) => {
       const { ready, delayed, inFlight } = await counts(deadUrl);
@@ -110,13 +111,15 @@ async function follow(sqs: SQSClient, SourceArn: string, tell: (sentence: string
   }
 }
 
-async function moveByHand(receiver: SqsReceiver, url: string): Promise<number> {
+/** At most `most`, those that are there at the start: one that dies again meanwhile would be moved for ever. */
+async function moveByHand(receiver: SqsReceiver, url: string, most: number): Promise<number> {
   let count = 0;
-  for (;;) {
-    const records = await receiver.receive({ max: 10, waitSeconds: 0 });
-    if (records.length === 0) return count;
+  while (count < most) {
+    const records = await receiver.receive({ max: Math.min(10, most - count), waitSeconds: 0 });
+    if (records.length === 0) break;
     for (const record of records) await receiver.forward(record, url);
     await receiver.remove(records);
     count += records.length;
   }
+  return count;
 }

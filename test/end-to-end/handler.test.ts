@@ -89,7 +89,8 @@ async function toldOnOneMachine(t: TestContext): Promise<any[]> {
   await smtp.command('EHLO mx.sender.example');
   await sendRaw(smtp, { to: ['support@receiver.example'], content });
   smtp.close();
-  await eventually('the module was told', () => toldIn(folder).length > 0);
+  await eventually('the module was told', () => service.output().includes('"hook-told"'));
+  assert.equal(service.output().match(/"hook-failed"/g)?.length, 1);
   return toldIn(folder);
 }
 

@@ -54,6 +54,13 @@ test('on one machine a hook that fails, or is killed amid the call, is told; one
   await sendRaw(smtp, { to: ['support@receiver.example'], content });
   smtp.close();
   await eventually('all three are called', () => slow.taken.length + flaky.taken.length + held.taken.length === 3);
+  const [{ id }] = (await service.json('/api/messages')).messages;
+  const waiting =
+    /^on queue notify until this is mended: hook flaky failed in attempt 1: it answered 503; tried again at 20/;
+  await eventually('the trace says which hook waits, and why', async () => {
+    const { where } = await service.json(`/api/messages/${id}/trace`);
+    return where.some((place: string) => waiting.test(place));
+  });
   await service.kill();
   const again = await start();
   await eventually('both are told', () => flaky.taken.length === 2 && held.taken.length === 2);
@@ -63,7 +70,6 @@ test('on one machine a hook that fails, or is killed amid the call, is told; one
   for (const line of filed()) assert.equal((await readMail(line))[0]?.subject, 'the bells ring');
   const ids = new Set([...held.taken, ...flaky.taken].map(({ headers }) => headers['webhook-id']));
   assert.equal(ids.size, 2, 'each hook has one id, however often it is called');
-  const [{ id }] = (await again.json('/api/messages')).messages;
   await again.json(`/api/messages/${id}/replay`, { method: 'POST' });
   await eventually('a replay tells them again', () => held.taken.length === 3);
   const { queues = await again.json('/api/queues') } = {};

@@ -2,6 +2,7 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { asNumber, asText } from '#local/embedded/database.ts';
 import type { DeadLetter, HeldJob, QueueCounts } from '#ops/admin.ts';
+import { notifyJobSchema } from '#pipeline/contract/jobs.ts';
 import { type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 import { queueName } from './job-memory.ts';
 import type { JobRows } from './job-rows.ts';
@@ -12,7 +13,7 @@ const maxFaults = 20;
 export type QueueReports = {
   readonly counts: (at: number) => readonly QueueCounts[];
   readonly deadLetters: (queue: QueueName, limit: number) => readonly DeadLetter[];
-  /** Jobs of a message that wait for a fault of ours. */
+  /** Jobs of a message that wait for a fault of ours, or for a hook that failed. */
   readonly heldJobs: (id: string) => readonly HeldJob[];
   /** Throws dead letters away; answers how many. */
   readonly purge: (queue: QueueName) => number;
@@ -25,7 +26,9 @@ export function queueReports(database: DatabaseSync, { sql, memory }: JobRows): 
     `SELECT last_error, count(*) AS count, min(due) AS due FROM jobs WHERE faults > 0 AND queue = ?
      GROUP BY last_error ORDER BY count DESC LIMIT ${maxFaults}`,
   );
-  const heldOf = database.prepare('SELECT queue, last_error, due FROM jobs WHERE faults > 0 AND message_id = ?');
+  const heldOf = database.prepare(
+    "SELECT queue, faults, last_error, due, body FROM jobs WHERE (faults > 0 OR queue = 'notify') AND message_id = ?",
+  );
   return {
     counts: (at) =>
       queueNames.map((name) => {
@@ -55,13 +58,18 @@ export function queueReports(database: DatabaseSync, { sql, memory }: JobRows): 
         diedAt: timeText(row['died_at']),
       })),
     heldJobs: (id) =>
-      heldOf.all(id).map((row) => ({
-        queue: queueName(row['queue']),
-        reason: asText(row['last_error']),
-        retryAt: timeText(row['due']),
-      })),
+      heldOf.all(id).flatMap((row) => {
+        const reason = asNumber(row['faults']) > 0 ? asText(row['last_error']) : hookFailure(asText(row['body']));
+        return reason === null ? [] : [{ queue: queueName(row['queue']), reason, retryAt: timeText(row['due']) }];
+      }),
     purge: (queue) => Number(sql.purge.run(queue).changes),
   };
+}
+
+/** What a hook said the last time; null if it was not called yet. */
+function hookFailure(body: string): string | null {
+  const { hook, attempt, lastReason } = notifyJobSchema.parse(JSON.parse(body));
+  return lastReason === null ? null : `hook ${hook} failed in attempt ${attempt - 1}: ${lastReason}`;
 }
 
 function timeText(value: SQLOutputValue | undefined): string {

@@ -103,9 +103,10 @@ test('a job whose message is missing becomes a dead letter that can be redriven 
   await passTime(world.time, 'it is dead', isDead);
   const dead = await world.admin.deadLetters('received', 10);
   assert.deepEqual([dead.length, dead[0]?.id, dead[0]?.queue], [1, job.id, 'received']);
+  const given = () => log.entries.filter(({ event, fields }) => event === 'job-dead' && fields['id'] === job.id).length;
+  const before = given();
   assert.equal(await world.admin.redrive('received'), 1);
-  assert.deepEqual(await world.admin.deadLetters('received', 10), []);
-  await passTime(world.time, 'it is dead again', isDead);
+  await passTime(world.time, 'it is dead again', async () => given() > before && (await isDead()));
   assert.equal(await world.admin.purge('received'), 1);
   const withDead = (await world.admin.queues()).filter((queue) => queue.dead > 0);
   assert.deepEqual(withDead, []);

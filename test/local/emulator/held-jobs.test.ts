@@ -41,3 +41,22 @@ test('a job is known no more when the log says what came of it, or a minute afte
   clock.advance(91_000);
   assert.deepEqual(held.faultsOf('deliver'), []);
 });
+
+test('a hook that failed is known by its message until it is told, and is no fault of ours', () => {
+  const { clock, held, say } = world();
+  const next = new Date(clock() + 10_000).toISOString();
+  const of = { stage: 'notify', queue: 'notify', domain: '', hook: 'tickets' };
+  say('hook-failed', { ...of, attempt: 2, reason: 'it answered 503', next });
+  say('hook-failed', { ...of, hook: 'other', attempt: 1, reason: 'it answered 500', next });
+  const [tickets] = held.of('A');
+  assert.deepEqual(
+    [tickets?.queue, tickets?.reason, tickets?.retryAt],
+    ['notify', 'hook tickets failed in attempt 2: it answered 503', next],
+  );
+  assert.deepEqual(held.faultsOf('notify'), []);
+  say('hook-told', of);
+  assert.deepEqual(
+    held.of('A').map(({ reason }) => reason),
+    ['hook other failed in attempt 1: it answered 500'],
+  );
+});

@@ -74,6 +74,11 @@ for (const [title, extension, text] of answering) {
   });
 }
 
+test('a handler that returns nothing is done', async () => {
+  const answer = await called('export async function handler() {}');
+  assert.deepEqual(answer, { kind: 'answered', answer: undefined, output: '' });
+});
+
 test('a handler has a context as Lambda’s, a region, the variables of its hook, and no secret of ours', async () => {
   const answer = await called(`export function handler(_, context) {
     console.log('seen');
