@@ -3,6 +3,7 @@
 
 import { errorMessage } from '#mail/problem.ts';
 import type { ConfigStore, StoredConfig } from '#ops/aws/config-store.ts';
+import { awsProblems } from '#pipeline/config/aws-problems.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { deployedProblems, shownProblem } from '#pipeline/config/deployed-problems.ts';
 import { describeChanges } from '#pipeline/config/describe-changes.ts';
@@ -44,7 +45,7 @@ export async function judgeChange(
   if (after instanceof Error) throw cliError(errorMessage(after), 'bad-config');
   const options = await configs.options();
   const problemsOf = (of: string, config: Config) =>
-    options === null ? [] : deployedProblems(of, config, options).map(shownProblem);
+    (options === null ? awsProblems(config, configs.stack) : deployedProblems(of, config, options)).map(shownProblem);
   const was = before === null ? null : parsed(before.text, configs.where);
   const isReadable = was !== null && !(was instanceof Error);
   const known = isReadable ? problemsOf(before?.text ?? '', was) : [];
@@ -53,7 +54,7 @@ export async function judgeChange(
   const newUsers = after.users.filter(({ password }) => !earlier.includes(password));
   const refused = [
     ...problems.filter((problem) => !known.includes(problem)),
-    ...(await withoutHash(configs, newUsers, options?.serviceName ?? 'NAME')),
+    ...(await withoutHash(configs, newUsers)),
   ];
   if (refused.length > 0) {
     throw cliError(
@@ -65,11 +66,7 @@ export async function judgeChange(
 }
 
 /** Those whose hash is kept elsewhere: the file may come from another deployment. */
-async function withoutHash(
-  { hasHash }: ConfigStore,
-  users: Config['users'],
-  stack: string,
-): Promise<readonly string[]> {
+async function withoutHash({ hasHash, stack }: ConfigStore, users: Config['users']): Promise<readonly string[]> {
   const sentences = users.map(async ({ name, password }) => {
     if (!password.startsWith('stored:') || (await hasHash(password))) return [];
     const mend = `copy the hash from where it is (docs/two-regions.md), or give a password with "pillarbox user add ${name} --replace --stack ${stack}"`;

@@ -23,6 +23,8 @@ export type StoredConfig = { readonly text: string; readonly etag: string; reado
 export type ConfigVersion = { readonly version: string; readonly modifiedAt: string; readonly bytes: number };
 
 export type ConfigStore = {
+  /** The deployment's name. */
+  readonly stack: string;
   /** How people name it: `s3://BUCKET/config/pillarbox.json`. */
   readonly where: string;
   /** Null if there is none. `version`: one of the history, or `last-good`; left out, the current one. */
@@ -45,7 +47,7 @@ const maxVersions = 1_000;
 
 export function createConfigStore(
   store: Pick<ObjectStore, 'get' | 'head' | 'list' | 'put'>,
-  bucket: string,
+  { bucket, stack }: { readonly bucket: string; readonly stack: string },
 ): ConfigStore {
   const read = async (key: string): Promise<StoredConfig | null> => {
     const found = await store.get(key);
@@ -56,6 +58,7 @@ export function createConfigStore(
   const write = (key: string, text: string, condition: { ifAbsent: true } | { ifMatch: string }) =>
     store.put({ key, body: Buffer.from(text), contentType: 'application/json', condition });
   return {
+    stack,
     where: `s3://${bucket}/${configKey}`,
     read: (version) => read(version === undefined ? configKey : keyOf(version)),
     replace: async (given, before) => {
@@ -86,7 +89,13 @@ export function createConfigStore(
     },
     options: async () => {
       const stored = await read(deployedOptionsKey);
-      return stored === null ? null : deployedOptionsSchema.parse(JSON.parse(stored.text));
+      if (stored === null) return null;
+      try {
+        return deployedOptionsSchema.parse(JSON.parse(stored.text));
+      } catch (cause) {
+        const what = `s3://${bucket}/${deployedOptionsKey} cannot be used`;
+        throw new Error(`${what}: deploy again, which writes it anew`, { cause });
+      }
     },
   };
 }

@@ -78,7 +78,7 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
   const deadLetters = createDeadLetters({ sqs: polling, region, tell: tools.onProgress });
   return {
     store,
-    configStore: createConfigStore(store, place.bucket),
+    configStore: createConfigStore(store, { bucket: place.bucket, stack: name }),
     secrets,
     makeSecret: createSecretMaker(deployment, secretsPrefix(deployment)),
     ses: (sesRegion) => createSesReader({ ...deployment, region: sesRegion }),

@@ -190,6 +190,23 @@ test('a fault is named by its line in the file as its editor shows it, with the 
   await rm(join(/kept in (\S+):/.exec(edited.err)![1]!, '..'), { recursive: true });
 });
 
+test('a deployment of a version that wrote no options is held to AWS’s rules all the same', async () => {
+  await stack.store.delete(deployedOptionsKey);
+  const file = await gotten((text) => text.replace('secret:tls-key', 'file:key.pem'));
+  assert.match((await cli(['config', 'push', file])).err, /tls\.key: no function can read file:.*mail-test\/tls-key/);
+  assert.equal(await current(), stored);
+});
+
+test('options that cannot be read are named, with what writes them anew', async () => {
+  for (const text of ['{', '{"serviceName":"mail-test"}']) {
+    await put(deployedOptionsKey, text);
+    assert.match(
+      (await cli(['check'])).err,
+      /: s3:\/\/\S+\/config\/options\.json cannot be used: deploy again, which writes it anew/,
+    );
+  }
+});
+
 test('a file that is not there is named', async () => {
   for (const command of ['push', 'diff'])
     assert.match((await cli(['config', command, 'nowhere.json'])).err, /^pillarbox: there is no nowhere\.json\n$/);

@@ -178,7 +178,7 @@ test('what the operator puts into secrets and configuration is in force', option
     { name: 'app', password: await hashPassword('a good password'), mayFrom },
     { name: 'other', password: 'secret:user-other', mayFrom },
   ];
-  const configs = createConfigStore(d.store, d.bucket);
+  const configs = createConfigStore(d.store, { bucket: d.bucket, stack: 'pillarbox' });
   await configs.replace(JSON.stringify(config), await configs.read());
   assert.match(await textOf(configKey), /"stored:[0-9a-f]{64}"/);
   await stopFunctions();

@@ -7,10 +7,12 @@ import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
 import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 
+const place = { bucket: 'mail-bucket', stack: 'mail' };
+
 function made() {
   const clock = setClock();
   const memory = createMemoryStore(clock);
-  const configs = createConfigStore(memory, 'mail-bucket');
+  const configs = createConfigStore(memory, place);
   const read = async (version?: string): Promise<StoredConfig> => (await configs.read(version)) as StoredConfig;
   return { clock, memory, configs, read };
 }
@@ -72,6 +74,6 @@ test('a hash that could not be stored leaves the configuration as it was', async
   memory.seed(configKey, '{}');
   const failing = { ...memory, put: async () => Promise.reject(new Error('S3 is away')) };
   const text = `{"users":[{"name":"app","password":"${openSesameHash}","mayFrom":["*@a.example"]}]}`;
-  await assert.rejects(createConfigStore(failing, 'mail-bucket').replace(text, await read()), /S3 is away/);
+  await assert.rejects(createConfigStore(failing, place).replace(text, await read()), /S3 is away/);
   assert.equal((await configs.read())?.text, '{}');
 });
