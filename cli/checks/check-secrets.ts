@@ -1,6 +1,7 @@
 // Checks the secrets that no other check reads: of the relay, of hooks, and of addresses that are rewritten (SRS).
 import { isProblem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
+import { secretReference } from '#pipeline/config/secret-reference.ts';
 import type { Secrets } from '#pipeline/contract/ports.ts';
 import { webhookKey } from '#pipeline/contract/webhook-signature.ts';
 import { type Finding, unread } from './finding.ts';
@@ -14,6 +15,11 @@ export async function checkSecrets(
   const used = [
     { at: 'delivery.smarthost.password', reference: relay?.password ?? null, isKey: false },
     ...hooks.map(({ name, secret }) => ({ at: `hooks, ${name}.secret`, reference: secret ?? null, isKey: true })),
+    ...hooks.flatMap(({ name, environment }) =>
+      Object.entries(environment)
+        .filter(([, value]) => secretReference.safeParse(value).success)
+        .map(([variable, reference]) => ({ at: `hooks, ${name}.environment.${variable}`, reference, isKey: false })),
+    ),
     { at: 'srsSecret', reference: srsSecret, isKey: false },
   ];
   const findings = used.map(async ({ at, reference, isKey }): Promise<readonly Finding[]> => {

@@ -5,6 +5,7 @@ import { checkCertificate } from '#cli/checks/check-certificate.ts';
 import { checkDomain } from '#cli/checks/check-domain.ts';
 import { checkHost } from '#cli/checks/check-host.ts';
 import { checkListeners } from '#cli/checks/check-listeners.ts';
+import { checkModules } from '#cli/checks/check-modules.ts';
 import { checkPort25 } from '#cli/checks/check-port-25.ts';
 import { checkSecrets } from '#cli/checks/check-secrets.ts';
 import { checkSes } from '#cli/checks/check-ses.ts';
@@ -58,7 +59,11 @@ export const check: Command = {
           ...(await checkSecrets(config, { secrets, isReadable: (one) => isLocal || one.startsWith('secret:') })),
           ...checkBounceAddresses(config),
           ...(place.stack === null
-            ? [...(await checkPermissions(file)), ...checkListeners(config)]
+            ? [
+                ...(await checkPermissions(file)),
+                ...(await checkModules(config, dirname(path))),
+                ...checkListeners(config),
+              ]
             : checkInlineHashes(config, place.stack.name)),
           ...(await checkHost({ config, addresses }, resolve)),
           ...(await checkWayOut(config, place)),

@@ -52,7 +52,7 @@ export function judgeModule(answer: ModuleAnswer): Judged {
     case 'threw':
       return failed(`it threw ${shown(answer.error)}`);
     case 'ended':
-      return failed(`${endOf(answer)} (it ended before its handler was done)`);
+      return failed(endOf(answer, ' before its handler was done'));
     case 'answered': {
       const read = batchAnswer.safeParse(answer.answer ?? null);
       if (!read.success) return failed('its answer is neither nothing nor an object as {"batchItemFailures": […]}');
@@ -63,10 +63,10 @@ export function judgeModule(answer: ModuleAnswer): Judged {
   }
 }
 
-function endOf({ code, signal, output }: Ended): string {
+function endOf({ code, signal, output }: Ended, before = ''): string {
   const said = shown(output);
   const how = code === null ? `it was ended by ${signal}` : `it ended with exit code ${code}`;
-  return `${how}${said === '' ? '' : `: ${said}`}`;
+  return `${how}${before}${said === '' ? '' : `: ${said}`}`;
 }
 
 function failed(reason: string): Judged {

@@ -23,9 +23,18 @@ async function call(): Promise<string> {
     const handler = handlerOf(await import(pathToFileURL(file).href));
     return JSON.stringify({ kind: 'answered', answer: await handler(event, context()) });
   } catch (thrown) {
-    const error = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    const error = thrown instanceof Error ? ownFrames(thrown.stack ?? thrown.message) : String(thrown);
     return JSON.stringify({ kind: 'threw', error });
   }
+}
+
+/** A stack without what is above the module. */
+function ownFrames(stack: string): string {
+  const isAbove = (line: string): boolean => line.includes(import.meta.url) || line.includes('(node:internal/');
+  return stack
+    .split('\n')
+    .filter((line) => !isAbove(line))
+    .join('\n');
 }
 
 type Handler = (event: unknown, context: object) => unknown;

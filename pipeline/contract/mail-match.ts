@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { MailEvent } from './mail-event.ts';
 
 const pattern = z.string().min(1).max(500);
-const patterns = z.union([pattern, z.array(pattern).min(1)]);
+const patterns = z.union([pattern, z.array(pattern).min(1)], { error: 'expected a text, or an array of texts' });
 
 export const mailMatchSchema = z.strictObject({
   domain: patterns.optional().describe('The domain of the mailbox, in A-label form.'),

@@ -22,7 +22,15 @@ afterEach(() => rm(directory, { recursive: true }));
 type Finding = { readonly level: string; readonly what: string; readonly publish?: string };
 
 async function check(
-  options: { dns?: string; clock?: number; args?: string[]; tls?: object; users?: object[]; relay?: string } = {},
+  options: {
+    dns?: string;
+    clock?: number;
+    args?: string[];
+    tls?: object;
+    users?: object[];
+    relay?: string;
+    hooks?: object[];
+  } = {},
 ): Promise<{ code: number; findings: Finding[] }> {
   const { dns = '127.0.0.1:1', clock = now, args = [], tls, relay } = options;
   const dkim = [{ selector: 's1', privateKey: 'file:key.pem' }];
@@ -32,6 +40,7 @@ async function check(
     dns: { servers: [dns], timeoutSeconds: 2 },
     ...(tls === undefined ? {} : { tls }),
     users: options.users ?? [],
+    hooks: options.hooks ?? [],
     ...(relay === undefined ? {} : { delivery: { mode: 'smarthost', smarthost: { host: relay } } }),
   };
   await writeFile(join(directory, 'pillarbox.json'), JSON.stringify(config));
@@ -254,6 +263,20 @@ for (const { title, relay, txt, level, publish } of relays) {
     },
   );
 }
+
+test('a module of a hook that is not there, and a secret for its environment, are missing', async () => {
+  await writeFile(join(directory, 'there.mjs'), '');
+  const { findings } = await check({
+    hooks: [
+      { name: 'there', module: 'there.mjs', environment: { TABLE: 'tickets' } },
+      { name: 'tickets', module: 'gone.mjs', environment: { TOKEN: 'file:token' } },
+    ],
+  });
+  const about = findings.filter(({ what }) => what.startsWith('hooks')).map(({ level, what }) => [level, what]);
+  assert.equal(about.length, 2);
+  assert.match(about.join('\n'), /missing,hooks, tickets\.environment\.TOKEN cannot be used: .*token/);
+  assert.match(about.join('\n'), /missing,hooks, tickets\.module: there is no file .*gone\.mjs that can be read/);
+});
 
 test('outbound port 25 is of no account where mail leaves by a relay', async () => {
   const { findings } = await check({ relay: ses, args: ['--connect', '127.0.0.1:1'] });

@@ -112,7 +112,11 @@ const judgements: readonly (readonly [string, ModuleAnswer, RegExp])[] = [
   ['answers a wrong identifier', answered({ batchItemFailures: [{ itemIdentifier: '' }] }), /the record failed/],
   ['answers a text', answered('done'), /neither nothing nor an object/],
   ['throws', { kind: 'threw', error: 'TypeError: no\n  at a.js:1' }, /^it threw TypeError: no at a\.js:1$/],
-  ['ends early', { kind: 'ended', code: 0, signal: null, output: 'x' }, /code 0: x .*before its handler was done/],
+  [
+    'ends early',
+    { kind: 'ended', code: 0, signal: null, output: 'x' },
+    /^it ended with exit code 0 before its handler was done: x$/,
+  ],
   ['is late', { kind: 'failed', reason: 'it was not done within 1 s' }, /^it was not done within 1 s$/],
 ];
 for (const [title, answer, says] of judgements) {

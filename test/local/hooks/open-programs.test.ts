@@ -109,7 +109,7 @@ test('a handler has a context as Lambda’s, a region, the variables of its hook
 test('a handler that throws is told with its error and where that was', async () => {
   const answer = await called(`export function handler() { throw new TypeError('no database'); }`);
   assert.ok(answer.kind === 'threw');
-  assert.match(answer.error, /^TypeError: no database\n.*handler-\d+\.mjs:1/);
+  assert.match(answer.error, /^TypeError: no database\n +at .*handler-\d+\.mjs:1:\d+\)$/);
 });
 
 const unfinished: readonly (readonly [string, string, RegExp])[] = [

@@ -35,6 +35,11 @@ const wrong: readonly (readonly [string, object, RegExp])[] = [
     { url: 'https://receiver.example/', secret, environment: { A: 'b' } },
     /a url has no environment/,
   ],
+  [
+    'a mailbox that is a number',
+    { name: 'a', module: 'a.js', match: { mailbox: 5 } },
+    /expected a text, or an array of texts/,
+  ],
   ['an unknown word of match', { url: 'https://receiver.example/', secret, match: { sender: 'x' } }, /sender/],
 ];
 for (const [title, hook, says] of wrong) {
