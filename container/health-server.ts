@@ -29,6 +29,11 @@ export function reportHealth(health: ListenerHealth, configProblem: string | nul
   return { ...health, ok: !isDraining && closedPorts.length === 0, problems };
 }
 
+/** Whether alarm config-broken is to rise: also if the hash of a user is not where the configuration says. */
+export function isConfigBroken({ usersShutOut }: ListenerHealth, configProblem: string | null): boolean {
+  return configProblem !== null || usersShutOut > 0;
+}
+
 /** Answers `GET /health`; everything else is 404. Rejects if the port is taken. */
 export async function startHealthServer({
   host,

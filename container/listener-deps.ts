@@ -51,6 +51,8 @@ export type ListenerHealth = {
   readonly bytesInFlight: number;
   readonly lastStoredAt: string | null;
   readonly lastStoreFailureAt: string | null;
+  /** Users whose hash is not where the configuration says, or is none, as far as they tried to log in. */
+  readonly usersShutOut: number;
   /** What keeps clients from being served as they should be, as sentences: the certificate, users' secrets. */
   readonly problems: readonly string[];
 };

@@ -79,18 +79,22 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
   let isDraining = false;
   return {
     addresses: open.map(({ role, host, server }) => ({ role, host, port: server.port })),
-    health: () => ({
-      connections: connections.total(),
-      isDraining,
-      closedPorts: open.filter(({ server }) => !server.isListening()).map(({ server }) => server.port),
-      bytesInFlight: shared.budget.used(),
-      lastStoredAt: stored.at,
-      lastStoreFailureAt: stored.failedAt,
-      problems: [
-        ...[deps.certificateProblem?.() ?? watched.problem()].filter((problem) => problem !== null),
-        ...shared.loginSecrets.problems(config.current().users),
-      ],
-    }),
+    health: () => {
+      const shutOut = shared.loginSecrets.problems(config.current().users);
+      return {
+        connections: connections.total(),
+        isDraining,
+        closedPorts: open.filter(({ server }) => !server.isListening()).map(({ server }) => server.port),
+        bytesInFlight: shared.budget.used(),
+        lastStoredAt: stored.at,
+        lastStoreFailureAt: stored.failedAt,
+        usersShutOut: shutOut.length,
+        problems: [
+          ...[deps.certificateProblem?.() ?? watched.problem()].filter((problem) => problem !== null),
+          ...shutOut,
+        ],
+      };
+    },
     close: async (graceSeconds) => {
       isDraining = true;
       watched.stop();

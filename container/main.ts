@@ -8,7 +8,7 @@ import { placeholderProblem } from '#pipeline/config/config-problems.ts';
 import { suppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import { listenerAccess } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
-import { startHealthServer } from './health-server.ts';
+import { isConfigBroken, startHealthServer } from './health-server.ts';
 import { startListener } from './listener.ts';
 
 /** Fargate ends a task 120 s after SIGTERM at the latest. */
@@ -54,8 +54,9 @@ async function start(aws: AwsParts): Promise<void> {
   });
   const health = await startHealthServer({ ...environment.health, listener, config });
   const measure = () => {
-    metrics.measure('connections-open', listener.health().connections);
-    if (config.problem() !== null) metrics.count('config-problems');
+    const known = listener.health();
+    metrics.measure('connections-open', known.connections);
+    if (isConfigBroken(known, config.problem())) metrics.count('config-problems');
     const days = daysLeft();
     if (days !== null && days < toldDays) metrics.measure('certificate-days-left', days);
     metrics.flush();

@@ -31,7 +31,7 @@ export const metricTable = {
   'config-problems': {
     kind: 'counter',
     labels: [],
-    says: 'minutes in which the newest configuration could not be used, or not be done',
+    says: 'minutes in which the newest configuration could not be used, or not be done, or shut a user out',
     watched: true,
   },
   'certificate-days-left': {

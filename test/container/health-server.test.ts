@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, type Server } from 'node:net';
 import { test } from 'node:test';
-import { reportHealth, startHealthServer } from '#container/health-server.ts';
+import { isConfigBroken, reportHealth, startHealthServer } from '#container/health-server.ts';
 import { startTestListener } from '#test/support/worlds/start-test-listener.ts';
 
 const well = {
@@ -16,6 +16,7 @@ const well = {
   bytesInFlight: 0,
   lastStoredAt: null,
   lastStoreFailureAt: null,
+  usersShutOut: 0,
   problems: [],
 };
 for (const { title, health, ok, problems } of [
@@ -61,6 +62,15 @@ test('a broken configuration and a certificate that ended are told but take no t
   assert.deepEqual(await answer.json(), { ...well, ok: true, problems: [ended, 's3://b/config: limits.hops: wrong'] });
   assert.equal((await fetch(`http://127.0.0.1:${server.port}/other`)).status, 404);
   await server.close();
+});
+
+test('the alarm on the configuration hears of one that cannot be used, and of users whose hash is not where it says', () => {
+  for (const [usersShutOut, problem, isBroken] of [
+    [0, null, false],
+    [1, null, true],
+    [0, 'hostname: wrong', true],
+  ] as const)
+    assert.equal(isConfigBroken({ ...well, usersShutOut }, problem), isBroken);
 });
 
 test('150 connections that say nothing do not make a task look ill', async (t) => {

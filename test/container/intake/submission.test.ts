@@ -85,6 +85,7 @@ test('a user whose secret is gone or holds no hash is told 454, health says whos
   const logInAs = async (name: string) => logIn(await openSession(t, own, { role: 'submissions' }), name);
   for (const name of [...names, ...names]) assert.match((await logInAs(name)) ?? '', /^454 4\.7\.0 /);
   assert.match((await logInAs('nobody@example.test')) ?? '', /^535/);
+  assert.equal(own.listener.health().usersShutOut, 2);
   assert.deepEqual(own.listener.health().problems, [
     'gone@example.test cannot log in until this is mended: no secret:gone',
     'garbled@example.test cannot log in until this is mended: secret "secret:garbled" holds no password hash',
