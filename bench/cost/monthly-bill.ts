@@ -107,13 +107,14 @@ export function eventBridgeLines({ mails }: Volume, { puts }: CallsPerMessage): 
 
 /**
  * What sending this many mails costs, each to one domain at the first attempt: the lease and the outcome are written, the message, the
- * state and what is known of the address and its host are read; a run waits for the host (assumed: two seconds, two jobs an invocation).
+ * state and what is known of the address and its host are read; each needs a lease on a connection anew (one more of both: the worst
+ * case while no host is waited for, mails to one host share it); a run waits for the host (assumed: two seconds, two jobs an invocation).
  */
 export function sendingBill({ mails, bytes }: Volume, memoryMiB: number): readonly BillLine[] {
   const sentGiB = (mails * bytes * 1.1) / gib;
   const { lambdaArm, s3, sqs } = prices;
   const own = [
-    { what: 'S3 requests', dollars: mails * (2 * s3.perPut + 5 * s3.perGet) },
+    { what: 'S3 requests', dollars: mails * (3 * s3.perPut + 6 * s3.perGet) },
     { what: 'SQS', dollars: mails * 3 * sqs.perRequest },
     {
       what: 'Lambda',

@@ -2,6 +2,7 @@
 // attempt may start, acquires a slot at one of the domain's hosts, claims the attempt, talks to the hosts, judges what they said,
 // records that, and then does what follows: the next attempt is queued, the sender is notified. Run twice for one job, it sends once.
 
+import type { FleetLeases } from '#functions/deliver/destination/fleet-leases.ts';
 import { isPortBlocked } from '#functions/deliver/destination/port25.ts';
 import { type AcquiredHost, acquireHost } from '#functions/deliver/hosts/acquire-host.ts';
 import type { FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
@@ -50,6 +51,8 @@ export type DeliverDeps = RunBounds & {
   readonly memory: WorkerMemory;
   readonly connections: ConnectionPool;
   readonly fetchPolicy: FetchPolicy;
+  /** The share of each destination's connections, if other processes deliver too. */
+  readonly leases?: FleetLeases;
   /** 0 to 1. */
   readonly random: () => number;
   /** True if no other process delivers from this store: what a killed process was at is then taken up at once. */

@@ -25,7 +25,7 @@ import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 import { faultOf } from '#pipeline/run/own-fault.ts';
 import type { DeliverDeps } from './deliver.ts';
 
-type TryHostsDeps = Pick<DeliverDeps, 'secrets' | 'clock' | 'random' | 'store' | 'connections' | 'memory'>;
+type TryHostsDeps = Pick<DeliverDeps, 'secrets' | 'clock' | 'random' | 'store' | 'connections' | 'memory' | 'leases'>;
 
 /** What is tried, at which hosts, in what time. `onSlow`: a destination takes long, and that is noted. */
 type HostPlan = {

@@ -133,6 +133,11 @@ export function stsPolicyKey(domain: string): string {
   return destinationKey(`mta-sts ${domain}`);
 }
 
+/** `destinations/connections%20<destination>.json`: which process may have how many connections to it. No destination begins so. */
+export function connectionLeasesKey(destination: string): string {
+  return destinationKey(`connections ${destination}`);
+}
+
 /** `destinations/%2A.json`: that the network lets no mail out. No destination is called `*`. */
 export const blockedPortKey = destinationKey('*');
 

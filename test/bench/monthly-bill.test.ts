@@ -50,7 +50,7 @@ test('events of S3 and sending are beside the bill', () => {
   const dollars = Object.fromEntries(sending.map((line) => [line.what, line.dollars.toFixed(1)]));
   assert.deepEqual(
     [dollars['S3 requests'], dollars['To the internet'], dollars['through SES']],
-    ['12.0', '4.7', '160.0'],
+    ['17.4', '4.7', '160.0'],
   );
 });
 

@@ -247,7 +247,11 @@ test('a smarthost that says 421 is left alone, and mail goes on when it is back'
   smarthost.script = { ...usual, answer: answerAs(busy) };
   await submit({ subject: 'later', to: 'late@later.example' });
   await delivery('later.example', ({ state }) => state === 'waiting');
-  await eventually(async () => (await d.store.list({ prefix: 'destinations/' })).objects[0] ?? null, 'the note');
+  const notes = async () => {
+    const { objects } = await d.store.list({ prefix: 'destinations/' });
+    return objects.filter(({ key }) => !key.startsWith('destinations/connections%20'));
+  };
+  await eventually(async () => (await notes())[0] ?? null, 'the note');
   // Only when the job is back on its queue does the clock move on: its wait is counted from then.
   await eventually(async () => {
     const queue = (await d.queues()).find(({ name }) => name === 'pillarbox-deliver');
@@ -257,8 +261,7 @@ test('a smarthost that says 421 is left alone, and mail goes on when it is back'
   d.setAhead(3_600_000);
   await eventually(async () => smarthost.mails[before] ?? null, 'mail after the wait');
   await delivery('later.example', ({ state }) => state === 'delivered');
-  const notes = async () => (await d.store.list({ prefix: 'destinations/' })).objects.length;
-  await eventually(async () => ((await notes()) === 0 ? true : null), 'the note is gone');
+  await eventually(async () => ((await notes()).length === 0 ? true : null), 'the note is gone');
 });
 
 test('mail that SES does not send for us waits, and the alarm on faults of ours counts it', options, async () => {

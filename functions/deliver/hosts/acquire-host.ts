@@ -16,10 +16,15 @@ import type { BackOff } from '#pipeline/contract/records/back-off.ts';
 import { type FindHostsDeps, findHosts, type Hosts, type HostsFound } from './find-hosts.ts';
 import type { Target } from './look-up-mx.ts';
 
-type SlotDeps = Pick<DeliverDeps, 'store' | 'clock' | 'random' | 'memory'>;
+type SlotDeps = Pick<DeliverDeps, 'store' | 'clock' | 'random' | 'memory' | 'leases'>;
 
-/** A host that may be asked, with a slot that the caller releases. */
-export type HostSlot = { readonly target: Target; readonly destination: string; readonly slot: Slot };
+/** A host that may be asked, with a slot that the caller releases. `mostConnections`: how many this process may have there now. */
+export type HostSlot = {
+  readonly target: Target;
+  readonly destination: string;
+  readonly slot: Slot;
+  readonly mostConnections: () => number;
+};
 
 /** `rest`: the targets behind the chosen one; `passedOver`: those before it, in words. */
 export type Choice =
@@ -81,9 +86,18 @@ export async function acquireSlot(
     }
     const configured = config.delivery.connectionsPerDestination;
     const limit = slots.shareOf(destination, connectionLimit(refusals, destination, { record, configured }));
-    const slot = held.get(destination) ?? slots.acquire(destination, limit);
+    const slot = held.get(destination) ?? (await acquireAt(deps, destination, limit));
     if (slot !== null) {
-      return { outcome: 'host', target, destination, slot, rest: targets.slice(index + 1), passedOver };
+      const mostConnections = (): number => deps.leases?.held(destination) ?? configured;
+      return {
+        outcome: 'host',
+        target,
+        destination,
+        slot,
+        mostConnections,
+        rest: targets.slice(index + 1),
+        passedOver,
+      };
     }
     busy ??= { destination, limit };
     passedOver.push(shownBusy(busy));
@@ -94,18 +108,39 @@ export async function acquireSlot(
   return { outcome: 'none', passedOver };
 }
 
+/** A slot of this process and, where several deliver, a connection of those that they share. */
+async function acquireAt(deps: SlotDeps, destination: string, limit: number): Promise<Slot | null> {
+  const { leases, memory } = deps;
+  if (leases === undefined) return memory.slots.acquire(destination, limit);
+  const use = await leases.acquire(destination, limit);
+  const slot = use === null ? null : memory.slots.acquire(destination, limit);
+  if (use === null || slot === null) {
+    use?.release();
+    return null;
+  }
+  const release = (): void => {
+    slot.release();
+    use.release();
+  };
+  return { ...slot, release };
+}
+
 type Busy = { readonly destination: string; readonly limit: number };
 
 /** Not for longer than a message that was deferred would wait, nor than SQS can. */
-function busyAt(deps: Pick<SlotDeps, 'random' | 'memory'>, { delivery }: Config, busy: Busy): Unavailable {
+function busyAt(deps: Pick<SlotDeps, 'random' | 'memory' | 'leases'>, { delivery }: Config, busy: Busy): Unavailable {
   const { destination, limit } = busy;
   const longestMs = Math.min(longestWaitMs, Math.min(...delivery.retrySeconds) * 1_000);
-  const waitMs = deps.memory.slots.waitMs(destination, { limit, longestMs, random: deps.random });
+  const { random, leases } = deps;
+  const isShared = leases !== undefined && destination !== slowLookups.destination;
+  const waitMs = isShared
+    ? leases.waitMs(destination, { longestMs, random })
+    : deps.memory.slots.waitMs(destination, { limit, longestMs, random });
   return { outcome: 'busy', waitMs, reason: shownBusy(busy) };
 }
 
 function shownBusy({ destination, limit }: Busy): string {
-  return `${destination} has as many deliveries under way as it may have (${limit})`;
+  return `waits for a free connection to ${destination}, which has as many deliveries under way as it may have (${limit})`;
 }
 
 /** The hosts; null if the DNS is slow and already keeps as many workers as it may. */

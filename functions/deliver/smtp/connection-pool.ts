@@ -59,6 +59,8 @@ export type ConnectionPool = {
   readonly release: (connection: PooledConnection, use: Use) => void;
   /** Until content is sent, a slow conversation may have to make room for others. Answers what ends that. */
   readonly watchSlow: (connection: PooledConnection) => () => void;
+  /** Says QUIT to what is idle, and resolves when no connection is open that nobody uses. */
+  readonly closeIdle: () => Promise<void>;
   /** Says QUIT to what is idle and drops what is not. */
   readonly close: () => Promise<void>;
 };
@@ -87,6 +89,7 @@ export function createConnectionPool(options: PoolOptions = {}): ConnectionPool 
         return { outcome: 'connection', connection: { ...idle, reused: true } };
       }
       const opening = await connections.makeRoom(request);
+      if (opening === null) return noRoom(request);
       const abort = new AbortController();
       const onSlow = (): void => request.onSlow(`not ready after ${shownSeconds(slowSeconds * 1_000)} s`);
       const stop = watchSlow(() => abort.abort(), onSlow);
@@ -110,11 +113,18 @@ export function createConnectionPool(options: PoolOptions = {}): ConnectionPool 
       else connections.keep({ ...connection, needsReset, mailsLeft });
     },
     watchSlow: ({ socket }) => watchSlow(() => socket.fail(madeRoom)),
+    closeIdle: connections.closeIdle,
     close: async () => {
       isClosed = true;
       connections.close();
     },
   };
+}
+
+/** A fault of ours: the job comes again, and the host is not asked. */
+function noRoom({ destination }: ConnectionRequest): OpenFailure {
+  const reason = `waits for a free connection to ${destination}: those of this process did not close`;
+  return { outcome: 'failed', stage: 'connect', how: 'own-fault', reply: null, reason };
 }
 
 /** Calls `onSlow` when something takes long, and `giveUp` when it has to make room. Answers what ends the watch. */

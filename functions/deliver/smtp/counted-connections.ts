@@ -9,12 +9,14 @@ export type Opening = { readonly opened: (socket: SmtpSocket) => void; readonly 
 export type CountedConnections = {
   /** The youngest idle connection of this key, or null. */
   readonly takeIdle: (key: string) => PooledConnection | null;
-  /** Resolves when the destination may have one more connection, or after two seconds: no host is waited for longer. */
-  readonly makeRoom: (request: { readonly destination: string; readonly limit: number }) => Promise<Opening>;
+  /** Resolves when the destination may have one more connection; null if that is not so after some seconds. */
+  readonly makeRoom: (request: { readonly destination: string; readonly limit: number }) => Promise<Opening | null>;
   /** Keeps a connection to use again, for a while. */
   readonly keep: (connection: PooledConnection) => void;
   /** Says QUIT and closes; the connection counts until it is closed. */
   readonly retire: (connection: PooledConnection) => void;
+  /** Says QUIT to what waits; resolves when all that was retired is closed. */
+  readonly closeIdle: () => Promise<void>;
   /** Says QUIT to what waits, and closes all at once. */
   readonly close: () => void;
 };
@@ -27,12 +29,18 @@ type Kept = {
   readonly counted: Map<string, Counted>;
 };
 
-const longestRoomWaitMs = 2_000;
+/** A connection that was said QUIT to is closed after one second. */
+const longestRoomWaitMs = 5_000;
 
 /** No connections yet. `idleMs`: how long one waits to be used again. */
 export function createCountedConnections(idleMs: number): CountedConnections {
   const kept: Kept = { sockets: new Set(), idle: new Map(), counted: new Map() };
-  const retire = ({ socket }: PooledConnection): void => socket.quit();
+  const retiring = new Set<Promise<void>>();
+  const retire = ({ socket }: PooledConnection): void => {
+    socket.quit();
+    const closed = socket.closed.finally(() => retiring.delete(closed));
+    retiring.add(closed);
+  };
   return {
     retire,
     takeIdle: (key) => takeIdle(kept, key),
@@ -47,7 +55,8 @@ export function createCountedConnections(idleMs: number): CountedConnections {
         }
         await closing;
       }
-      return openingAt(kept, destination);
+      const isFull = (kept.counted.get(destination)?.count ?? 0) >= limit;
+      return isFull ? null : openingAt(kept, destination);
     },
     keep: (connection) => {
       connection.socket.setDeadline(Number.POSITIVE_INFINITY);
@@ -59,6 +68,13 @@ export function createCountedConnections(idleMs: number): CountedConnections {
       // The timers of a process that was frozen in between are late; the time of day is not.
       const entry = { connection, timer, until: Date.now() + idleMs };
       kept.idle.set(connection.key, [...(kept.idle.get(connection.key) ?? []), entry]);
+    },
+    closeIdle: async () => {
+      for (const { connection } of [...kept.idle.values()].flat()) {
+        removeIdle(kept, connection);
+        retire(connection);
+      }
+      await Promise.all(retiring);
     },
     close: () => {
       for (const { connection, timer } of [...kept.idle.values()].flat()) {

@@ -53,6 +53,7 @@ export async function talkToHost(
   const { target } = hostSlot;
   const started = performance.now();
   const at = new Date(context.deps.clock()).toISOString();
+  closeOthers(context, hostSlot);
   const { connection, failure, results } = await talkToEnd(context, { hostSlot, recipients, fresh: false });
   if (failure?.how === 'own-fault' && results.length === 0) throw ownFault('system', failure.reason);
   const tls = connection?.tls ?? null;
@@ -72,6 +73,14 @@ export async function talkToHost(
     reply: failure?.reply ? recordedReply(failure.reply) : null,
     recipients: results.map((result) => withoutRelayRefusal(context.config, result)),
   };
+}
+
+/** A slot is the right to one connection: that to another address of the same destination (a relay's) is closed before. */
+function closeOthers({ held, deps }: Context, { destination }: HostSlot): void {
+  const kept = held.filter(({ connection }) => connection.destination !== destination);
+  for (const one of held.splice(0, held.length, ...kept)) {
+    if (!kept.includes(one)) deps.connections.release(one.connection, spent);
+  }
 }
 
 type Asked = {
@@ -133,14 +142,14 @@ async function talkOnce(context: Context, { hostSlot, recipients, fresh }: Asked
 
 function connectionRequest(
   context: Context,
-  { target: { host, ip }, destination }: HostSlot,
+  { target: { host, ip }, destination, mostConnections }: HostSlot,
 ): Omit<ConnectionRequest, 'fresh'> {
   const { config, mailHosts, login, time, onSlow } = context;
-  const { mode, smarthost, attemptSeconds, connectionsPerDestination } = config.delivery;
+  const { mode, smarthost, attemptSeconds } = config.delivery;
   return {
     endpoint: { host, ip, port: portOf(config) },
     destination,
-    limit: connectionsPerDestination,
+    limit: mostConnections(),
     clientName: config.hostname,
     tls: mailHosts.tls,
     implicitTls: mode === 'smarthost' && smarthost?.tls === 'implicit',

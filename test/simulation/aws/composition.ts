@@ -5,7 +5,9 @@ import { type Listener, startListener } from '#container/listener.ts';
 import { makeSelfSigned } from '#container/tls/certificate.ts';
 import { authenticate } from '#functions/authenticate/authenticate.ts';
 import { deliver } from '#functions/deliver/deliver.ts';
+import { createFleetLeases } from '#functions/deliver/destination/fleet-leases.ts';
 import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
+import { withLeases } from '#functions/deliver/with-leases.ts';
 import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';
 import { parse } from '#functions/parse/parse.ts';
 import type { Parser } from '#functions/parse/worker/parser.ts';
@@ -66,17 +68,20 @@ export function composeStage(surroundings: Surroundings, name: StageName): Sandb
     case 'notify':
       throw new Error('the simulation has no hooks');
     case 'deliver': {
+      const memory = createWorkerMemory();
       const deps = {
         ...shared,
+        leases: createFleetLeases({ ...shared, owner: memory.owner }),
         newMessageId: messageIdFactory(),
-        memory: createWorkerMemory(),
+        memory,
         connections: createConnectionPool(),
         fetchPolicy: () => Promise.reject(new Error('no domain of the simulation has a policy')),
       };
-      return createEventHandler(deps, stages.deliver, () => {
+      const run = createEventHandler(deps, stages.deliver, () => {
         const runEndsAt = performance.now() + stages.deliver.timeoutSeconds * 1_000 - recordMs;
         return { deliver: (job, handout) => deliver({ ...deps, runEndsAt }, job, handout) };
       });
+      return (event) => withLeases(deps, () => run(event));
     }
   }
 }
