@@ -173,7 +173,6 @@ function watchFunctions(alarms: Alarms, { handlers, exporter }: Running): void {
     meaning: 'Functions end in the middle of a run: a timeout, too little memory, a bundle that cannot start.',
     metric: sumOf(handlers, (handler) => handler.metricErrors({ period: Duration.minutes(5) }), 'errors'),
     threshold: 1,
-    periods: 2,
   });
   alarms.add({
     runbook: 'function-throttles',

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { DeadLetter, MessagePage, MessageQuery, OpsAdmin, QueueCounts } from '#ops/admin.ts';
 import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
 import type { DeadLetters } from '#pipeline/aws/dead-letters.ts';
+import { causeOf } from '#pipeline/aws/sqs-receiver.ts';
 import { domainPrefix, isMailKey, mailboxPrefix, mailFolders, messageIdOf } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
@@ -127,8 +128,12 @@ function countsOf(
 const aboutSchema = z.object({ id: z.string() });
 
 function deadLetter(queue: QueueName, message: Awaited<ReturnType<Emulator['messages']>>[number]): DeadLetter {
-  const { body, receiveCount, sentAt, messageId } = message;
-  const reason = `not done after ${receiveCount - 1} hand-outs; the log says why (messageId ${messageId})`;
+  const { body, texts, sentAt, messageId } = message;
+  const cause = causeOf(
+    Object.fromEntries(Object.entries(texts).map(([name, stringValue]) => [name, { stringValue }])),
+  );
+  const reason = cause?.reason ?? `no run of it was answered; the log says why (messageId ${messageId})`;
+  const receiveCount = cause?.handOuts ?? message.receiveCount;
   return { queue, id: idOf(body), body, reason, receiveCount, diedAt: new Date(sentAt).toISOString() };
 }
 

@@ -192,10 +192,15 @@ function countsOf({ sqsStore }: Stores) {
 
 function messagesOf({ sqsStore }: Stores, { name }: { readonly name: string }) {
   const messages = sqsStore.getQueueByName(name)?.messages ?? [];
-  return messages.slice(-1_000).map(({ messageId, body, approximateReceiveCount, sentTimestamp }) => ({
-    messageId,
-    body,
-    receiveCount: approximateReceiveCount,
-    sentAt: sentTimestamp,
-  }));
+  return messages
+    .slice(-1_000)
+    .map(({ messageId, body, messageAttributes, approximateReceiveCount, sentTimestamp }) => ({
+      messageId,
+      body,
+      texts: Object.fromEntries(
+        Object.entries(messageAttributes).map(([key, value]) => [key, value.StringValue ?? '']),
+      ),
+      receiveCount: approximateReceiveCount,
+      sentAt: sentTimestamp,
+    }));
 }

@@ -32,6 +32,8 @@ const queueSchema = z.object({
 const messageSchema = z.object({
   messageId: z.string(),
   body: z.string(),
+  /** Its attributes of type String. */
+  texts: z.record(z.string(), z.string()),
   receiveCount: z.number(),
   sentAt: z.number(),
 });
@@ -60,21 +62,34 @@ export type Emulator = {
   readonly close: () => Promise<void>;
 };
 
-/** Starts it over a folder, made where it is missing; rejects where that is in use. `onWritten` gets every key that is written. */
+/** A queue with its dead letters beside it. */
+export type EmulatedQueue = {
+  readonly name: string;
+  readonly visibilitySeconds: number;
+  readonly maxReceives: number;
+};
+
+/**
+ * Starts it over a folder, made where it is missing; rejects where that is in use. `onWritten` gets every key that is written.
+ * `others`: queues besides those of the stages.
+ */
 export async function startEmulator({
   folder,
   onWritten,
+  others = [],
 }: {
   readonly folder: string;
   readonly onWritten: (key: string) => void;
+  readonly others?: readonly EmulatedQueue[];
 }): Promise<Emulator> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const lanes = Object.values(stages).flatMap(lanesOf);
-  const queues = lanes.map((lane) => ({
+  const own = lanes.map((lane) => ({
     name: lane.consumes,
     visibilitySeconds: visibilitySeconds(lane),
     maxReceives: receivesBeforeDead(lane),
   }));
+  const queues = [...own, ...others];
   const entry = fileURLToPath(new URL('./emulator-process.ts', import.meta.url));
   const order = JSON.stringify({ folder, port: 0, bucket, queues });
   const child = fork(entry, [order], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });

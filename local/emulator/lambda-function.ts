@@ -14,6 +14,17 @@ export type LambdaFunction = {
   readonly close: () => Promise<void>;
 };
 
+const throttledName = 'Throttled';
+
+/** Whether an invocation was not made, since the account runs as many as it may. */
+export function isThrottled(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === throttledName;
+}
+
+function throttled(): Error {
+  return Object.assign(new Error('throttled: the account runs as much as it may'), { name: throttledName });
+}
+
 /** None of its sandboxes is started yet. */
 export function createFunction(options: SandboxOptions, account: Account): LambdaFunction {
   const all: Sandbox[] = [];
@@ -27,7 +38,7 @@ export function createFunction(options: SandboxOptions, account: Account): Lambd
   };
   return {
     invoke: async (event) => {
-      if (account.running >= account.concurrency) throw new Error('throttled: the account runs as much as it may');
+      if (account.running >= account.concurrency) throw throttled();
       const sandbox = free.pop() ?? start();
       account.running += 1;
       try {

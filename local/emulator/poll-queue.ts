@@ -1,10 +1,12 @@
 // What Lambda's event source mapping does: receives from a queue, calls the function with an SQSEvent, deletes what did
 // not fail. What failed comes back when the function said, or when its visibility timeout ends; at last it is a dead letter.
+// A batch that is throttled is given to the function again, ever more rarely, as long as its queue hides it.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SqsEventRecord, SqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
 import type { Clock, Log } from '#pipeline/contract/ports.ts';
 import type { Stage } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
+import { invokePatiently } from './invoke-patiently.ts';
 import type { LambdaFunction } from './lambda-function.ts';
 
 const minPollers = 4;
@@ -16,7 +18,7 @@ export type Polling = {
   readonly received: () => number;
   /** Whether a batch is between its receipt and the deletion of what was done, but for those that are only gathered. */
   readonly isBusy: () => boolean;
-  /** When the first of the batches that are gathered will be given to the function, by the clock; null: none is. */
+  /** When the first of the batches that are gathered, or were throttled, is given to the function, by the clock; null: there is none. */
   readonly windowEndsAt: () => number | null;
   /** Takes nothing more; resolves when what is under way is done, at most after the grace. */
   readonly stop: (graceSeconds: number) => Promise<void>;
@@ -32,13 +34,15 @@ export type PollOptions = {
   readonly clock: Clock;
   /** How long a batch is gathered before the function is called (Lambda's MaximumBatchingWindowInSeconds). */
   readonly windowSeconds?: number;
+  /** How long the queue hides what it gave out: so long a batch that is throttled is tried; left out: once. */
+  readonly visibilitySeconds?: number;
   /** How many ask the queue at once; left out: as many as the stage's local concurrency asks for. */
   readonly pollers?: number;
 };
 
 /** Starts polling for one event source. */
 export function pollQueue(options: PollOptions): Polling {
-  const { source, receiver, invoke, log, clock, windowSeconds = 0 } = options;
+  const { source, receiver, invoke, log, clock, windowSeconds = 0, visibilitySeconds = 0 } = options;
   const { pollers = Math.max(minPollers, Math.ceil(source.maxConcurrency.local / source.batchSize)) } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -53,7 +57,9 @@ export function pollQueue(options: PollOptions): Polling {
     while (!signal.aborted) {
       try {
         const records = await receive(source.batchSize, waitSeconds);
-        if (records.length > 0) await handle([...records, ...(await gather(source.batchSize - records.length))]);
+        if (records.length === 0) continue;
+        const hiddenUntil = clock() + visibilitySeconds * 1_000;
+        await handle([...records, ...(await gather(source.batchSize - records.length))], hiddenUntil);
       } catch (thrown) {
         if (signal.aborted) return;
         log.error('poll-failed', { queue: source.consumes, ...errorFields(thrown) });
@@ -77,25 +83,24 @@ export function pollQueue(options: PollOptions): Polling {
     }
     return more;
   };
-  const handle = async (records: readonly SqsEventRecord[]): Promise<void> => {
+  /** While a batch is throttled nothing is under way. */
+  const onWait = (endsAt: number) => {
+    const window = { endsAt };
+    windows.add(window);
+    count.busy -= 1;
+    return () => {
+      count.busy += 1;
+      windows.delete(window);
+    };
+  };
+  const patience = { invoke, clock, signal, onWait };
+  const handle = async (records: readonly SqsEventRecord[], hiddenUntil: number): Promise<void> => {
     count.busy += 1;
     try {
-      const failed = await failuresOf(records);
+      const failed = await failuresOf(options, records, () => invokePatiently(patience, records, hiddenUntil));
       await receiver.remove(records.filter(({ messageId }) => !failed.has(messageId)));
     } finally {
       count.busy -= 1;
-    }
-  };
-  const failuresOf = async (records: readonly SqsEventRecord[]): Promise<ReadonlySet<string>> => {
-    try {
-      const { batchItemFailures } = await invoke({ Records: records });
-      const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
-      const isOfBatch = (id: string) => records.some(({ messageId }) => messageId === id);
-      if (![...failed].every(isOfBatch)) throw new Error('it answered with failures that are none of the batch');
-      return failed;
-    } catch (thrown) {
-      log.error('invocation-failed', { queue: source.consumes, records: records.length, ...errorFields(thrown) });
-      return new Set(records.map(({ messageId }) => messageId));
     }
   };
   const running = Promise.all(Array.from({ length: pollers }, poll));
@@ -105,6 +110,24 @@ export function pollQueue(options: PollOptions): Polling {
     windowEndsAt: () => [...windows].reduce<number | null>((so, { endsAt }) => Math.min(so ?? endsAt, endsAt), null),
     stop: (graceSeconds) => stopped(stopping, running, graceSeconds),
   };
+}
+
+/** The ids of the records that failed: all of them, where the function did not answer. */
+async function failuresOf(
+  { source, log }: Pick<PollOptions, 'source' | 'log'>,
+  records: readonly SqsEventRecord[],
+  ask: () => ReturnType<LambdaFunction['invoke']>,
+): Promise<ReadonlySet<string>> {
+  try {
+    const { batchItemFailures } = await ask();
+    const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+    const isOfBatch = (id: string) => records.some(({ messageId }) => messageId === id);
+    if (![...failed].every(isOfBatch)) throw new Error('it answered with failures that are none of the batch');
+    return failed;
+  } catch (thrown) {
+    log.error('invocation-failed', { queue: source.consumes, records: records.length, ...errorFields(thrown) });
+    return new Set(records.map(({ messageId }) => messageId));
+  }
 }
 
 async function stopped(stopping: AbortController, running: Promise<unknown>, graceSeconds: number): Promise<void> {

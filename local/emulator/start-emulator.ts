@@ -21,13 +21,14 @@ import {
   type Stage,
   type StageName,
   stages,
+  visibilitySeconds,
 } from '#pipeline/contract/stages.ts';
 import { createAdmin } from './admin.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
 import { readLogLine, takeMetrics } from './function-output.ts';
 import { createHeldJobs, type HeldJobs } from './held-jobs.ts';
 import { openKeyIndex } from './key-index.ts';
-import { type Account, createFunction } from './lambda-function.ts';
+import { type Account, createFunction, isThrottled } from './lambda-function.ts';
 import { pollQueue } from './poll-queue.ts';
 import { createWorldTime, type Source, type WorldTime } from './world-time.ts';
 
@@ -56,10 +57,10 @@ export type EmulatorOptions = {
   readonly pollers?: number;
   /** How many invocations may run at once; left out: any number. */
   readonly account?: Account;
-  /** Gets each line that a function writes, and how long each invocation took. */
+  /** Gets each line that a function writes, and how long each invocation took and how it ended. */
   readonly observe?: {
     readonly line: (line: string) => void;
-    readonly invoked: (stage: Stage, seconds: number) => void;
+    readonly invoked: (stage: Stage, seconds: number, ended: 'answered' | 'throttled' | 'failed') => void;
   };
   /** Variables of one stage besides those every function has. */
   readonly variables?: (stage: StageName) => Readonly<Record<string, string>>;
@@ -145,6 +146,7 @@ function runStage({ emulator, stage, options, account, offset, file, held }: Sta
       log,
       clock: () => Date.now() + offset.aheadMs,
       windowSeconds: windowSeconds(lane),
+      visibilitySeconds: visibilitySeconds(lane),
       ...(pollers === undefined ? {} : { pollers }),
     }),
   }));
@@ -153,10 +155,14 @@ function runStage({ emulator, stage, options, account, offset, file, held }: Sta
 
 async function timed<Answer>(work: () => Promise<Answer>, stage: Stage, { observe }: EmulatorOptions): Promise<Answer> {
   const startedAt = performance.now();
+  const seconds = () => (performance.now() - startedAt) / 1_000;
   try {
-    return await work();
-  } finally {
-    observe?.invoked(stage, (performance.now() - startedAt) / 1_000);
+    const answer = await work();
+    observe?.invoked(stage, seconds(), 'answered');
+    return answer;
+  } catch (thrown) {
+    observe?.invoked(stage, seconds(), isThrottled(thrown) ? 'throttled' : 'failed');
+    throw thrown;
   }
 }
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isMessageId, type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import type { DeadLetter, DeliveryQuery, MailAdmin, QueueCounts } from '#ops/admin.ts';
 import type { DeadLetters, QueuePair } from '#pipeline/aws/dead-letters.ts';
-import type { SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
+import { causeOf, type SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
 import { deliveriesPrefix, deliveryPrefix, parseDeliveryKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { type QueueName, queueNames } from '#pipeline/contract/stages.ts';
@@ -74,15 +74,17 @@ async function ofMessage(
 
 const aboutSchema = z.object({ id: z.string() });
 
-/** SQS knows when the job was sent, but not since when it is a dead letter, and not why: that is in the log. */
-function deadLetter(queue: QueueName, { body, attributes, messageId }: SqsEventRecord): DeadLetter {
-  const receiveCount = Number(attributes['ApproximateReceiveCount'] ?? 0);
+/** The function that moved it said why. Of what SQS moved it knows when the job was sent, but not since when it is dead, and not why. */
+function deadLetter(queue: QueueName, { body, attributes, messageAttributes, messageId }: SqsEventRecord): DeadLetter {
+  const cause = causeOf(messageAttributes);
+  const receiveCount = cause?.handOuts ?? Number(attributes['ApproximateReceiveCount'] ?? 0);
   const id = idOf(body);
   return {
     queue,
     id,
     body,
-    reason: `every try failed; the functions' log says why (look for ${id ?? `messageId ${messageId}`})`,
+    reason:
+      cause?.reason ?? `every try failed; the functions' log says why (look for ${id ?? `messageId ${messageId}`})`,
     receiveCount,
     diedAt: new Date(Number(attributes['SentTimestamp'] ?? 0)).toISOString(),
   };

@@ -9,6 +9,7 @@ import type { VisibilityChanger } from './sqs-receiver.ts';
 const shortestSeconds = 20;
 const longestSeconds = 40;
 const renewMs = 10_000;
+const slowMs = 3_000;
 
 export type HeldBatch = {
   /** From now on somebody else says when this record comes back. */
@@ -25,9 +26,15 @@ export type HoldDeps = {
   readonly random: () => number;
 };
 
-/** Resolves when the first step is taken. If a step fails the log says so, and the records stay hidden as they were. */
-export async function holdBatch(deps: HoldDeps, receiptHandles: readonly string[]): Promise<HeldBatch> {
-  const { queue, changeVisibility, log, random } = deps;
+/**
+ * Holds them, `fromStart` or once the run has taken a while: most never do, and cost no request. Resolves when the first step is taken.
+ * If a step fails the log says so, and the records stay hidden as they were.
+ */
+export async function holdBatch(
+  { queue, changeVisibility, log, random }: HoldDeps,
+  receiptHandles: readonly string[],
+  { fromStart }: { readonly fromStart: boolean },
+): Promise<HeldBatch> {
   const held = new Set(receiptHandles);
   const secondsOf = (): number => shortestSeconds + random() * (longestSeconds - shortestSeconds);
   const renew = async (): Promise<void> => {
@@ -37,7 +44,14 @@ export async function holdBatch(deps: HoldDeps, receiptHandles: readonly string[
       log.warn('job-hidden-longer', { queue, ...errorFields(thrown) });
     });
   };
-  await renew();
-  const timer = setInterval(() => void renew(), renewMs);
-  return { letGo: (receiptHandle) => void held.delete(receiptHandle), end: () => clearInterval(timer) };
+  let timer: NodeJS.Timeout;
+  const renewIn = (ms: number): void => {
+    timer = setTimeout(() => {
+      void renew();
+      renewIn(renewMs);
+    }, ms);
+  };
+  if (fromStart) await renew();
+  renewIn(fromStart ? renewMs : slowMs);
+  return { letGo: (receiptHandle) => void held.delete(receiptHandle), end: () => clearTimeout(timer) };
 }

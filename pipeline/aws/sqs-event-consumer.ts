@@ -24,6 +24,8 @@ import { faultsAttribute, groupAttribute, notBeforeAttribute } from './sqs-sende
 
 /** Jobs of one invocation that run at once. */
 const concurrency = 10;
+/** An invocation is answered so long before Lambda would end it. */
+const answerSeconds = 8;
 /** A record that was received before has so long for itself. */
 const apartMs = 2_000;
 const noneLeft = (handOuts: number): string =>
@@ -64,8 +66,8 @@ export type Consumer<Queue extends QueueName> = ConsumerDeps & {
   readonly run: RunStage<Queue>;
 };
 
-/** While a batch is run, which may be held. */
-type Holding<Queue extends QueueName> = Consumer<Queue> & Pick<HeldBatch, 'letGo'>;
+/** While a batch is run. `endsAt`: when it is to be answered, by `performance.now()`. */
+type Holding<Queue extends QueueName> = Consumer<Queue> & Pick<HeldBatch, 'letGo'> & { readonly endsAt: number };
 
 /** A stage's handler. `runsOf` is asked at each invocation; it answers for every queue that the stage reads. */
 export function createEventHandler(
@@ -103,8 +105,9 @@ export async function consumeSqsEvent<Queue extends QueueName>(
   const { Records } = eventSchema.parse(event);
   const { underWay = createJobsUnderWay() } = consumer;
   const handles = Records.map(({ receiptHandle }) => receiptHandle);
-  const held = isToBeHeld(consumer, Records) ? await holdBatch(consumer, handles) : null;
-  const holding = { ...consumer, letGo: (receiptHandle: string) => held?.letGo(receiptHandle) };
+  const held = await holdBatch(consumer, handles, { fromStart: isToBeHeld(consumer, Records) });
+  const endsAt = performance.now() + (consumer.stage.timeoutSeconds - answerSeconds) * 1_000;
+  const holding = { ...consumer, letGo: held.letGo, endsAt };
   const failed: { itemIdentifier: string }[] = [];
   const run = async (record: SqsRecord): Promise<void> => {
     const wasDone = await underWay.during(() => isDone(holding, record));
@@ -115,7 +118,7 @@ export async function consumeSqsEvent<Queue extends QueueName>(
   try {
     await Promise.all([runAll(fresh, run), runApart(shuffled(suspects, consumer.random), run)]);
   } finally {
-    held?.end();
+    held.end();
   }
   return { batchItemFailures: failed };
 }
@@ -125,9 +128,9 @@ function wasReceivedBefore({ attributes }: SqsRecord): boolean {
 }
 
 /**
- * Most batches are not: their records are new, and their queue hides them for as long as a run may take, a minute or two. It is, where
- * that is long (`connectsOut`), where a record may have ended a function before, and where Lambda had the batch for so long, being
- * throttled, that the queue would hand it out again in the middle of the run.
+ * Whether a batch is held from the beginning. Most are not: their records are new, and their queue hides them for as long as a run may
+ * take, a minute. It is, where that is long (`connectsOut`), where a record may have ended a function before, and where Lambda was
+ * throttled and had the batch for so long that the queue would hand it out again in the middle of the run.
  */
 function isToBeHeld({ stage, clock }: Pick<Consumer<QueueName>, 'stage' | 'clock'>, records: readonly SqsRecord[]) {
   const usualMs = (visibilitySeconds(stage) - stage.timeoutSeconds) * 1_000;
@@ -170,7 +173,9 @@ function shuffled<Item>(items: readonly Item[], random: () => number): readonly 
 /** Never throws: what cannot be answered now is answered when the record comes back. */
 async function isDone<Queue extends QueueName>(consumer: Holding<Queue>, record: SqsRecord): Promise<boolean> {
   const { queue, stage, log, metrics, random } = consumer;
-  const answer = await runJob(consumer, { ...consumer, limitSeconds: null }, handedOutBy(record, stage));
+  // A run of many slow messages answers for those that are done; deliver knows by itself when its run ends.
+  const limitSeconds = stage.connectsOut ? null : (consumer.endsAt - performance.now()) / 1_000;
+  const answer = await runJob(consumer, { ...consumer, limitSeconds }, handedOutBy(record, stage));
   try {
     return await answerQueue(consumer, record, answer);
   } catch (thrown) {
@@ -201,6 +206,7 @@ async function answerQueue<Queue extends QueueName>(
 ): Promise<boolean> {
   const { queue, stage, jobs, moveToDeadLetters } = consumer;
   const { attributes, messageAttributes } = record;
+  const handOuts = attributes.ApproximateReceiveCount;
   switch (answer.answer) {
     case 'done':
       return true;
@@ -218,13 +224,12 @@ async function answerQueue<Queue extends QueueName>(
       return comesBack(consumer, record, answer.delaySeconds);
     case 'unreadable':
       // In the middle of a deployment the next version of this function may read it.
-      if (attributes.ApproximateReceiveCount < stage.maxReceives)
-        return comesBack(consumer, record, stage.backOff.longestSeconds);
-      await moveToDeadLetters(queue, record);
+      if (handOuts < stage.maxReceives) return comesBack(consumer, record, stage.backOff.longestSeconds);
+      await moveToDeadLetters(queue, record, { reason: answer.reason, handOuts });
       return true;
     case 'dead':
       for (const report of answer.tell) await jobs.send('deliver', report, { group: report.domain });
-      await moveToDeadLetters(queue, record);
+      await moveToDeadLetters(queue, record, { reason: answer.reason, handOuts });
       return true;
   }
 }

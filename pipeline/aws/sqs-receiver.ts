@@ -9,6 +9,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { deadLetterQueue, type QueueName } from '#pipeline/contract/stages.ts';
+import { handOutsAttribute, reasonAttribute } from './sqs-sender.ts';
 
 export type SqsEventRecord = {
   readonly messageId: string;
@@ -111,6 +112,8 @@ export function createVisibilityChanger(
   };
 }
 
+const maxReasonChars = 1_000;
+
 /** What of a record another queue is sent. */
 type Forwarded = {
   readonly body: string;
@@ -118,15 +121,32 @@ type Forwarded = {
   readonly attributes: { readonly MessageGroupId?: string | undefined };
 };
 
-/** Puts a received record on the queue of its queue's dead letters, as it is. It is still to be deleted where it was. */
-export type DeadLetterMover = (queue: QueueName, record: Forwarded) => Promise<void>;
+export type DeadLetterCause = { readonly reason: string; readonly handOuts: number };
+
+/** Puts a received record on the queue of its queue's dead letters, with the cause. It is still to be deleted where it was. */
+export type DeadLetterMover = (queue: QueueName, record: Forwarded, cause: DeadLetterCause) => Promise<void>;
 
 /** `queueUrls` holds the queues this process reads; their dead letters' are named after them. Rejects with the SDK's error. */
 export function createDeadLetterMover(
   sqs: SQSClient,
   queueUrls: Readonly<Partial<Record<QueueName, string>>>,
 ): DeadLetterMover {
-  return (queue, record) => forward(sqs, record, deadLetterQueue(queueUrls[queue] ?? queue));
+  return (queue, record, { reason, handOuts }) => {
+    const attributes = {
+      [reasonAttribute]: {
+        stringValue: reason.replace(/[^\t\n\r\u0020-\uD7FF]/g, '?').slice(0, maxReasonChars) || '?',
+      },
+      [handOutsAttribute]: { stringValue: String(handOuts) },
+    };
+    const marked = { ...record, messageAttributes: { ...record.messageAttributes, ...attributes } };
+    return forward(sqs, marked, deadLetterQueue(queueUrls[queue] ?? queue));
+  };
+}
+
+/** What a dead letter's attributes say; null if SQS moved it, without a word. */
+export function causeOf(attributes: Forwarded['messageAttributes']): DeadLetterCause | null {
+  const reason = attributes[reasonAttribute]?.stringValue;
+  return reason === undefined ? null : { reason, handOuts: Number(attributes[handOutsAttribute]?.stringValue ?? 0) };
 }
 
 async function forward(sqs: SQSClient, { body, messageAttributes, attributes }: Forwarded, target: string) {

@@ -14,6 +14,9 @@ import { createSignedSender, type SignedSender } from './signed-request.ts';
 export const notBeforeAttribute = 'not-before';
 export const groupAttribute = 'group';
 export const faultsAttribute = 'faults';
+/** Of a dead letter: why it is one, and how often it was handed out. */
+export const reasonAttribute = 'dead-reason';
+export const handOutsAttribute = 'dead-after';
 
 const maxDelaySeconds = 900;
 const maxEntries = 10;

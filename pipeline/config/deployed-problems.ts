@@ -13,10 +13,8 @@ import { isGiven } from './edit-config.ts';
 
 /** The parser's slots for large or slow messages (functions/parse/worker/parser.ts). */
 const heavyAtOnce = 2;
-/** Seconds of a whole processor for one message, so that a run that has nothing but slow messages ends in time. */
-const longestBudgetSeconds = Math.floor(
-  (stages.parse.timeoutSeconds * processorShare(stages.parse) * heavyAtOnce) / stages.parse.batchSize,
-);
+/** Seconds of a whole processor for one message: it needs them within two thirds of a run, in which others are parsed too. */
+const longestBudgetSeconds = Math.floor((stages.parse.timeoutSeconds * processorShare(stages.parse) * 2) / 3);
 
 /** `text`: the file that `config` was read from. Empty if the deployment does all that it says. */
 export function deployedProblems(text: string, config: Config, options: DeployedOptions): readonly ConfigProblem[] {

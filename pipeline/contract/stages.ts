@@ -224,9 +224,9 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     secrets: [],
     announces: true,
     emits: [...jobMetrics, 'messages-stored', 'accepted-to-inbox-seconds', 'parse-seconds', 'parse-problems'],
-    timeoutSeconds: 120,
+    // A message may take 35 s of it, at this share of a processor, and two are heavy at once: what a run has no time for comes again.
+    timeoutSeconds: 60,
     memoryMiB: 512,
-    // Two are heavy at once: three times the budget of a message, at this share of a processor, fits into a run.
     batchSize: 6,
     longestWindowSeconds: 2, // its jobs come in the batches of authenticate
     // Many at once, although the processor is shared: a few slow messages must not take all slots (parser.ts bounds the work).

@@ -30,6 +30,8 @@ export type FailureDecision =
 export const defaultSchedule: RetrySchedule = { retrySeconds: [300], expireSeconds: 432_000 };
 
 const firstFaultWaitSeconds = 30;
+/** So many waits are a minute at most: seven to ten minutes, in which most faults are over. */
+const promptWaits = 10;
 /** A job that waits for an own fault is tried again after this time at the latest. */
 export const longestFaultWaitSeconds = 900;
 /** After a delivery expired, its report may wait so long for an own fault. */
@@ -56,14 +58,15 @@ export function judgeFailure(
 }
 
 /**
- * How long a job waits for an own fault after `faults` waits before: 30 s, doubling to 15 minutes, but never longer than a
- * deferred message waits by the schedule.
+ * How long a job waits for an own fault after `faults` waits before: 30 s, then a minute each for ten minutes, then doubling to
+ * 15 minutes, but never longer than a deferred message waits by the schedule.
  */
 export function faultWaitMs(faults: number, schedule: Pick<RetrySchedule, 'retrySeconds'>, random: number): number {
   const { retrySeconds } = schedule;
   const firstSeconds = Math.min(firstFaultWaitSeconds, ...retrySeconds);
   const longestSeconds = Math.min(longestFaultWaitSeconds, Math.max(...retrySeconds));
-  return Math.round(waitSeconds({ firstSeconds, longestSeconds }, faults, random) * 1_000);
+  const doublings = faults < promptWaits ? Math.min(faults, 1) : faults - promptWaits + 2;
+  return Math.round(waitSeconds({ firstSeconds, longestSeconds }, doublings, random) * 1_000);
 }
 
 /** `firstSeconds` · 2ⁿ, at most `longestSeconds`; up to 30 % less, so that the jobs do not all come back at once. */

@@ -9,6 +9,7 @@ const calmMs = 45 * secondMs;
 /** The longest wait for a fault of ours, and the first of a chain of them, which double (pipeline/run/judge-failure.ts). */
 const longestRetryMs = 15 * minuteMs;
 const firstRetryMs = 90 * secondMs;
+const promptMs = 6 * minuteMs;
 /** Eight runs that fail, and the hand-outs in which the sender is told: 5 s, 10 s and so on, 5 minutes at most. */
 const doomedMs = 15 * minuteMs;
 /** The DNS: two judgements more, each after a wait, and the deadline of each (dns.temperrorRetrySeconds). */
@@ -50,8 +51,9 @@ function dueBy(outcome: Outcome, waited: Waited, endAt: number): number {
 function dueInMailbox(outcome: Outcome, at: number, endAt: number): number {
   const { lastAt, isTroubled } = lastTrouble(outcome, at, endAt);
   if (!isTroubled) return at + calmMs;
-  // Waits double: what was in trouble for a minute waits for little more than one.
-  return lastAt + Math.min(firstRetryMs + 1.5 * (lastAt - at), longestRetryMs) + dnsMs + calmMs;
+  // For the first minutes of trouble it is tried every minute; then waits double.
+  const retryMs = lastAt - at < promptMs ? firstRetryMs : Math.min(firstRetryMs + 1.5 * (lastAt - at), longestRetryMs);
+  return lastAt + retryMs + dnsMs + calmMs;
 }
 
 /** What can be delivered is, once the last fault is over; what cannot bounces when it expires. */

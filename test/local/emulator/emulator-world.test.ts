@@ -103,6 +103,8 @@ test('a job whose message is missing becomes a dead letter that can be redriven 
   await passTime(world.time, 'it is dead', isDead);
   const dead = await world.admin.deadLetters('received', 10);
   assert.deepEqual([dead.length, dead[0]?.id, dead[0]?.queue], [1, job.id, 'received']);
+  assert.match(dead[0]?.reason ?? '', /^the stored message is missing/);
+  assert.equal(dead[0]?.receiveCount, 1);
   const given = () => log.entries.filter(({ event, fields }) => event === 'job-dead' && fields['id'] === job.id).length;
   const before = given();
   assert.equal(await world.admin.redrive('received'), 1);

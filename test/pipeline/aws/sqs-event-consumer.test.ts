@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createJobsUnderWay } from '#pipeline/aws/jobs-under-way.ts';
 import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
-import type { DeadLetterMover, VisibilityChanger } from '#pipeline/aws/sqs-receiver.ts';
+import type { DeadLetterCause, DeadLetterMover, VisibilityChanger } from '#pipeline/aws/sqs-receiver.ts';
 import type { JobOf } from '#pipeline/contract/jobs.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
@@ -28,12 +28,16 @@ function world(run: Run) {
     hidden.push(...records.map(({ seconds }) => seconds));
   };
   const dead: string[] = [];
-  const moveToDeadLetters: DeadLetterMover = async (queue, { body }) => void dead.push(`${queue} ${body}`);
+  const causes: DeadLetterCause[] = [];
+  const moveToDeadLetters: DeadLetterMover = async (queue, { body }, cause) => {
+    dead.push(`${queue} ${body}`);
+    causes.push(cause);
+  };
   const ports = { changeVisibility, moveToDeadLetters };
   const rest = { stage: stages.deliver, config: fixedConfig(), random: () => 0, ...ports };
   const consumer = { queue: 'deliver' as const, run, jobs, clock, log, metrics, ...rest };
   const consume = (...records: unknown[]) => consumeSqsEvent({ Records: records }, consumer);
-  return { clock, log, jobs, metrics, hidden, dead, consume, consumer };
+  return { clock, log, jobs, metrics, hidden, dead, causes, consume, consumer };
 }
 
 function record(messageId: string, body: string, attributes: Record<string, string> = {}) {
@@ -150,23 +154,23 @@ test('an early job that cannot be sent on fails, so it is not lost, and comes ba
   assert.equal(hidden.at(-1), 20);
 });
 
-test('a fault of ours sends the job on, anew and uncounted, with a back-off that grows, and says why', async () => {
+test('a fault of ours sends the job on, anew and uncounted, after a minute at most for ten minutes, then ever later, and says why', async () => {
   const { consume, jobs, clock, log, metrics } = world(async () => {
     throw ownFault('secret', 'the DKIM key "secret:dkim-s1" cannot be read: AccessDeniedException');
   });
   const job = sampleDeliverJob();
   const waits: number[] = [];
-  for (const faults of [0, 1, 2, 5, 12]) {
+  for (const faults of [0, 1, 2, 9, 10, 12, 13, 20]) {
     const answer = await consume(record('a', JSON.stringify(job), { group: 'remote.example', faults: String(faults) }));
     assert.deepEqual(answer, { batchItemFailures: [] });
     const { options, job: sent } = jobs.sent.at(-1)!;
     assert.deepEqual([sent, options?.group, options?.faults], [job, 'remote.example', faults + 1]);
     waits.push((Date.parse(options!.notBefore!) - clock()) / 1_000);
   }
-  assert.deepEqual(waits, [30, 60, 120, 900, 900]);
+  assert.deepEqual(waits, [30, 60, 60, 60, 120, 480, 900, 900]);
   const [line] = log.of('own-fault');
   assert.match(String(line?.fields['reason']), /the DKIM key .* cannot be read/);
-  assert.equal(metrics.recorded.filter(({ labels }) => labels['outcome'] === 'waits').length, 5);
+  assert.equal(metrics.recorded.filter(({ labels }) => labels['outcome'] === 'waits').length, 8);
 });
 
 test('a job that carried its fair-queue group in the message alone keeps it while it waits for us', async () => {
@@ -201,7 +205,7 @@ for (const { what, thrown } of [
 }
 
 test('the last run that fails tells the sender and moves the job to the dead letters: it is not handed out again', async () => {
-  const { consume, jobs, dead } = world(async () => {
+  const { consume, jobs, dead, causes } = world(async () => {
     throw new TypeError('x is undefined');
   });
   const body = JSON.stringify(sampleDeliverJob());
@@ -210,6 +214,7 @@ test('the last run that fails tells the sender and moves the job to the dead let
   assert.deepEqual(await consume(receivedTimes(8, record('a', body))), { batchItemFailures: [] });
   const reasons = jobs.of('deliver').map(({ givenUp }) => givenUp?.reason);
   assert.deepEqual([reasons, dead], [['TypeError: x is undefined'], [`deliver ${body}`]]);
+  assert.deepEqual(causes, [{ reason: 'TypeError: x is undefined', handOuts: 8 }]);
 });
 
 test('a job of which nothing was ever heard is run fifty times, and then a dead letter without a run', async () => {
@@ -264,6 +269,36 @@ describe('a function that ends in the middle', () => {
       assert.deepEqual(hidden, isHeld ? [20, 20] : []);
     });
   }
+
+  test('a batch whose run takes more than three seconds is held from then on, again every ten', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const running = Promise.withResolvers<{ outcome: string }>();
+    const { consumer, hidden } = world(() => running.promise);
+    const Records = [receivedTimes(1, record('a', JSON.stringify(sampleDeliverJob())))];
+    const answer = consumeSqsEvent({ Records }, { ...consumer, stage: stages.parse });
+    const seen: number[] = [];
+    for (const ms of [2_999, 1, 9_999, 1]) {
+      await new Promise(setImmediate);
+      t.mock.timers.tick(ms);
+      seen.push(hidden.length);
+    }
+    assert.deepEqual(seen, [0, 1, 1, 2]);
+    running.resolve({ outcome: 'x' });
+    assert.deepEqual(await answer, { batchItemFailures: [] });
+  });
+
+  test('a run that would outlast its function fails for what is not done, so that what is done is not lost', async () => {
+    const slow = sampleDeliverJob();
+    const { consumer, hidden } = world((job) =>
+      job.id === slow.id ? new Promise(() => {}) : Promise.resolve({ outcome: 'x' }),
+    );
+    const jobs = [slow, sampleDeliverJob()];
+    const Records = jobs.map((job, n) => receivedTimes(1, record(String(n), JSON.stringify(job))));
+    const stage = { ...stages.parse, timeoutSeconds: 8.05 };
+    const answer = await consumeSqsEvent({ Records }, { ...consumer, stage });
+    assert.deepEqual(answer, { batchItemFailures: [{ itemIdentifier: '0' }] });
+    assert.deepEqual(hidden, [5]);
+  });
 
   test('records that were received before run one after the other: one that ends the function takes none along that is done', async () => {
     let running = 0;

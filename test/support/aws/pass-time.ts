@@ -25,6 +25,18 @@ export async function passTime(
   return passed();
 }
 
+/** Until nothing is under way any more but what waits; then so many seconds, in which nothing is due. */
+export async function passSeconds(time: WorldTime, seconds: number): Promise<void> {
+  const end = time.clock() + seconds * 1_000;
+  await passTime(time, `${seconds} s`, async () => {
+    const next = await time.waitsFor();
+    if (next === 'working') return time.clock() >= end;
+    if (next.nextAt !== null && next.nextAt < end) return false;
+    await setClockTo(time, end);
+    return true;
+  });
+}
+
 async function setClockTo(time: WorldTime, at: number): Promise<void> {
   const ms = at - time.clock();
   if (ms > 0) await time.setAhead(Math.ceil(time.clock() + ms - Date.now()));
