@@ -100,9 +100,10 @@ function examplesOf(page: string): Readonly<Record<string, string>> {
   const readers = blocksOf(text)
     .map(({ lines }) => lines.join('\n'))
     .filter((code) => code.includes("from 'pillarbox';"));
-  assert.equal(readers.length, 3);
+  assert.equal(readers.length, 4);
   const declared = `declare function openTicket(ticket: object): Promise<void>;
-    declare function isNew(id: string): Promise<boolean>;
+    declare function isDone(id: string): Promise<boolean>;
+    declare function setDone(id: string): Promise<void>;
     declare module 'aws-lambda' { export type SQSEvent = { Records: { messageId: string }[] } }`;
   const files = readers.map((code, n) => [`examples/${n}.ts`, code]);
   return { ...Object.fromEntries(files), 'examples/declared.d.ts': declared };

@@ -1,7 +1,10 @@
 // One of `hooks`: what the configuration takes, and what it refuses with which words.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { configSchema } from '#pipeline/config/config.ts';
+import { blocksOf, home } from '#test/docs/read-docs.ts';
 
 const secret = 'env:HOOK';
 const read = (...hooks: object[]) => configSchema.safeParse({ hooks });
@@ -56,4 +59,12 @@ test('http is taken to this machine, and elsewhere with allowPrivate', () => {
 test('two hooks of one name are refused: a job names its hook', () => {
   const url = 'https://receiver.example/';
   assert.match(refusal({ url, secret }, { url, secret }), /two hooks are called "receiver\.example"/);
+});
+
+test('the configurations of docs/consume.md are good', () => {
+  const blocks = blocksOf(readFileSync(join(home, 'docs/consume.md'), 'utf8')).filter(
+    ({ language }) => language === 'json',
+  );
+  const hooks = blocks.flatMap(({ lines }) => configSchema.parse(JSON.parse(lines.join('\n'))).hooks);
+  for (const way of ['url', 'module', 'command'] as const) assert.ok(hooks.some((hook) => hook[way] !== undefined));
 });

@@ -113,10 +113,18 @@ export function checkSynthesized(folder: string): void {
   rmSync(out, { recursive: true });
 }
 
-/** Starts the server by `node_modules/.bin/pillarbox`, sends, lists; it ends in order with a signal. `node` runs it all. */
+/** Starts the server by `node_modules/.bin/pillarbox` with a handler for a hook, sends, lists; it ends in order with a signal. `node` runs it all. */
 export async function checkCommandLine(folder: string, node: string): Promise<void> {
   const pillarbox = [node, 'node_modules/.bin/pillarbox'];
-  writeFiles(folder, { 'pillarbox.json': '{ "mode": "capture", "listeners": [{ "role": "mx", "port": 0 }] }' });
+  writeFiles(folder, {
+    'pillarbox.json': `{ "mode": "capture", "listeners": [{ "role": "mx", "port": 0 }],
+      "hooks": [{ "name": "told", "module": "told.mts" }] }`,
+    'told.mts': `import { writeFileSync } from 'node:fs';
+      import { readMail } from 'pillarbox';
+      export async function handler(event: unknown) {
+        for (const mail of await readMail(event)) writeFileSync('told', mail.subject ?? '');
+      }`,
+  });
   const server = spawn(node, ['node_modules/.bin/pillarbox', 'start', '--http', '0'], { cwd: folder, stdio: 'ignore' });
   try {
     const running = join(folder, '.pillarbox/running.json');
@@ -127,6 +135,8 @@ export async function checkCommandLine(folder: string, node: string): Promise<vo
     await eventually('it is listed', async () =>
       /bob@b\.example +packed/.test(await mustRun(folder, [...pillarbox, 'list'])),
     );
+    await eventually('the handler is called', () => existsSync(join(folder, 'told')));
+    await eventually('it is told', () => readFileSync(join(folder, 'told'), 'utf8') === 'packed');
     const { http } = JSON.parse(readFileSync(running, 'utf8'));
     assert.match(await (await fetch(http)).text(), /<script/);
   } finally {
@@ -135,4 +145,5 @@ export async function checkCommandLine(folder: string, node: string): Promise<vo
   }
   assert.equal(existsSync(join(folder, '.pillarbox/running.json')), false, 'it ended in order');
   rmSync(join(folder, '.pillarbox'), { recursive: true });
+  rmSync(join(folder, 'told'));
 }
