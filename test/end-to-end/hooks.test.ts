@@ -76,7 +76,7 @@ test('on one machine a hook that fails, or is killed amid the call, is told; one
   assert.equal(queues.find(({ name }: any) => name === 'notify').dead, 0);
 });
 
-test('on AWS the bundles that ship tell a hook, and again after a failure', async (t) => {
+test('on AWS the bundles that ship tell a hook, and again after a failure; a large message by a link that needs no account', async (t) => {
   const folder = await folderOf(t);
   await writeFile(join(folder, 'webhook-tickets'), secret);
   const receiver = await startWebhookReceiver(t, (response, n) => response.writeHead(n === 1 ? 503 : 200).end('busy'));
@@ -97,7 +97,8 @@ test('on AWS the bundles that ship tell a hook, and again after a failure', asyn
     bundles: join(await sharedBundles(), 'functions'),
   });
   t.after(() => world.close(1));
-  const content = Buffer.from(`From: ann@sender.example\r\nSubject: large\r\n\r\n${'a line of text\r\n'.repeat(100)}`);
+  const quotes = `${'"'.repeat(70)}\r\n`.repeat(2_800); // in JSON twice as long
+  const content = Buffer.from(`From: ann@sender.example\r\nSubject: large\r\n\r\n${quotes}`);
   const job = sampleReceivedJob({ content });
   const writer = world.intake.open({ key: job.raw.key, envelope: { reversePath: job.envelope.reversePath } });
   await writer.write(content);
@@ -110,4 +111,10 @@ test('on AWS the bundles that ship tell a hook, and again after a failure', asyn
   const ahead = () => Date.now() + 30_000;
   assert.deepEqual(await subjects(receiver.taken.slice(1), ahead), ['large']);
   assert.equal(receiver.taken.length, 2);
+  const { data } = JSON.parse(String(receiver.taken[1]?.body));
+  assert.equal(data.schema, 'message-link/1');
+  assert.ok(data.bytes > 262_144 && Number(receiver.taken[1]?.body.length) < 4_096);
+  assert.equal((await fetch(data.url)).status, 200);
+  await world.time.setAhead(3_700_000);
+  assert.equal((await fetch(data.url)).status, 403, 'after an hour it leads nowhere');
 });
