@@ -40,6 +40,7 @@ export function verifyWebhook(request: WebhookRequest, check: WebhookCheck): Ver
     );
   }
   const keys = [check.secret].flat().map(keyOf);
+  if (keys.length === 0) throw webhookError('secret-invalid', 'verifyWebhook was given no secret');
   const id = header(headers, 'webhook-id');
   const sentAtSeconds = readSeconds(header(headers, 'webhook-timestamp'));
   const signatures = header(headers, 'webhook-signature').split(' ');
@@ -52,7 +53,9 @@ export function verifyWebhook(request: WebhookRequest, check: WebhookCheck): Ver
   return { id, sentAt: new Date(sentAtSeconds * 1_000), payload: parsePayload(body) };
 }
 
-function keyOf(secret: string): Uint8Array {
+/** `unknown`: in JavaScript a variable of the environment that is not set comes as undefined. */
+function keyOf(secret: unknown): Uint8Array {
+  if (typeof secret !== 'string') throw webhookError('secret-invalid', 'the secret given to verifyWebhook is no text');
   const key = webhookKey(secret);
   if (isProblem(key)) throw webhookError('secret-invalid', key.problem);
   return key;
