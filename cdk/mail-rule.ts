@@ -42,6 +42,8 @@ const defaultTimeoutSeconds = 3;
 /** A function that fails at once is not asked more often. */
 const leastVisibilitySeconds = 120;
 const mostReceives = 1_000;
+/** When an event has waited too long; sooner if it comes back sooner: from the third receive on SQS's age of the oldest leaves it out. */
+const mostWaitSeconds = 900;
 /** EventBridge waits so long with an event that a queue does not take. */
 const maxEventAge = Duration.days(1);
 
@@ -54,6 +56,7 @@ export class MailRule extends Construct {
   /** The queue between the rule and the function; null for other targets. */
   events: Queue | null = null;
   readonly alarms: Alarm[] = [];
+  private waitsTooLongSeconds = mostWaitSeconds;
 
   constructor(scope: Construct, id: string, { mail, target, alarmTopic, ...match }: MailRuleProps) {
     super(scope, id);
@@ -73,6 +76,7 @@ export class MailRule extends Construct {
 
   private queueFor({ handler, batchSize = 1 }: MailTarget & { kind: 'function' }): Queue {
     const visibility = Math.max(leastVisibilitySeconds, 6 * timeoutSeconds(handler));
+    this.waitsTooLongSeconds = Math.min(mostWaitSeconds, visibility);
     const queue = new Queue(this, 'Events', {
       ...kept,
       visibilityTimeout: Duration.seconds(visibility),
@@ -100,9 +104,9 @@ export class MailRule extends Construct {
     });
     if (this.events === null) return;
     this.addAlarm('Waiting', topic, {
-      meaning: 'The function that is told of mail fails, or is too slow: an event has waited for a quarter of an hour.',
+      meaning: 'The function that is told of mail fails, or is too slow: an event came back, or waits too long.',
       metric: this.events.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period }),
-      threshold: 900,
+      threshold: this.waitsTooLongSeconds,
     });
   }
 

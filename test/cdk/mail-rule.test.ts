@@ -78,10 +78,22 @@ test('alarms tell of events that wait and of events that were given up', () => {
     alarms.map(({ MetricName, Threshold }) => [MetricName, Threshold]),
     [
       ['ApproximateNumberOfMessagesVisible', 1],
-      ['ApproximateAgeOfOldestMessage', 900],
+      ['ApproximateAgeOfOldestMessage', 120],
     ],
   );
   for (const { AlarmActions } of alarms) assert.equal(AlarmActions.length, 1);
+});
+
+test('the alarm on what waits rises before an event comes back for the second time: from the third receive on SQS leaves its age out', () => {
+  for (const [seconds, threshold] of [
+    [60, 360],
+    [900, 900],
+  ] as const) {
+    rule(toFunction({ timeout: Duration.seconds(seconds) })).hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'ApproximateAgeOfOldestMessage',
+      Threshold: threshold,
+    });
+  }
 });
 
 test('a function without a timeout has Lambda’s three seconds, and is not asked more often than every two minutes', () => {
