@@ -57,7 +57,7 @@ export const eventTable = {
   'port-25-open-again': 'hosts answer at port 25 again',
   'receiver-in-trouble': 'a domain refuses so much that its addresses are not suppressed',
   // notify
-  'hook-told': 'a hook took a message',
+  'hook-told': 'a hook took a message; `output` is the beginning of what a program of this machine wrote',
   'hook-failed': 'a hook did not take a message; `reason` says why, `next` when it is tried again',
   'hook-gone': 'a hook wants no more (410), or is no longer in the configuration: it is not told of this message',
   // One machine

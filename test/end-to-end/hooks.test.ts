@@ -1,4 +1,5 @@
-// Hooks in both worlds: the service as a process, killed while a hook is being told; and the bundle that ships.
+// Who is told of mail in both worlds: by the service as a process, which is killed while a hook is being told, and by the bundles that
+// ship. One handler, developed on a laptop and deployed unchanged, gets the same of both.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -10,9 +11,11 @@ import { verifyWebhook } from '#consume/verify-webhook.ts';
 import { startEmulatorWorld } from '#local/emulator/start-emulator.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { fixedConfigSource } from '#pipeline/config/config-source.ts';
+import { startMailRule, visibilitySeconds } from '#test/support/aws/mail-rule.ts';
 import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
+import { toldIn, writeHandler } from '#test/support/peers/handler.ts';
 import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
 import { startWebhookReceiver, type TakenWebhook } from '#test/support/peers/webhook-receiver.ts';
 import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
@@ -23,6 +26,29 @@ const subjects = async (taken: readonly TakenWebhook[], now: () => number = Date
   const payloads = taken.map((one) => verifyWebhook(one, { secret, now }).payload);
   return (await Promise.all(payloads.map((payload) => readMail(payload)))).flat().map(({ subject }) => subject);
 };
+
+const quotes = `${'"'.repeat(70)}\r\n`.repeat(2_800); // in JSON twice as long: over what a webhook on AWS gets whole
+const content = Buffer.from(
+  [
+    'From: Ann <ann@sender.example>',
+    'Subject: the bells ring',
+    'Content-Type: multipart/mixed; boundary=b',
+    '',
+    '--b',
+    'Content-Type: text/plain',
+    '',
+    quotes,
+    '--b',
+    'Content-Type: text/csv; name=rain.csv',
+    'Content-Disposition: attachment; filename=rain.csv',
+    '',
+    'day,mm',
+    '--b--',
+    '',
+  ].join('\r\n'),
+);
+/** What the handler was told of. */
+const told: { onOneMachine?: any; onAws?: any } = {};
 
 async function folderOf(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'pillarbox-hooks-'));
@@ -44,13 +70,13 @@ test('on one machine a hook that fails, or is killed amid the call, is told; one
       name: 'filed',
       command: ['sh', '-c', 'cat >> taken.jsonl; echo >> taken.jsonl; test -e again || { touch again; exit 1; }'],
     },
+    { name: 'handler', match: { mailbox: 'support' }, module: writeHandler(folder) },
     hook('none', 'http://127.0.0.1:1/', { subject: 'another' }),
   ];
   const start = () => startLocalService(t, { folder, config: { hooks }, environment: { HOOK: secret } });
   const service = await start();
   const smtp = await rawSmtp(service.ports.mx);
   await smtp.command('EHLO mx.sender.example');
-  const content = Buffer.from('From: ann@sender.example\r\nSubject: the bells ring\r\n\r\ntext\r\n');
   await sendRaw(smtp, { to: ['support@receiver.example'], content });
   smtp.close();
   await eventually('all three are called', () => slow.taken.length + flaky.taken.length + held.taken.length === 3);
@@ -68,6 +94,9 @@ test('on one machine a hook that fails, or is killed amid the call, is told; one
   const filed = () => readFileSync(join(folder, 'taken.jsonl'), 'utf8').trim().split('\n');
   await eventually('the command that failed is run again', () => filed().length >= 2);
   for (const line of filed()) assert.equal((await readMail(line))[0]?.subject, 'the bells ring');
+  const isDone = /"hook-told".*"hook":"handler"/;
+  await eventually('the handler that failed is called again', () => isDone.test(again.output()));
+  [told.onOneMachine] = toldIn(folder);
   const ids = new Set([...held.taken, ...flaky.taken].map(({ headers }) => headers['webhook-id']));
   assert.equal(ids.size, 2, 'each hook has one id, however often it is called');
   await again.json(`/api/messages/${id}/replay`, { method: 'POST' });
@@ -80,6 +109,7 @@ test('on AWS the bundles that ship tell a hook, and again after a failure; a lar
   const folder = await folderOf(t);
   await writeFile(join(folder, 'webhook-tickets'), secret);
   const receiver = await startWebhookReceiver(t, (response, n) => response.writeHead(n === 1 ? 503 : 200).end('busy'));
+  const rule = await startMailRule(t);
   const log = silentLog();
   const dns = { servers: ['127.0.0.1:1'], timeoutSeconds: 1, temperrorRetrySeconds: [] };
   const hooks = [{ name: 'tickets', url: receiver.url, secret: 'secret:webhook-tickets' }];
@@ -89,7 +119,7 @@ test('on AWS the bundles that ship tell a hook, and again after a failure; a lar
     config: fixedConfigSource(config),
     secretsFolder: folder,
     filesFolder: folder,
-    environment: {},
+    environment: { PILLARBOX_EVENT_BUS: 'default', AWS_ENDPOINT_URL_EVENTBRIDGE: rule.endpoint },
     clock: Date.now,
     log,
     metrics: noMetrics(),
@@ -97,8 +127,7 @@ test('on AWS the bundles that ship tell a hook, and again after a failure; a lar
     bundles: join(await sharedBundles(), 'functions'),
   });
   t.after(() => world.close(1));
-  const quotes = `${'"'.repeat(70)}\r\n`.repeat(2_800); // in JSON twice as long
-  const content = Buffer.from(`From: ann@sender.example\r\nSubject: large\r\n\r\n${quotes}`);
+  await rule.runFunction(world, join(folder, writeHandler(folder)));
   const job = sampleReceivedJob({ content });
   const writer = world.intake.open({ key: job.raw.key, envelope: { reversePath: job.envelope.reversePath } });
   await writer.write(content);
@@ -106,10 +135,14 @@ test('on AWS the bundles that ship tell a hook, and again after a failure; a lar
   await eventually('it failed', () => log.entries.some(({ event }) => event === 'hook-failed'));
   const failed = log.entries.find(({ event }) => event === 'hook-failed');
   assert.deepEqual([failed?.fields?.['hook'], failed?.fields?.['reason']], ['tickets', 'it answered 503: busy']);
-  await world.time.setAhead(30_000);
+  await eventually('the function failed', () => rule.handled() > 0);
+  const aheadMs = (visibilitySeconds + 1) * 1_000;
+  await world.time.setAhead(aheadMs);
   await eventually('it is told', () => log.entries.some(({ event }) => event === 'hook-told'));
-  const ahead = () => Date.now() + 30_000;
-  assert.deepEqual(await subjects(receiver.taken.slice(1), ahead), ['large']);
+  await eventually('the function is called again, and is done', () => toldIn(folder).length > 0);
+  [told.onAws] = toldIn(folder);
+  const ahead = () => Date.now() + aheadMs;
+  assert.deepEqual(await subjects(receiver.taken.slice(1), ahead), ['the bells ring']);
   assert.equal(receiver.taken.length, 2);
   const { data } = JSON.parse(String(receiver.taken[1]?.body));
   assert.equal(data.schema, 'message-link/1');
@@ -117,4 +150,13 @@ test('on AWS the bundles that ship tell a hook, and again after a failure; a lar
   assert.equal((await fetch(data.url)).status, 200);
   await world.time.setAhead(3_700_000);
   assert.equal((await fetch(data.url)).status, 403, 'after an hour it leads nowhere');
+});
+
+test('one handler file gets the same event and reads the same mail on one machine and behind a MailRule on AWS', () => {
+  const { subject, text, attachment, isRaw } = told.onOneMachine;
+  assert.deepEqual(
+    [subject, text.trim().split(/\s+/).length, attachment.trim(), isRaw],
+    ['the bells ring', 2_800, 'day,mm', true],
+  );
+  assert.deepEqual(told.onOneMachine, told.onAws);
 });

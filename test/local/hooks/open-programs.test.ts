@@ -138,16 +138,10 @@ test('a handler that loops for ever is killed when its time is over', async () =
   assert.deepEqual(answer, { kind: 'failed', reason: 'it was not done within 1 s, and was killed' });
 });
 
-const greedy = [
-  ['its heap', 'const all = []; for (let n = 0; ; n++) all.push({ n, text: String(n) });'],
-  ['buffers beside it', 'const all = []; for (;;) all.push(Buffer.alloc(1e6, 1));'],
-] as const;
-for (const [where, text] of greedy) {
-  test(`a handler that fills ${where} without end is killed at 512 MiB`, async () => {
-    const reason = 'its process took more than 512 MiB of memory, and was killed';
-    assert.deepEqual(await called(`export function handler() { ${text} }`), { kind: 'failed', reason });
-  });
-}
+test('a handler that takes memory without end is killed at 512 MiB, though it never waits', async () => {
+  const answer = await called('export function handler() { for (const all = []; ; all.push(Buffer.alloc(1e6, 1))); }');
+  assert.deepEqual(answer, { kind: 'failed', reason: 'its process took more than 512 MiB of memory, and was killed' });
+});
 
 test('a handler reads the mail of this machine by the SDK’s own client, and nothing else', async () => {
   await store.put({ key: 'inbox/a.example/o%27neil/1.json', body: Buffer.from('the mail'), contentType: 'text/plain' });
