@@ -71,6 +71,39 @@ for (const { stage } of [{ stage: 'authenticate' }, { stage: 'parse' }] as const
   });
 }
 
+test('a message that kills each sandbox is a dead letter in the end, and takes no other along', async (t) => {
+  const ids = await world.accept(10);
+  const [poison = '', ...others] = ids;
+  let kills = 0;
+  world.way.take = ({ stage, path }) => {
+    if (stage === 'parse' && path.includes(poison)) {
+      kills += 1;
+      void world.kill(stage);
+    }
+    return 'pass';
+  };
+  const seconds = await passTime(world.time, 'the others are stored', () => others.every((id) => world.stored.has(id)));
+  const inAll = seconds + (await passTime(world.time, 'it is dead', async () => (await world.dead()) > 0));
+  t.diagnostic(`the others are late by ${seconds.toFixed(0)} s; dead after ${inAll.toFixed(0)} s and ${kills} kills`);
+  await passSeconds(world.time, 1_200);
+  const dead = await world.admin.deadLetters('parse', 10);
+  assert.deepEqual([dead.map(({ id }) => id), await world.dead()], [[poison], 1]);
+  assert.match(dead[0]?.reason ?? '', /^it was handed out 50 times without an answer/);
+  await world.sampleQueues();
+  assert.ok(world.hasRisen('function-errors') && world.hasRisen('dead-letters-parse'));
+  for (const id of others) assert.equal(world.stored.get(id)?.length, 1, `${id} is there once`);
+  assert.ok(seconds < 180 && inAll < 3_600, `${seconds} s, ${inAll} s`);
+  await world.admin.purge('parse');
+});
+
+test('an account that runs nothing for a quarter of an hour makes no dead letters', async (t) => {
+  world.account.concurrency = 0;
+  const ids = await world.accept(10);
+  await passSeconds(world.time, 900);
+  world.account.concurrency = Number.POSITIVE_INFINITY;
+  await lateAtMost(90, ids, t);
+});
+
 test('an account that runs ten invocations at once makes mail late by seconds, and throttles kill none', async (t) => {
   world.account.concurrency = 10;
   const early = await world.accept(200);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { WorldTime } from '#local/emulator/world-time.ts';
 
-const realSeconds = 60;
+const realSeconds = 150;
 
 /** Until it is so; by how many seconds of the world's clock that was later. Fails after so many of the world's seconds. */
 export async function passTime(

@@ -13,7 +13,13 @@ import { createAwsParts } from '#pipeline/aws/parts.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { fixedConfigSource } from '#pipeline/config/config-source.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
-import { listenerAccess, type StageName, stageNames, windowSeconds } from '#pipeline/contract/stages.ts';
+import {
+  deadLetterQueue,
+  listenerAccess,
+  type StageName,
+  stageNames,
+  windowSeconds,
+} from '#pipeline/contract/stages.ts';
 import { createMetricsRegistry } from '#pipeline/observe/metrics.ts';
 import { type Deployed, synthesizeInto } from '#test/support/aws/artefacts/synthesized.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
@@ -79,6 +85,13 @@ export async function startTimedWorld(pollers: number) {
     putConfig: (text = JSON.stringify(config)) =>
       world.store.put({ key: configKey, body: Buffer.from(text), contentType: 'application/json' }),
     dead: async () => (await world.admin.queues()).reduce((sum, { dead }) => sum + dead, 0),
+    /** Tells the alarms what CloudWatch would see of the dead letters now. */
+    sampleQueues: async () => {
+      for (const { name, dead } of await world.admin.queues()) {
+        const labels = { QueueName: `pillarbox-${deadLetterQueue(name)}` };
+        alarms.put({ name: 'ApproximateNumberOfMessagesVisible', at: world.time.clock(), value: dead, labels });
+      }
+    },
     /** Whether the alarm of this name (behind the service's) has risen. */
     hasRisen: (name: string): boolean => {
       const all = [...deployed.resources('AWS::CloudWatch::Alarm').values()];
