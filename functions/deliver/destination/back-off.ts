@@ -84,12 +84,17 @@ export function noteFailure(
   if (record !== before) remember(deps, destination, { record, isStored: false });
 }
 
-/** Makes known to other processes what this one noted of a destination. */
+/** Makes known to other processes what this one noted of a destination, unless another has found it to be in trouble for longer. */
 export async function publishFailure(deps: BackOffDeps, destination: string): Promise<void> {
-  const known = deps.memory.backOffs.get(destination);
-  if (known === undefined || known.record === null || known.isStored) return;
-  remember(deps, destination, { record: known.record, isStored: true });
-  await backOffRecord.write(deps.store, backOffRecord.key(destination), known.record);
+  const noted = deps.memory.backOffs.get(destination);
+  if (noted === undefined || noted.record === null || noted.isStored) return;
+  const { record } = noted;
+  remember(deps, destination, { record, isStored: true });
+  const stored = await backOffRecord.change(deps.store, backOffRecord.key(destination), (before) =>
+    before !== null && before.until > record.until ? before : record,
+  );
+  const isUnchanged = deps.memory.backOffs.get(destination)?.record === record;
+  if (isUnchanged) remember(deps, destination, { record: stored ?? record, isStored: stored !== null });
 }
 
 /** After an attempt: what it showed of a destination, for this process and the others to know. */

@@ -1,7 +1,6 @@
 // The connections that this process may have to a destination, where several processes deliver: together they keep to its limit. Each
 // takes a lease on as many as it needs (records/connection-leases.ts), for half a minute, and uses it for any number of messages. One
 // process alone needs none of this: its slots (slots.ts) are all there are.
-import { LRUCache } from 'lru-cache';
 import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import { type ConnectionLeases, connectionLeasesRecord } from '#pipeline/contract/records/connection-leases.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
@@ -61,13 +60,12 @@ const shortestWaitMs = 1_000;
 const longestSpacingMs = 30_000;
 /** Eight refusals to a success keep the pace of those that wait as it is. */
 const paceAfter = { refusal: 1.1, success: 0.45 };
-const maxRemembered = 10_000;
 const maxRounds = 3;
 
 /** The leases of one process. */
 export function createFleetLeases(deps: LeaseDeps): FleetLeases {
   const { clock, log } = deps;
-  const owns = new LRUCache<string, Own>({ max: maxRemembered });
+  const owns = new Map<string, Own>();
   const ownOf = (destination: string): Own => {
     const own = owns.get(destination) ?? newOwn(destination);
     owns.set(destination, own);
@@ -112,6 +110,7 @@ export function createFleetLeases(deps: LeaseDeps): FleetLeases {
       const unused = [...owns.values()].filter((own) => isToGiveBack(own, clock()));
       // What cannot be given back runs out.
       await Promise.allSettled(unused.map((own) => giveBack(deps, own)));
+      for (const own of owns.values()) if (isOver(own, clock())) owns.delete(own.destination);
     },
   };
 }
@@ -143,6 +142,11 @@ function isToRenew({ uses, usedAt, connections, until }: Own, now: number): bool
 
 function isToGiveBack({ fullAt, uses, until }: Own, now: number): boolean {
   return uses === 0 && until > now && now - fullAt < crowdLastsMs;
+}
+
+/** It holds nothing there, and no job of its own is on the way back. */
+function isOver({ uses, until, lastDueAt, fullAt }: Own, now: number): boolean {
+  return uses === 0 && Math.max(until, lastDueAt, fullAt + crowdLastsMs) <= now;
 }
 
 function useOf(own: Own, now: () => number): LeaseUse {

@@ -18,17 +18,19 @@ export type PollerWorld = FaultyWorld & {
   readonly startSandbox: () => Sandbox;
   /** A planted fault: records are deleted before the function has run. */
   readonly deletesFirst: boolean;
+  /** How many sandboxes run at once at most; fewer than the stage may have, if left out. */
+  readonly batchesAtOnce?: number;
 };
 
 export type Poller = { readonly isBusy: () => boolean };
 
 const windowMs = 2_000;
-const batchesAtOnce = 5;
+const usualBatchesAtOnce = 5;
 const coldStartMs = [200, 1_200] as const;
 
 /** Polls until the end of the world. */
 export function startPoller(world: PollerWorld, queue: SimQueue, stage: Stage): Poller {
-  const { clock } = world;
+  const { clock, batchesAtOnce = usualBatchesAtOnce } = world;
   const idle: Sandbox[] = [];
   let busy = 0;
   let wake: Scheduled | null = null;

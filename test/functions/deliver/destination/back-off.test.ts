@@ -3,8 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DeliverOutcome } from '#functions/deliver/deliver.ts';
+import { noteFailure, publishFailure } from '#functions/deliver/destination/back-off.ts';
+import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { destinationKey } from '#pipeline/contract/keys.ts';
+import { backOffRecord } from '#pipeline/contract/records/back-off.ts';
 import { type DeliveryWorld, deliveryWorld } from '#test/functions/deliver/delivery-world.ts';
 import type { Zone } from '#test/support/fakes/zone-resolver.ts';
 import { startCountingMx } from '#test/support/peers/counting-mx.ts';
@@ -349,4 +352,19 @@ test('a DNS that does not answer holds 20 workers at most, and mail whose DNS an
   silence.reject(Object.assign(new Error('timeout'), { code: 'ETIMEOUT' }));
   const outcomes = await Promise.all(runs);
   assert.equal(outcomes.filter(({ outcome }) => outcome === 'deferred').length, 20);
+});
+
+test('of what two processes find out about a host at a time the longer back-off stays, and both know it', async (t) => {
+  const world = deliveryWorld({});
+  t.after(world.close);
+  const key = backOffRecord.key('192.0.2.1 port 25');
+  const [first, second] = [createWorkerMemory(), createWorkerMemory()].map((memory) => ({ ...world.deps, memory }));
+  const failure = { startedAt: world.clock(), retrySeconds: [300], reason: 'no answer' };
+  noteFailure({ ...second!, random: () => 0 }, '192.0.2.1 port 25', failure);
+  noteFailure({ ...first!, random: () => 1 }, '192.0.2.1 port 25', failure);
+  await publishFailure(first!, '192.0.2.1 port 25');
+  const longer = await backOffRecord.find(world.store, key);
+  await publishFailure(second!, '192.0.2.1 port 25');
+  assert.deepEqual(await backOffRecord.find(world.store, key), longer);
+  assert.deepEqual(second!.memory.backOffs.get('192.0.2.1 port 25')?.record, longer);
 });
