@@ -28,7 +28,11 @@ const bodies = ['{"detail-type":"Mail stored","detail":{}}', '{"Records":[{"even
 test('a consumer that throws for five minutes is told two minutes later at most, and of everything once', async (t) => {
   const world = await startConsumer(t, { timeoutSeconds: 3, throwsForSeconds: 300 });
   await world.send();
-  const seconds = await passTime(world.time, 'all were taken', () => world.taken.length >= bodies.length);
+  const seconds = await passTime(world.time, 'all were taken', async () => {
+    await world.sample();
+    return world.taken.length >= bodies.length;
+  });
+  assert.ok(world.hasRisen('Waiting'));
   t.diagnostic(`told ${(seconds - 300).toFixed(0)} s after it was mended`);
   assert.ok(seconds >= 300 && seconds <= 300 + 130, `${seconds} s`);
   assert.deepEqual([...world.taken].sort(), [...bodies].sort());
@@ -88,8 +92,8 @@ async function startConsumer(
   const watch = createAlarmWatch();
   const counts = async () => {
     const all = new Map((await emulator.queues()).map((one) => [one.name, one]));
-    const { ready = 0, inFlight = 0 } = all.get(name) ?? {};
-    return { left: ready + inFlight, dead: all.get(`${name}-dead`)?.ready ?? 0 };
+    const { ready = 0, inFlight = 0, handedOut = 0 } = all.get(name) ?? {};
+    return { left: ready + inFlight, receives: handedOut / bodies.length, dead: all.get(`${name}-dead`)?.ready ?? 0 };
   };
   let sentAt = 0;
   return {
@@ -105,7 +109,8 @@ async function startConsumer(
       const now = await counts();
       const at = time.clock();
       const put = (metric: string, value: number) => watch.put({ name: metric, at, value, labels: { QueueName: '' } });
-      if (now.left > 0) put('ApproximateAgeOfOldestMessage', (at - sentAt) / 1_000);
+      // SQS leaves out what was received a third time.
+      if (now.left > 0 && now.receives <= 2) put('ApproximateAgeOfOldestMessage', (at - sentAt) / 1_000);
       put('ApproximateNumberOfMessagesVisible', now.dead);
       return now;
     },
