@@ -21,24 +21,21 @@ export type Waits = {
   /** Holds for one request of this kind, and notes it. */
   readonly hold: (kind: keyof typeof times) => Promise<void>;
   readonly spans: readonly Span[];
-  /** How many holds of a kind there were. */
-  readonly count: (kind: keyof typeof times) => number;
   readonly clear: () => void;
 };
 
 /** Draws in an order that is the same each time. */
 export function createWaits(): Waits {
-  const spans: (Span & { readonly kind: keyof typeof times })[] = [];
+  const spans: Span[] = [];
   let drawn = 0;
   return {
     spans,
-    count: (kind) => spans.filter((span) => span.kind === kind).length,
     clear: () => void spans.splice(0),
     hold: async (kind) => {
       const from = performance.now();
       drawn = (drawn * 1_103_515_245 + 12_345) % 2 ** 31;
       await pause(times[kind][Math.floor((drawn / 2 ** 31) * times[kind].length)] ?? 0);
-      spans.push({ kind, from, to: performance.now() });
+      spans.push({ from, to: performance.now() });
     },
   };
 }

@@ -42,10 +42,7 @@ export type StageCount = {
   readonly gibSecondsWaited: number;
 };
 export type Counted = {
-  /**
-   * Requests by method (S3) or operation (SQS), without the polls of queues that inbound mail does not use. What several invocations at
-   * once sent in one request counts for each: on AWS each is in a sandbox of its own.
-   */
+  /** Requests by method (S3) or operation (SQS), without the polls of queues that inbound mail does not use. */
   readonly calls: Readonly<Record<string, number>>;
   readonly stages: Readonly<Record<StageName, StageCount>>;
   readonly cpuSeconds: number;
@@ -92,7 +89,6 @@ export async function countCalls(messages: number, windowSeconds: (lane: Stage) 
   await whenEmpty(world);
   const cpuSeconds = functionsCpuSeconds() - before.cpu;
   const calls = difference(await world.emulator.calls(), before.calls, (performance.now() - before.at) / 1_000);
-  calls['SendMessageBatch'] = (calls['SendMessageBatch'] ?? 0) + sentTogether(watch);
   const inboxBytes = (await meanInboxBytes(world)) * messages;
   await listener.stop();
   await close();
@@ -151,11 +147,6 @@ function summary({ waits, invocations, logBytes, secondsToInbox }: Watch, cpuSec
 function functionsCpuSeconds(): number {
   const [all, first] = [process.cpuUsage(), process.threadCpuUsage()];
   return (all.user + all.system - first.user - first.system) / 1e6;
-}
-
-/** How many invocations of authenticate had no request of their own, since one sandbox runs them all here. */
-function sentTogether({ waits, invocations }: Watch): number {
-  return Math.max(0, invocations.authenticate.length - waits.authenticate.count('POST'));
 }
 
 type Place = {
@@ -239,7 +230,7 @@ function difference(
   after: Readonly<Record<string, number>>,
   before: Readonly<Record<string, number>>,
   seconds: number,
-): Record<string, number> {
+): Readonly<Record<string, number>> {
   const idle = (3 * pollers * seconds) / pollSeconds;
   return Object.fromEntries(
     Object.entries(after).map(([name, count]) => [
