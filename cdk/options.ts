@@ -60,8 +60,8 @@ const optionsSchema = z.object({
   /** For `mx` delivery: they lead out through a NAT gateway, whose address is `outboundAddress`. */
   privateSubnets: subnetList.optional(),
   outboundAddress: z.ipv4().optional(),
-  /** Half of the tasks on Fargate Spot: cheaper, and now and then replaced within two minutes. */
-  spot: flag.default(false),
+  /** Of the tasks beyond the first three quarters on Fargate Spot: cheaper, now and then replaced, with two minutes' notice. */
+  spot: flag.default(true),
   ipAddressType: z.enum(['ipv4', 'dualstack']).default('ipv4'),
   preserveClientIp: flag.default(true),
   proxyProtocol: flag.default(false),

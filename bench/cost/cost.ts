@@ -51,12 +51,13 @@ const usual = deployedStages({ hooks: false });
 const lanes = usual.flatMap(lanesOf);
 
 /**
- * The defaults of cdk/options.ts: two tasks of a quarter of a processor, two zones. `metrics`: those that CloudWatch
+ * The defaults of cdk/options.ts: two tasks of a quarter of a processor, the second on Spot, two zones. `metrics`: those that CloudWatch
  * stores in each hour in which mail comes. `alarms`: one for each metric that an alarm looks at, five of each lane of a
  * stage, three of each function.
  */
 export const smallStanding: Standing = {
   tasks: 2,
+  spotTasks: 1,
   taskCpu: 0.25,
   taskGiB: 0.5,
   zones: 2,
@@ -88,7 +89,8 @@ function printBill(): void {
     retentionDays: whole('days', values.days),
   };
   const measured = readMeasuredCalls();
-  const ours = pillarboxBill(volume, measured, { ...smallStanding, tasks: whole('tasks', values.tasks) });
+  const tasks = whole('tasks', values.tasks);
+  const ours = pillarboxBill(volume, measured, { ...smallStanding, tasks, spotTasks: tasks - 1 });
   const others = [
     { name: 'SES receiving', lines: sesReceivingBill(volume) },
     { name: 'SES Mail Manager', lines: mailManagerBill(volume) },

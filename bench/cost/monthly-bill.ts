@@ -23,6 +23,8 @@ export type CallsPerMessage = {
 /** What stands there whatever the volume. */
 export type Standing = {
   readonly tasks: number;
+  /** Of these, on Spot. */
+  readonly spotTasks: number;
   readonly taskCpu: number;
   readonly taskGiB: number;
   readonly zones: number;
@@ -152,14 +154,15 @@ export function total(lines: readonly BillLine[]): number {
 const configSeconds = 5;
 
 function standingLines(volume: Volume, standing: Standing): readonly BillLine[] {
-  const { fargateArm, loadBalancer, publicIpv4PerHour } = prices;
+  const { fargateArm, fargateSpotShare, loadBalancer, publicIpv4PerHour } = prices;
   const capacityUnits = (volume.mails * volume.bytes * 1.1) / gib / hours / loadBalancer.gibPerCapacityUnitHour;
   const addresses = standing.zones + standing.tasks;
+  const taskPerHour = standing.taskCpu * fargateArm.perCpuHour + standing.taskGiB * fargateArm.perGiBHour;
+  const paidInFull = standing.tasks - standing.spotTasks;
   return [
     {
       what: 'Fargate',
-      dollars:
-        standing.tasks * hours * (standing.taskCpu * fargateArm.perCpuHour + standing.taskGiB * fargateArm.perGiBHour),
+      dollars: hours * taskPerHour * (paidInFull + standing.spotTasks * fargateSpotShare),
     },
     {
       what: 'Load balancer',

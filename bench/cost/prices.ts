@@ -10,6 +10,8 @@ export const prices = {
   sqs: { perRequest: 0.4 / 1e6, fairQueueExtra: 0.1 / 1e6, bytesPerRequest: 64 * 1024 },
   lambdaArm: { perRequest: 0.2 / 1e6, perGiBSecond: 0.0000133334 },
   fargateArm: { perCpuHour: 0.03238, perGiBHour: 0.00356 },
+  /** Of the price, what a task on Spot costs: AWS says up to 70 % less, and changes it with demand; assumed are 60. */
+  fargateSpotShare: 0.4,
   loadBalancer: { perHour: 0.0225, perCapacityUnitHour: 0.006, gibPerCapacityUnitHour: 1 },
   publicIpv4PerHour: 0.005,
   nat: { perHour: 0.045, perGiB: 0.045 },

@@ -88,8 +88,9 @@ export class ListenerTasks extends Construct {
       securityGroups: [this.securityGroup],
       capacityProviderStrategies: options.spot
         ? [
+            // Where there is no room on Spot, a task is not started at all: a part of a growing fleet never depends on it.
             { capacityProvider: 'FARGATE', base: 1, weight: 1 },
-            { capacityProvider: 'FARGATE_SPOT', weight: 1 },
+            { capacityProvider: 'FARGATE_SPOT', weight: 3 },
           ]
         : [{ capacityProvider: 'FARGATE', weight: 1 }],
     });
