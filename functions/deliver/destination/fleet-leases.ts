@@ -20,7 +20,7 @@ export type FleetLeases = {
   ) => number;
   /** Prolongs the leases in use; called every five seconds while jobs run. */
   readonly renew: () => Promise<void>;
-  /** Gives back, where others wait, what is not in use. Only when no connection is open there any more. */
+  /** Gives back what is not in use, where others wait or it would last long. Only when no connection is open there any more. */
   readonly giveBack: () => Promise<void>;
 };
 
@@ -45,6 +45,8 @@ type Own = {
 type LeaseDeps = Pick<DeliverDeps, 'store' | 'clock' | 'log'> & { readonly owner: string };
 
 const leaseMs = 30_000;
+/** Of a lease that is renewed: its connections are slow, and to renew it costs two calls. */
+const renewedMs = 90_000;
 /** Others count a lease for so much longer: clocks differ, and a connection is not closed in an instant. */
 const graceMs = 10_000;
 const renewBelowMs = 20_000;
@@ -141,7 +143,7 @@ function isToRenew({ uses, usedAt, connections, until }: Own, now: number): bool
 }
 
 function isToGiveBack({ fullAt, uses, until }: Own, now: number): boolean {
-  return uses === 0 && until > now && now - fullAt < crowdLastsMs;
+  return uses === 0 && until > now && (now - fullAt < crowdLastsMs || until - now > leaseMs);
 }
 
 /** It holds nothing there, and no job of its own is on the way back. */
@@ -174,7 +176,7 @@ async function extendOnce(deps: LeaseDeps, own: Own): Promise<boolean> {
 async function extend({ store, clock, owner }: LeaseDeps, own: Own): Promise<boolean> {
   const { destination } = own;
   const now = clock();
-  const until = now + leaseMs;
+  const until = Math.max(own.until, now + (own.asking === 0 ? renewedMs : leaseMs));
   let granted = 0;
   const stored = await connectionLeasesRecord.change(store, connectionLeasesRecord.key(destination), (before) => {
     const counting = (before?.leases ?? []).filter((lease) => countsAt(lease, now));
