@@ -5,10 +5,15 @@ import type { QueueName } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import type { VisibilityChanger } from './sqs-receiver.ts';
 
-/** So long a record stays hidden if nothing is heard of its function any more: not all of a batch come back in one moment. */
-const shortestSeconds = 20;
-const longestSeconds = 40;
-const renewMs = 10_000;
+/** The first step; each further one is longer, so that a run of a quarter of an hour takes some twenty requests, not ninety. */
+const firstStepMs = 10_000;
+const stepGrowth = 1.5;
+const longestStepMs = 60_000;
+/**
+ * So many steps a record stays hidden if nothing is heard of its function any more, 20 to 40 s at first: not all of a batch come back in
+ * one moment.
+ */
+const hiddenSteps = { least: 2, most: 4 };
 const slowMs = 3_000;
 
 export type HeldBatch = {
@@ -36,7 +41,9 @@ export async function holdBatch(
   { fromStart }: { readonly fromStart: boolean },
 ): Promise<HeldBatch> {
   const held = new Set(receiptHandles);
-  const secondsOf = (): number => shortestSeconds + random() * (longestSeconds - shortestSeconds);
+  const { least, most } = hiddenSteps;
+  let stepMs = firstStepMs;
+  const secondsOf = (): number => ((least + random() * (most - least)) * stepMs) / 1_000;
   const renew = async (): Promise<void> => {
     if (held.size === 0) return;
     const records = [...held].map((receiptHandle) => ({ receiptHandle, seconds: secondsOf() }));
@@ -48,10 +55,11 @@ export async function holdBatch(
   const renewIn = (ms: number): void => {
     timer = setTimeout(() => {
       void renew();
-      renewIn(renewMs);
+      renewIn(stepMs);
+      stepMs = Math.min(stepMs * stepGrowth, longestStepMs);
     }, ms);
   };
   if (fromStart) await renew();
-  renewIn(fromStart ? renewMs : slowMs);
+  renewIn(fromStart ? firstStepMs : slowMs);
   return { letGo: (receiptHandle) => void held.delete(receiptHandle), end: () => clearTimeout(timer) };
 }

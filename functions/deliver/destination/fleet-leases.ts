@@ -38,6 +38,8 @@ type Own = {
   /** When the limit was last seen reached: others wait then. */
   fullAt: number;
   refusedUntil: number;
+  /** When the newest of the leases that others hold began, as last seen. */
+  othersSince: number;
   spacingMs: number;
   lastDueAt: number;
 };
@@ -59,6 +61,9 @@ const refusalHoldsMs = 500;
 /** After a destination was full, others are taken to wait for it so long. */
 const crowdLastsMs = 60_000;
 const shortestWaitMs = 1_000;
+/** Of the time that all others have had their connections: a host that keeps them long is not soon free. */
+const waitShare = 0.25;
+const longestShareMs = 60_000;
 const longestSpacingMs = 30_000;
 /** Eight refusals to a success keep the pace of those that wait as it is. */
 const paceAfter = { refusal: 1.1, success: 0.45 };
@@ -93,7 +98,8 @@ export function createFleetLeases(deps: LeaseDeps): FleetLeases {
     waitMs: (destination, { longestMs, random }) => {
       const own = ownOf(destination);
       const now = clock();
-      const soonest = now + Math.min(shortestWaitMs, longestMs);
+      const share = Math.min((now - own.othersSince) * waitShare, longestShareMs);
+      const soonest = now + Math.min(Math.max(shortestWaitMs, share), longestMs);
       own.lastDueAt = Math.max(own.lastDueAt, soonest) + own.spacingMs * (0.5 + random());
       if (own.lastDueAt - now <= longestMs) return own.lastDueAt - now;
       own.lastDueAt = now + longestMs;
@@ -129,6 +135,7 @@ function newOwn(destination: string): Own {
     extending: null,
     fullAt: 0,
     refusedUntil: 0,
+    othersSince: Number.POSITIVE_INFINITY,
     spacingMs: shortestWaitMs,
     lastDueAt: 0,
   };
@@ -181,12 +188,14 @@ async function extend({ store, clock, owner }: LeaseDeps, own: Own): Promise<boo
   const stored = await connectionLeasesRecord.change(store, connectionLeasesRecord.key(destination), (before) => {
     const counting = (before?.leases ?? []).filter((lease) => countsAt(lease, now));
     const others = counting.filter((lease) => lease.owner !== owner);
-    const mine = countOf(counting) - countOf(others);
+    const mine = counting.find((lease) => lease.owner === owner);
+    own.othersSince = Math.max(...others.map(({ since }) => Date.parse(since)), 0) || now;
     const wanted = Math.max(own.until > now ? own.connections : 0, own.uses + own.asking);
     // What is open stays covered, even if the limit is lower now.
-    granted = Math.max(Math.min(wanted, own.limit - countOf(others)), Math.min(mine, own.uses));
+    granted = Math.max(Math.min(wanted, own.limit - countOf(others)), Math.min(mine?.connections ?? 0, own.uses));
     if (granted <= 0) return before ?? emptyRecord(destination);
-    const lease = { owner, connections: granted, until: new Date(until).toISOString() };
+    const since = mine?.since ?? new Date(now).toISOString();
+    const lease = { owner, connections: granted, since, until: new Date(until).toISOString() };
     return { schema: 'connection-leases/1', destination, leases: [...others, lease] };
   });
   if (stored === null || countOf(stored.leases) >= own.limit) own.fullAt = now;

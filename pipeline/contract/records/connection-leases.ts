@@ -7,7 +7,9 @@ import { recordKind, timestamp } from './stored-record.ts';
 const connectionLeasesSchema = z.strictObject({
   schema: z.literal('connection-leases/1'),
   destination: z.string(),
-  leases: z.array(z.strictObject({ owner: z.string(), connections: z.int().positive(), until: timestamp })),
+  leases: z.array(
+    z.strictObject({ owner: z.string(), connections: z.int().positive(), since: timestamp, until: timestamp }),
+  ),
 });
 
 export type ConnectionLeases = Readonly<z.infer<typeof connectionLeasesSchema>>;

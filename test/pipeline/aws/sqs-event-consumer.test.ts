@@ -270,19 +270,20 @@ describe('a function that ends in the middle', () => {
     });
   }
 
-  test('a batch whose run takes more than three seconds is held from then on, again every ten', async (t) => {
+  test('a batch whose run takes more than three seconds is held from then on, in steps that grow', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const running = Promise.withResolvers<{ outcome: string }>();
     const { consumer, hidden } = world(() => running.promise);
     const Records = [receivedTimes(1, record('a', JSON.stringify(sampleDeliverJob())))];
     const answer = consumeSqsEvent({ Records }, { ...consumer, stage: stages.parse });
     const seen: number[] = [];
-    for (const ms of [2_999, 1, 9_999, 1]) {
+    for (const ms of [2_999, 1, 9_999, 1, 14_999, 1]) {
       await new Promise(setImmediate);
       t.mock.timers.tick(ms);
       seen.push(hidden.length);
     }
-    assert.deepEqual(seen, [0, 1, 1, 2]);
+    assert.deepEqual(seen, [0, 1, 1, 2, 2, 3]);
+    assert.deepEqual(hidden, [20, 30, 45]);
     running.resolve({ outcome: 'x' });
     assert.deepEqual(await answer, { batchItemFailures: [] });
   });

@@ -186,6 +186,21 @@ test('the connections of a process that was killed are free again after 40 secon
   assert.notEqual(await processes[1]!.acquire(destination, limit), null);
 });
 
+test('the longer all others have had their connections, the later a process asks again', async () => {
+  const { processes, time } = fleet(2);
+  const [holder, waiter] = [processes[0]!, processes[1]!];
+  for (let n = 0; n < limit; n++) await holder.acquire(destination, limit);
+  const waits: number[] = [];
+  for (let seconds = 0; seconds < 600; seconds += 10) {
+    time.now += 10_000;
+    await holder.renew();
+    if (seconds % 120 !== 0) continue;
+    assert.equal(await waiter.acquire(destination, limit), null);
+    waits.push(waiter.waitMs(destination, { longestMs, random: () => 0 }));
+  }
+  assert.ok(waits[0]! < 4_000 && waits[1]! > 30_000 && waits.at(-1)! > 60_000, `${waits}`);
+});
+
 test('what others may wait for is given back at the end of an invocation, and what nobody waits for is kept', async () => {
   const { processes, leased } = fleet(2);
   const [first, second] = [processes[0]!, processes[1]!];
