@@ -4,9 +4,11 @@ import type { Deployed } from './synthesized.ts';
 
 /** The metrics looked at (`name {dimensions}`) that none of the lines carries. */
 export function missingMetrics(deployed: Deployed, lines: readonly string[]): string[] {
-  const [alarm] = deployed.resources('AWS::CloudWatch::Alarm').values();
+  const functions = [...deployed.resources('AWS::Lambda::Function').values()];
   const [dashboard] = deployed.resources('AWS::CloudWatch::Dashboard').values();
-  const namespace: string = alarm.AlarmName.replace(/-.*$/, '');
+  const namespace: string = functions
+    .map(({ Environment }) => Environment?.Variables.PILLARBOX_METRICS_NAMESPACE)
+    .find((name) => name !== undefined);
   const wanted = new Set([...ofAlarms(deployed, namespace), ...ofDashboard(dashboard.DashboardBody, namespace)]);
   const written = new Set(
     lines.filter((line) => line.startsWith('{"_aws"')).flatMap((line) => ofLine(line, namespace)),
@@ -47,9 +49,9 @@ function ofDashboard(body: string, namespace: string): string[] {
       );
     } else if (typeof value === 'string') {
       for (const [, of = '', schema = '', name = ''] of value.matchAll(
-        /SEARCH\('\{([^,]+),([^}]+)\} MetricName="([^"]+)"/g,
+        /SEARCH\('\{"([^"]+)",([^}]+)\} MetricName="([^"]+)"/g,
       )) {
-        if (of === namespace) found.push(shown(name, schema.split(',')));
+        if (of === namespace) found.push(shown(name, schema.replaceAll('"', '').split(',')));
       }
     } else if (typeof value === 'object' && value !== null) {
       for (const inner of Object.values(value)) look(inner);
