@@ -8,7 +8,7 @@ import { type EventPattern, type IRuleTarget, Rule } from 'aws-cdk-lib/aws-event
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { Function as AnyFunction, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { mailEventSource, mailEventType } from '#pipeline/contract/mail-event.ts';
@@ -71,7 +71,9 @@ export class MailRule extends Construct {
       eventPattern: patternOf(bucketName, match),
     });
     this.rule.addTarget(this.targetFor(target));
-    this.addAlarms(alarmTopic ?? (typeof mail === 'string' ? undefined : mail.alarmTopic));
+    const ofService = () =>
+      typeof mail === 'string' ? undefined : Topic.fromTopicArn(this, 'ServiceAlarms', mail.alarmTopicArn);
+    this.addAlarms(alarmTopic ?? ofService());
   }
 
   private queueFor({ handler, batchSize = 1 }: MailTarget & { kind: 'function' }): Queue {

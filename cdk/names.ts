@@ -42,6 +42,16 @@ export function deadLettersArn(stack: Stack, named: Named, queue: QueueName): st
   return deadLetterQueue(queueArn(stack, named, queue));
 }
 
+/** `<service>-alarms`: the topic of all alarms. */
+export function alarmTopicName({ serviceName }: Named): string {
+  return `${serviceName}-alarms`;
+}
+
+/** Its ARN, in the account and region of whatever stack says it. */
+export function alarmTopicArn(named: Named): string {
+  return `arn:${Aws.PARTITION}:sns:${Aws.REGION}:${Aws.ACCOUNT_ID}:${alarmTopicName(named)}`;
+}
+
 /** The event bus that is told of mail: the account's own. */
 export const eventBus = 'default';
 

@@ -10,7 +10,7 @@ import { ServiceStack } from '#cdk/service/service-stack.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { placeholderFaults } from './context-options.ts';
-import { bucketName } from './names.ts';
+import { alarmTopicArn, bucketName } from './names.ts';
 import { type Options, parseOptions } from './options.ts';
 import { trustOwnAccountOnly } from './service-trusts.ts';
 
@@ -44,8 +44,10 @@ export class Pillarbox extends Construct {
   readonly bucketName: string;
   /** The bucket, to grant your functions what they read. */
   readonly bucket: IBucket;
-  /** Where the service's alarms go, for those of `MailRule` too. */
+  /** Where the service's alarms go: subscribe to it. */
   readonly alarmTopic: ITopic;
+  /** Its ARN made of names, so that a stack that the service needs may send alarms there too. */
+  readonly alarmTopicArn: string;
   /** Whether EventBridge is told of mail (option `events`). */
   readonly announces: boolean;
 
@@ -84,6 +86,7 @@ export class Pillarbox extends Construct {
       ...(key === null ? {} : { encryptionKey: key }),
     });
     this.alarmTopic = this.service.alarmTopic;
+    this.alarmTopicArn = alarmTopicArn(options);
     this.announces = options.events;
   }
 }

@@ -6,6 +6,7 @@ import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
+import { alarmTopicName } from '#cdk/names.ts';
 import type { Options } from '#cdk/options.ts';
 import { ownAccount } from '#cdk/service-trusts.ts';
 
@@ -31,10 +32,15 @@ export class Alarms extends Construct {
   readonly all: Alarm[] = [];
   private readonly serviceName: string;
 
-  constructor(scope: Construct, id: string, { serviceName, alarmEmail }: Options) {
+  constructor(scope: Construct, id: string, options: Options) {
     super(scope, id);
+    const { serviceName, alarmEmail } = options;
     this.serviceName = serviceName;
-    this.topic = new Topic(this, 'Topic', { displayName: `Alarms of ${serviceName}`, enforceSSL: true });
+    this.topic = new Topic(this, 'Topic', {
+      topicName: alarmTopicName(options),
+      displayName: `Alarms of ${serviceName}`,
+      enforceSSL: true,
+    });
     // A topic with a policy of its own no longer has the default one, which lets alarms of the account publish.
     this.topic.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com', { conditions: ownAccount }));
     if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail));

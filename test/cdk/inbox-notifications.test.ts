@@ -106,7 +106,16 @@ test('a rule in an app whose Pillarbox sends no events is refused at synth; with
   };
   assert.throws(() => add({}), /Rule: EventBridge is not told of mail; give Pillarbox the option events: true/);
   const alarms = resourcesOf(add({ events: true }), 'AWS::CloudWatch::Alarm');
-  for (const [, { Properties }] of alarms) assert.match(flat(Properties.AlarmActions[0]), /^<import .*Alarms/);
+  for (const [, { Properties }] of alarms) assert.match(flat(Properties.AlarmActions[0]), /:pillarbox-alarms$/);
+});
+
+test('the stack of a rule may be the one whose queue hears of mail first', () => {
+  const notify = (mine: Stack): InboxNotification[] => [
+    { domain: 'pillarbox.example', to: { kind: 'queue', queue: new Queue(mine, 'Heard') } },
+  ];
+  const { mail, stack } = inStack(notify, { events: true });
+  new MailRule(stack, 'Rule', { mail, target: { kind: 'function', handler: handlerIn(stack) } });
+  App.of(stack)?.synth();
 });
 
 function inStack(notify: (stack: Stack) => InboxNotification[], options: Partial<PillarboxProps> = {}) {
