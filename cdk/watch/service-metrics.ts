@@ -51,10 +51,10 @@ export function share(part: Metric, rest: Metric, label: string): MathExpression
   });
 }
 
-/** `part` in percent of `whole`; no value if `whole` is small. */
+/** `part` in percent of `whole`. Where `whole` is small a share says little: three of `part` are all of it, fewer are none. */
 export function percent(part: Metric, whole: Metric, label: string): MathExpression {
   return new MathExpression({
-    expression: 'IF(whole > 20, 100 * FILL(part, 0) / whole)',
+    expression: 'IF(whole > 20, 100 * FILL(part, 0) / whole, IF(FILL(part, 0) > 2, 100, 0))',
     usingMetrics: { part, whole },
     label,
     period: part.period,

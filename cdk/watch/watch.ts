@@ -63,7 +63,7 @@ function watchLane(alarms: Alarms, stage: Stage, { options, data }: Watched): vo
   alarms.add({
     runbook: 'stage-errors',
     of,
-    meaning: `More than one in twenty jobs of ${what} fail.`,
+    meaning: `More than one in twenty jobs of ${what} fail; where there are few, three runs of them.`,
     metric: percent(jobs('failed', period), received, 'failed, %'),
     threshold: 5,
   });
@@ -118,7 +118,6 @@ function watchListener(alarms: Alarms, { options, balancer }: Watched): void {
     meaning: 'The listener cannot store mail: senders are told 451 and come again.',
     metric: serviceMetric(options, { stage: 'listener', name: 'store-failures' }),
     threshold: 1,
-    periods: 2,
   });
   alarms.add({
     runbook: 'config-broken',

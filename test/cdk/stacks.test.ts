@@ -546,6 +546,17 @@ test('a share of what bounces is told also when nothing at all is delivered', as
   assert.equal(Expression, 'IF(SUM([part, rest]) > 20, 100 * part / SUM([part, rest]))');
 });
 
+test('where little mail comes, three failed runs of a job are told before it is a dead letter', async () => {
+  const { service } = await synthesize();
+  const alarms = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties);
+  const { Metrics, EvaluationPeriods } = alarms.find(({ AlarmName }) => AlarmName === 'pillarbox-stage-errors-parse')!;
+  const [{ Expression }] = Metrics;
+  assert.equal(Expression, 'IF(whole > 20, 100 * FILL(part, 0) / whole, IF(FILL(part, 0) > 2, 100, 0))');
+  const { firstSeconds } = stages.parse.backOff;
+  assert.ok(EvaluationPeriods === 1 && 3 * firstSeconds < 300, 'three runs are within one period');
+  assert.ok(stages.parse.maxReceives > 3);
+});
+
 test('all log groups of the service forget after logDays', async () => {
   const { service } = await synthesize();
   for (const [id, { Properties }] of resourcesOf(service, 'AWS::Logs::LogGroup'))
