@@ -31,7 +31,7 @@ export function permit(role: Role, { access, consumes, options, mail }: Permitte
   allow(['s3:PutObject', 's3:AbortMultipartUpload'], objects(access.writes));
   allow(['s3:DeleteObject'], objects(access.deletes));
   const { looksForAbsent } = access;
-  // Where an object is asked for, S3 takes its key for the prefix of this condition.
+  // Where an object is asked for, S3 takes its key for the prefix of this condition (as Ceph saw, and does since ceph/ceph#68577).
   const listed = { StringLike: { 's3:prefix': [...looksForAbsent] } };
   if (looksForAbsent.length > 0) allow(['s3:ListBucket'], [bucketArn(stack, options)], listed);
   allow(

@@ -80,7 +80,10 @@ export function createConfigStore(
       return [
         ...(current === null ? [] : [{ ...current, version: 'current' }]),
         ...(good === null ? [] : [{ ...good, version: lastGood }]),
-        ...kept.objects.map((object) => ({ ...object, version: historyVersion(object.key) })).reverse(),
+        ...kept.objects
+          .filter(({ key }) => current === null || key !== configHistoryKey(current))
+          .map((object) => ({ ...object, version: historyVersion(object.key) }))
+          .reverse(),
       ].map(({ version, modifiedAt, bytes }) => ({ version, modifiedAt, bytes }));
     },
     hasHash: async (reference) => {

@@ -1,10 +1,10 @@
 // The configuration as an object of the bucket, and beside it a copy of the last good one: a broken edit then stops no process that
-// starts after it.
+// starts after it. Each that was good is in the history, whoever overwrote it.
 import { Readable } from 'node:stream';
 import { GetObjectCommand, type GetObjectCommandOutput, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { errorMessage, type Problem } from '#mail/problem.ts';
-import type { FetchConfig, LastGood } from '#pipeline/config/config-source.ts';
-import { configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
+import type { FetchConfig, KeptVersion, LastGood } from '#pipeline/config/config-source.ts';
+import { configHistoryKey, configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
 import { httpStatusOf } from './s3-upload.ts';
 
 type Bucket = { readonly s3: S3Client; readonly bucket: string };
@@ -24,7 +24,9 @@ export function configObject({ s3, bucket }: Bucket): { readonly where: string; 
         throw new Error(whyUnread(where, thrown), { cause: thrown });
       });
       if (answer === null) return { changed: false };
-      return { changed: true, version: answer.ETag ?? '', text: await textOf(where, answer) };
+      const { ETag = '', LastModified } = answer;
+      const modifiedAt = LastModified === undefined ? {} : { modifiedAt: LastModified.toISOString() };
+      return { changed: true, version: ETag, ...modifiedAt, text: await textOf(where, answer) };
     },
   };
 }
@@ -37,16 +39,22 @@ function whyUnread(where: string, thrown: unknown): string {
   return `${where} ${what}: ${errorMessage(thrown)}`;
 }
 
-/** The copy. `keeps`: this process may write it, and does if it differs. */
+/** The copy. `keeps`: this process may write it, and does if it differs; then it puts the text into the history, too. */
 export function lastGoodConfig({ s3, bucket }: Bucket, { keeps }: { readonly keeps: boolean }): LastGood {
   const object = { Bucket: bucket, Key: lastGoodConfigKey };
   const read = async (): Promise<string> => {
     const { Body } = await s3.send(new GetObjectCommand(object));
     return (await Body?.transformToString('utf8')) ?? '';
   };
-  const keep = async (text: string): Promise<void> => {
+  const keep = async (text: string, { version, modifiedAt }: KeptVersion): Promise<void> => {
     if ((await read().catch(() => null)) === text) return;
-    await s3.send(new PutObjectCommand({ ...object, Body: text, ContentType: 'application/json' }));
+    const content = { Bucket: bucket, Body: text, ContentType: 'application/json' };
+    await s3.send(new PutObjectCommand({ ...content, Key: lastGoodConfigKey }));
+    if (modifiedAt === null) return;
+    const Key = configHistoryKey({ etag: version, modifiedAt });
+    await s3.send(new PutObjectCommand({ ...content, Key, IfNoneMatch: '*' })).catch((thrown: unknown) => {
+      if (httpStatusOf(thrown) !== 412) throw thrown; // it is there already
+    });
   };
   return keeps ? { read, keep } : { read };
 }

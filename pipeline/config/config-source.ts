@@ -14,7 +14,13 @@ export type ReportingConfigSource = ConfigSource & { readonly problem: () => str
 /** `text` is a Problem if there is a newer text that must not be read. */
 export type Fetched =
   | { readonly changed: false }
-  | { readonly changed: true; readonly version: string; readonly text: string | Problem };
+  | {
+      readonly changed: true;
+      readonly version: string;
+      readonly text: string | Problem;
+      /** ISO 8601, where it is known. */
+      readonly modifiedAt?: string;
+    };
 
 /** Reads the text, unless the version known so far (null: none) is still the newest. */
 export type FetchConfig = (known: string | null) => Promise<Fetched>;
@@ -23,9 +29,12 @@ export type FetchConfig = (known: string | null) => Promise<Fetched>;
 export type LastGood = {
   /** Rejects if there is none. */
   readonly read: () => Promise<string>;
-  /** Keeps this text as the copy. Left out by those that only read it. */
-  readonly keep?: (text: string) => Promise<void>;
+  /** Keeps this text as the copy. Left out by those that only read it. `of`: the version that it is the text of. */
+  readonly keep?: (text: string, of: KeptVersion) => Promise<void>;
 };
+
+/** `modifiedAt`: ISO 8601; null: unknown. */
+export type KeptVersion = { readonly version: string; readonly modifiedAt: string | null };
 
 export function fixedConfigSource(config: Config): ReportingConfigSource {
   return { current: async () => config, problem: () => null };
@@ -54,8 +63,7 @@ type Polled = Deps & {
   readonly review?: (text: string, config: Config) => string | null;
 };
 
-type Newest = {
-  readonly version: string;
+type Newest = KeptVersion & {
   readonly text: string | null;
   readonly config: Config | Problem;
   /** Of the review, made once for each text: it takes a while for a large one. */
@@ -86,11 +94,10 @@ export function polledConfigSource(options: Polled): ReportingConfigSource {
   const refresh = async (): Promise<Config> => {
     try {
       good = await readNewest();
-      const text = newest?.text ?? '';
       const remark = newest?.remark ?? null;
       if (remark !== null && remark !== problem) log.warn('config-not-as-deployed', { where, problem: remark });
       problem = remark;
-      await copy.keep(text);
+      if (newest !== null) await copy.keep(newest.text ?? '', newest);
     } catch (thrown) {
       good ??= await copy.read(thrown);
       const reason = errorMessage(thrown);
@@ -114,22 +121,23 @@ export function polledConfigSource(options: Polled): ReportingConfigSource {
 }
 
 function readFetched(
-  { version, text }: Extract<Fetched, { readonly changed: true }>,
+  { version, modifiedAt, text }: Extract<Fetched, { readonly changed: true }>,
   { where, review }: Pick<Polled, 'where' | 'review'>,
 ): Newest {
-  if (isProblem(text)) return { version, text: null, config: text, remark: null };
+  const of = { version, modifiedAt: modifiedAt ?? null };
+  if (isProblem(text)) return { ...of, text: null, config: text, remark: null };
   const config = configOrProblem(text, where);
-  return { version, text, config, remark: isProblem(config) ? null : (review?.(text, config) ?? null) };
+  return { ...of, text, config, remark: isProblem(config) ? null : (review?.(text, config) ?? null) };
 }
 
 /** The copy of the last good one, where there is one. A text that could not be kept is tried again at the next refresh. */
 function copyOf({ where, lastGood, log }: Pick<Polled, 'where' | 'lastGood' | 'log'>) {
   let kept: string | null = null;
   return {
-    keep: async (text: string): Promise<void> => {
+    keep: async (text: string, of: KeptVersion): Promise<void> => {
       if (text === kept || lastGood?.keep === undefined) return;
       try {
-        await lastGood.keep(text);
+        await lastGood.keep(text, of);
         kept = text;
       } catch (thrown) {
         log.warn('config-not-kept', { where, ...errorFields(thrown) });

@@ -3,6 +3,7 @@
 // alone.
 import type { MetricName } from '#pipeline/observe/metric-names.ts';
 import {
+  configHistoryPrefix,
   configKey,
   type KeyPrefix,
   lastGoodConfigKey,
@@ -41,7 +42,7 @@ export type Access = {
   readonly sends: readonly QueueName[];
   /** Of `config/` single objects alone: what was replaced is for operators. */
   readonly reads: readonly (KeyPrefix | typeof configKey | typeof lastGoodConfigKey | typeof passwordHashPrefix)[];
-  readonly writes: readonly (KeyPrefix | typeof lastGoodConfigKey)[];
+  readonly writes: readonly (KeyPrefix | typeof lastGoodConfigKey | typeof configHistoryPrefix)[];
   readonly deletes: readonly KeyPrefix[];
   /**
    * The objects that it must be able to find absent, as patterns of whole keys: without the right to list a key S3 answers
@@ -64,7 +65,7 @@ export const listenerAccess: Access = {
   sends: ['received'],
   reads: [configKey, lastGoodConfigKey, passwordHashPrefix, 'suppressions/'],
   // It sees every edit, since it always runs.
-  writes: ['raw/', lastGoodConfigKey],
+  writes: ['raw/', lastGoodConfigKey, configHistoryPrefix],
   deletes: [],
   // The world can connect to it: it may list nothing. Whether an address is suppressed `deliver` looks up again.
   looksForAbsent: [],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createConfigStore, type StoredConfig } from '#ops/aws/config-store.ts';
 import { storedHashes, storedReference } from '#pipeline/config/stored-hashes.ts';
-import { configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
+import { configHistoryKey, configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
 import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
 import { openSesameHash } from '#test/support/samples/password-hashes.ts';
@@ -43,6 +43,8 @@ test('what was replaced is in the history, the newest first, and is read by its 
     await configs.replace(text, await read());
   }
   memory.seed(lastGoodConfigKey, texts[1]!);
+  const now = (await memory.head(configKey))!;
+  memory.seed(configHistoryKey(now), texts[2]!);
   const [current, good, second, first] = await configs.versions();
   assert.deepEqual([current?.version, good?.version], ['current', 'last-good']);
   assert.match(second?.version ?? '', /^\d{8}T\d{6}Z-\w+$/);

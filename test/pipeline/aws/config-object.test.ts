@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { configObject, lastGoodConfig } from '#pipeline/aws/config-object.ts';
 import { polledConfigSource } from '#pipeline/config/config-source.ts';
-import { configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
+import { configHistoryKey, configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
 import { emulatedAws } from '#test/support/aws/emulated-aws.ts';
 import { collect } from '#test/support/fakes/memory-store.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
@@ -50,6 +50,8 @@ for (const { title, body, says } of broken) {
     await put(Buffer.from(good));
     await listener.current();
     assert.equal(String(await collect((await store.get(lastGoodConfigKey))!.body)), good);
+    const kept = (await store.head(configKey))!;
+    assert.equal(String(await collect((await store.get(configHistoryKey(kept)))!.body)), good, 'whoever overwrites it');
     if (body === null) await store.delete(configKey);
     else await put(body);
     clock.advance(6_000);
