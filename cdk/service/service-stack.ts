@@ -1,7 +1,7 @@
 // What runs, in the order mail flows: network, listener, the stages of the table; and what watches it. May be deleted and
 // made anew at any time without losing a message.
 import { fileURLToPath } from 'node:url';
-import { Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { QueryDefinition, QueryString } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -56,6 +56,10 @@ export class ServiceStack extends Stack {
     new PlatformEvents(this, 'Platform', { options, tasks, alarms });
     this.alarmTopic = alarms.topic;
     new MailDashboard(this, 'Dashboard', { options, data, balancer, functions, listenerLogs: tasks.logs, alarms });
+    new CfnOutput(this, 'NextStep', {
+      value: `npx pillarbox check --stack ${options.serviceName} --region ${this.region}`,
+      description: 'Says what the stored configuration says otherwise than the options of this deploy',
+    });
     new QueryDefinition(this, 'FollowOneMessage', {
       queryDefinitionName: messageQueryName(options.serviceName),
       logGroups: [tasks.logs, ...functions.map(({ logs }) => logs)],

@@ -235,6 +235,12 @@ for (const options of [
   });
 }
 
+test('each deploy prints the command that says where the stored configuration differs from its options', async () => {
+  const { service } = await synthesize();
+  const { NextStep } = service.toJSON().Outputs;
+  assert.match(flat(NextStep.Value), /^npx pillarbox check --stack pillarbox --region \S+$/);
+});
+
 test('each deploy writes its options beside the configuration, and the listener is given the same', async () => {
   const { data, service } = await synthesize(mixes[1]);
   const written = resourcesOf(data, 'Custom::AWS').map(([, { Properties }]) => Properties);
