@@ -18,7 +18,7 @@ import { Construct } from 'constructs';
 import { acknowledge, acknowledgeManagedPolicy } from '#cdk/acknowledge.ts';
 import type { DataStack } from '#cdk/data/data-stack.ts';
 import type { Options } from '#cdk/options.ts';
-import { lanesOf, type Stage, windowSeconds } from '#pipeline/contract/stages.ts';
+import { lanesOf, messagesAtOnce, type Stage, windowSeconds } from '#pipeline/contract/stages.ts';
 import { logsOfMessages } from './message-logs.ts';
 import { permit } from './permissions.ts';
 import { serviceEnvironment } from './service-environment.ts';
@@ -79,7 +79,7 @@ export class StageFunction extends Construct {
 
 function trigger(stage: Stage, data: DataStack, options: Options): SqsEventSource {
   return new SqsEventSource(data.queueNamed(stage.consumes).queue, {
-    batchSize: stage.batchSize,
+    batchSize: messagesAtOnce(stage),
     maxBatchingWindow: Duration.seconds(windowSeconds(stage, options.batchWindowSeconds)),
     maxConcurrency: stage.maxConcurrency.aws,
     reportBatchItemFailures: true,

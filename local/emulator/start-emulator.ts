@@ -15,6 +15,7 @@ import { configKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import {
   lanesOf,
+  messagesAtOnce,
   type QueueName,
   queueNames,
   queueUrlVariable,
@@ -140,7 +141,7 @@ function runStage({ emulator, stage, options, account, offset, file, held }: Sta
     queue: lane.consumes,
     called,
     polling: pollQueue({
-      source: lane,
+      source: { ...lane, batchSize: messagesAtOnce(lane) },
       receiver: receiverOf(emulator, lane.consumes),
       invoke: (event) => timed(() => called.invoke(event), stage, options),
       log,

@@ -26,7 +26,7 @@ export function createCoalescer<Item>({
   readonly longestMs?: number;
   readonly mayGrow?: (items: number) => boolean;
   readonly sizeOf: (item: Item) => number;
-  readonly flush: (items: readonly Item[]) => Promise<readonly (Error | null)[]>;
+  readonly flush: (items: readonly Item[]) => Promise<readonly (Error | null | undefined)[]>;
 }): (item: Item) => Promise<void> {
   let waiting: Waiting<Item>[] = [];
   let bytes = 0;
@@ -57,7 +57,7 @@ export function createCoalescer<Item>({
 
 async function settle<Item>(
   batch: readonly Waiting<Item>[],
-  flush: (items: readonly Item[]) => Promise<readonly (Error | null)[]>,
+  flush: (items: readonly Item[]) => Promise<readonly (Error | null | undefined)[]>,
 ): Promise<void> {
   try {
     const errors = await flush(batch.map(({ item }) => item));

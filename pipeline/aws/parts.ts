@@ -28,13 +28,14 @@ import {
   type DeadLetterMover,
   type VisibilityChanger,
 } from './sqs-receiver.ts';
-import { createSqsSender } from './sqs-sender.ts';
+import { createSqsSender, type JobReturner } from './sqs-sender.ts';
 
 /** The ports of one process on AWS. */
 export type AwsParts = {
   readonly environment: Environment;
   readonly store: ObjectStore;
   readonly jobs: JobSender;
+  readonly putBack: JobReturner;
   readonly underWay: JobsUnderWay;
   readonly changeVisibility: VisibilityChanger;
   readonly moveToDeadLetters: DeadLetterMover;
@@ -101,6 +102,7 @@ export function createAwsParts({
     environment,
     store,
     jobs,
+    putBack: jobs.putBack,
     underWay,
     changeVisibility: createVisibilityChanger(sqs, environment.queueUrls),
     moveToDeadLetters: createDeadLetterMover(sqs, environment.queueUrls),

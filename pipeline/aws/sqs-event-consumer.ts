@@ -1,9 +1,8 @@
 // A Lambda invocation by SQS: runs each record's job (pipeline/run/run-job.ts), and answers which records failed, so that
 // only those come back, after seconds. A job that is to come later without being counted is sent anew, and its record is
 // done. A dead letter's sender gets a report, and its record is moved to the dead letters, once; so is a job that was
-// handed out more often than it may be.
+// handed out more often than it may be. Each job of a pack has its own outcome: one that is not done is put back alone.
 import { setTimeout as pause } from 'node:timers/promises';
-import { z } from 'zod';
 import type { JobSender } from '#pipeline/contract/ports.ts';
 import { lanesOf, type QueueName, type Stage, visibilitySeconds } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
@@ -19,8 +18,16 @@ import {
 } from '#pipeline/run/run-job.ts';
 import { type HeldBatch, holdBatch } from './hold-batch.ts';
 import { createJobsUnderWay, type JobsUnderWay } from './jobs-under-way.ts';
-import type { DeadLetterMover, VisibilityChanger } from './sqs-receiver.ts';
-import { faultsAttribute, groupAttribute, notBeforeAttribute } from './sqs-sender.ts';
+import { packedJobs } from './pack.ts';
+import {
+  type DeadLetterMover,
+  eventSchema,
+  groupOf,
+  handOutsOf,
+  type SqsRecord,
+  type VisibilityChanger,
+} from './sqs-receiver.ts';
+import { faultsAttribute, type JobReturner, notBeforeAttribute } from './sqs-sender.ts';
 
 /** Jobs of one invocation that run at once. */
 const concurrency = 10;
@@ -31,29 +38,13 @@ const apartMs = 2_000;
 const noneLeft = (handOuts: number): string =>
   `it was handed out ${handOuts} times without an answer: the function ended in each run, or could not be called; the log of the stage says why`;
 
-const recordSchema = z.object({
-  messageId: z.string(),
-  receiptHandle: z.string(),
-  body: z.string(),
-  attributes: z.object({
-    ApproximateReceiveCount: z.coerce.number().int().positive(),
-    ApproximateFirstReceiveTimestamp: z.coerce.number().optional(),
-    MessageGroupId: z.string().optional(),
-  }),
-  messageAttributes: z.record(z.string(), z.object({ stringValue: z.string().optional() })).default({}),
-  /** Ends in the queue's name. */
-  eventSourceARN: z.string().optional(),
-});
-const eventSchema = z.object({ Records: z.array(recordSchema) });
-
-type SqsRecord = z.infer<typeof recordSchema>;
-
 /** Lambda's ReportBatchItemFailures. */
 export type BatchAnswer = { readonly batchItemFailures: readonly { readonly itemIdentifier: string }[] };
 
 /** `jobs` takes what comes later, and the report to the sender of a dead letter. */
 export type ConsumerDeps = RunJobDeps & {
   readonly jobs: JobSender;
+  readonly putBack: JobReturner;
   readonly changeVisibility: VisibilityChanger;
   readonly moveToDeadLetters: DeadLetterMover;
   /** Counts the jobs that run, for whoever gathers what they send. */
@@ -67,7 +58,11 @@ export type Consumer<Queue extends QueueName> = ConsumerDeps & {
 };
 
 /** While a batch is run. `endsAt`: when it is to be answered, by `performance.now()`. */
-type Holding<Queue extends QueueName> = Consumer<Queue> & Pick<HeldBatch, 'letGo'> & { readonly endsAt: number };
+type Holding<Queue extends QueueName> = Consumer<Queue> &
+  Pick<HeldBatch, 'letGo'> & { readonly endsAt: number; readonly underWay: JobsUnderWay };
+
+/** Lets a job come again after some seconds; answers whether its message is done with it. */
+type ComeAgain = (delaySeconds: number) => Promise<boolean>;
 
 /** A stage's handler. `runsOf` is asked at each invocation; it answers for every queue that the stage reads. */
 export function createEventHandler(
@@ -107,10 +102,11 @@ export async function consumeSqsEvent<Queue extends QueueName>(
   const handles = Records.map(({ receiptHandle }) => receiptHandle);
   const held = await holdBatch(consumer, handles, { fromStart: isToBeHeld(consumer, Records) });
   const endsAt = performance.now() + (consumer.stage.timeoutSeconds - answerSeconds) * 1_000;
-  const holding = { ...consumer, letGo: held.letGo, endsAt };
+  const holding = { ...consumer, letGo: held.letGo, endsAt, underWay };
   const failed: { itemIdentifier: string }[] = [];
   const run = async (record: SqsRecord): Promise<void> => {
-    const wasDone = await underWay.during(() => isDone(holding, record));
+    const pack = packedJobs(record.body);
+    const wasDone = await (pack === null ? isDone(holding, record) : isPackDone(holding, record, pack));
     if (!wasDone) failed.push({ itemIdentifier: record.messageId });
   };
   const suspects = Records.filter(wasReceivedBefore);
@@ -123,8 +119,8 @@ export async function consumeSqsEvent<Queue extends QueueName>(
   return { batchItemFailures: failed };
 }
 
-function wasReceivedBefore({ attributes }: SqsRecord): boolean {
-  return attributes.ApproximateReceiveCount > 1;
+function wasReceivedBefore(record: SqsRecord): boolean {
+  return handOutsOf(record) > 1;
 }
 
 /**
@@ -172,22 +168,67 @@ function shuffled<Item>(items: readonly Item[], random: () => number): readonly 
 
 /** Never throws: what cannot be answered now is answered when the record comes back. */
 async function isDone<Queue extends QueueName>(consumer: Holding<Queue>, record: SqsRecord): Promise<boolean> {
-  const { queue, stage, log, metrics, random } = consumer;
-  // A run of many slow messages answers for those that are done; deliver knows by itself when its run ends.
-  const limitSeconds = stage.connectsOut ? null : (consumer.endsAt - performance.now()) / 1_000;
-  const answer = await runJob(consumer, { ...consumer, limitSeconds }, handedOutBy(record, stage));
+  const comeAgain: ComeAgain = (delaySeconds) => comesBack(consumer, record, delaySeconds);
   try {
-    return await answerQueue(consumer, record, answer);
+    return await consumer.underWay.during(() => runRecord(consumer, record, comeAgain));
   } catch (thrown) {
-    log.error('job-not-sent-on', { queue, messageId: record.messageId, ...errorFields(thrown) });
-    metrics.count('own-faults', { kind: 'queue' });
-    const failures = record.attributes.ApproximateReceiveCount - 1;
-    return comesBack(consumer, record, waitSeconds(stage.backOff, failures, random()));
+    return notSentOn(consumer, record, thrown);
   }
 }
 
-function handedOutBy({ messageId, body, attributes, messageAttributes }: SqsRecord, { maxHandOuts }: Stage): HandedOut {
-  const receiveCount = attributes.ApproximateReceiveCount;
+/**
+ * The same for a pack. One that was received before may have ended its function: its jobs come again as messages of their own. What is
+ * not done is put back before the pack is; if that fails the pack comes back, and what was done is done twice, which changes nothing.
+ */
+async function isPackDone<Queue extends QueueName>(
+  consumer: Holding<Queue>,
+  record: SqsRecord,
+  bodies: readonly string[],
+): Promise<boolean> {
+  const { queue, stage, underWay, putBack } = consumer;
+  const handOuts = handOutsOf(record);
+  const isToBeSplit = handOuts > 1 && handOuts <= stage.maxHandOuts;
+  const settle = (body: string): Promise<boolean> => {
+    const returned = { body, group: groupOf(record) };
+    if (isToBeSplit) return putBack(queue, { ...returned, delaySeconds: 0, handOuts: handOuts - 1 }).then(() => true);
+    return runRecord(consumer, { ...record, body }, async (delaySeconds) => {
+      await putBack(queue, { ...returned, delaySeconds, handOuts });
+      return true;
+    });
+  };
+  const settled = await Promise.allSettled(bodies.map((body) => underWay.during(() => settle(body))));
+  const failure = settled.find(({ status }) => status === 'rejected');
+  return failure?.status === 'rejected' ? notSentOn(consumer, record, failure.reason) : true;
+}
+
+/** SQS did not take what was to be sent: the record comes back. */
+function notSentOn<Queue extends QueueName>(
+  consumer: Holding<Queue>,
+  record: SqsRecord,
+  thrown: unknown,
+): Promise<false> {
+  const { queue, stage, log, metrics, random } = consumer;
+  log.error('job-not-sent-on', { queue, messageId: record.messageId, ...errorFields(thrown) });
+  metrics.count('own-faults', { kind: 'queue' });
+  return comesBack(consumer, record, waitSeconds(stage.backOff, handOutsOf(record) - 1, random()));
+}
+
+/** Runs its job, and answers whether the record is done. Throws if SQS does not take what is to be sent. */
+async function runRecord<Queue extends QueueName>(
+  consumer: Holding<Queue>,
+  record: SqsRecord,
+  comeAgain: ComeAgain,
+): Promise<boolean> {
+  const { stage } = consumer;
+  // A run of many slow messages answers for those that are done; deliver knows by itself when its run ends.
+  const limitSeconds = stage.connectsOut ? null : (consumer.endsAt - performance.now()) / 1_000;
+  const answer = await runJob(consumer, { ...consumer, limitSeconds }, handedOutBy(record, stage));
+  return answerQueue(consumer, { record, comeAgain }, answer);
+}
+
+function handedOutBy(record: SqsRecord, { maxHandOuts }: Stage): HandedOut {
+  const { messageId, body, messageAttributes } = record;
+  const receiveCount = handOutsOf(record);
   return {
     body,
     receiveCount,
@@ -200,19 +241,17 @@ function handedOutBy({ messageId, body, attributes, messageAttributes }: SqsReco
 
 /** Whether the record is done; false: it fails. Throws if SQS does not take what is to be sent. */
 async function answerQueue<Queue extends QueueName>(
-  consumer: Holding<Queue>,
-  record: SqsRecord,
+  { queue, stage, jobs, moveToDeadLetters }: Holding<Queue>,
+  { record, comeAgain }: { readonly record: SqsRecord; readonly comeAgain: ComeAgain },
   answer: JobAnswer<Queue>,
 ): Promise<boolean> {
-  const { queue, stage, jobs, moveToDeadLetters } = consumer;
-  const { attributes, messageAttributes } = record;
-  const handOuts = attributes.ApproximateReceiveCount;
+  const handOuts = handOutsOf(record);
   switch (answer.answer) {
     case 'done':
       return true;
     case 'later': {
       const { job, notBefore, faults } = answer;
-      const group = messageAttributes[groupAttribute]?.stringValue ?? attributes.MessageGroupId;
+      const group = groupOf(record);
       await jobs.send(queue, job, {
         notBefore,
         ...(faults === 0 ? {} : { faults }),
@@ -221,10 +260,10 @@ async function answerQueue<Queue extends QueueName>(
       return true;
     }
     case 'again':
-      return comesBack(consumer, record, answer.delaySeconds);
+      return comeAgain(answer.delaySeconds);
     case 'unreadable':
       // In the middle of a deployment the next version of this function may read it.
-      if (handOuts < stage.maxReceives) return comesBack(consumer, record, stage.backOff.longestSeconds);
+      if (handOuts < stage.maxReceives) return comeAgain(stage.backOff.longestSeconds);
       await moveToDeadLetters(queue, record, { reason: answer.reason, handOuts });
       return true;
     case 'dead':

@@ -8,8 +8,9 @@ import {
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
+import { z } from 'zod';
 import { deadLetterQueue, type QueueName } from '#pipeline/contract/stages.ts';
-import { handOutsAttribute, reasonAttribute } from './sqs-sender.ts';
+import { earlierAttribute, groupAttribute, handOutsAttribute, reasonAttribute } from './sqs-sender.ts';
 
 export type SqsEventRecord = {
   readonly messageId: string;
@@ -29,6 +30,35 @@ type SqsEventAttribute = {
   readonly binaryListValues: readonly string[];
   readonly dataType: string;
 };
+
+const recordSchema = z.object({
+  messageId: z.string(),
+  receiptHandle: z.string(),
+  body: z.string(),
+  attributes: z.object({
+    ApproximateReceiveCount: z.coerce.number().int().positive(),
+    ApproximateFirstReceiveTimestamp: z.coerce.number().optional(),
+    MessageGroupId: z.string().optional(),
+  }),
+  messageAttributes: z.record(z.string(), z.object({ stringValue: z.string().optional() })).default({}),
+  /** Ends in the queue's name. */
+  eventSourceARN: z.string().optional(),
+});
+/** What a function is called with. */
+export const eventSchema = z.object({ Records: z.array(recordSchema) });
+
+/** A record of it, as far as it is read. */
+export type SqsRecord = z.infer<typeof recordSchema>;
+
+/** How often it was handed out, in a pack too. */
+export function handOutsOf({ attributes, messageAttributes }: SqsRecord): number {
+  return attributes.ApproximateReceiveCount + Number(messageAttributes[earlierAttribute]?.stringValue ?? 0);
+}
+
+/** The fair-queue group that its job was sent with. */
+export function groupOf({ attributes, messageAttributes }: SqsRecord): string | undefined {
+  return messageAttributes[groupAttribute]?.stringValue ?? attributes.MessageGroupId;
+}
 
 export type SqsReceiver = {
   /** At most ten records; waits up to `waitSeconds` (20 at most) for the first. */

@@ -1,19 +1,22 @@
 // Sends jobs to SQS queues. Jobs that are sent within a few milliseconds leave in one SendMessageBatch of ten at most; each
-// entry's own answer decides about its job. SQS delays 900 s at most: a job that is due later carries its due time, and
+// entry's own answer decides about its job. To some queues several leave as one message (pack.ts). SQS delays 900 s at most: a job that is due later carries its due time, and
 // whoever receives it early sends it again (sqs-event-consumer.ts).
 import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { jobSchemas } from '#pipeline/contract/jobs.ts';
 import type { Clock, JobSender, SendOptions } from '#pipeline/contract/ports.ts';
-import type { QueueName } from '#pipeline/contract/stages.ts';
+import { jobsPerMessage, type QueueName } from '#pipeline/contract/stages.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
 import { createCoalescer } from './coalescer.ts';
+import { packBody, packsOf } from './pack.ts';
 import { createSignedSender, type SignedSender } from './signed-request.ts';
 
 /** The message attributes that carry over the hops a job's due time (ISO 8601), its fair-queue group, and its faults. */
 export const notBeforeAttribute = 'not-before';
 export const groupAttribute = 'group';
 export const faultsAttribute = 'faults';
+/** How often a job was handed out before, in other messages: SQS counts a message's hand-outs from its sending. */
+export const earlierAttribute = 'handed-out';
 /** Of a dead letter: why it is one, and how often it was handed out. */
 export const reasonAttribute = 'dead-reason';
 export const handOutsAttribute = 'dead-after';
@@ -47,6 +50,22 @@ const answerSchema = z.object({
 });
 type Answer = z.infer<typeof answerSchema>;
 
+/** A job of a pack that is to come again, alone. `body`: as JSON text, which need not be a job. */
+export type ReturnedJob = {
+  readonly body: string;
+  /** 900 at most. */
+  readonly delaySeconds: number;
+  /** How often it was handed out so far. */
+  readonly handOuts: number;
+  /** Fair-queue group. */
+  readonly group: string | undefined;
+};
+
+/** Puts a job back on its queue; it is durable when the promise resolves. */
+export type JobReturner = (queue: QueueName, job: ReturnedJob) => Promise<void>;
+
+export type SqsSender = JobSender & { readonly putBack: JobReturner };
+
 /** `queueUrls` holds the queues this process may send to; sending to another throws. `jobsUnderWay`: how many jobs may still send. */
 export function createSqsSender({
   sqs,
@@ -58,7 +77,7 @@ export function createSqsSender({
   readonly queueUrls: Readonly<Partial<Record<QueueName, string>>>;
   readonly clock: Clock;
   readonly jobsUnderWay?: () => number;
-}): JobSender {
+}): SqsSender {
   const coalescers = new Map<QueueName, (entry: Entry) => Promise<void>>();
   const coalescerOf = (queue: QueueName) => {
     const known = coalescers.get(queue);
@@ -66,7 +85,7 @@ export function createSqsSender({
     const url = queueUrls[queue];
     if (url === undefined) throw new Error(`this process has no URL of queue "${queue}"`);
     const send = createSignedSender(sqs, () => queueTarget(sqs, url));
-    const flush = (entries: readonly Entry[]) => sendBatch({ sqs, url, send }, entries);
+    const flush = (entries: readonly Entry[]) => sendPacked({ sqs, url, send }, entries, jobsPerMessage(queue));
     const mayGrow = (items: number) => items < jobsUnderWay();
     const limits = { maxItems: maxEntries, maxBytes, lingerMs, longestMs };
     const made = createCoalescer({ ...limits, mayGrow, sizeOf: bytesOf, flush });
@@ -75,13 +94,29 @@ export function createSqsSender({
   };
   return {
     send: async (queue, job, options = {}) => {
-      const body = JSON.stringify(jobSchemas[queue].parse(job)).replace(/[\uFFFE\uFFFF]/g, escapeCharacter);
-      const entry = { MessageBody: body, ...dueAndGroup(options, clock()) };
+      const entry = {
+        MessageBody: bodyOf(JSON.stringify(jobSchemas[queue].parse(job))),
+        ...dueAndGroup(options, clock()),
+      };
       const bytes = bytesOf(entry);
       if (bytes > maxBytes) throw new Error(`job ${job.id} for "${queue}" has ${bytes} bytes; SQS takes ${maxBytes}`);
       await coalescerOf(queue)(entry);
     },
+    putBack: async (queue, { body, delaySeconds, handOuts, group }) => {
+      const attribute = { DataType: 'String', StringValue: String(handOuts) } as const;
+      await coalescerOf(queue)({
+        MessageBody: bodyOf(body),
+        DelaySeconds: Math.min(maxDelaySeconds, Math.ceil(delaySeconds)),
+        MessageAttributes: { [earlierAttribute]: attribute },
+        ...(group === undefined ? {} : { MessageGroupId: groupIdOf(group) }),
+      });
+    },
   };
+}
+
+/** SQS takes what XML takes. */
+function bodyOf(json: string): string {
+  return json.replace(/[\uFFFE\uFFFF]/g, escapeCharacter);
 }
 
 function dueAndGroup({ notBefore, group, faults = 0 }: SendOptions, nowMs: number): Omit<Entry, 'MessageBody'> {
@@ -98,6 +133,26 @@ function dueAndGroup({ notBefore, group, faults = 0 }: SendOptions, nowMs: numbe
 /** SQS takes 128 letters, digits and punctuation. */
 function groupIdOf(group: string): string {
   return group.replaceAll(/[^!-~]/g, '_').slice(0, 128);
+}
+
+/** Null for each entry that is on the queue. Those that are due at once leave as packs of `most` jobs. */
+async function sendPacked(
+  queue: Queue,
+  entries: readonly Entry[],
+  most: number,
+): Promise<readonly (Error | null | undefined)[]> {
+  const items = entries.map((entry) => ({
+    group: entry.MessageAttributes === undefined ? (entry.MessageGroupId ?? '') : null,
+    bytes: bytesOf(entry),
+  }));
+  const packs = packsOf(items, most);
+  const messages = packs.flatMap((pack) => {
+    const [first] = pack.flatMap((index) => entries[index] ?? []);
+    const body = packBody(pack.flatMap((index) => entries[index]?.MessageBody ?? []));
+    return first === undefined ? [] : [{ ...first, MessageBody: body }];
+  });
+  const errors = await sendBatch(queue, messages);
+  return entries.map((_, index) => errors[packs.findIndex((pack) => pack.includes(index))]);
 }
 
 /** Null for each entry that is on the queue; an entry that failed on SQS's side is sent once more. */

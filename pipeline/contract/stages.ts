@@ -112,6 +112,8 @@ export type Stage = Access & {
   readonly memoryMiB: number;
   /** Jobs of one invocation at most. */
   readonly batchSize: number;
+  /** How many of the jobs that one invocation sends to its queue leave as one message (AWS): `batchSize` must be a multiple of it. */
+  readonly jobsPerMessage: number;
   /** How long jobs are gathered for an invocation at most (AWS); the deployment's option `batchWindowSeconds` may say less. */
   readonly longestWindowSeconds: number;
   /** Invocations at once at most (AWS), and workers on one machine. */
@@ -146,6 +148,7 @@ const common = {
   hasAttempts: false,
   option: null,
   maxPerGroup: null,
+  jobsPerMessage: 1,
   longestWindowSeconds: 60,
   maxWaiting: 0,
   slowLane: null,
@@ -160,6 +163,11 @@ export function windowSeconds(
   batchWindowSeconds = defaultWindowSeconds,
 ): number {
   return Math.min(batchWindowSeconds, longestWindowSeconds);
+}
+
+/** How many messages an invocation gets at most (AWS): together they hold no more than `batchSize` jobs. */
+export function messagesAtOnce({ batchSize, jobsPerMessage }: Pick<Stage, 'batchSize' | 'jobsPerMessage'>): number {
+  return Math.max(1, Math.floor(batchSize / jobsPerMessage));
 }
 
 /** How often SQS delivers a job after its last run, so that the function can report to the sender and move it to the dead letters. */
@@ -229,7 +237,8 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     timeoutSeconds: 60,
     memoryMiB: 512,
     batchSize: 6,
-    longestWindowSeconds: 2, // its jobs come in the batches of authenticate
+    jobsPerMessage: 6,
+    longestWindowSeconds: 0, // its jobs come in the batches of authenticate: a message is a batch
     // Many at once, although the processor is shared: a few slow messages must not take all slots (parser.ts bounds the work).
     maxConcurrency: { aws: 100, local: 32 },
   },
@@ -290,6 +299,11 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
 /** The stages that a deployment runs, in the order mail flows. */
 export function deployedStages(options: { readonly hooks: boolean }): readonly Stage[] {
   return Object.values(stages).filter(({ option }) => option === null || options[option]);
+}
+
+/** How many of the jobs that one invocation sends to a queue leave as one message (AWS). */
+export function jobsPerMessage(queue: QueueName): number {
+  return Object.values(stages).find(({ consumes }) => consumes === queue)?.jobsPerMessage ?? 1;
 }
 
 /** The queues that a stage reads, each as a stage of its own to run. */

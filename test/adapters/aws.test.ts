@@ -69,6 +69,7 @@ async function run(world: World, queue: QueueName, record: SqsEventRecord): Prom
         return { outcome: 'received' };
       },
       jobs: world.jobs,
+      putBack: async () => assert.fail('the job is no pack'),
       changeVisibility: async () => undefined,
       moveToDeadLetters: async () => assert.fail('the job did not fail'),
       config: fixedConfig(),

@@ -80,6 +80,7 @@ async function aws(): Promise<World> {
           return run(job, receiveCount);
         },
         jobs,
+        putBack: jobs.putBack,
         stage: stages.deliver,
         changeVisibility: async () => undefined,
         moveToDeadLetters: async () => assert.fail('a job failed'),

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createJobsUnderWay } from '#pipeline/aws/jobs-under-way.ts';
+import { packBody } from '#pipeline/aws/pack.ts';
 import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
 import type { DeadLetterCause, DeadLetterMover, VisibilityChanger } from '#pipeline/aws/sqs-receiver.ts';
+import type { JobReturner, ReturnedJob } from '#pipeline/aws/sqs-sender.ts';
 import type { JobOf } from '#pipeline/contract/jobs.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
@@ -33,11 +35,16 @@ function world(run: Run) {
     dead.push(`${queue} ${body}`);
     causes.push(cause);
   };
-  const ports = { changeVisibility, moveToDeadLetters };
+  const returned: ReturnedJob[] = [];
+  const putBack: JobReturner = async (_queue, job) => {
+    if (jobs.fail !== null) throw jobs.fail;
+    returned.push(job);
+  };
+  const ports = { changeVisibility, moveToDeadLetters, putBack };
   const rest = { stage: stages.deliver, config: fixedConfig(), random: () => 0, ...ports };
   const consumer = { queue: 'deliver' as const, run, jobs, clock, log, metrics, ...rest };
   const consume = (...records: unknown[]) => consumeSqsEvent({ Records: records }, consumer);
-  return { clock, log, jobs, metrics, hidden, dead, causes, consume, consumer };
+  return { clock, log, jobs, metrics, hidden, dead, causes, returned, consume, consumer };
 }
 
 function record(messageId: string, body: string, attributes: Record<string, string> = {}) {
@@ -359,4 +366,96 @@ test('the jobs of a batch count as under way until each has ended, also if it fa
 test('an event that is none of SQS throws', async () => {
   const { consumer } = world(async () => ({ outcome: 'x' }));
   await assert.rejects(consumeSqsEvent({ detail: {} }, consumer));
+});
+
+describe('a pack of jobs', () => {
+  const three = () => [sampleDeliverJob(), sampleDeliverJob(), sampleDeliverJob()] as const;
+  const packOf = (receives: number, ...jobs: readonly unknown[]) =>
+    receivedTimes(receives, record('p', packBody(jobs.map((job) => JSON.stringify(job)))));
+  const bodies = (returned: readonly ReturnedJob[]) => returned.map(({ body }) => JSON.parse(body));
+
+  test('is done when all its jobs are', async () => {
+    const jobs = three();
+    const ran: string[] = [];
+    const { consume, returned, hidden } = world(async ({ id }) => ({ outcome: String(ran.push(id)) }));
+    assert.deepEqual(await consume(packOf(1, ...jobs)), { batchItemFailures: [] });
+    assert.deepEqual([ran, returned], [jobs.map(({ id }) => id), []]);
+    assert.equal(hidden.length, 1, 'a batch of deliver is held from its start, and that is all');
+  });
+
+  test('puts back alone the job that failed, with its wait and its count, and is done', async () => {
+    const jobs = three();
+    const { consume, returned } = world(async ({ id }) => {
+      if (id === jobs[1].id) throw new Error('a bug');
+      return { outcome: 'delivered' };
+    });
+    assert.deepEqual(await consume(packOf(1, ...jobs)), { batchItemFailures: [] });
+    const body = JSON.stringify(jobs[1]);
+    assert.deepEqual(returned, [{ body, group: undefined, delaySeconds: 5, handOuts: 1 }]);
+  });
+
+  test('puts back alone what it cannot read, as it is, for a newer function', async () => {
+    const [job] = three();
+    const { consume, returned } = world(async () => ({ outcome: 'delivered' }));
+    assert.deepEqual(await consume(packOf(1, job, { version: 99 })), { batchItemFailures: [] });
+    assert.deepEqual(returned, [{ body: '{"version":99}', group: undefined, delaySeconds: 300, handOuts: 1 }]);
+  });
+
+  test('sends on alone the job that waits for a fault of ours, uncounted', async () => {
+    const jobs = three();
+    const {
+      consume,
+      returned,
+      jobs: sent,
+    } = world(async ({ id }) => {
+      if (id === jobs[2].id) throw ownFault('secret', 'the DKIM key cannot be read');
+      return { outcome: 'delivered' };
+    });
+    assert.deepEqual(await consume(packOf(1, ...jobs)), { batchItemFailures: [] });
+    assert.deepEqual([sent.of('deliver'), sent.sent[0]?.options.faults, returned], [[jobs[2]], 1, []]);
+  });
+
+  test('stays if a job cannot be put back, and comes back after seconds', async () => {
+    const jobs = three();
+    const {
+      consume,
+      jobs: queue,
+      hidden,
+      log,
+    } = world(async () => {
+      throw new Error('a bug');
+    });
+    queue.fail = new Error('SQS is down');
+    assert.deepEqual(await consume(packOf(1, ...jobs)), { batchItemFailures: [{ itemIdentifier: 'p' }] });
+    assert.equal(hidden.at(-1), 5);
+    assert.match(String(log.of('job-not-sent-on')[0]?.fields['error']), /SQS is down/);
+  });
+
+  test('is split without a run if it was received before: one of its jobs may have ended the function', async () => {
+    const jobs = three();
+    const { consume, returned } = world(async () => assert.fail('it was run'));
+    assert.deepEqual(await consume(packOf(3, ...jobs)), { batchItemFailures: [] });
+    assert.deepEqual(bodies(returned), jobs);
+    for (const { delaySeconds, handOuts } of returned) assert.deepEqual([delaySeconds, handOuts], [0, 2]);
+  });
+
+  test('becomes dead letters one by one, each with its report, if it was handed out more than fifty times', async () => {
+    const jobs = three();
+    const { consume, dead, returned, jobs: sent } = world(async () => assert.fail('it was run'));
+    assert.deepEqual(await consume(packOf(51, ...jobs)), { batchItemFailures: [] });
+    assert.deepEqual(dead.toSorted(), jobs.map((job) => `deliver ${JSON.stringify(job)}`).toSorted());
+    assert.deepEqual([sent.of('deliver').filter(({ givenUp }) => givenUp !== undefined).length, returned], [3, []]);
+  });
+
+  test('leaves its count to its jobs: what was handed out seven times is a dead letter when it fails once more', async () => {
+    const { consume, dead, hidden, causes } = world(async () => {
+      throw new Error('a bug');
+    });
+    const body = JSON.stringify(sampleDeliverJob());
+    const failing = (earlier: number) => receivedTimes(1, record('a', body, { 'handed-out': String(earlier) }));
+    assert.equal((await consume(failing(6))).batchItemFailures.length, 1);
+    assert.deepEqual([hidden.at(-1), dead], [300, []]);
+    assert.deepEqual(await consume(failing(7)), { batchItemFailures: [] });
+    assert.deepEqual([dead, causes[0]?.handOuts], [[`deliver ${body}`], 8]);
+  });
 });

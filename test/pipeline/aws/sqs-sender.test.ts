@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSqsClient } from '#pipeline/aws/clients.ts';
+import { packBody, packedJobs, packsOf } from '#pipeline/aws/pack.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
+import { parseJob } from '#test/functions/parse/parse-job.ts';
 import { type ScriptedAnswer, scriptedAws } from '#test/support/aws/scripted-aws.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
 import { sampleDeliverJob, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
@@ -32,7 +34,11 @@ async function senderOver(failureOf: (entry: Entry, n: number) => Failure | null
     return { status: 200, headers, body: JSON.stringify({ Successful, Failed }) };
   });
   const clock = setClock();
-  const queueUrls = { received: `${place.endpoint}/0/received`, deliver: `${place.endpoint}/0/deliver` };
+  const queueUrls = {
+    received: `${place.endpoint}/0/received`,
+    deliver: `${place.endpoint}/0/deliver`,
+    parse: `${place.endpoint}/0/parse`,
+  };
   return { jobs: createSqsSender({ sqs: createSqsClient(place), queueUrls, clock }), batches, seen, clock };
 }
 
@@ -130,4 +136,73 @@ test('sending to a queue this process has no URL of throws', async () => {
   const { place } = await scriptedAws(() => 'reset');
   const jobs = createSqsSender({ sqs: createSqsClient(place), queueUrls: {}, clock: Date.now });
   await assert.rejects(jobs.send('received', sampleReceivedJob()), /no URL of queue "received"/);
+});
+
+test('jobs for parse leave as messages of six, those of a group apart, and an early one or one put back alone', async () => {
+  const { jobs, batches, clock } = await senderOver();
+  const sent = Array.from({ length: 7 }, () => parseJob(Buffer.from('Subject: hello\r\n\r\nhello')));
+  const [early, slow, again] = [
+    parseJob(Buffer.from('Subject: hello\r\n\r\nhello')),
+    parseJob(Buffer.from('Subject: hello\r\n\r\nhello')),
+    JSON.stringify(parseJob(Buffer.from('Subject: hello\r\n\r\nhello'))),
+  ];
+  await Promise.all([
+    ...sent.map((job) => jobs.send('parse', job)),
+    jobs.send('parse', slow, { group: 'slow-lane' }),
+    jobs.send('parse', early, { notBefore: new Date(clock() + 60_000).toISOString() }),
+    jobs.putBack('parse', { body: again, delaySeconds: 4.2, handOuts: 2, group: undefined }),
+  ]);
+  const [batch = [], ...more] = batches;
+  assert.deepEqual(more, []);
+  assert.deepEqual(
+    batch.map(({ MessageBody }) => packedJobs(MessageBody)?.map((job) => JSON.parse(job)) ?? JSON.parse(MessageBody)),
+    [sent.slice(0, 6), sent[6], slow, early, JSON.parse(again)],
+  );
+  assert.deepEqual(
+    batch.map(({ MessageGroupId, DelaySeconds }) => [MessageGroupId, DelaySeconds]),
+    [
+      [undefined, undefined],
+      [undefined, undefined],
+      ['slow-lane', undefined],
+      [undefined, 60],
+      [undefined, 5],
+    ],
+  );
+  assert.equal(batch[4]?.MessageAttributes['handed-out'].StringValue, '2');
+});
+
+test('a pack stays below what SQS bills as one request', () => {
+  const bytes = [30_000, 29_000, 2_000, 70_000, 500];
+  const packs = packsOf(
+    bytes.map((size) => ({ group: '', bytes: size })),
+    6,
+  );
+  assert.deepEqual(packs, [[0, 1], [2], [3], [4]]);
+});
+
+test('a pack that SQS does not take rejects each of its jobs', async () => {
+  const { jobs } = await senderOver(() => ({ Code: 'Broken', SenderFault: true }));
+  const outcomes = await Promise.allSettled(
+    [parseJob(Buffer.from('Subject: hello\r\n\r\nhello')), parseJob(Buffer.from('Subject: hello\r\n\r\nhello'))].map(
+      (job) => jobs.send('parse', job),
+    ),
+  );
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'rejected'],
+  );
+});
+
+test('what XML cannot say survives a pack and its putting back', async () => {
+  const { jobs, batches } = await senderOver();
+  const text = JSON.stringify({ text: '\uFFFE a' });
+  await jobs.putBack('parse', {
+    body: packedJobs(packBody([text, text]))?.[0] ?? '',
+    delaySeconds: 0,
+    handOuts: 1,
+    group: undefined,
+  });
+  const [body = ''] = batches.flat().map(({ MessageBody }) => MessageBody);
+  assert.doesNotMatch(body, /[\uFFFE\uFFFF]/);
+  assert.deepEqual(JSON.parse(body), JSON.parse(text));
 });

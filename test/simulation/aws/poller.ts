@@ -1,6 +1,6 @@
 // Lambda's poller of one queue: takes batches with a window, invokes a sandbox for each, deletes what was done, and leaves the rest to
 // its visibility timeout. A hand-out whose invocation is throttled counts as one. A run that takes too long is ended with its sandbox.
-import type { QueueName, Stage } from '#pipeline/contract/stages.ts';
+import { messagesAtOnce, type QueueName, type Stage } from '#pipeline/contract/stages.ts';
 import type { Scheduled } from '#test/simulation/engine/clock.ts';
 import { outside, type SimProcess } from '#test/simulation/engine/process.ts';
 import type { FaultyWorld } from '#test/simulation/faults.ts';
@@ -58,11 +58,12 @@ type Source = { readonly queue: SimQueue; readonly stage: Stage; readonly idle: 
 async function takeBatch(world: PollerWorld, source: Source): Promise<void> {
   const { clock, random, faults, mayFail, note } = world;
   const { queue, stage } = source;
-  const batch = [...queue.receive(stage.batchSize)];
+  const most = messagesAtOnce(stage);
+  const batch = [...queue.receive(most)];
   if (batch.length === 0) return;
-  if (batch.length < stage.batchSize) {
+  if (batch.length < most) {
     await clock.sleep(windowMs);
-    batch.push(...queue.receive(stage.batchSize - batch.length));
+    batch.push(...queue.receive(most - batch.length));
   }
   if (mayFail() && random.chance(faults.functions.throttle)) {
     note(`${queue.name}: throttled, ${batch.length} come back later`);

@@ -1,5 +1,6 @@
 // What SQS answers to the requests of its SDK (AWS JSON 1.0): SendMessageBatch, with entries that fail by themselves, SendMessage to the
 // dead letters, and ChangeMessageVisibilityBatch. Who may not send to a queue is refused.
+import { packedJobs } from '#pipeline/aws/pack.ts';
 import { deadLetterQueue, lanesOf, listenerAccess, type QueueName, stages } from '#pipeline/contract/stages.ts';
 import type { Random } from '#test/simulation/engine/random.ts';
 import type { AwsAnswer, AwsRequest } from './aws-door.ts';
@@ -84,8 +85,11 @@ export function describeSqs(request: AwsRequest): string {
   if (actionOf(request) === 'SendMessage') return `sends to ${name}`;
   if (actionOf(request) !== 'SendMessageBatch')
     return `hides ${(input['Entries'] as HiddenEntry[]).map((one) => `${one.ReceiptHandle} for ${one.VisibilityTimeout} s`).join(', ')}`;
-  const entries = (input['Entries'] as Entry[]).map(({ MessageBody, DelaySeconds }) => {
-    const job = JSON.parse(MessageBody) as { id: string; domain?: string; attempt?: number };
+  const sent = (input['Entries'] as Entry[]).flatMap(({ MessageBody, DelaySeconds }) =>
+    (packedJobs(MessageBody) ?? [MessageBody]).map((body) => ({ body, DelaySeconds })),
+  );
+  const entries = sent.map(({ body, DelaySeconds }) => {
+    const job = JSON.parse(body) as { id: string; domain?: string; attempt?: number };
     return `${job.id.slice(-6)}${job.domain === undefined ? '' : ` ${job.domain} ${job.attempt}`}${DelaySeconds === undefined ? '' : ` in ${DelaySeconds} s`}`;
   });
   return `sends to ${name}: ${entries.join(', ')}`;
