@@ -18,6 +18,7 @@ import { type Emulator, startEmulator } from '#local/emulator/emulator.ts';
 import { envelopeOptionsSchema } from '#mail/envelope/envelope.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { createPollingSqsClient, createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
+import { unpacked } from '#pipeline/aws/pack.ts';
 import { createS3Store } from '#pipeline/aws/s3-store.ts';
 import { createSqsReceiver, type SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
@@ -129,10 +130,9 @@ async function peakOf(stage: Stage, bundles: string, emulator: Emulator) {
   const { region } = emulator;
   const [queueUrl, queueArn] = [emulator.queueUrl(stage.consumes), emulator.queueArn(stage.consumes)];
   const receiver = createSqsReceiver({ sqs: createPollingSqsClient(emulator), queueUrl, queueArn, region });
-  const records: SqsEventRecord[] = [];
-  while (records.length < batch) {
-    records.push(...(await receiver.receive({ max: batch - records.length, waitSeconds: 1 })));
-  }
+  const received: SqsEventRecord[] = [];
+  const jobs = () => received.flatMap(unpacked);
+  while (jobs().length < batch) received.push(...(await receiver.receive({ max: 10, waitSeconds: 1 })));
   const heap = [
     `--max-old-space-size=${Math.floor(stage.memoryMiB * 0.9)}`,
     `--max-semi-space-size=${Math.ceil(stage.memoryMiB / 20)}`,
@@ -148,7 +148,8 @@ async function peakOf(stage: Stage, bundles: string, emulator: Emulator) {
   );
   await once(child, 'message');
   const before = cpuSecondsOf(child.pid ?? 0);
-  child.send({ Records: records.slice(0, stage.batchSize) });
+  // One by one, so that the answer says which failed.
+  child.send({ Records: jobs().slice(0, stage.batchSize) });
   const [answer] = await once(child, 'message');
   const { batchItemFailures } = answerSchema.parse(answer);
   if (batchItemFailures.length > 0)
@@ -157,7 +158,7 @@ async function peakOf(stage: Stage, bundles: string, emulator: Emulator) {
   const cpuSeconds = cpuSecondsOf(child.pid ?? 0) - before;
   child.kill();
   await once(child, 'exit');
-  await receiver.remove(records);
+  await receiver.remove(received);
   return { peakMiB, cpuSeconds };
 }
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { DeadLetter, MessagePage, MessageQuery, OpsAdmin, QueueCounts } from '#ops/admin.ts';
 import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
 import type { DeadLetters } from '#pipeline/aws/dead-letters.ts';
-import { packedJobs } from '#pipeline/aws/pack.ts';
+import { unpacked } from '#pipeline/aws/pack.ts';
 import { causeOf } from '#pipeline/aws/sqs-receiver.ts';
 import { domainPrefix, isMailKey, mailboxPrefix, mailFolders, messageIdOf } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
@@ -46,7 +46,7 @@ export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
       const messages = await emulator.messages(queue, 'dead');
       return messages
         .toReversed()
-        .flatMap((message) => (packedJobs(message.body) ?? [message.body]).map((body) => ({ ...message, body })))
+        .flatMap(unpacked)
         .slice(0, limit)
         .map((message) => deadLetter(queue, message));
     },

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isMessageId, type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import type { DeadLetter, DeliveryQuery, MailAdmin, QueueCounts } from '#ops/admin.ts';
 import type { DeadLetters, QueuePair } from '#pipeline/aws/dead-letters.ts';
-import { packedJobs } from '#pipeline/aws/pack.ts';
+import { unpacked } from '#pipeline/aws/pack.ts';
 import { causeOf, type SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
 import { deliveriesPrefix, deliveryPrefix, parseDeliveryKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
@@ -31,7 +31,8 @@ export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {
     deadLetters: async (queue, limit) => {
       const records = await deadLetters.peek(queues(queue), limit);
       return records
-        .flatMap((record) => deadLettersIn(queue, record))
+        .flatMap(unpacked) // A message that SQS moved, without a run, may hold several jobs.
+        .map((record) => deadLetter(queue, record))
         .sort((a, b) => (a.diedAt < b.diedAt ? 1 : -1))
         .slice(0, limit);
     },
@@ -77,11 +78,6 @@ async function ofMessage(
 }
 
 const aboutSchema = z.object({ id: z.string() });
-
-/** One for each job: a message that SQS moved, without a run, may hold several. */
-function deadLettersIn(queue: QueueName, record: SqsEventRecord): readonly DeadLetter[] {
-  return (packedJobs(record.body) ?? [record.body]).map((body) => deadLetter(queue, { ...record, body }));
-}
 
 /** The function that moved it said why. Of what SQS moved it knows when the job was sent, but not since when it is dead, and not why. */
 function deadLetter(queue: QueueName, { body, attributes, messageAttributes, messageId }: SqsEventRecord): DeadLetter {

@@ -23,6 +23,11 @@ export function packedJobs(body: string): readonly string[] | null {
   }
 }
 
+/** A message for each of its jobs, with all else that it is: itself, if it is no pack. */
+export function unpacked<Message extends { readonly body: string }>(message: Message): readonly Message[] {
+  return packedJobs(message.body)?.map((body) => ({ ...message, body })) ?? [message];
+}
+
 /**
  * Splits items into runs of the same group, each of at most `maxJobs` and `maxPackBytes`; an item of no group (null) stays alone.
  * Answers their indexes.

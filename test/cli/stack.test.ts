@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { packBody } from '#pipeline/aws/pack.ts';
+import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { deliveryKey, suppressionKey } from '#pipeline/contract/keys.ts';
 import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
@@ -144,8 +146,8 @@ test('what is missing is named: no message, no deployment, no region, a wrong na
 
 test('dead letters are counted and shown in the trace, redriven, and purged only when that is said', async () => {
   const before = (await cli(['queues']))[2].ready;
-  const job = await giveDead();
-  assert.equal((await cli(['queues']))[2].dead, 1);
+  const job = await giveDead({ beside: [sampleDeliverJob()] });
+  assert.equal((await cli(['queues']))[2].dead, 1, 'SQS counts messages');
   const traced = await cli(['trace', job.id]);
   assert.match(traced.where.join(), /dead letter on queue deliver/);
   assert.equal((await cli(['redrive', 'deliver'])).jobs, 1);
@@ -282,10 +284,11 @@ test('deliveries are listed and tried now, suppressions are listed and lifted', 
   assert.equal(await stack.store.head(suppressionKey(dead)), null);
 });
 
-/** A job that was given up. */
-async function giveDead() {
+/** A job that was given up; others may be in the same message. */
+async function giveDead({ beside = [] }: { readonly beside?: readonly DeliverJob[] } = {}) {
   const job = sampleDeliverJob();
-  const message = { QueueUrl: stack.deadUrl('deliver'), MessageBody: JSON.stringify(job) };
+  const MessageBody = packBody([...beside, job].map((one) => JSON.stringify(one)));
+  const message = { QueueUrl: stack.deadUrl('deliver'), MessageBody };
   await stack.sqs.send(new SendMessageCommand(message));
   return job;
 }

@@ -1,5 +1,5 @@
 // What a played seed left behind, looked up by message: its objects, its jobs wherever they are, its copies at other hosts.
-import { packedJobs } from '#pipeline/aws/pack.ts';
+import { unpacked } from '#pipeline/aws/pack.ts';
 import { type DeliverJob, jobSchemas } from '#pipeline/contract/jobs.ts';
 import { messageIdOf, parseDeliveryKey, parseMessageKey } from '#pipeline/contract/keys.ts';
 import { type DeliveryState, deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
@@ -51,9 +51,7 @@ export function gatherEvidence({ s3, queues, taken }: Outcome): Evidence {
     records.set(`${named.id} ${named.domain}`, { key, state });
   }
   const queued = [...queues.values()].flatMap(({ name, messages }) =>
-    [...messages].flatMap((message) =>
-      (packedJobs(message.body) ?? [message.body]).map((body) => jobIn(name, { ...message, body })),
-    ),
+    [...messages].flatMap(unpacked).map((message) => jobIn(name, message)),
   );
   const leadsTo = ({ queue, id, domain }: Queued, wanted: string, { kind, address }: Place): boolean => {
     if (id !== wanted) return false;

@@ -14,7 +14,7 @@ export const plantedFaults = {
   'record-late': 'the record of a delivery is said to be written a minute before it is',
   'bytes-changed': 'a message is stored with its last line cut off',
   'unwatched-dead-letters': 'the dead letters of a queue have no alarm',
-  'put-back-unheard': 'a pack is deleted although the putting back of one of its jobs failed',
+  'put-back-dropped': 'a pack is deleted although those of its jobs that are not done were not put back',
   'job-swallowed': 'one of the jobs that a message is split into is not sent, and that is not told',
 } as const;
 
@@ -36,8 +36,8 @@ export function plantFault(fault: PlantedFault | null, parts: AwsParts): AwsPart
       return { ...parts, store: withPut(parts.store, (put) => (isRecord(put) ? unconditional(put) : put)) };
     case 'dead-letter-dropped':
       return { ...parts, moveToDeadLetters: async () => {} };
-    case 'put-back-unheard':
-      return { ...parts, putBack: (queue, job) => parts.putBack(queue, job).catch(() => undefined) };
+    case 'put-back-dropped':
+      return { ...parts, putBack: async () => {} };
     case 'record-late':
       return { ...parts, store: { ...parts.store, put: (request) => putLate(parts.store, request) } };
     case 'bytes-changed':

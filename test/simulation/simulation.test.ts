@@ -47,7 +47,7 @@ const signs: Readonly<Record<PlantedFault, { readonly from: number; readonly sig
   'record-late': { from: 3, sign: /lost/ },
   'bytes-changed': { from: 1, sign: /not as it was sent/ },
   'unwatched-dead-letters': { from: 1, sign: /without an alarm/ },
-  'put-back-unheard': { from: 1, sign: /lost/ },
+  'put-back-dropped': { from: 133, sign: /lost/ },
   'job-swallowed': { from: 7, sign: /lost/ },
 };
 const enough = 150;

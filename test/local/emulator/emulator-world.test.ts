@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { type EmulatorWorld, startEmulatorWorld } from '#local/emulator/start-emulator.ts';
 import { createSqsClient } from '#pipeline/aws/clients.ts';
+import { packBody } from '#pipeline/aws/pack.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { fixedConfigSource } from '#pipeline/config/config-source.ts';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
@@ -113,6 +114,20 @@ test('a job whose message is missing becomes a dead letter that can be redriven 
   const withDead = (await world.admin.queues()).filter((queue) => queue.dead > 0);
   assert.deepEqual(withDead, []);
   await world.time.setAhead(0);
+});
+
+test('dead letters that SQS moved in one message are shown one by one', async () => {
+  const [one, two] = [sampleReceivedJob(), sampleReceivedJob()];
+  const MessageBody = packBody([one, two].map((job) => JSON.stringify(job)));
+  await createSqsClient(world.emulator).send(
+    new SendMessageCommand({ QueueUrl: world.emulator.queueUrl('parse', 'dead'), MessageBody }),
+  );
+  const dead = await world.admin.deadLetters('parse', 10);
+  assert.deepEqual(
+    dead.map(({ id, body }) => [id, JSON.parse(body)]),
+    [one, two].map((job) => [job.id, job]),
+  );
+  assert.equal(await world.admin.purge('parse'), 1);
 });
 
 test('a delay of more than 900 s is refused, as SQS does', async () => {

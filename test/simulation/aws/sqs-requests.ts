@@ -1,6 +1,6 @@
 // What SQS answers to the requests of its SDK (AWS JSON 1.0): SendMessageBatch, with entries that fail by themselves, SendMessage to the
 // dead letters, and ChangeMessageVisibilityBatch. Who may not send to a queue is refused.
-import { packedJobs } from '#pipeline/aws/pack.ts';
+import { unpacked } from '#pipeline/aws/pack.ts';
 import { deadLetterQueue, lanesOf, listenerAccess, type QueueName, stages } from '#pipeline/contract/stages.ts';
 import type { Random } from '#test/simulation/engine/random.ts';
 import type { AwsAnswer, AwsRequest } from './aws-door.ts';
@@ -86,7 +86,7 @@ export function describeSqs(request: AwsRequest): string {
   if (actionOf(request) !== 'SendMessageBatch')
     return `hides ${(input['Entries'] as HiddenEntry[]).map((one) => `${one.ReceiptHandle} for ${one.VisibilityTimeout} s`).join(', ')}`;
   const sent = (input['Entries'] as Entry[]).flatMap(({ MessageBody, DelaySeconds }) =>
-    (packedJobs(MessageBody) ?? [MessageBody]).map((body) => ({ body, DelaySeconds })),
+    unpacked({ body: MessageBody, DelaySeconds }),
   );
   const entries = sent.map(({ body, DelaySeconds }) => {
     const job = JSON.parse(body) as { id: string; domain?: string; attempt?: number };

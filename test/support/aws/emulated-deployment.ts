@@ -12,7 +12,7 @@ import { parse } from '#functions/parse/parse.ts';
 import { createParser } from '#functions/parse/worker/parser.ts';
 import { createPollingSqsClient, createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
 import { createAwsIntake } from '#pipeline/aws/intake.ts';
-import { packedJobs } from '#pipeline/aws/pack.ts';
+import { unpacked } from '#pipeline/aws/pack.ts';
 import { createS3Store } from '#pipeline/aws/s3-store.ts';
 import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
@@ -77,13 +77,10 @@ export async function emulateDeployment(serviceName: string, config: ConfigInput
     for (;;) {
       const records = await receiver.receive({ max: 10, waitSeconds: 0 });
       if (records.length === 0) return count;
-      for (const { body } of records) {
+      for (const { body } of records.flatMap(unpacked)) {
         if (queue === 'received')
           await authenticate(deps, jobSchemas.received.parse(JSON.parse(body)), { receiveCount: 1 });
-        else {
-          for (const job of packedJobs(body) ?? [body])
-            await parse({ ...deps, parser }, jobSchemas.parse.parse(JSON.parse(job)), { receiveCount: 1 });
-        }
+        else await parse({ ...deps, parser }, jobSchemas.parse.parse(JSON.parse(body)), { receiveCount: 1 });
       }
       await receiver.remove(records);
       count += records.length;
