@@ -16,10 +16,10 @@ import { createLog } from '#pipeline/observe/log.ts';
 import { isWrittenOnAws, watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import { createEmfMetrics, type EmfMetrics } from '#pipeline/observe/metrics.ts';
 import { createAwsSecrets, createS3Client, createSqsClient } from './clients.ts';
+import { createJobsUnderWay, type JobsUnderWay } from './coalescer.ts';
 import { configObject, lastGoodConfig } from './config-object.ts';
 import { type Environment, parseEnvironment } from './environment.ts';
 import { createAwsIntake } from './intake.ts';
-import { createJobsUnderWay, type JobsUnderWay } from './jobs-under-way.ts';
 import { createS3Store } from './s3-store.ts';
 import { createUploads } from './s3-upload.ts';
 import {

@@ -16,8 +16,8 @@ import {
   runJob,
   type StageRuns,
 } from '#pipeline/run/run-job.ts';
+import { createJobsUnderWay, type JobsUnderWay } from './coalescer.ts';
 import { type HeldBatch, holdBatch } from './hold-batch.ts';
-import { createJobsUnderWay, type JobsUnderWay } from './jobs-under-way.ts';
 import { packedJobs } from './pack.ts';
 import {
   type DeadLetterMover,

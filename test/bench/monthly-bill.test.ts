@@ -29,7 +29,7 @@ test('the bill holds all that is on by default: groups of the queue, pollers, tr
   const dollars = Object.fromEntries(lines.map((line) => [line.what, line.dollars.toFixed(1)]));
   for (const [what, expected] of Object.entries({
     'SQS, idle pollers': '0.5',
-    'SQS, fair queue': '0.3',
+    'SQS, fair queue': '0.2',
     'To the internet': '5.1',
     'Secrets, image': '1.9',
   }))

@@ -1,7 +1,7 @@
 // An invocation by SQS: one record's failure is its own.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createJobsUnderWay } from '#pipeline/aws/jobs-under-way.ts';
+import { createJobsUnderWay } from '#pipeline/aws/coalescer.ts';
 import { packBody } from '#pipeline/aws/pack.ts';
 import { consumeSqsEvent } from '#pipeline/aws/sqs-event-consumer.ts';
 import type { DeadLetterCause, DeadLetterMover, VisibilityChanger } from '#pipeline/aws/sqs-receiver.ts';
