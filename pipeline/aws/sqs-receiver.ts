@@ -168,7 +168,9 @@ export function createDeadLetterMover(
       },
       [handOutsAttribute]: { stringValue: String(handOuts) },
     };
-    const marked = { ...record, messageAttributes: { ...record.messageAttributes, ...attributes } };
+    // After a redrive it is counted anew.
+    const { [earlierAttribute]: _, ...kept } = record.messageAttributes;
+    const marked = { ...record, messageAttributes: { ...kept, ...attributes } };
     return forward(sqs, marked, deadLetterQueue(queueUrls[queue] ?? queue));
   };
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createPollingSqsClient } from '#pipeline/aws/clients.ts';
+import { createPollingSqsClient, createSqsClient } from '#pipeline/aws/clients.ts';
 import { createDeadLetters } from '#pipeline/aws/dead-letters.ts';
+import { createDeadLetterMover } from '#pipeline/aws/sqs-receiver.ts';
 import { type ScriptedAnswer, scriptedAws } from '#test/support/aws/scripted-aws.ts';
 
 const queue = { url: 'received', deadUrl: 'received-dead' };
@@ -49,4 +50,14 @@ test('a move that SQS stopped is an error with its reason', async () => {
     { Status: 'FAILED', ApproximateNumberOfMessagesMoved: 2, FailureReason: 'AccessDenied' },
   ]);
   await assert.rejects(deadLetters.redrive(pair), /stopped after 2: AccessDenied/);
+});
+
+test('a dead letter leaves behind how often it was handed out: after a redrive it is counted anew', async () => {
+  const { place, seen } = await scriptedAws(() => json({ MessageId: 'm' }));
+  const move = createDeadLetterMover(createSqsClient(place), { parse: `${place.endpoint}/1/parse` });
+  const messageAttributes = { 'handed-out': { stringValue: '7' }, group: { stringValue: 'slow-lane' } };
+  await move('parse', { body: '{}', messageAttributes, attributes: {} }, { reason: 'a bug', handOuts: 8 });
+  const { QueueUrl, MessageAttributes } = JSON.parse(seen[0]!.body.toString());
+  assert.match(QueueUrl, /\/parse-dead$/);
+  assert.deepEqual(Object.keys(MessageAttributes).sort(), ['dead-after', 'dead-reason', 'group']);
 });
