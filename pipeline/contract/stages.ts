@@ -301,11 +301,6 @@ export function deployedStages(options: { readonly hooks: boolean }): readonly S
   return Object.values(stages).filter(({ option }) => option === null || options[option]);
 }
 
-/** How many of the jobs that one invocation sends to a queue leave as one message (AWS). */
-export function jobsPerMessage(queue: QueueName): number {
-  return Object.values(stages).find(({ consumes }) => consumes === queue)?.jobsPerMessage ?? 1;
-}
-
 /** The queues that a stage reads, each as a stage of its own to run. */
 export function lanesOf(stage: Stage): readonly Stage[] {
   return stage.slowLane === null ? [stage] : [stage, { ...stage, ...stage.slowLane }];
