@@ -11,11 +11,11 @@ import { createUploads } from '#pipeline/aws/s3-upload.ts';
 import { createSqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
+import { messagesAtOnce } from '#pipeline/contract/jobs-per-message.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import {
   lanesOf,
-  messagesAtOnce,
   type QueueName,
   queueNames,
   queueUrlVariable,

@@ -1,17 +1,11 @@
 // Several jobs in one message of SQS, which bills a message as one request of each kind up to 64 KiB: `{"version":1,"jobs":[…]}`.
 // What is put back, waits or was handed out before is never packed: it is a message of its own.
 import { z } from 'zod';
-import { type QueueName, stages } from '#pipeline/contract/stages.ts';
 
 /** A pack is shorter than what SQS bills as one request of 64 KiB, with room for what is beside its jobs. */
 export const maxPackBytes = 60_000;
 
 const packSchema = z.strictObject({ version: z.literal(1), jobs: z.array(z.unknown()).min(1) });
-
-/** How many of the jobs that one invocation sends to a queue leave as one message. */
-export function jobsPerMessage(queue: QueueName): number {
-  return Object.values(stages).find(({ consumes }) => consumes === queue)?.jobsPerMessage ?? 1;
-}
 
 /** The body of a message that holds these jobs, each as JSON text; a single job stands as it is. */
 export function packBody(jobs: readonly string[]): string {

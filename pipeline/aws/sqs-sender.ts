@@ -4,11 +4,12 @@
 import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { jobSchemas } from '#pipeline/contract/jobs.ts';
+import { jobsPerMessage } from '#pipeline/contract/jobs-per-message.ts';
 import type { Clock, JobSender, SendOptions } from '#pipeline/contract/ports.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
 import { createCoalescer } from './coalescer.ts';
-import { jobsPerMessage, packBody, packsOf } from './pack.ts';
+import { packBody, packsOf } from './pack.ts';
 import { createSignedSender, type SignedSender } from './signed-request.ts';
 
 /** The message attributes that carry over the hops a job's due time (ISO 8601), its fair-queue group, and its faults. */

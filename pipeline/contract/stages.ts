@@ -112,8 +112,6 @@ export type Stage = Access & {
   readonly memoryMiB: number;
   /** Jobs of one invocation at most. */
   readonly batchSize: number;
-  /** How many of the jobs that one invocation sends to its queue leave as one message (AWS): `batchSize` must be a multiple of it. */
-  readonly jobsPerMessage: number;
   /** How long jobs are gathered for an invocation at most (AWS); the deployment's option `batchWindowSeconds` may say less. */
   readonly longestWindowSeconds: number;
   /** Invocations at once at most (AWS), and workers on one machine. */
@@ -148,7 +146,6 @@ const common = {
   hasAttempts: false,
   option: null,
   maxPerGroup: null,
-  jobsPerMessage: 1,
   longestWindowSeconds: 60,
   maxWaiting: 0,
   slowLane: null,
@@ -163,11 +160,6 @@ export function windowSeconds(
   batchWindowSeconds = defaultWindowSeconds,
 ): number {
   return Math.min(batchWindowSeconds, longestWindowSeconds);
-}
-
-/** How many messages an invocation gets at most (AWS): together they hold no more than `batchSize` jobs. */
-export function messagesAtOnce({ batchSize, jobsPerMessage }: Pick<Stage, 'batchSize' | 'jobsPerMessage'>): number {
-  return Math.max(1, Math.floor(batchSize / jobsPerMessage));
 }
 
 /** How often SQS delivers a job after its last run, so that the function can report to the sender and move it to the dead letters. */
@@ -237,7 +229,6 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     timeoutSeconds: 60,
     memoryMiB: 512,
     batchSize: 6,
-    jobsPerMessage: 6,
     longestWindowSeconds: 0, // its jobs come in the batches of authenticate: a message is a batch
     // Many at once, although the processor is shared: a few slow messages must not take all slots (parser.ts bounds the work).
     maxConcurrency: { aws: 100, local: 32 },

@@ -1,6 +1,7 @@
 // Lambda's poller of one queue: takes batches with a window, invokes a sandbox for each, deletes what was done, and leaves the rest to
 // its visibility timeout. A hand-out whose invocation is throttled counts as one. A run that takes too long is ended with its sandbox.
-import { messagesAtOnce, type QueueName, type Stage } from '#pipeline/contract/stages.ts';
+import { messagesAtOnce } from '#pipeline/contract/jobs-per-message.ts';
+import type { QueueName, Stage } from '#pipeline/contract/stages.ts';
 import type { Scheduled } from '#test/simulation/engine/clock.ts';
 import { outside, type SimProcess } from '#test/simulation/engine/process.ts';
 import type { FaultyWorld } from '#test/simulation/faults.ts';
