@@ -61,6 +61,7 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
         admit: (peer) => admitCounted(deps, config.current().limits, connections, peer),
         converse: (client) => startConversation(ofPort, client),
         log: deps.log,
+        onFault: () => deps.metrics.count('store-failures'),
       });
       open.push({ role, host, server });
     }

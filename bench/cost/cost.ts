@@ -47,6 +47,9 @@ const rareMetrics: ReadonlySet<string> = new Set<WatchedMetric>([
   'store-failures',
 ]);
 
+/** Application Auto Scaling makes two for each of the listener's two policies. */
+export const alarmsOfScaling = 4;
+
 const usual = deployedStages({ hooks: false });
 const lanes = usual.flatMap(lanesOf);
 
@@ -62,7 +65,7 @@ export const smallStanding: Standing = {
   taskGiB: 0.5,
   zones: 2,
   metrics: [...watchedMetrics].filter((name) => !rareMetrics.has(name)).length,
-  alarms: 5 * lanes.length + 10 + 3 * usual.length,
+  alarms: 5 * lanes.length + 10 + 3 * usual.length + alarmsOfScaling,
   secrets: 4,
   idleQueues: 2,
 };

@@ -115,7 +115,7 @@ function watchListener(alarms: Alarms, { options, balancer }: Watched): void {
   });
   alarms.add({
     runbook: 'store-failing',
-    meaning: 'The listener cannot store mail: senders are told 451 and come again.',
+    meaning: 'The listener cannot store mail, or a fault of ours refuses it: senders are told 451 and come again.',
     metric: serviceMetric(options, { stage: 'listener', name: 'store-failures' }),
     threshold: 1,
   });

@@ -21,6 +21,8 @@ export type Transport = {
   readonly reader: () => InputReader | null;
   readonly isDraining: () => boolean;
   readonly log: Log;
+  /** A command was refused by a fault of ours. */
+  readonly onFault: () => void;
 };
 
 export type SessionDriver = {
@@ -121,6 +123,7 @@ function settle(state: State, work: () => Step | Promise<Step>): Promise<void> |
 }
 
 function fault({ transport }: State, error: unknown): Step {
+  transport.onFault();
   transport.log.error('smtp-fault', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   return { step: 'reply', reply: replies.platformFault };
 }

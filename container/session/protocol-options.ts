@@ -24,6 +24,8 @@ export type ProtocolOptions = {
   ) => { readonly outcome: 'admitted'; readonly release: () => void } | { readonly outcome: 'refused'; reply: Reply };
   readonly converse: (client: Client) => Conversation;
   readonly log: Log;
+  /** A command was refused by a fault of ours (`451`). */
+  readonly onFault: () => void;
 };
 
 /** A listening port. */

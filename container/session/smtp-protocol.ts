@@ -239,6 +239,7 @@ class Connection extends SMTPConnection {
       reader: () => this.#reader,
       isDraining: () => this.#server.isDraining,
       log: this.#server.protocol.log,
+      onFault: this.#server.protocol.onFault,
     };
   }
 

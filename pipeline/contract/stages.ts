@@ -135,7 +135,7 @@ export type Stage = Access & {
 };
 
 /** Option `batchWindowSeconds` of a deployment, where it is not given. */
-export const defaultWindowSeconds = 4;
+export const defaultWindowSeconds = 8;
 
 /** Of most stages. */
 const common = {

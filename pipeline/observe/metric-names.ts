@@ -27,7 +27,12 @@ export const metricTable = {
   refusals: { kind: 'counter', labels: ['reason'], says: 'refusals, by reply and enhanced code' },
   'authentication-failures': { kind: 'counter', labels: [], says: 'log-ins that failed', watched: true },
   'old-password-hashes': { kind: 'counter', labels: [], says: 'log-ins by a hash that is weaker than today’s' },
-  'store-failures': { kind: 'counter', labels: [], says: 'messages that could not be stored: 451', watched: true },
+  'store-failures': {
+    kind: 'counter',
+    labels: [],
+    says: 'messages that could not be stored, and commands that a fault of ours refused: 451',
+    watched: true,
+  },
   'config-problems': {
     kind: 'counter',
     labels: [],

@@ -109,7 +109,7 @@ test('each function runs its own bundle on nodejs24.x arm64, told its jobs with 
     'the slow lane has a concurrency of its own, so that it takes nothing from the other',
   );
   const windows = mappings.map(([, { Properties }]) => Properties.MaximumBatchingWindowInSeconds).sort();
-  assert.deepEqual(windows, [0, 4, 4, 4], 'what comes in batches is not gathered');
+  assert.deepEqual(windows, [0, 8, 8, 8], 'what comes in batches is not gathered');
   const batches = mappings.map(([, { Properties }]) => Properties.BatchSize).sort((a, b) => a - b);
   assert.deepEqual(batches, [1, 5, 10, 10], 'a message of parse holds as many jobs as an invocation may have');
   for (const [, { Properties }] of mappings) {

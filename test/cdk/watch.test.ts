@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { smallStanding } from '#bench/cost/cost.ts';
+import { alarmsOfScaling, smallStanding } from '#bench/cost/cost.ts';
 import { messageQuery, messageQueryName } from '#pipeline/contract/message-query.ts';
 import { deployedStages, stages } from '#pipeline/contract/stages.ts';
 import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
@@ -65,9 +65,11 @@ test('the bill has as many alarms as a deployment: one for each metric that an a
     Math.max(1, (Properties.Metrics ?? []).filter((metric: any) => metric.MetricStat !== undefined).length),
   );
   assert.equal(
-    looked.reduce((sum, metrics) => sum + metrics, 0),
+    looked.reduce((sum, metrics) => sum + metrics, alarmsOfScaling),
     smallStanding.alarms,
   );
+  const policies = resourcesOf(service, 'AWS::ApplicationAutoScaling::ScalingPolicy');
+  assert.equal(alarmsOfScaling, 2 * policies.length, 'AWS makes these itself: they are in no template');
 });
 
 test('CloudWatch stores no metric that no alarm, graph or scaling looks at', async () => {

@@ -45,7 +45,8 @@ test('a fault of the platform behind any command is 451 4.3.0, and its cause is 
   const boom = async (): Promise<never> => {
     throw new Error('secret cause');
   };
-  const { port, config, log } = await startTestListener(t, testConfig, { srsSecret: boom });
+  const metrics = noMetrics();
+  const { port, config, log } = await startTestListener(t, testConfig, { srsSecret: boom, metrics });
   const client = await openSession(t, { port });
   await client.say('MAIL FROM:<>');
   assert.match(await client.say('RCPT TO:<SRS0=AAAAAAAA=AA=x.test=a@example.test>'), /^451 4\.3\.0/);
@@ -54,6 +55,7 @@ test('a fault of the platform behind any command is 451 4.3.0, and its cause is 
   Object.assign(config, { current: boom });
   assert.match(await client.say('MAIL FROM:<>'), /^451 4\.3\.0/);
   assert.match(String(log.of('smtp-fault')[0]?.fields['error']), /secret cause/);
+  assert.equal(metrics.total('store-failures'), 2, 'the alarm counts it');
 });
 
 test('a client that goes in the middle of a message leaves nothing behind', async (t) => {
