@@ -42,6 +42,8 @@ export type ConfigStore = {
   readonly options: () => Promise<DeployedOptions | null>;
 };
 
+const contentType = 'application/json';
+
 /** Lists at most a thousand versions. */
 const maxVersions = 1_000;
 
@@ -56,7 +58,7 @@ export function createConfigStore(
     return { text: (await readWhole(found)).toString('utf8'), etag, modifiedAt };
   };
   const write = (key: string, text: string, condition: { ifAbsent: true } | { ifMatch: string }) =>
-    store.put({ key, body: Buffer.from(text), contentType: 'application/json', condition });
+    store.put({ key, body: Buffer.from(text), contentType, condition });
   return {
     stack,
     where: `s3://${bucket}/${configKey}`,
@@ -71,7 +73,8 @@ export function createConfigStore(
           condition: { ifAbsent: true },
         });
       if (before === null) return write(configKey, text, { ifAbsent: true });
-      await write(configHistoryKey(before), before.text, { ifAbsent: true });
+      // Whether or not it is there: it stays for a year from now.
+      await store.put({ key: configHistoryKey(before), body: Buffer.from(before.text), contentType });
       return write(configKey, text, { ifMatch: before.etag });
     },
     versions: async () => {

@@ -39,23 +39,42 @@ function whyUnread(where: string, thrown: unknown): string {
   return `${where} ${what}: ${errorMessage(thrown)}`;
 }
 
-/** The copy. `keeps`: this process may write it, and does if it differs; then it puts the text into the history, too. */
+/** The name under which the copy's metadata tell which version it is the text of: a key of the history. */
+const historyKeyName = 'history-key';
+
+/**
+ * The copy. `keeps`: this process may write it, and does if it differs. Then the history has the version that is kept, and the
+ * version that it replaces is written there once more: objects expire by their age, which counts from now.
+ */
 export function lastGoodConfig({ s3, bucket }: Bucket, { keeps }: { readonly keeps: boolean }): LastGood {
-  const object = { Bucket: bucket, Key: lastGoodConfigKey };
-  const read = async (): Promise<string> => {
-    const { Body } = await s3.send(new GetObjectCommand(object));
-    return (await Body?.transformToString('utf8')) ?? '';
+  const put = async (Key: string, Body: string, Metadata: Record<string, string> = {}): Promise<void> => {
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body, ContentType: 'application/json', Metadata }));
+  };
+  const copied = async (): Promise<{ readonly text: string; readonly historyKey: string | null }> => {
+    const { Body, Metadata } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: lastGoodConfigKey }));
+    return { text: (await Body?.transformToString('utf8')) ?? '', historyKey: Metadata?.[historyKeyName] ?? null };
+  };
+  /** By their keys; one stays here until it is written. */
+  const replaced = new Map<string, string>();
+  const writeReplaced = async (): Promise<void> => {
+    for (const [key, text] of replaced) {
+      await put(key, text);
+      replaced.delete(key);
+    }
   };
   const keep = async (text: string, { version, modifiedAt }: KeptVersion): Promise<void> => {
-    if ((await read().catch(() => null)) === text) return;
-    const content = { Bucket: bucket, Body: text, ContentType: 'application/json' };
-    await s3.send(new PutObjectCommand({ ...content, Key: lastGoodConfigKey }));
-    if (modifiedAt === null) return;
-    const Key = configHistoryKey({ etag: version, modifiedAt });
-    await s3.send(new PutObjectCommand({ ...content, Key, IfNoneMatch: '*' })).catch((thrown: unknown) => {
-      if (httpStatusOf(thrown) !== 412) throw thrown; // it is there already
-    });
+    const historyKey = modifiedAt === null ? null : configHistoryKey({ etag: version, modifiedAt });
+    const copy = await copied().catch(() => null);
+    const isKept = copy !== null && copy.text === text && copy.historyKey === historyKey;
+    if (copy !== null && copy.historyKey !== null && !isKept) replaced.set(copy.historyKey, copy.text);
+    const written = await Promise.allSettled([
+      writeReplaced(),
+      isKept ? null : put(lastGoodConfigKey, text, historyKey === null ? {} : { [historyKeyName]: historyKey }),
+      historyKey === null ? null : put(historyKey, text),
+    ]);
+    for (const one of written) if (one.status === 'rejected') throw one.reason;
   };
+  const read = async (): Promise<string> => (await copied()).text;
   return keeps ? { read, keep } : { read };
 }
 

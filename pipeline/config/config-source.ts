@@ -3,7 +3,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { errorMessage, isProblem, type Problem } from '#mail/problem.ts';
 import type { Clock, Log } from '#pipeline/contract/ports.ts';
+import type { BackOff } from '#pipeline/contract/stages.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
+import { waitSeconds } from '#pipeline/run/judge-failure.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
 import type { Config, ConfigSource } from './config.ts';
 import { parseConfig } from './parse-config.ts';
@@ -29,7 +31,10 @@ export type FetchConfig = (known: string | null) => Promise<Fetched>;
 export type LastGood = {
   /** Rejects if there is none. */
   readonly read: () => Promise<string>;
-  /** Keeps this text as the copy. Left out by those that only read it. `of`: the version that it is the text of. */
+  /**
+   * Keeps this text as the copy, and its version in the history. Left out by those that only read the copy. Rejects if any of it
+   * could not be written; called again, it writes what is missing.
+   */
   readonly keep?: (text: string, of: KeptVersion) => Promise<void>;
 };
 
@@ -130,17 +135,30 @@ function readFetched(
   return { ...of, text, config, remark: isProblem(config) ? null : (review?.(text, config) ?? null) };
 }
 
-/** The copy of the last good one, where there is one. A text that could not be kept is tried again at the next refresh. */
-function copyOf({ where, lastGood, log }: Pick<Polled, 'where' | 'lastGood' | 'log'>) {
-  let kept: string | null = null;
+/** How soon a version that could not be kept is tried again; a right that is missing is not granted for days. */
+const keepAgain: BackOff = { firstSeconds: 5, longestSeconds: 3_600 };
+
+/**
+ * The copy of the last good one, where there is one. A version that could not be kept is tried again ever more seldom, and a newer
+ * one at once; the log has only that keeping began to fail, and that it succeeds again.
+ */
+function copyOf({ where, lastGood, clock, log }: Pick<Polled, 'where' | 'lastGood' | 'clock' | 'log'>) {
+  let tried: string | null = null;
+  let failures = 0;
+  let againAt = Number.POSITIVE_INFINITY;
   return {
     keep: async (text: string, of: KeptVersion): Promise<void> => {
-      if (text === kept || lastGood?.keep === undefined) return;
+      if (lastGood?.keep === undefined || (of.version === tried && clock() < againAt)) return;
+      tried = of.version;
       try {
         await lastGood.keep(text, of);
-        kept = text;
+        if (failures > 0) log.info('config-kept-again', { where });
+        failures = 0;
+        againAt = Number.POSITIVE_INFINITY;
       } catch (thrown) {
-        log.warn('config-not-kept', { where, ...errorFields(thrown) });
+        if (failures === 0) log.warn('config-not-kept', { where, ...errorFields(thrown) });
+        againAt = clock() + waitSeconds(keepAgain, failures, 0) * 1_000;
+        failures += 1;
       }
     },
     /** Throws an own fault that tells the cause if there is no good copy. */

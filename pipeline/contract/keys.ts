@@ -45,7 +45,7 @@ export function passwordHashKey(id: string): string {
   return `${passwordHashPrefix}${id}`;
 }
 
-/** Configurations that were replaced, in order of time. */
+/** Versions of the configuration that were in force, the present one among them, in order of time: each stays for a year after it was replaced. */
 export const configHistoryPrefix = 'config/history/';
 
 /** `config/history/<version>.json`; the version is the time it was written and the begin of its etag, `20261121T120000Z-1a2b3c4d`. */

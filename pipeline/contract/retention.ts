@@ -12,7 +12,7 @@ export const defaultExpireSeconds = 432_000;
 /** How long a hook is tried: a day. */
 export const hookTriedMs = 86_400_000;
 
-/** How long a configuration that was replaced can be restored. */
+/** How long a configuration that was replaced can be restored: its object is written once more when it is replaced. */
 export const configHistoryDays = 365;
 
 const verdictDays = 15; // a job is on its queue for 14 days at most

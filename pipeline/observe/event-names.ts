@@ -8,7 +8,8 @@ export const eventTable = {
   stopped: 'it has stopped',
   fatal: 'an error that nobody caught ends the process',
   'config-not-usable': 'the configuration is missing or wrong; the last good one stays in force',
-  'config-not-kept': 'the copy of the last good configuration could not be written',
+  'config-not-kept': 'the last good configuration, or the history, could not be written; tried ever more seldom',
+  'config-kept-again': 'the last good configuration and the history are written again',
   'config-unreadable': 'the configuration could not be looked at',
   'config-permissions-narrowed': 'the configuration file was readable by others; it no longer is',
   'config-not-as-deployed':

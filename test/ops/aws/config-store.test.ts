@@ -56,6 +56,16 @@ test('what was replaced is in the history, the newest first, and is read by its 
   assert.equal(memory.text(configKey), texts[2]);
 });
 
+test('what is replaced is written to the history also where it is: its age counts from then', async () => {
+  const { clock, configs, memory, read } = made();
+  await configs.replace('{"n":1}', null);
+  const before = await read();
+  memory.seed(configHistoryKey(before), before.text);
+  clock.advance(2 * 365 * 86_400_000);
+  await configs.replace('{"n":2}', before);
+  assert.equal((await memory.head(configHistoryKey(before)))?.modifiedAt, new Date(clock()).toISOString());
+});
+
 test('hashes of passwords go where the listener alone reads them, before the text that names them; comments stay', async () => {
   const { configs, memory, read } = made();
   const text = `{ // mine\n  "users": [ { "name": "app", "password": "${openSesameHash}", "mayFrom": ["*@a.example"] }, ], }`;

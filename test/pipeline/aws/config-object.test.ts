@@ -1,6 +1,7 @@
 // The configuration in the bucket, with whatever somebody uploads in its place.
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { configObject, lastGoodConfig } from '#pipeline/aws/config-object.ts';
 import { polledConfigSource } from '#pipeline/config/config-source.ts';
 import { configHistoryKey, configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
@@ -68,3 +69,68 @@ for (const { title, body, says } of broken) {
     }
   });
 }
+
+const keptBy = (clock: () => number) =>
+  polledConfigSource({
+    ...configObject(aws),
+    lastGood: lastGoodConfig(aws, { keeps: true }),
+    refreshSeconds: 5,
+    clock,
+    log: silentLog(),
+  });
+
+test('a configuration whose copy was kept before gets into the history, too', async () => {
+  const { store } = aws;
+  const body = Buffer.from('{"hostname":"kept-before.example"}');
+  for (const key of [configKey, lastGoodConfigKey]) await store.put({ key, body, contentType: 'application/json' });
+  await keptBy(setClock()).current();
+  const kept = await store.get(configHistoryKey((await store.head(configKey))!));
+  assert.equal(String(await collect(kept!.body)), String(body));
+});
+
+for (const who of ['the listener that saw it', 'a listener that started since']) {
+  test(`a configuration that was in force for two years is in the history for a year after ${who} sees the next one`, async () => {
+    const { store } = aws;
+    const put = (text: string) =>
+      store.put({ key: configKey, body: Buffer.from(text), contentType: 'application/json' });
+    const clock = setClock();
+    const first = keptBy(clock);
+    await put(good);
+    await first.current();
+    const historyKey = configHistoryKey((await store.head(configKey))!);
+    // The lifecycle rule goes by the age of the object: here it has expired.
+    await store.delete(historyKey);
+    await put('{"hostname":"next.example"}');
+    clock.advance(6_000);
+    await (who === 'the listener that saw it' ? first : keptBy(clock)).current();
+    assert.equal(String(await collect((await store.get(historyKey))!.body)), good);
+  });
+}
+
+test('a replaced configuration that could not be written to the history is written later, although the copy is the next one', async () => {
+  const { store, s3, bucket } = aws;
+  let denies: string | null = null;
+  const denying = Object.assign(Object.create(s3) as typeof s3, {
+    send: async (command: PutObjectCommand) => {
+      if (command instanceof PutObjectCommand && command.input.Key === denies) throw new Error('AccessDenied');
+      return await s3.send(command);
+    },
+  });
+  const { keep } = lastGoodConfig({ s3: denying, bucket }, { keeps: true });
+  const [one, two] = ['2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z'].map((modifiedAt) => ({
+    version: 'etag',
+    modifiedAt,
+  }));
+  const keyOfOne = configHistoryKey({ etag: 'etag', modifiedAt: one!.modifiedAt });
+  await keep!('one', one!);
+  await store.delete(keyOfOne);
+  denies = keyOfOne;
+  await assert.rejects(keep!('two', two!), /AccessDenied/);
+  assert.equal(String(await collect((await store.get(lastGoodConfigKey))!.body)), 'two');
+  denies = null;
+  await keep!('two', two!);
+  assert.equal(String(await collect((await store.get(keyOfOne))!.body)), 'one');
+  await store.delete(keyOfOne);
+  await keep!('two', two!);
+  assert.equal(await store.head(keyOfOne), null, 'once is enough');
+});

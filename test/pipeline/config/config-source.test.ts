@@ -270,3 +270,40 @@ test('what is good is kept as the copy; what is broken is not, and mended it is 
   assert.deepEqual(hostnames, ['one.example', 'one.example', 'three.example']);
   assert.deepEqual(kept, [edits[0], edits[2]]);
 });
+
+test('a version that cannot be kept is tried ever more seldom, an hour apart at last; the log says when it begins and when it ends', async () => {
+  const [clock, log] = [setClock(), silentLog()];
+  const begun = clock();
+  const triedAt: number[] = [];
+  let version = 'v1';
+  let denied = true;
+  const fetch = async (): Promise<Fetched> => ({ changed: true, version, text: '{"hostname":"one.example"}' });
+  const keep = async (): Promise<void> => {
+    triedAt.push((clock() - begun) / 1_000);
+    if (denied) throw new Error('AccessDenied');
+  };
+  const source = polledConfigSource({
+    where: 'x',
+    fetch,
+    lastGood: { ...goodCopy, keep },
+    refreshSeconds: 5,
+    clock,
+    log,
+  });
+  const pollFor = async (seconds: number): Promise<void> => {
+    for (let at = 0; at < seconds; at += 5) {
+      await source.current();
+      clock.advance(5_000);
+    }
+  };
+  await pollFor(14_400);
+  assert.deepEqual(triedAt, [0, 5, 15, 35, 75, 155, 315, 635, 1_275, 2_555, 5_115, 8_715, 12_315]);
+  version = 'v2';
+  await pollFor(5);
+  assert.equal(triedAt.at(-1), 14_400, 'a newer one is tried at once');
+  assert.equal(log.of('config-not-kept').length, 1);
+  denied = false;
+  await pollFor(7_200);
+  assert.equal(triedAt.length, 15, 'what is kept is not written again');
+  assert.deepEqual([log.of('config-not-kept').length, log.of('config-kept-again').length], [1, 1]);
+});
