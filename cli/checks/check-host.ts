@@ -1,6 +1,7 @@
 // Checks the server's name in the DNS: it has an address, and each address leads back to it (PTR).
 import { recordText } from '#cli/dns-records.ts';
 import { relayOf } from '#cli/way-out.ts';
+import { whyNotPublic } from '#mail/address/reserved-name.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { placeholderProblem } from '#pipeline/config/config-problems.ts';
 import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
@@ -12,14 +13,27 @@ import { addressesOf } from './read-spf.ts';
 
 type Host = {
   readonly config: Config;
+  /** Of a deployment on AWS, which all the world reaches whatever the file says of ports. */
+  readonly isDeployed: boolean;
   /** Those of a deployment on AWS; null if nothing is known of them. */
   readonly addresses: NonNullable<DeployedOptions['addresses']> | null;
 };
 
-export async function checkHost({ config, addresses }: Host, resolve: Resolve): Promise<readonly Finding[]> {
-  const { hostname, delivery } = config;
+export async function checkHost(host: Host, resolve: Resolve): Promise<readonly Finding[]> {
+  const { config, isDeployed } = host;
+  if (isDeployed) return [...deployedPlaceholder(config), ...(await checkAddresses(host, resolve))];
   const placeholder = placeholderProblem(config);
-  if (placeholder !== null) return [missing(placeholder)];
+  return placeholder === null ? checkAddresses(host, resolve) : [missing(placeholder)];
+}
+
+function deployedPlaceholder({ hostname }: Config): readonly Finding[] {
+  const reason = whyNotPublic(hostname);
+  const mend = 'deploy with the option hostname: the name of the load balancer in your DNS; then write it here';
+  return reason === null ? [] : [missing(`hostname: ${hostname} ${reason}`, mend)];
+}
+
+async function checkAddresses({ config, addresses }: Host, resolve: Resolve): Promise<readonly Finding[]> {
+  const { hostname, delivery } = config;
   const answers = await Promise.all(['A', 'AAAA'].map((type) => askDns(resolve, hostname, type)));
   const found = answers.flatMap((answer) => (answer.outcome === 'records' ? answer.records.map(String) : []));
   const failure = answers.find((answer) => answer.outcome === 'no-answer');

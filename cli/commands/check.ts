@@ -65,7 +65,7 @@ export const check: Command = {
                 ...checkListeners(config),
               ]
             : checkInlineHashes(config, place.stack.name)),
-          ...(await checkHost({ config, addresses }, resolve)),
+          ...(await checkHost({ config, addresses, isDeployed: !isLocal }, resolve)),
           ...(await checkWayOut(config, place)),
         ];
         for (const domain of Object.keys(config.domains)) {

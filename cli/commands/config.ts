@@ -26,6 +26,7 @@ import {
 import { stackOptions, withDeployment } from '#cli/deployment.ts';
 import { errorMessage } from '#mail/problem.ts';
 import type { ConfigStore, StoredConfig } from '#ops/aws/config-store.ts';
+import { storedReference, takeOutHashes } from '#pipeline/config/stored-hashes.ts';
 
 const version = { value: 'VERSION', about: 'one that was replaced, of "config history"; or last-good' } as const;
 
@@ -185,13 +186,19 @@ function refuseUnlessBase({ name, base }: Given, { where }: ConfigStore, current
   if (!isBase(base, current)) throw cliError(`${overtaken(where).message}. ${again}`, 'changed');
 }
 
-async function change(configs: ConfigStore, before: StoredConfig | null, file: GivenConfig): Promise<ConfigChange> {
+/** `moved`: the users whose hash was in the file, and what the stored configuration says in its place. */
+type Written = ConfigChange & { readonly moved: readonly { readonly user: string; readonly reference: string }[] };
+
+async function change(configs: ConfigStore, before: StoredConfig | null, file: GivenConfig): Promise<Written> {
   const judged = await judgeChange(configs, before, file);
-  if (before?.text !== file.text) await replaceConfig(configs, before, file.text);
-  return judged;
+  const { hashes } = takeOutHashes(file.text);
+  if (before?.text !== file.text || hashes.length > 0) await replaceConfig(configs, before, file.text);
+  return { ...judged, moved: hashes.map(({ user, hash }) => ({ user, reference: storedReference(hash) })) };
 }
 
-function showWritten(given: CliArguments, world: CliWorld, { where }: ConfigStore, judged: ConfigChange): void {
-  const text = `Wrote ${where}, in force within 30 seconds:\n${shownChange(judged)}`;
-  print(given, world, { json: { where, ...judged }, text });
+function showWritten(given: CliArguments, world: CliWorld, { where }: ConfigStore, written: Written): void {
+  const moved = written.moved.map(({ user, reference }) => `  ${user}: "password" is ${reference} there\n`);
+  const hashes = `\nMoved these password hashes to where the listener alone reads them:\n${moved.join('')}`;
+  const text = `Wrote ${where}, in force within 30 seconds:\n${shownChange(written)}${moved.length === 0 ? '' : hashes}`;
+  print(given, world, { json: { where, ...written }, text });
 }

@@ -6,6 +6,9 @@ import { type ConfigFile, configOption } from '#cli/config-file.ts';
 import { withConfig } from '#cli/config-place.ts';
 import { stackOptions } from '#cli/deployment.ts';
 import type { EmailAddress } from '#mail/address/address.ts';
+import { type Domain, parseDomain } from '#mail/address/address.ts';
+import { isProblem } from '#mail/problem.ts';
+import type { Config } from '#pipeline/config/config.ts';
 import { appendToArray, setValue } from '#pipeline/config/edit-config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
 
@@ -40,6 +43,7 @@ export const userAdd: Command = {
         const which = `--may-from ${name}@${domain}, or --may-from "*@${domain}"`;
         throw usageError(`say which sender addresses it may use: ${which}`);
       }
+      const foreign = foreignDomains(known.config, mayFrom);
       const mayReplace = given.switches.has('replace');
       const indexOf = ({ config }: ConfigFile): number => {
         const index = config.users.findIndex((user) => user.name === name);
@@ -57,7 +61,8 @@ export const userAdd: Command = {
         const mailboxes = given.switches.has('no-mailbox') ? [] : homeless;
         return { text: mailboxes.reduce(addMailbox, withUser), homeless, mailboxes };
       });
-      print(given, world, shown({ ...added, name, mayFrom, path: known.path, isDeployed: place.stack !== null }));
+      const isDeployed = place.stack !== null;
+      print(given, world, shown({ ...added, name, mayFrom, foreign, path: known.path, isDeployed }));
       return 0;
     }),
 };
@@ -65,6 +70,8 @@ export const userAdd: Command = {
 type Added = {
   readonly name: string;
   readonly mayFrom: readonly string[];
+  /** Domains of `mayFrom` that the configuration does not have. */
+  readonly foreign: readonly Domain[];
   readonly homeless: readonly EmailAddress[];
   readonly mailboxes: readonly EmailAddress[];
   readonly notices: readonly string[];
@@ -72,17 +79,38 @@ type Added = {
   readonly isDeployed: boolean;
 };
 
-function shown({ name, mayFrom, homeless, mailboxes, notices, path, isDeployed }: Added): Shown {
+function shown({ name, mayFrom, foreign, homeless, mailboxes, notices, path, isDeployed }: Added): Shown {
   const inForce = 'In force within half a minute. Next: log in at port 587 (STARTTLS) or 465.';
   const lines = [
     `${name} may submit mail as ${mayFrom.join(', ')}; written to ${path}`,
+    ...foreign.map((domain) => `${domain} is not among the domains of ${path}: ${whatIsForeign}`),
     ...homeless.map((address) => aboutMailbox(address, mailboxes.includes(address))),
     ...notices,
     ...(isDeployed ? [inForce] : []),
   ];
   const made = mailboxes.map((address) => `${mailboxOf(address)}@${address.domain}`);
   const notice = notices.length === 0 ? null : notices.join('\n');
-  return { json: { name, mayFrom, mailboxes: made, config: path, notice }, text: lines.join('\n') };
+  return {
+    json: { name, mayFrom, foreignDomains: foreign, mailboxes: made, config: path, notice },
+    text: lines.join('\n'),
+  };
+}
+
+const whatIsForeign = 'mail from it leaves without a DKIM signature, and its bounces go to the servers of that domain';
+
+/** Throws a usage error if an address ends in no domain. */
+function foreignDomains({ domains, hostname }: Config, mayFrom: readonly string[]): readonly Domain[] {
+  const found = new Set<Domain>();
+  for (const pattern of mayFrom) {
+    const text = pattern.slice(pattern.lastIndexOf('@') + 1);
+    if (text === '*') continue;
+    const domain = parseDomain(text.replace(/^\*\./, ''));
+    if (isProblem(domain)) throw usageError(`${pattern}: ${domain.problem}`);
+    const isBelow = text.startsWith('*.');
+    const ours = [hostname, ...Object.keys(domains)];
+    if (!ours.some((one) => (isBelow ? one.endsWith(`.${domain}`) : one === domain))) found.add(domain);
+  }
+  return [...found];
 }
 
 function aboutMailbox(address: EmailAddress, isMade: boolean): string {

@@ -9,8 +9,8 @@ import { setValue } from './edit-config.ts';
 import { isPasswordHash } from './password.ts';
 import type { NamedSecrets } from './secrets.ts';
 
-/** `id`: lower-case hex. */
-export type StoredHash = { readonly id: string; readonly hash: string };
+/** `id`: lower-case hex. `user`: whose it is, as the file names it. */
+export type StoredHash = { readonly id: string; readonly hash: string; readonly user: string };
 
 /** What a configuration says in place of a hash. */
 export function storedReference(hash: string): string {
@@ -29,9 +29,10 @@ export function takeOutHashes(text: string): { readonly text: string; readonly h
   let changed = text;
   const hashes: StoredHash[] = [];
   for (const [index, user] of users.entries()) {
-    const password: unknown = isRecord(user) ? user['password'] : undefined;
+    if (!isRecord(user)) continue;
+    const { name, password } = user;
     if (typeof password !== 'string' || !isPasswordHash(password)) continue;
-    hashes.push({ id: idOf(password), hash: password });
+    hashes.push({ id: idOf(password), hash: password, user: String(name) });
     changed = setValue(changed, ['users', index, 'password'], storedReference(password));
   }
   return { text: changed, hashes };

@@ -236,6 +236,24 @@ describe('the configuration by command line', () => {
     );
   });
 
+  test('user add names the domains of its addresses that are not in the configuration, and refuses what is no domain', async () => {
+    const domains = { 'a.example': { mailboxes: ['ann'] }, 'bücher.example': {} };
+    await writeFile(path(), JSON.stringify({ hostname: 'mx.a.example', domains }));
+    const add = (...mayFrom: string[]) =>
+      run(['user', 'add', 'ann@a.example', '--replace', ...mayFrom.flatMap((one) => ['--may-from', one])], {
+        input: 'correct horse',
+      });
+    const ours = ['*@a.example', 'ann@BÜCHER.example', '*@*', 'root@mx.a.example', '*@*.a.example'];
+    assert.doesNotMatch((await add(...ours)).out, /not among the domains/);
+    const { out, code } = await add(...ours, 'ann@Else.example', '*@else.example', '*@*.bücher.example');
+    assert.equal(code, 0);
+    assert.match(out, /^else\.example is not among the domains of \S+: mail from it leaves without a DKIM signature/m);
+    assert.deepEqual(out.match(/^\S+(?= is not among)/gm), ['else.example', 'xn--bcher-kva.example']);
+    const refused = await add('ann@a..example');
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, /ann@a\.\.example: /);
+  });
+
   test('user add of a name that is no address says which addresses there are, with the domain of the file', async () => {
     await run(['init', '--domain', 'a.example']);
     const { err, code } = await run(['user', 'add', 'app'], { input: 'correct horse' });

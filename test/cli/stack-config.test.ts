@@ -9,6 +9,7 @@ import { makeSelfSigned } from '#container/tls/certificate.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { verifyPassword } from '#pipeline/config/password.ts';
+import { storedReference } from '#pipeline/config/stored-hashes.ts';
 import { configKey, deployedOptionsKey, passwordHashKey } from '#pipeline/contract/keys.ts';
 import { listenerAccess, stages } from '#pipeline/contract/stages.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
@@ -210,8 +211,12 @@ test('check names whose password hashes every function can read, and what it say
   assert.match((await cli(['check'])).out, inline);
   const file = join(await mkdtemp(join(tmpdir(), 'pillarbox-moved-')), 'pillarbox.json');
   await writeFile(file, (await cli(['config', 'get'])).out);
-  assert.equal((await cli(['config', 'push', file])).code, 0);
-  assert.match((await storedConfig()).users[0]!.password, /^stored:/);
+  const pushed = await cli(['config', 'push', file]);
+  assert.equal(pushed.code, 0, pushed.err);
+  const { password } = (await storedConfig()).users[0]!;
+  assert.equal(password, storedReference(openSesameHash));
+  const moved = `Moved these password hashes to where the listener alone reads them:\n  app: "password" is ${password} there\n`;
+  assert.ok(pushed.out.endsWith(moved), pushed.out);
   const { out } = await cli(['check']);
   assert.doesNotMatch(out, /password hashes|cannot log in/);
 });
@@ -232,6 +237,29 @@ for (const [title, args, says] of [
     assert.match(ran.err, says);
   });
 }
+
+test('user add names the domains that the deployment does not have', async () => {
+  const ran = await cli(['user', 'add', 'app@else.example'], 'correct horse\n');
+  assert.equal(ran.code, 0, ran.err);
+  assert.match(
+    ran.out,
+    /^else\.example is not among the domains of s3:\/\/\S+\/config\/pillarbox\.json: mail from it/m,
+  );
+});
+
+test('check tells of a hostname that is still a placeholder, whatever ports the file opens', async () => {
+  for (const listeners of [[], [{ role: 'mx' as const, host: '127.0.0.1', port: 2525 }]]) {
+    await storeConfig({ ...base, hostname: 'mx.example.org', ...(listeners.length === 0 ? {} : { listeners }) });
+    const ran = await cli(['check']);
+    assert.equal(ran.code, 1);
+    assert.match(
+      ran.out,
+      /^MISSING {2}hostname: mx\.example\.org is a placeholder: nobody can have this name in the DNS$/m,
+    );
+  }
+  await storeConfig({ ...base, hostname: 'mx.pillarbox-mail.org' });
+  assert.doesNotMatch((await cli(['check'])).out, /placeholder/);
+});
 
 test('check names references that no function can read, with the command that mends them', async () => {
   const dkim = [{ selector: 's1', privateKey: 'file:dkim/s1.pem' }];
@@ -359,9 +387,10 @@ test(
     const zone = publishedZone(before.findings);
     assert.match(String(zone.txt?.['a.example']), /^v=spf1 include:amazonses\.com -all$/);
     const after = await at({ ...zone, a: { 'mx.a.example': '192.0.2.25' } }, ['check']);
-    // The DNS of this test is on this machine, which check refuses on AWS.
+    // Its DNS is on this machine and its hostname is a placeholder, which check refuses on AWS.
     const left = after.findings.filter(
-      ({ level, what }: { level: string; what: string }) => level === 'missing' && !what.startsWith('dns.servers'),
+      ({ level, what }: { level: string; what: string }) =>
+        level === 'missing' && !/^(?:dns\.servers|hostname: .* is a placeholder)/.test(what),
     );
     assert.deepEqual(
       left.map(({ publish }: { publish: string }) => publish.split('\n').at(-1)),
