@@ -3,9 +3,10 @@ import { LRUCache } from 'lru-cache';
 import type { Peer } from '#mail/address/peer-address.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { configSchema } from '#pipeline/config/config.ts';
+import { boundedTable } from '#pipeline/run/bounded-table.ts';
 
-/** Size of a table whose keys others choose; the least recently used are forgotten first. It takes no memory before it needs it. */
-export const trackedKeys = { maxSize: 50_000, sizeCalculation: () => 1 } as const;
+/** Size of a table whose keys others choose. */
+export const trackedKeys = boundedTable(50_000);
 const defaults = configSchema.parse({}).limits;
 
 /** Limits that a client on this machine is held to only if somebody set them: the defaults are for other machines. */

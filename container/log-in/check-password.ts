@@ -3,6 +3,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { hashPassword, isOldHash, nobodysHash, verifyPassword } from '#pipeline/config/password.ts';
+import { boundedTable } from '#pipeline/run/bounded-table.ts';
 import type { User } from './authenticate-user.ts';
 import type { Asker, HashQueue } from './hash-queue.ts';
 
@@ -28,7 +29,7 @@ const maxRemembered = 10_000;
 export function createPasswordCheck(now: () => number, queue: HashQueue): PasswordCheck {
   const key = randomBytes(32);
   const time = { ttl: rememberMs, ttlResolution: 0, perf: { now } };
-  const remembered = new LRUCache<string, readonly Buffer[]>({ max: maxRemembered, ...time });
+  const remembered = new LRUCache<string, readonly Buffer[]>({ ...boundedTable(maxRemembered), ...time });
   /** Programs open many connections at once, each with the same log-in: it is hashed once for all of them. */
   const underWay = new Map<string, Promise<Verdict | 'busy'>>();
   const proofOf = (stored: string, password: string) =>

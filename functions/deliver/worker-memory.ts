@@ -7,6 +7,7 @@ import { createSlots, type Slots } from '#functions/deliver/destination/slots.ts
 import type { PolicyMemory } from '#functions/deliver/hosts/mta-sts.ts';
 import type { KeyCache } from '#functions/deliver/message/signing-keys.ts';
 import { type AcceptedCounts, createAcceptedCounts } from '#functions/deliver/outcome/suppress.ts';
+import { boundedTable } from '#pipeline/run/bounded-table.ts';
 
 export type WorkerMemory = {
   /** Names this process in leases. */
@@ -32,11 +33,11 @@ export function createWorkerMemory(): WorkerMemory {
     owner: randomUUID(),
     underWay: new Set(),
     slots: createSlots(),
-    backOffs: new LRUCache({ max: maxRemembered }),
-    refusals: new LRUCache({ max: maxRemembered }),
+    backOffs: new LRUCache(boundedTable(maxRemembered)),
+    refusals: new LRUCache(boundedTable(maxRemembered)),
     accepted: createAcceptedCounts(),
     port: { timeouts: new Map(), connectedAt: null, isBlocked: false },
-    policies: new LRUCache({ max: maxRemembered }),
+    policies: new LRUCache(boundedTable(maxRemembered)),
     keys: new Map(),
   };
 }

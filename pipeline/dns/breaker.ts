@@ -4,6 +4,7 @@
 // zone.
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '#pipeline/contract/ports.ts';
+import { boundedTable } from '#pipeline/run/bounded-table.ts';
 import { type DnsErrorCode, isTemporaryDnsError } from './answer.ts';
 
 export type DnsBreaker = {
@@ -32,7 +33,7 @@ const maxEntries = 10_000;
 /** `onOpened` is called for each that opens. */
 export function createDnsBreaker(deps: { readonly clock: Clock; readonly onOpened: () => void }): DnsBreaker {
   const { clock, onOpened } = deps;
-  const entries = new LRUCache<string, Entry>({ max: maxEntries });
+  const entries = new LRUCache<string, Entry>(boundedTable(maxEntries));
   let answeredAt = Number.NEGATIVE_INFINITY;
 
   const fail = (key: string, limit: number, code: DnsErrorCode): void => {

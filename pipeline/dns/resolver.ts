@@ -3,6 +3,7 @@
 import type { Resolver } from 'node:dns/promises';
 import { LRUCache } from 'lru-cache';
 import type { Clock, Resolve } from '#pipeline/contract/ports.ts';
+import { boundedTable } from '#pipeline/run/bounded-table.ts';
 import {
   copyAnswer,
   type DnsErrorCode,
@@ -182,7 +183,7 @@ type AnswerCache = {
 
 /** Bounded. If the same question is under way, its answer is shared. `ask` must not reject. */
 function createAnswerCache(clock: Clock, maxEntries: number): AnswerCache {
-  const entries = new LRUCache<string, { readonly answer: Answer; readonly untilMs: number }>({ max: maxEntries });
+  const entries = new LRUCache<string, { readonly answer: Answer; readonly untilMs: number }>(boundedTable(maxEntries));
   const underway = new Map<string, Promise<Answer>>();
   const recall = (key: string): Answer | undefined => {
     const entry = entries.get(key);

@@ -10,6 +10,7 @@ import { shownReply } from '#mail/smtp/reply.ts';
 import { askedRecipient, type DeliveryAttempt, type DeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { isInTrouble, refusalsRecord, type Trouble, withRefusals } from '#pipeline/contract/records/refusals.ts';
 import { emptyRecord, suppressionRecord, withBounce, withoutBounces } from '#pipeline/contract/records/suppression.ts';
+import { boundedTable } from '#pipeline/run/bounded-table.ts';
 
 /** How many recipients each domain took within the last hour, as far as this process knows. */
 export type AcceptedCounts = {
@@ -28,7 +29,7 @@ const hardWords =
 
 /** Makes them; of more than 10,000 domains the longest unused are dropped. */
 export function createAcceptedCounts(): AcceptedCounts {
-  const counts = new LRUCache<string, { readonly since: number; readonly count: number }>({ max: 10_000 });
+  const counts = new LRUCache<string, { readonly since: number; readonly count: number }>(boundedTable(10_000));
   const known = (domain: string, nowMs: number) => {
     const found = counts.get(domain);
     return found === undefined || nowMs - found.since > hourMs ? { since: nowMs, count: 0 } : found;

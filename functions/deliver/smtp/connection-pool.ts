@@ -3,6 +3,7 @@
 // client at hand gives its connections back between messages.
 import { createSecureContext, rootCertificates } from 'node:tls';
 import { LRUCache } from 'lru-cache';
+import { boundedTable } from '#pipeline/run/bounded-table.ts';
 import { createCountedConnections } from './counted-connections.ts';
 import {
   madeRoom,
@@ -77,7 +78,7 @@ export function createConnectionPool(options: PoolOptions = {}): ConnectionPool 
     ...(options.trustedCertificates === undefined ? {} : { ca: [...rootCertificates, ...options.trustedCertificates] }),
   });
   const connections = createCountedConnections(idleSeconds * 1_000);
-  const tlsSessions = new LRUCache<string, Buffer>({ max: maxTlsSessions });
+  const tlsSessions = new LRUCache<string, Buffer>(boundedTable(maxTlsSessions));
   const watchSlow = createSlowWatch(slowSeconds * 1_000);
   let isClosed = false;
   return {
