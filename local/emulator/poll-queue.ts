@@ -9,7 +9,6 @@ import { errorFields } from '#pipeline/observe/log.ts';
 import { invokePatiently } from './invoke-patiently.ts';
 import type { LambdaFunction } from './lambda-function.ts';
 
-const minPollers = 4;
 const waitSeconds = 20;
 const retryMs = 1_000;
 
@@ -26,7 +25,7 @@ export type Polling = {
 
 export type PollOptions = {
   /** What the mapping names: the queue, and how many records a batch has at most. */
-  readonly source: Pick<Stage, 'consumes' | 'batchSize' | 'maxConcurrency'>;
+  readonly source: Pick<Stage, 'consumes' | 'batchSize'>;
   readonly receiver: Pick<SqsReceiver, 'receive' | 'remove'>;
   readonly invoke: LambdaFunction['invoke'];
   readonly log: Log;
@@ -36,14 +35,13 @@ export type PollOptions = {
   readonly windowSeconds?: number;
   /** How long the queue hides what it gave out: so long a batch that is throttled is tried; left out: once. */
   readonly visibilitySeconds?: number;
-  /** How many ask the queue at once; left out: as many as the stage's local concurrency asks for. */
-  readonly pollers?: number;
+  /** How many ask the queue at once. */
+  readonly pollers: number;
 };
 
 /** Starts polling for one event source. */
 export function pollQueue(options: PollOptions): Polling {
-  const { source, receiver, invoke, log, clock, windowSeconds = 0, visibilitySeconds = 0 } = options;
-  const { pollers = Math.max(minPollers, Math.ceil(source.maxConcurrency.local / source.batchSize)) } = options;
+  const { source, receiver, invoke, log, clock, windowSeconds = 0, visibilitySeconds = 0, pollers } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   const windows = new Set<{ readonly endsAt: number }>();

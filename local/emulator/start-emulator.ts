@@ -35,6 +35,9 @@ import { createWorldTime, type Source, type WorldTime } from './world-time.ts';
 
 /** How often a changed configuration is put where the functions read it. */
 const configMs = 1_000;
+/** Of one queue. Each may start a sandbox, and this machine's processors are shared. */
+const pollersAtLeast = 4;
+const pollersAtMost = 16;
 
 export type EmulatorOptions = {
   /** Where S3 and SQS are kept; made where it is missing. */
@@ -54,7 +57,7 @@ export type EmulatorOptions = {
   readonly bundles?: string;
   /** How long a batch of a queue is gathered before a function is called; left out, not at all. */
   readonly windowSeconds?: (lane: Stage) => number;
-  /** How many pollers each queue has; left out: as many as the stage's local concurrency asks for. */
+  /** How many pollers each queue has; left out: as many as the stage's local concurrency asks for, within bounds. */
   readonly pollers?: number;
   /** How many invocations may run at once; left out: any number. */
   readonly account?: Account;
@@ -136,7 +139,7 @@ function runStage({ emulator, stage, options, account, offset, file, held }: Sta
   const { timeoutSeconds, memoryMiB } = stage;
   const onLine = (line: string) => takeLine(line, options, held);
   const called = createFunction({ file, environment, timeoutSeconds, memoryMiB, onLine }, account);
-  const { log, windowSeconds = () => 0, pollers } = options;
+  const { log, windowSeconds = () => 0 } = options;
   const sources: readonly Source[] = lanesOf(stage).map((lane) => ({
     queue: lane.consumes,
     called,
@@ -148,10 +151,15 @@ function runStage({ emulator, stage, options, account, offset, file, held }: Sta
       clock: () => Date.now() + offset.aheadMs,
       windowSeconds: windowSeconds(lane),
       visibilitySeconds: visibilitySeconds(lane),
-      ...(pollers === undefined ? {} : { pollers }),
+      pollers: options.pollers ?? pollersOf(lane),
     }),
   }));
   return { stage: stage.name, called, sources };
+}
+
+/** By jobs, of which a message may hold several. */
+function pollersOf({ batchSize, maxConcurrency }: Stage): number {
+  return Math.min(pollersAtMost, Math.max(pollersAtLeast, Math.ceil(maxConcurrency.local / batchSize)));
 }
 
 async function timed<Answer>(work: () => Promise<Answer>, stage: Stage, { observe }: EmulatorOptions): Promise<Answer> {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resourceFaults } from './resource-faults.ts';
-import { synthesize } from './synthesize.ts';
+import { synthesizeJudged } from './synthesize.ts';
 
 const acm = { certificate: 'acm', hostedZoneId: 'Z0123456789', hostedZoneName: 'pillarbox.example' };
 const proxied = { preserveClientIp: false, proxyProtocol: true };
@@ -22,6 +22,7 @@ const mixes: readonly Readonly<Record<string, unknown>>[] = [
   { tasks: 4, maxTasks: 20, taskCpu: 1024, taskMemoryMiB: 4_096, connectionsPerTask: 2_000 },
   { zones: 'us-east-1b,us-east-1d' },
   { spot: true, deployAtOnce: true },
+  { smarthost: 'smtp.relay.example', smarthostUser: 'app', noMailHours: 0, serviceName: 'post-office' },
   existingVpc,
   { deliveryMode: 'mx', ...existingVpc },
   proxied,
@@ -51,7 +52,7 @@ const mixes: readonly Readonly<Record<string, unknown>>[] = [
 
 for (const mix of mixes) {
   test(`CloudFormation knows every resource and property of a deployment with ${JSON.stringify(mix)}`, async () => {
-    const { data, service } = await synthesize(mix);
+    const { data, service } = await synthesizeJudged(mix);
     assert.deepEqual([...resourceFaults(data.toJSON()), ...resourceFaults(service.toJSON())], []);
   });
 }

@@ -149,7 +149,7 @@ test('a VPC that is there already is used as it is: nothing of a network is made
     outboundAddress: '192.0.2.53',
     alarmEmail: 'ops@pillarbox.example',
   });
-  const told = warnings.filter((warning) => !warning.includes('is a placeholder')); // names of examples
+  const told = warnings().filter((warning) => !warning.includes('is a placeholder')); // names of examples
   assert.deepEqual([...resourceFaults(data.toJSON()), ...resourceFaults(service.toJSON()), ...told], []);
   const made = Object.values<any>(service.toJSON()['Resources']).map(({ Type }) => Type);
   const ofNetworks = made.filter((type) => type.startsWith('AWS::EC2::') && !/SecurityGroup/.test(type));

@@ -1,4 +1,5 @@
-// Synthesizes the app as `cdk synth` does, in memory and once for each mix of options.
+// Synthesizes the app as `cdk synth` does, in memory and once for each mix of options. CloudFormation's own rules, which take longer
+// than all the rest, judge the templates only where they are the subject.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,18 +19,39 @@ export type Synthesized = {
   readonly service: Template;
   readonly directory: string;
   /** What synth warns of. */
-  readonly warnings: readonly string[];
+  readonly warnings: () => readonly string[];
 };
 
+type Context = Readonly<Record<string, unknown>>;
+
+judgeTemplates(false);
+
 /** Both templates for these options; throws what synth throws. The bundles are those of the source as it is now. */
-export function synthesize(context: Readonly<Record<string, unknown>> = {}): Promise<Synthesized> {
+export function synthesize(context: Context = {}): Promise<Synthesized> {
   const key = JSON.stringify(context);
   const made = known.get(key) ?? make(context);
   known.set(key, made);
   return made;
 }
 
-async function make(context: Readonly<Record<string, unknown>>): Promise<Synthesized> {
+/** The same, judged by CloudFormation's rules too: throws where they find an error. */
+export async function synthesizeJudged(context: Context): Promise<Synthesized> {
+  judgeTemplates(true);
+  try {
+    const made = make(context);
+    known.set(JSON.stringify(context), made);
+    return await made;
+  } finally {
+    judgeTemplates(false);
+  }
+}
+
+/** The CDK reads this variable at each synth of the process. */
+function judgeTemplates(doJudge: boolean): void {
+  process.env['CDK_VALIDATION'] = String(doJudge);
+}
+
+async function make(context: Context): Promise<Synthesized> {
   built ??= ownBundles();
   const folder = await built;
   const directory = temporaryFolder();
@@ -41,12 +63,14 @@ async function make(context: Readonly<Record<string, unknown>>): Promise<Synthes
       'accepted',
     );
     app.synth();
-    const warnings = Annotations.fromStack(service).findWarning('*', Match.anyValue());
     return {
       data: Template.fromStack(data),
       service: Template.fromStack(service),
       directory,
-      warnings: warnings.map(({ entry }) => String(entry.data)),
+      warnings: () =>
+        Annotations.fromStack(service)
+          .findWarning('*', Match.anyValue())
+          .map(({ entry }) => String(entry.data)),
     };
   } finally {
     process.chdir(home);

@@ -74,7 +74,7 @@ async function startConsumer(
   const url = `${emulator.endpoint}/000000000000/${name}`;
   const pair = { url, deadUrl: `${url}-dead` };
   const polling = pollQueue({
-    source: { consumes: 'parse', batchSize: 1, maxConcurrency: { aws: 2, local: 2 } },
+    source: { consumes: 'parse', batchSize: 1 },
     receiver: createSqsReceiver({ sqs, queueUrl: url, queueArn: '', region: emulator.region }),
     invoke: called.invoke,
     log: silentLog(),

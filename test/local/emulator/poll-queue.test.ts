@@ -33,7 +33,7 @@ async function pollOnce(batch: readonly SqsEventRecord[], answer: Answer) {
     events.push(event);
     return answer(event);
   };
-  const polling = pollQueue({ source: stages.parse, receiver, invoke, log, clock: Date.now });
+  const polling = pollQueue({ source: stages.parse, receiver, invoke, log, clock: Date.now, pollers: 6 });
   await drained.promise;
   await polling.stop(1);
   return { removed, events, log };

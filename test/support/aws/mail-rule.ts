@@ -58,7 +58,7 @@ export async function startMailRule(t: Pick<TestContext, 'after'>): Promise<Mail
       );
       const queueArn = `arn:aws:sqs:${region}:123456789012:Support`;
       const polling = pollQueue({
-        source: { consumes: 'notify', batchSize: 1, maxConcurrency: { aws: 1, local: 1 } },
+        source: { consumes: 'notify', batchSize: 1 },
         receiver: createSqsReceiver({ sqs: createPollingSqsClient(emulator), queueUrl: QueueUrl, queueArn, region }),
         invoke: (event) => called.invoke(event).finally(() => (handled += 1)),
         log: silentLog(),
