@@ -1,6 +1,6 @@
 // The listener's tasks: the one bundled file in a small image, not root, nothing writable, on Fargate arm64.
 import { Duration, Size, Stack } from 'aws-cdk-lib';
-import { type IVpc, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
+import { type IVpc, Peer, Port, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import {
   AvailabilityZoneRebalancing,
@@ -21,6 +21,7 @@ import { acknowledge } from '#cdk/acknowledge.ts';
 import type { DataStack } from '#cdk/data/data-stack.ts';
 import { deployedOptions, type Options } from '#cdk/options.ts';
 import { serviceMetric } from '#cdk/watch/service-metrics.ts';
+import { dnsPort } from '#pipeline/contract/deployed-options.ts';
 import { listenerAccess } from '#pipeline/contract/stages.ts';
 import { logsOfMessages } from './message-logs.ts';
 import { permit } from './permissions.ts';
@@ -66,7 +67,7 @@ export class ListenerTasks extends Construct {
     super(scope, id);
     const { vpc, options } = props;
     this.logs = logsOfMessages(this, options);
-    this.securityGroup = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'Pillarbox listener tasks' });
+    this.securityGroup = tasksGroup(this, vpc);
     const cluster = new Cluster(this, 'Cluster', {
       vpc,
       containerInsightsV2: ContainerInsights.DISABLED,
@@ -164,6 +165,18 @@ export class ListenerTasks extends Construct {
       scaleInCooldown: Duration.minutes(10),
     });
   }
+}
+
+/**
+ * The world can connect to the tasks: they call out to AWS (S3, SQS, secrets, log, image) and to DNS servers alone. What AWS
+ * answers at link-local addresses and the DNS of the VPC is not subject to security groups.
+ */
+function tasksGroup(scope: Construct, vpc: IVpc): SecurityGroup {
+  const description = 'Pillarbox listener tasks';
+  const group = new SecurityGroup(scope, 'SecurityGroup', { vpc, description, allowAllOutbound: false });
+  group.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'AWS');
+  for (const port of [Port.udp(dnsPort), Port.tcp(dnsPort)]) group.addEgressRule(Peer.anyIpv4(), port, 'DNS');
+  return group;
 }
 
 /** A function is told its region by Lambda; a task is not told by anything that is promised. */

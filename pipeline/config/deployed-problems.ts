@@ -3,9 +3,9 @@
 import { isIP } from 'node:net';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { isPrivate } from '#mail/address/private-address.ts';
-import { balancerIdleSeconds, type DeployedOptions } from '#pipeline/contract/deployed-options.ts';
+import { balancerIdleSeconds, type DeployedOptions, dnsPort } from '#pipeline/contract/deployed-options.ts';
 import { daysKept, defaultExpireSeconds } from '#pipeline/contract/retention.ts';
-import { processorShare, stages } from '#pipeline/contract/stages.ts';
+import { processorShare, type Stage, stages } from '#pipeline/contract/stages.ts';
 import { privateAddress } from '#pipeline/dns/configured-dns.ts';
 import { awsProblems, type ConfigProblem } from './aws-problems.ts';
 import type { Config } from './config.ts';
@@ -53,14 +53,7 @@ function ignored({ delivery: { smarthost }, dns, tls }: Config, given: Given): r
       'without it clients are shown a self-signed certificate',
       'write {"certificate": "secret:tls-certificate", "key": "secret:tls-key"} here',
     ),
-    ...dns.servers.flatMap((server, n) =>
-      problemIf(
-        privateAddress.test(hostOf(server)),
-        `dns.servers[${n}]`,
-        'the functions are in no network of yours, and cannot ask a server on that address',
-        'take it out: AWS has its own',
-      ),
-    ),
+    ...dns.servers.flatMap((server, n) => dnsProblem(server, `dns.servers[${n}]`)),
     ...problemIf(
       smarthost !== null && isInside(smarthost.host),
       'delivery.smarthost.host',
@@ -70,7 +63,21 @@ function ignored({ delivery: { smarthost }, dns, tls }: Config, given: Given): r
   ];
 }
 
+function dnsProblem(server: string, at: string): readonly ConfigProblem[] {
+  const mend = 'take it out: AWS has its own';
+  if (privateAddress.test(hostOf(server)))
+    return [{ at, what: 'the functions are in no network of yours, and cannot ask a server on that address', mend }];
+  const asks = `the security group of the listener lets out questions to port ${dnsPort} alone`;
+  return problemIf(portOf(server) !== dnsPort, at, asks, `name a server that answers there, or ${mend}`);
+}
+
 const lower = 'write less';
+
+/**
+ * A batch of `authenticate`, ten messages with as many signatures as are looked at, takes up to 52 of the 60 seconds of a run at
+ * this size (docs/cost.md). A batch that does not end within a run comes back, and its messages become dead letters at last.
+ */
+const largestMessageBytes = 78_643_200;
 
 /** Limits beyond those of Lambda, Fargate and the load balancer. */
 function cutShort(config: Config, taskMemoryMiB: number, given: Given): readonly ConfigProblem[] {
@@ -102,6 +109,12 @@ function cutShort(config: Config, taskMemoryMiB: number, given: Given): readonly
       'parse.memoryMiB',
       `the function has ${stages.parse.memoryMiB} MiB in all, in which two messages may be large`,
       lower,
+    ),
+    ...problemIf(
+      limits.messageBytes > largestMessageBytes,
+      'limits.messageBytes',
+      `${runEnds(stages.authenticate)}, in which ${stages.authenticate.batchSize} messages are judged at ${stages.authenticate.memoryMiB} MiB and ${processorPercent(stages.authenticate)} % of a processor`,
+      `write ${largestMessageBytes} at most`,
     ),
     ...problemIf(
       limits.idleSeconds > balancerIdleSeconds,
@@ -142,6 +155,16 @@ function isInside(host: string): boolean {
 /** The address or name of `address:port`, or of an address alone. */
 function hostOf(server: string): string {
   return isIP(server) > 0 ? server : server.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+}
+
+/** The port of `address:port`; that of the DNS if none is written. */
+function portOf(server: string): number {
+  const [, port = dnsPort] = (isIP(server) > 0 ? null : /:(\d+)$/.exec(server)) ?? [];
+  return Number(port);
+}
+
+function processorPercent(stage: Stage): number {
+  return Math.round(processorShare(stage) * 100);
 }
 
 const deployFirst = 'change the option and deploy, or change it here';

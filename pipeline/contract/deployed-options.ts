@@ -28,3 +28,6 @@ export type DeployedOptions = Readonly<z.output<typeof deployedOptionsSchema>>;
 
 /** The load balancer ends a connection on which nothing was said for so long. */
 export const balancerIdleSeconds = 900;
+
+/** The port at which listener tasks may ask DNS servers that the configuration names. */
+export const dnsPort = 53;

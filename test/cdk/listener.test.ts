@@ -51,6 +51,31 @@ test('the health check of a task is the image’s own, and no second Node in the
   assert.equal(HealthCheck.Command[1], '/bin/bash');
 });
 
+test('tasks call out to AWS and to DNS servers alone; mail that goes out calls anywhere', async () => {
+  const allowed = { CidrIp: '0.0.0.0/0' };
+  for (const mix of [
+    {},
+    { ipAddressType: 'dualstack', preserveClientIp: false, proxyProtocol: true },
+    { deliveryMode: 'mx' },
+  ]) {
+    const { service } = await synthesize(mix);
+    const [[, { Properties: tasks }]] = resourcesOf(service, 'AWS::ECS::Service') as any;
+    const [group] = tasks.NetworkConfiguration.AwsvpcConfiguration.SecurityGroups;
+    const groups = Object.fromEntries(resourcesOf(service, 'AWS::EC2::SecurityGroup'));
+    const { SecurityGroupEgress } = groups[group['Fn::GetAtt'][0]]!.Properties;
+    assert.deepEqual(SecurityGroupEgress, [
+      { ...allowed, Description: 'AWS', IpProtocol: 'tcp', FromPort: 443, ToPort: 443 },
+      { ...allowed, Description: 'DNS', IpProtocol: 'udp', FromPort: 53, ToPort: 53 },
+      { ...allowed, Description: 'DNS', IpProtocol: 'tcp', FromPort: 53, ToPort: 53 },
+    ]);
+    assert.deepEqual(resourcesOf(service, 'AWS::EC2::SecurityGroupEgress'), []);
+    for (const [id, { Properties }] of resourcesOf(service, 'AWS::Lambda::Function') as any) {
+      const used = (Properties.VpcConfig?.SecurityGroupIds ?? []).map((one: any) => groups[one['Fn::GetAtt'][0]]);
+      for (const { Properties: own } of used) assert.equal(own.SecurityGroupEgress[0].IpProtocol, '-1', id);
+    }
+  }
+});
+
 test('the listener does not wait for its log', async () => {
   const { service } = await synthesize();
   const [[, { Properties }]] = resourcesOf(service, 'AWS::ECS::TaskDefinition') as any;

@@ -50,6 +50,29 @@ const rows: readonly {
     says: [/^dns\.servers\[0\]: /, /^dns\.servers\[1\]: /, /^dns\.servers\[3\]: /],
   },
   {
+    title: 'a DNS server at another port than tasks may call',
+    config: {
+      ...fitting,
+      dns: { servers: ['192.0.2.53', '192.0.2.53:53', '192.0.2.53:5353', '2001:db8::5353', '[2001:db8::1]:853'] },
+    },
+    says: [
+      /^dns\.servers\[2\]: the security group of the listener lets out questions to port 53 alone; name a server/,
+      /^dns\.servers\[4\]: /,
+    ],
+  },
+  {
+    title: 'messages so large that a batch of them cannot be judged within a run',
+    config: { ...fitting, limits: { messageBytes: 78_643_201 } },
+    says: [
+      /^limits\.messageBytes: a run on AWS ends after 60 s, in which 10 messages are judged at 320 MiB and 18 % of a processor; write 78643200 at most$/,
+    ],
+  },
+  {
+    title: 'the largest messages of which a batch can be judged within a run',
+    config: { ...fitting, limits: { messageBytes: 78_643_200 } },
+    says: [],
+  },
+  {
     title: 'a relay in a private network',
     config: { ...fitting, delivery: { ...fitting.delivery, smarthost: { ...relay, host: '10.0.0.2' } } },
     over: { smarthost: null },
