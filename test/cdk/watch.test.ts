@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { alarmsOfScaling, smallStanding } from '#bench/cost/cost.ts';
+import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
+import { parseConfig } from '#pipeline/config/parse-config.ts';
+import { deployedOptionsSchema } from '#pipeline/contract/deployed-options.ts';
 import { messageQuery, messageQueryName } from '#pipeline/contract/message-query.ts';
-import { deployedStages, stages } from '#pipeline/contract/stages.ts';
+import { type Access, deployedStages, listenerAccess, stages } from '#pipeline/contract/stages.ts';
 import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
 
@@ -38,6 +41,40 @@ test('every alarm tells somebody and names an entry that the runbook has', async
     assert.ok(entries.includes(entry), `${Properties.AlarmName}: ${Properties.AlarmDescription}`);
     assert.equal(Properties.AlarmActions.length, 1);
   }
+});
+
+test('the runbook names just the alarms that a new deployment raises before anybody has done anything', async () => {
+  const { data, service } = await synthesize();
+  const alarms = resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties);
+  const of = (metric: string, stage?: string) =>
+    alarms.filter(({ Metrics = [] }) =>
+      Metrics.some(({ MetricStat }: any) => {
+        const labels = MetricStat?.Metric.Dimensions.map(({ Value }: any) => Value) ?? [];
+        return MetricStat?.Metric.MetricName === metric && (stage === undefined || labels.includes(stage));
+      }),
+    );
+  // Secrets are made with nonsense in them: the listener has no certificate, and a relay's password is wrong.
+  const made = resourcesOf(data, 'AWS::SecretsManager::Secret').map(([, { Properties }]) => Properties.Name);
+  const lacks = (part: Pick<Access, 'secrets'>, name: string) =>
+    part.secrets.includes(name) && made.includes(`pillarbox/${name}`);
+  const configured = resourcesOf(data, 'Custom::AWS').map(([, { Properties }]) => flat(Properties.Create));
+  const [text = '', deployed = ''] = configured.map((call) => JSON.parse(call).parameters.Body);
+  const options = deployedOptionsSchema.parse(JSON.parse(deployed));
+  const raised = [
+    ...alarms.filter(({ TreatMissingData }) => TreatMissingData === 'breaching'),
+    ...(lacks(listenerAccess, 'tls-certificate') ? of('certificate-days-left') : []),
+    ...(deployedProblems(text, parseConfig(text, 'first'), options).length > 0 ? of('config-problems') : []),
+    ...deployedStages(options).flatMap((stage) =>
+      lacks(stage, 'smarthost-password')
+        ? of('jobs', stage.name).filter(({ AlarmName }) => AlarmName.includes('own-fault'))
+        : [],
+    ),
+  ];
+  const [, firstDay = ''] = /^## The first day\n([^#]*)/m.exec(readFileSync('docs/runbook.md', 'utf8')) ?? [];
+  assert.deepEqual(
+    [...firstDay.matchAll(/^- `([^`]+)`/gm)].map(([, name]) => `pillarbox-${name}`).sort(),
+    raised.map(({ AlarmName }) => AlarmName).sort(),
+  );
 });
 
 test('the bill has as many alarms as a deployment: one for each metric that an alarm looks at', async () => {
