@@ -81,16 +81,20 @@ function stored(
   { bucket, object }: z.infer<typeof place>,
   isNew: boolean,
   where: string,
-  keyOf: (key: string) => string = (key) => key,
+  keyOf: (key: string, where: string) => string = (key) => key,
 ): FoundMail {
-  const at = { bucket: bucket.name, key: keyOf(object.key) };
+  const at = { bucket: bucket.name, key: keyOf(object.key, where) };
   if (!isNew) throw new Error(`${where}: ${at.key} is not new; ask for events of created objects alone`);
   return { kind: 'stored', at: mailAt(at, where) };
 }
 
 /** S3's own notifications give keys as a form of HTML would; EventBridge gives them as they are. */
-function decoded(key: string): string {
-  return decodeURIComponent(key.replaceAll('+', ' '));
+function decoded(key: string, where: string): string {
+  try {
+    return decodeURIComponent(key.replaceAll('+', ' '));
+  } catch {
+    throw new Error(`${where}: the key ${key} is not encoded as S3 encodes keys`);
+  }
 }
 
 function mailAt(at: StoredAt, where: string): StoredAt {

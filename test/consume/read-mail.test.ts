@@ -27,6 +27,10 @@ const ofS3 = {
     },
   ],
 };
+const malformed = {
+  ...ofS3.Records[0],
+  s3: { bucket: { name: bucket }, object: { key: 'inbox/a.example/100%/x.json' } },
+};
 const bySqs = (...bodies: unknown[]) => ({
   Records: bodies.map((body, n) => ({ messageId: `m${n}`, eventSource: 'aws:sqs', body: JSON.stringify(body) })),
 });
@@ -61,6 +65,20 @@ for (const { name, event, times = 1 } of events) {
     );
   });
 }
+
+test('a record that names nothing readable takes nothing from the others, which are read one by one', async () => {
+  const s3 = stored({ [key]: sampleMessage() });
+  const { Records } = bySqs(ofS3, { Records: [malformed] }, ofS3);
+  const outcomes = await Promise.allSettled(Records.map((record) => readMail(record, { s3 })));
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.length : outcome.reason.message)),
+    [
+      1,
+      'event.body.Records[0] (ObjectCreated:Put): the key inbox/a.example/100%/x.json is not encoded as S3 encodes keys',
+      1,
+    ],
+  );
+});
 
 test('the test message that S3 sends when notifications are switched on is no mail', async () => {
   const event = bySqs({ Service: 'Amazon S3', Event: 's3:TestEvent', Bucket: bucket });
@@ -131,6 +149,16 @@ const faults: readonly { title: string; event: unknown; objects?: Record<string,
     title: 'a body in a queue that is no event',
     event: bySqs(ofS3, { x: 1 }),
     says: /^event\.Records\[1\]\.body: neither/,
+  },
+  {
+    title: 'a record of S3 whose key is not encoded',
+    event: { Records: [ofS3.Records[0], malformed] },
+    says: /^event\.Records\[1\] \(ObjectCreated:Put\): the key inbox\/a\.example\/100%\/x\.json is not encoded as S3 encodes keys$/,
+  },
+  {
+    title: 'such a record in a message of a queue',
+    event: bySqs(ofS3, { Records: [malformed] }),
+    says: /^event\.Records\[1\]\.body\.Records\[0\] \(ObjectCreated:Put\): the key inbox\/a\.example\/100%\/x\.json /,
   },
   {
     title: 'an object that is no message',
