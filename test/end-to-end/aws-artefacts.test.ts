@@ -35,6 +35,7 @@ import { missingMetrics } from '#test/support/aws/artefacts/metric-names.ts';
 import { enterOwnNetwork, startNames } from '#test/support/aws/artefacts/own-network.ts';
 import type { RunningContainer } from '#test/support/aws/artefacts/run-container.ts';
 import { type ScriptedMx, startMx } from '#test/support/peers/scripted-mx.ts';
+import { proxyHeader } from '#test/support/samples/proxy-header.ts';
 
 const [ours, theirs, forger] = ['192.0.2.25', '192.0.2.10', '192.0.2.66'];
 const { options } = await enterOwnNetwork(import.meta.url, [`${ours}/32`, `${theirs}/32`, `${forger}/32`]);
@@ -500,12 +501,12 @@ test('deployed with proxyProtocol, the listener goes by the header, and by nobod
     return Buffer.isBuffer(first) ? first.toString('latin1') : '';
   };
   const before = listener.lines.length;
-  assert.match(await spoken(2525, proxyHeader(0x20, '0.0.0.0')), /^220 |^$/); // LOCAL: the balancer looks
+  assert.match(await spoken(2525, proxyFrom(0x20, '0.0.0.0')), /^220 |^$/); // LOCAL: the balancer looks
   assert.equal(await spoken(2525, Buffer.from('EHLO mail.sender.example\r\n')), '');
   assert.equal(await spoken(2525, Buffer.from('PROXY TCP4 203.0.113.7 192.0.2.25 9 25\r\n')), '');
   assert.equal(listener.lines.length, before, listener.lines.slice(before).join('\n'));
   const connection = connect({ host: ours!, port: 2525, localAddress: theirs! });
-  connection.write(proxyHeader(0x21, '203.0.113.7'));
+  connection.write(proxyFrom(0x21, '203.0.113.7'));
   await sendTo(2525, { subject: 'proxied' }, { connection });
   const line = await eventually(
     async () => listener.lines.find((one) => one.includes('message-accepted')) ?? null,
@@ -513,11 +514,20 @@ test('deployed with proxyProtocol, the listener goes by the header, and by nobod
   );
   assert.equal(JSON.parse(line).clientIp, '203.0.113.7');
   const below = connect({ host: ours!, port: 4650, localAddress: theirs! });
-  below.write(proxyHeader(0x21, '203.0.113.7'));
+  below.write(proxyFrom(0x21, '203.0.113.7'));
   const tls = connectTls({ socket: below, rejectUnauthorized: false });
   const [greeting] = await once(tls, 'data');
   tls.destroy();
   assert.match(String(greeting), /^220 /);
+  await proxied.gate.close(); // S3 and SQS answer no more
+  const refused = connect({ host: ours!, port: 2525, localAddress: theirs! });
+  refused.write(proxyFrom(0x21, '203.0.113.7'));
+  await assert.rejects(sendTo(2525, { subject: 'not stored' }, { connection: refused }), { responseCode: 451 });
+  const exited = once(listener.child, 'exit');
+  listener.child.kill('SIGTERM');
+  await exited;
+  const counted = missingMetrics(proxied.deployed, listener.lines);
+  assert.equal(counted.includes('store-failures {stage}'), false, 'the alarm hears of it');
 });
 
 test('nothing complained: no error in any log but those provoked, nothing on standard error', options, () => {
@@ -555,10 +565,9 @@ function answerAs(answer: (command: string) => string | undefined) {
 }
 
 /** PROXY v2: the command (LOCAL, PROXY), TCP over IPv4, from this address. */
-function proxyHeader(command: number, from: string): Buffer {
+function proxyFrom(command: number, from: string): Buffer {
   const addresses = [...from.split('.'), ...ours!.split('.')].map(Number);
-  const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
-  return Buffer.concat([signature, Buffer.from([command, 0x11, 0, 12, ...addresses, 0x30, 0x39, 0, 25])]);
+  return proxyHeader(command, 0x11, Buffer.from([...addresses, 0x30, 0x39, 0, 25]));
 }
 
 type Mail = { subject?: string; to?: string; from?: string; attachments?: { filename: string; content: Buffer }[] };

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
+import { proxyHeader } from '#test/support/samples/proxy-header.ts';
 import { until } from '#test/support/time/until.ts';
 import {
   beginMessage,
   openSession,
   type RawClient,
+  rawClient,
   startTestListener,
   type TestListener,
   testConfig,
@@ -38,6 +40,37 @@ for (const failing of ['open', 'write', 'commit'] as const) {
     assert.match((await client.reply()) ?? '', /^250 2\.6\.0/);
     assert.equal(intake.messages.length, 1);
     assert.notEqual(listener.health().lastStoredAt, null);
+  });
+}
+
+for (const fails of ['the store', 'what is asked before'] as const) {
+  test(`behind a load balancer that speaks PROXY v2 a fault of ${fails} is counted for the alarm, a health check is not`, async (t) => {
+    const metrics = noMetrics();
+    const boom = async (): Promise<never> => {
+      throw new Error('secret cause');
+    };
+    const deps = { metrics, isBehindProxy: true, greetingDelayMs: 0, srsSecret: boom };
+    const { port, intake } = await startTestListener(t, testConfig, deps);
+    const check = rawClient(port('mx'));
+    t.after(check.close);
+    check.write(proxyHeader(0x20, 0, Buffer.alloc(0)));
+    assert.match((await check.reply()) ?? '', /^220/);
+    check.close();
+    if (fails === 'the store') intake.failing = 'commit';
+    const client = rawClient(port('mx'));
+    t.after(client.close);
+    client.write(proxyHeader(0x21, 0x11, Buffer.from([192, 0, 2, 1, 198, 51, 100, 2, 0x30, 0x39, 0, 25])));
+    assert.match((await client.reply()) ?? '', /^220/);
+    await client.say('EHLO client.test');
+    assert.equal(metrics.total('store-failures'), 0);
+    if (fails === 'the store') {
+      await beginMessage(client);
+      assert.match(await client.say('hi\r\n.'), /^451 4\.3\.0/);
+    } else {
+      await client.say('MAIL FROM:<>');
+      assert.match(await client.say('RCPT TO:<SRS0=AAAAAAAA=AA=x.test=a@example.test>'), /^451 4\.3\.0/);
+    }
+    assert.equal(metrics.total('store-failures'), 1);
   });
 }
 

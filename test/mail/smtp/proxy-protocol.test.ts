@@ -3,16 +3,9 @@ import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import fc from 'fast-check';
 import { parseProxyHeader } from '#mail/smtp/proxy-protocol.ts';
+import { proxyHeader, proxySignature } from '#test/support/samples/proxy-header.ts';
 import { until } from '#test/support/time/until.ts';
 import { rawClient, startTestListener, testConfig } from '#test/support/worlds/start-test-listener.ts';
-
-const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
-
-function header(command: number, family: number, body: Buffer): Buffer {
-  const length = Buffer.alloc(2);
-  length.writeUInt16BE(body.length);
-  return Buffer.concat([signature, Buffer.from([command, family]), length, body]);
-}
 
 const addresses4 = Buffer.from([192, 0, 2, 1, 198, 51, 100, 2, 0x30, 0x39, 0, 25]);
 const addresses6 = Buffer.concat([
@@ -21,7 +14,7 @@ const addresses6 = Buffer.concat([
   Buffer.from([0x30, 0x39, 0, 25]),
 ]);
 const tlv = Buffer.from([0xea, 0, 3, 1, 2, 3]);
-const proxied = header(0x21, 0x11, addresses4);
+const proxied = proxyHeader(0x21, 0x11, addresses4);
 
 const cases: readonly { readonly title: string; readonly bytes: Buffer; readonly wanted: object }[] = [
   {
@@ -31,30 +24,38 @@ const cases: readonly { readonly title: string; readonly bytes: Buffer; readonly
   },
   {
     title: 'TCP over IPv6',
-    bytes: header(0x21, 0x21, addresses6),
+    bytes: proxyHeader(0x21, 0x21, addresses6),
     wanted: { outcome: 'header', bytes: 52, peer: { ip: '2001:db8:0:0:0:0:0:1', port: 12_345 } },
   },
   {
     title: 'TLVs behind the addresses',
-    bytes: header(0x21, 0x11, Buffer.concat([addresses4, tlv])),
+    bytes: proxyHeader(0x21, 0x11, Buffer.concat([addresses4, tlv])),
     wanted: { outcome: 'header', bytes: 34, peer: { ip: '192.0.2.1', port: 12_345 } },
   },
-  { title: 'LOCAL', bytes: header(0x20, 0, Buffer.alloc(0)), wanted: { outcome: 'header', bytes: 16, peer: null } },
+  {
+    title: 'LOCAL',
+    bytes: proxyHeader(0x20, 0, Buffer.alloc(0)),
+    wanted: { outcome: 'header', bytes: 16, peer: null },
+  },
   {
     title: 'LOCAL with something in it',
-    bytes: header(0x20, 0x11, addresses4),
+    bytes: proxyHeader(0x20, 0x11, addresses4),
     wanted: { outcome: 'header', bytes: 28, peer: null },
   },
-  { title: 'an unspecified family', bytes: header(0x21, 0, tlv), wanted: { outcome: 'header', bytes: 22, peer: null } },
+  {
+    title: 'an unspecified family',
+    bytes: proxyHeader(0x21, 0, tlv),
+    wanted: { outcome: 'header', bytes: 22, peer: null },
+  },
   {
     title: 'addresses cut short',
-    bytes: header(0x21, 0x11, addresses4.subarray(0, 8)),
+    bytes: proxyHeader(0x21, 0x11, addresses4.subarray(0, 8)),
     wanted: { outcome: 'invalid' },
   },
-  { title: 'another version', bytes: header(0x11, 0x11, addresses4), wanted: { outcome: 'invalid' } },
-  { title: 'an unknown command', bytes: header(0x22, 0x11, addresses4), wanted: { outcome: 'invalid' } },
-  { title: 'datagrams', bytes: header(0x21, 0x12, addresses4), wanted: { outcome: 'invalid' } },
-  { title: 'an enormous body', bytes: header(0x21, 0x11, Buffer.alloc(5_000)), wanted: { outcome: 'invalid' } },
+  { title: 'another version', bytes: proxyHeader(0x11, 0x11, addresses4), wanted: { outcome: 'invalid' } },
+  { title: 'an unknown command', bytes: proxyHeader(0x22, 0x11, addresses4), wanted: { outcome: 'invalid' } },
+  { title: 'datagrams', bytes: proxyHeader(0x21, 0x12, addresses4), wanted: { outcome: 'invalid' } },
+  { title: 'an enormous body', bytes: proxyHeader(0x21, 0x11, Buffer.alloc(5_000)), wanted: { outcome: 'invalid' } },
   {
     title: 'version 1',
     bytes: Buffer.from('PROXY TCP4 192.0.2.1 198.51.100.2 1 2\r\n'),
@@ -74,7 +75,10 @@ test('every beginning of a PROXY header waits for more, and no bytes make the pa
   for (let cut = 0; cut < proxied.length; cut++)
     assert.deepEqual(parseProxyHeader(proxied.subarray(0, cut)), { outcome: 'more' });
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => void parseProxyHeader(Buffer.concat([signature, bytes]))),
+    fc.property(
+      fc.uint8Array({ maxLength: 60 }),
+      (bytes) => void parseProxyHeader(Buffer.concat([proxySignature, bytes])),
+    ),
   );
 });
 
@@ -112,7 +116,7 @@ test('without a header nobody is let in, and a health check (LOCAL) gets a sessi
   stranger.write('EHLO client.test\r\n');
   assert.equal(await stranger.reply(), null);
   const check = rawClient(port('mx'));
-  check.write(header(0x20, 0, Buffer.alloc(0)));
+  check.write(proxyHeader(0x20, 0, Buffer.alloc(0)));
   assert.match((await check.reply()) ?? '', /^220/);
   check.close();
   await until(() => listener.health().connections === 0, 'nobody left');
