@@ -58,7 +58,8 @@ export class ServiceStack extends Stack {
     new MailDashboard(this, 'Dashboard', { options, data, balancer, functions, listenerLogs: tasks.logs, alarms });
     new CfnOutput(this, 'NextStep', {
       value: `npx pillarbox check --stack ${options.serviceName} --region ${this.region}`,
-      description: 'Says what the stored configuration says otherwise than the options of this deploy',
+      description:
+        'Run it: it names each setting of the stored configuration that differs from the options of this deploy',
     });
     new QueryDefinition(this, 'FollowOneMessage', {
       queryDefinitionName: messageQueryName(options.serviceName),
