@@ -23,7 +23,7 @@ const calm: Faults = {
 const deliveredAll = (jobs: number): readonly string[] => Array.from({ length: jobs }, () => 'delivered');
 
 test('a host never has more than five connections from fifty sandboxes, of which some are killed or stand still, over an S3 that refuses, loses and conflicts', async (t) => {
-  const jobs = 255;
+  const jobs = 150;
   const faults = {
     ...calm,
     s3: { ...well, refused: 0.03, doneButRefused: 0.02, lostBefore: 0.02, lostAfter: 0.02, conflict: 0.1 },

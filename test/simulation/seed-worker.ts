@@ -1,15 +1,11 @@
-// A process of `npm run simulate`: plays the seeds that it is sent, and reports each.
+// A process of `npm run simulate`: plays each seed that it is sent, and reports it.
 import type { PlantedFault } from './planted.ts';
 import { reportSeed } from './report-seed.ts';
 
-process.on('message', async ({ seeds, planted }: { seeds: number[]; planted: PlantedFault | null }) => {
-  for (const seed of seeds) {
-    const report = await reportSeed(seed, { planted }).catch((thrown: unknown) => ({
-      seed,
-      failed: String((thrown as Error).stack),
-    }));
-    process.send?.(report);
-  }
-  process.send?.('more');
+process.on('message', async ({ seed, planted }: { seed: number; planted: PlantedFault | null }) => {
+  const report = await reportSeed(seed, { planted }).catch((thrown: unknown) => ({
+    seed,
+    failed: String((thrown as Error).stack),
+  }));
+  process.send?.(report);
 });
-process.send?.('more');

@@ -7,24 +7,20 @@ import { promisify } from 'node:util';
 import { isPlantedFault, type PlantedFault, plantedFaults } from './planted.ts';
 import { reportSeed } from './report-seed.ts';
 
-/** Of the processor, so that a busy machine plays as many. */
-const secondsForSeeds = 9;
-const seedsAtMost = 300;
+/** As many as come to each end. */
+const seeds = 40;
 
 test('whatever fails, each acknowledged message comes to one end, unaltered and in time', async (context) => {
-  const before = process.cpuUsage();
   const fates = new Map<string, number>();
-  let seed = 0;
-  while (seed < seedsAtMost && process.cpuUsage(before).user < secondsForSeeds * 1_000_000) {
-    seed += 1;
+  for (let seed = 1; seed <= seeds; seed++) {
     const { broken, fates: found, trace } = await reportSeed(seed);
     const replay = `npm run simulate -- --seed ${seed} --trace`;
     assert.deepEqual(broken, [], `seed ${seed}: ${broken.join('; ')}\n${trace.join('\n')}\nto replay it: ${replay}`);
     for (const [fate, places] of Object.entries(found)) fates.set(fate, (fates.get(fate) ?? 0) + places);
   }
-  context.diagnostic(`${seed} seeds: ${[...fates].map(([fate, places]) => `${places} ${fate}`).join(', ')}`);
+  context.diagnostic([...fates].map(([fate, places]) => `${places} ${fate}`).join(', '));
   for (const fate of ['in the inbox', 'in quarantine', 'delivered', 'bounced', 'dead-lettered']) {
-    assert.ok(fates.has(fate), `no message of ${seed} seeds came to be ${fate}`);
+    assert.ok(fates.has(fate), `no message of ${seeds} seeds came to be ${fate}`);
   }
 });
 
@@ -43,7 +39,7 @@ const signs: Readonly<Record<PlantedFault, { readonly from: number; readonly sig
   'inbox-unconditional': { from: 2, sign: /at once in the inbox and in the inbox/ },
   'delete-first': { from: 1, sign: /lost/ },
   'dead-letter-dropped': { from: 1, sign: /lost/ },
-  'record-unconditional': { from: 55, sign: /twice at other hosts/ },
+  'record-unconditional': { from: 72, sign: /twice at other hosts/ },
   'record-late': { from: 3, sign: /lost/ },
   'bytes-changed': { from: 1, sign: /not as it was sent/ },
   'unwatched-dead-letters': { from: 1, sign: /without an alarm/ },

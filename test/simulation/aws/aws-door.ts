@@ -44,7 +44,11 @@ const requestTimeoutMs = 8_000;
 
 type Outcome = 'answered' | 'refused' | 'doneButRefused' | 'lostBefore' | 'lostAfter' | 'conflict';
 
-/** Makes both of the SDK's clients send their requests to the simulated service. They are not signed. */
+/**
+ * Makes both of the SDK's clients send their requests to the simulated service. They are not signed. What the first client of a service
+ * has read from files and the environment, the others are given; what one puts together for a command, it keeps for the next. Each has
+ * retries of its own.
+ */
 export function openDoor(world: DoorWorld, client: S3Client | SQSClient, service: Service): void {
   const handle = async (request: AwsRequest): Promise<{ response: unknown }> => ({
     response: await send(world, service, request),
@@ -52,7 +56,18 @@ export function openDoor(world: DoorWorld, client: S3Client | SQSClient, service
   const signer = async () => ({ sign: async (request: unknown) => request });
   // A logger without `info`: what it would be told costs more than all the rest of a request.
   const logger = { warn: () => {}, error: () => {} };
-  Object.assign(client.config, { requestHandler: { handle }, signer, logger });
+  const settings = settingsRead.get(service.name) ?? settingsOf(client);
+  settingsRead.set(service.name, settings);
+  Object.assign(client.config, settings, { requestHandler: { handle }, signer, logger, cacheMiddleware: true });
+}
+
+/** By service: all clients of a service are made alike (composition.ts). */
+const settingsRead = new Map<Service['name'], object>();
+
+function settingsOf({ config }: S3Client | SQSClient): object {
+  return Object.fromEntries(
+    Object.entries(config).filter(([name, value]) => typeof value === 'function' && name !== 'retryStrategy'),
+  );
 }
 
 function send(world: DoorWorld, service: Service, request: AwsRequest): Promise<unknown> {

@@ -29,7 +29,11 @@ export function createRandom(seed: number | string): Random {
     between,
     chance: (probability) => probability > 0 && next() < probability,
     pick: (items) => items[between(0, items.length - 1)]!,
-    bytes: (length) => Buffer.from(Array.from({ length }, () => between(0, 255))),
+    bytes: (length) => {
+      const bytes = Buffer.alloc(length);
+      for (let at = 0; at < length; at++) bytes[at] = between(0, 255);
+      return bytes;
+    },
     fork: (name) => createRandom(`${seed} ${name}`),
   };
 }
