@@ -25,6 +25,7 @@ export function watch(scope: Construct, watched: Watched & Running): Alarms {
   watchListener(alarms, watched);
   watchDelivery(alarms, watched.options);
   watchFunctions(alarms, watched);
+  if (watched.options.hooks) watchHooks(alarms, watched.options);
   return alarms;
 }
 
@@ -159,6 +160,20 @@ function watchDelivery(alarms: Alarms, options: Options): void {
     meaning: 'More than one in ten deliveries bounce.',
     metric: share(ended('bounced'), ended('delivered'), 'bounced, %'),
     threshold: 10,
+  });
+}
+
+/** A hook that fails is tried for a day before its jobs are dead letters; jobs that wait for it are neither failures nor old. */
+function watchHooks(alarms: Alarms, options: Options): void {
+  alarms.add({
+    runbook: 'hook-failing',
+    meaning: 'A hook has failed for twenty minutes and more.',
+    metric: serviceMetric(options, {
+      stage: 'notify',
+      name: 'hooks-failing',
+      period: Duration.minutes(75), // while it fails each message is tried at least once in that time
+    }),
+    threshold: 1,
   });
 }
 

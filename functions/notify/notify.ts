@@ -48,6 +48,9 @@ export type NotifyDeps = {
 
 export type NotifyOutcome = { readonly outcome: 'told' | 'gone' | 'told-later' };
 
+/** From this attempt on, some twenty minutes after the first, a hook that fails is watched: its alarm rises. */
+const watchedAttempt = 5;
+
 /** Runs the stage for one job. Throws if the platform fails, if the message is missing, or when a day is over. */
 export async function notify(deps: NotifyDeps, job: NotifyJob, { receiveCount }: Handout): Promise<NotifyOutcome> {
   const { hooks } = await deps.config.current();
@@ -110,6 +113,7 @@ async function report(deps: NotifyDeps, job: NotifyJob, judged: Judged): Promise
       const at = nextAttemptAt(job, { nowMs: deps.clock(), afterMs, random: deps.random() });
       const next = at === null ? null : new Date(at).toISOString();
       log.warn('hook-failed', { ...facts, reason, next });
+      if (attempt >= watchedAttempt) metrics.count('hooks-failing');
       if (next === null) throw givenUp(job, reason);
       const again = { ...job, attempt: attempt + 1, lastReason: reason };
       await deps.jobs.send('notify', again, { notBefore: next, group: hook });

@@ -274,7 +274,7 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     writes: [],
     looksForAbsent: mailKeyPatterns,
     secrets: ['webhook-*'],
-    emits: [...jobMetrics, 'hook-calls', 'hook-seconds'],
+    emits: [...jobMetrics, 'hook-calls', 'hook-seconds', 'hooks-failing'],
     hasAttempts: true,
     option: 'hooks',
     // A hook that is slow leaves workers for the others; on AWS the fair queue sees to it.

@@ -89,6 +89,7 @@ export const metricTable = {
   'port-25-blocked': { kind: 'counter', labels: [], says: 'times that no host answered at port 25', watched: true },
   // notify
   'hook-calls': { kind: 'counter', labels: ['outcome'], says: 'calls of hooks, by what came of them' },
+  'hooks-failing': { kind: 'counter', labels: [], says: 'calls that failed a fifth time or more often', watched: true },
   'hook-seconds': { kind: 'measure', labels: [], says: 'how long a hook took to answer' },
   // The ops API
   'ops-tokens-refused': { kind: 'counter', labels: ['status'], says: 'requests with a wrong token' },

@@ -91,7 +91,7 @@ test('the bill has as many alarms as a deployment: one for each metric that an a
 });
 
 test('CloudWatch stores no metric that no alarm, graph or scaling looks at', async () => {
-  const { service } = await synthesize();
+  const { service } = await synthesize({ hooks: 'true' });
   const looking = [
     'AWS::CloudWatch::Alarm',
     'AWS::CloudWatch::Dashboard',
@@ -202,6 +202,18 @@ test('one query over the logs of the listener and of every function tells the st
   for (const [id, group] of own) assert.deepEqual(group.Properties.FieldIndexPolicies, [{ Fields: ['id'] }], id);
   assert.equal(Properties.Name, messageQueryName('pillarbox'));
   assert.equal(Properties.QueryString, messageQuery('PUT-THE-ID-HERE', 1000), 'it is what "pillarbox trace" asks');
+});
+
+test('with hooks, one that fails for twenty minutes rings, and goes on until its next attempts, at most an hour apart, succeed', async () => {
+  const named = async (options: object) =>
+    resourcesOf((await synthesize(options)).service, 'AWS::CloudWatch::Alarm')
+      .map(([, { Properties }]) => Properties)
+      .filter(({ AlarmName }) => AlarmName === 'pillarbox-hook-failing');
+  const [alarm] = await named({ hooks: 'true' });
+  const [{ MetricStat }] = alarm.Metrics;
+  assert.deepEqual([MetricStat.Metric.MetricName, MetricStat.Period, alarm.Threshold], ['hooks-failing', 4_500, 1]);
+  assert.deepEqual(MetricStat.Metric.Dimensions, [{ Name: 'stage', Value: 'notify' }]);
+  assert.deepEqual(await named({}), []);
 });
 
 test('a share of what bounces is told also when nothing at all is delivered', async () => {

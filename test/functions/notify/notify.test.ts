@@ -230,6 +230,16 @@ test('after a day the job becomes a dead letter that says why; delivered again b
   assert.equal(receiver.taken.length, 2, 'a dead letter that is redriven is told once more');
 });
 
+test('from the fifth failure for a message on, twenty minutes after the first, a failing hook is counted for its alarm', async (t) => {
+  const receiver = await startWebhookReceiver(t, (response) => response.writeHead(500).end());
+  const { deps, job } = stage({ url: receiver.url });
+  const metrics = noMetrics();
+  for (const attempt of [1, 4, 5, 9]) {
+    await notify({ ...deps, metrics }, { ...job, attempt }, first);
+    assert.equal(metrics.total('hooks-failing'), Math.max(0, [1, 4, 5, 9].indexOf(attempt) - 1), `attempt ${attempt}`);
+  }
+});
+
 test('a hook that is no longer configured is not told, and a message that is deleted is a dead letter', async () => {
   const { deps, job } = stage({ url: 'https://receiver.example/' });
   assert.deepEqual(await notify(deps, { ...job, hook: 'another' }, first), { outcome: 'gone' });
