@@ -8,7 +8,6 @@ import { DataStack } from '#cdk/data/data-stack.ts';
 import type { InboxNotification } from '#cdk/data/inbox-notifications.ts';
 import { ServiceStack } from '#cdk/service/service-stack.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
-import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { placeholderFaults } from './context-options.ts';
 import { alarmTopicArn, bucketName } from './names.ts';
 import { type Options, parseOptions } from './options.ts';
@@ -57,7 +56,6 @@ export class Pillarbox extends Construct {
     const { firstConfig = {}, env = around && placeOf(around), stacksIn = this, bundles, ...more } = props;
     const { inboxNotifications: notifications = [], ...given } = more;
     const options = parseOptions(given);
-    parseConfig(JSON.stringify(firstConfig), 'firstConfig');
     const common = (part: string, what: string) => ({
       options,
       stackName: `${options.serviceName}-${part}`,

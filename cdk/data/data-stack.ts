@@ -1,6 +1,6 @@
 // Everything that must outlive a deployment: the bucket, the queues, the secrets, the public addresses, the first
 // configuration file. Kept when the stack is deleted, and the stack itself is protected from it.
-import { Aws, CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { CfnEIP } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -15,11 +15,10 @@ import { acknowledge, acknowledgeManagedPolicy } from '#cdk/acknowledge.ts';
 import { secretsPrefix } from '#cdk/names.ts';
 import { deployedOptions, type Options } from '#cdk/options.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
-import { deployedProblems, shownProblem } from '#pipeline/config/deployed-problems.ts';
-import { parseConfig } from '#pipeline/config/parse-config.ts';
 import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import { configKey, deployedOptionsKey } from '#pipeline/contract/keys.ts';
 import { lanesOf, type QueueName, stages } from '#pipeline/contract/stages.ts';
+import { firstConfigText } from './first-config.ts';
 import type { InboxNotification } from './inbox-notifications.ts';
 import { MailBucket } from './mail-bucket.ts';
 import { StageQueue } from './stage-queue.ts';
@@ -53,7 +52,7 @@ export class DataStack extends Stack {
     this.addresses = Array.from({ length: zones }, (_, index) => this.address(`Address${index + 1}`));
     this.outboundAddress =
       options.deliveryMode === 'mx' && options.vpcId === undefined ? this.address('OutboundAddress') : null;
-    this.addConfig(options, JSON.stringify({ ...startingConfig(options), ...firstConfig }, null, 2));
+    this.addConfig(options, firstConfigText(options, firstConfig));
     this.addOutputs(options);
   }
 
@@ -115,16 +114,11 @@ export class DataStack extends Stack {
    * made with is written beside it by each, so that `pillarbox check --stack` sees where the two differ.
    */
   private addConfig(options: Options, json: string): void {
-    const deployed = deployedOptions(options);
-    const problem = deployedProblems(json, parseConfig(json, 'the first configuration'), deployed).find(
-      ({ at }) => at !== 'delivery.smarthost.user', // at SES there is none before the first deploy
-    );
-    if (problem !== undefined) throw new Error(`the first configuration: ${shownProblem(problem)}`);
     this.writeObject('FirstConfig', configKey, `${json}\n`);
     this.writeObject(
       'Options',
       deployedOptionsKey,
-      JSON.stringify({ ...deployed, addresses: this.publicAddresses(options) }),
+      JSON.stringify({ ...deployedOptions(options), addresses: this.publicAddresses(options) }),
     );
     const why =
       "The library's one-off function that writes configuration and options logs under the policy AWS keeps for that.";
@@ -158,26 +152,4 @@ export class DataStack extends Stack {
       ]),
     });
   }
-}
-
-/** The first `pillarbox.json` of a deployment: every domain has a postmaster, and mail goes out as the options say. */
-function startingConfig({ hostname, domains, ...options }: Options): ConfigInput {
-  return {
-    hostname,
-    tls: { certificate: 'secret:tls-certificate', key: 'secret:tls-key' },
-    domains: Object.fromEntries(domains.map((domain) => [domain, { mailboxes: ['postmaster'] }])),
-    delivery: options.deliveryMode === 'mx' ? { mode: 'mx' } : { mode: 'smarthost', smarthost: relayOf(options) },
-    srsSecret: 'secret:srs',
-  };
-}
-
-/**
- * The relay that mail leaves by. Where none is named it is the region's own (SES): it works once its user and password are put in,
- * and until then its refusal of the login keeps the mail waiting, nothing bounces.
- */
-function relayOf({ smarthost, smarthostUser }: Pick<Options, 'smarthost' | 'smarthostUser'>) {
-  const host = smarthost ?? `email-smtp.${Aws.REGION}.amazonaws.com`;
-  const user = smarthost === undefined ? (smarthostUser ?? 'replace-with-the-smtp-user') : smarthostUser;
-  const login = user === undefined ? {} : { user, password: 'secret:smarthost-password' };
-  return { host, port: 587, tls: 'starttls' as const, ...login };
 }

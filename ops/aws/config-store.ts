@@ -13,7 +13,7 @@ import {
   lastGoodConfigKey,
   passwordHashKey,
 } from '#pipeline/contract/keys.ts';
-import type { ObjectStore, PutOutcome } from '#pipeline/contract/ports.ts';
+import type { ListPage, ObjectStore, PutOutcome } from '#pipeline/contract/ports.ts';
 import { readWhole } from '#pipeline/contract/stored-body.ts';
 
 /** `etag`: changes with every write. `modifiedAt`: ISO 8601. */
@@ -43,9 +43,6 @@ export type ConfigStore = {
 };
 
 const contentType = 'application/json';
-
-/** Lists at most a thousand versions. */
-const maxVersions = 1_000;
 
 export function createConfigStore(
   store: Pick<ObjectStore, 'get' | 'head' | 'list' | 'put'>,
@@ -78,12 +75,12 @@ export function createConfigStore(
       return write(configKey, text, { ifMatch: before.etag });
     },
     versions: async () => {
-      const kept = await store.list({ prefix: configHistoryPrefix, limit: maxVersions });
+      const kept = await allOf(store, configHistoryPrefix);
       const [current, good] = await Promise.all([store.head(configKey), store.head(lastGoodConfigKey)]);
       return [
         ...(current === null ? [] : [{ ...current, version: 'current' }]),
         ...(good === null ? [] : [{ ...good, version: lastGood }]),
-        ...kept.objects
+        ...kept
           .filter(({ key }) => current === null || key !== configHistoryKey(current))
           .map((object) => ({ ...object, version: historyVersion(object.key) }))
           .reverse(),
@@ -104,6 +101,17 @@ export function createConfigStore(
       }
     },
   };
+}
+
+/** A list begins with the oldest, and has a thousand at most; S3 keeps what was replaced for a year. */
+async function allOf({ list }: Pick<ObjectStore, 'list'>, prefix: string): Promise<ListPage['objects']> {
+  const found: ListPage['objects'][number][] = [];
+  for (let after: string | null | undefined; after !== null; ) {
+    const page: ListPage = await list({ prefix, ...(after === undefined ? {} : { after }) });
+    found.push(...page.objects);
+    after = page.next;
+  }
+  return found;
 }
 
 const lastGood = 'last-good';

@@ -6,6 +6,7 @@ import { App, Stack, Stage } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import type { Construct } from 'constructs';
 import { Pillarbox, type PillarboxProps } from '#cdk/pillarbox.ts';
+import type { ConfigInput } from '#pipeline/config/config.ts';
 import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
 
@@ -62,6 +63,49 @@ test('what is wrong is told at synth, with its name: an option, or a setting of 
     /firstConfig cannot be used:\n {2}domains\["pillarbox\.example"\]\.mailboxs: there is no such setting/,
   );
 });
+
+const domain = 'pillarbox.example';
+const unfit: readonly { title: string; firstConfig: ConfigInput; props?: Partial<PillarboxProps>; says: RegExp }[] = [
+  {
+    title: 'a hostname that is not the option, and listeners: each is named',
+    firstConfig: { hostname: 'mx.other.example', listeners: [{ role: 'mx', host: '0.0.0.0', port: 25 }] },
+    says: /^firstConfig does not fit the deployment:\n {2}listeners: .*\n {2}hostname: mx\.other\.example here, but deployed with/,
+  },
+  {
+    title: 'a key that no function can read',
+    firstConfig: { domains: { [domain]: { dkim: [{ selector: 's1', privateKey: 'file:key.pem' }] } } },
+    says: /domains\["pillarbox\.example"\]\.dkim, selector s1: no function can read file:/,
+  },
+  {
+    title: 'an alias that leads outside while mail leaves by SES of whatever region',
+    firstConfig: { domains: { [domain]: { aliases: { boss: ['boss@elsewhere.example'] } } } },
+    says: /domains\["pillarbox\.example"\]\.aliases\.boss: .* mail leaves by SES/,
+  },
+  {
+    title: 'the user of a relay that is not the option',
+    props: { smarthost: 'relay.elsewhere.example', smarthostUser: 'ours' },
+    firstConfig: {
+      delivery: {
+        mode: 'smarthost',
+        smarthost: { host: 'relay.elsewhere.example', user: 'theirs', password: 'secret:smarthost-password' },
+      },
+    },
+    says: /delivery\.smarthost\.user: theirs here, but deployed with smarthostUser ours/,
+  },
+  {
+    title: 'a hash of another deployment',
+    firstConfig: { users: [{ name: 'app', password: `stored:${'0'.repeat(64)}`, mayFrom: ['*@pillarbox.example'] }] },
+    says: /users\[0\]\.password: stored:0+ is not in this deployment, so app could not log in/,
+  },
+];
+for (const { title, firstConfig, props, says } of unfit) {
+  test(`a first configuration that config push would refuse is refused at synth: ${title}`, () => {
+    assert.throws(
+      () => inStack({ ...props, firstConfig }),
+      (thrown: Error) => says.test(thrown.message) || assert.fail(thrown.message),
+    );
+  });
+}
 
 test('a prop that is no option is refused, and synth warns of names that only examples have', () => {
   const mistyped: any = { alarmMail: 'ops@pillarbox.internal' };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createConfigStore, type StoredConfig } from '#ops/aws/config-store.ts';
 import { storedHashes, storedReference } from '#pipeline/config/stored-hashes.ts';
-import { configHistoryKey, configKey, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
+import { configHistoryKey, configKey, historyKeyOf, lastGoodConfigKey } from '#pipeline/contract/keys.ts';
 import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
 import { openSesameHash } from '#test/support/samples/password-hashes.ts';
@@ -54,6 +54,16 @@ test('what was replaced is in the history, the newest first, and is read by its 
   assert.equal((await read('last-good')).text, texts[1]);
   assert.equal(await configs.read('20200101T000000Z-00000000'), null);
   assert.equal(memory.text(configKey), texts[2]);
+});
+
+test('of more versions than one list has, the newest are there and come first', async () => {
+  const { configs, memory } = made();
+  const versions = Array.from({ length: 1_001 }, (_, n) => `2026${String(n).padStart(4, '0')}T000000Z-00000000`);
+  for (const version of versions) memory.seed(historyKeyOf(version), '{}');
+  assert.deepEqual(
+    (await configs.versions()).map(({ version }) => version),
+    versions.toReversed(),
+  );
 });
 
 test('what is replaced is written to the history also where it is: its age counts from then', async () => {
