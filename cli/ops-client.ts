@@ -37,7 +37,7 @@ type Asked = UseCase<never>;
 
 /**
  * A command that asks for one use case and shows the answer. The parts of its path are the positional arguments in order;
- * its other parameters are the options of the same name, else `defaults`. `reads`: only what is shown of the answer, so that
+ * its other parameters are the options of the same name (`true` for a switch), else `defaults`. `reads`: only what is shown of the answer, so that
  * a server of another version works, too. `check` throws if the command line is wrong. `shows`: for people; `--json` prints
  * the whole answer.
  */
@@ -87,7 +87,9 @@ export async function ask(
   const path = pattern.replace(/\b[A-Z]+\b/g, () => encodeURIComponent(positionals.next().value ?? ''));
   const query = new URLSearchParams();
   for (const name of Object.keys(asks.takes?.shape ?? {})) {
-    const value = isPart(name) ? null : (optionValue(given, name) ?? defaults[name] ?? null);
+    const value = isPart(name)
+      ? null
+      : (optionValue(given, name) ?? (given.switches.has(name) ? 'true' : null) ?? defaults[name] ?? null);
     if (value !== null) query.set(name, value);
   }
   const url = query.size === 0 ? path : `${path}?${query}`;

@@ -1,6 +1,7 @@
 // What an operator needs beyond the ports of the stages: queues, mail newest first. All worlds (embedded, emulator, a
 // deployment on AWS) offer the same; nothing here changes a message.
 import { z } from 'zod';
+import type { MessageId } from '#mail/header/message-id.ts';
 import { queueName } from '#ops/api/parameters.ts';
 import type { MessageSummary } from '#ops/messages/message-summary.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
@@ -69,6 +70,8 @@ export type MailAdmin = {
   readonly messages: (query: MessageQuery) => Promise<MessagePage>;
   /** The keys of the inbox and quarantine objects made from one message (one for each local recipient), in key order. */
   readonly findMessage: (id: string) => Promise<readonly string[]>;
+  /** Those of these messages that a queue has a job of, or (where queues cannot tell) may have one. */
+  readonly underWay: (ids: readonly MessageId[]) => Promise<readonly string[]>;
   /** The keys of `deliveries/` objects, newest message first. */
   readonly deliveryKeys: (
     query: DeliveryQuery,
@@ -81,4 +84,6 @@ export type OpsAdmin = MailAdmin & {
   readonly summary: (key: string) => Promise<MessageSummary | null>;
   /** Calls back with the key of each object written under inbox/, quarantine/, deliveries/; answers how to stop. */
   readonly watch: (listener: (key: string) => void) => () => void;
+  /** Likewise, of each object deleted under inbox/ and quarantine/: by a person, or since its time is over. */
+  readonly watchDeleted: (listener: (key: string) => void) => () => void;
 };

@@ -35,7 +35,11 @@ export const retryOneDelivery = useCase({
   },
 });
 
-type Deps = { readonly store: Pick<ObjectStore, 'get' | 'put'>; readonly jobs: JobSender; readonly clock: Clock };
+type Deps = {
+  readonly store: Pick<ObjectStore, 'get' | 'head' | 'put'>;
+  readonly jobs: JobSender;
+  readonly clock: Clock;
+};
 
 const attempts = 5;
 
@@ -60,6 +64,8 @@ async function tryOnce({ store, jobs, clock }: Deps, key: string): Promise<Await
   const again = state.state === 'bounced' || state.state === 'partial';
   const next = retryNow(state, { nowMs: clock(), again });
   if (next === null) return { outcome: 'not-waiting', reason: `it is ${state.state}: nothing is left to try` };
+  if ((await store.head(state.job.raw.key)) === null)
+    return { outcome: 'not-waiting', reason: 'its message was deleted' };
   if ((await deliveryRecord.write(store, key, next.state, { ifMatch: etag })) === null) return null;
   await jobs.send('deliver', next.job, { group: next.job.domain });
   return { outcome: 'queued' };

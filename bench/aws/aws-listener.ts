@@ -47,7 +47,7 @@ export function captureOn(port: number): Readonly<Record<string, unknown>> {
 export async function measureAwsListener(rounds: number): Promise<readonly Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'pillarbox-bench-'));
   const [port] = await Promise.all([freePort(), buildBundles(join(folder, 'bundles'))]);
-  const emulator = await startEmulator({ folder: join(folder, 'emulator'), onWritten: () => undefined });
+  const emulator = await startEmulator({ folder: join(folder, 'emulator'), onChange: () => undefined });
   const store = createS3Store({ s3: createS3Client(emulator), bucket: emulator.bucket });
   const body = Buffer.from(JSON.stringify(captureOn(port)));
   await store.put({ key: configKey, body, contentType: 'application/json' });

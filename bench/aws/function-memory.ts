@@ -84,7 +84,7 @@ export async function measureMemory(): Promise<readonly Row[]> {
   const key = textRecord(`v=DKIM1; k=rsa; p=${publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`);
   const dns = await startDns((name) => (name.includes('._domainkey.') ? key : 'no-name'));
   await buildBundles(folder);
-  const emulator = await startEmulator({ folder: join(folder, 'emulator'), onWritten: () => undefined });
+  const emulator = await startEmulator({ folder: join(folder, 'emulator'), onChange: () => undefined });
   const store = createS3Store({ s3: createS3Client(emulator), bucket: emulator.bucket });
   const config = JSON.stringify({ ...captureOn(2525), dns: { servers: [dns.server] } });
   await store.put({ key: configKey, body: Buffer.from(config), contentType: 'application/json' });

@@ -1,7 +1,8 @@
 // Mail that came in: listed, one shown, traced, replayed.
 import { z } from 'zod';
-import { type Command, plain, shortTime, table } from '#cli/command.ts';
+import { type Command, optionValue, plain, shortTime, table, usageError } from '#cli/command.ts';
 import { ask, asking, page, pageDefaults, pageOptions } from '#cli/ops-client.ts';
+import { deleteMessage, deleteMessages } from '#ops/messages/delete-messages.ts';
 import { listedMessage, listMessages } from '#ops/messages/list-messages.ts';
 import { replayOneMessage } from '#ops/messages/replay-message.ts';
 import { showMessage, showRaw } from '#ops/messages/show-message.ts';
@@ -145,5 +146,45 @@ function head(message: Shown): string {
   return lines.map(([name, value]) => `${`${name}:`.padEnd(10)} ${plain(value)}`).join('\n');
 }
 
+const deleted = z.object({ deleted: z.number() });
+
+const deleteOne = asking({
+  name: 'delete',
+  usage: '[ID] [options]',
+  about: 'delete a message, or all that a search finds, or the mail of a mailbox',
+  asks: deleteMessage,
+  options: { mailbox: { value: 'MAILBOX', about: 'only the copies in local@domain, or in @domain' } },
+  reads: deleted,
+  shows: ({ deleted: count }) => shownDeleted(count),
+});
+
+const deleteMany = asking({
+  ...deleteOne,
+  asks: deleteMessages,
+  options: {
+    ...deleteOne.options,
+    q: { value: 'WORDS', about: 'what a search for these words finds' },
+    all: { value: null, about: 'all mail there is' },
+  },
+  reads: deleted,
+  shows: ({ deleted: count }) => shownDeleted(count),
+});
+
+const remove: Command = {
+  ...deleteMany,
+  takes: [0, 1],
+  run: (given, world) => {
+    if (given.positionals.length === 0) return deleteMany.run(given, world);
+    if (given.switches.has('all') || optionValue(given, 'q') !== null) {
+      throw usageError('either an ID, or --q, or --all');
+    }
+    return deleteOne.run(given, world);
+  },
+};
+
+function shownDeleted(count: number): string {
+  return `deleted: ${count} ${count === 1 ? 'message' : 'messages'}`;
+}
+
 /** In the order of the help. */
-export const messageCommands = [list, show, trace, replay];
+export const messageCommands = [list, show, remove, trace, replay];

@@ -8,8 +8,13 @@ import type { Client } from './client.ts';
 
 const searchMs = 5_000;
 
-/** `watchers` are told of every key written by whoever writes; here they are only kept. */
-export function createAdmin(client: Client, watchers: Set<(key: string) => void>): OpsAdmin {
+type Watchers = Set<(key: string) => void>;
+
+/** Those of `written` are told of every key written by whoever writes, of `deleted` likewise; here they are only kept. */
+export function createAdmin(
+  client: Client,
+  watchers: { readonly written: Watchers; readonly deleted: Watchers },
+): OpsAdmin {
   return {
     queues: () => client.ask({ kind: 'queues' }),
     redrive: (queue) => client.ask({ kind: 'redrive', queue }),
@@ -18,6 +23,7 @@ export function createAdmin(client: Client, watchers: Set<(key: string) => void>
     heldJobs: (id) => client.ask({ kind: 'heldJobs', id }),
     messages: (query) => search(client, query),
     findMessage: (id) => client.ask({ kind: 'findMessage', id }),
+    underWay: (ids) => client.ask({ kind: 'underWay', ids }),
     deliveryKeys: async ({ id, limit, after }) => {
       if (id !== null && !isMessageId(id)) return { keys: [], next: null };
       const receivedAt = id === null ? '' : new Date(messageIdTime(id)).toISOString();
@@ -25,14 +31,17 @@ export function createAdmin(client: Client, watchers: Set<(key: string) => void>
       return client.ask({ kind: 'newestKeys', prefix, before: after, limit });
     },
     summary: (key) => client.ask({ kind: 'summary', key }),
-    watch: (listener) => {
-      const watcher = (key: string): void => {
-        if (isMailKey(key) || isDeliveryKey(key)) listener(key);
-      };
-      watchers.add(watcher);
-      return () => watchers.delete(watcher);
-    },
+    watch: (listener) => join(watchers.written, (key) => isMailKey(key) || isDeliveryKey(key), listener),
+    watchDeleted: (listener) => join(watchers.deleted, isMailKey, listener),
   };
+}
+
+function join(watchers: Watchers, isWanted: (key: string) => boolean, listener: (key: string) => void): () => void {
+  const watcher = (key: string): void => {
+    if (isWanted(key)) listener(key);
+  };
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
 }
 
 /** Steps through the mail until the page is full, all was looked at, or the time is over (`next` then leads on). */

@@ -197,6 +197,8 @@ function transact(state: State, survival: Survival, work: () => readonly Done[])
   return done;
 }
 
+type MailKind = 'messages' | 'summary' | 'findMessage' | 'newestKeys' | 'sweep';
+
 type Around = { readonly buffer: ArrayBuffer; readonly at: number };
 
 function perform(state: State, request: Request, { buffer, at }: Around): Done {
@@ -240,16 +242,14 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
       return { value: reports.deadLetters(request.queue, request.limit) };
     case 'heldJobs':
       return { value: reports.heldJobs(request.id) };
+    case 'underWay':
+      return { value: reports.underWay(request.ids) };
     case 'messages':
-      return { value: mail.search(request) };
     case 'summary':
-      return { value: mail.summary(request.key) };
     case 'findMessage':
-      return { value: mail.find(request.id) };
     case 'newestKeys':
-      return { value: mail.newestKeys(request.prefix, request.before, request.limit) };
     case 'sweep':
-      return { value: mail.sweep(request) };
+      return { value: askMail(mail, request) };
     case 'shrink':
       return { value: giveBackSpace(state.database) };
     case 'statistics':
@@ -261,6 +261,21 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
     case 'stopLeases':
     case 'tick':
       return { value: null };
+  }
+}
+
+function askMail(mail: MailRows, request: Request<MailKind>): Answer<MailKind> {
+  switch (request.kind) {
+    case 'messages':
+      return mail.search(request);
+    case 'summary':
+      return mail.summary(request.key);
+    case 'findMessage':
+      return mail.find(request.id);
+    case 'newestKeys':
+      return mail.newestKeys(request.prefix, request.before, request.limit);
+    case 'sweep':
+      return mail.sweep(request);
   }
 }
 

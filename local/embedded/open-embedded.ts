@@ -40,18 +40,23 @@ export async function openEmbedded(options: ClientOptions): Promise<EmbeddedWorl
   const bodies = join(folder, 'bodies');
   await mkdir(bodies, { recursive: true, mode: 0o700 });
   const client = await startClient(options);
-  const watchers = new Set<(key: string) => void>();
-  const written = (key: string): void => {
-    for (const watcher of watchers) watcher(key);
+  const watchers = { written: new Set<(key: string) => void>(), deleted: new Set<(key: string) => void>() };
+  const tell = (told: Set<(key: string) => void>) => (key: string) => {
+    for (const watcher of told) watcher(key);
   };
+  const changed = { written: tell(watchers.written), deleted: tell(watchers.deleted) };
   return {
-    store: createObjectStore(client, bodies, written),
+    store: createObjectStore(client, bodies, changed),
     jobs: createJobSender(client, clock),
     source: createJobSource(client, clock),
     intake: createIntake(client, bodies, clock),
     admin: createAdmin(client, watchers),
     bodies: client.bodies,
-    sweep: (before) => client.ask({ kind: 'sweep', before, limit: sweepLimit }),
+    sweep: async (before) => {
+      const keys = await client.ask({ kind: 'sweep', before, limit: sweepLimit });
+      for (const key of keys) changed.deleted(key);
+      return keys.length;
+    },
     shrink: () => client.ask({ kind: 'shrink' }),
     tick: async () => {
       await client.ask({ kind: 'tick' });

@@ -98,14 +98,16 @@ type Exchange = {
   messages: { ask: MessageQuery; answer: MessagePage };
   summary: { ask: { readonly key: string }; answer: MessageSummary | null };
   findMessage: { ask: { readonly id: string }; answer: readonly string[] };
+  /** Those of the messages that have a job on a queue, or out with a worker. */
+  underWay: { ask: { readonly ids: readonly string[] }; answer: readonly string[] };
   newestKeys: {
     ask: { readonly prefix: string; readonly before: string | null; readonly limit: number };
     answer: { readonly keys: readonly string[]; readonly next: string | null };
   };
-  /** Deletes some of what is older than these times; answers how many: 0 means nothing is left. */
+  /** Deletes some of what is older than these times; answers the keys: none means nothing is left. */
   sweep: {
     ask: { readonly before: KeptSince; readonly limit: number };
-    answer: number;
+    answer: readonly string[];
   };
   /** Gives a little of the free space in the file back to the disk; answers whether more could be given. */
   shrink: { ask: object; answer: boolean };

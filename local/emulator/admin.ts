@@ -19,12 +19,12 @@ const maxKept = 5_000;
 const searchMs = 5_000;
 
 export type EmulatorAdminDeps = {
-  readonly emulator: Pick<Emulator, 'queues' | 'messages' | 'queueUrl'>;
+  readonly emulator: Pick<Emulator, 'queues' | 'jobs' | 'messages' | 'queueUrl'>;
   readonly store: Pick<ObjectStore, 'get'>;
   readonly index: KeyIndex;
   readonly held: HeldJobs;
   readonly deadLetters: Pick<DeadLetters, 'redrive' | 'purge'>;
-  readonly watchers: Set<(key: string) => void>;
+  readonly watchers: Readonly<Record<'written' | 'deleted', Set<(key: string) => void>>>;
   readonly clock: Clock;
 };
 
@@ -53,14 +53,22 @@ export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
     heldJobs: async (id) => deps.held.of(id),
     messages: (query) => search({ index, read, query }),
     findMessage: async (id) => index.ofMessage(id).filter(isMailKey).toSorted(),
+    underWay: async (ids) => {
+      const jobs = await emulator.jobs();
+      return ids.filter((id) => jobs.some((body) => body.includes(id)));
+    },
     deliveryKeys: async ({ id, limit, after }) => {
       const keys = index.newest('delivery', after).filter((key) => id === null || messageIdOf(key) === id);
       return { keys: keys.slice(0, limit), next: keys.length > limit ? (keys[limit - 1] ?? null) : null };
     },
     summary: async (key) => (await read(key))?.summary ?? null,
     watch: (listener) => {
-      watchers.add(listener);
-      return () => watchers.delete(listener);
+      watchers.written.add(listener);
+      return () => watchers.written.delete(listener);
+    },
+    watchDeleted: (listener) => {
+      watchers.deleted.add(listener);
+      return () => watchers.deleted.delete(listener);
     },
   };
 }

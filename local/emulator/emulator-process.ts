@@ -55,12 +55,16 @@ async function start(order: Order): Promise<void> {
   app.addHook('onResponse', (request, reply, done) => {
     const key = writtenKey(request.method, request.url);
     if (key !== null && reply.statusCode === 200) process.send?.({ kind: 'written', key });
+    if (request.method === 'DELETE' && reply.statusCode === 204) {
+      process.send?.({ kind: 'deleted', key: keyOf(new URL(request.url, 'http://emulator')) });
+    }
     done();
   });
   app.get('/_pillarbox/calls', () => Object.fromEntries(calls));
   app.get('/_pillarbox/queues', () =>
     order.queues.flatMap(({ name }) => [name, deadLetterQueue(name)].map(countsOf(stores))),
   );
+  app.get('/_pillarbox/jobs', () => order.queues.flatMap(({ name }) => jobsOf(stores, name)));
   app.get('/_pillarbox/queues/:name', (request) =>
     messagesOf(stores, z.object({ name: z.string() }).parse(request.params)),
   );
@@ -169,7 +173,11 @@ function writtenKey(method: string, url: string): string | null {
   const isPut = method === 'PUT' && !searchParams.has('partNumber');
   const isComplete = method === 'POST' && searchParams.has('uploadId');
   if (!isPut && !isComplete) return null;
-  return decodeURIComponent(pathname.split('/').slice(2).join('/')) || null;
+  return keyOf({ pathname }) || null;
+}
+
+function keyOf({ pathname }: { readonly pathname: string }): string {
+  return decodeURIComponent(pathname.split('/').slice(2).join('/'));
 }
 
 function countsOf({ sqsStore }: Stores) {
@@ -188,6 +196,14 @@ function countsOf({ sqsStore }: Stores) {
       handedOut: queues.get(name)?.handedOut() ?? 0,
     };
   };
+}
+
+/** The bodies of what is ready, delayed or out with a worker. */
+function jobsOf({ sqsStore }: Stores, name: string): readonly string[] {
+  const queue = sqsStore.getQueueByName(name);
+  if (queue === undefined) return [];
+  const inFlight = [...queue.inflightMessages.values()].map(({ message }) => message);
+  return [...queue.messages, ...queue.delayedMessages, ...inFlight].map(({ body }) => body);
 }
 
 function messagesOf({ sqsStore }: Stores, { name }: { readonly name: string }) {

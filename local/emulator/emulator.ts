@@ -40,7 +40,7 @@ const messageSchema = z.object({
 const reportSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('listening'), port: z.number() }),
   z.object({ kind: z.literal('refused'), reason: z.string() }),
-  z.object({ kind: z.literal('written'), key: z.string() }),
+  z.object({ kind: z.enum(['written', 'deleted']), key: z.string() }),
 ]);
 
 /** S3 and SQS on this machine. */
@@ -55,6 +55,8 @@ export type Emulator = {
   readonly calls: () => Promise<Readonly<Record<string, number>>>;
   /** The waiting messages of a queue, oldest first; the last thousand. */
   readonly messages: (queue: QueueName, dead: 'dead') => Promise<readonly z.infer<typeof messageSchema>[]>;
+  /** The bodies of all messages that are not dead letters: ready, delayed, or out with a worker. */
+  readonly jobs: () => Promise<readonly string[]>;
   /** Resolves when the process ended although nobody closed it. */
   readonly lost: Promise<Error>;
   /** Sets its clock ahead of the real one. */
@@ -70,16 +72,17 @@ export type EmulatedQueue = {
 };
 
 /**
- * Starts it over a folder, made where it is missing; rejects where that is in use. `onWritten` gets every key that is written.
+ * Starts it over a folder, made where it is missing; rejects where that is in use. `onChange` gets every key
+ * that is written or deleted.
  * `others`: queues besides those of the stages.
  */
 export async function startEmulator({
   folder,
-  onWritten,
+  onChange,
   others = [],
 }: {
   readonly folder: string;
-  readonly onWritten: (key: string) => void;
+  readonly onChange: OnChange;
   readonly others?: readonly EmulatedQueue[];
 }): Promise<Emulator> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -93,18 +96,20 @@ export async function startEmulator({
   const entry = fileURLToPath(new URL('./emulator-process.ts', import.meta.url));
   const order = JSON.stringify({ folder, port: 0, bucket, queues });
   const child = fork(entry, [order], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const port = await listening(child, onWritten);
+  const port = await listening(child, onChange);
   return emulatorAt(`http://127.0.0.1:${port}`, child);
 }
 
-function listening(child: ChildProcess, onWritten: (key: string) => void): Promise<number> {
+type OnChange = (key: string, change: 'written' | 'deleted') => void;
+
+function listening(child: ChildProcess, onChange: OnChange): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the emulator ended at start (exit code ${code})`)));
     child.on('message', (message) => {
       const report = reportSchema.parse(message);
       if (report.kind === 'listening') resolve(report.port);
       else if (report.kind === 'refused') reject(new Error(report.reason));
-      else onWritten(report.key);
+      else onChange(report.key, report.kind);
     });
   });
 }
@@ -122,6 +127,7 @@ function emulatorAt(endpoint: string, child: ChildProcess): Emulator {
     queueArn: (queue) => `arn:aws:sqs:${region}:${account}:${queue}`,
     queues: async () => z.array(queueSchema).parse(await ask('/queues')),
     calls: async () => z.record(z.string(), z.number()).parse(await ask('/calls')),
+    jobs: async () => z.array(z.string()).parse(await ask('/jobs')),
     messages: async (queue, dead) => z.array(messageSchema).parse(await ask(`/queues/${name(queue, dead)}`)),
     lost: new Promise((resolve) => {
       child.once('exit', (code, signal) => {

@@ -4,6 +4,7 @@ import type { ObjectStore } from '#pipeline/contract/ports.ts';
 
 export type KeyIndex = {
   readonly add: (key: string) => void;
+  readonly remove: (key: string) => void;
   /** Newest message first; `after` is the last key of the page before. `mail`: inbox/ and quarantine/. */
   readonly newest: (kind: 'mail' | 'delivery', after: string | null) => readonly string[];
   readonly ofMessage: (id: string) => readonly string[];
@@ -27,6 +28,9 @@ export async function openKeyIndex(store: Pick<ObjectStore, 'list'>): Promise<Ke
   return {
     add: (key) => {
       if (folders.some((folder) => key.startsWith(folder))) keys.add(key);
+    },
+    remove: (key) => {
+      keys.delete(key);
     },
     newest: (kind, after) => {
       const isWanted = (key: string) => (kind === 'delivery') === isDeliveryKey(key);

@@ -12,7 +12,7 @@ import { createSqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
 import { messagesAtOnce } from '#pipeline/contract/jobs-per-message.ts';
-import { configKey } from '#pipeline/contract/keys.ts';
+import { configKey, isDeliveryKey, isMailKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import {
   lanesOf,
@@ -80,14 +80,15 @@ export type EmulatorWorld = LocalWorld & {
 
 /** Starts the emulator, and a function with its pollers for each stage; a slow lane has pollers of its own. */
 export async function startEmulatorWorld(options: EmulatorOptions): Promise<EmulatorWorld> {
-  const watchers = new Set<(key: string) => void>();
-  const written = (key: string): void => {
-    if (!/^(inbox|quarantine|deliveries)\//.test(key)) return;
-    index?.add(key);
-    for (const watcher of watchers) watcher(key);
+  const watchers = { written: new Set<(key: string) => void>(), deleted: new Set<(key: string) => void>() };
+  const changed = (key: string, change: 'written' | 'deleted'): void => {
+    if (!isMailKey(key) && !isDeliveryKey(key)) return;
+    if (change === 'written') index?.add(key);
+    else index?.remove(key);
+    for (const watcher of watchers[change]) watcher(key);
   };
   let index: Awaited<ReturnType<typeof openKeyIndex>> | null = null;
-  const emulator = await startEmulator({ folder: options.folder, onWritten: written });
+  const emulator = await startEmulator({ folder: options.folder, onChange: changed });
   const built = options.bundles ?? options.environment['PILLARBOX_BUNDLES'];
   const bundles = built ?? (await freshBundles(options.folder));
   const ports = portsOver(emulator, options.clock);

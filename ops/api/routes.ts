@@ -3,6 +3,7 @@ import { showActivity } from '#ops/activity.ts';
 import { listDeliveries } from '#ops/deliveries.ts';
 import type { MailDeps, ServiceDeps } from '#ops/deps.ts';
 import { showHealth, showMetrics } from '#ops/health.ts';
+import { deleteMessage, deleteMessages } from '#ops/messages/delete-messages.ts';
 import { listMessages } from '#ops/messages/list-messages.ts';
 import { replayOneMessage } from '#ops/messages/replay-message.ts';
 import { showAttachment, showHtml, showMessage, showRaw, showText } from '#ops/messages/show-message.ts';
@@ -20,7 +21,9 @@ export type Route<Deps> = { readonly at: `${'GET' | 'POST' | 'DELETE'} /${string
 /** In any world, also in a deployment on AWS. */
 export const mailRoutes: readonly Route<MailDeps>[] = [
   { at: 'GET /api/messages', does: listMessages },
+  { at: 'DELETE /api/messages', does: deleteMessages },
   { at: 'GET /api/messages/ID', does: showMessage },
+  { at: 'DELETE /api/messages/ID', does: deleteMessage },
   { at: 'GET /api/messages/ID/raw', does: showRaw },
   { at: 'GET /api/messages/ID/text', does: showText },
   { at: 'GET /api/messages/ID/html', does: showHtml },

@@ -1,13 +1,13 @@
 // An operator's view of a deployment on AWS, from S3 and SQS alone. There is no index, so lists are read newest first and
 // only as far as needed, within limits that are reported.
 import { z } from 'zod';
-import { isMessageId, type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
+import { isMessageId, type MessageId, messageIdTime, receivedAtOf } from '#mail/header/message-id.ts';
 import type { DeadLetter, DeliveryQuery, MailAdmin, QueueCounts } from '#ops/admin.ts';
 import type { DeadLetters, QueuePair } from '#pipeline/aws/dead-letters.ts';
 import { unpacked } from '#pipeline/aws/pack.ts';
 import { causeOf, type SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
 import { deliveriesPrefix, deliveryPrefix, parseDeliveryKey } from '#pipeline/contract/keys.ts';
-import type { ObjectStore } from '#pipeline/contract/ports.ts';
+import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 import { createCopyFinder, type FindCopiesDeps } from './find-copies.ts';
 import { newestKeys, type TreeReader } from './newest-first.ts';
@@ -18,8 +18,12 @@ export type AwsAdminDeps = FindCopiesDeps & {
   readonly reader: TreeReader;
   readonly queues: (queue: QueueName) => QueuePair;
   readonly deadLetters: DeadLetters;
+  readonly clock: Clock;
   readonly onProgress: (sentence: string) => void;
 };
+
+/** Mail of the last hour may have a job that no record tells of. */
+const settledMs = 3_600_000;
 
 export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {
   const { queues, deadLetters, reader } = deps;
@@ -39,6 +43,8 @@ export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {
     heldJobs: async () => [],
     messages: (query) => searchMail({ ...deps, copies }, query),
     findMessage: async (id) => (isMessageId(id) ? copies.find(id) : []),
+    // SQS does not say whose jobs it has.
+    underWay: async (ids) => ids.filter((id) => isMessageId(id) && deps.clock() < messageIdTime(id) + settledMs),
     deliveryKeys: (query) => deliveryKeys(reader, query),
   };
 }

@@ -83,7 +83,7 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
     makeSecret: createSecretMaker(deployment, secretsPrefix(deployment)),
     ses: (sesRegion) => createSesReader({ ...deployment, region: sesRegion }),
     clock: tools.clock,
-    admin: createAwsAdmin({ store, reader, config, queues, deadLetters, onProgress: tools.onProgress }),
+    admin: createAwsAdmin({ store, reader, config, queues, deadLetters, ...tools }),
     findLogLines: createLogFinder({ search: createLogSearch(deployment), serviceName: name, clock: tools.clock }),
     retryDelivery: createRetryDelivery({ store, jobs, clock: tools.clock }),
     replayMessage: createReplayMessage({

@@ -7,7 +7,7 @@ import { type Answer, isAnswer, notFound, stream } from '#ops/api/answer.ts';
 import { mailbox, messageId, text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
-import { mailboxPrefix, mailFolders, rawKey } from '#pipeline/contract/keys.ts';
+import { domainPrefix, mailboxPrefix, mailFolders, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { type InboxMessage, inboxMessageRecord, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import { readWhole } from '#pipeline/contract/stored-body.ts';
@@ -133,14 +133,16 @@ async function readMessage(deps: Deps, wanted: Wanted): Promise<InboxMessage | A
 
 async function findKey(deps: Deps, { ID: id, mailbox: only }: Wanted): Promise<string | Answer> {
   const keys = await deps.admin.findMessage(id);
-  const key = keys.find((candidate) => only === null || isIn(candidate, only));
+  const key = keys.find((candidate) => only === null || isInMailbox(candidate, only));
   if (key !== undefined) return key;
   if (keys.length > 0) return notFound(`message ${id} is not in ${only}`);
   if ((await findRawKey(deps, id)) === null) return notFound(`no message ${id}`);
   return notFound(`message ${id} is stored, but in no mailbox here: see its trace`, 'not-in-a-mailbox');
 }
 
-function isIn(key: string, only: string): boolean {
+/** Whether the key is that of a copy in the mailbox `local@domain`, or in one of `@domain`. */
+export function isInMailbox(key: string, only: string): boolean {
+  if (only.startsWith('@')) return mailFolders.some((folder) => key.startsWith(domainPrefix(folder, only.slice(1))));
   const address = parseAddress(only);
   if (isProblem(address)) return false;
   return mailFolders.some((folder) => key.startsWith(mailboxPrefix(folder, address)));

@@ -100,7 +100,12 @@ export function domainPrefix(folder: MailFolder, domain: string): string {
 
 /** `attachments/<yyyy>/<mm>/<dd>/<id>/<n>`; `n` counts from 1, or is `text` or `html` for a large body. */
 export function attachmentKey({ id, receivedAt }: Received, n: number | 'text' | 'html'): string {
-  return `attachments/${day(receivedAt)}/${id}/${n}`;
+  return `${attachmentsPrefix({ id, receivedAt })}${n}`;
+}
+
+/** `attachments/<yyyy>/<mm>/<dd>/<id>/`: all that is stored of one message. */
+export function attachmentsPrefix({ id, receivedAt }: Received): string {
+  return `attachments/${day(receivedAt)}/${id}/`;
 }
 
 /** `deliveries/<yyyy>/<mm>/<dd>/<id>/<domain>.json` */

@@ -60,7 +60,7 @@ async function startConsumer(
   const folder = await mkdtemp(join(tmpdir(), 'pillarbox-consumer-'));
   const visibilitySeconds: number = queue.VisibilityTimeout;
   const others = [{ name, visibilitySeconds, maxReceives: queue.RedrivePolicy.maxReceiveCount }];
-  const emulator = await startEmulator({ folder: join(folder, 'emulator'), onWritten: () => {}, others });
+  const emulator = await startEmulator({ folder: join(folder, 'emulator'), onChange: () => {}, others });
   const file = join(folder, 'index.mjs');
   await writeFile(file, handlerText(Date.now() + throwsForSeconds * 1_000));
   const taken: string[] = [];

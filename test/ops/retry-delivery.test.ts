@@ -18,6 +18,7 @@ function setUp(state: 'waiting' | 'delivered') {
     ...recipient,
     state: state === 'waiting' ? ('pending' as const) : ('delivered' as const),
   }));
+  store.seed(job.raw.key, 'Subject: x');
   store.seed(deliveryKey(job), JSON.stringify({ ...fresh, state, recipients }));
   return { store, jobs, job, clock, retry: createRetryDelivery({ store, jobs, clock }) };
 }
@@ -32,6 +33,14 @@ test('a waiting delivery is queued at once and its state says so', async () => {
     { state, updatedAt, queued: next.queued },
     { state: 'waiting', updatedAt: clock.iso(), queued: true },
   );
+});
+
+test('a delivery whose message was deleted is not tried: there is nothing to send', async () => {
+  const { store, jobs, job, retry } = setUp('waiting');
+  await store.delete(job.raw.key);
+  const reason = 'its message was deleted';
+  assert.deepEqual(await retry({ id: job.id, domain: job.domain }), { outcome: 'not-waiting', reason });
+  assert.deepEqual(jobs.sent, []);
 });
 
 test('a finished delivery is not waiting; one that is not there and a wrong id are not found', async () => {

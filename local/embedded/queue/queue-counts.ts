@@ -15,6 +15,8 @@ export type QueueReports = {
   readonly deadLetters: (queue: QueueName, limit: number) => readonly DeadLetter[];
   /** Jobs of a message that wait for a fault of ours, or for a hook that failed. */
   readonly heldJobs: (id: string) => readonly HeldJob[];
+  /** Those of these messages that have a job, ready, delayed or out with a worker. */
+  readonly underWay: (ids: readonly string[]) => readonly string[];
   /** Throws dead letters away; answers how many. */
   readonly purge: (queue: QueueName) => number;
 };
@@ -28,6 +30,9 @@ export function queueReports(database: DatabaseSync, { sql, memory }: JobRows): 
   );
   const heldOf = database.prepare(
     "SELECT queue, faults, last_error, due, body FROM jobs WHERE (faults > 0 OR queue = 'notify') AND message_id = ?",
+  );
+  const underWay = database.prepare(
+    'SELECT DISTINCT message_id FROM jobs WHERE message_id IN (SELECT value FROM json_each(?))',
   );
   return {
     counts: (at) =>
@@ -62,6 +67,7 @@ export function queueReports(database: DatabaseSync, { sql, memory }: JobRows): 
         const reason = asNumber(row['faults']) > 0 ? asText(row['last_error']) : hookFailure(asText(row['body']));
         return reason === null ? [] : [{ queue: queueName(row['queue']), reason, retryAt: timeText(row['due']) }];
       }),
+    underWay: (ids) => underWay.all(JSON.stringify(ids)).map((row) => asText(row['message_id'])),
     purge: (queue) => Number(sql.purge.run(queue).changes),
   };
 }

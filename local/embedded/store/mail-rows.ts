@@ -18,7 +18,7 @@ export type MailRows = {
   readonly summary: (key: string) => MessageSummary | null;
   readonly find: (id: string) => readonly string[];
   readonly newestKeys: (prefix: string, before: string | null, limit: number) => Answer<'newestKeys'>;
-  readonly sweep: (request: Request<'sweep'>) => number;
+  readonly sweep: (request: Request<'sweep'>) => readonly string[];
 };
 
 /** Over the same database as `objects`, which does the deleting. */
@@ -60,7 +60,7 @@ export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows 
       });
       const keys = keysOf(old).slice(0, limit);
       for (const key of keys) objects.delete(key, null);
-      return keys.length;
+      return keys;
     },
   };
 }

@@ -17,8 +17,14 @@ const listLimit = 1_000;
 /** The database thread lists mail as it writes it, so its JSON has to be a row, however large: the parse stage bounds it. */
 const mailInlineBytes = 8_388_608;
 
-/** `written` is told of each key that was stored. */
-export function createObjectStore(client: Client, bodiesFolder: string, written: (key: string) => void): ObjectStore {
+type Told = (key: string) => void;
+
+/** `written` is told of each key that was stored, `deleted` of each that is not there any more. */
+export function createObjectStore(
+  client: Client,
+  bodiesFolder: string,
+  { written, deleted }: { readonly written: Told; readonly deleted: Told },
+): ObjectStore {
   const putShared = createSharedPuts(client);
   const putFound = async (request: PutRequest, content: Content): Promise<PutOutcome> => {
     const outcome = await client.ask({ kind: 'put', object: { ...headOf(request), content } });
@@ -67,7 +73,11 @@ export function createObjectStore(client: Client, bodiesFolder: string, written:
     get,
     head: (key) => client.ask({ kind: 'head', key }),
     list: ({ prefix, after = '', limit = listLimit }) => client.ask({ kind: 'list', prefix, after, limit }),
-    delete: (key, condition) => client.ask({ kind: 'delete', key, ifMatch: condition?.ifMatch ?? null }),
+    delete: async (key, condition) => {
+      const outcome = await client.ask({ kind: 'delete', key, ifMatch: condition?.ifMatch ?? null });
+      if (outcome === 'deleted') deleted(key);
+      return outcome;
+    },
   };
 }
 

@@ -1,14 +1,18 @@
 // Lists of mail: newest first, page by page, searched; and what the retention takes away.
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { ulid } from 'ulid';
 import { keepSince } from '#local/retention.ts';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+import { deleteEach } from '#ops/messages/delete-messages.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { messageKey, rawKey } from '#pipeline/contract/keys.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
-import { sampleId } from '#test/support/samples/sample-jobs.ts';
+import { sampleId, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 import { sampleMessage } from '#test/support/samples/sample-message.ts';
+import { until } from '#test/support/time/until.ts';
 import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';
 
 const day = 86_400_000;
@@ -21,7 +25,7 @@ function idOf(atMs: number): MessageId {
   return id;
 }
 
-async function addMessage(world: TestWorld, atMs: number, changes: Partial<InboxMessage> = {}): Promise<string> {
+async function addMessage(world: TestWorld, atMs: number, changes: Partial<InboxMessage> = {}): Promise<MessageId> {
   const id = idOf(atMs);
   const receivedAt = new Date(atMs).toISOString();
   const message = sampleMessage({ id, receivedAt, ...changes });
@@ -112,6 +116,39 @@ test('those who watch are told of inbox and deliveries, until they stop', async 
   stop();
   await addMessage(world, now);
   assert.deepEqual(seen, [key]);
+});
+
+test('a deleted message takes its files from the disk, and those who watch deletions are told', async (t) => {
+  const world = await openTestWorld({ t });
+  const told: string[] = [];
+  world.admin.watchDeleted((key) => told.push(key));
+  const [gone, kept] = [await addMessage(world, now), await addMessage(world, now + 1)];
+  for (const id of [gone, kept]) {
+    const body = Buffer.alloc(400_000);
+    await world.store.put({ key: `attachments/2026/11/21/${id}/1`, body, contentType: 'x/y' });
+  }
+  const [key = ''] = await world.admin.findMessage(gone);
+  const before = readdirSync(join(world.folder, 'bodies'));
+  assert.equal(await deleteEach(world, [gone], null), 1);
+  await until(() => readdirSync(join(world.folder, 'bodies')).length < before.length, 'the file is gone');
+  assert.deepEqual(told, [key]);
+  const left = (await world.store.list({ prefix: '' })).objects.map((object) => object.key);
+  assert.deepEqual([left.length, left.every((one) => one.includes(kept))], [3, true]);
+  const older = await addMessage(world, now - 40 * day);
+  const [oldKey = ''] = await world.admin.findMessage(older);
+  while ((await world.sweep(keepSince(configSchema.parse({}), now))) > 0);
+  assert.deepEqual(told, [key, oldKey], 'the retention tells, too');
+});
+
+test('messages with a job on a queue are named, also while a worker has it', async (t) => {
+  const world = await openTestWorld({ t });
+  const [busy, idle] = [{ ...sampleReceivedJob(), id: idOf(now) }, idOf(now)];
+  await world.jobs.send('received', busy);
+  assert.deepEqual(await world.admin.underWay([idle, busy.id]), [busy.id]);
+  const [job] = await world.receive('received', 1);
+  assert.deepEqual(await world.admin.underWay([idle, busy.id]), [busy.id]);
+  await job?.done();
+  assert.deepEqual(await world.admin.underWay([idle, busy.id]), []);
 });
 
 test('deliveries are listed newest first, or those of one message', async (t) => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { type EmulatorWorld, startEmulatorWorld } from '#local/emulator/start-emulator.ts';
+import { deleteEach } from '#ops/messages/delete-messages.ts';
 import { createSqsClient } from '#pipeline/aws/clients.ts';
 import { packBody } from '#pipeline/aws/pack.ts';
 import { configSchema } from '#pipeline/config/config.ts';
@@ -62,6 +63,16 @@ test('a message becomes JSON in inbox/, found by search, announced once, and the
   assert.deepEqual(announced, keys);
   stop();
   await until(async () => (await world.admin.queues()).every(isEmpty) || null);
+  assert.deepEqual(await world.admin.underWay([job.id]), []);
+  const told: string[] = [];
+  const stopDeleted = world.admin.watchDeleted((key) => told.push(key));
+  assert.equal(await deleteEach(world, [job.id], null), 1);
+  await until(async () => (told.length > 0 ? told : null));
+  stopDeleted();
+  assert.deepEqual(
+    [told, await world.admin.findMessage(job.id), await world.store.head(job.raw.key)],
+    [keys, [], null],
+  );
 });
 
 test('pages of mail go from the newest on and miss nothing', async () => {

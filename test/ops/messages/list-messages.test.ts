@@ -35,6 +35,7 @@ function rowsAdmin(rows: readonly MessageSummary[]): MailAdmin {
     purge: unused,
     deadLetters: unused,
     heldJobs: unused,
+    underWay: unused,
     findMessage: unused,
     deliveryKeys: unused,
     messages: async ({ limit, after }) => {

@@ -62,6 +62,6 @@ export async function emulatedAws() {
 
 async function start() {
   const folder = await mkdtemp(join(tmpdir(), 'pillarbox-emulator-'));
-  const emulator = await startEmulator({ folder, onWritten: () => {} });
+  const emulator = await startEmulator({ folder, onChange: () => {} });
   return { emulator, folder };
 }

@@ -72,12 +72,16 @@ export type SampleWorld = {
   /** Stores an inbox message and its raw bytes, and tells who watches. */
   readonly addMessage: (message: InboxMessage, raw?: string) => string;
   readonly calls: string[];
+  /** Ids of messages that have a job on a queue. */
+  readonly busy: Set<string>;
 };
 
 /** A world in memory that lists mail as the real ones do: by id, then key, newest first. */
 export function sampleWorld(): SampleWorld {
-  const store = createMemoryStore();
+  const store: { -readonly [Name in keyof MemoryStore]: MemoryStore[Name] } = createMemoryStore();
   const watchers = new Set<(key: string) => void>();
+  const deletionWatchers = new Set<(key: string) => void>();
+  const busy = new Set<string>();
   const calls: string[] = [];
   const rows: { readonly key: string; readonly message: InboxMessage; readonly summary: MessageSummary }[] = [];
   const admin: OpsAdmin = {
@@ -121,11 +125,26 @@ export function sampleWorld(): SampleWorld {
       const page = keys.slice(start, start + limit);
       return { keys: page, next: start + limit < keys.length ? (page.at(-1) ?? null) : null };
     },
+    underWay: async (ids) => ids.filter((id) => busy.has(id)),
     summary: async (key) => rows.find((row) => row.key === key)?.summary ?? null,
     watch: (listener) => {
       watchers.add(listener);
       return () => watchers.delete(listener);
     },
+    watchDeleted: (listener) => {
+      deletionWatchers.add(listener);
+      return () => deletionWatchers.delete(listener);
+    },
+  };
+  const drop = store.delete;
+  store.delete = async (key, condition) => {
+    const outcome = await drop(key, condition);
+    const at = rows.findIndex((row) => row.key === key);
+    if (outcome === 'deleted' && at >= 0) {
+      rows.splice(at, 1);
+      for (const watcher of deletionWatchers) watcher(key);
+    }
+    return outcome;
   };
   const addMessage = (message: InboxMessage, raw = 'Subject: Hello\r\n\r\nHi\r\n'): string => {
     const folder = message.disposition.action === 'accept' ? 'inbox' : 'quarantine';
@@ -138,5 +157,5 @@ export function sampleWorld(): SampleWorld {
     for (const watcher of watchers) watcher(key);
     return key;
   };
-  return { store, admin, addMessage, calls };
+  return { store, admin, addMessage, calls, busy };
 }

@@ -1,0 +1,83 @@
+// What happens to mail as texts of server-sent events: `message`, `delivery`, and `deleted` for messages that are in no mailbox any
+// more. Objects are read some at a time, in the order in which they were written.
+import type { MessageId } from '#mail/header/message-id.ts';
+import type { OpsAdmin } from '#ops/admin.ts';
+import type { MailDeps } from '#ops/deps.ts';
+import { listed } from '#ops/messages/list-messages.ts';
+import { messageIdOf, parseDeliveryKey } from '#pipeline/contract/keys.ts';
+import type { Log } from '#pipeline/contract/ports.ts';
+import { deliveryRecord } from '#pipeline/contract/records/delivery.ts';
+import { errorFields } from '#pipeline/observe/log.ts';
+
+/** What the events are read from. */
+export type MailEventDeps = Pick<MailDeps, 'store'> & { readonly admin: OpsAdmin; readonly log: Pick<Log, 'warn'> };
+
+const maxWaiting = 5_000;
+const readTogether = 32;
+const maxNamed = 1_000;
+
+/** Calls `send` with one or several events until the function it answers is called. */
+export function watchMail(deps: MailEventDeps, send: (text: string) => void): () => void {
+  const waiting: string[] = [];
+  const deleted = new Set<MessageId>();
+  let isPublishing = false;
+
+  const read = (event: Promise<string | null>, what: string): Promise<string | null> =>
+    event.catch((thrown: unknown) => {
+      deps.log.warn('ops-event-lost', { key: what, ...errorFields(thrown) });
+      return null;
+    });
+  const publish = async (): Promise<void> => {
+    if (isPublishing) return;
+    isPublishing = true;
+    while (waiting.length > 0 || deleted.size > 0) {
+      const written = waiting.splice(0, readTogether).map((key) => read(eventOf(deps, key), key));
+      const events = await Promise.all([...written, read(deletedEvent(deps.admin, takeAll(deleted)), 'deleted')]);
+      const text = events.filter((event) => event !== null).join('');
+      if (text !== '') send(text);
+    }
+    isPublishing = false;
+  };
+  const stops = [
+    deps.admin.watch((key) => {
+      if (waiting.length < maxWaiting) waiting.push(key);
+      void publish();
+    }),
+    deps.admin.watchDeleted((key) => {
+      const id = messageIdOf(key);
+      if (id !== null) deleted.add(id);
+      void publish();
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+function takeAll<Item>(from: Set<Item>): readonly Item[] {
+  const all = [...from];
+  from.clear();
+  return all;
+}
+
+async function eventOf({ store, admin }: MailEventDeps, key: string): Promise<string | null> {
+  const about = parseDeliveryKey(key);
+  if (about !== null) {
+    const stored = await deliveryRecord.read(store, key, () => null);
+    return stored === null ? null : eventText('delivery', { ...about, state: stored.record?.state ?? null });
+  }
+  const summary = await admin.summary(key);
+  return summary === null ? null : eventText('message', listed([summary]));
+}
+
+/** Null if another copy is left of each. Very many are not named. */
+async function deletedEvent({ findMessage }: OpsAdmin, ids: readonly MessageId[]): Promise<string | null> {
+  if (ids.length > maxNamed) return eventText('deleted', { all: true });
+  const copies = await Promise.all(ids.map(findMessage));
+  const gone = ids.filter((_, n) => copies[n]?.length === 0);
+  return gone.length === 0 ? null : eventText('deleted', { ids: gone });
+}
+
+function eventText(event: string, data: unknown): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
