@@ -140,17 +140,6 @@ test('a deleted message takes its files from the disk, and those who watch delet
   assert.deepEqual(told, [key, oldKey], 'the retention tells, too');
 });
 
-test('messages with a job on a queue are named, also while a worker has it', async (t) => {
-  const world = await openTestWorld({ t });
-  const [busy, idle] = [{ ...sampleReceivedJob(), id: idOf(now) }, idOf(now)];
-  await world.jobs.send('received', busy);
-  assert.deepEqual(await world.admin.underWay([idle, busy.id]), [busy.id]);
-  const [job] = await world.receive('received', 1);
-  assert.deepEqual(await world.admin.underWay([idle, busy.id]), [busy.id]);
-  await job?.done();
-  assert.deepEqual(await world.admin.underWay([idle, busy.id]), []);
-});
-
 test('deliveries are listed newest first, or those of one message', async (t) => {
   const world = await openTestWorld({ t });
   const [one, two] = [sampleId(now), sampleId(now + 1)];
@@ -208,4 +197,15 @@ test('what is known of destinations goes by when it was written', async (t) => {
 test('raw mail is kept for as long as it may have to be delivered, whatever the retention says', () => {
   const before = keepSince(configSchema.parse({ retention: { rawDays: 1 } }), now);
   assert.equal(before['raw/'], new Date(now - 6 * day).toISOString());
+});
+
+test('messages with a job on a queue are named, also while a worker has it', async (t) => {
+  const world = await openTestWorld({ t });
+  const [busy, idle] = [sampleReceivedJob(), idOf(now)];
+  await world.jobs.send('received', busy);
+  assert.deepEqual(await world.admin.underWay([idle, busy.id]), [busy.id]);
+  const [job] = await world.receive('received', 1);
+  assert.deepEqual(await world.admin.underWay([idle, busy.id]), [busy.id]);
+  await job?.done();
+  assert.deepEqual(await world.admin.underWay([idle, busy.id]), []);
 });
