@@ -1,9 +1,9 @@
 // Checks the DNS records of one of our domains: where its mail goes (MX), who may send for it (SPF), with which keys (DKIM),
 // what happens to forgeries (DMARC), and whether mail to it must come over verified TLS (MTA-STS).
 import { createPublicKey } from 'node:crypto';
-import type { ConfigPlace } from '#cli/config-place.ts';
-import { dkimRecord, publicKeyText, recordText, stsPolicyText, suggestedRecords } from '#cli/dns-records.ts';
-import type { WayOut } from '#cli/way-out.ts';
+import type { ConfigPlace } from '#cli/config/config-place.ts';
+import { dkimRecord, publicKeyText, recordText, stsPolicyText, suggestedRecords } from '#cli/dns/dns-records.ts';
+import type { WayOut } from '#cli/dns/way-out.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Resolve, Secrets } from '#pipeline/contract/ports.ts';
 import { askDns, askOneText, askTexts } from './ask-dns.ts';

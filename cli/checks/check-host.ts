@@ -1,6 +1,6 @@
 // Checks the server's name in the DNS: it has an address, and each address leads back to it (PTR).
-import { recordText } from '#cli/dns-records.ts';
-import { relayOf } from '#cli/way-out.ts';
+import { recordText } from '#cli/dns/dns-records.ts';
+import { relayOf } from '#cli/dns/way-out.ts';
 import { whyNotPublic } from '#mail/address/reserved-name.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { placeholderProblem } from '#pipeline/config/config-problems.ts';

@@ -1,7 +1,7 @@
 // Checks SES as the way out: whether the account may send, to whom, and whether the domains that mail is sent from are verified. What
 // SES refuses waits here (functions/deliver), so each of these keeps mail from going out.
 import { isDenied } from '#cli/deployment.ts';
-import { type DnsRecord, recordText } from '#cli/dns-records.ts';
+import { type DnsRecord, recordText } from '#cli/dns/dns-records.ts';
 import { parseAddress } from '#mail/address/address.ts';
 import { errorMessage, isProblem } from '#mail/problem.ts';
 import type { SesAccount, SesIdentity, SesReader } from '#pipeline/aws/operator/ses.ts';

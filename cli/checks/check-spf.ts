@@ -1,7 +1,7 @@
 // Checks SPF (RFC 7208) of a domain: its record, with what it includes, must name the way by which its mail really leaves.
-import { recordText, spfRecord } from '#cli/dns-records.ts';
-import { spfPattern } from '#cli/relay-spf.ts';
-import { findWantedSpf, type WantedSpf, type WayOut } from '#cli/way-out.ts';
+import { recordText, spfRecord } from '#cli/dns/dns-records.ts';
+import { spfPattern } from '#cli/dns/relay-spf.ts';
+import { findWantedSpf, type WantedSpf, type WayOut } from '#cli/dns/way-out.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { askOneText } from './ask-dns.ts';
 import { advice, type Finding, missing, ok } from './finding.ts';

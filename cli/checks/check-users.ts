@@ -1,7 +1,7 @@
 // Checks the users: their password hashes have today's cost, only the owner can read them, and their bounces have a mailbox.
 import { stat } from 'node:fs/promises';
-import { addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addresses.ts';
-import type { ConfigFile } from '#cli/config-file.ts';
+import { addressesWithoutMailbox, mailboxOf } from '#cli/config/bounce-addresses.ts';
+import type { ConfigFile } from '#cli/config/config-file.ts';
 import { formatAddress } from '#mail/address/address.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { isOldHash } from '#pipeline/config/password.ts';

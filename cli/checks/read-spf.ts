@@ -1,7 +1,7 @@
 // Reads an SPF record with all it includes, as far as a receiver would: the terms it names, the addresses that pass, and how often it
 // asks the DNS (RFC 7208 §4.6.4, §5).
 import { BlockList, isIP } from 'node:net';
-import { spfPattern } from '#cli/relay-spf.ts';
+import { spfPattern } from '#cli/dns/relay-spf.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { askDns, askTexts } from './ask-dns.ts';
 

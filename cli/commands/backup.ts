@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from '#cli/command.ts';
-import { configOption, configPath } from '#cli/config-file.ts';
+import { configOption, configPath } from '#cli/config/config-file.ts';
 import { errorMessage } from '#mail/problem.ts';
 import type { BackupProgress, BackupReport, LeftOutBody, RestoreReport } from '#ops/data-backup.ts';
 

@@ -22,7 +22,7 @@ import {
   replaceConfig,
   shownChange,
   unmarked,
-} from '#cli/deployed-config.ts';
+} from '#cli/config/deployed-config.ts';
 import { stackOptions, withDeployment } from '#cli/deployment.ts';
 import { errorMessage } from '#mail/problem.ts';
 import type { ConfigStore, StoredConfig } from '#ops/aws/config-store.ts';

@@ -2,11 +2,11 @@
 // Secrets Manager of a deployment, and the DNS records to publish.
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { type Command, cliError, optionValue, print, usageError } from '#cli/command.ts';
-import { type ConfigFile, configOption } from '#cli/config-file.ts';
-import { type ConfigPlace, withConfig } from '#cli/config-place.ts';
+import { type ConfigFile, configOption } from '#cli/config/config-file.ts';
+import { type ConfigPlace, withConfig } from '#cli/config/config-place.ts';
+import { keepInFiles, keepInSecrets, type NewKey } from '#cli/config/dkim-keys.ts';
 import { stackOptions } from '#cli/deployment.ts';
-import { keepInFiles, keepInSecrets, type NewKey } from '#cli/dkim-keys.ts';
-import { dkimRecord, recordText, suggestedRecords } from '#cli/dns-records.ts';
+import { dkimRecord, recordText, suggestedRecords } from '#cli/dns/dns-records.ts';
 import { type Domain, parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { type DomainConfig, selectorPattern } from '#pipeline/config/config.ts';

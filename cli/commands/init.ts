@@ -1,6 +1,6 @@
 // `pillarbox init`: a configuration to start from. Asks nothing, overwrites nothing.
 import { type CliArguments, type Command, cliError, optionValue, print, usageError } from '#cli/command.ts';
-import { configOption, configPath, writeNew } from '#cli/config-file.ts';
+import { configOption, configPath, writeNew } from '#cli/config/config-file.ts';
 import { parseDomain } from '#mail/address/address.ts';
 import { whyNotPublic } from '#mail/address/reserved-name.ts';
 import { errorMessage, isProblem } from '#mail/problem.ts';

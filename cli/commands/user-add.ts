@@ -1,9 +1,10 @@
 // `pillarbox user add NAME`: a user who may submit mail. The password comes from the terminal or standard input, never from
 // the command line, which every program on the machine can read; only its hash is stored.
-import { addMailbox, addressesWithoutMailbox, mailboxOf } from '#cli/bounce-addresses.ts';
+
 import { type CliWorld, type Command, cliError, print, type Shown, usageError } from '#cli/command.ts';
-import { type ConfigFile, configOption } from '#cli/config-file.ts';
-import { withConfig } from '#cli/config-place.ts';
+import { addMailbox, addressesWithoutMailbox, mailboxOf } from '#cli/config/bounce-addresses.ts';
+import { type ConfigFile, configOption } from '#cli/config/config-file.ts';
+import { withConfig } from '#cli/config/config-place.ts';
 import { stackOptions } from '#cli/deployment.ts';
 import type { EmailAddress } from '#mail/address/address.ts';
 import { type Domain, parseDomain } from '#mail/address/address.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkSpf } from '#cli/checks/check-spf.ts';
-import { waysOut } from '#cli/way-out.ts';
+import { waysOut } from '#cli/dns/way-out.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { type Zone, zoneResolver } from '#test/support/fakes/zone-resolver.ts';
 

@@ -2,8 +2,8 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { cliError } from '#cli/command.ts';
 import type { Domain } from '#mail/address/address.ts';
-import { cliError } from './command.ts';
 import { writeNew } from './config-file.ts';
 import type { ConfigPlace } from './config-place.ts';
 

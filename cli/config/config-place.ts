@@ -1,9 +1,10 @@
 // Where a command reads and edits the configuration: a file, or the object of a deployment on AWS.
+
+import { type CliArguments, type CliWorld, cliError, optionValue, usageError } from '#cli/command.ts';
+import { refuseStackOptions, withDeployment } from '#cli/deployment.ts';
 import type { Deployment, OpenedDeployment } from '#ops/aws/open-deployment.ts';
 import { awsProblems } from '#pipeline/config/aws-problems.ts';
-import { type CliArguments, type CliWorld, cliError, optionValue, usageError } from './command.ts';
 import { type ConfigFile, checkedConfig, readConfigFile, writeConfigFile } from './config-file.ts';
-import { refuseStackOptions, withDeployment } from './deployment.ts';
 
 export type ConfigPlace = {
   /** Throws a CliError if there is none, or if it cannot be used. */

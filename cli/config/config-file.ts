@@ -1,11 +1,11 @@
 // The configuration file as the command line edits it: checked before and after, written whole or not at all.
 import { open, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { type CliArguments, type CliWorld, cliError, optionValue } from '#cli/command.ts';
 import { errorMessage } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { rewriteFile } from '#pipeline/config/rewrite-file.ts';
-import { type CliArguments, type CliWorld, cliError, optionValue } from './command.ts';
 
 export const configOption = {
   config: { value: 'FILE', about: 'the configuration (default pillarbox.json)' },

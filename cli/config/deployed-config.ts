@@ -1,6 +1,7 @@
 // The configuration file of a deployment as the command line changes it. A file that was got says in its first line which version it is,
 // so that it is put back only in place of that one. An edit is refused for what it makes worse; what was wrong before is told.
 
+import { cliError } from '#cli/command.ts';
 import { errorMessage } from '#mail/problem.ts';
 import type { ConfigStore, StoredConfig } from '#ops/aws/config-store.ts';
 import { awsProblems } from '#pipeline/config/aws-problems.ts';
@@ -8,7 +9,6 @@ import type { Config } from '#pipeline/config/config.ts';
 import { deployedProblems, shownProblem } from '#pipeline/config/deployed-problems.ts';
 import { describeChanges } from '#pipeline/config/describe-changes.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
-import { cliError } from './command.ts';
 
 const mark = /^\uFEFF?\/\/ Version (\S+) of (\S+?)[;:,]? .*(?:\r?\n|$)/;
 
