@@ -23,8 +23,8 @@ export type DomainCheck = {
 };
 
 export async function checkDomain(checked: DomainCheck): Promise<readonly Finding[]> {
-  const { config, domain, resolve, nowMs } = checked;
-  const suggested = suggestedRecords(domain, config, nowMs);
+  const { config, domain, resolve } = checked;
+  const suggested = suggestedRecords(domain, checked);
   const [spf, dmarc, sts] = await Promise.all([
     checkSpf({ domain, ways: checked.ways }, resolve),
     oneText(resolve, `_dmarc.${domain}`, {

@@ -20,7 +20,7 @@ export async function checkUsers(config: Config, secrets: Secrets): Promise<read
     }
   }
   if (old.length > 0) {
-    const renew = 'a log-in renews it where the server can write the file; else: pillarbox user add NAME --replace';
+    const renew = 'a log-in renews it where the server can write the file; else: pillarbox user password NAME';
     findings.push(advice(`passwords with an old, cheap hash: ${old.join(', ')}`, renew));
   }
   return findings;

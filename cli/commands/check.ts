@@ -15,7 +15,7 @@ import { type CliWorld, type Command, optionValue, print } from '#cli/command.ts
 import { type ConfigFile, configOption } from '#cli/config/config-file.ts';
 import { type ConfigPlace, withConfig } from '#cli/config/config-place.ts';
 import { stackOptions } from '#cli/deployment.ts';
-import { relayOf, waysOut } from '#cli/dns/way-out.ts';
+import { relayOf, waysOutOf } from '#cli/dns/way-out.ts';
 import { awsProblems, type ConfigProblem, forwardProblems } from '#pipeline/config/aws-problems.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
@@ -50,7 +50,7 @@ export const check: Command = {
         const nowMs = world.clock();
         const isLocal = place.stack === null;
         const addresses = (await place.stack?.deployed.configStore.options())?.addresses ?? null;
-        const ways = waysOut(config, addresses?.outbound ?? null);
+        const ways = await waysOutOf(config, place);
         const findings: Finding[] = [
           ok(`${path} is a good configuration`),
           ...(await checkRules(file, place)),

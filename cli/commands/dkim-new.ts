@@ -1,62 +1,57 @@
 // `pillarbox dkim new DOMAIN`: an RSA-2048 and an Ed25519 key (RFC 8301 §3.2, RFC 8463), in files beside the configuration or in the
 // Secrets Manager of a deployment, and the DNS records to publish.
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { type Command, cliError, optionValue, print, usageError } from '#cli/command.ts';
-import { type ConfigFile, configOption } from '#cli/config/config-file.ts';
-import { type ConfigPlace, withConfig } from '#cli/config/config-place.ts';
+import { type Command, cliError, optionValue, usageError } from '#cli/command.ts';
+import type { ConfigFile } from '#cli/config/config-file.ts';
+import type { ConfigPlace } from '#cli/config/config-place.ts';
 import { keepInFiles, keepInSecrets, type NewKey } from '#cli/config/dkim-keys.ts';
-import { stackOptions } from '#cli/deployment.ts';
+import { editing } from '#cli/config/edit-command.ts';
 import { dkimRecord, recordText, suggestedRecords } from '#cli/dns/dns-records.ts';
+import { waysOutOf } from '#cli/dns/way-out.ts';
 import { type Domain, parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import { type DomainConfig, selectorPattern } from '#pipeline/config/config.ts';
 import { appendToArray, setValue, writtenDomain } from '#pipeline/config/edit-config.ts';
 
-export const dkimNew: Command = {
+export const dkimNew: Command = editing({
   name: 'dkim new',
   usage: 'DOMAIN [--selector NAME] [options]',
   about: 'make keys that sign the mail of a domain, and print the DNS records to publish',
   takes: [1, 1],
-  options: {
-    selector: { value: 'NAME', about: 'how the keys are called in the DNS (default pbYYYYMM)' },
-    ...configOption,
-    ...stackOptions,
+  options: { selector: { value: 'NAME', about: 'how the keys are called in the DNS (default pbYYYYMM)' } },
+  ready: async ({ given, world, place, known }) => {
+    const domain = parseDomain(given.positionals[0] ?? '');
+    if (isProblem(domain)) throw usageError(domain.problem);
+    const month = new Date(world.clock()).toISOString().slice(0, 7).replace('-', '');
+    const selector = optionValue(given, 'selector') ?? `pb${month}`;
+    if (!selectorPattern.test(selector))
+      throw usageError(`--selector ${selector}: expected letters, digits, dots and hyphens`);
+    const keys = makeKeys(selector, domain);
+    knownKeys(known, domain, keys);
+    const kept = place.stack === null ? await keepInFiles(known.path, keys) : await keepInSecrets(place.stack, keys);
+    return { domain, kept };
   },
-  run: (given, world) =>
-    withConfig(given, world, async (place) => {
-      const domain = parseDomain(given.positionals[0] ?? '');
-      if (isProblem(domain)) throw usageError(domain.problem);
-      const month = new Date(world.clock()).toISOString().slice(0, 7).replace('-', '');
-      const selector = optionValue(given, 'selector') ?? `pb${month}`;
-      if (!selectorPattern.test(selector))
-        throw usageError(`--selector ${selector}: expected letters, digits, dots and hyphens`);
-      const keys = makeKeys(selector, domain);
-      const file = await place.read();
-      knownKeys(file, domain, keys);
-      const kept = place.stack === null ? await keepInFiles(file.path, keys) : await keepInSecrets(place.stack, keys);
-      const edited = await place
-        .edit((known) => withKeys(known, { domain, keys: kept.keys, place }))
-        .catch(async (thrown: unknown) => {
-          await kept.undo();
-          throw thrown;
-        });
-      const { mx, spf, dmarc } = suggestedRecords(domain, file.config, world.clock());
-      const own = kept.keys.map(({ selector, key }) =>
-        dkimRecord({ domain, selector, publicKey: createPublicKey(key) }),
-      );
-      const records = place.stack === null ? [...own, mx, spf, dmarc] : own;
-      const notices = [...edited.notices, ...edited.removed.map((selector) => `took ${selector} out: ${unreadable}`)];
-      const next = place.stack === null ? '' : `\n\nThen: pillarbox check --stack ${place.stack.name}`;
-      const lines = [`Wrote ${kept.where}, and ${file.path}.`, ...notices, 'Publish:', '', ...records.map(recordText)];
-      const shownKeys = kept.keys.map(({ selector, path, reference }) => ({ selector, path, reference }));
-      const notice = notices.length === 0 ? null : notices.join('\n');
-      print(given, world, {
-        json: { domain, keys: shownKeys, records, config: file.path, notice },
-        text: `${lines.join('\n')}${next}`,
-      });
-      return 0;
-    }),
-};
+  change: (file, { domain, kept }, { place }) => withKeys(file, { domain, keys: kept.keys, place }),
+  undo: ({ kept }) => kept.undo(),
+  tells: async ({ ready: { domain, kept } }, { world, known, place }) => {
+    const own = kept.keys.map(({ selector, key }) => dkimRecord({ domain, selector, publicKey: createPublicKey(key) }));
+    const { mx, spf, dmarc } = suggestedRecords(domain, {
+      config: known.config,
+      ways: await waysOutOf(known.config, place),
+      nowMs: world.clock(),
+    });
+    const records = place.stack === null ? [...own, mx, spf, dmarc] : own;
+    return {
+      json: {
+        domain,
+        keys: kept.keys.map(({ selector, path, reference }) => ({ selector, path, reference })),
+        records,
+      },
+      lines: [`Wrote ${kept.where}, and ${known.path}.`, 'Publish:', '', ...records.map(recordText), ''],
+      next: `Then: pillarbox check${place.flags}`,
+    };
+  },
+});
 
 const unreadable = 'no function could read its key, and mail of the domain waited';
 
@@ -89,7 +84,7 @@ type Added = {
 function withKeys(
   file: ConfigFile,
   { domain, keys, place }: Added,
-): { readonly text: string; readonly removed: readonly string[] } {
+): { readonly text: string; readonly notices: readonly string[] } {
   const known = knownKeys(file, domain, keys);
   const readable = known.filter(({ privateKey }) => place.stack === null || privateKey.startsWith('secret:'));
   const path = ['domains', writtenDomain(file.text, domain), 'dkim'];
@@ -99,5 +94,5 @@ function withKeys(
     removed.length === 0
       ? added.reduce((so, key) => appendToArray(so, path, key), file.text)
       : setValue(file.text, path, [...readable, ...added]);
-  return { text, removed };
+  return { text, notices: removed.map((selector) => `took ${selector} out: ${unreadable}`) };
 }

@@ -1,21 +1,26 @@
 // Where a command reads and edits the configuration: a file, or the object of a deployment on AWS.
 
-import { type CliArguments, type CliWorld, cliError, optionValue, usageError } from '#cli/command.ts';
+import { type CliArguments, type CliWorld, cliError, optionValue, shellWord, usageError } from '#cli/command.ts';
 import { refuseStackOptions, withDeployment } from '#cli/deployment.ts';
 import type { Deployment, OpenedDeployment } from '#ops/aws/open-deployment.ts';
-import { awsProblems } from '#pipeline/config/aws-problems.ts';
+import { forwardProblems } from '#pipeline/config/aws-problems.ts';
+import { shownProblem } from '#pipeline/config/deployed-problems.ts';
 import { type ConfigFile, checkedConfig, readConfigFile, writeConfigFile } from './config-file.ts';
+import { judgeChange } from './deployed-config.ts';
 
 export type ConfigPlace = {
   /** Throws a CliError if there is none, or if it cannot be used. */
   readonly read: () => Promise<ConfigFile>;
   /**
    * Replaces it by the text that `change` makes of it, which is asked again if somebody else was faster. Answers the change that was
-   * written, with what its user should know of the new configuration, in sentences.
+   * written, with what its user should know of the new configuration, in sentences. Throws a CliError if that cannot be used, or if a
+   * deployment does not do something that it newly says.
    */
   readonly edit: <Change extends { readonly text: string }>(
     change: (known: ConfigFile) => Change,
-  ) => Promise<Change & { readonly notices: readonly string[] }>;
+  ) => Promise<{ readonly change: Change; readonly notices: readonly string[] }>;
+  /** What leads another command there: ` --stack NAME`, ` --config FILE`, or nothing. */
+  readonly flags: string;
   /** The deployment that it belongs to; null for a file. */
   readonly stack: (Deployment & { readonly deployed: OpenedDeployment }) | null;
 };
@@ -38,14 +43,19 @@ export async function withConfig<Result>(
 
 function filePlace(given: CliArguments, world: CliWorld): ConfigPlace {
   const read = () => readConfigFile(given, world);
+  const named = optionValue(given, 'config');
   return {
     stack: null,
+    flags: named === null ? '' : ` --config ${shellWord(named)}`,
     read,
     edit: async (change) => {
       const file = await read();
       const changed = change(file);
+      const known = forwardProblems(file.config).map(shownProblem);
+      const problems = forwardProblems(checkedConfig(changed.text, file.path)).map(shownProblem);
       const notice = await writeConfigFile(file, changed.text);
-      return { ...changed, notices: notice === null ? [] : [notice] };
+      const notices = [notice, ...problems.filter((problem) => !known.includes(problem))];
+      return { change: changed, notices: notices.filter((one) => one !== null) };
     },
   };
 }
@@ -53,7 +63,8 @@ function filePlace(given: CliArguments, world: CliWorld): ConfigPlace {
 const maxTries = 5;
 
 function deployedPlace(deployed: OpenedDeployment, deployment: Deployment): ConfigPlace {
-  const { where: path, ...store } = deployed.configStore;
+  const store = deployed.configStore;
+  const path = store.where;
   const readVersion = async () => {
     const stored = await store.read();
     if (stored === null) throw cliError(`there is no ${path}: the first deploy writes one`, 'no-config');
@@ -61,16 +72,16 @@ function deployedPlace(deployed: OpenedDeployment, deployment: Deployment): Conf
   };
   return {
     stack: { ...deployment, deployed },
+    flags: ` --stack ${deployment.name}`,
     read: async () => (await readVersion()).file,
     edit: async (change) => {
       for (let tries = 0; tries < maxTries; tries += 1) {
         const { stored, file } = await readVersion();
         const changed = change(file);
-        const config = checkedConfig(changed.text, path);
+        const { problems } = await judgeChange(store, stored, { text: changed.text, name: 'the new configuration' });
         if ((await store.replace(changed.text, stored)).outcome === 'conflict') continue;
-        const problems = awsProblems(config, deployment.name);
         const more = `${problems.length} settings of it cannot work on AWS: "pillarbox check --stack ${deployment.name}" shows them`;
-        return { ...changed, notices: problems.length === 0 ? [] : [more] };
+        return { change: changed, notices: problems.length === 0 ? [] : [more] };
       }
       throw cliError(`${path} was changed by others each time: nothing was written; try again`, 'changed');
     },

@@ -69,7 +69,7 @@ export async function judgeChange(
 async function withoutHash({ hasHash, stack }: ConfigStore, users: Config['users']): Promise<readonly string[]> {
   const sentences = users.map(async ({ name, password }) => {
     if (!password.startsWith('stored:') || (await hasHash(password))) return [];
-    const mend = `copy the hash from where it is (docs/two-regions.md), or give a password with "pillarbox user add ${name} --replace --stack ${stack}"`;
+    const mend = `copy the hash from where it is (docs/two-regions.md), or give a password with "pillarbox user password ${name} --stack ${stack}"`;
     return [`users, ${name}: ${password} is not in this deployment, so ${name} could not log in; ${mend}`];
   });
   return (await Promise.all(sentences)).flat();

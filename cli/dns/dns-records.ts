@@ -1,7 +1,7 @@
 // The DNS records that mail needs, as in a zone file: DKIM (RFC 6376 §3.6.1, RFC 8463 §4), SPF (RFC 7208), DMARC (RFC 9989).
 import type { KeyObject } from 'node:crypto';
 import type { Config } from '#pipeline/config/config.ts';
-import { type WantedSpf, wantedSpf, waysOut } from './way-out.ts';
+import { type WantedSpf, type WayOut, wantedSpf } from './way-out.ts';
 
 /** A record; `value` is the text of a TXT record in one piece, or the data of another type. */
 export type DnsRecord = {
@@ -45,16 +45,16 @@ export function spfRecord({ domain, wanted, record }: SpfParts): DnsRecord {
   return txt(domain, `v=spf1 ${terms}${kept}`, `who may send for it: ${who} (add whoever else does)${ask}`);
 }
 
-/** What a domain should publish beside its keys. */
+type Suggesting = { readonly config: Config; readonly ways: readonly WayOut[]; readonly nowMs: number };
+
+/** What a domain should publish beside its keys. `ways`: how its mail leaves. */
 export function suggestedRecords(
   domain: string,
-  config: Config,
-  nowMs: number,
+  { config: { hostname }, ways, nowMs }: Suggesting,
 ): { readonly [Name in 'mx' | 'spf' | 'dmarc' | 'mtaSts']: DnsRecord } {
-  const { hostname } = config;
   return {
     mx: { name: domain, type: 'MX', value: `10 ${hostname}.`, about: 'where its mail goes' },
-    spf: spfRecord({ domain, wanted: waysOut(config, null).map(wantedSpf), record: null }),
+    spf: spfRecord({ domain, wanted: ways.map(wantedSpf), record: null }),
     dmarc: txt(
       `_dmarc.${domain}`,
       `v=DMARC1; p=none; rua=mailto:postmaster@${domain}`,

@@ -1,4 +1,5 @@
 // How mail leaves for other hosts, and the SPF terms that let it (RFC 7208): a relay, an address of a deployment, this server itself.
+import type { ConfigPlace } from '#cli/config/config-place.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { findRelaySpf, relaySpf } from './relay-spf.ts';
@@ -20,6 +21,12 @@ export function waysOut({ hostname, delivery }: Config, outboundAddress: string 
     outboundAddress === null ? { how: 'server', hostname } : { how: 'address', address: outboundAddress };
   if (relay === null) return [direct];
   return [{ how: 'relay', host: relay }, ...(outboundAddress === null ? [] : [direct])];
+}
+
+/** Those of the configuration of a file, or of a deployment with the address that its mail leaves from. */
+export async function waysOutOf(config: Config, { stack }: Pick<ConfigPlace, 'stack'>): Promise<readonly WayOut[]> {
+  const options = await stack?.deployed.configStore.options();
+  return waysOut(config, options?.addresses?.outbound ?? null);
 }
 
 /** The host that all mail is sent to, or null if it goes to each domain's own hosts. */

@@ -25,7 +25,7 @@ export function createHashRenewal({
     metrics.count('old-password-hashes');
     if (logged.has(user)) return;
     logged.set(user, true);
-    const advice = 'give the user a hash of today: pillarbox user add NAME --replace';
+    const advice = 'give the user a hash of today: pillarbox user password NAME';
     log.warn('password-hash-old', { user, reason, advice });
   };
   return {

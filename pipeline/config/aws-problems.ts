@@ -61,7 +61,7 @@ function references({ tls, domains, users, delivery, srsSecret, hooks }: Config,
     ...users.flatMap(({ name, password }) =>
       given(`users, ${name}`, /^(scrypt|stored):/.test(password) ? null : password, {
         readers: listener,
-        mend: `pillarbox user add ${name} --replace --stack ${stack}`,
+        mend: `pillarbox user password ${name} --stack ${stack}`,
       }),
     ),
     ...given('delivery.smarthost.password', delivery.smarthost?.password ?? null, {

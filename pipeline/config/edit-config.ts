@@ -29,11 +29,60 @@ export function setValue(text: string, path: Path, value: unknown): string {
   return insert(text, parent, { before: `${JSON.stringify(name)}: `, value });
 }
 
+/**
+ * Takes an item out of the array at `path`, with its comma and a comment behind it on its line; comments above it stay. Throws if it is
+ * not there.
+ */
+export function removeFromArray(text: string, path: Path, index: number): string {
+  const array = nodeAt(text, path);
+  const items = array?.type === 'array' ? (array.children ?? []) : [];
+  const item = items[index];
+  if (array === undefined || item === undefined) throw new Error(`${[...path, index].join('.')} is not there`);
+  const end = item.offset + item.length;
+  const next = items[index + 1]?.offset ?? array.offset + array.length - 1;
+  const comma = commaIn(text, end, next);
+  const rest = endOfComment(text, comma === null ? end : comma + 1, next);
+  const before = items[index - 1];
+  // The last item of those without a comma behind takes the comma before it along.
+  const own = comma === null && before !== undefined ? commaIn(text, before.offset + before.length, item.offset) : null;
+  const left = own === null ? text.slice(0, item.offset) : text.slice(0, own) + text.slice(own + 1, item.offset);
+  return joined(left, text.slice(rest));
+}
+
+/** Where the comma between two items is, which is no part of a comment; null if there is none. */
+function commaIn(text: string, from: number, to: number): number | null {
+  const blank = (comment: string): string => ' '.repeat(comment.length);
+  const at = text
+    .slice(from, to)
+    .replace(/\/\/[^\r\n]*|\/\*[\s\S]*?\*\//g, blank)
+    .indexOf(',');
+  return at < 0 ? null : from + at;
+}
+
+/** Behind the comment that follows on the same line, if there is one: not if something else follows it there. */
+function endOfComment(text: string, from: number, to: number): number {
+  const [comment = ''] = /^[ \t]*(?:\/\/[^\r\n]*|\/\*[^\r\n]*?\*\/[ \t]*(?=[\r\n]))/.exec(text.slice(from, to)) ?? [];
+  return from + comment.length;
+}
+
+/** Both parts, without the line or the blanks that stood around what was between them. */
+function joined(left: string, right: string): string {
+  const isOwnLine = /(?:^|\n)[ \t]*$/.test(left) && /^[ \t]*(?:\r?\n|$)/.test(right);
+  if (isOwnLine) return left.replace(/[ \t]*$/, '') + right.replace(/^[ \t]*\r?\n/, '');
+  if (/(?:[[\n][ \t]*|[^ \t])$/.test(left)) return left + right.replace(/^[ \t]+(?=\S)/, '');
+  return left.replace(/[ \t]+$/, '') + right;
+}
+
 /** A domain's name as the file writes it; if it is not in the file, as it is. */
 export function writtenDomain(text: string, domain: string): string {
-  const members = nodeAt(text, ['domains'])?.children ?? [];
+  return writtenKey(text, ['domains'], (name) => parseDomain(name) === domain) ?? domain;
+}
+
+/** The key, as the file writes it, of the member that is meant in the object at `path`; null if there is none. */
+export function writtenKey(text: string, path: Path, isMeant: (key: string) => boolean): string | null {
+  const members = nodeAt(text, path)?.children ?? [];
   const names = members.map(({ children }) => String(children?.[0]?.value));
-  return names.find((name) => parseDomain(name) === domain) ?? domain;
+  return names.find(isMeant) ?? null;
 }
 
 /** Whether the file itself says something at `path`. */

@@ -62,7 +62,7 @@ export function secretFiles(directory: string): NamedSecrets {
 }
 
 const noneStored: NamedSecrets = async () => {
-  throw new Error('only a deployment keeps it: give the user a password here (pillarbox user add NAME --replace)');
+  throw new Error('only a deployment keeps it: give the user a password here (pillarbox user password NAME)');
 };
 
 /** What is no reference may be the secret itself: it is not repeated. */

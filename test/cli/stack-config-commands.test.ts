@@ -163,7 +163,7 @@ refusedEdits.push({
       '"domains"',
       `"users": [{"name": "app", "password": "stored:${'0'.repeat(64)}", "mayFrom": ["*@a.example"]}], "domains"`,
     ),
-  says: /users, app: stored:0{64} is not in this deployment, so app could not log in; copy the hash from where it is .*, or give a password with "pillarbox user add app --replace --stack mail-test"/,
+  says: /users, app: stored:0{64} is not in this deployment, so app could not log in; copy the hash from where it is .*, or give a password with "pillarbox user password app --stack mail-test"/,
 });
 
 for (const { title, edit, says } of refusedEdits) {

@@ -92,7 +92,7 @@ test('for people: what was written, what to publish, and what to do next', async
   assert.equal(ran.code, 0, ran.err);
   assert.match(
     ran.out,
-    /^Wrote the secrets mail-test\/dkim-b\.example-s1-rsa and mail-test\/dkim-b\.example-s1-ed25519, and s3:.*\nPublish:\n\n[\s\S]*^s1-ed25519\._domainkey\.b\.example\. TXT "v=DKIM1;[\s\S]*\n\nThen: pillarbox check --stack mail-test\n$/m,
+    /^Wrote the secrets mail-test\/dkim-b\.example-s1-rsa and mail-test\/dkim-b\.example-s1-ed25519, and s3:.*\nPublish:\n\n[\s\S]*^s1-ed25519\._domainkey\.b\.example\. TXT "v=DKIM1;[\s\S]*\n\nIn force within half a minute\. Then: pillarbox check --stack mail-test\n$/m,
   );
 });
 

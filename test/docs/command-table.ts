@@ -79,7 +79,7 @@ export function substituted(text: string, places: Places): string {
   const table: readonly (readonly [RegExp, string])[] = [
     [/\bretry ID DOMAIN$/, `retry ${places.stackId} far.example --stack pillarbox`], // in a capture server nothing waits
     [/--stack NAME\b/, '--stack pillarbox'],
-    [/\buser add NAME\b/, 'user add app@example.org'],
+    [/\buser password NAME\b/, `user password ${isStack ? 'site' : 'app'}@example.org`],
     [/\beu-central-1\b/g, regions['eu-central-1']],
     [/\bREGION\b/g, regions['eu-central-1']],
     [/\bID\b/g, isStack ? places.stackId : places.localId],

@@ -5,7 +5,7 @@ import { blocksOf, home } from './read-docs.ts';
 
 /** In the order of docs/deploy.md. `asked`: what the commands were seen to ask for. */
 export const policies = [
-  { commands: ['check', 'config', 'dkim new', 'user add'], asked: new Set<string>() },
+  { commands: ['check', 'config', 'dkim new', 'user', 'domain', 'mailbox', 'alias'], asked: new Set<string>() },
   { commands: ['list', 'show', 'trace', 'queues', 'deliveries', 'suppressions'], asked: new Set<string>() },
 ];
 

@@ -36,7 +36,7 @@ const refused: readonly (readonly [string, ConfigInput, RegExp, RegExp])[] = [
     'a password hash in a file',
     user('file:hash'),
     /^users, app@a\.example: no function can read file:/,
-    /^pillarbox user add app@a\.example --replace --stack mail$/,
+    /^pillarbox user password app@a\.example --stack mail$/,
   ],
   [
     'a certificate in files',

@@ -1,0 +1,120 @@
+// `pillarbox mailbox add ADDRESS` and `pillarbox alias add ADDRESS TARGET…`: where mail for an address of ours goes.
+import { type Command, cliError, usageError } from '#cli/command.ts';
+import { addMailbox, mailboxOf } from '#cli/config/bounce-addresses.ts';
+import { type ConfigFile, checkedConfig } from '#cli/config/config-file.ts';
+import { editing } from '#cli/config/edit-command.ts';
+import { type EmailAddress, mailboxName, parseAddress } from '#mail/address/address.ts';
+import { routeRecipient } from '#mail/envelope/route-recipient.ts';
+import { isProblem } from '#mail/problem.ts';
+import type { Config, DomainConfig } from '#pipeline/config/config.ts';
+import { appendToArray, writtenDomain, writtenKey } from '#pipeline/config/edit-config.ts';
+
+const mailboxAdd = editing({
+  name: 'mailbox add',
+  usage: 'ADDRESS [options]',
+  about: 'make a mailbox for an address in one of the domains here',
+  takes: [1, 1],
+  options: {},
+  ready: ({ given, place, known }) => {
+    const address = parsedAddress(given.positionals[0] ?? '');
+    refuseIfTaken(domainOf(known, address, place.flags), address);
+    return { address };
+  },
+  change: (file, { address }, { place }) => {
+    refuseIfTaken(domainOf(file, address, place.flags), address);
+    return { text: addMailbox(file.text, address) };
+  },
+  tells: ({ ready: { address } }, { known: { path } }) => {
+    const mailbox = shownAddress(address);
+    return { json: { mailbox }, lines: [`${mailbox} is a mailbox now; written to ${path}`] };
+  },
+});
+
+const aliasAdd = editing({
+  name: 'alias add',
+  usage: 'ADDRESS TARGET... [options]',
+  about: 'lead an address in one of the domains here to mailboxes of that domain, or to whole addresses',
+  takes: [2, 1_001],
+  options: {},
+  ready: ({ given, place, known }) => {
+    const [first = '', ...targets] = given.positionals;
+    const address = parsedAddress(first);
+    for (const target of targets) refuseUnlessTarget(target, address);
+    domainOf(known, address, place.flags);
+    return { address, targets };
+  },
+  change: (file, { address, targets }, { place }) => {
+    const { mailboxes, aliases: kept } = domainOf(file, address, place.flags);
+    const [, known = []] = Object.entries(kept).find(([key]) => key === mailboxOf(address)) ?? [];
+    const keepsCopy = [...known, ...targets].some((target) => addressText(target, address) === shownAddress(address));
+    if (mailboxes.includes(mailboxOf(address)) && !keepsCopy) throw cliError(noCopy(shownAddress(address)), 'exists');
+    const isKnown = (target: string) => known.some((one) => addressText(one, address) === addressText(target, address));
+    const added = targets.filter((target, n) => !isKnown(target) && targets.indexOf(target) === n);
+    if (added.length === 0) throw cliError(`${shownAddress(address)} leads there already`, 'exists');
+    const aliases = ['domains', writtenDomain(file.text, address.domain), 'aliases'];
+    const name = writtenKey(file.text, aliases, (key) => mailboxName(key) === mailboxOf(address)) ?? mailboxOf(address);
+    const text = added.reduce((so, target) => appendToArray(so, [...aliases, name], target), file.text);
+    refuseDeadEnds(
+      checkedConfig(text, file.path),
+      added.map((target) => addressText(target, address)),
+      place.flags,
+    );
+    return { text, targets: [...known, ...added] };
+  },
+  tells: ({ ready: { address }, targets }, { known: { path } }) => {
+    const alias = shownAddress(address);
+    return { json: { alias, targets }, lines: [`${alias} leads to ${targets.join(', ')}; written to ${path}`] };
+  },
+});
+
+function noCopy(mailbox: string): string {
+  return `${mailbox} is a mailbox, and would get nothing any more: name it among the targets too, then it keeps a copy`;
+}
+
+/** In the order of the help. */
+export const addressCommands: readonly Command[] = [mailboxAdd, aliasAdd];
+
+function parsedAddress(text: string): EmailAddress {
+  const address = parseAddress(text);
+  if (isProblem(address)) throw usageError(`${text}: ${address.problem}`);
+  return address;
+}
+
+/** Without its tag. */
+function shownAddress(address: EmailAddress): string {
+  return `${mailboxOf(address)}@${address.domain}`;
+}
+
+function domainOf({ config, path }: ConfigFile, { domain }: EmailAddress, flags: string): DomainConfig {
+  const found = Object.entries(config.domains).find(([name]) => name === domain)?.[1];
+  if (found !== undefined) return found;
+  const mend = `"pillarbox domain add ${domain}${flags}" adds it`;
+  throw cliError(`${domain} is not among the domains of ${path}: ${mend}`, 'no-domain');
+}
+
+function refuseIfTaken({ mailboxes, aliases }: DomainConfig, address: EmailAddress): void {
+  const name = mailboxOf(address);
+  const what = mailboxes.includes(name) ? 'a mailbox' : Object.hasOwn(aliases, name) ? 'an alias' : null;
+  if (what !== null) throw cliError(`${shownAddress(address)} is ${what} already`, 'exists');
+}
+
+function refuseUnlessTarget(target: string, { domain }: EmailAddress): void {
+  const address = parseAddress(target.includes('@') ? target : `${target}@${domain}`);
+  if (isProblem(address)) throw usageError(`${target}: ${address.problem}`);
+}
+
+/** A target as a whole address, to compare. */
+function addressText(target: string, { domain }: EmailAddress): string {
+  const address = parseAddress(target.includes('@') ? target : `${target}@${domain}`);
+  return isProblem(address) ? target : `${mailboxName(address.localPart)}@${address.domain}`;
+}
+
+/** Mail to an address of ours that is nowhere would be refused. */
+function refuseDeadEnds(config: Config, targets: readonly string[], flags: string): void {
+  for (const target of targets) {
+    const routing = routeRecipient({ ...config, mode: 'serve' }, parsedAddress(target), { mayRelay: true });
+    if (routing.outcome === 'accepted') continue;
+    const mend = `make it with "pillarbox mailbox add ${target}${flags}" first`;
+    throw cliError(`${target} is neither a mailbox nor an alias that leads anywhere: ${mend}`, 'no-mailbox');
+  }
+}
