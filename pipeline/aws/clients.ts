@@ -43,9 +43,13 @@ export function createEventsClient(place: AwsPlace): EventBridgeClient {
   return new EventBridgeClient(settings);
 }
 
-/** `secret:NAME` from Secrets Manager, NAME behind `prefix`. */
+/** `secret:NAME` from Secrets Manager, NAME behind `prefix`. The client is made when the first is read. */
 export function createAwsSecrets(place: AwsPlace, prefix: string): NamedSecrets {
-  return secretsManagerSecrets({ client: new SecretsManagerClient(commonSettings(place)), prefix });
+  let named: NamedSecrets | null = null;
+  return (name) => {
+    named ??= secretsManagerSecrets({ client: new SecretsManagerClient(commonSettings(place)), prefix });
+    return named(name);
+  };
 }
 
 /** `NAME` is the secret `<prefix>NAME`; its text, or its bytes as UTF-8. Throws if there is none. Nothing is cached here. */

@@ -6,8 +6,6 @@ import { parseArgs } from 'node:util';
 import { isPlantedFault, type PlantedFault, plantedFaults } from './planted.ts';
 import { reportSeed, type SeedReport } from './report-seed.ts';
 
-/** What a seed makes is garbage when it is over: with room for more of it, it is seldom copied. */
-const workerOptions = ['--max-semi-space-size=32'];
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '1000' },
@@ -66,7 +64,7 @@ async function playMany(): Promise<number> {
 
 /** Plays what is left of the seeds, one after the other, in a process of its own. */
 function runWorker(seeds: Iterator<number>, hear: (report: SeedReport) => void): Promise<void> {
-  const worker = fork(new URL('./seed-worker.ts', import.meta.url), { execArgv: workerOptions });
+  const worker = fork(new URL('./seed-worker.ts', import.meta.url));
   const playNext = (): void => {
     const { done, value: seed } = seeds.next();
     if (done) worker.disconnect();

@@ -4,8 +4,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { secretsManagerSecrets } from '#pipeline/aws/clients.ts';
+import { createAwsSecrets, secretsManagerSecrets } from '#pipeline/aws/clients.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
+import { scriptedAws } from '#test/support/aws/scripted-aws.ts';
 import { setClock } from '#test/support/fakes/set-clock.ts';
 
 async function folder(t: { after: (run: () => unknown) => void }): Promise<string> {
@@ -79,4 +80,15 @@ test('Secrets Manager is asked for the name behind the prefix; text and bytes ar
   assert.equal(await named('b'), 'bytes');
   await assert.rejects(named('c'), /pillarbox\/c has no value/);
   assert.deepEqual(asked[0], { SecretId: 'pillarbox/a' });
+});
+
+test('Secrets Manager is asked at its endpoint for each secret that is read', async () => {
+  const { place, seen } = await scriptedAws((_, n) => ({
+    status: 200,
+    body: JSON.stringify({ SecretString: `number ${n}` }),
+  }));
+  const named = createAwsSecrets(place, 'pillarbox/');
+  assert.deepEqual([await named('a'), await named('b')], ['number 0', 'number 1']);
+  const asked = seen.map(({ body }) => JSON.parse(body.toString('utf8')).SecretId);
+  assert.deepEqual(asked, ['pillarbox/a', 'pillarbox/b']);
 });
