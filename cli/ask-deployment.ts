@@ -9,7 +9,7 @@ export type Answered = { readonly status: number; readonly body: Buffer; readonl
 
 /** Throws a CliError if AWS cannot be asked. */
 export async function askDeployment(given: CliArguments, world: CliWorld, asked: OpsRequest): Promise<Answered> {
-  for (const name of ['url', 'token']) {
+  for (const name of ['url', 'token', 'data']) {
     if (optionValue(given, name) !== null) throw usageError(`--stack and --${name} exclude one another`);
   }
   return withDeployment(given, world, async (deps, { name }) => {

@@ -10,6 +10,7 @@ import { init } from '#cli/commands/init.ts';
 import { messageCommands } from '#cli/commands/messages.ts';
 import { queueCommands } from '#cli/commands/queues.ts';
 import { send } from '#cli/commands/send.ts';
+import { settings } from '#cli/commands/settings.ts';
 import { suppressionCommands } from '#cli/commands/suppressions.ts';
 import { userAdd } from '#cli/commands/user-add.ts';
 import { userCommands } from '#cli/commands/users.ts';
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   ...userCommands,
   dkimNew,
   ...configCommands,
+  settings,
   send,
   ...messageCommands,
   ...queueCommands,

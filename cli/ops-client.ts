@@ -1,13 +1,12 @@
 // Commands that ask the ops API of a running server, or a deployment on AWS in the same way. Failures become sentences for
 // the user: no server is running, a token is needed, there is no such message.
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { mailRoutes } from '#ops/api/routes.ts';
 import { isPart, type UseCase } from '#ops/api/use-case.ts';
 import { type Answered, askDeployment } from './ask-deployment.ts';
 import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print, type Shown } from './command.ts';
 import { refuseStackOptions, stackOptions } from './deployment.ts';
+import { dataOption, runningServer } from './running-server.ts';
 
 const defaultUrl = 'http://127.0.0.1:8025';
 const timeoutMs = 30_000;
@@ -19,6 +18,7 @@ const serverOptions = {
     about: `the server's ops API (default: the one started in this folder, or ${defaultUrl}; or PILLARBOX_URL)`,
   },
   token: { value: 'TOKEN', about: 'its token, if it needs one (better: PILLARBOX_TOKEN)' },
+  ...dataOption,
   ...stackOptions,
   stack: { value: 'NAME', about: 'ask the deployment of this name on AWS instead' },
 } as const;
@@ -108,7 +108,7 @@ async function askServer(
 ): Promise<Answered> {
   refuseStackOptions(given);
   const named = optionValue(given, 'url') ?? world.environment['PILLARBOX_URL'];
-  const base = (named ?? (await runningServerUrl(world)) ?? defaultUrl).replace(/\/+$/, '');
+  const base = (named ?? (await runningServer(given, world))?.http ?? defaultUrl).replace(/\/+$/, '');
   if (!URL.canParse(base) || !/^https?:/.test(base)) throw cliError(`not a URL: ${base}`, 'bad-url', 2);
   const token = optionValue(given, 'token') ?? world.environment['PILLARBOX_TOKEN'] ?? null;
   const response = await world
@@ -121,19 +121,11 @@ async function askServer(
       const isLate = thrown instanceof Error && thrown.name === 'TimeoutError';
       const problem = isLate ? 'no answer from the server' : 'no server is running';
       throw cliError(
-        `${problem} at ${base}. Start it with "npm start" or "pillarbox start", or name another with --url.`,
+        `${problem} at ${base}. Start it with "npx pillarbox" (or "npm start"), or name another with --url.`,
         'no-server',
       );
     });
   return { status: response.status, body: Buffer.from(await response.arrayBuffer()), who: base };
-}
-
-const runningSchema = z.object({ http: z.string() });
-
-/** The server that `npm start` runs in this folder with the usual data folder; null if there is none. */
-async function runningServerUrl({ directory }: Pick<CliWorld, 'directory'>): Promise<string | null> {
-  const text = await readFile(join(directory, '.pillarbox', 'running.json')).catch(() => Buffer.from('null'));
-  return runningSchema.safeParse(parseJson(text)).data?.http ?? null;
 }
 
 function parseJson(body: Buffer): unknown {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts the command line with Node 24; `pillarbox start` is the server itself. In the repository it runs the source, and installs
+// Starts the command line with Node 24; `pillarbox` alone, or with options, and `pillarbox start` are the server itself. In the repository it runs the source, and installs
 // what it needs on first use; installed from a package it runs what was built. Plain JavaScript without dependencies, since
 // it runs on the machine's own Node (20 or later) before anything is there.
 import { spawn, spawnSync } from 'node:child_process';
@@ -23,10 +23,13 @@ if (node24 === null) {
 }
 
 const [first, ...rest] = process.argv.slice(2);
-const [program, args] = first === 'start' ? ['local/main', rest] : ['cli/main', process.argv.slice(2)];
+const isServer =
+  first === undefined || first === 'start' || (first.startsWith('-') && !/^(?:-h|--help|-v|--version)$/.test(first));
+const program = isServer ? 'local/main' : 'cli/main';
+const args = first === 'start' ? rest : process.argv.slice(2);
 const file = isRepository ? join(home, `${program}.ts`) : join(home, 'dist', `${program}.js`);
 // The server ends with this process, however that ends.
-const env = first === 'start' ? { ...process.env, PILLARBOX_STARTED_BY: String(process.pid) } : process.env;
+const env = isServer ? { ...process.env, PILLARBOX_STARTED_BY: String(process.pid) } : process.env;
 const command = spawn(node24, [file, ...args], { stdio: 'inherit', env });
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => command.kill(signal));
 process.on('SIGINT', () => {}); // the terminal sends it to both; the command decides

@@ -2,6 +2,7 @@
 // 1 failed, 2 the command line was wrong), never into a stack trace.
 import { parseArgs } from 'node:util';
 import { errorMessage } from '#mail/problem.ts';
+import { helpEntry, wrapWords } from '#ops/help-text.ts';
 import { didYouMean } from '#pipeline/config/nearest-name.ts';
 import { safeJson } from '#pipeline/observe/log.ts';
 import {
@@ -101,14 +102,14 @@ function parseTokens(options: Readonly<Record<string, CliOption>>, args: readonl
 function overview(commands: readonly Command[]): string {
   const width = Math.max(...commands.map(({ name, usage }) => `${name} ${usage}`.length), 0);
   const column = Math.min(width, 34);
-  const lines = commands.map(({ name, usage, about }) => entry(`${name} ${usage}`, about, column));
+  const lines = commands.map(({ name, usage, about }) => helpEntry(`${name} ${usage}`, about, column));
   return [
-    'Usage: pillarbox COMMAND [options]',
+    'Usage: pillarbox [start] [options]    start the server: a safe place to send to',
+    '       pillarbox COMMAND [options]',
     '',
     ...lines,
     '',
-    'Each has --help and --json.',
-    'Start the server itself with "npm start" or "pillarbox start".',
+    'Each has --help and --json. What the server takes says "pillarbox start --help".',
     '',
   ].join('\n');
 }
@@ -116,28 +117,9 @@ function overview(commands: readonly Command[]): string {
 function help({ name, usage, about, options }: Command): string {
   const entries = Object.entries({ ...options, ...common }).filter(([, { hidden }]) => hidden !== true);
   const lines = entries.map(([option, { value, about: what }]) => {
-    return entry(`--${option}${value === null ? '' : ` ${value}`}`, what, 26);
+    return helpEntry(`--${option}${value === null ? '' : ` ${value}`}`, what, 26);
   });
-  return [`Usage: pillarbox ${name} ${usage}`.trimEnd(), '', ...wrapped(about, 80), '', ...lines, ''].join('\n');
-}
-
-/** A term with its meaning beside it, or below it if the term is too long; at most 80 columns. */
-function entry(term: string, meaning: string, column: number): string {
-  const margin = ' '.repeat(column + 4);
-  const [first = '', ...more] = wrapped(meaning, 80 - margin.length).map((line) => `${margin}${line}`);
-  const head = term.length > column ? [`  ${term}`, first] : [`  ${term.padEnd(column)}${first.slice(column + 2)}`];
-  return [...head, ...more].join('\n');
-}
-
-/** Lines of at most so many columns, broken at blanks. */
-function wrapped(text: string, columns: number): readonly string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
+  return [`Usage: pillarbox ${name} ${usage}`.trimEnd(), '', ...wrapWords(about), '', ...lines, ''].join('\n');
 }
 
 function meant(typed: string, names: readonly string[]): string {

@@ -32,6 +32,8 @@ export type ListenerDeps = {
   /** The ports to open instead of those of the configuration. */
   readonly listeners?: Config['listeners'];
   readonly onlyRoles?: readonly Role[];
+  /** In capture mode: clients of other machines need no TLS and may log in as anybody, too. */
+  readonly anyLogin?: boolean;
   /** A load balancer in front begins each connection with a PROXY v2 header; without it nobody is let in. */
   readonly isBehindProxy?: boolean;
   /** Puts a new hash of the same password in place of one in the configuration, if that can be written; `absent`: it is not there. */

@@ -117,6 +117,7 @@ function createShared(
   return {
     deps,
     config,
+    anyLogin: deps.anyLogin ?? false,
     onStored,
     budget: createFairBudget(() => Math.min(config.current().limits.bytesInFlight, mostInFlight)),
     rate: createRate(now),

@@ -1,18 +1,21 @@
 // `npm start`: the whole service on one machine. The composition root: reads arguments and environment, builds the
 // adapters, starts world, listener and ops API, and ends them in order.
 import { randomBytes } from 'node:crypto';
-import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { leaveCrashMark } from '#local/embedded/folder-marks.ts';
 import { type Arguments, parseArguments, usage } from '#local/terminal/arguments.ts';
 import { banner } from '#local/terminal/banner.ts';
-import { plainReason } from '#local/terminal/plain-reason.ts';
+import { chooseListeners } from '#local/terminal/choose-listeners.ts';
+import { plainReason, type StartCommand } from '#local/terminal/plain-reason.ts';
 import { watchForStop } from '#local/terminal/stop-signals.ts';
-import { writeLines } from '#local/terminal/write-lines.ts';
+import { type LineWriter, writeLines } from '#local/terminal/write-lines.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
-import { configSchema } from '#pipeline/config/config.ts';
+import { inUrl } from '#ops/programs/framework-settings.ts';
+import { announceServer, withdrawServer } from '#ops/running-server.ts';
+import { type Config, configSchema } from '#pipeline/config/config.ts';
 import { placeholderProblem } from '#pipeline/config/config-problems.ts';
 import { fileConfigSource, fixedConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
@@ -35,34 +38,64 @@ const secretBytes = 32;
 // The reader of the output may be gone (a closed terminal, `head`): the service goes on.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
-const parsed = parseArguments(process.argv.slice(2));
+const parsed = parseArguments(process.argv.slice(2), process.env);
 if (isProblem(parsed)) {
   process.stderr.write(`pillarbox: ${parsed.problem}\n(--help says what there is)\n`);
   process.exitCode = 1;
 } else if (parsed.help) {
   process.stdout.write(usage);
 } else {
-  await start(parsed).catch((error: unknown) => {
-    process.stderr.write(`pillarbox: ${plainReason(error, parsed)}\n`);
+  let planned: Plan | null = null;
+  try {
+    planned = await plan(parsed);
+    await start(planned);
+  } catch (error) {
+    const { listeners } = planned?.inForce ?? captureConfig;
+    const failed = {
+      args: parsed,
+      command: startCommand(),
+      listeners,
+      hasFile: (planned?.configPath ?? null) !== null,
+    };
+    process.stderr.write(`pillarbox: ${await plainReason(error, failed)}\n`);
     process.exit(1);
-  });
+  }
 }
 
-async function start(args: Arguments): Promise<void> {
+/** What is to be started: the configuration in force has the ports that the arguments name. */
+type Plan = {
+  readonly args: Arguments;
+  readonly configPath: string | null;
+  readonly config: ReportingConfigSource;
+  readonly inForce: Config;
+  readonly lines: LineWriter;
+  readonly log: Log;
+};
+
+async function plan(args: Arguments): Promise<Plan> {
   process.umask(0o077); // mail is private: the database is readable by its owner alone
-  const dataFolder = resolve(args.dataFolder);
   const configPath = await findConfig(args);
-  const clock = Date.now;
   const isQuiet = configPath === null && !args.verbose;
   const lines = writeLines((text) => process.stdout.write(text));
   process.on('exit', lines.flush);
   // Without a configuration a person tries it at a terminal: problems are shown, not every message.
-  const log = createLog({ write: lines.line, clock, least: isQuiet ? 'warn' : 'info' });
-  const config: ReportingConfigSource =
-    configPath === null ? fixedConfigSource(captureConfig) : fileConfigSource({ path: configPath, clock, log });
-  const inForce = await config.current();
+  const log = createLog({ write: lines.line, clock: Date.now, least: isQuiet ? 'warn' : 'info' });
+  const config =
+    configPath === null
+      ? fixedConfigSource(captureConfig)
+      : fileConfigSource({ path: configPath, clock: Date.now, log });
+  const current = await config.current();
+  const inForce = { ...current, listeners: chooseListeners(current.listeners, args, configPath !== null) };
   const placeholder = placeholderProblem(inForce);
   if (placeholder !== null) throw new Error(placeholder);
+  if (args.anyLogin && inForce.mode !== 'capture')
+    throw new Error('--any-login (PILLARBOX_ANY_LOGIN) is for capture mode: this configuration serves real mail');
+  return { args, configPath, config, inForce, lines, log };
+}
+
+async function start({ args, configPath, config, inForce, lines, log }: Plan): Promise<void> {
+  const clock = Date.now;
+  const dataFolder = resolve(args.dataFolder);
   await mkdir(dataFolder, { recursive: true, mode: 0o700 });
   await ownSecret(dataFolder, 'srs');
   const filesFolder = configPath === null ? process.cwd() : dirname(configPath);
@@ -98,14 +131,18 @@ async function start(args: Arguments): Promise<void> {
     certificate: certificateSource({ config, secrets, folder: dataFolder, clock }),
     ...(configPath === null ? {} : { replaceHash: hashReplacement(configPath, log) }),
     reverseName: dns.reverseName,
+    listeners: inForce.listeners,
+    anyLogin: args.anyLogin,
     http: { ...args.http, token: await opsToken(args, dataFolder) },
   }).catch(async (error: unknown) => {
     await world.close(0);
     throw error;
   });
   runUntilStopped({ service, world, log, dataFolder, fail, closeDns: dns.close });
-  await announce(dataFolder, service);
-  process.stderr.write(banner({ service, config: inForce, configPath, dataFolder, world: args.world }));
+  const { listeners, ops } = service;
+  const http = `http://${inUrl(ops.host)}:${ops.port}`;
+  await announceServer(dataFolder, { pid: process.pid, mode: inForce.mode, listeners: [...listeners], http });
+  process.stderr.write(banner({ service, config: inForce, configPath, args }));
   log.info('started', { mode: inForce.mode, world: args.world, folder: dataFolder });
 }
 
@@ -165,10 +202,10 @@ async function ownSecret(dataFolder: string, name: string): Promise<string> {
   return (await readFile(path, 'utf8')).trim();
 }
 
-/** Where this process is to be found, for the command line: `running.json` in the data folder. */
-async function announce(dataFolder: string, { listeners, ops }: Service): Promise<void> {
-  const facts = { pid: process.pid, listeners, http: `http://${ops.host}:${ops.port}` };
-  await writeFile(join(dataFolder, 'running.json'), `${JSON.stringify(facts, null, 2)}\n`, { mode: 0o600 });
+/** How it was started, for what to type instead. */
+function startCommand(): StartCommand {
+  const isNpm = process.env['npm_lifecycle_event'] === 'start';
+  return { program: isNpm ? 'npm start --' : 'npx pillarbox', given: process.argv.slice(2) };
 }
 
 function runUntilStopped(running: {
@@ -187,7 +224,7 @@ function runUntilStopped(running: {
     await service.close(graceSeconds);
     await world.close(graceSeconds);
     closeDns();
-    await rm(join(dataFolder, 'running.json'), { force: true });
+    await withdrawServer(dataFolder);
     process.exit(0);
   };
   watchForStop({

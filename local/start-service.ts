@@ -25,6 +25,9 @@ export type ServiceDeps = {
   readonly certificate: ListenerDeps['certificate'];
   readonly replaceHash?: NonNullable<ListenerDeps['replaceHash']>;
   readonly reverseName: (ip: string) => Promise<string | null>;
+  /** The SMTP ports to open. */
+  readonly listeners: Config['listeners'];
+  readonly anyLogin: boolean;
   readonly http: { readonly host: string; readonly port: number; readonly token: string | undefined };
   readonly newMessageId: (nowMs: number) => MessageId;
   readonly clock: Clock;

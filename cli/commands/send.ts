@@ -12,6 +12,9 @@ import {
   print,
   usageError,
 } from '#cli/command.ts';
+import { type HostPort, parseHostPort } from '#cli/host-port.ts';
+import { dataOption, runningServer } from '#cli/running-server.ts';
+import { smtpOf } from '#ops/running-server.ts';
 
 export const send: Command = {
   name: 'send',
@@ -27,7 +30,11 @@ export const send: Command = {
     html: { value: 'FILE', about: 'an HTML version, from a file' },
     attach: { value: 'FILE', about: 'a file to attach; again for more', many: true },
     raw: { value: 'FILE', about: 'a whole message as it is, instead ("-": standard input)' },
-    server: { value: 'HOST:PORT', about: 'where to (default 127.0.0.1:2525; with --user 127.0.0.1:2587)' },
+    server: {
+      value: 'HOST:PORT',
+      about: 'where to (default: the server started in this folder, else 127.0.0.1:2525; with --user 127.0.0.1:2587)',
+    },
+    ...dataOption,
     user: { value: 'NAME', about: 'log in (password: PILLARBOX_PASSWORD, else asked for at the terminal)' },
   },
   run: async (given, world) => {
@@ -53,14 +60,21 @@ export const send: Command = {
   },
 };
 
+/** The port that was named, or that of the server here: with a login the one for submission. */
+async function addressOf(given: CliArguments, world: CliWorld, role: 'mx' | 'submission'): Promise<HostPort> {
+  const named = optionValue(given, 'server');
+  if (named !== null) return parseHostPort(named, '--server');
+  const running = await runningServer(given, world);
+  const found = running && smtpOf({ listeners: running.listeners.filter((one) => one.role === role) });
+  return found ?? { host: '127.0.0.1', port: role === 'mx' ? 2525 : 2587 };
+}
+
 async function serverOf(given: CliArguments, world: CliWorld) {
   const user = optionValue(given, 'user');
-  const text = optionValue(given, 'server') ?? (user === null ? '127.0.0.1:2525' : '127.0.0.1:2587');
-  const [, host = '', port = ''] = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(text) ?? [];
-  if (host === '') throw usageError(`--server ${text}: expected HOST:PORT`);
+  const { host, port } = await addressOf(given, world, user === null ? 'mx' : 'submission');
   const isHere = /^(127\.|localhost$|::1$)/.test(host);
   const tls = { rejectUnauthorized: !isHere };
-  const base = { host, port: Number(port), secure: port === '465' || port === '2465', tls, connectionTimeout: 10_000 };
+  const base = { host, port, secure: port === 465 || port === 2465, tls, connectionTimeout: 10_000 };
   if (user === null) return { ...base, ignoreTLS: isHere };
   const pass = world.environment['PILLARBOX_PASSWORD'] ?? (await world.askSecretly?.('Password: '));
   if (pass === undefined) throw cliError('set PILLARBOX_PASSWORD, or run it at a terminal', 'no-password', 2);
@@ -98,7 +112,7 @@ function explained(thrown: unknown, server: string): Error {
   if (response !== null) return cliError(`the server refused it: ${response}`, 'refused');
   if (/ECONNREFUSED/.test(thrown.message)) {
     return cliError(
-      `no mail server is listening on ${server}. Start it with "npm start" or "pillarbox start", or name another with --server.`,
+      `no mail server is listening on ${server}. Start it with "npx pillarbox" (or "npm start"), or name another with --server.`,
       'no-server',
     );
   }

@@ -1,12 +1,15 @@
-// Capture mode on a port that only this machine can reach: a place to try mail programs out. They need host and
-// port alone: no STARTTLS is offered with a certificate that they would not trust, and any log-in will do.
+// Capture mode on a port that only this machine can reach, or that somebody has opened to a network they trust: a place to try mail
+// programs out. They need host and port alone: no STARTTLS is offered with a certificate that they would not trust, and any
+// log-in will do.
 import type { SessionState } from '#container/session/session-state.ts';
 
-type Asked = Pick<SessionState, 'config' | 'client'> & { readonly shared: Pick<SessionState['shared'], 'isLocalPort'> };
+type Asked = Pick<SessionState, 'config' | 'client'> & {
+  readonly shared: Pick<SessionState['shared'], 'isLocalPort' | 'anyLogin'>;
+};
 
-/** Says whether a session is of that kind: by its mode, the address its port is bound to, and its peer. */
+/** Says whether a session is of that kind: by its mode, the address its port is bound to, its peer, and what the service was told. */
 export function isLocalCapture({ config, shared, client }: Asked): boolean {
-  return config.mode === 'capture' && shared.isLocalPort && client.peer.isLoopback;
+  return config.mode === 'capture' && (shared.anyLogin || (shared.isLocalPort && client.peer.isLoopback));
 }
 
 /** The mechanisms of AUTH (RFC 4954 §3) for a session that may log in. CRAM-MD5 only if no password is compared: hashes cannot answer it. */

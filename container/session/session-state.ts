@@ -20,6 +20,8 @@ export type SessionShared = {
   readonly role: Role;
   /** The port is bound to loopback, and no proxy stands in front of it. */
   readonly isLocalPort: boolean;
+  /** In capture mode every client is treated as one of this machine: without TLS, with any login. */
+  readonly anyLogin: boolean;
   readonly deps: ListenerDeps;
   readonly config: CurrentConfig;
   readonly budget: FairBudget;

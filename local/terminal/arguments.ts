@@ -1,57 +1,125 @@
-// The arguments of `npm start` and `pillarbox start`, and what `--help` says about them.
+// The arguments of `npm start` and `pillarbox start`, what the environment says in their place, and the text of `--help`.
 import { parseArgs } from 'node:util';
-import { errorMessage, type Problem, problem } from '#mail/problem.ts';
+import { errorMessage, isProblem, type Problem, problem } from '#mail/problem.ts';
+import { wrapWords } from '#ops/help-text.ts';
+import { type Framework, findFramework, frameworks } from '#ops/programs/framework-settings.ts';
+import { usualDataFolder } from '#ops/running-server.ts';
+import type { Config } from '#pipeline/config/config.ts';
+import { didYouMean } from '#pipeline/config/nearest-name.ts';
+import { environmentName, startAbout, startEnvironment, startHelp, startOptions } from './start-options.ts';
 
-/** What the command line asked for; `configPath` null: `pillarbox.json` where there is one. */
+type Role = Config['listeners'][number]['role'];
+
+/** What was asked for; `configPath` null: `pillarbox.json` where there is one. */
 export type Arguments = {
   readonly configPath: string | null;
   readonly dataFolder: string;
+  /** The ports that were named; 0: any free one. */
+  readonly ports: Readonly<Partial<Record<Role, number>>>;
+  /** The address of all of them; null: as it is configured. */
+  readonly smtpHost: string | null;
+  readonly anyLogin: boolean;
   readonly http: { readonly host: string; readonly port: number };
   readonly world: 'embedded' | 'emulator';
+  /** Whose settings the banner shows; null: it names where they are. */
+  readonly framework: Framework | null;
   readonly verbose: boolean;
   readonly help: boolean;
 };
 
+type Given = Readonly<Record<string, string | boolean | undefined>>;
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** What `--help` prints. */
-export const usage = `Usage: npm start -- [options]
-       pillarbox start [options]
+export const usage = [
+  'Usage: pillarbox [start] [options]',
+  '       npm start -- [options]',
+  '',
+  ...wrapWords(startAbout),
+  '',
+  ...startHelp(),
+  '',
+  ...wrapWords(startEnvironment),
+  '',
+].join('\n');
 
-Runs Pillarbox on this machine: mail comes in over SMTP and is to be read as JSON, on a page and over an API.
-Without a configuration it is a capture server: every recipient is accepted, nothing is relayed, and only
-programs on this machine can reach it.
+/** The options of the command line by the roles that their ports have. */
+const portOptions = { smtp: 'mx', submission: 'submission', submissions: 'submissions' } as const;
 
-  --config FILE      the configuration (default: pillarbox.json where there is one)
-  --data DIR         where mail and queues are kept (default: .pillarbox)
-  --http PORT        the page and the API (default: 8025; 0 for any free port)
-  --http-host HOST   the address they are bound to (default: 127.0.0.1; elsewhere a token is needed)
-  --world NAME       embedded (default), or emulator: the AWS adapters against S3 and SQS emulated here
-  --verbose          log every message, also without a configuration
-  --help             this text
-`;
+/** The option that names the port of a role. */
+export function optionOf(role: Role): string {
+  return Object.entries(portOptions).find(([, one]) => one === role)?.[0] ?? role;
+}
 
-/** Reads the arguments; a Problem says which one is wrong and what was expected. */
-export function parseArguments(args: readonly string[]): Arguments | Problem {
-  const parsed = readOptions(args);
-  if ('problem' in parsed) return parsed;
-  const { config, data = '.pillarbox', http = '8025', world = 'embedded', verbose, help } = parsed;
-  const port = /^\d{1,5}$/.test(http) ? Number(http) : Number.NaN;
-  if (!(port <= 65_535)) return problem(`--http ${http}: a port from 0 to 65535 was expected`);
-  if (world !== 'embedded' && world !== 'emulator')
-    return problem(`--world ${world}: embedded or emulator was expected`);
+/** Reads the arguments over the environment; a Problem says which one is wrong and what was expected. */
+export function parseArguments(args: readonly string[], environment: Environment = {}): Arguments | Problem {
+  const typed = readOptions(args);
+  if (isProblem(typed)) return typed;
+  const text = (name: string): Text => textOf(name, typed, environment);
+  const http = portFrom(text('http'), 8025);
+  const ports: Partial<Record<Role, number>> = {};
+  for (const [option, role] of Object.entries(portOptions)) {
+    const port = portFrom(text(option), null);
+    if (isProblem(port)) return port;
+    if (port !== null) ports[role] = port;
+  }
+  if (isProblem(http)) return http;
+  const world = worldFrom(text('world'));
+  if (typeof world !== 'string') return world;
+  const framework = frameworkFrom(text('settings'));
+  if (isProblem(framework)) return framework;
   return {
-    configPath: config ?? null,
-    dataFolder: data,
-    http: { host: parsed['http-host'] ?? '127.0.0.1', port },
+    configPath: text('config').value,
+    dataFolder: text('data').value ?? usualDataFolder,
+    ports,
+    smtpHost: text('smtp-host').value,
+    anyLogin: isSwitched('any-login', typed, environment),
+    http: { host: text('http-host').value ?? '127.0.0.1', port: http },
     world,
-    verbose: verbose ?? false,
-    help: help ?? false,
+    framework,
+    verbose: isSwitched('verbose', typed, environment),
+    help: typed['help'] === true,
   };
 }
 
-function readOptions(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  const options = { config: text, data: text, http: text, 'http-host': text, world: text, verbose: flag, help: flag };
+/** `from`: as the person has written it, for what is wrong with it. */
+type Text = { readonly from: string; readonly value: string | null };
+
+/** An empty variable counts as none: that is how a compose file leaves one out. */
+function textOf(name: string, typed: Given, environment: Environment): Text {
+  const given = typed[name];
+  if (typeof given === 'string') return { from: `--${name} ${given}`, value: given };
+  const variable = environmentName(name);
+  const value = environment[variable];
+  return { from: `${variable}=${value}`, value: value === undefined || value === '' ? null : value };
+}
+
+function isSwitched(name: string, typed: Given, environment: Environment): boolean {
+  return typed[name] === true || /^(?:1|true|yes|on)$/i.test(environment[environmentName(name)] ?? '');
+}
+
+function portFrom<Usual>({ from, value }: Text, usual: Usual): number | Usual | Problem {
+  if (value === null) return usual;
+  const port = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+  return port <= 65_535 ? port : problem(`${from}: a port from 0 to 65535 was expected`);
+}
+
+function worldFrom({ from, value }: Text): Arguments['world'] | Problem {
+  if (value === null || value === 'embedded') return 'embedded';
+  return value === 'emulator' ? value : problem(`${from}: embedded or emulator was expected`);
+}
+
+function frameworkFrom({ from, value }: Text): Framework | null | Problem {
+  if (value === null) return null;
+  const names = frameworks.map(({ name }) => name);
+  return findFramework(value) ?? problem(`${from}: there is ${names.join(', ')}.${didYouMean(value, names)}`);
+}
+
+function readOptions(args: readonly string[]): Given | Problem {
+  const types = Object.entries(startOptions).map(
+    ([name, { value }]) => [name, { type: value === null ? 'boolean' : 'string' }] as const,
+  );
+  const options = { ...Object.fromEntries(types), help: { type: 'boolean', short: 'h' } as const };
   try {
     return parseArgs({ args: [...args], options, strict: true }).values;
   } catch (error) {

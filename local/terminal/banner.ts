@@ -1,38 +1,54 @@
-// What a person sees when the service has started: where to point a mail program, where to look, what it does not do.
-
+// What a person sees when the service has started: where to point a mail program, where to look, what to copy into an app.
+import { resolve } from 'node:path';
 import type { Service } from '#local/start-service.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
+import { inUrl, settingsHead } from '#ops/programs/framework-settings.ts';
+import { smtpOf, usualDataFolder } from '#ops/running-server.ts';
 import type { Config } from '#pipeline/config/config.ts';
+import type { Arguments } from './arguments.ts';
 
 /** The text, with its last newline. */
 export function banner({
   service,
   config,
   configPath,
-  dataFolder,
-  world,
+  args,
 }: {
   readonly service: Pick<Service, 'listeners' | 'ops'>;
   readonly config: Pick<Config, 'mode' | 'hostname' | 'tls'>;
   /** Null where there is no file. */
   readonly configPath: string | null;
-  readonly dataFolder: string;
-  readonly world: string;
+  readonly args: Pick<Arguments, 'dataFolder' | 'world' | 'framework' | 'anyLogin'>;
 }): string {
   const isCapture = config.mode === 'capture';
+  const { dataFolder, world, anyLogin } = args;
+  const { host, port } = service.ops;
   const lines = [
     isCapture
       ? 'Pillarbox is running: it catches every mail sent to it and passes nothing on.'
       : `Pillarbox is running as ${config.hostname}.`,
     '',
-    ...service.listeners.map(({ role, host, port }) => row(nameOf(role, host, config), `${shownHost(host)}:${port}`)),
-    row('Mail and API', `http://${shownHost(service.ops.host)}:${service.ops.port}/`),
-    row('Kept in', `${dataFolder}${world === 'embedded' ? '' : ` (${world})`}`),
+    ...service.listeners.map((one) => row(nameOf(one, config, anyLogin), `${inUrl(one.host)}:${one.port}`)),
+    row('Mail and API', `http://${inUrl(host)}:${port}/`),
+    row('Kept in', `${resolve(dataFolder)}${world === 'embedded' ? '' : ` (${world})`}`),
     row('Configured by', configPath ?? 'nothing: `npx pillarbox init` writes a pillarbox.json to start from'),
+    ...(isCapture ? settingsLines(service, args) : []),
     '',
     'Stop it with Ctrl-C.',
   ];
   return `\n${lines.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n\n`;
+}
+
+/** Where the settings for an app are to be had, or those that were asked for. */
+function settingsLines(
+  { listeners }: Pick<Service, 'listeners'>,
+  { framework, dataFolder }: Pick<Arguments, 'framework' | 'dataFolder'>,
+): readonly string[] {
+  const smtp = smtpOf({ listeners: [...listeners] });
+  if (smtp === null) return [];
+  if (framework !== null) return ['', settingsHead(framework), '', ...framework.settings(smtp).split('\n')];
+  const other = dataFolder === usualDataFolder ? '' : ` --data ${dataFolder}`;
+  return [row('Settings for your app', `npx pillarbox settings rails${other} (or django, laravel, spring, …)`)];
 }
 
 const doors = {
@@ -42,15 +58,15 @@ const doors = {
 } as const;
 
 /** A local capture server offers STARTTLS only where a certificate is configured (container/log-in/local-capture.ts). */
-function nameOf(role: keyof typeof doors, host: string, { mode, tls }: Pick<Config, 'mode' | 'tls'>): string {
-  const isClear = role === 'submission' && mode === 'capture' && tls === null && isLoopbackHost(host);
+function nameOf(
+  { role, host }: { readonly role: keyof typeof doors; readonly host: string },
+  { mode, tls }: Pick<Config, 'mode' | 'tls'>,
+  anyLogin: boolean,
+): string {
+  const isClear = role === 'submission' && mode === 'capture' && tls === null && (anyLogin || isLoopbackHost(host));
   return isClear ? 'Submission' : doors[role];
 }
 
 function row(name: string, value: string): string {
   return `${name.padEnd(24)}${value}`;
-}
-
-function shownHost(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }

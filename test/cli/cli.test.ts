@@ -65,6 +65,8 @@ describe('the command line', () => {
     { argv: ['user'], says: /user what\? There is: user add/ },
     { argv: ['send', '--to', 'b@b.example'], says: /say who it is from and to/ },
     { argv: ['purge', 'parse'], says: /say --yes/ },
+    { argv: ['settings', 'rail'], says: /there is rails, django, .*Did you mean "rails"\?/ },
+    { argv: ['settings', '--server', 'mail'], says: /--server mail: expected HOST:PORT/ },
   ];
   for (const { argv, says } of wrong) {
     test(`"${argv.join(' ')}" is a wrong command line: exit code 2 and a hint`, async () => {
@@ -94,6 +96,18 @@ describe('the command line', () => {
       assert.match(out, new RegExp(`^Usage: pillarbox ${name}`));
     }
     assert.equal((await run(['--version'])).out, 'pillarbox 1.2.3\n');
+  });
+
+  test('settings are those of the server that is named; without one of the usual port, and it says so', async () => {
+    const all = JSON.parse((await run(['settings', '--json', '--server', '[::1]:1025'])).out);
+    assert.deepEqual([all.host, all.port, all.frameworks.length], ['::1', 1025, 10]);
+    for (const { name, settings } of all.frameworks) {
+      assert.match(settings, /::1/, name);
+      assert.match(settings, /1025/, name);
+    }
+    const { out, err } = await run(['settings', 'Symfony']);
+    assert.match(out, /^MAILER_DSN=smtp:\/\/127\.0\.0\.1:2525$/m);
+    assert.match(err, /No server runs in this folder/);
   });
 
   test('without a server it says how to start one, and with --json as JSON', async () => {

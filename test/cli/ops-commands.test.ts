@@ -7,7 +7,7 @@ import { mailRoutes } from '#ops/api/routes.ts';
 import { isPart } from '#ops/api/use-case.ts';
 import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
 
-const ofTheWay = new Set(['url', 'token', 'stack', 'region', 'endpoint']);
+const ofTheWay = new Set(['url', 'token', 'data', 'stack', 'region', 'endpoint']);
 const asking = commands.filter(({ options }) => 'url' in options);
 
 test('thirteen commands ask the ops API', () => assert.equal(asking.length, 13));

@@ -26,10 +26,10 @@ export const commandTable: readonly CommandRow[] = [
 
   { is: /^npm start\b/, kind: 'elsewhere', by: 'test/local/npm-start.test.ts', says: /'start'/ },
   {
-    is: /^(?:npx )?pillarbox start$/,
+    is: /^(?:npx )?pillarbox(?: start|(?: --(?:data|smtp|http|settings) \S+)+|)$/,
     kind: 'elsewhere',
     by: 'test/support/packages/strangers.ts',
-    says: /'start', '--http'/,
+    says: /'--smtp', '0', '--http'/,
   },
   { is: /^npm ci$/, kind: 'elsewhere', by: 'local/set-up.js', says: /'ci'/ },
   { is: /^npm pack\b/, kind: 'elsewhere', by: 'test/support/packages/fresh-app.ts', says: /'pack'/ },
@@ -56,7 +56,7 @@ export const commandTable: readonly CommandRow[] = [
 
   { is: /^(?:npx )?pillarbox (?:check|config (?:push|restore)|dkim new|init|redrive|send|user add)$/, kind: 'name' },
   {
-    is: /^(?:npx )?pillarbox (?!start$|(?:check|config (?:push|restore)|dkim new|init|redrive|send|user add)$)/,
+    is: /^(?:npx )?pillarbox (?!start$|--(?!help)|(?:check|config (?:push|restore)|dkim new|init|redrive|send|user add)$)/,
     kind: 'run',
   },
   { is: /^(?:curl '?http:\/\/127|swaks --server 127|sed |sha256sum |export AWS_REGION)/, kind: 'run' },
@@ -90,6 +90,7 @@ export function substituted(text: string, places: Places): string {
     [/http:\/\/127\.0\.0\.1:8025\b/, places.http],
     [/(?<= )\/backups\//, `${places.folder}/backups-`],
     [/^(?=sha256sum )/, `cd ${places.folder}/backups-2026-11-26 && `], // "in the folder" says the sentence
+    [/(?<= list) --data \.pillarbox-2\b/, ' --data .pillarbox'], // the one that runs
     [/(?<=restore .*) --data \.pillarbox\b/, ' --data restored'], // the local server is running on the other one
   ];
   return table.reduce((so, [placeholder, value]) => so.replace(placeholder, value), text);

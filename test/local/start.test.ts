@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { rawSmtp, sendRaw } from '#test/support/peers/raw-smtp.ts';
 import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 import { eventually, spawnService, startLocalService } from '#test/support/worlds/local-service.ts';
+import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
 
 test('what cannot be started is refused with one clear line and exit code 1', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
@@ -16,10 +17,14 @@ test('what cannot be started is refused with one clear line and exit code 1', as
   const address = taken.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   const folder = folderOf(t);
+  const takenHere = new RegExp(
+    `port ${port} on 127\\.0\\.0\\.1 is taken by node \\(process ${process.pid}, started in ${process.cwd()}\\)\n.*--smtp 0$`,
+    'm',
+  );
   writeFileSync(join(folder, 'file'), '');
   const listeners = [{ role: 'mx', port }] as const;
   const cases = [
-    { title: 'port', config: { listeners: [...listeners] }, args: [], says: new RegExp(`port ${port} .*taken`) },
+    { title: 'port', config: { listeners: [...listeners] }, args: [], says: takenHere },
     { title: 'unknown argument', args: ['--prot', '1'], says: /--prot/ },
     { title: 'no such file', args: ['--config', 'none.json'], says: /none\.json/ },
     { title: 'folder that is a file', args: ['--data', 'file'], says: /file cannot be written|file/ },
@@ -71,12 +76,50 @@ test('what it keeps is readable by its owner alone, in a folder that others may 
   for (const { name } of files) assert.equal(statSync(join(folder, 'data', name)).mode & 0o077, 0, name);
 });
 
-test('a second service on the same folder is refused', async (t) => {
+test('a second service on the same folder or ports is told who has them and what to type; what it is told works', async (t) => {
   const folder = folderOf(t);
-  await startLocalService(t, { folder });
-  const second = spawnService({ folder });
-  assert.deepEqual(await second.exited, [1, null]);
-  assert.match(second.errors(), /^pillarbox: .* is in use by another Pillarbox\n$/);
+  const data = join(folder, 'data');
+  const listeners = [{ role: 'mx', port: 0 }] as const;
+  const first = await startLocalService(t, { folder, config: { listeners: [...listeners] } });
+  const who = `process ${first.child.pid}`;
+  const refused = async (args: readonly string[]): Promise<string> => {
+    const child = spawnService({ folder, args });
+    assert.deepEqual(await child.exited, [1, null]);
+    return child.errors();
+  };
+  const [ofFolder, ofPort] = await Promise.all([
+    refused([]),
+    refused(['--data', 'other', '--smtp', `${first.ports.mx}`]),
+  ]);
+  assert.ok(
+    ofFolder.includes(`is in use by another Pillarbox (${who}: SMTP 127.0.0.1:${first.ports.mx}, ${first.http})`),
+    ofFolder,
+  );
+  assert.match(ofFolder, new RegExp(`: npx pillarbox --http 0 --data ${data}-2$`, 'm'));
+  assert.ok(ofPort.includes(`is taken by another Pillarbox (${who}, started in ${folder})`), ofPort);
+  assert.match(ofPort, /: npx pillarbox --http 0 --data other --smtp 0$/m);
+  await startLocalService(t, { folder, data: join(folder, 'other'), config: null, args: ['--smtp', '0'] });
+});
+
+test('ports and folder come from the environment, or from what is typed before that; free ports are told', async (t) => {
+  const folder = folderOf(t);
+  const environment = { PILLARBOX_SMTP: '0', PILLARBOX_SUBMISSION: '65000', PILLARBOX_SETTINGS: 'Rails' };
+  const service = await startLocalService(t, { folder, config: null, environment, args: ['--submission', '0'] });
+  const { listeners } = JSON.parse(readFileSync(join(folder, 'data', 'running.json'), 'utf8'));
+  assert.deepEqual(
+    listeners.map(({ role }: any) => role),
+    ['mx', 'submission'],
+    'no other port is opened',
+  );
+  assert.ok(service.ports.mx > 0 && ![0, 65_000].includes(service.ports.submission));
+  const settings = `config.action_mailer.smtp_settings = { address: "127.0.0.1", port: ${service.ports.mx} }`;
+  assert.ok(service.errors().includes(settings), service.errors());
+  const shown = await runInProcess(['settings', 'rails'], {
+    directory: folder,
+    environment: { PILLARBOX_DATA: 'data' },
+  });
+  assert.ok(shown.out.includes(settings), shown.out);
+  (await rawSmtp(service.ports.submission)).close();
 });
 
 test('it says where mail goes in and where it is to be seen, and keeps its secrets to itself', async (t) => {

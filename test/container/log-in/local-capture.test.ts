@@ -68,18 +68,21 @@ for (const [title, config, deps] of [
   });
 }
 
-for (const [mode, isLocalPort, peer, expected] of [
-  ['capture', true, '127.0.0.1', true],
-  ['capture', true, '::1', true],
-  ['capture', true, '::ffff:127.0.0.1', true],
-  ['capture', true, '192.0.2.1', false],
-  ['capture', false, '127.0.0.1', false],
-  ['serve', true, '127.0.0.1', false],
+for (const [mode, isLocalPort, peer, anyLogin, expected] of [
+  ['capture', true, '127.0.0.1', false, true],
+  ['capture', true, '::1', false, true],
+  ['capture', true, '::ffff:127.0.0.1', false, true],
+  ['capture', true, '192.0.2.1', false, false],
+  ['capture', false, '127.0.0.1', false, false],
+  ['capture', false, '192.0.2.1', true, true],
+  ['serve', true, '127.0.0.1', false, false],
+  ['serve', false, '192.0.2.1', true, false],
 ] as const) {
-  test(`${mode}, a ${isLocalPort ? 'local' : 'public'} port and ${peer}: ${expected ? 'any log-in will do' : 'as everywhere'}`, () => {
+  const how = `${mode}, a ${isLocalPort ? 'local' : 'public'} port${anyLogin ? ', --any-login' : ''} and ${peer}`;
+  test(`${how}: ${expected ? 'any log-in will do' : 'as everywhere'}`, () => {
     const config = configSchema.parse({ mode });
     const client = { peer: peerOf(peer), hangUp: () => {} };
-    assert.equal(isLocalCapture({ config, client, shared: { isLocalPort } }), expected);
+    assert.equal(isLocalCapture({ config, client, shared: { isLocalPort, anyLogin } }), expected);
   });
 }
 

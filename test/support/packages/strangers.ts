@@ -113,11 +113,11 @@ export function checkSynthesized(folder: string): void {
   rmSync(out, { recursive: true });
 }
 
-/** Starts the server by `node_modules/.bin/pillarbox` with a handler for a hook, sends, lists; it ends in order with a signal. `node` runs it all. */
+/** Starts the server by `node_modules/.bin/pillarbox` on free ports with a handler for a hook, sends, lists; it ends in order with a signal. `node` runs it all. */
 export async function checkCommandLine(folder: string, node: string): Promise<void> {
   const pillarbox = [node, 'node_modules/.bin/pillarbox'];
   writeFiles(folder, {
-    'pillarbox.json': `{ "mode": "capture", "listeners": [{ "role": "mx", "port": 0 }],
+    'pillarbox.json': `{ "mode": "capture", "listeners": [{ "role": "mx", "port": 2525 }],
       "hooks": [{ "name": "told", "module": "told.mts" }] }`,
     'told.mts': `import { writeFileSync } from 'node:fs';
       import { readMail } from 'pillarbox';
@@ -125,13 +125,15 @@ export async function checkCommandLine(folder: string, node: string): Promise<vo
         for (const mail of await readMail(event)) writeFileSync('told', mail.subject ?? '');
       }`,
   });
-  const server = spawn(node, ['node_modules/.bin/pillarbox', 'start', '--http', '0'], { cwd: folder, stdio: 'ignore' });
+  const server = spawn(node, ['node_modules/.bin/pillarbox', '--smtp', '0', '--http', '0'], {
+    cwd: folder,
+    stdio: 'ignore',
+  });
   try {
     const running = join(folder, '.pillarbox/running.json');
     await eventually('the server runs', () => existsSync(running) && readFileSync(running, 'utf8').endsWith('}\n'));
-    const { listeners } = JSON.parse(readFileSync(running, 'utf8'));
     const mail = ['--from', 'ann@a.example', '--to', 'bob@b.example', '--subject', 'packed', '--text', 'hello'];
-    await mustRun(folder, [...pillarbox, 'send', '--server', `127.0.0.1:${listeners[0].port}`, ...mail]);
+    await mustRun(folder, [...pillarbox, 'send', ...mail]);
     await eventually('it is listed', async () =>
       /bob@b\.example +packed/.test(await mustRun(folder, [...pillarbox, 'list'])),
     );

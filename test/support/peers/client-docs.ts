@@ -12,7 +12,7 @@ export function clientDocs(seen: readonly SeenSetUp[]): string {
   });
   return `# Mail programs and libraries
 
-Point any mail program at a capture server: \`npm start\` without a configuration, host \`127.0.0.1\`, port \`2525\`. It needs to be
+Point any mail program at a capture server: \`npx pillarbox\` without a configuration, host \`127.0.0.1\`, port \`2525\`. It needs to be
 told nothing else. Every recipient is accepted, nothing is passed on, the mail is on <http://127.0.0.1:8025/>.
 
 On ports that only this machine can reach, capture mode

@@ -27,16 +27,21 @@ export type LocalService = {
 
 export type ServiceOptions = {
   readonly folder: string;
-  readonly config?: ConfigInput;
+  /** The data folder; left out: `data` in the folder. */
+  readonly data?: string;
+  /** Null: there is no configuration. Left out: the one that is there, or for `startLocalService` capture mode on free ports. */
+  readonly config?: ConfigInput | null;
   readonly args?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
 };
 
 /** A process that was started, whether or not it comes up. */
-export function spawnService({ folder, config, args = [], environment = {} }: ServiceOptions) {
+export function spawnService({ folder, data = dataOf(folder), config, args = [], environment = {} }: ServiceOptions) {
   const path = join(folder, 'pillarbox.json');
-  if (config !== undefined) writeFileSync(path, JSON.stringify(config));
-  const child = spawn(process.execPath, [main, '--data', join(folder, 'data'), '--http', '0', ...args], {
+  if (config === null) rmSync(path, { force: true });
+  else if (config !== undefined) writeFileSync(path, JSON.stringify(config));
+  const named = args.includes('--data') ? [] : ['--data', data];
+  const child = spawn(process.execPath, [main, ...named, '--http', '0', ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
@@ -52,16 +57,21 @@ export function spawnService({ folder, config, args = [], environment = {} }: Se
   return { child, exited, output: () => texts.out, errors: () => texts.err };
 }
 
-/** Starts it and waits until it is up; it is killed when the test ends. Without a config: capture mode on free ports. */
+function dataOf(folder: string): string {
+  return join(folder, 'data');
+}
+
+/** Starts it and waits until it is up; it is killed when the test ends. */
 export async function startLocalService(t: Pick<TestContext, 'after'>, options: ServiceOptions): Promise<LocalService> {
   const listeners = (['mx', 'submission', 'submissions'] as const).map((role) => ({ role, port: 0 }));
-  rmSync(join(options.folder, 'data', 'running.json'), { force: true });
+  const running = join(options.data ?? dataOf(options.folder), 'running.json');
+  rmSync(running, { force: true });
   const isEmulator = options.args?.includes('emulator') === true;
   const bundles = isEmulator ? { PILLARBOX_BUNDLES: join(await sharedBundles(), 'functions') } : {};
   const { child, exited, output, errors } = spawnService({
     ...options,
     environment: { ...bundles, ...options.environment },
-    config: { mode: 'capture', listeners, ...options.config },
+    config: options.config === null ? null : { mode: 'capture', listeners, ...options.config },
   });
   t.after(async () => {
     child.kill('SIGKILL');
@@ -72,16 +82,16 @@ export async function startLocalService(t: Pick<TestContext, 'after'>, options: 
     if (child.exitCode !== null || Date.now() > end) throw new Error(`it did not start:\n${errors()}\n${output()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  const running = JSON.parse(readFileSync(join(options.folder, 'data', 'running.json'), 'utf8'));
-  const port = (role: string): number => running.listeners.find((entry: any) => entry.role === role)?.port ?? 0;
+  const { listeners: opened, http } = JSON.parse(readFileSync(running, 'utf8'));
+  const port = (role: string): number => opened.find((entry: any) => entry.role === role)?.port ?? 0;
   return {
     ports: { mx: port('mx'), submission: port('submission'), submissions: port('submissions') },
-    http: running.http,
+    http,
     child,
     output,
     errors,
     json: async (path, init) => {
-      const response = await fetch(`${running.http}${path}`, init);
+      const response = await fetch(`${http}${path}`, init);
       return response.json();
     },
     stop: async () => {

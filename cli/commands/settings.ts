@@ -1,0 +1,67 @@
+// `pillarbox settings NAME`: what to write into an app so that its mail comes to the server that runs here.
+import { type Command, optionValue, print, table, usageError } from '#cli/command.ts';
+import { parseHostPort } from '#cli/host-port.ts';
+import { dataOption, runningServer } from '#cli/running-server.ts';
+import {
+  type Framework,
+  findFramework,
+  frameworks,
+  type MailServer,
+  settingsHead,
+} from '#ops/programs/framework-settings.ts';
+import { smtpOf } from '#ops/running-server.ts';
+import { didYouMean } from '#pipeline/config/nearest-name.ts';
+
+const usualServer: MailServer = { host: '127.0.0.1', port: 2525 };
+
+export const settings: Command = {
+  name: 'settings',
+  usage: '[NAME] [options]',
+  about: 'show what to write into an app so that its mail is caught here: rails, django, laravel, …',
+  takes: [0, 1],
+  options: {
+    server: { value: 'HOST:PORT', about: 'where the app finds the server (default: the one started in this folder)' },
+    ...dataOption,
+  },
+  run: async (given, world) => {
+    const [name] = given.positionals;
+    const named = optionValue(given, 'server');
+    const running = named === null ? await runningServer(given, world) : null;
+    const found = running === null ? null : smtpOf(running);
+    const server = named === null ? (found ?? usualServer) : parseHostPort(named, '--server');
+    if (running?.mode === 'serve') world.writeError(`${servesReal}\n`);
+    else if (named === null && found === null) world.writeError(`${noServer}\n`);
+    print(given, world, name === undefined ? overview(server) : shown(known(name), server));
+    return 0;
+  },
+};
+
+const noServer = 'No server runs in this folder: these are the settings for the usual port.';
+const servesReal =
+  'The server that runs here serves real mail: an app that sends by it needs its hostname, port 587 or 465 with TLS, and a user ("pillarbox user add").';
+
+function known(name: string): Framework {
+  const names = frameworks.map((one) => one.name);
+  const found = findFramework(name);
+  if (found === undefined) throw usageError(`there is ${names.join(', ')}.${didYouMean(name, names)}`);
+  return found;
+}
+
+function shown(framework: Framework, server: MailServer) {
+  const { name, title, versions, file, language, needs } = framework;
+  const text = framework.settings(server);
+  const more = needs === null ? '' : `\n\nAlso needed: ${needs}`;
+  return {
+    json: { name, title, versions, file, language, needs, ...server, settings: text },
+    text: `${settingsHead(framework)}\n\n${text}${more}`,
+  };
+}
+
+function overview(server: MailServer) {
+  const rows = frameworks.map(({ name, title, versions }) => [name, title, versions]);
+  const plain = `SMTP server ${server.host}, port ${server.port}, no TLS, no login (any user and password will do)`;
+  return {
+    json: { ...server, frameworks: frameworks.map((one) => shown(one, server).json) },
+    text: `${plain}\n\n${table(['NAME', 'FRAMEWORK', 'VERSIONS'], rows)}\nShow one: pillarbox settings rails`,
+  };
+}
