@@ -69,7 +69,7 @@ const dayMs = 86_400_000;
 
 let isWarm: Promise<unknown> | null = null;
 
-/** Plays a seed. The first in a process is played after another: what the SDK reads from files, it reads then, in real time. */
+/** Plays a seed. The first in a process is played after another: what is made once in a process is there for each. */
 export async function playSeed(seed: number, planted: PlantedFault | null = null): Promise<Outcome> {
   isWarm ??= playOnce(warmUpSeed, null);
   await isWarm;

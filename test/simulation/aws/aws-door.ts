@@ -44,30 +44,51 @@ const requestTimeoutMs = 8_000;
 
 type Outcome = 'answered' | 'refused' | 'doneButRefused' | 'lostBefore' | 'lostAfter' | 'conflict';
 
+/** A client of the SDK that all simulated processes use: what it has read and put together is not made again for each of the many. */
+export type SharedClient<Client> = {
+  readonly client: Client;
+  /** From now on the running process reaches this service with it, and has retries of its own. */
+  readonly open: (world: DoorWorld, service: Service) => void;
+};
+
 /**
- * Makes both of the SDK's clients send their requests to the simulated service. They are not signed. What the first client of a service
- * has read from files and the environment, the others are given; what one puts together for a command, it keeps for the next. Each has
- * retries of its own.
+ * Makes one whose requests go to the simulated service; they are not signed. `first` sends any request: with it the SDK reads its files,
+ * before any run, since in a run no time passes while a file is read.
  */
-export function openDoor(world: DoorWorld, client: S3Client | SQSClient, service: Service): void {
-  const handle = async (request: AwsRequest): Promise<{ response: unknown }> => ({
-    response: await send(world, service, request),
-  });
+export async function shareClient<Client extends S3Client | SQSClient>(
+  client: Client,
+  first: (client: Client) => Promise<unknown>,
+): Promise<SharedClient<Client>> {
+  const ways = new WeakMap<SimProcess, { readonly world: DoorWorld; readonly service: Service; retries: object }>();
+  const wayOf = () => {
+    const process = currentProcess();
+    const way = process === null ? undefined : ways.get(process);
+    if (way === undefined) throw new Error('a request to AWS from no process');
+    return way;
+  };
   const signer = async () => ({ sign: async (request: unknown) => request });
   // A logger without `info`: what it would be told costs more than all the rest of a request.
   const logger = { warn: () => {}, error: () => {} };
-  const settings = settingsRead.get(service.name) ?? settingsOf(client);
-  settingsRead.set(service.name, settings);
-  Object.assign(client.config, settings, { requestHandler: { handle }, signer, logger, cacheMiddleware: true });
-}
-
-/** By service: all clients of a service are made alike (composition.ts). */
-const settingsRead = new Map<Service['name'], object>();
-
-function settingsOf({ config }: S3Client | SQSClient): object {
-  return Object.fromEntries(
-    Object.entries(config).filter(([name, value]) => typeof value === 'function' && name !== 'retryStrategy'),
-  );
+  const empty = async () => ({ response: { statusCode: 200, headers: {}, body: Readable.from([]) } });
+  Object.assign(client.config, { signer, logger, requestHandler: { handle: empty } });
+  await first(client);
+  const handle = async (request: AwsRequest): Promise<{ response: unknown }> => {
+    const { world, service } = wayOf();
+    return { response: await send(world, service, request) };
+  };
+  const unused = await client.config.retryStrategy();
+  const retryStrategy = async () => wayOf().retries;
+  Object.assign(client.config, { requestHandler: { handle }, retryStrategy, cacheMiddleware: true });
+  return {
+    client,
+    open: (world, service) => {
+      const process = currentProcess();
+      if (process === null) throw new Error('a client for no process');
+      // A copy counts its tokens by itself.
+      const retries = Object.assign(Object.create(Object.getPrototypeOf(unused)), unused);
+      ways.set(process, { world, service, retries });
+    },
+  };
 }
 
 function send(world: DoorWorld, service: Service, request: AwsRequest): Promise<unknown> {

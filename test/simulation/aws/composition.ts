@@ -1,6 +1,8 @@
 // The processes of the service as their composition roots make them (functions/*/handler.ts, container/main.ts): the same parts and the
 // same stages, over SDK clients whose requests go to the simulated AWS.
 
+import { HeadObjectCommand } from '@aws-sdk/client-s3';
+import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { type Listener, startListener } from '#container/listener.ts';
 import { makeSelfSigned } from '#container/tls/certificate.ts';
 import { authenticate } from '#functions/authenticate/authenticate.ts';
@@ -17,7 +19,7 @@ import { type AwsParts, createAwsParts } from '#pipeline/aws/parts.ts';
 import { createEventHandler } from '#pipeline/aws/sqs-event-consumer.ts';
 import { suppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import { listenerAccess, queueNames, queueUrlVariable, type StageName, stages } from '#pipeline/contract/stages.ts';
-import { type DoorWorld, openDoor, type Service } from './aws-door.ts';
+import { type DoorWorld, type Service, shareClient } from './aws-door.ts';
 import type { Sandbox } from './poller.ts';
 import { simQueueUrl } from './sqs-requests.ts';
 
@@ -40,11 +42,19 @@ const variables: Record<string, string> = {
 };
 const place = { region: 'us-east-1', endpoint: 'https://sim.example' };
 
+// Made before any run, as the certificate is.
+const sdk = {
+  s3: await shareClient(createS3Client(place), (s3) => s3.send(new HeadObjectCommand({ Bucket: 'mail', Key: 'any' }))),
+  sqs: await shareClient(createSqsClient(place), (sqs) =>
+    sqs.send(new SendMessageBatchCommand({ QueueUrl: simQueueUrl('received'), Entries: [] })),
+  ),
+};
+
 function partsOf(surroundings: Surroundings, name: StageName | 'listener'): AwsParts {
   const { door, s3, sqs, write, plant } = surroundings;
-  const clients = { s3: createS3Client(place), sqs: createSqsClient(place) };
-  openDoor(door, clients.s3, s3);
-  openDoor(door, clients.sqs, sqs);
+  sdk.s3.open(door, s3);
+  sdk.sqs.open(door, sqs);
+  const clients = { s3: sdk.s3.client, sqs: sdk.sqs.client };
   const { sends, forbiddenIsAbsent } = name === 'listener' ? listenerAccess : stages[name];
   return plant(createAwsParts({ name, sends, forbiddenIsAbsent, variables, write, clients }), name);
 }
