@@ -12,6 +12,7 @@ import { startConversation } from '#container/session/conversation.ts';
 import type { ProtocolOptions, ProtocolServer } from '#container/session/protocol-options.ts';
 import type { SessionShared } from '#container/session/session-state.ts';
 import { listen } from '#container/session/smtp-protocol.ts';
+import { type Submission, type Submitted, submitMessage } from '#container/session/submit-message.ts';
 import { watchCertificate } from '#container/tls/certificate.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import type { Peer } from '#mail/address/peer-address.ts';
@@ -24,6 +25,8 @@ import type { ListenerDeps, ListenerHealth, Role } from './listener-deps.ts';
 export type Listener = {
   readonly addresses: readonly { readonly role: Role; readonly host: string; readonly port: number }[];
   readonly health: () => ListenerHealth;
+  /** Takes a message from the operator, by the rules of a submission port. */
+  readonly submit: (submission: Submission) => Promise<Submitted>;
   /** No new connections, `421` to who is idle; messages on their way are finished, for at most the grace. */
   readonly close: (graceSeconds: number) => Promise<void>;
 };
@@ -80,6 +83,7 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
   let isDraining = false;
   return {
     addresses: open.map(({ role, host, server }) => ({ role, host, port: server.port })),
+    submit: (submission) => submitMessage({ ...shared, role: 'submission', isLocalPort: false }, submission),
     health: () => {
       const shutOut = shared.loginSecrets.problems(config.current().users);
       return {

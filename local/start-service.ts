@@ -61,6 +61,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     admin,
     store,
     retryDelivery: createRetryDelivery({ store, jobs, clock }),
+    submit: listener.submit,
     replayMessage: createReplayMessage({ ...deps, ...world, srsSecret }),
     health: () => healthOf(deps, listener, startedAt),
     metricsText: metrics.text,

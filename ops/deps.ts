@@ -1,7 +1,9 @@
 // What the use cases of ops need.
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { EventStream } from '#ops/api/event-stream.ts';
+import type { MessageWaiters } from '#ops/messages/message-waiters.ts';
 import type { ReplayMessage } from '#ops/messages/replay-message.ts';
+import type { Submit } from '#ops/send/send-message.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import type { Activity } from './activity.ts';
 import type { MailAdmin, OpsAdmin } from './admin.ts';
@@ -35,4 +37,6 @@ export type ServiceDeps = MailDeps & {
   readonly metricsText: () => string;
   readonly activity: () => Activity;
   readonly events: EventStream;
+  readonly waiters: MessageWaiters;
+  readonly submit: Submit;
 };

@@ -3,6 +3,7 @@
 // store-message.ts as it came; submitted mail without its Bcc and Return-Path fields. NUL octets pass (RFC 5321 §4.5.2 leaves them to us): they smuggle nothing, and a reader can tell.
 
 import type { ListenerDeps } from '#container/listener-deps.ts';
+import type { MessageId } from '#mail/header/message-id.ts';
 import { createLineEndingCheck, type LineEndingCheck, normaliseLineEndings } from '#mail/smtp/line-endings.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import { type Reply, shownReply } from '#mail/smtp/reply.ts';
@@ -20,6 +21,7 @@ export type ReceiveRequest = Omit<StoreRequest, 'deps' | 'id' | 'receivedAt'> & 
 
 /** A message that is coming in. After `finish` or `abort`, nothing more may be written. */
 export type IncomingMessage = {
+  readonly id: MessageId;
   readonly write: (chunk: Buffer) => Promise<void> | undefined;
   /** Why it will not be taken, as soon as that is clear; what still comes is thrown away. */
   readonly refusal: () => Reply | null;
@@ -71,6 +73,7 @@ export function receiveMessage(request: ReceiveRequest): IncomingMessage {
     isOver: false,
   };
   return {
+    id,
     write: (chunk) => write(state, chunk),
     refusal: () => state.refusal,
     finish: () => finish(state),

@@ -1,7 +1,7 @@
 // One SMTP session from greeting to QUIT: which command may come when (RFC 5321 §4.1.4), and what it is answered.
 // MAIL is take-sender.ts, RCPT take-recipient.ts, the message receive-message.ts, AUTH log-in.ts, bytes smtp-protocol.ts.
 import { isUtf8 } from 'node:buffer';
-import { type IncomingMessage, receiveMessage } from '#container/intake/receive-message.ts';
+import type { IncomingMessage } from '#container/intake/receive-message.ts';
 import { limitFor } from '#container/limits/limits.ts';
 import { pause } from '#container/log-in/authenticate-user.ts';
 import { isLocalCapture, mechanismsFor, offersStartTls } from '#container/log-in/local-capture.ts';
@@ -11,9 +11,9 @@ import { isProblem } from '#mail/problem.ts';
 import { offeredKeywords } from '#mail/smtp/parameters.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
-import type { Config } from '#pipeline/config/config.ts';
 import { offerFacts } from './envelope-command.ts';
-import type { SessionShared, SessionState } from './session-state.ts';
+import { openMessage } from './open-message.ts';
+import { newSession, type SessionShared, type SessionState } from './session-state.ts';
 import { type Client, type Conversation, type MessageReceiver, type Step, say, sayAndClose } from './step.ts';
 import { takeRecipient } from './take-recipient.ts';
 import { takeSender } from './take-sender.ts';
@@ -23,23 +23,7 @@ const maxHeloChars = 255; // RFC 5321 §4.5.3.1.2
 const clientNameWaitMs = 2_000;
 
 export function startConversation(shared: SessionShared, client: Client): Conversation {
-  const state: SessionState = {
-    shared,
-    client,
-    get config(): Config {
-      return this.transaction?.config ?? shared.config.current();
-    },
-    helo: null,
-    isEsmtp: false,
-    tls: null,
-    user: null,
-    transaction: null,
-    messages: 0,
-    refusedRecipients: 0,
-    errors: 0,
-    authFailures: 0,
-    clientName: null,
-  };
+  const state = newSession(shared, client);
   const name = lookUpClientName(state);
   return {
     greet: () => say(replies.greeting(state.config.hostname)),
@@ -169,7 +153,7 @@ function data(state: SessionState, argument: string): Step {
   if (transaction.recipients.size === 0)
     return say(transaction.hasRefused ? replies.noValidRecipients : replies.rcptFirst);
   if (transaction.options.bodyType === 'binarymime') return say(replies.binaryNeedsChunks);
-  const message = openMessage(state);
+  const message = openMessage(state, mayFromOf(state));
   transaction.message = message;
   return { step: 'data', reply: replies.startData, receiver: wholeMessage(state, message) };
 }
@@ -187,7 +171,7 @@ function bdat(state: SessionState, argument: string): Step {
   }
   const { transaction } = state;
   if (transaction === null) return say(replies.mailFirst);
-  transaction.message ??= openMessage(state);
+  transaction.message ??= openMessage(state, mayFromOf(state));
   const { message } = transaction;
   const isLast = match[2] !== undefined;
   const receiver = isLast
@@ -202,24 +186,10 @@ function chunkRefusal({ transaction, helo }: SessionState): Reply | null {
   return null;
 }
 
-function openMessage(state: SessionState): IncomingMessage {
-  const { shared, transaction, config, user, tls, helo, clientName, client } = state;
-  if (transaction === null) throw new Error('a message without a transaction');
-  return receiveMessage({
-    deps: shared.deps,
-    budget: shared.budget.of(client.peer.isLoopback ? null : client.peer.group),
-    config,
-    esmtp: state.isEsmtp,
-    mayFrom: shared.role === 'mx' ? null : (user?.mayFrom ?? (isLocalCapture(state) ? ['*@*'] : [])),
-    hangUp: client.hangUp,
-    onStored: shared.onStored,
-    envelope: {
-      session: { role: shared.role, clientIp: client.peer.ip, clientName, helo, tls, user: user?.name ?? null },
-      reversePath: transaction.reversePath,
-      ...transaction.options,
-      recipients: [...transaction.recipients.values()].flat(),
-    },
-  });
+/** What the header of a message may name as its author; null: it is not judged here. */
+function mayFromOf(state: SessionState): readonly string[] | null {
+  if (state.shared.role === 'mx') return null;
+  return state.user?.mayFrom ?? (isLocalCapture(state) ? ['*@*'] : []);
 }
 
 /** The transaction ends with the message, accepted or not. */

@@ -68,3 +68,24 @@ export type SessionState = {
   authFailures: number;
   clientName: string | null;
 };
+
+/** A session in which nothing was said yet. */
+export function newSession(shared: SessionShared, client: Client): SessionState {
+  return {
+    shared,
+    client,
+    get config(): Config {
+      return this.transaction?.config ?? shared.config.current();
+    },
+    helo: null,
+    isEsmtp: false,
+    tls: null,
+    user: null,
+    transaction: null,
+    messages: 0,
+    refusedRecipients: 0,
+    errors: 0,
+    authFailures: 0,
+    clientName: null,
+  };
+}

@@ -8,6 +8,7 @@ import { isProblem } from '#mail/problem.ts';
 import { envelopeOptionsOf, parseMailParameters } from '#mail/smtp/parameters.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
+import type { Config } from '#pipeline/config/config.ts';
 import { isAscii, mayUse, readCommand } from './envelope-command.ts';
 import type { SessionState, Transaction } from './session-state.ts';
 import { type Step, say, sayAndClose } from './step.ts';
@@ -21,21 +22,29 @@ export async function takeSender(state: SessionState, argument: string): Promise
     if (state.tls === null) return say(replies.startTlsFirst);
     if (state.user === null) return say(replies.authRequired);
   }
-  const { limits } = state.config;
-  const { rate, userRate } = state.shared;
-  const { peer } = state.client;
-  if (state.messages >= limitFor(limits, 'transactionsPerConnection', peer))
+  if (state.messages >= limitFor(state.config.limits, 'transactionsPerConnection', state.client.peer))
     return sayAndClose(replies.tooManyTransactions);
   const judged = judgeSender(state, argument);
   if ('reply' in judged) return say(judged.reply);
-  if (rate.take(peer.group, limitFor(limits, 'messagesPerMinutePerIp', peer)) > 0) return say(replies.tooManyMessages);
-  if (state.user !== null) {
-    const seconds = userRate.take(state.user.name, limitFor(limits, 'messagesPerMinutePerUser', peer));
-    if (seconds > 0) return say(replies.tooManyUserMessages(seconds));
-  }
+  const tooMany = takeFromRates(state);
+  if (tooMany !== null) return say(tooMany);
   state.messages += 1;
   state.transaction = judged.transaction;
   return say(replies.senderOk);
+}
+
+/** Counts one more message of the address and of the user; the refusal if there are too many, else null. */
+export function takeFromRates({ user, client: { peer }, config: { limits }, shared }: SessionState): Reply | null {
+  const { rate, userRate } = shared;
+  if (rate.take(peer.group, limitFor(limits, 'messagesPerMinutePerIp', peer)) > 0) return replies.tooManyMessages;
+  if (user === null) return null;
+  const seconds = userRate.take(user.name, limitFor(limits, 'messagesPerMinutePerUser', peer));
+  return seconds > 0 ? replies.tooManyUserMessages(seconds) : null;
+}
+
+/** A transaction without recipients. */
+export function newTransaction(config: Config, sender: Pick<Transaction, 'reversePath' | 'options'>): Transaction {
+  return { config, ...sender, recipients: new Map(), recipientBytes: 0, hasRefused: false, message: null };
 }
 
 function judgeSender(
@@ -54,15 +63,6 @@ function judgeSender(
   if (read.path.kind === 'address' && state.user !== null && !mayWriteAs(state.user.mayFrom, read.path.address)) {
     return { reply: replies.senderNotAllowed };
   }
-  return {
-    transaction: {
-      config: state.config,
-      reversePath: read.path.kind === 'null' ? '' : formatAddress(read.path.address),
-      options: envelopeOptionsOf(parameters),
-      recipients: new Map(),
-      recipientBytes: 0,
-      hasRefused: false,
-      message: null,
-    },
-  };
+  const reversePath = read.path.kind === 'null' ? '' : formatAddress(read.path.address);
+  return { transaction: newTransaction(state.config, { reversePath, options: envelopeOptionsOf(parameters) }) };
 }

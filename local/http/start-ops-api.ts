@@ -11,11 +11,13 @@ import { createOpsApp, type OpsApp } from '#ops/api/ops-app.ts';
 import { serviceRoutes } from '#ops/api/routes.ts';
 import { loadPage } from '#ops/console/page.ts';
 import type { ServiceDeps } from '#ops/deps.ts';
+import { createMessageWaiters } from '#ops/messages/message-waiters.ts';
 import type { Log, Metrics } from '#pipeline/contract/ports.ts';
 import { isDamagedBody } from '#pipeline/contract/stored-body.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { tallyByAddress } from './address-tally.ts';
 import { createGuard } from './guard.ts';
+import { createRequestBodies, hasBody, type RequestBodies } from './request-bodies.ts';
 import { createWrongTokens, type WrongTokens } from './wrong-tokens.ts';
 
 /** A running ops API; `close` ends its connections and resolves when the port is free. */
@@ -25,7 +27,7 @@ export type OpsApi = {
 };
 
 /** `token`: needed from every request if it is given; it must be given off loopback. */
-export type OpsApiDeps = Omit<ServiceDeps, 'events'> & {
+export type OpsApiDeps = Omit<ServiceDeps, 'events' | 'waiters'> & {
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'count'>;
   readonly host: string;
@@ -38,6 +40,7 @@ type Context = {
   readonly guard: ReturnType<typeof createGuard>;
   readonly wrongTokens: WrongTokens;
   readonly room: ConnectionRoom;
+  readonly bodies: RequestBodies;
   readonly log: Log;
 };
 
@@ -60,12 +63,13 @@ const securityHeaders = {
 export async function startOpsApi(deps: OpsApiDeps): Promise<OpsApi> {
   const guard = createGuard({ host: deps.host, token: deps.token });
   const events = createEventStream(deps);
+  const waiters = createMessageWaiters(deps);
   const wrongTokens = createWrongTokens(deps);
-  const app = createOpsApp({ ...deps, events }, [...serviceRoutes, ...(await loadPage())]);
+  const app = createOpsApp({ ...deps, events, waiters }, [...serviceRoutes, ...(await loadPage())]);
   const server = createServer({ maxHeaderSize: 16_384, ...httpDeadlines });
   server.setTimeout(stillMs);
   const { room, stopTally } = makeRoom(server, deps);
-  const context: Context = { app, guard, wrongTokens, room, log: deps.log };
+  const context: Context = { app, guard, wrongTokens, room, bodies: createRequestBodies(), log: deps.log };
   server.on(
     'request',
     oneByOne((request, response) => respond(context, request, response)),
@@ -124,9 +128,12 @@ function oneByOne(respond: (request: IncomingMessage, response: ServerResponse) 
 }
 
 async function respond(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  request.resume();
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
   try {
-    await write(context, { request, response, answer: await answerFor(context, request) });
+    const answer = await answerFor(context, request, gone.signal);
+    request.resume();
+    await write(context, { request, response, answer });
   } catch (thrown) {
     if (isClientGone(thrown)) return;
     const { method, url } = request;
@@ -148,25 +155,22 @@ function refusalOf(thrown: unknown): Answer {
   return refusal(410, 'body-damaged', `${thrown.message}. Only a backup has it now`, { key: thrown.key });
 }
 
-async function answerFor({ app, guard, wrongTokens, room }: Context, request: IncomingMessage): Promise<Answer> {
+async function answerFor(context: Context, request: IncomingMessage, gone: AbortSignal): Promise<Answer> {
+  const { app, guard, wrongTokens, room, bodies } = context;
   const { method = 'GET', url = '/', socket } = request;
   const from = socket.remoteAddress ?? '';
   if (url.length > maxUrlLength)
     return refusal(414, 'url-too-long', `a URL has at most ${maxUrlLength} characters here`);
-  if (hasBody(request)) return closing(refusal(413, 'no-body', 'no request here takes a body'));
+  const isBodied = hasBody(request);
+  if (!isBodied) request.resume();
   const verdict = guard({ method, headers: request.headers });
-  if (verdict.outcome === 'refused') return verdict.answer;
+  if (verdict.outcome === 'refused') return isBodied ? closing(verdict.answer) : verdict.answer;
   if (verdict.outcome === 'wrong-token') {
     room.hold(socket);
     return wrongTokens.answer(from);
   }
   room.prove(socket);
-  return app({ method, url, from });
-}
-
-/** A length of zero, as some clients send with POST, is no body; nor is the `{}` that others send. */
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 2;
+  return app({ method, url, from, gone, ...(isBodied ? { readJson: bodies.reader(request) } : {}) });
 }
 
 type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly answer: Answer };

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { json } from './answer.ts';
 import type { Route } from './routes.ts';
-import { isPart, type UseCase, useCase } from './use-case.ts';
+import { isPart, type JsonBody, type UseCase, useCase } from './use-case.ts';
 
 const refusal = z.object({ error: z.looseObject({ code: z.string(), message: z.string() }) });
 
@@ -36,17 +36,22 @@ export function openApi(routes: readonly Route<never>[]) {
   };
 }
 
-function operation({ about, takes, gives, status }: UseCase<never>) {
+function operation({ about, takes, body, gives, status }: UseCase<never>) {
   const good = typeof gives === 'string' ? { [gives]: {} } : { 'application/json': { schema: schemaOf(gives) } };
   const refused = { 'application/json': { schema: { $ref: '#/components/schemas/Refusal' } } };
   return {
     summary: about,
     parameters: Object.entries(takes?.shape ?? {}).map(([name, schema]) => parameter(name, schema)),
+    ...(body === undefined ? {} : { requestBody: requestBody(body) }),
     responses: {
       [status]: { description: 'as asked', content: good },
       '4XX': { description: 'refused, and why', content: refused },
     },
   };
+}
+
+function requestBody({ schema }: JsonBody) {
+  return { required: true, content: { 'application/json': { schema: schemaOf(schema, 'input') } } };
 }
 
 function parameter(name: string, schema: z.core.$ZodType) {

@@ -8,15 +8,20 @@ import { listMessages } from '#ops/messages/list-messages.ts';
 import { replayOneMessage } from '#ops/messages/replay-message.ts';
 import { showAttachment, showHtml, showMessage, showRaw, showText } from '#ops/messages/show-message.ts';
 import { traceMessage } from '#ops/messages/trace-message.ts';
+import { waitForMessage } from '#ops/messages/wait-for-message.ts';
 import { listDead, listQueues, purgeDead, redriveDead } from '#ops/queues.ts';
 import { retryOneDelivery } from '#ops/retry-delivery.ts';
+import { sendMessage } from '#ops/send/send-message.ts';
 import { addSuppression, listSuppressions, removeSuppression } from '#ops/suppressions.ts';
 import { streamEvents } from './event-stream.ts';
 import { describing } from './openapi.ts';
 import type { UseCase } from './use-case.ts';
 
 /** `at`: method and path. */
-export type Route<Deps> = { readonly at: `${'GET' | 'POST' | 'DELETE'} /${string}`; readonly does: UseCase<Deps> };
+export type Route<Deps> = {
+  readonly at: `${'GET' | 'POST' | 'PUT' | 'DELETE'} /${string}`;
+  readonly does: UseCase<Deps>;
+};
 
 /** In any world, also in a deployment on AWS. */
 export const mailRoutes: readonly Route<MailDeps>[] = [
@@ -45,7 +50,9 @@ export const mailRoutes: readonly Route<MailDeps>[] = [
 export const serviceRoutes: readonly Route<ServiceDeps>[] = [
   { at: 'GET /health', does: showHealth },
   { at: 'GET /metrics', does: showMetrics },
+  { at: 'GET /api/messages/wait', does: waitForMessage }, // before ID, which any text is
   ...mailRoutes,
+  { at: 'POST /api/send', does: sendMessage },
   { at: 'GET /api/activity', does: showActivity },
   { at: 'GET /api/events', does: streamEvents },
   { at: 'GET /api/openapi.json', does: describing(() => serviceRoutes) },

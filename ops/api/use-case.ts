@@ -1,25 +1,50 @@
-// A use case of the ops API: parameters, form of the answer, and the answer. An unknown or repeated parameter is refused.
+// A use case of the ops API: parameters, form of the answer, and the answer. An unknown or repeated parameter is refused. The
+// few that change something by more than parameters take a JSON body, described and bounded like them.
 import { z } from 'zod';
-import { type Answer, badParameter, isAnswer } from './answer.ts';
+import { type Answer, badParameter, isAnswer, refusal } from './answer.ts';
 
-/** `parts`: of the path, by their names in the route. `from`: the caller's address. */
+/** Reads the body of a request, at most so many bytes of JSON; the refusal if it is larger, or something else. */
+export type ReadJson = (maxBytes: number) => Promise<{ readonly json: unknown } | Answer>;
+
+/**
+ * `parts`: of the path, by their names in the route. `from`: the caller's address. `gone`: aborted when nobody waits for the
+ * answer any more.
+ */
 export type Asked = {
   readonly query: URLSearchParams;
   readonly parts: Readonly<Record<string, string>>;
   readonly from: string;
+  readonly gone: AbortSignal;
+  readonly readJson: ReadJson;
 };
+
+/** A JSON body: its form, and how large its text may be. */
+export type JsonBody<Schema extends z.ZodType = z.ZodType> = { readonly schema: Schema; readonly maxBytes: number };
 
 /**
  * `about`: null if it is not part of the API (the page). `takes`: parameters by name, those in capitals from the path; null if
- * the query is not read. `gives`: the JSON of a good answer, or its content type; `status`: of a good answer.
+ * the query is not read. `body`: left out if it takes none. `gives`: the JSON of a good answer, or its content type; `status`: of a
+ * good answer.
  */
 export type UseCase<Deps> = {
   readonly about: string | null;
   readonly takes: z.ZodObject | null;
+  readonly body?: JsonBody | undefined;
   readonly gives: z.ZodType | string;
   readonly status: number;
   readonly answer: (deps: Deps, asked: Asked) => Answer | Promise<Answer>;
 };
+
+/** What every kind of use case is made from. */
+type Parts<Takes extends z.core.$ZodLooseShape, Gives extends z.ZodType | string> = {
+  readonly about: string;
+  readonly takes: Takes;
+  readonly gives: Gives;
+  readonly status?: number;
+};
+
+/** Who asks, and whether they still wait. */
+type Asking = Pick<Asked, 'from' | 'gone'>;
 
 /** `answer` gets the parameters as its schema reads them. */
 export function useCase<Deps, Takes extends z.core.$ZodLooseShape, Gives extends z.ZodType | string>({
@@ -27,12 +52,8 @@ export function useCase<Deps, Takes extends z.core.$ZodLooseShape, Gives extends
   answer,
   status = 200,
   ...rest
-}: {
-  readonly about: string;
-  readonly takes: Takes;
-  readonly gives: Gives;
-  readonly status?: number;
-  readonly answer: (deps: Deps, given: z.output<z.ZodObject<Takes>>, from: string) => Answer | Promise<Answer>;
+}: Parts<Takes, Gives> & {
+  readonly answer: (deps: Deps, given: z.output<z.ZodObject<Takes>>, asking: Asking) => Answer | Promise<Answer>;
 }): UseCase<Deps> & { readonly gives: Gives } {
   const schema = z.strictObject(takes);
   return {
@@ -41,9 +62,53 @@ export function useCase<Deps, Takes extends z.core.$ZodLooseShape, Gives extends
     takes: schema,
     answer: (deps, asked) => {
       const given = read(schema, asked);
-      return isAnswer(given) ? given : answer(deps, given, asked.from);
+      return isAnswer(given) ? given : answer(deps, given, asked);
     },
   };
+}
+
+/** The same for a request with a JSON body: `answer` gets what its schema makes of it beside the parameters. */
+export function bodyUseCase<
+  Deps,
+  Takes extends z.core.$ZodLooseShape,
+  Body extends z.ZodType,
+  Gives extends z.ZodType | string,
+>({
+  takes,
+  body,
+  answer,
+  status = 200,
+  ...rest
+}: Parts<Takes, Gives> & {
+  readonly body: JsonBody<Body>;
+  readonly answer: (
+    deps: Deps,
+    given: { readonly parameters: z.output<z.ZodObject<Takes>>; readonly body: z.output<Body> },
+    asking: Asking,
+  ) => Answer | Promise<Answer>;
+}): UseCase<Deps> & { readonly gives: Gives } {
+  const schema = z.strictObject(takes);
+  return {
+    ...rest,
+    status,
+    body,
+    takes: schema,
+    answer: async (deps, asked) => {
+      const parameters = read(schema, asked);
+      if (isAnswer(parameters)) return parameters;
+      const sent = await asked.readJson(body.maxBytes);
+      if (isAnswer(sent)) return sent;
+      const { success, data, error } = body.schema.safeParse(sent.json);
+      return success ? answer(deps, { parameters, body: data }, asked) : badBody(error);
+    },
+  };
+}
+
+/** 400: the message names the field, and what was expected of it. */
+function badBody({ issues }: z.ZodError): Answer {
+  const [{ path, message } = { path: [], message: 'something else' }] = issues;
+  const field = path.join('.');
+  return refusal(400, 'bad-body', `${field || 'the body'}: ${message}`, { field });
 }
 
 function read<Schema extends z.ZodObject>(schema: Schema, { query, parts }: Asked): z.output<Schema> | Answer {

@@ -424,7 +424,7 @@ describe('ops API', () => {
       method: 'POST',
       headers: { 'content-length': '3' },
       status: 413,
-      says: /no request here takes a body/,
+      says: /this request takes no body/,
     },
   ];
   for (const { path, status, says, ...options } of wrong) {

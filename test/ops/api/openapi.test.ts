@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { z } from 'zod';
-import { createEventStream } from '#ops/api/event-stream.ts';
 import { openApi } from '#ops/api/openapi.ts';
 import { createOpsApp } from '#ops/api/ops-app.ts';
 import { serviceRoutes } from '#ops/api/routes.ts';
@@ -12,7 +11,7 @@ import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
 import { sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
 import { sampleId, sampleMessage, sampleWorld } from '#test/support/samples/sample-message.ts';
-import { opsDeps } from '#test/support/worlds/ops-deps.ts';
+import { serviceDeps } from '#test/support/worlds/ops-deps.ts';
 
 const described: any = openApi(serviceRoutes);
 const parts: Readonly<Record<string, string>> = {
@@ -25,6 +24,10 @@ const parts: Readonly<Record<string, string>> = {
 const queries: Readonly<Record<string, string>> = {
   'POST /api/suppressions/ADDRESS': '?reason=asked&days=7',
   'DELETE /api/messages': '?all=true',
+};
+
+const bodies: Readonly<Record<string, unknown>> = {
+  'POST /api/send': { from: 'ann@a.example', to: ['carl@far.example'], attachments: [{ content: 'AAAA' }] },
 };
 
 /** The API of a world that has one of each. */
@@ -46,8 +49,7 @@ function describedApp() {
     JSON.stringify(newDeliveryState(job, Date.now())),
   );
   world.store.seed('suppressions/far.example/gone.json', JSON.stringify({ reason: '550 no such user' }));
-  const deps = opsDeps(world);
-  return createOpsApp({ ...deps, events: createEventStream(deps) }, serviceRoutes);
+  return createOpsApp(serviceDeps(world), serviceRoutes);
 }
 
 describe('the description of the ops API', () => {
@@ -56,7 +58,11 @@ describe('the description of the ops API', () => {
       const [method = '', path = ''] = at.split(' ');
       const { responses } = described.paths[path.replace(/\b[A-Z]+\b/g, '{$&}')][method.toLowerCase()];
       const url = path.replace(/\b[A-Z]+\b/g, (name) => encodeURIComponent(parts[name] ?? '')) + (queries[at] ?? '');
-      const { status, headers, body } = await describedApp()({ method, url });
+      const sent = bodies[at];
+      const { requestBody } = described.paths[path]?.[method.toLowerCase()] ?? {};
+      if (sent !== undefined) assert.ok(z.fromJSONSchema(requestBody.content['application/json'].schema).parse(sent));
+      const readJson = sent === undefined ? {} : { readJson: async () => ({ json: sent }) };
+      const { status, headers, body } = await describedApp()({ method, url, ...readJson });
       assert.equal(status, does.status);
       const [[type, content]]: any = Object.entries(responses[status].content);
       if (content.schema === undefined)
@@ -84,7 +90,7 @@ describe('the description of the ops API', () => {
 
 test('docs/operations.md has every route with its parameters, and no other', async () => {
   const page = await readFile(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
-  const told = [...page.matchAll(/^\| `((?:GET|POST|DELETE) [^`]+)`/gm)].map(([, request]) => request);
+  const told = [...page.matchAll(/^\| `((?:GET|POST|PUT|DELETE) [^`]+)`/gm)].map(([, request]) => request);
   const routes = serviceRoutes.map(({ at, does: { takes } }) => {
     const query = Object.keys(takes?.shape ?? {}).filter((name) => !isPart(name));
     return query.length === 0 ? at : `${at}?${query.map((name) => `${name}=`).join('&')}`;

@@ -2,21 +2,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { MessageId } from '#mail/header/message-id.ts';
-import { createEventStream } from '#ops/api/event-stream.ts';
 import { createOpsApp, type OpsApp } from '#ops/api/ops-app.ts';
 import { serviceRoutes } from '#ops/api/routes.ts';
 import { type DeliveryState, newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
 import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/samples/sample-message.ts';
-import { opsDeps } from '#test/support/worlds/ops-deps.ts';
+import { serviceDeps } from '#test/support/worlds/ops-deps.ts';
 
 const folder = '2025/11/21';
 const eve = { domain: 'a.example', localPart: 'eve', tag: null };
 
 function start(): { world: SampleWorld; app: OpsApp } {
   const world = sampleWorld();
-  const deps = opsDeps(world);
-  return { world, app: createOpsApp({ ...deps, events: createEventStream(deps) }, serviceRoutes) };
+  return { world, app: createOpsApp(serviceDeps(world), serviceRoutes) };
 }
 
 /** A message with all that can hang on one. */

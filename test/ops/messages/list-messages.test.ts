@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MailAdmin } from '#ops/admin.ts';
+import { createOpsApp } from '#ops/api/ops-app.ts';
 import { listMessages } from '#ops/messages/list-messages.ts';
 import type { MessageSummary } from '#ops/messages/message-summary.ts';
 
@@ -49,11 +50,12 @@ function rowsAdmin(rows: readonly MessageSummary[]): MailAdmin {
 type Page = { messages: { id: string; mailboxes: string[] }[]; next: string | null };
 
 async function pages(admin: MailAdmin, limit: number): Promise<Page[]> {
+  const app = createOpsApp({ admin }, [{ at: 'GET /api/messages', does: listMessages }]);
   const found: Page[] = [];
   let after: string | null = null;
   do {
     const query = new URLSearchParams({ limit: String(limit), ...(after === null ? {} : { after }) });
-    const { status, body } = await listMessages.answer({ admin }, { query, parts: {}, from: '' });
+    const { status, body } = await app({ method: 'GET', url: `/api/messages?${query}` });
     assert.equal(status, 200, String(body));
     const page: Page = JSON.parse(String(body));
     found.push(page);

@@ -1,8 +1,11 @@
 // What an ops API is started with in tests: a world in memory, a free port on loopback, a clock that stands.
 import type { OpsApiDeps } from '#local/http/start-ops-api.ts';
+import { createEventStream } from '#ops/api/event-stream.ts';
+import type { ServiceDeps } from '#ops/deps.ts';
+import { createMessageWaiters } from '#ops/messages/message-waiters.ts';
 import { noMetrics } from '#test/support/fakes/no-metrics.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
-import type { SampleWorld } from '#test/support/samples/sample-message.ts';
+import { type SampleWorld, sampleId } from '#test/support/samples/sample-message.ts';
 
 /** All that `startOpsApi` takes; `changes` replace what is named there. */
 export function opsDeps(world: SampleWorld, changes: Partial<OpsApiDeps> = {}): OpsApiDeps {
@@ -15,6 +18,7 @@ export function opsDeps(world: SampleWorld, changes: Partial<OpsApiDeps> = {}): 
       to === null
         ? { outcome: 'queued', id, recipients: ['ann@a.example'], leftOut: [] }
         : { outcome: 'refused', reason: 'it leads to no mailbox here' },
+    submit: async () => ({ outcome: 'accepted', id: sampleId(7) }),
     health: () => ({ ok: true, problems: [], details: { version: 1 } }),
     metricsText: () => 'pillarbox_messages_total 1',
     metrics: noMetrics(),
@@ -25,4 +29,10 @@ export function opsDeps(world: SampleWorld, changes: Partial<OpsApiDeps> = {}): 
     port: 0,
     ...changes,
   };
+}
+
+/** All that the routes of a running service take. */
+export function serviceDeps(world: SampleWorld): ServiceDeps {
+  const deps = opsDeps(world);
+  return { ...deps, events: createEventStream(deps), waiters: createMessageWaiters(deps) };
 }

@@ -1,0 +1,145 @@
+// Waits for a message: answers the moment it is in a mailbox. It looks once at what is there already, and is told of what comes
+// then: nothing is asked again and again. What comes is read once, however many wait.
+import type { MessageQuery, OpsAdmin } from '#ops/admin.ts';
+import { isMailKey } from '#pipeline/contract/keys.ts';
+import type { Log } from '#pipeline/contract/ports.ts';
+import { errorFields } from '#pipeline/observe/log.ts';
+import type { MessageSummary } from './message-summary.ts';
+
+/**
+ * What is waited for; null: any. `to`: a recipient, an address or a part of one (its mailbox here, or as To says); `from` and
+ * `subject`: the author, the subject, or a part of them. Case does not matter. `q`: as in the list of messages. `after`
+ * (ISO 8601): not what came before.
+ */
+export type Wanted = {
+  readonly to: string | null;
+  readonly from: string | null;
+  readonly subject: string | null;
+  readonly q: string | null;
+  readonly after: string | null;
+};
+
+/** `arrived`: what came meanwhile, newest first, at most 20 copies. `gone`: nobody waits any more. `full`: too many wait already. */
+export type Waited =
+  | { readonly outcome: 'found'; readonly summary: MessageSummary }
+  | { readonly outcome: 'timeout'; readonly arrived: readonly MessageSummary[] }
+  | { readonly outcome: 'gone' | 'full' };
+
+export type MessageWaiters = {
+  /** Waits at most so long (milliseconds), or until `gone` is aborted. Rejects if the mail that is there cannot be read. */
+  readonly wait: (wanted: Wanted, until: { readonly timeoutMs: number; readonly gone: AbortSignal }) => Promise<Waited>;
+};
+
+type Waiter = { readonly offer: (summary: MessageSummary) => void };
+
+const maxWaiters = 200;
+const maxArrived = 20;
+const pageSize = 100;
+/** Of what is there already, so many messages are looked at, newest first. */
+const maxLookedAt = 2_000;
+
+/** Nobody waits yet; mail is watched only while somebody does. */
+export function createMessageWaiters({
+  admin,
+  log,
+}: {
+  readonly admin: Pick<OpsAdmin, 'messages' | 'summary' | 'watch'>;
+  readonly log: Pick<Log, 'warn'>;
+}): MessageWaiters {
+  const waiters = new Set<Waiter>();
+  let stopWatching: (() => void) | null = null;
+
+  const tell = async (key: string): Promise<void> => {
+    try {
+      const summary = isMailKey(key) ? await admin.summary(key) : null;
+      if (summary !== null) for (const waiter of waiters) waiter.offer(summary);
+    } catch (thrown) {
+      log.warn('ops-event-lost', { key, ...errorFields(thrown) });
+    }
+  };
+  const join = (waiter: Waiter): void => {
+    waiters.add(waiter);
+    stopWatching ??= admin.watch((key) => void tell(key));
+  };
+  const leave = (waiter: Waiter): void => {
+    waiters.delete(waiter);
+    if (waiters.size > 0) return;
+    stopWatching?.();
+    stopWatching = null;
+  };
+  return {
+    wait: (wanted, { timeoutMs, gone }) => {
+      if (waiters.size >= maxWaiters) return Promise.resolve({ outcome: 'full' });
+      if (gone.aborted) return Promise.resolve({ outcome: 'gone' });
+      const { promise, resolve, reject } = Promise.withResolvers<Waited>();
+      const arrived: MessageSummary[] = [];
+      const waiter: Waiter = {
+        offer: (summary) => {
+          arrived.unshift(summary);
+          if (arrived.length > maxArrived) arrived.pop();
+          isWanted(admin, wanted, summary).then((is) => is && resolve({ outcome: 'found', summary }), reject);
+        },
+      };
+      const leaving = (): void => resolve({ outcome: 'gone' });
+      const timer = setTimeout(() => {
+        resolve({ outcome: 'timeout', arrived });
+      }, timeoutMs);
+      gone.addEventListener('abort', leaving, { once: true });
+      join(waiter);
+      // It looks once it is told of what comes: nothing falls between.
+      findStored(admin, wanted).then((summary) => summary && resolve({ outcome: 'found', summary }), reject);
+      return promise.finally(() => {
+        clearTimeout(timer);
+        gone.removeEventListener('abort', leaving);
+        leave(waiter);
+      });
+    },
+  };
+}
+
+type Search = Pick<OpsAdmin, 'messages'>;
+
+/** The newest message that is there already, or null. */
+async function findStored(admin: Search, wanted: Wanted): Promise<MessageSummary | null> {
+  let after: MessageQuery['after'] = null;
+  let lookedAt = 0;
+  do {
+    const page = await admin.messages({ mailbox: null, q: wanted.q, limit: pageSize, after });
+    for (const summary of page.messages) {
+      if (isEarlier(wanted, summary)) return null;
+      if (matches(wanted, summary)) return summary;
+    }
+    lookedAt += page.messages.length;
+    after = page.messages.length === 0 ? null : page.next;
+  } while (after !== null && lookedAt < maxLookedAt);
+  return null;
+}
+
+/** Whether a message that came is it: `q` is left to the search that the list has. */
+async function isWanted(admin: Search, wanted: Wanted, summary: MessageSummary): Promise<boolean> {
+  if (isEarlier(wanted, summary) || !matches(wanted, summary)) return false;
+  if (wanted.q === null) return true;
+  const page = await admin.messages({ mailbox: null, q: `${wanted.q} ${summary.id}`, limit: 1, after: null });
+  return page.messages.some(({ id }) => id === summary.id);
+}
+
+function isEarlier({ after }: Wanted, { receivedAt }: MessageSummary): boolean {
+  return after !== null && receivedAt < after;
+}
+
+function matches({ to, from, subject }: Wanted, summary: MessageSummary): boolean {
+  return (
+    isPart(to, [addressOf(summary), summary.mailbox, ...summary.to]) &&
+    isPart(from, [summary.from ?? '']) &&
+    isPart(subject, [summary.subject ?? ''])
+  );
+}
+
+/** The mailbox with the tag that the sender wrote. */
+function addressOf({ mailbox, tag }: MessageSummary): string {
+  return tag === null ? mailbox : mailbox.replace(/@(?=[^@]*$)/, `+${tag}@`);
+}
+
+function isPart(wanted: string | null, texts: readonly string[]): boolean {
+  return wanted === null || texts.some((text) => text.toLowerCase().includes(wanted.toLowerCase()));
+}
