@@ -1,7 +1,9 @@
 // What a command of the command line is, and what it may use of the world, so that tests can run it in memory.
+import type { z } from 'zod';
 import type { Deployment, OpenedDeployment } from '#ops/aws/open-deployment.ts';
 import type { DataBackup } from '#ops/data-backup.ts';
 import { safeJson } from '#pipeline/observe/log.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
 
 export type CliWorld = {
   readonly write: (text: string | Uint8Array) => void;
@@ -38,7 +40,7 @@ export type CliArguments = {
   readonly switches: ReadonlySet<string>;
 };
 
-/** `run` prints, and answers the exit code: 0 done, 1 failed. */
+/** `run` prints, and answers the exit code. */
 export type Command = {
   readonly name: string;
   /** What follows the name in the usage line. */
@@ -47,19 +49,25 @@ export type Command = {
   /** The least and the most positional arguments. */
   readonly takes: readonly [number, number];
   readonly options: Readonly<Record<string, CliOption>>;
-  readonly run: (given: CliArguments, world: CliWorld) => Promise<number>;
+  /** What `--json` prints to standard output. */
+  readonly gives: z.ZodType;
+  /** What it may find that makes the exit code 3, in words: "if …"; left out: nothing. */
+  readonly finds?: string;
+  readonly run: (given: CliArguments, world: CliWorld) => Promise<ExitCode>;
 };
 
-/** A failure that the user can act on. Exit code 2 is for a wrong command line, 1 for all else. */
-export type CliError = Error & { readonly cliExitCode: 1 | 2; readonly code: string };
+/** A failure that the user can act on. */
+export type CliError = Error & { readonly cliExitCode: FailedCode; readonly code: string };
+
+type FailedCode = typeof exitCodes.failed | typeof exitCodes.wrongUse;
 
 /** `code` is a stable word for `--json`. */
-export function cliError(message: string, code: string, exitCode: 1 | 2 = 1): CliError {
+export function cliError(message: string, code: string, exitCode: FailedCode = exitCodes.failed): CliError {
   return Object.assign(new Error(message), { cliExitCode: exitCode, code });
 }
 
 export function usageError(message: string): CliError {
-  return cliError(message, 'usage', 2);
+  return cliError(message, 'usage', exitCodes.wrongUse);
 }
 
 export function isCliError(thrown: unknown): thrown is CliError {

@@ -4,8 +4,9 @@ import { z } from 'zod';
 import { mailRoutes } from '#ops/api/routes.ts';
 import { isPart, type UseCase } from '#ops/api/use-case.ts';
 import { type Answered, askDeployment } from './ask-deployment.ts';
-import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print, type Shown } from './command.ts';
+import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from './command.ts';
 import { refuseStackOptions, stackOptions } from './deployment.ts';
+import { exitCodes } from './exit-codes.ts';
 import { dataOption, runningServer } from './running-server.ts';
 
 const defaultUrl = 'http://127.0.0.1:8025';
@@ -50,17 +51,18 @@ export function asking<Shape extends z.ZodType>({
   options = {},
   ...rest
 }: Pick<Command, 'name' | 'usage' | 'about'> & {
-  readonly asks: Asked;
+  readonly asks: Asked & { readonly gives: z.ZodType };
   readonly options?: Command['options'];
   readonly defaults?: Readonly<Record<string, string>>;
   readonly check?: (given: CliArguments) => void;
   readonly reads: Shape;
-  readonly shows: (answer: z.output<Shape>, given: CliArguments) => string | Shown;
+  readonly shows: (answer: z.output<Shape>, given: CliArguments) => string;
 }): Command {
   const parts = Object.keys(asks.takes?.shape ?? {}).filter(isPart).length;
   return {
     ...rest,
     takes: [parts, parts],
+    gives: asks.gives,
     options: { ...options, ...serverOptions },
     run: async (given, world) => {
       check(given);
@@ -69,9 +71,8 @@ export function asking<Shape extends z.ZodType>({
       if (!read.success) {
         throw cliError(`the server's answer is not understood: is it of another version?`, 'odd-server');
       }
-      const shown = shows(read.data, given);
-      print(given, world, typeof shown === 'string' ? { json: answer, text: shown } : shown);
-      return 0;
+      print(given, world, { json: answer, text: shows(read.data, given) });
+      return exitCodes.done;
     },
   };
 }

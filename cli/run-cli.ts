@@ -1,5 +1,5 @@
-// The command line: finds the command, reads its options, and turns every failure into a sentence and an exit code (0 done,
-// 1 failed, 2 the command line was wrong), never into a stack trace.
+// The command line: finds the command, reads its options, and turns every failure into a sentence and an exit code
+// (exit-codes.ts), never into a stack trace.
 import { parseArgs } from 'node:util';
 import { errorMessage } from '#mail/problem.ts';
 import { helpEntry, wrapWords } from '#ops/help-text.ts';
@@ -14,6 +14,7 @@ import {
   plain,
   usageError,
 } from './command.ts';
+import { type ExitCode, exitCodes, exitCodeTable } from './exit-codes.ts';
 
 const common: Readonly<Record<string, CliOption>> = {
   json: { value: null, about: 'print JSON, for programs' },
@@ -23,29 +24,36 @@ const common: Readonly<Record<string, CliOption>> = {
 type Cli = { readonly commands: readonly Command[]; readonly version: string; readonly world: CliWorld };
 
 /** Runs one command line (without the program's name); answers the exit code. */
-export async function runCli(argv: readonly string[], { commands, version, world }: Cli): Promise<number> {
+export async function runCli(argv: readonly string[], { commands, version, world }: Cli): Promise<ExitCode> {
   try {
     const [first = '--help'] = argv;
-    if (first === '--version' || first === '-v') return say(world, `pillarbox ${version}\n`);
-    const isOverview = first === '--help' || first === '-h' || (first === 'help' && argv[1] === undefined);
-    if (isOverview) return say(world, overview(commands));
+    const asJson = argv.includes('--json');
+    if (first === '--version' || first === '-v')
+      return say(world, asJson ? jsonText({ version }) : `pillarbox ${version}\n`);
+    const isOverview = /^(?:--help|-h|help)$/.test(first) && argv.slice(1).every((word) => word === '--json');
+    if (isOverview) return say(world, asJson ? jsonText(described(commands)) : overview(commands));
     const words = first === 'help' ? [...argv.slice(1), '--help'] : argv;
     const { command, rest } = findCommand(commands, words);
-    if (rest.includes('--help') || rest.includes('-h')) return say(world, help(command));
+    if (rest.includes('--help') || rest.includes('-h'))
+      return say(world, asJson ? jsonText(described([command])) : help(command));
     return await command.run(readArguments(command, rest), world);
   } catch (thrown) {
     return explain(thrown, argv.includes('--json'), world);
   }
 }
 
-function say(world: CliWorld, text: string): number {
+function say(world: CliWorld, text: string): ExitCode {
   world.write(text);
-  return 0;
+  return exitCodes.done;
 }
 
-function explain(thrown: unknown, asJson: boolean, world: CliWorld): number {
+function jsonText(value: unknown): string {
+  return `${safeJson(JSON.stringify(value, null, 2))}\n`;
+}
+
+function explain(thrown: unknown, asJson: boolean, world: CliWorld): ExitCode {
   const message = errorMessage(thrown);
-  const { code, cliExitCode: exit } = isCliError(thrown) ? thrown : { code: 'failed', cliExitCode: 1 };
+  const { code, cliExitCode: exit } = isCliError(thrown) ? thrown : { code: 'failed', cliExitCode: exitCodes.failed };
   if (asJson) world.writeError(`${safeJson(JSON.stringify({ error: { code, message } }))}\n`);
   else world.writeError(`pillarbox: ${message.split('\n').map(plain).join('\n')}\n`); // it may quote a peer
   return exit;
@@ -110,16 +118,36 @@ function overview(commands: readonly Command[]): string {
     ...lines,
     '',
     'Each has --help and --json. What the server takes says "pillarbox start --help".',
+    ...wrapWords(`Exit codes: ${exitCodeTable.map(({ code, about }) => `${code} ${about}`).join('; ')}.`),
     '',
   ].join('\n');
 }
 
-function help({ name, usage, about, options }: Command): string {
-  const entries = Object.entries({ ...options, ...common }).filter(([, { hidden }]) => hidden !== true);
-  const lines = entries.map(([option, { value, about: what }]) => {
+function help(command: Command): string {
+  const { name, usage, about, finds } = command;
+  const lines = shownOptions(command).map(([option, { value, about: what }]) => {
     return helpEntry(`--${option}${value === null ? '' : ` ${value}`}`, what, 26);
   });
-  return [`Usage: pillarbox ${name} ${usage}`.trimEnd(), '', ...wrapWords(about), '', ...lines, ''].join('\n');
+  const code = finds === undefined ? [] : ['', ...wrapWords(`Exit code ${exitCodes.foundProblems} ${finds}.`)];
+  const head = [`Usage: pillarbox ${name} ${usage}`.trimEnd(), '', ...wrapWords(about)];
+  return [...head, '', ...lines, ...code, ''].join('\n');
+}
+
+/** Those that the help has, by their names. */
+export function shownOptions({ options }: Command): readonly (readonly [string, CliOption])[] {
+  return Object.entries({ ...options, ...common }).filter(([, { hidden }]) => hidden !== true);
+}
+
+/** The help for programs. */
+function described(commands: readonly Command[]) {
+  const all = commands.map((command) => {
+    const { name, usage, about, finds = null } = command;
+    const options = shownOptions(command).map(([option, { value, about: what, many = false }]) => {
+      return { name: option, value, about: what, many };
+    });
+    return { name, usage, about, options, finds };
+  });
+  return { commands: all, exitCodes: exitCodeTable };
 }
 
 function meant(typed: string, names: readonly string[]): string {

@@ -1,14 +1,18 @@
 // What a check found, and how it is shown.
+import { z } from 'zod';
 import { plain } from '#cli/command.ts';
 import { isDenied } from '#cli/deployment.ts';
 import { errorMessage } from '#mail/problem.ts';
 
-/** `missing` keeps mail from working, `advice` makes it work better; `publish`: lines for a zone file, or what to do. */
-export type Finding = {
-  readonly level: 'ok' | 'advice' | 'missing';
-  readonly what: string;
-  readonly publish?: string | undefined;
-};
+export const findingSchema = z.strictObject({
+  /** `missing` keeps mail from working, `advice` makes it work better. */
+  level: z.enum(['ok', 'advice', 'missing']),
+  what: z.string(),
+  /** Lines for a zone file, or what to do. */
+  publish: z.string().optional(),
+});
+
+export type Finding = Readonly<z.output<typeof findingSchema>>;
 
 export const ok = (what: string, publish?: string): Finding => ({ level: 'ok', what, publish });
 export const advice = (what: string, publish?: string): Finding => ({ level: 'advice', what, publish });

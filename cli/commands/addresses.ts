@@ -1,4 +1,5 @@
 // `pillarbox mailbox add ADDRESS` and `pillarbox alias add ADDRESS TARGET…`: where mail for an address of ours goes.
+import { z } from 'zod';
 import { type Command, cliError, usageError } from '#cli/command.ts';
 import { addMailbox, mailboxOf } from '#cli/config/bounce-addresses.ts';
 import { type ConfigFile, checkedConfig } from '#cli/config/config-file.ts';
@@ -15,6 +16,7 @@ const mailboxAdd = editing({
   about: 'make a mailbox for an address in one of the domains here',
   takes: [1, 1],
   options: {},
+  gives: { mailbox: z.string() },
   ready: ({ given, place, known }) => {
     const address = parsedAddress(given.positionals[0] ?? '');
     refuseIfTaken(domainOf(known, address, place.flags), address);
@@ -36,6 +38,7 @@ const aliasAdd = editing({
   about: 'lead an address in one of the domains here to mailboxes of that domain, or to whole addresses',
   takes: [2, 1_001],
   options: {},
+  gives: { alias: z.string(), targets: z.array(z.string()) },
   ready: ({ given, place, known }) => {
     const [first = '', ...targets] = given.positionals;
     const address = parsedAddress(first);

@@ -1,16 +1,25 @@
 // `pillarbox backup FOLDER` and `pillarbox restore FOLDER`: the data folder of this machine, saved while the service runs.
+
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { z } from 'zod';
 import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from '#cli/command.ts';
 import { configOption, configPath } from '#cli/config/config-file.ts';
+import { exitCodes } from '#cli/exit-codes.ts';
 import { errorMessage } from '#mail/problem.ts';
 import type { BackupProgress, BackupReport, LeftOutBody, RestoreReport } from '#ops/data-backup.ts';
 
 const tellEveryMs = 2_000;
 const namedAtMost = 20;
+const reportShape = z.strictObject({
+  takenAt: z.string(),
+  files: z.int(),
+  bytes: z.int(),
+  config: z.boolean(),
+  leftOut: z.array(z.strictObject({ key: z.string(), why: z.string() })),
+});
 const dataOption = { data: { value: 'DIR', about: 'the data folder (default .pillarbox)' } } as const;
 
-/** Exit code 1 also where bodies were lost before and could not be backed up: all else was. */
 export const backup: Command = {
   name: 'backup',
   usage: 'FOLDER [options]',
@@ -18,6 +27,12 @@ export const backup: Command = {
     'save all mail, queues, secrets and the configuration into an empty folder, checked; the service may run meanwhile',
   takes: [1, 1],
   options: { ...dataOption, ...configOption },
+  gives: reportShape.extend({
+    folder: z.string(),
+    bodies: z.int(),
+    notIncluded: z.array(z.string()),
+  }),
+  finds: 'if bodies were lost before and are not in it; all else is',
   run: async (given, world) => {
     const folder = resolve(world.directory, given.positionals[0] ?? '');
     const request = {
@@ -29,7 +44,7 @@ export const backup: Command = {
     };
     const report = await orCliError(world.dataBackup.backup(request));
     print(given, world, { json: { folder, ...report }, text: backupText(folder, report) });
-    return report.leftOut.length === 0 ? 0 : 1;
+    return report.leftOut.length === 0 ? exitCodes.done : exitCodes.foundProblems;
   },
 };
 
@@ -46,6 +61,7 @@ export const restore: Command = {
       about: 'send what was on its way out, even if it may have been sent since; else it waits as dead letters',
     },
   },
+  gives: reportShape.extend({ data: z.string(), held: z.int(), replaced: z.string().nullable() }),
   run: async (given, world) => {
     const request = {
       folder: resolve(world.directory, given.positionals[0] ?? ''),
@@ -57,7 +73,7 @@ export const restore: Command = {
     };
     const report = await orCliError(world.dataBackup.restore(request));
     print(given, world, { json: { data: request.dataFolder, ...report }, text: restoreText(request, report) });
-    return 0;
+    return exitCodes.done;
   },
 };
 

@@ -1,6 +1,8 @@
 // `pillarbox check`: checks the configuration, the DNS records and the certificate; says what is missing, and what to publish.
 // It connects only to the DNS, unless `--connect` names a host or `--stack` a deployment on AWS.
+
 import { dirname, resolve as resolvePath } from 'node:path';
+import { z } from 'zod';
 import { checkCertificate } from '#cli/checks/check-certificate.ts';
 import { checkDomain } from '#cli/checks/check-domain.ts';
 import { checkHost } from '#cli/checks/check-host.ts';
@@ -10,12 +12,13 @@ import { checkPort25 } from '#cli/checks/check-port-25.ts';
 import { checkSecrets } from '#cli/checks/check-secrets.ts';
 import { checkSes } from '#cli/checks/check-ses.ts';
 import { checkBounceAddresses, checkInlineHashes, checkPermissions, checkUsers } from '#cli/checks/check-users.ts';
-import { advice, type Finding, missing, ok, shownFinding } from '#cli/checks/finding.ts';
+import { advice, type Finding, findingSchema, missing, ok, shownFinding } from '#cli/checks/finding.ts';
 import { type CliWorld, type Command, optionValue, print } from '#cli/command.ts';
 import { type ConfigFile, configOption } from '#cli/config/config-file.ts';
 import { type ConfigPlace, withConfig } from '#cli/config/config-place.ts';
 import { stackOptions } from '#cli/deployment.ts';
 import { relayOf, waysOutOf } from '#cli/dns/way-out.ts';
+import { type ExitCode, exitCodes } from '#cli/exit-codes.ts';
 import { awsProblems, type ConfigProblem, forwardProblems } from '#pipeline/config/aws-problems.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
@@ -29,6 +32,8 @@ export const check: Command = {
   usage: '[options]',
   about: 'check configuration, DNS records and certificate; say what is missing',
   takes: [0, 0],
+  gives: z.strictObject({ findings: z.array(findingSchema) }),
+  finds: 'if something keeps mail from working (MISSING)',
   options: {
     data: { value: 'DIR', about: 'where "secret:" references are kept (default .pillarbox)' },
     connect: {
@@ -39,7 +44,7 @@ export const check: Command = {
     ...stackOptions,
   },
   run: (given, world) => {
-    const checkPlace = async (place: ConfigPlace): Promise<number> => {
+    const checkPlace = async (place: ConfigPlace): Promise<ExitCode> => {
       const file = await place.read();
       const { config, path } = file;
       const data = optionValue(given, 'data') ?? '.pillarbox';
@@ -74,7 +79,7 @@ export const check: Command = {
         const target = optionValue(given, 'connect');
         if (target !== null) findings.push(await checkPort25(target, relayOf(config.delivery)));
         print(given, world, { json: { findings }, text: findings.map(shownFinding).join('\n') });
-        return findings.some(({ level }) => level === 'missing') ? 1 : 0;
+        return findings.some(({ level }) => level === 'missing') ? exitCodes.foundProblems : exitCodes.done;
       } finally {
         close();
       }

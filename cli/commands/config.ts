@@ -1,7 +1,9 @@
 // `pillarbox config`: the configuration file of a deployment on AWS, got, changed and put back.
+
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
 import {
   type CliArguments,
   type CliWorld,
@@ -24,11 +26,18 @@ import {
   unmarked,
 } from '#cli/config/deployed-config.ts';
 import { stackOptions, withDeployment } from '#cli/deployment.ts';
+import { type ExitCode, exitCodes } from '#cli/exit-codes.ts';
 import { errorMessage } from '#mail/problem.ts';
 import type { ConfigStore, StoredConfig } from '#ops/aws/config-store.ts';
 import { storedReference, takeOutHashes } from '#pipeline/config/stored-hashes.ts';
 
 const version = { value: 'VERSION', about: 'one that was replaced, of "config history"; or last-good' } as const;
+
+const changeShape = z.strictObject({ changes: z.array(z.string()).nullable(), problems: z.array(z.string()) });
+const writtenShape = changeShape.extend({
+  where: z.string(),
+  moved: z.array(z.strictObject({ user: z.string(), reference: z.string() })),
+});
 
 const get: Command = {
   name: 'config get',
@@ -36,6 +45,7 @@ const get: Command = {
   about: 'print the configuration of a deployment, with its version in the first line',
   takes: [0, 0],
   options: { version, ...stackOptions },
+  gives: z.strictObject({ text: z.string(), etag: z.string(), modifiedAt: z.string() }),
   run: (given, world) =>
     withConfigs(given, world, async (configs) => {
       const wanted = optionValue(given, 'version');
@@ -53,6 +63,7 @@ const push: Command = {
     replace: { value: null, about: 'put it in the place of whatever is there' },
     ...stackOptions,
   },
+  gives: writtenShape,
   run: (given, world) =>
     withConfigs(given, world, async (configs) => {
       const file = await readGiven(given, world);
@@ -68,6 +79,7 @@ const diff: Command = {
   about: 'say what a file, or an older version, would change',
   takes: [0, 1],
   options: { version, ...stackOptions },
+  gives: changeShape,
   run: (given, world) =>
     withConfigs(given, world, async (configs) => {
       const wanted = optionValue(given, 'version');
@@ -85,6 +97,7 @@ const edit: Command = {
   about: 'edit the configuration of a deployment in your editor ($VISUAL, $EDITOR)',
   takes: [0, 0],
   options: stackOptions,
+  gives: writtenShape,
   run: (given, world) =>
     withConfigs(given, world, async (configs) => {
       const { editFile } = world;
@@ -97,7 +110,7 @@ const edit: Command = {
         await editFile(path);
         const { text, base } = unmarked(await readFile(path, 'utf8'));
         const written = { text, name: 'what you wrote', isMarked: base !== null };
-        if (text === current.text) world.write('Nothing was changed.\n');
+        if (text === current.text) print(given, world, { json: unchanged(configs), text: 'Nothing was changed.' });
         else showWritten(given, world, configs, await change(configs, current, written));
       } catch (thrown) {
         const rest = `Your edit is kept in ${path}: correct it, then "pillarbox config push ${path} --stack ${optionValue(given, 'stack')}".`;
@@ -113,6 +126,7 @@ const history: Command = {
   about: 'list the versions that can be read and restored',
   takes: [0, 0],
   options: stackOptions,
+  gives: z.array(z.strictObject({ version: z.string(), modifiedAt: z.string(), bytes: z.int() })),
   run: (given, world) =>
     withConfigs(given, world, async (configs) => {
       const all = await configs.versions();
@@ -127,6 +141,7 @@ const restore: Command = {
   about: 'put an older version back in force',
   takes: [1, 1],
   options: stackOptions,
+  gives: writtenShape,
   run: (given, world) =>
     withConfigs(given, world, async (configs) => {
       const [name = ''] = given.positionals;
@@ -143,10 +158,10 @@ async function withConfigs(
   given: CliArguments,
   world: CliWorld,
   use: (configs: ConfigStore) => Promise<void>,
-): Promise<number> {
+): Promise<ExitCode> {
   if (optionValue(given, 'stack') === null) throw usageError('say of which deployment: --stack NAME');
   await withDeployment(given, world, ({ configStore }) => use(configStore));
-  return 0;
+  return exitCodes.done;
 }
 
 type Given = GivenConfig & Pick<ReturnType<typeof unmarked>, 'base'>;
@@ -194,6 +209,10 @@ async function change(configs: ConfigStore, before: StoredConfig | null, file: G
   const { hashes } = takeOutHashes(file.text);
   if (before?.text !== file.text || hashes.length > 0) await replaceConfig(configs, before, file.text);
   return { ...judged, moved: hashes.map(({ user, hash }) => ({ user, reference: storedReference(hash) })) };
+}
+
+function unchanged({ where }: ConfigStore) {
+  return { where, changes: [], problems: [], moved: [] };
 }
 
 function showWritten(given: CliArguments, world: CliWorld, { where }: ConfigStore, written: Written): void {

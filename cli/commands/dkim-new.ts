@@ -1,12 +1,14 @@
 // `pillarbox dkim new DOMAIN`: an RSA-2048 and an Ed25519 key (RFC 8301 §3.2, RFC 8463), in files beside the configuration or in the
 // Secrets Manager of a deployment, and the DNS records to publish.
+
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { z } from 'zod';
 import { type Command, cliError, optionValue, usageError } from '#cli/command.ts';
 import type { ConfigFile } from '#cli/config/config-file.ts';
 import type { ConfigPlace } from '#cli/config/config-place.ts';
 import { keepInFiles, keepInSecrets, type NewKey } from '#cli/config/dkim-keys.ts';
 import { editing } from '#cli/config/edit-command.ts';
-import { dkimRecord, recordText, suggestedRecords } from '#cli/dns/dns-records.ts';
+import { dkimRecord, dnsRecordSchema, recordText, suggestedRecords } from '#cli/dns/dns-records.ts';
 import { waysOutOf } from '#cli/dns/way-out.ts';
 import { type Domain, parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
@@ -19,6 +21,11 @@ export const dkimNew: Command = editing({
   about: 'make keys that sign the mail of a domain, and print the DNS records to publish',
   takes: [1, 1],
   options: { selector: { value: 'NAME', about: 'how the keys are called in the DNS (default pbYYYYMM)' } },
+  gives: {
+    domain: z.string(),
+    keys: z.array(z.strictObject({ selector: z.string(), path: z.string(), reference: z.string() })),
+    records: z.array(dnsRecordSchema),
+  },
   ready: async ({ given, world, place, known }) => {
     const domain = parseDomain(given.positionals[0] ?? '');
     if (isProblem(domain)) throw usageError(domain.problem);

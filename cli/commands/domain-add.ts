@@ -1,7 +1,8 @@
 // `pillarbox domain add DOMAIN`: a domain that mail is taken for, and the DNS records that bring it here.
+import { z } from 'zod';
 import { type Command, cliError, usageError } from '#cli/command.ts';
 import { editing } from '#cli/config/edit-command.ts';
-import { recordText, suggestedRecords } from '#cli/dns/dns-records.ts';
+import { dnsRecordSchema, recordText, suggestedRecords } from '#cli/dns/dns-records.ts';
 import { waysOutOf } from '#cli/dns/way-out.ts';
 import { type Domain, parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
@@ -14,6 +15,7 @@ export const domainAdd: Command = editing({
   about: 'take mail for another domain, and print the DNS records to publish',
   takes: [1, 1],
   options: { mailbox: { value: 'NAME', about: 'a mailbox in it; again for more (default postmaster)', many: true } },
+  gives: { domain: z.string(), mailboxes: z.array(z.string()), records: z.array(dnsRecordSchema) },
   ready: ({ given, known }) => {
     const domain = parseDomain(given.positionals[0] ?? '');
     if (isProblem(domain)) throw usageError(domain.problem);

@@ -1,6 +1,9 @@
 // `pillarbox init`: a configuration to start from. Asks nothing, overwrites nothing.
+
+import { z } from 'zod';
 import { type CliArguments, type Command, cliError, optionValue, print, usageError } from '#cli/command.ts';
 import { configOption, configPath, writeNew } from '#cli/config/config-file.ts';
+import { exitCodes } from '#cli/exit-codes.ts';
 import { parseDomain } from '#mail/address/address.ts';
 import { whyNotPublic } from '#mail/address/reserved-name.ts';
 import { errorMessage, isProblem } from '#mail/problem.ts';
@@ -22,6 +25,7 @@ export const init: Command = {
     public: { value: null, about: 'listen on all addresses, not on this machine only' },
     ...configOption,
   },
+  gives: z.strictObject({ path: z.string() }),
   run: async (given, world) => {
     const path = configPath(given, world);
     const text = `${JSON.stringify(startingConfig(given), null, 2)}\n`;
@@ -33,7 +37,7 @@ export const init: Command = {
     const trial =
       'mx.example.org is a placeholder: set "hostname" and "domains" before others can reach this server.\n';
     print(given, world, { json: { path }, text: `Wrote ${path}\n${known === undefined ? trial : ''}${next}` });
-    return 0;
+    return exitCodes.done;
   },
 };
 

@@ -1,6 +1,8 @@
 // Mail that came in: listed, one shown, traced, replayed.
+
 import { z } from 'zod';
 import { type Command, optionValue, plain, shortTime, table, usageError } from '#cli/command.ts';
+import { exitCodes } from '#cli/exit-codes.ts';
 import { ask, asking, page, pageDefaults, pageOptions } from '#cli/ops-client.ts';
 import { deleteMessage, deleteMessages } from '#ops/messages/delete-messages.ts';
 import { listedMessage, listMessages } from '#ops/messages/list-messages.ts';
@@ -102,19 +104,21 @@ const printed = asking({
     mailbox: { value: 'MAILBOX', about: 'the copy of local@domain, if it went to several' },
   },
   reads: shown,
-  shows: (message, { switches }) => {
-    if (!switches.has('headers')) return `${head(message)}\n\n${textOf(message)}`;
-    const { headers } = message;
-    return { json: headers, text: headers.map(({ name, value }) => `${plain(name)}: ${plain(value)}`).join('\n') };
+  check: ({ switches }) => {
+    if (switches.has('raw') && switches.has('json')) throw usageError('--raw and --json exclude one another');
   },
+  shows: (message, { switches }) =>
+    switches.has('headers')
+      ? message.headers.map(({ name, value }) => `${plain(name)}: ${plain(value)}`).join('\n')
+      : `${head(message)}\n\n${textOf(message)}`,
 });
 
 const show: Command = {
   ...printed,
   run: async (given, world) => {
-    if (!given.switches.has('raw')) return printed.run(given, world);
+    if (!given.switches.has('raw') || given.switches.has('json')) return printed.run(given, world);
     world.write(await ask(given, world, { asks: showRaw }));
-    return 0;
+    return exitCodes.done;
   },
 };
 

@@ -1,7 +1,9 @@
 // `pillarbox send`: one message over SMTP, to the local server unless told otherwise; prints the id it was given.
+
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { createTransport } from 'nodemailer';
+import { z } from 'zod';
 import {
   type CliArguments,
   type CliWorld,
@@ -12,6 +14,7 @@ import {
   print,
   usageError,
 } from '#cli/command.ts';
+import { exitCodes } from '#cli/exit-codes.ts';
 import { type HostPort, parseHostPort } from '#cli/host-port.ts';
 import { dataOption, runningServer } from '#cli/running-server.ts';
 import { smtpOf } from '#ops/running-server.ts';
@@ -37,6 +40,13 @@ export const send: Command = {
     ...dataOption,
     user: { value: 'NAME', about: 'log in (password: PILLARBOX_PASSWORD, else asked for at the terminal)' },
   },
+  gives: z.strictObject({
+    id: z.string().nullable(),
+    response: z.string(),
+    accepted: z.array(z.string()),
+    rejected: z.array(z.string()),
+  }),
+  finds: 'if some of the recipients were refused; the others get it',
   run: async (given, world) => {
     const sender = optionValue(given, 'from');
     const to = given.values['to'] ?? [];
@@ -51,7 +61,7 @@ export const send: Command = {
       const refused = sent.rejected.map(String);
       const text = [id ?? plain(sent.response), ...refused.map((address) => `refused: ${plain(address)}`)].join('\n');
       print(given, world, { json: { id, response: sent.response, accepted: sent.accepted, rejected: refused }, text });
-      return refused.length === 0 ? 0 : 1;
+      return refused.length === 0 ? exitCodes.done : exitCodes.foundProblems;
     } catch (thrown) {
       throw explained(thrown, optionValue(given, 'server') ?? 'this machine');
     } finally {

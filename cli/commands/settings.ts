@@ -1,5 +1,7 @@
 // `pillarbox settings NAME`: what to write into an app so that its mail comes to the server that runs here.
+import { z } from 'zod';
 import { type Command, optionValue, print, table, usageError } from '#cli/command.ts';
+import { exitCodes } from '#cli/exit-codes.ts';
 import { parseHostPort } from '#cli/host-port.ts';
 import { dataOption, runningServer } from '#cli/running-server.ts';
 import {
@@ -14,6 +16,16 @@ import { didYouMean } from '#pipeline/config/nearest-name.ts';
 
 const usualServer: MailServer = { host: '127.0.0.1', port: 2525 };
 
+const frameworkShape = z.strictObject({
+  name: z.string(),
+  title: z.string(),
+  versions: z.string(),
+  file: z.string(),
+  language: z.string(),
+  needs: z.string().nullable(),
+  settings: z.string(),
+});
+
 export const settings: Command = {
   name: 'settings',
   usage: '[NAME] [options]',
@@ -23,6 +35,7 @@ export const settings: Command = {
     server: { value: 'HOST:PORT', about: 'where the app finds the server (default: the one started in this folder)' },
     ...dataOption,
   },
+  gives: z.strictObject({ host: z.string(), port: z.int(), frameworks: z.array(frameworkShape) }),
   run: async (given, world) => {
     const [name] = given.positionals;
     const named = optionValue(given, 'server');
@@ -32,7 +45,7 @@ export const settings: Command = {
     if (running?.mode === 'serve') world.writeError(`${servesReal}\n`);
     else if (named === null && found === null) world.writeError(`${noServer}\n`);
     print(given, world, name === undefined ? overview(server) : shown(known(name), server));
-    return 0;
+    return exitCodes.done;
   },
 };
 
@@ -48,20 +61,24 @@ function known(name: string): Framework {
 }
 
 function shown(framework: Framework, server: MailServer) {
-  const { name, title, versions, file, language, needs } = framework;
-  const text = framework.settings(server);
+  const { needs } = framework;
   const more = needs === null ? '' : `\n\nAlso needed: ${needs}`;
   return {
-    json: { name, title, versions, file, language, needs, ...server, settings: text },
-    text: `${settingsHead(framework)}\n\n${text}${more}`,
+    json: { ...server, frameworks: [described(framework, server)] },
+    text: `${settingsHead(framework)}\n\n${framework.settings(server)}${more}`,
   };
+}
+
+function described(framework: Framework, server: MailServer): z.output<typeof frameworkShape> {
+  const { name, title, versions, file, language, needs } = framework;
+  return { name, title, versions, file, language, needs, settings: framework.settings(server) };
 }
 
 function overview(server: MailServer) {
   const rows = frameworks.map(({ name, title, versions }) => [name, title, versions]);
   const plain = `SMTP server ${server.host}, port ${server.port}, no TLS, no login (any user and password will do)`;
   return {
-    json: { ...server, frameworks: frameworks.map((one) => shown(one, server).json) },
+    json: { ...server, frameworks: frameworks.map((one) => described(one, server)) },
     text: `${plain}\n\n${table(['NAME', 'FRAMEWORK', 'VERSIONS'], rows)}\nShow one: pillarbox settings rails`,
   };
 }

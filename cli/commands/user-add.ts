@@ -1,4 +1,5 @@
 // `pillarbox user add NAME`: a user who may submit mail. Only the hash of the password is stored.
+import { z } from 'zod';
 import { type Command, cliError, usageError } from '#cli/command.ts';
 import { addMailbox, addressesWithoutMailbox, mailboxOf } from '#cli/config/bounce-addresses.ts';
 import type { ConfigFile } from '#cli/config/config-file.ts';
@@ -25,6 +26,12 @@ export const userAdd: Command = editing({
       about: 'make no mailboxes for its addresses in domains here: bounces to them are lost',
     },
     replace: { value: null, about: 'give a user that is there already this password and these addresses' },
+  },
+  gives: {
+    name: z.string(),
+    mayFrom: z.array(z.string()),
+    foreignDomains: z.array(z.string()),
+    mailboxes: z.array(z.string()),
   },
   ready: async ({ given, world, known }) => {
     const name = given.positionals[0] ?? '';

@@ -1,10 +1,13 @@
 // `pillarbox user list`, `password` and `remove`: who may submit mail.
+
+import { z } from 'zod';
 import { type Command, cliError, print, table } from '#cli/command.ts';
 import { type ConfigFile, configOption } from '#cli/config/config-file.ts';
 import { withConfig } from '#cli/config/config-place.ts';
 import { editing } from '#cli/config/edit-command.ts';
 import { readPasswordHash } from '#cli/config/read-password.ts';
 import { stackOptions } from '#cli/deployment.ts';
+import { exitCodes } from '#cli/exit-codes.ts';
 import { removeFromArray, setValue } from '#pipeline/config/edit-config.ts';
 import { didYouMean } from '#pipeline/config/nearest-name.ts';
 
@@ -14,6 +17,10 @@ const list: Command = {
   about: 'list who may submit mail, as whom, and where the password hash is',
   takes: [0, 0],
   options: { ...configOption, ...stackOptions },
+  gives: z.strictObject({
+    users: z.array(z.strictObject({ name: z.string(), mayFrom: z.array(z.string()), password: z.string() })),
+    config: z.string(),
+  }),
   run: (given, world) =>
     withConfig(given, world, async (place) => {
       const { config, path } = await place.read();
@@ -26,7 +33,7 @@ const list: Command = {
       const none = `Nobody may submit mail: "pillarbox user add NAME" lets somebody.`;
       const text = rows.length === 0 ? none : table(['NAME', 'MAY SEND AS', 'PASSWORD'], rows);
       print(given, world, { json: { users, config: path }, text });
-      return 0;
+      return exitCodes.done;
     }),
 };
 
@@ -41,6 +48,7 @@ const password = editing({
   about: 'give a user another password (it is asked for, or read from standard input); its addresses stay',
   takes: [1, 1],
   options: {},
+  gives: { name: z.string() },
   ready: async ({ given, world, known }) => {
     const name = given.positionals[0] ?? '';
     indexOf(known, name);
@@ -68,6 +76,7 @@ const remove = editing({
   about: 'let somebody submit mail no longer; mailboxes stay',
   takes: [1, 1],
   options: {},
+  gives: { name: z.string() },
   ready: ({ given, known }) => {
     const name = given.positionals[0] ?? '';
     indexOf(known, name);

@@ -1,15 +1,19 @@
 // The DNS records that mail needs, as in a zone file: DKIM (RFC 6376 §3.6.1, RFC 8463 §4), SPF (RFC 7208), DMARC (RFC 9989).
+
 import type { KeyObject } from 'node:crypto';
+import { z } from 'zod';
 import type { Config } from '#pipeline/config/config.ts';
 import { type WantedSpf, type WayOut, wantedSpf } from './way-out.ts';
 
 /** A record; `value` is the text of a TXT record in one piece, or the data of another type. */
-export type DnsRecord = {
-  readonly name: string;
-  readonly type: 'TXT' | 'MX' | 'A' | 'PTR' | 'CNAME';
-  readonly value: string;
-  readonly about: string;
-};
+export const dnsRecordSchema = z.strictObject({
+  name: z.string(),
+  type: z.enum(['TXT', 'MX', 'A', 'PTR', 'CNAME']),
+  value: z.string(),
+  about: z.string(),
+});
+
+export type DnsRecord = Readonly<z.output<typeof dnsRecordSchema>>;
 
 type DkimKey = { readonly domain: string; readonly selector: string; readonly publicKey: KeyObject };
 

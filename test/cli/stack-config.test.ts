@@ -251,7 +251,7 @@ test('check tells of a hostname that is still a placeholder, whatever ports the 
   for (const listeners of [[], [{ role: 'mx' as const, host: '127.0.0.1', port: 2525 }]]) {
     await storeConfig({ ...base, hostname: 'mx.example.org', ...(listeners.length === 0 ? {} : { listeners }) });
     const ran = await cli(['check']);
-    assert.equal(ran.code, 1);
+    assert.equal(ran.code, 3);
     assert.match(
       ran.out,
       /^MISSING {2}hostname: mx\.example\.org is a placeholder: nobody can have this name in the DNS$/m,
@@ -265,7 +265,7 @@ test('check names references that no function can read, with the command that me
   const dkim = [{ selector: 's1', privateKey: 'file:dkim/s1.pem' }];
   await storeConfig({ ...base, domains: { 'a.example': { mailboxes: ['ann'], dkim } } });
   const ran = await cli(['check', '--json']);
-  assert.equal(ran.code, 1);
+  assert.equal(ran.code, 3);
   const { findings } = JSON.parse(ran.out);
   const about = findings.filter(({ what }: { what: string }) => what.includes('s1'));
   assert.deepEqual(about, [
@@ -373,7 +373,7 @@ test(
         String(word),
       );
     }
-    assert.equal(before.code, 1);
+    assert.equal(before.code, 3);
     aws.secrets.set('mail-test/smarthost-password', { value: 'of SES', description: '', token: '' });
     aws.ses.account = inProduction;
     const mailFrom = { MailFromDomain: 'bounce.a.example', MailFromDomainStatus: 'SUCCESS' };

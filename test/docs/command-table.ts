@@ -106,16 +106,16 @@ export const claims: readonly {
   {
     of: /pillarbox check/,
     behind: /create-email-identity/,
-    exit: 1,
+    exit: 3,
     prints: /^ *t1\._domainkey\.example\.org\. CNAME [\s\S]*^ *t3\._domainkey\.example\.org\. CNAME /m,
   },
   {
     of: /pillarbox check/,
     behind: /mail-from-attributes/,
-    exit: 1,
+    exit: 3,
     prints: /bounce\.example\.org\. MX 10 feedback-smtp/,
   },
-  { of: /pillarbox check/, exit: 1, prints: /^MISSING/m }, // nothing is published in the DNS of this test
+  { of: /pillarbox check/, exit: 3, prints: /^MISSING/m }, // nothing is published in the DNS of this test
   {
     of: /pillarbox dkim new .*--stack/,
     prints: /secrets pillarbox\/dkim-example\.org-\S+-rsa and [\s\S]*TXT "v=DKIM1; k=ed25519/,

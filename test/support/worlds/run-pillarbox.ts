@@ -1,9 +1,12 @@
 // The command line as people run it, `cli/pillarbox.js` as a process of its own; and the same within this process.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import type { CliWorld } from '#cli/command.ts';
 import { commands } from '#cli/commands.ts';
+import { exitCodes } from '#cli/exit-codes.ts';
 import { runCli } from '#cli/run-cli.ts';
 import { restoreBackup } from '#local/backup/restore-backup.ts';
 import { takeBackup } from '#local/backup/take-backup.ts';
@@ -34,7 +37,7 @@ export async function runPillarbox(
   return { code: Number(code), ...texts };
 }
 
-/** The same commands without a process, over what is real of the rest: HTTP, AWS. */
+/** The same commands without a process, over what is real of the rest: HTTP, AWS. What `--json` prints has the shape that is promised. */
 export async function runInProcess(args: readonly string[], over: Partial<CliWorld> = {}): Promise<RanPillarbox> {
   let [out, err] = ['', ''];
   const world: CliWorld = {
@@ -57,5 +60,22 @@ export async function runInProcess(args: readonly string[], over: Partial<CliWor
     ...over,
   };
   const code = await runCli(args, { commands, version: '0', world });
+  if (args.includes('--json') && !args.includes('--help')) checkShape(args, { code, out, err });
   return { code, out, err };
+}
+
+const errorShape = z.strictObject({ error: z.strictObject({ code: z.string(), message: z.string() }) });
+
+/** Nothing is there that the shape does not name, unless it says that more may be. */
+function checkShape(args: readonly string[], { code, out, err }: RanPillarbox): void {
+  if (code === exitCodes.failed || code === exitCodes.wrongUse) {
+    assert.equal(out, '');
+    errorShape.parse(JSON.parse(err.trim().split('\n').at(-1) ?? ''));
+    return;
+  }
+  const names = commands.map(({ name }) => name).sort((a, b) => b.length - a.length);
+  const command = commands.find(({ name }) => name === names.find((one) => `${args.join(' ')} `.startsWith(`${one} `)));
+  const answer = JSON.parse(out);
+  assert.deepEqual(command?.gives.parse(answer), answer, `what ${command?.name} --json prints`);
+  assert.ok(code === exitCodes.done || command?.finds !== undefined, `${command?.name} says when its exit code is 3`);
 }
