@@ -108,7 +108,7 @@ export async function mailIn({ intake, runStages, store, sqs, deadUrl }: Emulate
   await writer.write(content);
   await writer.commit(job);
   await runStages();
-  const forward = sampleDeliverJob({ id: job.id, receivedAt, domain: 'far.example' });
+  const forward = { ...sampleDeliverJob({ id: job.id, receivedAt, domain: 'far.example' }), raw: job.raw };
   const body = Buffer.from(JSON.stringify(newDeliveryState(forward, Date.now())));
   await store.put({ key: deliveryKey(forward), body, contentType: 'application/json' });
   await sqs.send(new SendMessageCommand({ QueueUrl: deadUrl('deliver'), MessageBody: JSON.stringify(forward) }));
