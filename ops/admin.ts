@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import type { MessageId } from '#mail/header/message-id.ts';
 import { queueName } from '#ops/api/parameters.ts';
-import type { MessageSummary } from '#ops/messages/message-summary.ts';
+import type { MailboxCounts } from '#ops/messages/list-mailboxes.ts';
+import type { MarkedSummary } from '#ops/messages/message-summary.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 
 const count = z.number();
@@ -51,7 +52,7 @@ export type MessageQuery = {
 };
 
 /** One page, newest first; `next` is null at the end. */
-export type MessagePage = { readonly messages: readonly MessageSummary[]; readonly next: string | null };
+export type MessagePage = { readonly messages: readonly MarkedSummary[]; readonly next: string | null };
 
 /** `id` null: of all messages. */
 export type DeliveryQuery = Pick<MessageQuery, 'limit' | 'after'> & { readonly id: string | null };
@@ -81,8 +82,9 @@ export type MailAdmin = {
 /** A world that runs in this process. */
 export type OpsAdmin = MailAdmin & {
   /** Of the message stored under this key; null if there is none. */
-  readonly summary: (key: string) => Promise<MessageSummary | null>;
-  /** Calls back with the key of each object written under inbox/, quarantine/, deliveries/; answers how to stop. */
+  readonly summary: (key: string) => Promise<MarkedSummary | null>;
+  readonly mailboxes: () => Promise<MailboxCounts>;
+  /** Calls back with the key of each object written under inbox/, quarantine/, deliveries/, marks/; answers how to stop. */
   readonly watch: (listener: (key: string) => void) => () => void;
   /** Likewise, of each object deleted under inbox/ and quarantine/: by a person, or since its time is over. */
   readonly watchDeleted: (listener: (key: string) => void) => () => void;

@@ -6,6 +6,7 @@ import { exitCodes } from '#cli/exit-codes.ts';
 import { ask, asking, page, pageDefaults, pageOptions } from '#cli/ops-client.ts';
 import { deleteMessage, deleteMessages } from '#ops/messages/delete-messages.ts';
 import { listedMessage, listMessages } from '#ops/messages/list-messages.ts';
+import { markAllRead, markAllUnread, markRead, markUnread, tagMessage } from '#ops/messages/mark-messages.ts';
 import { replayOneMessage } from '#ops/messages/replay-message.ts';
 import { showMessage, showRaw } from '#ops/messages/show-message.ts';
 import { traceMessage } from '#ops/messages/trace-message.ts';
@@ -152,6 +153,19 @@ function head(message: Shown): string {
 
 const deleted = z.object({ deleted: z.number() });
 
+/** What an action on many messages is about. */
+const chosen = {
+  mailbox: { value: 'MAILBOX', about: 'the mail of local@domain, or of @domain' },
+  q: { value: 'WORDS', about: 'what a search for these words finds' },
+  all: { value: null, about: 'all mail there is' },
+} as const;
+
+const marking = {
+  name: 'mark',
+  usage: '[ID] [options]',
+  about: 'mark a message as read or unread, or all that a search finds, or the mail of a mailbox',
+};
+
 const deleteOne = asking({
   name: 'delete',
   usage: '[ID] [options]',
@@ -165,11 +179,7 @@ const deleteOne = asking({
 const deleteMany = asking({
   ...deleteOne,
   asks: deleteMessages,
-  options: {
-    ...deleteOne.options,
-    q: { value: 'WORDS', about: 'what a search for these words finds' },
-    all: { value: null, about: 'all mail there is' },
-  },
+  options: { ...chosen, ...deleteOne.options },
   reads: deleted,
   shows: ({ deleted: count }) => shownDeleted(count),
 });
@@ -187,8 +197,53 @@ const remove: Command = {
 };
 
 function shownDeleted(count: number): string {
-  return `deleted: ${count} ${count === 1 ? 'message' : 'messages'}`;
+  return `deleted: ${messagesText(count)}`;
+}
+
+function messagesText(count: number): string {
+  return `${count} ${count === 1 ? 'message' : 'messages'}`;
+}
+
+const marks = z.object({ read: z.boolean(), tags: z.array(text) });
+
+const tag = asking({
+  name: 'tag',
+  usage: 'ID [options]',
+  about: 'set the tags of a message, or take them away',
+  asks: tagMessage,
+  options: { tags: { value: 'A,B', about: 'these instead of those it has (default: none)' } },
+  defaults: { tags: '' },
+  reads: marks,
+  shows: ({ tags }) => (tags.length === 0 ? 'it has no tags' : `tags: ${tags.map(plain).join(', ')}`),
+});
+
+const readOne = markingOne(markRead);
+const readMany = markingMany(markAllRead);
+const unreadOne = markingOne(markUnread);
+const unreadMany = markingMany(markAllUnread);
+
+const mark: Command = {
+  ...readMany,
+  takes: [0, 1],
+  options: { ...readMany.options, unread: { value: null, about: 'as unread' } },
+  run: (given, world) => {
+    const [one, many] = given.switches.has('unread') ? [unreadOne, unreadMany] : [readOne, readMany];
+    if (given.positionals.length === 0) return many.run(given, world);
+    if (Object.keys(chosen).some((name) => given.switches.has(name) || optionValue(given, name) !== null)) {
+      throw usageError('either an ID, or --mailbox, --q or --all');
+    }
+    return one.run(given, world);
+  },
+};
+
+function markingOne(asks: typeof markRead): Command {
+  return asking({ ...marking, asks, reads: marks, shows: ({ read }) => `it is ${read ? 'read' : 'unread'}` });
+}
+
+function markingMany(asks: typeof markAllRead): Command {
+  const reads = z.object({ marked: z.number() });
+  return asking({ ...marking, asks, options: chosen, reads, shows: ({ marked }) => `marked: ${messagesText(marked)}` });
 }
 
 /** In the order of the help. */
-export const messageCommands = [list, show, remove, trace, replay];
+export const messageCommands = [list, show, mark, tag, remove, trace, replay];

@@ -2,8 +2,8 @@
 
 import { isMessageId, messageIdTime } from '#mail/header/message-id.ts';
 import type { MessagePage, MessageQuery, OpsAdmin } from '#ops/admin.ts';
-import type { MessageSummary } from '#ops/messages/message-summary.ts';
-import { deliveriesPrefix, deliveryPrefix, isDeliveryKey, isMailKey } from '#pipeline/contract/keys.ts';
+import type { MarkedSummary } from '#ops/messages/message-summary.ts';
+import { deliveriesPrefix, deliveryPrefix, isDeliveryKey, isMailKey, isMarksKey } from '#pipeline/contract/keys.ts';
 import type { Client } from './client.ts';
 
 const searchMs = 5_000;
@@ -31,9 +31,14 @@ export function createAdmin(
       return client.ask({ kind: 'newestKeys', prefix, before: after, limit });
     },
     summary: (key) => client.ask({ kind: 'summary', key }),
-    watch: (listener) => join(watchers.written, (key) => isMailKey(key) || isDeliveryKey(key), listener),
+    mailboxes: () => client.ask({ kind: 'mailboxes' }),
+    watch: (listener) => join(watchers.written, isWatchedKey, listener),
     watchDeleted: (listener) => join(watchers.deleted, isMailKey, listener),
   };
+}
+
+function isWatchedKey(key: string): boolean {
+  return isMailKey(key) || isDeliveryKey(key) || isMarksKey(key);
 }
 
 function join(watchers: Watchers, isWanted: (key: string) => boolean, listener: (key: string) => void): () => void {
@@ -47,13 +52,15 @@ function join(watchers: Watchers, isWanted: (key: string) => boolean, listener: 
 /** Steps through the mail until the page is full, all was looked at, or the time is over (`next` then leads on). */
 async function search(client: Client, query: MessageQuery): Promise<MessagePage> {
   const end = performance.now() + searchMs;
-  const messages: MessageSummary[] = [];
+  const messages: MarkedSummary[] = [];
+  const found = new Set<string>();
   let after = query.after;
   do {
-    const limit = query.limit - messages.length;
+    const limit = query.limit - found.size;
     const step = await client.ask({ kind: 'messages', ...query, limit, after });
     messages.push(...step.messages);
+    for (const { id } of step.messages) found.add(id);
     after = step.next;
-  } while (after !== null && messages.length < query.limit && performance.now() < end);
+  } while (after !== null && found.size < query.limit && performance.now() < end);
   return { messages, next: after };
 }

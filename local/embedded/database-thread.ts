@@ -23,6 +23,7 @@ import { errorMessage } from '#mail/problem.ts';
 import {
   type Answer,
   type Batch,
+  type Kind,
   messageType,
   type NewObject,
   type Reply,
@@ -165,9 +166,14 @@ function survivalOf(requests: readonly Numbered[]): Survival {
   return requests.some(mustSurvive) ? 'durable' : 'soon';
 }
 
+/** Whether a request reads what lists show. */
+function isListing(kind: Kind): boolean {
+  return kind === 'messages' || kind === 'summary' || kind === 'mailboxes' || kind === 'findMessage';
+}
+
 /** What is read changes nothing; a hand-out or an answer to one that a power cut takes back means one run more. */
 function mustSurvive({ request: { kind } }: Numbered): boolean {
-  return kind !== 'ack' && kind !== 'get' && kind !== 'head' && kind !== 'list' && kind !== 'summary';
+  return kind !== 'ack' && kind !== 'get' && kind !== 'head' && kind !== 'list' && !isListing(kind);
 }
 
 /**
@@ -197,7 +203,7 @@ function transact(state: State, survival: Survival, work: () => readonly Done[])
   return done;
 }
 
-type MailKind = 'messages' | 'summary' | 'findMessage' | 'newestKeys' | 'sweep';
+type MailKind = 'messages' | 'summary' | 'mailboxes' | 'findMessage' | 'newestKeys' | 'sweep';
 
 type Around = { readonly buffer: ArrayBuffer; readonly at: number };
 
@@ -246,6 +252,7 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
       return { value: reports.underWay(request.ids) };
     case 'messages':
     case 'summary':
+    case 'mailboxes':
     case 'findMessage':
     case 'newestKeys':
     case 'sweep':
@@ -270,6 +277,8 @@ function askMail(mail: MailRows, request: Request<MailKind>): Answer<MailKind> {
       return mail.search(request);
     case 'summary':
       return mail.summary(request.key);
+    case 'mailboxes':
+      return mail.mailboxes();
     case 'findMessage':
       return mail.find(request.id);
     case 'newestKeys':

@@ -1,5 +1,19 @@
 // The one SQLite file: its tables, and how it is opened so that what is committed survives a power cut.
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import { firstPlaceAt } from '#local/embedded/store/mail-order.ts';
+import { mailTables, mailTablesFrom4 } from '#local/embedded/store/mail-tables.ts';
+
+const sharedTable = `
+  -- The end of objects that have it in common (one message for many mailboxes), and what the list of mail says of it.
+  -- The body stands last: what is before it is read without it.
+  CREATE TABLE IF NOT EXISTS shared_parts (
+    seq INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE,
+    summary TEXT,
+    searched TEXT,
+    body BLOB NOT NULL
+  ) STRICT;
+`;
 
 const tables = `
   CREATE TABLE IF NOT EXISTS objects (
@@ -18,29 +32,8 @@ const tables = `
   CREATE UNIQUE INDEX IF NOT EXISTS objects_by_file ON objects (file) WHERE file IS NOT NULL;
   CREATE INDEX IF NOT EXISTS objects_by_shared ON objects (shared) WHERE shared IS NOT NULL;
 
-  -- The end of objects that have it in common (one message for many mailboxes), and what the list of mail says of it.
-  -- The body stands last: what is before it is read without it.
-  CREATE TABLE IF NOT EXISTS shared_parts (
-    seq INTEGER PRIMARY KEY,
-    sha256 TEXT NOT NULL UNIQUE,
-    summary TEXT,
-    searched TEXT,
-    body BLOB NOT NULL
-  ) STRICT;
-
-  -- What the list of mail shows and searches: one row for each object under inbox/ and quarantine/.
-  CREATE TABLE IF NOT EXISTS messages (
-    key TEXT NOT NULL UNIQUE,
-    id TEXT NOT NULL,
-    mailbox TEXT NOT NULL,
-    domain TEXT NOT NULL,
-    summary TEXT NOT NULL,
-    searched TEXT NOT NULL,
-    shared INTEGER
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS messages_by_id ON messages (id, key);
-  CREATE INDEX IF NOT EXISTS messages_by_mailbox ON messages (mailbox, id, key);
-  CREATE INDEX IF NOT EXISTS messages_by_domain ON messages (domain, id, key);
+  ${sharedTable}
+  ${mailTables}
 
   CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY,
@@ -74,16 +67,17 @@ const tables = `
   CREATE INDEX IF NOT EXISTS dead_letters_by_queue ON dead_letters (queue, seq);
 `;
 
-const layoutVersion = 4;
+const layoutVersion = 5;
 /** What brings a database to the next layout, by the layout it has. */
 const changes: Readonly<Record<number, string>> = {
   1: 'ALTER TABLE objects ADD COLUMN sha256 TEXT;',
-  2: 'ALTER TABLE objects ADD COLUMN shared INTEGER; ALTER TABLE messages ADD COLUMN shared INTEGER;',
+  2: `ALTER TABLE objects ADD COLUMN shared INTEGER; ALTER TABLE messages ADD COLUMN shared INTEGER; ${sharedTable}`,
   3: `ALTER TABLE jobs ADD COLUMN faults INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE jobs ADD COLUMN guilt INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE jobs ADD COLUMN handed_at INTEGER;
       -- Until then a run counted that ended with the process or by a fault of ours.
       UPDATE jobs SET receives = 0;`,
+  4: mailTablesFrom4,
 };
 
 /** Opens (or makes) the database; throws where it cannot be used, or was made by a later version of Pillarbox. */
@@ -104,6 +98,7 @@ function open(path: string): DatabaseSync {
     `PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
      PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -32000; PRAGMA journal_size_limit = 67108864;`,
   );
+  database.function('first_place', { deterministic: true }, (id) => firstPlaceAt(asText(id)));
   const version = asNumber(database.prepare('PRAGMA user_version').get()?.['user_version']);
   if (version > layoutVersion) throw new Error(`${path} was written by a later version of Pillarbox`);
   const missing = version === 0 ? [] : Object.entries(changes).filter(([from]) => Number(from) >= version);

@@ -5,7 +5,8 @@ import type { FileContent } from '#local/embedded/store/body-files.ts';
 import type { BodiesReport } from '#local/embedded/store/check-bodies.ts';
 import type { LeasedJob, LeaseTerms } from '#local/run/job-source.ts';
 import type { DeadLetter, HeldJob, MessagePage, MessageQuery, QueueCounts } from '#ops/admin.ts';
-import type { MessageSummary } from '#ops/messages/message-summary.ts';
+import type { MailboxCounts } from '#ops/messages/list-mailboxes.ts';
+import type { MarkedSummary } from '#ops/messages/message-summary.ts';
 import type { KeptSince } from '#pipeline/contract/keys.ts';
 import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/contract/ports.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
@@ -96,7 +97,8 @@ type Exchange = {
   heldJobs: { ask: { readonly id: string }; answer: readonly HeldJob[] };
   /** A step of a search, which looks at a bounded number of rows: `next` is where to look on, null at the end. */
   messages: { ask: MessageQuery; answer: MessagePage };
-  summary: { ask: { readonly key: string }; answer: MessageSummary | null };
+  summary: { ask: { readonly key: string }; answer: MarkedSummary | null };
+  mailboxes: { ask: object; answer: MailboxCounts };
   findMessage: { ask: { readonly id: string }; answer: readonly string[] };
   /** Those of the messages that have a job on a queue, or out with a worker. */
   underWay: { ask: { readonly ids: readonly string[] }; answer: readonly string[] };

@@ -3,24 +3,33 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { DeadLetter, MessagePage, MessageQuery, OpsAdmin, QueueCounts } from '#ops/admin.ts';
-import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
+import { countMailboxes } from '#ops/messages/count-mailboxes.ts';
+import {
+  type MarkedSummary,
+  type MessageSummary,
+  matchesSearch,
+  searchText,
+  summarise,
+} from '#ops/messages/message-summary.ts';
 import type { DeadLetters } from '#pipeline/aws/dead-letters.ts';
 import { unpacked } from '#pipeline/aws/pack.ts';
 import { causeOf } from '#pipeline/aws/sqs-receiver.ts';
 import { domainPrefix, isMailKey, mailboxPrefix, mailFolders, messageIdOf } from '#pipeline/contract/keys.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
+import { type Marks, noMarks } from '#pipeline/contract/records/marks.ts';
 import { deadLetterQueue, type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 import type { Emulator } from './emulator.ts';
 import type { HeldJobs } from './held-jobs.ts';
 import type { KeyIndex } from './key-index.ts';
+import { marksReader } from './known-marks.ts';
 
 const maxKept = 5_000;
 const searchMs = 5_000;
 
 export type EmulatorAdminDeps = {
   readonly emulator: Pick<Emulator, 'queues' | 'jobs' | 'messages' | 'queueUrl'>;
-  readonly store: Pick<ObjectStore, 'get'>;
+  readonly store: Pick<ObjectStore, 'get' | 'list'>;
   readonly index: KeyIndex;
   readonly held: HeldJobs;
   readonly deadLetters: Pick<DeadLetters, 'redrive' | 'purge'>;
@@ -34,6 +43,7 @@ type Read = { readonly summary: MessageSummary; readonly searched: string };
 export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
   const { emulator, index, watchers } = deps;
   const read = summaryReader(deps.store);
+  const marks = marksReader(deps.store);
   const pairOf = (queue: QueueName) => ({
     url: emulator.queueUrl(queue),
     deadUrl: emulator.queueUrl(queue, 'dead'),
@@ -51,7 +61,7 @@ export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
         .map((message) => deadLetter(queue, message));
     },
     heldJobs: async (id) => deps.held.of(id),
-    messages: (query) => search({ index, read, query }),
+    messages: async (query) => search({ index, read, marks: await marks(), query }),
     findMessage: async (id) => index.ofMessage(id).filter(isMailKey).toSorted(),
     underWay: async (ids) => {
       const jobs = await emulator.jobs();
@@ -61,7 +71,11 @@ export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
       const keys = index.newest('delivery', after).filter((key) => id === null || messageIdOf(key) === id);
       return { keys: keys.slice(0, limit), next: keys.length > limit ? (keys[limit - 1] ?? null) : null };
     },
-    summary: async (key) => (await read(key))?.summary ?? null,
+    summary: async (key) => {
+      const found = await read(key);
+      return found && marked(found.summary, await marks());
+    },
+    mailboxes: async () => countMailboxes(index.newest('mail', null), await marks()),
     watch: (listener) => {
       watchers.written.add(listener);
       return () => watchers.written.delete(listener);
@@ -76,17 +90,18 @@ export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
 type Search = {
   readonly index: KeyIndex;
   readonly read: (key: string) => Promise<Read | null>;
+  readonly marks: ReadonlyMap<string, Marks>;
   readonly query: MessageQuery;
 };
 
-async function search({ index, read, query: { mailbox, q, limit, after } }: Search): Promise<MessagePage> {
+async function search({ index, read, marks, query: { mailbox, q, limit, after } }: Search): Promise<MessagePage> {
   const end = performance.now() + searchMs;
   const prefixes = prefixesOf(mailbox);
-  const messages: MessageSummary[] = [];
+  const messages: MarkedSummary[] = [];
   const keys = index.newest('mail', after).filter((key) => prefixes.some((prefix) => key.startsWith(prefix)));
   for (const [at, key] of keys.entries()) {
     const found = await read(key);
-    if (found && (q === null || matchesSearch(found.searched, q))) messages.push(found.summary);
+    if (found && (q === null || matchesSearch(found.searched, q))) messages.push(marked(found.summary, marks));
     const isLast = at === keys.length - 1;
     if (!isLast && (messages.length >= limit || performance.now() > end)) return { messages, next: key };
   }
@@ -99,6 +114,11 @@ function prefixesOf(mailbox: string | null): readonly string[] {
   const [localPart, domain] = [mailbox.slice(0, at), mailbox.slice(at + 1)];
   if (localPart === '') return mailFolders.map((folder) => domainPrefix(folder, domain));
   return mailFolders.map((folder) => mailboxPrefix(folder, { domain, localPart }));
+}
+
+function marked(summary: MessageSummary, marks: ReadonlyMap<string, Marks>): MarkedSummary {
+  const { read, tags } = marks.get(summary.id) ?? noMarks;
+  return { ...summary, read, tags };
 }
 
 /** Objects of mail are written once: what was read stays true. */

@@ -12,7 +12,7 @@ import { createSqsReceiver } from '#pipeline/aws/sqs-receiver.ts';
 import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
 import { messagesAtOnce } from '#pipeline/contract/jobs-per-message.ts';
-import { configKey, isDeliveryKey, isMailKey } from '#pipeline/contract/keys.ts';
+import { configKey, isDeliveryKey, isMailKey, isMarksKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import {
   lanesOf,
@@ -82,9 +82,10 @@ export type EmulatorWorld = LocalWorld & {
 export async function startEmulatorWorld(options: EmulatorOptions): Promise<EmulatorWorld> {
   const watchers = { written: new Set<(key: string) => void>(), deleted: new Set<(key: string) => void>() };
   const changed = (key: string, change: 'written' | 'deleted'): void => {
-    if (!isMailKey(key) && !isDeliveryKey(key)) return;
+    if (!isMailKey(key) && !isDeliveryKey(key) && !isMarksKey(key)) return;
     if (change === 'written') index?.add(key);
     else index?.remove(key);
+    if (change === 'deleted' && !isMailKey(key)) return;
     for (const watcher of watchers[change]) watcher(key);
   };
   let index: Awaited<ReturnType<typeof openKeyIndex>> | null = null;

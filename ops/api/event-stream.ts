@@ -1,5 +1,5 @@
 // Server-sent events (WHATWG HTML §9.2): `message` for mail delivered to a mailbox, `delivery` for outbound mail whose state
-// changed, `deleted` for messages that are in no mailbox any more. Objects are read only while there are listeners. A listener
+// changed, `marked` for read state and tags, `deleted` for messages that are in no mailbox any more. Objects are read only while there are listeners. A listener
 // that reads too slowly is cut off, and connects again. These connections are long, and limited here alone, in all and by
 // address.
 import { ByteLengthQueuingStrategy, ReadableStream, type ReadableStreamDefaultController } from 'node:stream/web';
@@ -32,7 +32,7 @@ const eventStream = 'text/event-stream; charset=utf-8';
 
 /** Takes any parameters. */
 export const streamEvents: UseCase<{ readonly events: EventStream }> = {
-  about: 'new mail, deliveries and deletions as they happen (server-sent events)',
+  about: 'new mail, deliveries, marks and deletions as they happen (server-sent events)',
   takes: null,
   gives: eventStream,
   status: 200,

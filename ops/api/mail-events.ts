@@ -1,12 +1,13 @@
-// What happens to mail as texts of server-sent events: `message`, `delivery`, and `deleted` for messages that are in no mailbox any
-// more. Objects are read some at a time, in the order in which they were written.
+// What happens to mail as texts of server-sent events: `message`, `delivery`, `marked`, and `deleted` for messages that are in no
+// mailbox any more. Objects are read some at a time, in the order in which they were written.
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import { listed } from '#ops/messages/list-messages.ts';
-import { messageIdOf, parseDeliveryKey } from '#pipeline/contract/keys.ts';
+import { isMarksKey, messageIdOf, parseDeliveryKey } from '#pipeline/contract/keys.ts';
 import type { Log } from '#pipeline/contract/ports.ts';
 import { deliveryRecord } from '#pipeline/contract/records/delivery.ts';
+import { marksRecord } from '#pipeline/contract/records/marks.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 
 /** What the events are read from. */
@@ -65,6 +66,10 @@ async function eventOf({ store, admin }: MailEventDeps, key: string): Promise<st
   if (about !== null) {
     const stored = await deliveryRecord.read(store, key, () => null);
     return stored === null ? null : eventText('delivery', { ...about, state: stored.record?.state ?? null });
+  }
+  if (isMarksKey(key)) {
+    const marks = await marksRecord.find(store, key);
+    return marks && eventText('marked', { ids: [marks.id], read: marks.read, tags: marks.tags });
   }
   const summary = await admin.summary(key);
   return summary === null ? null : eventText('message', listed([summary]));

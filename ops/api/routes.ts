@@ -4,7 +4,9 @@ import { listDeliveries } from '#ops/deliveries.ts';
 import type { MailDeps, ServiceDeps } from '#ops/deps.ts';
 import { showHealth, showMetrics } from '#ops/health.ts';
 import { deleteMessage, deleteMessages } from '#ops/messages/delete-messages.ts';
+import { listMailboxes } from '#ops/messages/list-mailboxes.ts';
 import { listMessages } from '#ops/messages/list-messages.ts';
+import { markAllRead, markAllUnread, markRead, markUnread, tagMessage } from '#ops/messages/mark-messages.ts';
 import { replayOneMessage } from '#ops/messages/replay-message.ts';
 import { showAttachment, showHtml, showMessage, showRaw, showText } from '#ops/messages/show-message.ts';
 import { traceMessage } from '#ops/messages/trace-message.ts';
@@ -29,6 +31,11 @@ export const mailRoutes: readonly Route<MailDeps>[] = [
   { at: 'DELETE /api/messages', does: deleteMessages },
   { at: 'GET /api/messages/ID', does: showMessage },
   { at: 'DELETE /api/messages/ID', does: deleteMessage },
+  { at: 'POST /api/messages/read', does: markAllRead },
+  { at: 'POST /api/messages/unread', does: markAllUnread },
+  { at: 'POST /api/messages/ID/read', does: markRead },
+  { at: 'POST /api/messages/ID/unread', does: markUnread },
+  { at: 'POST /api/messages/ID/tags', does: tagMessage },
   { at: 'GET /api/messages/ID/raw', does: showRaw },
   { at: 'GET /api/messages/ID/text', does: showText },
   { at: 'GET /api/messages/ID/html', does: showHtml },
@@ -53,6 +60,7 @@ export const serviceRoutes: readonly Route<ServiceDeps>[] = [
   { at: 'GET /api/messages/wait', does: waitForMessage }, // before ID, which any text is
   ...mailRoutes,
   { at: 'POST /api/send', does: sendMessage },
+  { at: 'GET /api/mailboxes', does: listMailboxes },
   { at: 'GET /api/activity', does: showActivity },
   { at: 'GET /api/events', does: streamEvents },
   { at: 'GET /api/openapi.json', does: describing(() => serviceRoutes) },

@@ -1,11 +1,12 @@
 // The list of mail of a deployment on AWS, newest first. For one mailbox its own objects are listed; for all mail, or for a
 // domain, `raw/` is listed, since only its keys are in order of time over all mailboxes.
-import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+import { isMessageId, type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import type { MessagePage, MessageQuery } from '#ops/admin.ts';
-import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
+import { type MarkedSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
 import { domainPrefix, mailboxPrefix, mailFolders, messageIdOf, rawPrefix } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
+import { type Marks, marksRecord, noMarks } from '#pipeline/contract/records/marks.ts';
 import type { CopyFinder } from './find-copies.ts';
 import { newestKeys, type TreeReader } from './newest-first.ts';
 
@@ -26,7 +27,7 @@ const reportEvery = 160;
 /** One page; `next` is the id of the last message looked at. All copies of a message come together. */
 export async function searchMail(deps: SearchMailDeps, query: MessageQuery): Promise<MessagePage> {
   const after = query.after !== null && isMessageId(query.after) ? query.after : null;
-  const messages: MessageSummary[] = [];
+  const messages: MarkedSummary[] = [];
   let [found, read] = [0, 0];
   for await (const candidates of chunks(olderThan(candidatesOf(deps, query.mailbox, after), after), atOnce)) {
     const copies = await Promise.all(candidates.map((candidate) => readCopies(deps, candidate, query.q)));
@@ -94,14 +95,17 @@ async function* olderThan(candidates: AsyncIterable<Candidate>, after: MessageId
 
 async function readCopies(
   { store }: SearchMailDeps,
-  { keys }: Candidate,
+  { id, keys }: Candidate,
   q: string | null,
-): Promise<readonly MessageSummary[]> {
-  const copies: MessageSummary[] = [];
+): Promise<readonly MarkedSummary[]> {
+  const copies: MarkedSummary[] = [];
+  let marks: Marks | null = null;
   for (const key of await keys()) {
     const message = await inboxMessageRecord.find(store, key);
     if (message !== null && (q === null || matchesSearch(searchText(message), q))) {
-      copies.push(summarise(key, message));
+      marks ??= (await marksRecord.find(store, marksRecord.key({ id, receivedAt: receivedAtOf(id) }))) ?? noMarks;
+      const { read, tags } = marks;
+      copies.push({ ...summarise(key, message), read, tags });
     }
   }
   return copies;

@@ -1,12 +1,12 @@
-// Deletes mail: the copies in mailboxes, and with the last of them what only the message holds: its attachments, its verdict
-// and its bytes. Bytes that a job or an outbound delivery still needs stay until the retention takes them.
+// Deletes mail: the copies in mailboxes, and with the last of them what only the message holds: its attachments, marks and
+// verdict, and its bytes. Bytes that a job or an outbound delivery still needs stay until the retention takes them.
 import { z } from 'zod';
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import { isAnswer, json, notFound } from '#ops/api/answer.ts';
 import { mailbox, messageId } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
-import { attachmentsPrefix, envelopeKey, rawKey, verdictKey } from '#pipeline/contract/keys.ts';
+import { attachmentsPrefix, envelopeKey, marksKey, rawKey, verdictKey } from '#pipeline/contract/keys.ts';
 import { deliveryRecord } from '#pipeline/contract/records/delivery.ts';
 import { forEachSelected, selected, selection } from './select-messages.ts';
 import { isInMailbox } from './show-message.ts';
@@ -59,7 +59,11 @@ async function deleteOne(
   await Promise.all(wanted.map((key) => store.delete(key)));
   if (wanted.length === 0 || wanted.length < copies.length) return wanted.length > 0;
   const received = { id, receivedAt: receivedAtOf(id) };
-  const keys = [...(await attachmentKeys(store, attachmentsPrefix(received))), verdictKey(received)];
+  const keys = [
+    ...(await attachmentKeys(store, attachmentsPrefix(received))),
+    verdictKey(received),
+    marksKey(received),
+  ];
   if (!isUnderWay && !(await isGoingOut({ admin, store }, id))) {
     const raw = rawKey(received);
     keys.push(envelopeKey(raw), raw);

@@ -7,7 +7,7 @@ import { json } from '#ops/api/answer.ts';
 import { cursor, limit, mailboxOrDomain, text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
-import type { MessageSummary } from './message-summary.ts';
+import type { MarkedSummary } from './message-summary.ts';
 
 /** The last row of the page, and its message, which may have more rows behind it and must not be listed twice. */
 const cursorSchema = z.strictObject({ after: z.string(), id: z.string() });
@@ -30,6 +30,8 @@ export const listedMessage = z.object({
   authentication: z.object({ spf: z.string(), dkim: z.string(), dmarc: z.string() }),
   attachments: z.number(),
   problems: z.number(),
+  read: z.boolean(),
+  tags: z.array(z.string()),
 });
 
 type ListedMessage = z.output<typeof listedMessage>;
@@ -43,9 +45,9 @@ export const listMessages = useCase({
 });
 
 /** The entry of a message, from the summaries of its copies. */
-export function listed(copies: readonly [MessageSummary, ...MessageSummary[]]): ListedMessage {
-  const [{ id, receivedAt, mailbox, from, to, subject, preview, bytes, attachments, problems, spf, dkim, dmarc }] =
-    copies;
+export function listed(copies: readonly [MarkedSummary, ...MarkedSummary[]]): ListedMessage {
+  const [{ id, receivedAt, mailbox, from, to, subject, preview, bytes, attachments, problems, ...rest }] = copies;
+  const { spf, dkim, dmarc, read, tags } = rest;
   const mailboxes = [...new Set(copies.map(({ mailbox }) => mailbox))].sort();
   const quarantined = copies.some(({ action }) => action === 'quarantine');
   return {
@@ -62,6 +64,8 @@ export function listed(copies: readonly [MessageSummary, ...MessageSummary[]]): 
     authentication: { spf, dkim, dmarc },
     attachments,
     problems,
+    read,
+    tags: [...tags],
   };
 }
 
@@ -70,7 +74,7 @@ async function gather(
   query: Omit<MessageQuery, 'after'> & { readonly cursor: Cursor | null },
 ): Promise<{ messages: readonly ListedMessage[]; next: string | null }> {
   const { mailbox, q, limit, cursor } = query;
-  const byId = new Map<string, [MessageSummary, ...MessageSummary[]]>();
+  const byId = new Map<string, [MarkedSummary, ...MarkedSummary[]]>();
   let after = cursor?.after ?? null;
   let last = cursor?.id ?? null;
   do {
@@ -91,7 +95,7 @@ async function gather(
 /** Adds the copies of the last message that are behind the page; answers the cursor behind them. */
 async function addCopies(
   admin: MailAdmin,
-  byId: Map<string, [MessageSummary, ...MessageSummary[]]>,
+  byId: Map<string, [MarkedSummary, ...MarkedSummary[]]>,
   { mailbox, after, id }: Pick<MessageQuery, 'mailbox'> & Cursor,
 ): Promise<string | null> {
   let behind: string | null = after;
@@ -108,7 +112,7 @@ async function addCopies(
   return null;
 }
 
-function add(byId: Map<string, [MessageSummary, ...MessageSummary[]]>, summary: MessageSummary): void {
+function add(byId: Map<string, [MarkedSummary, ...MarkedSummary[]]>, summary: MarkedSummary): void {
   const copies = byId.get(summary.id);
   if (copies === undefined) byId.set(summary.id, [summary]);
   else copies.push(summary);

@@ -1,6 +1,7 @@
 // One row of a list of mail, and the text that a search reads. All worlds make both from the stored JSON, so their lists are
 // the same.
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
+import type { Marks } from '#pipeline/contract/records/marks.ts';
 
 /** A message in a list. `mailbox` is `local@domain`; verdicts are the words of RFC 8601. */
 export type MessageSummary = {
@@ -24,6 +25,9 @@ export type MessageSummary = {
   readonly dkim: string;
   readonly dmarc: string;
 };
+
+/** What a list says of a message: what its JSON says, and what people said of it. */
+export type MarkedSummary = MessageSummary & Marks;
 
 const previewLength = 140;
 const searchedTextLength = 16_384;

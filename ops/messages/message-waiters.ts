@@ -4,7 +4,7 @@ import type { MessageQuery, OpsAdmin } from '#ops/admin.ts';
 import { isMailKey } from '#pipeline/contract/keys.ts';
 import type { Log } from '#pipeline/contract/ports.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
-import type { MessageSummary } from './message-summary.ts';
+import type { MarkedSummary } from './message-summary.ts';
 
 /**
  * What is waited for; null: any. `to`: a recipient, an address or a part of one (its mailbox here, or as To says); `from` and
@@ -21,8 +21,8 @@ export type Wanted = {
 
 /** `arrived`: what came meanwhile, newest first, at most 20 copies. `gone`: nobody waits any more. `full`: too many wait already. */
 export type Waited =
-  | { readonly outcome: 'found'; readonly summary: MessageSummary }
-  | { readonly outcome: 'timeout'; readonly arrived: readonly MessageSummary[] }
+  | { readonly outcome: 'found'; readonly summary: MarkedSummary }
+  | { readonly outcome: 'timeout'; readonly arrived: readonly MarkedSummary[] }
   | { readonly outcome: 'gone' | 'full' };
 
 export type MessageWaiters = {
@@ -30,7 +30,7 @@ export type MessageWaiters = {
   readonly wait: (wanted: Wanted, until: { readonly timeoutMs: number; readonly gone: AbortSignal }) => Promise<Waited>;
 };
 
-type Waiter = { readonly offer: (summary: MessageSummary) => void };
+type Waiter = { readonly offer: (summary: MarkedSummary) => void };
 
 const maxWaiters = 200;
 const maxArrived = 20;
@@ -72,7 +72,7 @@ export function createMessageWaiters({
       if (waiters.size >= maxWaiters) return Promise.resolve({ outcome: 'full' });
       if (gone.aborted) return Promise.resolve({ outcome: 'gone' });
       const { promise, resolve, reject } = Promise.withResolvers<Waited>();
-      const arrived: MessageSummary[] = [];
+      const arrived: MarkedSummary[] = [];
       const waiter: Waiter = {
         offer: (summary) => {
           arrived.unshift(summary);
@@ -100,7 +100,7 @@ export function createMessageWaiters({
 type Search = Pick<OpsAdmin, 'messages'>;
 
 /** The newest message that is there already, or null. */
-async function findStored(admin: Search, wanted: Wanted): Promise<MessageSummary | null> {
+async function findStored(admin: Search, wanted: Wanted): Promise<MarkedSummary | null> {
   let after: MessageQuery['after'] = null;
   let lookedAt = 0;
   do {
@@ -116,18 +116,18 @@ async function findStored(admin: Search, wanted: Wanted): Promise<MessageSummary
 }
 
 /** Whether a message that came is it: `q` is left to the search that the list has. */
-async function isWanted(admin: Search, wanted: Wanted, summary: MessageSummary): Promise<boolean> {
+async function isWanted(admin: Search, wanted: Wanted, summary: MarkedSummary): Promise<boolean> {
   if (isEarlier(wanted, summary) || !matches(wanted, summary)) return false;
   if (wanted.q === null) return true;
   const page = await admin.messages({ mailbox: null, q: `${wanted.q} ${summary.id}`, limit: 1, after: null });
   return page.messages.some(({ id }) => id === summary.id);
 }
 
-function isEarlier({ after }: Wanted, { receivedAt }: MessageSummary): boolean {
+function isEarlier({ after }: Wanted, { receivedAt }: MarkedSummary): boolean {
   return after !== null && receivedAt < after;
 }
 
-function matches({ to, from, subject }: Wanted, summary: MessageSummary): boolean {
+function matches({ to, from, subject }: Wanted, summary: MarkedSummary): boolean {
   return (
     isPart(to, [addressOf(summary), summary.mailbox, ...summary.to]) &&
     isPart(from, [summary.from ?? '']) &&
@@ -136,7 +136,7 @@ function matches({ to, from, subject }: Wanted, summary: MessageSummary): boolea
 }
 
 /** The mailbox with the tag that the sender wrote. */
-function addressOf({ mailbox, tag }: MessageSummary): string {
+function addressOf({ mailbox, tag }: MarkedSummary): string {
   return tag === null ? mailbox : mailbox.replace(/@(?=[^@]*$)/, `+${tag}@`);
 }
 

@@ -3,7 +3,7 @@ import { earliestIdAt, isMessageId, type MessageId } from '#mail/header/message-
 
 /** The first folder of a key: lifecycle rules and permissions are by prefix. */
 export type KeyPrefix =
-  `${MailFolder | 'raw' | 'verdicts' | 'attachments' | 'deliveries' | 'suppressions' | 'destinations' | 'config'}/`;
+  `${MailFolder | 'raw' | 'verdicts' | 'marks' | 'attachments' | 'deliveries' | 'suppressions' | 'destinations' | 'config'}/`;
 
 /** The folders of finished mail. */
 export const mailFolders = ['inbox', 'quarantine'] as const;
@@ -15,7 +15,12 @@ type Mailbox = { readonly domain: string; readonly localPart: string };
 /** Times (ISO 8601) by folder: what is older may be deleted. */
 export type KeptSince = Readonly<Partial<Record<KeyPrefix, string>>>;
 
-export const [rawPrefix, deliveryPrefix, suppressionPrefix] = ['raw/', 'deliveries/', 'suppressions/'] as const;
+export const [rawPrefix, marksPrefix, deliveryPrefix, suppressionPrefix] = [
+  'raw/',
+  'marks/',
+  'deliveries/',
+  'suppressions/',
+] as const;
 
 /** A pattern that the keys of all raw messages match. */
 export const rawKeyPattern = 'raw/*.eml';
@@ -76,6 +81,11 @@ export function envelopeKey(rawObjectKey: string): string {
 /** `verdicts/<yyyy>/<mm>/<dd>/<id>.json`: how a message was judged, where two runs might judge differently. */
 export function verdictKey({ id, receivedAt }: Received): string {
   return `verdicts/${day(receivedAt)}/${id}.json`;
+}
+
+/** `marks/<yyyy>/<mm>/<dd>/<id>.json`: what people say of a message. */
+export function marksKey({ id, receivedAt }: Received): string {
+  return `${marksPrefix}${day(receivedAt)}/${id}.json`;
 }
 
 /** `inbox/<domain>/<mailbox>/<yyyy>/<mm>/<dd>/<id>.json`, or the same under `quarantine/`. */
@@ -167,6 +177,11 @@ export function dayOfFolder(tree: string, folder: string): number | null {
 /** Whether it is finished mail: the JSON of one recipient. */
 export function isMailKey(key: string): boolean {
   return key.startsWith('inbox/') || key.startsWith('quarantine/');
+}
+
+/** Whether it is what people say of a message. */
+export function isMarksKey(key: string): boolean {
+  return key.startsWith(marksPrefix);
 }
 
 export function isDeliveryKey(key: string): boolean {

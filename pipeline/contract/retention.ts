@@ -31,6 +31,7 @@ export function daysKept(
     'inbox/': kept,
     'quarantine/': kept,
     'attachments/': kept,
+    'marks/': kept,
     'deliveries/': given.deliveriesDays ?? deliveriesDays,
     'destinations/': destinationDays,
   };

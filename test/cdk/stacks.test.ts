@@ -179,6 +179,7 @@ test('the bucket is kept, never public, TLS only, and swept by prefix', async ()
     'deliveries/',
     'destinations/',
     'inbox/',
+    'marks/',
     'quarantine/',
     'raw/',
     'verdicts/',

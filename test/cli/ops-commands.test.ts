@@ -10,7 +10,7 @@ import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
 const ofTheWay = new Set(['url', 'token', 'data', 'stack', 'region', 'endpoint']);
 const asking = commands.filter(({ options }) => 'url' in options);
 
-test('thirteen commands ask the ops API', () => assert.equal(asking.length, 13));
+test('fifteen commands ask the ops API', () => assert.equal(asking.length, 15));
 
 for (const { name, takes, options } of asking) {
   test(`pillarbox ${name} asks for a route of the table, with each of its options`, async () => {

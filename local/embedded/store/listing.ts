@@ -2,6 +2,7 @@
 // is its own and what it shares with other recipients' are kept apart as well, each made from its part alone.
 import { z } from 'zod';
 import {
+  type MessageSummary,
   ownSearchText,
   ownSummary,
   searchText,
@@ -10,14 +11,19 @@ import {
   summarise,
 } from '#ops/messages/message-summary.ts';
 import { parseInboxMessage } from '#pipeline/contract/records/inbox-message.ts';
+import { type Marks, noMarks } from '#pipeline/contract/records/marks.ts';
 
-/** A row of the list; `summary` is JSON text. */
+/** What a list is narrowed down by. */
+export type MailFacts = Pick<MessageSummary, 'bytes' | 'attachments' | 'spf' | 'dkim' | 'dmarc'>;
+
+/** A row of the list; `summary` is JSON text. `facts`: null if they are those that its shared part says. */
 export type Listing = {
   readonly id: string;
   readonly mailbox: string;
   readonly domain: string;
   readonly summary: string;
   readonly searched: string;
+  readonly facts: MailFacts | null;
 };
 
 /** What all recipients' rows have in common. */
@@ -37,7 +43,8 @@ export function listingOf(key: string, content: Uint8Array): Listing | null {
   const summary = summarise(key, message);
   const { id, mailbox } = message;
   const line = JSON.stringify(summary);
-  return { id, mailbox: summary.mailbox, domain: mailbox.domain, summary: line, searched: searchText(message) };
+  const searched = searchText(message);
+  return { id, mailbox: summary.mailbox, domain: mailbox.domain, summary: line, searched, facts: summary };
 }
 
 /** Of what a message shares, by the message of which it is the end; null where that is none. */
@@ -54,8 +61,16 @@ export function ownListingOf(key: string, own: Uint8Array): Listing | null {
   const summary = ownSummary(key, parsed);
   const { id, mailbox } = parsed;
   const line = JSON.stringify(summary);
-  return { id, mailbox: summary.mailbox, domain: mailbox.domain, summary: line, searched: ownSearchText(parsed) };
+  const searched = ownSearchText(parsed);
+  return { id, mailbox: summary.mailbox, domain: mailbox.domain, summary: line, searched, facts: null };
 }
+
+/** None where the JSON is no record of marks. */
+export function readMarks(content: Uint8Array): Marks {
+  return marksSchema.safeParse(parseJson(textOf(content))).data ?? noMarks;
+}
+
+const marksSchema = z.object({ read: z.boolean(), tags: z.array(z.string()) });
 
 function parseJson(text: string): unknown {
   try {

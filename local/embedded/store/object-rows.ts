@@ -3,9 +3,11 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
 import { asNumber, asText } from '#local/embedded/database.ts';
 import type { Answer, FoundObject, NewObject } from '#local/embedded/requests.ts';
-import { isMailKey } from '#pipeline/contract/keys.ts';
+import { isMailKey, isMarksKey, messageIdOf } from '#pipeline/contract/keys.ts';
 import type { ListPage, ObjectFacts } from '#pipeline/contract/ports.ts';
-import { listingOf, ownListingOf, sharedListingOf } from './listing.ts';
+import { noMarks } from '#pipeline/contract/records/marks.ts';
+import { listingOf, ownListingOf, readMarks, sharedListingOf } from './listing.ts';
+import { type MailIndex, mailIndex } from './mail-index.ts';
 import { type SharedRows, sharedRows } from './shared-rows.ts';
 
 /** What a body that is no file has of one. */
@@ -27,13 +29,13 @@ export type ObjectRows = {
   readonly delete: (key: string, ifMatch: string | null) => 'deleted' | 'conflict';
 };
 
-type Around = { readonly sql: ReturnType<typeof statements>; readonly parts: SharedRows };
+type Around = { readonly sql: ReturnType<typeof statements>; readonly parts: SharedRows; readonly mail: MailIndex };
 
 /** `freed` is told of each file that no row points to any more, once the transaction stands. */
 export function objectRows(database: DatabaseSync, freed: (file: string) => void): ObjectRows {
   const sql = statements(database);
   const parts = sharedRows(database);
-  const { put, remove, release } = objectWriter({ sql, parts }, freed);
+  const { put, remove, release } = objectWriter({ sql, parts, mail: mailIndex(database) }, freed);
   return {
     put,
     get: (key) => {
@@ -72,12 +74,14 @@ export function objectRows(database: DatabaseSync, freed: (file: string) => void
   };
 }
 
-function objectWriter({ sql, parts }: Around, freed: (file: string) => void) {
+function objectWriter(around: Around, freed: (file: string) => void) {
+  const { sql, parts, mail } = around;
   const versions = createEtags();
   const remove = (key: string, found: Row): void => {
     if (typeof found['file'] === 'string') freed(found['file']);
     sql.remove.run(key);
-    if (isMailKey(key)) sql.unlistMessage.run(key);
+    if (isMailKey(key)) mail.remove(key);
+    if (isMarksKey(key)) mail.mark(messageIdOf(key) ?? '', noMarks);
   };
   /** After the new row is there: it may need the same part. */
   const release = ({ shared }: Row): void => {
@@ -102,8 +106,7 @@ function objectWriter({ sql, parts }: Around, freed: (file: string) => void) {
     const facts = [key, etag, contentType, metadata, bytes, now, file, sha256, shared] as const;
     if (into.run(...facts, bodies.content).changes === 0) return { outcome: 'conflict' };
     if (found !== undefined) release(found);
-    if (isMailKey(key) && bodies.content !== null)
-      listMessage({ sql, parts }, { key, content: bodies.content, shared });
+    if (bodies.content !== null) index(around, { key, content: bodies.content, shared });
     return { outcome: 'stored', etag };
   };
   return { put, remove, release };
@@ -120,13 +123,17 @@ function keepShared(parts: SharedRows, { key, shared }: NewObject, bodies: Bodie
 
 type Listed = { readonly key: string; readonly content: Uint8Array; readonly shared: number | null };
 
+function index(around: Around, written: Listed): void {
+  const { key, content } = written;
+  if (isMailKey(key)) listMessage(around, written);
+  if (isMarksKey(key)) around.mail.mark(messageIdOf(key) ?? '', readMarks(content));
+}
+
 /** What shares its end is listed by its own part, as long as that end is one of a message. */
-function listMessage({ sql, parts }: Around, { key, content, shared }: Listed): void {
+function listMessage({ parts, mail }: Around, { key, content, shared }: Listed): void {
   const isInParts = shared !== null && parts.isListed(shared);
   const listing = isInParts ? ownListingOf(key, content) : listingOf(key, content);
-  if (listing === null) return;
-  const { id, mailbox, domain, summary, searched } = listing;
-  sql.listMessage.run(key, id, mailbox, domain, summary, searched, isInParts ? shared : null);
+  if (listing !== null) mail.add(key, listing, isInParts ? shared : null);
 }
 
 function statements(database: DatabaseSync) {
@@ -142,10 +149,6 @@ function statements(database: DatabaseSync) {
     head: database.prepare(`SELECT ${facts} FROM objects WHERE key = ?`),
     list: database.prepare(`SELECT ${facts} FROM objects WHERE key >= ? AND key < ? AND key > ? ORDER BY key LIMIT ?`),
     newest: database.prepare('SELECT key FROM objects WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?'),
-    listMessage: database.prepare(
-      'INSERT OR REPLACE INTO messages (key, id, mailbox, domain, summary, searched, shared) VALUES (?, ?, ?, ?, ?, ?, ?)',
-    ),
-    unlistMessage: database.prepare('DELETE FROM messages WHERE key = ?'),
   };
 }
 

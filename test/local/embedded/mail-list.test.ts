@@ -8,8 +8,9 @@ import { keepSince } from '#local/retention.ts';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import { deleteEach } from '#ops/messages/delete-messages.ts';
 import { configSchema } from '#pipeline/config/config.ts';
-import { messageKey, rawKey } from '#pipeline/contract/keys.ts';
+import { messageKey, parseMessageKey, rawKey } from '#pipeline/contract/keys.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
+import { marksRecord } from '#pipeline/contract/records/marks.ts';
 import { sampleId, sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 import { sampleMessage } from '#test/support/samples/sample-message.ts';
 import { until } from '#test/support/time/until.ts';
@@ -104,6 +105,48 @@ test('a message stored twice under its key is listed once, and not at all after 
   assert.equal((await world.admin.messages(query)).messages.length, 1);
   await world.store.delete(key);
   assert.deepEqual(await world.admin.messages(query), { messages: [], next: null });
+});
+
+test('mailboxes count what is stored, marked and deleted, also where one has two copies of a message', async (t) => {
+  const world = await openTestWorld({ t });
+  const [ann, eve] = [mailbox('ann'), mailbox('eve')];
+  const first = await addMessage(world, now, { mailbox: ann });
+  await addMessage(world, now + 1, { mailbox: ann });
+  const receivedAt = new Date(now).toISOString();
+  for (const [folder, to] of [['quarantine', ann] as const, ['inbox', eve] as const]) {
+    const body = Buffer.from(JSON.stringify(sampleMessage({ id: first, receivedAt, mailbox: to })));
+    await world.store.put({ key: messageKey(folder, { ...to, id: first, receivedAt }), body, contentType: 'x/y' });
+  }
+  const counts = async () => {
+    const { mailboxes, messages, unread, tags } = await world.admin.mailboxes();
+    return [...mailboxes.map(({ name, ...of }) => [name[0], of.messages, of.unread]), messages, unread, ...tags];
+  };
+  assert.deepEqual(await counts(), [['a', 3, 3], ['e', 1, 1], 2, 2]);
+  const key = marksRecord.key({ id: first, receivedAt });
+  await marksRecord.write(world.store, key, { schema: 'marks/1', id: first, read: true, tags: ['x', 'y'] });
+  const tags = ['x', 'y'].map((name) => ({ name, messages: 1 }));
+  assert.deepEqual(await counts(), [['a', 3, 1], ['e', 1, 0], 2, 1, ...tags]);
+  const copies = await world.admin.findMessage(first);
+  assert.deepEqual((await world.admin.summary(copies[0] ?? ''))?.tags, ['x', 'y']);
+  for (const copy of copies.slice(0, 2)) await world.store.delete(copy);
+  const left =
+    parseMessageKey(copies[2] ?? '')?.localPart === 'eve'
+      ? [
+          ['a', 1, 1],
+          ['e', 1, 0],
+        ]
+      : [['a', 2, 1]];
+  assert.deepEqual(await counts(), [...left, 2, 1, ...tags]);
+  await world.store.delete(copies[2] ?? '');
+  assert.deepEqual(await counts(), [['a', 1, 1], 1, 1]);
+  await world.store.put({
+    key: copies[2] ?? '',
+    body: Buffer.from(JSON.stringify(sampleMessage({ id: first, receivedAt, mailbox: eve }))),
+    contentType: 'x/y',
+  });
+  assert.deepEqual((await counts()).slice(-4), [2, 1, ...tags], 'marks that are stored count again');
+  await world.store.delete(key);
+  assert.deepEqual((await counts()).slice(-2), [2, 2]);
 });
 
 test('those who watch are told of inbox and deliveries, until they stop', async (t) => {

@@ -10,7 +10,7 @@ import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import { messageKey } from '#pipeline/contract/keys.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import { sampleId } from '#test/support/samples/sample-jobs.ts';
-import { sampleMessage } from '#test/support/samples/sample-message.ts';
+import { sampleId as numberedId, sampleMessage } from '#test/support/samples/sample-message.ts';
 import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';
 
 const query = { mailbox: null, q: null, limit: 500, after: null } as const;
@@ -133,15 +133,41 @@ function rowsOf({ folder }: TestWorld) {
 test('a database of the first layout is brought up to date, and its mail is as it was', async (t) => {
   const world = await openTestWorld({ t });
   await world.store.put({ key: 'raw/x', body: Buffer.alloc(300_000, 'x'), contentType: 'message/rfc822' });
+  for (const [n, subject] of ['The first', 'Hello'].entries()) {
+    const message = sampleMessage({ id: numberedId(n), subject });
+    const key = messageKey('inbox', { ...message.mailbox, id: numberedId(n), receivedAt: message.receivedAt });
+    await world.store.put({ key, body: Buffer.from(JSON.stringify(message)), contentType: 'application/json' });
+  }
   await world.shut();
   const database = new DatabaseSync(join(world.folder, 'pillarbox.sqlite'));
-  database.exec(`DROP INDEX objects_by_shared; DROP TABLE shared_parts; ALTER TABLE objects DROP COLUMN shared;
+  database.exec(`CREATE TABLE old AS SELECT key, id, mailbox, domain, summary, searched FROM messages JOIN mails ON seq = mail;
+    DROP TABLE messages; DROP TABLE mails; DROP TABLE mail_tags; DROP TABLE mailboxes;
+    CREATE TABLE messages (key TEXT NOT NULL UNIQUE, id TEXT NOT NULL, mailbox TEXT NOT NULL, domain TEXT NOT NULL,
+      summary TEXT NOT NULL, searched TEXT NOT NULL, shared INTEGER) STRICT;
+    CREATE INDEX messages_by_id ON messages (id, key); CREATE INDEX messages_by_mailbox ON messages (mailbox, id, key);
+    CREATE INDEX messages_by_domain ON messages (domain, id, key);
+    INSERT INTO messages (key, id, mailbox, domain, summary, searched) SELECT * FROM old; DROP TABLE old;
+    DROP INDEX objects_by_shared; DROP TABLE shared_parts; ALTER TABLE objects DROP COLUMN shared;
     ALTER TABLE objects DROP COLUMN sha256; ALTER TABLE messages DROP COLUMN shared;
     DROP INDEX jobs_held_by_faults; ALTER TABLE jobs DROP COLUMN faults; ALTER TABLE jobs DROP COLUMN guilt;
     ALTER TABLE jobs DROP COLUMN handed_at; PRAGMA user_version = 1`);
   database.close();
   const again = await openTestWorld({ t, folder: world.folder });
   assert.equal((await textOf(again, 'raw/x')).length, 300_000);
+  const list = await again.admin.messages({ mailbox: null, q: null, limit: 10, after: null });
+  assert.deepEqual(
+    list.messages.map(({ subject, read }) => [subject, read]),
+    [
+      ['Hello', false],
+      ['The first', false],
+    ],
+  );
+  const counts = { messages: 2, unread: 2 };
+  assert.deepEqual(await again.admin.mailboxes(), {
+    mailboxes: [{ name: 'ann@a.example', ...counts }],
+    ...counts,
+    tags: [],
+  });
   await addMessage(again, 'x');
-  assert.deepEqual(rowsOf(again), { objects: 201, shared: 1, messages: 200 });
+  assert.deepEqual(rowsOf(again), { objects: 203, shared: 1, messages: 202 });
 });

@@ -24,6 +24,9 @@ const parts: Readonly<Record<string, string>> = {
 const queries: Readonly<Record<string, string>> = {
   'POST /api/suppressions/ADDRESS': '?reason=asked&days=7',
   'DELETE /api/messages': '?all=true',
+  'POST /api/messages/read': '?all=true',
+  'POST /api/messages/unread': '?mailbox=@a.example',
+  'POST /api/messages/ID/tags': '?tags=a,b',
 };
 
 const bodies: Readonly<Record<string, unknown>> = {

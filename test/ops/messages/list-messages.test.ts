@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import type { MailAdmin } from '#ops/admin.ts';
 import { createOpsApp } from '#ops/api/ops-app.ts';
 import { listMessages } from '#ops/messages/list-messages.ts';
-import type { MessageSummary } from '#ops/messages/message-summary.ts';
+import type { MarkedSummary } from '#ops/messages/message-summary.ts';
 
-function summary(id: string, localPart: string): MessageSummary {
+function summary(id: string, localPart: string): MarkedSummary {
   return {
     id,
     key: `inbox/ours.example/${localPart}/2026/11/21/${id}.json`,
@@ -24,11 +24,13 @@ function summary(id: string, localPart: string): MessageSummary {
     spf: 'none',
     dkim: 'none',
     dmarc: 'none',
+    read: false,
+    tags: [],
   };
 }
 
 /** A world that pages by row, as the embedded one does: `after` is the last row's key. */
-function rowsAdmin(rows: readonly MessageSummary[]): MailAdmin {
+function rowsAdmin(rows: readonly MarkedSummary[]): MailAdmin {
   const unused = (): never => assert.fail('not asked here');
   return {
     queues: unused,

@@ -2,9 +2,17 @@
 
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
-import { type MessageSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
-import { messageKey } from '#pipeline/contract/keys.ts';
+import { countMailboxes } from '#ops/messages/count-mailboxes.ts';
+import {
+  type MarkedSummary,
+  type MessageSummary,
+  matchesSearch,
+  searchText,
+  summarise,
+} from '#ops/messages/message-summary.ts';
+import { isMarksKey, messageKey } from '#pipeline/contract/keys.ts';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
+import { type Marks, noMarks } from '#pipeline/contract/records/marks.ts';
 import { createMemoryStore, type MemoryStore } from '#test/support/fakes/memory-store.ts';
 
 /** A message id for tests. */
@@ -84,6 +92,14 @@ export function sampleWorld(): SampleWorld {
   const busy = new Set<string>();
   const calls: string[] = [];
   const rows: { readonly key: string; readonly message: InboxMessage; readonly summary: MessageSummary }[] = [];
+  const marksOf = (id: string): Marks => {
+    const key = store.keys('marks/').find((one) => one.includes(id));
+    return key === undefined ? noMarks : store.json(key);
+  };
+  const marked = (summary: MessageSummary): MarkedSummary => {
+    const { read, tags } = marksOf(summary.id);
+    return { ...summary, read, tags };
+  };
   const admin: OpsAdmin = {
     queues: async () => [
       { name: 'received', ready: 1, delayed: 0, inFlight: 0, dead: 2, oldestSeconds: 3, faults: [] },
@@ -109,7 +125,7 @@ export function sampleWorld(): SampleWorld {
       const start = after === null ? 0 : found.findIndex(({ key }) => key === after) + 1;
       const page = found.slice(start, start + limit);
       const next = start + limit < found.length ? (page.at(-1)?.key ?? null) : null;
-      return { messages: page.map(({ summary }) => summary), next };
+      return { messages: page.map(({ summary }) => marked(summary)), next };
     },
     findMessage: async (id) =>
       rows
@@ -126,7 +142,17 @@ export function sampleWorld(): SampleWorld {
       return { keys: page, next: start + limit < keys.length ? (page.at(-1) ?? null) : null };
     },
     underWay: async (ids) => ids.filter((id) => busy.has(id)),
-    summary: async (key) => rows.find((row) => row.key === key)?.summary ?? null,
+    summary: async (key) => {
+      const row = rows.find((one) => one.key === key);
+      return row === undefined ? null : marked(row.summary);
+    },
+    mailboxes: async () => {
+      const ids = [...new Set(rows.map(({ message }) => message.id))];
+      return countMailboxes(
+        rows.map(({ key }) => key),
+        new Map(ids.map((id) => [id, marksOf(id)])),
+      );
+    },
     watch: (listener) => {
       watchers.add(listener);
       return () => watchers.delete(listener);
@@ -135,6 +161,12 @@ export function sampleWorld(): SampleWorld {
       deletionWatchers.add(listener);
       return () => deletionWatchers.delete(listener);
     },
+  };
+  const write = store.put;
+  store.put = async (request) => {
+    const outcome = await write(request);
+    if (isMarksKey(request.key)) for (const watcher of watchers) watcher(request.key);
+    return outcome;
   };
   const drop = store.delete;
   store.delete = async (key, condition) => {

@@ -1,0 +1,29 @@
+// The marks of all messages in the emulator: one listing tells which have changed, and only those are read.
+import { marksPrefix, messageIdOf } from '#pipeline/contract/keys.ts';
+import type { ObjectStore } from '#pipeline/contract/ports.ts';
+import { type Marks, marksRecord } from '#pipeline/contract/records/marks.ts';
+
+type Known = { readonly etag: string; readonly marks: Marks };
+
+/** A function that answers the marks as they are now, by message id; a message without marks is not in it. */
+export function marksReader(store: Pick<ObjectStore, 'get' | 'list'>): () => Promise<ReadonlyMap<string, Marks>> {
+  let known = new Map<string, Known>();
+  return async () => {
+    const now = new Map<string, Known>();
+    let after: string | null = null;
+    do {
+      const page: Awaited<ReturnType<ObjectStore['list']>> = await store.list({
+        prefix: marksPrefix,
+        ...(after === null ? {} : { after }),
+      });
+      for (const { key, etag } of page.objects) {
+        const before = known.get(key);
+        const marks = before?.etag === etag ? before.marks : await marksRecord.find(store, key);
+        if (marks !== null) now.set(key, { etag, marks });
+      }
+      after = page.next;
+    } while (after !== null);
+    known = now;
+    return new Map([...now].map(([key, { marks }]) => [messageIdOf(key) ?? key, marks]));
+  };
+}

@@ -1,0 +1,105 @@
+// Marks: a person says that mail is read, or not, and gives it tags. They are of the message, over all its mailboxes.
+import { z } from 'zod';
+import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
+import { type Problem, problem } from '#mail/problem.ts';
+import { type Answer, isAnswer, json, notFound, refusal } from '#ops/api/answer.ts';
+import { messageId, parsed } from '#ops/api/parameters.ts';
+import { useCase } from '#ops/api/use-case.ts';
+import type { MailDeps } from '#ops/deps.ts';
+import { type Marks, marksRecord, noMarks } from '#pipeline/contract/records/marks.ts';
+import { forEachSelected, selected, selection } from './select-messages.ts';
+
+type Deps = {
+  readonly admin: Pick<MailDeps['admin'], 'messages' | 'findMessage'>;
+  readonly store: Pick<MailDeps['store'], 'get' | 'put'>;
+};
+
+const maxTags = 20;
+const maxTagLength = 50;
+const givesOne = z.object({ id: z.string(), read: z.boolean(), tags: z.array(z.string()) });
+
+export const markRead = markingOne('mark one message as read', true);
+export const markUnread = markingOne('mark one message as unread', false);
+export const markAllRead = markingMany(
+  'mark as read what a search finds, the mail of a mailbox, or all (all=true)',
+  true,
+);
+export const markAllUnread = markingMany('mark as unread, likewise', false);
+
+/** They replace those it has; none are given to take all away. */
+export const tagMessage = useCase({
+  about: 'set the tags of one message: `tags=a,b`; empty: none',
+  takes: {
+    ID: messageId,
+    tags: parsed(`at most ${maxTags} tags of ${maxTagLength} characters, with commas between them`, readTags, 1_100),
+  },
+  gives: givesOne,
+  answer: (deps: Deps, { ID: id, tags }) => markOne(deps, id, (marks) => ({ ...marks, tags })),
+});
+
+function markingOne(about: string, read: boolean) {
+  return useCase({
+    about,
+    takes: { ID: messageId },
+    gives: givesOne,
+    answer: (deps: Deps, { ID: id }) => markOne(deps, id, (marks) => ({ ...marks, read })),
+  });
+}
+
+/** `marked`: messages whose mark changed. */
+function markingMany(about: string, read: boolean) {
+  return useCase({
+    about,
+    takes: selection,
+    gives: z.object({ marked: z.number() }),
+    answer: async (deps: Deps, given) => {
+      const chosen = selected(given);
+      if (isAnswer(chosen)) return chosen;
+      const change = (marks: Marks): Marks => ({ ...marks, read });
+      const marked = await forEachSelected(deps.admin, chosen, async (ids) => {
+        const outcomes = await Promise.all(ids.map((id) => changeMarks(deps, id, change)));
+        return outcomes.filter((outcome) => outcome?.isChanged).length;
+      });
+      return json({ marked });
+    },
+  });
+}
+
+async function markOne(deps: Deps, id: MessageId, change: (marks: Marks) => Marks): Promise<Answer> {
+  if ((await deps.admin.findMessage(id)).length === 0) return notFound(`message ${id} is in no mailbox here`);
+  const outcome = await changeMarks(deps, id, change);
+  if (outcome === null) return refusal(409, 'changed', `the marks of ${id} have just changed: try again`);
+  const { read, tags } = outcome.marks;
+  return json({ id, read, tags });
+}
+
+type Changed = { readonly marks: Marks; readonly isChanged: boolean };
+
+/** Null if others changed them at the same time, again and again. */
+async function changeMarks(
+  { store }: Pick<Deps, 'store'>,
+  id: MessageId,
+  change: (marks: Marks) => Marks,
+): Promise<Changed | null> {
+  let isChanged = false;
+  const marks = await marksRecord.change(store, marksRecord.key({ id, receivedAt: receivedAtOf(id) }), (found) => {
+    const before = found ?? { schema: 'marks/1', id, ...noMarks, tags: [] };
+    const { read, tags } = change(before);
+    isChanged = read !== before.read || tags.join() !== before.tags.join();
+    return found !== null && !isChanged ? found : { ...before, read, tags: [...tags] };
+  });
+  return marks === null ? null : { marks, isChanged };
+}
+
+function readTags(given: string): readonly string[] | Problem {
+  const tags = [
+    ...new Set(
+      given
+        .split(',')
+        .map((tag) => tag.trim())
+        .filter(Boolean),
+    ),
+  ];
+  const isGood = (tag: string): boolean => tag.length <= maxTagLength && !/[\p{Cc}"]/u.test(tag);
+  return tags.length <= maxTags && tags.every(isGood) ? tags : problem('too many, too long, or with a quote in it');
+}
