@@ -1,7 +1,6 @@
 // `npm start`: the whole service on one machine. The composition root: reads arguments and environment, builds the
 // adapters, starts world, listener and ops API, and ends them in order.
-import { randomBytes } from 'node:crypto';
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { leaveCrashMark } from '#local/embedded/folder-marks.ts';
 import { type Arguments, parseArguments, usage } from '#local/terminal/arguments.ts';
@@ -11,29 +10,25 @@ import { plainReason, type StartCommand } from '#local/terminal/plain-reason.ts'
 import { watchForStop } from '#local/terminal/stop-signals.ts';
 import { type LineWriter, writeLines } from '#local/terminal/write-lines.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
-import { messageIdFactory } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
 import { inUrl } from '#ops/programs/framework-settings.ts';
 import { announceServer, withdrawServer } from '#ops/running-server.ts';
 import { type Config, configSchema } from '#pipeline/config/config.ts';
 import { placeholderProblem } from '#pipeline/config/config-problems.ts';
 import { fileConfigSource, fixedConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
-import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import type { Log } from '#pipeline/contract/ports.ts';
 import { configuredDns } from '#pipeline/dns/configured-dns.ts';
 import { createLog } from '#pipeline/observe/log.ts';
 import { createMetricsRegistry } from '#pipeline/observe/metrics.ts';
-import { certificateSource } from './certificate.ts';
 import { hashReplacement } from './replace-hash.ts';
 import { startEmbedded } from './start-embedded.ts';
-import { type Service, startService } from './start-service.ts';
+import { ownSecret, type RunningService, startLocal, type WorldDeps } from './start-local.ts';
 import type { LocalWorld } from './world.ts';
 
 /** Sessions and runs under way get this long when the service is told to stop. */
 const graceSeconds = 20;
 /** Without a file this is a safe capture server: it accepts every recipient, relays nothing, and listens on this machine alone. */
 const captureConfig = configSchema.parse({ mode: 'capture' });
-const secretBytes = 32;
 
 // The reader of the output may be gone (a closed terminal, `head`): the service goes on.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
@@ -94,29 +89,10 @@ async function plan(args: Arguments): Promise<Plan> {
 }
 
 async function start({ args, configPath, config, inForce, lines, log }: Plan): Promise<void> {
-  const clock = Date.now;
   const dataFolder = resolve(args.dataFolder);
   await mkdir(dataFolder, { recursive: true, mode: 0o700 });
-  await ownSecret(dataFolder, 'srs');
-  const filesFolder = configPath === null ? process.cwd() : dirname(configPath);
-  const secrets = createSecrets({
-    named: secretFiles(join(dataFolder, 'secrets')),
-    directory: filesFolder,
-    environment: process.env,
-    clock,
-  });
   const metrics = createMetricsRegistry();
-  const dns = configuredDns(config, clock, metrics);
-  const shared = { config, secrets, clock, log, metrics, newMessageId: messageIdFactory() };
-  const forWorld = {
-    folder: dataFolder,
-    filesFolder,
-    environment: process.env,
-    write: lines.line,
-    resolve: dns.resolve,
-    dnsProblem: dns.problem,
-    random: Math.random,
-  };
+  const dns = configuredDns(config, Date.now, metrics);
   const fail = (error: unknown): void => {
     log.error('fatal', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     leaveCrashMark(dataFolder);
@@ -124,21 +100,22 @@ async function start({ args, configPath, config, inForce, lines, log }: Plan): P
   };
   // Jobs are handed out as soon as there is a world: an error of one of them must be recorded, too.
   process.on('uncaughtException', fail);
-  const world = await startWorld(args, { ...shared, ...forWorld });
-  const service = await startService({
-    ...shared,
-    world,
-    certificate: certificateSource({ config, secrets, folder: dataFolder, clock }),
+  const running = await startLocal({
+    config,
+    dataFolder,
+    filesFolder: configPath === null ? process.cwd() : dirname(configPath),
+    environment: process.env,
+    dns,
+    log,
+    metrics,
+    startWorld: (deps) => startWorld(args, { ...deps, write: lines.line }),
     ...(configPath === null ? {} : { replaceHash: hashReplacement(configPath, log) }),
-    reverseName: dns.reverseName,
     listeners: inForce.listeners,
     anyLogin: args.anyLogin,
     http: { ...args.http, token: await opsToken(args, dataFolder) },
-  }).catch(async (error: unknown) => {
-    await world.close(0);
-    throw error;
   });
-  runUntilStopped({ service, world, log, dataFolder, fail, closeDns: dns.close });
+  runUntilStopped({ running, log, dataFolder, fail });
+  const { service } = running;
   const { listeners, ops } = service;
   const http = `http://${inUrl(ops.host)}:${ops.port}`;
   await announceServer(dataFolder, { pid: process.pid, mode: inForce.mode, listeners: [...listeners], http });
@@ -149,11 +126,7 @@ async function start({ args, configPath, config, inForce, lines, log }: Plan): P
 /** The emulator with all of the AWS SDK is only loaded where it is asked for. */
 async function startWorld(
   args: Arguments,
-  deps: Parameters<typeof startEmbedded>[0] & {
-    readonly filesFolder: string;
-    readonly environment: NodeJS.ProcessEnv;
-    readonly write: (line: string) => void;
-  },
+  deps: WorldDeps & { readonly write: (line: string) => void },
 ): Promise<LocalWorld> {
   switch (args.world) {
     case 'embedded':
@@ -189,41 +162,28 @@ async function opsToken({ http }: Arguments, dataFolder: string): Promise<string
   return token;
 }
 
-/** A secret of our own, made at the first start: the text of DIR/secrets/NAME. Rejects where the folder cannot be written. */
-async function ownSecret(dataFolder: string, name: string): Promise<string> {
-  const folder = join(dataFolder, 'secrets');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, name);
-  try {
-    await writeFile(path, randomBytes(secretBytes).toString('hex'), { flag: 'wx', mode: 0o600, flush: true });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  }
-  return (await readFile(path, 'utf8')).trim();
-}
-
 /** How it was started, for what to type instead. */
 function startCommand(): StartCommand {
   const isNpm = process.env['npm_lifecycle_event'] === 'start';
   return { program: isNpm ? 'npm start --' : 'npx pillarbox', given: process.argv.slice(2) };
 }
 
-function runUntilStopped(running: {
-  readonly service: Service;
-  readonly world: LocalWorld;
+function runUntilStopped({
+  running,
+  log,
+  dataFolder,
+  fail,
+}: {
+  readonly running: RunningService;
   readonly log: Log;
   readonly dataFolder: string;
   readonly fail: (error: unknown) => void;
-  readonly closeDns: () => void;
 }): void {
-  const { service, world, log, dataFolder, fail, closeDns } = running;
   let isStopping = false;
   const stop = async (signal: string): Promise<void> => {
     isStopping = true;
     log.info('stopping', { signal, graceSeconds });
-    await service.close(graceSeconds);
-    await world.close(graceSeconds);
-    closeDns();
+    await running.close(graceSeconds);
     await withdrawServer(dataFolder);
     process.exit(0);
   };
@@ -232,5 +192,5 @@ function runUntilStopped(running: {
     stop: (signal) => void stop(signal).catch(fail),
     stopNow: () => process.exit(1),
   });
-  void world.lost.then((error) => isStopping || fail(error));
+  void running.lost.then((error) => isStopping || fail(error));
 }

@@ -35,6 +35,7 @@ const longestTimerMs = 60_000;
 export async function startClient({ folder, clock, maxPages }: ClientOptions): Promise<Client> {
   // Source or built: the worker is a file of the same kind.
   const worker = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), {
+    execArgv: [], // what a test runner was started with is not for it
     workerData: { folder, maxPages: maxPages ?? null, now: clock() },
   });
   const bodies = await opened(worker);

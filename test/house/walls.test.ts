@@ -25,8 +25,10 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   // A first configuration that an app of somebody's sets is checked at synth, and names that only examples have are refused.
   cdk: ['mail/address', 'pipeline/contract', 'pipeline/config', ...names],
   consume: ['mail', 'pipeline/contract'],
+  // A composition root beside local/: the same service within somebody's test.
+  testing: ['pipeline', 'ops', 'local'],
   bench: ['mail', 'pipeline', 'container', 'functions', 'ops', 'local'],
-  test: ['mail', 'pipeline', 'container', 'functions', 'ops', 'local', 'cli', 'cdk', 'consume', 'bench'],
+  test: ['mail', 'pipeline', 'container', 'functions', 'ops', 'local', 'cli', 'cdk', 'consume', 'testing', 'bench'],
 };
 
 /** Where a library may be imported; what is not named here is free. Tests and benchmarks may import all. */
@@ -49,7 +51,7 @@ function roots(): readonly string[] {
 }
 
 const files = await sourceFiles(
-  '{mail,pipeline,container,functions,ops,local,cli,cdk,consume,bench,test}/**/*.{ts,js,mjs}',
+  '{mail,pipeline,container,functions,ops,local,cli,cdk,consume,testing,bench,test}/**/*.{ts,js,mjs}',
 );
 const imports = files.flatMap((file) => importsOf(file).map((wanted) => ({ file, wanted })));
 

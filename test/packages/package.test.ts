@@ -10,10 +10,12 @@ import { blocksOf } from '#test/docs/read-docs.ts';
 import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
 import { folderWith, linkInto, mustRun, pack } from '#test/support/packages/fresh-app.ts';
 import { checkCommandLine, consumed, consumers } from '#test/support/packages/strangers.ts';
+import { testingExamples } from '#test/support/packages/testing-examples.ts';
 import { peerOptions } from '#test/support/peers/peers.ts';
 
 const tsc = fileURLToPath(new URL('../../node_modules/.bin/tsc', import.meta.url));
 const examples = examplesOf('docs/consume.md');
+const testing = testingExamples();
 const work = mkdtempSync(join(tmpdir(), 'pillarbox-package-'));
 let app = '';
 
@@ -21,7 +23,7 @@ describe('the package', peerOptions('npm', 'tar'), () => {
   before(async () => {
     const tarball = await pack(work, await sharedBundles());
     assert.ok(statSync(tarball).size < 3_145_728, 'at most 3 MiB');
-    app = folderWith({ ...consumers, ...examples, 'package.json': '{ "type": "module" }' }, work);
+    app = folderWith({ ...consumers, ...examples, ...testing, 'package.json': '{ "type": "module" }' }, work);
     await linkInto(app, tarball, ['@types/node']);
   });
   after(() => rmSync(work, { recursive: true, force: true }));
@@ -41,6 +43,7 @@ describe('the package', peerOptions('npm', 'tar'), () => {
       'ops',
       'package.json',
       'pipeline',
+      'testing',
     ];
     const top = ['LICENSE', 'README.md', 'cli', 'docs/schemas', 'package.json'];
     assert.deepEqual([...places].sort(), [...rooms.map((name) => `dist/${name}`), ...top].sort());
@@ -86,9 +89,21 @@ describe('the package', peerOptions('npm', 'tar'), () => {
     });
   }
 
-  test('the examples of docs/consume.md compile against its types', async () => {
+  test('the examples of docs/consume.md, and the test of docs/testing.md, compile against its types', async () => {
     const nodenext = ['--module', 'nodenext', '--target', 'es2022', '--strict', '--types', 'node'];
-    await mustRun(app, [process.execPath, tsc, ...nodenext, '--noEmit', ...Object.keys(examples)]);
+    await mustRun(app, [
+      process.execPath,
+      tsc,
+      ...nodenext,
+      '--noEmit',
+      ...Object.keys(examples),
+      'test/sign-up.test.ts',
+    ]);
+  });
+
+  test('the test of docs/testing.md passes', async () => {
+    const out = await mustRun(app, [process.execPath, '--test', '--test-reporter=tap', 'test/sign-up.test.ts']);
+    assert.match(out, /^# tests 1$[\s\S]*^# pass 1$/m);
   });
 
   test('pillarbox starts the server, sends and lists', () => checkCommandLine(app, process.execPath));
