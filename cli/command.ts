@@ -16,6 +16,8 @@ export type CliWorld = {
   readonly editFile: ((path: string) => Promise<void>) | null;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly directory: string;
+  /** The IPv4 addresses of this machine's network interfaces that all the world can reach. */
+  readonly publicAddresses: () => readonly string[];
   readonly fetch: typeof fetch;
   /** A deployment on AWS; rejects if there is none, or if AWS does not allow it. */
   readonly openDeployment: (

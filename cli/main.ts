@@ -2,8 +2,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { isPrivate } from '#mail/address/private-address.ts';
 import { createLog } from '#pipeline/observe/log.ts';
 import type { CliWorld } from './command.ts';
 import { commands } from './commands.ts';
@@ -21,6 +23,7 @@ const world: CliWorld = {
   editFile: process.stdin.isTTY ? editFile : null,
   environment: process.env,
   directory: process.cwd(),
+  publicAddresses,
   fetch,
   openDeployment: openAws,
   dataBackup: {
@@ -33,6 +36,11 @@ const world: CliWorld = {
 // `| head` closes the pipe: that is no failure.
 process.stdout.on('error', () => process.exit(0));
 process.exitCode = await runCli(process.argv.slice(2), { commands, version: packageVersion(), world });
+
+function publicAddresses(): readonly string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses);
+  return all.filter(({ family, address }) => family === 'IPv4' && !isPrivate(address)).map(({ address }) => address);
+}
 
 /** The AWS SDK is loaded only if it is needed. */
 async function openAws(...[deployment, onProgress]: Parameters<CliWorld['openDeployment']>) {

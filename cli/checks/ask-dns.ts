@@ -41,6 +41,9 @@ export async function askOneText(
   const answer = await askTexts(resolve, name);
   if (answer.outcome === 'no-answer') return missing(`${what}: ${answer.reason}`);
   const found = answer.records.filter((text) => pattern.test(text));
-  if (found.length > 1) return missing(`${what}: ${found.length} records, which counts as none: keep one`);
+  if (found.length > 1)
+    return missing(`${what}: ${found.length} records, which counts as none`, {
+      hint: `keep one of them, and take the others out of ${name}`,
+    });
   return found[0] ?? null;
 }

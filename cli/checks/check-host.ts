@@ -1,6 +1,7 @@
 // Checks the server's name in the DNS: it has an address, and each address leads back to it (PTR).
-import { recordText } from '#cli/dns/dns-records.ts';
-import { relayOf } from '#cli/dns/way-out.ts';
+import type { ConfigPlace } from '#cli/config/config-place.ts';
+import type { DnsRecord } from '#cli/dns/dns-record.ts';
+import { relayOf, type WayOut } from '#cli/dns/way-out.ts';
 import { whyNotPublic } from '#mail/address/reserved-name.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { placeholderProblem } from '#pipeline/config/config-problems.ts';
@@ -8,66 +9,93 @@ import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { reversePointer } from '#pipeline/dns/reverse-name.ts';
 import { askDns } from './ask-dns.ts';
+import { checkSpf } from './check-spf.ts';
 import { advice, type Finding, missing, ok } from './finding.ts';
 import { addressesOf } from './read-spf.ts';
 
-type Host = {
+export type HostCheck = {
   readonly config: Config;
-  /** Of a deployment on AWS, which all the world reaches whatever the file says of ports. */
-  readonly isDeployed: boolean;
+  readonly resolve: Resolve;
+  /** How its mail leaves. */
+  readonly ways: readonly WayOut[];
+  /** A deployment on AWS is reached by all the world, whatever the file says of ports. */
+  readonly stack: Pick<NonNullable<ConfigPlace['stack']>, 'region'> | null;
   /** Those of a deployment on AWS; null if nothing is known of them. */
   readonly addresses: NonNullable<DeployedOptions['addresses']> | null;
+  /** The public IPv4 addresses that this machine itself has. */
+  readonly machine: readonly string[];
 };
 
-export async function checkHost(host: Host, resolve: Resolve): Promise<readonly Finding[]> {
-  const { config, isDeployed } = host;
-  if (isDeployed) return [...deployedPlaceholder(config), ...(await checkAddresses(host, resolve))];
+export async function checkHost(host: HostCheck): Promise<readonly Finding[]> {
+  const { config, stack } = host;
+  if (stack !== null) return [...deployedPlaceholder(config), ...(await checkAddresses(host))];
   const placeholder = placeholderProblem(config);
-  return placeholder === null ? checkAddresses(host, resolve) : [missing(placeholder)];
+  return placeholder === null ? checkAddresses(host) : [missing(placeholder)];
 }
 
 function deployedPlaceholder({ hostname }: Config): readonly Finding[] {
   const reason = whyNotPublic(hostname);
-  const mend = 'deploy with the option hostname: the name of the load balancer in your DNS; then write it here';
-  return reason === null ? [] : [missing(`hostname: ${hostname} ${reason}`, mend)];
+  const hint = 'Deploy with the option hostname: the name of the load balancer in your DNS; then write it here.';
+  return reason === null ? [] : [missing(`hostname: ${hostname} ${reason}`, { hint })];
 }
 
-async function checkAddresses({ config, addresses }: Host, resolve: Resolve): Promise<readonly Finding[]> {
+async function checkAddresses(host: HostCheck): Promise<readonly Finding[]> {
+  const { config, resolve, addresses, stack } = host;
   const { hostname, delivery } = config;
   const answers = await Promise.all(['A', 'AAAA'].map((type) => askDns(resolve, hostname, type)));
   const found = answers.flatMap((answer) => (answer.outcome === 'records' ? answer.records.map(String) : []));
   const failure = answers.find((answer) => answer.outcome === 'no-answer');
   if (found.length === 0 && failure !== undefined) return [missing(failure.reason)];
-  const wanted = addresses?.mx ?? (found.length === 0 ? ['ADDRESS'] : []);
-  const lacking = wanted.filter((address) => !found.includes(address));
-  const place =
-    lacking.length === 0
-      ? ok(`${hostname} is at ${found.join(', ')}`)
-      : missing(
-          `${hostname} ${found.length === 0 ? 'has no address in the DNS (A, AAAA)' : `is at ${found.join(', ')}`}`,
-          lacking
-            .map((value) => recordText({ name: hostname, type: 'A', value, about: 'its public address' }))
-            .join('\n'),
-        );
-  // Receivers of mail by a relay see the relay's address, never ours.
+  const place = judgeAddresses(host, found);
+  // Receivers of mail by a relay see the relay's name and address, never ours.
   if (relayOf(delivery) !== null) return [place];
-  if (addresses === null)
-    return [place, ...(await Promise.all(found.map((one) => checkReverse(hostname, one, resolve))))];
-  return addresses.outbound === null ? [place] : [place, await checkOutbound(addresses.outbound, resolve)];
+  const outbound = addresses?.outbound ?? null;
+  const reverse =
+    outbound !== null && stack !== null
+      ? [await checkOutbound(outbound, { hostname, region: stack.region, resolve })]
+      : await Promise.all(addresses === null ? found.map((one) => checkReverse(hostname, one, resolve)) : []);
+  return [place, ...reverse, ...(await checkOwnSpf(host))];
 }
 
+function judgeAddresses({ config: { hostname }, addresses, machine }: HostCheck, found: readonly string[]): Finding {
+  const isKnown = addresses !== null || machine.length > 0;
+  const wanted = addresses?.mx ?? (found.length > 0 ? [] : isKnown ? machine : ['ADDRESS']);
+  const lacking = wanted.filter((address) => !found.includes(address));
+  if (lacking.length === 0) return ok(`${hostname} is at ${found.join(', ')}`);
+  const records = lacking.map((value): DnsRecord => {
+    return { name: hostname, type: 'A', value, about: 'its public address' };
+  });
+  const where = found.length === 0 ? 'has no address in the DNS (A, AAAA)' : `is at ${found.join(', ')}`;
+  const ask = { run: ['curl -4 https://checkip.amazonaws.com'], hint: 'That shows the ADDRESS that others see.' };
+  return missing(`${hostname} ${where}`, { records, ...(isKnown ? {} : ask) });
+}
+
+/** Reports have no sender: receivers then judge them by the SPF record of the name that is said in EHLO (RFC 7208 §2.4). */
+async function checkOwnSpf({ config: { hostname, domains }, ways, resolve }: HostCheck): Promise<readonly Finding[]> {
+  if (Object.hasOwn(domains, hostname)) return [];
+  const found = await checkSpf({ domain: hostname, ways }, resolve);
+  return [found.level === 'missing' ? { ...found, level: 'advice' } : found];
+}
+
+type Outbound = { readonly hostname: string; readonly region: string; readonly resolve: Resolve };
+
 /** The address that mail of a deployment leaves from: it has a name, which leads back to it. */
-async function checkOutbound(address: string, resolve: Resolve): Promise<Finding> {
+async function checkOutbound(address: string, { hostname, region, resolve }: Outbound): Promise<Finding> {
   const answer = await askDns(resolve, reversePointer(address) ?? address, 'PTR');
   if (answer.outcome === 'no-answer') return advice(answer.reason);
-  for (const name of answer.records.map(String)) {
+  const names = answer.records.map(String);
+  for (const name of names) {
     if ((await addressesOf(resolve, name)).includes(address))
       return ok(`mail leaves from ${address}, which is ${name}`);
   }
-  const command = 'aws ec2 modify-address-attribute --allocation-id OutboundAllocation --domain-name out.mx.YOURDOMAIN';
+  const [name = `out.${hostname}`] = names;
+  const id = `$(aws ec2 describe-addresses --public-ips ${address} --query 'Addresses[0].AllocationId' --output text --region ${region})`;
+  const command = `aws ec2 modify-address-attribute --allocation-id ${id} --domain-name ${name} --region ${region}`;
+  const record: DnsRecord = { name, type: 'A', value: address, about: 'where mail leaves from: a name of its own' };
+  const order = 'Once the record is there: AWS looks for it before it takes the PTR.';
   return missing(
-    `mail leaves from ${address}, which has no name that leads back to it (PTR ${answer.records.join(', ') || 'is not there'}): many receivers refuse mail from such an address`,
-    `; publish an A record of ${address} under a name of its own, then:\n${command}`,
+    `mail leaves from ${address}, which has no name that leads back to it (PTR ${names.join(', ') || 'is not there'}): many receivers refuse mail from such an address`,
+    { records: [record], ...(names.length === 0 ? { run: [command], hint: order } : {}) },
   );
 }
 
@@ -80,6 +108,6 @@ async function checkReverse(hostname: string, address: string, resolve: Resolve)
   const about = 'whoever gave you the address publishes this, not your zone';
   return advice(
     `${address} does not lead back to ${hostname} (PTR ${names.join(', ') || 'is not there'}): many receivers refuse mail from such a server`,
-    recordText({ name, type: 'PTR', value: `${hostname}.`, about }),
+    { records: [{ name, type: 'PTR', value: `${hostname}.`, about }] },
   );
 }

@@ -11,8 +11,8 @@ export function checkListeners({ mode, listeners }: Pick<Config, 'mode' | 'liste
   const open = exchanges.filter(({ host }) => !isLoopbackHost(host));
   if (open.length === 0) {
     const what = `mail comes in at ${placeOf(first)}, which only this machine reaches; other servers call port 25`;
-    const publish = `; for mail from others: in "listeners", "host": "0.0.0.0" and "port": 25 (or lead port 25 to ${first.port})`;
-    return [advice(what, publish)];
+    const hint = `For mail from others: in "listeners", "host": "0.0.0.0" and "port": 25 (or lead port 25 to ${first.port}).`;
+    return [advice(what, { hint })];
   }
   if (open.some(({ port }) => port === 25)) return [];
   const what = `mail comes in at ${open.map(placeOf).join(', ')}; other servers call port 25, which has to lead there`;

@@ -11,7 +11,11 @@ export async function checkModules({ hooks }: Config, directory: string): Promis
     const path = resolve(directory, module);
     return access(path).then(
       () => [],
-      () => [missing(`hooks, ${name}.module: there is no file ${path} that can be read`)],
+      () => [
+        missing(`hooks, ${name}.module: there is no file ${path} that can be read`, {
+          hint: 'Put it there, or take the hook out of the configuration.',
+        }),
+      ],
     );
   });
   return (await Promise.all(findings)).flat();

@@ -1,8 +1,10 @@
 // Checks whether another server's port 25 can be reached from here: many networks block it.
 import { connect } from 'node:net';
-import type { Finding } from './finding.ts';
+import { advice, type Finding, missing, ok } from './finding.ts';
 
 const waitMs = 10_000;
+const blocked =
+  'Try another server; if none answers, ask whoever runs the network to open outbound port 25, or send over a relay ("delivery": {"mode": "smarthost", …}).';
 
 /** `target`: a host, or `host:port`. `relay`: where mail goes instead; then port 25 is not needed. */
 export function checkPort25(target: string, relay: string | null): Promise<Finding> {
@@ -11,17 +13,17 @@ export function checkPort25(target: string, relay: string | null): Promise<Findi
   const port = portText === undefined ? 25 : Number(portText);
   return new Promise((done) => {
     const socket = connect({ host, port, timeout: waitMs });
-    const end = (level: Finding['level'], what: string): void => {
+    const end = (level: 'ok' | 'missing', what: string): void => {
       socket.destroy();
       const isMoot = level === 'missing' && relay !== null;
-      done(isMoot ? { level: 'advice', what: `${what}; mail leaves by ${relay}, so it need not be` } : { level, what });
+      if (isMoot) done(advice(`${what}; mail leaves by ${relay}, so it need not be`));
+      else done(level === 'ok' ? ok(what) : missing(what, { hint: blocked }));
     };
     socket.once('data', (data) => {
       end('ok', `${host} answers on port ${port}: ${data.toString('latin1').slice(0, 80).trim()}`);
     });
     socket.once('timeout', () => {
-      const advice = 'outbound port 25 may be blocked here; ask for it to be opened, or send over a smarthost';
-      end('missing', `${host} does not answer on port ${port}: ${advice}`);
+      end('missing', `${host} does not answer on port ${port}: outbound port 25 may be blocked here`);
     });
     socket.once('error', (error) => end('missing', `${host}: port ${port} cannot be reached: ${error.message}`));
     socket.once('end', () => end('missing', `${host} closes port ${port} without a greeting`));

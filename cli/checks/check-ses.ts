@@ -1,7 +1,7 @@
 // Checks SES as the way out: whether the account may send, to whom, and whether the domains that mail is sent from are verified. What
 // SES refuses waits here (functions/deliver), so each of these keeps mail from going out.
 import { isDenied } from '#cli/deployment.ts';
-import { type DnsRecord, recordText } from '#cli/dns/dns-records.ts';
+import type { DnsRecord } from '#cli/dns/dns-record.ts';
 import { parseAddress } from '#mail/address/address.ts';
 import { errorMessage, isProblem } from '#mail/problem.ts';
 import type { SesAccount, SesIdentity, SesReader } from '#pipeline/aws/operator/ses.ts';
@@ -36,10 +36,10 @@ function judgeAccount(
 ): Finding {
   const where = `SES in ${region}`;
   if (!account.isSending || account.enforcement === 'SHUTDOWN') {
-    return missing(
-      `${where} sends nothing for this account, its sending is paused: all mail that goes out waits`,
-      `; paused by AWS: its mail to the account's owner says why; answer in the case that it opened\n; paused by yourself: aws sesv2 put-account-sending-attributes --sending-enabled --region ${region}`,
-    );
+    return missing(`${where} sends nothing for this account, its sending is paused: all mail that goes out waits`, {
+      run: [`aws sesv2 put-account-sending-attributes --sending-enabled --region ${region}`],
+      hint: "That is for sending that you paused yourself. If AWS paused it, its mail to the account's owner says why: answer in the case that it opened.",
+    });
   }
   if (!account.isProduction) {
     const [domain = config.hostname] = Object.keys(config.domains);
@@ -49,7 +49,11 @@ function judgeAccount(
     };
     return missing(
       `${where} has this account in the sandbox: mail to addresses that are not verified there waits, and ${account.messagesPerDay} a day may be sent.${asked[account.review ?? ''] ?? ''}`,
-      `aws sesv2 put-account-details --production-access-enabled --mail-type TRANSACTIONAL --website-url https://${domain} --use-case-description "WHAT YOU SEND, TO WHOM, AND THAT BOUNCES ARE SUPPRESSED" --region ${region}`,
+      {
+        run: [
+          `aws sesv2 put-account-details --production-access-enabled --mail-type TRANSACTIONAL --website-url https://${domain} --use-case-description "WHAT YOU SEND, TO WHOM, AND THAT BOUNCES ARE SUPPRESSED" --region ${region}`,
+        ],
+      },
     );
   }
   const said = `${where} sends for this account: ${account.messagesPerDay} a day, ${account.messagesPerSecond} a second`;
@@ -90,30 +94,36 @@ function judgeIdentity(found: Found, { domain, isSender, region }: About): reado
   const lacking = isSender ? missing : advice;
   const refused = 'SES refuses what is sent from it, and that waits';
   if (found === null) {
-    const make = `aws sesv2 create-email-identity --email-identity ${domain} --region ${region}\n; then "pillarbox check" again, which shows the records to publish`;
+    const make = {
+      run: [`aws sesv2 create-email-identity --email-identity ${domain} --region ${region}`],
+      hint: again,
+    };
     return [lacking(`${domain}: SES in ${region} does not know the domain: ${refused}`, make)];
   }
   const { name, identity } = found;
-  const records = identity.dkimTokens.map((token) => signingRecord(token, name)).join('\n') || undefined;
+  const records = identity.dkimTokens.map((token) => signingRecord(token, name));
   if (!identity.isVerified) {
-    return [lacking(`${domain}: SES in ${region} has not verified ${name} (${identity.status}): ${refused}`, records)];
+    return [
+      lacking(`${domain}: SES in ${region} has not verified ${name} (${identity.status}): ${refused}`, { records }),
+    ];
   }
   const isSigned = identity.dkimStatus === 'SUCCESS';
   const signed = isSigned ? ok : advice;
   const says = `${domain}: SES in ${region} has verified ${name}, and ${isSigned ? 'signs for it' : `does not sign for it (DKIM ${identity.dkimStatus})`}`;
-  return [signed(says, isSigned ? undefined : records), ...judgeMailFrom(found, { domain, region })];
+  return [signed(says, isSigned ? {} : { records }), ...judgeMailFrom(found, { domain, region })];
 }
 
-function signingRecord(token: string, name: string): string {
+function signingRecord(token: string, name: string): DnsRecord {
   const about = 'proves the domain to SES, which then signs its mail';
-  const record: DnsRecord = {
+  return {
     name: `${token}._domainkey.${name}`,
     type: 'CNAME',
     value: `${token}.dkim.amazonses.com.`,
     about,
   };
-  return recordText(record);
 }
+
+const again = 'Then "pillarbox check" shows the records to publish.';
 
 /** SES puts its own return path on mail; one below the domain makes SPF hold for DMARC too. */
 function judgeMailFrom(
@@ -123,7 +133,7 @@ function judgeMailFrom(
   if (mailFrom === null) {
     const command = `aws sesv2 put-email-identity-mail-from-attributes --email-identity ${name} --mail-from-domain bounce.${name} --region ${region}`;
     const what = `${domain}: SES puts a return path of its own on mail, so DMARC holds by DKIM alone`;
-    return [advice(what, `${command}\n; then "pillarbox check" again, which shows the records to publish`)];
+    return [advice(what, { run: [command], hint: again })];
   }
   if (mailFromStatus === 'SUCCESS') return [];
   const mx: DnsRecord = {
@@ -139,5 +149,5 @@ function judgeMailFrom(
     about: 'SES sends for it',
   };
   const what = `${domain}: the return path ${mailFrom} is not proven to SES yet (${mailFromStatus})`;
-  return [advice(what, [mx, spf].map(recordText).join('\n'))];
+  return [advice(what, { records: [mx, spf] })];
 }

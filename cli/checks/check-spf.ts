@@ -1,22 +1,33 @@
 // Checks SPF (RFC 7208) of a domain: its record, with what it includes, must name the way by which its mail really leaves.
-import { recordText, spfRecord } from '#cli/dns/dns-records.ts';
+import { spfRecord } from '#cli/dns/dns-records.ts';
 import { spfPattern } from '#cli/dns/relay-spf.ts';
 import { findWantedSpf, type WantedSpf, type WayOut } from '#cli/dns/way-out.ts';
+import { sesRegion } from '#pipeline/config/ses-endpoint.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { askOneText } from './ask-dns.ts';
 import { advice, type Finding, missing, ok } from './finding.ts';
 import { addressesOf, maxLookUps, type ReadSpf, readSpf } from './read-spf.ts';
 
 /** `ways`: the first is in force. An existing record is kept, and gets the terms that it lacks in front. */
-export async function checkSpf(
-  { domain, ways }: { readonly domain: string; readonly ways: readonly WayOut[] },
-  resolve: Resolve,
-): Promise<Finding> {
+export async function checkSpf(checked: SpfCheck, resolve: Resolve): Promise<Finding> {
+  const found = await judgeSpf(checked, resolve);
+  const [inForce] = checked.ways;
+  const isSes = inForce?.how === 'relay' && sesRegion(inForce.host) !== null;
+  if (found.level !== 'missing' || !isSes) return found;
+  return { ...found, level: 'advice', hint: found.hint === null ? ownPath : `${found.hint}\n${ownPath}` };
+}
+
+/** Of its own, or below the domain (check-ses.ts): receivers ask for the SPF record of that. */
+const ownPath = 'Mail passes without it: SES sends with another return path.';
+
+type SpfCheck = { readonly domain: string; readonly ways: readonly WayOut[] };
+
+async function judgeSpf({ domain, ways }: SpfCheck, resolve: Resolve): Promise<Finding> {
   const what = `${domain}: SPF`;
   const record = await askOneText(resolve, domain, { pattern: spfPattern, what });
   if (record !== null && typeof record !== 'string') return record;
   const wanted = await Promise.all(ways.map((way) => findWantedSpf(way, resolve)));
-  if (record === null) return missing(`${what}: no record`, recordText(spfRecord({ domain, wanted, record })));
+  if (record === null) return missing(`${what}: no record`, { records: [spfRecord({ domain, wanted, record })] });
   const read = await readSpf(domain, record, resolve);
   const lacking: WantedSpf[] = [];
   for (const [at, way] of ways.entries()) {
@@ -24,21 +35,23 @@ export async function checkSpf(
     if (one !== undefined && !(await isNamed(read, { way, wanted: one }, resolve))) lacking.push(one);
   }
   if (lacking.length === 0)
-    return read.lookUps > maxLookUps ? missing(tooMany(what, record, read)) : ok(`${what}: ${record}`);
+    return read.lookUps > maxLookUps ? missing(tooMany(what, record, read), { hint: fewer }) : ok(`${what}: ${record}`);
   const published = spfRecord({ domain, wanted: lacking, record });
   const after = await readSpf(domain, published.value, resolve);
   const [inForce] = wanted;
   const isInForce = inForce !== undefined && lacking.includes(inForce);
   const who = lacking.map((one) => one.who).join(' and ');
   const when = isInForce ? 'by which mail leaves' : 'by which mail may leave too';
-  const note = after.lookUps > maxLookUps ? `\n; ${tooMany('with that', published.value, after)}` : '';
+  const hint = after.lookUps > maxLookUps ? `${tooMany('With that', published.value, after)}; ${fewer}` : null;
   // This server may send from another address than its name has.
   const found = isInForce && inForce.isCertain && ways[0]?.how !== 'server' ? missing : advice;
-  return found(`${what}: ${record} does not name ${who}, ${when}`, `${recordText(published)}${note}`);
+  return found(`${what}: ${record} does not name ${who}, ${when}`, { records: [published], hint });
 }
 
+const fewer = 'take out includes that are not needed any more';
+
 function tooMany(what: string, record: string, { lookUps }: ReadSpf): string {
-  return `${what}: ${record} makes receivers ask the DNS ${lookUps} times; after ${maxLookUps} it counts for nothing: take out includes that are not needed any more`;
+  return `${what}: ${record} makes receivers ask the DNS ${lookUps} times; after ${maxLookUps} it counts for nothing`;
 }
 
 type Wanted = { readonly way: WayOut; readonly wanted: WantedSpf };

@@ -1,5 +1,6 @@
 // Checks the users: their password hashes have today's cost, only the owner can read them, and their bounces have a mailbox.
 import { stat } from 'node:fs/promises';
+import { shellWord } from '#cli/command.ts';
 import { addressesWithoutMailbox, mailboxOf } from '#cli/config/bounce-addresses.ts';
 import type { ConfigFile } from '#cli/config/config-file.ts';
 import { formatAddress } from '#mail/address/address.ts';
@@ -8,7 +9,8 @@ import { isOldHash } from '#pipeline/config/password.ts';
 import type { Secrets } from '#pipeline/contract/ports.ts';
 import { advice, type Finding, unread } from './finding.ts';
 
-export async function checkUsers(config: Config, secrets: Secrets): Promise<readonly Finding[]> {
+/** `flags`: what leads a command to the configuration. */
+export async function checkUsers(config: Config, secrets: Secrets, flags: string): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const old: string[] = [];
   for (const { name, password } of config.users) {
@@ -16,23 +18,28 @@ export async function checkUsers(config: Config, secrets: Secrets): Promise<read
       const hash = password.startsWith('scrypt:') ? password : await secrets.read(password);
       if (isOldHash(hash)) old.push(name);
     } catch (thrown) {
-      findings.push(unread(`user ${name} cannot log in`, thrown));
+      findings.push(unread(`user ${name} cannot log in`, thrown, { run: [passwordCommand(name, flags)] }));
     }
   }
   if (old.length > 0) {
-    const renew = 'a log-in renews it where the server can write the file; else: pillarbox user password NAME';
-    findings.push(advice(`passwords with an old, cheap hash: ${old.join(', ')}`, renew));
+    const run = old.map((name) => passwordCommand(name, flags));
+    const hint = flags.includes('--stack') ? null : 'A log-in renews it too, where the server can write the file.';
+    findings.push(advice(`passwords with an old, cheap hash: ${old.join(', ')}`, { run, hint }));
   }
   return findings;
 }
 
-/** Of a deployment named `stack`. */
-export function checkInlineHashes({ users }: Config, stack: string): readonly Finding[] {
+function passwordCommand(name: string, flags: string): string {
+  return `pillarbox user password ${shellWord(name)}${flags}`;
+}
+
+/** Of a deployment. */
+export function checkInlineHashes({ users }: Config, flags: string): readonly Finding[] {
   const inline = users.filter(({ password }) => password.startsWith('scrypt:')).map(({ name }) => name);
   if (inline.length === 0) return [];
   const what = `the password hashes of ${inline.join(', ')} are in the configuration itself, which every function can read`;
-  const mend = `pillarbox config get --stack ${stack} > pillarbox.json, then pillarbox config push pillarbox.json --stack ${stack}, which moves them to where the listener alone can`;
-  return [advice(what, mend)];
+  const run = [`pillarbox config get${flags} | pillarbox config push -${flags}`];
+  return [advice(what, { run, hint: 'That moves them to where the listener alone can.' })];
 }
 
 /** Of a file. */
@@ -41,16 +48,15 @@ export async function checkPermissions({ path, config }: ConfigFile): Promise<re
   const hasHashes = config.users.some(({ password }) => password.startsWith('scrypt:'));
   if (!hasHashes || (mode & 0o077) === 0) return [];
   const what = `${path} has password hashes and can be read by others (mode ${(mode & 0o777).toString(8)})`;
-  return [advice(what, `chmod 600 ${path}`)];
+  return [advice(what, { run: [`chmod 600 ${shellWord(path)}`] })];
 }
 
-export function checkBounceAddresses(config: Config): readonly Finding[] {
+export function checkBounceAddresses(config: Config, flags: string): readonly Finding[] {
   return config.users.flatMap((user) =>
     addressesWithoutMailbox(config, user).map((address) =>
-      advice(
-        `user ${user.name} sends as ${formatAddress(address)}, which has no mailbox: bounces to it are lost`,
-        `add "${mailboxOf(address)}" to domains.${address.domain}.mailboxes (or an alias), and nobody misses them`,
-      ),
+      advice(`user ${user.name} sends as ${formatAddress(address)}, which has no mailbox: bounces to it are lost`, {
+        run: [`pillarbox mailbox add ${shellWord(`${mailboxOf(address)}@${address.domain}`)}${flags}`],
+      }),
     ),
   );
 }

@@ -9,7 +9,7 @@ import { checkHost } from '#cli/checks/check-host.ts';
 import { checkListeners } from '#cli/checks/check-listeners.ts';
 import { checkModules } from '#cli/checks/check-modules.ts';
 import { checkPort25 } from '#cli/checks/check-port-25.ts';
-import { checkSecrets } from '#cli/checks/check-secrets.ts';
+import { checkSecrets, secretMend } from '#cli/checks/check-secrets.ts';
 import { checkSes } from '#cli/checks/check-ses.ts';
 import { checkBounceAddresses, checkInlineHashes, checkPermissions, checkUsers } from '#cli/checks/check-users.ts';
 import { advice, type Finding, findingSchema, missing, ok, shownFinding } from '#cli/checks/finding.ts';
@@ -24,7 +24,7 @@ import type { Config } from '#pipeline/config/config.ts';
 import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import { sesRegion } from '#pipeline/config/ses-endpoint.ts';
-import type { Secrets } from '#pipeline/contract/ports.ts';
+import type { Resolve, Secrets } from '#pipeline/contract/ports.ts';
 import { createResolver } from '#pipeline/dns/resolver.ts';
 
 export const check: Command = {
@@ -46,57 +46,88 @@ export const check: Command = {
   run: (given, world) => {
     const checkPlace = async (place: ConfigPlace): Promise<ExitCode> => {
       const file = await place.read();
-      const { config, path } = file;
-      const data = optionValue(given, 'data') ?? '.pillarbox';
-      const secrets = place.stack?.deployed.secrets ?? localSecrets(data, dirname(path), world);
-      const { servers, timeoutSeconds } = config.dns;
-      const { resolve, close } = createResolver({ servers, timeoutMs: timeoutSeconds * 1_000, clock: world.clock });
+      const { servers, timeoutSeconds } = file.config.dns;
+      const resolver = createResolver({ servers, timeoutMs: timeoutSeconds * 1_000, clock: world.clock });
       try {
-        const nowMs = world.clock();
-        const isLocal = place.stack === null;
-        const addresses = (await place.stack?.deployed.configStore.options())?.addresses ?? null;
-        const ways = await waysOutOf(config, place);
-        const findings: Finding[] = [
-          ok(`${path} is a good configuration`),
-          ...(await checkRules(file, place)),
-          await checkCertificate(config, secrets, nowMs),
-          ...(await checkUsers(config, secrets)),
-          ...(await checkSecrets(config, { secrets, isReadable: (one) => isLocal || one.startsWith('secret:') })),
-          ...checkBounceAddresses(config),
-          ...(place.stack === null
-            ? [
-                ...(await checkPermissions(file)),
-                ...(await checkModules(config, dirname(path))),
-                ...checkListeners(config),
-              ]
-            : checkInlineHashes(config, place.stack.name)),
-          ...(await checkHost({ config, addresses, isDeployed: !isLocal }, resolve)),
-          ...(await checkWayOut(config, place)),
-        ];
-        for (const domain of Object.keys(config.domains)) {
-          findings.push(...(await checkDomain({ config, domain, resolve, secrets, nowMs, ways, stack: place.stack })));
-        }
+        const data = optionValue(given, 'data') ?? '.pillarbox';
+        const found = await findAll({ file, place, data, world, resolve: resolver.resolve });
         const target = optionValue(given, 'connect');
-        if (target !== null) findings.push(await checkPort25(target, relayOf(config.delivery)));
+        const connected = target === null ? [] : [await checkPort25(target, relayOf(file.config.delivery))];
+        const findings = [...found, ...connected].map((one) => inRegion(one, place));
         print(given, world, { json: { findings }, text: findings.map(shownFinding).join('\n') });
-        return findings.some(({ level }) => level === 'missing') ? exitCodes.foundProblems : exitCodes.done;
+        const isMissing = findings.some(({ level }) => level === 'missing');
+        return isMissing ? exitCodes.foundProblems : exitCodes.done;
       } finally {
-        close();
+        resolver.close();
       }
     };
     return withConfig(given, world, checkPlace, ['config', 'data']);
   },
 };
 
+type CheckedPlace = {
+  readonly file: ConfigFile;
+  readonly place: ConfigPlace;
+  readonly data: string;
+  readonly world: CliWorld;
+  readonly resolve: Resolve;
+};
+
+async function findAll({ file, place, data, world, resolve }: CheckedPlace): Promise<readonly Finding[]> {
+  const { config, path } = file;
+  const { stack, flags } = place;
+  const folder = resolvePath(world.directory, data, 'secrets');
+  const secrets = stack?.deployed.secrets ?? localSecrets(folder, dirname(path), world);
+  const nowMs = world.clock();
+  const addresses = (await stack?.deployed.configStore.options())?.addresses ?? null;
+  const ways = await waysOutOf(config, place);
+  const isReadable = (reference: string): boolean => stack === null || reference.startsWith('secret:');
+  const mend = (reference: string) => secretMend(reference, { stack: stack?.name ?? null, folder });
+  const machine = world.publicAddresses();
+  const findings: Finding[] = [
+    ok(`${path} is a good configuration`),
+    ...(await checkRules(file, place)),
+    await checkCertificate({ config, secrets, nowMs, stack }),
+    ...(await checkUsers(config, secrets, flags)),
+    ...(await checkSecrets(config, { secrets, isReadable, mend })),
+    ...checkBounceAddresses(config, flags),
+    ...(stack === null ? await checkMachine(file) : checkInlineHashes(config, flags)),
+    ...(await checkHost({ config, resolve, ways, stack, addresses, machine })),
+    ...(await checkWayOut(config, place)),
+  ];
+  for (const domain of Object.keys(config.domains)) {
+    findings.push(...(await checkDomain({ config, domain, resolve, secrets, nowMs, ways, place })));
+  }
+  return findings;
+}
+
+/** What is of this machine alone. */
+async function checkMachine(file: ConfigFile): Promise<readonly Finding[]> {
+  const { config, path } = file;
+  return [...(await checkPermissions(file)), ...(await checkModules(config, dirname(path))), ...checkListeners(config)];
+}
+
+/** Commands for the region of the deployment, whatever the terminal's own is. */
+function inRegion(finding: Finding, { stack }: ConfigPlace): Finding {
+  if (stack === null) return finding;
+  const isPlaced = (command: string): boolean => command.includes(' --region ') || !/^(?:aws|pillarbox) /.test(command);
+  return {
+    ...finding,
+    run: finding.run.map((command) => (isPlaced(command) ? command : `${command} --region ${stack.region}`)),
+  };
+}
+
 /** What the schema allows and cannot work there, or was deployed otherwise. */
 async function checkRules({ config, text }: ConfigFile, { stack }: ConfigPlace): Promise<readonly Finding[]> {
   const shown = (problems: readonly ConfigProblem[]) =>
-    problems.map(({ at, what, mend }) => missing(`${at}: ${what}`, mend));
+    problems.map(({ at, what, run, mend }) => {
+      return missing(`${at}: ${what}`, { run: run === undefined ? [] : [run], hint: mend });
+    });
   if (stack === null) return shown(forwardProblems(config));
   const options = await stack.deployed.configStore.options();
   if (options !== null) return shown(deployedProblems(text, config, options));
   const unknown = 'the deployment does not say its options, so they are not compared with the configuration';
-  return [...shown(awsProblems(config, stack.name)), advice(unknown, 'deploy again')];
+  return [...shown(awsProblems(config, stack.name)), advice(unknown, { hint: 'Deploy again.' })];
 }
 
 /** SES is looked at with the credentials that the deployment is opened with. */
@@ -105,6 +136,6 @@ async function checkWayOut(config: Config, { stack }: ConfigPlace): Promise<read
   return stack === null || region === null ? [] : checkSes(config, { region, ses: stack.deployed.ses(region) });
 }
 
-function localSecrets(data: string, directory: string, { environment, clock }: CliWorld): Secrets {
-  return createSecrets({ named: secretFiles(resolvePath(directory, data, 'secrets')), directory, environment, clock });
+function localSecrets(folder: string, directory: string, { environment, clock }: CliWorld): Secrets {
+  return createSecrets({ named: secretFiles(folder), directory, environment, clock });
 }

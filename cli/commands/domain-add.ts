@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { type Command, cliError, usageError } from '#cli/command.ts';
 import { editing } from '#cli/config/edit-command.ts';
-import { dnsRecordSchema, recordText, suggestedRecords } from '#cli/dns/dns-records.ts';
+import { dnsRecordSchema, recordText } from '#cli/dns/dns-record.ts';
+import { suggestedRecords } from '#cli/dns/dns-records.ts';
 import { waysOutOf } from '#cli/dns/way-out.ts';
 import { type Domain, parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';

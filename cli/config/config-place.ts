@@ -72,7 +72,7 @@ function deployedPlace(deployed: OpenedDeployment, deployment: Deployment): Conf
   };
   return {
     stack: { ...deployment, deployed },
-    flags: ` --stack ${deployment.name}`,
+    flags: ` --stack ${deployment.name} --region ${deployment.region}`,
     read: async () => (await readVersion()).file,
     edit: async (change) => {
       for (let tries = 0; tries < maxTries; tries += 1) {

@@ -1,19 +1,9 @@
 // The DNS records that mail needs, as in a zone file: DKIM (RFC 6376 §3.6.1, RFC 8463 §4), SPF (RFC 7208), DMARC (RFC 9989).
 
 import type { KeyObject } from 'node:crypto';
-import { z } from 'zod';
 import type { Config } from '#pipeline/config/config.ts';
+import type { DnsRecord } from './dns-record.ts';
 import { type WantedSpf, type WayOut, wantedSpf } from './way-out.ts';
-
-/** A record; `value` is the text of a TXT record in one piece, or the data of another type. */
-export const dnsRecordSchema = z.strictObject({
-  name: z.string(),
-  type: z.enum(['TXT', 'MX', 'A', 'PTR', 'CNAME']),
-  value: z.string(),
-  about: z.string(),
-});
-
-export type DnsRecord = Readonly<z.output<typeof dnsRecordSchema>>;
 
 type DkimKey = { readonly domain: string; readonly selector: string; readonly publicKey: KeyObject };
 
@@ -75,12 +65,6 @@ export function suggestedRecords(
 /** The MTA-STS policy, and where it must be (RFC 8461 §3.2, §3.3). */
 export function stsPolicyText(domain: string, hostname: string): string {
   const policy = ['version: STSv1', 'mode: testing', `mx: ${hostname}`, 'max_age: 604800'];
-  const where = `; at https://mta-sts.${domain}/.well-known/mta-sts.txt (it needs a certificate that is trusted):`;
-  return [where, ...policy.map((line) => `;   ${line}`)].join('\n');
-}
-
-/** A line of a zone file; a text over 255 octets is cut into strings (RFC 1035 §3.3). */
-export function recordText({ name, type, value, about }: DnsRecord): string {
-  const data = type === 'TXT' ? (value.match(/.{1,255}/g) ?? ['']).map((piece) => `"${piece}"`).join(' ') : value;
-  return `; ${about}\n${name}. ${type} ${data}`;
+  const where = `With it, at https://mta-sts.${domain}/.well-known/mta-sts.txt (which needs a trusted certificate), the policy:`;
+  return [where, ...policy.map((line) => `  ${line}`)].join('\n');
 }

@@ -10,8 +10,13 @@ import type { Config } from './config.ts';
 import { hostOf, isHttps } from './hook.ts';
 import { sesRegion } from './ses-endpoint.ts';
 
-/** `at`: where in the file; `what`: why that cannot work, a sentence; `mend`: the command, or what to write instead. */
-export type ConfigProblem = { readonly at: string; readonly what: string; readonly mend: string };
+/** What to do about it: a command, what to write instead, or both. */
+type ConfigMend =
+  | { readonly run?: undefined; readonly mend: string }
+  | { readonly run: string; readonly mend: string | null };
+
+/** `at`: where in the file; `what`: why that cannot work, a sentence. */
+export type ConfigProblem = ConfigMend & { readonly at: string; readonly what: string };
 
 /** What a deployment named `stack` (its serviceName) cannot do of a configuration; empty if it can do all. */
 export function awsProblems(config: Config, stack: string): readonly ConfigProblem[] {
@@ -34,7 +39,7 @@ type Reference = {
   readonly at: string;
   readonly reference: string;
   readonly readers: readonly Pick<Access, 'secrets'>[];
-  readonly mend: string;
+  readonly mend: ConfigMend;
 };
 
 function references({ tls, domains, users, delivery, srsSecret, hooks }: Config, stack: string): readonly Reference[] {
@@ -42,8 +47,10 @@ function references({ tls, domains, users, delivery, srsSecret, hooks }: Config,
   const deliver = [stages.deliver];
   const given = (at: string, reference: string | null, rest: Omit<Reference, 'at' | 'reference'>): Reference[] =>
     reference === null ? [] : [{ at, reference, ...rest }];
-  const put = (name: string, what: string): string =>
-    `aws secretsmanager put-secret-value --secret-id ${stack}/${name} --secret-string file://${what}, and write "secret:${name}" here`;
+  const put = (name: string, what: string): ConfigMend => ({
+    run: `aws secretsmanager put-secret-value --secret-id ${stack}/${name} --secret-string file://${what}`,
+    mend: `write "secret:${name}" here`,
+  });
   return [
     ...given('tls.certificate', tls?.certificate ?? null, {
       readers: listener,
@@ -55,13 +62,13 @@ function references({ tls, domains, users, delivery, srsSecret, hooks }: Config,
         at: `domains["${domain}"].dkim, selector ${selector}`,
         reference: privateKey,
         readers: deliver,
-        mend: `pillarbox dkim new ${domain} --stack ${stack}`,
+        mend: { run: `pillarbox dkim new ${domain} --stack ${stack}`, mend: null },
       })),
     ),
     ...users.flatMap(({ name, password }) =>
       given(`users, ${name}`, /^(scrypt|stored):/.test(password) ? null : password, {
         readers: listener,
-        mend: `pillarbox user password ${name} --stack ${stack}`,
+        mend: { run: `pillarbox user password ${name} --stack ${stack}`, mend: null },
       }),
     ),
     ...given('delivery.smarthost.password', delivery.smarthost?.password ?? null, {
@@ -71,12 +78,15 @@ function references({ tls, domains, users, delivery, srsSecret, hooks }: Config,
     ...hooks.flatMap(({ name, secret }) =>
       given(`hooks, ${name}.secret`, secret ?? null, {
         readers: [stages.notify],
-        mend: `aws secretsmanager create-secret --name ${stack}/webhook-${name} --secret-string file://secret.txt, and write "secret:webhook-${name}" here`,
+        mend: {
+          run: `aws secretsmanager create-secret --name ${stack}/webhook-${name} --secret-string file://secret.txt`,
+          mend: `write "secret:webhook-${name}" here`,
+        },
       }),
     ),
     ...given('srsSecret', srsSecret, {
       readers: [listenerAccess, stages.authenticate, stages.deliver],
-      mend: `write "secret:srs" here: ${stack}/srs was made with the deployment`,
+      mend: { mend: `write "secret:srs" here: ${stack}/srs was made with the deployment` },
     }),
   ];
 }
@@ -85,11 +95,11 @@ function referenceProblem({ at, reference, readers, mend }: Reference, stack: st
   const [, name] = /^secret:(.+)$/.exec(reference) ?? [];
   if (name === undefined) {
     const kind = reference.slice(0, reference.indexOf(':') + 1);
-    return [{ at, what: `no function can read ${kind} on AWS, where secrets are in Secrets Manager`, mend }];
+    return [{ at, what: `no function can read ${kind} on AWS, where secrets are in Secrets Manager`, ...mend }];
   }
   if (readers.every(({ secrets }) => secrets.some((allowed) => isNamed(name, allowed)))) return [];
   const allowed = [...new Set(readers.flatMap(({ secrets }) => secrets))].map((one) => `${stack}/${one}`);
-  return [{ at, what: `who uses it may not read ${stack}/${name}, only ${allowed.join(', ')}`, mend }];
+  return [{ at, what: `who uses it may not read ${stack}/${name}, only ${allowed.join(', ')}`, ...mend }];
 }
 
 /** A `*` at the end of an allowed name stands for any rest. */

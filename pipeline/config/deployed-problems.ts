@@ -29,8 +29,8 @@ export function deployedProblems(text: string, config: Config, options: Deployed
 }
 
 /** As one sentence for each. */
-export function shownProblem({ at, what, mend }: ConfigProblem): string {
-  return `${at}: ${what}; ${mend}`;
+export function shownProblem({ at, what, run, mend }: ConfigProblem): string {
+  return `${at}: ${what}; ${[run, mend].filter((one) => one).join(', and ')}`;
 }
 
 function problemIf(isOne: boolean, at: string, what: string, mend: string): readonly ConfigProblem[] {

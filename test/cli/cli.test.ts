@@ -40,6 +40,7 @@ async function run(
     editFile: null,
     environment: {},
     directory,
+    publicAddresses: () => [],
     openDeployment: async () => assert.fail('not on AWS'),
     dataBackup: { backup: async () => assert.fail('no backup'), restore: async () => assert.fail('no restore') },
     clock: () => Date.parse('2025-11-21T03:00:00.000Z'),

@@ -61,7 +61,7 @@ after(async () => {
 type Ran = Awaited<ReturnType<typeof runInProcess>>;
 type World = {
   readonly name: string;
-  readonly flags: string;
+  readonly flags: () => string;
   readonly put: (text: string) => Promise<void>;
   readonly read: () => Promise<string>;
   readonly hashOf: (password: string) => Promise<string>;
@@ -76,7 +76,7 @@ const readKey = async (key: string) => String(await collect((await stack.store.g
 const worlds: readonly World[] = [
   {
     name: 'a file',
-    flags: ' --config mail.json',
+    flags: () => ' --config mail.json',
     put: async (text) => {
       await writeFile(join(directory, 'mail.json'), text);
       await chmod(join(directory, 'mail.json'), 0o600);
@@ -87,7 +87,7 @@ const worlds: readonly World[] = [
   },
   {
     name: 'a deployment',
-    flags: ' --stack mail-test',
+    flags: () => ` --stack mail-test --region ${stack.region}`,
     put: (text) => put(configKey, text),
     read: () => readKey(configKey),
     hashOf: (password) => readKey(passwordHashKey(password.replace('stored:', ''))),
@@ -162,10 +162,13 @@ for (const { name, flags, args, read, hashOf, ...place } of worlds) {
     test('domain add takes mail for a domain, with the records to publish and the commands that come next', async () => {
       const { out, code, err } = await run('domain add Bücher.example --mailbox shop');
       assert.equal(code, 0, err);
-      const way = flags.includes('--stack') ? 'ip4:192.0.2.26' : 'a:mx.a.example';
+      const way = flags().includes('--stack') ? 'ip4:192.0.2.26' : 'a:mx.a.example';
       assert.match(out, /^xn--bcher-kva\.example\. MX 10 mx\.a\.example\.$/m);
       assert.ok(out.includes(`xn--bcher-kva.example. TXT "v=spf1 ${way} -all"\n`), out);
-      assert.ok(out.endsWith(`pillarbox dkim new xn--bcher-kva.example${flags}, then: pillarbox check${flags}\n`), out);
+      assert.ok(
+        out.endsWith(`pillarbox dkim new xn--bcher-kva.example${flags()}, then: pillarbox check${flags()}\n`),
+        out,
+      );
       const { domains } = await config();
       assert.deepEqual(domains['xn--bcher-kva.example' as never]!.mailboxes, ['shop']);
       assert.deepEqual((await changedLines())[0], []);
@@ -184,7 +187,7 @@ for (const { name, flags, args, read, hashOf, ...place } of worlds) {
       for (const [line, says] of [
         ['mailbox add ANN@a.example', 'ann@a.example is a mailbox already'],
         ['mailbox add info@a.example', 'info@a.example is an alias already'],
-        ['mailbox add x@b.example', `"pillarbox domain add b.example${flags}" adds it`],
+        ['mailbox add x@b.example', `"pillarbox domain add b.example${flags()}" adds it`],
       ] as const) {
         const refused = await run(line);
         assert.deepEqual([refused.code, refused.err.includes(says)], [1, true], refused.err);
@@ -202,7 +205,7 @@ for (const { name, flags, args, read, hashOf, ...place } of worlds) {
       for (const [line, says] of [
         ['alias add info@a.example ann', 'info@a.example leads there already'],
         ['alias add ann@a.example boss@else.example', 'ann@a.example is a mailbox, and would get nothing any more'],
-        ['alias add x@a.example nobody', `pillarbox mailbox add nobody@a.example${flags}`],
+        ['alias add x@a.example nobody', `pillarbox mailbox add nobody@a.example${flags()}`],
       ] as const) {
         const refused = await run(line);
         assert.deepEqual([refused.code, refused.err.includes(says)], [1, true], refused.err);

@@ -5,6 +5,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import type { Finding } from '#cli/checks/finding.ts';
 import { makeSelfSigned } from '#container/tls/certificate.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
@@ -17,6 +18,7 @@ import { denied, inProduction, type OperatorsAws, operatorsAws, throttled } from
 import { collect } from '#test/support/fakes/memory-store.ts';
 import { type DnsZone, startDns } from '#test/support/peers/peer-dns.ts';
 import { peerOptions } from '#test/support/peers/peers.ts';
+import { mendText } from '#test/support/samples/finding-text.ts';
 import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
 
@@ -92,7 +94,7 @@ test('for people: what was written, what to publish, and what to do next', async
   assert.equal(ran.code, 0, ran.err);
   assert.match(
     ran.out,
-    /^Wrote the secrets mail-test\/dkim-b\.example-s1-rsa and mail-test\/dkim-b\.example-s1-ed25519, and s3:.*\nPublish:\n\n[\s\S]*^s1-ed25519\._domainkey\.b\.example\. TXT "v=DKIM1;[\s\S]*\n\nIn force within half a minute\. Then: pillarbox check --stack mail-test\n$/m,
+    /^Wrote the secrets mail-test\/dkim-b\.example-s1-rsa and mail-test\/dkim-b\.example-s1-ed25519, and s3:.*\nPublish:\n\n[\s\S]*^s1-ed25519\._domainkey\.b\.example\. TXT "v=DKIM1;[\s\S]*\n\nIn force within half a minute\. Then: pillarbox check --stack mail-test --region \S+\n$/m,
   );
 });
 
@@ -207,7 +209,7 @@ test('user add writes a hash alone, into the stored configuration; its bounces g
 test('check names whose password hashes every function can read, and what it says moves them', async () => {
   await storeConfig({ ...base, users: [{ name: 'app', password: openSesameHash, mayFrom: ['*@a.example'] }] });
   const inline =
-    /password hashes of app are in the configuration itself.*\n.*config push pillarbox\.json --stack mail-test/;
+    /password hashes of app are in the configuration itself.*\n.*run:\n +pillarbox config get --stack mail-test .*\| pillarbox config push - --stack mail-test/;
   assert.match((await cli(['check'])).out, inline);
   const file = join(await mkdtemp(join(tmpdir(), 'pillarbox-moved-')), 'pillarbox.json');
   await writeFile(file, (await cli(['config', 'get'])).out);
@@ -272,7 +274,9 @@ test('check names references that no function can read, with the command that me
     {
       level: 'missing',
       what: 'domains["a.example"].dkim, selector s1: no function can read file: on AWS, where secrets are in Secrets Manager',
-      publish: 'pillarbox dkim new a.example --stack mail-test',
+      records: [],
+      run: [`pillarbox dkim new a.example --stack mail-test --region ${stack.region}`],
+      hint: null,
     },
   ]);
   assert.ok(
@@ -363,7 +367,6 @@ test(
       /sandbox/,
       /SES in eu-west-1 does not know/,
       /MX is not there/,
-      /SPF: no record/,
       /pb202611-rsa is not published/,
       /DMARC: no record/,
       /smarthost\.password cannot be used/,
@@ -393,24 +396,18 @@ test(
         level === 'missing' && !/^(?:dns\.servers|hostname: .* is a placeholder)/.test(what),
     );
     assert.deepEqual(
-      left.map(({ publish }: { publish: string }) => publish.split('\n').at(-1)),
+      left.map((one: Finding) => mendText(one).split('\n').at(-1)),
       ['mx.a.example. A 192.0.2.26'],
       'a record for the other address of the load balancer is still missing',
     );
   },
 );
 
-/** The zone that findings ask for; TXT strings put together as the DNS does. */
-function publishedZone(findings: readonly { readonly publish?: string }[]): DnsZone {
-  const lines = findings.flatMap(({ publish = '' }) => publish.split('\n'));
-  const records = lines.flatMap((line) => {
-    const [, name, type, data] = /^(\S+)\. (TXT|MX) (.*)$/.exec(line) ?? [];
-    return name === undefined ? [] : [{ name, type, data: data ?? '' }];
-  });
-  const of = (type: string) => records.filter((record) => record.type === type);
-  const text = (data: string): string => [...data.matchAll(/"([^"]*)"/g)].map(([, piece]) => piece).join('');
+/** The zone that findings ask for. */
+function publishedZone(findings: readonly Finding[]): DnsZone {
+  const of = (wanted: string) => findings.flatMap(({ records }) => records).filter(({ type }) => type === wanted);
   return {
-    mx: Object.fromEntries(of('MX').map(({ name, data }) => [name, [data.replace(/\.$/, '')]])),
-    txt: Object.fromEntries(of('TXT').map(({ name, data }) => [name, text(data)])),
+    mx: Object.fromEntries(of('MX').map(({ name, value }) => [name, [value.replace(/\.$/, '')]])),
+    txt: Object.fromEntries(of('TXT').map(({ name, value }) => [name, value])),
   };
 }

@@ -31,6 +31,7 @@ async function run(argv: readonly string[], answer: () => Response): Promise<str
     editFile: null,
     environment: {},
     directory: '/tmp',
+    publicAddresses: () => [],
     openDeployment: async () => assert.fail('not on AWS'),
     dataBackup: { backup: async () => assert.fail('no backup'), restore: async () => assert.fail('no restore') },
     clock: Date.now,

@@ -96,7 +96,8 @@ for (const [title, given, says, mend] of refused) {
     const problems = awsProblems(configSchema.parse(given), 'mail');
     assert.equal(problems.length, 1, JSON.stringify(problems));
     assert.match(`${problems[0]!.at}: ${problems[0]!.what}`, says);
-    assert.match(problems[0]!.mend, mend);
+    const { run, mend: written } = problems[0]!;
+    assert.match([run, written].filter((one) => one).join(', and '), mend);
   });
 }
 

@@ -52,6 +52,7 @@ export async function runInProcess(args: readonly string[], over: Partial<CliWor
     editFile: null,
     environment: {},
     directory: process.cwd(),
+    publicAddresses: () => [],
     fetch,
     dataBackup: { backup: takeBackup, restore: restoreBackup },
     openDeployment: (deployment, onProgress) =>
