@@ -1,7 +1,7 @@
 // A message as tests want to look at it: addresses, texts, links, the one-time code, the bytes of attachments.
 import { z } from 'zod';
-import { findCode } from '#ops/messages/find-code.ts';
-import { findLinks } from '#ops/messages/find-links.ts';
+import { findCode } from '#ops/content/find-code.ts';
+import { findLinks } from '#ops/content/find-links.ts';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import type { AskServer } from './ask-server.ts';
 

@@ -6,12 +6,12 @@ import { isProblem } from '#mail/problem.ts';
 import { type Answer, isAnswer, notFound, stream } from '#ops/api/answer.ts';
 import { mailbox, messageId, text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
+import { linksInNewTabs } from '#ops/content/html-links.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import { domainPrefix, mailboxPrefix, mailFolders, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { type InboxMessage, inboxMessageRecord, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import { readWhole } from '#pipeline/contract/stored-body.ts';
-import { linksInNewTabs } from './html-links.ts';
 import { inlinePictures } from './inline-pictures.ts';
 
 /** HTML of more bytes is shown as it is stored, without its pictures and with its links unchanged. */

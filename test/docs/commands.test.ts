@@ -11,6 +11,7 @@ import { contextOptions } from '#cdk/context-options.ts';
 import { commands } from '#cli/commands.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
 import { type OperatorsAws, operatorsAws } from '#test/support/aws/operators-aws.ts';
+import { testingExamples } from '#test/support/packages/testing-examples.ts';
 import { peerOptions } from '#test/support/peers/peers.ts';
 import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 import { allMessages, eventually, type LocalService, startLocalService } from '#test/support/worlds/local-service.ts';
@@ -53,6 +54,7 @@ test('what does not run here is good shell; who runs it does; and a command spok
 
 test('each example in another language is one that a test reads: compiled, built, or parsed', () => {
   const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
+  const testing = new Set(Object.values(testingExamples()));
   for (const page of pages) {
     const text = readFileSync(join(home, page), 'utf8');
     for (const [, named] of text.matchAll(/pillarbox-(\d\S*)\.tgz/g)) assert.equal(named, version, page);
@@ -60,8 +62,10 @@ test('each example in another language is one that a test reads: compiled, built
       const code = lines.join('\n');
       // test/packages/package.test.ts compiles those that read mail, long-commands.ts those for the CDK.
       const isCompiled = language === 'ts' && /from 'pillarbox';|new (?:MailRule|Pillarbox)\(/.test(code);
+      // Files of an app: test/packages/package.test.ts and runners.ts run them.
+      const isRun = page === 'docs/testing.md' && testing.has(code);
       const isJson = language === 'json' && [code, `{${code.trim().replace(/,$/, '')}}`].some(isParsed);
-      assert.ok(/^(?:sh)?$/.test(language) || isCompiled || isJson, `${page}:${line}`);
+      assert.ok(/^(?:sh)?$/.test(language) || isCompiled || isRun || isJson, `${page}:${line}`);
     }
   }
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findLinks } from '#ops/messages/find-links.ts';
+import { findLinks } from '#ops/content/find-links.ts';
 
 test('the links of HTML in order, then those that only the text has, each once', () => {
   const html = `<!-- <a href="https://comment.example/"> --><a href='https://a.example/?x=1&amp;y=2'>A</a>

@@ -1,7 +1,7 @@
 // One-time codes as sign-up mail has them, and numbers that are none.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findCode } from '#ops/messages/find-code.ts';
+import { findCode } from '#ops/content/find-code.ts';
 
 for (const [text, code] of [
   ['Your code is 123456.', '123456'],

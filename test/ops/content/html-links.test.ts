@@ -1,7 +1,7 @@
 // Links of HTML mail: where a click may lead, and what it tells.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { linksInNewTabs } from '#ops/messages/html-links.ts';
+import { linksInNewTabs } from '#ops/content/html-links.ts';
 import { stopwatch } from '#test/support/time/stopwatch.ts';
 
 const apart = 'target="_blank" rel="noopener noreferrer"';

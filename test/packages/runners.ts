@@ -1,0 +1,44 @@
+// `npm run test:runners`: the examples of docs/testing.md in an app that the package, Vitest and Playwright are installed into, run by
+// the runners themselves. It needs npm's cache or the registry, and takes a minute.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { folderWith, installInto, mustRun, pack } from '#test/support/packages/fresh-app.ts';
+import { testingExamples } from '#test/support/packages/testing-examples.ts';
+
+const beside = ['vitest@4.1.12', '@playwright/test@1.65.1', '@sparticuz/chromium@153.0.0', 'nodemailer@10.6.0'];
+const work = mkdtempSync(join(tmpdir(), 'pillarbox-runners-'));
+let app = '';
+
+/** The browser of @sparticuz/chromium, where Playwright has not downloaded one of its own. */
+const withBrowser = `import chromium from '@sparticuz/chromium';
+const { default: example } = await import("./playwright.config.ts");
+const launchOptions = { executablePath: await chromium.executablePath(), args: chromium.args };
+export default { ...example, use: { ...example.use, launchOptions } };
+`;
+
+before(async () => {
+  const files = { ...testingExamples(), 'with-browser.config.ts': withBrowser, 'package.json': '{ "type": "module" }' };
+  app = folderWith(files, work);
+  await installInto(app, [await pack(work), ...beside]);
+});
+after(() => rmSync(work, { recursive: true, force: true }));
+
+/** With the Node that runs this: the examples' runners find it first. */
+function run(...command: readonly string[]): Promise<string> {
+  return mustRun(app, ['env', `PATH=${dirname(process.execPath)}:${process.env['PATH']}`, ...command]);
+}
+
+test('node:test', async () => {
+  assert.match(await run('node', '--test', '--test-reporter=tap', 'test/sign-up.test.ts'), /^# pass 1$/m);
+});
+
+test('Vitest', async () => {
+  assert.match(await run('npx', 'vitest', 'run', 'test/sign-up.spec.ts'), /Tests\s+2 passed/);
+});
+
+test('Playwright', async () => {
+  assert.match(await run('npx', 'playwright', 'test', '--config', 'with-browser.config.ts'), /1 passed/);
+});
