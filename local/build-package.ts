@@ -2,11 +2,12 @@
 // run on AWS, so that nobody who installs the package needs a compiler or esbuild. `npm pack` calls it (package.json, prepack).
 // `--bundles FOLDER`: those bundles, which were built before.
 import { execFile } from 'node:child_process';
-import { cp, glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { z } from 'zod';
+import { buildConsole } from '#local/console/build-console.ts';
 import { buildBundles } from './build-bundles.ts';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -15,13 +16,12 @@ const dist = join(home, 'dist');
 const manifestSchema = z.object({ version: z.string(), imports: z.record(z.string(), z.string()) });
 
 /** What runs as it is, beside the code that reads it. */
-const asTheyAre = 'ops/console/*.{js,css,html}';
 const exporter = 'cdk/export-certificate/index.mjs';
 
 if (import.meta.main) {
   const { bundles } = parseArgs({ options: { bundles: { type: 'string' } } }).values;
   await rm(dist, { recursive: true, force: true });
-  await Promise.all([compile(), copyFiles(), addBundles(join(dist, '.build'), bundles), writeManifest()]);
+  await Promise.all([compile(), copyFiles(), addConsole(), addBundles(join(dist, '.build'), bundles), writeManifest()]);
   await rm(join(dist, '.build', 'maps'), { recursive: true });
 }
 
@@ -37,9 +37,13 @@ async function compile(): Promise<void> {
 }
 
 async function copyFiles(): Promise<void> {
-  for await (const file of glob([asTheyAre, exporter], { cwd: home })) {
-    await cp(join(home, file), join(dist, file), { recursive: true });
-  }
+  await cp(join(home, exporter), join(dist, exporter));
+}
+
+async function addConsole(): Promise<void> {
+  const folder = join(dist, 'console');
+  await mkdir(folder, { recursive: true });
+  await buildConsole(folder);
 }
 
 /** Imports between rooms (`#mail/…ts`) are written as in the source, and lead to what was built. */

@@ -4,12 +4,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { type ConnectionRoom, httpBacklog, httpDeadlines, keepRoom } from '#container/limits/connection-room.ts';
+import { consoleFiles } from '#local/console/console-files.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { type Answer, closing, refusal } from '#ops/api/answer.ts';
 import { createEventStream } from '#ops/api/event-stream.ts';
 import { createOpsApp, type OpsApp } from '#ops/api/ops-app.ts';
 import { serviceRoutes } from '#ops/api/routes.ts';
-import { loadPage } from '#ops/console/page.ts';
+import { consoleRoutes } from '#ops/console/page.ts';
 import type { ServiceDeps } from '#ops/deps.ts';
 import { createMessageWaiters } from '#ops/messages/message-waiters.ts';
 import type { Log, Metrics } from '#pipeline/contract/ports.ts';
@@ -65,7 +66,8 @@ export async function startOpsApi(deps: OpsApiDeps): Promise<OpsApi> {
   const events = createEventStream(deps);
   const waiters = createMessageWaiters(deps);
   const wrongTokens = createWrongTokens(deps);
-  const app = createOpsApp({ ...deps, events, waiters }, [...serviceRoutes, ...(await loadPage())]);
+  const pages = consoleRoutes(await consoleFiles());
+  const app = createOpsApp({ ...deps, events, waiters }, [...serviceRoutes, ...pages]);
   const server = createServer({ maxHeaderSize: 16_384, ...httpDeadlines });
   server.setTimeout(stillMs);
   const { room, stopTally } = makeRoom(server, deps);

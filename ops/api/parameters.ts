@@ -33,6 +33,12 @@ export const limit = parsed('a whole number from 1 to 500', (given) => {
   .default(50)
   .meta({ type: 'integer', minimum: 1, maximum: 500 });
 
+/** `true` or `false`, which it is if it is not given. */
+export const flag = z
+  .enum(['true', 'false'], 'true or false')
+  .default('false')
+  .transform((given) => given === 'true');
+
 /** A message id; lower case is taken too, as people type it. */
 export const messageId = parsed('a message id (26 letters and digits)', (given) => {
   const id = given.toUpperCase();

@@ -1,14 +1,17 @@
-// The page: the files beside this one, read once at start, and served with a policy under which only they run. They show
-// text nodes only; a message's HTML is in a sandboxed frame.
-import { readdir, readFile } from 'node:fs/promises';
+// The console's files as routes, served with a policy under which only they run. The page puts senders' texts into the
+// document as text; a message's HTML is in a sandboxed frame.
 import { extname } from 'node:path';
 import type { Route } from '#ops/api/routes.ts';
+
+/** A file as it was bundled; `name` without a folder. */
+export type ConsoleFile = { readonly name: string; readonly body: string };
 
 const pagePolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
   "connect-src 'self'",
+  "img-src 'self'",
   "frame-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -19,23 +22,31 @@ const contentTypes = new Map([
   ['.html', 'text/html; charset=utf-8'],
   ['.css', 'text/css; charset=utf-8'],
   ['.js', 'text/javascript; charset=utf-8'],
+  ['.json', 'application/json; charset=utf-8'],
+  ['.svg', 'image/svg+xml'],
+  ['.txt', 'text/plain; charset=utf-8'],
 ]);
 
-/** A route for each file: `/` for the HTML, for others `/` and their name. */
-export async function loadPage(): Promise<readonly Route<unknown>[]> {
-  const folder = new URL('./', import.meta.url);
-  const files = (await readdir(folder)).flatMap((file) => {
-    const type = contentTypes.get(extname(file));
-    return type === undefined ? [] : [{ file, type }];
+/** `/` for the HTML, for others `/` and their name. */
+export function consoleRoutes(files: readonly ConsoleFile[]): readonly Route<unknown>[] {
+  return files.flatMap(({ name, body }) => {
+    const contentType = contentTypes.get(extname(name));
+    return contentType === undefined ? [] : [fileRoute(name, contentType, body)];
   });
-  return Promise.all(
-    files.map(async ({ file, type }) => pageFile(file, type, await readFile(new URL(file, folder), 'utf8'))),
-  );
 }
 
-function pageFile(file: string, contentType: string, body: string): Route<unknown> {
-  const headers = { 'content-type': contentType, 'content-security-policy': pagePolicy };
+function fileRoute(name: string, contentType: string, body: string): Route<unknown> {
+  const headers = {
+    'content-type': contentType,
+    'content-security-policy': pagePolicy,
+    ...(isNamedByContent(name) ? { 'cache-control': 'private, max-age=31536000, immutable' } : {}),
+  };
   const answer = () => ({ status: 200, headers, body });
   const does = { about: null, takes: null, gives: contentType, status: 200, answer };
-  return { at: `GET /${file === 'page.html' ? '' : file}`, does };
+  return { at: `GET /${name === 'index.html' ? '' : name}`, does };
+}
+
+/** What is in it never changes. */
+function isNamedByContent(name: string): boolean {
+  return /-[A-Z0-9]{8}\.(?:js|css)$/.test(name);
 }

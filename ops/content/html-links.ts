@@ -1,7 +1,8 @@
-// Rewrites the links of a message's HTML for the frame it is shown in: they open in a new tab, which learns nothing of the
-// page they were on. Tags are found as browsers find them (HTML §13.2.5); a link that only a browser sees is dead, since the
-// frame's sandbox and policy hold anyway.
+// Rewrites the links of a message's HTML for the frame it is shown in: they lead to a page of ours in a new tab, which says
+// where they lead before they are followed, and learns nothing of the page they were on. Tags are found as browsers find them
+// (HTML §13.2.5); a link that only a browser sees is dead, since the frame's sandbox and policy hold anyway.
 import { type Attribute, markupOf } from './html-markup.ts';
+import { decodeEntities } from './html-text.ts';
 
 /** Links within the message, and schemes that a click may open. All others lose their address. */
 const within = /^[\t\n\f\r ]*#/;
@@ -11,17 +12,38 @@ const linkAddresses = new Set(['href', 'xlink:href']);
 const dropped = new Set(['target', 'rel', 'ping', 'download', 'attributionsrc', 'referrerpolicy']);
 /** Tags that only connect to other hosts, or change where links lead. */
 const dangling = new Set(['base', 'link']);
+/**
+ * Elements that would show another page. The policy of the frame forbids it, but a browser may have connected to the host before
+ * it looks at the policy (Chromium does): what they lead to is dropped.
+ */
+const framing = new Set(['iframe', 'frame', 'object', 'embed', 'applet', 'portal', 'fencedframe']);
+const framed = new Set(['src', 'srcdoc', 'data', 'code', 'codebase', 'archive', 'classid']);
 
-/** The HTML with its links opening in new tabs, and without `base` and `link` elements. Takes time by the length alone. */
+/** The HTML with its links opening in new tabs, without `base` and `link` elements and pages in it. Takes time by the length alone. */
 export function linksInNewTabs(html: string): string {
   const pieces: string[] = [];
   let copied = 0;
   for (const { name, attributes, start, end } of markupOf(html)) {
-    if (attributes === null || !(name === 'a' || name === 'area' || dangling.has(name))) continue;
-    pieces.push(html.slice(copied, start), dangling.has(name) ? '' : `<${name}${linkAttributes(attributes)}>`);
+    const rewrite = rewritten(name);
+    if (attributes === null || rewrite === null) continue;
+    pieces.push(html.slice(copied, start), rewrite(attributes));
     copied = end;
   }
   return copied === 0 ? html : pieces.join('') + html.slice(copied);
+}
+
+/** What a tag of this name becomes; null if it stays as it is. */
+function rewritten(name: string): ((attributes: readonly Attribute[]) => string) | null {
+  if (dangling.has(name)) return () => '';
+  if (framing.has(name)) return (attributes) => `<${name}${frameAttributes(attributes)}>`;
+  return name === 'a' || name === 'area' ? (attributes) => `<${name}${linkAttributes(attributes)}>` : null;
+}
+
+function frameAttributes(attributes: readonly Attribute[]): string {
+  return attributes
+    .filter(({ name }) => !framed.has(name))
+    .map(({ source }) => ` ${source}`)
+    .join('');
 }
 
 function linkAttributes(attributes: readonly Attribute[]): string {
@@ -31,6 +53,13 @@ function linkAttributes(attributes: readonly Attribute[]): string {
     if (linkAddresses.has(name)) return within.test(value) || permitted.test(value);
     return !dropped.has(name);
   };
-  const kept = attributes.filter(isKept).map(({ source }) => ` ${source}`);
+  const kept = attributes.filter(isKept).map(({ name, value, source }) => {
+    return linkAddresses.has(name) && !within.test(value) ? ` ${name}="${asking(value)}"` : ` ${source}`;
+  });
   return `${kept.join('')}${isWithin ? '' : ' target="_blank"'} rel="noopener noreferrer"`;
+}
+
+/** The page that says where the link leads (ops/console/app/shell/leave.tsx). */
+function asking(address: string): string {
+  return `/#/leave?to=${encodeURIComponent(decodeEntities(address).trim().toWellFormed())}`;
 }

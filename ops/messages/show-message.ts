@@ -3,8 +3,8 @@
 import { parseAddress } from '#mail/address/address.ts';
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
-import { type Answer, isAnswer, notFound, stream } from '#ops/api/answer.ts';
-import { mailbox, messageId, text } from '#ops/api/parameters.ts';
+import { type Answer, isAnswer, notFound, stream, withHeaders } from '#ops/api/answer.ts';
+import { flag, mailbox, messageId, text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import { linksInNewTabs } from '#ops/content/html-links.ts';
 import type { MailDeps } from '#ops/deps.ts';
@@ -23,21 +23,30 @@ type Wanted = { readonly ID: MessageId; readonly mailbox: string | null };
 /** No script, no form, no load from anywhere, an origin of its own. */
 const sandboxPolicy = "sandbox; default-src 'none'";
 const textHeaders = { 'content-type': 'text/plain; charset=utf-8', 'content-security-policy': sandboxPolicy };
-/**
- * The same for a message's HTML: its own styles and pictures that are in it, shown only in our page's frame. What a link
- * opens is a tab of its own, free of the sandbox.
- */
-const htmlPolicy = [
-  'sandbox allow-popups allow-popups-to-escape-sandbox',
-  "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
-  "base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
-].join('; ');
-/** No host is looked up before its link is followed: the sender's DNS would see that the message was read. */
-const htmlHeaders = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': htmlPolicy,
-  'x-dns-prefetch-control': 'off',
+/** What a message's HTML may load: what it brings along; if a person asks for it, pictures, fonts and media from anywhere. */
+const loads = {
+  own: "style-src 'unsafe-inline'; img-src data:",
+  remote: "style-src 'unsafe-inline'; img-src data: https: http:; font-src data: https: http:; media-src https: http:",
 };
+/**
+ * Shown only in our page's frame. What a link opens is a tab of its own, free of the sandbox. No host is looked up before its
+ * link is followed: the sender's DNS would see that the message was read.
+ */
+function htmlHeaders(remote: boolean) {
+  const policy = [
+    'sandbox allow-popups allow-popups-to-escape-sandbox',
+    `default-src 'none'; ${remote ? loads.remote : loads.own}`,
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+  ];
+  return {
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': policy.join('; '),
+    'x-dns-prefetch-control': 'off',
+  };
+}
+/** A PDF in our page's frame: browsers show none in a sandbox. Their viewers run it apart from all pages. */
+const pdfPolicy = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'self'";
+const pdfType = 'application/pdf';
 
 const takes = { ID: messageId, mailbox };
 
@@ -66,21 +75,28 @@ export const showRaw = useCase({
 });
 
 export const showAttachment = useCase({
-  about: 'an attachment, from 1',
+  about: 'an attachment, from 1; show: a PDF for the page’s frame, not as a download',
   takes: {
     ...takes,
     N: text()
       .regex(/^[1-9]\d{0,5}$/, 'the number of an attachment, from 1')
       .transform(Number),
+    show: flag,
   },
   gives: 'application/octet-stream',
-  answer: async (deps: Deps, { N: n, ...wanted }) => {
+  answer: async (deps: Deps, { N: n, show, ...wanted }) => {
     const message = await readMessage(deps, wanted);
     if (isAnswer(message)) return message;
     const attachment = message.attachments[n - 1];
     if (attachment === undefined) return notFound(`the message has ${message.attachments.length} attachments`);
     const { key, filename } = attachment;
-    return download(deps.store, { key, contentType: safeType(attachment.contentType), filename });
+    const contentType = safeType(attachment.contentType);
+    const answer = await download(deps.store, { key, contentType, filename });
+    if (!show || contentType.toLowerCase() !== pdfType || answer.status !== 200) return answer;
+    return withHeaders(answer, {
+      'content-disposition': disposition(filename, 'inline'),
+      'content-security-policy': pdfPolicy,
+    });
   },
 });
 
@@ -88,22 +104,24 @@ export const showText = useCase({
   about: 'its text in full',
   takes,
   gives: 'text/plain; charset=utf-8',
-  answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'text' }),
+  answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'text', remote: false }),
 });
 
 export const showHtml = useCase({
-  about: 'its HTML in full, for a sandboxed frame',
-  takes,
+  about: 'its HTML in full, for a sandboxed frame; remote: with pictures and fonts from elsewhere',
+  takes: { ...takes, remote: flag },
   gives: 'text/html; charset=utf-8',
-  answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'html' }),
+  answer: (deps: Deps, { remote, ...wanted }) => showBody(deps, { ...wanted, kind: 'html', remote }),
 });
 
-async function showBody(deps: Deps, { kind, ...wanted }: Wanted & { readonly kind: 'text' | 'html' }): Promise<Answer> {
+type Shown = Wanted & { readonly kind: 'text' | 'html'; readonly remote: boolean };
+
+async function showBody(deps: Deps, { kind, remote, ...wanted }: Shown): Promise<Answer> {
   const message = await readMessage(deps, wanted);
   if (isAnswer(message)) return message;
   const part = message[kind];
   if (part === null) return notFound(`the message has no ${kind}`);
-  const headers = kind === 'text' ? textHeaders : htmlHeaders;
+  const headers = kind === 'text' ? textHeaders : htmlHeaders(remote);
   const object = typeof part === 'string' ? part : await deps.store.get(part.key);
   if (object === null) return notFound('the body is not stored any more');
   const isText = typeof object === 'string';
@@ -162,13 +180,13 @@ async function download(
 }
 
 /** RFC 6266 §4.3: an ASCII name for old programs, the real one in UTF-8 (RFC 8187). */
-function disposition(filename: string): string {
+function disposition(filename: string, kind: 'attachment' | 'inline' = 'attachment'): string {
   const plain = filename.replace(/[^A-Za-z0-9._ -]/g, '_').slice(0, 150);
   const encoded = encodeURIComponent(filename.toWellFormed()).replace(
     /['()*]/g,
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   );
-  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
+  return `${kind}; filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
 
 /** The sender's type, if it is well-formed. */

@@ -51,7 +51,7 @@ function roots(): readonly string[] {
 }
 
 const files = await sourceFiles(
-  '{mail,pipeline,container,functions,ops,local,cli,cdk,consume,testing,bench,test}/**/*.{ts,js,mjs}',
+  '{mail,pipeline,container,functions,ops,local,cli,cdk,consume,testing,bench,test}/**/*.{ts,tsx,js,mjs}',
 );
 const imports = files.flatMap((file) => importsOf(file).map((wanted) => ({ file, wanted })));
 
@@ -103,7 +103,7 @@ test('what is imported exists', () => {
 
 test('files named in comments and docs exist', async () => {
   const page = /(?<![\w/.#@-])(?:docs|test|bench|cdk|local)\/[\w./-]*\w\.(?:md|json)\b/g;
-  const source = /(?<![\w/.#@-])[a-z][\w./-]*\.(?:ts|js)\b(?!\/)/g; // with its folder, the end of it, or without
+  const source = /(?<![\w/.#@-])[a-z][\w./-]*\.(?:tsx?|js)\b(?!\/)/g; // with its folder, the end of it, or without
   const pages = [...(await sourceFiles('docs/**/*.md')), 'README.md'];
   const isThere = (named: string): boolean => files.some((file) => `/${file}`.endsWith(`/${named}`));
   const missing = [...files, ...pages].flatMap((file) => {

@@ -11,7 +11,7 @@ test('each minute has what the counters moved in it, from the start of watching 
   metrics.count('messages-accepted', { role: 'mx' }, 7);
   const activity = watchActivity(metrics, () => now);
   t.after(activity.stop);
-  assert.deepEqual(activity.recent(), { since: '2026-11-21T10:00:30.000Z', minutes: [] });
+  assert.deepEqual(activity.recent(), { since: '2026-11-21T10:00:30.000Z', minutes: [], hours: [] });
   metrics.count('messages-accepted', { role: 'mx' });
   metrics.count('messages-accepted', { role: 'submission' }, 2);
   metrics.count('messages-stored', { action: 'quarantine' });
@@ -27,9 +27,16 @@ test('each minute has what the counters moved in it, from the start of watching 
     { ...none, at: '2026-11-21T10:00:00.000Z', received: 3, refused: 1, inbox: 4, quarantined: 1 },
     { ...none, at: '2026-11-21T10:02:00.000Z', deferred: 1, delivered: 1, bounced: 3 },
   ]);
+  now += 3_600_000;
+  metrics.count('refusals', { reason: '550 5.1.1' });
+  const outcomes = { deferred: 1, delivered: 1, bounced: 3 };
+  assert.deepEqual(activity.recent().hours, [
+    { ...none, ...outcomes, at: '2026-11-21T10:00:00.000Z', received: 3, refused: 1, inbox: 4, quarantined: 1 },
+    { ...none, at: '2026-11-21T11:00:00.000Z', refused: 1 },
+  ]);
 });
 
-test('a minute is forgotten after a day, so that memory does not grow', (t) => {
+test('a minute is forgotten after a day, an hour after a week, so that memory does not grow', (t) => {
   let now = Date.parse('2026-11-20T00:00:00.000Z');
   const metrics = createMetricsRegistry();
   const activity = watchActivity(metrics, () => now);
@@ -40,4 +47,10 @@ test('a minute is forgotten after a day, so that memory does not grow', (t) => {
     now += 60_000;
   }
   assert.equal(activity.recent().minutes.length, 1_439);
+  for (let hour = 0; hour < 200; hour += 1) {
+    metrics.count('messages-accepted', { role: 'mx' });
+    activity.recent();
+    now += 3_600_000;
+  }
+  assert.equal(activity.recent().hours.length, 167);
 });

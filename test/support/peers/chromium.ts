@@ -26,7 +26,9 @@ export type Browser = {
   /** Opens a tab at a URL; it may still be loading. */
   readonly open: (url: string) => Promise<Tab>;
   /** All tabs there are. */
-  readonly tabs: () => Promise<readonly { readonly url: string; readonly title: string }[]>;
+  readonly tabs: () => Promise<readonly { readonly targetId: string; readonly url: string; readonly title: string }[]>;
+  /** A tab that was opened by another. */
+  readonly attach: (targetId: string) => Promise<Tab>;
   readonly close: () => Promise<void>;
 };
 
@@ -44,10 +46,10 @@ const flags = [
 ];
 const startMs = 60_000;
 
-/** Starts it in a folder of its own. Rejects where it does not come up. */
-export async function startChromium(): Promise<Browser> {
+/** Starts it in a folder of its own; `more` are flags of its command line. Rejects where it does not come up. */
+export async function startChromium(more: readonly string[] = []): Promise<Browser> {
   const folder = mkdtempSync(join(tmpdir(), 'pillarbox-chromium-'));
-  const args = [...flags, `--user-data-dir=${folder}`, 'about:blank'];
+  const args = [...flags, ...more, `--user-data-dir=${folder}`, 'about:blank'];
   const child = spawn(findPeer('chromium') ?? 'chromium', args, {
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true,
@@ -56,12 +58,13 @@ export async function startChromium(): Promise<Browser> {
   const socket = new WebSocket(await addressOf(child.stderr));
   await once(socket, 'open', { signal: AbortSignal.timeout(startMs) });
   const send = conversation(socket);
+  const attach = async (targetId: string): Promise<Tab> => {
+    const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true });
+    return tabOf(targetId, (method, params) => send(method, params, sessionId), send);
+  };
   return {
-    open: async (url) => {
-      const { targetId } = await send('Target.createTarget', { url });
-      const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true });
-      return tabOf(targetId, (method, params) => send(method, params, sessionId), send);
-    },
+    open: async (url) => attach((await send('Target.createTarget', { url })).targetId),
+    attach,
     tabs: async () => {
       const { targetInfos } = await send('Target.getTargets');
       return targetInfos.filter(({ type }: any) => type === 'page');

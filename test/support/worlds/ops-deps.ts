@@ -22,7 +22,7 @@ export function opsDeps(world: SampleWorld, changes: Partial<OpsApiDeps> = {}): 
     health: () => ({ ok: true, problems: [], details: { version: 1 } }),
     metricsText: () => 'pillarbox_messages_total 1',
     metrics: noMetrics(),
-    activity: () => ({ since: '2025-11-21T03:00:00.000Z', minutes: [] }),
+    activity: () => ({ since: '2025-11-21T03:00:00.000Z', minutes: [], hours: [] }),
     log: silentLog(),
     clock: () => Date.parse('2025-11-21T04:00:00.000Z'),
     host: '127.0.0.1',

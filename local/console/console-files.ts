@@ -1,0 +1,41 @@
+// The console's files: those that the package brings, or, in a checkout, bundled at first use and kept in `.build/console`
+// under a name made of all that they are made of, so that a change of the source is seen at the next start.
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { glob, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ConsoleFile } from '#ops/console/page.ts';
+
+const home = fileURLToPath(new URL('../../', import.meta.url));
+/** Of the package: there is no source beside it. */
+const shipped = join(home, 'console');
+
+/** Throws with esbuild's errors where the source cannot be bundled. */
+export async function consoleFiles(): Promise<readonly ConsoleFile[]> {
+  const folder = existsSync(shipped) ? shipped : await bundledFolder();
+  const names = (await readdir(folder)).sort();
+  return Promise.all(names.map(async (name) => ({ name, body: await readFile(join(folder, name), 'utf8') })));
+}
+
+/** Several processes may bundle at once: each into a folder of its own, and the first one's is kept. */
+async function bundledFolder(): Promise<string> {
+  const folder = join(home, '.build/console', await nameOfContent());
+  if (existsSync(folder)) return folder;
+  const { buildConsole } = await import('./build-console.ts');
+  const mine = `${folder}.${process.pid}`;
+  await mkdir(mine, { recursive: true });
+  await buildConsole(mine);
+  await rename(mine, folder).catch(() => rm(mine, { recursive: true, force: true }));
+  return folder;
+}
+
+async function nameOfContent(): Promise<string> {
+  const hash = createHash('sha256');
+  const files: string[] = [];
+  for await (const file of glob(['ops/console/**/*', 'local/console/*', 'package-lock.json'], { cwd: home })) {
+    if (/\.\w+$/.test(file)) files.push(file);
+  }
+  for (const file of files.sort()) hash.update(`${file}\0`).update(await readFile(join(home, file)));
+  return hash.digest('hex').slice(0, 16);
+}

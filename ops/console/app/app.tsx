@@ -1,0 +1,59 @@
+// The page: rail, list and message beside each other; on a phone one of them at a time. Other views take the place of list
+// and message.
+import { useSignal } from '@preact/signals';
+import type { ComponentChildren, ComponentType } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { MailList } from '#ops/console/app/mail/list.tsx';
+import { MessagePane } from '#ops/console/app/message/message.tsx';
+import { Help } from '#ops/console/app/shell/help.tsx';
+import { Leave } from '#ops/console/app/shell/leave.tsx';
+import { Confirmation, Notices } from '#ops/console/app/shell/notices.tsx';
+import { Rail } from '#ops/console/app/shell/rail.tsx';
+import { place } from '#ops/console/app/shell/router.ts';
+import { Deliveries } from '#ops/console/app/work/deliveries.tsx';
+import { Queues } from '#ops/console/app/work/queues.tsx';
+
+export function App() {
+  const { view, id, query } = place.value;
+  if (view === 'leave') return <Leave to={query['to'] ?? ''} />;
+  const isMail = view === 'mail' || view === 'trace';
+  return (
+    <div class={`app ${isMail ? 'mail' : 'work'} ${id === null ? 'at-list' : 'at-message'}`}>
+      <Rail />
+      {isMail ? (
+        <main class="panes">
+          <MailList />
+          <MessagePane />
+        </main>
+      ) : (
+        <Work view={view} />
+      )}
+      <Notices />
+      <Confirmation />
+      <Help />
+    </div>
+  );
+}
+
+function Work({ view }: { readonly view: 'deliveries' | 'queues' | 'overview' }): ComponentChildren {
+  switch (view) {
+    case 'deliveries':
+      return <Deliveries />;
+    case 'queues':
+      return <Queues />;
+    case 'overview':
+      return <Overview />;
+  }
+}
+
+/** Loaded when it is wanted: it brings the charts. */
+function Overview() {
+  const loaded = useSignal<ComponentType | null>(null);
+  useEffect(() => {
+    void import('#ops/console/app/work/overview.tsx').then((module) => {
+      loaded.value = module.Overview;
+    });
+  }, []);
+  const { value: Loaded } = loaded;
+  return Loaded === null ? <main class="work-view" aria-busy="true" /> : <Loaded />;
+}

@@ -1,0 +1,115 @@
+// What can be done to mail, from the list, the message and the keyboard alike.
+import { batch } from '@preact/signals';
+import { api, messagePath } from '#ops/console/app/shell/api.ts';
+import { lookAgain, mailboxes } from '#ops/console/app/shell/live.ts';
+import { complain, confirm, tell, tellBefore } from '#ops/console/app/shell/notices.tsx';
+import { goTo, place, search } from '#ops/console/app/shell/router.ts';
+import { counted } from '#ops/console/app/text/figures.ts';
+import { searchParameters } from '#ops/console/app/text/search-words.ts';
+import { change, hide, list, neighbour } from './list-state.ts';
+
+/** Opens the message behind or before the open one. */
+export function step(by: 1 | -1): void {
+  const id = neighbour(place.value.id, by);
+  if (id !== null) open(id);
+}
+
+export function open(id: string): void {
+  goTo({ view: 'mail', id, query: { q: search.value, tab: place.value.query['tab'] ?? '' } });
+}
+
+/** Closes the message. */
+export function backToList(): void {
+  goTo({ view: 'mail', query: { q: search.value } });
+}
+
+/** The message is gone at once, and deleted when the notice goes; until then it can be had back. */
+export function remove(id: string): void {
+  const following = neighbour(id, 1) ?? neighbour(id, -1);
+  const putBack = hide([id]);
+  if (place.value.id === id) {
+    if (following === null || following === id) backToList();
+    else open(following);
+  }
+  tellBefore('Message deleted', {
+    apply: () => void api(messagePath(id, null), 'DELETE').then(lookAgain).catch(complain),
+    undo: () => {
+      putBack();
+      open(id);
+    },
+  });
+}
+
+/** All that the search finds, after a question. */
+export function removeFound(): void {
+  const q = search.value.trim();
+  const what = q === '' ? 'all mail' : `all mail that matches “${q}”`;
+  confirm({
+    title: q === '' ? 'Delete all mail?' : 'Delete what was found?',
+    text: `This deletes ${what}, with attachments and stored bytes. It cannot be undone.`,
+    action: 'Delete',
+    yes: () => {
+      const query = q === '' ? 'all=true' : searchParameters(q);
+      void api<{ readonly deleted: number }>(`/api/messages?${query}`, 'DELETE')
+        .then(({ deleted }) => {
+          tell(`${counted(deleted, 'message')} deleted`);
+          backToList();
+          lookAgain();
+        })
+        .catch(complain);
+    },
+  });
+}
+
+/** `isTold`: with a notice that takes it back. */
+export function mark(id: string, read: boolean, isTold = true): void {
+  const isKnown = list.value.messages.find((one) => one.id === id)?.read;
+  if (isKnown === read) return;
+  batch(() => {
+    change([id], { read });
+    const { value: counts } = mailboxes;
+    mailboxes.value = { ...counts, unread: Math.max(0, counts.unread + (read ? -1 : 1)) };
+  });
+  void api(messagePath(id, null, read ? '/read' : '/unread'), 'POST')
+    .then(lookAgain)
+    .catch(complain);
+  if (isTold) tell(read ? 'Marked as read' : 'Marked as unread', () => mark(id, !read, false));
+}
+
+/** All that the search finds. */
+export function markFound(): void {
+  const q = search.value.trim();
+  const unread = list.value.messages.filter(({ read }) => !read).map(({ id }) => id);
+  change(unread, { read: true });
+  const query = q === '' ? 'all=true' : searchParameters(q);
+  void api(`/api/messages/read?${query}`, 'POST').then(lookAgain).catch(complain);
+  tell('All marked as read', () => {
+    for (const id of unread) mark(id, false, false);
+  });
+}
+
+/** The other of read and unread. */
+export function toggleRead(id: string): void {
+  const found = list.value.messages.find((one) => one.id === id);
+  mark(id, found === undefined ? false : !found.read);
+}
+
+/** Replaces the tags of a message. */
+export function setTags(id: string, tags: readonly string[], before: readonly string[]): void {
+  change([id], { tags: [...tags] });
+  void api(`${messagePath(id, null, '/tags')}?${new URLSearchParams({ tags: tags.join(',') })}`, 'POST')
+    .then(lookAgain)
+    .catch((thrown: unknown) => {
+      change([id], { tags: [...before] });
+      complain(thrown);
+    });
+}
+
+/** Judges and parses the message once more; `to`: into another mailbox. */
+export async function replay(id: string, to: string): Promise<void> {
+  const query = to === '' ? '' : `?${new URLSearchParams({ to })}`;
+  await api(`${messagePath(id, null, '/replay')}${query}`, 'POST').then(() => {
+    tell(to === '' ? 'It is judged and parsed once more' : `On its way to ${to}`);
+    lookAgain();
+  }, complain);
+}

@@ -1,0 +1,86 @@
+// How well mail programs support the HTML and CSS that the message uses, by the data of caniemail.com.
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { api } from '#ops/console/app/shell/api.ts';
+import {
+  type ClientReport,
+  type ClientSupport,
+  type FeatureReport,
+  reportSupport,
+} from '#ops/console/app/text/client-report.ts';
+import { counted } from '#ops/console/app/text/figures.ts';
+import { usedFeatures } from '#ops/console/app/text/used-features.ts';
+import type { TabProps } from './message.tsx';
+import { bodyText } from './message-state.ts';
+
+type Report = ReturnType<typeof reportSupport>;
+
+export function Clients({ message, copy }: TabProps) {
+  const report = useSignal<Report | null>(null);
+  useEffect(() => {
+    void Promise.all([api<ClientSupport>('/clients.json'), bodyText(message, copy, 'html')]).then(([support, html]) => {
+      const page = new DOMParser().parseFromString(html ?? '', 'text/html');
+      report.value = reportSupport(usedFeatures(page), support);
+    });
+  }, [message.id, copy]);
+  const { value: found } = report;
+  if (found === null) return <p class="soft">Loading …</p>;
+  return (
+    <>
+      <p class="soft">
+        {counted(found.used, 'feature')} of HTML and CSS in this message,{' '}
+        {found.features.length === 0 ? 'each supported everywhere' : `${found.features.length} of them not everywhere`}.
+        Data:{' '}
+        <a href="https://www.caniemail.com/" target="_blank" rel="noopener noreferrer">
+          caniemail.com
+        </a>
+        .
+      </p>
+      <section class="card">
+        <h2>Mail programs</h2>
+        <ul class="clients">
+          {found.clients.map((client) => (
+            <Client key={client.client} {...client} />
+          ))}
+        </ul>
+      </section>
+      {found.features.length > 0 && (
+        <section class="card">
+          <h2>Not supported everywhere</h2>
+          {found.features.map((feature) => (
+            <Feature key={feature.slug} {...feature} />
+          ))}
+        </section>
+      )}
+    </>
+  );
+}
+
+function Client({ client, supported }: ClientReport) {
+  const percent = Math.round(supported * 100);
+  const tone = percent >= 95 ? 'good' : percent >= 80 ? 'warn' : 'bad';
+  return (
+    <li>
+      <span>{client}</span>
+      <meter class={tone} min={0} max={100} value={percent} aria-label={client} />
+      <b>{percent} %</b>
+    </li>
+  );
+}
+
+function Feature({ slug, title, lacking, partial }: FeatureReport) {
+  return (
+    <details class="feature">
+      <summary>
+        <b>{title}</b>
+        {lacking.length > 0 && <span class="tag bad">{counted(lacking.length, 'program')} without</span>}
+        {partial.length > 0 && <span class="tag warn">{partial.length} in part</span>}
+      </summary>
+      {lacking.length > 0 && <p>Not in {lacking.join(', ')}.</p>}
+      {partial.length > 0 && <p>In part in {partial.join(', ')}.</p>}
+      <a href={`https://www.caniemail.com/features/${slug}/`} target="_blank" rel="noopener noreferrer">
+        More on caniemail.com
+      </a>
+    </details>
+  );
+}
