@@ -70,6 +70,10 @@ export class Pillarbox extends Construct {
     // cdk.json refuses them; an app may be a trial.
     for (const fault of placeholderFaults(given))
       Annotations.of(this.service).addWarningV2('pillarbox:placeholder', fault);
+    for (const { name, password } of firstConfig.users ?? []) {
+      if (password.startsWith('scrypt:'))
+        Annotations.of(this.data).addWarningV2(`pillarbox:hash-of-${name}`, hashInTemplate(name, options.serviceName));
+    }
     for (const stack of [this.data, this.service]) {
       Tags.of(stack).add('service', options.serviceName);
       trustOwnAccountOnly(stack);
@@ -87,6 +91,11 @@ export class Pillarbox extends Construct {
     this.alarmTopicArn = alarmTopicArn(options);
     this.announces = options.events;
   }
+}
+
+function hashInTemplate(name: string, serviceName: string): string {
+  const mend = `deploy without, then: pillarbox user add ${name} --stack ${serviceName}`;
+  return `firstConfig.users: the password hash of ${name} would stand in the template, which all who may see the stack can read; ${mend}`;
 }
 
 /** A stack in a stack does not take over its account and region by itself; in a stage it does. */

@@ -8,6 +8,7 @@ import type { Construct } from 'constructs';
 import { Pillarbox, type PillarboxProps } from '#cdk/pillarbox.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
+import { openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
 
 const flags = JSON.parse(readFileSync('cdk.json', 'utf8')).context;
@@ -122,6 +123,21 @@ test('a prop that is no option is refused, and synth warns of names that only ex
   ];
   assert.deepEqual(warned({}).sort(), expected.sort());
   assert.deepEqual(warned({ hostname: 'mx.pillarbox.internal', domains: ['pillarbox.internal'] }), []);
+});
+
+test('a password hash in the first configuration is warned of: it would stand in the template', () => {
+  const users = [
+    { name: 'app', password: openSesameHash, mayFrom: ['*@pillarbox.example'] },
+    { name: 'shop', password: 'secret:user-shop', mayFrom: ['*@pillarbox.example'] },
+  ];
+  const { data } = inStack({ firstConfig: { users } });
+  const warnings = Annotations.fromStack(data).findWarning('*', Match.stringLikeRegexp('password hash'));
+  assert.deepEqual(
+    warnings.map(
+      ({ entry }) => /of (\w+) would .*pillarbox user add app --stack pillarbox/.exec(String(entry.data))?.[1],
+    ),
+    ['app'],
+  );
 });
 
 test('two of them stand in one app under two names', () => {

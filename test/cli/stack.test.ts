@@ -264,6 +264,7 @@ test('deliveries are listed and tried now, suppressions are listed and lifted', 
   const state = newDeliveryState(job, Date.now());
   const key = deliveryKey({ ...job, domain: 'far.example' });
   await stack.store.put({ key, body: Buffer.from(JSON.stringify(state)), contentType: 'application/json' });
+  await stack.store.put({ key: job.raw.key, body: Buffer.from('Subject: out\r\n\r\n'), contentType: 'message/rfc822' });
   const dead = { domain: 'far.example' as never, localPart: 'gone' };
   await stack.store.put({
     key: suppressionKey(dead),
