@@ -1,6 +1,7 @@
 // All commands, in the order `pillarbox --help` shows them.
 import { addressCommands } from '#cli/commands/addresses.ts';
 import { backup, restore } from '#cli/commands/backup.ts';
+import { chaosCommands } from '#cli/commands/chaos.ts';
 import { check } from '#cli/commands/check.ts';
 import { configCommands } from '#cli/commands/config.ts';
 import { deliveryCommands } from '#cli/commands/deliveries.ts';
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   ...queueCommands,
   ...deliveryCommands,
   ...suppressionCommands,
+  ...chaosCommands,
   backup,
   restore,
 ];

@@ -1,7 +1,7 @@
 // Commands that ask the ops API of a running server, or a deployment on AWS in the same way. Failures become sentences for
 // the user: no server is running, a token is needed, there is no such message.
 import { z } from 'zod';
-import { mailRoutes } from '#ops/api/routes.ts';
+import { serviceRoutes } from '#ops/api/routes.ts';
 import { isPart, type UseCase } from '#ops/api/use-case.ts';
 import { type Answered, askDeployment } from './ask-deployment.ts';
 import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from './command.ts';
@@ -13,13 +13,17 @@ const defaultUrl = 'http://127.0.0.1:8025';
 const timeoutMs = 30_000;
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
-const serverOptions = {
+const localOptions = {
   url: {
     value: 'URL',
     about: `the server's ops API (default: the one started in this folder, or ${defaultUrl}; or PILLARBOX_URL)`,
   },
   token: { value: 'TOKEN', about: 'its token, if it needs one (better: PILLARBOX_TOKEN)' },
   ...dataOption,
+} as const;
+
+const serverOptions = {
+  ...localOptions,
   ...stackOptions,
   stack: { value: 'NAME', about: 'ask the deployment of this name on AWS instead' },
 } as const;
@@ -45,28 +49,37 @@ type Asked = UseCase<never>;
 export function asking<Shape extends z.ZodType>({
   asks,
   defaults = {},
+  body,
   check = () => {},
   reads,
   shows,
   options = {},
+  isOnAws = true,
+  takes,
   ...rest
 }: Pick<Command, 'name' | 'usage' | 'about'> & {
   readonly asks: Asked & { readonly gives: z.ZodType };
   readonly options?: Command['options'];
   readonly defaults?: Readonly<Record<string, string>>;
+  /** The JSON that is sent along. */
+  readonly body?: (given: CliArguments) => unknown;
+  /** The least and the most positional arguments, if there are others than the parts of the path. */
+  readonly takes?: Command['takes'];
   readonly check?: (given: CliArguments) => void;
+  /** Whether a deployment on AWS can be asked, too. */
+  readonly isOnAws?: boolean;
   readonly reads: Shape;
   readonly shows: (answer: z.output<Shape>, given: CliArguments) => string;
 }): Command {
   const parts = Object.keys(asks.takes?.shape ?? {}).filter(isPart).length;
   return {
     ...rest,
-    takes: [parts, parts],
+    takes: takes ?? [parts, parts],
     gives: asks.gives,
-    options: { ...options, ...serverOptions },
+    options: { ...options, ...(isOnAws ? serverOptions : localOptions) },
     run: async (given, world) => {
       check(given);
-      const answer = parseJson(await ask(given, world, { asks, defaults }));
+      const answer = parseJson(await ask(given, world, { asks, defaults, body: body?.(given) }));
       const read = reads.safeParse(answer);
       if (!read.success) {
         throw cliError(`the server's answer is not understood: is it of another version?`, 'odd-server');
@@ -81,9 +94,13 @@ export function asking<Shape extends z.ZodType>({
 export async function ask(
   given: CliArguments,
   world: CliWorld,
-  { asks, defaults = {} }: { readonly asks: Asked; readonly defaults?: Readonly<Record<string, string>> },
+  {
+    asks,
+    defaults = {},
+    body: json,
+  }: { readonly asks: Asked; readonly defaults?: Readonly<Record<string, string>>; readonly body?: unknown },
 ): Promise<Buffer> {
-  const [method = '', pattern = ''] = mailRoutes.find(({ does }) => does === asks)?.at.split(' ') ?? [];
+  const [method = '', pattern = ''] = serviceRoutes.find(({ does }) => does === asks)?.at.split(' ') ?? [];
   const positionals = given.positionals.values();
   const path = pattern.replace(/\b[A-Z]+\b/g, () => encodeURIComponent(positionals.next().value ?? ''));
   const query = new URLSearchParams();
@@ -95,7 +112,7 @@ export async function ask(
   }
   const url = query.size === 0 ? path : `${path}?${query}`;
   const way = optionValue(given, 'stack') === null ? askServer : askDeployment;
-  const { status, body, who } = await way(given, world, { method, url });
+  const { status, body, who } = await way(given, world, { method, url, json });
   if (status < 400) return body;
   const said = errorSchema.safeParse(parseJson(body)).data?.error;
   if (said === undefined) throw cliError(`${who} answered ${status}: is that a Pillarbox server?`, 'odd-server');
@@ -105,7 +122,7 @@ export async function ask(
 async function askServer(
   given: CliArguments,
   world: CliWorld,
-  { method, url }: { readonly method: string; readonly url: string },
+  { method, url, json }: { readonly method: string; readonly url: string; readonly json?: unknown },
 ): Promise<Answered> {
   refuseStackOptions(given);
   const named = optionValue(given, 'url') ?? world.environment['PILLARBOX_URL'];
@@ -115,7 +132,11 @@ async function askServer(
   const response = await world
     .fetch(`${base}${url}`, {
       method,
-      headers: token === null ? {} : { authorization: `Bearer ${token}` },
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
       signal: AbortSignal.timeout(timeoutMs),
     })
     .catch((thrown: unknown) => {

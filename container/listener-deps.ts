@@ -1,5 +1,6 @@
 // What the listener is given by its composition root, and what it tells of itself.
 
+import type { Chaos } from '#container/chaos/chaos.ts';
 import type { Certificate } from '#container/session/protocol-options.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { Config, ConfigSource } from '#pipeline/config/config.ts';
@@ -18,6 +19,8 @@ export type ListenerDeps = {
   readonly srsSecret: () => Promise<string>;
   /** The verified name of a client's address, or null. */
   readonly reverseName: (ip: string) => Promise<string | null>;
+  /** Faults on purpose: only a service on one machine has it, and it is without effect but in mode `capture`. */
+  readonly chaos?: Pick<Chaos, 'disturb' | 'endDelays'>;
   readonly clock: Clock;
   readonly newMessageId: (nowMs: number) => MessageId;
   readonly log: Log;

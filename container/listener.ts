@@ -12,6 +12,7 @@ import { startConversation } from '#container/session/conversation.ts';
 import type { ProtocolOptions, ProtocolServer } from '#container/session/protocol-options.ts';
 import type { SessionShared } from '#container/session/session-state.ts';
 import { listen } from '#container/session/smtp-protocol.ts';
+import type { Client, Conversation } from '#container/session/step.ts';
 import { type Submission, type Submitted, submitMessage } from '#container/session/submit-message.ts';
 import { watchCertificate } from '#container/tls/certificate.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
@@ -62,7 +63,7 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
         certificate,
         greetingDelayMs: ({ isLoopback }) => deps.greetingDelayMs ?? (isLoopback ? 0 : 100),
         admit: (peer) => admitCounted(deps, config.current().limits, connections, peer),
-        converse: (client) => startConversation(ofPort, client),
+        converse: (client) => converse(ofPort, client),
         log: deps.log,
         onFault: () => deps.metrics.count('store-failures'),
       });
@@ -104,9 +105,15 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
       isDraining = true;
       watched.stop();
       config.stop();
+      deps.chaos?.endDelays();
       await Promise.all(open.map(({ server }) => server.close(graceSeconds)));
     },
   };
+}
+
+function converse(shared: SessionShared, client: Client): Conversation {
+  const conversation = startConversation(shared, client);
+  return shared.deps.chaos?.disturb(conversation, { client, config: shared.config.current }) ?? conversation;
 }
 
 function createShared(

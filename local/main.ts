@@ -85,6 +85,8 @@ async function plan(args: Arguments): Promise<Plan> {
   if (placeholder !== null) throw new Error(placeholder);
   if (args.anyLogin && inForce.mode !== 'capture')
     throw new Error('--any-login (PILLARBOX_ANY_LOGIN) is for capture mode: this configuration serves real mail');
+  if (args.chaos !== null && inForce.mode !== 'capture')
+    throw new Error('--chaos (PILLARBOX_CHAOS) is for capture mode: this configuration serves real mail');
   return { args, configPath, config, inForce, lines, log };
 }
 
@@ -112,6 +114,7 @@ async function start({ args, configPath, config, inForce, lines, log }: Plan): P
     ...(configPath === null ? {} : { replaceHash: hashReplacement(configPath, log) }),
     listeners: inForce.listeners,
     anyLogin: args.anyLogin,
+    chaos: args.chaos,
     http: { ...args.http, token: await opsToken(args, dataFolder) },
   });
   runUntilStopped({ running, log, dataFolder, fail });
@@ -119,7 +122,7 @@ async function start({ args, configPath, config, inForce, lines, log }: Plan): P
   const { listeners, ops } = service;
   const http = `http://${inUrl(ops.host)}:${ops.port}`;
   await announceServer(dataFolder, { pid: process.pid, mode: inForce.mode, listeners: [...listeners], http });
-  process.stderr.write(banner({ service, config: inForce, configPath, args }));
+  process.stderr.write(banner({ service, config: inForce, configPath, args, chaos: args.chaos ?? inForce.chaos }));
   log.info('started', { mode: inForce.mode, world: args.world, folder: dataFolder });
 }
 

@@ -3,7 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createChaos } from '#container/chaos/chaos.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
+import type { ChaosSettings } from '#pipeline/chaos/settings.ts';
 import type { ReportingConfigSource } from '#pipeline/config/config-source.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import type { Log, Resolve } from '#pipeline/contract/ports.ts';
@@ -30,6 +32,8 @@ type Dns = {
 /** `dataFolder` is there. `filesFolder`: what paths in the configuration start from. */
 export type StartLocalDeps = Pick<ServiceDeps, 'listeners' | 'anyLogin' | 'http' | 'replaceHash'> & {
   readonly config: ReportingConfigSource;
+  /** In place of the configuration's; null: as it says. */
+  readonly chaos: ChaosSettings | null;
   readonly dataFolder: string;
   readonly filesFolder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -70,9 +74,12 @@ export async function startLocal(deps: StartLocalDeps): Promise<RunningService> 
     random: Math.random,
   });
   const { listeners, anyLogin, http, replaceHash } = deps;
+  const chaos = createChaos({ ...shared, random: Math.random });
+  if (deps.chaos !== null) chaos.set(deps.chaos);
   const service = await startService({
     ...shared,
     world,
+    chaos,
     certificate: certificateSource({ config, secrets, folder: dataFolder, clock }),
     ...(replaceHash === undefined ? {} : { replaceHash }),
     reverseName: dns.reverseName,

@@ -1,10 +1,12 @@
 // The service in a world: the listener in front, the ops API and its page beside it.
+import type { Chaos } from '#container/chaos/chaos.ts';
 import { type Listener, startListener } from '#container/listener.ts';
 import type { ListenerDeps } from '#container/listener-deps.ts';
 import { startOpsApi } from '#local/http/start-ops-api.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import { watchActivity } from '#ops/activity.ts';
 import type { QueueCounts } from '#ops/admin.ts';
+import type { ChaosControl } from '#ops/chaos.ts';
 import type { Health } from '#ops/health.ts';
 import { createReplayMessage } from '#ops/messages/replay-message.ts';
 import { createRetryDelivery } from '#ops/retry-delivery.ts';
@@ -30,6 +32,7 @@ export type ServiceDeps = {
   readonly anyLogin: boolean;
   readonly http: { readonly host: string; readonly port: number; readonly token: string | undefined };
   readonly newMessageId: (nowMs: number) => MessageId;
+  readonly chaos: Chaos;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: MetricsRegistry;
@@ -67,6 +70,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     metricsText: metrics.text,
     metrics,
     activity: activity.recent,
+    chaos: chaosControl(deps),
     log,
     clock,
   }).catch(async (error: unknown) => {
@@ -80,6 +84,16 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
       await listener.close(graceSeconds);
       activity.stop();
       await ops.close();
+    },
+  };
+}
+
+function chaosControl({ chaos, config }: Pick<ServiceDeps, 'chaos' | 'config'>): ChaosControl {
+  return {
+    ...chaos,
+    now: async () => {
+      const inForce = await config.current();
+      return { isPossible: inForce.mode === 'capture', settings: chaos.inForce(inForce) };
     },
   };
 }

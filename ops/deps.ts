@@ -7,6 +7,7 @@ import type { Submit } from '#ops/send/send-message.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import type { Activity } from './activity.ts';
 import type { MailAdmin, OpsAdmin } from './admin.ts';
+import type { ChaosControl } from './chaos.ts';
 import type { Health } from './health.ts';
 import type { RetryDelivery } from './retry-delivery.ts';
 
@@ -27,11 +28,14 @@ export type MailDeps = {
   readonly replayMessage: ReplayMessage;
   /** Where the log is kept, and can be searched: on AWS. */
   readonly findLogLines?: FindLogLines;
+  /** Faults on purpose, if the listener is in this process. */
+  readonly chaos?: Pick<ChaosControl, 'of'>;
 };
 
 /** If the service runs in this process. */
 export type ServiceDeps = MailDeps & {
   readonly admin: OpsAdmin;
+  readonly chaos: ChaosControl;
   readonly health: () => Health | Promise<Health>;
   /** Prometheus text. */
   readonly metricsText: () => string;

@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { type ConnectOptions, connectMail, type Mail } from './connect-mail.ts';
 
 /**
- * `smtpPort`, `httpPort`: 0 (any free one) unless given. `domain`: of the addresses that `mailbox` makes (`example.com`). `onProblem`:
- * is told of what the server logs as a warning or error; left out: standard error.
+ * `smtpPort`, `httpPort`: 0 (any free one) unless given. `domain`: of the addresses that `mailbox` makes (`example.com`). `chaos`: faults
+ * to make on purpose, `on` for those that addresses ask for (docs/chaos.md). `onProblem`: is told of what the server logs as a warning or
+ * error; left out: standard error.
  */
 export type StartOptions = Pick<ConnectOptions, 'domain'> & {
   readonly smtpPort?: number;
   readonly httpPort?: number;
+  readonly chaos?: string;
   readonly onProblem?: (line: string) => void;
 };
 
@@ -29,6 +31,7 @@ const host = '127.0.0.1';
 export async function startMail({
   smtpPort = 0,
   httpPort = 0,
+  chaos,
   domain,
   onProblem = (line) => process.stderr.write(line),
 }: StartOptions = {}): Promise<MailServer> {
@@ -37,7 +40,14 @@ export async function startMail({
   const folder = await mkdtemp(join(tmpdir(), 'pillarbox-'));
   const remove = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
   try {
-    const running = await startCaptureServer({ folder, host, smtpPort, httpPort, write: onProblem });
+    const running = await startCaptureServer({
+      folder,
+      host,
+      smtpPort,
+      httpPort,
+      chaos: chaos ?? null,
+      write: onProblem,
+    });
     const port = running.smtpPort;
     let stopped: Promise<void> | null = null;
     const stop = (): Promise<void> => {

@@ -21,6 +21,7 @@ export type ReceiveRequest = Omit<StoreRequest, 'deps' | 'id' | 'receivedAt'> & 
 
 /** A message that is coming in. After `finish` or `abort`, nothing more may be written. */
 export type IncomingMessage = {
+  /** The id that it has if it is accepted. */
   readonly id: MessageId;
   readonly write: (chunk: Buffer) => Promise<void> | undefined;
   /** Why it will not be taken, as soon as that is clear; what still comes is thrown away. */

@@ -11,7 +11,7 @@ import { isProblem } from '#mail/problem.ts';
 import { offeredKeywords } from '#mail/smtp/parameters.ts';
 import { replies } from '#mail/smtp/replies.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
-import { offerFacts } from './envelope-command.ts';
+import { offerFacts, splitCommand } from './envelope-command.ts';
 import { openMessage } from './open-message.ts';
 import { newSession, type SessionShared, type SessionState } from './session-state.ts';
 import { type Client, type Conversation, type MessageReceiver, type Step, say, sayAndClose } from './step.ts';
@@ -62,9 +62,7 @@ function command(state: SessionState, name: Promise<void>, line: Buffer): Step |
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they have no place in a command.
   if (/[\0-\x08\x0a-\x1f\x7f]/.test(text) || !isUtf8(line)) return commandError(state, replies.unknownCommand);
   if (/^[A-Z]+ \S+ HTTP\/\d/i.test(text)) return sayAndClose(replies.tooManyErrors);
-  const space = text.search(/[ \t]/);
-  const verb = (space < 0 ? text : text.slice(0, space)).toUpperCase();
-  const argument = space < 0 ? '' : text.slice(space + 1).trim();
+  const { verb, argument } = splitCommand(text);
   switch (verb) {
     case 'EHLO':
     case 'HELO':
@@ -195,6 +193,7 @@ function mayFromOf(state: SessionState): readonly string[] | null {
 /** The transaction ends with the message, accepted or not. */
 function wholeMessage(state: SessionState, message: IncomingMessage): MessageReceiver {
   return {
+    id: message.id,
     write: message.write,
     end: async () => {
       try {

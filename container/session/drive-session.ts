@@ -138,6 +138,9 @@ function perform(state: State, step: Step): Promise<void> | undefined {
     case 'close':
       close(state, step.reply);
       return undefined;
+    case 'drop':
+      hangUp(state);
+      return undefined;
     case 'prompt':
       state.prompt = step.next;
       transport.say(step.reply);
@@ -219,9 +222,15 @@ function checkPace(state: State): void {
   if (verdict !== null) close(state, verdict);
 }
 
-function close({ transport }: State, reply: Reply): void {
+function close(state: State, reply: Reply): void {
+  if (state.transport.isClosing()) return;
+  state.transport.say(reply);
+  hangUp(state);
+}
+
+/** What was said before still goes out. */
+function hangUp({ transport }: State): void {
   if (transport.isClosing()) return;
-  transport.say(reply);
   transport.flush();
   transport.close();
 }

@@ -1,8 +1,15 @@
-// What MAIL and RCPT have in common: a path, and the parameters that this session may use.
+// How a command is read. What MAIL and RCPT have in common: a path, and the parameters that this session may use.
 import { offersLogIn } from '#container/log-in/log-in.ts';
 import { readPath } from '#mail/address/path.ts';
 import { offeredParameters } from '#mail/smtp/parameters.ts';
 import type { SessionState } from './session-state.ts';
+
+/** A command line as its verb, in capitals, and what stands behind it. */
+export function splitCommand(text: string): { readonly verb: string; readonly argument: string } {
+  const space = text.search(/[ \t]/);
+  if (space < 0) return { verb: text.toUpperCase(), argument: '' };
+  return { verb: text.slice(0, space).toUpperCase(), argument: text.slice(space + 1).trim() };
+}
 
 /** Reads what stands behind `MAIL` or `RCPT`: `FROM:` or `TO:`, a path, and the text of the parameters. */
 export function readCommand(argument: string, keyword: 'FROM' | 'TO'): ReturnType<typeof readPath> {

@@ -197,7 +197,7 @@ class Connection extends SMTPConnection {
     const hangUp = (reply: Reply) => this.drive.close(reply);
     this.drive = driveSession(
       this.#transport(),
-      server.protocol.converse({ peer: peerOf(this.remoteAddress), hangUp }),
+      server.protocol.converse({ peer: peerOf(this.remoteAddress), hangUp, flush: () => flush(this._socket) }),
     );
   }
 

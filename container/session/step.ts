@@ -3,6 +3,7 @@
 
 import type { TLSSocket } from 'node:tls';
 import type { Peer } from '#mail/address/peer-address.ts';
+import type { MessageId } from '#mail/header/message-id.ts';
 import type { Reply } from '#mail/smtp/reply.ts';
 
 export type TlsFacts = { readonly version: string; readonly cipher: string };
@@ -14,6 +15,8 @@ export function tlsFacts(socket: TLSSocket): TlsFacts {
 
 /** Takes a message's bytes, `end` says what came of it. The conversation's: it may reject, which is a platform fault. */
 export type MessageReceiver = {
+  /** Of the message that ends with these bytes, if it is accepted; left out where none does. */
+  readonly id?: MessageId;
   readonly write: (chunk: Buffer) => Promise<void> | undefined;
   readonly end: () => Promise<Step> | Step;
 };
@@ -21,6 +24,8 @@ export type MessageReceiver = {
 export type Step =
   | { readonly step: 'reply'; readonly reply: Reply }
   | { readonly step: 'close'; readonly reply: Reply }
+  /** Closes the connection without a reply: chaos alone does that. */
+  | { readonly step: 'drop' }
   /** The next line is no command but an answer to this (AUTH). */
   | { readonly step: 'prompt'; readonly reply: Reply; readonly next: (line: string) => Step | Promise<Step> }
   | { readonly step: 'data'; readonly reply: Reply; readonly receiver: MessageReceiver }
@@ -37,7 +42,7 @@ export type Conversation = {
   readonly overlongLine: (isAnswer: boolean) => Step;
   /** TLS is up: all that was said before is forgotten (RFC 3207 §4.2). */
   readonly secured: (tls: TlsFacts) => void;
-  /** The connection is closed: an unfinished message is dropped. */
+  /** The connection is closed, or the message cannot go on: an unfinished message is dropped. */
   readonly closed: () => void;
   readonly maxLineBytes: () => number;
   /** The reply that ends the session of a user who may not use it any more; null while they may. */
@@ -50,6 +55,8 @@ export type Client = {
   readonly peer: Peer;
   /** Sends a reply in the middle of a message and closes the connection. */
   readonly hangUp: (reply: Reply) => void;
+  /** Sends the replies so far, because the next one takes a while. */
+  readonly flush: () => void;
 };
 
 export const say = (reply: Reply): Step => ({ step: 'reply', reply });

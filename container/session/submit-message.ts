@@ -38,7 +38,7 @@ export async function submitMessage(shared: SessionShared, submission: Submissio
   const { from, recipients, message, clientAddress } = submission;
   const sender = senderOf(config, from);
   if (sender === null) return refused(replies.senderNotAllowed);
-  const state = newSession(shared, { peer: peerOf(clientAddress), hangUp: () => {} });
+  const state = newSession(shared, { peer: peerOf(clientAddress), hangUp: () => {}, flush: () => {} });
   state.isEsmtp = true;
   state.helo = 'ops-api';
   state.user = sender.user;

@@ -4,6 +4,8 @@ import { errorMessage, isProblem, type Problem, problem } from '#mail/problem.ts
 import { wrapWords } from '#ops/help-text.ts';
 import { type Framework, findFramework, frameworks } from '#ops/programs/framework-settings.ts';
 import { usualDataFolder } from '#ops/running-server.ts';
+import { parseChaos } from '#pipeline/chaos/fault-words.ts';
+import type { ChaosSettings } from '#pipeline/chaos/settings.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { didYouMean } from '#pipeline/config/nearest-name.ts';
 import { environmentName, startAbout, startEnvironment, startHelp, startOptions } from './start-options.ts';
@@ -21,6 +23,8 @@ export type Arguments = {
   readonly anyLogin: boolean;
   readonly http: { readonly host: string; readonly port: number };
   readonly world: 'embedded' | 'emulator';
+  /** Faults to make on purpose instead of those of the configuration; null: none are named. */
+  readonly chaos: ChaosSettings | null;
   /** Whose settings the banner shows; null: it names where they are. */
   readonly framework: Framework | null;
   readonly verbose: boolean;
@@ -68,6 +72,8 @@ export function parseArguments(args: readonly string[], environment: Environment
   if (typeof world !== 'string') return world;
   const framework = frameworkFrom(text('settings'));
   if (isProblem(framework)) return framework;
+  const chaos = chaosFrom(text('chaos'));
+  if (isProblem(chaos)) return chaos;
   return {
     configPath: text('config').value,
     dataFolder: text('data').value ?? usualDataFolder,
@@ -77,6 +83,7 @@ export function parseArguments(args: readonly string[], environment: Environment
     http: { host: text('http-host').value ?? '127.0.0.1', port: http },
     world,
     framework,
+    chaos,
     verbose: isSwitched('verbose', typed, environment),
     help: typed['help'] === true,
   };
@@ -113,6 +120,12 @@ function frameworkFrom({ from, value }: Text): Framework | null | Problem {
   if (value === null) return null;
   const names = frameworks.map(({ name }) => name);
   return findFramework(value) ?? problem(`${from}: there is ${names.join(', ')}.${didYouMean(value, names)}`);
+}
+
+function chaosFrom({ from, value }: Text): ChaosSettings | null | Problem {
+  if (value === null) return null;
+  const chaos = parseChaos(value);
+  return isProblem(chaos) ? problem(`${from}: ${chaos.problem}`) : chaos;
 }
 
 function readOptions(args: readonly string[]): Given | Problem {

@@ -4,6 +4,8 @@ import type { Service } from '#local/start-service.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { inUrl, settingsHead } from '#ops/programs/framework-settings.ts';
 import { smtpOf, usualDataFolder } from '#ops/running-server.ts';
+import { formatChaos } from '#pipeline/chaos/fault-words.ts';
+import type { ChaosSettings } from '#pipeline/chaos/settings.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { Arguments } from './arguments.ts';
 
@@ -13,12 +15,15 @@ export function banner({
   config,
   configPath,
   args,
+  chaos,
 }: {
   readonly service: Pick<Service, 'listeners' | 'ops'>;
   readonly config: Pick<Config, 'mode' | 'hostname' | 'tls'>;
   /** Null where there is no file. */
   readonly configPath: string | null;
   readonly args: Pick<Arguments, 'dataFolder' | 'world' | 'framework' | 'anyLogin'>;
+  /** Null while it is off. */
+  readonly chaos: ChaosSettings | null;
 }): string {
   const isCapture = config.mode === 'capture';
   const { dataFolder, world, anyLogin } = args;
@@ -31,6 +36,7 @@ export function banner({
     ...service.listeners.map((one) => row(nameOf(one, config, anyLogin), `${inUrl(one.host)}:${one.port}`)),
     row('Mail and API', `http://${inUrl(host)}:${port}/`),
     row('Kept in', `${resolve(dataFolder)}${world === 'embedded' ? '' : ` (${world})`}`),
+    ...(chaos === null ? [] : [row('Chaos', `${formatChaos(chaos)} (it refuses and loses mail on purpose)`)]),
     row('Configured by', configPath ?? 'nothing: `npx pillarbox init` writes a pillarbox.json to start from'),
     ...(isCapture ? settingsLines(service, args) : []),
     '',

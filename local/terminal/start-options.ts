@@ -32,6 +32,11 @@ export const startOptions = {
     value: 'NAME',
     about: 'show the settings to copy for rails, django, … ("pillarbox settings" lists them)',
   },
+  chaos: {
+    value: 'FAULTS',
+    about:
+      'capture mode only: make faults on purpose, to try senders out: on, or such as "rcpt-451-10% slow-5s-data" (docs/chaos.md)',
+  },
   world: {
     value: 'NAME',
     about: 'embedded (default), or emulator: the AWS adapters against S3 and SQS emulated here',

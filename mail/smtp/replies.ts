@@ -60,6 +60,8 @@ export const replies = {
   badParameter: (problem: string) => reply(501, '5.5.4', problem),
   unknownParameter: (keyword: string) => reply(555, '5.5.4', `Parameter not recognised: ${keyword}`),
   badHelo: reply(501, '5.5.4', 'EHLO needs a host name or an address literal'),
+  /** After a greeting that was a refusal (RFC 5321 §3.1). */
+  noService: reply(503, '5.5.1', 'There is no service here: only QUIT may follow'),
   heloFirst: reply(503, '5.5.1', 'Send EHLO first'),
   mailFirst: reply(503, '5.5.1', 'Need MAIL command'),
   rcptFirst: reply(503, '5.5.1', 'Need RCPT command'),

@@ -76,8 +76,7 @@ export function parseReply(lines: readonly string[]): Reply | null {
   const enhanced = said === undefined || code.startsWith('3') ? null : `${code.charAt(0)}${said.slice(1)}`;
   const words = lines.map((line) => line.slice(4).trim());
   const text = enhanced === null || said === undefined ? words : words.map((line) => without(line, said));
-  const read = { code: Number(code), enhanced, text: text.join('\n') };
-  return isReply(read) ? read : null;
+  return replyOf({ code: Number(code), enhanced, text: text.join('\n') });
 }
 
 function without(line: string, start: string): string {
@@ -86,6 +85,11 @@ function without(line: string, start: string): string {
 
 /** A reply as it is on record (mail/envelope/recipient.ts), perhaps since an earlier version. */
 type RecordedReply = { readonly code: number; readonly enhanced: string | null; readonly text: string };
+
+/** A reply whose code is known at run time alone; null if it is none, or if the enhanced code is of another class. */
+export function replyOf(parts: RecordedReply): Reply | null {
+  return isReply(parts) ? parts : null;
+}
 
 function isReply(parts: RecordedReply): parts is Reply {
   const { code, enhanced } = parts;

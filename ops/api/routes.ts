@@ -1,5 +1,6 @@
 // The ops API at a glance: every path, and the use case that answers it. A part of the path in capitals stands for any text.
 import { showActivity } from '#ops/activity.ts';
+import { putChaos, showChaos } from '#ops/chaos.ts';
 import { listDeliveries } from '#ops/deliveries.ts';
 import type { MailDeps, ServiceDeps } from '#ops/deps.ts';
 import { showHealth, showMetrics } from '#ops/health.ts';
@@ -62,6 +63,8 @@ export const serviceRoutes: readonly Route<ServiceDeps>[] = [
   { at: 'POST /api/send', does: sendMessage },
   { at: 'GET /api/mailboxes', does: listMailboxes },
   { at: 'GET /api/activity', does: showActivity },
+  { at: 'GET /api/chaos', does: showChaos },
+  { at: 'PUT /api/chaos', does: putChaos },
   { at: 'GET /api/events', does: streamEvents },
   { at: 'GET /api/openapi.json', does: describing(() => serviceRoutes) },
 ];

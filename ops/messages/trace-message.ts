@@ -9,6 +9,7 @@ import { messageId } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import { deliveriesOf, type ShownDelivery } from '#ops/deliveries.ts';
 import type { MailDeps } from '#ops/deps.ts';
+import { type ChaosOutcome, chaosSentence } from '#pipeline/chaos/outcome.ts';
 import { parseMessageKey } from '#pipeline/contract/keys.ts';
 import type { ObjectFacts } from '#pipeline/contract/ports.ts';
 import { type InboxMessage, inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
@@ -19,12 +20,12 @@ import { findRawKey } from './show-message.ts';
 import { deliveryEvents, deliveryPlace } from './trace-delivery.ts';
 import { logEvent } from './trace-log.ts';
 
-type Deps = Pick<MailDeps, 'admin' | 'store' | 'findLogLines'>;
+type Deps = Pick<MailDeps, 'admin' | 'store' | 'findLogLines' | 'chaos'>;
 
-/** On the wire `landed` is a local delivery, `gave-up` a dead letter, `logged` a line of the log. */
+/** On the wire `fault` is one that was made on purpose before the message was taken, `landed` is a local delivery, `gave-up` a dead letter, `logged` a line of the log. */
 const traceEvent = z.object({
   at: z.string(),
-  event: z.enum(['received', 'judged', 'landed', 'attempt', 'bounce', 'gave-up', 'logged']),
+  event: z.enum(['fault', 'received', 'judged', 'landed', 'attempt', 'bounce', 'gave-up', 'logged']),
   text: z.string(),
   details: z.record(z.string(), z.unknown()),
 });
@@ -65,6 +66,7 @@ export const traceMessage = useCase({
     const isStored = copies.length + deliveries.length + dead.length > 0 || stored !== null;
     if (!isStored && lines.length === 0) return notFound([`no message ${id}`, ...notes].join('; '));
     const events = [
+      ...(deps.chaos?.of(id) ?? []).map(faultEvent),
       ...(isStored ? [receivedEvent(id, copies, stored)] : []),
       ...judgedEvents(copies),
       ...copies.map(storedEvent),
@@ -161,6 +163,10 @@ function receivedEvent(
     text: `received${from}${size === undefined ? '' : `, ${size} bytes`}, stored and acknowledged`,
     details: { session, reversePath, stored: stored === null ? null : { key: stored.key, bytes: stored.bytes } },
   };
+}
+
+function faultEvent(outcome: ChaosOutcome): TraceEvent {
+  return { at: outcome.at, event: 'fault', text: chaosSentence(outcome), details: outcome };
 }
 
 function sender({ clientIp, clientName, tls, user }: Session, reversePath: string): string {

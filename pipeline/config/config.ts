@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type Domain, mailboxName as nameOf, parseAddress, parseDomain } from '#mail/address/address.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { isProblem, type Problem } from '#mail/problem.ts';
+import { chaosSchema } from '#pipeline/chaos/settings.ts';
 import { defaultExpireSeconds } from '#pipeline/contract/retention.ts';
 import { hookSchema } from './hook.ts';
 import { secretReference } from './secret-reference.ts';
@@ -149,6 +150,10 @@ export const configSchema = z
     $schema: z.string().optional(),
     mode: z.enum(['serve', 'capture']).default('serve'),
     hostname: domainName.prefault('localhost'),
+    chaos: chaosSchema
+      .nullable()
+      .default(null)
+      .describe('Faults on purpose, to try senders out: in mode "capture" alone; null: none. See docs/chaos.md.'),
     listeners: z
       .array(listenerSchema)
       .min(1)
@@ -183,6 +188,9 @@ export const configSchema = z
   })
   .superRefine((config, context) => {
     const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
+    if (config.chaos !== null && config.mode !== 'capture') {
+      refuse(['chaos'], 'it refuses and loses mail on purpose, so it goes with "mode": "capture" alone');
+    }
     if (config.delivery.mode === 'smarthost' && config.delivery.smarthost === null) {
       refuse(['delivery', 'smarthost'], 'needed, because delivery.mode is "smarthost"');
     }

@@ -20,6 +20,8 @@ export const eventTable = {
   'message-refused': 'a message was refused at its end',
   'store-failed': 'a message could not be stored: the client was told 451',
   'intake-abort-failed': 'the rest of a message that was not taken could not be cleared away',
+  'chaos-set': 'chaos was set or turned off; `chaos` says to what',
+  'chaos-fault': 'a capture server made a fault on purpose; `why` says who asked for it',
   'connection-refused': 'a connection was refused by a limit',
   'smtp-connection-error': 'a connection broke off',
   'smtp-fault': 'a bug in a session',

@@ -25,6 +25,12 @@ export const metricTable = {
   'messages-accepted': { kind: 'counter', labels: ['role'], says: 'messages answered 250', watched: true },
   'message-bytes': { kind: 'measure', labels: ['role'], says: 'the length of each' },
   refusals: { kind: 'counter', labels: ['reason'], says: 'refusals, by reply and enhanced code' },
+  'chaos-faults': {
+    kind: 'counter',
+    labels: ['stage', 'ending'],
+    says: 'faults that a capture server made on purpose: a reply, a connection dropped, or a delay alone',
+    onAws: [],
+  },
   'authentication-failures': { kind: 'counter', labels: [], says: 'log-ins that failed', watched: true },
   'old-password-hashes': { kind: 'counter', labels: [], says: 'log-ins by a hash that is weaker than today’s' },
   'store-failures': {

@@ -26,7 +26,7 @@ export const commandTable: readonly CommandRow[] = [
 
   { is: /^npm start\b/, kind: 'elsewhere', by: 'test/local/npm-start.test.ts', says: /'start'/ },
   {
-    is: /^(?:npx )?pillarbox(?: start|(?: --(?:data|smtp|http|settings) \S+)+|)$/,
+    is: /^(?:npx )?pillarbox(?: start|(?: --(?:chaos|data|smtp|http|settings) \S+)+|)$/,
     kind: 'elsewhere',
     by: 'test/support/packages/strangers.ts',
     says: /'--smtp', '0', '--http'/,

@@ -93,6 +93,14 @@ test('keys of stored objects are built and read in one file', () => {
   assert.deepEqual(elsewhere, []);
 });
 
+test('chaos is made by local/ alone, so that no deployment on AWS has its code', () => {
+  const makers = files.filter((file) => {
+    if (isIn(file, 'container/chaos') || isIn(file, 'test')) return false;
+    return /^import (?!type\b)[^;]*'#container\/chaos\//m.test(readFileSync(join(home, file), 'utf8'));
+  });
+  assert.deepEqual(makers, ['local/start-local.ts']);
+});
+
 test('what is imported exists', () => {
   const missing = imports.filter(({ file, wanted }) => {
     const target = pathOf(file, wanted);

@@ -154,3 +154,13 @@ test('after stop the process ends by itself, and its folder is gone', async () =
 async function folders(): Promise<readonly string[]> {
   return (await readdir(tmpdir())).sort();
 }
+
+test('chaos: faults that addresses ask for, as a sender sees them; words that are none are told', async () => {
+  await using mail = await startMail({ chaos: 'on' });
+  const transport = createTransport(mail.smtp.url);
+  const send = () => transport.sendMail({ from: 'a@shop.example', to: 'later-451-once@shop.example', text: 'hi' });
+  await assert.rejects(send(), { responseCode: 451 });
+  await send();
+  assert.equal((await mail.waitFor()).recipient, 'later-451-once@shop.example');
+  await assert.rejects(startMail({ chaos: 'rcpt-250' }), /^Error: chaos: rcpt-250: "250" is none of/);
+});

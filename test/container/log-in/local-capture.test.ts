@@ -81,7 +81,7 @@ for (const [mode, isLocalPort, peer, anyLogin, expected] of [
   const how = `${mode}, a ${isLocalPort ? 'local' : 'public'} port${anyLogin ? ', --any-login' : ''} and ${peer}`;
   test(`${how}: ${expected ? 'any log-in will do' : 'as everywhere'}`, () => {
     const config = configSchema.parse({ mode });
-    const client = { peer: peerOf(peer), hangUp: () => {} };
+    const client = { peer: peerOf(peer), hangUp: () => {}, flush: () => {} };
     assert.equal(isLocalCapture({ config, client, shared: { isLocalPort, anyLogin } }), expected);
   });
 }

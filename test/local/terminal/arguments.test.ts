@@ -4,6 +4,7 @@ import { type Arguments, parseArguments, usage } from '#local/terminal/arguments
 import { chooseListeners } from '#local/terminal/choose-listeners.ts';
 import { environmentName, startOptions } from '#local/terminal/start-options.ts';
 import { isProblem } from '#mail/problem.ts';
+import { parseChaos } from '#pipeline/chaos/fault-words.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 
 for (const { title, args = [], environment = {}, says } of [
@@ -35,9 +36,11 @@ test('what is typed holds before the environment, an empty variable counts as no
     PILLARBOX_CONFIG: 'mail.json',
     PILLARBOX_ANY_LOGIN: '1',
     PILLARBOX_VERBOSE: '0',
+    PILLARBOX_CHAOS: 'rcpt-451-10%',
   };
-  const { framework, help, ...asked } = parsed(['--http', '0', '--smtp=26'], environment);
+  const { framework, help, chaos, ...asked } = parsed(['--http', '0', '--smtp=26'], environment);
   assert.deepEqual([framework, help], [null, false]);
+  assert.deepEqual(chaos, parseChaos('rcpt-451-10%'));
   assert.deepEqual(asked, {
     configPath: 'mail.json',
     dataFolder: '/data',

@@ -31,6 +31,7 @@ const queries: Readonly<Record<string, string>> = {
 
 const bodies: Readonly<Record<string, unknown>> = {
   'POST /api/send': { from: 'ann@a.example', to: ['carl@far.example'], attachments: [{ content: 'AAAA' }] },
+  'PUT /api/chaos': { words: 'on' },
 };
 
 /** The API of a world that has one of each. */

@@ -22,6 +22,13 @@ export function opsDeps(world: SampleWorld, changes: Partial<OpsApiDeps> = {}): 
     health: () => ({ ok: true, problems: [], details: { version: 1 } }),
     metricsText: () => 'pillarbox_messages_total 1',
     metrics: noMetrics(),
+    chaos: {
+      now: async () => ({ isPossible: true, settings: null }),
+      set: () => {},
+      isSet: () => false,
+      recent: () => [],
+      of: () => [],
+    },
     activity: () => ({ since: '2025-11-21T03:00:00.000Z', minutes: [], hours: [] }),
     log: silentLog(),
     clock: () => Date.parse('2025-11-21T04:00:00.000Z'),
