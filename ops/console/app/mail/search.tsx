@@ -1,7 +1,7 @@
 // The search box, with suggestions for the field or value at the caret (the combobox pattern of ARIA 1.2).
-import { useSignal, useSignalEffect } from '@preact/signals';
+import { effect, useSignal } from '@preact/signals';
 import { Search, X } from 'lucide-preact';
-import { useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { mailboxes } from '#ops/console/app/shell/live.ts';
 import { adjust, goTo, place, search } from '#ops/console/app/shell/router.ts';
 import { fromText } from '#ops/console/app/text/from-text.ts';
@@ -55,11 +55,15 @@ function useSuggestions() {
   const caret = useSignal(0);
   const chosen = useSignal(-1);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useSignalEffect(() => {
-    const { value } = search;
-    const { current } = input;
-    if (current !== null && current.value.trim() !== value) current.value = value;
-  });
+  useLayoutEffect(
+    () =>
+      effect(() => {
+        const { value } = search;
+        const { current } = input;
+        if (current !== null && current.value.trim() !== value) current.value = value;
+      }),
+    [],
+  );
   const found = isOpen.value ? suggest(input.current?.value ?? '', caret.value, known()) : [];
   const close = (): void => {
     isOpen.value = false;

@@ -106,6 +106,7 @@ function Opened(props: TabProps) {
   const there = tabs.filter(({ isThere }) => isThere?.(message) ?? true);
   const wanted = place.value.query['tab'];
   const chosen = there.find(({ name }) => name === wanted) ?? there[0];
+  useTabInSight(chosen?.name);
   return (
     <section aria-label="Message" class="msg">
       <Head {...props} />
@@ -142,6 +143,14 @@ function Opened(props: TabProps) {
         {chosen?.show(props)}
       </div>
     </section>
+  );
+}
+
+/** The chosen tab is in sight, where there is no room for all. */
+function useTabInSight(name: string | undefined): void {
+  useEffect(
+    () => document.getElementById(`tab-${name}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' }),
+    [name],
   );
 }
 

@@ -1,6 +1,6 @@
 // The keys, and what they do.
 import { signal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { backToList, open, remove, step, toggleRead } from '#ops/console/app/mail/actions.ts';
 import { neighbour } from '#ops/console/app/mail/list-state.ts';
 import { searchFieldId } from '#ops/console/app/mail/search.tsx';
@@ -37,7 +37,7 @@ export function answerKeys(): void {
     const { target } = event;
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !(target instanceof Element))
       return;
-    if (target.closest('input, textarea, select, dialog') !== null) return;
+    if (target.closest('input, textarea, select, dialog[open]') !== null) return;
     if (ownKeys.has(event.key) && target !== document.body) return;
     const key = keys.find((one) => one.keys.includes(event.key));
     if (key === undefined || (event.key === 'Escape' && place.value.id === null)) return;
@@ -48,7 +48,7 @@ export function answerKeys(): void {
 
 export function Help() {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (isHelpShown.value) dialog.current?.showModal();
     else dialog.current?.close();
   }, [isHelpShown.value]);
@@ -56,7 +56,12 @@ export function Help() {
     isHelpShown.value = false;
   };
   return (
-    <dialog ref={dialog} class="ask" aria-labelledby="help-title" onClose={close}>
+    <dialog
+      ref={dialog}
+      class="ask"
+      aria-labelledby="help-title"
+      onClose={() => dialog.current?.open !== true && close()}
+    >
       <h2 id="help-title">Keys</h2>
       <dl class="keys">
         {keys.map(({ keys: names, does }) => (

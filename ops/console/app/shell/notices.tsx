@@ -1,6 +1,6 @@
 // What was done, told in a corner of the page, with a way back where there is one; and the question before what has none.
 import { signal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { failureOf } from './api.ts';
 
 type Notice = { readonly text: string; readonly tone: 'plain' | 'bad'; readonly undo: (() => void) | null };
@@ -95,15 +95,18 @@ export function Notices() {
 export function Confirmation() {
   const dialog = useRef<HTMLDialogElement>(null);
   const asked = question.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (asked !== null) dialog.current?.showModal();
     else dialog.current?.close();
   }, [asked]);
   const close = () => {
     question.value = null;
   };
+  const closed = () => {
+    if (dialog.current?.open !== true) close(); // told late, it may be open for the next question
+  };
   return (
-    <dialog ref={dialog} class="ask" aria-labelledby="ask-title" onClose={close}>
+    <dialog ref={dialog} class="ask" aria-labelledby="ask-title" onClose={closed}>
       {asked !== null && (
         <>
           <h2 id="ask-title">{asked.title}</h2>

@@ -1,0 +1,222 @@
+// `npm run test:console`, too: what a person can do in the console, by mouse and by keys, and what takes it back.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { type OpsApi, startOpsApi } from '#local/http/start-ops-api.ts';
+import { receivedAtOf } from '#mail/header/message-id.ts';
+import { marksRecord } from '#pipeline/contract/records/marks.ts';
+import { type Browser, startChromium, type Tab } from '#test/support/peers/chromium.ts';
+import { peerOptions } from '#test/support/peers/peers.ts';
+import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/samples/sample-message.ts';
+import { eventually } from '#test/support/worlds/local-service.ts';
+import { opsDeps } from '#test/support/worlds/ops-deps.ts';
+
+describe('in the console', peerOptions('chromium'), () => {
+  let browser: Browser;
+  let tab: Tab;
+  let world: SampleWorld;
+  let api: OpsApi;
+  let url = '';
+  before(async () => {
+    browser = await startChromium();
+    tab = await browser.open('about:blank');
+    const metrics = { width: 1_440, height: 900, deviceScaleFactor: 1, mobile: false };
+    await tab.send('Emulation.setDeviceMetricsOverride', metrics);
+  });
+  after(async () => {
+    await browser?.close();
+    await api?.close();
+  });
+  beforeEach(async () => {
+    await tab.send('Page.navigate', { url: 'about:blank' });
+    await api?.close();
+    world = sampleWorld();
+    for (let n = 1; n <= 3; n += 1) world.addMessage(sampleMessage({ id: sampleId(n), subject: `Mail ${n}.` }));
+    world.store.seed('suppressions/far.example/gone.json', JSON.stringify({ reason: '550 5.1.1 no such user' }));
+    api = await startOpsApi(opsDeps(world));
+    url = `http://127.0.0.1:${api.address.port}/`;
+  });
+
+  async function go(hash: string, ready: string): Promise<void> {
+    await tab.send('Page.navigate', { url: 'about:blank' });
+    await tab.send('Page.navigate', { url: `${url}${hash}` });
+    await tab.until(ready);
+  }
+  async function press(key: string): Promise<void> {
+    const text = key.length === 1 ? { text: key } : { windowsVirtualKeyCode: key === 'Escape' ? 27 : 13 };
+    await tab.send('Input.dispatchKeyEvent', { type: 'keyDown', key, ...text });
+    await tab.send('Input.dispatchKeyEvent', { type: 'keyUp', key });
+  }
+  const rows = '.row';
+  const listIs = (count: number) => `document.querySelectorAll('${rows}').length === ${count}`;
+  const openIs = (subject: string) => `document.querySelector('.msg h1')?.innerText === '${subject}'`;
+  const says = (text: string) => `document.querySelector('.toast')?.innerText.includes('${text}')`;
+  const click = (label: string, within = 'document') =>
+    tab.run(`[...${within}.querySelectorAll('button')].find((one) => one.innerText.trim() === '${label}').click()`);
+  const marksOf = async (n: number) =>
+    marksRecord.find(world.store, marksRecord.key({ id: sampleId(n), receivedAt: receivedAtOf(sampleId(n)) }));
+
+  test('keys lead through the mail and its views', async () => {
+    await go('#/mail', listIs(3));
+    for (const [key, ready] of [
+      ['j', openIs('Mail 3.')],
+      ['j', openIs('Mail 2.')],
+      ['k', openIs('Mail 3.')],
+      ['o', `document.activeElement.id === 'stage'`],
+      ['u', `document.querySelector('.tabs') === null`],
+      ['o', openIs('Mail 3.')],
+      ['Escape', `document.querySelector('.tabs') === null`],
+      ['?', `document.querySelector('dialog[open]')?.innerText.includes('Keys')`],
+      ['Escape', `document.querySelector('dialog[open]') === null`],
+      ['2', `document.querySelector('h1')?.innerText === 'Deliveries'`],
+      ['3', `document.querySelector('h1')?.innerText === 'Queues'`],
+      ['4', `document.querySelector('h1')?.innerText === 'Overview'`],
+      ['1', listIs(3)],
+      ['/', `document.activeElement.id === 'search'`],
+    ] as const) {
+      await press(key);
+      await tab.until(ready);
+    }
+    await press('j'); // is text now
+    assert.equal(await tab.run(`document.getElementById('search').value`), 'j');
+  });
+
+  test('a deleted message is gone at once, can be had back, and is deleted in the end', async () => {
+    await go('#/mail', listIs(3));
+    await press('j');
+    await tab.until(openIs('Mail 3.'));
+    await press('#');
+    await tab.until(`${listIs(2)} && ${openIs('Mail 2.')} && ${says('Message deleted')}`);
+    await click('Undo');
+    await tab.until(`${listIs(3)} && ${openIs('Mail 3.')}`);
+    assert.equal(world.store.keys('inbox/').length, 3);
+    await press('#');
+    await tab.until(listIs(2));
+    await tab.run(`document.querySelector('.toast [aria-label=Close]').click()`);
+    await eventually('deleted', () => world.store.keys('inbox/').length === 2);
+    await press('#');
+    await tab.until(listIs(1));
+    await tab.send('Page.navigate', { url: 'about:blank' }); // a tab that is left does it, too
+    await eventually('deleted as the tab is closed', () => world.store.keys('inbox/').length === 1);
+  });
+
+  test('all that was found is deleted only after a question', async () => {
+    await go('#/mail?q=2.', listIs(1));
+    await tab.run(`document.querySelector('[aria-label="Delete all shown"]').click()`);
+    await tab.until(`document.querySelector('dialog[open]')?.innerText.includes('2.')`);
+    await click('Cancel');
+    await tab.until(`document.querySelector('dialog[open]') === null`);
+    assert.equal(world.store.keys('inbox/').length, 3);
+    await tab.run(`document.querySelector('[aria-label="Delete all shown"]').click()`);
+    await tab.until(`document.querySelector('dialog[open]') !== null`);
+    await click('Delete', `document.querySelector('dialog[open]')`);
+    await tab.until(says('1 message deleted'));
+    assert.equal(world.store.keys('inbox/').length, 2);
+  });
+
+  test('an opened message is read, and can be unread again; tags are set, and shown in the list', async () => {
+    await go('#/mail', listIs(3));
+    await tab.until(`document.querySelectorAll('.row.new').length === 3 && document.title === '(3) Pillarbox'`);
+    await press('j');
+    await tab.until(`document.querySelectorAll('.row.new').length === 2 && document.title === '(2) Pillarbox'`);
+    await eventually('read', async () => (await marksOf(3))?.read === true);
+    await press('U');
+    await tab.until(`document.querySelectorAll('.row.new').length === 3 && ${says('Marked as unread')}`);
+    await click('Undo');
+    await tab.until(`document.querySelectorAll('.row.new').length === 2`);
+    await click('Tag');
+    await tab.until(`document.querySelector('.sheet input') !== null`);
+    await tab.run(`document.querySelector('.sheet input').value = 'signup, two'`);
+    await click('Set tags');
+    await tab.until(`document.querySelector('.row .marks')?.innerText.includes('signup')`);
+    await eventually('tagged', async () => (await marksOf(3))?.tags.join() === 'signup,two');
+    await tab.until(`[...document.querySelectorAll('.rail .nav')].some((one) => one.innerText.includes('signup'))`);
+    await tab.run(`document.querySelector('[aria-label="Mark all as read"]').click()`);
+    await tab.until(`document.querySelector('.row.new') === null && document.title === 'Pillarbox'`);
+  });
+
+  test('a message is replayed; what is refused is told', async () => {
+    await go(`#/mail/${sampleId(1)}`, openIs('Mail 1.'));
+    await click('Replay');
+    await tab.until(`document.querySelector('.sheet') !== null`);
+    await click('Replay', `document.querySelector('.sheet')`);
+    await tab.until(says('judged and parsed once more'));
+    await click('Replay');
+    await tab.until(`document.querySelector('.sheet input') !== null`);
+    await tab.run(`document.querySelector('.sheet input').value = 'eve@far.example'`);
+    await click('Replay', `document.querySelector('.sheet')`);
+    await tab.until(`document.querySelector('.toast.bad') !== null && ${says('leads to no mailbox')}`);
+  });
+
+  test('dead letters are tried again, or deleted, after a question', async () => {
+    await go('#/queues', `document.querySelector('.dead') !== null`);
+    await click('Try again');
+    await tab.until(`document.querySelector('dialog[open]') !== null`);
+    await click('Cancel');
+    await tab.until(`document.querySelector('dialog[open]') === null`);
+    assert.deepEqual(world.calls, []);
+    for (const [label, call] of [
+      ['Try again', 'redrive received'],
+      ['Delete', 'purge received'],
+    ] as const) {
+      await click(label);
+      await tab.until(`document.querySelector('dialog[open]') !== null`);
+      await click(label, `document.querySelector('dialog[open]')`);
+      await eventually(call, () => world.calls.includes(call));
+    }
+  });
+
+  test('an address is taken off the suppression list, and put back', async () => {
+    const isListed = `document.querySelector('main').innerText.includes('gone@far.example')`;
+    await go('#/deliveries', isListed);
+    await click('Write to it again');
+    await tab.until(`!(${isListed}) && ${says('is sent again')}`);
+    await click('Undo');
+    await tab.until(isListed);
+  });
+
+  test('a search suggests, is in the address, and Back leads out of a message', async () => {
+    await go('#/mail', listIs(3));
+    await press('/');
+    for (const key of 'Mail 2.') await press(key);
+    await tab.until(`${listIs(1)} && location.hash === '#/mail?q=Mail+2.'`);
+    await tab.run(`document.querySelector('.row a').click()`);
+    await tab.until(openIs('Mail 2.'));
+    await tab.run(`document.getElementById('tab-headers').click()`);
+    await tab.until(`location.hash.endsWith('?q=Mail+2.&tab=headers')`);
+    await tab.run('globalThis.isOld = true');
+    await tab.send('Page.reload');
+    await tab.until(
+      `globalThis.isOld === undefined && document.querySelector('#tab-headers[aria-selected=true]') !== null && ${listIs(1)}`,
+    );
+    await tab.run(`document.querySelector('[aria-label="Clear the search"]').click()`);
+    await tab.until(listIs(3));
+    for (const key of 'ta') await press(key);
+    await tab.until(`document.querySelector('[role=option]')?.innerText.includes('tag:')`);
+    await tab.send('Input.dispatchKeyEvent', { type: 'keyDown', key: 'ArrowDown', windowsVirtualKeyCode: 40 });
+    await press('Enter');
+    await tab.until(`document.getElementById('search').value === 'tag:'`);
+  });
+
+  test('remote pictures are loaded when they are asked for, and not before', async () => {
+    const asked: (string | undefined)[] = [];
+    const far = createServer((request, response) => {
+      asked.push(request.url, request.headers.referer);
+      response.end();
+    });
+    await new Promise<void>((resolve) => far.listen(0, '127.0.0.1', resolve));
+    const there = `http://127.0.0.1:${(far.address() as AddressInfo).port}`;
+    world.addMessage(
+      sampleMessage({ id: sampleId(9), html: `<img src="${there}/p.gif"><script src="${there}/s"></script>` }),
+    );
+    await go(`#/mail/${sampleId(9)}`, `document.querySelector('.notice') !== null`);
+    assert.match(await tab.run(`document.querySelector('.notice').innerText`), /2 remote items blocked/);
+    assert.equal(asked.length, 0);
+    await click('Show');
+    await eventually('the picture', () => asked.includes('/p.gif'));
+    assert.deepEqual(asked, ['/p.gif', undefined]);
+    far.closeAllConnections();
+    far.close();
+  });
+});
