@@ -1,8 +1,9 @@
 // What a program of yours imports from `pillarbox`: the inbox message, its reader, and the webhook's verifier.
 export { type MailEvent, mailEventSchema } from '#pipeline/contract/mail-event.ts';
 export { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
+export type { MailObjects } from './default-s3.ts';
 export type { StoredAt } from './find-mail.ts';
-export { type Mail, type MailObjects, type ReadMailOptions, readMail } from './read-mail.ts';
+export { type Mail, type ReadMailOptions, readMail } from './read-mail.ts';
 export {
   isWebhookError,
   type VerifiedWebhook,

@@ -2,16 +2,9 @@
 // beside them (large texts, attachments, the raw message) to be had when it is asked for.
 import { createHash } from 'node:crypto';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
-import { defaultS3 } from './default-s3.ts';
+import { defaultS3, type MailObjects } from './default-s3.ts';
 import { type FoundMail, findMail, type StoredAt } from './find-mail.ts';
 import { parseTolerantly } from './parse-tolerantly.ts';
-
-/** What `readMail` uses of S3: `new S3({})` of `@aws-sdk/client-s3`, or a stand-in for tests. */
-export type MailObjects = {
-  readonly getObject: (object: { Bucket: string; Key: string }) => Promise<{
-    Body?: { transformToByteArray(): Promise<Uint8Array> } | undefined;
-  }>;
-};
 
 export type ReadMailOptions = {
   /** If left out, a client of this process's own region and credentials. */

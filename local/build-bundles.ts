@@ -12,10 +12,10 @@ const home = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The folder that cdk/ takes the bundles from. */
 export const bundlesFolder = join(home, '.build');
 
-/**
- * How esbuild bundles what ships, for AWS and for the emulator alike: one ESM file with the SDK in it. CommonJS inside
- * needs a `require`, which ESM has not.
- */
+/** CommonJS in a bundle needs a `require`, which ESM has not. */
+export const requireInEsm = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
+
+/** How esbuild bundles what ships, for AWS and for the emulator alike: one ESM file with the SDK in it. */
 const bundling = {
   bundle: true,
   platform: 'node',
@@ -30,7 +30,7 @@ const bundling = {
   outExtension: { '.js': '.mjs' },
   absWorkingDir: home,
   legalComments: 'none',
-  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+  banner: { js: requireInEsm },
 } satisfies BuildOptions;
 
 /** One bundled file; `bytes` is its size. */

@@ -79,7 +79,8 @@ function whatDiffers() {
   const wanted = packagesIn(join(home, 'package-lock.json'));
   if (installed === null) return 'node_modules is not there, or not whole';
   for (const [path, entry] of Object.entries(wanted ?? {})) {
-    const isNeeded = path !== '' && (entry.optional !== true || path === nodePackage);
+    const isOurs = !path.startsWith('node_modules/') || entry.link === true; // this project, and local/node-24
+    const isNeeded = !isOurs && (entry.optional !== true || path === nodePackage);
     const found = installed[path];
     if (found === undefined && isNeeded) return `${path} is missing`;
     if (found === undefined) continue;

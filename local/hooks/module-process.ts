@@ -3,6 +3,7 @@
 // function, and how many milliseconds it has.
 import { randomUUID } from 'node:crypto';
 import { writeSync } from 'node:fs';
+import { registerHooks } from 'node:module';
 import { extname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
@@ -14,6 +15,7 @@ const endsAt = Date.now() + Number(timeoutMs);
 
 const workerData = { mostBytes: memoryMiB * 1_048_576, parent: process.ppid };
 new Worker(new URL(`./memory-worker${extname(import.meta.url)}`, import.meta.url), { workerData }).unref();
+lendSdk();
 const event: unknown = JSON.parse(await text(process.stdin));
 writeSync(3, await call());
 process.exit(0); // what the handler left open ends with it
@@ -26,6 +28,21 @@ async function call(): Promise<string> {
     const error = thrown instanceof Error ? ownFrames(thrown.stack ?? thrown.message) : String(thrown);
     return JSON.stringify({ kind: 'threw', error });
   }
+}
+
+/** Lambda has the AWS SDK. A module that has none here gets what the package brings along of it: as much as `readMail` needs. */
+function lendSdk(): void {
+  const sdk = '@aws-sdk/client-s3';
+  registerHooks({
+    resolve: (specifier, asked, next) => {
+      try {
+        return next(specifier, asked);
+      } catch (error) {
+        if (specifier !== sdk) throw error;
+        return next(`#bundled/${sdk}.js`, { ...asked, parentURL: import.meta.url });
+      }
+    },
+  });
 }
 
 /** A stack without what is above the module. */

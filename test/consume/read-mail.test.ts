@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { S3 } from '@aws-sdk/client-s3';
-import { type MailObjects, readMail } from '#consume/read-mail.ts';
+import type { MailObjects } from '#consume/default-s3.ts';
+import { readMail } from '#consume/read-mail.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import { sampleId, sampleMessage } from '#test/support/samples/sample-message.ts';
 

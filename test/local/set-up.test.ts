@@ -30,6 +30,7 @@ type LockEntry = {
   readonly integrity?: string;
   readonly resolved?: string;
   readonly optional?: boolean;
+  readonly link?: boolean;
   readonly inBundle?: boolean;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
@@ -47,7 +48,11 @@ test('the lock file names all that its packages ask for, so that npm ci takes it
 });
 
 test('the lock file has a hash of every package, and names no registry but the public one', () => {
-  const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
+  const packages = Object.entries(lock.packages).filter(([path, { link }]) => /^node_modules\//.test(path) && !link);
+  assert.deepEqual(
+    Object.keys(lock.packages).filter((path) => !/^node_modules\//.test(path)),
+    ['', 'local/node-24'],
+  );
   const unpinned = packages.filter(([, entry]) => !entry.inBundle && !entry.integrity?.startsWith('sha512-'));
   assert.deepEqual(unpinned, []);
   const elsewhere = packages.filter(([, { resolved = '' }]) => !/^(https:\/\/registry\.npmjs\.org\/|$)/.test(resolved));
@@ -55,10 +60,14 @@ test('the lock file has a hash of every package, and names no registry but the p
 });
 
 test('package.json asks for exact versions, and the lock file is of this package.json', () => {
-  const root = lock.packages['']!;
-  for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies'] as const) {
-    assert.deepEqual((root as any)[kind], manifest[kind]);
-    for (const version of Object.values<string>(manifest[kind])) assert.match(version, /^\d+\.\d+\.\d+$/);
+  for (const [path, wanted] of [
+    ['', manifest],
+    ['local/node-24', JSON.parse(readFileSync(join(home, 'local/node-24/package.json'), 'utf8'))],
+  ]) {
+    for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies'] as const) {
+      assert.deepEqual((lock.packages[path] as any)[kind], wanted[kind]);
+      for (const version of Object.values<string>(wanted[kind] ?? {})) assert.match(version, /^\d+\.\d+\.\d+$/);
+    }
   }
 });
 
@@ -66,6 +75,8 @@ const good = { version: '1.0.0', integrity: 'sha512-good' };
 const node = `node_modules/node-${process.platform}-${process.arch}`;
 const wanted = {
   '': { name: 'pillarbox' },
+  'local/node-24': { version: '0.0.0' },
+  'node_modules/node-24': { link: true },
   'node_modules/one': good,
   'node_modules/for-another-platform': { ...good, optional: true },
   [node]: { ...good, optional: true },

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { blocksOf } from '#test/docs/read-docs.ts';
 import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
-import { folderWith, linkInto, mustRun, pack } from '#test/support/packages/fresh-app.ts';
+import { folderWith, linkInto, mustRun, pack, run } from '#test/support/packages/fresh-app.ts';
 import { checkCommandLine, consumed, consumers } from '#test/support/packages/strangers.ts';
 import { testingExamples } from '#test/support/packages/testing-examples.ts';
 import { peerOptions } from '#test/support/peers/peers.ts';
@@ -33,8 +33,10 @@ describe('the package', peerOptions('npm', 'tar'), () => {
     const places = new Set(files.map((file) => file.replace(/^((?:dist|docs)\/[^/]+|[^/]+).*$/, '$1')));
     const rooms = [
       '.build',
+      'bundled',
       'cdk',
       'cli',
+      'console',
       'consume',
       'container',
       'functions',
@@ -48,7 +50,7 @@ describe('the package', peerOptions('npm', 'tar'), () => {
     const top = ['LICENSE', 'README.md', 'cli', 'docs/schemas', 'package.json'];
     assert.deepEqual([...places].sort(), [...rooms.map((name) => `dist/${name}`), ...top].sort());
     assert.deepEqual(
-      files.filter((file) => /(?<!\.d)\.ts$|\.map$|^dist\/local\/emulator/.test(file)),
+      files.filter((file) => /(?<!\.d)\.ts$|\.map$|^dist\/local\/(?:emulator|build-)/.test(file)),
       [],
     );
   });
@@ -60,10 +62,15 @@ describe('the package', peerOptions('npm', 'tar'), () => {
     );
     const named = Object.keys({ ...dependencies, ...optionalDependencies });
     assert.deepEqual(
-      named.filter((name) => /esbuild|biome|cdk|constructs|fauxqs|typescript|selfsigned/.test(name)),
+      named.filter((name) => /esbuild|biome|cdk|constructs|fauxqs|typescript|selfsigned|aws-sdk|^node-/.test(name)),
       [],
     );
-    assert.deepEqual(peerDependenciesMeta, { 'aws-cdk-lib': { optional: true }, constructs: { optional: true } });
+    const optional = { optional: true };
+    assert.deepEqual(peerDependenciesMeta, {
+      '@aws-sdk/client-s3': optional,
+      'aws-cdk-lib': optional,
+      constructs: optional,
+    });
     const missing = filesOf(join(root, 'dist'))
       .filter((file) => /(?:\.js|\.d\.ts)$/.test(file))
       .flatMap((file) => importsOf(join(root, 'dist', file)).map((wanted) => ({ file, wanted })))
@@ -75,12 +82,19 @@ describe('the package', peerOptions('npm', 'tar'), () => {
             : null;
         if (inside === null) {
           const [name = ''] = /^(?:@[^/]+\/)?[^/]+/.exec(wanted) ?? [];
-          const isCdk = name in peerDependenciesMeta && file.startsWith('cdk/');
-          return !wanted.startsWith('node:') && !isCdk && !named.includes(name);
+          // Bundled code asks for what exists in certain worlds only, and does without.
+          const isPeer = name in peerDependenciesMeta && /^(?:cdk|consume)\//.test(file);
+          return !wanted.startsWith('node:') && !isPeer && !named.includes(name) && !file.startsWith('bundled/');
         }
         return !existsSync(join(root, 'dist', inside.replace(/\.ts$/, file.endsWith('.d.ts') ? '.d.ts' : '.js')));
       });
-    assert.deepEqual(missing, [{ file: 'local/main.js', wanted: '#local/emulator/start-emulator.ts' }]);
+    assert.deepEqual(
+      missing.sort((a, b) => a.file.localeCompare(b.file)),
+      [
+        { file: 'local/console/console-files.js', wanted: './build-console.js' },
+        { file: 'local/main.js', wanted: '#local/emulator/start-emulator.ts' },
+      ],
+    );
   });
 
   for (const file of ['consume.mjs', 'consume.cjs']) {
@@ -88,6 +102,22 @@ describe('the package', peerOptions('npm', 'tar'), () => {
       assert.equal(await mustRun(app, [process.execPath, '--throw-deprecation', file]), consumed);
     });
   }
+
+  test('readMail without the AWS SDK says what to install', async () => {
+    const event = `{ source: 'aws.s3', 'detail-type': 'Object Created',
+      detail: { bucket: { name: 'b' }, object: { key: 'inbox/a.example/ann/1.json' } } }`;
+    const code = `import { readMail } from 'pillarbox'; await readMail(${event}).catch(({ message }) => console.log(message));`;
+    const said = await mustRun(app, [process.execPath, '--input-type=module', '-e', code]);
+    assert.match(said, /^readMail needs @aws-sdk\/client-s3: install it/);
+  });
+
+  test('what it brings along of the AWS SDK asks AWS, and comes with its licences', async () => {
+    const { code, err } = await run(app, [process.execPath, 'node_modules/.bin/pillarbox', 'list', '--stack', 'none']);
+    assert.equal(code, 1);
+    assert.match(err, /no AWS credentials were found/);
+    const licences = readFileSync(join(app, 'node_modules/pillarbox/dist/bundled/LICENSES.txt'), 'utf8');
+    assert.match(licences, /^@aws-sdk\/client-s3 \S+ \(Apache-2\.0\)$[\s\S]*Apache License/m);
+  });
 
   test('the examples of docs/consume.md, and the test of docs/testing.md, compile against its types', async () => {
     const nodenext = ['--module', 'nodenext', '--target', 'es2022', '--strict', '--types', 'node'];
