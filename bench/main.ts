@@ -1,5 +1,5 @@
 // `npm run bench`: prints what is claimed, measured here and now, as ratios to something that runs beside it.
-// `-- --only accept,whole,…` picks measurements, `--rounds N` how many pairs, `--write` keeps
+// `-- --only accept,whole,…` picks measurements, `--rounds N` how many pairs, `--messages N` how many `list` stores, `--write` keeps
 // the calls per message for `npm run cost`.
 import { parseArgs } from 'node:util';
 import { measureAccept, measureAcceptWhole } from '#bench/accept/accept.ts';
@@ -7,6 +7,7 @@ import { measureAwsListener } from '#bench/aws/aws-listener.ts';
 import { measureCalls } from '#bench/aws/calls.ts';
 import { measureMemory } from '#bench/aws/function-memory.ts';
 import { type Row, rowText } from '#bench/figures/table.ts';
+import { measureList } from '#bench/list/list.ts';
 import { measureRelay } from '#bench/relay/relay.ts';
 import { measureStorm } from '#bench/storm/storm.ts';
 import { measureWhole } from '#bench/whole/latency.ts';
@@ -15,6 +16,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string' },
     rounds: { type: 'string', default: '5' },
+    messages: { type: 'string', default: '200000' },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -29,10 +31,11 @@ const measurements: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   calls: () => measureCalls(values.write),
   memory: measureMemory,
   storm: measureStorm,
+  list: () => measureList(Number(values.messages)),
 };
 
 if (values.help) {
-  console.log(`npm run bench -- [--only ${Object.keys(measurements).join(',')}] [--rounds N] [--write]`);
+  console.log(`npm run bench -- [--only ${Object.keys(measurements).join(',')}] [--rounds N] [--messages N] [--write]`);
 } else {
   const wanted = values.only?.split(',') ?? Object.keys(measurements);
   for (const name of wanted) {

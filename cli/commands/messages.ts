@@ -24,7 +24,7 @@ const list = asking({
   asks: listMessages,
   options: {
     mailbox: { value: 'MAILBOX', about: 'only that of local@domain, or of @domain' },
-    q: { value: 'WORDS', about: 'only that with these words in sender, recipient, subject or text' },
+    q: { value: 'WORDS', about: 'only what this search finds: words, "phrases", from:ann, is:unread, -tag:done, …' },
     ...pageOptions,
   },
   defaults: pageDefaults,
@@ -156,7 +156,7 @@ const deleted = z.object({ deleted: z.number() });
 /** What an action on many messages is about. */
 const chosen = {
   mailbox: { value: 'MAILBOX', about: 'the mail of local@domain, or of @domain' },
-  q: { value: 'WORDS', about: 'what a search for these words finds' },
+  q: { value: 'WORDS', about: 'what this search finds: words, fields like from:ann, -tag:done' },
   all: { value: null, about: 'all mail there is' },
 } as const;
 

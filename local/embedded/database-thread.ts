@@ -20,10 +20,10 @@ import { giveBackSpace } from '#local/embedded/store/free-space.ts';
 import { type MailRows, mailRows } from '#local/embedded/store/mail-rows.ts';
 import { type ObjectRows, objectRows } from '#local/embedded/store/object-rows.ts';
 import { errorMessage } from '#mail/problem.ts';
+import { askMail, isOfLists } from './mail-requests.ts';
 import {
   type Answer,
   type Batch,
-  type Kind,
   messageType,
   type NewObject,
   type Reply,
@@ -166,14 +166,9 @@ function survivalOf(requests: readonly Numbered[]): Survival {
   return requests.some(mustSurvive) ? 'durable' : 'soon';
 }
 
-/** Whether a request reads what lists show. */
-function isListing(kind: Kind): boolean {
-  return kind === 'messages' || kind === 'summary' || kind === 'mailboxes' || kind === 'findMessage';
-}
-
-/** What is read changes nothing; a hand-out or an answer to one that a power cut takes back means one run more. */
+/** What is read changes nothing, and what is lost of the index is made again; a hand-out or an answer to one that a power cut takes back means one run more. */
 function mustSurvive({ request: { kind } }: Numbered): boolean {
-  return kind !== 'ack' && kind !== 'get' && kind !== 'head' && kind !== 'list' && !isListing(kind);
+  return kind !== 'ack' && kind !== 'get' && kind !== 'head' && kind !== 'list' && !isOfLists(kind);
 }
 
 /**
@@ -202,8 +197,6 @@ function transact(state: State, survival: Survival, work: () => readonly Done[])
   for (const file of state.freed) state.removeFile(file);
   return done;
 }
-
-type MailKind = 'messages' | 'summary' | 'mailboxes' | 'findMessage' | 'newestKeys' | 'sweep';
 
 type Around = { readonly buffer: ArrayBuffer; readonly at: number };
 
@@ -253,6 +246,7 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
     case 'messages':
     case 'summary':
     case 'mailboxes':
+    case 'indexText':
     case 'findMessage':
     case 'newestKeys':
     case 'sweep':
@@ -268,23 +262,6 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
     case 'stopLeases':
     case 'tick':
       return { value: null };
-  }
-}
-
-function askMail(mail: MailRows, request: Request<MailKind>): Answer<MailKind> {
-  switch (request.kind) {
-    case 'messages':
-      return mail.search(request);
-    case 'summary':
-      return mail.summary(request.key);
-    case 'mailboxes':
-      return mail.mailboxes();
-    case 'findMessage':
-      return mail.find(request.id);
-    case 'newestKeys':
-      return mail.newestKeys(request.prefix, request.before, request.limit);
-    case 'sweep':
-      return mail.sweep(request);
   }
 }
 

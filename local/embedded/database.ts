@@ -1,7 +1,7 @@
 // The one SQLite file: its tables, and how it is opened so that what is committed survives a power cut.
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { firstPlaceAt } from '#local/embedded/store/mail-order.ts';
-import { mailTables, mailTablesFrom4 } from '#local/embedded/store/mail-tables.ts';
+import { mailTables, mailTablesFrom4, mailTablesFrom5 } from '#local/embedded/store/mail-tables.ts';
 
 const sharedTable = `
   -- The end of objects that have it in common (one message for many mailboxes), and what the list of mail says of it.
@@ -10,7 +10,6 @@ const sharedTable = `
     seq INTEGER PRIMARY KEY,
     sha256 TEXT NOT NULL UNIQUE,
     summary TEXT,
-    searched TEXT,
     body BLOB NOT NULL
   ) STRICT;
 `;
@@ -67,17 +66,24 @@ const tables = `
   CREATE INDEX IF NOT EXISTS dead_letters_by_queue ON dead_letters (queue, seq);
 `;
 
-const layoutVersion = 5;
-/** What brings a database to the next layout, by the layout it has. */
-const changes: Readonly<Record<number, string>> = {
-  1: 'ALTER TABLE objects ADD COLUMN sha256 TEXT;',
-  2: `ALTER TABLE objects ADD COLUMN shared INTEGER; ALTER TABLE messages ADD COLUMN shared INTEGER; ${sharedTable}`,
-  3: `ALTER TABLE jobs ADD COLUMN faults INTEGER NOT NULL DEFAULT 0;
+const layoutVersion = 6;
+/** What brings a database to a later layout, by the layout it has. */
+const changes: Readonly<Record<number, { readonly to: number; readonly sql: string }>> = {
+  1: { to: 2, sql: 'ALTER TABLE objects ADD COLUMN sha256 TEXT;' },
+  2: {
+    to: 3,
+    sql: `ALTER TABLE objects ADD COLUMN shared INTEGER; ALTER TABLE messages ADD COLUMN shared INTEGER; ${sharedTable}`,
+  },
+  3: {
+    to: 4,
+    sql: `ALTER TABLE jobs ADD COLUMN faults INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE jobs ADD COLUMN guilt INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE jobs ADD COLUMN handed_at INTEGER;
       -- Until then a run counted that ended with the process or by a fault of ours.
       UPDATE jobs SET receives = 0;`,
-  4: mailTablesFrom4,
+  },
+  4: { to: 6, sql: mailTablesFrom4 },
+  5: { to: 6, sql: mailTablesFrom5 },
 };
 
 /** Opens (or makes) the database; throws where it cannot be used, or was made by a later version of Pillarbox. */
@@ -101,8 +107,8 @@ function open(path: string): DatabaseSync {
   database.function('first_place', { deterministic: true }, (id) => firstPlaceAt(asText(id)));
   const version = asNumber(database.prepare('PRAGMA user_version').get()?.['user_version']);
   if (version > layoutVersion) throw new Error(`${path} was written by a later version of Pillarbox`);
-  const missing = version === 0 ? [] : Object.entries(changes).filter(([from]) => Number(from) >= version);
-  const steps = missing.map(([, change]) => change).join('\n');
+  let steps = '';
+  for (let change = changes[version]; change !== undefined; change = changes[change.to]) steps += change.sql;
   database.exec(`BEGIN IMMEDIATE; ${steps} ${tables} PRAGMA user_version = ${layoutVersion}; COMMIT;`);
   return database;
 }

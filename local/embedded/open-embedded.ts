@@ -5,10 +5,11 @@ import { createJobSender, createJobSource } from '#local/embedded/queue/job-queu
 import { createObjectStore } from '#local/embedded/store/object-store.ts';
 import type { JobSource } from '#local/run/job-source.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
-import type { KeptSince } from '#pipeline/contract/keys.ts';
+import { isMailKey, type KeptSince } from '#pipeline/contract/keys.ts';
 import type { Intake, JobSender, ObjectStore } from '#pipeline/contract/ports.ts';
 import { createAdmin } from './admin.ts';
 import { type ClientOptions, startClient } from './client.ts';
+import { startIndexing } from './index-mail.ts';
 import { createIntake } from './intake.ts';
 import type { OpenedBodies, Statistics } from './requests.ts';
 
@@ -26,7 +27,8 @@ export type EmbeddedWorld = {
   readonly shrink: () => Promise<boolean>;
   /** Looks at the clock: needed only in tests, whose clock does not run by itself. */
   readonly tick: () => Promise<void>;
-  readonly statistics: () => Promise<Statistics>;
+  /** `mailToIndex`: messages that a search still reads, since the index of texts does not have them yet. */
+  readonly statistics: () => Promise<Statistics & { readonly mailToIndex: number }>;
   /** Resolves when the database thread is lost (never, where all is well, before `close`). */
   readonly lost: Promise<Error>;
   readonly close: () => Promise<void>;
@@ -44,6 +46,10 @@ export async function openEmbedded(options: ClientOptions): Promise<EmbeddedWorl
   const tell = (told: Set<(key: string) => void>) => (key: string) => {
     for (const watcher of told) watcher(key);
   };
+  const indexing = startIndexing(client);
+  watchers.written.add((key) => {
+    if (isMailKey(key)) indexing.written();
+  });
   const changed = { written: tell(watchers.written), deleted: tell(watchers.deleted) };
   return {
     store: createObjectStore(client, bodies, changed),
@@ -61,8 +67,11 @@ export async function openEmbedded(options: ClientOptions): Promise<EmbeddedWorl
     tick: async () => {
       await client.ask({ kind: 'tick' });
     },
-    statistics: () => client.ask({ kind: 'statistics' }),
+    statistics: async () => ({ ...(await client.ask({ kind: 'statistics' })), mailToIndex: indexing.left() }),
     lost: client.lost,
-    close: client.close,
+    close: () => {
+      indexing.stop();
+      return client.close();
+    },
   };
 }

@@ -98,6 +98,8 @@ type Exchange = {
   /** A step of a search, which looks at a bounded number of rows: `next` is where to look on, null at the end. */
   messages: { ask: MessageQuery; answer: MessagePage };
   summary: { ask: { readonly key: string }; answer: MarkedSummary | null };
+  /** Takes some messages into the index of texts; answers how many are left. */
+  indexText: { ask: { readonly limit: number }; answer: number };
   mailboxes: { ask: object; answer: MailboxCounts };
   findMessage: { ask: { readonly id: string }; answer: readonly string[] };
   /** Those of the messages that have a job on a queue, or out with a worker. */

@@ -4,13 +4,8 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { DeadLetter, MessagePage, MessageQuery, OpsAdmin, QueueCounts } from '#ops/admin.ts';
 import { countMailboxes } from '#ops/messages/count-mailboxes.ts';
-import {
-  type MarkedSummary,
-  type MessageSummary,
-  matchesSearch,
-  searchText,
-  summarise,
-} from '#ops/messages/message-summary.ts';
+import { type MarkedSummary, type MessageSummary, summarise } from '#ops/messages/message-summary.ts';
+import { matchesSearch, type SearchTexts, searchOf, searchTexts } from '#ops/messages/search-match.ts';
 import type { DeadLetters } from '#pipeline/aws/dead-letters.ts';
 import { unpacked } from '#pipeline/aws/pack.ts';
 import { causeOf } from '#pipeline/aws/sqs-receiver.ts';
@@ -37,7 +32,7 @@ export type EmulatorAdminDeps = {
   readonly clock: Clock;
 };
 
-type Read = { readonly summary: MessageSummary; readonly searched: string };
+type Read = { readonly summary: MessageSummary; readonly texts: SearchTexts };
 
 /** Makes the admin side. */
 export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
@@ -96,12 +91,14 @@ type Search = {
 
 async function search({ index, read, marks, query: { mailbox, q, limit, after } }: Search): Promise<MessagePage> {
   const end = performance.now() + searchMs;
+  const wanted = searchOf(q);
   const prefixes = prefixesOf(mailbox);
   const messages: MarkedSummary[] = [];
   const keys = index.newest('mail', after).filter((key) => prefixes.some((prefix) => key.startsWith(prefix)));
   for (const [at, key] of keys.entries()) {
     const found = await read(key);
-    if (found && (q === null || matchesSearch(found.searched, q))) messages.push(marked(found.summary, marks));
+    const summary = found && marked(found.summary, marks);
+    if (found && summary && matchesSearch(wanted, summary, found.texts)) messages.push(summary);
     const isLast = at === keys.length - 1;
     if (!isLast && (messages.length >= limit || performance.now() > end)) return { messages, next: key };
   }
@@ -129,7 +126,7 @@ function summaryReader(store: Pick<ObjectStore, 'get'>): (key: string) => Promis
     if (known) return known;
     const message = await inboxMessageRecord.find(store, key);
     if (message === null) return null;
-    const read = { summary: summarise(key, message), searched: searchText(message) };
+    const read = { summary: summarise(key, message), texts: searchTexts(message) };
     kept.set(key, read);
     return read;
   };

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseAddress, parseDomain } from '#mail/address/address.ts';
 import { isMessageId } from '#mail/header/message-id.ts';
 import { isProblem, type Problem, problem } from '#mail/problem.ts';
+import { parseSearch } from '#ops/messages/search-query.ts';
 import { queueNames } from '#pipeline/contract/stages.ts';
 
 export function text(maxLength = 500) {
@@ -44,6 +45,15 @@ export const messageId = parsed('a message id (26 letters and digits)', (given) 
   const id = given.toUpperCase();
   return isMessageId(id) ? id : problem('no id');
 });
+
+/** A search (search-query.ts); empty if there is none. The refusal says what of it is not understood. */
+export const searchText = text()
+  .trim()
+  .superRefine((given, context) => {
+    const read = parseSearch(given);
+    if (isProblem(read)) context.addIssue({ code: 'custom', message: read.problem });
+  })
+  .default('');
 
 /** A whole mailbox, `local@domain`, domain in A-label form; null if it is empty. */
 export const mailbox = parsed('local@domain', readMailbox).default(null);

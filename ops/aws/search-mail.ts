@@ -2,7 +2,9 @@
 // domain, `raw/` is listed, since only its keys are in order of time over all mailboxes.
 import { isMessageId, type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import type { MessagePage, MessageQuery } from '#ops/admin.ts';
-import { type MarkedSummary, matchesSearch, searchText, summarise } from '#ops/messages/message-summary.ts';
+import { type MarkedSummary, summarise } from '#ops/messages/message-summary.ts';
+import { matchesSearch, searchOf, searchTexts } from '#ops/messages/search-match.ts';
+import type { Search } from '#ops/messages/search-query.ts';
 import { domainPrefix, mailboxPrefix, mailFolders, messageIdOf, rawPrefix } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
@@ -27,10 +29,11 @@ const reportEvery = 160;
 /** One page; `next` is the id of the last message looked at. All copies of a message come together. */
 export async function searchMail(deps: SearchMailDeps, query: MessageQuery): Promise<MessagePage> {
   const after = query.after !== null && isMessageId(query.after) ? query.after : null;
+  const wanted = searchOf(query.q);
   const messages: MarkedSummary[] = [];
   let [found, read] = [0, 0];
   for await (const candidates of chunks(olderThan(candidatesOf(deps, query.mailbox, after), after), atOnce)) {
-    const copies = await Promise.all(candidates.map((candidate) => readCopies(deps, candidate, query.q)));
+    const copies = await Promise.all(candidates.map((candidate) => readCopies(deps, candidate, wanted)));
     for (const [n, summaries] of copies.entries()) {
       messages.push(...summaries);
       if (summaries.length > 0) found += 1;
@@ -96,17 +99,17 @@ async function* olderThan(candidates: AsyncIterable<Candidate>, after: MessageId
 async function readCopies(
   { store }: SearchMailDeps,
   { id, keys }: Candidate,
-  q: string | null,
+  wanted: Search,
 ): Promise<readonly MarkedSummary[]> {
   const copies: MarkedSummary[] = [];
   let marks: Marks | null = null;
   for (const key of await keys()) {
     const message = await inboxMessageRecord.find(store, key);
-    if (message !== null && (q === null || matchesSearch(searchText(message), q))) {
-      marks ??= (await marksRecord.find(store, marksRecord.key({ id, receivedAt: receivedAtOf(id) }))) ?? noMarks;
-      const { read, tags } = marks;
-      copies.push({ ...summarise(key, message), read, tags });
-    }
+    if (message === null) continue;
+    marks ??= (await marksRecord.find(store, marksRecord.key({ id, receivedAt: receivedAtOf(id) }))) ?? noMarks;
+    const { read, tags } = marks;
+    const summary = { ...summarise(key, message), read, tags };
+    if (matchesSearch(wanted, summary, searchTexts(message))) copies.push(summary);
   }
   return copies;
 }

@@ -4,7 +4,7 @@ import { isMessageId } from '#mail/header/message-id.ts';
 import { type Problem, problem } from '#mail/problem.ts';
 import type { MailAdmin, MessageQuery } from '#ops/admin.ts';
 import { json } from '#ops/api/answer.ts';
-import { cursor, limit, mailboxOrDomain, text } from '#ops/api/parameters.ts';
+import { cursor, limit, mailboxOrDomain, searchText } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import type { MarkedSummary } from './message-summary.ts';
@@ -38,7 +38,7 @@ type ListedMessage = z.output<typeof listedMessage>;
 
 export const listMessages = useCase({
   about: 'mail, newest first',
-  takes: { mailbox: mailboxOrDomain, q: text().trim().default(''), limit, after: cursor(readCursor) },
+  takes: { mailbox: mailboxOrDomain, q: searchText, limit, after: cursor(readCursor) },
   gives: z.object({ messages: z.array(listedMessage), next: z.string().nullable() }),
   answer: async ({ admin }: Pick<MailDeps, 'admin'>, { q, after = null, ...given }) =>
     json(await gather(admin, { ...given, q: q || null, cursor: after })),

@@ -1,5 +1,4 @@
-// One row of a list of mail, and the text that a search reads. All worlds make both from the stored JSON, so their lists are
-// the same.
+// One row of a list of mail. All worlds make it from the stored JSON, so their lists are the same.
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import type { Marks } from '#pipeline/contract/records/marks.ts';
 
@@ -30,7 +29,6 @@ export type MessageSummary = {
 export type MarkedSummary = MessageSummary & Marks;
 
 const previewLength = 140;
-const searchedTextLength = 16_384;
 const listedAddresses = 20;
 
 /** The part that is one recipient's own; the rest is the same for all of them. */
@@ -64,38 +62,14 @@ export function sharedSummary(message: InboxMessage): Omit<MessageSummary, keyof
   };
 }
 
-/** What a search reads, in lower case: sender, recipients, subject, file names, beginning of the text. */
-export function searchText(message: InboxMessage): string {
-  return `${ownSearchText(message)}\n${sharedSearchText(message)}`;
-}
-
-export function ownSearchText({ id, envelope: { reversePath, forwardPath } }: Pick<Own, 'id' | 'envelope'>): string {
-  return [id, reversePath, forwardPath].join('\n').toLowerCase();
-}
-
-export function sharedSearchText(message: InboxMessage): string {
-  const addresses = [...message.from, ...message.to, ...message.cc].slice(0, 3 * listedAddresses).map(shownAddress);
-  const names = message.attachments.slice(0, listedAddresses).map(({ filename }) => filename);
-  const text = inlineText(message).slice(0, searchedTextLength);
-  return [message.subject ?? '', ...addresses, ...names, text].join('\n').toLowerCase();
-}
-
-/** Whether every word of `q` is in the search text. */
-export function matchesSearch(searched: string, q: string): boolean {
-  return searchWords(q).every((word) => searched.includes(word));
-}
-
-/** The words of a search, lower-case; at most ten. */
-export function searchWords(q: string): readonly string[] {
-  return q.toLowerCase().split(/\s+/).filter(Boolean).slice(0, 10);
-}
-
-function inlineText({ text, html }: InboxMessage): string {
+/** The beginning of its text, or of its HTML without the tags. */
+export function inlineText({ text, html }: Pick<InboxMessage, 'text' | 'html'>): string {
   if (typeof text === 'string') return text;
   if (typeof html === 'string') return html.slice(0, 20_000).replace(/<[^<>]{0,2000}>/g, ' ');
   return '';
 }
 
-function shownAddress({ name, address }: { readonly name: string; readonly address: string }): string {
+/** An address as a person writes it. */
+export function shownAddress({ name, address }: { readonly name: string; readonly address: string }): string {
   return name === '' ? address : `${name} <${address}>`;
 }

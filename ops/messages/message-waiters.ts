@@ -119,7 +119,7 @@ async function findStored(admin: Search, wanted: Wanted): Promise<MarkedSummary 
 async function isWanted(admin: Search, wanted: Wanted, summary: MarkedSummary): Promise<boolean> {
   if (isEarlier(wanted, summary) || !matches(wanted, summary)) return false;
   if (wanted.q === null) return true;
-  const page = await admin.messages({ mailbox: null, q: `${wanted.q} ${summary.id}`, limit: 1, after: null });
+  const page = await admin.messages({ mailbox: null, q: `id:${summary.id} ${wanted.q}`, limit: 1, after: null });
   return page.messages.some(({ id }) => id === summary.id);
 }
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import type { MailAdmin, MessageQuery } from '#ops/admin.ts';
 import { type Answer, badParameter } from '#ops/api/answer.ts';
-import { mailboxOrDomain, text } from '#ops/api/parameters.ts';
+import { mailboxOrDomain, searchText } from '#ops/api/parameters.ts';
 
 const pageSize = 500;
 const atOnce = 50;
@@ -12,7 +12,7 @@ const atOnce = 50;
 /** The parameters of an action on many messages: of the list, and `all=true` where neither is given. */
 export const selection = {
   mailbox: mailboxOrDomain,
-  q: text().trim().default(''),
+  q: searchText,
   all: z
     .enum(['true', 'false'], 'true or false')
     .default('false')

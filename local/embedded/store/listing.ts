@@ -1,15 +1,7 @@
 // What the list of mail keeps of a message as it is stored: made from its JSON. Of a message whose JSON is in two parts, what
 // is its own and what it shares with other recipients' are kept apart as well, each made from its part alone.
 import { z } from 'zod';
-import {
-  type MessageSummary,
-  ownSearchText,
-  ownSummary,
-  searchText,
-  sharedSearchText,
-  sharedSummary,
-  summarise,
-} from '#ops/messages/message-summary.ts';
+import { type MessageSummary, ownSummary, sharedSummary, summarise } from '#ops/messages/message-summary.ts';
 import { parseInboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import { type Marks, noMarks } from '#pipeline/contract/records/marks.ts';
 
@@ -22,18 +14,16 @@ export type Listing = {
   readonly mailbox: string;
   readonly domain: string;
   readonly summary: string;
-  readonly searched: string;
   readonly facts: MailFacts | null;
 };
 
 /** What all recipients' rows have in common. */
-export type SharedListing = Pick<Listing, 'summary' | 'searched'>;
+export type SharedListing = Pick<Listing, 'summary'>;
 
 const ownSchema = z.object({
   id: z.string(),
   receivedAt: z.string(),
   mailbox: z.object({ domain: z.string(), localPart: z.string(), tag: z.string().nullable() }),
-  envelope: z.object({ reversePath: z.string(), forwardPath: z.string() }),
 });
 
 /** Of a whole message; null where the JSON is none. */
@@ -43,15 +33,14 @@ export function listingOf(key: string, content: Uint8Array): Listing | null {
   const summary = summarise(key, message);
   const { id, mailbox } = message;
   const line = JSON.stringify(summary);
-  const searched = searchText(message);
-  return { id, mailbox: summary.mailbox, domain: mailbox.domain, summary: line, searched, facts: summary };
+  return { id, mailbox: summary.mailbox, domain: mailbox.domain, summary: line, facts: summary };
 }
 
 /** Of what a message shares, by the message of which it is the end; null where that is none. */
 export function sharedListingOf(own: Uint8Array, shared: Uint8Array): SharedListing | null {
   const message = parseInboxMessage(`${textOf(own)}${textOf(shared)}`);
   if (message === null) return null;
-  return { summary: JSON.stringify(sharedSummary(message)), searched: sharedSearchText(message) };
+  return { summary: JSON.stringify(sharedSummary(message)) };
 }
 
 /** Of the beginning of a message, which lacks the closing brace; null where it has not what is needed. */
@@ -61,8 +50,7 @@ export function ownListingOf(key: string, own: Uint8Array): Listing | null {
   const summary = ownSummary(key, parsed);
   const { id, mailbox } = parsed;
   const line = JSON.stringify(summary);
-  const searched = ownSearchText(parsed);
-  return { id, mailbox: summary.mailbox, domain: mailbox.domain, summary: line, searched, facts: null };
+  return { id, mailbox: summary.mailbox, domain: mailbox.domain, summary: line, facts: null };
 }
 
 /** None where the JSON is no record of marks. */

@@ -7,6 +7,7 @@ import { marksKey } from '#pipeline/contract/keys.ts';
 import type { Marks } from '#pipeline/contract/records/marks.ts';
 import { type Listing, readMarks } from './listing.ts';
 import { firstPlaceAt, nextPlaceAfter } from './mail-order.ts';
+import { outdated } from './mail-text.ts';
 
 export type MailIndex = {
   /** Lists a copy. `shared`: the number of the part that says what is not its own, or null. */
@@ -38,14 +39,18 @@ export function mailIndex(database: DatabaseSync): MailIndex {
   };
   return {
     add: (key, listing, shared) => {
-      const { id, mailbox, domain, summary, searched } = listing;
+      const { id, mailbox, domain, summary } = listing;
       const known = sql.find.get(id)?.['seq'];
       const mail = typeof known === 'number' ? known : addMail(listing, shared);
-      sql.addCopy.run(key, mail, mailbox, domain, summary, searched, shared);
+      sql.addCopy.run(key, mail, mailbox, domain, summary, shared);
+      if (typeof known === 'number') sql.outdate.run(mail);
     },
     remove: (key) => {
       const mail = sql.removeCopy.get(key)?.['mail'];
-      if (typeof mail === 'number' && sql.removeMail.run(mail, mail).changes > 0) sql.untag.run(mail);
+      const gone = typeof mail === 'number' ? sql.removeMail.get(mail, mail) : undefined;
+      if (typeof mail !== 'number' || gone === undefined) return;
+      sql.untag.run(mail);
+      if (gone['is_indexed'] !== 0) sql.removeText.run(mail);
     },
     mark,
   };
@@ -73,12 +78,14 @@ function statements(database: DatabaseSync) {
        FROM shared_parts WHERE seq = ?`,
     ),
     addCopy: database.prepare(
-      'INSERT INTO messages (key, mail, mailbox, domain, summary, searched, shared) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO messages (key, mail, mailbox, domain, summary, shared) VALUES (?, ?, ?, ?, ?, ?)',
     ),
     removeCopy: database.prepare('DELETE FROM messages WHERE key = ? RETURNING mail'),
     removeMail: database.prepare(
-      'DELETE FROM mails WHERE seq = ? AND NOT EXISTS (SELECT 1 FROM messages WHERE mail = ?)',
+      'DELETE FROM mails WHERE seq = ? AND NOT EXISTS (SELECT 1 FROM messages WHERE mail = ?) RETURNING is_indexed',
     ),
+    outdate: database.prepare(`UPDATE mails SET is_indexed = ${outdated} WHERE seq = ? AND is_indexed = 1`),
+    removeText: database.prepare('DELETE FROM mail_text WHERE rowid = ?'),
     mark: database.prepare('UPDATE mails SET is_read = ? WHERE seq = ? AND is_read <> ?'),
     untag: database.prepare('DELETE FROM mail_tags WHERE mail = ?'),
     tag: database.prepare('INSERT OR IGNORE INTO mail_tags (tag, mail) VALUES (?, ?)'),

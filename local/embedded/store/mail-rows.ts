@@ -4,12 +4,13 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
 import { asNumber, asText } from '#local/embedded/database.ts';
 import type { Answer, Request } from '#local/embedded/requests.ts';
-import { type MarkedSummary, type MessageSummary, matchesSearch } from '#ops/messages/message-summary.ts';
+import type { MarkedSummary, MessageSummary } from '#ops/messages/message-summary.ts';
 import { earliestKey, isMailKey } from '#pipeline/contract/keys.ts';
-import { firstPlaceAt, placeAt } from './mail-order.ts';
+import { placeAt } from './mail-order.ts';
+import { mailText } from './mail-text.ts';
 import type { ObjectRows } from './object-rows.ts';
+import { mailSearch } from './search-mail.ts';
 
-const mailsPerSearch = 1_000;
 const summarySchema = z.custom<MessageSummary>((value) => typeof value === 'object' && value !== null);
 
 export type MailRows = {
@@ -17,6 +18,8 @@ export type MailRows = {
   /** What a list shows of the message under this key. */
   readonly summary: (key: string) => MarkedSummary | null;
   readonly mailboxes: () => Answer<'mailboxes'>;
+  /** Takes some messages into the index of texts; answers how many are left. */
+  readonly indexText: (request: Request<'indexText'>) => number;
   readonly find: (id: string) => readonly string[];
   readonly newestKeys: (prefix: string, before: string | null, limit: number) => Answer<'newestKeys'>;
   readonly sweep: (request: Request<'sweep'>) => readonly string[];
@@ -25,33 +28,15 @@ export type MailRows = {
 /** Over the same database as `objects`, which does the deleting. */
 export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows {
   const sql = statements(database);
-  const select = (mailbox: string | null, before: number, limit: number) => {
-    if (mailbox === null) return sql.all.all(before, limit);
-    if (mailbox.startsWith('@')) return sql.ofDomain.all(mailbox.slice(1), before, limit);
-    return sql.ofMailbox.all(mailbox, before, limit);
-  };
-  const copiesOf = (mail: number, mailbox: string | null, q: string): readonly MarkedSummary[] =>
-    sql.copies
-      .all(mail)
-      .filter((row) => isOf(mailbox, row) && (q === '' || matchesSearch(searchedOf(row), q)))
-      .map(summaryOf);
+  const text = mailText(database);
+  const find = mailSearch(database, text.read);
   return {
-    search: ({ mailbox, q, limit, after }) => {
-      const words = q ?? '';
-      const most = words === '' ? limit : mailsPerSearch;
-      const mails = select(mailbox, sql.placeOf(after), most + 1);
-      const messages: MarkedSummary[] = [];
-      let [found, looked, last] = [0, 0, ''];
-      for (const { seq, id } of mails.slice(0, most)) {
-        const copies = copiesOf(asNumber(seq), mailbox, words);
-        messages.push(...copies);
-        looked += 1;
-        last = asText(id);
-        if (copies.length > 0) found += 1;
-        if (found === limit) break;
-      }
-      return { messages, next: looked < mails.length ? last : null };
+    search: (query) => {
+      const { found, next } = find(query);
+      const copies = found.flatMap(({ seq }) => sql.copies.all(seq).filter((row) => isOf(query.mailbox, row)));
+      return { messages: copies.map(summaryOf), next };
     },
+    indexText: ({ limit }) => text.index(limit),
     summary: (key) => {
       const row = sql.byKey.get(key);
       return row === undefined ? null : summaryOf(row);
@@ -89,17 +74,10 @@ export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows 
 }
 
 function statements(database: DatabaseSync) {
-  const copies = `SELECT key, mailbox, domain, messages.summary, messages.searched, shared_parts.summary AS shared_summary,
-       shared_parts.searched AS shared_searched, is_read,
+  const copies = `SELECT key, mailbox, domain, messages.summary, shared_parts.summary AS shared_summary, is_read,
        (SELECT json_group_array(tag) FROM (SELECT tag FROM mail_tags WHERE mail_tags.mail = messages.mail ORDER BY tag)) AS tags
      FROM messages JOIN mails ON mails.seq = mail LEFT JOIN shared_parts ON shared_parts.seq = messages.shared`;
-  const ofCopies = (where: string): string =>
-    `SELECT DISTINCT mail AS seq, id FROM messages JOIN mails ON mails.seq = mail WHERE ${where} AND mail < ? ORDER BY mail DESC LIMIT ?`;
-  const place = database.prepare('SELECT seq FROM mails WHERE id = ?');
   return {
-    all: database.prepare('SELECT seq, id FROM mails WHERE seq < ? ORDER BY seq DESC LIMIT ?'),
-    ofMailbox: database.prepare(ofCopies('mailbox = ?')),
-    ofDomain: database.prepare(ofCopies('domain = ?')),
     copies: database.prepare(`${copies} WHERE mail = ? ORDER BY key`),
     byKey: database.prepare(`${copies} WHERE key = ?`),
     byId: database.prepare('SELECT key FROM messages WHERE mail = (SELECT seq FROM mails WHERE id = ?) ORDER BY key'),
@@ -107,12 +85,6 @@ function statements(database: DatabaseSync) {
     count: database.prepare('SELECT count(*) AS messages FROM mails'),
     countUnread: database.prepare('SELECT count(*) AS messages FROM mails WHERE is_read = 0'),
     tags: database.prepare('SELECT tag AS name, count(*) AS messages FROM mail_tags GROUP BY tag ORDER BY tag'),
-    /** What is listed behind this message, as a place: that of the message, or of its millisecond if it is gone. */
-    placeOf: (id: string | null): number => {
-      if (id === null) return Number.MAX_SAFE_INTEGER;
-      const seq = place.get(id)?.['seq'];
-      return typeof seq === 'number' ? seq : firstPlaceAt(id);
-    },
     mailBefore: database.prepare(
       'SELECT key FROM messages WHERE mail < ? AND key > ? AND key < ? ORDER BY mail LIMIT ?',
     ),
@@ -132,10 +104,6 @@ function summaryOf(row: Record<string, SQLOutputValue>): MarkedSummary {
   const { shared_summary: shared } = row;
   const marks = { read: row['is_read'] === 1, tags: z.array(z.string()).parse(JSON.parse(asText(row['tags']))) };
   return { ...own, ...(typeof shared === 'string' ? summarySchema.parse(JSON.parse(shared)) : {}), ...marks };
-}
-
-function searchedOf({ searched, shared_searched: shared }: Record<string, SQLOutputValue>): string {
-  return typeof shared === 'string' ? `${asText(searched)}\n${shared}` : asText(searched);
 }
 
 function keysOf(rows: readonly Record<string, SQLOutputValue>[]): readonly string[] {

@@ -12,9 +12,12 @@ export const mailTables = `
     spf TEXT NOT NULL,
     dkim TEXT NOT NULL,
     dmarc TEXT NOT NULL,
-    is_read INTEGER NOT NULL
+    is_read INTEGER NOT NULL,
+    -- 0: not in the index of texts yet; 1: it is; 2: it is, without a copy that came since.
+    is_indexed INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX IF NOT EXISTS mails_unread ON mails (seq) WHERE is_read = 0;
+  CREATE INDEX IF NOT EXISTS mails_to_index ON mails (seq) WHERE is_indexed <> 1;
 
   -- What the list of mail shows of its copies: one row for each object under inbox/ and quarantine/.
   CREATE TABLE IF NOT EXISTS messages (
@@ -23,12 +26,17 @@ export const mailTables = `
     mailbox TEXT NOT NULL,
     domain TEXT NOT NULL,
     summary TEXT NOT NULL,
-    searched TEXT NOT NULL,
     shared INTEGER
   ) STRICT;
   CREATE INDEX IF NOT EXISTS messages_by_mail ON messages (mail);
   CREATE INDEX IF NOT EXISTS messages_by_mailbox ON messages (mailbox, mail);
   CREATE INDEX IF NOT EXISTS messages_by_domain ON messages (domain, mail);
+
+  -- By the number in mails. The texts themselves are not kept: they can be read from the messages.
+  CREATE VIRTUAL TABLE IF NOT EXISTS mail_text USING fts5 (
+    sender, recipients, subject, other, header,
+    content = '', contentless_delete = 1, tokenize = 'trigram case_sensitive 1'
+  );
 
   CREATE TABLE IF NOT EXISTS mail_tags (tag TEXT NOT NULL, mail INTEGER NOT NULL, PRIMARY KEY (tag, mail)) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS mail_tags_by_mail ON mail_tags (mail);
@@ -71,7 +79,13 @@ export const mailTablesFrom4 = `
       SELECT id, min(key), coalesce(shared_parts.summary, old_messages.summary) AS said
       FROM old_messages LEFT JOIN shared_parts ON shared_parts.seq = shared GROUP BY id
     );
-  INSERT INTO messages (key, mail, mailbox, domain, summary, searched, shared)
-    SELECT key, mails.seq, mailbox, domain, summary, searched, shared FROM old_messages JOIN mails ON mails.id = old_messages.id;
+  INSERT INTO messages (key, mail, mailbox, domain, summary, shared)
+    SELECT key, mails.seq, mailbox, domain, summary, shared FROM old_messages JOIN mails ON mails.id = old_messages.id;
   DROP TABLE old_messages;
+`;
+
+/** As SQL, for a database of layout 5: that was never released. */
+export const mailTablesFrom5 = `
+  ALTER TABLE mails ADD COLUMN is_indexed INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE messages DROP COLUMN searched;
 `;

@@ -23,9 +23,7 @@ export type SharedRows = {
 /** Over the same database as the objects. */
 export function sharedRows(database: DatabaseSync): SharedRows {
   const find = database.prepare('SELECT seq FROM shared_parts WHERE sha256 = ?');
-  const add = database.prepare(
-    'INSERT INTO shared_parts (sha256, summary, searched, body) VALUES (?, ?, ?, ?) RETURNING seq',
-  );
+  const add = database.prepare('INSERT INTO shared_parts (sha256, summary, body) VALUES (?, ?, ?) RETURNING seq');
   const read = database.prepare('SELECT body FROM shared_parts WHERE seq = ?');
   const listed = database.prepare('SELECT 1 FROM shared_parts WHERE seq = ? AND summary IS NOT NULL');
   const release = database.prepare(
@@ -37,7 +35,7 @@ export function sharedRows(database: DatabaseSync): SharedRows {
       return typeof seq === 'number' ? seq : null;
     },
     add: ({ sha256, content, listing }) => {
-      const row = add.get(sha256, listing?.summary ?? null, listing?.searched ?? null, content);
+      const row = add.get(sha256, listing?.summary ?? null, content);
       return asNumber(row?.['seq']);
     },
     read: (seq) => {

@@ -3,13 +3,8 @@
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
 import { countMailboxes } from '#ops/messages/count-mailboxes.ts';
-import {
-  type MarkedSummary,
-  type MessageSummary,
-  matchesSearch,
-  searchText,
-  summarise,
-} from '#ops/messages/message-summary.ts';
+import { type MarkedSummary, type MessageSummary, summarise } from '#ops/messages/message-summary.ts';
+import { matchesSearch, searchOf, searchTexts } from '#ops/messages/search-match.ts';
 import { isMarksKey, messageKey } from '#pipeline/contract/keys.ts';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import { type Marks, noMarks } from '#pipeline/contract/records/marks.ts';
@@ -120,7 +115,7 @@ export function sampleWorld(): SampleWorld {
     messages: async ({ mailbox, q, limit, after }) => {
       const found = rows
         .filter(({ summary }) => mailbox === null || summary.mailbox.endsWith(mailbox))
-        .filter(({ message }) => q === null || matchesSearch(searchText(message), q))
+        .filter(({ message, summary }) => matchesSearch(searchOf(q), marked(summary), searchTexts(message)))
         .sort((a, b) => (`${a.summary.id} ${a.key}` < `${b.summary.id} ${b.key}` ? 1 : -1));
       const start = after === null ? 0 : found.findIndex(({ key }) => key === after) + 1;
       const page = found.slice(start, start + limit);
