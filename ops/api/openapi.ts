@@ -50,8 +50,8 @@ function operation({ about, takes, body, gives, status }: UseCase<never>) {
   };
 }
 
-function requestBody({ schema }: JsonBody) {
-  return { required: true, content: { 'application/json': { schema: schemaOf(schema, 'input') } } };
+function requestBody({ schema, mayBeAbsent = false }: JsonBody) {
+  return { required: !mayBeAbsent, content: { 'application/json': { schema: schemaOf(schema, 'input') } } };
 }
 
 function parameter(name: string, schema: z.core.$ZodType) {

@@ -17,6 +17,7 @@ export type OpsApp = (request: OpsRequest) => Promise<Answer>;
 
 const neverGone = new AbortController().signal;
 const noBody = async (): Promise<Answer> => refusal(400, 'no-body', 'this needs a JSON body');
+const emptyBody = async () => ({ json: {} });
 
 export function createOpsApp<Deps>(deps: Deps, routes: readonly Route<Deps>[]): OpsApp {
   const table = routes.map(({ at, does }) => {
@@ -30,7 +31,8 @@ export function createOpsApp<Deps>(deps: Deps, routes: readonly Route<Deps>[]): 
       const parts = route.method === wanted ? partsOf(route.pattern.exec(path)) : null;
       if (parts === null) continue;
       if (readJson !== undefined && route.does.body === undefined) return closing(noBodyHere());
-      const asked = { query: new URLSearchParams(query.join('?')), parts, from, gone, readJson: readJson ?? noBody };
+      const readBody = readJson ?? (route.does.body?.mayBeAbsent === true ? emptyBody : noBody);
+      const asked = { query: new URLSearchParams(query.join('?')), parts, from, gone, readJson: readBody };
       return route.does.answer(deps, asked);
     }
     const others = table.filter(({ pattern }) => partsOf(pattern.exec(path)) !== null);

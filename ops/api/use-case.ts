@@ -18,8 +18,12 @@ export type Asked = {
   readonly readJson: ReadJson;
 };
 
-/** A JSON body: its form, and how large its text may be. */
-export type JsonBody<Schema extends z.ZodType = z.ZodType> = { readonly schema: Schema; readonly maxBytes: number };
+/** A JSON body: its form, and how large its text may be. `mayBeAbsent`: none at all is `{}`. */
+export type JsonBody<Schema extends z.ZodType = z.ZodType> = {
+  readonly schema: Schema;
+  readonly maxBytes: number;
+  readonly mayBeAbsent?: boolean;
+};
 
 /**
  * `about`: null if it is not part of the API (the page). `takes`: parameters by name, those in capitals from the path; null if

@@ -28,7 +28,13 @@ after(() => rmSync(work, { recursive: true, force: true }));
 
 /** With the Node that runs this: the examples' runners find it first. */
 function run(...command: readonly string[]): Promise<string> {
-  return mustRun(app, ['env', `PATH=${dirname(process.execPath)}:${process.env['PATH']}`, ...command]);
+  return mustRun(app, [
+    'env',
+    'NO_COLOR=1',
+    'FORCE_COLOR=0',
+    `PATH=${dirname(process.execPath)}:${process.env['PATH']}`,
+    ...command,
+  ]);
 }
 
 test('node:test', async () => {
