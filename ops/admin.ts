@@ -25,8 +25,17 @@ export const queueCountsSchema = z.object({
 });
 export type QueueCounts = z.infer<typeof queueCountsSchema>;
 
-/** A job that waits for an own fault, or for a hook that failed; and when it is tried again (ISO 8601). */
-export type HeldJob = { readonly queue: QueueName; readonly reason: string; readonly retryAt: string };
+/**
+ * A job that waits after a run that did not end well. `waits`: for a fault of ours to be mended (`fault`), for a hook that failed
+ * (`hook`), or because its stage threw (`retry`). `tries`: runs that ended so, in a row; `retryAt`: when the next one is due (ISO 8601).
+ */
+export type HeldJob = {
+  readonly queue: QueueName;
+  readonly waits: 'fault' | 'hook' | 'retry';
+  readonly reason: string;
+  readonly tries: number;
+  readonly retryAt: string;
+};
 
 /**
  * A dead letter: its message (null if the body does not say), its body as JSON text, the last error, how often it was tried,
@@ -66,7 +75,7 @@ export type MailAdmin = {
   readonly purge: (queue: QueueName) => Promise<number>;
   /** The dead letters of a queue, latest first. */
   readonly deadLetters: (queue: QueueName, limit: number) => Promise<readonly DeadLetter[]>;
-  /** The jobs of a message that wait for an own fault, or for a hook that failed; none if the queue cannot tell (SQS). */
+  /** The jobs of a message that wait after a run that did not end well; none if the queue cannot tell (SQS: its log does). */
   readonly heldJobs: (id: string) => Promise<readonly HeldJob[]>;
   readonly messages: (query: MessageQuery) => Promise<MessagePage>;
   /** The keys of the inbox and quarantine objects made from one message (one for each local recipient), in key order. */

@@ -1,6 +1,8 @@
 // The lines of the log that are about a message, as events of its trace.
 import { z } from 'zod';
+import type { HeldJob } from '#ops/admin.ts';
 import type { LogLine } from '#ops/deps.ts';
+import { toldJob } from '#ops/held-jobs.ts';
 import type { TraceEvent } from './trace-message.ts';
 
 const lineSchema = z.looseObject({
@@ -25,6 +27,17 @@ export function logEvent({ at, message }: LogLine): TraceEvent {
   });
   const text = `logged by ${stage}${level === 'info' ? '' : ` (${level})`}: ${[event, ...said].join(', ')}`;
   return { at: time, event: 'logged', text, details: { stage, level, event, ...fields } };
+}
+
+/** The jobs that, as far as these lines tell, wait after a run that did not end well. */
+export function heldByLog(lines: readonly LogLine[]): readonly HeldJob[] {
+  const held = new Map<string, HeldJob | null>();
+  for (const { message } of lines) {
+    const { success, data } = lineSchema.safeParse(parsed(message));
+    const told = success ? toldJob(data.event, data) : null;
+    if (told !== null) held.set(told.of, told.held);
+  }
+  return [...held.values()].filter((job) => job !== null);
 }
 
 function short(value: unknown): string {

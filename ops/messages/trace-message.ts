@@ -3,12 +3,12 @@
 import { z } from 'zod';
 import type { Session } from '#mail/envelope/envelope.ts';
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
-import type { HeldJob } from '#ops/admin.ts';
 import { json, notFound } from '#ops/api/answer.ts';
 import { messageId } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import { deliveriesOf, type ShownDelivery } from '#ops/deliveries.ts';
 import type { MailDeps } from '#ops/deps.ts';
+import { heldPlace } from '#ops/held-jobs.ts';
 import { type ChaosOutcome, chaosSentence } from '#pipeline/chaos/outcome.ts';
 import { parseMessageKey } from '#pipeline/contract/keys.ts';
 import type { ObjectFacts } from '#pipeline/contract/ports.ts';
@@ -18,9 +18,9 @@ import { isDamagedBody, readBody } from '#pipeline/contract/stored-body.ts';
 import { readEnvelope } from '#pipeline/contract/stored-envelope.ts';
 import { findRawKey } from './show-message.ts';
 import { deliveryEvents, deliveryPlace } from './trace-delivery.ts';
-import { logEvent } from './trace-log.ts';
+import { heldByLog, logEvent } from './trace-log.ts';
 
-type Deps = Pick<MailDeps, 'admin' | 'store' | 'findLogLines' | 'chaos'>;
+type Deps = Pick<MailDeps, 'admin' | 'store' | 'clock' | 'findLogLines' | 'chaos'>;
 
 /** On the wire `fault` is one that was made on purpose before the message was taken, `landed` is a local delivery, `gave-up` a dead letter, `logged` a line of the log. */
 const traceEvent = z.object({
@@ -74,7 +74,7 @@ export const traceMessage = useCase({
       ...dead,
       ...lines.map(logEvent),
     ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
-    const held = await deps.admin.heldJobs(id);
+    const held = [...(await deps.admin.heldJobs(id)), ...heldByLog(lines)].map((job) => heldPlace(job, deps.clock()));
     const lost = stored?.lost ?? null;
     const places = isStored
       ? whereNow({ copies, deliveries, dead, held })
@@ -205,14 +205,13 @@ function whereNow({
   readonly copies: readonly StoredCopy[];
   readonly deliveries: readonly ShownDelivery[];
   readonly dead: readonly TraceEvent[];
-  readonly held: readonly HeldJob[];
+  /** A sentence for each. */
+  readonly held: readonly string[];
 }): readonly string[] {
   const places = [
     ...copies.map(({ key }) => `stored as ${key}`),
     ...deliveries.map(deliveryPlace),
-    ...held.map(
-      ({ queue, reason, retryAt }) => `on queue ${queue} until this is mended: ${reason}; tried again at ${retryAt}`,
-    ),
+    ...held,
     ...dead.map(({ details }) => `dead letter on queue ${String(details['queue'])}: redrive it once the cause is gone`),
   ];
   return places.length > 0 ? places : ['acknowledged, waiting on a queue or being worked on'];

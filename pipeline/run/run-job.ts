@@ -177,9 +177,11 @@ async function answerFailure<Queue extends QueueName>(
       metrics.count('own-faults', { kind: decided.kind });
       return { answer: 'later', job, notBefore, faults, reason };
     }
-    case 'retry':
-      log.error('job-failed', { ...facts, ...errorFields(thrown) });
+    case 'retry': {
+      const retryAt = new Date(clock() + decided.delaySeconds * 1_000).toISOString();
+      log.error('job-failed', { ...facts, ...errorFields(thrown), retryAt });
       return { answer: 'again', delaySeconds: decided.delaySeconds, reason };
+    }
     case 'dead-letter':
       log.error('job-dead', { ...facts, ...errorFields(thrown) });
       return { answer: 'dead', reason, tell: givenUpJobs(lane.queue, job, { reason, nowMs: clock() }) };

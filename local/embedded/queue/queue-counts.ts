@@ -13,7 +13,7 @@ const maxFaults = 20;
 export type QueueReports = {
   readonly counts: (at: number) => readonly QueueCounts[];
   readonly deadLetters: (queue: QueueName, limit: number) => readonly DeadLetter[];
-  /** Jobs of a message that wait for a fault of ours, or for a hook that failed. */
+  /** Jobs of a message that wait after a run that did not end well. */
   readonly heldJobs: (id: string) => readonly HeldJob[];
   /** Those of these messages that have a job, ready, delayed or out with a worker. */
   readonly underWay: (ids: readonly string[]) => readonly string[];
@@ -29,7 +29,8 @@ export function queueReports(database: DatabaseSync, { sql, memory }: JobRows): 
      GROUP BY last_error ORDER BY count DESC LIMIT ${maxFaults}`,
   );
   const heldOf = database.prepare(
-    "SELECT queue, faults, last_error, due, body FROM jobs WHERE (faults > 0 OR queue = 'notify') AND message_id = ?",
+    `SELECT queue, faults, receives, handed_at, last_error, due, body FROM jobs
+     WHERE (last_error IS NOT NULL OR queue = 'notify') AND message_id = ?`,
   );
   const underWay = database.prepare(
     'SELECT DISTINCT message_id FROM jobs WHERE message_id IN (SELECT value FROM json_each(?))',
@@ -64,18 +65,29 @@ export function queueReports(database: DatabaseSync, { sql, memory }: JobRows): 
       })),
     heldJobs: (id) =>
       heldOf.all(id).flatMap((row) => {
-        const reason = asNumber(row['faults']) > 0 ? asText(row['last_error']) : hookFailure(asText(row['body']));
-        return reason === null ? [] : [{ queue: queueName(row['queue']), reason, retryAt: timeText(row['due']) }];
+        const state = howHeld(row);
+        return state === null ? [] : [{ queue: queueName(row['queue']), ...state, retryAt: timeText(row['due']) }];
       }),
     underWay: (ids) => underWay.all(JSON.stringify(ids)).map((row) => asText(row['message_id'])),
     purge: (queue) => Number(sql.purge.run(queue).changes),
   };
 }
 
+/** How the last run of a job ended; null if it is a call of a hook that was not made yet. */
+function howHeld(row: Readonly<Record<string, SQLOutputValue>>): Omit<HeldJob, 'queue' | 'retryAt'> | null {
+  const { faults, receives, last_error: error } = row;
+  if (asNumber(faults) > 0) return { waits: 'fault', reason: asText(error), tries: asNumber(faults) };
+  if (error === null || error === undefined) return hookFailure(asText(row['body']));
+  // The run that is under way counts as received already.
+  const isOut = row['handed_at'] !== null;
+  return { waits: 'retry', reason: asText(error), tries: asNumber(receives) - (isOut ? 1 : 0) };
+}
+
 /** What a hook said the last time; null if it was not called yet. */
-function hookFailure(body: string): string | null {
+function hookFailure(body: string): Omit<HeldJob, 'queue' | 'retryAt'> | null {
   const { hook, attempt, lastReason } = notifyJobSchema.parse(JSON.parse(body));
-  return lastReason === null ? null : `hook ${hook} failed in attempt ${attempt - 1}: ${lastReason}`;
+  if (lastReason === null) return null;
+  return { waits: 'hook', reason: `hook ${hook} failed in attempt ${attempt - 1}: ${lastReason}`, tries: attempt - 1 };
 }
 
 function timeText(value: SQLOutputValue | undefined): string {

@@ -42,6 +42,18 @@ test('a job is known no more when the log says what came of it, or a minute afte
   assert.deepEqual(held.faultsOf('deliver'), []);
 });
 
+test('a job that failed is known with its error and its tries, and is no fault of ours', () => {
+  const { held, say } = world();
+  say('job-failed', { error: 'Error: out of memory', receiveCount: 3, reason: undefined });
+  assert.deepEqual(
+    held.of('A').map(({ waits, reason, tries }) => ({ waits, reason, tries })),
+    [{ waits: 'retry', reason: 'Error: out of memory', tries: 3 }],
+  );
+  assert.deepEqual(held.faultsOf('deliver'), []);
+  say('job-dead');
+  assert.deepEqual(held.of('A'), []);
+});
+
 test('a hook that failed is known by its message until it is told, and is no fault of ours', () => {
   const { clock, held, say } = world();
   const next = new Date(clock() + 10_000).toISOString();
