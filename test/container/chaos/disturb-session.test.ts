@@ -242,7 +242,7 @@ describe('delays', () => {
   });
 
   test('a connection that breaks in a delay is given up at once, and its message is not stored', async (t) => {
-    const { port, sleeps, intake, listener } = await start(t);
+    const { port, sleeps, intake, listener, log } = await start(t);
     const client = await openSession(t, { port });
     const sent = sendTo(client, 'slow-end@a.test');
     await until(() => sleeps.length === 1, 'the delay');
@@ -251,6 +251,7 @@ describe('delays', () => {
     assert.equal(await sent, '');
     assert.equal(listener.health().bytesInFlight, 0);
     assert.equal(intake.messages.length, 0);
+    assert.deepEqual(log.of('message-refused'), [], 'nobody was refused');
   });
 
   test('a client that talks before a delayed greeting is answered after it', async (t) => {
