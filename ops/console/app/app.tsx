@@ -10,6 +10,7 @@ import { Leave } from '#ops/console/app/shell/leave.tsx';
 import { Confirmation, Notices } from '#ops/console/app/shell/notices.tsx';
 import { Rail } from '#ops/console/app/shell/rail.tsx';
 import { place } from '#ops/console/app/shell/router.ts';
+import { ChaosView } from '#ops/console/app/work/chaos.tsx';
 import { Deliveries } from '#ops/console/app/work/deliveries.tsx';
 import { Queues } from '#ops/console/app/work/queues.tsx';
 
@@ -35,7 +36,7 @@ export function App() {
   );
 }
 
-function Work({ view }: { readonly view: 'deliveries' | 'queues' | 'overview' }): ComponentChildren {
+function Work({ view }: { readonly view: 'deliveries' | 'queues' | 'overview' | 'chaos' }): ComponentChildren {
   switch (view) {
     case 'deliveries':
       return <Deliveries />;
@@ -43,6 +44,8 @@ function Work({ view }: { readonly view: 'deliveries' | 'queues' | 'overview' })
       return <Queues />;
     case 'overview':
       return <Overview />;
+    case 'chaos':
+      return <ChaosView />;
   }
 }
 

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { type OpsApi, startOpsApi } from '#local/http/start-ops-api.ts';
 import { receivedAtOf } from '#mail/header/message-id.ts';
+import type { ChaosControl } from '#ops/chaos.ts';
+import type { ChaosSettings } from '#pipeline/chaos/settings.ts';
 import { marksRecord } from '#pipeline/contract/records/marks.ts';
 import { type Browser, startChromium, type Tab } from '#test/support/peers/chromium.ts';
 import { peerOptions } from '#test/support/peers/peers.ts';
@@ -18,6 +20,16 @@ describe('in the console', peerOptions('chromium'), () => {
   let world: SampleWorld;
   let api: OpsApi;
   let url = '';
+  let chaos: ChaosSettings | null = null;
+  const chaosControl: ChaosControl = {
+    now: async () => ({ isPossible: true, settings: chaos }),
+    set: (settings) => {
+      chaos = settings;
+    },
+    isSet: () => true,
+    recent: () => [],
+    of: () => [],
+  };
   before(async () => {
     browser = await startChromium();
     tab = await browser.open('about:blank');
@@ -34,7 +46,8 @@ describe('in the console', peerOptions('chromium'), () => {
     world = sampleWorld();
     for (let n = 1; n <= 3; n += 1) world.addMessage(sampleMessage({ id: sampleId(n), subject: `Mail ${n}.` }));
     world.store.seed('suppressions/far.example/gone.json', JSON.stringify({ reason: '550 5.1.1 no such user' }));
-    api = await startOpsApi(opsDeps(world));
+    chaos = null;
+    api = await startOpsApi(opsDeps(world, { chaos: chaosControl }));
     url = `http://127.0.0.1:${api.address.port}/`;
   });
 
@@ -165,6 +178,20 @@ describe('in the console', peerOptions('chromium'), () => {
       await click(label, `document.querySelector('dialog[open]')`);
       await eventually(call, () => world.calls.includes(call));
     }
+  });
+
+  test('chaos is turned on by words, wrong ones are told, and it can be taken back', async () => {
+    await go('#/chaos', `document.querySelector('input[name=words]') !== null`);
+    await tab.run(`document.querySelector('input[name=words]').value = 'rcpt-451-10%'`);
+    await click('Turn on');
+    await tab.until(`${says('Chaos is on')} && document.querySelector('.card .tag').innerText === 'rcpt-451-10%'`);
+    await tab.until(`document.querySelector('.rail .warn')?.innerText === 'on'`);
+    await click('Undo');
+    await tab.until(`document.querySelector('.card .tag').innerText === 'off'`);
+    assert.equal(chaos, null);
+    await tab.run(`document.querySelector('input[name=words]').value = 'nonsense'`);
+    await click('Turn on');
+    await tab.until(`document.querySelector('.toast.bad') !== null`);
   });
 
   test('an address is taken off the suppression list, and put back', async () => {

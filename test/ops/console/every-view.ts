@@ -6,6 +6,8 @@ import { createRequire } from 'node:module';
 import { type AddressInfo, createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { startOpsApi } from '#local/http/start-ops-api.ts';
+import type { ChaosControl } from '#ops/chaos.ts';
+import type { ChaosOutcome } from '#pipeline/chaos/outcome.ts';
 import { type Browser, startChromium, type Tab } from '#test/support/peers/chromium.ts';
 import { peerOptions } from '#test/support/peers/peers.ts';
 import { hostileHost, hostileMails } from '#test/support/samples/hostile-mails.ts';
@@ -19,6 +21,25 @@ const sizes = [
   { width: 1_440, height: 900 },
   { width: 2_560, height: 1_440 },
 ] as const;
+const fault: ChaosOutcome = {
+  at: '2025-11-21T03:00:00.000Z',
+  stage: 'rcpt',
+  why: 'bounce-550@a.example asks',
+  delaySeconds: 3,
+  reply: '550 5.1.1 Chaos: refused on purpose',
+  dropped: false,
+  clientIp: '192.0.2.1',
+  reversePath: 'bob@b.example',
+  recipient: 'bounce-550@a.example',
+  id: sampleId(9),
+};
+const chaos: ChaosControl = {
+  now: async () => ({ isPossible: true, settings: null }),
+  set: () => {},
+  isSet: () => false,
+  recent: () => [fault],
+  of: () => [fault],
+};
 const tabs = ['html', 'text', 'files', 'links', 'headers', 'parts', 'checks', 'clients', 'timeline', 'raw'];
 
 describe('the console', peerOptions('chromium'), () => {
@@ -47,7 +68,7 @@ describe('the console', peerOptions('chromium'), () => {
   async function start(fill: (world: ReturnType<typeof sampleWorld>) => void): Promise<string> {
     const world = sampleWorld();
     fill(world);
-    const api = await startOpsApi(opsDeps(world));
+    const api = await startOpsApi(opsDeps(world, { chaos }));
     closing.push(api.close);
     return `http://127.0.0.1:${api.address.port}/`;
   }
@@ -109,6 +130,7 @@ describe('the console', peerOptions('chromium'), () => {
         ready: `document.querySelector('.dead') !== null`,
         act: `document.querySelector('main .act').click()`,
       },
+      { hash: '#/chaos', ready: `document.querySelector('main table') !== null`, act: '' },
       { hash: '#/overview', ready: `document.querySelectorAll('.plot canvas').length === 3`, act: '' },
       {
         hash: '#/overview?span=7d',

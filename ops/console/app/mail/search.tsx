@@ -114,7 +114,7 @@ function useSuggestions() {
 }
 
 function searchFor(q: string): void {
-  if (q === search.value) return;
+  if (q === search.value || /(?:^|\s)-?\w+:$/.test(q)) return; // a field that waits for its value
   if (place.value.view === 'mail') adjust({ q });
   else goTo({ view: 'mail', query: { q } });
 }

@@ -1,5 +1,5 @@
 // What happened to a message, in order, and where it is now.
-import { CircleCheck, CircleX, Inbox, Mail, ScrollText, Send, ShieldCheck, Undo2 } from 'lucide-preact';
+import { CircleCheck, CircleX, Inbox, Mail, ScrollText, Send, ShieldCheck, Undo2, Zap } from 'lucide-preact';
 import type { Trace } from '#ops/console/app/shell/api.ts';
 import { longTime } from '#ops/console/app/text/figures.ts';
 import { Words } from '#ops/console/app/text/words.tsx';
@@ -8,6 +8,7 @@ import { trace } from './message-state.ts';
 type Event = Trace['events'][number];
 
 const icons = {
+  fault: Zap,
   received: Mail,
   judged: ShieldCheck,
   landed: Inbox,

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { showActivity } from '#ops/activity.ts';
 import type { DeadLetter, QueueCounts } from '#ops/admin.ts';
+import type { chaosAnswer } from '#ops/chaos.ts';
 import type { ShownDelivery } from '#ops/deliveries.ts';
 import type { showHealth } from '#ops/health.ts';
 import type { MailboxCounts } from '#ops/messages/list-mailboxes.ts';
@@ -17,25 +18,27 @@ export type Listed = MailPage['messages'][number];
 export type Trace = Gives<typeof traceMessage>;
 export type Activity = Gives<typeof showActivity>;
 export type HealthReport = Gives<typeof showHealth>;
+export type Chaos = Readonly<z.output<typeof chaosAnswer>>;
 export type Suppressions = Gives<typeof listSuppressions>;
 export type Deliveries = { readonly deliveries: readonly ShownDelivery[]; readonly next: string | null };
 export type DeadLetters = { readonly queue: string; readonly dead: readonly DeadLetter[] };
 export type { InboxMessage, MailboxCounts, QueueCounts, ShownDelivery };
 
-type Method = 'GET' | 'POST' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /** `code`: the refusal's word for programs; `unreachable` where nothing answers. */
 export type Failure = { readonly code: string; readonly message: string };
 
-/** Rejects with an Error whose `cause` is a Failure. */
-export async function api<Answer>(path: string, method: Method = 'GET', signal?: AbortSignal): Promise<Answer> {
-  const options = { method, keepalive: method !== 'GET' };
-  const response = await fetch(path, signal === undefined ? options : { ...options, signal }).catch((thrown: unknown) =>
-    fail(thrown instanceof DOMException ? 'aborted' : 'unreachable', 'the server does not answer'),
+/** `body`: sent as JSON. Rejects with an Error whose `cause` is the code of a Failure. */
+export async function api<Answer>(path: string, method: Method = 'GET', body?: unknown): Promise<Answer> {
+  const sent =
+    body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  const response = await fetch(path, { method, keepalive: method !== 'GET', ...sent }).catch(() =>
+    fail('unreachable', 'the server does not answer'),
   );
-  const body = await response.json().catch(() => fail('no-json', `the server answered ${response.status}`));
-  if (body?.error !== undefined && !response.ok) fail(String(body.error.code), String(body.error.message));
-  return body;
+  const answer = await response.json().catch(() => fail('no-json', `the server answered ${response.status}`));
+  if (answer?.error !== undefined && !response.ok) fail(String(answer.error.code), String(answer.error.message));
+  return answer;
 }
 
 /** Text of a stored object, at most `maxBytes` of it; `isWhole`: whether that is all. */

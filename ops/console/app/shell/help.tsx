@@ -22,6 +22,7 @@ const keys: readonly Key[] = [
   { keys: ['2'], does: 'deliveries', run: () => goTo({ view: 'deliveries' }) },
   { keys: ['3'], does: 'queues', run: () => goTo({ view: 'queues' }) },
   { keys: ['4'], does: 'overview', run: () => goTo({ view: 'overview' }) },
+  { keys: ['5'], does: 'chaos', run: () => goTo({ view: 'chaos' }) },
   { keys: ['?'], does: 'this list', run: showHelp },
 ];
 /** Keys that an element with the focus needs for itself. */

@@ -1,12 +1,14 @@
 // What the whole page goes by: the connection, and the counts beside the names of mailboxes and views. Views say what they
 // reload when something may have changed.
 import { signal } from '@preact/signals';
-import { api, type HealthReport, type MailboxCounts, type QueueCounts } from './api.ts';
+import { api, type Chaos, type HealthReport, type MailboxCounts, type QueueCounts } from './api.ts';
 import { type Connection, listen, type News } from './events.ts';
 
 export const connection = signal<Connection>('connecting');
 export const mailboxes = signal<MailboxCounts>({ mailboxes: [], messages: 0, unread: 0, tags: [] });
 export const queues = signal<readonly QueueCounts[]>([]);
+/** Whether chaos is off, or its settings in words; null where it is not possible. */
+export const chaosWords = signal<string | null>(null);
 export const health = signal<HealthReport | null>(null);
 
 /** At most one reload of each kind in this time, however much mail comes in; the first at once. */
@@ -47,14 +49,16 @@ function tellAll(news: News): void {
 }
 
 async function loadCounts(): Promise<void> {
-  const [boxes, all, report] = await Promise.all([
+  const [boxes, all, report, chaos] = await Promise.all([
     api<MailboxCounts>('/api/mailboxes').catch(() => null),
     api<readonly QueueCounts[]>('/api/queues').catch(() => null),
     api<HealthReport>('/health').catch(() => null),
+    api<Chaos>('/api/chaos?limit=1').catch(() => null),
   ]);
   if (boxes !== null) mailboxes.value = boxes;
   if (all !== null) queues.value = all;
   if (report !== null) health.value = report;
+  if (chaos !== null) chaosWords.value = chaos.isPossible ? chaos.words : null;
 }
 
 function atMostEvery(everyMs: number, run: Reload): (news: News) => void {

@@ -1,10 +1,10 @@
 // The rail: mailboxes, tags and views with their counts, and what the connection is like.
-import { Activity, Inbox, ListOrdered, type LucideIcon, Mailbox, Send, ShieldAlert, Tag } from 'lucide-preact';
+import { Activity, Inbox, ListOrdered, type LucideIcon, Mailbox, Send, ShieldAlert, Tag, Zap } from 'lucide-preact';
 import type { ComponentChildren } from 'preact';
 import { quoted } from '#ops/console/app/text/search-words.ts';
 import { Words } from '#ops/console/app/text/words.tsx';
 import { showHelp } from './help.tsx';
-import { connection, health, mailboxes, queues } from './live.ts';
+import { chaosWords, connection, health, mailboxes, queues } from './live.ts';
 import { addressOf, place, search, searchAddress } from './router.ts';
 
 const states = {
@@ -97,6 +97,11 @@ export function Rail() {
         label="Overview"
         isHere={place.value.view === 'overview'}
       />
+      {chaosWords.value !== null && (
+        <RailLink Icon={Zap} href={addressOf({ view: 'chaos' })} label="Chaos" isHere={place.value.view === 'chaos'}>
+          {chaosWords.value !== 'off' && <b class="warn">on</b>}
+        </RailLink>
+      )}
       <Foot />
     </nav>
   );

@@ -1,8 +1,8 @@
 // The address behind `#` says all that is shown, so that a reload, Back and a shared link lead to the same:
-// /mail, /mail/ID, /mail/ID/MAILBOX, /trace/ID, /deliveries, /deliveries/STATE, /queues, /overview, /leave; the search and
+// /mail, /mail/ID, /mail/ID/MAILBOX, /trace/ID, /deliveries, /deliveries/STATE, /queues, /overview, /chaos, /leave; the search and
 // the tab behind `?`.
 
-export const views = ['mail', 'trace', 'deliveries', 'queues', 'overview', 'leave'] as const;
+export const views = ['mail', 'trace', 'deliveries', 'queues', 'overview', 'chaos', 'leave'] as const;
 export type View = (typeof views)[number];
 
 /** `id`: of the open message; `copy`: the mailbox whose copy it is. `state`: of deliveries. `query`: search, tab and span. */
