@@ -1,10 +1,12 @@
 // Waits for a message: answers the moment it is in a mailbox. It looks once at what is there already, and is told of what comes
 // then: nothing is asked again and again. What comes is read once, however many wait.
+import { isProblem } from '#mail/problem.ts';
 import type { MessageQuery, OpsAdmin } from '#ops/admin.ts';
 import { isMailKey } from '#pipeline/contract/keys.ts';
 import type { Log } from '#pipeline/contract/ports.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import type { MarkedSummary } from './message-summary.ts';
+import { parseSearch } from './search-query.ts';
 
 /**
  * What is waited for; null: any. `to`: a recipient, an address or a part of one (its mailbox here, or as To says); `from` and
@@ -35,7 +37,7 @@ type Waiter = { readonly offer: (summary: MarkedSummary) => void };
 const maxWaiters = 200;
 const maxArrived = 20;
 const pageSize = 100;
-/** Of what is there already, so many messages are looked at, newest first. */
+/** Of what the search finds, so many rows are looked at, newest first. */
 const maxLookedAt = 2_000;
 
 /** Nobody waits yet; mail is watched only while somebody does. */
@@ -99,12 +101,19 @@ export function createMessageWaiters({
 
 type Search = Pick<OpsAdmin, 'messages'>;
 
-/** The newest message that is there already, or null. */
+/** The newest message that is there already, or null. The search narrows it down, so that few rows are looked at. */
 async function findStored(admin: Search, wanted: Wanted): Promise<MarkedSummary | null> {
+  const recipients = wanted.to === null ? [''] : [field('to', wanted.to), field('mailbox', wanted.to)];
+  const found = await Promise.all(recipients.map((recipient) => findIn(admin, wanted, narrowed(wanted, recipient))));
+  const [newest] = found.filter((summary) => summary !== null).toSorted((one, other) => (one.id < other.id ? 1 : -1));
+  return newest ?? null;
+}
+
+async function findIn(admin: Search, wanted: Wanted, q: string | null): Promise<MarkedSummary | null> {
   let after: MessageQuery['after'] = null;
   let lookedAt = 0;
   do {
-    const page = await admin.messages({ mailbox: null, q: wanted.q, limit: pageSize, after });
+    const page = await admin.messages({ mailbox: null, q, limit: pageSize, after });
     for (const summary of page.messages) {
       if (isEarlier(wanted, summary)) return null;
       if (matches(wanted, summary)) return summary;
@@ -113,6 +122,18 @@ async function findStored(admin: Search, wanted: Wanted): Promise<MarkedSummary 
     after = page.messages.length === 0 ? null : page.next;
   } while (after !== null && lookedAt < maxLookedAt);
   return null;
+}
+
+/** `q` with the other wishes as fields of a search; `q` alone if that would be too much for one. */
+function narrowed({ q, from, subject }: Wanted, recipient: string): string | null {
+  const fields = [recipient, field('from', from), field('subject', subject)].filter((text) => text !== '');
+  const whole = [q ?? '', ...fields].join(' ').trim();
+  return isProblem(parseSearch(whole)) ? q : whole || null;
+}
+
+/** A quote cannot stand in a phrase: then the search does not narrow by it. */
+function field(name: string, text: string | null): string {
+  return text === null || text.includes('"') ? '' : `${name}:"${text}"`;
 }
 
 /** Whether a message that came is it: `q` is left to the search that the list has. */

@@ -1,7 +1,7 @@
 // Answers as soon as a message is in: what a test asks after it made an app send mail.
 import { problem } from '#mail/problem.ts';
 import { json, notFound, refusal, stream, withHeaders } from '#ops/api/answer.ts';
-import { parsed, text } from '#ops/api/parameters.ts';
+import { parsed, searchText, text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { ServiceDeps } from '#ops/deps.ts';
 import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
@@ -30,14 +30,14 @@ const timeout = parsed(`seconds, from 0 to ${maxSeconds}`, (given) => {
 
 export const waitForMessage = useCase({
   about: 'the newest message that fits, or the first that comes; 408 after the timeout, with what came instead',
-  takes: { to: optionalText, from: optionalText, subject: optionalText, q: optionalText, after: time, timeout },
+  takes: { to: optionalText, from: optionalText, subject: optionalText, q: searchText, after: time, timeout },
   gives: inboxMessageSchema,
   answer: async (
     { waiters, store }: Pick<ServiceDeps, 'waiters' | 'store'>,
-    { timeout: seconds, after = null, ...wanted },
+    { timeout: seconds, after = null, q, ...wanted },
     { gone },
   ) => {
-    const waited = await waiters.wait({ ...wanted, after }, { timeoutMs: seconds * 1_000, gone });
+    const waited = await waiters.wait({ ...wanted, q: q || null, after }, { timeoutMs: seconds * 1_000, gone });
     switch (waited.outcome) {
       case 'found': {
         const object = await store.get(waited.summary.key);

@@ -54,6 +54,7 @@ const signUp = (n: number, changes = {}) =>
     id: sampleId(n),
     subject: `Welcome ${n}`,
     mailbox: { domain: 'a.example', localPart: 'ann', tag: 'shop' },
+    envelope: { reversePath: 'bob@b.example', forwardPath: 'ann+shop@a.example' },
     ...changes,
   });
 
@@ -65,14 +66,14 @@ test('a message that is there is answered at once, the newest that fits', async 
   assert.deepEqual([status, body.id, body.subject], [200, sampleId(2), 'Welcome 2']);
 });
 
-test('a message that comes is answered the moment it comes, after one search', async () => {
+test('a message that comes is answered the moment it comes, and is not searched for again', async () => {
   const waiting = wait('to=ann%2Bshop@a.example&timeout=55');
   await new Promise(setImmediate);
   world.addMessage(sampleMessage({ id: sampleId(1), subject: 'Without the tag' }));
   world.addMessage(signUp(2));
   const { status, body } = await waiting;
   assert.deepEqual([status, body.id], [200, sampleId(2)]);
-  assert.deepEqual([searches, watchers], [1, 0]);
+  assert.deepEqual([searches, watchers], [2, 0]); // in To, and by the mailbox
 });
 
 for (const [query, isFound] of [
@@ -125,8 +126,16 @@ test('two hundred may wait; one more is told to come later, until one of them le
   assert.equal((await wait('timeout=0')).status, 408);
 });
 
-test('a timeout or a time that is none is refused', async () => {
-  for (const query of ['timeout=56', 'timeout=-1', 'timeout=x', 'after=yesterday']) {
+test('what is there is found behind any number of others, by a search', async () => {
+  world.addMessage(signUp(1, { subject: 'Rare' }));
+  for (let n = 2; n < 2_010; n += 1) world.addMessage(sampleMessage({ id: sampleId(n), subject: 'Common' }));
+  for (const query of ['subject=rare', 'to=ann%2Bshop@a.example', 'to=nn@a.ex&from=bob&subject=rare']) {
+    assert.equal((await wait(`${query}&timeout=0`)).status, 200, query);
+  }
+});
+
+test('a timeout, a time or a search that is none is refused', async () => {
+  for (const query of ['timeout=56', 'timeout=-1', 'timeout=x', 'after=yesterday', 'q=colour:red']) {
     assert.equal((await wait(query)).status, 400, query);
   }
 });
