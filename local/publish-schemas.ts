@@ -1,9 +1,11 @@
-// The published JSON Schemas, made from the zod schemas that the program itself goes by. `node local/publish-schemas.ts` writes
+// The published JSON Schemas and the OpenAPI description, made from the zod schemas that the program itself goes by. `node local/publish-schemas.ts` writes
 // docs/schemas/ anew; a test says when that is due.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { openApi } from '#ops/api/openapi.ts';
+import { serviceRoutes } from '#ops/api/routes.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { mailEventSchema } from '#pipeline/contract/mail-event.ts';
 import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
@@ -17,6 +19,7 @@ export function publishedSchemas(): Readonly<Record<string, string>> {
     'pillarbox.schema.json': textOf('Pillarbox configuration (pillarbox.json)', config),
     'inbox-message.schema.json': textOf('A message in inbox/ or quarantine/, version 1', message),
     'mail-event.schema.json': textOf('The event that mail is stored, version 1', event),
+    'openapi.json': `${JSON.stringify(openApi(serviceRoutes), null, 2)}\n`,
   };
 }
 
