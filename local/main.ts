@@ -115,6 +115,7 @@ async function start({ args, configPath, config, inForce, lines, log }: Plan): P
     listeners: inForce.listeners,
     anyLogin: args.anyLogin,
     chaos: args.chaos,
+    keep: args.keep,
     http: { ...args.http, token: await opsToken(args, dataFolder) },
   });
   runUntilStopped({ running, log, dataFolder, fail });

@@ -30,7 +30,7 @@ type Dns = {
 };
 
 /** `dataFolder` is there. `filesFolder`: what paths in the configuration start from. */
-export type StartLocalDeps = Pick<ServiceDeps, 'listeners' | 'anyLogin' | 'http' | 'replaceHash'> & {
+export type StartLocalDeps = Pick<ServiceDeps, 'listeners' | 'anyLogin' | 'http' | 'keep' | 'replaceHash'> & {
   readonly config: ReportingConfigSource;
   /** In place of the configuration's; null: as it says. */
   readonly chaos: ChaosSettings | null;
@@ -73,7 +73,7 @@ export async function startLocal(deps: StartLocalDeps): Promise<RunningService> 
     ...(dns.problem === undefined ? {} : { dnsProblem: dns.problem }),
     random: Math.random,
   });
-  const { listeners, anyLogin, http, replaceHash } = deps;
+  const { listeners, anyLogin, http, keep, replaceHash } = deps;
   const chaos = createChaos({ ...shared, random: Math.random });
   if (deps.chaos !== null) chaos.set(deps.chaos);
   const service = await startService({
@@ -86,6 +86,7 @@ export async function startLocal(deps: StartLocalDeps): Promise<RunningService> 
     listeners,
     anyLogin,
     http,
+    keep,
   }).catch(async (error: unknown) => {
     await world.close(0);
     throw error;

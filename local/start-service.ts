@@ -18,6 +18,7 @@ import { readBackedOff } from '#pipeline/contract/records/back-off.ts';
 import { readBlockedPort } from '#pipeline/contract/records/blocked-port.ts';
 import { suppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import type { MetricsRegistry } from '#pipeline/observe/metrics.ts';
+import { startKeepingNewest } from './keep-newest.ts';
 import type { LocalWorld } from './world.ts';
 
 export type ServiceDeps = {
@@ -33,6 +34,8 @@ export type ServiceDeps = {
   readonly http: { readonly host: string; readonly port: number; readonly token: string | undefined };
   readonly newMessageId: (nowMs: number) => MessageId;
   readonly chaos: Chaos;
+  /** How many messages each mailbox keeps; null: as it is configured. */
+  readonly keep: number | null;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: MetricsRegistry;
@@ -59,6 +62,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     srsSecret,
   });
   const activity = watchActivity(metrics, clock);
+  const stopKeeping = startKeepingNewest({ ...deps, admin, store });
   const ops = await startOpsApi({
     ...http,
     admin,
@@ -74,6 +78,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     log,
     clock,
   }).catch(async (error: unknown) => {
+    stopKeeping();
     await listener.close(0);
     throw error;
   });
@@ -83,6 +88,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     close: async (graceSeconds) => {
       await listener.close(graceSeconds);
       activity.stop();
+      stopKeeping();
       await ops.close();
     },
   };

@@ -93,6 +93,8 @@ export type OpsAdmin = MailAdmin & {
   /** Of the message stored under this key; null if there is none. */
   readonly summary: (key: string) => Promise<MarkedSummary | null>;
   readonly mailboxes: () => Promise<MailboxCounts>;
+  /** The oldest messages of the mailbox `local@domain`. */
+  readonly oldest: (mailbox: string, limit: number) => Promise<readonly MessageId[]>;
   /** Calls back with the key of each object written under inbox/, quarantine/, deliveries/, marks/; answers how to stop. */
   readonly watch: (listener: (key: string) => void) => () => void;
   /** Likewise, of each object deleted under inbox/ and quarantine/: by a person, or since its time is over. */

@@ -43,6 +43,7 @@ export async function startCaptureServer(options: CaptureOptions): Promise<Captu
     listeners: config.listeners,
     anyLogin: true,
     chaos,
+    keep: null,
     http: { host, port: httpPort, token: undefined },
   });
   const { ops, listeners } = service;

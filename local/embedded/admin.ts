@@ -31,6 +31,7 @@ export function createAdmin(
       return client.ask({ kind: 'newestKeys', prefix, before: after, limit });
     },
     summary: (key) => client.ask({ kind: 'summary', key }),
+    oldest: async (mailbox, limit) => (await client.ask({ kind: 'oldest', mailbox, limit })).filter(isMessageId),
     mailboxes: () => client.ask({ kind: 'mailboxes' }),
     watch: (listener) => join(watchers.written, isWatchedKey, listener),
     watchDeleted: (listener) => join(watchers.deleted, isMailKey, listener),

@@ -247,6 +247,7 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
     case 'summary':
     case 'mailboxes':
     case 'indexText':
+    case 'oldest':
     case 'findMessage':
     case 'newestKeys':
     case 'sweep':

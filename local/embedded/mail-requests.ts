@@ -2,7 +2,7 @@
 import type { MailRows } from '#local/embedded/store/mail-rows.ts';
 import type { Answer, Kind, Request } from './requests.ts';
 
-type MailKind = 'messages' | 'summary' | 'mailboxes' | 'indexText' | 'findMessage' | 'newestKeys' | 'sweep';
+type MailKind = 'messages' | 'summary' | 'mailboxes' | 'indexText' | 'oldest' | 'findMessage' | 'newestKeys' | 'sweep';
 
 export function askMail(mail: MailRows, request: Request<MailKind>): Answer<MailKind> {
   switch (request.kind) {
@@ -14,6 +14,8 @@ export function askMail(mail: MailRows, request: Request<MailKind>): Answer<Mail
       return mail.mailboxes();
     case 'indexText':
       return mail.indexText(request);
+    case 'oldest':
+      return mail.oldest(request);
     case 'findMessage':
       return mail.find(request.id);
     case 'newestKeys':
@@ -25,5 +27,5 @@ export function askMail(mail: MailRows, request: Request<MailKind>): Answer<Mail
 
 /** Whether a request only reads what lists show, or makes what can be made again. */
 export function isOfLists(kind: Kind): boolean {
-  return ['messages', 'summary', 'mailboxes', 'indexText', 'findMessage'].includes(kind);
+  return ['messages', 'summary', 'mailboxes', 'indexText', 'oldest', 'findMessage'].includes(kind);
 }

@@ -100,6 +100,8 @@ type Exchange = {
   summary: { ask: { readonly key: string }; answer: MarkedSummary | null };
   /** Takes some messages into the index of texts; answers how many are left. */
   indexText: { ask: { readonly limit: number }; answer: number };
+  /** The ids of the oldest messages of a mailbox. */
+  oldest: { ask: { readonly mailbox: string; readonly limit: number }; answer: readonly string[] };
   mailboxes: { ask: object; answer: MailboxCounts };
   findMessage: { ask: { readonly id: string }; answer: readonly string[] };
   /** Those of the messages that have a job on a queue, or out with a worker. */

@@ -70,6 +70,13 @@ export function createAdmin(deps: EmulatorAdminDeps): OpsAdmin {
       const found = await read(key);
       return found && marked(found.summary, await marks());
     },
+    oldest: async (mailbox, limit) => {
+      const keys = index
+        .newest('mail', null)
+        .filter((key) => prefixesOf(mailbox).some((prefix) => key.startsWith(prefix)));
+      const ids = keys.toReversed().map((key) => messageIdOf(key));
+      return [...new Set(ids)].filter((id) => id !== null).slice(0, limit);
+    },
     mailboxes: async () => countMailboxes(index.newest('mail', null), await marks()),
     watch: (listener) => {
       watchers.written.add(listener);

@@ -23,6 +23,8 @@ export type Arguments = {
   readonly anyLogin: boolean;
   readonly http: { readonly host: string; readonly port: number };
   readonly world: 'embedded' | 'emulator';
+  /** How many messages each mailbox keeps; null: as it is configured. */
+  readonly keep: number | null;
   /** Faults to make on purpose instead of those of the configuration; null: none are named. */
   readonly chaos: ChaosSettings | null;
   /** Whose settings the banner shows; null: it names where they are. */
@@ -74,6 +76,8 @@ export function parseArguments(args: readonly string[], environment: Environment
   if (isProblem(framework)) return framework;
   const chaos = chaosFrom(text('chaos'));
   if (isProblem(chaos)) return chaos;
+  const keep = keepFrom(text('keep'));
+  if (isProblem(keep)) return keep;
   return {
     configPath: text('config').value,
     dataFolder: text('data').value ?? usualDataFolder,
@@ -83,6 +87,7 @@ export function parseArguments(args: readonly string[], environment: Environment
     http: { host: text('http-host').value ?? '127.0.0.1', port: http },
     world,
     framework,
+    keep,
     chaos,
     verbose: isSwitched('verbose', typed, environment),
     help: typed['help'] === true,
@@ -109,6 +114,11 @@ function portFrom<Usual>({ from, value }: Text, usual: Usual): number | Usual | 
   if (value === null) return usual;
   const port = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
   return port <= 65_535 ? port : problem(`${from}: a port from 0 to 65535 was expected`);
+}
+
+function keepFrom({ from, value }: Text): number | null | Problem {
+  if (value === null) return null;
+  return /^[1-9]\d{0,8}$/.test(value) ? Number(value) : problem(`${from}: a number of messages from 1 on was expected`);
 }
 
 function worldFrom({ from, value }: Text): Arguments['world'] | Problem {

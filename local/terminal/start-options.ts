@@ -28,6 +28,10 @@ export const startOptions = {
   },
   config: { value: 'FILE', about: 'the configuration (default: pillarbox.json where there is one)' },
   data: { value: 'DIR', about: `where mail and queues are kept (default: ${usualDataFolder})` },
+  keep: {
+    value: 'N',
+    about: 'keep the newest N messages of each mailbox and delete older ones (default: all, for 30 days)',
+  },
   settings: {
     value: 'NAME',
     about: 'show the settings to copy for rails, django, … ("pillarbox settings" lists them)',

@@ -182,8 +182,15 @@ export const configSchema = z
     srsSecret: secretReference.nullable().default(null),
     /** On AWS the options of the deployment with these names hold instead; deployed-problems.ts reports a difference. */
     retention: z
-      .strictObject({ rawDays: limit.optional(), inboxDays: limit.optional(), deliveriesDays: limit.optional() })
-      .describe('Days that objects are kept on one machine (30, 30, 90); on AWS the options of the deployment say.')
+      .strictObject({
+        rawDays: limit.optional(),
+        inboxDays: limit.optional(),
+        deliveriesDays: limit.optional(),
+        messagesPerMailbox: limit.optional(),
+      })
+      .describe(
+        'Days that objects are kept on one machine (30, 30, 90), and how many of the newest messages each mailbox keeps (all); on AWS the options of the deployment say the days.',
+      )
       .prefault({}),
   })
   .superRefine((config, context) => {

@@ -194,6 +194,12 @@ function differences(config: Config, options: DeployedOptions): readonly ConfigP
       `mail may wait for longer than the bucket keeps it, which is ${rawDays} days`,
       'deploy with a larger rawDays first',
     ),
+    ...problemIf(
+      retention.messagesPerMailbox !== undefined,
+      'retention.messagesPerMailbox',
+      'a deployment does not count the mail of a mailbox: it is kept for as many days as the options say',
+      'leave it out',
+    ),
     ...(['rawDays', 'inboxDays', 'deliveriesDays'] as const).flatMap((name) =>
       retention[name] === undefined ? [] : differing(`retention.${name}`, retention[name], name, options),
     ),

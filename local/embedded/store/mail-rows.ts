@@ -18,6 +18,7 @@ export type MailRows = {
   /** What a list shows of the message under this key. */
   readonly summary: (key: string) => MarkedSummary | null;
   readonly mailboxes: () => Answer<'mailboxes'>;
+  readonly oldest: (request: Request<'oldest'>) => readonly string[];
   /** Takes some messages into the index of texts; answers how many are left. */
   readonly indexText: (request: Request<'indexText'>) => number;
   readonly find: (id: string) => readonly string[];
@@ -36,6 +37,7 @@ export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows 
       const copies = found.flatMap(({ seq }) => sql.copies.all(seq).filter((row) => isOf(query.mailbox, row)));
       return { messages: copies.map(summaryOf), next };
     },
+    oldest: ({ mailbox, limit }) => sql.oldest.all(mailbox, limit).map(({ id }) => asText(id)),
     indexText: ({ limit }) => text.index(limit),
     summary: (key) => {
       const row = sql.byKey.get(key);
@@ -82,6 +84,9 @@ function statements(database: DatabaseSync) {
     byKey: database.prepare(`${copies} WHERE key = ?`),
     byId: database.prepare('SELECT key FROM messages WHERE mail = (SELECT seq FROM mails WHERE id = ?) ORDER BY key'),
     mailboxes: database.prepare('SELECT name, messages, unread FROM mailboxes ORDER BY name'),
+    oldest: database.prepare(
+      'SELECT DISTINCT mail, id FROM messages JOIN mails ON seq = mail WHERE mailbox = ? ORDER BY mail LIMIT ?',
+    ),
     count: database.prepare('SELECT count(*) AS messages FROM mails'),
     countUnread: database.prepare('SELECT count(*) AS messages FROM mails WHERE is_read = 0'),
     tags: database.prepare('SELECT tag AS name, count(*) AS messages FROM mail_tags GROUP BY tag ORDER BY tag'),

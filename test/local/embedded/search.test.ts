@@ -19,13 +19,15 @@ const words = ['Invoice', 'zebra', 'für', 'Käfig', 'a"b', 'it', '你好吗', '
 function messageOf(n: number): InboxMessage & { readonly id: string } {
   const word = (at: number): string => words[(n * 7 + at) % words.length] ?? '';
   const localPart = n % 3 === 0 ? 'ann' : 'bob';
+  // Not in the order in which they are stored; two share a millisecond.
+  const at = now + Math.floor(((n * 17) % 40) / 2);
   const fail = {
     ...sampleMessage().authentication,
     dmarc: { ...sampleMessage().authentication.dmarc, result: 'fail' as const },
   };
   return sampleMessage({
-    id: ulid(now + Math.floor(n / 2)),
-    receivedAt: new Date(now + Math.floor(n / 2)).toISOString(),
+    id: ulid(at),
+    receivedAt: new Date(at).toISOString(),
     mailbox: { domain: 'a.example', localPart, tag: null },
     subject: n % 5 === 0 ? null : `${word(0)} ${n}`,
     text: `${word(1)}\n ${word(2)} the ${word(3)}`,
@@ -138,6 +140,23 @@ test('the index, and messages that are not in it yet, give what reading all give
   await check(40, 'while some wait');
   await indexed(world);
   await check(40, 'all indexed');
+});
+
+test('a word too short for the index is found by reading, step by step, once each and newest first', async (t) => {
+  const world = await openTestWorld({ t });
+  const stored = Array.from({ length: 460 }, (_, n) => ({
+    ...messageOf(n),
+    id: ulid(now + n),
+    text: n % 115 === 0 ? '÷÷' : 'x',
+  }));
+  await Promise.all(stored.map((message) => put(world, message)));
+  await indexed(world);
+  // As if half of them, old and new, were not in the index yet: nothing is written that would have them indexed.
+  const database = new DatabaseSync(join(world.folder, 'pillarbox.sqlite'));
+  database.exec("UPDATE mails SET is_indexed = 2 WHERE substr(id, -1) > 'F'");
+  database.close();
+  const wanted = stored.filter(({ text }) => text === '÷÷').map(({ id }) => id);
+  assert.deepEqual(await idsOf(world, '÷÷', null), wanted.toReversed());
 });
 
 test('a deleted message leaves the index, a new copy is found by its own address', async (t) => {

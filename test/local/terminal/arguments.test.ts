@@ -37,6 +37,7 @@ test('what is typed holds before the environment, an empty variable counts as no
     PILLARBOX_ANY_LOGIN: '1',
     PILLARBOX_VERBOSE: '0',
     PILLARBOX_CHAOS: 'rcpt-451-10%',
+    PILLARBOX_KEEP: '500',
   };
   const { framework, help, chaos, ...asked } = parsed(['--http', '0', '--smtp=26'], environment);
   assert.deepEqual([framework, help], [null, false]);
@@ -49,6 +50,7 @@ test('what is typed holds before the environment, an empty variable counts as no
     anyLogin: true,
     http: { host: '::1', port: 0 },
     world: 'embedded',
+    keep: 500,
     verbose: false,
   });
 });

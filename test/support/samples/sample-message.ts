@@ -141,6 +141,13 @@ export function sampleWorld(): SampleWorld {
       const row = rows.find((one) => one.key === key);
       return row === undefined ? null : marked(row.summary);
     },
+    oldest: async (mailbox, limit) =>
+      rows
+        .filter(({ summary }) => summary.mailbox === mailbox)
+        .map(({ message }) => message.id)
+        .filter(isMessageId)
+        .sort()
+        .slice(0, limit),
     mailboxes: async () => {
       const ids = [...new Set(rows.map(({ message }) => message.id))];
       return countMailboxes(
