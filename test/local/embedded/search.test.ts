@@ -151,9 +151,9 @@ test('a word too short for the index is found by reading, step by step, once eac
   }));
   await Promise.all(stored.map((message) => put(world, message)));
   await indexed(world);
-  // As if half of them, old and new, were not in the index yet: nothing is written that would have them indexed.
+  // As if the oldest were not in the index yet: nothing is written that would have them indexed.
   const database = new DatabaseSync(join(world.folder, 'pillarbox.sqlite'));
-  database.exec("UPDATE mails SET is_indexed = 2 WHERE substr(id, -1) > 'F'");
+  database.exec('UPDATE mails SET is_indexed = 2 WHERE seq IN (SELECT seq FROM mails ORDER BY seq LIMIT 100)');
   database.close();
   const wanted = stored.filter(({ text }) => text === '÷÷').map(({ id }) => id);
   assert.deepEqual(await idsOf(world, '÷÷', null), wanted.toReversed());
