@@ -180,6 +180,16 @@ describe('in the console', peerOptions('chromium'), () => {
     }
   });
 
+  test('a capture server without mail is given one to try it', async () => {
+    for (const key of world.store.keys('inbox/')) await world.store.delete(key);
+    await go('#/mail?q=from:nobody', listIs(0));
+    await tab.run(`location.hash = '#/mail?q='`);
+    await tab.until(listIs(0));
+    await tab.until(`[...document.querySelectorAll('button')].some((one) => one.innerText.includes('Send a mail'))`);
+    await click('Send a mail to try it');
+    await tab.until(says('Sent'));
+  });
+
   test('chaos is turned on by words, wrong ones are told, and it can be taken back', async () => {
     await go('#/chaos', `document.querySelector('input[name=words]') !== null`);
     await tab.run(`document.querySelector('input[name=words]').value = 'rcpt-451-10%'`);

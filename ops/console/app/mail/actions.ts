@@ -113,3 +113,17 @@ export async function replay(id: string, to: string): Promise<void> {
     lookAgain();
   }, complain);
 }
+
+/** A first mail for a capture server that has none. */
+export function sendTrial(): void {
+  const mail = {
+    from: 'Pillarbox <hello@pillarbox.example>',
+    to: ['you@app.example'],
+    subject: 'It works',
+    text: 'This mail came in by the front door, like any other.\n\nPoint your app at the SMTP address that the page names, and its mail is here.\n',
+    html: '<h1>It works</h1><p>This mail came in by the front door, like any other.</p><p>Point your app at the SMTP address that the page names, and its mail is here.</p>',
+  };
+  void api('/api/send', 'POST', mail)
+    .then(() => tell('Sent'))
+    .catch(complain);
+}

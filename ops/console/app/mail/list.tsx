@@ -1,13 +1,13 @@
 // The pane with the list of mail: it stays where it is while mail comes in above, while a message is read and over a reload.
 import { effect } from '@preact/signals';
-import { ArrowUp, CheckCheck, Inbox, SearchX, Trash2 } from 'lucide-preact';
+import { ArrowUp, CheckCheck, Inbox, SearchX, Send, Trash2 } from 'lucide-preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { opened } from '#ops/console/app/message/message-state.ts';
-import { mailboxes, whenNews } from '#ops/console/app/shell/live.ts';
+import { chaosWords, health, listenersOf, mailboxes, whenNews } from '#ops/console/app/shell/live.ts';
 import { place, search, searchAddress } from '#ops/console/app/shell/router.ts';
 import { counted } from '#ops/console/app/text/figures.ts';
 import { terms, toggled } from '#ops/console/app/text/search-words.ts';
-import { markFound, removeFound } from './actions.ts';
+import { markFound, removeFound, sendTrial } from './actions.ts';
 import {
   type Anchor,
   followNews,
@@ -128,6 +128,16 @@ function Nothing() {
     <div class="empty">
       <Inbox aria-hidden="true" />
       <p>No mail here yet. What arrives shows up by itself.</p>
+      {listenersOf(health.value).map(({ role, text }) => (
+        <p key={role}>
+          {role === 'mx' ? 'SMTP' : role} <code>{text}</code>
+        </p>
+      ))}
+      {chaosWords.value !== null && (
+        <button type="button" class="act" onClick={sendTrial}>
+          <Send aria-hidden="true" size={15} /> Send a mail to try it
+        </button>
+      )}
     </div>
   );
 }

@@ -44,6 +44,13 @@ export function lookAgain(): void {
   tellAll({ event: null, data: null });
 }
 
+/** Where the service listens for mail, as `/health` tells it. */
+export function listenersOf(report: HealthReport | null): readonly { readonly role: string; readonly text: string }[] {
+  const listeners = report?.['listeners'];
+  if (!Array.isArray(listeners)) return [];
+  return listeners.slice(0, 3).map((one) => ({ role: String(one.role), text: `${one.host}:${one.port}` }));
+}
+
 function tellAll(news: News): void {
   for (const reload of reloads.values()) reload(news);
 }

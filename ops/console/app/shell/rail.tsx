@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { quoted } from '#ops/console/app/text/search-words.ts';
 import { Words } from '#ops/console/app/text/words.tsx';
 import { showHelp } from './help.tsx';
-import { chaosWords, connection, health, mailboxes, queues } from './live.ts';
+import { chaosWords, connection, health, listenersOf, mailboxes, queues } from './live.ts';
 import { addressOf, place, search, searchAddress } from './router.ts';
 
 const states = {
@@ -122,7 +122,7 @@ function RailLink({ Icon, href, label, isHere, kind = '', children }: LinkProps)
 function Foot() {
   const report = health.value;
   const tone = connection.value === 'broken' ? 'bad' : report?.status === 'ok' || report === null ? 'good' : 'bad';
-  const listeners = listenersOf(report?.['listeners']);
+  const listeners = listenersOf(report);
   return (
     <div class="foot">
       <p id="status" role="status">
@@ -145,10 +145,4 @@ function Foot() {
       </p>
     </div>
   );
-}
-
-/** Where the service listens for mail, as `/health` tells it. */
-function listenersOf(listeners: unknown): readonly { readonly role: string; readonly text: string }[] {
-  if (!Array.isArray(listeners)) return [];
-  return listeners.slice(0, 3).map((one) => ({ role: String(one.role), text: `${one.host}:${one.port}` }));
 }
