@@ -2,7 +2,7 @@
 // accepting mail never waits for it. Mail of an earlier version is indexed likewise after the start.
 import type { Client } from './client.ts';
 
-const messagesAtOnce = 25;
+const messagesAtOnce = 50;
 const soonMs = 100;
 const nextMs = 5;
 /** While mail comes in: every tenth of the database thread's time at most. */

@@ -22,6 +22,7 @@ type Query = {
 type Part = { readonly found: readonly Found[]; readonly last: Found | null; readonly isMore: boolean };
 
 const readAtMost = 200;
+const fewAtMost = 500;
 
 /** `read` answers the texts of a message that the index cannot tell. */
 export function mailSearch(database: DatabaseSync, read: (mail: number) => SearchTexts | null) {
@@ -39,6 +40,18 @@ export function mailSearch(database: DatabaseSync, read: (mail: number) => Searc
     const state = sql.texts.length === 0 ? [] : [`mails.is_indexed ${isIndexed ? '=' : '<>'} 1`];
     const where = [...state, ...parts.map((part) => part.sql)].map((text) => ` AND ${text}`).join('');
     const values: SQLInputValue[] = parts.flatMap((part) => [...part.values]);
+    if (match !== null && sql.columns.length > 0) {
+      const rows = `SELECT seq, id FROM mails WHERE seq < ?${where}`;
+      const few = database.prepare(`${rows} LIMIT ?`).all(before, ...values, fewAtMost + 1).length <= fewAtMost;
+      // The index is asked of each of the few, not of all that have the words.
+      const isMatch = 'EXISTS (SELECT 1 FROM mail_text WHERE mail_text MATCH ? AND rowid = mails.seq)';
+      const ofFew = `${rows} AND ${isMatch} ORDER BY seq DESC LIMIT ?`;
+      if (few)
+        return database
+          .prepare(ofFew)
+          .all(before, ...values, match, limit)
+          .map(foundOf);
+    }
     const from =
       match === null
         ? 'SELECT seq, id FROM mails WHERE seq < ?'
