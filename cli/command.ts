@@ -36,6 +36,12 @@ export type CliOption = {
   readonly hidden?: boolean;
 };
 
+/** What every command takes. */
+export const commonOptions: Readonly<Record<'json' | 'help', CliOption>> = {
+  json: { value: null, about: 'print JSON, for programs' },
+  help: { value: null, about: 'this text' },
+};
+
 export type CliArguments = {
   readonly positionals: readonly string[];
   readonly values: Readonly<Record<string, readonly string[]>>;
@@ -51,6 +57,8 @@ export type Command = {
   /** The least and the most positional arguments. */
   readonly takes: readonly [number, number];
   readonly options: Readonly<Record<string, CliOption>>;
+  /** The names that its first positional argument may be, as far as they are known: for shell completion. */
+  readonly completes?: readonly string[];
   /** What `--json` prints to standard output. */
   readonly gives: z.ZodType;
   /** What it may find that makes the exit code 3, in words: "if …"; left out: nothing. */

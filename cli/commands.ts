@@ -3,6 +3,7 @@ import { addressCommands } from '#cli/commands/addresses.ts';
 import { backup, restore } from '#cli/commands/backup.ts';
 import { chaosCommands } from '#cli/commands/chaos.ts';
 import { check } from '#cli/commands/check.ts';
+import { completionCommand } from '#cli/commands/completion.ts';
 import { configCommands } from '#cli/commands/config.ts';
 import { deliveryCommands } from '#cli/commands/deliveries.ts';
 import { dkimNew } from '#cli/commands/dkim-new.ts';
@@ -17,7 +18,7 @@ import { userAdd } from '#cli/commands/user-add.ts';
 import { userCommands } from '#cli/commands/users.ts';
 import type { Command } from './command.ts';
 
-export const commands: readonly Command[] = [
+const all: readonly Command[] = [
   init,
   check,
   domainAdd,
@@ -36,3 +37,5 @@ export const commands: readonly Command[] = [
   backup,
   restore,
 ];
+
+export const commands: readonly Command[] = [...all, completionCommand(() => commands)];

@@ -10,16 +10,12 @@ import {
   type CliOption,
   type CliWorld,
   type Command,
+  commonOptions,
   isCliError,
   plain,
   usageError,
 } from './command.ts';
 import { type ExitCode, exitCodes, exitCodeTable } from './exit-codes.ts';
-
-const common: Readonly<Record<string, CliOption>> = {
-  json: { value: null, about: 'print JSON, for programs' },
-  help: { value: null, about: 'this text' },
-};
 
 type Cli = { readonly commands: readonly Command[]; readonly version: string; readonly world: CliWorld };
 
@@ -73,7 +69,7 @@ function findCommand(commands: readonly Command[], argv: readonly string[]) {
 }
 
 function readArguments(command: Command, rest: readonly string[]): CliArguments {
-  const options = { ...command.options, ...common };
+  const options: Command['options'] = { ...command.options, ...commonOptions };
   const { positionals, tokens } = parseTokens(options, rest);
   const values: Record<string, string[]> = {};
   const switches = new Set<string>();
@@ -135,7 +131,7 @@ function help(command: Command): string {
 
 /** Those that the help has, by their names. */
 export function shownOptions({ options }: Command): readonly (readonly [string, CliOption])[] {
-  return Object.entries({ ...options, ...common }).filter(([, { hidden }]) => hidden !== true);
+  return Object.entries({ ...options, ...commonOptions }).filter(([, { hidden }]) => hidden !== true);
 }
 
 /** The help for programs. */

@@ -35,6 +35,7 @@ export const settings: Command = {
     server: { value: 'HOST:PORT', about: 'where the app finds the server (default: the one started in this folder)' },
     ...dataOption,
   },
+  completes: frameworks.map(({ name }) => name),
   gives: z.strictObject({ host: z.string(), port: z.int(), frameworks: z.array(frameworkShape) }),
   run: async (given, world) => {
     const [name] = given.positionals;

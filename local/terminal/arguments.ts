@@ -4,11 +4,11 @@ import { errorMessage, isProblem, type Problem, problem } from '#mail/problem.ts
 import { wrapWords } from '#ops/help-text.ts';
 import { type Framework, findFramework, frameworks } from '#ops/programs/framework-settings.ts';
 import { usualDataFolder } from '#ops/running-server.ts';
+import { environmentName, startAbout, startEnvironment, startHelp, startOptions } from '#ops/start-options.ts';
 import { parseChaos } from '#pipeline/chaos/fault-words.ts';
 import type { ChaosSettings } from '#pipeline/chaos/settings.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { didYouMean } from '#pipeline/config/nearest-name.ts';
-import { environmentName, startAbout, startEnvironment, startHelp, startOptions } from './start-options.ts';
 
 type Role = Config['listeners'][number]['role'];
 

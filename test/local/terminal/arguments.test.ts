@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Arguments, parseArguments, usage } from '#local/terminal/arguments.ts';
 import { chooseListeners } from '#local/terminal/choose-listeners.ts';
-import { environmentName, startOptions } from '#local/terminal/start-options.ts';
 import { isProblem } from '#mail/problem.ts';
+import { environmentName, startOptions } from '#ops/start-options.ts';
 import { parseChaos } from '#pipeline/chaos/fault-words.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 

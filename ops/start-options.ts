@@ -1,7 +1,7 @@
 // The options of `pillarbox start` and `npm start`: one table for reading them, for their help and for shell completion.
 // What takes a value can be given in the environment as well, by one rule: --http-host is PILLARBOX_HTTP_HOST.
-import { helpEntry } from '#ops/help-text.ts';
-import { usualDataFolder } from '#ops/running-server.ts';
+import { helpEntry } from './help-text.ts';
+import { usualDataFolder } from './running-server.ts';
 
 /** `value`: what follows `--name`; null for a switch. */
 export type StartOption = { readonly value: string | null; readonly about: string };
