@@ -60,7 +60,7 @@ export async function readTestMessage(ask: AskServer, json: unknown): Promise<Te
   const query = `?mailbox=${encodeURIComponent(`${localPart}@${domain}`)}`;
   const [text, html] = await Promise.all([
     bodyOf(record.text, () => ask.bytes(`${path}/text${query}`)),
-    bodyOf(record.html, () => ask.bytes(`${path}/html${query}`)),
+    bodyOf(record.html, () => ask.bytes(`${path}/html${query}&source=true`)),
   ]);
   const attachments = await Promise.all(
     record.attachments.map(async ({ filename, contentType, contentId, inline }, index) => {

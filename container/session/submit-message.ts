@@ -13,17 +13,22 @@ import { newSession, type SessionShared, type SessionState } from './session-sta
 import { takeRecipient } from './take-recipient.ts';
 import { newTransaction, takeFromRates } from './take-sender.ts';
 
-/** `message`: header and body, lines ending in CRLF. `clientAddress`: the IP address of who hands it in. */
+/** `message`: header and body, lines ending in CRLF. `clientAddress`: the IP address of who hands it in. `onlyCaptured`: not if it could be sent on. */
 export type Submission = {
   readonly from: EmailAddress;
   readonly recipients: readonly EmailAddress[];
   readonly message: Buffer;
   readonly clientAddress: string;
+  readonly onlyCaptured: boolean;
 };
 
-/** `accepted`: stored and queued under `id`. `refused`: nothing was stored; `recipient` null if it is not about one. */
+/**
+ * `accepted`: stored and queued under `id`. `refused`: nothing was stored; `recipient` null if it is not about one. `not-capture`: neither,
+ * because the service is in mode `serve`.
+ */
 export type Submitted =
   | { readonly outcome: 'accepted'; readonly id: string }
+  | { readonly outcome: 'not-capture' }
   | {
       readonly outcome: 'refused';
       readonly refusals: readonly { readonly recipient: string | null; readonly reply: Reply }[];
@@ -35,7 +40,8 @@ const operatorName = 'ops API';
 /** Takes the message for all recipients, or for none. Rejects only where the configuration cannot be read. */
 export async function submitMessage(shared: SessionShared, submission: Submission): Promise<Submitted> {
   const config = await shared.config.latest();
-  const { from, recipients, message, clientAddress } = submission;
+  const { from, recipients, message, clientAddress, onlyCaptured } = submission;
+  if (onlyCaptured && config.mode !== 'capture') return { outcome: 'not-capture' };
   const sender = senderOf(config, from);
   if (sender === null) return refused(replies.senderNotAllowed);
   const state = newSession(shared, { peer: peerOf(clientAddress), hangUp: () => {}, flush: () => {} });

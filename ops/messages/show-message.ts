@@ -104,30 +104,32 @@ export const showText = useCase({
   about: 'its text in full',
   takes,
   gives: 'text/plain; charset=utf-8',
-  answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'text', remote: false }),
+  answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'text', remote: false, source: true }),
 });
 
 export const showHtml = useCase({
-  about: 'its HTML in full, for a sandboxed frame; remote: with pictures and fonts from elsewhere',
-  takes: { ...takes, remote: flag },
+  about:
+    'its HTML in full, for a sandboxed frame; remote: with pictures and fonts from elsewhere; source: as the sender wrote it, as plain text',
+  takes: { ...takes, remote: flag, source: flag },
   gives: 'text/html; charset=utf-8',
-  answer: (deps: Deps, { remote, ...wanted }) => showBody(deps, { ...wanted, kind: 'html', remote }),
+  answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'html' }),
 });
 
-type Shown = Wanted & { readonly kind: 'text' | 'html'; readonly remote: boolean };
+/** `source`: as it is stored, as plain text. */
+type Shown = Wanted & { readonly kind: 'text' | 'html'; readonly remote: boolean; readonly source: boolean };
 
-async function showBody(deps: Deps, { kind, remote, ...wanted }: Shown): Promise<Answer> {
+async function showBody(deps: Deps, { kind, remote, source, ...wanted }: Shown): Promise<Answer> {
   const message = await readMessage(deps, wanted);
   if (isAnswer(message)) return message;
   const part = message[kind];
   if (part === null) return notFound(`the message has no ${kind}`);
-  const headers = kind === 'text' ? textHeaders : htmlHeaders(remote);
+  const headers = source ? textHeaders : htmlHeaders(remote);
   const object = typeof part === 'string' ? part : await deps.store.get(part.key);
   if (object === null) return notFound('the body is not stored any more');
   const isText = typeof object === 'string';
-  if (!isText && (kind === 'text' || object.bytes > maxShownHtmlBytes)) return stream(object, headers);
+  if (!isText && (source || object.bytes > maxShownHtmlBytes)) return stream(object, headers);
   const content = isText ? object : (await readWhole(object)).toString('utf8');
-  if (kind === 'text') return { status: 200, headers, body: content };
+  if (source) return { status: 200, headers, body: content };
   const html = await inlinePictures(deps.store, { html: content, attachments: message.attachments });
   return { status: 200, headers, body: linksInNewTabs(html) };
 }

@@ -4,6 +4,7 @@ import { type EmailAddress, formatAddress } from '#mail/address/address.ts';
 import { parseAddressList } from '#mail/address/address-list.ts';
 import { isTemporary, type Reply, shownReply } from '#mail/smtp/reply.ts';
 import { type Answer, json, refusal } from '#ops/api/answer.ts';
+import { flag } from '#ops/api/parameters.ts';
 import { bodyUseCase } from '#ops/api/use-case.ts';
 import { composeMessage, type NamedAddress } from './compose-message.ts';
 
@@ -14,8 +15,11 @@ export type Submit = (submission: {
   readonly message: Buffer;
   /** The IP address of who asked. */
   readonly clientAddress: string;
+  /** Not if it could be sent on. */
+  readonly onlyCaptured: boolean;
 }) => Promise<
   | { readonly outcome: 'accepted'; readonly id: string }
+  | { readonly outcome: 'not-capture' }
   | {
       readonly outcome: 'refused';
       /** `recipient` null: it is not about one of them. */
@@ -90,14 +94,22 @@ const bodySchema = z
 export type SendBody = z.output<typeof bodySchema>;
 
 export const sendMessage = bodyUseCase({
-  about: 'sends a message: 202 with its id once it is stored and queued, for all recipients or none',
-  takes: {},
+  about:
+    'sends a message: 202 with its id once it is stored and queued, for all recipients or none; capture: 409 unless this is a capture server',
+  takes: { capture: flag },
   body: { schema: bodySchema, maxBytes },
   gives: z.object({ id: z.string() }),
   status: 202,
-  answer: async ({ submit }: { readonly submit: Submit }, { body }, { from }) => {
-    const submitted = await submit({ ...(await submissionOf(body)), clientAddress: from });
-    return submitted.outcome === 'accepted' ? json({ id: submitted.id }, 202) : refusedBy(submitted.refusals);
+  answer: async ({ submit }: { readonly submit: Submit }, { body, parameters: { capture } }, { from }) => {
+    const submitted = await submit({ ...(await submissionOf(body)), clientAddress: from, onlyCaptured: capture });
+    switch (submitted.outcome) {
+      case 'accepted':
+        return json({ id: submitted.id }, 202);
+      case 'not-capture':
+        return refusal(409, 'not-capture', 'this server serves real mail: the message could leave it');
+      case 'refused':
+        return refusedBy(submitted.refusals);
+    }
   },
 });
 
@@ -106,7 +118,7 @@ async function submissionOf({
   bcc,
   headers,
   ...parts
-}: SendBody): Promise<Omit<Parameters<Submit>[0], 'clientAddress'>> {
+}: SendBody): Promise<Omit<Parameters<Submit>[0], 'clientAddress' | 'onlyCaptured'>> {
   const message = await composeMessage({
     ...parts,
     headers: Object.entries(headers).map(([name, value]) => ({ name, value })),

@@ -115,6 +115,16 @@ describe('a server within the test', () => {
     assert.equal((await waitFor()).text?.trimEnd(), text.trimEnd());
   });
 
+  test('large HTML is there whole and as it was written, with its links', async () => {
+    const { address, waitFor } = mail.mailbox();
+    const link = 'https://shop.example/confirm?a=1&b=2';
+    const html = `<p>${'A long text. '.repeat(25_000)}</p><a href="${link.replace('&', '&amp;')}">Confirm</a>`;
+    await send({ to: address, html });
+    const message = await waitFor();
+    assert.equal(message.html?.trimEnd(), html);
+    assert.deepEqual(message.links, [link]);
+  });
+
   test('another process may look at the same mail', async () => {
     await send({ to: 'ann@a.example', subject: 'Here', text: 'Hello' });
     assert.equal((await connectMail(mail.http).waitFor({ subject: 'Here' })).subject, 'Here');

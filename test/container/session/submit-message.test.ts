@@ -24,7 +24,7 @@ function submission(from: string, to: readonly string[], changes: { author?: str
     .concat('\r\n')
     .repeat(Math.ceil((changes.size ?? 1) / 72));
   const message = Buffer.from(`From: ${changes.author ?? from}\r\nSubject: Hello\r\n\r\n${body}`);
-  return { from: address(from), recipients: to.map(address), message, clientAddress: '127.0.0.1' };
+  return { from: address(from), recipients: to.map(address), message, clientAddress: '127.0.0.1', onlyCaptured: false };
 }
 
 for (const { mode, from, author, user } of [
@@ -46,6 +46,18 @@ for (const { mode, from, author, user } of [
       jobs.map(({ session, recipients }) => [session.role, session.user, recipients[0]?.route.kind]),
       user === 'refused' ? [] : [['submission', user, mode === 'capture' ? 'mailbox' : 'relay']],
     );
+  });
+}
+
+for (const mode of ['serve', 'capture'] as const) {
+  test(`${mode}: what is to be captured alone is ${mode === 'serve' ? 'not taken' : 'taken'}`, async (t) => {
+    const { listener, intake } = await startTestListener(t, { ...serving, mode });
+    const submitted = await listener.submit({
+      ...submission('anybody@example.test', ['carl@far.test']),
+      onlyCaptured: true,
+    });
+    assert.equal(submitted.outcome, mode === 'serve' ? 'not-capture' : 'accepted');
+    assert.equal(intake.messages.length, mode === 'serve' ? 0 : 1);
   });
 }
 

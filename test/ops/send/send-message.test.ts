@@ -8,14 +8,23 @@ import { type Submit, sendMessage } from '#ops/send/send-message.ts';
 
 type Submission = Parameters<Submit>[0];
 
-async function send(body: unknown, outcome: Awaited<ReturnType<Submit>> = { outcome: 'accepted', id: 'ID' }) {
+async function send(
+  body: unknown,
+  outcome: Awaited<ReturnType<Submit>> = { outcome: 'accepted', id: 'ID' },
+  query = '',
+) {
   const submitted: Submission[] = [];
   const submit: Submit = async (submission) => {
     submitted.push(submission);
     return outcome;
   };
   const app = createOpsApp({ submit }, [{ at: 'POST /send', does: sendMessage }]);
-  const answer = await app({ method: 'POST', url: '/send', from: '192.0.2.1', readJson: async () => ({ json: body }) });
+  const answer = await app({
+    method: 'POST',
+    url: `/send${query}`,
+    from: '192.0.2.1',
+    readJson: async () => ({ json: body }),
+  });
   return { status: answer.status, body: JSON.parse(String(answer.body)), submitted };
 }
 
@@ -79,6 +88,13 @@ for (const [what, changes, field] of [
     assert.deepEqual([status, body.error.code, body.error.field, submitted], [400, 'bad-body', field, []]);
   });
 }
+
+test('what is to be captured alone is not taken by a server of real mail: 409', async () => {
+  assert.equal((await send(least)).submitted[0]?.onlyCaptured, false);
+  const refused = await send(least, { outcome: 'not-capture' }, '?capture=true');
+  assert.deepEqual([refused.status, refused.body.error.code], [409, 'not-capture']);
+  assert.equal(refused.submitted[0]?.onlyCaptured, true);
+});
 
 for (const [reply, status] of [
   [replies.senderNotAllowed, 403],
