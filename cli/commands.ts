@@ -11,6 +11,7 @@ import { domainAdd } from '#cli/commands/domain-add.ts';
 import { init } from '#cli/commands/init.ts';
 import { messageCommands } from '#cli/commands/messages.ts';
 import { queueCommands } from '#cli/commands/queues.ts';
+import { removeCommands } from '#cli/commands/remove-addresses.ts';
 import { send } from '#cli/commands/send.ts';
 import { settings } from '#cli/commands/settings.ts';
 import { suppressionCommands } from '#cli/commands/suppressions.ts';
@@ -23,6 +24,7 @@ const all: readonly Command[] = [
   check,
   domainAdd,
   ...addressCommands,
+  ...removeCommands,
   userAdd,
   ...userCommands,
   dkimNew,

@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { type Command, cliError, usageError } from '#cli/command.ts';
 import { addMailbox, mailboxOf } from '#cli/config/bounce-addresses.ts';
-import { type ConfigFile, checkedConfig } from '#cli/config/config-file.ts';
+import { checkedConfig } from '#cli/config/config-file.ts';
 import { editing } from '#cli/config/edit-command.ts';
+import { domainOf, givenAddress, noCopy, shownAddress, targetAddress, targetsOf } from '#cli/config/our-addresses.ts';
 import { type EmailAddress, mailboxName, parseAddress } from '#mail/address/address.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { isProblem } from '#mail/problem.ts';
@@ -18,7 +19,7 @@ const mailboxAdd = editing({
   options: {},
   gives: { mailbox: z.string() },
   ready: ({ given, place, known }) => {
-    const address = parsedAddress(given.positionals[0] ?? '');
+    const address = givenAddress(given.positionals[0] ?? '');
     refuseIfTaken(domainOf(known, address, place.flags), address);
     return { address };
   },
@@ -41,17 +42,21 @@ const aliasAdd = editing({
   gives: { alias: z.string(), targets: z.array(z.string()) },
   ready: ({ given, place, known }) => {
     const [first = '', ...targets] = given.positionals;
-    const address = parsedAddress(first);
+    const address = givenAddress(first);
     for (const target of targets) refuseUnlessTarget(target, address);
     domainOf(known, address, place.flags);
     return { address, targets };
   },
   change: (file, { address, targets }, { place }) => {
-    const { mailboxes, aliases: kept } = domainOf(file, address, place.flags);
-    const [, known = []] = Object.entries(kept).find(([key]) => key === mailboxOf(address)) ?? [];
-    const keepsCopy = [...known, ...targets].some((target) => addressText(target, address) === shownAddress(address));
+    const home = domainOf(file, address, place.flags);
+    const { mailboxes } = home;
+    const known = targetsOf(home, mailboxOf(address));
+    const keepsCopy = [...known, ...targets].some(
+      (target) => targetAddress(target, address.domain) === shownAddress(address),
+    );
     if (mailboxes.includes(mailboxOf(address)) && !keepsCopy) throw cliError(noCopy(shownAddress(address)), 'exists');
-    const isKnown = (target: string) => known.some((one) => addressText(one, address) === addressText(target, address));
+    const isKnown = (target: string) =>
+      known.some((one) => targetAddress(one, address.domain) === targetAddress(target, address.domain));
     const added = targets.filter((target, n) => !isKnown(target) && targets.indexOf(target) === n);
     if (added.length === 0) throw cliError(`${shownAddress(address)} leads there already`, 'exists');
     const aliases = ['domains', writtenDomain(file.text, address.domain), 'aliases'];
@@ -59,7 +64,7 @@ const aliasAdd = editing({
     const text = added.reduce((so, target) => appendToArray(so, [...aliases, name], target), file.text);
     refuseDeadEnds(
       checkedConfig(text, file.path),
-      added.map((target) => addressText(target, address)),
+      added.map((target) => targetAddress(target, address.domain)),
       place.flags,
     );
     return { text, targets: [...known, ...added] };
@@ -70,30 +75,8 @@ const aliasAdd = editing({
   },
 });
 
-function noCopy(mailbox: string): string {
-  return `${mailbox} is a mailbox, and would get nothing any more: name it among the targets too, then it keeps a copy`;
-}
-
 /** In the order of the help. */
 export const addressCommands: readonly Command[] = [mailboxAdd, aliasAdd];
-
-function parsedAddress(text: string): EmailAddress {
-  const address = parseAddress(text);
-  if (isProblem(address)) throw usageError(`${text}: ${address.problem}`);
-  return address;
-}
-
-/** Without its tag. */
-function shownAddress(address: EmailAddress): string {
-  return `${mailboxOf(address)}@${address.domain}`;
-}
-
-function domainOf({ config, path }: ConfigFile, { domain }: EmailAddress, flags: string): DomainConfig {
-  const found = Object.entries(config.domains).find(([name]) => name === domain)?.[1];
-  if (found !== undefined) return found;
-  const mend = `"pillarbox domain add ${domain}${flags}" adds it`;
-  throw cliError(`${domain} is not among the domains of ${path}: ${mend}`, 'no-domain');
-}
 
 function refuseIfTaken({ mailboxes, aliases }: DomainConfig, address: EmailAddress): void {
   const name = mailboxOf(address);
@@ -106,16 +89,10 @@ function refuseUnlessTarget(target: string, { domain }: EmailAddress): void {
   if (isProblem(address)) throw usageError(`${target}: ${address.problem}`);
 }
 
-/** A target as a whole address, to compare. */
-function addressText(target: string, { domain }: EmailAddress): string {
-  const address = parseAddress(target.includes('@') ? target : `${target}@${domain}`);
-  return isProblem(address) ? target : `${mailboxName(address.localPart)}@${address.domain}`;
-}
-
 /** Mail to an address of ours that is nowhere would be refused. */
 function refuseDeadEnds(config: Config, targets: readonly string[], flags: string): void {
   for (const target of targets) {
-    const routing = routeRecipient({ ...config, mode: 'serve' }, parsedAddress(target), { mayRelay: true });
+    const routing = routeRecipient({ ...config, mode: 'serve' }, givenAddress(target), { mayRelay: true });
     if (routing.outcome === 'accepted') continue;
     const mend = `make it with "pillarbox mailbox add ${target}${flags}" first`;
     throw cliError(`${target} is neither a mailbox nor an alias that leads anywhere: ${mend}`, 'no-mailbox');

@@ -36,10 +36,30 @@ export function setValue(text: string, path: Path, value: unknown): string {
 export function removeFromArray(text: string, path: Path, index: number): string {
   const array = nodeAt(text, path);
   const items = array?.type === 'array' ? (array.children ?? []) : [];
+  return removeChild(text, { parent: array, items, index, path: [...path, index] });
+}
+
+/** Takes the member of this name, as the file writes it, out of the object at `path`; otherwise like an item of an array. */
+export function removeMember(text: string, path: Path, name: string): string {
+  const object = nodeAt(text, path);
+  const items = object?.type === 'object' ? (object.children ?? []) : [];
+  const index = items.findIndex(({ children }) => children?.[0]?.value === name);
+  return removeChild(text, { parent: object, items, index, path: [...path, name] });
+}
+
+/** `path`: of what is taken out, for the error. */
+type Removed = {
+  readonly parent: Node | undefined;
+  readonly items: readonly Node[];
+  readonly index: number;
+  readonly path: Path;
+};
+
+function removeChild(text: string, { parent, items, index, path }: Removed): string {
   const item = items[index];
-  if (array === undefined || item === undefined) throw new Error(`${[...path, index].join('.')} is not there`);
+  if (parent === undefined || item === undefined) throw new Error(`${path.join('.')} is not there`);
   const end = item.offset + item.length;
-  const next = items[index + 1]?.offset ?? array.offset + array.length - 1;
+  const next = items[index + 1]?.offset ?? parent.offset + parent.length - 1;
   const comma = commaIn(text, end, next);
   const rest = endOfComment(text, comma === null ? end : comma + 1, next);
   const before = items[index - 1];

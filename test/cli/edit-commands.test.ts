@@ -7,6 +7,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { openDeployment } from '#ops/aws/open-deployment.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { verifyPassword } from '#pipeline/config/password.ts';
+import { takeOutHashes } from '#pipeline/config/stored-hashes.ts';
 import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import { configKey, deployedOptionsKey, passwordHashKey } from '#pipeline/contract/keys.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
@@ -104,6 +105,9 @@ for (const { name, flags, args, read, hashOf, ...place } of worlds) {
     const run = (line: string, input = ''): Promise<Ran> =>
       runInProcess([...line.split(' '), ...args()], { directory, readInput: async () => Buffer.from(input) });
     const config = async () => parseConfig(await read(), 'stored');
+
+    /** A text as it is stored: a deployment keeps hashes elsewhere. */
+    const kept = (text: string): string => (flags().includes('--stack') ? takeOutHashes(text).text : text);
 
     /** What is different line by line, but for the hash that a deployment moves: lines that are gone, and those that are new. */
     async function changedLines(): Promise<readonly [gone: readonly string[], added: readonly string[]]> {
@@ -212,6 +216,100 @@ for (const { name, flags, args, read, hashOf, ...place } of worlds) {
       }
       assert.equal(await read(), before);
       assert.equal((await run('alias add ann@a.example ann boss@else.example')).code, 0);
+    });
+
+    test('mailbox remove takes one mailbox out, says where its mail goes and how to delete what it holds', async () => {
+      assert.equal((await run('mailbox add Sales@a.example')).code, 0);
+      const { code, err, out } = await run('mailbox remove SALES+x@a.example --json');
+      assert.equal(code, 0, err);
+      assert.deepEqual([JSON.parse(out).mailbox, JSON.parse(out).goesTo], ['sales@a.example', []]);
+      assert.equal(await read(), kept(written));
+      await run('mailbox add sales@a.example');
+      const stack = flags().includes('--stack') ? flags() : '';
+      const { out: told } = await run('mailbox remove sales@a.example');
+      assert.match(told, /Mail for it is refused from now on\./);
+      assert.ok(told.includes(`"pillarbox delete --mailbox sales@a.example${stack}" deletes it`), told);
+    });
+
+    test('alias remove takes an alias out, or some of its targets', async () => {
+      await run('alias add info@a.example boss@else.example');
+      const some = await run('alias remove Info@a.example ANN --json');
+      assert.equal(some.code, 0, some.err);
+      assert.deepEqual(JSON.parse(some.out).targets, ['boss@else.example']);
+      assert.match(await read(), /"aliases": \{ "Info": \["boss@else\.example"\] \},/);
+      const all = await run('alias remove info@a.example --json');
+      assert.equal(all.code, 0, all.err);
+      assert.match(await read(), /"aliases": \{ \},/);
+      await run('alias add ann@a.example ann boss@else.example');
+      const copy = await run('alias remove ann@a.example ann');
+      assert.deepEqual([copy.code, /ann@a\.example is a mailbox, and would get nothing/.test(copy.err)], [1, true]);
+      assert.equal((await run('mailbox remove ann@a.example')).code, 1, 'its alias names it');
+      assert.deepEqual(JSON.parse((await run('alias remove ann@a.example --json')).out).goesTo, ['ann@a.example']);
+    });
+
+    test('domain remove takes a domain out with its comment, and says what of it stays', async () => {
+      await run('domain add b.example --mailbox shop');
+      await run('alias add all@b.example shop');
+      const { code, err, out } = await run('domain remove B.example');
+      assert.equal(code, 0, err);
+      assert.match(out, /^Mail for b\.example is refused from now on; .* its mailbox shop and its alias all\.$/m);
+      const stack = flags().includes('--stack') ? flags() : '';
+      assert.ok(out.includes(`"pillarbox list --mailbox @b.example${stack}" lists it`), out);
+      assert.equal(await read(), kept(written));
+      const dkim = [{ selector: 's1', privateKey: 'secret:dkim-c-s1' }];
+      await place.put(written.replace('{\n    // ours', `{ "c.example": ${JSON.stringify({ dkim })},\n    // ours`));
+      const signed = await run('domain remove c.example');
+      assert.match(signed.out, /^Its DKIM keys stay, .*: secret:dkim-c-s1 \(s1\._domainkey\.c\.example\)\./m);
+    });
+
+    test('what aliases, users, a catch-all, a hook or another domain still name is not removed, and each is told', async () => {
+      const more = written
+        .replace('"aliases": {', '"catchAll": "ann",\n      "aliases": { "sales": ["app"],')
+        .replace('["ann"], //', '["ann", "app", "sales"], //')
+        .replace(
+          '  "users"',
+          '  "hooks": [{ "name": "shop", "url": "https://shop.example", "secret": "secret:hook", "match": { "mailbox": "Ann" } }],\n  "users"',
+        )
+        .replace('"domains": {', '"domains": {\n    "b.example": { "aliases": { "x": ["ann+b@a.example"] } },');
+      await place.put(more);
+      for (const { line, says } of [
+        {
+          line: 'mailbox remove ann@a.example',
+          says: [
+            'the setting "catchAll" of a.example',
+            `the alias x@b.example: "pillarbox alias remove x@b.example ann+b@a.example${flags()}"`,
+            `the alias info@a.example: "pillarbox alias remove info@a.example ann${flags()}"`,
+            'the hook shop: its "match"',
+          ],
+        },
+        {
+          line: 'mailbox remove app@a.example',
+          says: [
+            `the alias sales@a.example: "pillarbox alias remove sales@a.example app${flags()}"`,
+            `the user app, who may send as app@a.example: "pillarbox user remove app${flags()}"`,
+          ],
+        },
+        {
+          line: 'domain remove a.example',
+          says: [
+            `the alias x@b.example: "pillarbox alias remove x@b.example ann+b@a.example${flags()}"`,
+            `the user ann, who may send as *@a.example: "pillarbox user remove ann${flags()}"`,
+            `the user app, who may send as app@a.example: "pillarbox user remove app${flags()}"`,
+          ],
+        },
+      ]) {
+        const { code, err } = await run(line);
+        assert.deepEqual([code, err.split('\n').slice(1, -1)], [1, says.map((one) => `  ${one}`)], err);
+      }
+      for (const line of ['mailbox remove anm@a.example', 'alias remove inof@a.example', 'domain remove c.example']) {
+        const { code, err } = await run(line);
+        assert.deepEqual([code, /Did you mean "(ann|info|[ab]\.example)"\?/.test(err)], [1, true], err);
+      }
+      assert.equal((await run('alias remove info@a.example boss@else.example')).code, 1);
+      assert.equal(await read(), more);
+      // A mailbox with an alias of its name: its mail goes by the alias already.
+      const { out } = await run('mailbox remove sales@a.example --json');
+      assert.deepEqual(JSON.parse(out).goesTo, ['app@a.example']);
     });
   });
 }

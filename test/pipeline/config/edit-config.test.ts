@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parse } from 'jsonc-parser';
-import { appendToArray, removeFromArray, setValue } from '#pipeline/config/edit-config.ts';
+import { appendToArray, removeFromArray, removeMember, setValue } from '#pipeline/config/edit-config.ts';
 
 const user = { name: 'b', mayFrom: ['b@x.example'] };
 
@@ -102,6 +102,22 @@ test('whatever the layout, an item that is taken out leaves the others, and ever
   );
 });
 
+for (const { title, text, name, edited } of [
+  { title: 'the only one', text: '{ "a": 1 }', name: 'a', edited: '{ }' },
+  { title: 'the first on a line', text: '{ "a": 1, "b": [2, 3] }', name: 'a', edited: '{ "b": [2, 3] }' },
+  { title: 'the last on a line', text: '{"a": 1, "b": {"c": 1}}', name: 'b', edited: '{"a": 1}' },
+  {
+    title: 'with the comment on its line; the one above it stays',
+    text: '{\n  // old\n  "a": {\n    "x": 1 // y\n  }, // A\n  "b": 2 // B\n}',
+    name: 'a',
+    edited: '{\n  // old\n  "b": 2 // B\n}',
+  },
+]) {
+  test(`taking a member out of an object: ${title}`, () => {
+    assert.equal(removeMember(text, [], name), edited);
+  });
+}
+
 test('a value is set where it stands, and made where it is not, with the objects on its way', () => {
   const text = '{\n  "users": [ { "name": "a", "password": "1" /* old */ } ]\n}\n';
   assert.equal(setValue(text, ['users', 0, 'password'], '2'), text.replace('"1"', '"2"'));
@@ -114,4 +130,6 @@ test('what is no list is not appended to, and what is no object gets no member',
   assert.throws(() => appendToArray('{"users":{}}', ['users'], 'b'), /users is not an array/);
   assert.throws(() => setValue('[]', ['users'], 'b'), /the file is not an object/);
   assert.throws(() => removeFromArray('{"users":[]}', ['users'], 0), /users\.0 is not there/);
+  assert.throws(() => removeMember('{"users":{}}', ['users'], 'b'), /users\.b is not there/);
+  assert.throws(() => removeMember('{"users":[]}', ['users'], 'b'), /users\.b is not there/);
 });
