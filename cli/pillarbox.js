@@ -23,7 +23,9 @@ const args = first === 'start' ? rest : process.argv.slice(2);
 const file = pathToFileURL(join(home, isRepository ? `${program}.ts` : `dist/${program}.js`));
 if (isRepository) spawnSource();
 else if (Number(process.versions.node.split('.')[0]) < 24) {
-  process.stderr.write(`pillarbox: Node 24 or later is needed, and this is ${process.version}\n`);
+  process.stderr.write(
+    `pillarbox: Node 24 or later is needed, and this is ${process.version}. Into this project: npm install --save-dev node@24\n`,
+  );
   process.exitCode = 1;
 } else {
   process.argv.splice(1, process.argv.length, fileURLToPath(file), ...args);

@@ -1,6 +1,6 @@
 // `npm start`: the whole service on one machine. The composition root: reads arguments and environment, builds the
 // adapters, starts world, listener and ops API, and ends them in order.
-import { access, mkdir } from 'node:fs/promises';
+import { access, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { leaveCrashMark } from '#local/embedded/folder-marks.ts';
 import { type Arguments, parseArguments, usage } from '#local/terminal/arguments.ts';
@@ -92,7 +92,8 @@ async function plan(args: Arguments): Promise<Plan> {
 
 async function start({ args, configPath, config, inForce, lines, log }: Plan): Promise<void> {
   const dataFolder = resolve(args.dataFolder);
-  await mkdir(dataFolder, { recursive: true, mode: 0o700 });
+  const made = await mkdir(dataFolder, { recursive: true, mode: 0o700 });
+  if (made !== undefined) await writeFile(join(dataFolder, '.gitignore'), '*\n'); // mail has no place in an app's history
   const metrics = createMetricsRegistry();
   const dns = configuredDns(config, Date.now, metrics);
   const fail = (error: unknown): void => {

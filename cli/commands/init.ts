@@ -32,7 +32,7 @@ export const init: Command = {
     check(text, path);
     if (!(await writeNew(path, text, 0o600))) throw cliError(`${path} is there already, and stays as it is`, 'exists');
     const next =
-      'Next: "pillarbox user add NAME", "pillarbox dkim new DOMAIN", "pillarbox check", "npx pillarbox" (or "npm start").';
+      'Next: "npx pillarbox user add NAME", "npx pillarbox dkim new DOMAIN", "npx pillarbox check", "npx pillarbox" (or "npm start").';
     const known = given.values['domain'] ?? given.values['hostname'];
     const trial =
       'mx.example.org is a placeholder: set "hostname" and "domains" before others can reach this server.\n';

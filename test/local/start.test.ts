@@ -73,6 +73,7 @@ test('what it keeps is readable by its owner alone, in a folder that others may 
   await startLocalService(t, { folder });
   const files = readdirSync(join(folder, 'data'), { withFileTypes: true }).filter((entry) => entry.isFile());
   assert.ok(files.some(({ name }) => name.endsWith('.sqlite')));
+  assert.ok(!files.some(({ name }) => name === '.gitignore'), 'a folder of somebody else');
   for (const { name } of files) assert.equal(statSync(join(folder, 'data', name)).mode & 0o077, 0, name);
 });
 
@@ -99,6 +100,7 @@ test('a second service on the same folder or ports is told who has them and what
   assert.ok(ofPort.includes(`is taken by another Pillarbox (${who}, started in ${folder})`), ofPort);
   assert.match(ofPort, /: npx pillarbox --http 0 --data other --smtp 0$/m);
   await startLocalService(t, { folder, data: join(folder, 'other'), config: null, args: ['--smtp', '0'] });
+  assert.equal(readFileSync(join(folder, 'other', '.gitignore'), 'utf8'), '*\n');
 });
 
 test('ports and folder come from the environment, or from what is typed before that; free ports are told', async (t) => {
