@@ -1,5 +1,5 @@
-// Bundles what ships into `.build/`: a folder for each function (`functions/<stage>/index.mjs`) and one for the
-// container (`container/main.mjs` beside its Dockerfile). cdk/ deploys these very files; the emulator world runs them.
+// Bundles what ships into `.build/`: a folder for each function (`functions/<stage>/index.mjs`), one for the container
+// (`container/main.mjs` beside its Dockerfile), and one for what a deploy runs (`compare-config/index.mjs`). cdk/ deploys these very files; the emulator world runs them.
 import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
@@ -51,7 +51,12 @@ export async function buildBundles(folder: string = bundlesFolder): Promise<read
       maps,
     }),
   );
-  const built = await Promise.all([...functions, container]);
+  const comparison = buildInto(join(folder, 'compare-config'), {
+    entry: join(home, 'cdk/compare-config/handler.ts'),
+    name: 'index',
+    maps,
+  });
+  const built = await Promise.all([...functions, container, comparison]);
   await copyFile(join(home, 'container/Dockerfile'), join(folder, 'container/Dockerfile'));
   return built.flat();
 }

@@ -14,6 +14,7 @@ import { watch } from '#cdk/watch/watch.ts';
 import { idField, messageQueryName } from '#pipeline/contract/message-query.ts';
 import { deployedStages, lanesOf, listenerAccess } from '#pipeline/contract/stages.ts';
 import { Canaries } from './canaries.ts';
+import { ConfigComparison } from './config-comparison.ts';
 import { ExportedCertificate } from './exported-certificate.ts';
 import { ListenerTasks } from './listener-task.ts';
 import { LoadBalancer } from './load-balancer.ts';
@@ -56,6 +57,7 @@ export class ServiceStack extends Stack {
     new PlatformEvents(this, 'Platform', { options, tasks, alarms });
     this.alarmTopic = alarms.topic;
     new MailDashboard(this, 'Dashboard', { options, data, balancer, functions, listenerLogs: tasks.logs, alarms });
+    new ConfigComparison(this, 'ConfigComparison', { options, data, bundles });
     new CfnOutput(this, 'NextStep', {
       value: `npx pillarbox check --stack ${options.serviceName} --region ${this.region}`,
       description:

@@ -24,6 +24,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'cli/main.ts': ['cli', 'mail', 'pipeline', 'ops', 'local'],
   // A first configuration that an app of somebody's sets is checked at synth, and names that only examples have are refused.
   cdk: ['mail/address', 'pipeline/contract', 'pipeline/config', ...names],
+  // What a deploy runs is a composition root of its own.
+  'cdk/compare-config': ['mail', 'pipeline'],
   consume: ['mail', 'pipeline/contract'],
   // A composition root beside local/: the same service within somebody's test.
   testing: ['pipeline', 'ops', 'local'],

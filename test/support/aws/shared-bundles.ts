@@ -9,7 +9,15 @@ import { buildBundles } from '#local/build-bundles.ts';
 
 const home = fileURLToPath(new URL('../../../', import.meta.url));
 const cache = join(home, 'node_modules/.cache/pillarbox-bundles');
-const madeOf = ['container', 'functions', 'mail', 'pipeline', 'local/build-bundles.ts', 'package-lock.json'];
+const madeOf = [
+  'cdk/compare-config',
+  'container',
+  'functions',
+  'mail',
+  'pipeline',
+  'local/build-bundles.ts',
+  'package-lock.json',
+];
 
 /** The folder, as `buildBundles` leaves it: `functions/`, `container/`, `maps/`. Nobody may write to it. */
 export async function sharedBundles(): Promise<string> {
