@@ -16,7 +16,7 @@ import type {
 import { hookTriedMs } from '#pipeline/contract/retention.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
 import { webhookKey } from '#pipeline/contract/webhook-signature.ts';
-import { messageLost, ownFault, triedLongEnough } from '#pipeline/run/own-fault.ts';
+import { ownFault, triedLongEnough } from '#pipeline/run/own-fault.ts';
 import { callProgram } from './call-program.ts';
 import { callTimeoutMs, callWebhook } from './call-webhook.ts';
 import type { LookUp, Reach } from './find-addresses.ts';
@@ -46,12 +46,12 @@ export type NotifyDeps = {
   readonly random: () => number;
 };
 
-export type NotifyOutcome = { readonly outcome: 'told' | 'gone' | 'told-later' };
+export type NotifyOutcome = { readonly outcome: 'told' | 'gone' | 'deleted' | 'told-later' };
 
 /** From this attempt on, some twenty minutes after the first, a hook that fails is watched: its alarm rises. */
 const watchedAttempt = 5;
 
-/** Runs the stage for one job. Throws if the platform fails, if the message is missing, or when a day is over. */
+/** Runs the stage for one job. Throws if the platform fails, if the message is lost, or when a day is over. */
 export async function notify(deps: NotifyDeps, job: NotifyJob, { receiveCount }: Handout): Promise<NotifyOutcome> {
   const { hooks } = await deps.config.current();
   const hook = hooks.find(({ name }) => name === job.hook);
@@ -64,8 +64,12 @@ export async function notify(deps: NotifyDeps, job: NotifyJob, { receiveCount }:
   return report(deps, job, judged);
 }
 
-async function tell(deps: NotifyDeps, job: NotifyJob, hook: Hook): Promise<Judged> {
+/** `deleted`: nobody wants to hear of it any more. */
+type Ended = Judged | { readonly outcome: 'deleted' };
+
+async function tell(deps: NotifyDeps, job: NotifyJob, hook: Hook): Promise<Ended> {
   const json = await readMessage(deps, job.key);
+  if (json === null) return { outcome: 'deleted' };
   const { url, secret } = hook;
   if (url === undefined || secret === undefined) return callProgram(deps, job, { hook, json });
   const body = await webhookBody(job, json, deps.linkTo);
@@ -81,10 +85,10 @@ async function tell(deps: NotifyDeps, job: NotifyJob, hook: Hook): Promise<Judge
   return judgeAnswer(answer, deps.clock());
 }
 
-async function readMessage({ store }: NotifyDeps, key: string): Promise<Uint8Array> {
+/** Null if it was deleted: its job was made when it was stored. A store that has lost its body throws. */
+async function readMessage({ store }: NotifyDeps, key: string): Promise<Uint8Array | null> {
   const found = await store.get(key);
-  if (found === null) throw messageLost(key);
-  return readBody(found.body);
+  return found === null ? null : readBody(found.body);
 }
 
 async function readKey(
@@ -96,7 +100,7 @@ async function readKey(
   throw ownFault('secret', `hook ${name}: the secret ${JSON.stringify(secret)} cannot be used: ${key.problem}`);
 }
 
-async function report(deps: NotifyDeps, job: NotifyJob, judged: Judged): Promise<NotifyOutcome> {
+async function report(deps: NotifyDeps, job: NotifyJob, judged: Ended): Promise<NotifyOutcome> {
   const { log, metrics } = deps;
   const { id, key, hook, attempt } = job;
   const facts = { id, hook, key, attempt };
@@ -108,6 +112,9 @@ async function report(deps: NotifyDeps, job: NotifyJob, judged: Judged): Promise
     case 'gone':
       log.warn('hook-gone', { ...facts, reason: judged.reason });
       return { outcome: 'gone' };
+    case 'deleted':
+      log.info('hook-mail-deleted', facts);
+      return { outcome: 'deleted' };
     case 'failed': {
       const { reason, afterMs } = judged;
       const at = nextAttemptAt(job, { nowMs: deps.clock(), afterMs, random: deps.random() });

@@ -62,6 +62,8 @@ export const eventTable = {
   // notify
   'hook-told': 'a hook took a message; `output` is the beginning of what a program of this machine wrote',
   'hook-failed': 'a hook did not take a message; `reason` says why, `next` when it is tried again',
+  'hook-mail-deleted':
+    'the message was deleted before its hook was told, by a person or since its time was over: the hook is not told',
   'hook-gone': 'a hook wants no more (410), or is no longer in the configuration: it is not told of this message',
   // One machine
   'lease-failed': 'jobs could not be taken off a queue; tried again',

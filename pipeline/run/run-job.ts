@@ -131,7 +131,7 @@ type Ran =
   | { readonly outcome: 'failed'; readonly thrown: unknown };
 
 /** Outcomes after which the job was queued anew, or nothing was to do: they say nothing about a fault. */
-const putOff: ReadonlySet<string> = new Set(['waiting', 'duplicate', 'slow-lane', 'judge-again']);
+const putOff: ReadonlySet<string> = new Set(['waiting', 'duplicate', 'slow-lane', 'judge-again', 'deleted']);
 
 /** A run that takes too long failed; what it still does has no more effect than a second run. */
 async function runOnce<Queue extends QueueName>(

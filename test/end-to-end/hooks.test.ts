@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { readMail } from '#consume/read-mail.ts';
 import { verifyWebhook } from '#consume/verify-webhook.ts';
 import { startEmulatorWorld } from '#local/emulator/start-emulator.ts';
+import { deleteEach } from '#ops/messages/delete-messages.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { fixedConfigSource } from '#pipeline/config/config-source.ts';
 import { startMailRule, visibilitySeconds } from '#test/support/aws/mail-rule.ts';
@@ -61,26 +62,36 @@ test('on one machine a hook that fails, or is killed amid the call, is told; one
   const slow = await startWebhookReceiver(t, () => {});
   const flaky = await startWebhookReceiver(t, (response, n) => response.writeHead(n === 1 ? 503 : 200).end());
   const held = await startWebhookReceiver(t, (response, n) => (n === 1 ? undefined : response.writeHead(200).end()));
-  const hook = (name: string, url: string, match = {}) => ({ name, url, secret: 'env:HOOK', match });
+  const hook = (name: string, url: string, match: object = { mailbox: 'support' }) => ({
+    name,
+    url,
+    secret: 'env:HOOK',
+    match,
+  });
   const hooks = [
     hook('slow', slow.url),
     hook('flaky', flaky.url),
     hook('held', held.url, { subject: '*bells*', mailbox: 'support' }),
     {
       name: 'filed',
+      match: { mailbox: 'support' },
       command: ['sh', '-c', 'cat >> taken.jsonl; echo >> taken.jsonl; test -e again || { touch again; exit 1; }'],
     },
     { name: 'handler', match: { mailbox: 'support' }, module: writeHandler(folder) },
     hook('none', 'http://127.0.0.1:1/', { subject: 'another' }),
+    hook('withdrawn', 'http://127.0.0.1:1/', { mailbox: 'withdrawn' }),
   ];
   const start = () => startLocalService(t, { folder, config: { hooks }, environment: { HOOK: secret } });
   const service = await start();
   const smtp = await rawSmtp(service.ports.mx);
   await smtp.command('EHLO mx.sender.example');
   await sendRaw(smtp, { to: ['support@receiver.example'], content });
-  smtp.close();
   await eventually('all three are called', () => slow.taken.length + flaky.taken.length + held.taken.length === 3);
   const [{ id }] = (await service.json('/api/messages')).messages;
+  await sendRaw(smtp, { to: ['withdrawn@receiver.example'], content: Buffer.from('Subject: a draft\r\n\r\n') });
+  smtp.close();
+  await eventually('its hook failed once', () => /"hook-failed".*"hook":"withdrawn"/.test(service.output()));
+  await service.json('/api/messages?mailbox=withdrawn@receiver.example', { method: 'DELETE' });
   const waiting =
     /^on queue notify until this is mended: hook flaky failed in attempt 1: it answered 503; tried again at 20/;
   await eventually('the trace says which hook waits, and why', async () => {
@@ -99,6 +110,8 @@ test('on one machine a hook that fails, or is killed amid the call, is told; one
   [told.onOneMachine] = toldIn(folder);
   const ids = new Set([...held.taken, ...flaky.taken].map(({ headers }) => headers['webhook-id']));
   assert.equal(ids.size, 2, 'each hook has one id, however often it is called');
+  const isDeleted = /"hook-mail-deleted".*"hook":"withdrawn"/;
+  await eventually('the hook of the deleted message is told no more', () => isDeleted.test(again.output()));
   await again.json(`/api/messages/${id}/replay`, { method: 'POST' });
   await eventually('a replay tells them again', () => held.taken.length === 3);
   const { queues = await again.json('/api/queues') } = {};
@@ -112,7 +125,11 @@ test('on AWS the bundles that ship tell a hook, and again after a failure; a lar
   const rule = await startMailRule(t);
   const log = silentLog();
   const dns = { servers: ['127.0.0.1:1'], timeoutSeconds: 1, temperrorRetrySeconds: [] };
-  const hooks = [{ name: 'tickets', url: receiver.url, secret: 'secret:webhook-tickets' }];
+  const webhook = { url: receiver.url, secret: 'secret:webhook-tickets' };
+  const hooks = [
+    { ...webhook, name: 'tickets', match: { subject: '*bells*' } },
+    { ...webhook, name: 'withdrawn', match: { subject: 'a draft' }, url: 'http://127.0.0.1:1/' },
+  ];
   const config = configSchema.parse({ mode: 'capture', hostname: 'mx.receiver.example', dns, hooks });
   const world = await startEmulatorWorld({
     folder: join(folder, 'emulator'),
@@ -128,17 +145,24 @@ test('on AWS the bundles that ship tell a hook, and again after a failure; a lar
   });
   t.after(() => world.close(1));
   await rule.runFunction(world, join(folder, writeHandler(folder)));
-  const job = sampleReceivedJob({ content });
-  const writer = world.intake.open({ key: job.raw.key, envelope: { reversePath: job.envelope.reversePath } });
-  await writer.write(content);
-  await writer.commit(job);
-  await eventually('it failed', () => log.entries.some(({ event }) => event === 'hook-failed'));
-  const failed = log.entries.find(({ event }) => event === 'hook-failed');
+  const draft = Buffer.from('Subject: a draft\r\n\r\n');
+  const jobs = [sampleReceivedJob({ content }), sampleReceivedJob({ content: draft })] as const;
+  for (const [job, body] of [[jobs[0], content] as const, [jobs[1], draft] as const]) {
+    const writer = world.intake.open({ key: job.raw.key, envelope: { reversePath: job.envelope.reversePath } });
+    await writer.write(body);
+    await writer.commit(job);
+  }
+  const of = (hook: string, wanted: string) =>
+    log.entries.find(({ event, fields }) => event === wanted && fields?.['hook'] === hook);
+  await eventually('both failed', () => of('tickets', 'hook-failed') && of('withdrawn', 'hook-failed'));
+  assert.equal(await deleteEach(world, [jobs[1].id], null), 1);
+  const failed = of('tickets', 'hook-failed');
   assert.deepEqual([failed?.fields?.['hook'], failed?.fields?.['reason']], ['tickets', 'it answered 503: busy']);
   await eventually('the function failed', () => rule.handled() > 0);
   const aheadMs = (visibilitySeconds + 1) * 1_000;
   await world.time.setAhead(aheadMs);
-  await eventually('it is told', () => log.entries.some(({ event }) => event === 'hook-told'));
+  await eventually('it is told', () => of('tickets', 'hook-told'));
+  await eventually('the other was deleted', () => of('withdrawn', 'hook-mail-deleted'));
   await eventually('the function is called again, and is done', () => toldIn(folder).length > 0);
   [told.onAws] = toldIn(folder);
   const ahead = () => Date.now() + aheadMs;
@@ -148,6 +172,7 @@ test('on AWS the bundles that ship tell a hook, and again after a failure; a lar
   assert.equal(data.schema, 'message-link/1');
   assert.ok(data.bytes > 262_144 && Number(receiver.taken[1]?.body.length) < 4_096);
   assert.equal((await fetch(data.url)).status, 200);
+  assert.equal((await world.admin.queues()).find(({ name }) => name === 'notify')?.dead, 0);
   await world.time.setAhead(3_700_000);
   assert.equal((await fetch(data.url)).status, 403, 'after an hour it leads nowhere');
 });

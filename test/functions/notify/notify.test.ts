@@ -10,6 +10,8 @@ import { type NotifyDeps, notify } from '#functions/notify/notify.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
 import type { NotifyJob } from '#pipeline/contract/jobs.ts';
 import { messageKey } from '#pipeline/contract/keys.ts';
+import { damagedBody } from '#pipeline/contract/stored-body.ts';
+import { whyHopeless } from '#pipeline/run/own-fault.ts';
 import { fixedConfig } from '#test/support/fakes/fixed-config.ts';
 import { createMemoryJobs } from '#test/support/fakes/memory-jobs.ts';
 import { createMemoryStore } from '#test/support/fakes/memory-store.ts';
@@ -240,11 +242,25 @@ test('from the fifth failure for a message on, twenty minutes after the first, a
   }
 });
 
-test('a hook that is no longer configured is not told, and a message that is deleted is a dead letter', async () => {
+test('a hook that is no longer configured is not told, nor one of a message that was deleted; the log says why', async () => {
   const { deps, job } = stage({ url: 'https://receiver.example/' });
   assert.deepEqual(await notify(deps, { ...job, hook: 'another' }, first), { outcome: 'gone' });
   await deps.store.delete(key);
-  await assert.rejects(notify(deps, job, first), { name: 'MessageLost' });
+  assert.deepEqual(await notify(deps, job, first), { outcome: 'deleted' });
+  assert.deepEqual(
+    deps.log.entries.map(({ level, event, fields }) => [level, event, fields?.['hook'], fields?.['key']]),
+    [
+      ['warn', 'hook-gone', 'another', key],
+      ['info', 'hook-mail-deleted', 'tickets', key],
+    ],
+  );
+  assert.deepEqual(deps.jobs.sent, []);
+});
+
+test('a message whose stored body is lost or altered was not deleted: its job is a dead letter', async () => {
+  const { deps, job } = stage({ url: 'https://receiver.example/' });
+  const get = async () => Promise.reject(damagedBody(key, 'missing', 'is not there'));
+  await assert.rejects(notify({ ...deps, store: { get } }, job, first), (thrown) => whyHopeless(thrown) !== null);
 });
 
 test('a secret that is no base64 is an own fault that names the hook, not the secret', async () => {
