@@ -8,6 +8,13 @@ const named = new Map([
   ['quot', '"'],
   ['apos', "'"],
   ['nbsp', ' '],
+  ...pairs('hellip … ndash – mdash — lsquo ‘ rsquo ’ sbquo ‚ ldquo “ rdquo ” bdquo „ laquo « raquo » middot · bull •'),
+  ...pairs('copy © reg ® trade ™ euro € pound £ deg ° times × szlig ß auml ä ouml ö uuml ü aring å aelig æ oslash ø'),
+  ...pairs('agrave à aacute á acirc â atilde ã egrave è eacute é ecirc ê euml ë igrave ì iacute í icirc î iuml ï'),
+  ...pairs('ograve ò oacute ó ocirc ô otilde õ ugrave ù uacute ú ucirc û ccedil ç ntilde ñ'),
+  ['zwnj', '\u200c'],
+  ['zwj', '\u200d'],
+  ['shy', '\u00ad'],
 ]);
 /** Elements within a line. All others begin a new one. */
 const inline = new Set([
@@ -45,11 +52,21 @@ export function htmlText(html: string): string {
   return decodeEntities(pieces.join(''));
 }
 
-/** Character references by number, and the few names that links and codes have. */
+/** Character references by number, and the names that mail has. */
 export function decodeEntities(text: string): string {
-  return text.replaceAll(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,4}));/gi, (whole, decimal, hex, name) => {
-    if (name !== undefined) return named.get(String(name).toLowerCase()) ?? whole;
+  return text.replaceAll(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,6}));/gi, (whole, decimal, hex, name) => {
+    if (name !== undefined) return byName(String(name)) ?? whole;
     const code = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal);
     return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
   });
+}
+
+/** A capital letter by a name that begins with one (`&Auml;`). */
+function byName(name: string): string | undefined {
+  const found = named.get(name.toLowerCase());
+  return /^[A-Z][a-z]/.test(name) ? found?.toUpperCase() : found;
+}
+
+function pairs(words: string): readonly (readonly [string, string])[] {
+  return [...words.matchAll(/(\S+) (\S+)/g)].map(([, name = '', character = '']) => [name, character]);
 }

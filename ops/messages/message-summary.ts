@@ -1,4 +1,5 @@
 // One row of a list of mail. All worlds make it from the stored JSON, so their lists are the same.
+import { decodeEntities } from '#ops/content/html-text.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import type { Marks } from '#pipeline/contract/records/marks.ts';
 
@@ -29,7 +30,12 @@ export type MessageSummary = {
 export type MarkedSummary = MessageSummary & Marks;
 
 const previewLength = 140;
+/** With what pads the hidden beginning of newsletters. Alone, a joiner or soft hyphen belongs to its word. */
+const blanks = /(?:\u034f|\u200d|[\s\u00ad\u200b\u200c\u2060\ufeff]){2,}|\s/g;
+/** Elements whose text is not shown, and comments, each to its end; to the end of all where it has none. */
+const unseen = /<!--.*?(?:-->|$)|<(style|script|title)\b.*?(?:<\/\1[^>]{0,100}>?|$)/gis;
 const listedAddresses = 20;
+const maxHtmlLength = 40_000;
 
 /** The part that is one recipient's own; the rest is the same for all of them. */
 export type OwnSummary = Pick<MessageSummary, 'id' | 'key' | 'receivedAt' | 'mailbox' | 'tag'>;
@@ -51,7 +57,7 @@ export function sharedSummary(message: InboxMessage): Omit<MessageSummary, keyof
     from: message.from[0] === undefined ? null : shownAddress(message.from[0]),
     to: message.to.slice(0, listedAddresses).map(shownAddress),
     subject,
-    preview: inlineText(message).slice(0, 2_000).replace(/\s+/g, ' ').trim().slice(0, previewLength),
+    preview: inlineText(message).slice(0, 2_000).replace(blanks, ' ').trim().slice(0, previewLength),
     bytes: raw.bytes,
     attachments: message.attachments.length,
     problems: message.problems.length,
@@ -62,11 +68,16 @@ export function sharedSummary(message: InboxMessage): Omit<MessageSummary, keyof
   };
 }
 
-/** The beginning of its text, or of its HTML without the tags. */
+/** The beginning of its text, or of what its HTML shows. Takes time by the length alone. */
 export function inlineText({ text, html }: Pick<InboxMessage, 'text' | 'html'>): string {
   if (typeof text === 'string') return text;
-  if (typeof html === 'string') return html.slice(0, 20_000).replace(/<[^<>]{0,2000}>/g, ' ');
-  return '';
+  if (typeof html !== 'string') return '';
+  return decodeEntities(
+    html
+      .slice(0, maxHtmlLength)
+      .replace(unseen, ' ')
+      .replace(/<[^<>]{0,2000}>/g, ' '),
+  );
 }
 
 /** An address as a person writes it. */
