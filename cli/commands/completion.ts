@@ -28,11 +28,12 @@ export function completionCommand(commands: () => readonly Command[]): Command {
   };
 }
 
-/** A command as a shell sees it. `names`: what may follow it. */
+/** A command as a shell sees it. `names`: what may follow it; `isFile`: a file or a folder follows it. */
 type Entry = {
   readonly name: string;
   readonly about: string;
   readonly names: readonly string[];
+  readonly isFile: boolean;
   readonly options: Readonly<Record<string, CliOption>>;
 };
 
@@ -40,17 +41,24 @@ const server: Entry = {
   name: 'start',
   about: startAbout,
   names: [],
+  isFile: false,
   options: { ...startOptions, help: commonOptions.help },
 };
 
-function entryOf({ name, about, options, completes = [] }: Command): Entry {
+function entryOf({ name, about, usage, options, completes = [] }: Command): Entry {
   const shown = Object.entries({ ...options, ...commonOptions }).filter(([, { hidden }]) => hidden !== true);
-  return { name, about, names: completes, options: Object.fromEntries(shown) };
+  const isFile = /^\[?(?:FILE|DIR|FOLDER)\b/.test(usage);
+  return { name, about, names: completes, isFile, options: Object.fromEntries(shown) };
 }
 
 const isPlace = ({ value }: CliOption): boolean => /^(?:FILE|DIR|FOLDER)$/.test(value ?? '');
-const first = ({ name }: Entry): string => name.split(' ')[0] ?? '';
+const first = ({ name }: Pick<Entry, 'name'>): string => name.split(' ')[0] ?? '';
 const flags = (options: Entry['options']): readonly string[] => Object.keys(options).map((name) => `--${name}`);
+
+/** What may stand in the second place behind a word. */
+function secondsOf(entries: readonly Entry[], head: string): readonly string[] {
+  return entries.flatMap(({ name }) => (name.startsWith(`${head} `) ? [name.slice(head.length + 1)] : []));
+}
 
 /** Words that may stand in the first place, and in the second one behind each of them. */
 function bash(entries: readonly Entry[]): string {
@@ -59,16 +67,14 @@ function bash(entries: readonly Entry[]): string {
     [...new Set(all.filter(([, option]) => is(option)).map(([name]) => `--${name}`))].join('|');
   const heads = [...new Set(entries.map(first))];
   const seconds = heads.flatMap((head) => {
-    const words = entries.filter(({ name }) => name.startsWith(`${head} `)).map(({ name }) => name.split(' ')[1]);
-    return words.length === 0 ? [] : [`    ${head}) words='${words.join(' ')}' ;;`];
+    const words = secondsOf(entries, head);
+    return words.length === 0 ? [] : [`    ${head}) words="${words.join(' ')} $words" ;;`];
   });
-  const cases = entries.map(({ name, names, options }) => {
-    const pattern = name.includes(' ') ? `'${name}'` : `${name}\\ *|${name}`;
-    return `    ${pattern}) words='${[...names, ...flags(options)].join(' ')}' ;;`;
-  });
+  // Two words before one: "chaos set" is no "chaos".
+  const cases = entries.toSorted((a, b) => b.name.split(' ').length - a.name.split(' ').length).map(bashCase);
   return `# pillarbox completion bash
 _pillarbox() {
-  local current=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} words=''
+  local current=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} words='' names='' place=0 files=''
   case $before in
     ${named(isPlace)}) COMPREPLY=($(compgen -f -- "$current")); return ;;
     ${named((option) => option.value !== null && !isPlace(option))}) COMPREPLY=(); return ;;
@@ -81,36 +87,69 @@ ${cases.join('\n')}
 ${seconds.join('\n')}
   esac
   [ "$COMP_CWORD" = 1 ] && words='${[...heads, ...flags(server.options), '--version'].join(' ')}'
+  [ "$COMP_CWORD" = "$place" ] && words="$names $words"
   COMPREPLY=($(compgen -W "$words" -- "$current"))
+  [ "$COMP_CWORD" = "$place" ] && [ -n "$files" ] && COMPREPLY+=($(compgen -f -- "$current"))
+  return 0
 }
 complete -o filenames -F _pillarbox pillarbox
 `;
+}
+
+/** `place`: where `names` or files may stand. */
+function bashCase({ name, names, isFile, options }: Entry): string {
+  const pattern = name.includes(' ') ? `'${name}'` : `${name}\\ *|${name}`;
+  const follows = names.length > 0 || isFile ? ` place=${name.split(' ').length + 1}` : '';
+  const more = `${names.length === 0 ? '' : ` names='${names.join(' ')}'`}${isFile ? ' files=1' : ''}`;
+  return `    ${pattern}) words='${flags(options).join(' ')}'${follows}${more} ;;`;
 }
 
 function zsh(entries: readonly Entry[]): string {
   return `# pillarbox completion zsh: the one of bash, which zsh understands\nautoload -Uz compinit bashcompinit\n(( $+functions[compdef] )) || compinit\nbashcompinit\n${bash(entries)}`;
 }
 
+/** Conditions over the words before the one that is completed: they begin with a command, or they are that command. */
+const fishWords = `function __pillarbox_in
+  set -l words (commandline -opc)[2..]
+  set -l length (count $argv)
+  test (count $words) -ge $length; and test "$words[1..$length]" = "$argv"
+end
+function __pillarbox_at
+  test (count (commandline -opc)) -eq (math (count $argv) + 1); and __pillarbox_in $argv
+end
+function __pillarbox_first
+  test (count (commandline -opc)) -eq 1
+end
+function __pillarbox_server
+  __pillarbox_first; or string match -q -- '-*' (commandline -opc)[2]; or __pillarbox_in start
+end
+complete -c pillarbox -f
+`;
+
 function fish(entries: readonly Entry[]): string {
   const text = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-  const lines = entries.flatMap(({ name, about, names, options }) => {
+  const complete = (when: string, rest: string): string => `complete -c pillarbox -n ${text(when)} ${rest}`;
+  const lines = entries.flatMap(({ name, about, names, isFile, options }) => {
     const [head = '', second] = name.split(' ');
-    const behind = `__fish_seen_subcommand_from ${head}`;
-    const here = second === undefined ? behind : `${behind}; and __fish_seen_subcommand_from ${second}`;
-    const isServer = name === server.name ? 'not __fish_seen_subcommand_from $commands; or ' : '';
-    const command =
-      second === undefined
-        ? `complete -c pillarbox -f -n __fish_use_subcommand -a ${head} -d ${text(about)}`
-        : `complete -c pillarbox -f -n __fish_use_subcommand -a ${head}\ncomplete -c pillarbox -f -n ${text(`${behind}; and not __fish_seen_subcommand_from ${second}`)} -a ${second} -d ${text(about)}`;
+    const others = second === undefined ? secondsOf(entries, head) : [];
+    const behind = [`__pillarbox_in ${name}`, ...others.map((one) => `not __pillarbox_in ${head} ${one}`)].join(
+      '; and ',
+    );
+    const here = name === server.name ? '__pillarbox_server' : behind;
     return [
-      command,
-      ...names.map((one) => `complete -c pillarbox -f -n ${text(here)} -a ${one}`),
-      ...Object.entries(options).map(([option, { value, about: what, ...rest }]) => {
-        const takes = value === null ? '' : isPlace({ value, about: what, ...rest }) ? ' -r -F' : ' -x';
-        return `complete -c pillarbox -n "${isServer}${here}" -l ${option}${takes} -d ${text(what)}`;
+      ...(second === undefined
+        ? [complete('__pillarbox_first', `-a ${head} -d ${text(about)}`)]
+        : [
+            complete('__pillarbox_first', `-a ${head}`),
+            complete(`__pillarbox_at ${head}`, `-a ${second} -d ${text(about)}`),
+          ]),
+      ...names.map((one) => complete(`__pillarbox_at ${name}`, `-a ${one}`)),
+      ...(isFile ? [complete(`__pillarbox_at ${name}`, '-F')] : []),
+      ...Object.entries(options).map(([option, shown]) => {
+        const takes = shown.value === null ? '' : isPlace(shown) ? ' -r -F' : ' -x';
+        return complete(here, `-l ${option}${takes} -d ${text(shown.about)}`);
       }),
     ];
   });
-  const heads = [...new Set(entries.map(first))].join(' ');
-  return `# pillarbox completion fish\nset -l commands ${heads}\n${[...new Set(lines)].join('\n')}\n`;
+  return `# pillarbox completion fish\n${fishWords}${[...new Set(lines)].join('\n')}\n`;
 }
