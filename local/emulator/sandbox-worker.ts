@@ -1,16 +1,19 @@
 // Inside a sandbox: a thread with an environment of its own that imports one bundle and calls its handler, as Lambda
 // would. Events come in and answers go out as messages.
+import { enableCompileCache, flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
-import { z } from 'zod';
 import { setClockAhead } from './clock-ahead.ts';
-import type { FromSandbox, ToSandbox } from './sandbox-messages.ts';
+import type { FromSandbox, SandboxStart, ToSandbox } from './sandbox-messages.ts';
 
-const { file, aheadMs } = z.object({ file: z.string(), aheadMs: z.number() }).parse(workerData);
+const { file, aheadMs, cache }: SandboxStart = workerData;
 if (parentPort === null) throw new Error('sandbox-worker.ts runs as a worker thread');
 const port = parentPort;
 
 setClockAhead(aheadMs);
+// What the process has is not a thread's: each start would compile the bundle anew.
+if (cache !== null) enableCompileCache(cache);
 const bundle: unknown = await import(file);
+flushCompileCache();
 const handler = handlerOf(bundle);
 
 port.on('message', (order: ToSandbox) => {

@@ -1,10 +1,11 @@
 // An execution environment of Lambda: the very bundle that ships, in a thread with its own environment, memory limit and
 // timeout, by the clock that tests set ahead. A sandbox that dies or does not answer in time is replaced; what it was doing has failed.
+import { getCompileCacheDir } from 'node:module';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
-import type { FromSandbox, ToSandbox } from './sandbox-messages.ts';
+import type { FromSandbox, SandboxStart, ToSandbox } from './sandbox-messages.ts';
 
 const failuresSchema = z.array(z.object({ itemIdentifier: z.string() }));
 /** Nothing, or no failures, is success for Lambda. */
@@ -90,7 +91,7 @@ function startWorker({ file, environment, memoryMiB, onLine }: SandboxOptions, a
   const worker = new Worker(new URL('./sandbox-worker.ts', import.meta.url), {
     env: { ...environment },
     execArgv: [],
-    workerData: { file: pathToFileURL(file).href, aheadMs },
+    workerData: { file: pathToFileURL(file).href, aheadMs, cache: getCompileCacheDir() ?? null } satisfies SandboxStart,
     resourceLimits: { maxOldGenerationSizeMb: memoryMiB },
     stdout: true,
     stderr: true,
