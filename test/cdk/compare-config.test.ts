@@ -9,9 +9,9 @@ import { promisify } from 'node:util';
 import { compareConfig } from '#cdk/compare-config/compare-config.ts';
 import { deployedOptions, parseOptions } from '#cdk/options.ts';
 import { configKey } from '#pipeline/contract/keys.ts';
-import { flat, resourcesOf, synthesize } from '#test/cdk/synthesize.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
 import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
+import { flat, resourcesOf, synthesize } from './synthesize.ts';
 
 const options = deployedOptions(
   parseOptions({ serviceName: 'mail-test', hostname: 'mx.a.test', domains: ['a.test'], smarthost: 'relay.b.test' }),
