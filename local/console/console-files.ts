@@ -2,10 +2,11 @@
 // under a name made of all that they are made of, so that a change of the source is seen at the next start.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { glob, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { glob, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConsoleFile } from '#ops/console/page.ts';
+import { keptFolder } from './kept-folder.ts';
 
 const home = fileURLToPath(new URL('../../', import.meta.url));
 /** Of the package: there is no source beside it. */
@@ -18,16 +19,10 @@ export async function consoleFiles(): Promise<readonly ConsoleFile[]> {
   return Promise.all(names.map(async (name) => ({ name, body: await readFile(join(folder, name), 'utf8') })));
 }
 
-/** Several processes may bundle at once: each into a folder of its own, and the first one's is kept. */
 async function bundledFolder(): Promise<string> {
-  const folder = join(home, '.build/console', await nameOfContent());
-  if (existsSync(folder)) return folder;
-  const { buildConsole } = await import('./build-console.ts');
-  const mine = `${folder}.${process.pid}`;
-  await mkdir(mine, { recursive: true });
-  await buildConsole(mine);
-  await rename(mine, folder).catch(() => rm(mine, { recursive: true, force: true }));
-  return folder;
+  const parent = join(home, '.build/console');
+  const make = async (folder: string): Promise<void> => (await import('./build-console.ts')).buildConsole(folder);
+  return keptFolder({ parent, name: await nameOfContent(), make, nowMs: Date.now() });
 }
 
 async function nameOfContent(): Promise<string> {
