@@ -17,7 +17,7 @@ import {
 
 const args = ['--world', 'emulator'];
 
-const many = amount(300, 1_000);
+const many = amount(150, 1_000);
 
 test(`kill -9 of listener, functions, S3 and SQS amid ${many} messages loses and doubles nothing that got its 250`, async (t) => {
   const folder = folderOf(t);
