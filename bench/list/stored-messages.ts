@@ -1,30 +1,11 @@
-// Messages as the parse stage stores them, told apart by their number: a common vocabulary by Zipf's law, some hundred mailboxes and
-// senders, the header fields that mail has.
+// Messages as the parse stage stores them, told apart by their number: some hundred mailboxes and senders, the header fields that
+// mail has.
+import { seeded, wordAt } from '#bench/load/vocabulary.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import { receivedAtOf } from '#mail/header/message-id.ts';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 
-const vocabulary = 20_000;
 const wordsOfText = 180;
-const common = ['the', 'invoice', 'of', 'meeting', 'to', 'customer', 'and', 'order', 'please', 'account', 'is', 'with'];
-const syllables = [
-  'ba',
-  'ko',
-  'ri',
-  'ten',
-  'mu',
-  'sal',
-  'vor',
-  'ing',
-  'ed',
-  'ly',
-  'ne',
-  'du',
-  'pra',
-  'xi',
-  'ze',
-  'bra',
-];
 const sha256 = '0'.repeat(64);
 
 /** A message of about 1.2 KB of text; `n` counts from 0. */
@@ -84,28 +65,6 @@ export function sampleStoredMessage(n: number, id: MessageId): InboxMessage {
   });
 }
 
-/** The word of a rank that is drawn: few are common, most are rare. */
-function wordAt(drawn: number): string {
-  const rank = Math.floor(vocabulary ** drawn) - 1;
-  const known = common[rank];
-  if (known !== undefined) return known;
-  const [one = '', two = '', three = ''] = [rank, Math.floor(rank / 16), Math.floor(rank / 256)].map(
-    (part) => syllables[part % syllables.length] ?? '',
-  );
-  return `${one}${two}${three}${rank % 10}`;
-}
-
 function hexOf(random: () => number): string {
   return Array.from({ length: 8 }, () => Math.floor(random() * 2 ** 32).toString(36)).join('');
-}
-
-/** Numbers from 0 to below 1, always the same for a seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -18,6 +18,8 @@ export type MeasuredProcess = {
 export type Start = {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The checkout that the file is one of; left out: this one. */
+  readonly checkout?: string | undefined;
   /** Resolves when the process is ready; left out: when it has printed its first line of JSON. */
   readonly whenReady?: () => Promise<void>;
   /** Gets what it prints once it is ready. */
@@ -27,11 +29,12 @@ export type Start = {
 /** Starts `node <file> <args>` and resolves when it is ready. */
 export async function startMeasured(
   file: string,
-  { args = [], env = {}, whenReady, onOutput = () => undefined }: Start = {},
+  { args = [], env = {}, checkout, whenReady, onOutput = () => undefined }: Start = {},
 ): Promise<MeasuredProcess> {
   const child = spawn(process.execPath, [file, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
+    cwd: checkout,
   });
   // A bench that fails leaves nothing running behind.
   const kill = () => child.kill('SIGKILL');

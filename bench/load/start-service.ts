@@ -17,10 +17,11 @@ export const noClientLimits = {
 
 export type BenchService = MeasuredProcess & { readonly smtpPort: number; readonly api: string };
 
-/** Starts the whole service in a world; `stop` takes its folder away too. */
+/** Starts the whole service in a world, of this checkout or another; `stop` takes its folder away too. */
 export async function startService(
   world: 'embedded' | 'emulator',
   config: Readonly<Record<string, unknown>> = {},
+  checkout?: string,
 ): Promise<BenchService> {
   const folder = mkdtempSync(join(tmpdir(), 'pillarbox-bench-'));
   const [smtpPort, httpPort] = await Promise.all([freePort(), freePort()]);
@@ -29,7 +30,7 @@ export async function startService(
   writeFileSync(file, JSON.stringify({ mode: 'capture', listeners, limits: noClientLimits, ...config }));
   const api = `http://127.0.0.1:${httpPort}`;
   const args = ['--config', file, '--data', join(folder, 'data'), '--http', String(httpPort), '--world', world];
-  const running = await startMeasured('local/main.ts', { args, whenReady: () => whenHealthy(api) });
+  const running = await startMeasured('local/main.ts', { args, checkout, whenReady: () => whenHealthy(api) });
   const stop = async () => {
     await running.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -44,6 +45,16 @@ export function whenDrained(api: string): Promise<void> {
   return until('empty queues', 120, async () =>
     areEmpty(queuesSchema.parse(await (await fetch(`${api}/api/queues`)).json())),
   );
+}
+
+const healthSchema = z.object({ store: z.object({ mailToIndex: z.number().default(0) }) });
+
+/** Resolves when all mail is in the index of texts, if the service has one. */
+export function whenIndexed(api: string): Promise<void> {
+  return until('an index of all mail', 600, async () => {
+    const health = healthSchema.parse(await (await fetch(`${api}/health`)).json());
+    return health.store.mailToIndex === 0;
+  });
 }
 
 /** Says whether nothing waits or is being worked on in any queue. */

@@ -19,6 +19,7 @@ import type { End } from '#local/embedded/queue/suspects.ts';
 import { giveBackSpace } from '#local/embedded/store/free-space.ts';
 import { type MailRows, mailRows } from '#local/embedded/store/mail-rows.ts';
 import { type ObjectRows, objectRows } from '#local/embedded/store/object-rows.ts';
+import { type RecentTexts, recentTexts } from '#local/embedded/store/recent-texts.ts';
 import { errorMessage } from '#mail/problem.ts';
 import { askMail, isOfLists } from './mail-requests.ts';
 import {
@@ -40,6 +41,7 @@ type State = {
   readonly objects: ObjectRows;
   readonly jobs: JobRows;
   readonly mail: MailRows;
+  readonly recent: RecentTexts;
   readonly reports: QueueReports;
   readonly removeFile: (file: string) => void;
   /** Files that nothing points to any more once the transaction stands. */
@@ -68,13 +70,15 @@ export function createDatabaseThread(
   now: number,
   end: End = 'unknown',
 ): DatabaseThread {
-  const objects = objectRows(database, (file) => state.freed.push(file));
+  const recent = recentTexts();
+  const objects = objectRows(database, recent, (file) => state.freed.push(file));
   const jobs = openJobRows(database, now, end);
   const state: State = {
     database,
     objects,
     jobs,
-    mail: mailRows(database, objects),
+    mail: mailRows(database, objects, recent),
+    recent,
     reports: queueReports(database, jobs),
     removeFile,
     freed: [],
@@ -190,6 +194,7 @@ function transact(state: State, survival: Survival, work: () => readonly Done[])
     database.exec('COMMIT');
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');
+    state.recent.forgetAll();
     throw error;
   }
   state.commits += 1;
@@ -255,7 +260,7 @@ function perform(state: State, request: Request, { buffer, at }: Around): Done {
     case 'shrink':
       return { value: giveBackSpace(state.database) };
     case 'statistics':
-      return { value: { operations: state.operations, commits: state.commits } };
+      return { value: { operations: state.operations, commits: state.commits, mailToIndex: mail.textsToIndex() } };
     case 'close':
       giveBackAll(jobs);
       return { value: null };

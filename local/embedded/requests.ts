@@ -98,8 +98,14 @@ type Exchange = {
   /** A step of a search, which looks at a bounded number of rows: `next` is where to look on, null at the end. */
   messages: { ask: MessageQuery; answer: MessagePage };
   summary: { ask: { readonly key: string }; answer: MarkedSummary | null };
-  /** Takes some messages into the index of texts; answers how many are left. */
-  indexText: { ask: { readonly limit: number }; answer: number };
+  /**
+   * A step of the index of texts: takes some messages in, if so many wait, else puts a part of it in order. `areLeft`: messages wait;
+   * `isMore`: another step has something to do at once.
+   */
+  indexText: {
+    ask: { readonly atLeast: number; readonly limit: number };
+    answer: { readonly areLeft: boolean; readonly isMore: boolean };
+  };
   /** The ids of the oldest messages of a mailbox. */
   oldest: { ask: { readonly mailbox: string; readonly limit: number }; answer: readonly string[] };
   mailboxes: { ask: object; answer: MailboxCounts };
@@ -124,7 +130,12 @@ type Exchange = {
 };
 
 /** What the database thread did since it was started. */
-export type Statistics = { readonly operations: number; readonly commits: number };
+export type Statistics = {
+  readonly operations: number;
+  readonly commits: number;
+  /** Messages that a search still reads, since the index of texts does not have them yet. */
+  readonly mailToIndex: number;
+};
 
 /** The kinds of request. */
 export type Kind = keyof Exchange;

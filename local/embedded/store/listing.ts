@@ -2,19 +2,24 @@
 // is its own and what it shares with other recipients' are kept apart as well, each made from its part alone.
 import { z } from 'zod';
 import { type MessageSummary, ownSummary, sharedSummary, summarise } from '#ops/messages/message-summary.ts';
+import { type SearchTexts, searchTexts } from '#ops/messages/search-match.ts';
 import { parseInboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import { type Marks, noMarks } from '#pipeline/contract/records/marks.ts';
 
 /** What a list is narrowed down by. */
 export type MailFacts = Pick<MessageSummary, 'bytes' | 'attachments' | 'spf' | 'dkim' | 'dmarc'>;
 
-/** A row of the list; `summary` is JSON text. `facts`: null if they are those that its shared part says. */
+/**
+ * A row of the list; `summary` is JSON text. `facts`: null if they are those that its shared part says. `texts`: what a search looks
+ * into; null where only a part of the message was read.
+ */
 export type Listing = {
   readonly id: string;
   readonly mailbox: string;
   readonly domain: string;
   readonly summary: string;
   readonly facts: MailFacts | null;
+  readonly texts: SearchTexts | null;
 };
 
 /** What all recipients' rows have in common. */
@@ -33,7 +38,14 @@ export function listingOf(key: string, content: Uint8Array): Listing | null {
   const summary = summarise(key, message);
   const { id, mailbox } = message;
   const line = JSON.stringify(summary);
-  return { id, mailbox: summary.mailbox, domain: mailbox.domain, summary: line, facts: summary };
+  return {
+    id,
+    mailbox: summary.mailbox,
+    domain: mailbox.domain,
+    summary: line,
+    facts: summary,
+    texts: searchTexts(message),
+  };
 }
 
 /** Of what a message shares, by the message of which it is the end; null where that is none. */
@@ -50,7 +62,7 @@ export function ownListingOf(key: string, own: Uint8Array): Listing | null {
   const summary = ownSummary(key, parsed);
   const { id, mailbox } = parsed;
   const line = JSON.stringify(summary);
-  return { id, mailbox: summary.mailbox, domain: mailbox.domain, summary: line, facts: null };
+  return { id, mailbox: summary.mailbox, domain: mailbox.domain, summary: line, facts: null, texts: null };
 }
 
 /** None where the JSON is no record of marks. */

@@ -8,6 +8,7 @@ import type { Marks } from '#pipeline/contract/records/marks.ts';
 import { type Listing, readMarks } from './listing.ts';
 import { firstPlaceAt, nextPlaceAfter } from './mail-order.ts';
 import { outdated } from './mail-text.ts';
+import type { RecentTexts } from './recent-texts.ts';
 
 export type MailIndex = {
   /** Lists a copy. `shared`: the number of the part that says what is not its own, or null. */
@@ -19,7 +20,7 @@ export type MailIndex = {
 };
 
 /** Over the database whose objects it lists. */
-export function mailIndex(database: DatabaseSync): MailIndex {
+export function mailIndex(database: DatabaseSync, recent: RecentTexts): MailIndex {
   const sql = statements(database);
   const mark = (id: string, { read, tags }: Marks): void => {
     const seq = sql.find.get(id)?.['seq'];
@@ -39,17 +40,21 @@ export function mailIndex(database: DatabaseSync): MailIndex {
   };
   return {
     add: (key, listing, shared) => {
-      const { id, mailbox, domain, summary } = listing;
+      const { id, mailbox, domain, summary, texts } = listing;
       const known = sql.find.get(id)?.['seq'];
       const mail = typeof known === 'number' ? known : addMail(listing, shared);
       sql.addCopy.run(key, mail, mailbox, domain, summary, shared);
       if (typeof known === 'number') sql.outdate.run(mail);
+      // Another copy has another recipient: then all copies are read.
+      if (typeof known === 'number' || texts === null) recent.forget(mail);
+      else recent.keep(mail, texts);
     },
     remove: (key) => {
       const mail = sql.removeCopy.get(key)?.['mail'];
       const gone = typeof mail === 'number' ? sql.removeMail.get(mail, mail) : undefined;
       if (typeof mail !== 'number' || gone === undefined) return;
       sql.untag.run(mail);
+      recent.forget(mail);
       if (gone['is_indexed'] !== 0) sql.removeText.run(mail);
     },
     mark,

@@ -9,6 +9,7 @@ import { earliestKey, isMailKey } from '#pipeline/contract/keys.ts';
 import { placeAt } from './mail-order.ts';
 import { mailText } from './mail-text.ts';
 import type { ObjectRows } from './object-rows.ts';
+import type { RecentTexts } from './recent-texts.ts';
 import { mailSearch } from './search-mail.ts';
 
 const summarySchema = z.custom<MessageSummary>((value) => typeof value === 'object' && value !== null);
@@ -19,17 +20,17 @@ export type MailRows = {
   readonly summary: (key: string) => MarkedSummary | null;
   readonly mailboxes: () => Answer<'mailboxes'>;
   readonly oldest: (request: Request<'oldest'>) => readonly string[];
-  /** Takes some messages into the index of texts; answers how many are left. */
-  readonly indexText: (request: Request<'indexText'>) => number;
+  readonly indexText: (request: Request<'indexText'>) => Answer<'indexText'>;
+  readonly textsToIndex: () => number;
   readonly find: (id: string) => readonly string[];
   readonly newestKeys: (prefix: string, before: string | null, limit: number) => Answer<'newestKeys'>;
   readonly sweep: (request: Request<'sweep'>) => readonly string[];
 };
 
 /** Over the same database as `objects`, which does the deleting. */
-export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows {
+export function mailRows(database: DatabaseSync, objects: ObjectRows, recent: RecentTexts): MailRows {
   const sql = statements(database);
-  const text = mailText(database);
+  const text = mailText(database, recent);
   const find = mailSearch(database, text.read);
   return {
     search: (query) => {
@@ -38,7 +39,8 @@ export function mailRows(database: DatabaseSync, objects: ObjectRows): MailRows 
       return { messages: copies.map(summaryOf), next };
     },
     oldest: ({ mailbox, limit }) => sql.oldest.all(mailbox, limit).map(({ id }) => asText(id)),
-    indexText: ({ limit }) => text.index(limit),
+    indexText: text.index,
+    textsToIndex: text.left,
     summary: (key) => {
       const row = sql.byKey.get(key);
       return row === undefined ? null : summaryOf(row);

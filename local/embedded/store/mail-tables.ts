@@ -37,6 +37,8 @@ export const mailTables = `
     sender, recipients, subject, other, header,
     content = '', contentless_delete = 1, tokenize = 'trigram case_sensitive 1'
   );
+  -- The parts of the index that each step adds are merged when there is time for it (mail-text.ts), never by who adds.
+  INSERT INTO mail_text (mail_text, rank) VALUES ('automerge', 0), ('crisismerge', 1999), ('usermerge', 16);
 
   CREATE TABLE IF NOT EXISTS mail_tags (tag TEXT NOT NULL, mail INTEGER NOT NULL, PRIMARY KEY (tag, mail)) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS mail_tags_by_mail ON mail_tags (mail);

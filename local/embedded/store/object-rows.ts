@@ -8,6 +8,7 @@ import type { ListPage, ObjectFacts } from '#pipeline/contract/ports.ts';
 import { noMarks } from '#pipeline/contract/records/marks.ts';
 import { listingOf, ownListingOf, readMarks, sharedListingOf } from './listing.ts';
 import { type MailIndex, mailIndex } from './mail-index.ts';
+import type { RecentTexts } from './recent-texts.ts';
 import { type SharedRows, sharedRows } from './shared-rows.ts';
 
 /** What a body that is no file has of one. */
@@ -32,10 +33,10 @@ export type ObjectRows = {
 type Around = { readonly sql: ReturnType<typeof statements>; readonly parts: SharedRows; readonly mail: MailIndex };
 
 /** `freed` is told of each file that no row points to any more, once the transaction stands. */
-export function objectRows(database: DatabaseSync, freed: (file: string) => void): ObjectRows {
+export function objectRows(database: DatabaseSync, recent: RecentTexts, freed: (file: string) => void): ObjectRows {
   const sql = statements(database);
   const parts = sharedRows(database);
-  const { put, remove, release } = objectWriter({ sql, parts, mail: mailIndex(database) }, freed);
+  const { put, remove, release } = objectWriter({ sql, parts, mail: mailIndex(database, recent) }, freed);
   return {
     put,
     get: (key) => {

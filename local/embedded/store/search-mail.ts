@@ -65,9 +65,9 @@ export function mailSearch(database: DatabaseSync, read: (mail: number) => Searc
       .map(foundOf);
   };
   const indexed = (sql: SearchSql, before: number, limit: number): Part => {
-    const most = sql.short.length === 0 ? limit : readAtMost;
+    const most = sql.toRead.length === 0 ? limit : readAtMost;
     const rows = select(sql, { before, limit: most + 1, isIndexed: true });
-    return partOf(rows, most, ({ seq }) => hasAll(sql.short, () => read(seq)));
+    return partOf(rows, most, ({ seq }) => hasAll(sql.toRead, () => read(seq)));
   };
   const waiting = (sql: SearchSql, before: number): Part => {
     const rows = sql.texts.length === 0 ? [] : select(sql, { before, limit: readAtMost + 1, isIndexed: false });

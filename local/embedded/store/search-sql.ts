@@ -1,8 +1,9 @@
-// A search of mail as SQL: what the full-text index answers, what columns say, and what has to be read, since it is too short for the
-// index (of trigrams).
+// A search of mail as SQL: what the full-text index answers, what columns say, and what has to be read, since the index (of trigrams, of
+// the begin of a header field) does not know it.
 
 import type { Search, SearchedField, SearchTerm } from '#ops/messages/search-query.ts';
 import { placeAt } from './mail-order.ts';
+import { indexedValueLength } from './mail-text.ts';
 
 /** A condition on `mails`, and the values of its question marks. */
 type Condition = { readonly sql: string; readonly values: readonly (string | number)[] };
@@ -11,13 +12,13 @@ type TextTerm = Extract<SearchTerm, { readonly kind: 'text' }>;
 
 /**
  * `match`: for the index, null if it has nothing to say. `columns`: hold for any message. `except`: what the index says against
- * indexed messages, where `match` is null. `short`: the texts that only reading finds; `texts`: all that are asked for.
+ * indexed messages, where `match` is null. `toRead`: the texts that only reading finds, or tells for sure; `texts`: all that are asked for.
  */
 export type SearchSql = {
   readonly match: string | null;
   readonly columns: readonly Condition[];
   readonly except: Condition | null;
-  readonly short: readonly TextTerm[];
+  readonly toRead: readonly TextTerm[];
   readonly texts: readonly TextTerm[];
 };
 
@@ -33,9 +34,10 @@ const columnsOf: Readonly<Record<SearchedField, string>> = {
 /** `mailbox`: `local@domain`, or `@domain` for all of a domain; null: any. */
 export function searchSql(search: Search, mailbox: string | null): SearchSql {
   const texts = search.filter((term) => term.kind === 'text');
-  const indexed = texts.filter(({ text }) => [...text].length >= shortestIndexed);
+  const known = texts.map((term) => ({ ...term, known: knownText(term) }));
+  const indexed = known.filter(({ known, text, not }) => isLongEnough(known) && (known === text || !not));
   const [wanted, unwanted] = [indexed.filter(({ not }) => !not), indexed.filter(({ not }) => not)].map((terms) =>
-    terms.map(({ field, text }) => `(${columnsOf[field]} : "${text.replaceAll('"', '""')}")`),
+    terms.map(({ field, known }) => `(${columnsOf[field]} : "${known.replaceAll('"', '""')}")`),
   );
   const all = wanted?.join(' AND ') ?? '';
   const none = unwanted?.join(' OR ') ?? '';
@@ -46,9 +48,18 @@ export function searchSql(search: Search, mailbox: string | null): SearchSql {
         ? null
         : { sql: 'mails.seq NOT IN (SELECT rowid FROM mail_text WHERE mail_text MATCH ?)', values: [none] },
     columns: [...(mailbox === null ? [] : [ofMailbox(mailbox)]), ...search.flatMap(columnCondition)],
-    short: texts.filter((term) => !indexed.includes(term)),
+    toRead: known.filter(({ known, text }) => !isLongEnough(known) || known !== text),
     texts,
   };
+}
+
+/** What the index knows of a text: of a header field, the begin of its value. */
+function knownText({ field, text }: TextTerm): string {
+  return field === 'header' ? text.slice(0, text.indexOf(': ') + 2 + indexedValueLength) : text;
+}
+
+function isLongEnough(text: string): boolean {
+  return [...text].length >= shortestIndexed;
 }
 
 /** A condition as the text of SQL with what is not so turned round. */

@@ -15,6 +15,8 @@ import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-wor
 
 const now = Date.parse('2026-11-21T12:00:00.000Z');
 const words = ['Invoice', 'zebra', 'für', 'Käfig', 'a"b', 'it', '你好吗', 'order 7', '100%', "o'clock", 'e'] as const;
+/** Longer than what the index has of a header field. */
+const long = 'a value that goes on for more than the index of texts knows of it,';
 
 function messageOf(n: number): InboxMessage & { readonly id: string } {
   const word = (at: number): string => words[(n * 7 + at) % words.length] ?? '';
@@ -32,7 +34,10 @@ function messageOf(n: number): InboxMessage & { readonly id: string } {
     subject: n % 5 === 0 ? null : `${word(0)} ${n}`,
     text: `${word(1)}\n ${word(2)} the ${word(3)}`,
     from: [{ name: word(4), address: `p${n % 4}@b.example`, group: null }],
-    headers: [{ name: 'X-Kind', raw: '', value: word(5) }],
+    headers: [
+      { name: 'X-Kind', raw: '', value: word(5) },
+      { name: 'X-Long', raw: '', value: `${long} ${word(6)}` },
+    ],
     disposition: { action: n % 4 === 0 ? 'quarantine' : 'accept', reason: 'test' },
     raw: { key: 'raw/x', bytes: n * 1_000, sha256: '0'.repeat(64) },
     ...(n % 6 === 0 ? { authentication: fail } : {}),
@@ -78,6 +83,10 @@ const searches = [
   ...[
     'header:x-kind=zebra',
     '-header:X-Kind=für',
+    'header:x-long="a value that goes on"',
+    `header:"x-long=${long} zebra"`,
+    `-header:"x-long=${long} zebra"`,
+    `-header:"x-long=${long} zebra" invoice`,
     'tag:red',
     '-tag:RED',
     'is:read',
