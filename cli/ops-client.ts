@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { serviceRoutes } from '#ops/api/routes.ts';
 import { isPart, type UseCase } from '#ops/api/use-case.ts';
 import { type Answered, askDeployment } from './ask-deployment.ts';
-import { type CliArguments, type CliWorld, type Command, cliError, optionValue, print } from './command.ts';
+import { type CliArguments, type CliWorld, type Command, cliError, optionValue, plain, print } from './command.ts';
 import { refuseStackOptions, stackOptions } from './deployment.ts';
 import { exitCodes } from './exit-codes.ts';
 import { dataOption, runningServer } from './running-server.ts';
@@ -44,7 +44,8 @@ type Asked = UseCase<never>;
  * A command that asks for one use case and shows the answer. The parts of its path are the positional arguments in order;
  * its other parameters are the options of the same name (`true` for a switch), else `defaults`. `reads`: only what is shown of the answer, so that
  * a server of another version works, too. `check` throws if the command line is wrong. `shows`: for people; `--json` prints
- * the whole answer.
+ * the whole answer. `goesOn`: if the answer is only a part of the work, the sentence that says how far it is, and then the same is
+ * asked again; null: it is done. It adds up what the answers say.
  */
 export function asking<Shape extends z.ZodType>({
   asks,
@@ -53,6 +54,7 @@ export function asking<Shape extends z.ZodType>({
   check = () => {},
   reads,
   shows,
+  goesOn = (answer) => ({ sum: answer, progress: null }),
   options = {},
   isOnAws = true,
   takes,
@@ -70,6 +72,10 @@ export function asking<Shape extends z.ZodType>({
   readonly isOnAws?: boolean;
   readonly reads: Shape;
   readonly shows: (answer: z.output<Shape>, given: CliArguments) => string;
+  readonly goesOn?: (
+    answer: z.output<Shape>,
+    sum: z.output<Shape> | null,
+  ) => { readonly sum: z.output<Shape>; readonly progress: string | null };
 }): Command {
   const parts = Object.keys(asks.takes?.shape ?? {}).filter(isPart).length;
   return {
@@ -79,13 +85,22 @@ export function asking<Shape extends z.ZodType>({
     options: { ...options, ...(isOnAws ? serverOptions : localOptions) },
     run: async (given, world) => {
       check(given);
-      const answer = parseJson(await ask(given, world, { asks, defaults, body: body?.(given) }));
-      const read = reads.safeParse(answer);
-      if (!read.success) {
-        throw cliError(`the server's answer is not understood: is it of another version?`, 'odd-server');
+      let sum: z.output<Shape> | null = null;
+      for (;;) {
+        const answer = parseJson(await ask(given, world, { asks, defaults, body: body?.(given) }));
+        const read = reads.safeParse(answer);
+        if (!read.success) {
+          throw cliError(`the server's answer is not understood: is it of another version?`, 'odd-server');
+        }
+        const isFirst: boolean = sum === null;
+        const so = goesOn(read.data, sum);
+        sum = so.sum;
+        if (so.progress !== null) world.writeError(`${plain(so.progress)}\n`);
+        else {
+          print(given, world, { json: isFirst ? answer : sum, text: shows(sum, given) });
+          return exitCodes.done;
+        }
       }
-      print(given, world, { json: answer, text: shows(read.data, given) });
-      return exitCodes.done;
     },
   };
 }

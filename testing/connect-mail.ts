@@ -1,5 +1,6 @@
 // The mail of a running server, for tests: what came is waited for, read and deleted, in all or in a mailbox of one's own.
 import { randomBytes } from 'node:crypto';
+import { deletedSome } from '#ops/messages/delete-messages.ts';
 import { type AskServer, askServer } from './ask-server.ts';
 import { readTestMessage, summariesSchema, type TestMessage } from './test-message.ts';
 import { type Wanted, waitFor } from './wait-for.ts';
@@ -80,8 +81,11 @@ async function allMessages(ask: AskServer, query: string): Promise<readonly Test
 }
 
 async function deleteAll(ask: AskServer, query: string): Promise<number> {
-  const { json } = await ask.json(`/api/messages?${query}`, { method: 'DELETE' });
-  return typeof json === 'object' && json !== null && 'deleted' in json && typeof json.deleted === 'number'
-    ? json.deleted
-    : 0;
+  let sum = 0;
+  for (;;) {
+    const { json } = await ask.json(`/api/messages?${query}`, { method: 'DELETE' });
+    const { deleted, left } = deletedSome.parse(json);
+    sum += deleted;
+    if (left === 0) return sum;
+  }
 }

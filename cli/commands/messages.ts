@@ -151,7 +151,8 @@ function head(message: Shown): string {
   return lines.map(([name, value]) => `${`${name}:`.padEnd(10)} ${plain(value)}`).join('\n');
 }
 
-const deleted = z.object({ deleted: z.number() });
+/** A server of an earlier version deletes all in one request. */
+const deleted = z.object({ deleted: z.number(), left: z.number().nullable().default(0) });
 
 /** What an action on many messages is about. */
 const chosen = {
@@ -181,6 +182,11 @@ const deleteMany = asking({
   asks: deleteMessages,
   options: { ...chosen, ...deleteOne.options },
   reads: deleted,
+  goesOn: ({ deleted: count, left }, so) => {
+    const sum = { deleted: count + (so?.deleted ?? 0), left };
+    if (left === 0) return { sum, progress: null };
+    return { sum, progress: `${shownDeleted(sum.deleted)} so far${left === null ? '' : `, ${left} left`}` };
+  },
   shows: ({ deleted: count }) => shownDeleted(count),
 });
 

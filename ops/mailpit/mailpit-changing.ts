@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type Answer, isAnswer, json } from '#ops/api/answer.ts';
 import { text } from '#ops/api/parameters.ts';
 import { bodyUseCase, useCase } from '#ops/api/use-case.ts';
+import { deletedSome } from '#ops/messages/delete-messages.ts';
 import { askJson, changeEach, type ForeignDeps, findMessages, type Listed } from './ask-api.ts';
 import { fromMailpitSearch } from './mailpit-search.ts';
 
@@ -41,7 +42,7 @@ export const mailpitDelete = bodyUseCase({
   answer: async (deps: ForeignDeps, { body }) => {
     const urls = body.IDs.map((id) => `/api/messages/${encodeURIComponent(id)}`);
     // MailHog has the same route, and its clients take a body for JSON.
-    if (urls.length === 0) return changeEach(deps, { method: 'DELETE', urls: ['/api/messages?all=true'], done: '' });
+    if (urls.length === 0) return deleteAll(deps, { query: 'all=true', done: '' });
     return changeEach(deps, { method: 'DELETE', urls, done });
   },
 });
@@ -51,12 +52,20 @@ export const mailpitDeleteFound = useCase({
   takes: { query: text().trim().min(1, 'a search'), tz: text().optional() },
   gives,
   answer: (deps: ForeignDeps, { query }) =>
-    changeEach(deps, {
-      method: 'DELETE',
-      urls: [`/api/messages?q=${encodeURIComponent(fromMailpitSearch(query))}`],
-      done,
-    }),
+    deleteAll(deps, { query: `q=${encodeURIComponent(fromMailpitSearch(query))}`, done }),
 });
+
+/** Until nothing is left, however many requests of our own API that takes. */
+async function deleteAll(
+  deps: ForeignDeps,
+  { query, done: body }: { readonly query: string; readonly done: string },
+): Promise<Answer> {
+  for (;;) {
+    const answer = await askJson(deps, deletedSome, { method: 'DELETE', url: `/api/messages?${query}` });
+    if (isAnswer(answer)) return answer;
+    if (answer.json.left === 0) return changeEach(deps, { method: 'DELETE', urls: [], done: body });
+  }
+}
 
 export const mailpitSetTags = bodyUseCase({
   about: 'Mailpit: set the tags of messages',

@@ -56,11 +56,12 @@ function markingMany(about: string, read: boolean) {
       const chosen = selected(given);
       if (isAnswer(chosen)) return chosen;
       const change = (marks: Marks): Marks => ({ ...marks, read });
-      const marked = await forEachSelected(deps.admin, chosen, async (ids) => {
+      const work = async (ids: readonly MessageId[]): Promise<number> => {
         const outcomes = await Promise.all(ids.map((id) => changeMarks(deps, id, change)));
         return outcomes.filter((outcome) => outcome?.isChanged).length;
-      });
-      return json({ marked });
+      };
+      const { done } = await forEachSelected(deps.admin, chosen, { work, isLate: () => false });
+      return json({ marked: done });
     },
   });
 }

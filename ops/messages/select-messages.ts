@@ -7,7 +7,7 @@ import { type Answer, badParameter } from '#ops/api/answer.ts';
 import { mailboxOrDomain, searchText } from '#ops/api/parameters.ts';
 
 const pageSize = 500;
-const atOnce = 50;
+const atOnce = 100;
 
 /** The parameters of an action on many messages: of the list, and `all=true` where neither is given. */
 export const selection = {
@@ -33,12 +33,18 @@ export function selected(given: {
   return { mailbox, q: q || null };
 }
 
-/** Works on each message of the selection once, some at a time, newest first; answers of how many `work` said true. */
+/** `isAll`: all of the selection was worked on. */
+export type Worked = { readonly done: number; readonly isAll: boolean };
+
+/**
+ * Works on each message of the selection once, some at a time, newest first, until it is late; answers of how many `work` said true.
+ * The first ones are always worked on, so that whoever asks again comes to an end.
+ */
 export async function forEachSelected(
   admin: Pick<MailAdmin, 'messages'>,
   selection: Selection,
-  work: (ids: readonly MessageId[]) => Promise<number>,
-): Promise<number> {
+  { work, isLate }: { readonly work: (ids: readonly MessageId[]) => Promise<number>; readonly isLate: () => boolean },
+): Promise<Worked> {
   let done = 0;
   let after: string | null = null;
   let last: string | null = null;
@@ -49,9 +55,13 @@ export async function forEachSelected(
       after,
     });
     const ids = [...new Set(page.messages.map(({ id }) => id))].filter((id) => id !== last && isMessageId(id));
-    for (let at = 0; at < ids.length; at += atOnce) done += await work(ids.slice(at, at + atOnce).filter(isMessageId));
+    for (let at = 0; at < ids.length; at += atOnce) {
+      done += await work(ids.slice(at, at + atOnce).filter(isMessageId));
+      const isLast = at + atOnce >= ids.length && page.next === null;
+      if (!isLast && isLate()) return { done, isAll: false };
+    }
     last = page.messages.at(-1)?.id ?? last;
     after = page.next;
   } while (after !== null);
-  return done;
+  return { done, isAll: true };
 }

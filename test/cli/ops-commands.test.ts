@@ -46,3 +46,28 @@ for (const { name, takes, options } of asking) {
     );
   });
 }
+
+test('delete asks again until nothing is left, says how far it is, and adds up', async () => {
+  const answers = [
+    { deleted: 4_000, left: 2_500 },
+    { deleted: 2_000, left: null },
+    { deleted: 500, left: 0 },
+  ];
+  const asked: string[] = [];
+  const run = (...more: readonly string[]) => {
+    const left = [...answers];
+    const fetch = async (url: string | URL | Request, { method = 'GET' }: RequestInit = {}) => {
+      asked.push(`${method} ${String(url)}`);
+      return Response.json(left.shift());
+    };
+    return runInProcess(['delete', '--all', '--url', 'http://127.0.0.1:1', ...more], { fetch });
+  };
+  const { code, out, err } = await run();
+  assert.deepEqual(
+    asked,
+    Array.from({ length: 3 }, () => 'DELETE http://127.0.0.1:1/api/messages?all=true'),
+  );
+  assert.deepEqual([code, out], [0, 'deleted: 6500 messages\n']);
+  assert.equal(err, 'deleted: 4000 messages so far, 2500 left\ndeleted: 6000 messages so far\n');
+  assert.deepEqual(JSON.parse((await run('--json')).out), { deleted: 6_500, left: 0 });
+});

@@ -62,7 +62,7 @@ describe('deleting mail', () => {
     assert.deepEqual((await remove(app, `/api/messages/${id}?mailbox=eve@a.example`)).body, { deleted: 1 });
     assert.deepEqual(world.store.keys('inbox/'), [`inbox/a.example/ann/${folder}/${id}.json`]);
     assert.equal(world.store.keys('attachments/').length, 2);
-    assert.deepEqual((await remove(app, '/api/messages?mailbox=@a.example')).body, { deleted: 1 });
+    assert.deepEqual((await remove(app, '/api/messages?mailbox=@a.example')).body, { deleted: 1, left: 0 });
     assert.deepEqual(world.store.keys(), []);
   });
 
@@ -102,9 +102,23 @@ describe('deleting mail', () => {
       assert.equal((await remove(app, `/api/messages${url}`)).status, 400, url);
     }
     assert.equal(world.store.keys('inbox/').length, 1_040);
-    assert.deepEqual((await remove(app, '/api/messages?q=odd')).body, { deleted: 520 });
+    assert.deepEqual((await remove(app, '/api/messages?q=odd')).body, { deleted: 520, left: 0 });
     assert.equal(world.store.keys('inbox/').length, 520);
-    assert.deepEqual((await remove(app, '/api/messages?all=true')).body, { deleted: 520 });
+    assert.deepEqual((await remove(app, '/api/messages?all=true')).body, { deleted: 520, left: 0 });
+    assert.deepEqual(world.store.keys(), []);
+  });
+
+  test('a request that takes long deletes some and says how many are left, for the next one', async () => {
+    const world = sampleWorld();
+    const seconds = Array.from({ length: 20 }, (_, n) => n * 1_000);
+    const app = createOpsApp({ ...serviceDeps(world), clock: () => seconds.shift() ?? 0 }, serviceRoutes);
+    for (let n = 1; n <= 1_050; n++) {
+      const mailbox = n <= 650 ? eve : sampleMessage().mailbox;
+      world.addMessage(sampleMessage({ id: sampleId(n), subject: 'odd', mailbox }));
+    }
+    assert.deepEqual((await remove(app, '/api/messages?q=odd')).body, { deleted: 500, left: null });
+    assert.deepEqual((await remove(app, '/api/messages?mailbox=eve@a.example')).body, { deleted: 500, left: 50 });
+    assert.deepEqual((await remove(app, '/api/messages?all=true')).body, { deleted: 50, left: 0 });
     assert.deepEqual(world.store.keys(), []);
   });
 

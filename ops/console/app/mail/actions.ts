@@ -8,6 +8,8 @@ import { counted } from '#ops/console/app/text/figures.ts';
 import { searchParameters } from '#ops/console/app/text/search-words.ts';
 import { change, hide, list, neighbour } from './list-state.ts';
 
+type DeletedSome = { readonly deleted: number; readonly left: number | null };
+
 /** Opens the message behind or before the open one. */
 export function step(by: 1 | -1): void {
   const id = neighbour(place.value.id, by);
@@ -50,15 +52,26 @@ export function removeFound(): void {
     action: 'Delete',
     yes: () => {
       const query = q === '' ? 'all=true' : searchParameters(q);
-      void api<{ readonly deleted: number }>(`/api/messages?${query}`, 'DELETE')
-        .then(({ deleted }) => {
+      void deleteAll(query)
+        .then((deleted) => {
           tell(`${counted(deleted, 'message')} deleted`);
           backToList();
-          lookAgain();
         })
-        .catch(complain);
+        .catch(complain)
+        .finally(lookAgain);
     },
   });
+}
+
+/** Much mail takes several requests; the page says how far it is. */
+async function deleteAll(query: string | URLSearchParams): Promise<number> {
+  let sum = 0;
+  for (;;) {
+    const { deleted, left } = await api<DeletedSome>(`/api/messages?${query}`, 'DELETE');
+    sum += deleted;
+    if (left === 0) return sum;
+    tell(`Deleting: ${counted(sum, 'message')} so far${left === null ? '' : `, ${left.toLocaleString('en')} left`} …`);
+  }
 }
 
 /** `isTold`: with a notice that takes it back. */
