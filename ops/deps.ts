@@ -1,6 +1,7 @@
 // What the use cases of ops need.
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { EventStream } from '#ops/api/event-stream.ts';
+import type { ClientSupport } from '#ops/content/client-report.ts';
 import type { MessageWaiters } from '#ops/messages/message-waiters.ts';
 import type { ReplayMessage } from '#ops/messages/replay-message.ts';
 import type { Submit } from '#ops/send/send-message.ts';
@@ -43,4 +44,6 @@ export type ServiceDeps = MailDeps & {
   readonly events: EventStream;
   readonly waiters: MessageWaiters;
   readonly submit: Submit;
+  /** What mail programs support. */
+  readonly clientSupport: ClientSupport;
 };

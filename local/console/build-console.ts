@@ -4,7 +4,7 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile } from 'esbuild';
-import { readClientSupport } from './client-support.ts';
+import { clientsFile, readClientSupport } from './client-support.ts';
 
 const home = fileURLToPath(new URL('../../', import.meta.url));
 const source = join(home, 'ops/console');
@@ -36,7 +36,7 @@ export async function buildConsole(folder: string): Promise<void> {
   await Promise.all([
     writeFile(join(folder, 'index.html'), filled),
     copyFile(join(source, 'icon.svg'), join(folder, 'icon.svg')),
-    writeFile(join(folder, 'clients.json'), JSON.stringify(await readClientSupport())),
+    writeFile(join(folder, clientsFile), JSON.stringify(await readClientSupport())),
     writeFile(join(folder, 'licences.txt'), await licencesOf(metafile)),
   ]);
 }

@@ -2,7 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { z } from 'zod';
-import type { ClientSupport } from '#ops/console/app/text/client-report.ts';
+import type { ClientSupport } from '#ops/content/client-report.ts';
+
+/** Beside the files of the console. */
+export const clientsFile = 'clients.json';
 
 const names = z.record(z.string(), z.string());
 /** Family of programs → platform → version → `y`, `a`, `n` or `u`, with the numbers of notes behind it. */

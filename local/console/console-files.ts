@@ -6,17 +6,27 @@ import { glob, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConsoleFile } from '#ops/console/page.ts';
+import { type ClientSupport, clientSupportSchema } from '#ops/content/client-report.ts';
+import { clientsFile } from './client-support.ts';
 import { keptFolder } from './kept-folder.ts';
 
 const home = fileURLToPath(new URL('../../', import.meta.url));
 /** Of the package: there is no source beside it. */
 const shipped = join(home, 'console');
 
+/** What was built: `files` are served, `clientSupport` is for the API, which answers from it. */
+export type BuiltConsole = { readonly files: readonly ConsoleFile[]; readonly clientSupport: ClientSupport };
+
 /** Throws with esbuild's errors where the source cannot be bundled. */
-export async function consoleFiles(): Promise<readonly ConsoleFile[]> {
+export async function builtConsole(): Promise<BuiltConsole> {
   const folder = existsSync(shipped) ? shipped : await bundledFolder();
-  const names = (await readdir(folder)).sort();
-  return Promise.all(names.map(async (name) => ({ name, body: await readFile(join(folder, name), 'utf8') })));
+  const read = (name: string) => readFile(join(folder, name), 'utf8');
+  const names = (await readdir(folder)).filter((name) => name !== clientsFile).sort();
+  const files = names.map(async (name) => ({ name, body: await read(name) }));
+  return {
+    files: await Promise.all(files),
+    clientSupport: clientSupportSchema.parse(JSON.parse(await read(clientsFile))),
+  };
 }
 
 async function bundledFolder(): Promise<string> {

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { type ConnectionRoom, httpBacklog, httpDeadlines, keepRoom } from '#container/limits/connection-room.ts';
-import { consoleFiles } from '#local/console/console-files.ts';
+import { builtConsole } from '#local/console/console-files.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { type Answer, closing, refusal } from '#ops/api/answer.ts';
 import { createEventStream } from '#ops/api/event-stream.ts';
@@ -30,7 +30,7 @@ export type OpsApi = {
 };
 
 /** `token`: needed from every request if it is given; it must be given off loopback. */
-export type OpsApiDeps = Omit<ServiceDeps, 'events' | 'waiters'> & {
+export type OpsApiDeps = Omit<ServiceDeps, 'events' | 'waiters' | 'clientSupport'> & {
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'count'>;
   readonly host: string;
@@ -68,8 +68,9 @@ export async function startOpsApi(deps: OpsApiDeps): Promise<OpsApi> {
   const events = createEventStream(deps);
   const waiters = createMessageWaiters(deps);
   const wrongTokens = createWrongTokens(deps);
-  const pages = consoleRoutes(await consoleFiles());
-  const all = { ...deps, events, waiters };
+  const { files, clientSupport } = await builtConsole();
+  const pages = consoleRoutes(files);
+  const all = { ...deps, events, waiters, clientSupport };
   const foreign = { ask: createOpsApp(all, serviceRoutes) };
   const app = createOpsApp({ ...all, ...foreign }, [...serviceRoutes, ...mailpitRoutes, ...mailhogRoutes, ...pages]);
   const server = createServer({ maxHeaderSize: 16_384, ...httpDeadlines });
@@ -161,21 +162,27 @@ function refusalOf(thrown: unknown): Answer {
   return refusal(410, 'body-damaged', `${thrown.message}. Only a backup has it now`, { key: thrown.key });
 }
 
+/** Mailpit's page listens by WebSocket. What may be upgraded otherwise (`h2c`) is answered as it is. */
+const noUpgrade = closing(
+  refusal(501, 'no-upgrade', 'no WebSocket: /api/events are server-sent events; ask without Upgrade'),
+);
+
 async function answerFor(context: Context, request: IncomingMessage, gone: AbortSignal): Promise<Answer> {
   const { app, guard, wrongTokens, room, bodies } = context;
-  const { method = 'GET', url = '/', socket } = request;
+  const { method = 'GET', url = '/', headers, socket } = request;
   const from = socket.remoteAddress ?? '';
   if (url.length > maxUrlLength)
     return refusal(414, 'url-too-long', `a URL has at most ${maxUrlLength} characters here`);
   const isBodied = hasBody(request);
   if (!isBodied) request.resume();
-  const verdict = guard({ method, headers: request.headers });
+  const verdict = guard({ method, headers });
   if (verdict.outcome === 'refused') return isBodied ? closing(verdict.answer) : verdict.answer;
   if (verdict.outcome === 'wrong-token') {
     room.hold(socket);
     return wrongTokens.answer(from);
   }
   room.prove(socket);
+  if (headers.upgrade?.toLowerCase() === 'websocket') return noUpgrade;
   return app({ method, url, from, gone, ...(isBodied ? { readJson: bodies.reader(request) } : {}) });
 }
 

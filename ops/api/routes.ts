@@ -4,6 +4,7 @@ import { putChaos, showChaos } from '#ops/chaos.ts';
 import { listDeliveries } from '#ops/deliveries.ts';
 import type { MailDeps, ServiceDeps } from '#ops/deps.ts';
 import { showHealth, showMetrics } from '#ops/health.ts';
+import { checkClients } from '#ops/messages/check-clients.ts';
 import { deleteMessage, deleteMessages } from '#ops/messages/delete-messages.ts';
 import { listMailboxes } from '#ops/messages/list-mailboxes.ts';
 import { listMessages } from '#ops/messages/list-messages.ts';
@@ -60,6 +61,7 @@ export const serviceRoutes: readonly Route<ServiceDeps>[] = [
   { at: 'GET /metrics', does: showMetrics },
   { at: 'GET /api/messages/wait', does: waitForMessage }, // before ID, which any text is
   ...mailRoutes,
+  { at: 'GET /api/messages/ID/clients', does: checkClients },
   { at: 'POST /api/send', does: sendMessage },
   { at: 'GET /api/mailboxes', does: listMailboxes },
   { at: 'GET /api/activity', does: showActivity },

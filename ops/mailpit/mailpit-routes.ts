@@ -12,6 +12,7 @@ import {
   mailpitSetTags,
 } from './mailpit-changing.ts';
 import { mailpitChaos, mailpitSetChaos } from './mailpit-chaos.ts';
+import { mailpitHtmlCheck, mailpitLinkCheck, mailpitSpamCheck, mailpitThumbnail } from './mailpit-checks.ts';
 import {
   mailpitHtml,
   mailpitInfo,
@@ -38,6 +39,10 @@ const described: readonly Route<ForeignDeps>[] = [
   { at: 'GET /api/v1/message/ID/headers', does: mailpitShowHeaders },
   { at: 'GET /api/v1/message/ID/raw', does: mailpitRaw },
   { at: 'GET /api/v1/message/ID/part/PART', does: mailpitPart },
+  { at: 'GET /api/v1/message/ID/part/PART/thumb', does: mailpitThumbnail },
+  { at: 'GET /api/v1/message/ID/html-check', does: mailpitHtmlCheck },
+  { at: 'GET /api/v1/message/ID/link-check', does: mailpitLinkCheck },
+  { at: 'GET /api/v1/message/ID/sa-check', does: mailpitSpamCheck },
   { at: 'GET /api/v1/tags', does: mailpitTags },
   { at: 'PUT /api/v1/tags', does: mailpitSetTags },
   { at: 'PUT /api/v1/tags/TAG', does: mailpitRenameTag },

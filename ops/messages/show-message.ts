@@ -144,7 +144,8 @@ export async function findRawKey({ admin, store }: Deps, id: MessageId): Promise
   return (await store.head(key)) === null ? null : key;
 }
 
-async function readMessage(deps: Deps, wanted: Wanted): Promise<InboxMessage | Answer> {
+/** The copy that is wanted; a refusal where there is none. */
+export async function readMessage(deps: Deps, wanted: Wanted): Promise<InboxMessage | Answer> {
   const key = await findKey(deps, wanted);
   if (isAnswer(key)) return key;
   const message = await inboxMessageRecord.find(deps.store, key);

@@ -34,7 +34,7 @@ export const commandTable: readonly CommandRow[] = [
   { is: /^npm ci$/, kind: 'elsewhere', by: 'local/set-up.js', says: /'ci'/ },
   { is: /^npm pack\b/, kind: 'elsewhere', by: 'test/support/packages/fresh-app.ts', says: /'pack'/ },
   {
-    is: /^npm install (?:--save-dev )?\.\.\/pillarbox\//,
+    is: /^npm install (?:--save-dev )?(?:\.\.\/pillarbox\/|node@24$)/,
     kind: 'elsewhere',
     by: 'test/support/packages/fresh-app.ts',
     says: /'install'/,

@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { consoleFiles } from '#local/console/console-files.ts';
+import { builtConsole } from '#local/console/console-files.ts';
 import { createOpsApp } from '#ops/api/ops-app.ts';
 import { consoleRoutes } from '#ops/console/page.ts';
 
-const files = await consoleFiles();
+const { files } = await builtConsole();
 const maxGzippedBytes = 80_000;
 
 test('all that the console is made of takes less than 80 KB gzipped', () => {

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { barsOf } from '#ops/console/app/text/activity-bars.ts';
 import { readCalendar } from '#ops/console/app/text/calendar.ts';
-import { reportSupport } from '#ops/console/app/text/client-report.ts';
 import { counted, size, span } from '#ops/console/app/text/figures.ts';
 import { fromText } from '#ops/console/app/text/from-text.ts';
 import { mimeTree } from '#ops/console/app/text/mime-tree.ts';
@@ -11,6 +10,7 @@ import { readPlace, writePlace } from '#ops/console/app/text/place.ts';
 import { complete, searchParameters, suggest, terms, toggled } from '#ops/console/app/text/search-words.ts';
 import { checksOf, headline } from '#ops/console/app/text/verdict-words.ts';
 import { visible, visibleText } from '#ops/console/app/text/visible-text.ts';
+import { reportSupport } from '#ops/content/client-report.ts';
 import { corpus } from '#test/support/samples/corpus.ts';
 import { sampleMessage } from '#test/support/samples/sample-message.ts';
 
@@ -254,12 +254,14 @@ describe('charts and reports', () => {
     const report = reportSupport(new Set(['grid', 'gap', 'p', 'unknown']), support);
     assert.equal(report.used, 3);
     assert.deepEqual(report.features, [
-      { slug: 'grid', title: 'display: grid', lacking: ['B'], partial: [] },
-      { slug: 'gap', title: 'gap', lacking: [], partial: ['B'] },
+      { slug: 'grid', title: 'display: grid', lacking: ['B'], partial: [], known: 2 },
+      { slug: 'gap', title: 'gap', lacking: [], partial: ['B'], known: 2 },
     ]);
     assert.deepEqual(report.clients, [
       { client: 'A', supported: 1 },
       { client: 'B', supported: 0.5 },
     ]);
+    const [first] = reportSupport(new Set(['unknown']), support).clients;
+    assert.deepEqual(first, { client: 'A', supported: 1 }, 'what uses nothing is shown everywhere');
   });
 });

@@ -1,5 +1,8 @@
 // Mailpit's npm client against our server, as its README uses it, and with each call it has for what is here.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { MailpitClient } from 'mailpit-api';
 import { createTransport } from 'nodemailer';
@@ -152,6 +155,47 @@ describe('mailpit-api', () => {
     await createTransport(mail.smtp.url).sendMail({ from: 'a@a.test', to: 'b@b.test' });
     await mail.waitFor({ to: 'b@b.test' });
     assert.equal((await mailpit.getConfiguration()).ChaosEnabled, true);
+  });
+
+  test('HTML is checked by what mail programs support; links are listed, and nobody is asked for them', async (t) => {
+    let asked = 0;
+    const far = createServer((_, response) => {
+      asked += 1;
+      response.end();
+    }).listen(0, '127.0.0.1');
+    t.after(() => far.close());
+    await once(far, 'listening');
+    const link = `http://127.0.0.1:${(far.address() as AddressInfo).port}/unsubscribe?a=1&b=2`;
+    const HTML = `<style>.a { display: grid; color: red }</style><p class="a"><a href="${link.replace('&', '&amp;')}">Out</a></p>`;
+    const { ID } = await send('Checked', 'rec@example.test', { HTML, Text: 'See https://b.example/x.' });
+    const { Total, Warnings, Platforms }: any = await mailpit.htmlCheck(ID);
+    const grid = Warnings.find(({ Slug }: any) => Slug === 'css-display-grid');
+    assert.equal(grid.URL, 'https://www.caniemail.com/features/css-display-grid/');
+    assert.ok(grid.Results.some(({ Family, Support }: any) => Family === 'Outlook' && Support === 'no'));
+    assert.equal(Math.round(grid.Score.Supported + grid.Score.Partial + grid.Score.Unsupported), 100);
+    assert.ok(Total.Supported > 50 && Total.Supported < 100 && Total.Unsupported > 0, JSON.stringify(Total));
+    assert.ok(Platforms.windows.includes('Outlook'));
+    assert.deepEqual(await mailpit.linkCheck(ID), {
+      Errors: 0,
+      Links: [link, 'https://b.example/x'].map((URL) => ({ URL, StatusCode: 0, Status: 'Not requested' })),
+    });
+    assert.equal(asked, 0);
+    await assert.rejects(
+      mailpit.htmlCheck((await send('Plain', 'rec@example.test', { Text: 'x' })).ID),
+      /404[\s\S]*no HTML/,
+    );
+  });
+
+  test('what we do not have says so, and what to use in its place', async () => {
+    const { ID } = await send('Any');
+    await assert.rejects(mailpit.spamAssassinCheck(ID), /501[\s\S]*GET \/api\/messages\/ID/);
+    await assert.rejects(mailpit.getAttachmentThumbnail(ID, '1'), /501[\s\S]*part\/PART/);
+    const socket = await new Promise<IncomingMessage>((resolve, reject) => {
+      const headers = { connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+      get(`${mail.http}/api/events`, { headers }, resolve).on('error', reject);
+    });
+    assert.equal(socket.statusCode, 501);
+    assert.match((await socket.toArray()).join(''), /server-sent events.*without Upgrade/);
   });
 
   test('what is not there is refused', async () => {

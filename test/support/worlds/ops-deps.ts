@@ -38,8 +38,15 @@ export function opsDeps(world: SampleWorld, changes: Partial<OpsApiDeps> = {}): 
   };
 }
 
+const sampleSupport = { clients: ['Old Mail, Windows'], features: { 'html-marquee': ['<marquee>', 'n'] } } as const;
+
 /** All that the routes of a running service take. */
 export function serviceDeps(world: SampleWorld): ServiceDeps {
   const deps = opsDeps(world);
-  return { ...deps, events: createEventStream(deps), waiters: createMessageWaiters(deps) };
+  return {
+    ...deps,
+    events: createEventStream(deps),
+    waiters: createMessageWaiters(deps),
+    clientSupport: sampleSupport,
+  };
 }

@@ -1,30 +1,22 @@
 // How well mail programs support the HTML and CSS that the message uses, by the data of caniemail.com.
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { api } from '#ops/console/app/shell/api.ts';
-import {
-  type ClientReport,
-  type ClientSupport,
-  type FeatureReport,
-  reportSupport,
-} from '#ops/console/app/text/client-report.ts';
+import { api, type ClientReport, type Failure, failureOf, messagePath } from '#ops/console/app/shell/api.ts';
 import { counted } from '#ops/console/app/text/figures.ts';
-import { usedFeatures } from '#ops/console/app/text/used-features.ts';
 import type { TabProps } from './message.tsx';
-import { bodyText } from './message-state.ts';
 
-type Report = ReturnType<typeof reportSupport>;
-
-export function Clients({ message, copy }: TabProps) {
-  const report = useSignal<Report | null>(null);
+export function Clients({ message: { id }, copy }: TabProps) {
+  const report = useSignal<ClientReport | Failure | null>(null);
   useEffect(() => {
-    void Promise.all([api<ClientSupport>('/clients.json'), bodyText(message, copy, 'html')]).then(([support, html]) => {
-      const page = new DOMParser().parseFromString(html ?? '', 'text/html');
-      report.value = reportSupport(usedFeatures(page), support);
-    });
-  }, [message.id, copy]);
+    void api<ClientReport>(messagePath(id, copy, '/clients'))
+      .catch(failureOf)
+      .then((found) => {
+        report.value = found;
+      });
+  }, [id, copy]);
   const { value: found } = report;
   if (found === null) return <p class="soft">Loading …</p>;
+  if ('code' in found) return <p class="bad">{found.message}</p>;
   return (
     <>
       <p class="soft">
@@ -56,7 +48,7 @@ export function Clients({ message, copy }: TabProps) {
   );
 }
 
-function Client({ client, supported }: ClientReport) {
+function Client({ client, supported }: ClientReport['clients'][number]) {
   const percent = Math.round(supported * 100);
   const tone = percent >= 95 ? 'good' : percent >= 80 ? 'warn' : 'bad';
   return (
@@ -68,7 +60,7 @@ function Client({ client, supported }: ClientReport) {
   );
 }
 
-function Feature({ slug, title, lacking, partial }: FeatureReport) {
+function Feature({ slug, title, lacking, partial }: ClientReport['features'][number]) {
   return (
     <details class="feature">
       <summary>

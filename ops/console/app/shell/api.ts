@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { showActivity } from '#ops/activity.ts';
 import type { DeadLetter, QueueCounts } from '#ops/admin.ts';
 import type { chaosAnswer } from '#ops/chaos.ts';
+import type { ClientReport } from '#ops/content/client-report.ts';
 import type { ShownDelivery } from '#ops/deliveries.ts';
 import type { showHealth } from '#ops/health.ts';
 import type { MailboxCounts } from '#ops/messages/list-mailboxes.ts';
@@ -22,7 +23,7 @@ export type Chaos = Readonly<z.output<typeof chaosAnswer>>;
 export type Suppressions = Gives<typeof listSuppressions>;
 export type Deliveries = { readonly deliveries: readonly ShownDelivery[]; readonly next: string | null };
 export type DeadLetters = { readonly queue: string; readonly dead: readonly DeadLetter[] };
-export type { InboxMessage, MailboxCounts, QueueCounts, ShownDelivery };
+export type { ClientReport, InboxMessage, MailboxCounts, QueueCounts, ShownDelivery };
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 

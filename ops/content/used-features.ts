@@ -1,4 +1,6 @@
 // Which features of HTML and CSS a message uses, by the names that caniemail.com has for them. It goes by names alone.
+import { type Attribute, markupOf } from './html-markup.ts';
+import { decodeEntities } from './html-text.ts';
 
 const lists = new Set(['ul', 'ol', 'dl']);
 const semantic = new Set(
@@ -12,32 +14,34 @@ const attributes = new Map(
   .set('loading', 'html-loading-attribute')
   .set('srcset', 'html-srcset');
 
-/** Slugs, some of which caniemail.com may not have. */
-export function usedFeatures(page: Document): ReadonlySet<string> {
+/** Slugs, some of which caniemail.com may not have. Takes time by the length alone. */
+export function usedFeatures(html: string): ReadonlySet<string> {
   const used = new Set<string>();
-  for (const element of page.querySelectorAll('*')) {
-    const tag = element.localName;
-    used.add(tagFeature(element, tag));
-    for (const { name, value } of element.attributes) {
+  for (const { name: tag, attributes: its, end, textAt } of markupOf(html)) {
+    if (its === null) continue; // an end tag or a comment
+    used.add(tagFeature(tag, its));
+    for (const { name, value: written } of its) {
+      const value = decodeEntities(written);
       used.add(name.startsWith('aria-') ? `html-${name}` : (attributes.get(name) ?? ''));
       if (name === 'style') for (const slug of cssFeatures(`a{${value}}`, true)) used.add(slug);
       if (name === 'href' && value.startsWith('#') && value.length > 1) used.add('html-anchor-links');
       if (name === 'href' && /^mailto:/i.test(value)) used.add('html-mailto-links');
       if (name === 'src' && tag === 'img') used.add(pictureFeature(value));
     }
-    if (tag === 'style') for (const slug of cssFeatures(element.textContent ?? '', false)) used.add(slug);
+    if (tag === 'style') for (const slug of cssFeatures(html.slice(end, textAt), false)) used.add(slug);
   }
   used.delete('');
   return used;
 }
 
-function tagFeature(element: Element, tag: string): string {
+function tagFeature(tag: string, its: readonly Attribute[]): string {
   if (/^h[1-6]$/.test(tag)) return 'html-h1-h6';
   if (lists.has(tag)) return 'html-lists';
   if (semantic.has(tag)) return 'html-semantics';
   if (tag === 'map') return 'html-image-maps';
   if (tag === 'input' || tag === 'button') {
-    return `html-${tag}-${element.getAttribute('type') ?? (tag === 'input' ? 'text' : 'submit')}`;
+    const type = its.find(({ name }) => name === 'type')?.value.toLowerCase();
+    return `html-${tag}-${type ?? (tag === 'input' ? 'text' : 'submit')}`;
   }
   return `html-${tag}`;
 }
