@@ -75,7 +75,7 @@ function readArguments(command: Command, rest: readonly string[]): CliArguments 
   const switches = new Set<string>();
   for (const { name, value } of tokens) {
     const option = options[name];
-    if (option === undefined) throw usageError(`there is no --${name} here.${meant(name, Object.keys(options))}`);
+    if (option === undefined) throw usageError(unknownOption(command, name, Object.keys(options)));
     if (option.value === null && value !== undefined) throw usageError(`--${name} takes no value`);
     if (option.value === null) switches.add(name);
     else if (value === undefined) throw usageError(`--${name} needs a value: --${name} ${option.value}`);
@@ -87,6 +87,11 @@ function readArguments(command: Command, rest: readonly string[]): CliArguments 
     throw usageError(`usage: pillarbox ${command.name} ${command.usage}`);
   }
   return { positionals, values, switches };
+}
+
+function unknownOption(command: Command, name: string, known: readonly string[]): string {
+  if (name === 'stack') return `--stack does not go with "${command.name}": it is for this machine alone`;
+  return `there is no --${name} here.${meant(name, known)}`;
 }
 
 function parseTokens(options: Readonly<Record<string, CliOption>>, args: readonly string[]) {

@@ -66,6 +66,9 @@ export type MessagePage = { readonly messages: readonly MarkedSummary[]; readonl
 /** `id` null: of all messages. */
 export type DeliveryQuery = Pick<MessageQuery, 'limit' | 'after'> & { readonly id: string | null };
 
+/** `everywhere`: for what must not miss one, however long it takes. */
+type FindHow = { readonly everywhere?: boolean };
+
 /** What every world offers. A throw is a fault of the platform. */
 export type MailAdmin = {
   readonly queues: () => Promise<readonly QueueCounts[]>;
@@ -78,8 +81,11 @@ export type MailAdmin = {
   /** The jobs of a message that wait after a run that did not end well; none if the queue cannot tell (SQS: its log does). */
   readonly heldJobs: (id: string) => Promise<readonly HeldJob[]>;
   readonly messages: (query: MessageQuery) => Promise<MessagePage>;
-  /** The keys of the inbox and quarantine objects made from one message (one for each local recipient), in key order. */
-  readonly findMessage: (id: string) => Promise<readonly string[]>;
+  /**
+   * The keys of the inbox and quarantine objects made from one message (one for each local recipient), in key order. Without an index
+   * (AWS) they are those that the configuration leads to, and all of them only with `everywhere`, which asks for each mailbox.
+   */
+  readonly findMessage: (id: string, how?: FindHow) => Promise<readonly string[]>;
   /** Those of these messages that a queue has a job of, or (where queues cannot tell) may have one. */
   readonly underWay: (ids: readonly MessageId[]) => Promise<readonly string[]>;
   /** The keys of `deliveries/` objects, newest message first. */

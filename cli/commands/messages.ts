@@ -1,7 +1,7 @@
 // Mail that came in: listed, one shown, traced, replayed.
 
 import { z } from 'zod';
-import { type Command, optionValue, plain, shortTime, table, usageError } from '#cli/command.ts';
+import { type CliArguments, type Command, optionValue, plain, shortTime, table, usageError } from '#cli/command.ts';
 import { exitCodes } from '#cli/exit-codes.ts';
 import { ask, asking, page, pageDefaults, pageOptions } from '#cli/ops-client.ts';
 import { deleteMessage, deleteMessages } from '#ops/messages/delete-messages.ts';
@@ -192,15 +192,25 @@ const deleteMany = asking({
 
 const remove: Command = {
   ...deleteMany,
+  gives: z.union([deleteMany.gives, deleteOne.gives]),
   takes: [0, 1],
   run: (given, world) => {
-    if (given.positionals.length === 0) return deleteMany.run(given, world);
+    if (given.positionals.length === 0) {
+      refuseWithoutChoice(given);
+      return deleteMany.run(given, world);
+    }
     if (given.switches.has('all') || optionValue(given, 'q') !== null) {
       throw usageError('either an ID, or --q, or --all');
     }
     return deleteOne.run(given, world);
   },
 };
+
+/** Nothing is chosen by leaving everything out. */
+function refuseWithoutChoice(given: CliArguments): void {
+  if (given.switches.has('all') || ['q', 'mailbox'].some((name) => optionValue(given, name) !== null)) return;
+  throw usageError('say which: an ID, --q, --mailbox or --all');
+}
 
 function shownDeleted(count: number): string {
   return `deleted: ${messagesText(count)}`;
@@ -230,11 +240,15 @@ const unreadMany = markingMany(markAllUnread);
 
 const mark: Command = {
   ...readMany,
+  gives: z.union([readOne.gives, readMany.gives]),
   takes: [0, 1],
   options: { ...readMany.options, unread: { value: null, about: 'as unread' } },
   run: (given, world) => {
     const [one, many] = given.switches.has('unread') ? [unreadOne, unreadMany] : [readOne, readMany];
-    if (given.positionals.length === 0) return many.run(given, world);
+    if (given.positionals.length === 0) {
+      refuseWithoutChoice(given);
+      return many.run(given, world);
+    }
     if (Object.keys(chosen).some((name) => given.switches.has(name) || optionValue(given, name) !== null)) {
       throw usageError('either an ID, or --mailbox, --q or --all');
     }

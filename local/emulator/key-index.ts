@@ -1,5 +1,6 @@
 // The keys of mail and deliveries, newest message first: S3 lists in order of key only, a person reads the latest first.
 import { deliveryPrefix, isDeliveryKey, mailFolders, messageIdOf } from '#pipeline/contract/keys.ts';
+import { listAll } from '#pipeline/contract/list-all.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 
 export type KeyIndex = {
@@ -16,14 +17,7 @@ const folders = [...mailFolders.map((folder) => `${folder}/`), deliveryPrefix];
 export async function openKeyIndex(store: Pick<ObjectStore, 'list'>): Promise<KeyIndex> {
   const keys = new Set<string>();
   for (const prefix of folders) {
-    let after: string | null = null;
-    do {
-      const page: Awaited<ReturnType<ObjectStore['list']>> = await store.list(
-        after === null ? { prefix } : { prefix, after },
-      );
-      for (const { key } of page.objects) keys.add(key);
-      after = page.next;
-    } while (after !== null);
+    for (const { key } of await listAll(store.list, prefix)) keys.add(key);
   }
   return {
     add: (key) => {

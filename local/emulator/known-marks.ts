@@ -1,5 +1,6 @@
 // The marks of all messages in the emulator: one listing tells which have changed, and only those are read.
 import { marksPrefix, messageIdOf } from '#pipeline/contract/keys.ts';
+import { listAll } from '#pipeline/contract/list-all.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { type Marks, marksRecord } from '#pipeline/contract/records/marks.ts';
 
@@ -10,19 +11,11 @@ export function marksReader(store: Pick<ObjectStore, 'get' | 'list'>): () => Pro
   let known = new Map<string, Known>();
   return async () => {
     const now = new Map<string, Known>();
-    let after: string | null = null;
-    do {
-      const page: Awaited<ReturnType<ObjectStore['list']>> = await store.list({
-        prefix: marksPrefix,
-        ...(after === null ? {} : { after }),
-      });
-      for (const { key, etag } of page.objects) {
-        const before = known.get(key);
-        const marks = before?.etag === etag ? before.marks : await marksRecord.find(store, key);
-        if (marks !== null) now.set(key, { etag, marks });
-      }
-      after = page.next;
-    } while (after !== null);
+    for (const { key, etag } of await listAll(store.list, marksPrefix)) {
+      const before = known.get(key);
+      const marks = before?.etag === etag ? before.marks : await marksRecord.find(store, key);
+      if (marks !== null) now.set(key, { etag, marks });
+    }
     known = now;
     return new Map([...now].map(([key, { marks }]) => [messageIdOf(key) ?? key, marks]));
   };

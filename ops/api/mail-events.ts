@@ -78,7 +78,7 @@ async function eventOf({ store, admin }: MailEventDeps, key: string): Promise<st
 /** Null if another copy is left of each. Very many are not named. */
 async function deletedEvent({ findMessage }: OpsAdmin, ids: readonly MessageId[]): Promise<string | null> {
   if (ids.length > maxNamed) return eventText('deleted', { all: true });
-  const copies = await Promise.all(ids.map(findMessage));
+  const copies = await Promise.all(ids.map((id) => findMessage(id)));
   const gone = ids.filter((_, n) => copies[n]?.length === 0);
   return gone.length === 0 ? null : eventText('deleted', { ids: gone });
 }

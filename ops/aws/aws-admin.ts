@@ -7,6 +7,7 @@ import type { DeadLetters, QueuePair } from '#pipeline/aws/dead-letters.ts';
 import { unpacked } from '#pipeline/aws/pack.ts';
 import { causeOf, type SqsEventRecord } from '#pipeline/aws/sqs-receiver.ts';
 import { deliveriesPrefix, deliveryPrefix, parseDeliveryKey } from '#pipeline/contract/keys.ts';
+import { listAll } from '#pipeline/contract/list-all.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { type QueueName, queueNames } from '#pipeline/contract/stages.ts';
 import { createCopyFinder, type FindCopiesDeps } from './find-copies.ts';
@@ -42,7 +43,10 @@ export function createAwsAdmin(deps: AwsAdminDeps): MailAdmin {
     },
     heldJobs: async () => [],
     messages: (query) => searchMail({ ...deps, copies }, query),
-    findMessage: async (id) => (isMessageId(id) ? copies.find(id) : []),
+    findMessage: async (id, { everywhere = false } = {}) => {
+      if (!isMessageId(id)) return [];
+      return everywhere ? copies.everywhere(id) : copies.find(id);
+    },
     // SQS does not say whose jobs it has.
     underWay: async (ids) => ids.filter((id) => isMessageId(id) && deps.clock() < messageIdTime(id) + settledMs),
     deliveryKeys: (query) => deliveryKeys(reader, query),
@@ -71,13 +75,13 @@ async function deliveryKeys(
   return { keys, next: null };
 }
 
-/** One message has as many as it has destinations: they are listed at once. */
+/** One message has as many as it has destinations: all are listed. */
 async function ofMessage(
   { list }: TreeReader,
   { id, limit, after }: DeliveryQuery & { readonly id: MessageId },
 ): ReturnType<MailAdmin['deliveryKeys']> {
   const prefix = deliveriesPrefix({ id, receivedAt: receivedAtOf(id) });
-  const { objects } = await list({ prefix });
+  const objects = await listAll(list, prefix);
   const keys = objects.map(({ key }) => key).filter((key) => after === null || key < after);
   const page = keys.toReversed().slice(0, limit);
   return { keys: page, next: keys.length > limit ? (page.at(-1) ?? null) : null };

@@ -13,7 +13,8 @@ import {
   lastGoodConfigKey,
   passwordHashKey,
 } from '#pipeline/contract/keys.ts';
-import type { ListPage, ObjectStore, PutOutcome } from '#pipeline/contract/ports.ts';
+import { listAll } from '#pipeline/contract/list-all.ts';
+import type { ObjectStore, PutOutcome } from '#pipeline/contract/ports.ts';
 import { readWhole } from '#pipeline/contract/stored-body.ts';
 
 /** `etag`: changes with every write. `modifiedAt`: ISO 8601. */
@@ -75,7 +76,8 @@ export function createConfigStore(
       return write(configKey, text, { ifMatch: before.etag });
     },
     versions: async () => {
-      const kept = await allOf(store, configHistoryPrefix);
+      // The oldest first; S3 keeps what was replaced for a year.
+      const kept = await listAll(store.list, configHistoryPrefix);
       const [current, good] = await Promise.all([store.head(configKey), store.head(lastGoodConfigKey)]);
       return [
         ...(current === null ? [] : [{ ...current, version: 'current' }]),
@@ -101,17 +103,6 @@ export function createConfigStore(
       }
     },
   };
-}
-
-/** A list begins with the oldest, and has a thousand at most; S3 keeps what was replaced for a year. */
-async function allOf({ list }: Pick<ObjectStore, 'list'>, prefix: string): Promise<ListPage['objects']> {
-  const found: ListPage['objects'][number][] = [];
-  for (let after: string | null | undefined; after !== null; ) {
-    const page: ListPage = await list({ prefix, ...(after === undefined ? {} : { after }) });
-    found.push(...page.objects);
-    after = page.next;
-  }
-  return found;
 }
 
 const lastGood = 'last-good';

@@ -8,6 +8,7 @@ import { mailbox, messageId } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import { attachmentsPrefix, envelopeKey, marksKey, rawKey, verdictKey } from '#pipeline/contract/keys.ts';
+import { listAll } from '#pipeline/contract/list-all.ts';
 import type { Clock } from '#pipeline/contract/ports.ts';
 import { deliveryRecord } from '#pipeline/contract/records/delivery.ts';
 import { forEachSelected, type Selection, selected, selection } from './select-messages.ts';
@@ -77,13 +78,13 @@ async function deleteOne(
   { admin, store }: Deps,
   { id, only, isUnderWay }: { readonly id: MessageId; readonly only: string | null; readonly isUnderWay: boolean },
 ): Promise<boolean> {
-  const copies = await admin.findMessage(id);
+  const copies = await admin.findMessage(id, { everywhere: true });
   const wanted = copies.filter((key) => only === null || isInMailbox(key, only));
   await Promise.all(wanted.map((key) => store.delete(key)));
   if (wanted.length === 0 || wanted.length < copies.length) return wanted.length > 0;
   const received = { id, receivedAt: receivedAtOf(id) };
   const keys = [
-    ...(await attachmentKeys(store, attachmentsPrefix(received))),
+    ...(await listAll(store.list, attachmentsPrefix(received))).map(({ key }) => key),
     verdictKey(received),
     marksKey(received),
   ];
@@ -95,20 +96,10 @@ async function deleteOne(
   return true;
 }
 
-async function attachmentKeys({ list }: Pick<Deps['store'], 'list'>, prefix: string): Promise<readonly string[]> {
-  const keys: string[] = [];
-  let after: string | null = null;
-  do {
-    const page: Awaited<ReturnType<typeof list>> = await list(after === null ? { prefix } : { prefix, after });
-    keys.push(...page.objects.map(({ key }) => key));
-    after = page.next;
-  } while (after !== null);
-  return keys;
-}
-
 /** Whether a delivery to another server has not ended. */
 async function isGoingOut({ admin, store }: Pick<Deps, 'admin' | 'store'>, id: MessageId): Promise<boolean> {
-  const { keys } = await admin.deliveryKeys({ id, limit: maxDeliveries, after: null });
+  const { keys, next } = await admin.deliveryKeys({ id, limit: maxDeliveries, after: null });
+  if (next !== null) return true; // nobody counts so many
   const states = await Promise.all(keys.map((key) => deliveryRecord.find(store, key)));
   return states.some((record) => record === null || record.state === 'sending' || record.state === 'waiting');
 }

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { messageIdFactory } from '#mail/header/message-id.ts';
 import { packBody } from '#pipeline/aws/pack.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import { deliveryKey, suppressionKey } from '#pipeline/contract/keys.ts';
+import { configKey, deliveryKey, suppressionKey } from '#pipeline/contract/keys.ts';
 import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
 import { denied, type OperatorsAws, operatorsAws, throttled } from '#test/support/aws/operators-aws.ts';
@@ -61,7 +62,7 @@ async function receive(forwardPaths: readonly string[], subject: string, nowMs =
     });
   });
   const receivedAt = new Date(nowMs).toISOString();
-  const { id } = sampleReceivedJob({ receivedAt });
+  const id = messageIdFactory()(nowMs); // others never go back
   const job = sampleReceivedJob({ content, recipients, receivedAt, id });
   const envelope = { receivedAt, session: job.envelope.session, reversePath: job.envelope.reversePath, forwardPaths };
   const writer = stack.intake.open({ key: job.raw.key, envelope });
@@ -283,6 +284,76 @@ test('deliveries are listed and tried now, suppressions are listed and lifted', 
   assert.equal((await cli(['queues']))[2].ready, ready + 1);
   await cli(['suppressions', 'remove', 'gone@far.example']);
   assert.equal(await stack.store.head(suppressionKey(dead)), null);
+});
+
+test('mail is marked, tagged, found by that, and deleted: one, one copy, what a search finds, a mailbox', async () => {
+  const subject = 'the quarterly figures';
+  const ids: string[] = [];
+  const old = Date.now() - 7_200_000; // its jobs are done
+  for (const n of [1, 2, 3])
+    ids.push((await receive(['info@receiver.example'], `${subject} ${n}`, old + n * 60_000)).id);
+  const other = await receive(['ann@other.example'], 'of another', old);
+  await stack.runStages();
+  const [first, second, third] = ids as [string, string, string];
+  const found = async (q: string) => {
+    const { messages } = await cli(['list', '--q', `subject:"${subject}" ${q}`]);
+    return messages.map(({ id }: { id: string }) => id).toSorted();
+  };
+  assert.deepEqual(await cli(['mark', first]), { id: first, read: true, tags: [] });
+  assert.deepEqual(await cli(['tag', second, '--tags', 'q3,done']), { id: second, read: false, tags: ['q3', 'done'] });
+  assert.deepEqual(await found('is:unread'), [second, third]);
+  assert.deepEqual(await found('tag:done'), [second]);
+  assert.deepEqual(await found('mailbox:sales@receiver.example -is:read'), [second, third]);
+  assert.deepEqual(await cli(['mark', '--q', `subject:"${subject}"`]), { marked: 2 });
+  assert.deepEqual(await cli(['mark', '--unread', '--mailbox', 'support@receiver.example', '--q', 'figures']), {
+    marked: 3,
+  });
+  assert.deepEqual(await cli(['delete', first, '--mailbox', 'support@receiver.example']), { deleted: 1 });
+  const rest = await cli(['show', first]);
+  assert.deepEqual([rest.mailbox.localPart, (await stack.store.head(rest.raw.key)) !== null], ['sales', true]);
+  assert.deepEqual(await cli(['delete', first]), { deleted: 1 });
+  assert.equal(await stack.store.head(rest.raw.key), null);
+  assert.equal((await cli(['show', first], { code: 1 })).error.code, 'not-found');
+  assert.deepEqual(await cli(['delete', '--q', 'tag:done']), { deleted: 1, left: 0 });
+  assert.deepEqual(await found(''), [third]);
+  assert.deepEqual(await cli(['delete', '--mailbox', '@other.example', '--q', 'another']), { deleted: 1, left: 0 });
+  assert.equal((await cli(['show', other.id], { code: 1 })).error.code, 'not-found');
+  assert.match((await cli(['delete'], { code: 2 })).error.message, /--q, --mailbox or --all/);
+  assert.deepEqual(await found(''), [third]);
+});
+
+test('a copy that an alias of then led to is found before the rest of a message is deleted', async () => {
+  const { id, raw } = await receive(['info@receiver.example', 'ann@other.example'], 'to many', Date.now() - 7_200_000);
+  await stack.runStages();
+  const { 'receiver.example': home, ...others } = config.domains;
+  const changed = { ...config, domains: { ...others, 'receiver.example': { ...home, aliases: {} } } };
+  const put = (to: object) =>
+    stack.store.put({ key: configKey, body: Buffer.from(JSON.stringify(to)), contentType: 'application/json' });
+  await put(changed);
+  try {
+    assert.deepEqual(await cli(['delete', id, '--mailbox', 'ann@other.example']), { deleted: 1 });
+    assert.notEqual(await stack.store.head(raw.key), null, 'two copies are left');
+    assert.equal((await cli(['show', id, '--mailbox', 'sales@receiver.example'])).subject, 'to many');
+    assert.deepEqual(await cli(['delete', id]), { deleted: 1 });
+    assert.equal(await stack.store.head(raw.key), null);
+  } finally {
+    await put(config);
+  }
+});
+
+test('what a deployment does not do says so, as a wrong use', async () => {
+  for (const args of [
+    ['chaos'],
+    ['chaos', 'off'],
+    ['backup', 'saved'],
+    ['send', '--from', 'a@a.example', '--to', 'b@b.example'],
+  ]) {
+    const { error } = await cli(args, { code: 2 });
+    assert.match(
+      error.message,
+      new RegExp(`^--stack does not go with "${args.slice(0, args[1] === 'off' ? 2 : 1).join(' ')}": it`),
+    );
+  }
 });
 
 /** A job that was given up; others may be in the same message. */

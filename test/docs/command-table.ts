@@ -129,6 +129,9 @@ export const claims: readonly {
     prints: /^\S+ {2}logged by listener: message-accepted$[\s\S]*^now: stored as inbox\/(?![\s\S]*^note)/m,
   },
   { of: /pillarbox trace/, prints: /^now: stored as inbox\//m },
+  { of: /pillarbox delete .*--stack/, prints: /^deleted: 1 message$/m },
+  { of: /pillarbox mark .*--stack/, prints: /^it is read$/m },
+  { of: /pillarbox tag .*--stack/, prints: /^tags: urgent$/m },
   { of: /pillarbox queues/, prints: /^received +\d/m },
   { of: /pillarbox send/, prints: /^[0-9A-Z]{26}\n$/ },
 ];

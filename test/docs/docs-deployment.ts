@@ -3,6 +3,7 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { deployedOptions, parseOptions } from '#cdk/options.ts';
 import type { EmailAddress } from '#mail/address/address.ts';
+import { type MessageId, messageIdFactory } from '#mail/header/message-id.ts';
 import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
 import { createS3Store } from '#pipeline/aws/s3-store.ts';
 import type { ConfigInput } from '#pipeline/config/config.ts';
@@ -12,12 +13,14 @@ import {
   deliveryKey,
   deployedOptionsKey,
   lastGoodConfigKey,
+  messageKey,
   passwordHashKey,
   suppressionKey,
 } from '#pipeline/contract/keys.ts';
 import { messageQueryName } from '#pipeline/contract/message-query.ts';
 import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { emptyRecord } from '#pipeline/contract/records/suppression.ts';
+import { readBody } from '#pipeline/contract/stored-body.ts';
 import type { EmulatedDeployment } from '#test/support/aws/emulated-deployment.ts';
 import type { OperatorsAws } from '#test/support/aws/operators-aws.ts';
 import { openSesameHash } from '#test/support/samples/password-hashes.ts';
@@ -92,27 +95,51 @@ function secondRegion(endpoint: string) {
   return { s3, store: createS3Store({ s3, bucket: `pillarbox-mail-000000000000-${region}` }) };
 }
 
-/** A message to support@example.org that was delivered, and whose forward waits, a dead letter; its id. */
-export async function mailIn({ intake, runStages, store, sqs, deadUrl }: EmulatedDeployment): Promise<string> {
-  const content = Buffer.from('From: ann@sender.example\r\nSubject: Help\r\n\r\nIt is broken.\r\n');
+/**
+ * A message to support@example.org that was delivered, and whose forward waits, a dead letter; its id. Beside it one with an attachment,
+ * whose jobs were done an hour ago, from news@sender.example, in the inbox and in quarantine.
+ */
+export async function mailIn(stack: EmulatedDeployment): Promise<string> {
+  const { runStages, store, sqs, deadUrl } = stack;
+  const attached = 'Content-Disposition: attachment; filename=rain.csv';
+  const news = `From: news@sender.example\r\nSubject: News\r\n${attached}\r\n\r\nday,mm\r\n`;
+  const old = Date.now() - 7_200_000;
+  const { id, receivedAt: newsAt } = await take(stack, news, {
+    id: messageIdFactory()(old),
+    receivedAt: new Date(old).toISOString(),
+  });
   const receivedAt = new Date().toISOString();
-  const mailbox = { domain: 'example.org', localPart: 'support', tag: null };
-  const forwardPath = 'support@example.org';
-  const recipients = [
-    { forwardPath, dsn: { notify: null, orcpt: null }, route: { kind: 'mailbox' as const, mailbox } },
-  ];
-  const job = sampleReceivedJob({ content, recipients, receivedAt });
-  const { session, reversePath } = job.envelope;
-  const envelope = { receivedAt, session, reversePath, forwardPaths: [forwardPath] };
-  const writer = intake.open({ key: job.raw.key, envelope });
-  await writer.write(content);
-  await writer.commit(job);
+  const help = 'From: ann@sender.example\r\nSubject: Help\r\n\r\nIt is broken.\r\n';
+  const job = await take(stack, help, { receivedAt });
   await runStages();
+  const [inbox, quarantine] = (['inbox', 'quarantine'] as const).map((folder) =>
+    messageKey(folder, { id, receivedAt: newsAt, domain: 'example.org', localPart: 'support' }),
+  );
+  const copy = await readBody((await store.get(inbox!))!.body);
+  await store.put({ key: quarantine!, body: copy, contentType: 'application/json' });
   const forward = { ...sampleDeliverJob({ id: job.id, receivedAt, domain: 'far.example' }), raw: job.raw };
   const body = Buffer.from(JSON.stringify(newDeliveryState(forward, Date.now())));
   await store.put({ key: deliveryKey(forward), body, contentType: 'application/json' });
   await sqs.send(new SendMessageCommand({ QueueUrl: deadUrl('deliver'), MessageBody: JSON.stringify(forward) }));
   return job.id;
+}
+
+type Taken = { readonly id?: MessageId; readonly receivedAt: string };
+
+async function take({ intake }: EmulatedDeployment, text: string, { receivedAt, ...named }: Taken) {
+  const content = Buffer.from(text);
+  const mailbox = { domain: 'example.org', localPart: 'support', tag: null };
+  const forwardPath = 'support@example.org';
+  const recipients = [
+    { forwardPath, dsn: { notify: null, orcpt: null }, route: { kind: 'mailbox' as const, mailbox } },
+  ];
+  const job = sampleReceivedJob({ content, recipients, receivedAt, ...named });
+  const { session, reversePath } = job.envelope;
+  const envelope = { receivedAt, session, reversePath, forwardPaths: [forwardPath] };
+  const writer = intake.open({ key: job.raw.key, envelope });
+  await writer.write(content);
+  await writer.commit(job);
+  return job;
 }
 
 /** What a command for the account changes there, as far as commands after it tell of it. */

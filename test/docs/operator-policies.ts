@@ -7,6 +7,7 @@ import { blocksOf, home } from './read-docs.ts';
 export const policies = [
   { commands: ['check', 'config', 'dkim new', 'user', 'domain', 'mailbox', 'alias'], asked: new Set<string>() },
   { commands: ['list', 'show', 'trace', 'queues', 'deliveries', 'suppressions'], asked: new Set<string>() },
+  { commands: ['mark', 'tag', 'delete'], asked: new Set<string>() },
 ];
 
 /** An action, and what it is allowed for. */
