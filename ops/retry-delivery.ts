@@ -18,7 +18,7 @@ export type RetryDelivery = (request: {
 
 /** 409 if nothing is left to try. */
 export const retryOneDelivery = useCase({
-  about: 'try a waiting delivery now',
+  about: 'try a waiting delivery now, or one that bounced once more',
   takes: { ID: messageId, DOMAIN: text().toLowerCase() },
   gives: z.object({ id: z.string(), domain: z.string(), outcome: z.literal('queued') }),
   status: 202,

@@ -50,14 +50,15 @@ function watchLane(alarms: Alarms, stage: Stage, { options, data }: Watched): vo
     metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period }),
     threshold: 1,
   });
+  // A job that waits for its time is as old as its wait: at most 900 s (one hop) if it waits for its next attempt. And SQS counts a
+  // job that is being run, and all of its batch, until the run is over, which may take all its time if it waits for a host.
+  const oldSeconds = stage.hasAttempts ? 900 + stage.timeoutSeconds + 300 : 300;
   alarms.add({
     runbook: isSlowLane ? 'slow-lane' : 'queue-age',
     of,
-    meaning: `The oldest job of ${what} has waited for more than five minutes.`,
+    meaning: `The oldest job of ${what} has waited for more than ${oldSeconds / 60} minutes.`,
     metric: queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period }),
-    // A job that waits for its time is as old as its wait: at most 900 s (one hop) if it waits for its next attempt. And SQS counts a
-    // job that is being run, and all of its batch, until the run is over, which may take all its time if it waits for a host.
-    threshold: stage.hasAttempts ? 900 + stage.timeoutSeconds + 300 : 300,
+    threshold: oldSeconds,
     periods: 2,
   });
   const received = queue.metricNumberOfMessagesReceived({ statistic: 'Sum', period });

@@ -39,18 +39,18 @@ export function createGuard({
   const isForUs = isLoopbackHost(host) ? isLoopbackHostHeader : () => true;
   return (request) => {
     if (!isForUs(header(request, 'host'))) {
-      return refused(403, 'wrong-host', 'this API answers only to localhost, 127.0.0.1 and [::1] as its name');
+      return refused('wrong-host', 'this API answers only to localhost, 127.0.0.1 and [::1] as its name');
     }
     const authorization = header(request, 'authorization');
     if (token !== undefined && authorization === undefined) return { outcome: 'refused', answer: tokenNeeded() };
     if (token !== undefined && !hasToken(authorization, token)) return { outcome: 'wrong-token' };
-    if (isCrossSite(request)) return refused(403, 'cross-site', 'this is not for web pages of another origin');
+    if (isCrossSite(request)) return refused('cross-site', 'this is not for web pages of another origin');
     return { outcome: 'admitted' };
   };
 }
 
-function refused(status: number, code: string, message: string): Verdict {
-  return { outcome: 'refused', answer: refusal(status, code, message) };
+function refused(code: 'wrong-host' | 'cross-site', message: string): Verdict {
+  return { outcome: 'refused', answer: refusal(403, code, message) };
 }
 
 /** `Bearer TOKEN`, or Basic with the token as password: what a browser can ask for. */

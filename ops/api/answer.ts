@@ -1,5 +1,6 @@
 // How the ops API answers: JSON, a stored object as a stream, or a refusal with a code for programs and a sentence for people.
 import type { StoredObject } from '#pipeline/contract/ports.ts';
+import type { RefusalCode, RefusalStatus } from './refusals.ts';
 
 /** A body that is iterated is streamed. */
 export type Answer = {
@@ -31,10 +32,10 @@ export function closing(answer: Answer): Answer {
   return withHeaders(answer, { connection: 'close' });
 }
 
-/** A refusal: `{"error": {"code", "message", …more}}`. */
-export function refusal(
-  status: number,
-  code: string,
+/** A refusal: `{"error": {"code", "message", …more}}`. `code`: a word of the table, with a status that it may have. */
+export function refusal<Code extends RefusalCode>(
+  status: RefusalStatus<Code>,
+  code: Code,
   message: string,
   more: Readonly<Record<string, unknown>> = {},
 ): Answer {
@@ -47,6 +48,6 @@ export function badParameter(parameter: string, expected: string): Answer {
 }
 
 /** 404. */
-export function notFound(message: string, code = 'not-found'): Answer {
+export function notFound(message: string, code: 'not-found' | 'not-in-a-mailbox' = 'not-found'): Answer {
   return refusal(404, code, message);
 }

@@ -9,6 +9,7 @@ import type { Log } from '#pipeline/contract/ports.ts';
 import { deliveryRecord } from '#pipeline/contract/records/delivery.ts';
 import { marksRecord } from '#pipeline/contract/records/marks.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
+import { eventText } from './streamed-events.ts';
 
 /** What the events are read from. */
 export type MailEventDeps = Pick<MailDeps, 'store'> & { readonly admin: OpsAdmin; readonly log: Pick<Log, 'warn'> };
@@ -81,8 +82,4 @@ async function deletedEvent({ findMessage }: OpsAdmin, ids: readonly MessageId[]
   const copies = await Promise.all(ids.map((id) => findMessage(id)));
   const gone = ids.filter((_, n) => copies[n]?.length === 0);
   return gone.length === 0 ? null : eventText('deleted', { ids: gone });
-}
-
-function eventText(event: string, data: unknown): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -1,10 +1,12 @@
 // The OpenAPI 3.1 description, made from the table of routes and the schemas of the use cases.
 import { z } from 'zod';
 import { json } from './answer.ts';
+import { refusalTable } from './refusals.ts';
 import type { Route } from './routes.ts';
 import { isPart, type JsonBody, type UseCase, useCase } from './use-case.ts';
 
-const refusal = z.object({ error: z.looseObject({ code: z.string(), message: z.string() }) });
+const code = z.enum(Object.keys(refusalTable)).describe('Why, in one word that stays.');
+const refusal = z.object({ error: z.looseObject({ code, message: z.string() }) });
 
 /** The use case that gives the description of these routes. */
 export function describing(routes: () => readonly Route<never>[]): UseCase<unknown> {

@@ -53,7 +53,8 @@ export const searchText = text()
     const read = parseSearch(given);
     if (isProblem(read)) context.addIssue({ code: 'custom', message: read.problem });
   })
-  .default('');
+  .default('')
+  .describe('a search: words and fields');
 
 /** A whole mailbox, `local@domain`, domain in A-label form; null if it is empty. */
 export const mailbox = parsed('local@domain', readMailbox).default(null);

@@ -56,7 +56,7 @@ export type ReplayMessage = (request: {
 
 /** `kept`: the objects that exist already and stay. */
 export const replayOneMessage = useCase({
-  about: 'judge and parse a message once more',
+  about: 'judge and parse a message once more; to: into another mailbox, under a new id',
   takes: { ID: messageId, to: address('a mailbox here (local@domain)').optional() },
   gives: z.object({
     id: z.string(),

@@ -2,6 +2,7 @@
 import { problem } from '#mail/problem.ts';
 import { json, notFound, refusal, stream, withHeaders } from '#ops/api/answer.ts';
 import { parsed, searchText, text } from '#ops/api/parameters.ts';
+import type { RefusalCode } from '#ops/api/refusals.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { ServiceDeps } from '#ops/deps.ts';
 import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
@@ -10,9 +11,12 @@ import { listed } from './list-messages.ts';
 /** Longer than this, a connection over which nothing goes is closed. */
 const maxSeconds = 55;
 
-const optionalText = text()
-  .transform((given) => given.trim() || null)
-  .default(null);
+function optionalText(about: string) {
+  return text()
+    .transform((given) => given.trim() || null)
+    .default(null)
+    .describe(about);
+}
 
 const time = parsed('a time (ISO 8601, as in 2026-11-21T12:00:00Z)', (given) => {
   const milliseconds = given === '' ? Number.NaN : Date.parse(given);
@@ -30,7 +34,14 @@ const timeout = parsed(`seconds, from 0 to ${maxSeconds}`, (given) => {
 
 export const waitForMessage = useCase({
   about: 'the newest message that fits, or the first that comes; 408 after the timeout, with what came instead',
-  takes: { to: optionalText, from: optionalText, subject: optionalText, q: searchText, after: time, timeout },
+  takes: {
+    to: optionalText('part of the recipient, as the sender wrote it or as in To'),
+    from: optionalText('part of the sender'),
+    subject: optionalText('part of the subject'),
+    q: searchText,
+    after: time,
+    timeout,
+  },
   gives: inboxMessageSchema,
   answer: async (
     { waiters, store }: Pick<ServiceDeps, 'waiters' | 'store'>,
@@ -50,7 +61,8 @@ export const waitForMessage = useCase({
           first === undefined ? [] : [listed([first, ...others])],
         );
         const message = `no such message within ${seconds} s; ${arrived.length} others came`;
-        return json({ error: { code: 'timeout', message }, arrived }, 408);
+        const code: RefusalCode = 'timeout';
+        return json({ error: { code, message }, arrived }, 408);
       }
       case 'full':
         return withHeaders(refusal(503, 'too-many-waiting', 'too many wait for messages already'), {

@@ -5,6 +5,7 @@ import { parseAddressList } from '#mail/address/address-list.ts';
 import { isTemporary, type Reply, shownReply } from '#mail/smtp/reply.ts';
 import { type Answer, json, refusal } from '#ops/api/answer.ts';
 import { flag } from '#ops/api/parameters.ts';
+import type { RefusalStatus } from '#ops/api/refusals.ts';
 import { bodyUseCase } from '#ops/api/use-case.ts';
 import { composeMessage, type NamedAddress } from './compose-message.ts';
 
@@ -139,7 +140,7 @@ function refusedBy(refusals: Refusals): Answer {
   return refusal(statusOf(first?.reply), 'not-sent', `not sent to anybody: ${words}`, { refusals: told });
 }
 
-function statusOf(reply: Reply | undefined): number {
+function statusOf(reply: Reply | undefined): RefusalStatus<'not-sent'> {
   if (reply === undefined || isTemporary(reply)) return 503;
   if (reply.code === 552) return 413;
   return reply.code === 553 ? 403 : 422;

@@ -45,28 +45,39 @@ const aliasTarget = z
 export const selectorPattern = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 
 const dkimKey = z.strictObject({
-  selector: z.string().regex(selectorPattern, 'a DKIM selector: letters, digits, dots, hyphens'),
-  privateKey: secretReference,
+  selector: z
+    .string()
+    .regex(selectorPattern, 'a DKIM selector: letters, digits, dots, hyphens')
+    .describe('The name under `_domainkey` where the public key is published.'),
+  privateKey: secretReference.describe('A reference to the private key, PEM.'),
 });
 
 const domain = z.strictObject({
-  mailboxes: z.array(mailboxName).default([]),
+  mailboxes: z.array(mailboxName).default([]).describe('The local parts that receive mail; `+tag` is understood.'),
   // What one alias leads to has to fit into one job (SQS: 1 MiB); a list that is longer leads to lists.
-  aliases: z.record(mailboxName, z.array(aliasTarget).min(1).max(1_000)).default({}),
-  catchAll: mailboxName.nullable().default(null),
-  onDmarcFail: z.enum(['quarantine', 'accept']).default('quarantine'),
-  dkim: z.array(dkimKey).default([]),
+  aliases: z
+    .record(mailboxName, z.array(aliasTarget).min(1).max(1_000))
+    .default({})
+    .describe('A local part → at most 1,000 mailboxes of the domain and whole addresses (forwarded with SRS).'),
+  catchAll: mailboxName.nullable().default(null).describe('The mailbox for every other local part.'),
+  onDmarcFail: z
+    .enum(['quarantine', 'accept'])
+    .default('quarantine')
+    .describe("What happens to mail that fails DMARC where its author's domain asks for more than reports."),
+  dkim: z.array(dkimKey).default([]).describe('Keys that sign mail of the domain; made by `pillarbox dkim new`.'),
 });
 
 /** One port: what it is for, and where it is bound. */
 export const listenerSchema = z.strictObject({
-  role: z.enum(['mx', 'submission', 'submissions']),
-  host: z.string().default('127.0.0.1'),
-  port: z.int().min(0).max(65_535),
+  role: z
+    .enum(['mx', 'submission', 'submissions'])
+    .describe('Mail from other servers; of users, after STARTTLS; of users, TLS from the first byte.'),
+  host: z.string().default('127.0.0.1').describe('The address it is bound to; `0.0.0.0`: all.'),
+  port: z.int().min(0).max(65_535).describe('0: any free one.'),
 });
 
 const user = z.strictObject({
-  name: z.string().min(1).max(254),
+  name: z.string().min(1).max(254).describe('What the program logs in with.'),
   password: z
     .string()
     .regex(
@@ -74,37 +85,47 @@ const user = z.strictObject({
       'a hash made by `pillarbox user add` ("scrypt:…"), or a reference to one',
     )
     .describe('A hash made by `pillarbox user add` (`scrypt:…`), or a reference to it (`secret:user-NAME`).'),
-  mayFrom: z.array(z.string().regex(/@/, 'an address or "*@domain"')).min(1),
+  mayFrom: z
+    .array(z.string().regex(/@/, 'an address or "*@domain"'))
+    .min(1)
+    .describe('The sender addresses it may use; `*@domain`: all of a domain.'),
 });
 
 const limits = z.strictObject({
-  messageBytes: limit.default(52_428_800),
-  recipients: limit.max(1_000).default(100),
-  connections: limit.default(1_000),
-  connectionsPerIp: limit.default(50),
-  messagesPerMinutePerIp: limit.default(600),
-  messagesPerMinutePerUser: limit.default(600),
-  /** Each recipient of each message counts, over all sessions of the user. */
-  recipientsPerMinutePerUser: limit.default(1_000),
-  transactionsPerConnection: limit.default(1_000),
-  authFailures: limit.default(5),
-  /** An hour, of addresses that have not logged in as that user before. */
-  authFailuresPerUser: limit.default(30),
-  commandBytes: limit.default(4_096),
-  idleSeconds: seconds.default(300),
-  sessionSeconds: seconds.default(1_800),
-  bytesInFlight: limit.default(268_435_456),
-  bareLineFeeds: z.enum(['reject', 'accept']).default('reject'),
-  hops: limit.default(50),
+  messageBytes: limit.default(52_428_800).describe('The largest message; on AWS 78643200 at most.'),
+  recipients: limit.max(1_000).default(100).describe('Recipients of one message.'),
+  connections: limit.default(1_000).describe('Connections at once.'),
+  connectionsPerIp: limit.default(50).describe('Connections at once from one address.'),
+  messagesPerMinutePerIp: limit.default(600).describe('Messages a minute from one address.'),
+  messagesPerMinutePerUser: limit.default(600).describe('Messages a minute of one user.'),
+  recipientsPerMinutePerUser: limit
+    .default(1_000)
+    .describe('Each recipient of each message counts, over all sessions and ports (on AWS: of each task).'),
+  transactionsPerConnection: limit.default(1_000).describe('Messages over one connection.'),
+  authFailures: limit.default(5).describe('Failed log-ins on one connection.'),
+  authFailuresPerUser: limit
+    .default(30)
+    .describe('Failed log-ins an hour under one name, from addresses that have not logged in under it before.'),
+  commandBytes: limit.default(4_096).describe('The longest command line.'),
+  idleSeconds: seconds.default(300).describe('How long a client may say nothing.'),
+  sessionSeconds: seconds.default(1_800).describe('How long a session may last.'),
+  bytesInFlight: limit
+    .default(268_435_456)
+    .describe('Of messages being received, over all sessions; on AWS at most a sixth of the memory of the task.'),
+  bareLineFeeds: z.enum(['reject', 'accept']).default('reject').describe('Messages with a CR or LF that stands alone.'),
+  hops: limit.default(50).describe('`Received:` fields before a message counts as looping.'),
 });
 
 const smarthost = z
   .strictObject({
-    host: z.string().min(1),
-    port: port.default(587),
-    tls: z.enum(['starttls', 'implicit', 'none']).default('starttls'),
-    user: z.string().nullable().default(null),
-    password: secretReference.nullable().default(null),
+    host: z.string().min(1).describe('Its name.'),
+    port: port.default(587).describe('Its port.'),
+    tls: z
+      .enum(['starttls', 'implicit', 'none'])
+      .default('starttls')
+      .describe('`implicit`: from the first byte; `none`: only without a password, or to this machine.'),
+    user: z.string().nullable().default(null).describe('What it is logged in with.'),
+    password: secretReference.nullable().default(null).describe('A reference to the password.'),
   })
   .refine(
     ({ host, tls, user, password }) => tls !== 'none' || (user === null && password === null) || isLoopbackHost(host),
@@ -116,40 +137,90 @@ const smarthost = z
   );
 
 const delivery = z.strictObject({
-  mode: z.enum(['mx', 'smarthost']).default('mx'),
-  smarthost: smarthost.nullable().default(null),
-  port: port.default(25),
-  /** Where MTA-STS policies are fetched (RFC 8461: 443); another one is for trials on one machine. */
-  mtaStsPort: port.default(443),
-  allowPrivateTargets: z.boolean().default(false),
-  /** `verified`: only to a host whose certificate proves its name; `required`: never in clear; `opportunistic`: TLS if it is offered, clear if it is not or its handshake fails. */
-  tls: z.enum(['opportunistic', 'required', 'verified']).default('opportunistic'),
-  connectionsPerDestination: limit.default(5),
-  /** After this no other host is called and no message begun; one that is being sent goes on as long as the host takes it. */
-  attemptSeconds: seconds.default(1_800),
-  retrySeconds: z.array(seconds).min(1).default([300, 600, 1_200, 2_400, 3_600, 7_200, 14_400]),
-  expireSeconds: seconds.default(defaultExpireSeconds),
-  delayWarningSeconds: seconds.default(14_400),
+  mode: z.enum(['mx', 'smarthost']).default('mx').describe('To the mail hosts of each domain, or all to one relay.'),
+  smarthost: smarthost.nullable().default(null).describe('The relay.'),
+  port: port.default(25).describe('The port of the mail hosts.'),
+  mtaStsPort: port
+    .default(443)
+    .describe('Where MTA-STS policies are fetched (RFC 8461: 443); another one is for trials on one machine.'),
+  allowPrivateTargets: z
+    .boolean()
+    .default(false)
+    .describe('Whether mail goes to loopback, private and link-local addresses too.'),
+  tls: z
+    .enum(['opportunistic', 'required', 'verified'])
+    .default('opportunistic')
+    .describe(
+      '`verified`: only to a host whose certificate proves its name; `required`: never in clear; `opportunistic`: TLS if it is offered, clear if it is not or its handshake fails.',
+    ),
+  connectionsPerDestination: limit
+    .default(5)
+    .describe('Connections to one address of a mail host, or to the relay, of all processes together.'),
+  attemptSeconds: seconds
+    .default(1_800)
+    .describe('After this no other host is called and no message begun; what is being sent goes on.'),
+  retrySeconds: z
+    .array(seconds)
+    .min(1)
+    .default([300, 600, 1_200, 2_400, 3_600, 7_200, 14_400])
+    .describe('Waits between attempts; the last one is repeated.'),
+  expireSeconds: seconds.default(defaultExpireSeconds).describe('When a delivery is given up.'),
+  delayWarningSeconds: seconds.default(14_400).describe('When the sender is told of a delay.'),
 });
 
 const dns = z.strictObject({
-  /** `address:port` each; empty: those of the machine. */
-  servers: z.array(z.string()).default([]),
-  /** The deadline for all the questions that judging one message asks. */
-  timeoutSeconds: seconds.default(5),
-  /**
-   * Waits before a message with a `temperror` is judged again; after the last it is recorded as it is. While `servers` answer nobody it
-   * waits besides, as long as a message lives. Empty: no mail waits for the DNS.
-   */
-  temperrorRetrySeconds: z.array(seconds).default([5, 30]),
+  servers: z
+    .array(z.string())
+    .default([])
+    .describe('`address:port` each; empty: those of the machine. On AWS port 53 alone, and no private address.'),
+  timeoutSeconds: seconds
+    .default(5)
+    .describe(
+      'For all questions that judging one message asks; one that needs more than a second waits in the slow lane.',
+    ),
+  temperrorRetrySeconds: z
+    .array(seconds)
+    .default([5, 30])
+    .describe(
+      'Waits before a message with a `temperror` is judged again; after the last it is recorded as it is. While `servers` answer nobody it waits besides, as long as a message lives. Empty: no mail waits for the DNS.',
+    ),
 });
+
+const parse = z.strictObject({
+  budgetSeconds: seconds.default(10).describe('For parsing one message: seconds of a whole processor.'),
+  memoryMiB: limit.default(160).describe('For parsing one message: heap.'),
+});
+
+const tls = z.strictObject({
+  certificate: secretReference.describe('A reference to the chain, PEM.'),
+  key: secretReference.describe('A reference to its key, PEM.'),
+});
+
+/** Left out: the defaults of the service, or what the deployment says. */
+const retention = z
+  .strictObject({
+    rawDays: limit.optional().describe('Days that bytes as received are kept (30).'),
+    inboxDays: limit.optional().describe('Days that messages are kept (30).'),
+    deliveriesDays: limit.optional().describe('Days that records of deliveries are kept (90).'),
+    messagesPerMailbox: limit
+      .optional()
+      .describe(
+        'How many of the newest messages each mailbox keeps on one machine (all; `--keep N` at the start holds before it). Not on AWS.',
+      ),
+  })
+  .describe(
+    'Days that objects are kept on one machine (30, 30, 90), and how many of the newest messages each mailbox keeps (all); on AWS the options of the deployment say the days.',
+  );
 
 /** The whole file. `mode` `capture`: every recipient is accepted into `inbox/`, nothing is relayed. */
 export const configSchema = z
   .strictObject({
-    $schema: z.string().optional(),
-    mode: z.enum(['serve', 'capture']).default('serve'),
-    hostname: domainName.prefault('localhost'),
+    $schema: z.string().optional().describe('For editors: the JSON Schema of this file.'),
+    mode: z
+      .enum(['serve', 'capture'])
+      .default('serve')
+      .describe('`capture`: every recipient is accepted into `inbox/`, nothing is relayed (what runs without a file).'),
+    hostname: domainName.prefault('localhost').describe("The server's name in the DNS: greeting, `Received:`, `EHLO`."),
     chaos: chaosSchema
       .nullable()
       .default(null)
@@ -165,33 +236,30 @@ export const configSchema = z
         { role: 'submission', port: 2587 },
         { role: 'submissions', port: 2465 },
       ]),
-    tls: z.strictObject({ certificate: secretReference, key: secretReference }).nullable().default(null),
-    domains: z.record(domainName, domain.prefault({})).default({}),
-    users: z.array(user).default([]),
+    tls: tls.nullable().default(null).describe('The certificate; null: a self-signed one is made.'),
+    domains: z
+      .record(domainName, domain.prefault({}))
+      .default({})
+      .describe('The domains that mail is taken for, by name; `pillarbox domain add` adds one.'),
+    users: z.array(user).default([]).describe('Who may submit mail; made by `pillarbox user add`.'),
     limits: limits.prefault({}),
     delivery: delivery.prefault({}),
     dns: dns.prefault({}),
-    parse: z.strictObject({ budgetSeconds: seconds.default(10), memoryMiB: limit.default(160) }).prefault({}),
+    parse: parse.prefault({}),
     hooks: z
       .array(hookSchema)
       .default([])
       .describe(
         'Programs that are told of each stored message that fits. On AWS the deployment needs the option hooks.',
       ),
-    /** Keys the addresses that forwarded mail bounces to (SRS); null: one is made and kept by the service itself. */
-    srsSecret: secretReference.nullable().default(null),
-    /** On AWS the options of the deployment with these names hold instead; deployed-problems.ts reports a difference. */
-    retention: z
-      .strictObject({
-        rawDays: limit.optional(),
-        inboxDays: limit.optional(),
-        deliveriesDays: limit.optional(),
-        messagesPerMailbox: limit.optional(),
-      })
+    srsSecret: secretReference
+      .nullable()
+      .default(null)
       .describe(
-        'Days that objects are kept on one machine (30, 30, 90), and how many of the newest messages each mailbox keeps (all); on AWS the options of the deployment say the days.',
-      )
-      .prefault({}),
+        'A reference to what keys the addresses that forwarded mail bounces to (SRS); null: one is made and kept.',
+      ),
+    /** On AWS the options of the deployment with these names hold instead; deployed-problems.ts reports a difference. */
+    retention: retention.prefault({}),
   })
   .superRefine((config, context) => {
     const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });

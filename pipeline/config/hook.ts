@@ -21,7 +21,9 @@ const hookUrl = z
 export const hookSchema = z
   .strictObject({
     name: hookName.optional(),
-    match: mailMatchSchema.prefault({}),
+    match: mailMatchSchema
+      .prefault({})
+      .describe('Which mail: the words of a rule (docs/consume.md); left out: all in the inbox.'),
     url: hookUrl.optional(),
     secret: secretReference.optional().describe('A reference to the secret that signs: base64, as `whsec_…`.'),
     command: z

@@ -43,7 +43,7 @@ export const mailEventSchema = z
     spf: z.string().describe('The result of SPF (RFC 8601).'),
     dmarc: z.string().describe('The result of DMARC: `pass` if the author is proven.'),
     disposition: dispositionSchema.describe('What policy decided, and why.'),
-    hasAttachment: z.boolean(),
+    hasAttachment: z.boolean().describe('Whether it has attachments.'),
     attachmentNames: z.array(z.string()).describe('The names of the attachments, in order.'),
     bytes: z.int().nonnegative().describe('The length of the message as it was received.'),
     truncated: z.array(cut).describe('Which of these fields hold only the beginning of what the message says.'),

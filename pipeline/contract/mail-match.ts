@@ -20,7 +20,7 @@ export const mailMatchSchema = z.strictObject({
     .union([z.string(), z.array(z.string()).min(1)])
     .optional()
     .describe('The result of DMARC: `pass` if the author is proven.'),
-  hasAttachment: z.boolean().optional(),
+  hasAttachment: z.boolean().optional().describe('Whether it has an attachment.'),
   attachmentName: patterns.optional().describe('The name of an attachment.'),
 });
 

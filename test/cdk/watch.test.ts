@@ -1,6 +1,6 @@
 // What alarms, graphs and the log of a deployment see, by its templates.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { alarmsOfScaling, smallStanding } from '#bench/cost/cost.ts';
 import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
@@ -9,6 +9,7 @@ import { deployedOptionsSchema } from '#pipeline/contract/deployed-options.ts';
 import { messageQuery, messageQueryName } from '#pipeline/contract/message-query.ts';
 import { type Access, deployedStages, listenerAccess, stages } from '#pipeline/contract/stages.ts';
 import { watchedMetrics } from '#pipeline/observe/metric-names.ts';
+import { alarmsDocs, alarmsHeading } from '#test/support/samples/monitoring-docs.ts';
 import { flat, resourcesOf, synthesize } from './synthesize.ts';
 
 test('every stage has alarms on its dead letters, on the age of its queue and on its errors', async () => {
@@ -41,6 +42,15 @@ test('every alarm tells somebody and names an entry that the runbook has', async
     assert.ok(entries.includes(entry), `${Properties.AlarmName}: ${Properties.AlarmDescription}`);
     assert.equal(Properties.AlarmActions.length, 1);
   }
+});
+
+test('docs/monitoring.md lists every alarm (else: npm run docs:monitoring)', async () => {
+  const { service } = await synthesize({ hooks: 'true' });
+  const wanted = alarmsDocs(resourcesOf(service, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties));
+  const page = readFileSync('docs/monitoring.md', 'utf8');
+  const before = page.slice(0, page.indexOf(alarmsHeading));
+  if (process.env['UPDATE_DOCS'] === '1') writeFileSync('docs/monitoring.md', before + wanted);
+  assert.equal(readFileSync('docs/monitoring.md', 'utf8'), before + wanted);
 });
 
 test('the runbook names just the alarms that a new deployment raises before anybody has done anything', async () => {

@@ -54,9 +54,12 @@ export const commandTable: readonly CommandRow[] = [
   { is: /^npx cdk$/, kind: 'elsewhere', by: 'package.json', says: /"aws-cdk": / },
   { is: /^npm (?:test|run \S+)/, kind: 'script' },
 
-  { is: /^(?:npx )?pillarbox (?:check|config (?:push|restore)|dkim new|init|redrive|send|user add)$/, kind: 'name' },
   {
-    is: /^(?:npx )?pillarbox (?!start$|--(?!help)|(?:check|config (?:push|restore)|dkim new|init|redrive|send|user add)$)/,
+    is: /^(?:npx )?pillarbox (?:check|config (?:push|restore)|dkim new|domain add|init|redrive|send|user add)$/,
+    kind: 'name',
+  },
+  {
+    is: /^(?:npx )?pillarbox (?!start$|--(?!help)|(?:check|config (?:push|restore)|dkim new|domain add|init|redrive|send|user add)$)/,
     kind: 'run',
   },
   { is: /^(?:curl '?http:\/\/127|swaks --server 127|sed |sha256sum |export AWS_REGION)/, kind: 'run' },

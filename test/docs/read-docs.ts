@@ -10,7 +10,7 @@ export const home = fileURLToPath(new URL('../..', import.meta.url));
 /** Each page by its path in the repository, but for those that a test writes. */
 export function docsPages(): readonly string[] {
   const found = globSync('{README.md,docs/*.md}', { cwd: home });
-  return found.filter((file) => !/^docs\/(?:cli|clients|frameworks)\.md$/.test(file)).sort();
+  return found.filter((file) => !/^docs\/(?:api|cli|clients|events|frameworks)\.md$/.test(file)).sort();
 }
 
 const shell = /^(?:sh|bash|shell|console)$/;

@@ -3,9 +3,9 @@ import { z } from 'zod';
 
 type Described = { readonly [key: string]: any };
 
-/** Over several lines, two blanks a level. */
-export function shapeText(schema: z.ZodType): string {
-  return textOf(z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' }), '');
+/** Over several lines, two blanks a level. `input`: as it is sent, before defaults. */
+export function shapeText(schema: z.core.$ZodType, io: 'input' | 'output' = 'output'): string {
+  return textOf(z.toJSONSchema(schema, { io, unrepresentable: 'any' }), '');
 }
 
 function textOf(schema: Described, indent: string): string {
@@ -15,8 +15,8 @@ function textOf(schema: Described, indent: string): string {
   if (choices !== undefined) return choices.map((one) => textOf(one, indent)).join(' | ');
   if (schema['type'] === 'array') return arrayText(schema['items'] ?? {}, indent);
   if (schema['type'] === 'object') return objectText(schema, indent);
-  if (schema['type'] === 'integer') return 'number';
-  return schema['type'] ?? 'any';
+  const types: readonly string[] = [schema['type'] ?? 'any'].flat();
+  return types.map((type) => (type === 'integer' ? 'number' : type)).join(' | ');
 }
 
 function arrayText(items: Described, indent: string): string {

@@ -1,12 +1,10 @@
-// What is said of the API is what it does: the OpenAPI description and docs/operations.md against the routes and their answers.
+// What is said of the API is what it does: the OpenAPI description against the routes and their answers.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { z } from 'zod';
 import { openApi } from '#ops/api/openapi.ts';
 import { createOpsApp } from '#ops/api/ops-app.ts';
 import { serviceRoutes } from '#ops/api/routes.ts';
-import { isPart } from '#ops/api/use-case.ts';
 import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
 import { sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
@@ -90,14 +88,4 @@ describe('the description of the ops API', () => {
     );
     assert.equal((await describedApp()({ method: 'POST', url: '/api/suppressions/a%40far.example' })).status, 400);
   });
-});
-
-test('docs/operations.md has every route with its parameters, and no other', async () => {
-  const page = await readFile(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
-  const told = [...page.matchAll(/^\| `((?:GET|POST|PUT|DELETE) [^`]+)`/gm)].map(([, request]) => request);
-  const routes = serviceRoutes.map(({ at, does: { takes } }) => {
-    const query = Object.keys(takes?.shape ?? {}).filter((name) => !isPart(name));
-    return query.length === 0 ? at : `${at}?${query.map((name) => `${name}=`).join('&')}`;
-  });
-  assert.deepEqual(told, routes);
 });

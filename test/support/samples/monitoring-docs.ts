@@ -1,10 +1,29 @@
-// docs/monitoring.md: the metrics and the events of the log, made of the tables that the program itself goes by.
+// docs/monitoring.md: metrics, events of the log and alarms, made of the tables that the program itself goes by, and of the template.
 import { listenerAccess, stages } from '#pipeline/contract/stages.ts';
 import { eventTable } from '#pipeline/observe/event-names.ts';
 import { metricTable } from '#pipeline/observe/metric-names.ts';
 import { markdownTable } from '#test/support/peers/client-docs.ts';
 
-/** The whole page. */
+/** With it begins what test/cdk/watch.test.ts compares. */
+export const alarmsHeading = '## Alarms\n';
+
+/** The section of the alarms, the last one of the page, by the properties of each in the template of the service. */
+export function alarmsDocs(
+  alarms: readonly { readonly AlarmName: string; readonly AlarmDescription: string }[],
+): string {
+  const rows = alarms.map(({ AlarmName, AlarmDescription }) => {
+    const [, meaning = '', entry = ''] = /^(.*) What to do: docs\/runbook\.md#(\S+)$/.exec(AlarmDescription) ?? [];
+    return [`\`${AlarmName.replace(/^pillarbox-/, '')}\``, meaning, `[${entry}](runbook.md#${entry})`];
+  });
+  return `${alarmsHeading}
+On AWS, each named after the service (\`pillarbox-…\`) and sent to \`alarmEmail\`; those of stage \`notify\` and of hooks are there with the
+option \`hooks\`. On one machine \`/health\` and the log say the same.
+
+${markdownTable(['alarm', 'it rises when', 'what to do'], rows)}
+`;
+}
+
+/** The page, but for the alarms. */
 export function monitoringDocs(): string {
   const metrics = Object.entries(metricTable).map(([name, facts]) => [
     `\`${name}\``,
@@ -15,10 +34,10 @@ export function monitoringDocs(): string {
     facts.says,
   ]);
   const events = Object.entries(eventTable).map(([name, says]) => [`\`${name}\``, says]);
-  return `# Metrics and log
+  return `# Metrics, log and alarms
 
-Made by a test (\`npm run docs:monitoring\`) from \`pipeline/observe/metric-names.ts\` and \`pipeline/observe/event-names.ts\`: there are no
-other names. What to do when something rises is in the [runbook](runbook.md).
+Made by a test (\`npm run docs:monitoring\`) from \`pipeline/observe/metric-names.ts\`, \`pipeline/observe/event-names.ts\` and the template
+of the deployment: there are no other names. What to do when something rises is in the [runbook](runbook.md).
 
 ## Metrics
 
@@ -39,6 +58,7 @@ One JSON object a line: \`time\`, \`level\` (\`info\`, \`warn\`, \`error\`), \`e
 Lines for each message leave out what is as usual: counts of nothing, no \`user\`, a \`receiveCount\` of 1.
 
 ${markdownTable(['event', 'what it means'], events)}
+
 `;
 }
 
