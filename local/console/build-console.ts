@@ -4,7 +4,8 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile } from 'esbuild';
-import { clientsFile, readClientSupport } from './client-support.ts';
+import { readClientSupport } from './client-support.ts';
+import { clientsFile } from './clients-file.ts';
 
 const home = fileURLToPath(new URL('../../', import.meta.url));
 const source = join(home, 'ops/console');

@@ -4,9 +4,6 @@ import { createRequire } from 'node:module';
 import { z } from 'zod';
 import type { ClientSupport } from '#ops/content/client-report.ts';
 
-/** Beside the files of the console. */
-export const clientsFile = 'clients.json';
-
 const names = z.record(z.string(), z.string());
 /** Family of programs → platform → version → `y`, `a`, `n` or `u`, with the numbers of notes behind it. */
 const stats = z.record(z.string(), z.record(z.string(), z.record(z.string(), z.string())));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConsoleFile } from '#ops/console/page.ts';
 import { type ClientSupport, clientSupportSchema } from '#ops/content/client-report.ts';
-import { clientsFile } from './client-support.ts';
+import { clientsFile } from './clients-file.ts';
 import { keptFolder } from './kept-folder.ts';
 
 const home = fileURLToPath(new URL('../../', import.meta.url));

@@ -1,0 +1,2 @@
+/** What mail programs support, beside the files of the console that are served. */
+export const clientsFile = 'clients.json';
