@@ -8,12 +8,17 @@ import { withDeployment } from './deployment.ts';
 export type Answered = { readonly status: number; readonly body: Buffer; readonly who: string };
 
 /** Throws a CliError if AWS cannot be asked. */
-export async function askDeployment(given: CliArguments, world: CliWorld, asked: OpsRequest): Promise<Answered> {
+export async function askDeployment(
+  given: CliArguments,
+  world: CliWorld,
+  { json, ...asked }: Pick<OpsRequest, 'method' | 'url'> & { readonly json?: unknown },
+): Promise<Answered> {
   for (const name of ['url', 'token', 'data']) {
     if (optionValue(given, name) !== null) throw usageError(`--stack and --${name} exclude one another`);
   }
   return withDeployment(given, world, async (deps, { name }) => {
-    const { status, body } = await createOpsApp(deps, mailRoutes)(asked);
+    const sent = json === undefined ? {} : { readJson: async () => ({ json }) };
+    const { status, body } = await createOpsApp(deps, mailRoutes)({ ...asked, ...sent });
     return { status, body: typeof body === 'string' ? Buffer.from(body) : await readBody(body), who: name };
   });
 }

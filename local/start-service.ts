@@ -9,6 +9,8 @@ import type { QueueCounts } from '#ops/admin.ts';
 import type { ChaosControl } from '#ops/chaos.ts';
 import type { Health } from '#ops/health.ts';
 import { createReplayMessage } from '#ops/messages/replay-message.ts';
+import { createAcceptMessage } from '#ops/releases/accept-message.ts';
+import { createReleases } from '#ops/releases/send-release.ts';
 import { createRetryDelivery } from '#ops/retry-delivery.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { ReportingConfigSource } from '#pipeline/config/config-source.ts';
@@ -70,6 +72,8 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     retryDelivery: createRetryDelivery({ store, jobs, clock }),
     submit: listener.submit,
     replayMessage: createReplayMessage({ ...deps, ...world, srsSecret }),
+    releases: createReleases({ ...deps, ...world }),
+    acceptMessage: createAcceptMessage({ ...world, clock }),
     health: () => healthOf(deps, listener, startedAt),
     metricsText: metrics.text,
     metrics,

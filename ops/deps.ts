@@ -4,6 +4,8 @@ import type { EventStream } from '#ops/api/event-stream.ts';
 import type { ClientSupport } from '#ops/content/client-report.ts';
 import type { MessageWaiters } from '#ops/messages/message-waiters.ts';
 import type { ReplayMessage } from '#ops/messages/replay-message.ts';
+import type { AcceptMessage } from '#ops/releases/accept-message.ts';
+import type { Releases } from '#ops/releases/release-message.ts';
 import type { Submit } from '#ops/send/send-message.ts';
 import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import type { Activity } from './activity.ts';
@@ -27,6 +29,8 @@ export type MailDeps = {
   readonly clock: Clock;
   readonly retryDelivery: RetryDelivery;
   readonly replayMessage: ReplayMessage;
+  readonly releases: Releases;
+  readonly acceptMessage: AcceptMessage;
   /** Where the log is kept, and can be searched: on AWS. */
   readonly findLogLines?: FindLogLines;
   /** Faults on purpose, if the listener is in this process. */

@@ -1,4 +1,4 @@
-// Mail that came in: listed, one shown, traced, replayed.
+// Mail that came in: listed, one shown, traced, replayed, released.
 
 import { z } from 'zod';
 import { type CliArguments, type Command, optionValue, plain, shortTime, table, usageError } from '#cli/command.ts';
@@ -10,6 +10,8 @@ import { markAllRead, markAllUnread, markRead, markUnread, tagMessage } from '#o
 import { replayOneMessage } from '#ops/messages/replay-message.ts';
 import { showMessage, showRaw } from '#ops/messages/show-message.ts';
 import { traceMessage } from '#ops/messages/trace-message.ts';
+import { acceptMessage } from '#ops/releases/accept-message.ts';
+import { maxReleasedTo, releaseMessage } from '#ops/releases/release-message.ts';
 
 const text = z.string();
 
@@ -74,6 +76,35 @@ const replay = asking({
       ...(kept.length === 0 ? [] : ['already there, and stays as it is:']),
       ...kept.map((key) => `  ${key}`),
     ].join('\n'),
+});
+
+const release = asking({
+  name: 'release',
+  usage: 'ID ADDRESS… [options]',
+  about: 'send a copy of a stored message on to real addresses, which release.to of the configuration allows',
+  asks: releaseMessage,
+  takes: [2, 1 + maxReleasedTo],
+  body: ({ positionals }) => ({ to: positionals.slice(1) }),
+  reads: z.object({ id: text, to: z.array(text), reversePath: text }),
+  shows: ({ id, to, reversePath }) =>
+    [
+      `on its way to ${to.map(plain).join(', ')} as message ${id}; see "pillarbox trace ${id}"`,
+      `a report that it failed goes ${reversePath === '' ? 'to nobody: the trace tells' : `to ${plain(reversePath)}`}`,
+    ].join('\n'),
+});
+
+const accept = asking({
+  name: 'accept',
+  usage: 'ID [options]',
+  about: 'release a message from quarantine: put it into the inbox of its mailboxes',
+  asks: acceptMessage,
+  options: { mailbox: { value: 'MAILBOX', about: 'only the copies in local@domain, or in @domain' } },
+  reads: z.object({ id: text, outcome: text, mailboxes: z.array(text) }),
+  shows: ({ id, outcome, mailboxes }) => {
+    const where = mailboxes.map(plain).join(', ');
+    if (outcome === 'in-inbox') return `it is in the inbox of ${where} already`;
+    return `on its way to the inbox of ${where}; see "pillarbox trace ${id}"`;
+  },
 });
 
 const address = z.object({ name: text, address: text });
@@ -266,4 +297,4 @@ function markingMany(asks: typeof markAllRead): Command {
 }
 
 /** In the order of the help. */
-export const messageCommands = [list, show, mark, tag, remove, trace, replay];
+export const messageCommands = [list, show, mark, tag, remove, trace, replay, release, accept];

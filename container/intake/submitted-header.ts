@@ -1,6 +1,6 @@
 // The header of a submitted message, as strictly as senders must write (RFC 5322 §2.2, §3.6): it is read as everywhere else, and
 // refused for what programs that read mail disagree about. What is private to the submitter is taken out: no recipient gets to see it.
-import { isAuthorName } from '#mail/header/field-name.ts';
+import { isAuthorName, isPrivateName } from '#mail/header/field-name.ts';
 import type { HeaderField } from '#mail/header/header-fields.ts';
 import { type Header, readHeader } from '#mail/header/read-header.ts';
 import { replies } from '#mail/smtp/replies.ts';
@@ -21,8 +21,6 @@ export type SubmittedHeader =
   | { readonly outcome: 'refused'; readonly reply: Reply };
 
 const maxFields = 1_000; // no program that writes mail comes near; those that read it stop at some number
-/** Who else gets it (RFC 5322 §3.6.3), and what only the last host may write (RFC 5321 §4.4). */
-const privateField = /^(?:(?:resent-)?bcc|return-path)$/i;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they have no place in a header; TAB, CR and LF are told apart below.
 const control = /[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
@@ -38,7 +36,7 @@ export function readSubmittedHeader(bytes: Buffer): SubmittedHeader {
   if (bytes.length === 0) return { outcome: 'text' };
   const reply = whyRefused(header, bytes);
   if (reply !== null) return refused(reply);
-  const kept = header.fields.filter(({ name }) => !privateField.test(name));
+  const kept = header.fields.filter(({ name }) => !isPrivateName(name));
   const isWhole = kept.length === header.fields.length;
   return {
     outcome: 'fields',

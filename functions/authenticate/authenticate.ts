@@ -5,6 +5,8 @@ import { judgeMessage, notJudged } from '#functions/authenticate/judge/judge-mes
 import { type OpenMessage, openMessage } from '#functions/authenticate/judge/open-message.ts';
 import { authorsOf } from '#mail/address/authors.ts';
 import type { Config, ConfigSource } from '#pipeline/config/config.ts';
+import { findSigningDomain } from '#pipeline/config/signing-domain.ts';
+import { receivedGroup } from '#pipeline/contract/job-groups.ts';
 import type { Authentication, Disposition, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type {
   Clock,
@@ -16,13 +18,11 @@ import type {
   Resolve,
   Secrets,
 } from '#pipeline/contract/ports.ts';
-import { receivedGroup } from '#pipeline/contract/received-group.ts';
 import { agreeOnVerdict } from './agree-on-verdict.ts';
 import { decideDisposition, whyJudgeAgain } from './decide-disposition.ts';
 import { handOn, type Split } from './hand-on.ts';
 import { holdForwards } from './hold-forwards.ts';
 import { judgeInLane, type Lane, type LaneJudgement } from './judge-in-lane.ts';
-import { findSigningDomain } from './signing-domain.ts';
 import { groupLocal, groupRemote } from './split-recipients.ts';
 import { type DnsProblem, waitForDns } from './wait-for-dns.ts';
 import { whyNotJudged } from './why-not-judged.ts';

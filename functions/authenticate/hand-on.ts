@@ -4,8 +4,8 @@ import { srsForward, srsForwardOfNobody } from '#mail/address/srs.ts';
 import type { RemoteRecipient, RoutedRecipient } from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
+import { deliverGroup } from '#pipeline/contract/job-groups.ts';
 import type { Authentication, DeliverJob, ParseJob, ReceivedJob, SenderProof } from '#pipeline/contract/jobs.ts';
-import { smarthostDestination } from '#pipeline/contract/keys.ts';
 import type { Clock, JobSender, Secrets, SendOptions } from '#pipeline/contract/ports.ts';
 import { reportJobs } from '#pipeline/contract/report-jobs.ts';
 import { proveSender } from '#pipeline/contract/sender-proof.ts';
@@ -46,7 +46,7 @@ export async function handOn(deps: HandOnDeps, job: ReceivedJob, given: Split): 
     ...split.remote.map((group) => {
       const reversePath = reversePathFor(job, group, split, srsSecret);
       const delivery = deliverJob(job, group, { ...split, reversePath });
-      return deps.jobs.send('deliver', delivery, { group: queueGroup(split.config, group.domain) });
+      return deps.jobs.send('deliver', delivery, { group: deliverGroup(split.config, group.domain) });
     }),
     ...expansionReports(job, split, deps.clock()).map((report) =>
       deps.jobs.send('deliver', report, { group: report.domain }),
@@ -101,11 +101,6 @@ function reversePathFor(
   if (srsSecret === null || group.forwardedBy === null || !needsRewriting(job, group, config))
     return job.envelope.reversePath;
   return srsForward(job.envelope.reversePath, group.forwardedBy, srsSecret, Date.parse(job.receivedAt));
-}
-
-/** Jobs that go to one host are one group: with a smarthost that is all of them, else what deliver finds in the DNS decides. */
-function queueGroup({ delivery: { mode, smarthost } }: Config, domain: string): string {
-  return mode === 'smarthost' && smarthost !== null ? smarthostDestination(smarthost.host) : domain;
 }
 
 function parseJob(job: ReceivedJob, group: LocalGroup, authentication: Authentication): ParseJob {

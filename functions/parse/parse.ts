@@ -1,6 +1,7 @@
 // Stage parse: MIME → one JSON object per local recipient in `inbox/` (or `quarantine/`), attachments beside it.
 // Reads the raw message once, streams what it finds to fixed keys, and writes the JSON last: that is the event which
-// users consume. Everything is written with ifAbsent, so a second run of the same job changes nothing.
+// users consume. Everything is written with ifAbsent, so a second run of the same job changes nothing. A message that a person
+// releases from quarantine comes as a job once more.
 
 import { describeHead } from '#functions/parse/header/describe-head.ts';
 import type { Parser } from '#functions/parse/worker/parser.ts';
@@ -17,11 +18,12 @@ import { messageLost } from '#pipeline/run/own-fault.ts';
 import { createBodies, type ParsedContent } from './assemble-message.ts';
 import { type KeptObject, keepObject } from './keep-object.ts';
 import { createProblemList, type ProblemList } from './problems.ts';
+import { endQuarantine, isReleased, notInInbox, stillQuarantined, toTellOf } from './release-quarantined.ts';
 import { tellConsumers } from './tell-consumers.ts';
 
 /** What the stage may touch. */
 export type ParseDeps = {
-  readonly store: Pick<ObjectStore, 'get' | 'put'>;
+  readonly store: Pick<ObjectStore, 'get' | 'put' | 'list' | 'delete'>;
   readonly config: ConfigSource;
   readonly parser: Pick<Parser, 'parse'>;
   /** Who is told of each JSON that is stored; left out: nobody. */
@@ -44,11 +46,19 @@ export type ParseOutcome = {
 const writtenTogether = 32;
 
 /** Parses one job's message for its recipients. Throws where the raw message is missing or the store fails. */
-export async function parse(deps: ParseDeps, job: ParseJob, handout: Handout): Promise<ParseOutcome> {
+export async function parse(deps: ParseDeps, given: ParseJob, handout: Handout): Promise<ParseOutcome> {
   const startedAt = deps.clock();
+  const job = await whereWanted(deps, given);
+  if (job.envelope.recipients.length === 0) {
+    deps.log.info('message-stored', { id: job.id, written: 0 });
+    return { outcome: 'stored', written: [], present: [], problems: 0 };
+  }
   const content = await readContent(deps, job);
   const { written, present } = await writeMessages(deps, job, content);
-  await tellConsumers(deps, job, { content, recipients: recipientsByKey(job) });
+  const all = recipientsByKey(job);
+  const recipients = isReleased(job) ? await toTellOf(deps, { recipients: all, written, handout }) : all;
+  await tellConsumers(deps, job, { content, recipients });
+  if (isReleased(job)) await endQuarantine(deps.store, job, recipients.values());
   await reportDelivered(deps, job);
   const problems = content.problems.length;
   const { action } = job.disposition;
@@ -59,10 +69,16 @@ export async function parse(deps: ParseDeps, job: ParseJob, handout: Handout): P
   if (written.length > 0) {
     const seconds = (now - Date.parse(job.receivedAt)) / 1_000;
     deps.metrics.count('messages-stored', { action }, written.length);
-    deps.metrics.measure('accepted-to-inbox-seconds', seconds);
+    if (!isReleased(job)) deps.metrics.measure('accepted-to-inbox-seconds', seconds);
     deps.log.info('message-stored', { ...said, seconds });
   } else deps.log.info('message-stored', said);
   return { outcome: 'stored', written, present, problems };
+}
+
+/** The job for the recipients whose JSON is to be there after it. */
+function whereWanted({ store }: ParseDeps, job: ParseJob): Promise<ParseJob> | ParseJob {
+  if (isReleased(job)) return stillQuarantined(store, job);
+  return job.disposition.action === 'quarantine' ? notInInbox(store, job) : job;
 }
 
 /** What a line of the log says only if it is not as usual: lines for each message are paid for by length. */

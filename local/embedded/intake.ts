@@ -2,9 +2,9 @@
 // request; a larger one streams into a file, so that memory does not grow with it.
 
 import { type BodyFile, createBodyFile, inlineBytes } from '#local/embedded/store/body-files.ts';
+import { receivedGroup } from '#pipeline/contract/job-groups.ts';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type { Intake, IntakeWriter } from '#pipeline/contract/ports.ts';
-import { receivedGroup } from '#pipeline/contract/received-group.ts';
 import { placeEnvelope } from '#pipeline/contract/stored-envelope.ts';
 import { type Client, isRefused } from './client.ts';
 import { type Content, messageType, type NewJob, type NewObject } from './requests.ts';

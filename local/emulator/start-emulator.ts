@@ -192,7 +192,11 @@ function takeLine(line: string, { log, metrics, write, observe }: EmulatorOption
 function portsOver(emulator: Emulator, clock: Clock) {
   const { bucket } = emulator;
   const s3 = createS3Client(emulator);
-  const queueUrls = { received: emulator.queueUrl('received'), deliver: emulator.queueUrl('deliver') };
+  const queueUrls = {
+    received: emulator.queueUrl('received'),
+    parse: emulator.queueUrl('parse'),
+    deliver: emulator.queueUrl('deliver'),
+  };
   const jobs = createSqsSender({ sqs: createSqsClient(emulator), queueUrls, clock });
   const intake = createAwsIntake({ upload: createUploads({ s3, bucket }), jobs });
   return { store: createS3Store({ s3, bucket }), jobs, intake };

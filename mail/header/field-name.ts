@@ -10,6 +10,11 @@ export function isAuthorName(name: string): boolean {
   return /^(?:(?:resent-)?(?:from|sender)|author)$/i.test(name);
 }
 
+/** Says whether a field is for the sender alone: who else gets it (RFC 5322 §3.6.3), and what only the last host may write (RFC 5321 §4.4). */
+export function isPrivateName(name: string): boolean {
+  return /^(?:(?:resent-)?bcc|return-path)$/i.test(name);
+}
+
 /** What stands before the colon of a line, blanks aside; or null if that is no name (RFC 5322 §3.6.8). */
 export function fieldName(source: Buffer, from: number, to: number): string | null {
   let end = from;

@@ -1,6 +1,6 @@
 // Server-sent events (WHATWG HTML §9.2): `message` for mail delivered to a mailbox, `delivery` for outbound mail whose state
-// changed, `marked` for read state and tags, `deleted` for messages that are in no mailbox any more. Objects are read only while there are listeners. A listener
-// that reads too slowly is cut off, and connects again. These connections are long, and limited here alone, in all and by
+// changed, `marked` for read state and tags, `deleted` for messages that are in no mailbox any more, `changed` for those that lost a copy
+// and have others. Objects are read only while there are listeners. A listener that reads too slowly is cut off, and connects again. These connections are long, and limited here alone, in all and by
 // address.
 import { ByteLengthQueuingStrategy, ReadableStream, type ReadableStreamDefaultController } from 'node:stream/web';
 import { peerOf } from '#mail/address/peer-address.ts';

@@ -1,5 +1,5 @@
-// What happens to mail as texts of server-sent events: `message`, `delivery`, `marked`, and `deleted` for messages that are in no
-// mailbox any more. Objects are read some at a time, in the order in which they were written.
+// What happens to mail as texts of server-sent events: `message`, `delivery`, `marked`, `deleted` for messages that are in no
+// mailbox any more, and `changed` for those that lost a copy and have others. Objects are read some at a time, in the order in which they were written.
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
 import type { MailDeps } from '#ops/deps.ts';
@@ -34,7 +34,7 @@ export function watchMail(deps: MailEventDeps, send: (text: string) => void): ()
     isPublishing = true;
     while (waiting.length > 0 || deleted.size > 0) {
       const written = waiting.splice(0, readTogether).map((key) => read(eventOf(deps, key), key));
-      const events = await Promise.all([...written, read(deletedEvent(deps.admin, takeAll(deleted)), 'deleted')]);
+      const events = await Promise.all([...written, read(deletedEvents(deps.admin, takeAll(deleted)), 'deleted')]);
       const text = events.filter((event) => event !== null).join('');
       if (text !== '') send(text);
     }
@@ -76,10 +76,12 @@ async function eventOf({ store, admin }: MailEventDeps, key: string): Promise<st
   return summary === null ? null : eventText('message', listed([summary]));
 }
 
-/** Null if another copy is left of each. Very many are not named. */
-async function deletedEvent({ findMessage }: OpsAdmin, ids: readonly MessageId[]): Promise<string | null> {
+/** Which messages are gone, and which have lost a copy; null if there are none. Very many are not named. */
+async function deletedEvents({ findMessage }: OpsAdmin, ids: readonly MessageId[]): Promise<string | null> {
   if (ids.length > maxNamed) return eventText('deleted', { all: true });
   const copies = await Promise.all(ids.map((id) => findMessage(id)));
-  const gone = ids.filter((_, n) => copies[n]?.length === 0);
-  return gone.length === 0 ? null : eventText('deleted', { ids: gone });
+  const isGone = (_: MessageId, n: number): boolean => copies[n]?.length === 0;
+  const [gone, left] = [ids.filter(isGone), ids.filter((id, n) => !isGone(id, n))];
+  const named = [['deleted', gone] as const, ['changed', left] as const].filter(([, some]) => some.length > 0);
+  return named.length === 0 ? null : named.map(([event, some]) => eventText(event, { ids: some })).join('');
 }

@@ -21,6 +21,10 @@ export const refusalTable = {
     about: 'the server on loopback was called by another name, as web pages of others do',
   },
   'cross-site': { statuses: [403], about: 'a web page of another origin sent the request' },
+  'release-not-allowed': {
+    statuses: [403],
+    about: 'release.to of the configuration does not name all of the addresses that a message is to be released to',
+  },
   'not-found': {
     statuses: [404],
     about: 'there is no such message, delivery, address or path (with `paths`: those there are)',
@@ -37,6 +41,8 @@ export const refusalTable = {
   changed: { statuses: [409], about: 'somebody else changed it at the same moment: try again' },
   'not-waiting': { statuses: [409], about: 'the delivery is under way or has ended: there is nothing to try' },
   'not-replayed': { statuses: [409], about: 'the message cannot be replayed so; the message says why' },
+  'not-released': { statuses: [409], about: 'the message cannot be released so; the message says why' },
+  'not-accepted': { statuses: [409], about: 'the message cannot be taken out of quarantine; the message says why' },
   'not-capture': { statuses: [409], about: 'only a capture server makes faults on purpose' },
   'body-damaged': {
     statuses: [410],

@@ -14,6 +14,8 @@ import { showAttachment, showHtml, showMessage, showRaw, showText } from '#ops/m
 import { traceMessage } from '#ops/messages/trace-message.ts';
 import { waitForMessage } from '#ops/messages/wait-for-message.ts';
 import { listDead, listQueues, purgeDead, redriveDead } from '#ops/queues.ts';
+import { acceptMessage } from '#ops/releases/accept-message.ts';
+import { releaseMessage, showReleaseRules } from '#ops/releases/release-message.ts';
 import { retryOneDelivery } from '#ops/retry-delivery.ts';
 import { sendMessage } from '#ops/send/send-message.ts';
 import { addSuppression, listSuppressions, removeSuppression } from '#ops/suppressions.ts';
@@ -44,6 +46,9 @@ export const mailRoutes: readonly Route<MailDeps>[] = [
   { at: 'GET /api/messages/ID/attachments/N', does: showAttachment },
   { at: 'GET /api/messages/ID/trace', does: traceMessage },
   { at: 'POST /api/messages/ID/replay', does: replayOneMessage },
+  { at: 'POST /api/messages/ID/release', does: releaseMessage },
+  { at: 'POST /api/messages/ID/accept', does: acceptMessage },
+  { at: 'GET /api/release', does: showReleaseRules },
   { at: 'GET /api/queues', does: listQueues },
   { at: 'GET /api/queues/NAME/dead', does: listDead },
   { at: 'POST /api/queues/NAME/redrive', does: redriveDead },

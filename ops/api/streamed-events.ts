@@ -19,6 +19,10 @@ export const streamedEvents = {
       'messages are in no mailbox any more; `all`: so many at once that they are not named, so read the list again',
     data: z.union([z.object({ ids: z.array(z.string()) }), z.object({ all: z.literal(true) })]),
   },
+  changed: {
+    about: 'messages have lost a copy, and have others: by a release from quarantine, or since one copy was deleted',
+    data: z.object({ ids: z.array(z.string()) }),
+  },
 } as const;
 
 export type StreamedEvent = keyof typeof streamedEvents;

@@ -3,6 +3,8 @@
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import { createReplayMessage } from '#ops/messages/replay-message.ts';
+import { createAcceptMessage } from '#ops/releases/accept-message.ts';
+import { createReleases } from '#ops/releases/send-release.ts';
 import { createRetryDelivery } from '#ops/retry-delivery.ts';
 import {
   type AwsPlace,
@@ -64,7 +66,7 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
   const store = createS3Store(place);
   const jobs = createSqsSender({
     sqs: createSqsClient(deployment),
-    queueUrls: { received: queues('received').url, deliver: queues('deliver').url },
+    queueUrls: { received: queues('received').url, parse: queues('parse').url, deliver: queues('deliver').url },
     clock: tools.clock,
   });
   const config = polledConfigSource({
@@ -76,6 +78,8 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
   const secrets = deployedSecrets(deployment, store, tools.clock);
   const reader = { list: store.list, folders: createS3Folders(place) };
   const deadLetters = createDeadLetters({ sqs: polling, region, tell: tools.onProgress });
+  const admin = createAwsAdmin({ store, reader, config, queues, deadLetters, ...tools });
+  const newMessageId = messageIdFactory();
   return {
     store,
     configStore: createConfigStore(store, { bucket: place.bucket, stack: name }),
@@ -83,7 +87,7 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
     makeSecret: createSecretMaker(deployment, secretsPrefix(deployment)),
     ses: (sesRegion) => createSesReader({ ...deployment, region: sesRegion }),
     clock: tools.clock,
-    admin: createAwsAdmin({ store, reader, config, queues, deadLetters, ...tools }),
+    admin,
     findLogLines: createLogFinder({ search: createLogSearch(deployment), serviceName: name, clock: tools.clock }),
     retryDelivery: createRetryDelivery({ store, jobs, clock: tools.clock }),
     replayMessage: createReplayMessage({
@@ -92,9 +96,11 @@ export async function openDeployment(deployment: Deployment, tools: DeploymentTo
       intake: createAwsIntake({ upload: createUploads(place), jobs }),
       config,
       srsSecret: async () => secrets.read((await config.current()).srsSecret ?? 'secret:srs'),
-      newMessageId: messageIdFactory(),
+      newMessageId,
       clock: tools.clock,
     }),
+    releases: createReleases({ store, jobs, config, newMessageId, clock: tools.clock }),
+    acceptMessage: createAcceptMessage({ admin, store, jobs, clock: tools.clock }),
   };
 }
 

@@ -1,10 +1,10 @@
-// Mailpit's routes that change something: read state, tags, delete, send.
+// Mailpit's routes that change something: read state, tags, delete, release, send.
 import { z } from 'zod';
-import { type Answer, isAnswer, json } from '#ops/api/answer.ts';
+import { type Answer, isAnswer, json, notFound } from '#ops/api/answer.ts';
 import { text } from '#ops/api/parameters.ts';
 import { bodyUseCase, useCase } from '#ops/api/use-case.ts';
 import { deletedSome } from '#ops/messages/delete-messages.ts';
-import { askJson, changeEach, type ForeignDeps, findMessages, type Listed } from './ask-api.ts';
+import { askJson, changeEach, type ForeignDeps, findListed, findMessages, type Listed } from './ask-api.ts';
 import { fromMailpitSearch } from './mailpit-search.ts';
 
 const maxBytes = 33_554_432;
@@ -89,6 +89,20 @@ export const mailpitDeleteTag = useCase({
   takes: { TAG: text() },
   gives,
   answer: (deps: ForeignDeps, { TAG: tag }) => changeTag(deps, tag, []),
+});
+
+export const mailpitRelease = bodyUseCase({
+  about: 'Mailpit: release a message to real addresses',
+  takes: { ID: text() },
+  body: { schema: z.looseObject({ To: z.array(z.string()) }), maxBytes: maxListBytes },
+  gives,
+  answer: async (deps: ForeignDeps, { parameters: { ID: id }, body }, { from }) => {
+    const listed = await findListed(deps, id);
+    if (listed === null) return notFound('message not found');
+    const readJson = async () => ({ json: { to: body.To } });
+    const answer = await deps.ask({ method: 'POST', url: `/api/messages/${listed.id}/release`, from, readJson });
+    return answer.status < 400 ? { status: 200, headers: { 'content-type': gives }, body: done } : answer;
+  },
 });
 
 const person = z.looseObject({ Email: z.string(), Name: z.string().default('') });

@@ -3,7 +3,16 @@ import { z } from 'zod';
 import { type Answer, isAnswer, json, notFound } from '#ops/api/answer.ts';
 import { text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
-import { countMail, type ForeignDeps, findListed, findMessages, pageParameters, readCopies } from './ask-api.ts';
+import { releaseRules } from '#ops/releases/release-message.ts';
+import {
+  askJson,
+  countMail,
+  type ForeignDeps,
+  findListed,
+  findMessages,
+  pageParameters,
+  readCopies,
+} from './ask-api.ts';
 import { mailpitHeaders, mailpitMessage, mailpitSummary } from './mailpit-message.ts';
 import { fromMailpitSearch } from './mailpit-search.ts';
 
@@ -104,24 +113,33 @@ export const mailpitWebUi = useCase({
   about: 'Mailpit: what its page may do',
   takes: {},
   gives: anyJson,
-  answer: () =>
-    json({
+  answer: async ({ ask }: ForeignDeps) => {
+    const rules = await askJson({ ask }, releaseRules, { method: 'GET', url: '/api/release' });
+    if (isAnswer(rules)) return rules;
+    const { to, reversePath } = rules.json;
+    return json({
       Label: 'Pillarbox',
       ChaosEnabled: true,
       DuplicatesIgnored: false,
       HideDeleteAllButton: false,
       SpamAssassin: false,
       MessageRelay: {
-        Enabled: false,
+        Enabled: to.length > 0,
         SMTPServer: '',
-        ReturnPath: '',
-        AllowedRecipients: '',
+        ReturnPath: reversePath ?? '',
+        AllowedRecipients: to.length > 0 ? `^(?:${to.map(asPattern).join('|')})$` : '',
         BlockedRecipients: '',
         OverrideFrom: '',
-        PreserveMessageIDs: false,
+        PreserveMessageIDs: true,
       },
-    }),
+    });
+  },
 });
+
+/** Mailpit says by a regular expression who may get a release. */
+function asPattern(allowed: string): string {
+  return allowed.replace(/[$()*+.?[\]\\^{|}/-]/g, '\\$&').replace(/^\\\*@/, '.*@');
+}
 
 function passing(kind: 'raw' | 'html' | 'text', about: string, contentType?: string) {
   return useCase({

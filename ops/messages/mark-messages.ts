@@ -6,7 +6,7 @@ import { type Answer, isAnswer, json, notFound, refusal } from '#ops/api/answer.
 import { messageId, parsed } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
-import { type Marks, marksRecord, noMarks } from '#pipeline/contract/records/marks.ts';
+import { type Marks, marksRecord, newMarks } from '#pipeline/contract/records/marks.ts';
 import { forEachSelected, selected, selection } from './select-messages.ts';
 
 type Deps = {
@@ -84,7 +84,7 @@ async function changeMarks(
 ): Promise<Changed | null> {
   let isChanged = false;
   const marks = await marksRecord.change(store, marksRecord.key({ id, receivedAt: receivedAtOf(id) }), (found) => {
-    const before = found ?? { schema: 'marks/1', id, ...noMarks, tags: [] };
+    const before = found ?? newMarks(id);
     const { read, tags } = change(before);
     isChanged = read !== before.read || tags.join() !== before.tags.join();
     return found !== null && !isChanged ? found : { ...before, read, tags: [...tags] };

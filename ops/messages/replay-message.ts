@@ -1,7 +1,6 @@
 // Judges and parses a stored message once more: as itself, or as a new message for another mailbox. Outputs have fixed keys
 // and are written once: a replay under the same id makes what is missing (a deleted inbox object, jobs that were purged) and
 // leaves the rest.
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
 import { srsReverse } from '#mail/address/srs.ts';
@@ -15,11 +14,13 @@ import { json, notFound, refusal } from '#ops/api/answer.ts';
 import { address, messageId } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
+import { bodyTypeOf, digestBody } from '#ops/releases/digest-body.ts';
+import { readRelease } from '#ops/releases/released-copy.ts';
 import type { Config, ConfigSource } from '#pipeline/config/config.ts';
+import { receivedGroup } from '#pipeline/contract/job-groups.ts';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
 import { rawKey } from '#pipeline/contract/keys.ts';
 import type { Clock, Intake, JobSender, ObjectStore, StoredObject } from '#pipeline/contract/ports.ts';
-import { receivedGroup } from '#pipeline/contract/received-group.ts';
 import { readEnvelope } from '#pipeline/contract/stored-envelope.ts';
 
 const maxDeliveries = 500;
@@ -88,6 +89,11 @@ export function createReplayMessage(deps: ReplayDeps): ReplayMessage {
     const key = rawKey({ id, receivedAt: receivedAtOf(id) });
     const stored = await deps.store.get(key);
     if (stored === null) return { outcome: 'not-found' };
+    const released = readRelease(stored.metadata);
+    if (released !== null) {
+      destroy(stored);
+      return { outcome: 'refused', reason: `it is a copy that was released: release ${released.of} again` };
+    }
     const envelope = await readEnvelope(deps.store, stored);
     if (envelope === null) {
       destroy(stored);
@@ -115,7 +121,7 @@ type Replay = {
 
 async function sendAgain({ jobs }: ReplayDeps, replay: Replay): Promise<MessageId> {
   const { stored, id } = replay;
-  const content = await digest(stored.body);
+  const content = await digestBody(stored.body);
   const raw = { key: stored.key, bytes: content.bytes, sha256: content.sha256 };
   const receivedAt = replay.envelope.receivedAt ?? receivedAtOf(id);
   const job = jobOf(replay, { id, receivedAt, raw, hasHighBytes: content.hasHighBytes });
@@ -133,7 +139,7 @@ async function storeAnew({ intake, newMessageId, clock }: ReplayDeps, replay: Re
   const envelope = storedForm(envelopeOf(replay, false), { id, receivedAt, replayOf: replay.id });
   const writer = intake.open({ key, envelope });
   try {
-    const { hasHighBytes, ...raw } = await digest(stored.body, writer.write);
+    const { hasHighBytes, ...raw } = await digestBody(stored.body, writer.write);
     await writer.commit(jobOf(replay, { id, receivedAt, raw: { key, ...raw }, hasHighBytes }));
   } catch (error) {
     await writer.abort();
@@ -150,7 +156,7 @@ function jobOf(replay: Replay, { hasHighBytes, ...identity }: Identity): Receive
 
 function envelopeOf({ envelope, recipients }: Replay, hasHighBytes: boolean): RoutedEnvelope {
   const { receivedAt: _, ...kept } = envelope;
-  const bodyType = hasHighBytes && envelope.bodyType === '7bit' ? '8bitmime' : envelope.bodyType;
+  const bodyType = bodyTypeOf(envelope.bodyType, { hasHighBytes });
   return { ...kept, session: sessionOf(envelope), bodyType, recipients };
 }
 
@@ -208,19 +214,6 @@ function mailboxesOf(config: Config, to: EmailAddress): Recipients {
   const leftOut = mailboxes.length > 0 ? [] : [`${forwardPath} leads to no mailbox here`];
   const dsn = { notify: null, orcpt: null };
   return { recipients: mailboxes.map((route) => ({ forwardPath, dsn, route })), leftOut };
-}
-
-/** `write` gets the bytes, too. */
-async function digest(body: StoredObject['body'], write?: (chunk: Uint8Array) => Promise<void> | undefined) {
-  const hash = createHash('sha256');
-  let [bytes, hasHighBytes] = [0, false];
-  for await (const chunk of body) {
-    hash.update(chunk);
-    bytes += chunk.length;
-    hasHighBytes ||= chunk.some((byte) => byte > 0x7f);
-    await write?.(Uint8Array.from(chunk));
-  }
-  return { bytes, sha256: hash.digest('hex'), hasHighBytes };
 }
 
 /** A body that is not read must be ended: its connection is then free. */

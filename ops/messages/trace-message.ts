@@ -9,6 +9,8 @@ import { useCase } from '#ops/api/use-case.ts';
 import { deliveriesOf, type ShownDelivery } from '#ops/deliveries.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import { heldPlace } from '#ops/held-jobs.ts';
+import { readRelease } from '#ops/releases/released-copy.ts';
+import { acceptEvents, copyEvent, releaseEvents } from '#ops/releases/trace-release.ts';
 import { type ChaosOutcome, chaosSentence } from '#pipeline/chaos/outcome.ts';
 import { parseMessageKey } from '#pipeline/contract/keys.ts';
 import type { ObjectFacts } from '#pipeline/contract/ports.ts';
@@ -22,10 +24,10 @@ import { heldByLog, logEvent } from './trace-log.ts';
 
 type Deps = Pick<MailDeps, 'admin' | 'store' | 'clock' | 'findLogLines' | 'chaos'>;
 
-/** On the wire `fault` is one that was made on purpose before the message was taken, `landed` is a local delivery, `gave-up` a dead letter, `logged` a line of the log. */
+/** On the wire `fault` is one that was made on purpose before the message was taken, `landed` is a local delivery, `released` what a person let out of quarantine or sent on, `gave-up` a dead letter, `logged` a line of the log. */
 const traceEvent = z.object({
   at: z.string(),
-  event: z.enum(['fault', 'received', 'judged', 'landed', 'attempt', 'bounce', 'gave-up', 'logged']),
+  event: z.enum(['fault', 'received', 'judged', 'landed', 'released', 'attempt', 'bounce', 'gave-up', 'logged']),
   text: z.string(),
   details: z.record(z.string(), z.unknown()),
 });
@@ -55,8 +57,9 @@ export const traceMessage = useCase({
     notes: z.array(z.string()),
   }),
   answer: async (deps: Deps, { ID: id }) => {
-    const [copies, deliveries, dead, stored, { lines, note }] = await Promise.all([
+    const [copies, releases, deliveries, dead, stored, { lines, note }] = await Promise.all([
       storedCopies(deps, id),
+      releaseEvents(deps, id),
       deliveriesOf(deps, id),
       deadOf(deps, id),
       storedAt(deps, id),
@@ -70,6 +73,12 @@ export const traceMessage = useCase({
       ...(isStored ? [receivedEvent(id, copies, stored)] : []),
       ...judgedEvents(copies),
       ...copies.map(storedEvent),
+      ...(await acceptEvents(
+        deps,
+        copies.map(({ key }) => key),
+        copies[0]?.message ?? null,
+      )),
+      ...releases,
       ...deliveries.flatMap(deliveryEvents),
       ...dead,
       ...lines.map(logEvent),
@@ -117,7 +126,8 @@ async function storedAt(deps: Deps, id: MessageId) {
   const facts = key === null ? null : await deps.store.head(key);
   if (facts === null) return null;
   const envelope = await readEnvelope(deps.store, facts);
-  return { key: facts.key, bytes: facts.bytes, envelope, lost: await whyLost(deps, facts.key) };
+  const release = readRelease(facts.metadata);
+  return { key: facts.key, bytes: facts.bytes, envelope, release, lost: await whyLost(deps, facts.key) };
 }
 
 /** Why the stored bytes are lost; null if the first of them can be read. */
@@ -156,6 +166,7 @@ function receivedEvent(
   const size = message?.raw.bytes ?? stored?.bytes;
   const session = message?.session ?? stored?.envelope?.session ?? null;
   const reversePath = message?.envelope.reversePath ?? stored?.envelope?.reversePath ?? null;
+  if (stored?.release) return copyEvent(at, stored.release, { key: stored.key, bytes: stored.bytes, reversePath });
   const from = session === null ? '' : sender(session, reversePath ?? '');
   return {
     at,
@@ -175,14 +186,19 @@ function sender({ clientIp, clientName, tls, user }: Session, reversePath: strin
   return ` ${peer}${login} as <${reversePath}>${tls === null ? '' : ` over ${tls.version}`}`;
 }
 
-/** The verdict is stored with each copy; it is older than the first of them. */
+/** The verdict is stored with each copy; it is older than the first of them, and a copy that was released is much younger. */
 function judgedEvents(copies: readonly StoredCopy[]): readonly TraceEvent[] {
-  return copies.slice(0, 1).map(({ at, message: { authentication, disposition } }) => ({
-    at,
+  return copies.slice(0, 1).map(({ at, message: { receivedAt, authentication, disposition } }) => ({
+    at: disposition.released === undefined ? at : receivedAt,
     event: 'judged',
-    text: `${disposition.action === 'accept' ? 'accepted' : 'quarantined'}: ${disposition.reason}`,
+    text: `${isWithheld(disposition) ? 'quarantined' : 'accepted'}: ${disposition.reason}`,
     details: { disposition, results: authentication.results },
   }));
+}
+
+/** What policy decided, whatever a person made of it later. */
+function isWithheld({ action, released }: InboxMessage['disposition']): boolean {
+  return action === 'quarantine' || released !== undefined;
 }
 
 function storedEvent({ key, at, place, message: { problems } }: StoredCopy): TraceEvent {

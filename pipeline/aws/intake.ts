@@ -1,8 +1,9 @@
 // The listener's way into S3 and queue `received`: the message is durable first, then the job. Whatever fails throws, and
 // the client gets a 451. A stored message whose job was not sent stays until the bucket's lifecycle rules delete it: the job
 // may have arrived although its answer was lost.
+
+import { receivedGroup } from '#pipeline/contract/job-groups.ts';
 import type { Clock, Intake, JobSender } from '#pipeline/contract/ports.ts';
-import { receivedGroup } from '#pipeline/contract/received-group.ts';
 import { placeEnvelope } from '#pipeline/contract/stored-envelope.ts';
 import { createBusyGroups } from './busy-groups.ts';
 import type { OpenUpload } from './s3-upload.ts';

@@ -7,6 +7,7 @@ import { isProblem, type Problem } from '#mail/problem.ts';
 import { chaosSchema } from '#pipeline/chaos/settings.ts';
 import { defaultExpireSeconds } from '#pipeline/contract/retention.ts';
 import { hookSchema } from './hook.ts';
+import { releaseSchema } from './release.ts';
 import { secretReference } from './secret-reference.ts';
 
 const seconds = z.int().positive();
@@ -212,14 +213,16 @@ const retention = z
     'Days that objects are kept on one machine (30, 30, 90), and how many of the newest messages each mailbox keeps (all); on AWS the options of the deployment say the days.',
   );
 
-/** The whole file. `mode` `capture`: every recipient is accepted into `inbox/`, nothing is relayed. */
+/** The whole file. `mode` `capture`: every recipient is accepted into `inbox/`, nothing leaves but what a person releases to where `release` allows. */
 export const configSchema = z
   .strictObject({
     $schema: z.string().optional().describe('For editors: the JSON Schema of this file.'),
     mode: z
       .enum(['serve', 'capture'])
       .default('serve')
-      .describe('`capture`: every recipient is accepted into `inbox/`, nothing is relayed (what runs without a file).'),
+      .describe(
+        '`capture`: every recipient is accepted into `inbox/`, nothing is relayed but what a person releases (what runs without a file).',
+      ),
     hostname: domainName.prefault('localhost').describe("The server's name in the DNS: greeting, `Received:`, `EHLO`."),
     chaos: chaosSchema
       .nullable()
@@ -244,6 +247,7 @@ export const configSchema = z
     users: z.array(user).default([]).describe('Who may submit mail; made by `pillarbox user add`.'),
     limits: limits.prefault({}),
     delivery: delivery.prefault({}),
+    release: releaseSchema.prefault({}),
     dns: dns.prefault({}),
     parse: parse.prefault({}),
     hooks: z

@@ -105,8 +105,15 @@ export const authenticationSchema = z.strictObject({
   evidence: z.array(dnsEvidenceSchema),
 });
 
-/** What policy decided for one domain's recipients, and why, as a sentence. */
-export const dispositionSchema = z.strictObject({ action: z.enum(['accept', 'quarantine']), reason: z.string() });
+/**
+ * What policy decided for one domain's recipients, and why, as a sentence. `released`: a person put it into the inbox all the same;
+ * `reason` is then why policy withheld it.
+ */
+export const dispositionSchema = z.strictObject({
+  action: z.enum(['accept', 'quarantine']),
+  reason: z.string(),
+  released: z.strictObject({ at: timestamp, by: z.string() }).optional(),
+});
 
 /** Whether the reverse-path is proven to be the sender's own, and by what; see pipeline/contract/sender-proof.ts. */
 export const senderProofSchema = z.discriminatedUnion('proven', [

@@ -42,7 +42,9 @@ export const mailEventSchema = z
     subject: z.string().nullable().describe('The Subject, decoded.'),
     spf: z.string().describe('The result of SPF (RFC 8601).'),
     dmarc: z.string().describe('The result of DMARC: `pass` if the author is proven.'),
-    disposition: dispositionSchema.describe('What policy decided, and why.'),
+    disposition: dispositionSchema.describe(
+      'What policy decided, and why; with `released` if a person took it out of quarantine.',
+    ),
     hasAttachment: z.boolean().describe('Whether it has attachments.'),
     attachmentNames: z.array(z.string()).describe('The names of the attachments, in order.'),
     bytes: z.int().nonnegative().describe('The length of the message as it was received.'),

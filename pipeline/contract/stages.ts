@@ -222,6 +222,8 @@ export const stages: { readonly [Name in StageName]: Stage & { readonly name: Na
     sends: ['parse', 'deliver', 'notify'],
     reads: ['raw/', configKey, lastGoodConfigKey],
     writes: ['inbox/', 'quarantine/', 'attachments/'],
+    deletes: ['quarantine/'], // once a person has released it
+    looksForAbsent: [rawKeyPattern, ...mailKeyPatterns],
     secrets: [],
     announces: true,
     emits: [...jobMetrics, 'messages-stored', 'accepted-to-inbox-seconds', 'parse-seconds', 'parse-problems'],

@@ -5,8 +5,9 @@ import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { messageIdFactory } from '#mail/header/message-id.ts';
 import { packBody } from '#pipeline/aws/pack.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import { configKey, deliveryKey, suppressionKey } from '#pipeline/contract/keys.ts';
+import { configKey, deliveryKey, messageKey, suppressionKey } from '#pipeline/contract/keys.ts';
 import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
+import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import { type EmulatedDeployment, emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
 import { denied, type OperatorsAws, operatorsAws, throttled } from '#test/support/aws/operators-aws.ts';
 import { collect } from '#test/support/fakes/memory-store.ts';
@@ -20,6 +21,7 @@ const config = {
     'other.example': { mailboxes: ['ann'] },
   },
   dns: { temperrorRetrySeconds: [] },
+  release: { to: ['me@far.example'] },
 };
 let stack: EmulatedDeployment;
 let aws: OperatorsAws;
@@ -354,6 +356,52 @@ test('what a deployment does not do says so, as a wrong use', async () => {
       new RegExp(`^--stack does not go with "${args.slice(0, args[1] === 'off' ? 2 : 1).join(' ')}": it`),
     );
   }
+});
+
+test('a message is released to an address that the configuration names, by a job of stage deliver', async () => {
+  const { id: of } = await receive(['support@receiver.example'], 'released');
+  const ready = (await cli(['queues']))[2].ready;
+  const { id, deliveries, reversePath } = await cli(['release', of, 'me@far.example']);
+  assert.deepEqual([deliveries, reversePath], [[{ id, domain: 'far.example' }], '']);
+  assert.equal((await cli(['queues']))[2].ready, ready + 1);
+  const [raw, copy, traced] = await Promise.all([
+    cli(['show', id, '--raw'], { json: false }),
+    cli(['trace', id]),
+    cli(['trace', of]),
+  ]);
+  assert.match(
+    raw.out,
+    new RegExp(`^Received: from mx\\.receiver\\.example [^]*id ${id};[^]*\r\nSubject: released\r\n`),
+  );
+  assert.match(copy.events[0].text, new RegExp(`^released by the command line: a copy of message ${of}$`));
+  assert.ok(
+    traced.events.some(({ text }: { text: string }) =>
+      text.endsWith(`to me@far.example: see the trace of its copy, ${id}`),
+    ),
+  );
+  const refused = await cli(['release', of, 'you@far.example'], { code: 1 });
+  assert.equal(refused.error.code, 'release-not-allowed');
+});
+
+test('a quarantined message is accepted: stage parse puts it into the inbox, and takes it out of quarantine', async () => {
+  const { id, receivedAt } = await receive(['ann@other.example'], 'withheld');
+  await stack.runStages();
+  const mailbox = { domain: 'other.example', localPart: 'ann', tag: null };
+  const [inbox, withheld] = (['inbox', 'quarantine'] as const).map((at) =>
+    messageKey(at, { ...mailbox, id, receivedAt }),
+  );
+  const message = await inboxMessageRecord.find(stack.store, inbox!);
+  const disposition = { action: 'quarantine', reason: 'DMARC fails' } as const;
+  await inboxMessageRecord.write(stack.store, withheld!, { ...message!, disposition });
+  await stack.store.delete(inbox!);
+  const asked = [await cli(['accept', id]), await cli(['accept', id, '--mailbox', '@other.example'])];
+  for (const answer of asked) assert.deepEqual(answer, { id, outcome: 'queued', mailboxes: ['ann@other.example'] });
+  await stack.runStages();
+  assert.deepEqual((await landed(id)).keys, [inbox]);
+  const { released, ...was } = (await cli(['show', id])).disposition;
+  assert.deepEqual([was, released.by], [{ action: 'accept', reason: 'DMARC fails' }, 'the command line']);
+  assert.equal((await cli(['accept', id])).outcome, 'in-inbox');
+  assert.equal((await cli(['accept', sampleReceivedJob().id], { code: 1 })).error.code, 'not-found');
 });
 
 /** A job that was given up; others may be in the same message. */

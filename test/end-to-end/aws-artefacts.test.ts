@@ -16,10 +16,12 @@ import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { createTransport } from 'nodemailer';
 import { makeSelfSigned } from '#container/tls/certificate.ts';
 import { createConfigStore } from '#ops/aws/config-store.ts';
+import { createAcceptMessage } from '#ops/releases/accept-message.ts';
 import { createS3Client, createSqsClient } from '#pipeline/aws/clients.ts';
+import { createSqsSender } from '#pipeline/aws/sqs-sender.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { hashPassword } from '#pipeline/config/password.ts';
-import { configKey, lastGoodConfigKey, passwordHashKey } from '#pipeline/contract/keys.ts';
+import { configKey, lastGoodConfigKey, messageKey, passwordHashKey } from '#pipeline/contract/keys.ts';
 import { idField } from '#pipeline/contract/message-query.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import {
@@ -126,10 +128,22 @@ test(
   },
 );
 
-test('forged mail is stored in quarantine/', options, async () => {
+test('forged mail is stored in quarantine/, and a person may release it', options, async () => {
   await sendTo(2525, { subject: 'forged' }, { localAddress: forger });
   const message = await whenStored('quarantine/', 'forged');
   assert.equal(message.authentication.dmarc.result, 'fail');
+  const { localPart, domain } = message.mailbox;
+  const key = messageKey('quarantine', { ...message.mailbox, ...message });
+  const sqs = createSqsClient({ region, endpoint: d.endpointOf('authenticate') });
+  const parseUrl = functionOf(d.deployed, 'authenticate').Environment.Variables.PILLARBOX_QUEUE_PARSE_URL;
+  const jobs = createSqsSender({ sqs, queueUrls: { parse: parseUrl }, clock: Date.now });
+  const admin = { findMessage: async () => [key] };
+  const accept = createAcceptMessage({ admin, store: d.store, jobs, clock: Date.now });
+  const accepted = await accept({ id: message.id, only: null, by: 'an operator' });
+  assert.deepEqual(accepted, { outcome: 'queued', mailboxes: [`${localPart}@${domain}`] });
+  const { disposition } = await whenStored('inbox/', 'forged');
+  assert.deepEqual([disposition.action, disposition.released.by], ['accept', 'an operator']);
+  await eventually(async () => ((await d.store.head(key)) === null ? true : null), 'quarantine has it no more');
 });
 
 test('who is unknown is refused, and nothing is relayed', options, async () => {

@@ -87,7 +87,9 @@ export const inboxMessageSchema = z
       .describe('The SMTP envelope of this recipient alone; the others stay private.'),
     session: sessionSchema.describe('How the message came in.'),
     authentication: authenticationSchema.describe('What was found out about the sender (RFC 8601).'),
-    disposition: dispositionSchema.describe('What policy decided, and why.'),
+    disposition: dispositionSchema.describe(
+      'What policy decided, and why; with `released` if a person took it out of quarantine, and why it was there.',
+    ),
     ...headFields,
     text: bodyText.nullable().describe('All text/plain parts; null if there is none. It is not made from HTML.'),
     html: bodyText

@@ -7,12 +7,14 @@ import { after, before, test } from 'node:test';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { type EmulatorWorld, startEmulatorWorld } from '#local/emulator/start-emulator.ts';
 import { deleteEach } from '#ops/messages/delete-messages.ts';
+import { createAcceptMessage } from '#ops/releases/accept-message.ts';
 import { createSqsClient } from '#pipeline/aws/clients.ts';
 import { packBody } from '#pipeline/aws/pack.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { fixedConfigSource } from '#pipeline/config/config-source.ts';
 import type { ReceivedJob } from '#pipeline/contract/jobs.ts';
-import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
+import { messageKey } from '#pipeline/contract/keys.ts';
+import { inboxMessageRecord, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import { marksRecord } from '#pipeline/contract/records/marks.ts';
 import { createMetricsRegistry } from '#pipeline/observe/metrics.ts';
 import { passTime } from '#test/support/aws/pass-time.ts';
@@ -80,6 +82,30 @@ test('a message becomes JSON in inbox/, found by search, announced once, and the
     [told, await world.admin.findMessage(job.id), await world.store.head(job.raw.key)],
     [keys, [], null],
   );
+});
+
+test('a message that is released from quarantine is written to the inbox by the function, which then clears up', async () => {
+  const { id, receivedAt } = await commit(Buffer.from('From: ann@sender.example\r\nSubject: withheld\r\n\r\nx\r\n'));
+  const [inbox = ''] = await until(async () => nonEmpty(await world.admin.findMessage(id)));
+  const message = await inboxMessageRecord.find(world.store, inbox);
+  assert.ok(message !== null);
+  const mailbox = { ...message.mailbox, localPart: 'sales' };
+  const [withheld, released] = (['quarantine', 'inbox'] as const).map((folder) =>
+    messageKey(folder, { ...mailbox, id, receivedAt }),
+  );
+  const disposition = { action: 'quarantine', reason: 'DMARC fails' } as const;
+  await inboxMessageRecord.write(world.store, withheld!, { ...message, mailbox, disposition });
+  await until(async () => ((await world.admin.findMessage(id)).length === 2 ? true : null));
+  const accept = createAcceptMessage({ ...world, clock: Date.now });
+  const mailboxes = ['sales@receiver.example'];
+  assert.deepEqual(await accept({ id, only: null, by: 'a test' }), { outcome: 'queued', mailboxes });
+  await until(async () => ((await world.store.head(withheld!)) === null ? true : null));
+  const { disposition: now } = (await inboxMessageRecord.find(world.store, released!)) ?? {};
+  assert.deepEqual([now?.action, now?.reason, now?.released?.by], ['accept', 'DMARC fails', 'a test']);
+  assert.deepEqual(await accept({ id, only: '@receiver.example', by: 'a test' }), {
+    outcome: 'in-inbox',
+    mailboxes: [...mailboxes, 'support@receiver.example'],
+  });
 });
 
 test('pages of mail go from the newest on and miss nothing', async () => {

@@ -29,6 +29,7 @@ const queries: Readonly<Record<string, string>> = {
 
 const bodies: Readonly<Record<string, unknown>> = {
   'POST /api/send': { from: 'ann@a.example', to: ['carl@far.example'], attachments: [{ content: 'AAAA' }] },
+  'POST /api/messages/ID/release': { to: ['ann@far.example'] },
   'PUT /api/chaos': { words: 'on' },
 };
 
@@ -58,10 +59,9 @@ describe('the description of the ops API', () => {
   for (const { at, does } of serviceRoutes) {
     test(`${at} answers as described`, async () => {
       const [method = '', path = ''] = at.split(' ');
-      const { responses } = described.paths[path.replace(/\b[A-Z]+\b/g, '{$&}')][method.toLowerCase()];
+      const { responses, requestBody } = described.paths[path.replace(/\b[A-Z]+\b/g, '{$&}')][method.toLowerCase()];
       const url = path.replace(/\b[A-Z]+\b/g, (name) => encodeURIComponent(parts[name] ?? '')) + (queries[at] ?? '');
       const sent = bodies[at];
-      const { requestBody } = described.paths[path]?.[method.toLowerCase()] ?? {};
       if (sent !== undefined) assert.ok(z.fromJSONSchema(requestBody.content['application/json'].schema).parse(sent));
       const readJson = sent === undefined ? {} : { readJson: async () => ({ json: sent }) };
       const { status, headers, body } = await describedApp()({ method, url, ...readJson });

@@ -122,7 +122,7 @@ describe('deleting mail', () => {
     assert.deepEqual(world.store.keys(), []);
   });
 
-  test('an event names messages that are in no mailbox any more, and not those that lost a copy', async () => {
+  test('an event names messages that are in no mailbox any more, and another those that lost a copy', async () => {
     const { world, app } = start();
     const stream = (await app({ method: 'GET', url: '/api/events' })).body as AsyncIterable<Uint8Array>;
     const id = seed(world, 1);
@@ -137,5 +137,6 @@ describe('deleting mail', () => {
       if (text.includes('event: deleted')) break;
     }
     assert.ok(text.endsWith(wanted), text);
+    assert.ok(text.includes(`event: changed\ndata: ${JSON.stringify({ ids: [other] })}\n\n`), text);
   });
 });

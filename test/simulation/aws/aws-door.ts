@@ -12,6 +12,7 @@ import { isWithin } from '#test/simulation/faults.ts';
 export type AwsRequest = {
   readonly method: string;
   readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
 };

@@ -1,5 +1,5 @@
 // S3 as it is documented: conditional writes (412, and 409 if two are at it), strong reads, 403 for an absent key to whoever may not
-// list it, 304 and 416; any request may fail, be done and told to have failed, or go without an answer.
+// list it, 304 and 416, lists of one prefix; any request may fail, be done and told to have failed, or go without an answer.
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { listenerAccess, stages } from '#pipeline/contract/stages.ts';
@@ -87,12 +87,30 @@ export function createSimS3(now: () => number): SimS3 {
     objects.delete(key);
     return { status: 204, headers: {}, body: '' };
   };
+  const list = (
+    { prefix = '', 'max-keys': most = '1000' }: NonNullable<AwsRequest['query']>,
+    by: string,
+  ): AwsAnswer => {
+    if (!mayFindAbsent(prefix, by)) return failure(403, 'AccessDenied');
+    const found = [...objects]
+      .filter(([key]) => key.startsWith(prefix))
+      .toSorted(([one], [other]) => (one < other ? -1 : 1));
+    const contents = found
+      .slice(0, Number(most))
+      .map(
+        ([key, { bytes, etag, modifiedAt }]) =>
+          `<Contents><Key>${key}</Key><LastModified>${modifiedAt.toISOString()}</LastModified><ETag>${etag}</ETag><Size>${bytes.length}</Size></Contents>`,
+      );
+    const body = `<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><IsTruncated>${contents.length < found.length}</IsTruncated>${contents.join('')}</ListBucketResult>`;
+    return { status: 200, headers: { 'content-type': 'application/xml' }, body };
+  };
   return {
     objects,
     writes,
     seed: (key, text) => void store(key, Buffer.from(text), { 'content-type': 'application/json' }),
     text: (key) => objects.get(key)?.bytes.toString('utf8') ?? null,
     answer: (request, by) => {
+      if (request.query?.['list-type'] === '2') return list(request.query, by);
       const key = decodeURIComponent(bucketPath.exec(request.path)?.[1] ?? '');
       if (key === '' || !isAllowed(request.method, key, by)) return failure(403, 'AccessDenied');
       switch (request.method) {

@@ -18,6 +18,15 @@ export function opsDeps(world: SampleWorld, changes: Partial<OpsApiDeps> = {}): 
       to === null
         ? { outcome: 'queued', id, recipients: ['ann@a.example'], leftOut: [] }
         : { outcome: 'refused', reason: 'it leads to no mailbox here' },
+    releases: {
+      rules: async () => ({ to: ['*@far.example'], reversePath: null }),
+      release: async ({ to }) =>
+        to.some(({ domain }) => domain !== 'far.example')
+          ? { outcome: 'not-allowed', reason: 'release.to in the configuration does not allow it' }
+          : { outcome: 'queued', id: sampleId(8), to: ['ann@far.example'], domains: ['far.example'], reversePath: '' },
+    },
+    acceptMessage: async ({ id }) =>
+      id === sampleId(7) ? { outcome: 'gone' } : { outcome: 'queued', mailboxes: ['ann@a.example'] },
     submit: async () => ({ outcome: 'accepted', id: sampleId(7) }),
     health: () => ({ ok: true, problems: [], details: { version: 1 } }),
     metricsText: () => 'pillarbox_messages_total 1',

@@ -77,7 +77,7 @@ export async function followNews(news: readonly News[]): Promise<void> {
     if (event === 'marked') applyMarked(data);
   }
   const isAll = news.some(({ event, data }) => event === 'deleted' && isRecord(data) && data['all'] === true);
-  if (isAll || news.some(({ event }) => event === null || event === 'message')) await refresh();
+  if (isAll || news.some(({ event }) => event === null || event === 'message' || event === 'changed')) await refresh();
 }
 
 /** Adds new mail, and takes the newest page as it is now. */

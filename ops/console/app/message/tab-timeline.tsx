@@ -1,5 +1,5 @@
 // What happened to a message, in order, and where it is now.
-import { CircleCheck, CircleX, Inbox, Mail, ScrollText, Send, ShieldCheck, Undo2, Zap } from 'lucide-preact';
+import { CircleCheck, CircleX, Forward, Inbox, Mail, ScrollText, Send, ShieldCheck, Undo2, Zap } from 'lucide-preact';
 import type { Trace } from '#ops/console/app/shell/api.ts';
 import { longTime } from '#ops/console/app/text/figures.ts';
 import { Words } from '#ops/console/app/text/words.tsx';
@@ -12,6 +12,7 @@ const icons = {
   received: Mail,
   judged: ShieldCheck,
   landed: Inbox,
+  released: Forward,
   attempt: Send,
   bounce: Undo2,
   'gave-up': CircleX,

@@ -7,7 +7,7 @@ const pollMs = 4_000;
 /** An event that was missed (a laptop slept, a tab was frozen) shows after this time at the latest. */
 const lookAgainMs = 60_000;
 
-export type EventKind = 'message' | 'delivery' | 'deleted' | 'marked';
+export type EventKind = 'message' | 'delivery' | 'deleted' | 'changed' | 'marked';
 /** `connecting` and `broken` end by themselves. `polling`: there are no locks here. */
 export type Connection = 'connecting' | 'live' | 'broken' | 'polling';
 /** `event` null: anything may have changed. `data`: of the event. */
@@ -20,7 +20,7 @@ type Said =
   | { readonly kind: 'state'; readonly state: Connection }
   | { readonly kind: 'news'; readonly news: News };
 
-const kinds: readonly EventKind[] = ['message', 'delivery', 'deleted', 'marked'];
+const kinds: readonly EventKind[] = ['message', 'delivery', 'deleted', 'changed', 'marked'];
 const anything: News = { event: null, data: null };
 
 /** Listens for as long as the tab is open. */

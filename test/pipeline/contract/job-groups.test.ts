@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { receivedGroup } from '#pipeline/contract/received-group.ts';
+import { receivedGroup } from '#pipeline/contract/job-groups.ts';
 import { sampleReceivedJob } from '#test/support/samples/sample-jobs.ts';
 
 const groups: readonly {

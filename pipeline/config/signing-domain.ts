@@ -2,7 +2,7 @@
 // aligns), else the one of the reverse-path.
 import { type Domain, parseAddress, parseDomain } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
-import type { Config } from '#pipeline/config/config.ts';
+import type { Config } from './config.ts';
 
 /** Who submitted the message, as it says itself. */
 export type Sender = { readonly authorDomains: readonly Domain[]; readonly reversePath: string };
