@@ -24,21 +24,25 @@ export type KeepNewestDeps = {
 export function startKeepingNewest(deps: KeepNewestDeps): () => void {
   let timer: NodeJS.Timeout | null = null;
   let isStopped = false;
+  /** Mail came since the step began that is under way. */
+  let isNew = false;
   const later = (ms: number): void => {
     if (!isStopped) timer ??= setTimeout(() => void step(), ms).unref();
   };
   const step = async (): Promise<void> => {
+    isNew = false;
     const deleted = await deleteSome(deps).catch((error: unknown) => {
       deps.log.error('expired-mail-not-deleted', errorFields(error));
       return 0;
     });
     timer = null;
-    if (deleted === 0) return;
-    deps.log.info('expired-mail-deleted', { messages: deleted });
-    later(nextMs);
+    if (deleted > 0) deps.log.info('expired-mail-deleted', { messages: deleted });
+    if (deleted > 0 || isNew) later(deleted > 0 ? nextMs : soonMs);
   };
   const stopWatching = deps.admin.watch((key) => {
-    if (isMailKey(key)) later(soonMs);
+    if (!isMailKey(key)) return;
+    isNew = true;
+    later(soonMs);
   });
   later(soonMs);
   return () => {

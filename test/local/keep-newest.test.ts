@@ -44,7 +44,13 @@ for (const [how, keep, messagesPerMailbox] of [
     const world = await openTestWorld({ t });
     for (let n = 0; n < 5; n++) await add(world, n, n === 1 ? ['ann', 'eve'] : ['ann']);
     const config = fixedConfigSource(configSchema.parse({ mode: 'capture', retention: { messagesPerMailbox } }));
-    const stop = startKeepingNewest({ ...world, config, keep, log: silentLog() });
+    const read: string[] = [];
+    const get: TestWorld['store']['get'] = (key, ...rest) => {
+      read.push(key);
+      return world.store.get(key, ...rest);
+    };
+    const store = { ...world.store, get };
+    const stop = startKeepingNewest({ ...world, store, config, keep, log: silentLog() });
     t.after(stop);
     await until(async () => (await world.admin.mailboxes()).mailboxes[0]?.messages === 3);
     assert.deepEqual(await subjects(world, 'ann@a.example'), ['number 4', 'number 3', 'number 2']);
@@ -52,5 +58,22 @@ for (const [how, keep, messagesPerMailbox] of [
     assert.equal((await world.store.list({ prefix: 'raw/' })).objects.length, 4);
     await add(world, 9, ['ann']);
     await until(async () => (await subjects(world, 'ann@a.example')).join() === 'number 9,number 4,number 3');
+    assert.deepEqual(read, [], 'no message is read to delete it');
   });
 }
+
+test('what comes while others are counted is counted the next time', async (t) => {
+  const world = await openTestWorld({ t });
+  for (let n = 0; n < 3; n++) await add(world, n, ['ann']);
+  const late = [3];
+  const mailboxes: TestWorld['admin']['mailboxes'] = async () => {
+    const counts = await world.admin.mailboxes();
+    for (const n of late.splice(0)) await add(world, n, ['ann']);
+    return counts;
+  };
+  const config = fixedConfigSource(configSchema.parse({ mode: 'capture' }));
+  const admin = { ...world.admin, mailboxes };
+  const stop = startKeepingNewest({ ...world, admin, config, keep: 3, log: silentLog() });
+  t.after(stop);
+  await until(async () => (await subjects(world, 'ann@a.example')).join() === 'number 3,number 2,number 1');
+});
