@@ -5,16 +5,17 @@ import type { News } from '#ops/console/app/shell/events.ts';
 import { search } from '#ops/console/app/shell/router.ts';
 import { searchParameters } from '#ops/console/app/text/search-words.ts';
 
-/** `query`: the search that `messages` are of, null before the first. `unseen`: new ones above the window. */
+/** `query`: the search that `messages` are of, null before the first. `unseen`: new ones above the window; `isBehind`: there are more of them, which are not loaded. */
 export type MailList = {
   readonly query: string | null;
   readonly messages: readonly Listed[];
   readonly next: string | null;
   readonly unseen: number;
+  readonly isBehind: boolean;
   readonly failure: Failure | null;
 };
 
-const nothing: MailList = { query: null, messages: [], next: null, unseen: 0, failure: null };
+const nothing: MailList = { query: null, messages: [], next: null, unseen: 0, isBehind: false, failure: null };
 export const list = signal<MailList>(nothing);
 export const isLoading = signal(false);
 
@@ -26,7 +27,9 @@ const maxPageSize = 500;
 /** If so many pages of new mail do not reach the mail that is shown, the list begins anew. */
 const maxNewsPages = 10;
 /** At the top, the list is cut to its first page when it has grown longer than this. */
-const maxAtTop = 1_000;
+const maxAtTop = 200;
+/** Away from the top, mail that comes in is no longer loaded when so much of it is above the window. */
+const maxUnseen = 300;
 const sessionKey = 'pillarbox-list';
 
 /** Messages that are being deleted: not shown, and not there when the server tells of them again. */
@@ -46,7 +49,7 @@ export async function load(query: string, count = pageSize): Promise<void> {
       if (page.messages.length === 0) break;
     } while (next !== null && messages.length < count);
     if (query !== search.value) return; // another search has begun meanwhile
-    list.value = { query, messages: visibleOf(messages), next, unseen: 0, failure: null };
+    list.value = { query, messages: visibleOf(messages), next, unseen: 0, isBehind: false, failure: null };
   } catch (thrown) {
     if (query === search.value) list.value = { ...nothing, query, failure: failureOf(thrown) };
   } finally {
@@ -77,7 +80,9 @@ export async function followNews(news: readonly News[]): Promise<void> {
     if (event === 'marked') applyMarked(data);
   }
   const isAll = news.some(({ event, data }) => event === 'deleted' && isRecord(data) && data['all'] === true);
-  if (isAll || news.some(({ event }) => event === null || event === 'message' || event === 'changed')) await refresh();
+  const isNew = news.some(({ event }) => event === null || event === 'message' || event === 'changed');
+  if (isAll && list.value.isBehind) await load(list.value.query ?? '');
+  else if (isAll || isNew) await refresh();
 }
 
 /** Adds new mail, and takes the newest page as it is now. */
@@ -85,6 +90,10 @@ export async function refresh(): Promise<void> {
   const { query } = list.value;
   if (query === null) return;
   if (list.value.failure !== null) return load(query);
+  if (!view.isAtTop() && list.value.unseen >= maxUnseen) {
+    if (!list.value.isBehind) list.value = { ...list.value, isBehind: true };
+    return;
+  }
   const known = new Set(list.value.messages.map(({ id }) => id));
   const isKnown = ({ id }: Listed): boolean => known.has(id);
   const fresh: Listed[] = [];
@@ -108,6 +117,7 @@ export async function refresh(): Promise<void> {
     messages: visibleOf([...fresh, ...below]),
     next: below.length === 0 ? next : nextBefore,
     unseen: view.isAtTop() ? 0 : unseen + added,
+    isBehind: false,
     failure: null,
   };
 }
@@ -131,8 +141,11 @@ export function change(ids: readonly string[], changed: Partial<Pick<Listed, 're
   list.value = { ...list.value, messages };
 }
 
+/** The window is at the top: what is not loaded of the new mail is loaded now. */
 export function seeAll(): void {
-  if (list.value.unseen > 0) list.value = { ...list.value, unseen: 0 };
+  const { unseen, isBehind, query } = list.value;
+  if (unseen > 0) list.value = { ...list.value, unseen: 0, isBehind: false };
+  if (isBehind) void load(query ?? '');
 }
 
 /** The message before or behind the given one in the list; at first the top one. */

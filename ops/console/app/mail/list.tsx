@@ -85,13 +85,13 @@ function Rows() {
     shownId.current = id;
     row?.scrollIntoView({ block: 'nearest' });
   });
-  const { messages, next, failure, unseen, query } = list.value;
+  const { messages, next, failure, unseen, isBehind, query } = list.value;
   const toTop = () => box.current?.scrollTo({ top: 0 });
   return (
     <div class="rows" ref={box}>
       {unseen > 0 && (
         <button type="button" class="newer" onClick={toTop}>
-          {unseen} new <ArrowUp aria-hidden="true" size={14} />
+          {isBehind ? `${unseen}+` : unseen} new <ArrowUp aria-hidden="true" size={14} />
         </button>
       )}
       {failure !== null && <p class="empty bad">{failure.message}</p>}
