@@ -1,95 +1,104 @@
-// How long lists, searches and counts take with 200,000 messages stored: an embedded store is filled and indexed, then each is asked
-// several times: the first page of 50.
+// How long lists, searches and counts take with 200,000 messages stored, as whoever uses the API has them: an embedded store is filled
+// and indexed, the service is started over it, and each question is asked several times over HTTP, for the first page of 50.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { median, shown } from '#bench/figures/statistics.ts';
 import type { Row } from '#bench/figures/table.ts';
-import { type EmbeddedWorld, openEmbedded } from '#local/embedded/open-embedded.ts';
-import { messageIdFactory } from '#mail/header/message-id.ts';
-import { messageKey } from '#pipeline/contract/keys.ts';
-import { sampleStoredMessage } from './stored-messages.ts';
+import { startService } from '#bench/load/start-service.ts';
+import { fillStore } from './fill-store.ts';
 
 const rounds = 5;
-const page = { mailbox: null, q: null, limit: 50, after: null } as const;
 const targetMs = 100;
 
-/** What people look for: common and rare words, parts of words, fields, what is nowhere. */
-const searches = [
+/** What people look for: common and rare words, parts of words, each field, what is not so, what is nowhere. */
+export const searches = [
   'invoice',
   'zebra7',
   'voic',
   'meeting invoice customer',
+  '"meeting the"',
+  '"the customer nowhere"',
   'nowhere-to-be-found',
   'ing the',
+  'the of to and is',
   'from:person7@',
+  'to:box3@',
   'subject:"invoice 1234"',
+  'subject:nowhere-to-be-found',
   'header:X-Campaign=spring-77',
+  'header:X-Campaign',
+  'header:List-Id',
+  '-header:List-Id',
+  'id:01',
   'is:unread',
+  'is:read',
   'is:read larger:1m',
+  'is:quarantined',
+  'has:attachment',
   'has:attachment verdict:fail',
-  'invoice -customer is:read',
-  'mailbox:box3 invoice',
-  'tag:todo',
+  'verdict:pass invoice',
+  'larger:1m',
+  'smaller:1k',
   'before:2020-01-01',
+  'after:2020-01-01 zebra7',
+  'mailbox:box3',
+  'mailbox:box3 invoice',
+  'mailbox:box3 nowhere-to-be-found',
+  'tag:todo',
+  '-tag:todo invoice',
+  '-invoice',
+  '-invoice -the',
+  'invoice -customer is:read',
   'ab',
+  'zq',
+  '-ab',
+  'e',
+  'zq invoice',
+  'from:p',
+  'subject:zq',
 ] as const;
 
 /** Fills a store with so many messages, and measures. */
 export async function measureList(messages = 200_000): Promise<readonly Row[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'pillarbox-list-'));
-  const world = await openEmbedded({ folder, clock: Date.now });
+  const data = await mkdtemp(join(tmpdir(), 'pillarbox-list-'));
   try {
-    await fill(world, messages);
-    const times: [string, number][] = [];
-    const take = async (what: string, ask: () => Promise<unknown>): Promise<void> => {
-      times.push([what, await medianMs(ask)]);
-    };
-    await take('the list', () => world.admin.messages(page));
-    await take('the list of a mailbox', () => world.admin.messages({ ...page, mailbox: 'box3@bench.example' }));
-    await take('the counts', () => world.admin.mailboxes());
-    for (const q of searches) await take(q, () => world.admin.messages({ ...page, q }));
-    return times.map(([what, ms]) => rowOf(messages, what, ms));
+    await fillStore(data, messages);
+    const service = await startService('embedded', {}, { data });
+    const rows = await measureAnswers(service.api);
+    await service.stop();
+    return rows.map((row) => ({ ...row, beside: `${messages} messages stored` }));
   } finally {
-    await world.close();
-    await rm(folder, { recursive: true, force: true });
+    await rm(data, { recursive: true, force: true });
   }
 }
 
-async function fill(world: EmbeddedWorld, messages: number): Promise<void> {
-  const nextId = messageIdFactory();
-  const start = Date.now() - messages * 10;
-  for (let n = 0; n < messages; n += 500) {
-    await Promise.all(
-      Array.from({ length: Math.min(500, messages - n) }, (_, at) => {
-        const id = nextId(start + (n + at) * 10);
-        const message = sampleStoredMessage(n + at, id);
-        const key = messageKey('inbox', { ...message.mailbox, id, receivedAt: message.receivedAt });
-        return world.store.put({ key, body: Buffer.from(JSON.stringify(message)), contentType: 'application/json' });
-      }),
-    );
+/** Asks a service whose store is filled: one row a question, the median of five answers in milliseconds. */
+export async function measureAnswers(api: string): Promise<readonly Row[]> {
+  const questions: readonly (readonly [string, string])[] = [
+    ['the list', '/api/messages?limit=50'],
+    ['the list of a mailbox', '/api/messages?limit=50&mailbox=box3@bench.example'],
+    ['the list of a domain', '/api/messages?limit=50&mailbox=@bench.example'],
+    ['the counts', '/api/mailboxes'],
+    ...searches.map((q) => [q, `/api/messages?limit=50&q=${encodeURIComponent(q)}`] as const),
+  ];
+  const rows: Row[] = [];
+  for (const [what, path] of questions) {
+    const ms = await medianMs(`${api}${path}`);
+    const row = { what: `list: ${what}`, value: `${shown(ms)} ms`, beside: '', ratio: ms };
+    rows.push({ ...row, target: { atMost: targetMs } });
   }
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
-  while ((await world.statistics()).mailToIndex > 0) await new Promise((resolve) => setTimeout(resolve, 500));
+  return rows;
 }
 
-async function medianMs(ask: () => Promise<unknown>): Promise<number> {
+async function medianMs(url: string): Promise<number> {
   const times: number[] = [];
   for (let n = 0; n < rounds; n++) {
     const start = performance.now();
-    await ask();
+    const answer = await fetch(url);
+    await answer.arrayBuffer();
+    if (!answer.ok) throw new Error(`${url} was answered ${answer.status}`);
     times.push(performance.now() - start);
   }
   return median(times);
-}
-
-function rowOf(messages: number, what: string, ms: number): Row {
-  const value = `${shown(ms)} ms`;
-  return {
-    what: `list: ${what}`,
-    value,
-    beside: `${messages} messages stored`,
-    ratio: ms,
-    target: { atMost: targetMs },
-  };
 }

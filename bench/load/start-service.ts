@@ -17,11 +17,14 @@ export const noClientLimits = {
 
 export type BenchService = MeasuredProcess & { readonly smtpPort: number; readonly api: string };
 
-/** Starts the whole service in a world, of this checkout or another; `stop` takes its folder away too. */
+/** `checkout`: whose service it is, left out: this one's. `data`: its data folder, left out: a new one. */
+export type Where = { readonly checkout?: string; readonly data?: string };
+
+/** Starts the whole service in a world; `stop` takes the folder away that was made for it. */
 export async function startService(
   world: 'embedded' | 'emulator',
   config: Readonly<Record<string, unknown>> = {},
-  checkout?: string,
+  { checkout, data }: Where = {},
 ): Promise<BenchService> {
   const folder = mkdtempSync(join(tmpdir(), 'pillarbox-bench-'));
   const [smtpPort, httpPort] = await Promise.all([freePort(), freePort()]);
@@ -29,7 +32,7 @@ export async function startService(
   const listeners = [{ role: 'mx', port: smtpPort }];
   writeFileSync(file, JSON.stringify({ mode: 'capture', listeners, limits: noClientLimits, ...config }));
   const api = `http://127.0.0.1:${httpPort}`;
-  const args = ['--config', file, '--data', join(folder, 'data'), '--http', String(httpPort), '--world', world];
+  const args = ['--config', file, '--data', data ?? join(folder, 'data'), '--http', String(httpPort), '--world', world];
   const running = await startMeasured('local/main.ts', { args, checkout, whenReady: () => whenHealthy(api) });
   const stop = async () => {
     await running.stop();

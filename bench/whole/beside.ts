@@ -11,7 +11,7 @@ type Pair = { readonly here: Sustained; readonly there: Sustained };
 
 /** One row for the rate and two for processor time, each with the median of the rounds' ratios: this one to the other. */
 export async function measureBeside(checkout: string, rounds: number): Promise<readonly Row[]> {
-  const [here, there] = [await startService('embedded'), await startService('embedded', {}, checkout)];
+  const [here, there] = [await startService('embedded'), await startService('embedded', {}, { checkout })];
   const pairs: Pair[] = [];
   for (let round = 0; round <= rounds; round++) {
     const pair = { here: await sustain(here, burst), there: await sustain(there, burst) };

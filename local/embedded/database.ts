@@ -66,7 +66,7 @@ const tables = `
   CREATE INDEX IF NOT EXISTS dead_letters_by_queue ON dead_letters (queue, seq);
 `;
 
-const layoutVersion = 6;
+const layoutVersion = 7;
 /** What brings a database to a later layout, by the layout it has. */
 const changes: Readonly<Record<number, { readonly to: number; readonly sql: string }>> = {
   1: { to: 2, sql: 'ALTER TABLE objects ADD COLUMN sha256 TEXT;' },
@@ -84,6 +84,8 @@ const changes: Readonly<Record<number, { readonly to: number; readonly sql: stri
   },
   4: { to: 6, sql: mailTablesFrom4 },
   5: { to: 6, sql: mailTablesFrom5 },
+  // What is in the index of texts ends otherwise now: it is indexed anew.
+  6: { to: 7, sql: 'UPDATE mails SET is_indexed = 2 WHERE is_indexed = 1;' },
 };
 
 /** Opens (or makes) the database; throws where it cannot be used, or was made by a later version of Pillarbox. */

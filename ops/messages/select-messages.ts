@@ -7,7 +7,7 @@ import { type Answer, badParameter } from '#ops/api/answer.ts';
 import { mailboxOrDomain, searchText } from '#ops/api/parameters.ts';
 
 const pageSize = 500;
-const atOnce = 100;
+const atOnce = 250;
 
 /** The parameters of an action on many messages: of the list, and `all=true` where neither is given. */
 export const selection = {

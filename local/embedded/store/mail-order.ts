@@ -2,7 +2,8 @@
 // millisecond has room for some thousand; who finds it full goes to the next.
 import { isMessageId, messageIdTime } from '#mail/header/message-id.ts';
 
-const placesPerMs = 8_192;
+/** Of one millisecond. */
+export const placesPerMs = 8_192;
 /** 2020; the last millisecond with a place of its own is in 2054. */
 const firstMs = 1_577_836_800_000;
 const lastMs = firstMs + 2 ** 40 - 2;

@@ -31,7 +31,7 @@ export type MailRows = {
 export function mailRows(database: DatabaseSync, objects: ObjectRows, recent: RecentTexts): MailRows {
   const sql = statements(database);
   const text = mailText(database, recent);
-  const find = mailSearch(database, text.read);
+  const find = mailSearch(database, text);
   return {
     search: (query) => {
       const { found, next } = find(query);

@@ -3,7 +3,9 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import { asNumber, asText } from '#local/embedded/database.ts';
 import { hasText, type SearchTexts, searchOf } from '#ops/messages/search-match.ts';
+import type { Search } from '#ops/messages/search-query.ts';
 import { firstPlaceAt } from './mail-order.ts';
+import type { MailText } from './mail-text.ts';
 import { type SearchSql, searchSql } from './search-sql.ts';
 
 /** A message in a list: its place and its id. */
@@ -24,8 +26,8 @@ type Part = { readonly found: readonly Found[]; readonly last: Found | null; rea
 const readAtMost = 200;
 const fewAtMost = 500;
 
-/** `read` answers the texts of a message that the index cannot tell. */
-export function mailSearch(database: DatabaseSync, read: (mail: number) => SearchTexts | null) {
+/** `text`: for what the index of texts does not know. */
+export function mailSearch(database: DatabaseSync, { read, grams }: Pick<MailText, 'read' | 'grams'>) {
   const place = database.prepare('SELECT seq FROM mails WHERE id = ?');
   const ofMailbox = database.prepare(newestOf('mailbox'));
   const ofDomain = database.prepare(newestOf('domain'));
@@ -35,11 +37,10 @@ export function mailSearch(database: DatabaseSync, read: (mail: number) => Searc
     return typeof seq === 'number' ? seq : firstPlaceAt(id);
   };
   const select = (sql: SearchSql, { before, limit, isIndexed }: Range): readonly Found[] => {
-    const parts = isIndexed ? [...sql.columns, ...(sql.except === null ? [] : [sql.except])] : sql.columns;
     const match = isIndexed ? sql.match : null;
     const state = sql.texts.length === 0 ? [] : [`mails.is_indexed ${isIndexed ? '=' : '<>'} 1`];
-    const where = [...state, ...parts.map((part) => part.sql)].map((text) => ` AND ${text}`).join('');
-    const values: SQLInputValue[] = parts.flatMap((part) => [...part.values]);
+    const where = [...state, ...sql.columns.map((part) => part.sql)].map((text) => ` AND ${text}`).join('');
+    const values: SQLInputValue[] = sql.columns.flatMap((part) => [...part.values]);
     if (match !== null && sql.columns.length > 0) {
       const rows = `SELECT seq, id FROM mails WHERE seq < ?${where}`;
       const few = database.prepare(`${rows} LIMIT ?`).all(before, ...values, fewAtMost + 1).length <= fewAtMost;
@@ -64,10 +65,17 @@ export function mailSearch(database: DatabaseSync, read: (mail: number) => Searc
       .all(...given, ...values, limit)
       .map(foundOf);
   };
-  const indexed = (sql: SearchSql, before: number, limit: number): Part => {
+  const readAlong = (sql: SearchSql, before: number, limit: number): Part => {
     const most = sql.toRead.length === 0 ? limit : readAtMost;
     const rows = select(sql, { before, limit: most + 1, isIndexed: true });
     return partOf(rows, most, ({ seq }) => hasAll(sql.toRead, () => read(seq)));
+  };
+  /** A short text that most messages have is found soon by reading; of one that few have the index names the trigrams soon. */
+  const indexed = (query: Asked, before: number, limit: number): Part => {
+    const { sql } = query;
+    const part = readAlong(sql, before, limit);
+    if (!sql.hasShort || !part.isMore || part.found.length > limit) return part;
+    return readAlong(searchSql(query.search, query.mailbox, grams), before, limit);
   };
   const waiting = (sql: SearchSql, before: number): Part => {
     const rows = sql.texts.length === 0 ? [] : select(sql, { before, limit: readAtMost + 1, isIndexed: false });
@@ -79,11 +87,13 @@ export function mailSearch(database: DatabaseSync, read: (mail: number) => Searc
       const [statement, name] = mailbox.startsWith('@') ? [ofDomain, mailbox.slice(1)] : [ofMailbox, mailbox];
       return pageOf([partOf(statement.all(name, before, limit + 1).map(foundOf), limit, () => true)], limit);
     }
-    const sql = searchSql(searchOf(q), mailbox);
-    return pageOf([indexed(sql, before, limit), waiting(sql, before)], limit);
+    const search = searchOf(q);
+    const sql = searchSql(search, mailbox);
+    return pageOf([indexed({ search, mailbox, sql }, before, limit), waiting(sql, before)], limit);
   };
 }
 
+type Asked = { readonly search: Search; readonly mailbox: string | null; readonly sql: SearchSql };
 type Range = { readonly before: number; readonly limit: number; readonly isIndexed: boolean };
 
 function newestOf(column: 'mailbox' | 'domain'): string {

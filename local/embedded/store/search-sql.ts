@@ -2,8 +2,8 @@
 // the begin of a header field) does not know it.
 
 import type { Search, SearchedField, SearchTerm } from '#ops/messages/search-query.ts';
-import { placeAt } from './mail-order.ts';
-import { indexedValueLength } from './mail-text.ts';
+import { firstPlaceAt, placeAt, placesPerMs } from './mail-order.ts';
+import { headerEnd, indexedValueLength } from './text-index.ts';
 
 /** A condition on `mails`, and the values of its question marks. */
 type Condition = { readonly sql: string; readonly values: readonly (string | number)[] };
@@ -11,14 +11,14 @@ type Condition = { readonly sql: string; readonly values: readonly (string | num
 type TextTerm = Extract<SearchTerm, { readonly kind: 'text' }>;
 
 /**
- * `match`: for the index, null if it has nothing to say. `columns`: hold for any message. `except`: what the index says against
- * indexed messages, where `match` is null. `toRead`: the texts that only reading finds, or tells for sure; `texts`: all that are asked for.
+ * `match`: for the index, null if it has nothing to say. `columns`: hold for any message. `toRead`: the texts that only reading finds, or
+ * tells for sure; `hasShort`: there are some that are too short for the index; `texts`: all that are asked for.
  */
 export type SearchSql = {
   readonly match: string | null;
   readonly columns: readonly Condition[];
-  readonly except: Condition | null;
   readonly toRead: readonly TextTerm[];
+  readonly hasShort: boolean;
   readonly texts: readonly TextTerm[];
 };
 
@@ -31,31 +31,46 @@ const columnsOf: Readonly<Record<SearchedField, string>> = {
   header: 'header',
 };
 
-/** `mailbox`: `local@domain`, or `@domain` for all of a domain; null: any. */
-export function searchSql(search: Search, mailbox: string | null): SearchSql {
+/** The trigrams that begin with a text of one or two characters; null: it is not known. */
+type Grams = (begin: string) => readonly string[] | null;
+
+/**
+ * `mailbox`: `local@domain`, or `@domain` for all of a domain; null: any. With `grams` a text that is too short for the index is looked
+ * for by all trigrams that begin so.
+ */
+export function searchSql(search: Search, mailbox: string | null, grams: Grams = () => null): SearchSql {
   const texts = search.filter((term) => term.kind === 'text');
-  const known = texts.map((term) => ({ ...term, known: knownText(term) }));
-  const indexed = known.filter(({ known, text, not }) => isLongEnough(known) && (known === text || !not));
-  const [wanted, unwanted] = [indexed.filter(({ not }) => !not), indexed.filter(({ not }) => not)].map((terms) =>
-    terms.map(({ field, known }) => `(${columnsOf[field]} : "${known.replaceAll('"', '""')}")`),
+  const known = texts.map((term) => ({ ...term, ...knownOf(term, grams) }));
+  // That the begin is there says nothing against a message.
+  const indexed = known.filter(({ isWhole, strings, not }) => strings !== null && (isWhole || !not));
+  const [wanted = [], unwanted = []] = [false, true].map((isNot) =>
+    indexed.filter(({ not }) => not === isNot).map(({ field, strings }) => textMatch(field, strings ?? [])),
   );
-  const all = wanted?.join(' AND ') ?? '';
-  const none = unwanted?.join(' OR ') ?? '';
+  const none = unwanted.length === 0 ? '' : ` NOT (${unwanted.join(' OR ')})`;
+  const all = wanted.length === 0 ? textMatch('header', [headerEnd]) : wanted.join(' AND ');
   return {
-    match: all === '' ? null : `${all}${none === '' ? '' : ` NOT (${none})`}`,
-    except:
-      all !== '' || none === ''
-        ? null
-        : { sql: 'mails.seq NOT IN (SELECT rowid FROM mail_text WHERE mail_text MATCH ?)', values: [none] },
+    match: indexed.length === 0 ? null : `${all}${none}`,
     columns: [...(mailbox === null ? [] : [ofMailbox(mailbox)]), ...search.flatMap(columnCondition)],
-    toRead: known.filter(({ known, text }) => !isLongEnough(known) || known !== text),
+    toRead: known.filter(({ isWhole, strings }) => strings === null || !isWhole),
+    hasShort: texts.some(({ text }) => !isLongEnough(text)),
     texts,
   };
 }
 
-/** What the index knows of a text: of a header field, the begin of its value. */
-function knownText({ field, text }: TextTerm): string {
-  return field === 'header' ? text.slice(0, text.indexOf(': ') + 2 + indexedValueLength) : text;
+/** One of the strings, as the index is asked for it. No string: no message. */
+function textMatch(field: SearchedField, strings: readonly string[]): string {
+  if (strings.length === 0) return textMatch('header', [`${headerEnd}\n`]);
+  return `(${columnsOf[field]} : (${strings.map((text) => `"${text.replaceAll('"', '""')}"`).join(' OR ')}))`;
+}
+
+/** What the index knows of a text: itself, or of a header field the begin of its value; `strings` null: nothing. */
+function knownOf(
+  { field, text }: TextTerm,
+  grams: Grams,
+): { readonly isWhole: boolean; readonly strings: readonly string[] | null } {
+  if (!isLongEnough(text)) return { isWhole: true, strings: grams(text) };
+  const begin = field === 'header' ? text.slice(0, text.indexOf(': ') + 2 + indexedValueLength) : text;
+  return { isWhole: begin === text, strings: [begin] };
 }
 
 function isLongEnough(text: string): boolean {
@@ -78,8 +93,13 @@ function plainCondition(term: Exclude<SearchTerm, TextTerm>): Condition {
       return { sql: `mails.seq IN (SELECT mail FROM messages WHERE mailbox IN (${names}))`, values: [term.text] };
     }
     case 'id': {
-      const first = term.text.toUpperCase();
-      return { sql: 'mails.id >= ? AND mails.id < ?', values: [first, `${first}~`] };
+      const begin = term.text.toUpperCase();
+      const [first, last] = placesOf(begin);
+      // The + leaves the index of ids alone: it would sort what it finds.
+      return {
+        sql: 'mails.seq >= ? AND mails.seq <= ? AND +mails.id >= ? AND +mails.id < ?',
+        values: [first, last, begin, `${begin}~`],
+      };
     }
     case 'read':
       return { sql: 'mails.is_read = 1', values: [] };
@@ -96,6 +116,12 @@ function plainCondition(term: Exclude<SearchTerm, TextTerm>): Condition {
     case 'larger':
       return { sql: 'mails.bytes > ?', values: [term.than] };
   }
+}
+
+/** Between which places messages are whose id begins so. Where a millisecond was full, they are a little behind it. */
+function placesOf(begin: string): readonly [number, number] {
+  const [first, last] = ['0', 'Z'].map((rest) => firstPlaceAt(begin.padEnd(26, rest)));
+  return [first ?? 0, (last ?? 0) + 1_000 * placesPerMs];
 }
 
 /** The + keeps SQLite from asking the index once for each message of the mailbox. */

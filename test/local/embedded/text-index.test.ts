@@ -97,6 +97,28 @@ test('a message that is stored anew is indexed by what it says now, a write that
   assert.deepEqual([find(open, 'gone'), find(open, 'behind'), find(open, 'before')], [0, 1, 0]);
 });
 
+test('lists, counts, what is kept and searches in the index never read a stored message', (t) => {
+  const open = openThread(t);
+  for (let n = 0; n < 3; n++) put(open, n, `order ${n}`);
+  while (step(open, 1).isMore);
+  // Whoever reads a message from here on is told that there is no such table.
+  open.database.exec('ALTER TABLE objects RENAME TO kept_elsewhere');
+  assert.equal(ask(open, { kind: 'messages', mailbox: null, q: null, limit: 100, after: null }).messages.length, 3);
+  const query = { mailbox: 'ann@a.example', limit: 100, after: null } as const;
+  for (const q of [
+    null,
+    'order',
+    'subject:order -nowhere',
+    'is:unread larger:1 verdict:pass',
+    'header:subject -tag:x',
+  ]) {
+    assert.doesNotThrow(() => ask(open, { kind: 'messages', ...query, q }), `${q}`);
+  }
+  assert.equal(ask(open, { kind: 'mailboxes' }).messages, 3);
+  assert.equal(ask(open, { kind: 'oldest', mailbox: 'ann@a.example', limit: 2 }).length, 2);
+  assert.throws(() => find(open, 'or'), /no such table/, 'two characters are looked for by reading');
+});
+
 test('texts in memory are bounded: what does not fit is not kept', () => {
   const texts = { from: '', to: '', subject: '', other: 'x'.repeat(3_000_000), header: '' };
   const recent = recentTexts();
