@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { Deployment, OpenedDeployment } from '#ops/aws/open-deployment.ts';
 import type { DataBackup } from '#ops/data-backup.ts';
+import type { DnsResolver, ResolverOptions } from '#pipeline/dns/resolver.ts';
 import { safeJson } from '#pipeline/observe/log.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
@@ -19,6 +20,10 @@ export type CliWorld = {
   /** The IPv4 addresses of this machine's network interfaces that all the world can reach. */
   readonly publicAddresses: () => readonly string[];
   readonly fetch: typeof fetch;
+  /** Asks the DNS servers of a configuration. */
+  readonly openResolver: (
+    options: Pick<ResolverOptions, 'servers' | 'timeoutMs'>,
+  ) => Pick<DnsResolver, 'resolve' | 'close'>;
   /** A deployment on AWS; rejects if there is none, or if AWS does not allow it. */
   readonly openDeployment: (
     deployment: Deployment,

@@ -6,6 +6,7 @@ import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { isPrivate } from '#mail/address/private-address.ts';
+import { createResolver } from '#pipeline/dns/resolver.ts';
 import { createLog } from '#pipeline/observe/log.ts';
 import type { CliWorld } from './command.ts';
 import { commands } from './commands.ts';
@@ -25,6 +26,7 @@ const world: CliWorld = {
   directory: process.cwd(),
   publicAddresses,
   fetch,
+  openResolver: (options) => createResolver({ ...options, clock: Date.now }),
   openDeployment: openAws,
   dataBackup: {
     backup: async (request) => (await import('#local/backup/take-backup.ts')).takeBackup(request),

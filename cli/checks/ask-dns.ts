@@ -40,10 +40,10 @@ export async function askOneText(
 ): Promise<string | null | Finding> {
   const answer = await askTexts(resolve, name);
   if (answer.outcome === 'no-answer') return missing(`${what}: ${answer.reason}`);
-  const found = answer.records.filter((text) => pattern.test(text));
-  if (found.length > 1)
-    return missing(`${what}: ${found.length} records, which counts as none`, {
-      hint: `keep one of them, and take the others out of ${name}`,
-    });
-  return found[0] ?? null;
+  const [first, ...others] = answer.records.filter((text) => pattern.test(text));
+  if (first === undefined || others.length === 0) return first ?? null;
+  return missing(`${what}: ${others.length + 1} records, which counts as none`, {
+    records: [{ name, type: 'TXT', value: first, about: 'one of them alone, this or another' }],
+    hint: `Take the others out of ${name}.`,
+  });
 }

@@ -43,7 +43,7 @@ export async function checkDomain(checked: DomainCheck): Promise<readonly Findin
     await checkExchange(checked, suggested.mx),
     spf,
     ...(await checkDkim(checked)),
-    dmarc,
+    judgeDmarc(dmarc, suggested.dmarc),
     sts.level === 'missing' && sts.records.length > 0 ? { ...sts, level: 'advice' } : sts,
   ];
 }
@@ -51,11 +51,42 @@ export async function checkDomain(checked: DomainCheck): Promise<readonly Findin
 async function checkExchange({ config, domain, resolve }: DomainCheck, record: DnsRecord): Promise<Finding> {
   const answer = await askDns(resolve, domain, 'MX');
   if (answer.outcome === 'no-answer') return missing(`${domain}: ${answer.reason}`);
-  const hosts = answer.records.map((one) => String(Object(one)['exchange'] ?? '').toLowerCase());
-  if (hosts.includes(config.hostname)) return ok(`${domain}: its mail comes to ${config.hostname} (MX)`);
-  return missing(`${domain}: its mail does not come here (MX ${hosts.join(', ') || 'is not there'})`, {
-    records: [record],
+  const hosts = answer.records.map((one) => {
+    const { exchange = '', priority = 0 } = Object(one);
+    return { name: String(exchange).toLowerCase(), priority: Number(priority) };
   });
+  const ours = hosts.find(({ name }) => name === config.hostname);
+  const others = hosts.filter(
+    ({ name, priority }) => name !== config.hostname && priority < (ours?.priority ?? 65_536),
+  );
+  const names = others.map(({ name }) => name).join(', ');
+  const takeOut = `Take out MX ${names}: what goes there does not come here, unless that passes it on.`;
+  if (ours === undefined) {
+    return missing(`${domain}: its mail does not come here (MX ${names || 'is not there'})`, {
+      records: [record],
+      hint: names === '' ? null : takeOut,
+    });
+  }
+  if (names === '') return ok(`${domain}: its mail comes to ${config.hostname} (MX)`);
+  return advice(`${domain}: its mail goes to ${names} before it comes to ${config.hostname} (MX)`, { hint: takeOut });
+}
+
+/** A record that asks receivers for nothing (RFC 9989 §4.7: `p=none`, or none given) is for the time before the reports were read. */
+function judgeDmarc(found: Finding, suggested: DnsRecord): Finding {
+  const [, record] = /: (v=DMARC1.*)$/s.exec(found.what) ?? [];
+  if (found.level !== 'ok' || record === undefined) return found;
+  const tags = record.split(';').map((tag) => tag.trim());
+  const policy = tags.find((tag) => /^p\s*=/.test(tag));
+  if (policy !== undefined && !/=\s*none$/i.test(policy)) return found;
+  const [, reports = ''] = /(rua=\S+)/.exec(suggested.value) ?? [];
+  const rest = tags.filter((tag) => tag !== '' && tag !== policy && !/^v=/.test(tag));
+  const hasReports = rest.some((tag) => /^rua\s*=/.test(tag));
+  const value = ['v=DMARC1', 'p=quarantine', ...rest, ...(hasReports ? [] : [reports])].join('; ');
+  const hint = hasReports
+    ? 'Once the reports show that your own mail passes.'
+    : `Nobody gets reports: publish ${reports} with p=none first, and this once they show that your own mail passes.`;
+  const what = `${found.what} asks receivers to let forgeries pass`;
+  return advice(what, { records: [{ ...suggested, value, about: 'forgeries go to the junk folder' }], hint });
 }
 
 async function checkDkim(checked: DomainCheck): Promise<readonly Finding[]> {
@@ -80,8 +111,9 @@ async function checkKey(
     if (answer.outcome === 'no-answer') return missing(`${what}: ${answer.reason}`);
     const published = answer.records.map((text) => text.replace(/\s+/g, ''));
     if (published.some((text) => text.includes(`p=${publicKeyText(publicKey)}`))) return ok(`${what} is published`);
-    const other = published.length === 0 ? 'is not published' : 'is published, but is another key';
-    return missing(`${what} ${other}`, { records: [record] });
+    if (published.length === 0) return missing(`${what} is not published`, { records: [record] });
+    const hint = 'In place of what is there.';
+    return missing(`${what} is published, but is another key`, { records: [record], hint });
   } catch (thrown) {
     const more = `"pillarbox dkim new ${domain}${place.flags}" makes others: then take this one out of the configuration`;
     return unread(what, thrown, { hint: `Put the key back where ${privateKey} says, or: ${more}` });

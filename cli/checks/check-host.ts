@@ -8,7 +8,7 @@ import { placeholderProblem } from '#pipeline/config/config-problems.ts';
 import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { reversePointer } from '#pipeline/dns/reverse-name.ts';
-import { askDns } from './ask-dns.ts';
+import { askDns, type DnsAnswer } from './ask-dns.ts';
 import { checkSpf } from './check-spf.ts';
 import { advice, type Finding, missing, ok } from './finding.ts';
 import { addressesOf } from './read-spf.ts';
@@ -46,18 +46,54 @@ async function checkAddresses(host: HostCheck): Promise<readonly Finding[]> {
   const found = answers.flatMap((answer) => (answer.outcome === 'records' ? answer.records.map(String) : []));
   const failure = answers.find((answer) => answer.outcome === 'no-answer');
   if (found.length === 0 && failure !== undefined) return [missing(failure.reason)];
-  const place = judgeAddresses(host, found);
+  const place = await judgeAddresses(host, found);
   // Receivers of mail by a relay see the relay's name and address, never ours.
   if (relayOf(delivery) !== null) return [place];
   const outbound = addresses?.outbound ?? null;
   const reverse =
     outbound !== null && stack !== null
       ? [await checkOutbound(outbound, { hostname, region: stack.region, resolve })]
-      : await Promise.all(addresses === null ? found.map((one) => checkReverse(hostname, one, resolve)) : []);
+      : await Promise.all(
+          addresses === null ? leavingFrom(host, found).map((one) => checkReverse(hostname, one, resolve)) : [],
+        );
   return [place, ...reverse, ...(await checkOwnSpf(host))];
 }
 
-function judgeAddresses({ config: { hostname }, addresses, machine }: HostCheck, found: readonly string[]): Finding {
+/** The addresses that mail leaves from: this machine's own, if its name in the DNS has none of them. */
+function leavingFrom({ machine }: HostCheck, found: readonly string[]): readonly string[] {
+  return isElsewhere(machine, found) ? machine : found;
+}
+
+function isElsewhere(machine: readonly string[], found: readonly string[]): boolean {
+  return found.length > 0 && machine.length > 0 && !machine.some((address) => found.includes(address));
+}
+
+/** The names that an address has by PTR; those that lead back to it prove it. */
+async function namesOf(address: string, resolve: Resolve): Promise<DnsAnswer<{ name: string; leadsBack: boolean }>> {
+  const answer = await askDns(resolve, reversePointer(address) ?? address, 'PTR');
+  if (answer.outcome === 'no-answer') return answer;
+  const names = answer.records.map(async (one) => {
+    const name = String(one).toLowerCase();
+    return { name, leadsBack: (await addressesOf(resolve, name)).includes(address) };
+  });
+  return { outcome: 'records', records: await Promise.all(names) };
+}
+
+async function judgeAddresses(
+  { config: { hostname }, addresses, machine, resolve }: HostCheck,
+  found: readonly string[],
+): Promise<Finding> {
+  if (addresses === null && isElsewhere(machine, found)) {
+    const what = `${hostname} is at ${found.join(', ')}, and this machine at ${machine.join(', ')}: in HELO it says a name that is not its own`;
+    const records = machine.map((value): DnsRecord => {
+      return { name: hostname, type: 'A', value, about: `in place of ${found.join(', ')}` };
+    });
+    const named = await namesOf(machine[0] ?? '', resolve);
+    const own = named.outcome === 'records' ? named.records.find(({ leadsBack }) => leadsBack)?.name : undefined;
+    const name = own === undefined ? '' : `, ${own}`;
+    const hint = `Or set "hostname" to the name of this machine${name}. If its mail comes and leaves by another one, this is no fault.`;
+    return advice(what, { records, hint });
+  }
   const isKnown = addresses !== null || machine.length > 0;
   const wanted = addresses?.mx ?? (found.length > 0 ? [] : isKnown ? machine : ['ADDRESS']);
   const lacking = wanted.filter((address) => !found.includes(address));
@@ -81,13 +117,11 @@ type Outbound = { readonly hostname: string; readonly region: string; readonly r
 
 /** The address that mail of a deployment leaves from: it has a name, which leads back to it. */
 async function checkOutbound(address: string, { hostname, region, resolve }: Outbound): Promise<Finding> {
-  const answer = await askDns(resolve, reversePointer(address) ?? address, 'PTR');
+  const answer = await namesOf(address, resolve);
   if (answer.outcome === 'no-answer') return advice(answer.reason);
-  const names = answer.records.map(String);
-  for (const name of names) {
-    if ((await addressesOf(resolve, name)).includes(address))
-      return ok(`mail leaves from ${address}, which is ${name}`);
-  }
+  const proven = answer.records.find(({ leadsBack }) => leadsBack);
+  if (proven !== undefined) return ok(`mail leaves from ${address}, which is ${proven.name}`);
+  const names = answer.records.map((one) => one.name);
   const [name = `out.${hostname}`] = names;
   const id = `$(aws ec2 describe-addresses --public-ips ${address} --query 'Addresses[0].AllocationId' --output text --region ${region})`;
   const command = `aws ec2 modify-address-attribute --allocation-id ${id} --domain-name ${name} --region ${region}`;

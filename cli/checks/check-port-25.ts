@@ -3,8 +3,9 @@ import { connect } from 'node:net';
 import { advice, type Finding, missing, ok } from './finding.ts';
 
 const waitMs = 10_000;
-const blocked =
-  'Try another server; if none answers, ask whoever runs the network to open outbound port 25, or send over a relay ("delivery": {"mode": "smarthost", …}).';
+const relayed =
+  '"delivery": { "mode": "smarthost", "smarthost": { "host": "RELAY", "user": "NAME", "password": "file:relay-password" } }';
+const blocked = `Try another server; if none answers, ask whoever runs the network to open outbound port 25,\nor send over a relay, by ${relayed}.`;
 
 /** `target`: a host, or `host:port`. `relay`: where mail goes instead; then port 25 is not needed. */
 export function checkPort25(target: string, relay: string | null): Promise<Finding> {

@@ -1,10 +1,11 @@
 // Checks SPF (RFC 7208) of a domain: its record, with what it includes, must name the way by which its mail really leaves.
 import { spfRecord } from '#cli/dns/dns-records.ts';
+import { lighterSpf, mergedSpf, termsOf } from '#cli/dns/edit-spf.ts';
 import { spfPattern } from '#cli/dns/relay-spf.ts';
 import { findWantedSpf, type WantedSpf, type WayOut } from '#cli/dns/way-out.ts';
 import { sesRegion } from '#pipeline/config/ses-endpoint.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
-import { askOneText } from './ask-dns.ts';
+import { askTexts } from './ask-dns.ts';
 import { advice, type Finding, missing, ok } from './finding.ts';
 import { addressesOf, maxLookUps, type ReadSpf, readSpf } from './read-spf.ts';
 
@@ -24,8 +25,10 @@ type SpfCheck = { readonly domain: string; readonly ways: readonly WayOut[] };
 
 async function judgeSpf({ domain, ways }: SpfCheck, resolve: Resolve): Promise<Finding> {
   const what = `${domain}: SPF`;
-  const record = await askOneText(resolve, domain, { pattern: spfPattern, what });
-  if (record !== null && typeof record !== 'string') return record;
+  const answer = await askTexts(resolve, domain);
+  if (answer.outcome === 'no-answer') return missing(`${what}: ${answer.reason}`);
+  const found = answer.records.filter((text) => spfPattern.test(text));
+  const record = found.length > 1 ? mergedSpf(found) : (found[0] ?? null);
   const wanted = await Promise.all(ways.map((way) => findWantedSpf(way, resolve)));
   if (record === null) return missing(`${what}: no record`, { records: [spfRecord({ domain, wanted, record })] });
   const read = await readSpf(domain, record, resolve);
@@ -34,8 +37,14 @@ async function judgeSpf({ domain, ways }: SpfCheck, resolve: Resolve): Promise<F
     const one = wanted[at];
     if (one !== undefined && !(await isNamed(read, { way, wanted: one }, resolve))) lacking.push(one);
   }
-  if (lacking.length === 0)
-    return read.lookUps > maxLookUps ? missing(tooMany(what, record, read), { hint: fewer }) : ok(`${what}: ${record}`);
+  if (found.length > 1) {
+    return missing(`${what}: ${found.length} records, which counts as none`, {
+      records: [spfRecord({ domain, wanted: lacking, record })],
+      hint: `In place of all of them: it says what they say together.`,
+    });
+  }
+  if (lacking.length === 0 && read.lookUps > maxLookUps) return askingTooMuch(what, { domain, record, resolve });
+  if (lacking.length === 0) return ok(`${what}: ${record}`);
   const published = spfRecord({ domain, wanted: lacking, record });
   const after = await readSpf(domain, published.value, resolve);
   const [inForce] = wanted;
@@ -44,11 +53,33 @@ async function judgeSpf({ domain, ways }: SpfCheck, resolve: Resolve): Promise<F
   const when = isInForce ? 'by which mail leaves' : 'by which mail may leave too';
   const hint = after.lookUps > maxLookUps ? `${tooMany('With that', published.value, after)}; ${fewer}` : null;
   // This server may send from another address than its name has.
-  const found = isInForce && inForce.isCertain && ways[0]?.how !== 'server' ? missing : advice;
-  return found(`${what}: ${record} does not name ${who}, ${when}`, { records: [published], hint });
+  const level = isInForce && inForce.isCertain && ways[0]?.how !== 'server' ? missing : advice;
+  return level(`${what}: ${record} does not name ${who}, ${when}`, { records: [published], hint });
 }
 
 const fewer = 'take out includes that are not needed any more';
+
+type Published = { readonly domain: string; readonly record: string; readonly resolve: Resolve };
+
+/** A record that says the same and asks less, if there is one; else what each of its terms costs. */
+async function askingTooMuch(what: string, { domain, record, resolve }: Published): Promise<Finding> {
+  const said = tooMany(what, record, await readSpf(domain, record, resolve));
+  const value = await lighterSpf(domain, record, resolve);
+  if ((await readSpf(domain, value, resolve)).lookUps <= maxLookUps) {
+    const about = 'names by address what it named by host, and leaves out what leads nowhere';
+    const hint = 'Change it when one of these addresses changes.';
+    return missing(said, { records: [{ name: domain, type: 'TXT', value, about }], hint });
+  }
+  const costs = await Promise.all(
+    termsOf(value).map(async (term) => ({ term, ...(await readSpf(domain, `v=spf1 ${term}`, resolve)) })),
+  );
+  const list = costs
+    .filter(({ lookUps }) => lookUps > 0)
+    .sort((a, b) => b.lookUps - a.lookUps)
+    .map(({ term, lookUps }) => `${term} ${lookUps}`);
+  const hint = `${fewer}, or send by some of them from a subdomain, which has an SPF record of its own. Questions of each: ${list.join(', ')}.`;
+  return missing(said, { hint });
+}
 
 function tooMany(what: string, record: string, { lookUps }: ReadSpf): string {
   return `${what}: ${record} makes receivers ask the DNS ${lookUps} times; after ${maxLookUps} it counts for nothing`;

@@ -46,7 +46,7 @@ export function shownFinding({ level, what, records, run, hint }: Finding): stri
     ...(run.length === 0 ? [] : ['run:', ...indented(run)]),
     ...(hint === null ? [] : hint.split('\n')),
   ];
-  return [`${word}  ${plain(what)}`, ...lines.map((line) => `           ${line}`)].join('\n');
+  return [`${word}  ${plain(what)}`, ...lines.map((line) => `           ${plain(line)}`)].join('\n');
 }
 
 function indented(texts: readonly string[]): readonly string[] {

@@ -55,7 +55,8 @@ async function readTerm(reading: Reading, domain: string, term: string): Promise
   }
 }
 
-async function exchangesOf(resolve: Resolve, domain: string): Promise<readonly string[]> {
+/** The hosts that a domain's mail goes to; none if the DNS does not answer. */
+export async function exchangesOf(resolve: Resolve, domain: string): Promise<readonly string[]> {
   const answer = await askDns(resolve, domain, 'MX');
   return answer.outcome === 'records' ? answer.records.map((one) => String(Object(one)['exchange'] ?? '')) : [];
 }

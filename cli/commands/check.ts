@@ -25,7 +25,6 @@ import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import { sesRegion } from '#pipeline/config/ses-endpoint.ts';
 import type { Resolve, Secrets } from '#pipeline/contract/ports.ts';
-import { createResolver } from '#pipeline/dns/resolver.ts';
 
 export const check: Command = {
   name: 'check',
@@ -47,7 +46,7 @@ export const check: Command = {
     const checkPlace = async (place: ConfigPlace): Promise<ExitCode> => {
       const file = await place.read();
       const { servers, timeoutSeconds } = file.config.dns;
-      const resolver = createResolver({ servers, timeoutMs: timeoutSeconds * 1_000, clock: world.clock });
+      const resolver = world.openResolver({ servers, timeoutMs: timeoutSeconds * 1_000 });
       try {
         const data = optionValue(given, 'data') ?? '.pillarbox';
         const found = await findAll({ file, place, data, world, resolve: resolver.resolve });

@@ -33,10 +33,14 @@ type SpfParts = {
 export function spfRecord({ domain, wanted, record }: SpfParts): DnsRecord {
   const terms = wanted.map((one) => one.terms[0] ?? 'include:THE-INCLUDE-OF-YOUR-RELAY').join(' ');
   const kept = record === null ? ' -all' : record.replace(/^v=spf1/i, '');
-  const who = wanted.map((one) => one.who).join(', ');
+  const who = wanted.length === 0 ? 'as before' : wanted.map((one) => one.who).join(', ');
   const guess = wanted.find(({ isCertain }) => !isCertain);
   const ask = guess === undefined ? '' : `; ask the operator of ${guess.who} for its include, this is a guess`;
-  return txt(domain, `v=spf1 ${terms}${kept}`, `who may send for it: ${who} (add whoever else does)${ask}`);
+  return txt(
+    domain,
+    `v=spf1 ${terms}${kept}`.replace(/ {2,}/g, ' '),
+    `who may send for it: ${who} (add whoever else does)${ask}`,
+  );
 }
 
 type Suggesting = { readonly config: Config; readonly ways: readonly WayOut[]; readonly nowMs: number };

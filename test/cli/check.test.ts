@@ -96,6 +96,7 @@ test(
       [
         'no certificate is configured (tls): one is made by the server itself, which few peers trust',
         'mail comes in at 127.0.0.1:2525, which only this machine reaches; other servers call port 25',
+        'a.example: DMARC: v=DMARC1; p=none; rua=mailto:postmaster@a.example asks receivers to let forgeries pass',
       ],
     );
     assert.equal(good, 0);

@@ -8,6 +8,7 @@ import { commands } from '#cli/commands.ts';
 import { runCli } from '#cli/run-cli.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { verifyPassword } from '#pipeline/config/password.ts';
+import { createResolver } from '#pipeline/dns/resolver.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -41,6 +42,7 @@ async function run(
     environment: {},
     directory,
     publicAddresses: () => [],
+    openResolver: (options) => createResolver({ ...options, clock: Date.now }),
     openDeployment: async () => assert.fail('not on AWS'),
     dataBackup: { backup: async () => assert.fail('no backup'), restore: async () => assert.fail('no restore') },
     clock: () => Date.parse('2025-11-21T03:00:00.000Z'),

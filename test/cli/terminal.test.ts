@@ -32,6 +32,7 @@ async function run(argv: readonly string[], answer: () => Response): Promise<str
     environment: {},
     directory: '/tmp',
     publicAddresses: () => [],
+    openResolver: () => assert.fail('no DNS'),
     openDeployment: async () => assert.fail('not on AWS'),
     dataBackup: { backup: async () => assert.fail('no backup'), restore: async () => assert.fail('no restore') },
     clock: Date.now,

@@ -11,6 +11,7 @@ import { runCli } from '#cli/run-cli.ts';
 import { restoreBackup } from '#local/backup/restore-backup.ts';
 import { takeBackup } from '#local/backup/take-backup.ts';
 import { openDeployment } from '#ops/aws/open-deployment.ts';
+import { createResolver } from '#pipeline/dns/resolver.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
 
 const script = fileURLToPath(new URL('../../../cli/pillarbox.js', import.meta.url));
@@ -55,6 +56,7 @@ export async function runInProcess(args: readonly string[], over: Partial<CliWor
     publicAddresses: () => [],
     fetch,
     dataBackup: { backup: takeBackup, restore: restoreBackup },
+    openResolver: (options) => createResolver({ ...options, clock: Date.now }),
     openDeployment: (deployment, onProgress) =>
       openDeployment(deployment, { clock: Date.now, log: silentLog(), onProgress }),
     clock: Date.now,
