@@ -5,7 +5,9 @@ import { answerKeys } from '#ops/console/app/shell/help.tsx';
 import { mailboxes, startListening } from '#ops/console/app/shell/live.ts';
 import { settleNow } from '#ops/console/app/shell/notices.tsx';
 import { followAddress, place } from '#ops/console/app/shell/router.ts';
+import { followScheme } from '#ops/console/app/shell/scheme.ts';
 import { App } from './app.tsx';
+import 'uplot/dist/uPlot.min.css'; // here, or it would be bundled twice
 import '#ops/console/app/style/tokens.css';
 import '#ops/console/app/style/shell.css';
 import '#ops/console/app/style/list.css';
@@ -15,6 +17,7 @@ import '#ops/console/app/style/work.css';
 const root = document.getElementById('app');
 if (root !== null) {
   followAddress();
+  followScheme();
   if (place.value.view !== 'leave') {
     startListening();
     answerKeys();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { barsOf } from '#ops/console/app/text/activity-bars.ts';
-import { readCalendar } from '#ops/console/app/text/calendar.ts';
+import { readCalendar, timesOf } from '#ops/console/app/text/calendar.ts';
 import { counted, size, span } from '#ops/console/app/text/figures.ts';
 import { fromText } from '#ops/console/app/text/from-text.ts';
 import { mimeTree } from '#ops/console/app/text/mime-tree.ts';
@@ -159,6 +159,7 @@ describe('attachments and parts', () => {
       'SUMMARY:Call\\, with Ann',
       'DTSTART;TZID=Europe/Berlin:20261204T140000',
       'DTEND:20261204T143000Z',
+      'RRULE:FREQ=WEEKLY;BYDAY=FR',
       'LOCATION:Room A very long',
       '  name',
       'ORGANIZER;CN="Ann; B":mailto:ann@a.example',
@@ -177,11 +178,19 @@ describe('attachments and parts', () => {
           start: '2026-12-04 14:00 Europe/Berlin',
           end: '2026-12-04 14:30 UTC',
           place: 'Room A very long name',
+          repeats: 'weekly',
           organizer: 'Ann; B <ann@a.example>',
           attendees: ['bob@b.example'],
         },
       ],
     });
+    const times = [
+      ['2026-12-04 14:00 Europe/Berlin', '2026-12-04 14:30 Europe/Berlin', '2026-12-04 14:00 to 14:30 Europe/Berlin'],
+      ['2026-12-04 14:00', '2026-12-04 14:30 UTC', '2026-12-04 14:00 to 2026-12-04 14:30 UTC'],
+      ['2026-12-04', '2026-12-06', '2026-12-04 to 2026-12-06'],
+      ['2026-12-04', '', '2026-12-04'],
+    ] as const;
+    for (const [start, end, told] of times) assert.equal(timesOf({ start, end }), told);
     assert.deepEqual(readCalendar('no calendar'), { method: '', events: [] });
   });
 

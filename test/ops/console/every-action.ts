@@ -57,11 +57,13 @@ describe('in the console', peerOptions('chromium'), () => {
     await tab.until(ready);
   }
   async function press(key: string): Promise<void> {
-    const text = key.length === 1 ? { text: key } : { windowsVirtualKeyCode: key === 'Escape' ? 27 : 13 };
+    const code = { Escape: 27, ArrowUp: 38 }[key] ?? 13;
+    const text = key.length === 1 ? { text: key } : { windowsVirtualKeyCode: code };
     await tab.send('Input.dispatchKeyEvent', { type: 'keyDown', key, ...text });
     await tab.send('Input.dispatchKeyEvent', { type: 'keyUp', key });
   }
   const rows = '.row';
+  const focusIs = (subject: string) => `document.activeElement.closest('.row')?.innerText.includes('${subject}')`;
   const listIs = (count: number) => `document.querySelectorAll('${rows}').length === ${count}`;
   const openIs = (subject: string) => `document.querySelector('.msg h1')?.innerText === '${subject}'`;
   const says = (text: string) => `document.querySelector('.toast')?.innerText.includes('${text}')`;
@@ -77,8 +79,14 @@ describe('in the console', peerOptions('chromium'), () => {
       ['j', openIs('Mail 2.')],
       ['k', openIs('Mail 3.')],
       ['o', `document.activeElement.id === 'stage'`],
-      ['u', `document.querySelector('.tabs') === null`],
+      ['u', `document.querySelector('.tabs') === null && ${focusIs('Mail 3.')}`],
       ['o', openIs('Mail 3.')],
+      ['Escape', `document.querySelector('.tabs') === null`],
+      ['j', `${openIs('Mail 2.')} && ${focusIs('Mail 2.')}`], // on from the one that was left; the focus comes along
+      ['ArrowUp', openIs('Mail 3.')],
+      ['d', `document.documentElement.style.colorScheme === 'light'`],
+      ['d', `document.documentElement.style.colorScheme === 'dark'`],
+      ['d', `document.documentElement.style.colorScheme === ''`],
       ['Escape', `document.querySelector('.tabs') === null`],
       ['?', `document.querySelector('dialog[open]')?.innerText.includes('Keys')`],
       ['Escape', `document.querySelector('dialog[open]') === null`],
@@ -112,6 +120,30 @@ describe('in the console', peerOptions('chromium'), () => {
     await tab.until(listIs(1));
     await tab.send('Page.navigate', { url: 'about:blank' }); // a tab that is left does it, too
     await eventually('deleted as the tab is closed', () => world.store.keys('inbox/').length === 1);
+  });
+
+  test('while the server is away nothing is lost, and what was asked for is there when it is back', async () => {
+    await go('#/mail', listIs(3));
+    await api.close();
+    await tab.until(`document.querySelector('.list .notice')?.innerText.includes('Not connected')`);
+    await press('j');
+    await tab.until(`document.querySelector('.msg')?.innerText.includes('the server does not answer')`);
+    await press('#');
+    await tab.until(`${listIs(2)} && ${says('Message deleted')}`);
+    await tab.run(`document.querySelector('.toast [aria-label=Close]').click()`);
+    await tab.until(`${listIs(3)} && ${says('the server does not answer')}`);
+    api = await startOpsApi(opsDeps(world, { chaos: chaosControl, port: Number(new URL(url).port) }));
+    await tab.until(`${openIs('Mail 2.')} && document.querySelector('.list .notice') === null`, 30);
+    assert.equal(world.store.keys('inbox/').length, 3);
+  });
+
+  test('a link that leads elsewhere than it says is told beside the HTML', async () => {
+    const html = '<a href="https://evil.example/login">https://bank.example/login</a>';
+    world.addMessage(sampleMessage({ id: sampleId(9), html }));
+    await go(`#/mail/${sampleId(9)}`, `document.querySelector('.notice.bad') !== null`);
+    assert.match(await tab.run(`document.querySelector('.notice').innerText`), /1 link leads elsewhere than it says/);
+    await tab.run(`document.querySelector('.notice button').click()`);
+    await tab.until(`document.querySelector('.links')?.textContent.includes('leads to evil.example')`);
   });
 
   test('all that was found is deleted only after a question', async () => {

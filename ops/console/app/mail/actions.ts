@@ -6,13 +6,23 @@ import { complain, confirm, tell, tellBefore } from '#ops/console/app/shell/noti
 import { goTo, place, search } from '#ops/console/app/shell/router.ts';
 import { counted } from '#ops/console/app/text/figures.ts';
 import { searchParameters } from '#ops/console/app/text/search-words.ts';
-import { change, hide, list, neighbour } from './list-state.ts';
+import { change, hide, list, neighbour, rowOf } from './list-state.ts';
 
 type DeletedSome = { readonly deleted: number; readonly left: number | null };
 
-/** Opens the message behind or before the open one. */
+/** The message that was left by `backToList`: from there the keys go on. */
+let left: string | null = null;
+
+/** Opens the message behind or before the open one, or the one that was left. */
 export function step(by: 1 | -1): void {
-  const id = neighbour(place.value.id, by);
+  const id = neighbour(place.value.id ?? left, by);
+  if (id !== null) open(id);
+}
+
+/** Opens the message that was left, at first the top one. */
+export function openAgain(): void {
+  const isThere = list.value.messages.some(({ id }) => id === left);
+  const id = isThere ? left : neighbour(null, 1);
   if (id !== null) open(id);
 }
 
@@ -20,9 +30,12 @@ export function open(id: string): void {
   goTo({ view: 'mail', id, query: { q: search.value, tab: place.value.query['tab'] ?? '' } });
 }
 
-/** Closes the message. */
+/** Closes the message; the focus is on its row. */
 export function backToList(): void {
+  const { id } = place.value;
+  left = id ?? left;
   goTo({ view: 'mail', query: { q: search.value } });
+  if (id !== null) rowOf(id)?.focus();
 }
 
 /** The message is gone at once, and deleted when the notice goes; until then it can be had back. */
@@ -34,7 +47,13 @@ export function remove(id: string): void {
     else open(following);
   }
   tellBefore('Message deleted', {
-    apply: () => void api(messagePath(id, null), 'DELETE').then(lookAgain).catch(complain),
+    apply: () =>
+      void api(messagePath(id, null), 'DELETE')
+        .then(lookAgain)
+        .catch((thrown: unknown) => {
+          putBack();
+          complain(thrown);
+        }),
     undo: () => {
       putBack();
       open(id);

@@ -156,6 +156,11 @@ export function neighbour(id: string | null, step: 1 | -1): string | null {
   return messages[at + step]?.id ?? null;
 }
 
+/** The link of a row that is drawn. */
+export function rowOf(id: string): HTMLElement | null {
+  return document.querySelector<HTMLElement>(`.row[data-id="${CSS.escape(id)}"] a`);
+}
+
 /** A row, and how far below the upper edge of the window it is, in pixels. */
 export type Anchor = { readonly id: string; readonly below: number };
 /** What is kept over a reload in this tab: how much was loaded, and where the window was in it (null: at the top). */

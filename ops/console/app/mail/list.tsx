@@ -1,11 +1,10 @@
 // The pane with the list of mail: it stays where it is while mail comes in above, while a message is read and over a reload.
 import { effect } from '@preact/signals';
-import { ArrowUp, CheckCheck, Inbox, SearchX, Send, Trash2 } from 'lucide-preact';
+import { ArrowUp, CheckCheck, Inbox, SearchX, Send, Trash2, Unplug } from 'lucide-preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { opened } from '#ops/console/app/message/message-state.ts';
-import { chaosWords, health, listenersOf, mailboxes, whenNews } from '#ops/console/app/shell/live.ts';
+import { chaosWords, connection, health, listenersOf, mailboxes, whenNews } from '#ops/console/app/shell/live.ts';
 import { place, search, searchAddress } from '#ops/console/app/shell/router.ts';
-import { counted } from '#ops/console/app/text/figures.ts';
 import { terms, toggled } from '#ops/console/app/text/search-words.ts';
 import { markFound, removeFound, sendTrial } from './actions.ts';
 import {
@@ -17,6 +16,7 @@ import {
   loadOlder,
   remember,
   remembered,
+  rowOf,
   seeAll,
   view,
 } from './list-state.ts';
@@ -37,20 +37,26 @@ export function MailList() {
       {(place.value.id === null || opened.value.kind === 'loading') && <h1 class="sr">Mail</h1>}
       <SearchBox />
       <Bar />
+      {connection.value === 'broken' && (
+        <p class="notice bad">
+          <Unplug aria-hidden="true" size={15} /> Not connected, trying again …
+        </p>
+      )}
       <Rows />
     </section>
   );
 }
 
 function Bar() {
-  const { messages, next } = list.value;
+  const { messages, next, query } = list.value;
   const isAll = search.value.trim() === '';
   const total = isAll ? Math.max(mailboxes.value.messages, messages.length) : messages.length;
   const has = new Set(terms(search.value));
   return (
     <div class="bar">
       <span class="count">
-        {total === messages.length && next !== null ? `${total}+ messages` : counted(total, 'message')}
+        {query === null ? '' : total === messages.length && next !== null ? `${total}+` : total.toLocaleString('en')}
+        <span> {total === 1 ? 'message' : 'messages'}</span>
       </span>
       {chips.map(({ term, label }) => (
         <a
@@ -80,15 +86,17 @@ function Rows() {
   useEffect(() => {
     const { id } = place.value;
     if (id === shownId.current) return;
-    const row = id === null ? null : box.current?.querySelector(`[data-id="${CSS.escape(id)}"]`);
-    if (row === undefined || (id !== null && row === null)) return; // not loaded yet
+    const row = id === null ? null : rowOf(id);
+    if (id !== null && row === null) return; // not loaded yet
     shownId.current = id;
     row?.scrollIntoView({ block: 'nearest' });
+    if (box.current?.contains(document.activeElement)) row?.focus(); // keys step on from the row that has the focus
   });
   const { messages, next, failure, unseen, isBehind, query } = list.value;
   const toTop = () => box.current?.scrollTo({ top: 0 });
   return (
-    <div class="rows" ref={box}>
+    <div class="rows" ref={box} aria-busy={query === null}>
+      {query === null && <i class="skeleton" />}
       {unseen > 0 && (
         <button type="button" class="newer" onClick={toTop}>
           {isBehind ? `${unseen}+` : unseen} new <ArrowUp aria-hidden="true" size={14} />

@@ -37,7 +37,9 @@ export function FileStrip({ message: { attachments } }: { readonly message: Inbo
 /** The kind of file in a few letters. */
 export function FileBadge({ filename, contentType }: { readonly filename: string; readonly contentType: string }) {
   const kind =
-    /\.([a-z0-9]{1,4})$/i.exec(filename)?.[1] ?? /\/(?:x-|vnd\.)?([a-z0-9]{1,4})/i.exec(contentType)?.[1] ?? '?';
+    /\.([a-z0-9]{1,4})$/i.exec(filename)?.[1] ??
+    (/^multipart\//i.test(contentType) ? '⋯' : /\/(?:x-|vnd\.)?([a-z0-9]{1,4})/i.exec(contentType)?.[1]) ??
+    '?';
   return (
     <i class="badge" aria-hidden="true">
       {kind.toUpperCase()}

@@ -1,4 +1,5 @@
 // The head of a message: who sent it to whom, whether that is proven, and what can be done to it.
+import { useSignal } from '@preact/signals';
 import { Download, ShieldAlert, ShieldCheck, ShieldQuestionMark } from 'lucide-preact';
 import { list } from '#ops/console/app/mail/list-state.ts';
 import { type InboxMessage, messagePath } from '#ops/console/app/shell/api.ts';
@@ -16,7 +17,7 @@ export function Head({ message, copy }: TabProps) {
     <header class="top">
       <Actions message={message} copy={copy} />
       <h1>
-        <Words>{subject || '(no subject)'}</Words>
+        <Words>{subject || '(no subject)'}</Words> <Tags id={id} />
       </h1>
       <div class="from">
         <span class="av" aria-hidden="true">
@@ -60,15 +61,25 @@ function Envelope({
 }: {
   readonly message: InboxMessage;
 }) {
+  const isShown = useSignal(false);
   const client = session.clientName ?? session.clientIp ?? 'this service';
   return (
     <>
       <span class="soft line">
-        <People label="to" people={to} /> <People label="cc" people={cc} /> <Time at={receivedAt} isLong />
+        <People label="to" people={to} /> <People label="cc" people={cc} /> <Time at={receivedAt} form="medium" />{' '}
+        <button
+          type="button"
+          class="link"
+          aria-expanded={isShown.value}
+          onClick={() => {
+            isShown.value = !isShown.value;
+          }}
+        >
+          Envelope
+        </button>
       </span>
-      <details class="soft envelope">
-        <summary>Envelope</summary>
-        <dl>
+      {isShown.value && (
+        <dl class="soft envelope">
           <dt>Sender</dt>
           <dd>
             <Address>{`<${envelope.reversePath}>`}</Address>
@@ -104,7 +115,7 @@ function Envelope({
           <dt>Size</dt>
           <dd>{size(raw.bytes)}</dd>
         </dl>
-      </details>
+      )}
     </>
   );
 }
@@ -153,27 +164,33 @@ function VerdictIcon({ tone }: { readonly tone: Tone }) {
 function Copies({ id, message }: { readonly id: string; readonly message: InboxMessage }) {
   const mine = `${message.mailbox.localPart}@${message.mailbox.domain}`;
   const others = list.value.messages.find((one) => one.id === id)?.mailboxes ?? [mine];
-  const tags = list.value.messages.find((one) => one.id === id)?.tags ?? [];
-  if (others.length < 2 && tags.length === 0) return null;
+  if (others.length < 2) return null;
   return (
     <p class="copies">
-      {others.length > 1 &&
-        others.map((mailbox) => (
-          <a
-            key={mailbox}
-            class="chip"
-            aria-current={mailbox === mine ? 'true' : undefined}
-            href={messageAddress(id, mailbox)}
-          >
-            <Words>{mailbox}</Words>
-          </a>
-        ))}
+      {others.map((mailbox) => (
+        <a
+          key={mailbox}
+          class="chip"
+          aria-current={mailbox === mine ? 'true' : undefined}
+          href={messageAddress(id, mailbox)}
+        >
+          <Words>{mailbox}</Words>
+        </a>
+      ))}
+    </p>
+  );
+}
+
+function Tags({ id }: { readonly id: string }) {
+  const tags = list.value.messages.find((one) => one.id === id)?.tags ?? [];
+  return (
+    <>
       {tags.map((tag) => (
         <Tag key={tag} tone="info">
           <Words>{tag}</Words>
         </Tag>
       ))}
-    </p>
+    </>
   );
 }
 

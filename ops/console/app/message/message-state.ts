@@ -10,6 +10,7 @@ import {
   textOf,
 } from '#ops/console/app/shell/api.ts';
 import { type HtmlFacts, htmlFacts, type Link, textLinks } from '#ops/console/app/text/html-facts.ts';
+import type { Place } from '#ops/console/app/text/place.ts';
 
 /** `without`: stored, but in no mailbox: only its trace and its bytes are there. */
 export type OpenMessage =
@@ -26,7 +27,7 @@ export const facts = signal<HtmlFacts>({ links: [], remote: 0 });
 const maxFactsBytes = 2_097_152;
 
 /** Loads a message; the trace comes after it. */
-export async function openMessage(id: string | null, copy: string | null, isTrace: boolean): Promise<void> {
+export async function openMessage({ id, copy, view }: Place): Promise<void> {
   trace.value = null;
   facts.value = { links: [], remote: 0 };
   if (id === null) {
@@ -35,7 +36,7 @@ export async function openMessage(id: string | null, copy: string | null, isTrac
   }
   opened.value = { kind: 'loading', id };
   void loadTrace(id);
-  if (isTrace) {
+  if (view === 'trace') {
     opened.value = { kind: 'without', id };
     return;
   }
@@ -52,7 +53,14 @@ export async function openMessage(id: string | null, copy: string | null, isTrac
   }
 }
 
-export async function loadTrace(id: string): Promise<void> {
+/** What happened to the open message since; one that could not be loaded, as the server was away, is loaded now. */
+export async function lookAgainAt(place: Place): Promise<void> {
+  const { value: now } = opened;
+  if (now.kind === 'failed' && now.failure.code === 'unreachable') await openMessage(place);
+  else if (place.id !== null) await loadTrace(place.id);
+}
+
+async function loadTrace(id: string): Promise<void> {
   const found = await api<Trace>(messagePath(id, null, '/trace')).catch(() => null);
   if (found !== null && isWanted(id)) trace.value = found;
 }

@@ -1,4 +1,5 @@
 // The pane with the open message: its head, and a tab for each way to look at it.
+import { MailOpen } from 'lucide-preact';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { mark } from '#ops/console/app/mail/actions.ts';
@@ -6,8 +7,9 @@ import { list } from '#ops/console/app/mail/list-state.ts';
 import type { InboxMessage } from '#ops/console/app/shell/api.ts';
 import { whenNews } from '#ops/console/app/shell/live.ts';
 import { adjust, place } from '#ops/console/app/shell/router.ts';
+import { BackButton } from './actions.tsx';
 import { Head, PlainHead } from './head.tsx';
-import { facts, loadTrace, opened, openMessage } from './message-state.ts';
+import { facts, lookAgainAt, opened, openMessage } from './message-state.ts';
 import { Attachments } from './tab-attachments.tsx';
 import { Checks } from './tab-checks.tsx';
 import { Clients } from './tab-clients.tsx';
@@ -59,8 +61,8 @@ const tabs: readonly Tab[] = [
 
 export function MessagePane() {
   const { id, copy, view } = place.value;
-  useEffect(() => void openMessage(id, copy, view === 'trace'), [id, copy, view]);
-  useEffect(() => (id === null ? undefined : whenNews('message', () => loadTrace(id), 2_000)), [id]);
+  useEffect(() => void openMessage(place.value), [id, copy, view]);
+  useEffect(() => (id === null ? undefined : whenNews('message', () => lookAgainAt(place.value), 2_000)), [id]);
   const now = opened.value;
   const isOpen = now.kind === 'open';
   const isNew = isOpen && list.value.messages.some((one) => one.id === now.id && !one.read);
@@ -71,17 +73,30 @@ export function MessagePane() {
     case 'none':
       return (
         <section aria-label="Message" class="msg none">
-          <p>
-            Choose a message, or press <kbd>j</kbd> for the first.
-          </p>
+          <div class="empty">
+            <MailOpen aria-hidden="true" size={36} strokeWidth={1.25} />
+            <p>
+              Choose a message, or press <kbd>j</kbd> for the first.
+            </p>
+          </div>
         </section>
       );
     case 'loading':
-      return <section aria-label="Message" class="msg" aria-busy="true" />;
+      return (
+        <section aria-label="Message" class="msg" aria-busy="true">
+          <header class="top">
+            <nav class="acts" aria-label="Message">
+              <BackButton />
+            </nav>
+          </header>
+          <i class="skeleton" />
+        </section>
+      );
     case 'failed':
       return (
         <section aria-label="Message" class="msg none">
-          <div>
+          <div class="empty">
+            <BackButton />
             <h1>This message cannot be shown</h1>
             <p class="bad">{now.failure.message}</p>
           </div>

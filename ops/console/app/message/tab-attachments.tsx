@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { Download, Eye, EyeOff } from 'lucide-preact';
 import { type InboxMessage, messagePath } from '#ops/console/app/shell/api.ts';
 import { place } from '#ops/console/app/shell/router.ts';
-import { readCalendar } from '#ops/console/app/text/calendar.ts';
+import { readCalendar, timesOf } from '#ops/console/app/text/calendar.ts';
 import { size } from '#ops/console/app/text/figures.ts';
 import { visible, visibleText } from '#ops/console/app/text/visible-text.ts';
 import { Words } from '#ops/console/app/text/words.tsx';
@@ -123,7 +123,7 @@ function CalendarPreview({ path }: { readonly path: string }) {
   if (events.length === 0) return <pre class="text sheet-text">{visibleText(loaded.text)}</pre>;
   return (
     <>
-      {events.map(({ summary, start, end, place: where, organizer, attendees }, n) => (
+      {events.map(({ summary, start, end, place: where, repeats, organizer, attendees }, n) => (
         <dl key={`${n} ${start}`} class="calendar">
           <dt>{method === 'REQUEST' ? 'Invitation' : method === 'CANCEL' ? 'Cancelled' : 'Event'}</dt>
           <dd>
@@ -133,7 +133,8 @@ function CalendarPreview({ path }: { readonly path: string }) {
           </dd>
           <dt>When</dt>
           <dd>
-            <Words>{end === '' ? start : `${start} to ${end}`}</Words>
+            <Words>{timesOf({ start, end })}</Words>
+            {repeats !== '' && `, ${repeats}`}
           </dd>
           {where !== '' && <dt>Where</dt>}
           {where !== '' && (

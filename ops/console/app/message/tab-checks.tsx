@@ -22,9 +22,11 @@ export function Checks({ message }: TabProps) {
         <p>
           <Words>{why}</Words>
         </p>
-        <p class="soft">
-          {disposition.action === 'accept' ? 'Accepted' : 'Quarantined'}: <Words>{disposition.reason}</Words>
-        </p>
+        {disposition.action === 'accept' && disposition.reason !== why && (
+          <p class="soft">
+            Accepted: <Words>{disposition.reason}</Words>
+          </p>
+        )}
       </section>
       {checksOf(authentication).map((check, n) => (
         <OneCheck key={`${n} ${check.name}`} check={check} />

@@ -53,7 +53,7 @@ function Client({ client, supported }: ClientReport['clients'][number]) {
   const tone = percent >= 95 ? 'good' : percent >= 80 ? 'warn' : 'bad';
   return (
     <li>
-      <span>{client}</span>
+      <span>{client.replace('Desktop Webmail', 'web').replace('Mobile Webmail', 'mobile web')}</span>
       <meter class={tone} min={0} max={100} value={percent} aria-label={client} />
       <b>{percent} %</b>
     </li>

@@ -1,9 +1,10 @@
 // The HTML of a message, in a frame in which nothing runs and, until it is asked for, nothing is loaded from elsewhere: at the
 // width of a phone, a tablet or the window, light or dark.
 import { useSignal } from '@preact/signals';
-import { ImageOff, Monitor, Moon, Smartphone, Sun, Tablet } from 'lucide-preact';
+import { ImageOff, Monitor, Moon, Smartphone, Sun, Tablet, TriangleAlert } from 'lucide-preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { messagePath } from '#ops/console/app/shell/api.ts';
+import { adjust } from '#ops/console/app/shell/router.ts';
 import { counted } from '#ops/console/app/text/figures.ts';
 import { FileStrip } from './file-strip.tsx';
 import type { TabProps } from './message.tsx';
@@ -27,6 +28,7 @@ export function Html({ message, copy }: TabProps) {
   const scheme = useSignal(chosen.scheme);
   const isRemoteShown = useSignal(false);
   const frame = useRef<HTMLIFrameElement>(null);
+  const misleading = facts.value.links.filter((link) => link.isMisleading).length;
   const path = messagePath(message.id, copy, '/html');
   const source = isRemoteShown.value ? `${path}${path.includes('?') ? '&' : '?'}remote=true` : path;
   useEffect(() => {
@@ -68,6 +70,14 @@ export function Html({ message, copy }: TabProps) {
             </button>
           ))}
         </fieldset>
+        {misleading > 0 && (
+          <p class="notice bad">
+            <TriangleAlert aria-hidden="true" size={15} />
+            <button type="button" class="link" onClick={() => adjust({ tab: 'links' })}>
+              {misleading === 1 ? '1 link leads' : `${misleading} links lead`} elsewhere than it says
+            </button>
+          </p>
+        )}
         {facts.value.remote > 0 && !isRemoteShown.value && (
           <p class="notice">
             <ImageOff aria-hidden="true" size={15} /> {counted(facts.value.remote, 'remote item')} blocked.{' '}

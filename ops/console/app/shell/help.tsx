@@ -1,10 +1,10 @@
 // The keys, and what they do.
 import { signal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { backToList, open, remove, step, toggleRead } from '#ops/console/app/mail/actions.ts';
-import { neighbour } from '#ops/console/app/mail/list-state.ts';
+import { backToList, openAgain, remove, step, toggleRead } from '#ops/console/app/mail/actions.ts';
 import { searchFieldId } from '#ops/console/app/mail/search.tsx';
 import { goTo, place } from './router.ts';
+import { changeScheme } from './scheme.ts';
 
 type Key = { readonly keys: readonly string[]; readonly does: string; readonly run: () => void };
 
@@ -13,7 +13,7 @@ const isHelpShown = signal(false);
 const keys: readonly Key[] = [
   { keys: ['j', 'ArrowDown'], does: 'next message', run: () => step(1) },
   { keys: ['k', 'ArrowUp'], does: 'message before', run: () => step(-1) },
-  { keys: ['o', 'Enter'], does: 'open the first, or move into the open one', run: openOrEnter },
+  { keys: ['o', 'Enter'], does: 'open the first or the last one, or move into the open one', run: openOrEnter },
   { keys: ['u', 'Escape'], does: 'back to the list', run: backToList },
   { keys: ['U'], does: 'read, or unread again', run: () => withOpen(toggleRead) },
   { keys: ['#', 'Delete'], does: 'delete, with a way back', run: () => withOpen(remove) },
@@ -23,6 +23,7 @@ const keys: readonly Key[] = [
   { keys: ['3'], does: 'queues', run: () => goTo({ view: 'queues' }) },
   { keys: ['4'], does: 'overview', run: () => goTo({ view: 'overview' }) },
   { keys: ['5'], does: 'chaos', run: () => goTo({ view: 'chaos' }) },
+  { keys: ['d'], does: 'light, dark, or as the system has it', run: changeScheme },
   { keys: ['?'], does: 'this list', run: showHelp },
 ];
 /** Keys that an element with the focus needs for itself. */
@@ -39,7 +40,8 @@ export function answerKeys(): void {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !(target instanceof Element))
       return;
     if (target.closest('input, textarea, select, dialog[open]') !== null) return;
-    if (ownKeys.has(event.key) && target !== document.body) return;
+    const isFree = target === document.body || (event.key !== 'Enter' && target.closest('.row') !== null);
+    if (ownKeys.has(event.key) && !isFree) return;
     const key = keys.find((one) => one.keys.includes(event.key));
     if (key === undefined || (event.key === 'Escape' && place.value.id === null)) return;
     event.preventDefault();
@@ -100,8 +102,5 @@ function withOpen(act: (id: string) => void): void {
 function openOrEnter(): void {
   const { id } = place.value;
   if (id !== null) document.getElementById('stage')?.focus();
-  else {
-    const first = neighbour(null, 1);
-    if (first !== null) open(first);
-  }
+  else openAgain();
 }

@@ -1,11 +1,25 @@
 // The rail: mailboxes, tags and views with their counts, and what the connection is like.
-import { Activity, Inbox, ListOrdered, type LucideIcon, Mailbox, Send, ShieldAlert, Tag, Zap } from 'lucide-preact';
+import {
+  Activity,
+  Inbox,
+  ListOrdered,
+  type LucideIcon,
+  Mailbox,
+  Moon,
+  Send,
+  ShieldAlert,
+  Sun,
+  SunMoon,
+  Tag,
+  Zap,
+} from 'lucide-preact';
 import type { ComponentChildren } from 'preact';
 import { quoted } from '#ops/console/app/text/search-words.ts';
 import { Words } from '#ops/console/app/text/words.tsx';
 import { showHelp } from './help.tsx';
 import { chaosWords, connection, health, listenersOf, mailboxes, queues } from './live.ts';
 import { addressOf, place, search, searchAddress } from './router.ts';
+import { changeScheme, scheme } from './scheme.ts';
 
 const states = {
   connecting: 'Connecting …',
@@ -123,6 +137,7 @@ function Foot() {
   const report = health.value;
   const tone = connection.value === 'broken' ? 'bad' : report?.status === 'ok' || report === null ? 'good' : 'bad';
   const listeners = listenersOf(report);
+  const SchemeIcon = scheme.value === 'auto' ? SunMoon : scheme.value === 'light' ? Sun : Moon;
   return (
     <div class="foot">
       <p id="status" role="status">
@@ -138,9 +153,18 @@ function Foot() {
           {role === 'mx' ? 'SMTP' : role} <code>{text}</code>
         </p>
       ))}
-      <p>
+      <p class="foot-row">
         <button type="button" class="link" onClick={showHelp}>
           Press <kbd>?</kbd> for keys
+        </button>
+        <button
+          type="button"
+          class="icon"
+          aria-label={`Colours: ${scheme.value}`}
+          title={`Colours: ${scheme.value} (d)`}
+          onClick={changeScheme}
+        >
+          <SchemeIcon aria-hidden="true" size={15} />
         </button>
       </p>
     </div>

@@ -5,6 +5,8 @@ export type CalendarEvent = {
   readonly start: string;
   readonly end: string;
   readonly place: string;
+  /** `daily`, `weekly`, `monthly`, `yearly`; empty if it is once. */
+  readonly repeats: string;
   readonly organizer: string;
   readonly attendees: readonly string[];
 };
@@ -45,9 +47,19 @@ function eventOf(properties: readonly Property[]): CalendarEvent {
     start: timeOf(one('DTSTART')),
     end: timeOf(one('DTEND')),
     place: unescaped(one('LOCATION')?.value ?? ''),
+    repeats: /FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY)/i.exec(one('RRULE')?.value ?? '')?.[1]?.toLowerCase() ?? '',
     organizer: person(one('ORGANIZER')),
     attendees: properties.filter(({ name }) => name === 'ATTENDEE').map(person),
   };
+}
+
+/** `2026-11-30 09:30 to 09:45 Europe/Berlin`: the day and the zone once, where both times have them. */
+export function timesOf({ start, end }: Pick<CalendarEvent, 'start' | 'end'>): string {
+  if (end === '' || end === start) return start;
+  const [day = '', from, ...zone] = start.split(' ');
+  const [lastDay, to, ...lastZone] = end.split(' ');
+  if (day !== lastDay || to === undefined || zone.join() !== lastZone.join()) return `${start} to ${end}`;
+  return [day, from, 'to', to, ...zone].join(' ');
 }
 
 function timeOf(property: Property | undefined): string {

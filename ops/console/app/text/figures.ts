@@ -16,12 +16,25 @@ export function counted(count: number, noun: string, others = `${noun}s`): strin
 export function shortTime(at: string, now: Date): string {
   const moment = new Date(at);
   if (moment.toDateString() === now.toDateString()) {
-    return moment.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+    return clockTime(moment);
   }
   const days = (now.getTime() - moment.getTime()) / 86_400_000;
   if (days >= 0 && days < 6) return moment.toLocaleDateString([], { weekday: 'short' });
   const year = moment.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' as const };
   return moment.toLocaleDateString([], { day: 'numeric', month: 'short', ...year });
+}
+
+/** `today, 07:33`; another day with its weekday and date. */
+export function mediumTime(at: string, now: Date): string {
+  const moment = new Date(at);
+  const isToday = moment.toDateString() === now.toDateString();
+  const year = moment.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' as const };
+  const day = moment.toLocaleDateString([], { weekday: 'short', day: 'numeric', month: 'short', ...year });
+  return `${isToday ? 'today' : day}, ${clockTime(moment)}`;
+}
+
+function clockTime(moment: Date): string {
+  return moment.toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' });
 }
 
 /** In full, to the second. */

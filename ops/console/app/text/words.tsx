@@ -1,6 +1,6 @@
 // How senders' texts and our own facts stand in a line.
 import type { ComponentChildren } from 'preact';
-import { longTime, shortTime } from './figures.ts';
+import { longTime, mediumTime, shortTime } from './figures.ts';
 import { fromText, type Named } from './from-text.ts';
 import { visible } from './visible-text.ts';
 
@@ -34,11 +34,13 @@ export function Sender({ from }: { readonly from: string | null }) {
   return name === '' ? <Address>{address}</Address> : <Words>{name}</Words>;
 }
 
+const forms = { short: shortTime, medium: mediumTime, long: longTime };
+
 /** Short; its full form is told to whoever asks. */
-export function Time({ at, isLong = false }: { readonly at: string; readonly isLong?: boolean }) {
+export function Time({ at, form = 'short' }: { readonly at: string; readonly form?: keyof typeof forms }) {
   return (
     <time dateTime={at} title={longTime(at)}>
-      {isLong ? longTime(at) : shortTime(at, new Date())}
+      {forms[form](at, new Date())}
     </time>
   );
 }

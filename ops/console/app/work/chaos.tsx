@@ -18,7 +18,13 @@ const samples = [
   { words: 'slow-5s-data-20%', about: 'one message in five is slow' },
   { words: 'drop-connect-5%', about: 'one connection in twenty is dropped' },
 ];
-const addresses = ['bounce-550@…', 'later-451-twice@…', 'slow-10s@…', 'drop@…', 'data-552@…'];
+const addresses = [
+  { address: 'bounce-550@…', about: 'refused for good' },
+  { address: 'later-451-twice@…', about: 'deferred twice, then taken' },
+  { address: 'slow-10s@…', about: 'answered after 10 s' },
+  { address: 'drop@…', about: 'the connection is dropped' },
+  { address: 'data-552@…', about: 'refused after its content' },
+];
 
 export function ChaosView() {
   useEffect(() => {
@@ -30,15 +36,23 @@ export function ChaosView() {
     <main class="work-view" aria-busy={now === null}>
       <h1>Chaos</h1>
       <p class="soft">
-        Faults on purpose, so that you see what your app does about them. A recipient asks for one by its name:{' '}
-        {addresses.map((address) => (
-          <span key={address}>
-            <code>{address}</code>{' '}
-          </span>
-        ))}
+        Faults on purpose, so that you see what your app does about them: by chance, or for recipients who ask for one
+        by their name.
       </p>
       {now !== null && !now.isPossible && <p class="empty">Only a capture server has it.</p>}
       {now?.isPossible === true && <Settings words={now.words} />}
+      {now?.isPossible === true && (
+        <section class="card">
+          <h2>Addresses that ask for a fault, while chaos is on</h2>
+          <ul class="chips samples">
+            {addresses.map(({ address, about }) => (
+              <li key={address}>
+                <code>{address}</code> <small>{about}</small>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
       {now !== null && now.recent.length > 0 && <Recent recent={now.recent} />}
     </main>
   );
@@ -107,7 +121,7 @@ function Recent({ recent }: { readonly recent: Chaos['recent'] }) {
           {recent.map(({ at, stage, reply, dropped, delaySeconds, why, recipient, id }, n) => (
             <tr key={`${n} ${at}`}>
               <td data-label="When">
-                <Time at={at} isLong />
+                <Time at={at} form="long" />
               </td>
               <td data-label="Stage">{stage}</td>
               <td data-label="What">

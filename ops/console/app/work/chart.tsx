@@ -1,8 +1,8 @@
 // A chart of stacked bars over time, with its figures as a table for those who do not see it.
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
+import { scheme } from '#ops/console/app/shell/scheme.ts';
 import { counted } from '#ops/console/app/text/figures.ts';
-import 'uplot/dist/uPlot.min.css';
 
 /** `color`: a custom property of the page's style. */
 export type Series = { readonly name: string; readonly color: string; readonly values: readonly number[] };
@@ -17,19 +17,21 @@ export function Chart({ title, starts, series }: ChartProps) {
     const { current: element } = box;
     if (element === null) return;
     const draw = (): uPlot => new uPlot(optionsOf(element, starts, series), dataOf(starts, series), element);
-    let plot = draw();
+    let plot: uPlot | null = null;
     const redraw = (): void => {
-      plot.destroy();
+      plot?.destroy();
       plot = draw();
     };
-    const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
+    const stopScheme = scheme.subscribe(redraw); // its colours are drawn, not styled
+    const resized = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height }));
     resized.observe(element);
-    const scheme = matchMedia('(prefers-color-scheme: dark)');
-    scheme.addEventListener('change', redraw); // its colours are drawn, not styled
+    const system = matchMedia('(prefers-color-scheme: dark)');
+    system.addEventListener('change', redraw);
     return () => {
       resized.disconnect();
-      scheme.removeEventListener('change', redraw);
-      plot.destroy();
+      system.removeEventListener('change', redraw);
+      stopScheme();
+      plot?.destroy();
     };
   }, [starts, series]);
   const sums = series.map(({ name, values }) => `${sum(values).toLocaleString('en')} ${name}`);

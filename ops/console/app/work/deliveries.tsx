@@ -1,6 +1,6 @@
 // Outbound mail by state, with the reason why each waits, and the suppressed addresses.
 import { signal, useSignal } from '@preact/signals';
-import { RotateCw, Undo2 } from 'lucide-preact';
+import { RotateCw, Send, Undo2 } from 'lucide-preact';
 import { useEffect } from 'preact/hooks';
 import {
   api,
@@ -10,7 +10,7 @@ import {
   type ShownDelivery,
   type Suppressions,
 } from '#ops/console/app/shell/api.ts';
-import { lookAgain, whenNews } from '#ops/console/app/shell/live.ts';
+import { chaosWords, lookAgain, whenNews } from '#ops/console/app/shell/live.ts';
 import { complain, tell } from '#ops/console/app/shell/notices.tsx';
 import { addressOf, place } from '#ops/console/app/shell/router.ts';
 import { counted } from '#ops/console/app/text/figures.ts';
@@ -50,7 +50,11 @@ export function Deliveries() {
       </nav>
       {failure.value !== null && <p class="bad">{failure.value.message}</p>}
       {now !== null && now.deliveries.length === 0 && (
-        <p class="empty">{state === null ? 'No outbound mail.' : `No outbound mail is ${state}.`}</p>
+        <div class="empty">
+          <Send aria-hidden="true" size={28} strokeWidth={1.5} />
+          <p>{state === null ? 'No mail has gone out.' : `No outbound mail is ${state}.`}</p>
+          {state === null && chaosWords.value !== null && <p>A capture server keeps all mail and sends none on.</p>}
+        </div>
       )}
       {now !== null && now.deliveries.length > 0 && (
         <table class="work">
@@ -132,7 +136,7 @@ function Delivery({ id, domain, recipients, state, attempts, nextAttemptAt, reas
       <td data-label="Attempts" class="number">
         {attempts}
       </td>
-      <td data-label="Next">{nextAttemptAt !== null && <Time at={nextAttemptAt} isLong />}</td>
+      <td data-label="Next">{nextAttemptAt !== null && <Time at={nextAttemptAt} form="long" />}</td>
       <td>
         {nextAttemptAt !== null && (
           <button type="button" class="act" onClick={retry}>

@@ -11,6 +11,13 @@ import { Tag, Time, Words } from '#ops/console/app/text/words.tsx';
 
 const dead = signal<readonly DeadLetters[]>([]);
 const mostDead = 20;
+const abouts = new Map([
+  ['received', 'who sent it, and where it goes'],
+  ['received-slow', 'the same, while the sender’s DNS does not answer'],
+  ['parse', 'into mailboxes'],
+  ['deliver', 'out to other hosts'],
+  ['notify', 'to your hooks'],
+]);
 
 export function Queues() {
   useEffect(() => {
@@ -27,7 +34,7 @@ export function Queues() {
           <Words>{report.problems.join(', ')}</Words>
         </p>
       )}
-      <table class="work">
+      <table class="work queues">
         <thead>
           <tr>
             {['Queue', 'Ready', 'Delayed', 'In flight', 'Dead letters', 'Longest wait'].map((head) => (
@@ -57,6 +64,7 @@ function Queue({ name, ready, delayed, inFlight, dead: died, oldestSeconds, faul
       <tr>
         <th scope="row" data-label="Queue">
           {name}
+          <small>{abouts.get(name)}</small>
         </th>
         <td data-label="Ready" class="number">
           {ready}
@@ -77,7 +85,7 @@ function Queue({ name, ready, delayed, inFlight, dead: died, oldestSeconds, faul
         <tr key={reason} class="fault">
           <td colSpan={7}>
             {counted(jobs, 'job')} until this is mended: <Words>{reason}</Words>; tried again{' '}
-            <Time at={retryAt} isLong />
+            <Time at={retryAt} form="long" />
           </td>
         </tr>
       ))}
@@ -129,7 +137,7 @@ function DeadOf({ queue, dead: letters }: DeadLetters) {
       <ul class="dead">
         {letters.map(({ id, reason, receiveCount, diedAt }, n) => (
           <li key={`${n} ${diedAt}`} class="card">
-            <Time at={diedAt} isLong />{' '}
+            <Time at={diedAt} form="long" />{' '}
             {id !== null && (
               <a class="id" href={addressOf({ view: 'trace', id })}>
                 {id}
