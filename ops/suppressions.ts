@@ -82,13 +82,19 @@ export const addSuppression = useCase({
   about: 'suppress an address: no mail is sent to it any more',
   takes: {
     ADDRESS: address(),
-    reason: z.string('why, in a few words').trim().min(1, 'why, in a few words').max(500, 'at most 500 characters'),
+    reason: z
+      .string('why, in a few words')
+      .trim()
+      .min(1, 'why, in a few words')
+      .max(500, 'at most 500 characters')
+      .describe('why, in a few words'),
     sender: sender.default(everySender),
     days: z
       .string()
       .regex(/^[1-9]\d{0,3}$/, 'a whole number from 1 to 9999')
       .transform(Number)
-      .optional(),
+      .optional()
+      .describe('for how many days; left out: until it is taken off'),
   },
   gives: shownSuppression,
   status: 201,

@@ -100,7 +100,7 @@ function secondRegion(endpoint: string) {
  * whose jobs were done an hour ago, from news@sender.example, in the inbox and in quarantine.
  */
 export async function mailIn(stack: EmulatedDeployment): Promise<string> {
-  const { runStages, store, sqs, deadUrl } = stack;
+  const { store, sqs, deadUrl } = stack;
   const attached = 'Content-Disposition: attachment; filename=rain.csv';
   const news = `From: news@sender.example\r\nSubject: News\r\n${attached}\r\n\r\nday,mm\r\n`;
   const old = Date.now() - 7_200_000;
@@ -108,10 +108,7 @@ export async function mailIn(stack: EmulatedDeployment): Promise<string> {
     id: messageIdFactory()(old),
     receivedAt: new Date(old).toISOString(),
   });
-  const receivedAt = new Date().toISOString();
-  const help = 'From: ann@sender.example\r\nSubject: Help\r\n\r\nIt is broken.\r\n';
-  const job = await take(stack, help, { receivedAt });
-  await runStages();
+  const { job, receivedAt } = await helpIn(stack);
   const [inbox, quarantine] = (['inbox', 'quarantine'] as const).map((folder) =>
     messageKey(folder, { id, receivedAt: newsAt, domain: 'example.org', localPart: 'support' }),
   );
@@ -125,6 +122,15 @@ export async function mailIn(stack: EmulatedDeployment): Promise<string> {
 }
 
 type Taken = { readonly id?: MessageId; readonly receivedAt: string };
+
+/** A message to support@example.org that was delivered just now. */
+export async function helpIn(stack: EmulatedDeployment) {
+  const receivedAt = new Date().toISOString();
+  const help = 'From: ann@sender.example\r\nSubject: Help\r\n\r\nIt is broken.\r\n';
+  const job = await take(stack, help, { receivedAt });
+  await stack.runStages();
+  return { job, receivedAt };
+}
 
 async function take({ intake }: EmulatedDeployment, text: string, { receivedAt, ...named }: Taken) {
   const content = Buffer.from(text);

@@ -7,7 +7,7 @@ import { configKey, deployedOptionsKey } from '#pipeline/contract/keys.ts';
 import { emulateDeployment } from '#test/support/aws/emulated-deployment.ts';
 import { operatorsAws } from '#test/support/aws/operators-aws.ts';
 import { findPeer } from '#test/support/peers/peers.ts';
-import { deploy, deployed, mailIn } from './docs-deployment.ts';
+import { deploy, deployed, helpIn } from './docs-deployment.ts';
 
 export type TutorialAccount = Awaited<ReturnType<typeof openAccount>>;
 
@@ -41,7 +41,7 @@ export async function openAccount(bin: string) {
       for (const [, stackName] of commands.matchAll(/npx cdk destroy (\S+)/g)) {
         assert.ok(stackPathsOf(place).includes(stackName), `${stackName} is no stack`);
       }
-      if (commands.startsWith('swaks ') || commands.includes('\nswaks ')) await mailIn(stack);
+      if (commands.startsWith('swaks ') || commands.includes('\nswaks ')) await helpIn(stack);
     },
     close: async (): Promise<void> => {
       aws.close();

@@ -2,9 +2,9 @@
 // as `npm pack` makes it. In a network of its own: ports are those of the page, the DNS is what the reader publishes, and nothing else can
 // be reached. Names that the reader has others for are replaced. It needs npm's cache or the registry, and takes a minute or two.
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -84,7 +84,8 @@ async function startFriends(): Promise<() => Promise<void>> {
 /** Packs and installs once while the registry can be reached; npm has in its cache then what the tutorials install. Answers the folder. */
 async function makePackage(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'pillarbox-tutorials-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  // Tens of thousands of files: nobody waits for that.
+  process.on('exit', () => spawn('rm', ['-rf', folder], { detached: true, stdio: 'ignore' }).unref());
   mkdirSync(join(folder, 'pillarbox'));
   mkdirSync(join(folder, 'bin'));
   // Whoever runs this is root of this network already.

@@ -39,9 +39,9 @@ function innerRows(setting: Described, key: string, value: unknown): readonly (r
 }
 
 function withoutNull(setting: Described): Described {
-  const choices: readonly Described[] | undefined = setting['anyOf'];
-  const own = choices?.filter(({ type }) => type !== 'null') ?? [];
-  return own.length === 1 ? { ...setting, ...own[0] } : setting;
+  const { anyOf = [], ...rest } = setting;
+  const own = anyOf.filter(({ type }: Described) => type !== 'null');
+  return own.length === 1 ? { ...rest, ...own[0] } : setting;
 }
 
 function valuesOf(setting: Described): string {
