@@ -8,9 +8,9 @@ import { fromText } from '#ops/console/app/text/from-text.ts';
 import { mimeTree } from '#ops/console/app/text/mime-tree.ts';
 import { readPlace, writePlace } from '#ops/console/app/text/place.ts';
 import { complete, searchParameters, suggest, terms, toggled } from '#ops/console/app/text/search-words.ts';
-import { checksOf, headline } from '#ops/console/app/text/verdict-words.ts';
-import { visible, visibleText } from '#ops/console/app/text/visible-text.ts';
 import { reportSupport } from '#ops/content/client-report.ts';
+import { checksOf, headline } from '#ops/content/verdict-words.ts';
+import { visible, visibleText } from '#ops/content/visible-text.ts';
 import { corpus } from '#test/support/samples/corpus.ts';
 import { sampleMessage } from '#test/support/samples/sample-message.ts';
 

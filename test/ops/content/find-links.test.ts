@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findLinks } from '#ops/content/find-links.ts';
+import { findLinks, labelledLinks } from '#ops/content/find-links.ts';
 
 test('the links of HTML in order, then those that only the text has, each once', () => {
   const html = `<!-- <a href="https://comment.example/"> --><a href='https://a.example/?x=1&amp;y=2'>A</a>
@@ -19,4 +19,32 @@ test('the links of HTML in order, then those that only the text has, each once',
 
 test('a message without links has none', () => {
   assert.deepEqual(findLinks({ text: 'http:// and www.a.example', html: null }), []);
+});
+
+test('each link has what a reader sees of it', () => {
+  const html = `<a href="https://a.example/"><b>Confirm</b>
+      your&nbsp;address</a> <a href="https://b.example/"><img alt="Our &amp; logo" src="x"></a>
+    <a href="https://c.example/">open <a href="https://d.example/">next</a> not this
+    <a href="https://a.example/">again</a> <a name="x">anchor</a> <area href="https://e.example/" alt="Map">
+    <a href="https://f.example/">to the end`;
+  assert.deepEqual(
+    labelledLinks({ text: 'https://g.example/', html }).map(({ address, label }) => [address.slice(8, 9), label]),
+    [
+      ['a', 'Confirm your address'],
+      ['b', 'Our & logo'],
+      ['c', 'open'],
+      ['d', 'next'],
+      ['e', 'Map'],
+      ['f', 'to the end'],
+      ['g', ''],
+    ],
+  );
+});
+
+test('hostile HTML takes no time', () => {
+  const started = performance.now();
+  for (const piece of ['<a href="https://a.example/">', '<a href=https://a.example/', '<img alt=">', '</a', '<a>x']) {
+    labelledLinks({ text: null, html: piece.repeat(50_000) });
+  }
+  assert.ok(performance.now() - started < 15_000, `${performance.now() - started} ms`);
 });

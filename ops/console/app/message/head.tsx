@@ -5,8 +5,8 @@ import { list } from '#ops/console/app/mail/list-state.ts';
 import { type InboxMessage, messagePath } from '#ops/console/app/shell/api.ts';
 import { messageAddress } from '#ops/console/app/shell/router.ts';
 import { size } from '#ops/console/app/text/figures.ts';
-import { headline, type Tone } from '#ops/console/app/text/verdict-words.ts';
 import { Address, Person, Tag, Time, Words } from '#ops/console/app/text/words.tsx';
+import { headline, type Tone } from '#ops/content/verdict-words.ts';
 import { Actions, BackButton } from './actions.tsx';
 import type { TabProps } from './message.tsx';
 

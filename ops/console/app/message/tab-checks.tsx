@@ -1,13 +1,7 @@
 // Who sent it, in plain words, with the DNS records that decided; and what was wrong with the message.
-import {
-  type Check,
-  checksOf,
-  headline,
-  type ShownRecord,
-  shown,
-  toneOf,
-} from '#ops/console/app/text/verdict-words.ts';
+
 import { Tag, Words } from '#ops/console/app/text/words.tsx';
+import { type Check, checksOf, headline, type ShownRecord, shown, toneOf } from '#ops/content/verdict-words.ts';
 import type { TabProps } from './message.tsx';
 
 export function Checks({ message }: TabProps) {

@@ -1,7 +1,7 @@
 // The bytes of a message as they were stored, a character for each octet that is no UTF-8.
 import { messagePath } from '#ops/console/app/shell/api.ts';
 import { size } from '#ops/console/app/text/figures.ts';
-import { visibleText } from '#ops/console/app/text/visible-text.ts';
+import { visibleText } from '#ops/content/visible-text.ts';
 import { Cut, useLoadedText } from './loaded.tsx';
 
 const maxBytes = 262_144;

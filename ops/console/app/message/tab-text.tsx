@@ -1,6 +1,6 @@
 // The plain text of a message.
 import { messagePath } from '#ops/console/app/shell/api.ts';
-import { visibleText } from '#ops/console/app/text/visible-text.ts';
+import { visibleText } from '#ops/content/visible-text.ts';
 import { FileStrip } from './file-strip.tsx';
 import { Cut, useLoadedText } from './loaded.tsx';
 import type { TabProps } from './message.tsx';

@@ -1,8 +1,8 @@
 // How senders' texts and our own facts stand in a line.
 import type { ComponentChildren } from 'preact';
+import { visible } from '#ops/content/visible-text.ts';
 import { longTime, mediumTime, shortTime } from './figures.ts';
 import { fromText, type Named } from './from-text.ts';
-import { visible } from './visible-text.ts';
 
 /** A sender's text within a line: its writing direction ends with it (HTML §4.5.24). */
 export function Words({ children, class: kind }: { readonly children: string; readonly class?: string }) {
