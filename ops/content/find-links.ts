@@ -3,6 +3,11 @@ import { markupOf } from './html-markup.ts';
 import { decodeEntities, htmlText } from './html-text.ts';
 
 const linkAddress = /^\s*(https?:\/\/[^\s<>"]+)\s*$/i;
+const brackets: readonly (readonly [opening: string, closing: string])[] = [
+  ['(', ')'],
+  ['[', ']'],
+  ['{', '}'],
+];
 const inText = /\bhttps?:\/\/[^\s<>"'`\u00ab\u00bb\u2018-\u201f]+/gi;
 
 /** `label`: what a reader sees of it in the HTML, on one line; empty for a link of the text, and for one without text or picture. */
@@ -31,29 +36,30 @@ export function labelledLinks({ text, html }: Bodies): readonly FoundLink[] {
   return [...found].map(([address, label]) => ({ address, label }));
 }
 
-type OpenLink = { readonly address: string; readonly from: number; readonly alt: string };
+type OpenLink = { readonly address: string; readonly from: number };
 
 /** A link ends at its end tag, at the next link, or with the text. */
 function* htmlLinks(html: string): Generator<FoundLink> {
   let open: OpenLink | null = null;
+  let alt = ''; // of the first picture that has one, since the link began
   for (const { name, attributes, start, textAt } of markupOf(html)) {
     const attribute = (wanted: string): string =>
       decodeEntities(attributes?.find((one) => one.name === wanted)?.value ?? '');
-    if (name === 'img' && open?.alt === '') open = { ...open, alt: attribute('alt') };
+    if (name === 'img' && alt === '') alt = attribute('alt');
     if (name !== 'a' && name !== 'area') continue;
     if (open !== null && name === 'a') {
-      yield closed(open, html, start);
+      yield closed({ ...open, alt }, html, start);
       open = null;
     }
     const address = attributes === null ? undefined : linkAddress.exec(attribute('href'))?.[1];
     if (address === undefined) continue;
     if (name === 'area') yield { address, label: attribute('alt') };
-    else open = { address, from: textAt, alt: '' };
+    else [open, alt] = [{ address, from: textAt }, ''];
   }
-  if (open !== null) yield closed(open, html, html.length);
+  if (open !== null) yield closed({ ...open, alt }, html, html.length);
 }
 
-function closed({ address, from, alt }: OpenLink, html: string, end: number): FoundLink {
+function closed({ address, from, alt }: OpenLink & { readonly alt: string }, html: string, end: number): FoundLink {
   const label = htmlText(html.slice(from, Math.min(end, from + maxLabel)));
   return { address, label: (label.trim() || alt).replaceAll(/\s+/g, ' ').trim() };
 }
@@ -62,14 +68,21 @@ function* textLinks(text: string): Generator<string> {
   for (const [found] of text.matchAll(inText)) yield withoutSentenceEnd(found);
 }
 
-/** Without full stops and the like at its end, and a bracket that was opened before it. */
+/** Without full stops and the like at its end, and closing brackets that were opened before it. Takes time by the length alone. */
 function withoutSentenceEnd(found: string): string {
-  let link = found;
-  for (;;) {
-    const last = link.at(-1) ?? '';
-    const opening = { ')': '(', ']': '[', '}': '{' }[last];
-    const isSurplus = opening !== undefined && link.split(last).length > link.split(opening).length;
-    if (!isSurplus && !/[.,;:!?*_]/.test(last)) return link;
-    link = link.slice(0, -1);
+  const surplus = new Map(
+    brackets.map(([opening, closing]) => [closing, count(found, closing) - count(found, opening)]),
+  );
+  let end = found.length;
+  for (; end > 0; end -= 1) {
+    const last = found.charAt(end - 1);
+    const more = surplus.get(last) ?? 0;
+    if (more > 0) surplus.set(last, more - 1);
+    else if (!/[.,;:!?*_]/.test(last)) break;
   }
+  return found.slice(0, end);
+}
+
+function count(text: string, char: string): number {
+  return text.split(char).length - 1;
 }

@@ -41,8 +41,11 @@ test('each link has what a reader sees of it', () => {
   );
 });
 
-test('hostile HTML takes no time', () => {
+test('hostile text and HTML take no time', () => {
   const started = performance.now();
+  for (const piece of [')', '.', '(', '('.repeat(9).concat(')'), 'https://']) {
+    findLinks({ text: `https://a.example/${piece.repeat(200_000)}`, html: null });
+  }
   for (const piece of ['<a href="https://a.example/">', '<a href=https://a.example/', '<img alt=">', '</a', '<a>x']) {
     labelledLinks({ text: null, html: piece.repeat(50_000) });
   }
