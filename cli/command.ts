@@ -1,4 +1,5 @@
 // What a command of the command line is, and what it may use of the world, so that tests can run it in memory.
+import type { Readable, Writable } from 'node:stream';
 import type { z } from 'zod';
 import type { Deployment, OpenedDeployment } from '#ops/aws/open-deployment.ts';
 import type { DataBackup } from '#ops/data-backup.ts';
@@ -7,10 +8,14 @@ import { safeJson } from '#pipeline/observe/log.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
 export type CliWorld = {
+  /** Of Pillarbox. */
+  readonly version: string;
   readonly write: (text: string | Uint8Array) => void;
   readonly writeError: (text: string) => void;
   /** All of standard input. */
   readonly readInput: () => Promise<Buffer>;
+  /** For a command that talks a protocol over them. */
+  readonly standardStreams: { readonly input: Readable; readonly output: Writable };
   /** Asks at the terminal without showing what is typed; null if there is no terminal. */
   readonly askSecretly: ((question: string) => Promise<string>) | null;
   /** Has the person edit a file; null if there is no terminal. Rejects if the editor fails. */

@@ -17,6 +17,7 @@ import { settings } from '#cli/commands/settings.ts';
 import { suppressionCommands } from '#cli/commands/suppressions.ts';
 import { userAdd } from '#cli/commands/user-add.ts';
 import { userCommands } from '#cli/commands/users.ts';
+import { mcp } from '#cli/mcp/mcp.ts';
 import type { Command } from './command.ts';
 
 const all: readonly Command[] = [
@@ -36,6 +37,7 @@ const all: readonly Command[] = [
   ...deliveryCommands,
   ...suppressionCommands,
   ...chaosCommands,
+  mcp,
   backup,
   restore,
 ];

@@ -13,6 +13,7 @@ import { commands } from './commands.ts';
 import { runCli } from './run-cli.ts';
 
 const world: CliWorld = {
+  version: packageVersion(),
   write: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
   readInput: async () => {
@@ -20,6 +21,7 @@ const world: CliWorld = {
     for await (const piece of process.stdin) pieces.push(Buffer.from(piece));
     return Buffer.concat(pieces);
   },
+  standardStreams: { input: process.stdin, output: process.stdout },
   askSecretly: process.stdin.isTTY ? askSecretly : null,
   editFile: process.stdin.isTTY ? editFile : null,
   environment: process.env,
@@ -37,7 +39,7 @@ const world: CliWorld = {
 
 // `| head` closes the pipe: that is no failure.
 process.stdout.on('error', () => process.exit(0));
-process.exitCode = await runCli(process.argv.slice(2), { commands, version: packageVersion(), world });
+process.exitCode = await runCli(process.argv.slice(2), { commands, world });
 
 function publicAddresses(): readonly string[] {
   const all = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses);

@@ -1,29 +1,16 @@
 // Commands that ask the ops API of a running server, or a deployment on AWS in the same way. Failures become sentences for
 // the user: no server is running, a token is needed, there is no such message.
-import { z } from 'zod';
+import type { z } from 'zod';
 import { serviceRoutes } from '#ops/api/routes.ts';
 import { isPart, type UseCase } from '#ops/api/use-case.ts';
 import { type Answered, askDeployment } from './ask-deployment.ts';
-import { type CliArguments, type CliWorld, type Command, cliError, optionValue, plain, print } from './command.ts';
+import { oddAnswer, parseJson, refusedBy, requestServer, type ServerRequest, serverOptions } from './ask-server.ts';
+import { type CliArguments, type CliWorld, type Command, optionValue, plain, print } from './command.ts';
 import { refuseStackOptions, stackOptions } from './deployment.ts';
 import { exitCodes } from './exit-codes.ts';
-import { dataOption, runningServer } from './running-server.ts';
 
-const defaultUrl = 'http://127.0.0.1:8025';
-const timeoutMs = 30_000;
-const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
-
-const localOptions = {
-  url: {
-    value: 'URL',
-    about: `the server's ops API (default: the one started in this folder, or ${defaultUrl}; or PILLARBOX_URL)`,
-  },
-  token: { value: 'TOKEN', about: 'its token, if it needs one (better: PILLARBOX_TOKEN)' },
-  ...dataOption,
-} as const;
-
-const serverOptions = {
-  ...localOptions,
+const anywhereOptions = {
+  ...serverOptions,
   ...stackOptions,
   stack: { value: 'NAME', about: 'ask the deployment of this name on AWS instead' },
 } as const;
@@ -82,16 +69,14 @@ export function asking<Shape extends z.ZodType>({
     ...rest,
     takes: takes ?? [parts, parts],
     gives: asks.gives,
-    options: { ...options, ...(isOnAws ? serverOptions : localOptions) },
+    options: { ...options, ...(isOnAws ? anywhereOptions : serverOptions) },
     run: async (given, world) => {
       check(given);
       let sum: z.output<Shape> | null = null;
       for (;;) {
         const answer = parseJson(await ask(given, world, { asks, defaults, body: body?.(given) }));
         const read = reads.safeParse(answer);
-        if (!read.success) {
-          throw cliError(`the server's answer is not understood: is it of another version?`, 'odd-server');
-        }
+        if (!read.success) throw oddAnswer();
         const isFirst: boolean = sum === null;
         const so = goesOn(read.data, sum);
         sum = so.sum;
@@ -129,46 +114,15 @@ export async function ask(
   const way = optionValue(given, 'stack') === null ? askServer : askDeployment;
   const { status, body, who } = await way(given, world, { method, url, json });
   if (status < 400) return body;
-  const said = errorSchema.safeParse(parseJson(body)).data?.error;
-  if (said === undefined) throw cliError(`${who} answered ${status}: is that a Pillarbox server?`, 'odd-server');
-  throw cliError(said.message, said.code);
+  throw refusedBy(who, status, body);
 }
 
 async function askServer(
   given: CliArguments,
   world: CliWorld,
-  { method, url, json }: { readonly method: string; readonly url: string; readonly json?: unknown },
+  asked: Pick<ServerRequest, 'method' | 'url' | 'json'>,
 ): Promise<Answered> {
   refuseStackOptions(given);
-  const named = optionValue(given, 'url') ?? world.environment['PILLARBOX_URL'];
-  const base = (named ?? (await runningServer(given, world))?.http ?? defaultUrl).replace(/\/+$/, '');
-  if (!URL.canParse(base) || !/^https?:/.test(base)) throw cliError(`not a URL: ${base}`, 'bad-url', 2);
-  const token = optionValue(given, 'token') ?? world.environment['PILLARBOX_TOKEN'] ?? null;
-  const response = await world
-    .fetch(`${base}${url}`, {
-      method,
-      headers: {
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-      signal: AbortSignal.timeout(timeoutMs),
-    })
-    .catch((thrown: unknown) => {
-      const isLate = thrown instanceof Error && thrown.name === 'TimeoutError';
-      const problem = isLate ? 'no answer from the server' : 'no server is running';
-      throw cliError(
-        `${problem} at ${base}. Start it with "npx pillarbox" (or "npm start"), or name another with --url.`,
-        'no-server',
-      );
-    });
-  return { status: response.status, body: Buffer.from(await response.arrayBuffer()), who: base };
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return null;
-  }
+  const { response, who } = await requestServer(given, world, asked);
+  return { status: response.status, body: Buffer.from(await response.arrayBuffer()), who };
 }

@@ -17,15 +17,15 @@ import {
 } from './command.ts';
 import { type ExitCode, exitCodes, exitCodeTable } from './exit-codes.ts';
 
-type Cli = { readonly commands: readonly Command[]; readonly version: string; readonly world: CliWorld };
+type Cli = { readonly commands: readonly Command[]; readonly world: CliWorld };
 
 /** Runs one command line (without the program's name); answers the exit code. */
-export async function runCli(argv: readonly string[], { commands, version, world }: Cli): Promise<ExitCode> {
+export async function runCli(argv: readonly string[], { commands, world }: Cli): Promise<ExitCode> {
   try {
     const [first = '--help'] = argv;
     const asJson = argv.includes('--json');
     if (first === '--version' || first === '-v')
-      return say(world, asJson ? jsonText({ version }) : `pillarbox ${version}\n`);
+      return say(world, asJson ? jsonText({ version: world.version }) : `pillarbox ${world.version}\n`);
     const isOverview = /^(?:--help|-h|help)$/.test(first) && argv.slice(1).every((word) => word === '--json');
     if (isOverview) return say(world, asJson ? jsonText(described(commands)) : overview(commands));
     const words = first === 'help' ? [...argv.slice(1), '--help'] : argv;

@@ -43,7 +43,10 @@ export const refusalTable = {
   'not-replayed': { statuses: [409], about: 'the message cannot be replayed so; the message says why' },
   'not-released': { statuses: [409], about: 'the message cannot be released so; the message says why' },
   'not-accepted': { statuses: [409], about: 'the message cannot be taken out of quarantine; the message says why' },
-  'not-capture': { statuses: [409], about: 'only a capture server makes faults on purpose' },
+  'not-capture': {
+    statuses: [409],
+    about: 'only a capture server does that: it makes faults on purpose, and keeps what it is given (`capture`)',
+  },
   'body-damaged': {
     statuses: [410],
     about: 'stored bytes are lost or altered: `key` names them, and nothing else is sent in their place',

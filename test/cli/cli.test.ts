@@ -9,6 +9,7 @@ import { runCli } from '#cli/run-cli.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { verifyPassword } from '#pipeline/config/password.ts';
 import { createResolver } from '#pipeline/dns/resolver.ts';
+import { emptyStreams } from '#test/support/worlds/run-pillarbox.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -30,6 +31,8 @@ async function run(
   let out = '';
   let err = '';
   const world: CliWorld = {
+    version: '1.2.3',
+    standardStreams: emptyStreams(),
     write: (text) => {
       out += typeof text === 'string' ? text : Buffer.from(text).toString('utf8');
     },
@@ -54,7 +57,7 @@ async function run(
       return answer instanceof Response ? answer : Response.json(answer);
     }) as typeof fetch,
   };
-  const code = await runCli(argv, { commands, version: '1.2.3', world });
+  const code = await runCli(argv, { commands, world });
   return { code, out, err, asked };
 }
 

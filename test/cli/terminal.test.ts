@@ -5,6 +5,7 @@ import type { CliWorld } from '#cli/command.ts';
 import { commands } from '#cli/commands.ts';
 import { runCli } from '#cli/run-cli.ts';
 import { sampleMessage } from '#test/support/samples/sample-message.ts';
+import { emptyStreams } from '#test/support/worlds/run-pillarbox.ts';
 
 const hostile = 'x\u001b]0;owned\u0007\u009b2J\u202e\u061c\u2067\nFAKE';
 const message = {
@@ -20,6 +21,8 @@ const message = {
 async function run(argv: readonly string[], answer: () => Response): Promise<string> {
   let shown = '';
   const world: CliWorld = {
+    version: '1.2.3',
+    standardStreams: emptyStreams(),
     write: (text) => {
       shown += String(text);
     },
@@ -38,7 +41,7 @@ async function run(argv: readonly string[], answer: () => Response): Promise<str
     clock: Date.now,
     fetch: async () => answer(),
   };
-  await runCli(argv, { commands, version: '1.2.3', world });
+  await runCli(argv, { commands, world });
   return shown;
 }
 

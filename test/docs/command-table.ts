@@ -17,6 +17,7 @@ export const commandTable: readonly CommandRow[] = [
   { is: /\baws [a-z]/, kind: 'account', why: 'asks AWS, with the credentials of an account' },
   { is: /^rm srs\.txt$/, kind: 'account', why: 'removes what a command that asks AWS has written' },
   { is: /^npx cdk (?:bootstrap|deploy|destroy)\b/, kind: 'account', why: 'makes resources in an account' },
+  { is: /^(?:claude|codex) mcp add /, kind: 'account', why: 'needs the agent itself' },
   { is: /^docker /, kind: 'account', why: 'needs Docker, and on another processor the right to emulate' },
   {
     is: /^swaks --server (?:mx\.example\.org|HOSTNAME) /,
@@ -55,11 +56,11 @@ export const commandTable: readonly CommandRow[] = [
   { is: /^npm (?:test|run \S+)/, kind: 'script' },
 
   {
-    is: /^(?:npx )?pillarbox (?:check|config (?:push|restore)|dkim new|domain add|init|redrive|send|user add)$/,
+    is: /^(?:npx )?pillarbox (?:check|config (?:push|restore)|dkim new|domain add|init|mcp|redrive|send|user add)$/,
     kind: 'name',
   },
   {
-    is: /^(?:npx )?pillarbox (?!start$|--(?!help)|(?:check|config (?:push|restore)|dkim new|domain add|init|redrive|send|user add)$)/,
+    is: /^(?:npx )?pillarbox (?!start$|--(?!help)|(?:check|config (?:push|restore)|dkim new|domain add|init|mcp|redrive|send|user add)$)/,
     kind: 'run',
   },
   { is: /^(?:curl '?http:\/\/127|swaks --server 127|sed |sha256sum |export AWS_REGION)/, kind: 'run' },

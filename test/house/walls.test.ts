@@ -43,6 +43,7 @@ const libraries: readonly { readonly name: RegExp; readonly in: readonly string[
   { name: /^smtp-server(?:\/|$)/, in: ['container/session/smtp-protocol.ts'] },
   { name: /^mailparser(?:\/|$)/, in: ['functions/parse/mime'] },
   { name: /^mailauth(?:\/|$)/, in: ['functions/authenticate/judge'] },
+  { name: /^@modelcontextprotocol\//, in: ['cli/mcp/serve-mcp.ts'] },
   { name: /^node:sqlite$/, in: ['local'] },
   { name: /^fauxqs(?:\/|$)/, in: ['local/emulator'] },
 ];
@@ -101,6 +102,18 @@ test('chaos is made by local/ alone, so that no deployment on AWS has its code',
     return /^import (?!type\b)[^;]*'#container\/chaos\//m.test(readFileSync(join(home, file), 'utf8'));
   });
   assert.deepEqual(makers, ['local/start-local.ts']);
+});
+
+test('the command line loads the Model Context Protocol, its SDK and its tools only once that is asked for', () => {
+  const early = files.filter((file) => {
+    const isCommand = file === 'cli/mcp/mcp.ts';
+    if (isIn(file, 'test') || (isIn(file, 'cli/mcp') && !isCommand)) return false;
+    const rest = isCommand
+      ? /^import (?!type\b)[^;]*'(?:\.|#cli\/mcp)\//m
+      : /^import (?!type\b)[^;]*'#cli\/mcp\/(?!mcp\.ts)/m;
+    return rest.test(readFileSync(join(home, file), 'utf8'));
+  });
+  assert.deepEqual(early, []);
 });
 
 test('what is imported exists', () => {

@@ -111,12 +111,15 @@ describe('the package', peerOptions('npm', 'tar'), () => {
     assert.match(said, /^readMail needs @aws-sdk\/client-s3: install it/);
   });
 
-  test('what it brings along of the AWS SDK asks AWS, and comes with its licences', async () => {
+  test('what it brings along asks AWS, and comes with its licences, none of them a copyleft', async () => {
     const { code, err } = await run(app, [process.execPath, 'node_modules/.bin/pillarbox', 'list', '--stack', 'none']);
     assert.equal(code, 1);
     assert.match(err, /no AWS credentials were found/);
     const licences = readFileSync(join(app, 'node_modules/pillarbox/dist/bundled/LICENSES.txt'), 'utf8');
+    assert.match(licences, /^@modelcontextprotocol\/sdk \S+ \(MIT\)$/m);
     assert.match(licences, /^@aws-sdk\/client-s3 \S+ \(Apache-2\.0\)$[\s\S]*Apache License/m);
+    const kinds = new Set([...licences.matchAll(/^(?:@[\w.-]+\/)?[\w.-]+ \d\S* \((.*)\)$/gm)].map(([, kind]) => kind));
+    assert.deepEqual([...kinds].sort(), ['Apache-2.0', 'BSD-3-Clause', 'ISC', 'MIT']);
   });
 
   test('the examples of docs/consume.md, and the test of docs/testing.md, compile against its types', async () => {

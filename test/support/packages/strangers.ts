@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { sampleMessage } from '#test/support/samples/sample-message.ts';
 import { eventually } from '#test/support/worlds/local-service.ts';
 import { mustRun, writeFiles } from './fresh-app.ts';
@@ -139,6 +140,7 @@ export async function checkCommandLine(folder: string, node: string): Promise<vo
     );
     await eventually('the handler is called', () => existsSync(join(folder, 'told')));
     await eventually('it is told', () => readFileSync(join(folder, 'told'), 'utf8') === 'packed');
+    assert.match(await agentWaits(folder, node, 'bob@b.example'), /^Subject: packed$/m);
     const { http } = JSON.parse(readFileSync(running, 'utf8'));
     assert.match(await (await fetch(http)).text(), /<script/);
   } finally {
@@ -148,4 +150,35 @@ export async function checkCommandLine(folder: string, node: string): Promise<vo
   assert.equal(existsSync(join(folder, '.pillarbox/running.json')), false, 'it ended in order');
   rmSync(join(folder, '.pillarbox'), { recursive: true });
   rmSync(join(folder, 'told'));
+}
+
+/** What an agent reads of a message to this address, by `pillarbox mcp` and the protocol as it is written (JSON-RPC, a line each). */
+async function agentWaits(folder: string, node: string, to: string): Promise<string> {
+  const server = spawn(node, ['node_modules/.bin/pillarbox', 'mcp'], {
+    cwd: folder,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: server.stdout });
+  const initialize = {
+    protocolVersion: '2025-06-18',
+    capabilities: {},
+    clientInfo: { name: 'stranger', version: '1' },
+  };
+  for (const message of [
+    { id: 1, method: 'initialize', params: initialize },
+    { method: 'notifications/initialized' },
+    { id: 2, method: 'tools/call', params: { name: 'wait_for_message', arguments: { to } } },
+  ]) {
+    server.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  }
+  const answers: any[] = [];
+  for await (const line of lines) {
+    if (answers.push(JSON.parse(line)) === 2) break;
+  }
+  const exited = once(server, 'exit');
+  server.stdin.end();
+  assert.deepEqual(await exited, [0, null]);
+  const [{ result }, { result: message }] = answers;
+  assert.equal(result.serverInfo.name, 'pillarbox');
+  return message.content[0].text;
 }

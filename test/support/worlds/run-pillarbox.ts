@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { PassThrough, Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { CliWorld } from '#cli/command.ts';
@@ -15,6 +16,11 @@ import { createResolver } from '#pipeline/dns/resolver.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
 
 const script = fileURLToPath(new URL('../../../cli/pillarbox.js', import.meta.url));
+
+/** Nothing comes in, and what goes out is seen by nobody. */
+export function emptyStreams(): CliWorld['standardStreams'] {
+  return { input: Readable.from([]), output: new PassThrough() };
+}
 
 export type RanPillarbox = { readonly code: number; readonly out: string; readonly err: string };
 
@@ -42,6 +48,7 @@ export async function runPillarbox(
 export async function runInProcess(args: readonly string[], over: Partial<CliWorld> = {}): Promise<RanPillarbox> {
   let [out, err] = ['', ''];
   const world: CliWorld = {
+    version: '0',
     write: (text) => {
       out += typeof text === 'string' ? text : Buffer.from(text).toString('utf8');
     },
@@ -49,6 +56,7 @@ export async function runInProcess(args: readonly string[], over: Partial<CliWor
       err += text;
     },
     readInput: async () => Buffer.alloc(0),
+    standardStreams: emptyStreams(),
     askSecretly: null,
     editFile: null,
     environment: {},
@@ -62,7 +70,7 @@ export async function runInProcess(args: readonly string[], over: Partial<CliWor
     clock: Date.now,
     ...over,
   };
-  const code = await runCli(args, { commands, version: '0', world });
+  const code = await runCli(args, { commands, world });
   if (args.includes('--json') && !args.includes('--help')) checkShape(args, { code, out, err });
   return { code, out, err };
 }

@@ -1,0 +1,87 @@
+// Requests to the ops API of a running server: the one that is named, or was started in this folder. Failures become sentences for the user.
+import { z } from 'zod';
+import { type CliArguments, type CliError, type CliWorld, cliError, optionValue } from './command.ts';
+import { dataOption, runningServer } from './running-server.ts';
+
+const defaultUrl = 'http://127.0.0.1:8025';
+const usualTimeoutMs = 30_000;
+
+/** How a command is told which server. */
+export const serverOptions = {
+  url: {
+    value: 'URL',
+    about: `the server's ops API (default: the one started in this folder, or ${defaultUrl}; or PILLARBOX_URL)`,
+  },
+  token: { value: 'TOKEN', about: 'its token, if it needs one (better: PILLARBOX_TOKEN)' },
+  ...dataOption,
+} as const;
+
+/** `url`: path and query. `json`: the body. `timeoutMs`: until all of the answer is there, 30 s unless given. */
+export type ServerRequest = {
+  readonly method: string;
+  readonly url: string;
+  readonly json?: unknown;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+};
+
+/** The server's response, whatever its status. `who`: its URL. Rejects with a CliError (`no-server`) if it does not answer. */
+export async function requestServer(
+  given: CliArguments,
+  world: Pick<CliWorld, 'directory' | 'environment' | 'fetch'>,
+  { method, url, json, timeoutMs = usualTimeoutMs, signal }: ServerRequest,
+): Promise<{ readonly response: Response; readonly who: string }> {
+  const named = optionValue(given, 'url') ?? world.environment['PILLARBOX_URL'];
+  const base = (named ?? (await runningServer(given, world))?.http ?? defaultUrl).replace(/\/+$/, '');
+  if (!URL.canParse(base) || !/^https?:/.test(base)) throw cliError(`not a URL: ${base}`, 'bad-url', 2);
+  const token = optionValue(given, 'token') ?? world.environment['PILLARBOX_TOKEN'] ?? null;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const response = await world
+    .fetch(`${base}${url}`, {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    })
+    .catch((thrown: unknown) => {
+      if (signal?.aborted) throw thrown;
+      throw noServer(base, thrown);
+    });
+  return { response, who: base };
+}
+
+/** What a request, or the reading of its answer, failed with, as a sentence. */
+export function noServer(base: string, thrown: unknown): CliError {
+  const isLate = thrown instanceof Error && thrown.name === 'TimeoutError';
+  const problem = isLate ? 'no answer from the server' : 'no server is running';
+  return cliError(
+    `${problem} at ${base}. Start it with "npx pillarbox" (or "npm start"), or name another with --url.`,
+    'no-server',
+  );
+}
+
+const refusalSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+/** A refusal of the ops API, with its code. */
+export function refusedBy(who: string, status: number, body: Uint8Array): CliError {
+  const said = refusalSchema.safeParse(parseJson(body)).data?.error;
+  if (said === undefined) return cliError(`${who} answered ${status}: is that a Pillarbox server?`, 'odd-server');
+  return cliError(said.message, said.code);
+}
+
+/** The value of JSON text; null if it is none. */
+export function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body).toString('utf8'));
+  } catch {
+    return null;
+  }
+}
+
+/** An answer that has not the form it should have. */
+export function oddAnswer(): CliError {
+  return cliError(`the server's answer is not understood: is it of another version?`, 'odd-server');
+}

@@ -1,0 +1,61 @@
+// The list of mail, newest first, and searches in it.
+import { z } from 'zod';
+import { inputs, mailTool } from '#cli/mcp/mail-tool.ts';
+import { oneLine } from '#cli/mcp/readable.ts';
+import { listedMessage } from '#ops/messages/list-messages.ts';
+
+const { after } = inputs;
+
+/** As the API gives it. */
+export const listSchema = z.object({ messages: z.array(listedMessage), next: z.string().nullable() });
+
+const mostMailboxes = 5;
+
+export const listMessages = mailTool({
+  name: 'list_messages',
+  title: 'List or search messages',
+  about:
+    'Lists the mail that came in, newest first, one line of JSON for each message; all of it, or what a search finds.',
+  input: z.strictObject({
+    q: z
+      .string()
+      .max(500)
+      .optional()
+      .describe(
+        'A search: words, "a phrase", and fields as in from:ann to:bob subject:"order 7" has:attachment is:unread after:2026-11-27 ' +
+          'before:2026-11-28 verdict:fail tag:todo larger:100k header:List-Id; - before one finds what does not have it.',
+      ),
+    mailbox: z.string().max(500).optional().describe('Only the mail of local@domain, or of all of @domain.'),
+    limit: z.int().min(1).max(50).default(20).describe('At most so many messages.'),
+    after,
+  }),
+  run: async (ask, query) => {
+    const { messages, next } = await ask.json(listSchema, { path: '/api/messages', query });
+    if (messages.length === 0 && next === null) return { head: ['No message fits.'], mail: [] };
+    return {
+      head: [`Messages: ${messages.length}, newest first.`],
+      mail: messages.length === 0 ? [] : [{ name: 'messages', text: messages.map(messageRow).join('\n') }],
+      notes: next === null ? [] : [`There are more: list_messages with the same search and after ${next}`],
+    };
+  },
+});
+
+/** A message as a line of JSON. */
+export function messageRow({ mailboxes, from, to, ...message }: z.output<typeof listedMessage>): string {
+  const { id, receivedAt, subject, preview, bytes, attachments, read, tags, disposition } = message;
+  const some = mailboxes.slice(0, mostMailboxes).map((mailbox) => oneLine(mailbox, 200));
+  return JSON.stringify({
+    id,
+    receivedAt,
+    from: from === null ? null : oneLine(from, 200),
+    to: to.slice(0, mostMailboxes).map((address) => oneLine(address, 200)),
+    mailboxes: mailboxes.length > some.length ? [...some, `and ${mailboxes.length - some.length} more`] : some,
+    subject: subject === null ? null : oneLine(subject),
+    preview: oneLine(preview, 140),
+    bytes,
+    attachments,
+    read,
+    ...(tags.length === 0 ? {} : { tags: tags.map((tag) => oneLine(tag, 50)) }),
+    ...(disposition === 'accept' ? {} : { disposition }),
+  });
+}
