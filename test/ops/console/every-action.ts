@@ -171,7 +171,12 @@ describe('in the console', peerOptions('chromium'), () => {
     await click('Undo');
     await tab.until(`document.querySelectorAll('.row.new').length === 2`);
     await click('Tag');
-    await tab.until(`document.querySelector('.sheet input') !== null`);
+    await tab.until(`document.activeElement.name === 'tags'`);
+    await press('Escape');
+    await tab.until(`document.querySelector('.sheet') === null && document.activeElement.innerText.trim() === 'Tag'`);
+    assert.ok(await tab.run(openIs('Mail 3.')));
+    await click('Tag');
+    await tab.until(`document.activeElement.name === 'tags'`);
     await tab.run(`document.querySelector('.sheet input').value = 'signup, two'`);
     await click('Set tags');
     await tab.until(`document.querySelector('.row .marks')?.innerText.includes('signup')`);
@@ -179,6 +184,24 @@ describe('in the console', peerOptions('chromium'), () => {
     await tab.until(`[...document.querySelectorAll('.rail .nav')].some((one) => one.innerText.includes('signup'))`);
     await tab.run(`document.querySelector('[aria-label="Mark all as read"]').click()`);
     await tab.until(`document.querySelector('.row.new') === null && document.title === 'Pillarbox'`);
+  });
+
+  test('a message is read also if its address is opened, whatever comes first, message or list', async () => {
+    await tab.send('Page.enable'); // else nothing is evaluated on new documents
+    for (const [n, late] of [
+      [1, '/api/messages?'],
+      [2, `/api/messages/${sampleId(2)}`],
+    ] as const) {
+      const source = `{ const { fetch } = globalThis; globalThis.fetch = async (path, ...more) => {
+        if (String(path).startsWith('${late}')) await new Promise((resolve) => setTimeout(resolve, 400));
+        return fetch(path, ...more);
+      }; }`;
+      const { identifier } = await tab.send('Page.addScriptToEvaluateOnNewDocument', { source });
+      await go(`#/mail/${sampleId(n)}`, openIs(`Mail ${n}.`));
+      await tab.until(`document.querySelectorAll('.row.new').length === ${3 - n} && ${listIs(3)}`);
+      await eventually('read', async () => (await marksOf(n))?.read === true);
+      await tab.send('Page.removeScriptToEvaluateOnNewDocument', { identifier });
+    }
   });
 
   test('a message is replayed; what is refused is told', async () => {

@@ -100,6 +100,7 @@ export function mark(id: string, read: boolean, isTold = true): void {
   batch(() => {
     change([id], { read });
     const { value: counts } = mailboxes;
+    if (isKnown === undefined) return; // the counts are asked for
     mailboxes.value = { ...counts, unread: Math.max(0, counts.unread + (read ? -1 : 1)) };
   });
   void api(messagePath(id, null, read ? '/read' : '/unread'), 'POST')

@@ -1,6 +1,8 @@
 // What can be done to the open message.
 import { useSignal } from '@preact/signals';
 import { ArrowLeft, ChevronDown, ChevronUp, Download, Mail, MailOpen, RotateCcw, Tags, Trash2 } from 'lucide-preact';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { backToList, remove, replay, setTags, step, toggleRead } from '#ops/console/app/mail/actions.ts';
 import { list } from '#ops/console/app/mail/list-state.ts';
 import { messagePath } from '#ops/console/app/shell/api.ts';
@@ -80,7 +82,7 @@ function TagForm({ id, tags, close }: FormProps & { readonly tags: readonly stri
     close();
   };
   return (
-    <form class="sheet" onSubmit={submit}>
+    <Sheet submit={submit} close={close}>
       <label>
         Tags, with commas between
         <input name="tags" defaultValue={tags.join(', ')} autocomplete="off" />
@@ -88,6 +90,28 @@ function TagForm({ id, tags, close }: FormProps & { readonly tags: readonly stri
       <button type="submit" class="act">
         Set tags
       </button>
+    </Sheet>
+  );
+}
+
+type SheetProps = {
+  readonly submit: (event: SubmitEvent) => void;
+  readonly close: () => void;
+  readonly children: ComponentChildren;
+};
+
+/** Its first field has the focus. Escape closes it, and leads back to the button that opened it. */
+function Sheet({ submit, close, children }: SheetProps) {
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => form.current?.querySelector('input')?.focus(), []);
+  const leave = (event: KeyboardEvent): void => {
+    if (event.key !== 'Escape') return;
+    form.current?.parentElement?.querySelector<HTMLElement>('[aria-expanded=true]')?.focus();
+    close();
+  };
+  return (
+    <form ref={form} class="sheet" onSubmit={submit} onKeyDown={leave}>
+      {children}
     </form>
   );
 }
@@ -100,7 +124,7 @@ function ReplayForm({ id, close }: FormProps) {
     close();
   };
   return (
-    <form class="sheet" onSubmit={submit}>
+    <Sheet submit={submit} close={close}>
       <label>
         Judge and parse it once more, into
         <input name="to" type="email" placeholder="the mailboxes it was for" autocomplete="off" />
@@ -108,6 +132,6 @@ function ReplayForm({ id, close }: FormProps) {
       <button type="submit" class="act">
         Replay
       </button>
-    </form>
+    </Sheet>
   );
 }

@@ -1,7 +1,7 @@
 // The pane with the open message: its head, and a tab for each way to look at it.
 import { MailOpen } from 'lucide-preact';
 import type { ComponentChildren } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { mark } from '#ops/console/app/mail/actions.ts';
 import { list } from '#ops/console/app/mail/list-state.ts';
 import type { InboxMessage } from '#ops/console/app/shell/api.ts';
@@ -65,10 +65,13 @@ export function MessagePane() {
   useEffect(() => (id === null ? undefined : whenNews('message', () => lookAgainAt(place.value), 2_000)), [id]);
   const now = opened.value;
   const isOpen = now.kind === 'open';
-  const isNew = isOpen && list.value.messages.some((one) => one.id === now.id && !one.read);
+  const seen = useRef<string | null>(null);
+  const isListed = list.value.query !== null;
   useEffect(() => {
-    if (isOpen && isNew) mark(now.id, true, false);
-  }, [isOpen && now.id]);
+    if (!isOpen || !isListed || seen.current === now.id) return;
+    seen.current = now.id; // once: it may be marked as unread while it is open
+    mark(now.id, true, false);
+  }, [isOpen && now.id, isListed]);
   switch (now.kind) {
     case 'none':
       return (
