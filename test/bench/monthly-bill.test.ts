@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { readMeasuredCalls, smallStanding } from '#bench/cost/cost.ts';
 import {
@@ -82,4 +83,15 @@ test('twice the mail costs twice the requests, and the standing parts no more', 
     Number.NaN;
   assert.ok(Math.abs(lineOf(2_000_000, 'S3 requests') - 2 * lineOf(1_000_000, 'S3 requests')) < 1e-9);
   assert.equal(lineOf(2_000_000, 'Fargate'), lineOf(1_000_000, 'Fargate'));
+});
+
+test('what the comparison and the tutorial say of the bill of AWS is what is computed', () => {
+  const dollars = (mails: number): string => {
+    const bill = pillarboxBill({ ...tenMillion, mails }, readMeasuredCalls(), smallStanding);
+    return `$${total(bill).toFixed(0)}`;
+  };
+  const page = (name: string): string => readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8');
+  const [little, much] = [dollars(10_000), dollars(tenMillion.mails)];
+  assert.ok(page('tutorials/aws').includes(`about ${little} a\nmonth at the prices of us-east-1`), little);
+  assert.ok(page('comparison').includes(`about ${little} a month with little mail, ${much} with ten million`), much);
 });
