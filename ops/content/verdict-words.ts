@@ -11,6 +11,7 @@ export function headline({ authentication, disposition, session, from }: InboxMe
   const domain = dmarc.domain ?? domainOf(from[0]?.address ?? '');
   if (session.user !== null) return { tone: 'good', text: `Sent by ${session.user}`, why: 'logged in with a password' };
   if (disposition.action === 'quarantine') return { tone: 'bad', text: 'Quarantined', why: disposition.reason };
+  if (disposition.released) return { tone: 'bad', text: 'Released from quarantine', why: disposition.reason };
   if (dmarc.result === 'pass') return { tone: 'good', text: `Sent by ${domain}`, why: provenBy(authentication) };
   if (dmarc.result === 'fail') return { tone: 'bad', text: `Not from ${domain}`, why: dmarc.reason };
   if (dmarc.result === 'none') return { tone: 'plain', text: 'Sender not proven', why: dmarc.reason };

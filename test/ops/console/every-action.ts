@@ -4,15 +4,24 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { type OpsApi, startOpsApi } from '#local/http/start-ops-api.ts';
+import { formatAddress } from '#mail/address/address.ts';
 import { receivedAtOf } from '#mail/header/message-id.ts';
 import type { ChaosControl } from '#ops/chaos.ts';
+import type { AcceptMessage } from '#ops/releases/accept-message.ts';
+import type { Releases } from '#ops/releases/release-message.ts';
 import type { ChaosSettings } from '#pipeline/chaos/settings.ts';
+import { deliveryKey } from '#pipeline/contract/keys.ts';
+import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
+import { inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import { marksRecord } from '#pipeline/contract/records/marks.ts';
 import { type Browser, startChromium, type Tab } from '#test/support/peers/chromium.ts';
 import { peerOptions } from '#test/support/peers/peers.ts';
+import { sampleDeliverJob } from '#test/support/samples/sample-jobs.ts';
 import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/samples/sample-message.ts';
 import { eventually } from '#test/support/worlds/local-service.ts';
 import { opsDeps } from '#test/support/worlds/ops-deps.ts';
+
+type ReleaseRequestSeen = { readonly id: string; readonly to: readonly string[]; readonly by: string };
 
 describe('in the console', peerOptions('chromium'), () => {
   let browser: Browser;
@@ -29,6 +38,35 @@ describe('in the console', peerOptions('chromium'), () => {
     isSet: () => true,
     recent: () => [],
     of: () => [],
+  };
+  let allowed: readonly string[] = [];
+  const released: ReleaseRequestSeen[] = [];
+  /** Who is of far.example may get a message, and the host there knows nobody. */
+  const releases: Releases = {
+    rules: async () => ({ to: [...allowed], reversePath: null }),
+    release: async ({ id, to, by }) => {
+      if (to.some(({ domain }) => domain !== 'far.example')) {
+        return { outcome: 'not-allowed', reason: 'release.to in the configuration does not allow it' };
+      }
+      const addresses = to.map(formatAddress);
+      released.push({ id, to: addresses, by });
+      const state = newDeliveryState({ ...sampleDeliverJob(), id: sampleId(8), domain: 'far.example' }, Date.now());
+      const recipients = state.recipients.map((one) => ({ ...one, state: 'bounced', reason: '550 no such user' }));
+      const key = deliveryKey({ id: sampleId(8), receivedAt: receivedAtOf(sampleId(8)), domain: 'far.example' });
+      world.store.seed(key, JSON.stringify({ ...state, state: 'bounced', recipients }));
+      return { outcome: 'queued', id: sampleId(8), to: addresses, domains: ['far.example'], reversePath: '' };
+    },
+  };
+  /** As stage parse does it. */
+  const acceptMessage: AcceptMessage = async ({ id, by }) => {
+    const [key = ''] = await world.admin.findMessage(id);
+    const message = await inboxMessageRecord.find(world.store, key);
+    assert.ok(message !== null);
+    const { reason } = message.disposition;
+    const disposition = { action: 'accept', reason, released: { at: new Date().toISOString(), by } } as const;
+    world.addMessage({ ...message, disposition });
+    await world.store.delete(key);
+    return { outcome: 'queued', mailboxes: ['ann@a.example'] };
   };
   before(async () => {
     browser = await startChromium();
@@ -47,7 +85,9 @@ describe('in the console', peerOptions('chromium'), () => {
     for (let n = 1; n <= 3; n += 1) world.addMessage(sampleMessage({ id: sampleId(n), subject: `Mail ${n}.` }));
     world.store.seed('suppressions/far.example/gone.json', JSON.stringify({ reason: '550 5.1.1 no such user' }));
     chaos = null;
-    api = await startOpsApi(opsDeps(world, { chaos: chaosControl }));
+    allowed = ['*@far.example'];
+    released.length = 0;
+    api = await startOpsApi(opsDeps(world, { chaos: chaosControl, releases, acceptMessage }));
     url = `http://127.0.0.1:${api.address.port}/`;
   });
 
@@ -215,6 +255,57 @@ describe('in the console', peerOptions('chromium'), () => {
     await tab.run(`document.querySelector('.sheet input').value = 'eve@far.example'`);
     await click('Replay', `document.querySelector('.sheet')`);
     await tab.until(`document.querySelector('.toast.bad') !== null && ${says('leads to no mailbox')}`);
+  });
+
+  test('a message is released after a question, and what became of it is shown; what is refused is told', async () => {
+    await go(`#/mail/${sampleId(1)}`, openIs('Mail 1.'));
+    await click('Release');
+    await tab.until(`document.querySelector('.sheet')?.innerText.includes('Allowed: *@far.example')`);
+    const release = async (to: string) => {
+      await tab.run(`document.querySelector('.sheet input').value = '${to}'`);
+      await click('Release …');
+      await tab.until(`document.querySelector('dialog[open]')?.innerText.includes('leaves for ${to}')`);
+    };
+    await release('ann@far.example');
+    await click('Cancel', `document.querySelector('dialog[open]')`);
+    await tab.until(`document.querySelector('dialog[open]') === null`);
+    assert.deepEqual(released, []);
+    await release('eve@evil.example');
+    await click('Release', `document.querySelector('dialog[open]')`);
+    await tab.until(`document.querySelector('.toast.bad') !== null && ${says('does not allow it')}`);
+    await release('ann@far.example');
+    await click('Release', `document.querySelector('dialog[open]')`);
+    const shown = `document.querySelector('.sheet [role=status]')`;
+    await tab.until(`${shown}?.innerText.includes('On its way to ann@far.example')`);
+    await tab.until(`${shown}.innerText.includes('bounced') && ${shown}.innerText.includes('550 no such user')`);
+    assert.deepEqual(released, [{ id: sampleId(1), to: ['ann@far.example'], by: '127.0.0.1' }]);
+    assert.equal(await tab.run(`${shown}.querySelector('a').hash`), `#/trace/${sampleId(8)}`);
+    await press('Escape');
+    await tab.until(
+      `document.querySelector('.sheet') === null && document.activeElement.innerText.trim() === 'Release' && ${openIs('Mail 1.')}`,
+    );
+  });
+
+  test('nothing can be released where the configuration allows nobody, and the page says which setting does', async () => {
+    allowed = [];
+    await go(`#/mail/${sampleId(1)}`, openIs('Mail 1.'));
+    await click('Release');
+    await tab.until(`document.querySelector('.sheet')?.innerText.includes('release.to')`);
+    assert.equal(await tab.run(`document.querySelector('.sheet input') === null`), true);
+  });
+
+  test('a quarantined message is moved to the inbox after a question, and the page shows it there', async () => {
+    const disposition = { action: 'quarantine', reason: 'DMARC failed.' } as const;
+    world.addMessage(sampleMessage({ id: sampleId(7), subject: 'Withheld', disposition }));
+    await go(`#/mail/${sampleId(7)}`, openIs('Withheld'));
+    await tab.until(`document.querySelector('.row')?.innerText.includes('quarantine')`);
+    await click('Move to inbox');
+    await tab.until(`document.querySelector('dialog[open]')?.innerText.includes('It was withheld: DMARC failed.')`);
+    await click('Move to inbox', `document.querySelector('dialog[open]')`);
+    await tab.until(says('On its way to the inbox of ann@a.example'));
+    await tab.until(`document.querySelector('.verdict')?.innerText.includes('Released from quarantine')`);
+    await tab.until(`!document.querySelector('.list').innerText.includes('quarantine')`);
+    assert.equal(await tab.run(`document.body.innerText.includes('Move to inbox')`), false);
   });
 
   test('dead letters are tried again, or deleted, after a question', async () => {

@@ -122,6 +122,18 @@ describe('the console', peerOptions('chromium'), () => {
         ready: `document.querySelector('.tabs') !== null`,
         act: `[...document.querySelectorAll('button')].find((one) => one.textContent.trim() === 'Tag').click()`,
       },
+      {
+        hash: `${open}?tab=text&release`,
+        ready: `document.querySelector('.tabs') !== null`,
+        act: `[...document.querySelectorAll('button')].find((one) => one.textContent.trim() === 'Release').click()`,
+        shows: `document.querySelector('.sheet input') !== null`,
+      },
+      {
+        hash: `#/mail/${sampleId(8)}`,
+        ready: `document.querySelector('.tabs') !== null`,
+        act: `[...document.querySelectorAll('button')].find((one) => one.textContent.trim() === 'Move to inbox').click()`,
+        shows: `document.querySelector('dialog[open]') !== null`,
+      },
       { hash: '#/mail/01KAJ5XQ00000000000000ZZZZ', ready: `document.querySelector('.msg .bad') !== null`, act: '' },
       { hash: '#/deliveries', ready: `document.querySelector('table.work') !== null`, act: '' },
       { hash: '#/queues', ready: `document.querySelector('.dead') !== null`, act: '' },
@@ -150,12 +162,13 @@ describe('the console', peerOptions('chromium'), () => {
     ];
     for (const scheme of ['light', 'dark'] as const) {
       for (const size of [sizes[0], sizes[2]]) {
-        for (const { hash, ready, act } of views) {
+        for (const { hash, ready, act, shows = 'true' } of views) {
           test(`${hash}, ${scheme}, ${size.width} px`, async () => {
             await look(scheme, size);
             await go('about:blank', 'true');
             await go(`${url}${hash}`, ready);
             if (act !== '') await tab.run(act);
+            await tab.until(shows);
             assert.deepEqual(await findings(), []);
             assert.equal(await tab.run('document.documentElement.scrollWidth <= innerWidth'), true);
           });

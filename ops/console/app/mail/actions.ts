@@ -1,6 +1,6 @@
 // What can be done to mail, from the list, the message and the keyboard alike.
 import { batch } from '@preact/signals';
-import { api, messagePath } from '#ops/console/app/shell/api.ts';
+import { type Accepted, api, type InboxMessage, messagePath } from '#ops/console/app/shell/api.ts';
 import { lookAgain, mailboxes } from '#ops/console/app/shell/live.ts';
 import { complain, confirm, tell, tellBefore } from '#ops/console/app/shell/notices.tsx';
 import { goTo, place, search } from '#ops/console/app/shell/router.ts';
@@ -145,6 +145,22 @@ export async function replay(id: string, to: string): Promise<void> {
     tell(to === '' ? 'It is judged and parsed once more' : `On its way to ${to}`);
     lookAgain();
   }, complain);
+}
+
+/** Takes a message out of quarantine, after a question: into the inbox of each mailbox that has it there. */
+export function accept({ id, disposition }: Pick<InboxMessage, 'id' | 'disposition'>): void {
+  confirm({
+    title: 'Move it to the inbox?',
+    text: `It was withheld: ${disposition.reason} Whatever is told of new mail, programs among them, is told of it then.`,
+    action: 'Move to inbox',
+    yes: () => {
+      void api<Accepted>(messagePath(id, null, '/accept'), 'POST').then(({ outcome, mailboxes: named }) => {
+        const where = `the inbox of ${named.join(', ')}`;
+        tell(outcome === 'in-inbox' ? `It is in ${where} already` : `On its way to ${where}`);
+        lookAgain();
+      }, complain);
+    },
+  });
 }
 
 /** A first mail for a capture server that has none. */

@@ -1,12 +1,24 @@
 // What can be done to the open message.
 import { useSignal } from '@preact/signals';
-import { ArrowLeft, ChevronDown, ChevronUp, Download, Mail, MailOpen, RotateCcw, Tags, Trash2 } from 'lucide-preact';
-import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
-import { backToList, remove, replay, setTags, step, toggleRead } from '#ops/console/app/mail/actions.ts';
+import {
+  ArrowLeft,
+  ChevronDown,
+  ChevronUp,
+  Download,
+  Forward,
+  Inbox,
+  Mail,
+  MailOpen,
+  RotateCcw,
+  Tags,
+  Trash2,
+} from 'lucide-preact';
+import { accept, backToList, remove, replay, setTags, step, toggleRead } from '#ops/console/app/mail/actions.ts';
 import { list } from '#ops/console/app/mail/list-state.ts';
 import { messagePath } from '#ops/console/app/shell/api.ts';
 import type { TabProps } from './message.tsx';
+import { ReleaseSheet } from './release.tsx';
+import { Sheet } from './sheet.tsx';
 
 export function BackButton() {
   return (
@@ -18,10 +30,10 @@ export function BackButton() {
 
 export function Actions({ message, copy }: TabProps) {
   const { id } = message;
-  const sheet = useSignal<'tags' | 'release' | null>(null);
+  const sheet = useSignal<'tags' | 'replay' | 'release' | null>(null);
   const listed = list.value.messages.find((one) => one.id === id);
   const isRead = listed?.read ?? true;
-  const toggle = (name: 'tags' | 'release') => () => {
+  const toggle = (name: 'tags' | 'replay' | 'release') => () => {
     sheet.value = sheet.value === name ? null : name;
   };
   return (
@@ -46,9 +58,17 @@ export function Actions({ message, copy }: TabProps) {
       <button type="button" class="act" aria-expanded={sheet.value === 'tags'} onClick={toggle('tags')}>
         <Tags aria-hidden="true" size={15} /> <span>Tag</span>
       </button>
-      <button type="button" class="act" aria-expanded={sheet.value === 'release'} onClick={toggle('release')}>
+      <button type="button" class="act" aria-expanded={sheet.value === 'replay'} onClick={toggle('replay')}>
         <RotateCcw aria-hidden="true" size={15} /> <span>Replay</span>
       </button>
+      <button type="button" class="act" aria-expanded={sheet.value === 'release'} onClick={toggle('release')}>
+        <Forward aria-hidden="true" size={15} /> <span>Release</span>
+      </button>
+      {message.disposition.action === 'quarantine' && (
+        <button type="button" class="act" onClick={() => accept(message)}>
+          <Inbox aria-hidden="true" size={15} /> <span>Move to inbox</span>
+        </button>
+      )}
       <a class="act" href={messagePath(id, copy, '/raw')} download>
         <Download aria-hidden="true" size={15} /> <span>Download</span>
       </a>
@@ -56,7 +76,8 @@ export function Actions({ message, copy }: TabProps) {
         <Trash2 aria-hidden="true" size={15} /> <span>Delete</span>
       </button>
       {sheet.value === 'tags' && <TagForm id={id} tags={listed?.tags ?? []} close={toggle('tags')} />}
-      {sheet.value === 'release' && <ReplayForm id={id} close={toggle('release')} />}
+      {sheet.value === 'replay' && <ReplayForm id={id} close={toggle('replay')} />}
+      {sheet.value === 'release' && <ReleaseSheet id={id} close={toggle('release')} />}
     </nav>
   );
 }
@@ -91,28 +112,6 @@ function TagForm({ id, tags, close }: FormProps & { readonly tags: readonly stri
         Set tags
       </button>
     </Sheet>
-  );
-}
-
-type SheetProps = {
-  readonly submit: (event: SubmitEvent) => void;
-  readonly close: () => void;
-  readonly children: ComponentChildren;
-};
-
-/** Its first field has the focus. Escape closes it, and leads back to the button that opened it. */
-function Sheet({ submit, close, children }: SheetProps) {
-  const form = useRef<HTMLFormElement>(null);
-  useEffect(() => form.current?.querySelector('input')?.focus(), []);
-  const leave = (event: KeyboardEvent): void => {
-    if (event.key !== 'Escape') return;
-    form.current?.parentElement?.querySelector<HTMLElement>('[aria-expanded=true]')?.focus();
-    close();
-  };
-  return (
-    <form ref={form} class="sheet" onSubmit={submit} onKeyDown={leave}>
-      {children}
-    </form>
   );
 }
 

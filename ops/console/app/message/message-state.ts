@@ -9,6 +9,7 @@ import {
   type Trace,
   textOf,
 } from '#ops/console/app/shell/api.ts';
+import type { News } from '#ops/console/app/shell/events.ts';
 import { type HtmlFacts, htmlFacts, type Link, textLinks } from '#ops/console/app/text/html-facts.ts';
 import type { Place } from '#ops/console/app/text/place.ts';
 
@@ -54,10 +55,20 @@ export async function openMessage({ id, copy, view }: Place): Promise<void> {
 }
 
 /** What happened to the open message since; one that could not be loaded, as the server was away, is loaded now. */
-export async function lookAgainAt(place: Place): Promise<void> {
+export async function lookAgainAt(place: Place, news: readonly News[]): Promise<void> {
   const { value: now } = opened;
-  if (now.kind === 'failed' && now.failure.code === 'unreachable') await openMessage(place);
-  else if (place.id !== null) await loadTrace(place.id);
+  if (now.kind === 'failed' && now.failure.code === 'unreachable') return openMessage(place);
+  if (place.id === null) return;
+  const hasLostCopy = news.some(
+    ({ event, data }) => event === 'changed' && JSON.stringify(data).includes(`${place.id}`),
+  );
+  await Promise.all([loadTrace(place.id), hasLostCopy && now.kind === 'open' ? reload(now) : null]);
+}
+
+/** Of a message that has lost a copy another one may be shown now. */
+async function reload({ id, copy }: Extract<OpenMessage, { kind: 'open' }>): Promise<void> {
+  const message = await api<InboxMessage>(messagePath(id, copy)).catch(() => null);
+  if (message !== null && isWanted(id)) opened.value = { kind: 'open', id, copy, message };
 }
 
 async function loadTrace(id: string): Promise<void> {

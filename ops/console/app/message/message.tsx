@@ -62,7 +62,10 @@ const tabs: readonly Tab[] = [
 export function MessagePane() {
   const { id, copy, view } = place.value;
   useEffect(() => void openMessage(place.value), [id, copy, view]);
-  useEffect(() => (id === null ? undefined : whenNews('message', () => lookAgainAt(place.value), 2_000)), [id]);
+  useEffect(
+    () => (id === null ? undefined : whenNews('message', (news) => lookAgainAt(place.value, news), 2_000)),
+    [id],
+  );
   const now = opened.value;
   const isOpen = now.kind === 'open';
   const seen = useRef<string | null>(null);

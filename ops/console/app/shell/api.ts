@@ -9,6 +9,8 @@ import type { showHealth } from '#ops/health.ts';
 import type { MailboxCounts } from '#ops/messages/list-mailboxes.ts';
 import type { listMessages } from '#ops/messages/list-messages.ts';
 import type { traceMessage } from '#ops/messages/trace-message.ts';
+import type { acceptMessage } from '#ops/releases/accept-message.ts';
+import type { releaseMessage, showReleaseRules } from '#ops/releases/release-message.ts';
 import type { listSuppressions } from '#ops/suppressions.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 
@@ -20,6 +22,9 @@ export type Trace = Gives<typeof traceMessage>;
 export type Activity = Gives<typeof showActivity>;
 export type HealthReport = Gives<typeof showHealth>;
 export type Chaos = Readonly<z.output<typeof chaosAnswer>>;
+export type Accepted = Gives<typeof acceptMessage>;
+export type ReleaseAnswer = Gives<typeof releaseMessage>;
+export type ReleaseRules = Gives<typeof showReleaseRules>;
 export type Suppressions = Gives<typeof listSuppressions>;
 export type Deliveries = { readonly deliveries: readonly ShownDelivery[]; readonly next: string | null };
 export type DeadLetters = { readonly queue: string; readonly dead: readonly DeadLetter[] };

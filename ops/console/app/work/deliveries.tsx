@@ -17,7 +17,7 @@ import { counted } from '#ops/console/app/text/figures.ts';
 import { Address, Tag, Time, Words } from '#ops/console/app/text/words.tsx';
 
 const states = ['waiting', 'sending', 'delivered', 'partial', 'bounced'] as const;
-const tones = { waiting: 'warn', sending: 'info', delivered: 'good', partial: 'bad', bounced: 'bad' } as const;
+export const tones = { waiting: 'warn', sending: 'info', delivered: 'good', partial: 'bad', bounced: 'bad' } as const;
 const pageSize = 100;
 const maxPageSize = 500;
 
