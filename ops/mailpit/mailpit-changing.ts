@@ -164,7 +164,7 @@ export const mailpitSend = bodyUseCase({
     if (isAnswer(answer)) return answer;
     const { id } = answer.json;
     // There it is in the list at once. Mail to others, in a service that sends it on, is in no list.
-    const { status } = await ask({ method: 'GET', url: `/api/messages/wait?q=id:${id}&timeout=2`, gone });
+    const { status } = await ask({ method: 'GET', url: `/api/messages/wait?q=id:${id}&timeout=5`, gone });
     if (status === 200 && body.Tags && body.Tags.length > 0) await ask({ method: 'POST', url: tagging(id, body.Tags) });
     return json({ ID: id });
   },
