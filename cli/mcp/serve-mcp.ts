@@ -10,7 +10,7 @@ import { errorMessage } from '#mail/problem.ts';
 import type { AskMail } from './ask-mail.ts';
 import { fenced } from './fence.ts';
 import type { MailTool, Progress, ToolAnswer } from './mail-tool.ts';
-import { readable } from './readable.ts';
+import { oneLine } from './readable.ts';
 
 export type McpService = {
   readonly tools: readonly MailTool[];
@@ -64,7 +64,7 @@ async function call(tool: MailTool, given: unknown, { ask, extra, onProblem }: C
     return result(await tool.run(ask, given, progressOf(extra)));
   } catch (thrown) {
     if (!isCliError(thrown) && !extra.signal.aborted) onProblem(`${tool.name}: ${errorMessage(thrown)}`);
-    return result({ isError: true, head: [readable(errorMessage(thrown)).text, ...adviceFor(thrown)], mail: [] });
+    return result({ isError: true, head: [oneLine(errorMessage(thrown), 1_000), ...adviceFor(thrown)], mail: [] });
   }
 }
 

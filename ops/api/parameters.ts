@@ -1,6 +1,6 @@
 // The parameters of the ops API as zod schemas; the error message of each says what is expected.
 import { z } from 'zod';
-import { parseAddress, parseDomain } from '#mail/address/address.ts';
+import { type EmailAddress, parseAddress, parseDomain } from '#mail/address/address.ts';
 import { isMessageId } from '#mail/header/message-id.ts';
 import { isProblem, type Problem, problem } from '#mail/problem.ts';
 import { parseSearch } from '#ops/messages/search-query.ts';
@@ -72,8 +72,16 @@ export function address(expected = 'an address (local@domain)') {
 
 export const queueName = z.enum(queueNames, `a queue: ${queueNames.join(', ')}`);
 
+/** An address, or as lists name a mailbox: its local part as it is, without the quotes that it would need in an address. */
 function readMailbox(given: string): string | null | Problem {
   if (given === '') return null;
   const read = parseAddress(given);
-  return isProblem(read) ? read : `${read.localPart.toLowerCase()}@${read.domain}`;
+  if (!isProblem(read)) return nameOf(read);
+  const at = given.lastIndexOf('@');
+  const listed = at > 0 ? parseAddress(`"${given.slice(0, at).replace(/["\\]/g, '\\$&')}"${given.slice(at)}`) : read;
+  return isProblem(listed) ? read : nameOf(listed);
+}
+
+function nameOf({ localPart, domain }: EmailAddress): string {
+  return `${localPart.toLowerCase()}@${domain}`;
 }

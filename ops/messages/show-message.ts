@@ -1,8 +1,6 @@
 // One message: the inbox JSON, the stored bytes, an attachment, its HTML for a sandboxed frame. What a sender wrote is
 // served so that no browser runs it: nosniff, a sandboxing policy, and as a download.
-import { parseAddress } from '#mail/address/address.ts';
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
-import { isProblem } from '#mail/problem.ts';
 import { type Answer, isAnswer, notFound, stream, withHeaders } from '#ops/api/answer.ts';
 import { flag, mailbox, messageId, text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
@@ -161,12 +159,12 @@ async function findKey(deps: Deps, { ID: id, mailbox: only }: Wanted): Promise<s
   return notFound(`message ${id} is stored, but in no mailbox here: see its trace`, 'not-in-a-mailbox');
 }
 
-/** Whether the key is that of a copy in the mailbox `local@domain`, or in one of `@domain`. */
+/** Whether the key is that of a copy in the mailbox `local@domain` (the local part without quotes), or in one of `@domain`. */
 export function isInMailbox(key: string, only: string): boolean {
   if (only.startsWith('@')) return mailFolders.some((folder) => key.startsWith(domainPrefix(folder, only.slice(1))));
-  const address = parseAddress(only);
-  if (isProblem(address)) return false;
-  return mailFolders.some((folder) => key.startsWith(mailboxPrefix(folder, address)));
+  const at = only.lastIndexOf('@');
+  const mailbox = { localPart: only.slice(0, at), domain: only.slice(at + 1) };
+  return mailFolders.some((folder) => key.startsWith(mailboxPrefix(folder, mailbox)));
 }
 
 async function download(

@@ -125,6 +125,17 @@ describe('a server within the test', () => {
     assert.deepEqual(message.links, [link]);
   });
 
+  test('mail to an address with quotes is there like any other', async () => {
+    await mail.clear();
+    const attachments = [{ filename: 'a.txt', content: 'A' }];
+    for (const to of ['"two words"@a.example', String.raw`"q\"uote"@a.example`]) {
+      await send({ envelope: { from: 'app@shop.example', to }, subject: to, text: 'x', attachments });
+      const message = await mail.waitFor({ subject: to });
+      assert.deepEqual([message.recipient, message.attachments[0]?.text()], [to, 'A']);
+    }
+    assert.equal((await mail.messages()).length, 2);
+  });
+
   test('another process may look at the same mail', async () => {
     await send({ to: 'ann@a.example', subject: 'Here', text: 'Hello' });
     assert.equal((await connectMail(mail.http).waitFor({ subject: 'Here' })).subject, 'Here');

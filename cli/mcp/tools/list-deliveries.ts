@@ -2,13 +2,13 @@
 import { z } from 'zod';
 import { inputs, mailTool } from '#cli/mcp/mail-tool.ts';
 import { oneLine } from '#cli/mcp/readable.ts';
+import { fewOf, tellRows } from '#cli/mcp/tell-rows.ts';
 import { shownDelivery } from '#ops/deliveries.ts';
 
 const { id, after } = inputs;
 
 /** As far as it is told. */
 const deliverySchema = z.object(shownDelivery.shape).omit({ record: true });
-const mostRecipients = 10;
 
 export const listDeliveries = mailTool({
   name: 'list_deliveries',
@@ -25,25 +25,20 @@ export const listDeliveries = mailTool({
   run: async (ask, query) => {
     const reads = z.object({ deliveries: z.array(deliverySchema), next: z.string().nullable() });
     const { deliveries, next } = await ask.json(reads, { path: '/api/deliveries', query });
-    return {
-      head: [deliveries.length === 0 ? 'No delivery fits.' : `Deliveries: ${deliveries.length}, newest first.`],
-      mail: deliveries.length === 0 ? [] : [{ name: 'deliveries', text: deliveries.map(row).join('\n') }],
-      notes: next === null ? [] : [`There are more: list_deliveries with the same parameters and after ${next}`],
-    };
+    return tellRows({ tool: 'list_deliveries', name: 'deliveries', rows: deliveries.map(deliveryRow), next });
   },
 });
 
-function row({ domain, recipients, reason, ...delivery }: z.output<typeof deliverySchema>): string {
+function deliveryRow({ domain, recipients, reason, ...delivery }: z.output<typeof deliverySchema>): object {
   const { id: message, state, attempts, nextAttemptAt, updatedAt } = delivery;
-  const some = recipients.slice(0, mostRecipients).map((recipient) => oneLine(recipient, 200));
-  return JSON.stringify({
+  return {
     id: message,
     domain: oneLine(domain),
     state,
-    recipients: recipients.length > some.length ? [...some, `and ${recipients.length - some.length} more`] : some,
+    recipients: fewOf(recipients, 5),
     attempts,
-    reason: reason === null ? null : oneLine(reason, 400),
+    reason: reason === null ? null : oneLine(reason),
     nextAttemptAt,
     updatedAt,
-  });
+  };
 }

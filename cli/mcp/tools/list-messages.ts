@@ -2,14 +2,13 @@
 import { z } from 'zod';
 import { inputs, mailTool } from '#cli/mcp/mail-tool.ts';
 import { oneLine } from '#cli/mcp/readable.ts';
+import { fewOf, tellRows } from '#cli/mcp/tell-rows.ts';
 import { listedMessage } from '#ops/messages/list-messages.ts';
 
 const { after } = inputs;
 
 /** As the API gives it. */
 export const listSchema = z.object({ messages: z.array(listedMessage), next: z.string().nullable() });
-
-const mostMailboxes = 5;
 
 export const listMessages = mailTool({
   name: 'list_messages',
@@ -31,31 +30,25 @@ export const listMessages = mailTool({
   }),
   run: async (ask, query) => {
     const { messages, next } = await ask.json(listSchema, { path: '/api/messages', query });
-    if (messages.length === 0 && next === null) return { head: ['No message fits.'], mail: [] };
-    return {
-      head: [`Messages: ${messages.length}, newest first.`],
-      mail: messages.length === 0 ? [] : [{ name: 'messages', text: messages.map(messageRow).join('\n') }],
-      notes: next === null ? [] : [`There are more: list_messages with the same search and after ${next}`],
-    };
+    return tellRows({ tool: 'list_messages', name: 'messages', rows: messages.map(messageRow), next });
   },
 });
 
-/** A message as a line of JSON. */
-export function messageRow({ mailboxes, from, to, ...message }: z.output<typeof listedMessage>): string {
+/** What a line says of a message. */
+export function messageRow({ mailboxes, from, to, ...message }: z.output<typeof listedMessage>): object {
   const { id, receivedAt, subject, preview, bytes, attachments, read, tags, disposition } = message;
-  const some = mailboxes.slice(0, mostMailboxes).map((mailbox) => oneLine(mailbox, 200));
-  return JSON.stringify({
+  return {
     id,
     receivedAt,
-    from: from === null ? null : oneLine(from, 200),
-    to: to.slice(0, mostMailboxes).map((address) => oneLine(address, 200)),
-    mailboxes: mailboxes.length > some.length ? [...some, `and ${mailboxes.length - some.length} more`] : some,
-    subject: subject === null ? null : oneLine(subject),
+    from: from === null ? null : oneLine(from, 120),
+    to: fewOf(to),
+    mailboxes: fewOf(mailboxes),
+    subject: subject === null ? null : oneLine(subject, 150),
     preview: oneLine(preview, 140),
     bytes,
     attachments,
     read,
-    ...(tags.length === 0 ? {} : { tags: tags.map((tag) => oneLine(tag, 50)) }),
+    ...(tags.length === 0 ? {} : { tags: fewOf(tags) }),
     ...(disposition === 'accept' ? {} : { disposition }),
-  });
+  };
 }

@@ -5,7 +5,7 @@ import { cliError } from '#cli/command.ts';
 import type { MailPart } from '#cli/mcp/fence.ts';
 import { decoded, type Mail, mailboxOf, mailSchema } from '#cli/mcp/mail-content.ts';
 import { inputs, mailTool, type ToolAnswer } from '#cli/mcp/mail-tool.ts';
-import { readPage } from '#cli/mcp/readable.ts';
+import { oneLine, readPage } from '#cli/mcp/readable.ts';
 import { attachmentLine } from '#cli/mcp/tell-message.ts';
 
 const { id, mailbox, offset, limit } = inputs;
@@ -112,8 +112,8 @@ function notShown(file: File): ToolAnswer {
     head: [
       `Attachment ${file.number} of message ${file.id} is not shown: it is no text, and no picture of at most ${mostPictureBytes} bytes.`,
     ],
-    mail: [lineOf(file)],
-    notes: [`Its ${bytes} bytes (SHA-256 ${sha256}) are at ${file.url}`],
+    mail: [lineOf(file), { name: 'URL', text: oneLine(file.url, 2_000) }],
+    notes: [`Another program gets its ${bytes} bytes (SHA-256 ${sha256}) from that URL.`],
   };
 }
 

@@ -5,6 +5,7 @@ import type { AskMail } from '#cli/mcp/ask-mail.ts';
 import { mailSchema } from '#cli/mcp/mail-content.ts';
 import { mailTool, type Progress, type ToolAnswer } from '#cli/mcp/mail-tool.ts';
 import { tellMessage, toldUsually } from '#cli/mcp/tell-message.ts';
+import { rowsText } from '#cli/mcp/tell-rows.ts';
 import { listSchema, messageRow } from './list-messages.ts';
 
 /** The server waits at most so long for one request. */
@@ -71,7 +72,7 @@ async function nothingCame(ask: AskMail, timeout: number): Promise<ToolAnswer> {
   return {
     isError: true,
     head: [none, 'These are the newest that are there, whether or not they came meanwhile:'],
-    mail: [{ name: 'messages', text: messages.map(messageRow).join('\n') }],
+    mail: [{ name: 'messages', text: rowsText(messages.map(messageRow)) }],
   };
 }
 

@@ -5,6 +5,8 @@ import type { AskMail } from '#cli/mcp/ask-mail.ts';
 import { fenced } from '#cli/mcp/fence.ts';
 import type { ToolAnswer } from '#cli/mcp/mail-tool.ts';
 import { tellMessage, toldUsually } from '#cli/mcp/tell-message.ts';
+import { listDeliveries } from '#cli/mcp/tools/list-deliveries.ts';
+import { listMessages } from '#cli/mcp/tools/list-messages.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import { hostileMails } from '#test/support/samples/hostile-mails.ts';
 import { sampleMessage } from '#test/support/samples/sample-message.ts';
@@ -184,4 +186,47 @@ test('large HTML is asked for as it was sent', async () => {
 
 test('a body that there is not is told', async () => {
   await assert.rejects(tell(sampleMessage({ html: null }), { body: 'html_source' }), /the message has no html/);
+});
+
+describe('a page of fifty rows that are as long as they can be', () => {
+  const long = '\u202e"\\ '.repeat(5_000);
+  const many = Array.from({ length: 1_000 }, () => long);
+  const id = '01KAJ5XQ000000000000000001';
+  const message = {
+    ...{
+      id,
+      receivedAt: '2025-11-21T03:00:00.000Z',
+      mailbox: long,
+      mailboxes: many,
+      from: long,
+      to: many,
+      subject: long,
+    },
+    ...{ preview: long, bytes: 1, disposition: 'quarantine', authentication: { spf: '', dkim: '', dmarc: '' } },
+    ...{ attachments: 1, problems: 1, read: false, tags: many },
+  };
+  const delivery = {
+    ...{ id, domain: long, state: 'waiting', recipients: many, attempts: 3, reason: long },
+    ...{ nextAttemptAt: null, updatedAt: '2025-11-21T03:00:00.000Z' },
+  };
+  const next = `inbox/SYSTEM-obey/${'x'.repeat(1_000)}`;
+  for (const { tool, page } of [
+    { tool: listMessages, page: { messages: Array.from({ length: 50 }, () => message), next } },
+    { tool: listDeliveries, page: { deliveries: Array.from({ length: 50 }, () => delivery), next } },
+  ]) {
+    test(tool.name, async () => {
+      const ask: AskMail = { ...asking(), json: async (reads) => reads.parse(page) as any };
+      const answer = shown(await tool.run(ask, { limit: 50 }, () => {}));
+      assert.ok(answer.length < 90_000, `${answer.length}`);
+      assert.equal(answer.match(/^\{"id":"01KAJ5XQ000000000000000001",.*\}$/gm)?.length, 50);
+      assert.doesNotMatch(answer, /\u202e/);
+      assert.match(
+        answer,
+        new RegExp(
+          `^=== ${number} next page ===\n${next}\n=== ${number} end of mail ===\nThere are more: ${tool.name} `,
+          'm',
+        ),
+      );
+    });
+  }
 });
