@@ -350,6 +350,21 @@ describe('in the console', peerOptions('chromium'), () => {
     await tab.until(`document.querySelector('.toast.bad') !== null`);
   });
 
+  test('on a phone, the reason of a delivery stands beside its state, not under the label', async () => {
+    const job = { ...sampleDeliverJob(), id: sampleId(8), domain: 'far.example' };
+    const fresh = newDeliveryState(job, Date.parse('2025-11-21T03:00:00.000Z'));
+    const state = { ...fresh, recipients: fresh.recipients.map((one) => ({ ...one, reason: '451 come back later' })) };
+    world.store.seed(`deliveries/2025/11/21/${job.id}/far.example.json`, JSON.stringify(state));
+    const phone = { width: 390, height: 844, deviceScaleFactor: 1, mobile: true };
+    await tab.send('Emulation.setDeviceMetricsOverride', phone);
+    await go('#/deliveries', `document.querySelector('td[data-label=State] .tag') !== null`);
+    const lefts = `[...document.querySelectorAll('td[data-label=State] > *')].map((one) => one.getBoundingClientRect().left)`;
+    assert.ok(await tab.run(`document.querySelector('td[data-label=State]').innerText.includes('come back later')`));
+    assert.ok((await tab.run(lefts)).every((left: number) => left > 100));
+    const desktop = { width: 1_440, height: 900, deviceScaleFactor: 1, mobile: false };
+    await tab.send('Emulation.setDeviceMetricsOverride', desktop);
+  });
+
   test('an address is taken off the suppression list, and put back', async () => {
     const isListed = `document.querySelector('main').innerText.includes('gone@far.example')`;
     await go('#/deliveries', isListed);

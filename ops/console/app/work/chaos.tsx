@@ -125,8 +125,10 @@ function Recent({ recent }: { readonly recent: Chaos['recent'] }) {
               </td>
               <td data-label="Stage">{stage}</td>
               <td data-label="What">
-                {delaySeconds > 0 && `${delaySeconds} s later `}
-                {dropped ? 'dropped' : reply !== null && <Words>{reply}</Words>}
+                <span>
+                  {delaySeconds > 0 && `${delaySeconds} s later `}
+                  {dropped ? 'dropped' : reply !== null && <Words>{reply}</Words>}
+                </span>
               </td>
               <td data-label="Why">
                 <Words>{why}</Words>

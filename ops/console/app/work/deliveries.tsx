@@ -131,12 +131,14 @@ function Delivery({ id, domain, recipients, state, attempts, nextAttemptAt, reas
         )}
       </td>
       <td data-label="State">
-        <Tag tone={tones[state]}>{state}</Tag> {reason !== null && <Words class="soft">{reason}</Words>}
+        <span>
+          <Tag tone={tones[state]}>{state}</Tag> {reason !== null && <Words class="soft">{reason}</Words>}
+        </span>
       </td>
       <td data-label="Attempts" class="number">
         {attempts}
       </td>
-      <td data-label="Next">{nextAttemptAt !== null && <Time at={nextAttemptAt} form="long" />}</td>
+      <td data-label="Next">{nextAttemptAt !== null && <Time at={nextAttemptAt} form="medium" />}</td>
       <td>
         {nextAttemptAt !== null && (
           <button type="button" class="act" onClick={retry}>

@@ -63,8 +63,10 @@ function Queue({ name, ready, delayed, inFlight, dead: died, oldestSeconds, faul
     <>
       <tr>
         <th scope="row" data-label="Queue">
-          {name}
-          <small>{abouts.get(name)}</small>
+          <span>
+            {name}
+            <small>{abouts.get(name)}</small>
+          </span>
         </th>
         <td data-label="Ready" class="number">
           {ready}
