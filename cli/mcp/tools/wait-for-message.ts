@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { isCliError } from '#cli/command.ts';
 import type { AskMail } from '#cli/mcp/ask-mail.ts';
-import { mailSchema } from '#cli/mcp/mail-content.ts';
+import { type Mail, mailSchema } from '#cli/mcp/mail-content.ts';
 import { mailTool, type Progress, type ToolAnswer } from '#cli/mcp/mail-tool.ts';
 import { tellMessage, toldUsually } from '#cli/mcp/tell-message.ts';
 import { rowsText } from '#cli/mcp/tell-rows.ts';
@@ -46,19 +46,30 @@ export const waitForMessage = mailTool({
 type Wanted = Readonly<Record<string, string | undefined>>;
 
 async function wait(ask: AskMail, wanted: Wanted, timeout: number): Promise<ToolAnswer> {
-  const end = performance.now() + timeout * 1_000;
+  const [started, end] = [Date.now(), performance.now() + timeout * 1_000];
   for (let left = timeout; ; left = (end - performance.now()) / 1_000) {
     const seconds = Math.min(Math.max(left, 0), mostAtOnceSeconds);
     try {
       const query = { ...wanted, timeout: seconds.toFixed(3) };
       const timeoutMs = (seconds + 20) * 1_000;
       const mail = await ask.json(mailSchema, { path: '/api/messages/wait', query, timeoutMs });
-      return await tellMessage(ask, mail, toldUsually);
+      const told = await tellMessage(ask, mail, toldUsually);
+      return { ...told, notes: [...(told.notes ?? []), ...olderNote(mail, started)] };
     } catch (thrown) {
       if (!isCliError(thrown) || thrown.code !== 'timeout') throw thrown;
     }
     if (left <= mostAtOnceSeconds) return nothingCame(ask, timeout);
   }
+}
+
+/** An agent that waits for what its app sends now must not take an older mail for it. */
+function olderNote({ receivedAt }: Mail, started: number): readonly string[] {
+  const received = Date.parse(receivedAt);
+  if (received >= started) return [];
+  const next = new Date(received + 1).toISOString();
+  return [
+    `It was there before you asked. To wait for a newer one, call wait_for_message with the same and after ${next}`,
+  ];
 }
 
 async function nothingCame(ask: AskMail, timeout: number): Promise<ToolAnswer> {

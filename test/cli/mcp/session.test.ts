@@ -139,7 +139,10 @@ describe('a session', () => {
       const confirm = `http://${host}:${(app.address() as AddressInfo).port}/confirm?mail=ann&code=482913`;
       const html = `<p>Your code is <b>482913</b>.</p><a href="${confirm.replace('&', '&amp;')}">Confirm your address</a>`;
       const progress: Progress[] = [];
-      const started = new Date().toISOString();
+      const older = await call('wait_for_message', { to: 'ann@a.example', subject: 'confirm' });
+      assert.match(partOf(older, /main fields/), /^One-time code: 111111$/m);
+      const [, started] = /^It was there before you asked\. .* and after (\S+)$/m.exec(older.text) ?? [];
+      assert.ok(started !== undefined, older.text);
       const waiting = call(
         'wait_for_message',
         { to: 'ann@a.example', subject: 'confirm', after: started, timeout: 20 },
@@ -150,6 +153,7 @@ describe('a session', () => {
       await send({ subject: 'Confirm your address', html });
       const told = await waiting;
       assert.equal(told.isError, false, told.text);
+      assert.doesNotMatch(told.text, /was there before/);
       assert.match(
         partOf(told, /main fields/),
         /^From: Shop <app@shop\.example>\nTo: <ann@a\.example>[\s\S]*^One-time code: 482913$/m,
