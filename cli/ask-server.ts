@@ -1,5 +1,6 @@
 // Requests to the ops API of a running server: the one that is named, or was started in this folder. Failures become sentences for the user.
 import { z } from 'zod';
+import { errorMessage } from '#mail/problem.ts';
 import { type CliArguments, type CliError, type CliWorld, cliError, optionValue } from './command.ts';
 import { dataOption, runningServer } from './running-server.ts';
 
@@ -55,13 +56,21 @@ export async function requestServer(
 
 /** What a request, or the reading of its answer, failed with, as a sentence. */
 export function noServer(base: string, thrown: unknown): CliError {
-  const isLate = thrown instanceof Error && thrown.name === 'TimeoutError';
-  const problem = isLate ? 'no answer from the server' : 'no server is running';
-  return cliError(
-    `${problem} at ${base}. Start it with "npx pillarbox" (or "npm start"), or name another with --url.`,
-    'no-server',
-  );
+  const start = 'Start it with "npx pillarbox" (or "npm start"), or name another with --url.';
+  return cliError(`${whyNoAnswer(thrown)} at ${base}. ${start}`, 'no-server');
 }
+
+/** `fetch` says in the cause what it was. */
+function whyNoAnswer(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return 'no server is running';
+  if (thrown.name === 'TimeoutError') return 'no answer from the server';
+  const { cause } = thrown;
+  const isRefused = !(cause instanceof Error) || ('code' in cause && cause.code === 'ECONNREFUSED');
+  return isRefused ? 'no server is running' : `no Pillarbox server answers (${errorMessage(cause)})`;
+}
+
+const tokenPlace =
+  'set PILLARBOX_TOKEN to it; unless it was set there too, the server keeps it in secrets/ops-token of its data folder';
 
 const refusalSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
@@ -69,7 +78,8 @@ const refusalSchema = z.object({ error: z.object({ code: z.string(), message: z.
 export function refusedBy(who: string, status: number, body: Uint8Array): CliError {
   const said = refusalSchema.safeParse(parseJson(body)).data?.error;
   if (said === undefined) return cliError(`${who} answered ${status}: is that a Pillarbox server?`, 'odd-server');
-  return cliError(said.message, said.code);
+  if (said.code !== 'token-needed') return cliError(said.message, said.code);
+  return cliError(`${who} wants its token, or another one: ${tokenPlace}`, said.code);
 }
 
 /** The value of JSON text; null if it is none. */

@@ -12,6 +12,8 @@ export type CliWorld = {
   readonly version: string;
   readonly write: (text: string | Uint8Array) => void;
   readonly writeError: (text: string) => void;
+  /** How wide the terminal is that `write` writes to; null: it is none. */
+  readonly columns: number | null;
   /** All of standard input. */
   readonly readInput: () => Promise<Buffer>;
   /** For a command that talks a protocol over them. */
@@ -56,6 +58,8 @@ export type CliArguments = {
   readonly positionals: readonly string[];
   readonly values: Readonly<Record<string, readonly string[]>>;
   readonly switches: ReadonlySet<string>;
+  /** Of the terminal; null: the output goes elsewhere. */
+  readonly columns: number | null;
 };
 
 /** `run` prints, and answers the exit code. */
@@ -122,10 +126,30 @@ export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Columns under heads. */
-export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Less of the last column tells nothing. */
+const leastColumn = 10;
+
+/**
+ * Columns under heads. A terminal too narrow for them cuts the last column short; if that is not enough, each row has a line for each of its
+ * cells, uncut, since an id is to be copied.
+ */
+export function table(
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns: number | null = null,
+): string {
   const all = [heads, ...rows].map((row) => row.map(plain));
   const widths = heads.map((_, n) => Math.max(...all.map((row) => row[n]?.length ?? 0)));
-  const lines = all.map((row) => row.map((cell, n) => cell.padEnd(widths[n] ?? 0)).join('  '));
+  const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
+  const room = columns === null ? Number.POSITIVE_INFINITY : columns - before;
+  if (room < Math.min(leastColumn, widths.at(-1) ?? 0)) return blocks(all);
+  const cut = (cell: string): string => (cell.length > room ? `${cell.slice(0, room - 1)}…` : cell);
+  const lines = all.map((row) =>
+    row.map((cell, n) => (n === heads.length - 1 ? cut(cell) : cell.padEnd(widths[n] ?? 0))).join('  '),
+  );
   return lines.map((line) => `${line.trimEnd()}\n`).join('');
+}
+
+function blocks([heads = [], ...rows]: readonly (readonly string[])[]): string {
+  return rows.map((row) => heads.map((head, n) => `${head}: ${row[n] ?? ''}\n`).join('')).join('\n');
 }

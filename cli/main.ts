@@ -10,12 +10,14 @@ import { createResolver } from '#pipeline/dns/resolver.ts';
 import { createLog } from '#pipeline/observe/log.ts';
 import type { CliWorld } from './command.ts';
 import { commands } from './commands.ts';
+import { exitCodes } from './exit-codes.ts';
 import { runCli } from './run-cli.ts';
 
 const world: CliWorld = {
   version: packageVersion(),
   write: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
+  columns: process.stdout.isTTY ? process.stdout.columns : null,
   readInput: async () => {
     const pieces: Buffer[] = [];
     for await (const piece of process.stdin) pieces.push(Buffer.from(piece));
@@ -37,8 +39,13 @@ const world: CliWorld = {
   clock: Date.now,
 };
 
-// `| head` closes the pipe: that is no failure.
-process.stdout.on('error', () => process.exit(0));
+// `| head` closes the pipe: that is no failure, and what was begun is done. A full disk is one.
+process.stdout.on('error', (problem: NodeJS.ErrnoException) => {
+  if (problem.code === 'EPIPE') return;
+  process.stderr.write(`pillarbox: the output cannot be written: ${problem.message}\n`);
+  process.exit(exitCodes.failed);
+});
+process.stderr.on('error', () => {}); // nobody is left to tell
 process.exitCode = await runCli(process.argv.slice(2), { commands, world });
 
 function publicAddresses(): readonly string[] {

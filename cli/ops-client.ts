@@ -5,7 +5,7 @@ import { serviceRoutes } from '#ops/api/routes.ts';
 import { isPart, type UseCase } from '#ops/api/use-case.ts';
 import { type Answered, askDeployment } from './ask-deployment.ts';
 import { oddAnswer, parseJson, refusedBy, requestServer, type ServerRequest, serverOptions } from './ask-server.ts';
-import { type CliArguments, type CliWorld, type Command, optionValue, plain, print } from './command.ts';
+import { type CliArguments, type CliWorld, type Command, cliError, optionValue, plain, print } from './command.ts';
 import { refuseStackOptions, stackOptions } from './deployment.ts';
 import { exitCodes } from './exit-codes.ts';
 
@@ -124,5 +124,8 @@ async function askServer(
 ): Promise<Answered> {
   refuseStackOptions(given);
   const { response, who } = await requestServer(given, world, asked);
-  return { status: response.status, body: Buffer.from(await response.arrayBuffer()), who };
+  const body = await response.arrayBuffer().catch(() => {
+    throw cliError(`the server at ${who} broke off its answer: is it still running?`, 'broken-off');
+  });
+  return { status: response.status, body: Buffer.from(body), who };
 }

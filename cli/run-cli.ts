@@ -27,12 +27,12 @@ export async function runCli(argv: readonly string[], { commands, world }: Cli):
     if (first === '--version' || first === '-v')
       return say(world, asJson ? jsonText({ version: world.version }) : `pillarbox ${world.version}\n`);
     const isOverview = /^(?:--help|-h|help)$/.test(first) && argv.slice(1).every((word) => word === '--json');
-    if (isOverview) return say(world, asJson ? jsonText(described(commands)) : overview(commands));
+    if (isOverview) return say(world, asJson ? jsonText(described(commands)) : overview(commands, world.columns));
     const words = first === 'help' ? [...argv.slice(1), '--help'] : argv;
     const { command, rest } = findCommand(commands, words);
     if (rest.includes('--help') || rest.includes('-h'))
-      return say(world, asJson ? jsonText(described([command])) : help(command));
-    return await command.run(readArguments(command, rest), world);
+      return say(world, asJson ? jsonText(described([command])) : help(command, world.columns));
+    return await command.run({ ...readArguments(command, rest), columns: world.columns }, world);
   } catch (thrown) {
     return explain(thrown, argv.includes('--json'), world);
   }
@@ -68,17 +68,19 @@ function findCommand(commands: readonly Command[], argv: readonly string[]) {
   throw usageError(`there is no command "${typed}".${meant(typed, names)} "pillarbox --help" lists all.`);
 }
 
-function readArguments(command: Command, rest: readonly string[]): CliArguments {
+function readArguments(command: Command, rest: readonly string[]): Omit<CliArguments, 'columns'> {
   const options: Command['options'] = { ...command.options, ...commonOptions };
   const { positionals, tokens } = parseTokens(options, rest);
   const values: Record<string, string[]> = {};
   const switches = new Set<string>();
-  for (const { name, value } of tokens) {
+  for (const { name, value, inlineValue } of tokens) {
     const option = options[name];
     if (option === undefined) throw usageError(unknownOption(command, name, Object.keys(options)));
     if (option.value === null && value !== undefined) throw usageError(`--${name} takes no value`);
     if (option.value === null) switches.add(name);
-    else if (value === undefined) throw usageError(`--${name} needs a value: --${name} ${option.value}`);
+    // "--domain --json": the value was forgotten. One that begins so is given as --domain=--json.
+    else if (value === undefined || (!inlineValue && value.startsWith('--')))
+      throw usageError(`--${name} needs a value: --${name} ${option.value}`);
     else if (values[name] !== undefined && !option.many) throw usageError(`--${name} was given twice`);
     else values[name] = [...(values[name] ?? []), value];
   }
@@ -108,29 +110,29 @@ function parseTokens(options: Readonly<Record<string, CliOption>>, args: readonl
   return { positionals, tokens: tokens.filter((token) => token.kind === 'option') };
 }
 
-function overview(commands: readonly Command[]): string {
+function overview(commands: readonly Command[], columns: number | null): string {
   const width = Math.max(...commands.map(({ name, usage }) => `${name} ${usage}`.length), 0);
   const column = Math.min(width, 34);
-  const lines = commands.map(({ name, usage, about }) => helpEntry(`${name} ${usage}`, about, column));
+  const lines = commands.map(({ name, usage, about }) => helpEntry(`${name} ${usage}`, about, { column, columns }));
   return [
-    'Usage: pillarbox [start] [options]    start the server: a safe place to send to',
+    ...wrapWords('Usage: pillarbox [start] [options]    start the server: a safe place to send to', columns),
     '       pillarbox COMMAND [options]',
     '',
     ...lines,
     '',
-    'Each has --help and --json. What the server takes says "pillarbox start --help".',
-    ...wrapWords(`Exit codes: ${exitCodeTable.map(({ code, about }) => `${code} ${about}`).join('; ')}.`),
+    ...wrapWords('Each has --help and --json. What the server takes says "pillarbox start --help".', columns),
+    ...wrapWords(`Exit codes: ${exitCodeTable.map(({ code, about }) => `${code} ${about}`).join('; ')}.`, columns),
     '',
   ].join('\n');
 }
 
-function help(command: Command): string {
+function help(command: Command, columns: number | null): string {
   const { name, usage, about, finds } = command;
   const lines = shownOptions(command).map(([option, { value, about: what }]) => {
-    return helpEntry(`--${option}${value === null ? '' : ` ${value}`}`, what, 26);
+    return helpEntry(`--${option}${value === null ? '' : ` ${value}`}`, what, { column: 26, columns });
   });
-  const code = finds === undefined ? [] : ['', ...wrapWords(`Exit code ${exitCodes.foundProblems} ${finds}.`)];
-  const head = [`Usage: pillarbox ${name} ${usage}`.trimEnd(), '', ...wrapWords(about)];
+  const code = finds === undefined ? [] : ['', ...wrapWords(`Exit code ${exitCodes.foundProblems} ${finds}.`, columns)];
+  const head = [...wrapWords(`Usage: pillarbox ${name} ${usage}`.trimEnd(), columns), '', ...wrapWords(about, columns)];
   return [...head, '', ...lines, ...code, ''].join('\n');
 }
 

@@ -66,7 +66,7 @@ export const startEnvironment =
 /** The lines of the options. */
 export function startHelp(): readonly string[] {
   const lines = Object.entries(startOptions).map(([name, { value, about }]) =>
-    helpEntry(`--${name}${value === null ? '' : ` ${value}`}`, about, 18),
+    helpEntry(`--${name}${value === null ? '' : ` ${value}`}`, about, { column: 18 }),
   );
-  return [...lines, helpEntry('--help', 'this text', 18)];
+  return [...lines, helpEntry('--help', 'this text', { column: 18 })];
 }

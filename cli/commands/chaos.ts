@@ -31,9 +31,9 @@ const show = asking({
   options: { limit: { value: 'N', about: 'at most so many of what it did (default 20)' } },
   defaults: { limit: '20' },
   reads: answer,
-  shows: (now) => {
+  shows: (now, { columns }) => {
     if (now.recent.length === 0) return inForce(now);
-    return `${inForce(now)}\n${table(['TIME', 'STAGE', 'WHAT', 'RECIPIENT', 'GOT IN AS', 'WHY'], now.recent.map(outcomeRow))}`;
+    return `${inForce(now)}\n${table(['TIME', 'STAGE', 'WHAT', 'RECIPIENT', 'GOT IN AS', 'WHY'], now.recent.map(outcomeRow), columns)}`;
   },
 });
 

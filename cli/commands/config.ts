@@ -131,7 +131,7 @@ const history: Command = {
     withConfigs(given, world, async (configs) => {
       const all = await configs.versions();
       const rows = all.map(({ version: name, modifiedAt, bytes }) => [name, modifiedAt, String(bytes)]);
-      print(given, world, { json: all, text: table(['VERSION', 'WRITTEN', 'BYTES'], rows) });
+      print(given, world, { json: all, text: table(['VERSION', 'WRITTEN', 'BYTES'], rows, given.columns) });
     }),
 };
 

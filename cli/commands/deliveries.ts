@@ -21,7 +21,7 @@ const deliveries = asking({
   },
   defaults: pageDefaults,
   reads: z.object({ deliveries: z.array(row), next: z.string().nullable() }),
-  shows: ({ deliveries: all, next }) => {
+  shows: ({ deliveries: all, next }, { columns }) => {
     if (all.length === 0) return page('No outbound mail.', next);
     const rows = all.map(({ id, domain, state, attempts, nextAttemptAt, reason }) => [
       id,
@@ -31,7 +31,7 @@ const deliveries = asking({
       nextAttemptAt === null ? '-' : shortTime(nextAttemptAt),
       reason ?? '',
     ]);
-    return page(table(['ID', 'TO', 'STATE', 'ATTEMPTS', 'NEXT (UTC)', 'REASON'], rows), next);
+    return page(table(['ID', 'TO', 'STATE', 'ATTEMPTS', 'NEXT (UTC)', 'REASON'], rows, columns), next);
   },
 });
 

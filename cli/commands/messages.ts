@@ -31,7 +31,7 @@ const list = asking({
   },
   defaults: pageDefaults,
   reads: z.object({ messages: z.array(row), next: text.nullable() }),
-  shows: ({ messages, next }) => {
+  shows: ({ messages, next }, { columns }) => {
     if (messages.length === 0) return page('No mail.', next);
     const rows = messages.map(({ id, receivedAt, from, mailboxes, subject, disposition }) => [
       id,
@@ -40,7 +40,7 @@ const list = asking({
       mailboxes.join(','),
       `${disposition === 'quarantine' ? '[quarantine] ' : ''}${subject ?? '(no subject)'}`,
     ]);
-    return page(table(['ID', 'RECEIVED (UTC)', 'FROM', 'MAILBOX', 'SUBJECT'], rows), next);
+    return page(table(['ID', 'RECEIVED (UTC)', 'FROM', 'MAILBOX', 'SUBJECT'], rows, columns), next);
   },
 });
 

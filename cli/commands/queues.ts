@@ -13,7 +13,7 @@ const queues = asking({
   about: 'show how many jobs wait, and how many are dead letters',
   asks: listQueues,
   reads: z.array(row),
-  shows: (all) => {
+  shows: (all, { columns }) => {
     const rows = all.map(({ name, ready, delayed, inFlight, dead, oldestSeconds }) => [
       name,
       ...[ready, delayed, inFlight, dead].map(String),
@@ -24,7 +24,7 @@ const queues = asking({
         return `${name}: ${jobs} wait until this is mended: ${reason} (tried again at ${retryAt})`;
       }),
     );
-    const counts = table(['QUEUE', 'READY', 'DELAYED', 'IN FLIGHT', 'DEAD', 'LONGEST WAIT'], rows);
+    const counts = table(['QUEUE', 'READY', 'DELAYED', 'IN FLIGHT', 'DEAD', 'LONGEST WAIT'], rows, columns);
     return faults.length === 0 ? counts : `${counts}\n\n${faults.join('\n')}`;
   },
 });

@@ -39,13 +39,14 @@ export const settings: Command = {
   gives: z.strictObject({ host: z.string(), port: z.int(), frameworks: z.array(frameworkShape) }),
   run: async (given, world) => {
     const [name] = given.positionals;
+    const framework = name === undefined ? null : known(name);
     const named = optionValue(given, 'server');
     const running = named === null ? await runningServer(given, world) : null;
     const found = running === null ? null : smtpOf(running);
     const server = named === null ? (found ?? usualServer) : parseHostPort(named, '--server');
     if (running?.mode === 'serve') world.writeError(`${servesReal}\n`);
     else if (named === null && found === null) world.writeError(`${noServer}\n`);
-    print(given, world, name === undefined ? overview(server) : shown(known(name), server));
+    print(given, world, framework === null ? overview(server, given.columns) : shown(framework, server));
     return exitCodes.done;
   },
 };
@@ -57,7 +58,7 @@ const servesReal =
 function known(name: string): Framework {
   const names = frameworks.map((one) => one.name);
   const found = findFramework(name);
-  if (found === undefined) throw usageError(`there is ${names.join(', ')}.${didYouMean(name, names)}`);
+  if (found === undefined) throw usageError(`${name}: there is ${names.join(', ')}.${didYouMean(name, names)}`);
   return found;
 }
 
@@ -75,11 +76,11 @@ function described(framework: Framework, server: MailServer): z.output<typeof fr
   return { name, title, versions, file, language, needs, settings: framework.settings(server) };
 }
 
-function overview(server: MailServer) {
+function overview(server: MailServer, columns: number | null) {
   const rows = frameworks.map(({ name, title, versions }) => [name, title, versions]);
   const plain = `SMTP server ${server.host}, port ${server.port}, no TLS, no login (any user and password will do)`;
   return {
     json: { ...server, frameworks: frameworks.map((one) => described(one, server)) },
-    text: `${plain}\n\n${table(['NAME', 'FRAMEWORK', 'VERSIONS'], rows)}\nShow one: pillarbox settings rails`,
+    text: `${plain}\n\n${table(['NAME', 'FRAMEWORK', 'VERSIONS'], rows, columns)}\nShow one: pillarbox settings rails`,
   };
 }

@@ -11,7 +11,7 @@ const suppressions = asking({
   asks: listSuppressions,
   defaults: { limit: '500' },
   reads: listSuppressions.gives,
-  shows: ({ suppressions: all }) => {
+  shows: ({ suppressions: all }, { columns }) => {
     const rows = all.map(({ address, sender: of, since, until, reason }) => [
       address,
       of === '*' ? 'all' : of,
@@ -20,7 +20,7 @@ const suppressions = asking({
       reason,
     ]);
     const heads = ['ADDRESS', 'FOR MAIL FROM', 'SINCE (UTC)', 'UNTIL (UTC)', 'REASON'];
-    return rows.length === 0 ? 'No address is suppressed.' : table(heads, rows);
+    return rows.length === 0 ? 'No address is suppressed.' : table(heads, rows, columns);
   },
 });
 

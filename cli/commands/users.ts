@@ -31,7 +31,7 @@ const list: Command = {
       }));
       const rows = users.map(({ name, mayFrom, password }) => [name, mayFrom.join(', '), password]);
       const none = `Nobody may submit mail: "pillarbox user add NAME" lets somebody.`;
-      const text = rows.length === 0 ? none : table(['NAME', 'MAY SEND AS', 'PASSWORD'], rows);
+      const text = rows.length === 0 ? none : table(['NAME', 'MAY SEND AS', 'PASSWORD'], rows, given.columns);
       print(given, world, { json: { users, config: path }, text });
       return exitCodes.done;
     }),

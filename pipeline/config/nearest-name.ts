@@ -1,10 +1,10 @@
 // What somebody may have meant who mistyped a name.
 
-/** The nearest of `names` that is at most two letters away, as ` Did you mean "NAME"?`; empty if there is none. */
+/** The nearest of `names` that is at most two letters away (of several one with the same first letter), as ` Did you mean "NAME"?`; empty if there is none. */
 export function didYouMean(typed: string, names: readonly string[]): string {
   const near = names
-    .map((name) => ({ name, away: distance(typed.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.away - b.away)[0];
+    .map((name) => ({ name, away: distance(typed.toLowerCase(), name.toLowerCase()), begins: name[0] === typed[0] }))
+    .sort((a, b) => a.away - b.away || Number(b.begins) - Number(a.begins))[0];
   return near !== undefined && near.away <= 2 ? ` Did you mean "${near.name}"?` : '';
 }
 

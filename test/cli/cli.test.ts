@@ -39,6 +39,7 @@ async function run(
     writeError: (text) => {
       err += text;
     },
+    columns: null,
     readInput: async () => Buffer.from(input),
     askSecretly: typed === null ? null : async () => typed.shift() ?? '',
     editFile: null,

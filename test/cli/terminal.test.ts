@@ -29,6 +29,7 @@ async function run(argv: readonly string[], answer: () => Response): Promise<str
     writeError: (text) => {
       shown += text;
     },
+    columns: null,
     readInput: async () => Buffer.alloc(0),
     askSecretly: null,
     editFile: null,

@@ -384,7 +384,7 @@ test('standard output has the protocol alone; the end of standard input ends it,
 });
 
 test('a request that the agent gave up is not told as a server that does not run', async () => {
-  const given = { positionals: [], values: { url: [url] }, switches: new Set<string>() };
+  const given = { positionals: [], values: { url: [url] }, switches: new Set<string>(), columns: null };
   const ask = askMail(given, { directory: '/', environment: {}, fetch }, AbortSignal.abort());
   await assert.rejects(ask.bytes({ path: '/health' }), { name: 'AbortError' });
 });

@@ -55,6 +55,7 @@ export async function runInProcess(args: readonly string[], over: Partial<CliWor
     writeError: (text) => {
       err += text;
     },
+    columns: null,
     readInput: async () => Buffer.alloc(0),
     standardStreams: emptyStreams(),
     askSecretly: null,
