@@ -57,7 +57,8 @@ describe('in the console', peerOptions('chromium'), () => {
       return { outcome: 'queued', id: sampleId(8), to: addresses, domains: ['far.example'], reversePath: '' };
     },
   };
-  /** As stage parse does it. */
+  let endQuarantine = async (): Promise<unknown> => null;
+  /** As stage parse does it, whose last step is `endQuarantine`. */
   const acceptMessage: AcceptMessage = async ({ id, by }) => {
     const [key = ''] = await world.admin.findMessage(id);
     const message = await inboxMessageRecord.find(world.store, key);
@@ -65,7 +66,7 @@ describe('in the console', peerOptions('chromium'), () => {
     const { reason } = message.disposition;
     const disposition = { action: 'accept', reason, released: { at: new Date().toISOString(), by } } as const;
     world.addMessage({ ...message, disposition });
-    await world.store.delete(key);
+    endQuarantine = () => world.store.delete(key);
     return { outcome: 'queued', mailboxes: ['ann@a.example'] };
   };
   before(async () => {
@@ -301,8 +302,13 @@ describe('in the console', peerOptions('chromium'), () => {
     await tab.until(`document.querySelector('.row')?.innerText.includes('quarantine')`);
     await click('Move to inbox');
     await tab.until(`document.querySelector('dialog[open]')?.innerText.includes('It was withheld: DMARC failed.')`);
+    const lists = `performance.getEntriesByType('resource').filter(({ name }) => name.includes('/api/messages?')).length`;
+    const listed = Number(await tab.run(lists));
     await click('Move to inbox', `document.querySelector('dialog[open]')`);
     await tab.until(says('On its way to the inbox of ann@a.example'));
+    await tab.until(`${lists} > ${listed}`); // for the new copy and the action, which come together
+    await tab.until(`document.querySelector('.list').innerText.includes('quarantine')`);
+    await endQuarantine();
     await tab.until(`document.querySelector('.verdict')?.innerText.includes('Released from quarantine')`);
     await tab.until(`!document.querySelector('.list').innerText.includes('quarantine')`);
     assert.equal(await tab.run(`document.body.innerText.includes('Move to inbox')`), false);
