@@ -58,7 +58,13 @@ export function Actions({ message, copy }: TabProps) {
       <button type="button" class="act" aria-expanded={sheet.value === 'tags'} onClick={toggle('tags')}>
         <Tags aria-hidden="true" size={15} /> <span>Tag</span>
       </button>
-      <button type="button" class="act" aria-expanded={sheet.value === 'replay'} onClick={toggle('replay')}>
+      <button
+        type="button"
+        class="act rare"
+        title="Replay"
+        aria-expanded={sheet.value === 'replay'}
+        onClick={toggle('replay')}
+      >
         <RotateCcw aria-hidden="true" size={15} /> <span>Replay</span>
       </button>
       <button type="button" class="act" aria-expanded={sheet.value === 'release'} onClick={toggle('release')}>

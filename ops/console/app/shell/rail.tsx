@@ -33,7 +33,6 @@ type LinkProps = {
   readonly href: string;
   readonly label: string;
   readonly isHere: boolean;
-  readonly kind?: string;
   readonly children?: ComponentChildren;
 };
 
@@ -65,29 +64,31 @@ export function Rail() {
         label="Quarantine"
         isHere={isSearch('verdict:quarantine')}
       />
-      {boxes.length > 0 && <h2>Mailboxes</h2>}
-      {boxes.map(({ name, unread: its }) => {
-        const q = `mailbox:${quoted(name)}`;
-        return (
-          <RailLink key={name} Icon={Mailbox} href={searchAddress(q)} label={name} isHere={isSearch(q)} kind="opt">
-            {its > 0 && (
-              <b>
-                {its}
-                <span class="sr"> unread</span>
-              </b>
-            )}
-          </RailLink>
-        );
-      })}
-      {tags.length > 0 && <h2>Tags</h2>}
-      {tags.map(({ name, messages }) => {
-        const q = `tag:${quoted(name)}`;
-        return (
-          <RailLink key={name} Icon={Tag} href={searchAddress(q)} label={name} isHere={isSearch(q)} kind="opt">
-            <b>{messages}</b>
-          </RailLink>
-        );
-      })}
+      <div class="boxes">
+        {boxes.length > 0 && <h2>Mailboxes</h2>}
+        {boxes.map(({ name, unread: its }) => {
+          const q = `mailbox:${quoted(name)}`;
+          return (
+            <RailLink key={name} Icon={Mailbox} href={searchAddress(q)} label={name} isHere={isSearch(q)}>
+              {its > 0 && (
+                <b>
+                  {its}
+                  <span class="sr"> unread</span>
+                </b>
+              )}
+            </RailLink>
+          );
+        })}
+        {tags.length > 0 && <h2>Tags</h2>}
+        {tags.map(({ name, messages }) => {
+          const q = `tag:${quoted(name)}`;
+          return (
+            <RailLink key={name} Icon={Tag} href={searchAddress(q)} label={name} isHere={isSearch(q)}>
+              <b>{messages}</b>
+            </RailLink>
+          );
+        })}
+      </div>
       <h2>Service</h2>
       <RailLink
         Icon={Send}
@@ -121,9 +122,9 @@ export function Rail() {
   );
 }
 
-function RailLink({ Icon, href, label, isHere, kind = '', children }: LinkProps) {
+function RailLink({ Icon, href, label, isHere, children }: LinkProps) {
   return (
-    <a class={`nav ${kind}`} href={href} aria-current={isHere ? 'page' : undefined} title={label}>
+    <a class="nav" href={href} aria-current={isHere ? 'page' : undefined} title={label}>
       <Icon aria-hidden="true" size={17} />
       <span>
         <Words>{label}</Words>
