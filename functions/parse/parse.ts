@@ -48,12 +48,14 @@ const writtenTogether = 32;
 /** Parses one job's message for its recipients. Throws where the raw message is missing or the store fails. */
 export async function parse(deps: ParseDeps, given: ParseJob, handout: Handout): Promise<ParseOutcome> {
   const startedAt = deps.clock();
-  const job = await whereWanted(deps, given);
-  if (job.envelope.recipients.length === 0) {
-    deps.log.info('message-stored', { id: job.id, written: 0 });
+  const wanted = await whereWanted(deps, given);
+  if (wanted.envelope.recipients.length === 0) {
+    deps.log.info('message-stored', { id: given.id, written: 0 });
     return { outcome: 'stored', written: [], present: [], problems: 0 };
   }
-  const content = await readContent(deps, job);
+  const content = await readContent(deps, wanted);
+  // Reading may take a while: what was deleted meanwhile must not come back.
+  const job = isReleased(wanted) ? await stillQuarantined(deps.store, wanted) : wanted;
   const { written, present } = await writeMessages(deps, job, content);
   const all = recipientsByKey(job);
   const recipients = isReleased(job) ? await toTellOf(deps, { recipients: all, written, handout }) : all;

@@ -9,7 +9,7 @@ import { startScriptedDns } from '#test/support/peers/scripted-dns.ts';
 import { type Script, startMx } from '#test/support/peers/scripted-mx.ts';
 import { startWebhookReceiver } from '#test/support/peers/webhook-receiver.ts';
 import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
-import { allMessages, eventually, startLocalService } from '#test/support/worlds/local-service.ts';
+import { allMessages, drained, eventually, startLocalService } from '#test/support/worlds/local-service.ts';
 import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
 
 const texts = { 'bank.example': 'v=spf1 -all', '_dmarc.bank.example': 'v=DMARC1; p=reject' };
@@ -184,6 +184,7 @@ test('a forged message goes from quarantine to the inbox of its mailboxes, and c
   await eventually('it is said that quarantine has it no more', () => /^event: changed$/m.test(seen()));
   assert.equal(seen().match(/^event: message$/gm)?.length, 2, 'it came once to each mailbox');
   assert.doesNotMatch(seen(), /^event: deleted$/m);
+  await drained(service);
   await service.json(`/api/messages/${id}`, { method: 'DELETE' });
   const gone = await service.json(`/api/messages/${id}/accept`, { method: 'POST' });
   assert.match(

@@ -103,6 +103,17 @@ test('a copy that was deleted meanwhile does not come back', async () => {
   assert.deepEqual([stored('inbox'), told.length], [[keyOf('inbox', 'support', job)], 1]);
 });
 
+test('nor does one that is deleted while the message is read', async () => {
+  const { store, told, job, run, stored } = await world();
+  const parseSlowly: typeof parser.parse = async (request) => {
+    const read = await parser.parse(request);
+    await store.delete(keyOf('quarantine', 'sales', job));
+    return read;
+  };
+  await run({ parser: { parse: parseSlowly } });
+  assert.deepEqual([stored('inbox'), told.length], [[keyOf('inbox', 'support', job)], 1]);
+});
+
 test('a replay that judges it as before does not put it into quarantine again', async () => {
   const { store, job, quarantined, deps, run, stored } = await world();
   await run();
