@@ -356,6 +356,17 @@ describe('in the console', peerOptions('chromium'), () => {
     await tab.until(`document.querySelector('.toast.bad') !== null`);
   });
 
+  test('however many mailboxes there are, the views and the state of the connection are in sight', async () => {
+    for (let n = 10; n < 40; n += 1) {
+      world.addMessage(
+        sampleMessage({ id: sampleId(n), mailbox: { localPart: `box-${n}`, domain: 'a.example', tag: null } }),
+      );
+    }
+    await go('#/mail', `document.querySelectorAll('.rail .boxes a').length > 30`);
+    assert.ok(await tab.run(`document.getElementById('status').getBoundingClientRect().bottom < innerHeight`));
+    assert.ok(await tab.run(`document.querySelector('.rail').scrollHeight <= innerHeight`));
+  });
+
   test('on a phone, the reason of a delivery stands beside its state, not under the label', async () => {
     const job = { ...sampleDeliverJob(), id: sampleId(8), domain: 'far.example' };
     const fresh = newDeliveryState(job, Date.parse('2025-11-21T03:00:00.000Z'));
