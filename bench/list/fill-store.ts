@@ -1,4 +1,4 @@
-// Fills an embedded store with mail as the stages leave it: raw messages and their JSON, all in the index of texts.
+// Fills an embedded store with mail as the stages leave it: raw messages and their JSON, all in the index of texts, as after a quiet while.
 import { setTimeout as pause } from 'node:timers/promises';
 import { openEmbedded } from '#local/embedded/open-embedded.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';
@@ -30,5 +30,9 @@ export async function fillStore(folder: string, messages: number): Promise<void>
     );
   }
   while ((await world.statistics()).mailToIndex > 0) await pause(500);
+  // The index is put in order step by step: it is, once nobody but this asks the database for anything.
+  for (let [before, now] = [0, 2]; now - before > 1; [before, now] = [now, (await world.statistics()).operations]) {
+    await pause(1_000);
+  }
   await world.close();
 }

@@ -5,7 +5,9 @@ import type { Client } from './client.ts';
 const messagesAtOnce = 100;
 /** How long a message waits for others to be indexed with. Searches find it meanwhile. */
 const soonMs = 1_000;
+/** A step is followed by a rest of its own length, and by a longer one if nothing waits: whoever searches does not notice. */
 const nextMs = 5;
+const restsPerMerge = 4;
 /** While mail comes in: every tenth of the database thread's time at most. */
 const busyMs = 250;
 
@@ -15,8 +17,8 @@ export type Indexing = {
   readonly stop: () => void;
 };
 
-/** Starts with what an earlier process left. */
-export function startIndexing(client: Pick<Client, 'ask'>): Indexing {
+/** Starts with what an earlier process left. `now`: in milliseconds, of a clock that runs evenly. */
+export function startIndexing(client: Pick<Client, 'ask'>, now: () => number = () => performance.now()): Indexing {
   let timer: NodeJS.Timeout | null = null;
   let [isStopped, cameAt] = [false, Number.NEGATIVE_INFINITY];
   /** Since when there may be mail that waits, or null. */
@@ -24,22 +26,31 @@ export function startIndexing(client: Pick<Client, 'ask'>): Indexing {
   const later = (ms: number): void => {
     if (!isStopped) timer ??= setTimeout(() => void step(), ms).unref();
   };
+  const isBusy = (): boolean => now() - cameAt < busyMs;
+  let areMany = false;
   const step = async (): Promise<void> => {
-    const isDue = waitingSince !== null && performance.now() - waitingSince >= soonMs;
+    const isDue = waitingSince !== null && now() - waitingSince >= soonMs;
+    if (!isDue && !areMany && isBusy()) {
+      // The index is put in order when no mail comes.
+      timer = null;
+      return later(busyMs);
+    }
     if (isDue) waitingSince = null;
     const request = { kind: 'indexText', atLeast: isDue ? 1 : messagesAtOnce, limit: messagesAtOnce } as const;
     // A step that fails (a full disk) is tried again when more mail came.
+    const askedAt = now();
     const { areLeft, isMore } = await client.ask(request).catch(() => ({ areLeft: false, isMore: false }));
     timer = null;
-    const now = performance.now();
-    if (areLeft) waitingSince ??= now;
-    if (isMore) later(now - cameAt < busyMs ? busyMs : nextMs);
-    else if (waitingSince !== null) later(Math.max(nextMs, waitingSince + soonMs - now));
+    areMany = areLeft && isMore;
+    const restMs = Math.max(nextMs, (now() - askedAt) * (areLeft ? 1 : restsPerMerge));
+    if (areLeft) waitingSince ??= now();
+    if (isMore) later(isBusy() ? busyMs : restMs);
+    else if (waitingSince !== null) later(Math.max(nextMs, waitingSince + soonMs - now()));
   };
   later(soonMs);
   return {
     written: () => {
-      cameAt = performance.now();
+      cameAt = now();
       waitingSince ??= cameAt;
       later(soonMs);
     },

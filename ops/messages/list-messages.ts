@@ -14,6 +14,10 @@ const cursorSchema = z.strictObject({ after: z.string(), id: z.string() });
 type Cursor = z.infer<typeof cursorSchema>;
 
 const copiesAtOnce = 20;
+/** A search that is slow in finding is answered with what it has found by then. */
+const searchMs = 5_000;
+
+type ListDeps = Pick<MailDeps, 'admin' | 'clock'>;
 
 /** `mailboxes`: those it was delivered to, `mailbox` the first of them; verdicts are words of RFC 8601. */
 export const listedMessage = z.object({
@@ -40,8 +44,8 @@ export const listMessages = useCase({
   about: 'mail, newest first',
   takes: { mailbox: mailboxOrDomain, q: searchText, limit, after: cursor(readCursor) },
   gives: z.object({ messages: z.array(listedMessage), next: z.string().nullable() }),
-  answer: async ({ admin }: Pick<MailDeps, 'admin'>, { q, after = null, ...given }) =>
-    json(await gather(admin, { ...given, q: q || null, cursor: after })),
+  answer: async (deps: ListDeps, { q, after = null, ...given }) =>
+    json(await gather(deps, { ...given, q: q || null, cursor: after })),
 });
 
 /** The entry of a message, from the summaries of its copies. */
@@ -70,13 +74,14 @@ export function listed(copies: readonly [MarkedSummary, ...MarkedSummary[]]): Li
 }
 
 async function gather(
-  admin: MailAdmin,
+  { admin, clock }: ListDeps,
   query: Omit<MessageQuery, 'after'> & { readonly cursor: Cursor | null },
 ): Promise<{ messages: readonly ListedMessage[]; next: string | null }> {
   const { mailbox, q, limit, cursor } = query;
   const byId = new Map<string, [MarkedSummary, ...MarkedSummary[]]>();
   let after = cursor?.after ?? null;
   let last = cursor?.id ?? null;
+  const end = clock() + searchMs;
   do {
     const page = await admin.messages({ mailbox, q, limit: limit - byId.size, after });
     for (const summary of page.messages) {
@@ -85,7 +90,7 @@ async function gather(
     }
     after = page.next;
     if (page.messages.length === 0) break; // the search ran out of time: `next` leads on
-  } while (after !== null && byId.size < limit);
+  } while (after !== null && byId.size < limit && clock() < end);
   // A page of rows may end between the copies of a message, unless its cursor is an id.
   if (after !== null && !isMessageId(after)) after = await addCopies(admin, byId, { mailbox, after, id: last ?? '' });
   const next = after === null ? null : writeCursor({ after, id: last ?? '' });

@@ -50,10 +50,11 @@ export function mailRows(database: DatabaseSync, objects: ObjectRows, recent: Re
         name: asText(row['name']),
         messages: asNumber(row['messages']),
       });
+      const totals = sql.totals.get();
       return {
         mailboxes: sql.mailboxes.all().map((row) => ({ ...counts(row), unread: asNumber(row['unread']) })),
-        messages: asNumber(sql.count.get()?.['messages']),
-        unread: asNumber(sql.countUnread.get()?.['messages']),
+        messages: asNumber(totals?.['messages']),
+        unread: asNumber(totals?.['unread']),
         tags: sql.tags.all().map(counts),
       };
     },
@@ -89,8 +90,7 @@ function statements(database: DatabaseSync) {
     oldest: database.prepare(
       'SELECT DISTINCT mail, id FROM messages JOIN mails ON seq = mail WHERE mailbox = ? ORDER BY mail LIMIT ?',
     ),
-    count: database.prepare('SELECT count(*) AS messages FROM mails'),
-    countUnread: database.prepare('SELECT count(*) AS messages FROM mails WHERE is_read = 0'),
+    totals: database.prepare('SELECT messages, unread FROM mail_totals'),
     tags: database.prepare('SELECT tag AS name, count(*) AS messages FROM mail_tags GROUP BY tag ORDER BY tag'),
     mailBefore: database.prepare(
       'SELECT key FROM messages WHERE mail < ? AND key > ? AND key < ? ORDER BY mail LIMIT ?',

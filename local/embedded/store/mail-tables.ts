@@ -49,6 +49,19 @@ export const mailTables = `
     messages INTEGER NOT NULL,
     unread INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  -- One row: how many messages there are, kept likewise.
+  CREATE TABLE IF NOT EXISTS mail_totals (id INTEGER PRIMARY KEY, messages INTEGER NOT NULL, unread INTEGER NOT NULL) STRICT;
+  INSERT INTO mail_totals SELECT 1, (SELECT count(*) FROM mails), (SELECT count(*) FROM mails WHERE is_read = 0)
+    WHERE NOT EXISTS (SELECT 1 FROM mail_totals);
+  CREATE TRIGGER IF NOT EXISTS mail_added AFTER INSERT ON mails BEGIN
+    UPDATE mail_totals SET messages = messages + 1, unread = unread + 1 - new.is_read;
+  END;
+  CREATE TRIGGER IF NOT EXISTS mail_removed AFTER DELETE ON mails BEGIN
+    UPDATE mail_totals SET messages = messages - 1, unread = unread - 1 + old.is_read;
+  END;
+  CREATE TRIGGER IF NOT EXISTS mail_read AFTER UPDATE OF is_read ON mails BEGIN
+    UPDATE mail_totals SET unread = unread + old.is_read - new.is_read;
+  END;
   CREATE TRIGGER IF NOT EXISTS copy_added AFTER INSERT ON messages BEGIN
     INSERT INTO mailboxes (name, messages, unread)
       SELECT new.mailbox, 1, 1 - is_read FROM mails WHERE seq = new.mail

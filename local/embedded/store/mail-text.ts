@@ -58,7 +58,7 @@ export function mailText(database: DatabaseSync, recent: RecentTexts): MailText 
         recent.forget(mail);
       }
       // Where mail comes faster than it is indexed, there is never a step for this alone.
-      if (index.isScattered()) index.merge();
+      index.gather();
       return { areLeft: rows.length === limit, isMore: true };
     },
   };

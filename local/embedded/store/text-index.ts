@@ -9,8 +9,8 @@ export type TextIndex = {
   readonly remove: (mail: number) => void;
   /** Merges parts of the index a little; answers whether there was something to merge. */
   readonly merge: () => boolean;
-  /** Whether it is in so many parts that searches notice it. */
-  readonly isScattered: () => boolean;
+  /** Merges somewhat more if it is in so many parts that searches notice it. */
+  readonly gather: () => void;
   /** The trigrams in the index that begin so; null if too many messages have them to look. */
   readonly grams: (begin: string) => readonly string[] | null;
 };
@@ -22,8 +22,10 @@ export const headerEnd = '\n\n\n';
 /** Behind each other text: so two characters are always the begin of a trigram, also where they stand last. */
 const textEnd = '\n\n';
 
-/** Of 4 KB: some 15 ms of work. */
-const mergedPages = 200;
+/** Of 4 KB: some 5 ms of work. */
+const mergedPages = 64;
+/** As many as a hundred messages add, and more. */
+const mergedIfScattered = 256;
 const manyParts = 200;
 /** The index counts them to name a trigram: a tenth of a second. */
 const countedAtMost = 1_000_000;
@@ -45,7 +47,9 @@ export function textIndex(database: DatabaseSync): TextIndex {
       // SQLite's manual: it did nothing if less than two changes were counted.
       return countChanges() - before >= 2;
     },
-    isScattered: () => asNumber(sql.parts.get()?.['count']) > manyParts,
+    gather: () => {
+      if (asNumber(sql.parts.get()?.['count']) > manyParts) sql.merge.run(mergedIfScattered);
+    },
     grams: (begin) => {
       const found: string[] = [];
       let messages = 0;

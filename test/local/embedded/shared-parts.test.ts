@@ -142,7 +142,7 @@ test('a database of the first layout is brought up to date, and its mail is as i
   await world.shut();
   const database = new DatabaseSync(join(world.folder, 'pillarbox.sqlite'));
   database.exec(`CREATE TABLE old AS SELECT key, id, mailbox, domain, summary, subject AS searched FROM (SELECT *, '' AS subject FROM messages) JOIN mails ON seq = mail;
-    DROP TABLE messages; DROP TABLE mails; DROP TABLE mail_text; DROP TABLE mail_tags; DROP TABLE mailboxes;
+    DROP TABLE messages; DROP TABLE mails; DROP TABLE mail_text; DROP TABLE mail_tags; DROP TABLE mailboxes; DROP TABLE mail_totals;
     CREATE TABLE messages (key TEXT NOT NULL UNIQUE, id TEXT NOT NULL, mailbox TEXT NOT NULL, domain TEXT NOT NULL,
       summary TEXT NOT NULL, searched TEXT NOT NULL, shared INTEGER) STRICT;
     CREATE INDEX messages_by_id ON messages (id, key); CREATE INDEX messages_by_mailbox ON messages (mailbox, id, key);

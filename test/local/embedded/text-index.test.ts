@@ -5,6 +5,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { openDatabase } from '#local/embedded/database.ts';
 import { createDatabaseThread, type DatabaseThread } from '#local/embedded/database-thread.ts';
+import { startIndexing } from '#local/embedded/index-mail.ts';
 import type { Answer, Kind, Request } from '#local/embedded/requests.ts';
 import { recentTexts } from '#local/embedded/store/recent-texts.ts';
 import { receivedAtOf } from '#mail/header/message-id.ts';
@@ -128,4 +129,29 @@ test('texts in memory are bounded: what does not fit is not kept', () => {
   recent.forget(1);
   recent.keep(2, texts);
   assert.notEqual(recent.find(2), null);
+});
+
+test('while mail comes the index takes it in once a second, and is put in order when none comes any more', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 0;
+  const asked: string[] = [];
+  const ask = async ({ atLeast }: { readonly atLeast: number }) => {
+    asked.push(atLeast === 1 ? 'take in' : 'put in order');
+    return { areLeft: false, isMore: true };
+  };
+  const indexing = startIndexing({ ask: ask as never }, () => now);
+  t.after(indexing.stop);
+  const pass = async (ms: number, doesMailCome: boolean): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 50) {
+      if (doesMailCome) indexing.written();
+      now += 50;
+      t.mock.timers.tick(50);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await pass(4_000, true);
+  assert.ok(asked.length >= 3 && asked.length <= 5, `${asked.length} steps in four seconds`);
+  assert.ok(asked.every((what) => what === 'take in'));
+  await pass(2_000, false);
+  assert.equal(asked.at(-1), 'put in order');
 });

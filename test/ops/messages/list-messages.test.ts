@@ -52,7 +52,7 @@ function rowsAdmin(rows: readonly MarkedSummary[]): MailAdmin {
 type Page = { messages: { id: string; mailboxes: string[] }[]; next: string | null };
 
 async function pages(admin: MailAdmin, limit: number): Promise<Page[]> {
-  const app = createOpsApp({ admin }, [{ at: 'GET /api/messages', does: listMessages }]);
+  const app = createOpsApp({ admin, clock: () => 0 }, [{ at: 'GET /api/messages', does: listMessages }]);
   const found: Page[] = [];
   let after: string | null = null;
   do {
@@ -93,4 +93,19 @@ test('the longest address does not make a cursor that is too long', async () => 
   const domain = Array.from({ length: 4 }, () => 'x'.repeat(61)).join('.');
   const rows = ids.map((id) => ({ ...summary(id, local), key: `inbox/${domain}/${local}/2026/11/21/${id}.json` }));
   assert.equal((await pages(rowsAdmin(rows), 1)).length, 3);
+});
+
+test('a search that finds one message in a long time answers with what it has, and where to go on', async () => {
+  const admin = rowsAdmin(ids.flatMap((id) => copies(id, 1)));
+  const slow = {
+    ...admin,
+    messages: (query: Parameters<typeof admin.messages>[0]) => admin.messages({ ...query, limit: 1 }),
+  };
+  const seconds = [0, 4_000, 8_000];
+  const app = createOpsApp({ admin: slow, clock: () => seconds.shift() ?? 0 }, [
+    { at: 'GET /api/messages', does: listMessages },
+  ]);
+  const { body } = await app({ method: 'GET', url: '/api/messages?limit=3&q=x' });
+  const { messages, next }: Page = JSON.parse(String(body));
+  assert.deepEqual([messages.length, next === null], [2, false]);
 });
