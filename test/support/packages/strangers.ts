@@ -35,7 +35,7 @@ import { inboxMessageSchema, readMail, verifyWebhook } from 'pillarbox';
 import schema from 'pillarbox/schemas/inbox-message.schema.json' with { type: 'json' };
 ${body}`,
   'consume.cjs': `const { readFileSync } = require('node:fs');
-const { inboxMessageSchema, readMail, verifyWebhook } = require('pillarbox');
+const { inboxMessageSchema, readMail, verifyWebhook } = require('pillarbox/consume');
 const schema = require('pillarbox/schemas/inbox-message.schema.json');
 ${body}`,
 };
