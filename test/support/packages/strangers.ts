@@ -104,7 +104,8 @@ export function checkSynthesized(folder: string): void {
   const service = stacks.find(({ properties }) => properties.stackName === 'pillarbox-service');
   const assets = readFileSync(join(out, service.properties.templateFile.replace('.template.', '.assets.')), 'utf8');
   const folders: string[] = Object.values<any>(JSON.parse(assets).files).map(({ source }) => source.path);
-  assert.equal(folders.filter((path) => existsSync(join(out, path, 'index.mjs'))).length, 3);
+  // Three stages, and what a deploy runs.
+  assert.equal(folders.filter((path) => existsSync(join(out, path, 'index.mjs'))).length, 4);
   assert.deepEqual(
     Object.values<any>(JSON.parse(assets).dockerImages).map(({ source }) =>
       existsSync(join(out, source.directory, 'main.mjs')),
