@@ -60,9 +60,9 @@ test('each example in another language is one that a test reads: compiled, built
     for (const [, named] of text.matchAll(/pillarbox-(\d\S*)\.tgz/g)) assert.equal(named, version, page);
     for (const { language, line, lines } of blocksOf(text)) {
       const code = lines.join('\n');
-      // test/packages/package.test.ts compiles those that read mail, long-commands.ts those for the CDK.
+      // test/packages/linked.ts compiles those that read mail, long-commands.ts those for the CDK.
       const isCompiled = language === 'ts' && /from 'pillarbox';|new (?:MailRule|Pillarbox)\(/.test(code);
-      // Files of an app: test/packages/package.test.ts and runners.ts run them.
+      // Files of an app: test/packages/linked.ts and runners.ts run them.
       const isRun = page === 'docs/testing.md' && testing.has(code);
       const isJson = language === 'json' && [code, `{${code.trim().replace(/,$/, '')}}`].some(isParsed);
       assert.ok(/^(?:sh)?$/.test(language) || isCompiled || isRun || isJson, `${page}:${line}`);

@@ -1,4 +1,4 @@
-// The AWS adapters and the bundles that ship, over S3 and SQS emulated beside them: killed in the middle, and with a store
+// In `npm run test:emulator`: the AWS adapters and the bundles that ship, over S3 and SQS emulated beside them: killed in the middle, and with a store
 // and queues that fail at random. What got its 250 is there once, whatever happened.
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// The package that `npm pack` makes, in apps of strangers. Its dependencies are linked here; `npm run test:packages` installs them,
+// In `npm run test:packages`: the package that `npm pack` makes, in apps of strangers. Its dependencies are linked here; `npm run test:packages` installs them,
 // and synthesizes apps that hold the service.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
