@@ -1,4 +1,4 @@
-// The same mail sent to both worlds, the embedded one and the AWS adapters over the emulator with the bundles that ship:
+// In `npm run test:emulator`: the same mail sent to both worlds, the embedded one and the AWS adapters over the emulator with the bundles that ship:
 // what is stored is the same, byte for byte, once ids, times and what hangs on them are put aside.
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// What `cdk synth` makes is what runs here: the bundles of its assets, the variables, roles, queues, ports and the first
+// In `npm run test:emulator`: what `cdk synth` makes is what runs here: the bundles of its assets, the variables, roles, queues, ports and the first
 // configuration of its templates, over emulated S3 and SQS, in a network where names and ports are those of a deployment.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
