@@ -198,8 +198,9 @@ test('ten thousand jobs that wait cost nothing while they wait', async (t) => {
   const tookMs = elapsedMs();
   assert.ok(tookMs < 2_000, `${tookMs} ms for 200 jobs beside them`);
   const { operations } = await world.statistics();
-  // Three for each job, and now and then one of the clock.
-  assert.ok(operations - before.operations < 610, `${operations - before.operations} operations`);
+  // Three for each job, and this question; the first look for texts to index may fall among them.
+  const asked = operations - before.operations;
+  assert.ok(asked === 601 || asked === 602, `${asked} operations`);
   assert.equal((await counts(world, 'deliver')).delayed, 10_000);
   await advance(world, 3_600 + 1);
   assert.equal((await waiting).length, 10);

@@ -113,7 +113,8 @@ test('mail whose sender is warned while the fault is still there does not send a
   const before = world.runs();
   await world.pass(540_000, 20_000);
   assert.ok((await world.told()).length > 5);
-  assert.ok(world.runs() - before < 90, `${world.runs() - before} runs`);
+  // Some 73, by chance a few more or less; all the rest once more would be 25 more.
+  assert.ok(world.runs() - before < 80, `${world.runs() - before} runs`);
 });
 
 test('redrive lets what waits for us go at once', async (t) => {
