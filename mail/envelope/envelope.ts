@@ -49,4 +49,19 @@ export const envelopeFields: ReadonlySet<string> = new Set([...Object.keys(sende
 
 export type EnvelopeOptions = Readonly<z.infer<typeof envelopeOptionsSchema>>;
 export type Session = Readonly<z.infer<typeof sessionSchema>>;
+
+/** That of mail which the service itself wrote. */
+export const internalSession: Session = {
+  role: 'internal',
+  clientIp: null,
+  clientName: null,
+  helo: null,
+  tls: null,
+  user: null,
+};
+
+/** Whether the sender proved to be a user. On port 25 only a capture server offers AUTH, and it accepts any user. */
+export function isLoggedIn({ role, user }: Pick<Session, 'role' | 'user'>): boolean {
+  return user !== null && role !== 'mx';
+}
 export type RoutedEnvelope = Readonly<z.infer<typeof routedEnvelopeSchema>>;

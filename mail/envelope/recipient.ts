@@ -85,6 +85,9 @@ export type RemoteRecipient = Readonly<z.infer<typeof remoteRecipientSchema>>;
 export type RecipientAtHost = Readonly<z.infer<typeof recipientAtHostSchema>>;
 export type RecipientDelivery = Readonly<z.infer<typeof recipientDeliverySchema>>;
 
+/** RCPT asked for nothing (RFC 3461 §4.1, §4.2). */
+export const noDsn: RecipientDsn = { notify: null, orcpt: null };
+
 /** The forward-paths of recipients, each once. */
 export function pathsOf(recipients: readonly { readonly forwardPath: string }[]): ReadonlySet<string> {
   return new Set(recipients.map(({ forwardPath }) => forwardPath));

@@ -8,10 +8,9 @@ import {
   type Session,
   sessionSchema,
 } from './envelope.ts';
-import { recipientDsnSchema } from './recipient.ts';
+import { noDsn, recipientDsnSchema } from './recipient.ts';
 
 const usualOptions = new Map(Object.entries(envelopeOptionsSchema.parse({})));
-const noDsn = { notify: null, orcpt: null };
 
 const storedSchema = z.looseObject({
   ...envelopeOptionsSchema.shape,

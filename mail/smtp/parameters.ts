@@ -1,7 +1,7 @@
 // The parameters of MAIL FROM and RCPT TO: one table, a row each. The listener's EHLO answer, the reading of both commands, and
 // what the deliver stage writes to the next host all go by it. To add one: a row here, and its value in mail/envelope.
 import { type EnvelopeOptions, envelopeOptionsSchema } from '#mail/envelope/envelope.ts';
-import type { RecipientDsn, RemoteRecipient } from '#mail/envelope/recipient.ts';
+import { noDsn, type RecipientDsn, type RemoteRecipient } from '#mail/envelope/recipient.ts';
 import type { Problem } from '#mail/problem.ts';
 import {
   readAuth,
@@ -158,7 +158,6 @@ const maxWordChars = 4_096;
 const table = [...mailTable, ...rcptTable];
 const { dsn: usualDsn, ...usual } = envelopeOptionsSchema.parse({});
 const noMailParameters: MailParameters = { ...usual, ...usualDsn, size: null, auth: null };
-const noRcptParameters: RecipientDsn = { notify: null, orcpt: null };
 
 /** The lines of an EHLO answer that offer parameters, each once. */
 export function offeredKeywords(session: Offered): readonly string[] {
@@ -194,7 +193,7 @@ export function parseRcptParameters(
   parameters: string | readonly string[],
   offered?: readonly string[],
 ): RecipientDsn | ParameterProblem {
-  return parse(rcptTable, noRcptParameters, { parameters, offered });
+  return parse(rcptTable, noDsn, { parameters, offered });
 }
 
 /** The MAIL command for the next host, or the refusal with which the message cannot go there. */

@@ -4,8 +4,8 @@
 import { z } from 'zod';
 import { type EmailAddress, formatAddress, parseAddress } from '#mail/address/address.ts';
 import { srsReverse } from '#mail/address/srs.ts';
-import type { RoutedEnvelope, Session } from '#mail/envelope/envelope.ts';
-import type { Route, RoutedRecipient } from '#mail/envelope/recipient.ts';
+import { internalSession, isLoggedIn, type RoutedEnvelope, type Session } from '#mail/envelope/envelope.ts';
+import { noDsn, type Route, type RoutedRecipient } from '#mail/envelope/recipient.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { type StoredEnvelope, storedForm } from '#mail/envelope/stored-envelope.ts';
 import { type MessageId, messageIdTime, receivedAtOf } from '#mail/header/message-id.ts';
@@ -163,7 +163,7 @@ function envelopeOf({ envelope, recipients }: Replay, hasHighBytes: boolean): Ro
 /** Earlier versions stored only our own mail, from the null reverse-path, without a session. */
 function sessionOf({ session, reversePath }: StoredEnvelope): Session {
   const role = reversePath === '' ? 'internal' : 'mx';
-  return session ?? { role, clientIp: null, clientName: null, helo: null, tls: null, user: null };
+  return session ?? { ...internalSession, role };
 }
 
 /** Its recipients, by today's routes. After it has expired, nothing is sent to other servers. */
@@ -172,8 +172,8 @@ async function recipientsOf(
   config: Config,
   { id, envelope }: { readonly id: MessageId; readonly envelope: StoredEnvelope },
 ): Promise<Recipients> {
-  const { role, user } = sessionOf(envelope);
-  const mayRelay = role === 'internal' || (role !== 'mx' && user !== null); // on port 25 only a capture server offers AUTH
+  const session = sessionOf(envelope);
+  const mayRelay = session.role === 'internal' || isLoggedIn(session);
   const isExpired = messageIdTime(id) + config.delivery.expireSeconds * 1_000 <= deps.clock();
   const recipients: RoutedRecipient[] = [];
   const leftOut: string[] = [];
@@ -212,8 +212,7 @@ function mailboxesOf(config: Config, to: EmailAddress): Recipients {
   if (routing.outcome === 'refused') return { recipients: [], leftOut: [`${forwardPath}: ${routing.text}`] };
   const mailboxes = routing.routes.filter((route) => route.kind === 'mailbox');
   const leftOut = mailboxes.length > 0 ? [] : [`${forwardPath} leads to no mailbox here`];
-  const dsn = { notify: null, orcpt: null };
-  return { recipients: mailboxes.map((route) => ({ forwardPath, dsn, route })), leftOut };
+  return { recipients: mailboxes.map((route) => ({ forwardPath, dsn: noDsn, route })), leftOut };
 }
 
 /** A body that is not read must be ended: its connection is then free. */

@@ -2,6 +2,7 @@
 // like of mail that has just come, and then deletes the quarantine object. Until then the message stays where it is; asked again, it is done again.
 import { z } from 'zod';
 import { envelopeOptionsSchema } from '#mail/envelope/envelope.ts';
+import { noDsn } from '#mail/envelope/recipient.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import { json, notFound, refusal } from '#ops/api/answer.ts';
 import { mailboxOrDomain, messageId } from '#ops/api/parameters.ts';
@@ -120,7 +121,7 @@ function jobOf(id: MessageId, messages: readonly InboxMessage[], released: Relea
         reversePath: envelope.reversePath,
         recipients: messages.map((message) => ({
           forwardPath: message.envelope.forwardPath,
-          dsn: { notify: null, orcpt: null }, // success was reported when it was put into quarantine
+          dsn: noDsn, // success was reported when it was put into quarantine
           mailbox: message.mailbox,
         })),
       },

@@ -4,8 +4,8 @@
 // `release.reversePath`; else the stored one if that is of a domain here; else null, to which nobody reports (RFC 5321 §4.5.5).
 import { type Domain, formatAddress, isAsciiAddress, parseAddress } from '#mail/address/address.ts';
 import { authorsOf } from '#mail/address/authors.ts';
-import { envelopeOptionsSchema, type RoutedEnvelope, type Session } from '#mail/envelope/envelope.ts';
-import type { RemoteRecipient } from '#mail/envelope/recipient.ts';
+import { envelopeOptionsSchema, internalSession, isLoggedIn, type RoutedEnvelope } from '#mail/envelope/envelope.ts';
+import { noDsn, type RemoteRecipient } from '#mail/envelope/recipient.ts';
 import { type StoredEnvelope, storedForm } from '#mail/envelope/stored-envelope.ts';
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import { type Header, readHeaderOf } from '#mail/header/read-header.ts';
@@ -106,16 +106,6 @@ async function openCopy(
   return copyWithout(stored.body, original.leftOut, Buffer.from(formatReceivedField(facts)));
 }
 
-const internalSession: Session = {
-  role: 'internal',
-  clientIp: null,
-  clientName: null,
-  helo: null,
-  tls: null,
-  user: null,
-};
-const noDsn = { notify: null, orcpt: null };
-
 /** What MAIL asked for the bytes of the stored message holds for the copy; what it asked to be told does not. */
 function envelopeOf(
   config: Config,
@@ -196,8 +186,6 @@ function jobsOf(
 
 /** Mail that was submitted with a password is signed, as it was or would have been; what a stranger wrote in our name is not. */
 function signingDomainOf({ domains }: Config, { envelope, header }: Original): Domain | null {
-  if (envelope === null || envelope.session === null) return null;
-  const { role, user } = envelope.session;
-  if (role === 'mx' || role === 'internal' || user === null) return null; // on port 25 only a capture server offers AUTH
+  if (envelope === null || envelope.session === null || !isLoggedIn(envelope.session)) return null;
   return findSigningDomain({ authorDomains: authorsOf(header).domains, reversePath: envelope.reversePath }, domains);
 }

@@ -1,6 +1,7 @@
 // Whether a report may be sent to the sender of a message: only if it is proven that the reverse-path is theirs. Anybody can
 // put another's address behind MAIL FROM, and a report would go to somebody who sent nothing (backscatter).
 import { parseAddress } from '#mail/address/address.ts';
+import { isLoggedIn } from '#mail/envelope/envelope.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Authentication, ReceivedJob, SenderProof } from './jobs.ts';
 
@@ -29,8 +30,7 @@ export function whyNotTold(job: ReportedJob): string | null {
  */
 export function proveSender({ envelope, authentication }: Omit<ReportedJob, 'sender'>): SenderProof {
   const { session, reversePath } = envelope;
-  // On port 25 only a capture server offers AUTH, and it accepts any user.
-  if (session.user !== null && session.role !== 'mx') return { proven: true, by: 'login' };
+  if (isLoggedIn(session)) return { proven: true, by: 'login' };
   if (session.role === 'internal') return { proven: true, by: 'internal' };
   const address = parseAddress(reversePath);
   if (isProblem(address)) return { proven: false, reason: 'the reverse-path is no address' };

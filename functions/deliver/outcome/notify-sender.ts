@@ -6,6 +6,7 @@ import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import { parseAddress } from '#mail/address/address.ts';
 import { srsReverse } from '#mail/address/srs.ts';
 import { composeDsn, type DsnRecipient, originalBytesNeeded } from '#mail/dsn/dsn.ts';
+import { internalSession } from '#mail/envelope/envelope.ts';
 import type { RoutedRecipient } from '#mail/envelope/recipient.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { storedForm } from '#mail/envelope/stored-envelope.ts';
@@ -161,7 +162,7 @@ function receivedJob(
     raw: { key, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') },
     envelope: {
       ...job.envelope, // RFC 8689 §5: a report quotes the message, so it is protected like it
-      session: { role: 'internal', clientIp: null, clientName: null, helo: null, tls: null, user: null },
+      session: internalSession,
       reversePath: '', // RFC 5321 §4.5.5
       bodyType: bytes.some((byte) => byte > 0x7f) ? '8bitmime' : '7bit',
       dsn: { ret: null, envid: null },
