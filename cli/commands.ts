@@ -9,7 +9,7 @@ import { deliveryCommands } from '#cli/commands/deliveries.ts';
 import { dkimNew } from '#cli/commands/dkim-new.ts';
 import { domainAdd } from '#cli/commands/domain-add.ts';
 import { init } from '#cli/commands/init.ts';
-import { messageCommands } from '#cli/commands/messages.ts';
+import { messageCommands } from '#cli/commands/messages/message-commands.ts';
 import { queueCommands } from '#cli/commands/queues.ts';
 import { removeCommands } from '#cli/commands/remove-addresses.ts';
 import { send } from '#cli/commands/send.ts';

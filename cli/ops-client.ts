@@ -27,12 +27,18 @@ export function page(shown: string, next: string | null): string {
 
 type Asked = UseCase<never>;
 
+type GoesOn<Answer> = {
+  readonly sum: Answer;
+  readonly progress: string | null;
+  readonly more: Readonly<Record<string, string>>;
+};
+
 /**
  * A command that asks for one use case and shows the answer. The parts of its path are the positional arguments in order;
  * its other parameters are the options of the same name (`true` for a switch), else `defaults`. `reads`: only what is shown of the answer, so that
  * a server of another version works, too. `check` throws if the command line is wrong. `shows`: for people; `--json` prints
  * the whole answer. `goesOn`: if the answer is only a part of the work, the sentence that says how far it is, and then the same is
- * asked again; null: it is done. It adds up what the answers say.
+ * asked again, with the parameters of `more`; null: it is done. It adds up what the answers say.
  */
 export function asking<Shape extends z.ZodType>({
   asks,
@@ -41,7 +47,7 @@ export function asking<Shape extends z.ZodType>({
   check = () => {},
   reads,
   shows,
-  goesOn = (answer) => ({ sum: answer, progress: null }),
+  goesOn = (answer) => ({ sum: answer, progress: null, more: {} }),
   options = {},
   isOnAws = true,
   takes,
@@ -59,10 +65,7 @@ export function asking<Shape extends z.ZodType>({
   readonly isOnAws?: boolean;
   readonly reads: Shape;
   readonly shows: (answer: z.output<Shape>, given: CliArguments) => string;
-  readonly goesOn?: (
-    answer: z.output<Shape>,
-    sum: z.output<Shape> | null,
-  ) => { readonly sum: z.output<Shape>; readonly progress: string | null };
+  readonly goesOn?: (answer: z.output<Shape>, sum: z.output<Shape> | null) => GoesOn<z.output<Shape>>;
 }): Command {
   const parts = Object.keys(asks.takes?.shape ?? {}).filter(isPart).length;
   return {
@@ -73,13 +76,16 @@ export function asking<Shape extends z.ZodType>({
     run: async (given, world) => {
       check(given);
       let sum: z.output<Shape> | null = null;
+      let more: GoesOn<z.output<Shape>>['more'] = {};
       for (;;) {
-        const answer = parseJson(await ask(given, world, { asks, defaults, body: body?.(given) }));
+        const answer = parseJson(
+          await ask(given, world, { asks, defaults: { ...defaults, ...more }, body: body?.(given) }),
+        );
         const read = reads.safeParse(answer);
         if (!read.success) throw oddAnswer();
         const isFirst: boolean = sum === null;
         const so = goesOn(read.data, sum);
-        sum = so.sum;
+        ({ sum, more } = so);
         if (so.progress !== null) world.writeError(`${plain(so.progress)}\n`);
         else {
           print(given, world, { json: isFirst ? answer : sum, text: shows(sum, given) });

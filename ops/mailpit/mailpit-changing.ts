@@ -4,6 +4,7 @@ import { type Answer, isAnswer, json, notFound } from '#ops/api/answer.ts';
 import { text } from '#ops/api/parameters.ts';
 import { bodyUseCase, useCase } from '#ops/api/use-case.ts';
 import { deletedSome } from '#ops/messages/delete-messages.ts';
+import { markedSome } from '#ops/messages/mark-messages.ts';
 import { askJson, changeEach, type ForeignDeps, findListed, findMessages, type Listed } from './ask-api.ts';
 import { fromMailpitSearch } from './mailpit-search.ts';
 
@@ -23,16 +24,26 @@ export const mailpitSetRead = bodyUseCase({
     mayBeAbsent: true,
   },
   gives,
-  answer: async ({ ask }: ForeignDeps, { body }) => {
+  answer: async (deps: ForeignDeps, { body }) => {
     const mark = body.Read ? 'read' : 'unread';
     const urls = body.IDs.map((id) => `/api/messages/${encodeURIComponent(id)}/${mark}`);
+    if (urls.length > 0) return changeEach(deps, { method: 'POST', urls, done });
     const all = body.Search === '' ? 'all=true' : `q=${encodeURIComponent(fromMailpitSearch(body.Search))}`;
-    return changeEach(
-      { ask },
-      { method: 'POST', urls: urls.length > 0 ? urls : [`/api/messages/${mark}?${all}`], done },
-    );
+    return markAll(deps, `/api/messages/${mark}?${all}`);
   },
 });
+
+/** All of it, however many requests of our own API that takes. */
+async function markAll(deps: ForeignDeps, url: string): Promise<Answer> {
+  let after = '';
+  for (;;) {
+    const answer = await askJson(deps, markedSome, { method: 'POST', url: `${url}${after}` });
+    if (isAnswer(answer)) return answer;
+    const { next } = answer.json;
+    if (next === null) return changeEach(deps, { method: 'POST', urls: [], done });
+    after = `&after=${encodeURIComponent(next)}`;
+  }
+}
 
 export const mailpitDelete = bodyUseCase({
   about: 'Mailpit: delete messages: by id, or all',

@@ -2,7 +2,6 @@
 // verdict, and its bytes. Bytes that a job or an outbound delivery still needs stay until the retention takes them.
 import { z } from 'zod';
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
-import type { OpsAdmin } from '#ops/admin.ts';
 import { isAnswer, json, notFound } from '#ops/api/answer.ts';
 import { mailbox, messageId } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
@@ -11,11 +10,9 @@ import { attachmentsPrefix, envelopeKey, marksKey, rawKey, verdictKey } from '#p
 import { listAll } from '#pipeline/contract/list-all.ts';
 import type { Clock } from '#pipeline/contract/ports.ts';
 import { deliveryRecord } from '#pipeline/contract/records/delivery.ts';
-import { forEachSelected, type Selection, selected, selection } from './select-messages.ts';
+import { type Counts, countSelected, forEachSelected, selected, selection } from './select-messages.ts';
 import { isInMailbox } from './show-message.ts';
 
-/** On AWS nothing has the counts. */
-type Counts = Partial<Pick<OpsAdmin, 'mailboxes'>>;
 type CountingDeps = Deps & { readonly admin: Counts; readonly clock: Clock };
 type Deps = {
   readonly admin: Pick<MailDeps['admin'], 'messages' | 'findMessage' | 'deliveryKeys' | 'underWay'>;
@@ -23,8 +20,6 @@ type Deps = {
 };
 
 const maxDeliveries = 500;
-/** A request is answered after this long, whatever is left: no client waits without knowing. */
-const workMs = 5_000;
 const gives = z.object({ deleted: z.number() });
 
 /** `left`: messages that the next request like this deletes; null: there are some, and nobody has counted them. */
@@ -48,23 +43,12 @@ export const deleteMessages = useCase({
   answer: async (deps: CountingDeps, given) => {
     const chosen = selected(given);
     if (isAnswer(chosen)) return chosen;
-    const end = deps.clock() + workMs;
-    const { done, isAll } = await forEachSelected(deps.admin, chosen, {
-      work: (ids) => deleteEach(deps, ids, chosen.mailbox),
-      isLate: () => deps.clock() >= end,
-    });
-    return json({ deleted: done, left: isAll ? 0 : await countLeft(deps.admin, chosen) });
+    const work = (ids: readonly MessageId[]) => deleteEach(deps, ids, chosen.mailbox);
+    const { done, next } = await forEachSelected(deps, { ...chosen, after: null }, work);
+    const left = next === null ? 0 : await countSelected(deps.admin, chosen, ({ messages }) => messages);
+    return json({ deleted: done, left });
   },
 });
-
-/** Messages, or copies in a mailbox; never 0: there is something. */
-async function countLeft(admin: Counts, { mailbox, q }: Selection): Promise<number | null> {
-  if (q !== null || admin.mailboxes === undefined) return null;
-  const { messages, mailboxes } = await admin.mailboxes();
-  if (mailbox === null) return messages || null;
-  const isChosen = (name: string): boolean => (mailbox.startsWith('@') ? name.endsWith(mailbox) : name === mailbox);
-  return mailboxes.filter(({ name }) => isChosen(name)).reduce((sum, { messages: copies }) => sum + copies, 0) || null;
-}
 
 /** `only`: a mailbox or a domain whose copies are deleted, null for all copies. Answers of how many messages there was one. */
 export async function deleteEach(deps: Deps, ids: readonly MessageId[], only: string | null): Promise<number> {

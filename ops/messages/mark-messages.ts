@@ -1,22 +1,31 @@
 // Marks: a person says that mail is read, or not, and gives it tags. They are of the message, over all its mailboxes.
 import { z } from 'zod';
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
-import { type Problem, problem } from '#mail/problem.ts';
+import { isProblem, type Problem, problem } from '#mail/problem.ts';
 import { type Answer, isAnswer, json, notFound, refusal } from '#ops/api/answer.ts';
-import { messageId, parsed } from '#ops/api/parameters.ts';
+import { cursor, messageId, parsed } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { MailDeps } from '#ops/deps.ts';
+import type { Clock } from '#pipeline/contract/ports.ts';
 import { type Marks, marksRecord, newMarks } from '#pipeline/contract/records/marks.ts';
-import { forEachSelected, selected, selection } from './select-messages.ts';
+import { parseSearch } from './search-query.ts';
+import { type Counts, countSelected, forEachSelected, selected, selection } from './select-messages.ts';
 
 type Deps = {
   readonly admin: Pick<MailDeps['admin'], 'messages' | 'findMessage'>;
   readonly store: Pick<MailDeps['store'], 'get' | 'put'>;
 };
+type CountingDeps = Deps & { readonly admin: Counts; readonly clock: Clock };
 
 const maxTags = 20;
 const maxTagLength = 50;
 const givesOne = z.object({ id: z.string(), read: z.boolean(), tags: z.array(z.string()) });
+
+/**
+ * `marked`: messages whose mark changed. `left`: as many may be left for the next request; null: there are some, and nobody has counted them.
+ * `next`: what that request gives as `after`, null at the end. So what comes in meanwhile is not marked, and the end is reached.
+ */
+export const markedSome = z.object({ marked: z.number(), left: z.number().nullable(), next: z.string().nullable() });
 
 export const markRead = markingOne('mark one message as read', true);
 export const markUnread = markingOne('mark one message as unread', false);
@@ -46,13 +55,12 @@ function markingOne(about: string, read: boolean) {
   });
 }
 
-/** `marked`: messages whose mark changed. */
 function markingMany(about: string, read: boolean) {
   return useCase({
     about,
-    takes: selection,
-    gives: z.object({ marked: z.number() }),
-    answer: async (deps: Deps, given) => {
+    takes: { ...selection, after: cursor((given) => given) },
+    gives: markedSome,
+    answer: async (deps: CountingDeps, { after = null, ...given }) => {
       const chosen = selected(given);
       if (isAnswer(chosen)) return chosen;
       const change = (marks: Marks): Marks => ({ ...marks, read });
@@ -60,10 +68,20 @@ function markingMany(about: string, read: boolean) {
         const outcomes = await Promise.all(ids.map((id) => changeMarks(deps, id, change)));
         return outcomes.filter((outcome) => outcome?.isChanged).length;
       };
-      const { done } = await forEachSelected(deps.admin, chosen, { work, isLate: () => false });
-      return json({ marked: done });
+      const q = thoseNotMarked(chosen.q, read);
+      const { done, next } = await forEachSelected(deps, { ...chosen, q, after }, work);
+      const toMark = ({ messages, unread }: { readonly messages: number; readonly unread: number }): number =>
+        read ? unread : messages - unread;
+      const left = next === null ? 0 : await countSelected(deps.admin, chosen, toMark);
+      return json({ marked: done, left, next });
     },
   });
+}
+
+/** The search without what has the mark already. A search that has no room for another word stays as it is. */
+function thoseNotMarked(q: string | null, read: boolean): string {
+  const narrowed = `is:${read ? 'unread' : 'read'} ${q ?? ''}`;
+  return q !== null && isProblem(parseSearch(narrowed)) ? q : narrowed;
 }
 
 async function markOne(deps: Deps, id: MessageId, change: (marks: Marks) => Marks): Promise<Answer> {

@@ -2,12 +2,15 @@
 // chosen by leaving everything out.
 import { z } from 'zod';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
-import type { MailAdmin, MessageQuery } from '#ops/admin.ts';
+import type { MailAdmin, MessagePage, MessageQuery, OpsAdmin } from '#ops/admin.ts';
 import { type Answer, badParameter } from '#ops/api/answer.ts';
 import { mailboxOrDomain, searchText } from '#ops/api/parameters.ts';
+import type { Clock } from '#pipeline/contract/ports.ts';
+import type { MailboxCounts } from './list-mailboxes.ts';
 
-const pageSize = 500;
 const atOnce = 250;
+/** A request is answered after this long, whatever is left: no client waits without knowing. */
+const workMs = 5_000;
 
 /** The parameters of an action on many messages: of the list, and `all=true` where neither is given. */
 export const selection = {
@@ -33,35 +36,48 @@ export function selected(given: {
   return { mailbox, q: q || null };
 }
 
-/** `isAll`: all of the selection was worked on. */
-export type Worked = { readonly done: number; readonly isAll: boolean };
+/** How many messages `work` said true of. `next`: where the next request goes on; null if all of the selection was worked on. */
+export type Worked = { readonly done: number; readonly next: string | null };
 
 /**
- * Works on each message of the selection once, some at a time, newest first, until it is late; answers of how many `work` said true.
- * The first ones are always worked on, so that whoever asks again comes to an end.
+ * Works on each message of the selection once, some at a time, newest first, for five seconds. The first ones are always worked on, so that
+ * whoever asks again comes to an end.
  */
 export async function forEachSelected(
-  admin: Pick<MailAdmin, 'messages'>,
-  selection: Selection,
-  { work, isLate }: { readonly work: (ids: readonly MessageId[]) => Promise<number>; readonly isLate: () => boolean },
+  { admin, clock }: { readonly admin: Pick<MailAdmin, 'messages'>; readonly clock: Clock },
+  { after, ...chosen }: Selection & Pick<MessageQuery, 'after'>,
+  work: (ids: readonly MessageId[]) => Promise<number>,
 ): Promise<Worked> {
+  const end = clock() + workMs;
   let done = 0;
-  let after: string | null = null;
+  let next = after;
   let last: string | null = null;
   do {
-    const page: Awaited<ReturnType<MailAdmin['messages']>> = await admin.messages({
-      ...selection,
-      limit: pageSize,
-      after,
-    });
-    const ids = [...new Set(page.messages.map(({ id }) => id))].filter((id) => id !== last && isMessageId(id));
-    for (let at = 0; at < ids.length; at += atOnce) {
-      done += await work(ids.slice(at, at + atOnce).filter(isMessageId));
-      const isLast = at + atOnce >= ids.length && page.next === null;
-      if (!isLast && isLate()) return { done, isAll: false };
-    }
+    const page: MessagePage = await admin.messages({ ...chosen, limit: atOnce, after: next });
+    const ids = [...new Set(page.messages.map(({ id }) => id))].filter((id) => id !== last);
+    done += await work(ids.filter(isMessageId));
     last = page.messages.at(-1)?.id ?? last;
-    after = page.next;
-  } while (after !== null);
-  return { done, isAll: true };
+    next = page.next;
+  } while (next !== null && clock() < end);
+  return { done, next };
+}
+
+/** What has the counts; on AWS nothing has. */
+export type Counts = Partial<Pick<OpsAdmin, 'mailboxes'>>;
+
+/**
+ * How much of a selection there is: messages, or copies in a mailbox, as `of` counts them. Null if nobody counts that; never 0, since it is
+ * asked while there is something.
+ */
+export async function countSelected(
+  admin: Counts,
+  { mailbox, q }: Selection,
+  of: (counts: Pick<MailboxCounts, 'messages' | 'unread'>) => number,
+): Promise<number | null> {
+  if (q !== null || admin.mailboxes === undefined) return null;
+  const counts = await admin.mailboxes();
+  if (mailbox === null) return of(counts) || null;
+  const isChosen = (name: string): boolean => (mailbox.startsWith('@') ? name.endsWith(mailbox) : name === mailbox);
+  const chosen = counts.mailboxes.filter(({ name }) => isChosen(name));
+  return chosen.reduce((sum, one) => sum + of(one), 0) || null;
 }

@@ -73,3 +73,21 @@ test('delete asks again until nothing is left, says how far it is, and adds up',
   assert.equal(err, 'deleted: 4000 messages so far, 2500 left\ndeleted: 6000 messages so far\n');
   assert.deepEqual(JSON.parse((await run('--json')).out), { deleted: 6_500, left: 0 });
 });
+
+test('mark goes on behind what was marked until the end, says how far it is, and adds up', async () => {
+  const answers = [
+    { marked: 4_000, left: 2_500, next: 'a&b' },
+    { marked: 2_000, left: null, next: 'c' },
+    { marked: 500, left: 0, next: null },
+  ];
+  const asked: string[] = [];
+  const fetch = async (url: string | URL | Request, { method = 'GET' }: RequestInit = {}) => {
+    asked.push(`${method} ${String(url)}`);
+    return Response.json(answers.shift());
+  };
+  const { code, out, err } = await runInProcess(['mark', '--all', '--url', 'http://127.0.0.1:1'], { fetch });
+  const url = 'POST http://127.0.0.1:1/api/messages/read?all=true';
+  assert.deepEqual(asked, [url, `${url}&after=a%26b`, `${url}&after=c`]);
+  assert.deepEqual([code, out], [0, 'marked: 6500 messages\n']);
+  assert.equal(err, 'marked: 4000 messages so far, 2500 left\nmarked: 6000 messages so far\n');
+});

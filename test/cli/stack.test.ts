@@ -306,9 +306,11 @@ test('mail is marked, tagged, found by that, and deleted: one, one copy, what a 
   assert.deepEqual(await found('is:unread'), [second, third]);
   assert.deepEqual(await found('tag:done'), [second]);
   assert.deepEqual(await found('mailbox:sales@receiver.example -is:read'), [second, third]);
-  assert.deepEqual(await cli(['mark', '--q', `subject:"${subject}"`]), { marked: 2 });
+  assert.deepEqual(await cli(['mark', '--q', `subject:"${subject}"`]), { marked: 2, left: 0, next: null });
   assert.deepEqual(await cli(['mark', '--unread', '--mailbox', 'support@receiver.example', '--q', 'figures']), {
     marked: 3,
+    left: 0,
+    next: null,
   });
   assert.deepEqual(await cli(['delete', first, '--mailbox', 'support@receiver.example']), { deleted: 1 });
   const rest = await cli(['show', first]);

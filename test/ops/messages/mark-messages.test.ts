@@ -72,13 +72,64 @@ describe('marks', () => {
   test('many are marked by a search, a mailbox, or all; only those whose mark changed are counted', async () => {
     const { app } = start();
     assert.equal((await ask(app, 'POST /api/messages/read')).status, 400);
-    assert.deepEqual((await ask(app, 'POST /api/messages/read?q=second')).body, { marked: 1 });
-    assert.deepEqual((await ask(app, 'POST /api/messages/read?all=true')).body, { marked: 1 });
-    assert.deepEqual((await ask(app, 'POST /api/messages/unread?mailbox=eve@a.example')).body, { marked: 1 });
+    assert.deepEqual((await ask(app, 'POST /api/messages/read?q=second')).body, { marked: 1, left: 0, next: null });
+    assert.deepEqual((await ask(app, 'POST /api/messages/read?all=true')).body, { marked: 1, left: 0, next: null });
+    assert.deepEqual((await ask(app, 'POST /api/messages/unread?mailbox=eve@a.example')).body, {
+      marked: 1,
+      left: 0,
+      next: null,
+    });
     assert.deepEqual(await marksOf(app), [
       [sampleId(2), true],
       [sampleId(1), false],
     ]);
+  });
+
+  test('a request that takes long marks some; the next ones mark the rest, nothing twice, and nothing that came in since', async () => {
+    const world = sampleWorld();
+    const seconds = Array.from({ length: 60 }, (_, n) => n * 6_000);
+    const app = createOpsApp({ ...serviceDeps(world), clock: () => seconds.shift() ?? 0 }, serviceRoutes);
+    for (let n = 1; n <= 600; n++) world.addMessage(sampleMessage({ id: sampleId(n) }));
+    const written: string[] = [];
+    world.admin.watch((key) => {
+      if (key.startsWith('marks/')) written.push(key);
+    });
+    const first = (await ask(app, 'POST /api/messages/read?all=true')).body;
+    assert.deepEqual([first.marked, first.left, typeof first.next], [250, 350, 'string']);
+    world.addMessage(sampleMessage({ id: sampleId(601) }));
+    const goingOn = `&after=${encodeURIComponent(first.next)}`;
+    const second = (await ask(app, `POST /api/messages/read?all=true${goingOn}`)).body;
+    assert.deepEqual([second.marked, second.left], [250, 101]);
+    const last = `&after=${encodeURIComponent(second.next)}`;
+    assert.deepEqual((await ask(app, `POST /api/messages/read?all=true${last}`)).body, {
+      marked: 100,
+      left: 0,
+      next: null,
+    });
+    assert.deepEqual(await marksOf(app).then((marks) => marks[0]), [sampleId(601), false]);
+    const again = (await ask(app, 'POST /api/messages/read?all=true')).body;
+    assert.deepEqual(again, { marked: 1, left: 0, next: null });
+    assert.deepEqual([written.length, new Set(written).size], [601, 601]);
+  });
+
+  test('a search that is marked says no number, and is never at an end too early or too late', async () => {
+    const world = sampleWorld();
+    const seconds = Array.from({ length: 60 }, (_, n) => n * 6_000);
+    const app = createOpsApp({ ...serviceDeps(world), clock: () => seconds.shift() ?? 0 }, serviceRoutes);
+    for (let n = 1; n <= 300; n++) world.addMessage(sampleMessage({ id: sampleId(n), subject: 'many' }));
+    const { marked, left, next } = (await ask(app, 'POST /api/messages/read?q=many')).body;
+    assert.deepEqual([marked, left, typeof next], [250, null, 'string']);
+    const end = { marked: 50, left: 0, next: null };
+    assert.deepEqual(
+      (await ask(app, 'POST /api/messages/read?q=many')).body,
+      end,
+      'those that are marked are not looked at',
+    );
+    const words = Array.from({ length: 20 }, () => 'many').join('+');
+    const unread = (await ask(app, `POST /api/messages/unread?q=${words}`)).body;
+    assert.equal(unread.marked, 250, 'a search with as many words as there may be');
+    const rest = `&after=${encodeURIComponent(unread.next)}`;
+    assert.deepEqual((await ask(app, `POST /api/messages/unread?q=${words}${rest}`)).body, end);
   });
 
   test('what is in no mailbox, and tags that are too many, too long or hold a quote, are refused', async () => {

@@ -12,6 +12,7 @@ export type MemoryStore = ObjectStore & {
   readonly bytes: (key: string) => Uint8Array;
   readonly text: (key: string) => string;
   readonly json: (key: string) => any;
+  readonly has: (key: string) => boolean;
   /** The keys, in order, of those under a prefix. */
   readonly keys: (prefix?: string) => readonly string[];
   /** While set, every operation throws it. */
@@ -48,6 +49,7 @@ export function createMemoryStore(clock: () => number = Date.now): MemoryStore {
     },
     text: (key) => Buffer.from(store.bytes(key)).toString('utf8'),
     json: (key) => JSON.parse(store.text(key)),
+    has: (key) => objects.has(key),
     keys: (prefix = '') => [...objects.keys()].filter((key) => key.startsWith(prefix)).sort(byBytes),
     put: async ({ key, body, sharedTail = new Uint8Array(), contentType, metadata = {}, condition }) => {
       const content = Buffer.concat([await collect(body), sharedTail]);

@@ -1,11 +1,11 @@
 // An inbox message as the parse stage would store it, and a world around it for the ops API: store and admin in memory.
 
-import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+import { isMessageId, type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
 import { countMailboxes } from '#ops/messages/count-mailboxes.ts';
 import { type MarkedSummary, type MessageSummary, summarise } from '#ops/messages/message-summary.ts';
 import { matchesSearch, searchOf, searchTexts } from '#ops/messages/search-match.ts';
-import { isMarksKey, messageKey } from '#pipeline/contract/keys.ts';
+import { isMarksKey, marksKey, messageIdOf, messageKey } from '#pipeline/contract/keys.ts';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import { type Marks, noMarks } from '#pipeline/contract/records/marks.ts';
 import { createMemoryStore, type MemoryStore } from '#test/support/fakes/memory-store.ts';
@@ -79,6 +79,8 @@ export type SampleWorld = {
   readonly busy: Set<string>;
 };
 
+const placeOf = (key: string): string => `${messageIdOf(key)} ${key}`;
+
 /** A world in memory that lists mail as the real ones do: by id, then key, newest first. */
 export function sampleWorld(): SampleWorld {
   const store: { -readonly [Name in keyof MemoryStore]: MemoryStore[Name] } = createMemoryStore();
@@ -88,8 +90,8 @@ export function sampleWorld(): SampleWorld {
   const calls: string[] = [];
   const rows: { readonly key: string; readonly message: InboxMessage; readonly summary: MessageSummary }[] = [];
   const marksOf = (id: string): Marks => {
-    const key = store.keys('marks/').find((one) => one.includes(id));
-    return key === undefined ? noMarks : store.json(key);
+    const key = isMessageId(id) ? marksKey({ id, receivedAt: receivedAtOf(id) }) : '';
+    return store.has(key) ? store.json(key) : noMarks;
   };
   const marked = (summary: MessageSummary): MarkedSummary => {
     const { read, tags } = marksOf(summary.id);
@@ -116,8 +118,8 @@ export function sampleWorld(): SampleWorld {
       const found = rows
         .filter(({ summary }) => mailbox === null || summary.mailbox.endsWith(mailbox))
         .filter(({ message, summary }) => matchesSearch(searchOf(q), marked(summary), searchTexts(message)))
-        .sort((a, b) => (`${a.summary.id} ${a.key}` < `${b.summary.id} ${b.key}` ? 1 : -1));
-      const start = after === null ? 0 : found.findIndex(({ key }) => key === after) + 1;
+        .sort((a, b) => (placeOf(a.key) < placeOf(b.key) ? 1 : -1));
+      const start = after === null ? 0 : found.filter(({ key }) => placeOf(key) >= placeOf(after)).length;
       const page = found.slice(start, start + limit);
       const next = start + limit < found.length ? (page.at(-1)?.key ?? null) : null;
       return { messages: page.map(({ summary }) => marked(summary)), next };

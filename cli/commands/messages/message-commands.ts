@@ -1,17 +1,16 @@
 // Mail that came in: listed, one shown, traced, replayed, released.
 
 import { z } from 'zod';
-import { type CliArguments, type Command, optionValue, plain, shortTime, table, usageError } from '#cli/command.ts';
+import { type Command, plain, shortTime, table, usageError } from '#cli/command.ts';
 import { exitCodes } from '#cli/exit-codes.ts';
 import { ask, asking, page, pageDefaults, pageOptions } from '#cli/ops-client.ts';
-import { deleteMessage, deleteMessages } from '#ops/messages/delete-messages.ts';
 import { listedMessage, listMessages } from '#ops/messages/list-messages.ts';
-import { markAllRead, markAllUnread, markRead, markUnread, tagMessage } from '#ops/messages/mark-messages.ts';
 import { replayOneMessage } from '#ops/messages/replay-message.ts';
 import { showMessage, showRaw } from '#ops/messages/show-message.ts';
 import { traceMessage } from '#ops/messages/trace-message.ts';
 import { acceptMessage } from '#ops/releases/accept-message.ts';
 import { maxReleasedTo, releaseMessage } from '#ops/releases/release-message.ts';
+import { mark, remove, tag } from './change-messages.ts';
 
 const text = z.string();
 
@@ -180,120 +179,6 @@ function head(message: Shown): string {
     ...message.problems.map(({ code, detail }) => ['Problem', `${code}: ${detail}`]),
   ];
   return lines.map(([name, value]) => `${`${name}:`.padEnd(10)} ${plain(value)}`).join('\n');
-}
-
-/** A server of an earlier version deletes all in one request. */
-const deleted = z.object({ deleted: z.number(), left: z.number().nullable().default(0) });
-
-/** What an action on many messages is about. */
-const chosen = {
-  mailbox: { value: 'MAILBOX', about: 'the mail of local@domain, or of @domain' },
-  q: { value: 'WORDS', about: 'what this search finds: words, fields like from:ann, -tag:done' },
-  all: { value: null, about: 'all mail there is' },
-} as const;
-
-const marking = {
-  name: 'mark',
-  usage: '[ID] [options]',
-  about: 'mark a message as read or unread, or all that a search finds, or the mail of a mailbox',
-};
-
-const deleteOne = asking({
-  name: 'delete',
-  usage: '[ID] [options]',
-  about: 'delete a message, or all that a search finds, or the mail of a mailbox',
-  asks: deleteMessage,
-  options: { mailbox: { value: 'MAILBOX', about: 'only the copies in local@domain, or in @domain' } },
-  reads: deleted,
-  shows: ({ deleted: count }) => shownDeleted(count),
-});
-
-const deleteMany = asking({
-  ...deleteOne,
-  asks: deleteMessages,
-  options: { ...chosen, ...deleteOne.options },
-  reads: deleted,
-  goesOn: ({ deleted: count, left }, so) => {
-    const sum = { deleted: count + (so?.deleted ?? 0), left };
-    if (left === 0) return { sum, progress: null };
-    return { sum, progress: `${shownDeleted(sum.deleted)} so far${left === null ? '' : `, ${left} left`}` };
-  },
-  shows: ({ deleted: count }) => shownDeleted(count),
-});
-
-const remove: Command = {
-  ...deleteMany,
-  gives: z.union([deleteMany.gives, deleteOne.gives]),
-  takes: [0, 1],
-  run: (given, world) => {
-    if (given.positionals.length === 0) {
-      refuseWithoutChoice(given);
-      return deleteMany.run(given, world);
-    }
-    if (given.switches.has('all') || optionValue(given, 'q') !== null) {
-      throw usageError('either an ID, or --q, or --all');
-    }
-    return deleteOne.run(given, world);
-  },
-};
-
-/** Nothing is chosen by leaving everything out. */
-function refuseWithoutChoice(given: CliArguments): void {
-  if (given.switches.has('all') || ['q', 'mailbox'].some((name) => optionValue(given, name) !== null)) return;
-  throw usageError('say which: an ID, --q, --mailbox or --all');
-}
-
-function shownDeleted(count: number): string {
-  return `deleted: ${messagesText(count)}`;
-}
-
-function messagesText(count: number): string {
-  return `${count} ${count === 1 ? 'message' : 'messages'}`;
-}
-
-const marks = z.object({ read: z.boolean(), tags: z.array(text) });
-
-const tag = asking({
-  name: 'tag',
-  usage: 'ID [options]',
-  about: 'set the tags of a message, or take them away',
-  asks: tagMessage,
-  options: { tags: { value: 'A,B', about: 'these instead of those it has (default: none)' } },
-  defaults: { tags: '' },
-  reads: marks,
-  shows: ({ tags }) => (tags.length === 0 ? 'it has no tags' : `tags: ${tags.map(plain).join(', ')}`),
-});
-
-const readOne = markingOne(markRead);
-const readMany = markingMany(markAllRead);
-const unreadOne = markingOne(markUnread);
-const unreadMany = markingMany(markAllUnread);
-
-const mark: Command = {
-  ...readMany,
-  gives: z.union([readOne.gives, readMany.gives]),
-  takes: [0, 1],
-  options: { ...readMany.options, unread: { value: null, about: 'as unread' } },
-  run: (given, world) => {
-    const [one, many] = given.switches.has('unread') ? [unreadOne, unreadMany] : [readOne, readMany];
-    if (given.positionals.length === 0) {
-      refuseWithoutChoice(given);
-      return many.run(given, world);
-    }
-    if (Object.keys(chosen).some((name) => given.switches.has(name) || optionValue(given, name) !== null)) {
-      throw usageError('either an ID, or --mailbox, --q or --all');
-    }
-    return one.run(given, world);
-  },
-};
-
-function markingOne(asks: typeof markRead): Command {
-  return asking({ ...marking, asks, reads: marks, shows: ({ read }) => `it is ${read ? 'read' : 'unread'}` });
-}
-
-function markingMany(asks: typeof markAllRead): Command {
-  const reads = z.object({ marked: z.number() });
-  return asking({ ...marking, asks, options: chosen, reads, shows: ({ marked }) => `marked: ${messagesText(marked)}` });
 }
 
 /** In the order of the help. */
