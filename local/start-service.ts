@@ -124,8 +124,8 @@ async function healthOf({ world, config, clock }: ServiceDeps, listener: Listene
   return {
     ok: !isFailing(health) && !health.isDraining,
     problems: problems.filter((problem) => problem !== null),
+    mode,
     details: {
-      mode,
       uptimeSeconds: Math.floor((clock() - startedAt) / 1_000),
       listeners: listener.addresses,
       listener: health,

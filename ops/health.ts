@@ -8,6 +8,7 @@ import { queueMetrics } from './queues.ts';
 /** `problems` are sentences; `ok` false makes `/health` a 503. `details` is shown as it is. */
 export type Health = {
   readonly ok: boolean;
+  readonly mode: 'serve' | 'capture';
   readonly problems: readonly string[];
   readonly details: Readonly<Record<string, unknown>>;
 };
@@ -20,11 +21,12 @@ export const showHealth = useCase({
     status: z.enum(['ok', 'degraded', 'failing']),
     problems: z.array(z.string()),
     now: z.string(),
+    mode: z.enum(['serve', 'capture']),
   }),
   answer: async ({ health, clock }: ServiceDeps) => {
-    const { ok, problems, details } = await health();
+    const { ok, problems, mode, details } = await health();
     const status = ok ? (problems.length === 0 ? 'ok' : 'degraded') : 'failing';
-    return json({ status, problems, now: new Date(clock()).toISOString(), ...details }, ok ? 200 : 503);
+    return json({ status, problems, now: new Date(clock()).toISOString(), mode, ...details }, ok ? 200 : 503);
   },
 });
 

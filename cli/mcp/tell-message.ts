@@ -1,15 +1,25 @@
 // What an agent is told of a message: who wrote to whom, the text, the code, links and attachments.
 import { findCode } from '#ops/content/find-code.ts';
-import { type FoundLink, labelledLinks } from '#ops/content/find-links.ts';
+import { labelledLinks } from '#ops/content/find-links.ts';
 import type { AskMail } from './ask-mail.ts';
 import type { MailPart } from './fence.ts';
-import { type BodyKind, bodyKinds, type Mail, mailboxOf, pageOf, readBodies, usualBody } from './mail-content.ts';
+import { type BodyKind, bodyKinds, type Mail, pageOf, readBodies, usualBody } from './mail-content.ts';
 import type { ToolAnswer } from './mail-tool.ts';
+import {
+  type Attachment,
+  attachmentOf,
+  type HeaderField,
+  headerField,
+  type Link,
+  linkOf,
+  type MainFields,
+  type MessageData,
+  mainFields,
+} from './message-data.ts';
 import { linesWithin, oneLine, type Page } from './readable.ts';
 
 /** Room for each of the lists in an answer, in characters. */
 const room = { headers: 20_000, links: 6_000, attachments: 6_000, problems: 2_000 };
-const mostAddresses = 20;
 
 export type Told = {
   /** Null: the one that a reader would see first. */
@@ -22,36 +32,75 @@ export type Told = {
 
 export const toldUsually: Told = { body: null, offset: 0, limit: 20_000, headers: false };
 
+type ToldMessage = Extract<ToolAnswer<MessageData>, { readonly data: unknown }>;
+
 /** From `offset` on only the rest of the body is told. */
-export async function tellMessage(ask: AskMail, mail: Mail, told: Told): Promise<ToolAnswer> {
+export async function tellMessage(ask: AskMail, mail: Mail, told: Told): Promise<ToldMessage> {
   const body = told.body ?? usualBody(mail);
   const page = body === null ? null : await pageOf(ask, mail, { ...told, body });
   const parts = body === null || page === null ? [] : [bodyPart(body, page, told.offset)];
-  if (told.offset > 0) return { head: [headOf(mail)], mail: parts, notes: bodyNotes(mail, body, page) };
-  const { text, html } = await readBodies(ask, mail);
-  const bodies = { text: text.text, html: html.text };
-  const lists = [
-    told.headers ? list('header fields', mail.headers.map(headerLine), room.headers) : null,
-    list('links', labelledLinks(bodies).map(linkLine), room.links),
-    list('attachments', mail.attachments.map(attachmentLine), room.attachments),
-    list(
-      'problems that were noted while it was read',
-      mail.problems.map(({ code, detail }) => `${oneLine(code, 100)}: ${oneLine(detail)}`),
-      room.problems,
-    ),
-  ].filter((one) => one !== null);
+  const own = ownData(mail, { body, offset: told.offset, next: page?.next ?? null });
+  const text = page?.text ?? null;
+  const head = [headOf(mail)];
+  if (told.offset > 0) {
+    return { head, mail: parts, notes: bodyNotes(mail, body, page), data: { ...own, untrusted: { text } } };
+  }
+  const { fields, headers, links, attachments, problems } = await contentOf(ask, mail, told.headers);
+  const lists = [headers, links, attachments, problems].filter((one) => one !== null);
+  const untrusted = {
+    text,
+    ...fields,
+    links: links.rows,
+    attachments: attachments.rows,
+    problems: problems.rows,
+    ...(headers === null ? {} : { headers: headers.rows }),
+  };
   return {
-    head: [headOf(mail)],
-    mail: [
-      fieldsPart(mail, findCode({ subject: mail.subject, ...bodies })),
-      ...parts,
-      ...lists.map(({ part }) => part),
-    ],
+    head,
+    mail: [fieldsPart(fields), ...parts, ...lists.flatMap(({ part }) => (part === null ? [] : [part]))],
     notes: [
       ...bodyNotes(mail, body, page),
       ...otherBodies(mail, body),
-      ...lists.flatMap(({ part, left }) => (left === 0 ? [] : [leftNote(mail, part.name, left)])),
+      ...lists.flatMap(({ part, left }) => (part === null || left === 0 ? [] : [leftNote(mail, part.name, left)])),
     ],
+    data: { ...own, untrusted },
+  };
+}
+
+function ownData(
+  { id, receivedAt, raw, disposition }: Mail,
+  page: Pick<MessageData, 'body' | 'offset' | 'next'>,
+): Omit<MessageData, 'untrusted'> {
+  return { id, receivedAt, bytes: raw.bytes, isQuarantined: disposition.action === 'quarantine', ...page };
+}
+
+type Content = {
+  readonly fields: MainFields;
+  readonly headers: List<HeaderField> | null;
+  readonly links: List<Link>;
+  readonly attachments: List<Attachment>;
+  readonly problems: List<string>;
+};
+
+/** `withHeaders`: all of them. */
+async function contentOf(ask: AskMail, mail: Mail, withHeaders: boolean): Promise<Content> {
+  const { text, html } = await readBodies(ask, mail);
+  const bodies = { text: text.text, html: html.text };
+  const problems = mail.problems.map(({ code, detail }) => `${oneLine(code, 100)}: ${oneLine(detail)}`);
+  return {
+    fields: mainFields(mail, findCode({ subject: mail.subject, ...bodies })),
+    headers: withHeaders
+      ? list('header fields', mail.headers.map(headerField), { lineOf: headerLine, most: room.headers })
+      : null,
+    links: list('links', labelledLinks(bodies).map(linkOf), { lineOf: linkLine, most: room.links }),
+    attachments: list('attachments', mail.attachments.map(attachmentOf), {
+      lineOf: attachmentLine,
+      most: room.attachments,
+    }),
+    problems: list('problems that were noted while it was read', problems, {
+      lineOf: (line) => line,
+      most: room.problems,
+    }),
   };
 }
 
@@ -60,26 +109,19 @@ function headOf({ id, receivedAt, raw, disposition }: Mail): string {
   return `Message ${id}, received ${receivedAt}, ${raw.bytes} bytes${withheld}.`;
 }
 
-function fieldsPart(mail: Mail, code: string | null): MailPart {
-  const { subject, from, to, cc, replyTo, date } = mail;
+function fieldsPart({ from, to, cc, replyTo, subject, date, mailbox, oneTimeCode }: MainFields): MailPart {
   const lines = [
-    ['From', addresses(from)],
-    ['To', addresses(to)],
-    ['Cc', addresses(cc)],
-    ['Reply-To', addresses(replyTo)],
-    ['Subject', oneLine(subject ?? '', 500)],
+    ['From', from.join(', ')],
+    ['To', to.join(', ')],
+    ['Cc', cc.join(', ')],
+    ['Reply-To', replyTo.join(', ')],
+    ['Subject', subject ?? ''],
     ['Date that the sender gives', date ?? ''],
-    ['Mailbox here', oneLine(mailboxOf(mail))],
-    ['One-time code', code ?? ''],
+    ['Mailbox here', mailbox],
+    ['One-time code', oneTimeCode ?? ''],
   ];
   const given = lines.filter(([, value]) => value !== '').map(([name, value]) => `${name}: ${value}`);
   return { name: 'main fields', text: given.join('\n') };
-}
-
-function addresses(list: Mail['from']): string {
-  const shown = list.slice(0, mostAddresses).map(({ name, address }) => oneLine(`${name} <${address}>`, 200));
-  const more = list.length - shown.length;
-  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join(', ');
 }
 
 function bodyPart(body: BodyKind, { text, next }: Page, offset: number): MailPart {
@@ -109,38 +151,31 @@ function otherBodies({ text, html }: Mail, body: BodyKind | null): readonly stri
   return others.length === 0 ? [] : [`There is also, by read_message with body: ${others.join(', ')}.`];
 }
 
-function headerLine({ name, value }: Mail['headers'][number]): string {
-  return `${oneLine(name, 100)}: ${oneLine(value, 1_000)}`;
+function headerLine({ name, value }: HeaderField): string {
+  return `${name}: ${value}`;
 }
 
-export function attachmentLine(
-  { filename, contentType, bytes, inline }: Mail['attachments'][number],
-  n: number,
-): string {
-  return `${n + 1}. ${oneLine(filename, 200)} (${oneLine(contentType, 100)}, ${bytes} bytes${inline ? ', shown within the HTML' : ''})`;
+export function attachmentLine({ number, filename, contentType, bytes, inline }: Attachment): string {
+  return `${number}. ${filename} (${contentType}, ${bytes} bytes${inline ? ', shown within the HTML' : ''})`;
 }
 
 /** Where it leads, what a reader sees of it, and whether that names another host. */
-export function linkLine({ address, label }: FoundLink, n: number): string {
-  const shown = oneLine(label, 200);
-  const seen = shown === '' ? '' : ` (label: ${shown})`;
-  return `${n + 1}. ${oneLine(address, 2_000)}${seen}${misleads(address, label) ? ' (NOTE: the label names another host)' : ''}`;
+export function linkLine({ number, address, label, labelNamesAnotherHost }: Link): string {
+  const seen = label === '' ? '' : ` (label: ${label})`;
+  return `${number}. ${address}${seen}${labelNamesAnotherHost ? ' (NOTE: the label names another host)' : ''}`;
 }
 
-/** Whether the label is an address on a host that is neither that of the link, nor above or below it. */
-function misleads(address: string, label: string): boolean {
-  const named = /^(?:https?:\/\/)?((?:[\p{L}\p{N}-]+\.)+\p{L}{2,})(?:[:/?#]\S*)?$/iu.exec(label.trim())?.[1];
-  if (named === undefined || !URL.canParse(address) || !URL.canParse(`http://${named}`)) return false;
-  const [leads, says] = [new URL(address).hostname, new URL(`http://${named}`).hostname];
-  return leads !== says && !leads.endsWith(`.${says}`) && !says.endsWith(`.${leads}`);
-}
+/** `rows`: those that have room. `part`: the same as lines, null if there are none at all. */
+type List<Row> = { readonly part: MailPart | null; readonly rows: readonly Row[]; readonly left: number };
 
-type List = { readonly part: MailPart; readonly left: number };
-
-function list(name: string, lines: readonly string[], most: number): List | null {
-  if (lines.length === 0) return null;
-  const { text, left } = linesWithin(lines, most);
-  return { part: { name: `${name} (${lines.length})`, text }, left };
+function list<Row>(
+  name: string,
+  rows: readonly Row[],
+  { lineOf, most }: { readonly lineOf: (row: Row) => string; readonly most: number },
+): List<Row> {
+  const { text, left } = linesWithin(rows.map(lineOf), most);
+  const part = rows.length === 0 ? null : { name: `${name} (${rows.length})`, text };
+  return { part, rows: rows.slice(0, rows.length - left), left };
 }
 
 function leftNote({ id }: Mail, name: string, left: number): string {

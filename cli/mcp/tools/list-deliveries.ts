@@ -1,14 +1,26 @@
 // Mail that goes out: where it stands with each destination.
 import { z } from 'zod';
-import { inputs, mailTool } from '#cli/mcp/mail-tool.ts';
+import { inputs, mailOutput, mailTool, outputs } from '#cli/mcp/mail-tool.ts';
 import { oneLine } from '#cli/mcp/readable.ts';
-import { fewOf, tellRows } from '#cli/mcp/tell-rows.ts';
+import { fewOf, shownCursor, tellRows } from '#cli/mcp/tell-rows.ts';
 import { shownDelivery } from '#ops/deliveries.ts';
 
 const { id, after } = inputs;
+const { count, nextPage } = outputs;
 
 /** As far as it is told. */
 const deliverySchema = z.object(shownDelivery.shape).omit({ record: true });
+
+const rowSchema = z.strictObject({
+  id: z.string(),
+  domain: z.string(),
+  state: deliverySchema.shape.state,
+  recipients: z.array(z.string()).readonly(),
+  attempts: z.int(),
+  reason: z.string().nullable(),
+  nextAttemptAt: z.string().nullable(),
+  updatedAt: z.string(),
+});
 
 export const listDeliveries = mailTool({
   name: 'list_deliveries',
@@ -22,14 +34,21 @@ export const listDeliveries = mailTool({
     limit: z.int().min(1).max(50).default(20).describe('At most so many.'),
     after,
   }),
+  output: mailOutput({ count }, { deliveries: z.array(rowSchema).readonly(), next: nextPage }),
   run: async (ask, query) => {
     const reads = z.object({ deliveries: z.array(deliverySchema), next: z.string().nullable() });
-    const { deliveries, next } = await ask.json(reads, { path: '/api/deliveries', query });
-    return tellRows({ tool: 'list_deliveries', name: 'deliveries', rows: deliveries.map(deliveryRow), next });
+    const { deliveries, ...page } = await ask.json(reads, { path: '/api/deliveries', query });
+    const [rows, next] = [deliveries.map(deliveryRow), shownCursor(page.next)];
+    return {
+      ...tellRows({ tool: 'list_deliveries', name: 'deliveries', rows, next }),
+      data: { count: rows.length, untrusted: { deliveries: rows, next } },
+    };
   },
 });
 
-function deliveryRow({ domain, recipients, reason, ...delivery }: z.output<typeof deliverySchema>): object {
+type Row = z.output<typeof rowSchema>;
+
+function deliveryRow({ domain, recipients, reason, ...delivery }: z.output<typeof deliverySchema>): Row {
   const { id: message, state, attempts, nextAttemptAt, updatedAt } = delivery;
   return {
     id: message,

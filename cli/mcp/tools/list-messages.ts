@@ -1,14 +1,35 @@
 // The list of mail, newest first, and searches in it.
 import { z } from 'zod';
-import { inputs, mailTool } from '#cli/mcp/mail-tool.ts';
+import { inputs, mailOutput, mailTool, outputs } from '#cli/mcp/mail-tool.ts';
 import { oneLine } from '#cli/mcp/readable.ts';
-import { fewOf, tellRows } from '#cli/mcp/tell-rows.ts';
+import { fewOf, shownCursor, tellRows } from '#cli/mcp/tell-rows.ts';
 import { listedMessage } from '#ops/messages/list-messages.ts';
 
 const { after } = inputs;
+const { count, nextPage } = outputs;
 
 /** As the API gives it. */
 export const listSchema = z.object({ messages: z.array(listedMessage), next: z.string().nullable() });
+
+const few = z.array(z.string()).readonly().describe('The first few, and how many more there are.');
+
+/** A message in a list. */
+export const messageRowSchema = z.strictObject({
+  id: z.string(),
+  receivedAt: z.string(),
+  from: z.string().nullable(),
+  to: few,
+  mailboxes: few,
+  subject: z.string().nullable(),
+  preview: z.string(),
+  bytes: z.int(),
+  attachments: z.int(),
+  read: z.boolean(),
+  tags: few.optional(),
+  disposition: z.literal('quarantine').optional(),
+});
+
+type MessageRow = z.output<typeof messageRowSchema>;
 
 export const listMessages = mailTool({
   name: 'list_messages',
@@ -28,14 +49,19 @@ export const listMessages = mailTool({
     limit: z.int().min(1).max(50).default(20).describe('At most so many messages.'),
     after,
   }),
+  output: mailOutput({ count }, { messages: z.array(messageRowSchema).readonly(), next: nextPage }),
   run: async (ask, query) => {
-    const { messages, next } = await ask.json(listSchema, { path: '/api/messages', query });
-    return tellRows({ tool: 'list_messages', name: 'messages', rows: messages.map(messageRow), next });
+    const { messages, ...page } = await ask.json(listSchema, { path: '/api/messages', query });
+    const [rows, next] = [messages.map(messageRow), shownCursor(page.next)];
+    return {
+      ...tellRows({ tool: 'list_messages', name: 'messages', rows, next }),
+      data: { count: rows.length, untrusted: { messages: rows, next } },
+    };
   },
 });
 
 /** What a line says of a message. */
-export function messageRow({ mailboxes, from, to, ...message }: z.output<typeof listedMessage>): object {
+export function messageRow({ mailboxes, from, to, ...message }: z.output<typeof listedMessage>): MessageRow {
   const { id, receivedAt, subject, preview, bytes, attachments, read, tags, disposition } = message;
   return {
     id,

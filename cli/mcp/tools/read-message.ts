@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { bodyKinds, mailSchema } from '#cli/mcp/mail-content.ts';
 import { inputs, mailTool } from '#cli/mcp/mail-tool.ts';
+import { messageOutput } from '#cli/mcp/message-data.ts';
 import { tellMessage } from '#cli/mcp/tell-message.ts';
 
 const { id, mailbox, offset, limit } = inputs;
@@ -25,6 +26,7 @@ export const readMessage = mailTool({
     offset,
     limit,
   }),
+  output: messageOutput,
   run: async (ask, { id: message, mailbox: copy, body = null, ...told }) =>
     tellMessage(ask, await ask.json(mailSchema, { path: `/api/messages/${message}`, query: { mailbox: copy } }), {
       body,

@@ -1,7 +1,7 @@
 // Sends a message to a capture server, which keeps it. The server itself refuses where the message could leave it.
 import { z } from 'zod';
 import { cliError, isCliError } from '#cli/command.ts';
-import { mailTool } from '#cli/mcp/mail-tool.ts';
+import { mailTool, outputs } from '#cli/mcp/mail-tool.ts';
 
 const address = z.string().max(1_000);
 const addresses = z.array(address).max(100).optional();
@@ -13,6 +13,7 @@ export const sendMessage = mailTool({
     'Sends a message, to try out what is done with mail: only to a server in capture mode, which keeps it and sends nothing on. A server that ' +
     'serves real mail refuses.',
   hints: { isReading: false, isClosed: true },
+  isForCapture: true,
   input: z.strictObject({
     from: address.describe('The sender: a@b.example, or Ann <a@b.example>.'),
     to: addresses.describe('Recipients, each as the sender is written.'),
@@ -35,6 +36,7 @@ export const sendMessage = mailTool({
       .max(100)
       .optional(),
   }),
+  output: z.strictObject({ id: outputs.id }),
   run: async (ask, message) => {
     const { id } = await ask
       .json(z.object({ id: z.string() }), {
@@ -54,6 +56,7 @@ export const sendMessage = mailTool({
     return {
       head: [`Sent: message ${id}. It is captured here and goes nowhere; wait_for_message or read_message shows it.`],
       mail: [],
+      data: { id },
     };
   },
 });

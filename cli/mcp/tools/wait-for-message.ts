@@ -4,6 +4,7 @@ import { isCliError } from '#cli/command.ts';
 import type { AskMail } from '#cli/mcp/ask-mail.ts';
 import { type Mail, mailSchema } from '#cli/mcp/mail-content.ts';
 import { mailTool, type Progress, type ToolAnswer } from '#cli/mcp/mail-tool.ts';
+import { type MessageData, messageOutput } from '#cli/mcp/message-data.ts';
 import { tellMessage, toldUsually } from '#cli/mcp/tell-message.ts';
 import { rowsText } from '#cli/mcp/tell-rows.ts';
 import { listSchema, messageRow } from './list-messages.ts';
@@ -14,6 +15,10 @@ const progressMs = 1_000;
 const shownInstead = 5;
 
 const part = (of: string) => z.string().max(500).optional().describe(`${of}, or a part of it, in any case.`);
+
+const outputSchema = messageOutput.extend({
+  wasThereBefore: z.boolean().describe('Whether it came before this call.'),
+});
 
 export const waitForMessage = mailTool({
   name: 'wait_for_message',
@@ -33,6 +38,7 @@ export const waitForMessage = mailTool({
       .describe('Only what came at this time or later (ISO 8601, as in 2026-11-21T12:00:00Z).'),
     timeout: z.number().min(0).max(300).default(30).describe('Seconds to wait at most.'),
   }),
+  output: outputSchema,
   run: async (ask, { timeout, ...wanted }, progress) => {
     const stop = tellProgress(progress, timeout);
     try {
@@ -43,9 +49,10 @@ export const waitForMessage = mailTool({
   },
 });
 
+type Waited = MessageData & { readonly wasThereBefore: boolean };
 type Wanted = Readonly<Record<string, string | undefined>>;
 
-async function wait(ask: AskMail, wanted: Wanted, timeout: number): Promise<ToolAnswer> {
+async function wait(ask: AskMail, wanted: Wanted, timeout: number): Promise<ToolAnswer<Waited>> {
   const [started, end] = [Date.now(), performance.now() + timeout * 1_000];
   for (let left = timeout; ; left = (end - performance.now()) / 1_000) {
     const seconds = Math.min(Math.max(left, 0), mostAtOnceSeconds);
@@ -54,7 +61,9 @@ async function wait(ask: AskMail, wanted: Wanted, timeout: number): Promise<Tool
       const timeoutMs = (seconds + 20) * 1_000;
       const mail = await ask.json(mailSchema, { path: '/api/messages/wait', query, timeoutMs });
       const told = await tellMessage(ask, mail, toldUsually);
-      return { ...told, notes: [...(told.notes ?? []), ...olderNote(mail, started)] };
+      const older = olderNote(mail, started);
+      const data = { ...told.data, wasThereBefore: older.length > 0 };
+      return { ...told, notes: [...(told.notes ?? []), ...older], data };
     } catch (thrown) {
       if (!isCliError(thrown) || thrown.code !== 'timeout') throw thrown;
     }
@@ -72,7 +81,7 @@ function olderNote({ receivedAt }: Mail, started: number): readonly string[] {
   ];
 }
 
-async function nothingCame(ask: AskMail, timeout: number): Promise<ToolAnswer> {
+async function nothingCame(ask: AskMail, timeout: number): Promise<ToolAnswer<Waited>> {
   const { messages } = await ask.json(listSchema, { path: '/api/messages', query: { limit: shownInstead } });
   const none = `No message that fits came within ${timeout} s.`;
   if (messages.length === 0) {

@@ -386,7 +386,7 @@ describe('ops API', () => {
   test('health is 503 with its reasons when something is wrong; metrics have the queues', async () => {
     assert.equal((await ask(api, '/health')).body.status, 'ok');
     const ill = await startOpsApi(
-      opsDeps(world, { health: () => ({ ok: false, problems: ['disk full'], details: {} }) }),
+      opsDeps(world, { health: () => ({ ok: false, mode: 'capture', problems: ['disk full'], details: {} }) }),
     );
     closing.push(ill);
     const { status, body } = await ask(ill, '/health');

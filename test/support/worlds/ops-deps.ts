@@ -28,7 +28,7 @@ export function opsDeps(world: SampleWorld, changes: Partial<OpsApiDeps> = {}): 
     acceptMessage: async ({ id }) =>
       id === sampleId(7) ? { outcome: 'gone' } : { outcome: 'queued', mailboxes: ['ann@a.example'] },
     submit: async () => ({ outcome: 'accepted', id: sampleId(7) }),
-    health: () => ({ ok: true, problems: [], details: { version: 1 } }),
+    health: () => ({ ok: true, mode: 'capture', problems: [], details: { version: 1 } }),
     metricsText: () => 'pillarbox_messages_total 1',
     metrics: noMetrics(),
     chaos: {
