@@ -34,6 +34,26 @@ for (const [text, code] of [
   ['Our source code is open since 2019', null],
   ['WELCOME to the CODE', null],
   ['', null],
+  ['Dear Ann (customer no. 99887766), your PIN is 554433. Valid until 2026-11-27 10:30. Ref 123456789.', '554433'],
+  ['Your OTP for INR 4500.00 on the card ending 1234 is 482913', '482913'],
+  ['482913 is the OTP for INR 4500 on card XX1234', '482913'],
+  ['493027\n\nEnter this code to log in, or write to 1600 Amphitheatre Pkwy, CA 94043', '493027'],
+  ['Enter 482913 to verify your address.', '482913'],
+  ['Your code is 1999. © 2025 Acme, 94105 San Francisco', '1999'],
+  ['Your code:493027', '493027'],
+  ['Code=493027', '493027'],
+  ['Your code is 7 3 9 2 0 1', '739201'],
+  ['Your code is\u00a0482\u2011913', '482913'],
+  ['Your code is abc123', 'abc123'],
+  ['Enter the code WDJB-MJHT at https://github.com/login/device', 'WDJB-MJHT'],
+  ['Your activation code is AB12-CD34-EF56', 'AB12-CD34-EF56'],
+  ['Your code is ABCDEF', 'ABCDEF'],
+  ['認証コードは381204です', '381204'],
+  ['您的验证码是381204，5分钟内有效', '381204'],
+  ['Ваш код: 482913', '482913'],
+  ['Welcome! Your account number is 48291300. Verification done. Call 5551234.', null],
+  ['CODE REVIEW of 2026: READ OUR CODE OF CONDUCT', null],
+  ['The code has EXPIRED', null],
 ] as const) {
   test(`${JSON.stringify(text)}: ${code}`, () => assert.equal(findCode({ subject: null, text, html: null }), code));
 }
@@ -42,6 +62,17 @@ test('of HTML what is shown counts, not its style', () => {
   const html =
     '<style>.code{color:#123456;width:4000px}</style><p>Your code</p><table><tr><td><b>77&#49;2</b>04</td></tr></table>';
   assert.equal(findCode({ subject: null, text: null, html }), '771204');
+});
+
+test('a footer with a year and a postcode is no second code', () => {
+  const html =
+    '<p>Hi customer 1234,</p><table><tr><td>Your code</td></tr><tr><td><b>739201</b></td></tr><tr><td>&copy; 2026 Acme, 94105 San Francisco</td></tr></table>';
+  assert.equal(findCode({ subject: 'Confirm', text: null, html }), '739201');
+});
+
+test('what one part leaves in doubt another may say', () => {
+  const html = '<p>Code</p><p>482913</p>';
+  assert.equal(findCode({ subject: null, text: 'code 12 of 2026: 482913 / 1111 2222 3333', html }), '482913');
 });
 
 test('the subject counts if nothing is in the text', () => {
