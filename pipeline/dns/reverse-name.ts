@@ -1,5 +1,6 @@
 // The name of a client, believed only if it leads back to the client (RFC 8601 §2.7.3 `iprev`).
-import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import { isIPv4 } from 'node:net';
+import { ipOctets } from '#mail/address/ip-octets.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 
 const maxNames = 5;
@@ -22,28 +23,15 @@ export async function verifiedReverseName(resolve: Resolve, ip: string): Promise
 
 /** The name whose PTR records an address has: `…in-addr.arpa` or `…ip6.arpa`; null if it is not an address. */
 export function reversePointer(address: string): string | null {
-  if (isIPv4(address)) return `${address.split('.').reverse().join('.')}.in-addr.arpa`;
-  if (!isIPv6(address)) return null;
-  const nibbles = expandIPv6(address).replaceAll(':', '');
-  return `${[...nibbles].reverse().join('.')}.ip6.arpa`;
-}
-
-function expandIPv6(address: string): string {
-  const plain = new SocketAddress({ address, family: 'ipv6' }).address;
-  const hex = plain.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...bytes: string[]) => {
-    const [a, b, c, d] = bytes.slice(0, 4).map(Number);
-    return `${(((a ?? 0) << 8) | (b ?? 0)).toString(16)}:${(((c ?? 0) << 8) | (d ?? 0)).toString(16)}`;
-  });
-  const [head = '', tail] = hex.split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0');
-  return [...left, ...zeros, ...right].map((group) => group.padStart(4, '0')).join(':');
+  const octets = ipOctets(address);
+  if (octets === null) return null;
+  if (isIPv4(address)) return `${octets.reverse().join('.')}.in-addr.arpa`;
+  return `${[...octets.toString('hex')].reverse().join('.')}.ip6.arpa`;
 }
 
 function isSameAddress(a: string, b: string): boolean {
-  if (isIPv4(a) || isIPv4(b)) return a === b;
-  return isIPv6(a) && isIPv6(b) && expandIPv6(a) === expandIPv6(b);
+  const [one, other] = [ipOctets(a), ipOctets(b)];
+  return one !== null && other !== null && one.equals(other);
 }
 
 async function answers(resolve: Resolve, name: string, type: string): Promise<readonly string[]> {

@@ -1,7 +1,8 @@
 // How much of what was written to a socket its peer has not taken yet, as Linux reports it. Node reports only that a third of the kernel's
 // buffer is free again, which at a few KB/s takes longer than the time limit of a piece.
 import { readFile } from 'node:fs/promises';
-import { isIPv4, isIPv6, type Socket, SocketAddress } from 'node:net';
+import { isIPv4, type Socket } from 'node:net';
+import { ipOctets } from '#mail/address/ip-octets.ts';
 
 /** In bytes; null if this system does not say, or the socket is closed. Never rejects. */
 export async function unsentBytes({ localPort, remotePort, remoteAddress = '' }: Socket): Promise<number | null> {
@@ -22,14 +23,5 @@ function hexPort(port: number): string {
 
 /** As `/proc/net/tcp` has it: words of 32 bits in the machine's order, which is little-endian wherever this runs. */
 function hexAddress(ip: string): string {
-  const bytes = isIPv4(ip) ? Buffer.from(ip.split('.').map(Number)) : isIPv6(ip) ? bytesOfIPv6(ip) : Buffer.alloc(0);
-  return bytes.swap32().toString('hex').toUpperCase();
-}
-
-function bytesOfIPv6(ip: string): Buffer {
-  const [head = '', tail] = new SocketAddress({ address: ip, family: 'ipv6' }).address.split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
-  return Buffer.from([...left, ...zeros, ...right].map((group) => group.padStart(4, '0')).join(''), 'hex');
+  return ipOctets(ip)?.swap32().toString('hex').toUpperCase() ?? '';
 }
