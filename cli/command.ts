@@ -27,6 +27,8 @@ export type CliWorld = {
   /** The IPv4 addresses of this machine's network interfaces that all the world can reach. */
   readonly publicAddresses: () => readonly string[];
   readonly fetch: typeof fetch;
+  /** The DNS servers that this machine asks. */
+  readonly dnsServers: () => readonly string[];
   /** Asks the DNS servers of a configuration. */
   readonly openResolver: (
     options: Pick<ResolverOptions, 'servers' | 'timeoutMs'>,

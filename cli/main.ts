@@ -1,5 +1,6 @@
 // Composition root of the command line: the real terminal, folder, environment, clock and HTTP.
 import { spawn } from 'node:child_process';
+import { getServers } from 'node:dns';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -30,6 +31,7 @@ const world: CliWorld = {
   directory: process.cwd(),
   publicAddresses,
   fetch,
+  dnsServers: getServers,
   openResolver: (options) => createResolver({ ...options, clock: Date.now }),
   openDeployment: openAws,
   dataBackup: {

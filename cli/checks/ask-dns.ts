@@ -1,7 +1,7 @@
 // Questions to the DNS that tell "there is no record" from "no answer", so that nobody is advised to publish what exists.
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { dnsErrorCode, isTemporaryDnsError } from '#pipeline/dns/answer.ts';
-import { type Finding, missing } from './finding.ts';
+import { type Finding, missing, unknown } from './finding.ts';
 
 /** The records (an empty list: there are none), or why they are not known. */
 export type DnsAnswer<Value> =
@@ -39,7 +39,7 @@ export async function askOneText(
   { pattern, what }: { readonly pattern: RegExp; readonly what: string },
 ): Promise<string | null | Finding> {
   const answer = await askTexts(resolve, name);
-  if (answer.outcome === 'no-answer') return missing(`${what}: ${answer.reason}`);
+  if (answer.outcome === 'no-answer') return unknown(`${what}: ${answer.reason}`);
   const [first, ...others] = answer.records.filter((text) => pattern.test(text));
   if (first === undefined || others.length === 0) return first ?? null;
   return missing(`${what}: ${others.length + 1} records, which counts as none`, {

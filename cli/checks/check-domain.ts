@@ -9,7 +9,7 @@ import type { Config } from '#pipeline/config/config.ts';
 import type { Resolve, Secrets } from '#pipeline/contract/ports.ts';
 import { askDns, askOneText, askTexts } from './ask-dns.ts';
 import { checkSpf } from './check-spf.ts';
-import { advice, type Finding, type Mend, missing, ok, unread } from './finding.ts';
+import { advice, type Finding, type Mend, missing, ok, unknown, unread } from './finding.ts';
 
 export type DomainCheck = {
   readonly config: Config;
@@ -50,7 +50,7 @@ export async function checkDomain(checked: DomainCheck): Promise<readonly Findin
 
 async function checkExchange({ config, domain, resolve }: DomainCheck, record: DnsRecord): Promise<Finding> {
   const answer = await askDns(resolve, domain, 'MX');
-  if (answer.outcome === 'no-answer') return missing(`${domain}: ${answer.reason}`);
+  if (answer.outcome === 'no-answer') return unknown(`${domain}: ${answer.reason}`);
   const hosts = answer.records.map((one) => {
     const { exchange = '', priority = 0 } = Object(one);
     return { name: String(exchange).toLowerCase(), priority: Number(priority) };
@@ -108,7 +108,7 @@ async function checkKey(
     const publicKey = createPublicKey(await secrets.read(privateKey));
     const record = dkimRecord({ domain, selector, publicKey });
     const answer = await askTexts(resolve, record.name);
-    if (answer.outcome === 'no-answer') return missing(`${what}: ${answer.reason}`);
+    if (answer.outcome === 'no-answer') return unknown(`${what}: ${answer.reason}`);
     const published = answer.records.map((text) => text.replace(/\s+/g, ''));
     if (published.some((text) => text.includes(`p=${publicKeyText(publicKey)}`))) return ok(`${what} is published`);
     if (published.length === 0) return missing(`${what} is not published`, { records: [record] });

@@ -10,7 +10,7 @@ import type { Resolve } from '#pipeline/contract/ports.ts';
 import { reversePointer } from '#pipeline/dns/reverse-name.ts';
 import { askDns, type DnsAnswer } from './ask-dns.ts';
 import { checkSpf } from './check-spf.ts';
-import { advice, type Finding, missing, ok } from './finding.ts';
+import { advice, type Finding, missing, ok, unknown } from './finding.ts';
 import { addressesOf } from './read-spf.ts';
 
 export type HostCheck = {
@@ -45,7 +45,7 @@ async function checkAddresses(host: HostCheck): Promise<readonly Finding[]> {
   const answers = await Promise.all(['A', 'AAAA'].map((type) => askDns(resolve, hostname, type)));
   const found = answers.flatMap((answer) => (answer.outcome === 'records' ? answer.records.map(String) : []));
   const failure = answers.find((answer) => answer.outcome === 'no-answer');
-  if (found.length === 0 && failure !== undefined) return [missing(failure.reason)];
+  if (found.length === 0 && failure !== undefined) return [unknown(failure.reason)];
   const place = await judgeAddresses(host, found);
   // Receivers of mail by a relay see the relay's name and address, never ours.
   if (relayOf(delivery) !== null) return [place];
@@ -110,7 +110,7 @@ async function judgeAddresses(
 async function checkOwnSpf({ config: { hostname, domains }, ways, resolve }: HostCheck): Promise<readonly Finding[]> {
   if (Object.hasOwn(domains, hostname)) return [];
   const found = await checkSpf({ domain: hostname, ways }, resolve);
-  return [found.level === 'missing' ? { ...found, level: 'advice' } : found];
+  return [found.level === 'missing' || found.level === 'unknown' ? { ...found, level: 'advice' } : found];
 }
 
 type Outbound = { readonly hostname: string; readonly region: string; readonly resolve: Resolve };

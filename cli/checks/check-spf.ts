@@ -6,7 +6,7 @@ import { findWantedSpf, type WantedSpf, type WayOut } from '#cli/dns/way-out.ts'
 import { sesRegion } from '#pipeline/config/ses-endpoint.ts';
 import type { Resolve } from '#pipeline/contract/ports.ts';
 import { askTexts } from './ask-dns.ts';
-import { advice, type Finding, missing, ok } from './finding.ts';
+import { advice, type Finding, missing, ok, unknown } from './finding.ts';
 import { addressesOf, maxLookUps, type ReadSpf, readSpf } from './read-spf.ts';
 
 /** `ways`: the first is in force. An existing record is kept, and gets the terms that it lacks in front. */
@@ -26,7 +26,7 @@ type SpfCheck = { readonly domain: string; readonly ways: readonly WayOut[] };
 async function judgeSpf({ domain, ways }: SpfCheck, resolve: Resolve): Promise<Finding> {
   const what = `${domain}: SPF`;
   const answer = await askTexts(resolve, domain);
-  if (answer.outcome === 'no-answer') return missing(`${what}: ${answer.reason}`);
+  if (answer.outcome === 'no-answer') return unknown(`${what}: ${answer.reason}`);
   const found = answer.records.filter((text) => spfPattern.test(text));
   const record = found.length > 1 ? mergedSpf(found) : (found[0] ?? null);
   const wanted = await Promise.all(ways.map((way) => findWantedSpf(way, resolve)));

@@ -6,8 +6,8 @@ import { dnsRecordSchema, recordText } from '#cli/dns/dns-record.ts';
 import { errorMessage } from '#mail/problem.ts';
 
 export const findingSchema = z.strictObject({
-  /** `missing` keeps mail from working, `advice` makes it work better. */
-  level: z.enum(['ok', 'advice', 'missing']),
+  /** `missing` keeps mail from working, `advice` makes it work better; `unknown`: it could not be found out. */
+  level: z.enum(['ok', 'advice', 'missing', 'unknown']),
   what: z.string(),
   /** To publish in the DNS, as they stand here. */
   records: z.array(dnsRecordSchema).readonly(),
@@ -25,6 +25,7 @@ export type Mend = Partial<Pick<Finding, 'records' | 'run' | 'hint'>>;
 export const ok = (what: string, mend?: Mend): Finding => finding('ok', what, mend);
 export const advice = (what: string, mend?: Mend): Finding => finding('advice', what, mend);
 export const missing = (what: string, mend?: Mend): Finding => finding('missing', what, mend);
+export const unknown = (what: string, mend?: Mend): Finding => finding('unknown', what, mend);
 
 function finding(level: Finding['level'], what: string, { records = [], run = [], hint = null }: Mend = {}): Finding {
   return { level, what, records, run, hint };
@@ -40,7 +41,7 @@ export function unread(what: string, thrown: unknown, mend?: Mend): Finding {
 
 /** As lines for the terminal. Records are those of a zone file. */
 export function shownFinding({ level, what, records, run, hint }: Finding): string {
-  const word = { ok: 'ok     ', advice: 'advice ', missing: 'MISSING' }[level];
+  const word = { ok: 'ok     ', advice: 'advice ', missing: 'MISSING', unknown: 'UNKNOWN' }[level];
   const lines = [
     ...(records.length === 0 ? [] : ['publish:', ...indented(records.map(recordText))]),
     ...(run.length === 0 ? [] : ['run:', ...indented(run)]),

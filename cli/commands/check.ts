@@ -13,6 +13,7 @@ import { checkSecrets, secretMend } from '#cli/checks/check-secrets.ts';
 import { checkSes } from '#cli/checks/check-ses.ts';
 import { checkBounceAddresses, checkInlineHashes, checkPermissions, checkUsers } from '#cli/checks/check-users.ts';
 import { advice, type Finding, findingSchema, missing, ok, shownFinding } from '#cli/checks/finding.ts';
+import { noDns, type WatchedDns, watchDns } from '#cli/checks/watch-dns.ts';
 import { type CliWorld, type Command, optionValue, print } from '#cli/command.ts';
 import { type ConfigFile, configOption } from '#cli/config/config-file.ts';
 import { type ConfigPlace, withConfig } from '#cli/config/config-place.ts';
@@ -32,7 +33,7 @@ export const check: Command = {
   about: 'check configuration, DNS records and certificate; say what is missing',
   takes: [0, 0],
   gives: z.strictObject({ findings: z.array(findingSchema) }),
-  finds: 'if something keeps mail from working (MISSING)',
+  finds: 'if something keeps mail from working (MISSING), or could not be found out (UNKNOWN)',
   options: {
     data: { value: 'DIR', about: 'where "secret:" references are kept (default .pillarbox)' },
     connect: {
@@ -49,13 +50,15 @@ export const check: Command = {
       const resolver = world.openResolver({ servers, timeoutMs: timeoutSeconds * 1_000 });
       try {
         const data = optionValue(given, 'data') ?? '.pillarbox';
-        const found = await findAll({ file, place, data, world, resolve: resolver.resolve });
+        const dns = watchDns(resolver.resolve);
+        const all = await findAll({ file, place, data, world, resolve: dns.resolve });
+        const found = dnsToldOnce(all, dns, { file, world });
         const target = optionValue(given, 'connect');
         const connected = target === null ? [] : [await checkPort25(target, relayOf(file.config.delivery))];
         const findings = [...found, ...connected].map((one) => inRegion(one, place));
         print(given, world, { json: { findings }, text: findings.map(shownFinding).join('\n') });
-        const isMissing = findings.some(({ level }) => level === 'missing');
-        return isMissing ? exitCodes.foundProblems : exitCodes.done;
+        const hasProblems = findings.some(({ level }) => level === 'missing' || level === 'unknown');
+        return hasProblems ? exitCodes.foundProblems : exitCodes.done;
       } finally {
         resolver.close();
       }
@@ -104,6 +107,26 @@ async function findAll({ file, place, data, world, resolve }: CheckedPlace): Pro
 async function checkMachine(file: ConfigFile): Promise<readonly Finding[]> {
   const { config, path } = file;
   return [...(await checkPermissions(file)), ...(await checkModules(config, dirname(path))), ...checkListeners(config)];
+}
+
+/** If no question was answered, that is one finding, and not one for each name. */
+function dnsToldOnce(
+  findings: readonly Finding[],
+  dns: WatchedDns,
+  { file: { config, path }, world }: Pick<CheckedPlace, 'file' | 'world'>,
+): readonly Finding[] {
+  const failure = dns.failure();
+  if (failure === null) return findings;
+  const { servers, timeoutSeconds } = config.dns;
+  const isOwn = servers.length === 0;
+  const asked = {
+    failure,
+    servers: isOwn ? world.dnsServers() : servers,
+    configPath: isOwn ? null : path,
+    timeoutSeconds,
+    names: [...new Set([config.hostname, ...Object.keys(config.domains)])],
+  };
+  return [...findings.filter(({ level }) => level !== 'unknown'), noDns(asked)];
 }
 
 /** Commands for the region of the deployment, whatever the terminal's own is. */

@@ -6,8 +6,11 @@
  */
 export type DnsErrorCode = 'ENOTFOUND' | 'ENODATA' | 'EBADNAME' | 'ESERVFAIL' | 'EREFUSED' | 'ETIMEOUT';
 
-/** What a `Resolve` rejects with: an Error whose `code` is a {@link DnsErrorCode}. */
-export type DnsError = Error & { readonly code: DnsErrorCode };
+/**
+ * What a `Resolve` rejects with: an Error whose `code` is a {@link DnsErrorCode}. `said`: the word of the network, if the failure is none of
+ * the server's own (`ECONNREFUSED`).
+ */
+export type DnsError = Error & { readonly code: DnsErrorCode; readonly said?: string };
 
 const words: Readonly<Record<string, DnsErrorCode>> = {
   ENOTFOUND: 'ENOTFOUND',
@@ -30,6 +33,14 @@ export function rememberedDnsError(code: DnsErrorCode, name: string, type: strin
 
 export function isRememberedDnsError(error: unknown): boolean {
   return error instanceof Error && 'isRemembered' in error;
+}
+
+/** The word of the network of an error that no server sent; null for those of servers, and of time. */
+export function saidOf(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null) return null;
+  if ('said' in error) return String(error.said);
+  const code = 'code' in error ? String(error.code) : '';
+  return /^E(?!SERVFAIL)[A-Z]+$/.test(code) && words[code] === undefined ? code : null;
 }
 
 /** The code of whatever a resolver rejected with; anything unknown counts as `ESERVFAIL`. */

@@ -6,11 +6,13 @@ import type { Clock, Resolve } from '#pipeline/contract/ports.ts';
 import { boundedTable } from '#pipeline/run/bounded-table.ts';
 import {
   copyAnswer,
+  type DnsError,
   type DnsErrorCode,
   dnsError,
   dnsErrorCode,
   isTemporaryDnsError,
   rememberedDnsError,
+  saidOf,
 } from './answer.ts';
 import { createDnsBreaker } from './breaker.ts';
 import { createChannels } from './channels.ts';
@@ -49,7 +51,7 @@ export type DnsResolver = {
 
 type Answer =
   | { readonly kind: 'answer'; readonly value: unknown; readonly seconds: number }
-  | { readonly kind: 'error'; readonly code: DnsErrorCode };
+  | { readonly kind: 'error'; readonly code: DnsErrorCode; readonly said?: string };
 
 /** If a question took so much longer than its limit, this process stood still meanwhile (a frozen function). */
 const asleepMs = 2_000;
@@ -87,7 +89,7 @@ export function createResolver(options: ResolverOptions): DnsResolver {
       const refusal = failFast && !cache.holds(key) ? breaker.refusal(name, type) : null;
       if (refusal !== null) throw rememberedDnsError(refusal, name, type);
       const answer = await cache.get(key, () => ask(name, type), holdSeconds);
-      if (answer.kind === 'error') throw dnsError(answer.code, name, type);
+      if (answer.kind === 'error') throw errorOf(answer, name, type);
       return copyAnswer(answer.value);
     },
     answers: async (sinceMs = clock() - wellMs) => {
@@ -105,6 +107,11 @@ export function createResolver(options: ResolverOptions): DnsResolver {
       cache.clear();
     },
   };
+}
+
+function errorOf({ code, said }: Extract<Answer, { readonly kind: 'error' }>, name: string, type: string): DnsError {
+  const error = dnsError(code, name, type);
+  return said === undefined ? error : Object.assign(error, { said });
 }
 
 /** A refusal, too, comes from a server that is there: it may know only its own zones. */
@@ -126,7 +133,8 @@ async function askServers(resolver: Resolver, question: Question): Promise<Answe
   try {
     return await askTyped(resolver, question);
   } catch (error) {
-    return { kind: 'error', code: dnsErrorCode(error) };
+    const said = saidOf(error);
+    return { kind: 'error', code: dnsErrorCode(error), ...(said === null ? {} : { said }) };
   }
 }
 

@@ -8,8 +8,10 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { checkListeners } from '#cli/checks/check-listeners.ts';
 import type { Finding } from '#cli/checks/finding.ts';
 import { makeSelfSigned } from '#container/tls/certificate.ts';
+import { createResolver } from '#pipeline/dns/resolver.ts';
 import { type DnsZone, startDns } from '#test/support/peers/peer-dns.ts';
 import { peerOptions } from '#test/support/peers/peers.ts';
+import { startScriptedDns } from '#test/support/peers/scripted-dns.ts';
 import { mendText } from '#test/support/samples/finding-text.ts';
 import { oldHash, openSesameHash } from '#test/support/samples/password-hashes.ts';
 import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
@@ -30,6 +32,7 @@ async function check(
     users?: object[];
     relay?: string;
     hooks?: object[];
+    timeoutSeconds?: number;
   } = {},
 ): Promise<{ code: number; findings: Finding[] }> {
   const { dns = '127.0.0.1:1', clock = now, args = [], tls, relay } = options;
@@ -37,7 +40,7 @@ async function check(
   const config = {
     hostname: 'mx.a.example',
     domains: { 'a.example': { mailboxes: ['ann'], dkim } },
-    dns: { servers: [dns], timeoutSeconds: 2 },
+    dns: { servers: [dns], timeoutSeconds: options.timeoutSeconds ?? 2 },
     ...(tls === undefined ? {} : { tls }),
     users: options.users ?? [],
     hooks: options.hooks ?? [],
@@ -128,6 +131,90 @@ test('a DNS that fails is not reported as a missing record', peerOptions('dnsmas
     assert.match(what, /the DNS did not answer/);
     assert.deepEqual(records, []);
   }
+});
+
+const deadServers: readonly {
+  readonly title: string;
+  /** Null: nothing listens there. */
+  readonly rcode: number | null;
+  readonly isMute?: boolean;
+  readonly why: RegExp;
+  readonly todo: RegExp;
+}[] = [
+  {
+    title: 'nothing listens there',
+    rcode: null,
+    why: /the server cannot be reached \(ECONNREFUSED\)/,
+    todo: /^Is this machine on a network/,
+  },
+  {
+    title: 'it never answers',
+    rcode: 0,
+    isMute: true,
+    why: /no answer within 1 s/,
+    todo: /^Is this machine on a network/,
+  },
+  { title: 'it refuses', rcode: 5, why: /the server refuses to answer \(REFUSED\)/, todo: /a resolver is needed/ },
+  {
+    title: 'it fails',
+    rcode: 2,
+    why: /the server answers that it failed \(SERVFAIL\)/,
+    todo: /^It cannot ask the DNS/,
+  },
+];
+
+for (const { title, rcode, isMute = false, why, todo } of deadServers) {
+  test(`a DNS that answers nothing is told once, with the server, why, and what to do: ${title}`, async (t) => {
+    const { key } = await makeSelfSigned('mx.a.example', now);
+    await writeFile(join(directory, 'key.pem'), key);
+    const dns = await startScriptedDns(() => (isMute ? null : 0), {}, rcode ?? 0);
+    if (rcode === null) dns.close();
+    else t.after(dns.close);
+    const { findings, code } = await check({ dns: dns.server, timeoutSeconds: 1 });
+    assert.equal(code, 3);
+    const [found, ...others] = findings.filter(({ level }) => level === 'missing' || level === 'unknown');
+    assert.deepEqual(others, []);
+    assert.equal(found?.level, 'unknown');
+    assert.match(found!.what, /^the DNS cannot be asked: /);
+    assert.match(found!.what, why);
+    assert.ok(
+      found!.what.endsWith(`(${dns.server}, in dns.servers of ${join(directory, 'pillarbox.json')})`),
+      found!.what,
+    );
+    const hint = found!.hint ?? '';
+    assert.match(hint, todo);
+    assert.match(hint, /^Not known, and so not checked: the records of mx\.a\.example, a\.example\.$/m);
+    const asked = [...new Set(dns.asked)].sort();
+    if (isMute)
+      assert.deepEqual(asked, ['com', 'mx.a.example'], 'after two names had no answer in time none is waited for');
+  });
+}
+
+test('a DNS that knows none of the names has answered: their records are missing', async (t) => {
+  const dns = await startScriptedDns(() => 0);
+  t.after(dns.close);
+  const { findings, code } = await check({ dns: dns.server });
+  assert.equal(code, 3);
+  assert.ok(findings.some(({ level, what }) => level === 'missing' && /^mx\.a\.example has no address/.test(what)));
+  assert.ok(findings.every(({ level }) => level !== 'unknown'));
+});
+
+test('without servers in the configuration those of the machine are named', async (t) => {
+  const dns = await startScriptedDns(() => 0, {}, 5);
+  t.after(dns.close);
+  await writeFile(
+    join(directory, 'pillarbox.json'),
+    JSON.stringify({ domains: { 'a.example': { mailboxes: ['ann'] } } }),
+  );
+  const ran = await runInProcess(['check'], {
+    directory,
+    dnsServers: () => ['192.0.2.53'],
+    openResolver: ({ timeoutMs }) => createResolver({ servers: [dns.server], timeoutMs, clock: Date.now }),
+  });
+  assert.match(
+    ran.out,
+    /^UNKNOWN {2}the DNS cannot be asked: .* \(192\.0\.2\.53, of this machine \(\/etc\/resolv\.conf\)\)$/m,
+  );
 });
 
 test('the certificate: for another host, about to end, ended, without its key', async () => {

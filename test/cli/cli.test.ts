@@ -46,6 +46,7 @@ async function run(
     environment: {},
     directory,
     publicAddresses: () => [],
+    dnsServers: () => [],
     openResolver: (options) => createResolver({ ...options, clock: Date.now }),
     openDeployment: async () => assert.fail('not on AWS'),
     dataBackup: { backup: async () => assert.fail('no backup'), restore: async () => assert.fail('no restore') },

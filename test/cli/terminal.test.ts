@@ -36,6 +36,7 @@ async function run(argv: readonly string[], answer: () => Response): Promise<str
     environment: {},
     directory: '/tmp',
     publicAddresses: () => [],
+    dnsServers: () => [],
     openResolver: () => assert.fail('no DNS'),
     openDeployment: async () => assert.fail('not on AWS'),
     dataBackup: { backup: async () => assert.fail('no backup'), restore: async () => assert.fail('no restore') },

@@ -4,10 +4,14 @@ import { createSocket } from 'node:dgram';
 
 export type ScriptedDns = { readonly server: string; readonly asked: readonly string[]; readonly close: () => void };
 
-/** `delayMs`: how long a question waits for its answer; null: for ever. `texts`: the TXT record of each name that has one. */
+/**
+ * `delayMs`: how long a question waits for its answer; null: for ever. `texts`: the TXT record of each name that has one. `rcode`: what all
+ * other questions get (RFC 1035 §4.1.1), NXDOMAIN unless given.
+ */
 export function startScriptedDns(
   delayMs: (name: string) => number | null,
   texts: Readonly<Record<string, string>> = {},
+  rcode = 3,
 ): Promise<ScriptedDns> {
   const socket = createSocket('udp4');
   const asked: string[] = [];
@@ -18,7 +22,7 @@ export function startScriptedDns(
     const delay = delayMs(name);
     if (delay === null) return;
     const text = texts[name];
-    const answer = text === undefined ? noSuchName(question) : textAnswer(question, text);
+    const answer = text === undefined ? without(question, rcode) : textAnswer(question, text);
     const timer = setTimeout(() => {
       late.delete(timer);
       socket.send(answer, from.port, from.address, () => {});
@@ -34,9 +38,9 @@ export function startScriptedDns(
   });
 }
 
-function noSuchName(question: Buffer): Buffer {
+function without(question: Buffer, rcode: number): Buffer {
   const answer = Buffer.from(question);
-  answer.writeUInt16BE(0x8183, 2); // a response, recursion available, NXDOMAIN
+  answer.writeUInt16BE(0x8180 + rcode, 2); // a response, recursion available
   return answer;
 }
 

@@ -63,6 +63,7 @@ export async function runInProcess(args: readonly string[], over: Partial<CliWor
     environment: {},
     directory: process.cwd(),
     publicAddresses: () => [],
+    dnsServers: () => [],
     fetch,
     dataBackup: { backup: takeBackup, restore: restoreBackup },
     openResolver: (options) => createResolver({ ...options, clock: Date.now }),
