@@ -4,7 +4,7 @@ import type { MessageId } from '#mail/header/message-id.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import { listed } from '#ops/messages/list-messages.ts';
-import { isMarksKey, messageIdOf, parseDeliveryKey } from '#pipeline/contract/keys.ts';
+import { isMailKey, isMarksKey, messageIdOf, parseDeliveryKey } from '#pipeline/contract/keys.ts';
 import type { Log } from '#pipeline/contract/ports.ts';
 import { deliveryRecord } from '#pipeline/contract/records/delivery.ts';
 import { marksRecord } from '#pipeline/contract/records/marks.ts';
@@ -17,11 +17,15 @@ export type MailEventDeps = Pick<MailDeps, 'store'> & { readonly admin: OpsAdmin
 const maxWaiting = 5_000;
 const readTogether = 32;
 const maxNamed = 1_000;
+/** So many deleted messages are known as told. */
+const maxTold = 5_000;
 
 /** Calls `send` with one or several events until the function it answers is called. */
 export function watchMail(deps: MailEventDeps, send: (text: string) => void): () => void {
   const waiting: string[] = [];
   const deleted = new Set<MessageId>();
+  /** Its copies go one by one: the first may find that none is left, and so may the next. */
+  const told = new Set<MessageId>();
   let isPublishing = false;
 
   const read = (event: Promise<string | null>, what: string): Promise<string | null> =>
@@ -34,7 +38,10 @@ export function watchMail(deps: MailEventDeps, send: (text: string) => void): ()
     isPublishing = true;
     while (waiting.length > 0 || deleted.size > 0) {
       const written = waiting.splice(0, readTogether).map((key) => read(eventOf(deps, key), key));
-      const events = await Promise.all([...written, read(deletedEvents(deps.admin, takeAll(deleted)), 'deleted')]);
+      const events = await Promise.all([
+        ...written,
+        read(deletedEvents(deps.admin, takeAll(deleted), told), 'deleted'),
+      ]);
       const text = events.filter((event) => event !== null).join('');
       if (text !== '') send(text);
     }
@@ -43,6 +50,8 @@ export function watchMail(deps: MailEventDeps, send: (text: string) => void): ()
   const stops = [
     deps.admin.watch((key) => {
       if (waiting.length < maxWaiting) waiting.push(key);
+      const id = isMailKey(key) ? messageIdOf(key) : null;
+      if (id !== null) told.delete(id);
       void publish();
     }),
     deps.admin.watchDeleted((key) => {
@@ -77,11 +86,21 @@ async function eventOf({ store, admin }: MailEventDeps, key: string): Promise<st
 }
 
 /** Which messages are gone, and which have lost a copy; null if there are none. Very many are not named. */
-async function deletedEvents({ findMessage }: OpsAdmin, ids: readonly MessageId[]): Promise<string | null> {
+async function deletedEvents(
+  { findMessage }: OpsAdmin,
+  ids: readonly MessageId[],
+  told: Set<MessageId>,
+): Promise<string | null> {
   if (ids.length > maxNamed) return eventText('deleted', { all: true });
   const copies = await Promise.all(ids.map((id) => findMessage(id)));
   const isGone = (_: MessageId, n: number): boolean => copies[n]?.length === 0;
-  const [gone, left] = [ids.filter(isGone), ids.filter((id, n) => !isGone(id, n))];
+  const gone = ids.filter(isGone).filter((id) => !told.has(id));
+  const left = ids.filter((id, n) => !isGone(id, n));
+  for (const id of gone) told.add(id);
+  for (const id of told) {
+    if (told.size <= maxTold) break;
+    told.delete(id);
+  }
   const named = [['deleted', gone] as const, ['changed', left] as const].filter(([, some]) => some.length > 0);
   return named.length === 0 ? null : named.map(([event, some]) => eventText(event, { ids: some })).join('');
 }

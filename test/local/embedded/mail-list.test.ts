@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { ulid } from 'ulid';
 import { keepSince } from '#local/retention.ts';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
+import { watchMail } from '#ops/api/mail-events.ts';
 import { deleteEach } from '#ops/messages/delete-messages.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { messageKey, parseMessageKey, rawKey } from '#pipeline/contract/keys.ts';
@@ -181,6 +182,29 @@ test('a deleted message takes its files from the disk, and those who watch delet
   const [oldKey = ''] = await world.admin.findMessage(older);
   while ((await world.sweep(keepSince(configSchema.parse({}), now))) > 0);
   assert.deepEqual(told, [key, oldKey], 'the retention tells, too');
+});
+
+test('an event names a deleted message once, whatever copies it had, and again if it came back and was deleted again', async (t) => {
+  const world = await openTestWorld({ t });
+  const events: string[] = [];
+  t.after(watchMail({ ...world, log: { warn: () => {} } }, (text) => events.push(text)));
+  const id = idOf(now);
+  const deletions = (): number =>
+    events.join('').split(`event: deleted\ndata: ${JSON.stringify({ ids: [id] })}`).length - 1;
+  const received = { id, receivedAt: new Date(now).toISOString() };
+  for (const round of [1, 2]) {
+    for (const localPart of ['ann', 'bob', 'carl']) {
+      const message = sampleMessage({ ...received, mailbox: mailbox(localPart) });
+      const key = messageKey('inbox', { ...message.mailbox, ...received });
+      await world.store.put({ key, body: Buffer.from(JSON.stringify(message)), contentType: 'application/json' });
+    }
+    await deleteEach(world, [id], null);
+    const last = await addMessage(world, now + round);
+    await deleteEach(world, [last], null);
+    const isLast = (text: string): boolean => text.includes(`deleted\ndata: ${JSON.stringify({ ids: [last] })}`);
+    await until(() => isLast(events.join('')), 'the event of the last one');
+    assert.equal(deletions(), round, events.join(''));
+  }
 });
 
 test('deliveries are listed newest first, or those of one message', async (t) => {
