@@ -55,6 +55,7 @@ export const putChaos = bodyUseCase({
   takes: {},
   body: { schema: wanted, maxBytes: 65_536 },
   gives: chaosAnswer,
+  refuses: ['not-capture'],
   answer: async ({ chaos }: Deps, { body }) => {
     const settings = 'words' in body ? parseChaos(body.words) : body.settings;
     if (isProblem(settings)) return refusal(400, 'bad-body', settings.problem, { field: 'words' });

@@ -13,16 +13,19 @@ export type Health = {
   readonly details: Readonly<Record<string, unknown>>;
 };
 
+const healthSchema = z.looseObject({
+  status: z.enum(['ok', 'degraded', 'failing']),
+  problems: z.array(z.string()),
+  now: z.string(),
+  mode: z.enum(['serve', 'capture']),
+});
+
 /** 503 if the service fails. */
 export const showHealth = useCase({
   about: 'whether all is well',
   takes: {},
-  gives: z.looseObject({
-    status: z.enum(['ok', 'degraded', 'failing']),
-    problems: z.array(z.string()),
-    now: z.string(),
-    mode: z.enum(['serve', 'capture']),
-  }),
+  gives: healthSchema,
+  others: { 503: healthSchema },
   answer: async ({ health, clock }: ServiceDeps) => {
     const { ok, problems, mode, details } = await health();
     const status = ok ? (problems.length === 0 ? 'ok' : 'degraded') : 'failing';

@@ -22,6 +22,7 @@ export const retryOneDelivery = useCase({
   takes: { ID: messageId, DOMAIN: text().toLowerCase() },
   gives: z.object({ id: z.string(), domain: z.string(), outcome: z.literal('queued') }),
   status: 202,
+  refuses: ['not-waiting'],
   answer: async (deps: Pick<MailDeps, 'retryDelivery'>, { ID: id, DOMAIN: domain }) => {
     const retried = await deps.retryDelivery({ id, domain });
     switch (retried.outcome) {

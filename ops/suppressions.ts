@@ -61,6 +61,7 @@ export const removeSuppression = useCase({
   about: 'take an address off the list',
   takes: { ADDRESS: address(), sender: sender.optional() },
   gives: z.object({ address: z.string(), outcome: z.literal('removed') }),
+  refuses: ['changed'],
   answer: async ({ store }: Deps, { ADDRESS: at, sender: only }) => {
     const name = formatAddress(at);
     const key = suppressionRecord.key(at);
@@ -98,6 +99,7 @@ export const addSuppression = useCase({
   },
   gives: shownSuppression,
   status: 201,
+  refuses: ['changed'],
   answer: async ({ store, clock }: Deps, { ADDRESS: at, days = null, ...given }) => {
     const entry = { ...given, days, at: new Date(clock()).toISOString() };
     const record = await suppressionRecord.change(store, suppressionRecord.key(at), (found) =>

@@ -39,6 +39,7 @@ export async function startMail({
   const { startCaptureServer } = await import('./capture-server.ts');
   const folder = await mkdtemp(join(tmpdir(), 'pillarbox-'));
   const remove = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  let stopped: Promise<void> | null = null;
   try {
     const running = await startCaptureServer({
       folder,
@@ -46,10 +47,10 @@ export async function startMail({
       smtpPort,
       httpPort,
       chaos: chaos ?? null,
-      write: onProblem,
+      // Stopping in the middle of work is no problem of the test's.
+      write: (line) => stopped === null && onProblem(line),
     });
     const port = running.smtpPort;
-    let stopped: Promise<void> | null = null;
     const stop = (): Promise<void> => {
       stopped ??= running.close().then(remove);
       return stopped;

@@ -12,9 +12,11 @@ export type RequestBodies = {
 /** What all bodies that are being read may have together (bytes). */
 const maxHeldBytes = 134_217_728;
 
-/** A length of zero, as some clients send with POST, is no body; nor is the `{}` that others send. */
-export function hasBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 2;
+/** A length of zero, as some clients send with POST, is no body. `trifle`: `{}` at most, which others send where none is needed. */
+export function bodyOf({ headers }: Pick<IncomingMessage, 'headers'>): 'none' | 'trifle' | 'some' {
+  const bytes = headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Number.NaN;
+  if (bytes === 0) return 'none';
+  return bytes <= 2 ? 'trifle' : 'some';
 }
 
 /** None is being read yet. */
@@ -39,9 +41,12 @@ export function createRequestBodies(mostBytes = maxHeldBytes): RequestBodies {
   };
 }
 
-/** No form of a web page can send this type, nor a script of another origin without asking first (the guard says no to both). */
+/**
+ * No form of a web page can send this type or none, nor a script of another origin without asking first or saying where it is from (the
+ * guard says no to both).
+ */
 function isJson({ headers }: IncomingMessage): boolean {
-  return /^application\/json *(?:;|$)/i.test(headers['content-type'] ?? '');
+  return /^application\/json *(?:;|$)/i.test(headers['content-type'] ?? 'application/json');
 }
 
 /** Null if it is larger: the rest is not looked at. Rejects if the client goes before its end. */

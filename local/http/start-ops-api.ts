@@ -20,7 +20,7 @@ import { isDamagedBody } from '#pipeline/contract/stored-body.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { tallyByAddress } from './address-tally.ts';
 import { createGuard } from './guard.ts';
-import { createRequestBodies, hasBody, type RequestBodies } from './request-bodies.ts';
+import { bodyOf, createRequestBodies, type RequestBodies } from './request-bodies.ts';
 import { createWrongTokens, type WrongTokens } from './wrong-tokens.ts';
 
 /** A running ops API; `close` ends its connections and resolves when the port is free. */
@@ -52,7 +52,7 @@ const maxUrlLength = 4_096;
 const maxConnections = 300;
 const maxPerAddress = 100;
 /** A connection over which nothing is sent or read for so long is closed. */
-const stillMs = 60_000;
+const stillMs = 75_000;
 const securityHeaders = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
@@ -173,17 +173,18 @@ async function answerFor(context: Context, request: IncomingMessage, gone: Abort
   const from = socket.remoteAddress ?? '';
   if (url.length > maxUrlLength)
     return refusal(414, 'url-too-long', `a URL has at most ${maxUrlLength} characters here`);
-  const isBodied = hasBody(request);
-  if (!isBodied) request.resume();
+  const sent = bodyOf(request);
+  if (sent === 'none') request.resume();
   const verdict = guard({ method, headers });
-  if (verdict.outcome === 'refused') return isBodied ? closing(verdict.answer) : verdict.answer;
+  if (verdict.outcome === 'refused') return sent === 'some' ? closing(verdict.answer) : verdict.answer;
   if (verdict.outcome === 'wrong-token') {
     room.hold(socket);
     return wrongTokens.answer(from);
   }
   room.prove(socket);
   if (headers.upgrade?.toLowerCase() === 'websocket') return noUpgrade;
-  return app({ method, url, from, gone, ...(isBodied ? { readJson: bodies.reader(request) } : {}) });
+  const body = sent === 'none' ? {} : { readJson: bodies.reader(request), isTrifle: sent === 'trifle' };
+  return app({ method, url, from, gone, ...body });
 }
 
 type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly answer: Answer };

@@ -36,6 +36,7 @@ export const streamEvents: UseCase<{ readonly events: EventStream }> = {
   takes: null,
   gives: eventStream,
   status: 200,
+  refuses: ['too-many-listeners'],
   answer: ({ events }, { from }) => events.listen(from),
 };
 

@@ -6,9 +6,10 @@ import type { Asked } from './use-case.ts';
 
 /**
  * `url`: path and query. `from`: the caller's address, which limits listeners of events. `gone`: aborted when nobody waits for
- * the answer any more. `readJson`: left out if the request has no body.
+ * the answer any more. `readJson`: left out if the request has no body; `isTrifle`: it is `{}` at most, which some clients send with
+ * each request.
  */
-export type OpsRequest = { readonly method: string; readonly url: string } & Partial<
+export type OpsRequest = { readonly method: string; readonly url: string; readonly isTrifle?: boolean } & Partial<
   Pick<Asked, 'from' | 'gone' | 'readJson'>
 >;
 
@@ -24,14 +25,15 @@ export function createOpsApp<Deps>(deps: Deps, routes: readonly Route<Deps>[]): 
     const [method = '', path = ''] = at.split(' ');
     return { method, pattern: patternOf(path), does };
   });
-  return async ({ method, url, from = '', gone = neverGone, readJson }) => {
+  return async ({ method, url, from = '', gone = neverGone, readJson, isTrifle = false }) => {
     const [path = '', ...query] = url.split('?');
     const wanted = method === 'HEAD' ? 'GET' : method;
     for (const route of table) {
       const parts = route.method === wanted ? partsOf(route.pattern.exec(path)) : null;
       if (parts === null) continue;
-      if (readJson !== undefined && route.does.body === undefined) return closing(noBodyHere());
-      const readBody = readJson ?? (route.does.body?.mayBeAbsent === true ? emptyBody : noBody);
+      if (readJson !== undefined && route.does.body === undefined && !isTrifle) return closing(noBodyHere());
+      const mayBeAbsent = route.does.body?.mayBeAbsent === true;
+      const readBody = mayBeAbsent && isTrifle ? emptyBody : (readJson ?? (mayBeAbsent ? emptyBody : noBody));
       const asked = { query: new URLSearchParams(query.join('?')), parts, from, gone, readJson: readBody };
       return route.does.answer(deps, asked);
     }

@@ -2,6 +2,7 @@
 // few that change something by more than parameters take a JSON body, described and bounded like them.
 import { z } from 'zod';
 import { type Answer, badParameter, isAnswer, refusal } from './answer.ts';
+import type { RefusalCode } from './refusals.ts';
 
 /** Reads the body of a request, at most so many bytes of JSON; the refusal if it is larger, or something else. */
 export type ReadJson = (maxBytes: number) => Promise<{ readonly json: unknown } | Answer>;
@@ -28,7 +29,7 @@ export type JsonBody<Schema extends z.ZodType = z.ZodType> = {
 /**
  * `about`: null if it is not part of the API (the page). `takes`: parameters by name, those in capitals from the path; null if
  * the query is not read. `body`: left out if it takes none. `gives`: the JSON of a good answer, or its content type; `status`: of a
- * good answer.
+ * good answer. `refuses`: beside what any request of its kind may be refused for. `others`: further answers, by status.
  */
 export type UseCase<Deps> = {
   readonly about: string | null;
@@ -36,6 +37,8 @@ export type UseCase<Deps> = {
   readonly body?: JsonBody | undefined;
   readonly gives: z.ZodType | string;
   readonly status: number;
+  readonly refuses?: readonly RefusalCode[];
+  readonly others?: Readonly<Record<number, z.ZodType>>;
   readonly answer: (deps: Deps, asked: Asked) => Answer | Promise<Answer>;
 };
 
@@ -45,6 +48,8 @@ type Parts<Takes extends z.core.$ZodLooseShape, Gives extends z.ZodType | string
   readonly takes: Takes;
   readonly gives: Gives;
   readonly status?: number;
+  readonly refuses?: readonly RefusalCode[];
+  readonly others?: Readonly<Record<number, z.ZodType>>;
 };
 
 /** Who asks, and whether they still wait. */
@@ -127,8 +132,10 @@ function read<Schema extends z.ZodObject>(schema: Schema, { query, parts }: Aske
   }
   const { data, error } = schema.safeParse({ ...Object.fromEntries(query), ...parts });
   if (error === undefined) return data;
-  const [{ path, message } = { path: [], message: 'something else' }] = error.issues;
-  return badParameter(path.join('.'), message);
+  const [issue = { path: [], message: 'something else', code: null }] = error.issues;
+  // What is expected of a value, its schema says; that there is none, zod says in words of its own.
+  const isMissing = issue.code === 'invalid_type' && issue.message.startsWith('Invalid input');
+  return badParameter(issue.path.join('.'), isMissing ? 'a value' : issue.message);
 }
 
 /** A name in capitals stands in the path. */

@@ -5,10 +5,10 @@ import { text } from '#ops/api/parameters.ts';
 import { bodyUseCase, useCase } from '#ops/api/use-case.ts';
 import { deletedSome } from '#ops/messages/delete-messages.ts';
 import { markedSome } from '#ops/messages/mark-messages.ts';
+import { maxSentBytes } from '#ops/send/send-message.ts';
 import { askJson, changeEach, type ForeignDeps, findListed, findMessages, type Listed } from './ask-api.ts';
 import { fromMailpitSearch } from './mailpit-search.ts';
 
-const maxBytes = 33_554_432;
 const maxListBytes = 4_194_304;
 const done = 'ok';
 const gives = 'text/plain; charset=utf-8';
@@ -144,7 +144,7 @@ export const mailpitSend = bodyUseCase({
         )
         .nullish(),
     }),
-    maxBytes,
+    maxBytes: maxSentBytes,
   },
   gives: z.object({ ID: z.string() }),
   answer: async ({ ask }: ForeignDeps, { body }, { from, gone }) => {

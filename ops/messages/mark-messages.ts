@@ -43,6 +43,7 @@ export const tagMessage = useCase({
     tags: parsed(`at most ${maxTags} tags of ${maxTagLength} characters, with commas between them`, readTags, 1_100),
   },
   gives: givesOne,
+  refuses: ['changed'],
   answer: (deps: Deps, { ID: id, tags }) => markOne(deps, id, (marks) => ({ ...marks, tags })),
 });
 
@@ -51,6 +52,7 @@ function markingOne(about: string, read: boolean) {
     about,
     takes: { ID: messageId },
     gives: givesOne,
+    refuses: ['changed'],
     answer: (deps: Deps, { ID: id }) => markOne(deps, id, (marks) => ({ ...marks, read })),
   });
 }

@@ -67,6 +67,7 @@ export const replayOneMessage = useCase({
     kept: z.array(z.string()),
   }),
   status: 202,
+  refuses: ['not-replayed'],
   answer: async ({ admin, replayMessage }: Pick<MailDeps, 'admin' | 'replayMessage'>, { ID: id, to = null }) => {
     const copies = to === null ? await admin.findMessage(id) : [];
     const deliveries = to === null ? (await admin.deliveryKeys({ id, limit: maxDeliveries, after: null })).keys : [];

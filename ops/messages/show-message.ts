@@ -52,6 +52,7 @@ export const showMessage = useCase({
   about: 'one message as JSON; mailbox picks the copy',
   takes,
   gives: inboxMessageSchema,
+  refuses: ['not-in-a-mailbox', 'body-damaged'],
   answer: async (deps: Deps, wanted) => {
     const key = await findKey(deps, wanted);
     if (isAnswer(key)) return key;
@@ -65,6 +66,7 @@ export const showRaw = useCase({
   about: 'its bytes as stored',
   takes,
   gives: 'message/rfc822',
+  refuses: ['body-damaged'],
   answer: async (deps: Deps, { ID: id }) => {
     const key = await findRawKey(deps, id);
     if (key === null) return notFound(`no message ${id}`);
@@ -81,7 +83,8 @@ export const showAttachment = useCase({
       .transform(Number),
     show: flag,
   },
-  gives: 'application/octet-stream',
+  gives: '*/*',
+  refuses: ['not-in-a-mailbox', 'body-damaged'],
   answer: async (deps: Deps, { N: n, show, ...wanted }) => {
     const message = await readMessage(deps, wanted);
     if (isAnswer(message)) return message;
@@ -102,6 +105,7 @@ export const showText = useCase({
   about: 'its text in full',
   takes,
   gives: 'text/plain; charset=utf-8',
+  refuses: ['not-in-a-mailbox', 'body-damaged'],
   answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'text', remote: false, source: true }),
 });
 
@@ -110,6 +114,7 @@ export const showHtml = useCase({
     'its HTML in full, for a sandboxed frame; remote: with pictures and fonts from elsewhere; source: as the sender wrote it, as plain text',
   takes: { ...takes, remote: flag, source: flag },
   gives: 'text/html; charset=utf-8',
+  refuses: ['not-in-a-mailbox', 'body-damaged'],
   answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'html' }),
 });
 

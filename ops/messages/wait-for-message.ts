@@ -1,15 +1,15 @@
 // Answers as soon as a message is in: what a test asks after it made an app send mail.
+import { z } from 'zod';
 import { problem } from '#mail/problem.ts';
 import { json, notFound, refusal, stream, withHeaders } from '#ops/api/answer.ts';
 import { parsed, searchText, text } from '#ops/api/parameters.ts';
-import type { RefusalCode } from '#ops/api/refusals.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { ServiceDeps } from '#ops/deps.ts';
 import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
-import { listed } from './list-messages.ts';
+import { listed, listedMessage } from './list-messages.ts';
 
 /** Longer than this, a connection over which nothing goes is closed. */
-const maxSeconds = 55;
+const maxSeconds = 60;
 
 function optionalText(about: string) {
   return text()
@@ -32,6 +32,12 @@ const timeout = parsed(`seconds, from 0 to ${maxSeconds}`, (given) => {
   .default(30)
   .meta({ type: 'number', minimum: 0, maximum: maxSeconds });
 
+/** `arrived`: what came meanwhile, newest first. */
+const timedOut = z.object({
+  error: z.object({ code: z.literal('timeout'), message: z.string() }),
+  arrived: z.array(listedMessage),
+});
+
 export const waitForMessage = useCase({
   about: 'the newest message that fits, or the first that comes; 408 after the timeout, with what came instead',
   takes: {
@@ -43,6 +49,8 @@ export const waitForMessage = useCase({
     timeout,
   },
   gives: inboxMessageSchema,
+  refuses: ['not-found', 'too-many-waiting'],
+  others: { 408: timedOut },
   answer: async (
     { waiters, store }: Pick<ServiceDeps, 'waiters' | 'store'>,
     { timeout: seconds, after = null, q, ...wanted },
@@ -61,8 +69,8 @@ export const waitForMessage = useCase({
           first === undefined ? [] : [listed([first, ...others])],
         );
         const message = `no such message within ${seconds} s; ${arrived.length} others came`;
-        const code: RefusalCode = 'timeout';
-        return json({ error: { code, message }, arrived }, 408);
+        const answer: z.output<typeof timedOut> = { error: { code: 'timeout', message }, arrived };
+        return json(answer, 408);
       }
       case 'full':
         return withHeaders(refusal(503, 'too-many-waiting', 'too many wait for messages already'), {

@@ -42,6 +42,7 @@ export const acceptMessage = useCase({
   takes: { ID: messageId, mailbox: mailboxOrDomain },
   gives: z.object({ id: z.string(), outcome: z.enum(['queued', 'in-inbox']), mailboxes: z.array(z.string()) }),
   status: 202,
+  refuses: ['not-accepted'],
   answer: async (deps: Pick<MailDeps, 'acceptMessage'>, { ID: id, mailbox: only }, { from }) => {
     const accepted = await deps.acceptMessage({ id, only, by: askedBy(from) });
     switch (accepted.outcome) {

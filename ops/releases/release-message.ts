@@ -68,6 +68,7 @@ export const releaseMessage = bodyUseCase({
     deliveries: z.array(z.object({ id: z.string(), domain: z.string() })),
   }),
   status: 202,
+  refuses: ['release-not-allowed', 'not-released'],
   answer: async ({ releases }: Pick<MailDeps, 'releases'>, { parameters: { ID: of }, body }, { from }) => {
     const released = await releases.release({ id: of, to: body.to, by: askedBy(from) });
     switch (released.outcome) {

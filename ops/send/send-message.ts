@@ -28,8 +28,8 @@ export type Submit = (submission: {
     }
 >;
 
-/** Base64 and JSON around it make 24 MB of attachments this long. */
-const maxBytes = 33_554_432;
+/** What the listener takes by default, and JSON around it: some 38 MB of attachments are as long in base64. */
+export const maxSentBytes = 54_525_952;
 
 /** Fields that the other parts of the body make, that say how the message is built, or that mail servers write. */
 const ownFields =
@@ -98,9 +98,10 @@ export const sendMessage = bodyUseCase({
   about:
     'sends a message: 202 with its id once it is stored and queued, for all recipients or none; capture: 409 unless this is a capture server',
   takes: { capture: flag },
-  body: { schema: bodySchema, maxBytes },
+  body: { schema: bodySchema, maxBytes: maxSentBytes },
   gives: z.object({ id: z.string() }),
   status: 202,
+  refuses: ['not-sent', 'not-capture'],
   answer: async ({ submit }: { readonly submit: Submit }, { body, parameters: { capture } }, { from }) => {
     const submitted = await submit({ ...(await submissionOf(body)), clientAddress: from, onlyCaptured: capture });
     switch (submitted.outcome) {

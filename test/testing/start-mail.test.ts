@@ -172,6 +172,16 @@ test('after stop the process ends by itself, and its folder is gone', async () =
   assert.deepEqual(await folders(), before);
 });
 
+test('stopping in the middle of work is silent', async () => {
+  const lines: string[] = [];
+  const mail = await startMail({ onProblem: (line) => lines.push(line) });
+  const transport = createTransport(mail.smtp.url);
+  const big = { content: Buffer.alloc(3_000_000, 'x'), filename: 'big.txt' };
+  await transport.sendMail({ from: 'a@a.example', to: 'b@b.example', attachments: [big, big, big] });
+  await mail.stop();
+  assert.deepEqual(lines, []);
+});
+
 async function folders(): Promise<readonly string[]> {
   return (await readdir(tmpdir())).sort();
 }

@@ -4,6 +4,7 @@ import { request as httpRequest } from 'node:http';
 import { after, test } from 'node:test';
 import { createRequestBodies } from '#local/http/request-bodies.ts';
 import { startOpsApi } from '#local/http/start-ops-api.ts';
+import { maxSentBytes } from '#ops/send/send-message.ts';
 import { sampleWorld } from '#test/support/samples/sample-message.ts';
 import { opsDeps } from '#test/support/worlds/ops-deps.ts';
 
@@ -19,7 +20,11 @@ const api = await startOpsApi(
 after(api.close);
 
 const content = JSON.stringify({ from: 'ann@a.example', to: ['bob@b.example'] });
-type Given = { readonly path?: string; readonly headers?: Record<string, string>; readonly body?: string };
+type Given = {
+  readonly path?: string;
+  readonly headers?: Record<string, string | readonly string[]>;
+  readonly body?: string;
+};
 
 function post({ path = '/api/send', headers = {}, body = content }: Given): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -34,7 +39,7 @@ function post({ path = '/api/send', headers = {}, body = content }: Given): Prom
 }
 
 const here = `http://127.0.0.1:${api.address.port}`;
-const huge = String(33_554_433);
+const huge = String(maxSentBytes + 1);
 
 for (const [what, given, status] of [
   ['JSON', {}, 202],
@@ -53,6 +58,7 @@ for (const [what, given, status] of [
   ['a form of the usual type', { headers: { 'content-type': 'application/x-www-form-urlencoded' } }, 415],
   ['no JSON', { body: '{"from":' }, 400],
   ['no body', { body: '' }, 400],
+  ['JSON of no named type, as some clients send it', { headers: { 'content-type': [] } }, 202],
   ['a body that says it is too large', { headers: { 'content-length': huge }, body: '{' }, 413],
   ['a body for a route that takes none', { path: '/api/queues/parse/redrive' }, 413],
 ] as const) {
@@ -62,6 +68,17 @@ for (const [what, given, status] of [
     assert.equal(submissions, status === 202 ? 1 : 0);
   });
 }
+
+test('of a body that is empty it is said what is missing; where none is needed it does no harm', async () => {
+  const ask = async (path: string) => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(`${here}${path}`, { method: 'POST', headers, body: '{}' });
+    return { status: response.status, error: ((await response.json()) as any).error };
+  };
+  const { status, error } = await ask('/api/send');
+  assert.deepEqual([status, error.code, error.field], [400, 'bad-body', 'from']);
+  assert.equal((await ask('/api/queues/parse/redrive')).status, 200);
+});
 
 /** A request whose body comes as a test says. */
 function bodyOf(pieces: AsyncIterable<string | Buffer>, headers: Record<string, string> = {}): any {

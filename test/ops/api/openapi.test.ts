@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { z } from 'zod';
 import { openApi } from '#ops/api/openapi.ts';
 import { createOpsApp } from '#ops/api/ops-app.ts';
+import { refusalTable } from '#ops/api/refusals.ts';
 import { serviceRoutes } from '#ops/api/routes.ts';
 import { newDeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
@@ -67,13 +68,39 @@ describe('the description of the ops API', () => {
       const { status, headers, body } = await describedApp()({ method, url, ...readJson });
       assert.equal(status, does.status);
       const [[type, content]]: any = Object.entries(responses[status].content);
-      if (content.schema === undefined)
-        return assert.ok(type === 'application/octet-stream' || type === headers['content-type']);
+      if (content.schema === undefined) return assert.ok(type === '*/*' || type === headers['content-type']);
       assert.match(String(headers['content-type']), /^application\/json/);
       const text = typeof body === 'string' ? body : (await readBody(body)).toString();
       assert.deepEqual(z.fromJSONSchema(content.schema).safeParse(JSON.parse(text)).error?.issues ?? [], []);
     });
   }
+
+  test('each reason for a refusal stands, by its status, at the requests that may be refused for it', () => {
+    const operations = Object.values<any>(described.paths).flatMap((methods) => Object.values<any>(methods));
+    const said = new Set(
+      operations.flatMap(({ responses }) =>
+        Object.entries<any>(responses).flatMap(([status, { description }]) =>
+          description.startsWith('refused: ')
+            ? description
+                .slice(9)
+                .split(', ')
+                .map((word: string) => `${word} ${status}`)
+            : [],
+        ),
+      ),
+    );
+    // Of paths and methods that are not there, and of Mailpit's.
+    const elsewhere = ['wrong-method 405', 'not-here 501', 'no-upgrade 501', 'timeout 408'];
+    const all = Object.entries(refusalTable).flatMap(([word, { statuses }]) => statuses.map((one) => `${word} ${one}`));
+    assert.deepEqual([...said, ...elsewhere].sort(), all.sort());
+    const waiting = described.paths['/api/messages/wait'].get.responses[408].content['application/json'].schema;
+    assert.deepEqual(waiting.required, ['error', 'arrived']);
+  });
+
+  test('a parameter that is missing is named in words of ours', async () => {
+    const { body } = await describedApp()({ method: 'POST', url: `/api/messages/${sampleId()}/tags` });
+    assert.equal(JSON.parse(String(body)).error.message, 'tags: expected a value');
+  });
 
   test('parameters that must be given are required, others are not', async () => {
     const { parameters } = described.paths['/api/suppressions/{ADDRESS}'].post;
