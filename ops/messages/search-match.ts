@@ -6,7 +6,7 @@ import { inlineText, type MarkedSummary, shownAddress } from './message-summary.
 import { folded, headerLine, parseSearch, type Search, type SearchedField, type SearchTerm } from './search-query.ts';
 
 /** In lower case, each run of white space one space; `other`: id, file names, the begin of the text. */
-export type SearchTexts = Readonly<Record<Exclude<SearchedField, 'any'> | 'other', string>>;
+export type SearchTexts = Readonly<Record<Exclude<SearchedField, 'any' | 'address'> | 'other', string>>;
 
 type Searched = Pick<
   InboxMessage,
@@ -55,6 +55,8 @@ function fits(term: SearchTerm, summary: MarkedSummary, texts: SearchTexts): boo
       return summary.mailbox.includes(term.text);
     case 'id':
       return summary.id.toLowerCase().startsWith(term.text);
+    case 'tagged':
+      return summary.tags.length > 0;
     case 'read':
       return summary.read;
     case 'attachment':
@@ -71,7 +73,12 @@ function fits(term: SearchTerm, summary: MarkedSummary, texts: SearchTexts): boo
 }
 
 /** Whether the text is there, whatever `not` says. */
-export function hasText({ field, text }: Extract<SearchTerm, { kind: 'text' }>, texts: SearchTexts): boolean {
+export function hasText({ field, text, within }: Extract<SearchTerm, { kind: 'text' }>, texts: SearchTexts): boolean {
+  if (within !== undefined) {
+    const lines = texts.header.split('\n');
+    return lines.some((line) => `\n${line}`.startsWith(text) && line.includes(within, text.length - 1));
+  }
+  if (field === 'address') return texts.from.includes(text) || texts.to.includes(text);
   if (field !== 'any') return texts[field].includes(text);
   return [texts.from, texts.to, texts.subject, texts.other].some((one) => one.includes(text));
 }

@@ -2,13 +2,14 @@
 // not be so. All that is written must fit. Pure.
 import { type Problem, problem } from '#mail/problem.ts';
 
-/** The texts of a message that a search looks into, in lower case; `any`: in all of them but `header`. */
-export type SearchedField = 'any' | 'from' | 'to' | 'subject' | 'header';
+/** The texts of a message that a search looks into, in lower case; `any`: in all of them but `header`; `address`: in `from` and `to`. */
+export type SearchedField = 'any' | 'address' | 'from' | 'to' | 'subject' | 'header';
 
+/** `within`: of a header field whose begin is `text`, what its value has anywhere. */
 type Wanted =
-  | { readonly kind: 'text'; readonly field: SearchedField; readonly text: string }
+  | { readonly kind: 'text'; readonly field: SearchedField; readonly text: string; readonly within?: string }
   | { readonly kind: 'tag' | 'mailbox' | 'id'; readonly text: string }
-  | { readonly kind: 'read' | 'attachment' | 'quarantine' }
+  | { readonly kind: 'read' | 'tagged' | 'attachment' | 'quarantine' }
   | { readonly kind: 'dmarc'; readonly result: string }
   | { readonly kind: 'before' | 'larger'; readonly than: number };
 
@@ -30,18 +31,22 @@ const units: Readonly<Record<string, number>> = { '': 1, k: 1_024, m: 1_048_576,
 const readers: Readonly<Record<string, Reader>> = {
   from: { expects: 'part of the name or address of a sender', read: (text) => textIn('from', text) },
   to: { expects: 'part of the name or address of a recipient', read: (text) => textIn('to', text) },
+  address: {
+    expects: 'part of the name or address of a sender or recipient',
+    read: (text) => textIn('address', text),
+  },
   subject: { expects: 'part of the subject', read: (text) => textIn('subject', text) },
   tag: { expects: 'a tag', read: (text) => ({ kind: 'tag', text }) },
   mailbox: { expects: 'part of the name of a mailbox', read: (text) => ({ kind: 'mailbox', text }) },
   id: { expects: 'a message id, or how it begins', read: (text) => ({ kind: 'id', text }) },
   has: { expects: 'attachment', read: (value) => (/^attachments?$/.test(value) ? { kind: 'attachment' } : null) },
-  is: { expects: 'read, unread or quarantined', read: readState },
+  is: { expects: 'read, unread, tagged or quarantined', read: readState },
   verdict: { expects: [...dmarcResults, 'accept', 'quarantine'].join(', '), read: readVerdict },
   before: { expects: 'a day (2026-11-27) or a time (2026-11-27T08:00:00Z)', read: (value) => ofTime(value, false) },
   after: { expects: 'a day (2026-11-27, from its start on) or a time', read: (value) => ofTime(value, true) },
   larger: { expects: 'a size: bytes, or 100k, 5m', read: (value) => ofSize(value, false) },
   smaller: { expects: 'a size: bytes, or 100k, 5m', read: (value) => ofSize(value, true) },
-  header: { expects: 'Name=value, or a Name alone', read: readHeader },
+  header: { expects: 'Name=value, Name~part or a Name alone', read: readHeader },
 };
 
 /** The names of the fields, in the order of the documentation. */
@@ -87,12 +92,13 @@ function fieldTerm(field: string, value: string): Meaning | Problem {
   return term ?? problem(`${field}: expected ${reader.expects}`);
 }
 
-function textIn(field: SearchedField, text: string): Meaning {
+function textIn(field: SearchedField, text: string): Extract<Meaning, { kind: 'text' }> {
   return { kind: 'text', field, text };
 }
 
 function readState(value: string): Meaning | null {
   if (value === 'read' || value === 'unread') return { kind: 'read', not: value === 'unread' };
+  if (value === 'tagged') return { kind: 'tagged' };
   return value === 'quarantined' ? { kind: 'quarantine' } : null;
 }
 
@@ -116,9 +122,10 @@ function ofSize(value: string, isSmaller: boolean): Meaning | null {
 }
 
 function readHeader(value: string): Meaning | null {
-  const [, name = '', text] = /^([!-9;<>-~]+)(?:=(.*))?$/.exec(value) ?? [];
+  const [, name = '', sign, text = ''] = /^([!-9;<>-}]+)(?:([=~])(.*))?$/.exec(value) ?? [];
   if (name === '') return null;
-  return textIn('header', headerLine(name, text ?? ''));
+  if (sign === '~') return { ...textIn('header', headerLine(name, '')), within: text };
+  return textIn('header', headerLine(name, text));
 }
 
 /** How a header field, or the begin of one, stands in the text that is searched. */

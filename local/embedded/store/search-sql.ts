@@ -25,6 +25,7 @@ export type SearchSql = {
 const shortestIndexed = 3;
 const columnsOf: Readonly<Record<SearchedField, string>> = {
   any: '{sender recipients subject other}',
+  address: '{sender recipients}',
   from: 'sender',
   to: 'recipients',
   subject: 'subject',
@@ -65,12 +66,12 @@ function textMatch(field: SearchedField, strings: readonly string[]): string {
 
 /** What the index knows of a text: itself, or of a header field the begin of its value; `strings` null: nothing. */
 function knownOf(
-  { field, text }: TextTerm,
+  { field, text, within }: TextTerm,
   grams: Grams,
 ): { readonly isWhole: boolean; readonly strings: readonly string[] | null } {
   if (!isLongEnough(text)) return { isWhole: true, strings: grams(text) };
   const begin = field === 'header' ? text.slice(0, text.indexOf(': ') + 2 + indexedValueLength) : text;
-  return { isWhole: begin === text, strings: [begin] };
+  return { isWhole: begin === text && within === undefined, strings: [begin] };
 }
 
 function isLongEnough(text: string): boolean {
@@ -101,6 +102,8 @@ function plainCondition(term: Exclude<SearchTerm, TextTerm>): Condition {
         values: [first, last, begin, `${begin}~`],
       };
     }
+    case 'tagged':
+      return { sql: 'mails.seq IN (SELECT mail FROM mail_tags)', values: [] };
     case 'read':
       return { sql: 'mails.is_read = 1', values: [] };
     case 'attachment':

@@ -45,7 +45,7 @@ describe('a search', () => {
     assert.deepEqual(texts('from:B x', 6), ['from:bob@b.example']);
     assert.deepEqual(texts('mailbox:two'), ['mailbox:"two words@a.example"']);
     assert.deepEqual(texts('tag:signup'), []);
-    assert.equal(texts('').length, 14);
+    assert.equal(texts('').length, 15);
   });
   test('what is chosen takes the place of the word, and the caret stands behind it', () => {
     assert.deepEqual(complete('hello ta there', 8, 'tag:'), { text: 'hello tag:there', caret: 10 });

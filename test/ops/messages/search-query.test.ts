@@ -35,12 +35,21 @@ const found = [
   ['tag:"to do"', 'mailbox:ann@', `id:${summary.id}`, `id:${summary.id.slice(0, 8)}`, 'has:attachment', 'is:read'],
   ['verdict:pass', 'verdict:accept', 'before:2025-11-22', 'after:2025-11-21', 'after:2025-11-21T03:00:00Z'],
   ['larger:100k', 'smaller:1m', 'header:X-Campaign', 'header:x-campaign=spring', 'header:"X-Campaign=spring 7"'],
+  [
+    'address:bob@b',
+    'address:carl',
+    'is:tagged',
+    'header:x-campaign~ing',
+    'header:"X-Campaign~ring 7"',
+    '-header:x-campaign~whale',
+  ],
   ['-whale', '-is:unread', '-tag:late', 'rechnung -"good evening" is:read -from:eve'],
 ].flat();
 const lost = [
   ['whale', '"morning good"', 'x-campaign', 'from:ann', 'to:bob', 'subject:morning', 'tag:to', 'mailbox:bob'],
   ['id:01x', '-has:attachment', 'is:unread', 'is:quarantined', 'verdict:fail', 'verdict:quarantine'],
   ['before:2025-11-21', 'after:2025-11-22', 'before:2025-11-21T03:00:00Z', 'larger:102401', 'smaller:102401'],
+  ['address:whale', '-is:tagged', 'header:x-campaign~whale', 'header:campaign~ing', '-header:X-Campaign~7'],
   ['header:campaign', 'header:X-Campaign=7', '-käfig', 'käfig whale', '-is:read', '-from:bob'],
 ].flat();
 
@@ -50,8 +59,8 @@ for (const q of found) {
 for (const q of lost) test(`it is not found by ${q}`, () => assert.equal(finds(q), false));
 
 for (const [q, says] of [
-  ['colour:red', /no field "colour": there are from, to, subject, tag, .*put the text in quotes/],
-  ['is:blue', /is: expected read, unread or quarantined/],
+  ['colour:red', /no field "colour": there are from, to, address, subject, tag, .*put the text in quotes/],
+  ['is:blue', /is: expected read, unread, tagged or quarantined/],
   ['before:yesterday', /before: expected a day \(2026-11-27\)/],
   ['larger:big', /larger: expected a size/],
   ['verdict:good', /verdict: expected pass, fail, none, temperror, permerror, accept, quarantine/],

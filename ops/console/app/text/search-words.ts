@@ -4,6 +4,7 @@
 export const searchFields = [
   { field: 'from:', about: 'sender, or part of one' },
   { field: 'to:', about: 'recipient, or part of one' },
+  { field: 'address:', about: 'sender or recipient, or part of one' },
   { field: 'subject:', about: 'words of the subject' },
   { field: 'tag:', about: 'a tag' },
   { field: 'mailbox:', about: 'a mailbox here' },
