@@ -1,7 +1,7 @@
 // What the listener is given by its composition root, and what it tells of itself.
 
-import type { Chaos } from '#container/chaos/chaos.ts';
 import type { Certificate } from '#container/session/protocol-options.ts';
+import type { Client, Conversation } from '#container/session/step.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { Config, ConfigSource } from '#pipeline/config/config.ts';
 import type { Clock, Intake, Log, Metrics, Secrets } from '#pipeline/contract/ports.ts';
@@ -9,6 +9,17 @@ import type { SuppressionLookup } from '#pipeline/contract/records/suppression-l
 
 /** What a port is for: mail of other servers, or of users by STARTTLS or TLS. */
 export type Role = Config['listeners'][number]['role'];
+
+/** What may stand between a client and its conversation. */
+export type Disturbance = {
+  /** A conversation with the faults in between. `config`: what is in force now. */
+  readonly disturb: (
+    conversation: Conversation,
+    session: { readonly client: Client; readonly config: () => Config },
+  ) => Conversation;
+  /** Nobody waits any longer: the listener closes. */
+  readonly endDelays: () => void;
+};
 
 export type ListenerDeps = {
   readonly intake: Intake;
@@ -20,7 +31,7 @@ export type ListenerDeps = {
   /** The verified name of a client's address, or null. */
   readonly reverseName: (ip: string) => Promise<string | null>;
   /** Faults on purpose: only a service on one machine has it, and it is without effect but in mode `capture`. */
-  readonly chaos?: Pick<Chaos, 'disturb' | 'endDelays'>;
+  readonly chaos?: Disturbance;
   readonly clock: Clock;
   readonly newMessageId: (nowMs: number) => MessageId;
   readonly log: Log;

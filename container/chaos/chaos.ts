@@ -1,7 +1,7 @@
 // Chaos of a capture server: faults on purpose, so that a sender can be seen to cope with them. It stands between client and
 // conversation (disturb-session.ts); the listener knows no more of it. In mode `serve` it does nothing, whatever is set.
 import { setTimeout } from 'node:timers/promises';
-import type { Client, Conversation } from '#container/session/step.ts';
+import type { Disturbance } from '#container/listener-deps.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
 import { formatChaos } from '#pipeline/chaos/fault-words.ts';
 import type { ChaosOutcome } from '#pipeline/chaos/outcome.ts';
@@ -24,7 +24,7 @@ export type ChaosDeps = {
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
-export type Chaos = {
+export type Chaos = Disturbance & {
   /** What is in force under a configuration; null: chaos is off. */
   readonly inForce: (config: Config) => ChaosSettings | null;
   /** Puts settings in place of the configuration's until the process ends; null: off. Counts of addresses begin anew. */
@@ -35,13 +35,6 @@ export type Chaos = {
   readonly recent: () => readonly ChaosOutcome[];
   /** What was done before a message was accepted, in order of time. */
   readonly of: (id: MessageId) => readonly ChaosOutcome[];
-  /** A conversation with the faults in between. `config`: what is in force now. */
-  readonly disturb: (
-    conversation: Conversation,
-    session: { readonly client: Client; readonly config: () => Config },
-  ) => Conversation;
-  /** Nobody waits any longer: the listener closes. */
-  readonly endDelays: () => void;
 };
 
 /** Chaos that is off until the configuration or {@link Chaos.set} says otherwise. */

@@ -4,7 +4,7 @@
 import type { Authentication, ReceivedJob } from '#pipeline/contract/jobs.ts';
 import type { Handout } from '#pipeline/contract/ports.ts';
 import { verdictRecord } from '#pipeline/contract/records/verdict.ts';
-import type { AuthenticateDeps } from './authenticate.ts';
+import type { AuthenticateDeps } from './authenticate-deps.ts';
 import { whyJudgeAgain } from './decide-disposition.ts';
 
 type Judged = {

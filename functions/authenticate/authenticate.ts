@@ -4,44 +4,20 @@
 import { judgeMessage, notJudged } from '#functions/authenticate/judge/judge-message.ts';
 import { type OpenMessage, openMessage } from '#functions/authenticate/judge/open-message.ts';
 import { authorsOf } from '#mail/address/authors.ts';
-import type { Config, ConfigSource } from '#pipeline/config/config.ts';
+import type { Config } from '#pipeline/config/config.ts';
 import { findSigningDomain } from '#pipeline/config/signing-domain.ts';
 import { receivedGroup } from '#pipeline/contract/job-groups.ts';
 import type { Authentication, Disposition, ReceivedJob } from '#pipeline/contract/jobs.ts';
-import type {
-  Clock,
-  Handout,
-  JobSender,
-  Log,
-  Metrics,
-  ObjectStore,
-  Resolve,
-  Secrets,
-} from '#pipeline/contract/ports.ts';
+import type { Handout, Resolve } from '#pipeline/contract/ports.ts';
 import { agreeOnVerdict } from './agree-on-verdict.ts';
+import type { AuthenticateDeps } from './authenticate-deps.ts';
 import { decideDisposition, whyJudgeAgain } from './decide-disposition.ts';
 import { handOn, type Split } from './hand-on.ts';
 import { holdForwards } from './hold-forwards.ts';
-import { judgeInLane, type Lane, type LaneJudgement } from './judge-in-lane.ts';
+import { judgeInLane, type LaneJudgement } from './judge-in-lane.ts';
 import { groupLocal, groupRemote } from './split-recipients.ts';
-import { type DnsProblem, waitForDns } from './wait-for-dns.ts';
+import { waitForDns } from './wait-for-dns.ts';
 import { whyNotJudged } from './why-not-judged.ts';
-
-/** All the stage may touch. */
-export type AuthenticateDeps = {
-  readonly store: Pick<ObjectStore, 'get' | 'put'>;
-  readonly jobs: JobSender;
-  readonly config: ConfigSource;
-  readonly secrets: Secrets;
-  readonly resolve: Resolve;
-  /** Left out: whatever does not answer is taken for a zone. */
-  readonly dnsProblem?: DnsProblem;
-  /** Which queue the job came from: how long it may wait for the DNS. */
-  readonly lane: Lane;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-};
 
 /**
  * `slow-lane`: the DNS keeps it waiting, it is judged in the slow lane. `judge-again`: the DNS did not answer, the message is

@@ -9,7 +9,7 @@ import {
   newDeliveryState,
   withRecipients,
 } from '#pipeline/contract/records/delivery.ts';
-import type { DeliverDeps } from './deliver.ts';
+import type { DeliverDeps } from './deliver-deps.ts';
 
 type ClaimDeps = Pick<DeliverDeps, 'store' | 'clock' | 'log' | 'memory'>;
 

@@ -2,10 +2,8 @@
 // attempt may start, acquires a slot at one of the domain's hosts, claims the attempt, talks to the hosts, judges what they said,
 // records that, and then does what follows: the next attempt is queued, the sender is notified. Run twice for one job, it sends once.
 
-import type { FleetLeases } from '#functions/deliver/destination/fleet-leases.ts';
 import { isPortBlocked } from '#functions/deliver/destination/port25.ts';
 import { type AcquiredHost, acquireHost } from '#functions/deliver/hosts/acquire-host.ts';
-import type { FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
 import { giveUp } from '#functions/deliver/outcome/give-up.ts';
 import { judgeAttempt } from '#functions/deliver/outcome/judge-attempt.ts';
 import { noteOwnFault } from '#functions/deliver/outcome/note-own-fault.ts';
@@ -13,53 +11,17 @@ import { recordOutcome } from '#functions/deliver/outcome/record-outcome.ts';
 import { type AttemptOutcome, reportAttempt, reportLostLease } from '#functions/deliver/outcome/report-attempt.ts';
 import { settleDelivery } from '#functions/deliver/outcome/settle-delivery.ts';
 import { shareFindings } from '#functions/deliver/outcome/share-findings.ts';
-import type { ConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
-import { leaseSeconds, type RunBounds } from '#functions/deliver/smtp/timeouts.ts';
+import { leaseSeconds } from '#functions/deliver/smtp/timeouts.ts';
 import { pathsOf } from '#mail/envelope/recipient.ts';
-import type { MessageId } from '#mail/header/message-id.ts';
-import type { Config, ConfigSource } from '#pipeline/config/config.ts';
+import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
-import type {
-  Clock,
-  Handout,
-  Intake,
-  JobSender,
-  Log,
-  Metrics,
-  ObjectStore,
-  Resolve,
-  Secrets,
-} from '#pipeline/contract/ports.ts';
+import type { Handout } from '#pipeline/contract/ports.ts';
 import { type DeliveryState, deliveryRecord, pendingJob, pendingPaths } from '#pipeline/contract/records/delivery.ts';
 import { claimAttempt, findDelivery, readDelivery, type StoredDelivery } from './claim-attempt.ts';
+import type { DeliverDeps } from './deliver-deps.ts';
 import { gatherFacts } from './gather-facts.ts';
 import { mayStart, type StartAnswer } from './may-start.ts';
 import { requeue, type Waiting } from './requeue.ts';
-import type { WorkerMemory } from './worker-memory.ts';
-
-export type DeliverDeps = RunBounds & {
-  readonly store: Pick<ObjectStore, 'get' | 'head' | 'put' | 'delete'>;
-  readonly jobs: JobSender;
-  readonly intake: Intake;
-  readonly config: ConfigSource;
-  readonly secrets: Secrets;
-  readonly resolve: Resolve;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly newMessageId: (nowMs: number) => MessageId;
-  readonly memory: WorkerMemory;
-  readonly connections: ConnectionPool;
-  readonly fetchPolicy: FetchPolicy;
-  /** The share of each destination's connections, if other processes deliver too. */
-  readonly leases?: FleetLeases;
-  /** 0 to 1. */
-  readonly random: () => number;
-  /** True if no other process delivers from this store: what a killed process was at is then taken up at once. */
-  readonly soleWorker?: boolean;
-  /** What is wrong with our own DNS, if it answers nothing at all; null if only a domain's does not. */
-  readonly dnsProblem?: () => Promise<string | null>;
-};
 
 /** `waiting`: no attempt was made; the job is back on the queue. `duplicate`: there was nothing to do. */
 export type DeliverOutcome = AttemptOutcome | Waiting | { readonly outcome: 'duplicate' };

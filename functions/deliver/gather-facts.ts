@@ -9,7 +9,7 @@ import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
-import type { DeliverDeps } from './deliver.ts';
+import type { DeliverDeps } from './deliver-deps.ts';
 import { tryHosts } from './try-hosts.ts';
 
 /** `host`: null if none is needed, because the recipients are mailboxes here. `unasked`: why no host may be asked now. */

@@ -1,7 +1,7 @@
 // A job that may not start now goes back on the queue; a long wait is noted in its record, where people look for the reason.
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import { type StoredDelivery, writeDelivery } from './claim-attempt.ts';
-import type { DeliverDeps } from './deliver.ts';
+import type { DeliverDeps } from './deliver-deps.ts';
 
 /** The job is back on the queue until then. */
 export type Waiting = { readonly outcome: 'waiting'; readonly until: string; readonly reason: string };

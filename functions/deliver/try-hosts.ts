@@ -23,7 +23,7 @@ import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { HostTry } from '#pipeline/contract/records/delivery.ts';
 import { faultOf } from '#pipeline/run/own-fault.ts';
-import type { DeliverDeps } from './deliver.ts';
+import type { DeliverDeps } from './deliver-deps.ts';
 
 type TryHostsDeps = Pick<DeliverDeps, 'secrets' | 'clock' | 'random' | 'store' | 'connections' | 'memory' | 'leases'>;
 

@@ -1,6 +1,6 @@
 // What surrounds an invocation: leases on connections are renewed while it runs. At its end all connections are closed, since the sandbox is
 // frozen and could close none later, and what others wait for is given back.
-import type { DeliverDeps } from './deliver.ts';
+import type { DeliverDeps } from './deliver-deps.ts';
 
 const renewMs = 5_000;
 

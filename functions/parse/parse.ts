@@ -4,35 +4,21 @@
 // releases from quarantine comes as a job once more.
 
 import { describeHead } from '#functions/parse/header/describe-head.ts';
-import type { Parser } from '#functions/parse/worker/parser.ts';
 import type { LocalRecipient } from '#mail/envelope/recipient.ts';
 import { claimsToJudge } from '#mail/header/authserv-id.ts';
 import { readHeaderOf } from '#mail/header/read-header.ts';
-import type { ConfigSource } from '#pipeline/config/config.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import { messageKey } from '#pipeline/contract/keys.ts';
-import type { Announce, Clock, Handout, JobSender, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
+import type { Handout } from '#pipeline/contract/ports.ts';
 import { writeInboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import { reportJobs } from '#pipeline/contract/report-jobs.ts';
 import { messageLost } from '#pipeline/run/own-fault.ts';
 import { createBodies, type ParsedContent } from './assemble-message.ts';
 import { type KeptObject, keepObject } from './keep-object.ts';
+import type { ParseDeps } from './parse-deps.ts';
 import { createProblemList, type ProblemList } from './problems.ts';
 import { endQuarantine, isReleased, notInInbox, stillQuarantined, toTellOf } from './release-quarantined.ts';
 import { tellConsumers } from './tell-consumers.ts';
-
-/** What the stage may touch. */
-export type ParseDeps = {
-  readonly store: Pick<ObjectStore, 'get' | 'put' | 'list' | 'delete'>;
-  readonly config: ConfigSource;
-  readonly parser: Pick<Parser, 'parse'>;
-  /** Who is told of each JSON that is stored; left out: nobody. */
-  readonly announce?: Announce;
-  readonly jobs: JobSender;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-};
 
 /** `written`: the keys of the JSON that are new; `present`: those that an earlier run had written already. */
 export type ParseOutcome = {

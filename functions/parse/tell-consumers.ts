@@ -6,7 +6,7 @@ import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import { type MailEvent, mailEventOf } from '#pipeline/contract/mail-event.ts';
 import { isWanted } from '#pipeline/contract/mail-match.ts';
 import { assembleMessage, type ParsedContent } from './assemble-message.ts';
-import type { ParseDeps } from './parse.ts';
+import type { ParseDeps } from './parse-deps.ts';
 
 /** Recipients told of at once. */
 const toldTogether = 32;

@@ -2,7 +2,7 @@
 // with its subject, and one for programs, message/delivery-status (RFC 3464 §2), in UTF-8 as RFC 6533 §3 has it.
 import { formatDateTime } from '#mail/header/date-time.ts';
 import { encodeUtf8Address } from '#mail/smtp/xtext.ts';
-import type { DsnAction, DsnInput, DsnRecipient } from './dsn.ts';
+import type { DsnAction, DsnInput, DsnRecipient } from './dsn-input.ts';
 
 const maxPeerChars = 600;
 const lineChars = 72;

@@ -1,8 +1,7 @@
 // Tells EventBridge of stored mail. Events that come within a few milliseconds leave in one PutEvents of ten at most; each
 // entry's own answer decides about its event.
 import { type EventBridgeClient, PutEventsCommand, type PutEventsResultEntry } from '@aws-sdk/client-eventbridge';
-import { type MailEvent, mailEventSource, mailEventType } from '#pipeline/contract/mail-event.ts';
-import type { Announce } from '#pipeline/contract/ports.ts';
+import { type Announce, type MailEvent, mailEventSource, mailEventType } from '#pipeline/contract/mail-event.ts';
 import { ownFault } from '#pipeline/run/own-fault.ts';
 import { createCoalescer } from './coalescer.ts';
 

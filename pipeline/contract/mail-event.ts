@@ -121,3 +121,6 @@ function beginningOf(text: string, most: number): { readonly kept: string; reado
 function jsonBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text));
 }
+
+/** Tells whoever listens that a message is stored. Resolves when that is certain to reach them, at least once. */
+export type Announce = (event: MailEvent) => Promise<void>;

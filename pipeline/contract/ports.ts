@@ -3,7 +3,6 @@
 import type { EventName } from '#pipeline/observe/event-names.ts';
 import type { CounterName, LabelsOf, MeasureName } from '#pipeline/observe/metric-names.ts';
 import type { JobOf, ReceivedJob } from './jobs.ts';
-import type { MailEvent } from './mail-event.ts';
 import type { QueueName } from './stages.ts';
 
 /** The time, in milliseconds since 1970. */
@@ -125,9 +124,6 @@ export type Metrics = {
   readonly count: <Name extends CounterName>(name: Name, labels?: LabelsOf<Name>, by?: number) => void;
   readonly measure: <Name extends MeasureName>(name: Name, value: number, labels?: LabelsOf<Name>) => void;
 };
-
-/** Tells whoever listens that a message is stored. Resolves when that is certain to reach them, at least once. */
-export type Announce = (event: MailEvent) => Promise<void>;
 
 /** Makes a URL by which anybody may read an object until `expiresAt` (ISO 8601). */
 export type LinkTo = (key: string) => Promise<{ readonly url: string; readonly expiresAt: string }>;

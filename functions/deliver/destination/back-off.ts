@@ -2,10 +2,10 @@
 // that share a host share it. If one answers 421 or not at all, no mail goes to it for a while, twice as long after each failure.
 // The record in the store tells other processes; this one asks its memory, and the store at most every half a minute.
 import type { LRUCache } from 'lru-cache';
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import type { Target } from '#functions/deliver/hosts/look-up-mx.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { smarthostDestination } from '#pipeline/contract/keys.ts';
+import type { Clock, ObjectStore } from '#pipeline/contract/ports.ts';
 import { type BackOff, backOffRecord } from '#pipeline/contract/records/back-off.ts';
 import type { DestinationVerdict } from './judge-destination.ts';
 
@@ -22,7 +22,13 @@ export type BackOffMemory = LRUCache<string, Known>;
 /** Temporary refusals in a row, by destination: of the host's own making, and all of them. */
 export type RefusalMemory = LRUCache<string, { readonly ofHost: number; readonly all: number }>;
 
-type BackOffDeps = Pick<DeliverDeps, 'store' | 'clock' | 'memory' | 'random'>;
+type BackOffDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'put' | 'delete'>;
+  readonly clock: Clock;
+  readonly memory: { readonly backOffs: BackOffMemory; readonly refusals: RefusalMemory };
+  /** 0 to 1. */
+  readonly random: () => number;
+};
 
 /** An attempt: when it began, and the schedule of single messages. */
 type Tried = { readonly startedAt: number; readonly retrySeconds: readonly number[] };

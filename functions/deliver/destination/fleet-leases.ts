@@ -1,7 +1,7 @@
 // The connections that this process may have to a destination, where several processes deliver: together they keep to its limit. Each
 // takes a lease on as many as it needs (records/connection-leases.ts), for half a minute, and uses it for any number of messages. One
 // process alone needs none of this: its slots (slots.ts) are all there are.
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import type { Clock, Log, ObjectStore } from '#pipeline/contract/ports.ts';
 import { type ConnectionLeases, connectionLeasesRecord } from '#pipeline/contract/records/connection-leases.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 
@@ -44,7 +44,12 @@ type Own = {
   lastDueAt: number;
 };
 
-type LeaseDeps = Pick<DeliverDeps, 'store' | 'clock' | 'log'> & { readonly owner: string };
+type LeaseDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'put'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly owner: string;
+};
 
 const leaseMs = 30_000;
 /** Of a lease that is renewed: its connections are slow, and to renew it costs two calls. */

@@ -1,7 +1,7 @@
 // Notices a network that lets no mail out: connections to several unrelated hosts time out and none succeeds. Cloud
 // networks block port 25 until asked not to. It is reported as such, and while it lasts no mail is given up. All processes
 // gather the evidence in one record by compare-and-set: one process alone may see a single host in an hour.
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import type { Clock, Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import {
   blockedPort,
   blockedPortRecord,
@@ -17,7 +17,14 @@ export type PortMemory = {
   isBlocked: boolean;
 };
 
-type PortDeps = Pick<DeliverDeps, 'store' | 'clock' | 'log' | 'metrics' | 'memory' | 'soleWorker'>;
+type PortDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'put' | 'delete'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly memory: { readonly port: PortMemory };
+  readonly soleWorker?: boolean;
+};
 
 const unrelatedHosts = 3;
 const windowMs = 3_600_000;

@@ -1,7 +1,7 @@
 // A host to ask, acquired before anything is claimed: the hosts of the job's domain, and a slot at the first that may be asked now. A
 // host that is backed off, or has no slot free, is passed over; if there is no other, the job waits on the queue.
 import { createHash } from 'node:crypto';
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import {
   connectionLimit,
   destinationOf,

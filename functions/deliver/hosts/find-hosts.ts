@@ -1,7 +1,7 @@
 // Which hosts a job's mail goes to, and which TLS they must have: the smarthost, or the domain's own hosts under its MTA-STS policy
 // (RFC 8461).
 
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import type { OpenFailure, TlsPolicy } from '#functions/deliver/smtp/open-connection.ts';
 import type { TlsFacts } from '#functions/deliver/smtp/smtp-socket.ts';
 import { isLoopbackAddress } from '#mail/address/loopback.ts';

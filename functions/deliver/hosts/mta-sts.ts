@@ -1,12 +1,11 @@
 // The MTA-STS policy of a domain (RFC 8461) that applies now: its record is asked for, and its file fetched. If that cannot be had, the
 // last policy applies until it expires; it is kept in the store too, for other processes and after a restart.
 
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import { isPrivate } from '#mail/address/private-address.ts';
 import { parseStsPolicy, type StsPolicy } from '#mail/mta-sts/sts-policy.ts';
-import type { Resolve } from '#pipeline/contract/ports.ts';
+import type { Clock, ObjectStore, Resolve } from '#pipeline/contract/ports.ts';
 import { stsPolicyRecord } from '#pipeline/contract/records/sts-policy.ts';
-import type { PolicyFile } from './fetch-policy.ts';
+import type { FetchPolicy, PolicyFile } from './fetch-policy.ts';
 
 /** The policy that applies, and why the one that the domain announces does not, if it could not be had. */
 export type StsFinding = { readonly policy: StsPolicy; readonly note: string | null };
@@ -25,7 +24,11 @@ export type PolicyMemory = {
   readonly set: (domain: string, known: Known) => unknown;
 };
 
-type StsDeps = Pick<DeliverDeps, 'resolve' | 'fetchPolicy' | 'store' | 'clock'> & {
+type StsDeps = {
+  readonly resolve: Resolve;
+  readonly fetchPolicy: FetchPolicy;
+  readonly store: Pick<ObjectStore, 'get' | 'put' | 'delete'>;
+  readonly clock: Clock;
   /** The port of policy hosts: 443. */
   readonly port: number;
   readonly memory: PolicyMemory;

@@ -1,7 +1,7 @@
 // A job that became a dead letter, here or in a stage before: its recipients are recorded as given up, and the sender gets a bounce, once
 // even if this runs twice. A redrive of the dead letter tries them again (claim-attempt.ts); the bounce says that this may happen.
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import { pathsOf } from '#mail/envelope/recipient.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';

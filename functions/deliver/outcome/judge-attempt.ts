@@ -1,6 +1,8 @@
 // What follows from an attempt: who is delivered, who bounces and why, when the rest is tried again, who must be told. Pure.
 // Which of several hosts' answers about one recipient counts, and every enhanced status code (RFC 3463) that we choose, are here.
-import { type DsnAction, isReportWanted } from '#mail/dsn/dsn.ts';
+
+import { isReportWanted } from '#mail/dsn/dsn.ts';
+import type { DsnAction } from '#mail/dsn/dsn-input.ts';
 import type { RecipientAtHost, RecipientDelivery, RemoteRecipient } from '#mail/envelope/recipient.ts';
 import { shownReply } from '#mail/smtp/reply.ts';
 import type { Config } from '#pipeline/config/config.ts';

@@ -1,7 +1,7 @@
 // An attempt that failed by a fault of ours: the lease is given back, and the delivery's record says what is wrong and when it is tried
 // again. It counts against no host and uses up no attempt.
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import { errorMessage } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { faultWaitMs } from '#pipeline/run/judge-failure.ts';

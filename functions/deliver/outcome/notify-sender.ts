@@ -2,10 +2,11 @@
 // chosen when it became owed, so that doing it twice makes one message. Nothing goes to the null reverse-path or an unproven sender.
 import { isAscii } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import { parseAddress } from '#mail/address/address.ts';
 import { srsReverse } from '#mail/address/srs.ts';
-import { composeDsn, type DsnRecipient, originalBytesNeeded } from '#mail/dsn/dsn.ts';
+import { composeDsn, originalBytesNeeded } from '#mail/dsn/dsn.ts';
+import type { DsnRecipient } from '#mail/dsn/dsn-input.ts';
 import { internalSession } from '#mail/envelope/envelope.ts';
 import type { RoutedRecipient } from '#mail/envelope/recipient.ts';
 import { routeRecipient } from '#mail/envelope/route-recipient.ts';

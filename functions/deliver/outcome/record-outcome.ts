@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import { type DeliveryState, deliveryRecord, deliveryStateSchema } from '#pipeline/contract/records/delivery.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { faultOf } from '#pipeline/run/own-fault.ts';

@@ -1,5 +1,5 @@
 // An attempt in the log, in the metrics, and as the outcome of its job.
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import type { DeliverJob } from '#pipeline/contract/jobs.ts';
 import type { DeliveryState } from '#pipeline/contract/records/delivery.ts';
 import type { AttemptFacts } from './attempt-facts.ts';

@@ -1,7 +1,7 @@
 // Carries out what follows from a recorded attempt: notifications, the next attempt, suppressions. The record says all of it first, so
 // that it is done again after a crash; each part can be done twice without harm.
 import { type StoredDelivery, writeDelivery } from '#functions/deliver/claim-attempt.ts';
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { type DeliveryState, pendingJob, pendingPaths } from '#pipeline/contract/records/delivery.ts';
 import { whyNotTold } from '#pipeline/contract/sender-proof.ts';

@@ -1,5 +1,5 @@
 // Makes what an attempt showed of destinations and of our own network known to all jobs and processes.
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import { destinationOf, publishFailure, recordVerdict } from '#functions/deliver/destination/back-off.ts';
 import { judgeDestination } from '#functions/deliver/destination/judge-destination.ts';
 import { signOf, watchPort } from '#functions/deliver/destination/port25.ts';

@@ -2,11 +2,11 @@
 // the listener refuses mail to it for a while. Nothing else counts: not the sender, the content, a full mailbox or a temporary fault.
 // A domain that refuses very many addresses at once is taken to be in trouble, and its word does not count.
 import { LRUCache } from 'lru-cache';
-import type { DeliverDeps } from '#functions/deliver/deliver.ts';
 import { type EmailAddress, parseAddress } from '#mail/address/address.ts';
 import { pathsOf, type RecipientAtHost } from '#mail/envelope/recipient.ts';
 import { isProblem } from '#mail/problem.ts';
 import { shownReply } from '#mail/smtp/reply.ts';
+import type { Log, Metrics, ObjectStore } from '#pipeline/contract/ports.ts';
 import { askedRecipient, type DeliveryAttempt, type DeliveryState } from '#pipeline/contract/records/delivery.ts';
 import { isInTrouble, refusalsRecord, type Trouble, withRefusals } from '#pipeline/contract/records/refusals.ts';
 import { emptyRecord, suppressionRecord, withBounce, withoutBounces } from '#pipeline/contract/records/suppression.ts';
@@ -19,7 +19,12 @@ export type AcceptedCounts = {
   readonly take: (domain: string, nowMs: number) => number;
 };
 
-type SuppressDeps = Pick<DeliverDeps, 'store' | 'log' | 'metrics' | 'memory'>;
+type SuppressDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'put' | 'delete'>;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly memory: { readonly accepted: AcceptedCounts };
+};
 
 const hourMs = 3_600_000;
 /** RFC 3463 §3.2: bad mailbox, moved without forwarding; 5.1.10 is what Exchange calls a recipient that it does not find. */

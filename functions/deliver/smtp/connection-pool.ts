@@ -4,15 +4,8 @@
 import { createSecureContext, rootCertificates } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import { boundedTable } from '#pipeline/run/bounded-table.ts';
-import { createCountedConnections } from './counted-connections.ts';
-import {
-  madeRoom,
-  type OpenFailure,
-  type OpenRequest,
-  openConnection,
-  type SmtpConnection,
-  statedLimit,
-} from './open-connection.ts';
+import { createCountedConnections, type PooledConnection } from './counted-connections.ts';
+import { madeRoom, type OpenFailure, type OpenRequest, openConnection, statedLimit } from './open-connection.ts';
 import { shownSeconds } from './reply-reader.ts';
 
 export type PoolOptions = {
@@ -24,18 +17,6 @@ export type PoolOptions = {
   readonly messagesPerConnection?: number;
   /** How long a host may take to get ready before it counts as slow. */
   readonly slowSeconds?: number;
-};
-
-/**
- * A connection in use. `reused` tells a fresh one apart: what breaks a reused one may be only its age. `mailsLeft`: how
- * many transactions it may still carry.
- */
-export type PooledConnection = SmtpConnection & {
-  readonly key: string;
-  readonly destination: string;
-  readonly reused: boolean;
-  readonly needsReset: boolean;
-  readonly mailsLeft: number;
 };
 
 /** How a connection comes back: how many transactions it carried, and whether it may carry more. */

@@ -1,7 +1,19 @@
 // The connections of one process, counted by destination: those being opened, in use, idle, and being closed. If a new one would be one
 // too many, the oldest idle one is closed first, and the new one waits for that.
-import type { PooledConnection } from './connection-pool.ts';
+import type { SmtpConnection } from './open-connection.ts';
 import type { SmtpSocket } from './smtp-socket.ts';
+
+/**
+ * A connection in use. `reused` tells a fresh one apart: what breaks a reused one may be only its age. `mailsLeft`: how
+ * many transactions it may still carry.
+ */
+export type PooledConnection = SmtpConnection & {
+  readonly key: string;
+  readonly destination: string;
+  readonly reused: boolean;
+  readonly needsReset: boolean;
+  readonly mailsLeft: number;
+};
 
 /** A connection about to be opened; say how that went. */
 export type Opening = { readonly opened: (socket: SmtpSocket) => void; readonly failed: () => void };

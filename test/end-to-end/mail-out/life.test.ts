@@ -2,7 +2,8 @@
 // 900 s on SQS), one warning, one bounce, and nothing left in the end.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { type DeliverDeps, deliver } from '#functions/deliver/deliver.ts';
+import { deliver } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
 import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';
 import { messageIdFactory } from '#mail/header/message-id.ts';

@@ -1,6 +1,7 @@
 // Runs the stage on one message with the ports as fakes, and gives back all that came of it.
 import { createHash } from 'node:crypto';
-import { type AuthenticateDeps, authenticate } from '#functions/authenticate/authenticate.ts';
+import { authenticate } from '#functions/authenticate/authenticate.ts';
+import type { AuthenticateDeps } from '#functions/authenticate/authenticate-deps.ts';
 import type { Lane } from '#functions/authenticate/judge-in-lane.ts';
 import type { Session } from '#mail/envelope/envelope.ts';
 import type { RoutedRecipient } from '#mail/envelope/recipient.ts';

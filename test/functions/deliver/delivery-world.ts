@@ -1,6 +1,7 @@
 // A deliver stage with fakes around it: a store and a queue in memory, a zone, a set clock, real sockets.
 import { createHash } from 'node:crypto';
-import { type DeliverDeps, type DeliverOutcome, deliver } from '#functions/deliver/deliver.ts';
+import { type DeliverOutcome, deliver } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import type { FetchPolicy } from '#functions/deliver/hosts/fetch-policy.ts';
 import { createConnectionPool, type PoolOptions } from '#functions/deliver/smtp/connection-pool.ts';
 import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';

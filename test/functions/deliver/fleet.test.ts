@@ -1,7 +1,8 @@
 // Fifty processes that deliver from one store to one host, as on AWS: leases, connection pools and sockets are the real ones.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type DeliverDeps, deliver } from '#functions/deliver/deliver.ts';
+import { deliver } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import { createFleetLeases } from '#functions/deliver/destination/fleet-leases.ts';
 import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
 import { withLeases } from '#functions/deliver/with-leases.ts';

@@ -2,7 +2,8 @@
 // hear that a message was not delivered which was.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type DeliverDeps, deliver } from '#functions/deliver/deliver.ts';
+import { deliver } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { messageLost } from '#pipeline/run/own-fault.ts';
 import { startMx } from '#test/support/peers/scripted-mx.ts';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { composeDsn, type DsnInput, type DsnRecipient } from '#mail/dsn/dsn.ts';
+import { composeDsn } from '#mail/dsn/dsn.ts';
+import type { DsnInput, DsnRecipient } from '#mail/dsn/dsn-input.ts';
 
 const original = Buffer.from(
   'Received: from a.example by b.example; Sat, 21 Nov 2026 03:00:00 +0000\r\nFrom: joe@sender.example\r\nTo: x@there.example\r\nSubject: Hello\r\nMessage-ID: <abc@sender.example>\r\n\r\nBody\r\n',

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { composeDsn, type DsnInput, type DsnRecipient, isReportWanted } from '#mail/dsn/dsn.ts';
+import { composeDsn, isReportWanted } from '#mail/dsn/dsn.ts';
+import type { DsnInput, DsnRecipient } from '#mail/dsn/dsn-input.ts';
 
 const original = Buffer.from(
   'Received: from x\r\nFrom: joe@sender.example\r\nTo: nobody@there.example\r\nMessage-ID: <abc@sender.example>\r\n' +

@@ -1,7 +1,8 @@
 // Port 25 as the processes of a fleet see it together: each has a memory of its own, the evidence is in the store.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type DeliverDeps, deliver } from '#functions/deliver/deliver.ts';
+import { deliver } from '#functions/deliver/deliver.ts';
+import type { DeliverDeps } from '#functions/deliver/deliver-deps.ts';
 import { watchPort } from '#functions/deliver/destination/port25.ts';
 import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';
 import { destinationKey } from '#pipeline/contract/keys.ts';
