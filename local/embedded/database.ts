@@ -84,8 +84,8 @@ const changes: Readonly<Record<number, { readonly to: number; readonly sql: stri
   },
   4: { to: 6, sql: mailTablesFrom4 },
   5: { to: 6, sql: mailTablesFrom5 },
-  // What is in the index of texts ends otherwise now: it is indexed anew.
-  6: { to: 7, sql: 'UPDATE mails SET is_indexed = 2 WHERE is_indexed = 1;' },
+  // What is in the index of texts ends otherwise now: it is made anew. An empty one has no entries that a search would go through for nothing.
+  6: { to: 7, sql: `INSERT INTO mail_text (mail_text) VALUES ('delete-all'); UPDATE mails SET is_indexed = 0;` },
 };
 
 /** Opens (or makes) the database; throws where it cannot be used, or was made by a later version of Pillarbox. */

@@ -12,6 +12,7 @@ import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import { sampleId } from '#test/support/samples/sample-jobs.ts';
 import { sampleId as numberedId, sampleMessage } from '#test/support/samples/sample-message.ts';
 import { openTestWorld, type TestWorld } from '#test/support/worlds/embedded-world.ts';
+import { takeBack } from './old-layouts.ts';
 
 const query = { mailbox: null, q: null, limit: 500, after: null } as const;
 const now = Date.parse('2026-11-21T12:00:00.000Z');
@@ -140,19 +141,7 @@ test('a database of the first layout is brought up to date, and its mail is as i
     await world.store.put({ key, body: Buffer.from(JSON.stringify(message)), contentType: 'application/json' });
   }
   await world.shut();
-  const database = new DatabaseSync(join(world.folder, 'pillarbox.sqlite'));
-  database.exec(`CREATE TABLE old AS SELECT key, id, mailbox, domain, summary, subject AS searched FROM (SELECT *, '' AS subject FROM messages) JOIN mails ON seq = mail;
-    DROP TABLE messages; DROP TABLE mails; DROP TABLE mail_text; DROP TABLE mail_tags; DROP TABLE mailboxes; DROP TABLE mail_totals;
-    CREATE TABLE messages (key TEXT NOT NULL UNIQUE, id TEXT NOT NULL, mailbox TEXT NOT NULL, domain TEXT NOT NULL,
-      summary TEXT NOT NULL, searched TEXT NOT NULL, shared INTEGER) STRICT;
-    CREATE INDEX messages_by_id ON messages (id, key); CREATE INDEX messages_by_mailbox ON messages (mailbox, id, key);
-    CREATE INDEX messages_by_domain ON messages (domain, id, key);
-    INSERT INTO messages (key, id, mailbox, domain, summary, searched) SELECT * FROM old; DROP TABLE old;
-    DROP INDEX objects_by_shared; DROP TABLE shared_parts; ALTER TABLE objects DROP COLUMN shared;
-    ALTER TABLE objects DROP COLUMN sha256; ALTER TABLE messages DROP COLUMN shared;
-    DROP INDEX jobs_held_by_faults; ALTER TABLE jobs DROP COLUMN faults; ALTER TABLE jobs DROP COLUMN guilt;
-    ALTER TABLE jobs DROP COLUMN handed_at; PRAGMA user_version = 1`);
-  database.close();
+  takeBack(join(world.folder, 'pillarbox.sqlite'), 1);
   const again = await openTestWorld({ t, folder: world.folder });
   assert.equal((await textOf(again, 'raw/x')).length, 300_000);
   const list = await again.admin.messages({ mailbox: null, q: null, limit: 10, after: null });
