@@ -3,7 +3,6 @@
 import { z } from 'zod';
 import type { MessageId } from '#mail/header/message-id.ts';
 import { queueName } from '#ops/api/parameters.ts';
-import type { MailboxCounts } from '#ops/messages/list-mailboxes.ts';
 import type { MarkedSummary } from '#ops/messages/message-summary.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 
@@ -24,6 +23,18 @@ export const queueCountsSchema = z.object({
   faults: z.array(z.object({ reason: z.string(), jobs: count, retryAt: z.string() })),
 });
 export type QueueCounts = z.infer<typeof queueCountsSchema>;
+
+/**
+ * `mailboxes`: by name (`local@domain`), each with its copies; `messages` and `unread` count each message once, however many
+ * mailboxes it is in. `tags`: by name, with the messages that have it.
+ */
+export const mailboxCountsSchema = z.object({
+  mailboxes: z.array(z.object({ name: z.string(), messages: count, unread: count })),
+  messages: count,
+  unread: count,
+  tags: z.array(z.object({ name: z.string(), messages: count })),
+});
+export type MailboxCounts = Readonly<z.infer<typeof mailboxCountsSchema>>;
 
 /**
  * A job that waits after a run that did not end well. `waits`: for a fault of ours to be mended (`fault`), for a hook that failed

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { json } from '#ops/api/answer.ts';
 import { type UseCase, useCase } from '#ops/api/use-case.ts';
-import type { ServiceDeps } from './deps.ts';
+import type { Clock } from '#pipeline/contract/ports.ts';
+import type { OpsAdmin } from './admin.ts';
 import { queueMetrics } from './queues.ts';
 
 /** `problems` are sentences; `ok` false makes `/health` a 503. `details` is shown as it is. */
@@ -12,6 +13,9 @@ export type Health = {
   readonly problems: readonly string[];
   readonly details: Readonly<Record<string, unknown>>;
 };
+
+type HealthDeps = { readonly health: () => Health | Promise<Health>; readonly clock: Clock };
+type MetricsDeps = { readonly metricsText: () => string; readonly admin: OpsAdmin };
 
 const healthSchema = z.looseObject({
   status: z.enum(['ok', 'degraded', 'failing']),
@@ -26,7 +30,7 @@ export const showHealth = useCase({
   takes: {},
   gives: healthSchema,
   others: { 503: healthSchema },
-  answer: async ({ health, clock }: ServiceDeps) => {
+  answer: async ({ health, clock }: HealthDeps) => {
     const { ok, problems, mode, details } = await health();
     const status = ok ? (problems.length === 0 ? 'ok' : 'degraded') : 'failing';
     return json({ status, problems, now: new Date(clock()).toISOString(), mode, ...details }, ok ? 200 : 503);
@@ -36,7 +40,7 @@ export const showHealth = useCase({
 const prometheus = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** Takes any parameters: a Prometheus may send some. */
-export const showMetrics: UseCase<ServiceDeps> = {
+export const showMetrics: UseCase<MetricsDeps> = {
   about: 'figures for Prometheus',
   takes: null,
   gives: prometheus,

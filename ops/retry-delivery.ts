@@ -6,7 +6,6 @@ import { messageId, text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { Clock, JobSender, ObjectStore } from '#pipeline/contract/ports.ts';
 import { deliveryRecord, retryNow } from '#pipeline/contract/records/delivery.ts';
-import type { MailDeps } from './deps.ts';
 
 /** Makes a delivery due now. `not-waiting`: it is delivered, or under way; `reason` says which. */
 export type RetryDelivery = (request: {
@@ -23,7 +22,7 @@ export const retryOneDelivery = useCase({
   gives: z.object({ id: z.string(), domain: z.string(), outcome: z.literal('queued') }),
   status: 202,
   refuses: ['not-waiting'],
-  answer: async (deps: Pick<MailDeps, 'retryDelivery'>, { ID: id, DOMAIN: domain }) => {
+  answer: async (deps: { readonly retryDelivery: RetryDelivery }, { ID: id, DOMAIN: domain }) => {
     const retried = await deps.retryDelivery({ id, domain });
     switch (retried.outcome) {
       case 'queued':

@@ -4,8 +4,7 @@
 import type { FileContent } from '#local/embedded/store/body-files.ts';
 import type { BodiesReport } from '#local/embedded/store/check-bodies.ts';
 import type { LeasedJob, LeaseTerms } from '#local/run/job-source.ts';
-import type { DeadLetter, HeldJob, MessagePage, MessageQuery, QueueCounts } from '#ops/admin.ts';
-import type { MailboxCounts } from '#ops/messages/list-mailboxes.ts';
+import type { DeadLetter, HeldJob, MailboxCounts, MessagePage, MessageQuery, QueueCounts } from '#ops/admin.ts';
 import type { MarkedSummary } from '#ops/messages/message-summary.ts';
 import type { KeptSince } from '#pipeline/contract/keys.ts';
 import type { ListPage, ObjectFacts, PutOutcome, WriteCondition } from '#pipeline/contract/ports.ts';

@@ -2,17 +2,20 @@
 // mailbox any more, and `changed` for those that lost a copy and have others. Objects are read some at a time, in the order in which they were written.
 import type { MessageId } from '#mail/header/message-id.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
-import type { MailDeps } from '#ops/deps.ts';
 import { listed } from '#ops/messages/list-messages.ts';
 import { isMailKey, isMarksKey, messageIdOf, parseDeliveryKey } from '#pipeline/contract/keys.ts';
-import type { Log } from '#pipeline/contract/ports.ts';
+import type { Log, ObjectStore } from '#pipeline/contract/ports.ts';
 import { deliveryRecord } from '#pipeline/contract/records/delivery.ts';
 import { marksRecord } from '#pipeline/contract/records/marks.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import { eventText } from './streamed-events.ts';
 
 /** What the events are read from. */
-export type MailEventDeps = Pick<MailDeps, 'store'> & { readonly admin: OpsAdmin; readonly log: Pick<Log, 'warn'> };
+export type MailEventDeps = {
+  readonly store: Pick<ObjectStore, 'get' | 'head' | 'list'>;
+  readonly admin: OpsAdmin;
+  readonly log: Pick<Log, 'warn'>;
+};
 
 const maxWaiting = 5_000;
 const readTogether = 32;

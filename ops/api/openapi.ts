@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { json } from './answer.ts';
 import { type RefusalCode, refusalTable } from './refusals.ts';
-import type { Route } from './routes.ts';
+import type { Route } from './route.ts';
 import { isPart, type JsonBody, type UseCase, useCase } from './use-case.ts';
 
 const code = z.enum(Object.keys(refusalTable)).describe('Why, in one word that stays.');

@@ -1,7 +1,7 @@
 // The routes as a function from request to answer: local/http serves it, the command line calls it for a deployment without
 // a server. Routing is by hand: with Hono, whose Request and Response must be built for each call, it takes a third longer.
 import { type Answer, closing, refusal, withHeaders } from './answer.ts';
-import type { Route } from './routes.ts';
+import type { Route } from './route.ts';
 import type { Asked } from './use-case.ts';
 
 /**

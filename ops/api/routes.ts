@@ -21,13 +21,7 @@ import { sendMessage } from '#ops/send/send-message.ts';
 import { addSuppression, listSuppressions, removeSuppression } from '#ops/suppressions.ts';
 import { streamEvents } from './event-stream.ts';
 import { describing } from './openapi.ts';
-import type { UseCase } from './use-case.ts';
-
-/** `at`: method and path. */
-export type Route<Deps> = {
-  readonly at: `${'GET' | 'POST' | 'PUT' | 'DELETE'} /${string}`;
-  readonly does: UseCase<Deps>;
-};
+import type { Route } from './route.ts';
 
 /** In any world, also in a deployment on AWS. */
 export const mailRoutes: readonly Route<MailDeps>[] = [

@@ -1,7 +1,7 @@
 // The console's files as routes, served with a policy under which only they run. The page puts senders' texts into the
 // document as text; a message's HTML is in a sandboxed frame.
 import { extname } from 'node:path';
-import type { Route } from '#ops/api/routes.ts';
+import type { Route } from '#ops/api/route.ts';
 
 /** A file as it was bundled; `name` without a folder. */
 export type ConsoleFile = { readonly name: string; readonly body: string };

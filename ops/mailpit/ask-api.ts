@@ -1,8 +1,8 @@
 // What the routes of other tools' APIs are answered from: our own API, in the same process. So they say what it says, and no more.
 import { z } from 'zod';
+import { mailboxCountsSchema } from '#ops/admin.ts';
 import { type Answer, isAnswer } from '#ops/api/answer.ts';
 import type { OpsApp } from '#ops/api/ops-app.ts';
-import { mailboxCountsSchema } from '#ops/messages/list-mailboxes.ts';
 import { listedMessage } from '#ops/messages/list-messages.ts';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';

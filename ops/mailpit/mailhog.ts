@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { isAnswer, json, notFound } from '#ops/api/answer.ts';
 import { text } from '#ops/api/parameters.ts';
-import type { Route } from '#ops/api/routes.ts';
+import type { Route } from '#ops/api/route.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';

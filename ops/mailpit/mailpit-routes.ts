@@ -1,6 +1,6 @@
 // The API of Mailpit (`/api/v1`, `/view/…`) over the same mail, so that its clients work here as they are. It is no part of our own
 // API, and described by its own documentation; docs/mailpit.md says what is different.
-import type { Route } from '#ops/api/routes.ts';
+import type { Route } from '#ops/api/route.ts';
 import type { ForeignDeps } from './ask-api.ts';
 import {
   mailpitDelete,

@@ -1,7 +1,8 @@
 // Counts mailboxes from the keys of mail and the marks of messages, where no index has the counts.
+
+import type { MailboxCounts } from '#ops/admin.ts';
 import { messageIdOf, parseMessageKey } from '#pipeline/contract/keys.ts';
 import type { Marks } from '#pipeline/contract/records/marks.ts';
-import type { MailboxCounts } from './list-mailboxes.ts';
 
 /** `keys`: those of all copies. `marksOf`: by message id; a message without marks is not in it. */
 export function countMailboxes(keys: readonly string[], marksOf: ReadonlyMap<string, Marks>): MailboxCounts {

@@ -6,7 +6,7 @@ import type { MailAdmin, MessageQuery } from '#ops/admin.ts';
 import { json } from '#ops/api/answer.ts';
 import { cursor, limit, mailboxOrDomain, searchText } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
-import type { MailDeps } from '#ops/deps.ts';
+import type { Clock } from '#pipeline/contract/ports.ts';
 import type { MarkedSummary } from './message-summary.ts';
 
 /** The last row of the page, and its message, which may have more rows behind it and must not be listed twice. */
@@ -17,7 +17,7 @@ const copiesAtOnce = 20;
 /** A search that is slow in finding is answered with what it has found by then. */
 const searchMs = 5_000;
 
-type ListDeps = Pick<MailDeps, 'admin' | 'clock'>;
+type ListDeps = { readonly admin: MailAdmin; readonly clock: Clock };
 
 /** `mailboxes`: those it was delivered to, `mailbox` the first of them; verdicts are words of RFC 8601. */
 export const listedMessage = z.object({

@@ -10,10 +10,10 @@ import { routeRecipient } from '#mail/envelope/route-recipient.ts';
 import { type StoredEnvelope, storedForm } from '#mail/envelope/stored-envelope.ts';
 import { type MessageId, messageIdTime, receivedAtOf } from '#mail/header/message-id.ts';
 import { isProblem } from '#mail/problem.ts';
+import type { MailAdmin } from '#ops/admin.ts';
 import { json, notFound, refusal } from '#ops/api/answer.ts';
 import { address, messageId } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
-import type { MailDeps } from '#ops/deps.ts';
 import { bodyTypeOf, digestBody } from '#ops/releases/digest-body.ts';
 import { readRelease } from '#ops/releases/released-copy.ts';
 import type { Config, ConfigSource } from '#pipeline/config/config.ts';
@@ -55,6 +55,8 @@ export type ReplayMessage = (request: {
   readonly to: EmailAddress | null;
 }) => Promise<ReplayOutcome>;
 
+type ReplayOneDeps = { readonly admin: MailAdmin; readonly replayMessage: ReplayMessage };
+
 /** `kept`: the objects that exist already and stay. */
 export const replayOneMessage = useCase({
   about: 'judge and parse a message once more; to: into another mailbox, under a new id',
@@ -68,7 +70,7 @@ export const replayOneMessage = useCase({
   }),
   status: 202,
   refuses: ['not-replayed'],
-  answer: async ({ admin, replayMessage }: Pick<MailDeps, 'admin' | 'replayMessage'>, { ID: id, to = null }) => {
+  answer: async ({ admin, replayMessage }: ReplayOneDeps, { ID: id, to = null }) => {
     const copies = to === null ? await admin.findMessage(id) : [];
     const deliveries = to === null ? (await admin.deliveryKeys({ id, limit: maxDeliveries, after: null })).keys : [];
     const replayed = await replayMessage({ id, to });

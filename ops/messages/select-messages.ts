@@ -2,11 +2,10 @@
 // chosen by leaving everything out.
 import { z } from 'zod';
 import { isMessageId, type MessageId } from '#mail/header/message-id.ts';
-import type { MailAdmin, MessagePage, MessageQuery, OpsAdmin } from '#ops/admin.ts';
+import type { MailAdmin, MailboxCounts, MessagePage, MessageQuery, OpsAdmin } from '#ops/admin.ts';
 import { type Answer, badParameter } from '#ops/api/answer.ts';
 import { mailboxOrDomain, searchText } from '#ops/api/parameters.ts';
 import type { Clock } from '#pipeline/contract/ports.ts';
-import type { MailboxCounts } from './list-mailboxes.ts';
 
 const atOnce = 250;
 /** A request is answered after this long, whatever is left: no client waits without knowing. */

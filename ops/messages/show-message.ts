@@ -1,11 +1,11 @@
 // One message: the inbox JSON, the stored bytes, an attachment, its HTML for a sandboxed frame. What a sender wrote is
 // served so that no browser runs it: nosniff, a sandboxing policy, and as a download.
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
+import type { MailAdmin } from '#ops/admin.ts';
 import { type Answer, isAnswer, notFound, stream, withHeaders } from '#ops/api/answer.ts';
 import { flag, mailbox, messageId, text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import { linksInNewTabs } from '#ops/content/html-links.ts';
-import type { MailDeps } from '#ops/deps.ts';
 import { domainPrefix, mailboxPrefix, mailFolders, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { type InboxMessage, inboxMessageRecord, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
@@ -15,7 +15,7 @@ import { inlinePictures } from './inline-pictures.ts';
 /** HTML of more bytes is shown as it is stored, without its pictures and with its links unchanged. */
 const maxShownHtmlBytes = 8_388_608;
 
-type Deps = Pick<MailDeps, 'admin' | 'store'>;
+type Deps = { readonly admin: MailAdmin; readonly store: Pick<ObjectStore, 'get' | 'head' | 'list'> };
 type Wanted = { readonly ID: MessageId; readonly mailbox: string | null };
 
 /** No script, no form, no load from anywhere, an origin of its own. */

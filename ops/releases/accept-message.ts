@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { envelopeOptionsSchema } from '#mail/envelope/envelope.ts';
 import { noDsn } from '#mail/envelope/recipient.ts';
 import type { MessageId } from '#mail/header/message-id.ts';
+import type { MailAdmin } from '#ops/admin.ts';
 import { json, notFound, refusal } from '#ops/api/answer.ts';
 import { mailboxOrDomain, messageId } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
-import type { MailDeps } from '#ops/deps.ts';
 import { isInMailbox } from '#ops/messages/show-message.ts';
 import type { ParseJob } from '#pipeline/contract/jobs.ts';
 import { parseMessageKey } from '#pipeline/contract/keys.ts';
@@ -16,7 +16,7 @@ import { type InboxMessage, inboxMessageRecord } from '#pipeline/contract/record
 import { askedBy } from './release-message.ts';
 
 export type AcceptDeps = {
-  readonly admin: Pick<MailDeps['admin'], 'findMessage'>;
+  readonly admin: Pick<MailAdmin, 'findMessage'>;
   readonly store: Pick<ObjectStore, 'get' | 'head'>;
   readonly jobs: JobSender;
   readonly clock: Clock;
@@ -43,7 +43,7 @@ export const acceptMessage = useCase({
   gives: z.object({ id: z.string(), outcome: z.enum(['queued', 'in-inbox']), mailboxes: z.array(z.string()) }),
   status: 202,
   refuses: ['not-accepted'],
-  answer: async (deps: Pick<MailDeps, 'acceptMessage'>, { ID: id, mailbox: only }, { from }) => {
+  answer: async (deps: { readonly acceptMessage: AcceptMessage }, { ID: id, mailbox: only }, { from }) => {
     const accepted = await deps.acceptMessage({ id, only, by: askedBy(from) });
     switch (accepted.outcome) {
       case 'queued':

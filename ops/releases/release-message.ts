@@ -8,7 +8,6 @@ import { isProblem } from '#mail/problem.ts';
 import { json, notFound, refusal } from '#ops/api/answer.ts';
 import { messageId } from '#ops/api/parameters.ts';
 import { bodyUseCase, useCase } from '#ops/api/use-case.ts';
-import type { MailDeps } from '#ops/deps.ts';
 import type { Config } from '#pipeline/config/config.ts';
 
 /** Addresses of one release at most. */
@@ -69,7 +68,7 @@ export const releaseMessage = bodyUseCase({
   }),
   status: 202,
   refuses: ['release-not-allowed', 'not-released'],
-  answer: async ({ releases }: Pick<MailDeps, 'releases'>, { parameters: { ID: of }, body }, { from }) => {
+  answer: async ({ releases }: { readonly releases: Releases }, { parameters: { ID: of }, body }, { from }) => {
     const released = await releases.release({ id: of, to: body.to, by: askedBy(from) });
     switch (released.outcome) {
       case 'queued': {
@@ -93,7 +92,7 @@ export const showReleaseRules = useCase({
   about: 'where stored messages may be released to: release of the configuration',
   takes: {},
   gives: releaseRules,
-  answer: async ({ releases }: Pick<MailDeps, 'releases'>) => json(await releases.rules()),
+  answer: async ({ releases }: { readonly releases: Releases }) => json(await releases.rules()),
 });
 
 /** Who asks for something that is to be told of in a trace; `from` is empty without a connection, for a command with --stack. */

@@ -1,7 +1,8 @@
 // docs/api.md: every request of the API, made of the table of routes and of the schemas that the program itself goes by.
 import { z } from 'zod';
 import { refusalTable } from '#ops/api/refusals.ts';
-import { type Route, serviceRoutes } from '#ops/api/routes.ts';
+import type { Route } from '#ops/api/route.ts';
+import { serviceRoutes } from '#ops/api/routes.ts';
 import { isPart } from '#ops/api/use-case.ts';
 import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import { shapeText } from '#test/docs/shape-text.ts';

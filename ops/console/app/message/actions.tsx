@@ -16,7 +16,7 @@ import {
 import { accept, backToList, remove, replay, setTags, step, toggleRead } from '#ops/console/app/mail/actions.ts';
 import { list } from '#ops/console/app/mail/list-state.ts';
 import { messagePath } from '#ops/console/app/shell/api.ts';
-import type { TabProps } from './message.tsx';
+import type { TabProps } from './message-state.ts';
 import { ReleaseSheet } from './release.tsx';
 import { Sheet } from './sheet.tsx';
 

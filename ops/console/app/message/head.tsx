@@ -8,7 +8,7 @@ import { size } from '#ops/console/app/text/figures.ts';
 import { Address, Person, Tag, Time, Words } from '#ops/console/app/text/words.tsx';
 import { headline, type Tone } from '#ops/content/verdict-words.ts';
 import { Actions, BackButton } from './actions.tsx';
-import type { TabProps } from './message.tsx';
+import type { TabProps } from './message-state.ts';
 
 export function Head({ message, copy }: TabProps) {
   const { from, subject, id } = message;

@@ -21,6 +21,9 @@ export type OpenMessage =
   | { readonly kind: 'without'; readonly id: string }
   | { readonly kind: 'open'; readonly id: string; readonly copy: string | null; readonly message: InboxMessage };
 
+/** What each tab shows. `copy`: the mailbox whose copy it is, null for any. */
+export type TabProps = { readonly message: InboxMessage; readonly copy: string | null };
+
 export const opened = signal<OpenMessage>({ kind: 'none' });
 export const trace = signal<Trace | null>(null);
 export const facts = signal<HtmlFacts>({ links: [], remote: 0 });

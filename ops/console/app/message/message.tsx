@@ -9,7 +9,7 @@ import { whenNews } from '#ops/console/app/shell/live.ts';
 import { adjust, place } from '#ops/console/app/shell/router.ts';
 import { BackButton } from './actions.tsx';
 import { Head, PlainHead } from './head.tsx';
-import { facts, lookAgainAt, opened, openMessage } from './message-state.ts';
+import { facts, lookAgainAt, opened, openMessage, type TabProps } from './message-state.ts';
 import { Attachments } from './tab-attachments.tsx';
 import { Checks } from './tab-checks.tsx';
 import { Clients } from './tab-clients.tsx';
@@ -21,7 +21,6 @@ import { Raw } from './tab-raw.tsx';
 import { Text } from './tab-text.tsx';
 import { Timeline } from './tab-timeline.tsx';
 
-export type TabProps = { readonly message: InboxMessage; readonly copy: string | null };
 type Tab = {
   readonly name: string;
   readonly label: string;

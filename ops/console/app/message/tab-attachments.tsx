@@ -9,7 +9,7 @@ import { Words } from '#ops/console/app/text/words.tsx';
 import { visible, visibleText } from '#ops/content/visible-text.ts';
 import { FileBadge } from './file-strip.tsx';
 import { Cut, useLoadedText } from './loaded.tsx';
-import type { TabProps } from './message.tsx';
+import type { TabProps } from './message-state.ts';
 
 type File = InboxMessage['attachments'][number];
 type Kind = 'picture' | 'pdf' | 'calendar' | 'text' | null;

@@ -2,7 +2,7 @@
 
 import { Tag, Words } from '#ops/console/app/text/words.tsx';
 import { type Check, checksOf, headline, type ShownRecord, shown, toneOf } from '#ops/content/verdict-words.ts';
-import type { TabProps } from './message.tsx';
+import type { TabProps } from './message-state.ts';
 
 export function Checks({ message }: TabProps) {
   const { authentication, disposition, problems } = message;

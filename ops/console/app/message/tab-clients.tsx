@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { api, type ClientReport, type Failure, failureOf, messagePath } from '#ops/console/app/shell/api.ts';
 import { counted } from '#ops/console/app/text/figures.ts';
-import type { TabProps } from './message.tsx';
+import type { TabProps } from './message-state.ts';
 
 export function Clients({ message: { id }, copy }: TabProps) {
   const report = useSignal<ClientReport | Failure | null>(null);

@@ -1,7 +1,7 @@
 // The header fields, in order, decoded or as they were written.
 import { useSignal } from '@preact/signals';
 import { Words } from '#ops/console/app/text/words.tsx';
-import type { TabProps } from './message.tsx';
+import type { TabProps } from './message-state.ts';
 
 export function Headers({ message: { headers } }: TabProps) {
   const wanted = useSignal('');

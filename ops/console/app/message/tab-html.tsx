@@ -7,8 +7,7 @@ import { messagePath } from '#ops/console/app/shell/api.ts';
 import { adjust } from '#ops/console/app/shell/router.ts';
 import { counted } from '#ops/console/app/text/figures.ts';
 import { FileStrip } from './file-strip.tsx';
-import type { TabProps } from './message.tsx';
-import { facts } from './message-state.ts';
+import { facts, type TabProps } from './message-state.ts';
 
 const widths = [
   { name: 'Phone', width: '375px', Icon: Smartphone },

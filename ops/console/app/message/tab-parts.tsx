@@ -5,7 +5,7 @@ import { type MimePart, mimeTree } from '#ops/console/app/text/mime-tree.ts';
 import { Words } from '#ops/console/app/text/words.tsx';
 import { FileBadge } from './file-strip.tsx';
 import { Cut, useLoadedText } from './loaded.tsx';
-import type { TabProps } from './message.tsx';
+import type { TabProps } from './message-state.ts';
 
 const maxBytes = 8_388_608;
 

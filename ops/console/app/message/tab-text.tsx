@@ -3,7 +3,7 @@ import { messagePath } from '#ops/console/app/shell/api.ts';
 import { visibleText } from '#ops/content/visible-text.ts';
 import { FileStrip } from './file-strip.tsx';
 import { Cut, useLoadedText } from './loaded.tsx';
-import type { TabProps } from './message.tsx';
+import type { TabProps } from './message-state.ts';
 
 const maxBytes = 1_048_576;
 

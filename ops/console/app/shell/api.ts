@@ -1,12 +1,11 @@
 // Requests to the ops API, whose answers are typed by the use cases that give them.
 import type { z } from 'zod';
 import type { showActivity } from '#ops/activity.ts';
-import type { DeadLetter, QueueCounts } from '#ops/admin.ts';
+import type { DeadLetter, MailboxCounts, QueueCounts } from '#ops/admin.ts';
 import type { chaosAnswer } from '#ops/chaos.ts';
 import type { ClientReport } from '#ops/content/client-report.ts';
 import type { ShownDelivery } from '#ops/deliveries.ts';
 import type { showHealth } from '#ops/health.ts';
-import type { MailboxCounts } from '#ops/messages/list-mailboxes.ts';
 import type { listMessages } from '#ops/messages/list-messages.ts';
 import type { traceMessage } from '#ops/messages/trace-message.ts';
 import type { acceptMessage } from '#ops/releases/accept-message.ts';
