@@ -11,7 +11,6 @@ import { listMessages } from '#ops/messages/list-messages.ts';
 import { markAllRead, markAllUnread, markRead, markUnread, tagMessage } from '#ops/messages/mark-messages.ts';
 import { replayOneMessage } from '#ops/messages/replay-message.ts';
 import { showAttachment, showHtml, showMessage, showRaw, showText } from '#ops/messages/show-message.ts';
-import { traceMessage } from '#ops/messages/trace-message.ts';
 import { waitForMessage } from '#ops/messages/wait-for-message.ts';
 import { listDead, listQueues, purgeDead, redriveDead } from '#ops/queues.ts';
 import { acceptMessage } from '#ops/releases/accept-message.ts';
@@ -19,6 +18,7 @@ import { releaseMessage, showReleaseRules } from '#ops/releases/release-message.
 import { retryOneDelivery } from '#ops/retry-delivery.ts';
 import { sendMessage } from '#ops/send/send-message.ts';
 import { addSuppression, listSuppressions, removeSuppression } from '#ops/suppressions.ts';
+import { traceMessage } from '#ops/trace/trace-message.ts';
 import { streamEvents } from './event-stream.ts';
 import { describing } from './openapi.ts';
 import type { Route } from './route.ts';

@@ -68,6 +68,24 @@ test('each room imports only what lies before it in the flow', () => {
   assert.deepEqual(through, []);
 });
 
+test('no file imports itself by way of others, not even for a type', () => {
+  const below = new Map<string, readonly string[]>();
+  for (const file of files)
+    below.set(file, [...new Set(importsOf(file).flatMap((wanted) => pathOf(file, wanted) ?? []))]);
+  const done = new Set<string>();
+  const circleThrough = (file: string, way: readonly string[]): readonly string[] | null => {
+    if (way.includes(file)) return [...way.slice(way.indexOf(file)), file];
+    if (done.has(file)) return null;
+    for (const next of below.get(file) ?? []) {
+      const circle = circleThrough(next, [...way, file]);
+      if (circle !== null) return circle;
+    }
+    done.add(file);
+    return null;
+  };
+  for (const file of files) assert.equal(circleThrough(file, [])?.join(' -> '), undefined);
+});
+
 test('another folder is imported by its full name, a file of the same folder by ./', () => {
   const odd = imports.filter(({ file, wanted }) => {
     const target = pathOf(file, wanted);

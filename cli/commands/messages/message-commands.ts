@@ -7,9 +7,9 @@ import { ask, asking, page, pageDefaults, pageOptions } from '#cli/ops-client.ts
 import { listedMessage, listMessages } from '#ops/messages/list-messages.ts';
 import { replayOneMessage } from '#ops/messages/replay-message.ts';
 import { showMessage, showRaw } from '#ops/messages/show-message.ts';
-import { traceMessage } from '#ops/messages/trace-message.ts';
 import { acceptMessage } from '#ops/releases/accept-message.ts';
 import { maxReleasedTo, releaseMessage } from '#ops/releases/release-message.ts';
+import { traceMessage } from '#ops/trace/trace-message.ts';
 import { mark, remove, tag } from './change-messages.ts';
 
 const text = z.string();

@@ -5,7 +5,8 @@ import { messageIdFactory } from '#mail/header/message-id.ts';
 import { createLogFinder } from '#ops/aws/find-log-lines.ts';
 import { createLogSearch } from '#pipeline/aws/operator/log-search.ts';
 import { messageQueryName } from '#pipeline/contract/message-query.ts';
-import { type OperatorsAws, operatorsAws, type Refusal, throttled } from '#test/support/aws/operators-aws.ts';
+import { type OperatorsAws, operatorsAws, throttled } from '#test/support/aws/operators-aws.ts';
+import type { Refusal } from '#test/support/aws/played-logs.ts';
 
 const name = messageQueryName('mail');
 const id = messageIdFactory()(Date.now() - 3_600_000);

@@ -2,10 +2,7 @@
 // AWS's own errors.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http';
-import { playedLogs } from './played-logs.ts';
-
-/** What an operation answers instead; `times`: then no more. */
-export type Refusal = { readonly name: string; readonly status: number; readonly message: string; times?: number };
+import { playedLogs, type Refusal } from './played-logs.ts';
 
 type Secret = { value: string; description: string; token: string };
 

@@ -1,6 +1,8 @@
 // CloudWatch Logs as Logs Insights answers: a search is scheduled, runs, and is complete when it is asked for the third time; times that no
 // group has lines of are refused; rows are lists of fields.
-import type { Refusal } from './operators-aws.ts';
+
+/** What an operation answers instead; `times`: then no more. */
+export type Refusal = { readonly name: string; readonly status: number; readonly message: string; times?: number };
 
 export type PlayedLogGroup = {
   readonly createdMs: number;

@@ -7,10 +7,10 @@ import type { ClientReport } from '#ops/content/client-report.ts';
 import type { ShownDelivery } from '#ops/deliveries.ts';
 import type { showHealth } from '#ops/health.ts';
 import type { listMessages } from '#ops/messages/list-messages.ts';
-import type { traceMessage } from '#ops/messages/trace-message.ts';
 import type { acceptMessage } from '#ops/releases/accept-message.ts';
 import type { releaseMessage, showReleaseRules } from '#ops/releases/release-message.ts';
 import type { listSuppressions } from '#ops/suppressions.ts';
+import type { traceMessage } from '#ops/trace/trace-message.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 
 type Gives<Case extends { readonly gives: z.ZodType }> = Readonly<z.output<Case['gives']>>;

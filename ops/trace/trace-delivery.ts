@@ -1,7 +1,7 @@
 // The events in a `deliveries/` object: every host of every attempt with its reply, the reports to the sender, and what is next.
 import type { ShownDelivery } from '#ops/deliveries.ts';
 import type { DeliveryAttempt, DeliveryNotice, HostTry } from '#pipeline/contract/records/delivery.ts';
-import type { TraceEvent } from './trace-message.ts';
+import type { TraceEvent } from './trace-event.ts';
 
 /** In any order. */
 export function deliveryEvents({ domain, record }: ShownDelivery): readonly TraceEvent[] {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { runStages } from '#local/run/run-stages.ts';
 import type { MailDeps } from '#ops/deps.ts';
-import { traceMessage } from '#ops/messages/trace-message.ts';
+import { traceMessage } from '#ops/trace/trace-message.ts';
 import type { QueueName } from '#pipeline/contract/stages.ts';
 import { stages } from '#pipeline/contract/stages.ts';
 import { createLog } from '#pipeline/observe/log.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { HeldJob } from '#ops/admin.ts';
 import type { LogLine } from '#ops/deps.ts';
 import { toldJob } from '#ops/held-jobs.ts';
-import type { TraceEvent } from './trace-message.ts';
+import type { TraceEvent } from './trace-event.ts';
 
 const lineSchema = z.looseObject({
   time: z.iso.datetime().optional(),

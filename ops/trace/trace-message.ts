@@ -9,8 +9,8 @@ import { useCase } from '#ops/api/use-case.ts';
 import { deliveriesOf, type ShownDelivery } from '#ops/deliveries.ts';
 import type { MailDeps } from '#ops/deps.ts';
 import { heldPlace } from '#ops/held-jobs.ts';
+import { findRawKey } from '#ops/messages/show-message.ts';
 import { readRelease } from '#ops/releases/released-copy.ts';
-import { acceptEvents, copyEvent, releaseEvents } from '#ops/releases/trace-release.ts';
 import { type ChaosOutcome, chaosSentence } from '#pipeline/chaos/outcome.ts';
 import { parseMessageKey } from '#pipeline/contract/keys.ts';
 import type { ObjectFacts } from '#pipeline/contract/ports.ts';
@@ -18,22 +18,12 @@ import { type InboxMessage, inboxMessageRecord } from '#pipeline/contract/record
 import { queueNames } from '#pipeline/contract/stages.ts';
 import { isDamagedBody, readBody } from '#pipeline/contract/stored-body.ts';
 import { readEnvelope } from '#pipeline/contract/stored-envelope.ts';
-import { findRawKey } from './show-message.ts';
 import { deliveryEvents, deliveryPlace } from './trace-delivery.ts';
+import { type TraceEvent, traceEvent } from './trace-event.ts';
 import { heldByLog, logEvent } from './trace-log.ts';
+import { acceptEvents, copyEvent, releaseEvents } from './trace-release.ts';
 
 type Deps = Pick<MailDeps, 'admin' | 'store' | 'clock' | 'findLogLines' | 'chaos'>;
-
-/** On the wire `fault` is one that was made on purpose before the message was taken, `landed` is a local delivery, `released` what a person let out of quarantine or sent on, `gave-up` a dead letter, `logged` a line of the log. */
-const traceEvent = z.object({
-  at: z.string(),
-  event: z.enum(['fault', 'received', 'judged', 'landed', 'released', 'attempt', 'bounce', 'gave-up', 'logged']),
-  text: z.string(),
-  details: z.record(z.string(), z.unknown()),
-});
-
-/** `event`: a stable word for programs. `text`: a sentence for people. */
-export type TraceEvent = z.output<typeof traceEvent>;
 
 /** One copy in a mailbox. `message`: what all copies have in common. */
 type StoredCopy = {

@@ -1,7 +1,7 @@
 // Lines of the log as sentences of a trace.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { logEvent } from '#ops/messages/trace-log.ts';
+import { logEvent } from '#ops/trace/trace-log.ts';
 
 const at = '2026-11-26T03:00:00.123Z';
 

@@ -3,11 +3,11 @@
 import type { MessageId } from '#mail/header/message-id.ts';
 import { receivedAtOf } from '#mail/header/message-id.ts';
 import type { MailDeps } from '#ops/deps.ts';
-import type { TraceEvent } from '#ops/messages/trace-message.ts';
+import type { ReleasedCopy } from '#ops/releases/released-copy.ts';
 import { parseMessageKey } from '#pipeline/contract/keys.ts';
 import { type InboxMessage, inboxMessageRecord } from '#pipeline/contract/records/inbox-message.ts';
 import { marksRecord } from '#pipeline/contract/records/marks.ts';
-import type { ReleasedCopy } from './released-copy.ts';
+import type { TraceEvent } from './trace-event.ts';
 
 type Deps = Pick<MailDeps, 'store'>;
 
