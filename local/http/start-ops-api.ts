@@ -184,7 +184,7 @@ async function answerFor(context: Context, request: IncomingMessage, gone: Abort
   room.prove(socket);
   if (headers.upgrade?.toLowerCase() === 'websocket') return noUpgrade;
   const body = sent === 'none' ? {} : { readJson: bodies.reader(request), isTrifle: sent === 'trifle' };
-  return app({ method, url, from, gone, ...body });
+  return app({ method, url, from, gone, accept: headers.accept ?? '', ...body });
 }
 
 type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly answer: Answer };

@@ -10,7 +10,7 @@ import type { Asked } from './use-case.ts';
  * each request.
  */
 export type OpsRequest = { readonly method: string; readonly url: string; readonly isTrifle?: boolean } & Partial<
-  Pick<Asked, 'from' | 'gone' | 'readJson'>
+  Pick<Asked, 'from' | 'gone' | 'accept' | 'readJson'>
 >;
 
 /** Rejects with whatever a use case throws. */
@@ -25,7 +25,7 @@ export function createOpsApp<Deps>(deps: Deps, routes: readonly Route<Deps>[]): 
     const [method = '', path = ''] = at.split(' ');
     return { method, pattern: patternOf(path), does };
   });
-  return async ({ method, url, from = '', gone = neverGone, readJson, isTrifle = false }) => {
+  return async ({ method, url, from = '', gone = neverGone, accept = '', readJson, isTrifle = false }) => {
     const [path = '', ...query] = url.split('?');
     const wanted = method === 'HEAD' ? 'GET' : method;
     for (const route of table) {
@@ -34,7 +34,7 @@ export function createOpsApp<Deps>(deps: Deps, routes: readonly Route<Deps>[]): 
       if (readJson !== undefined && route.does.body === undefined && !isTrifle) return closing(noBodyHere());
       const mayBeAbsent = route.does.body?.mayBeAbsent === true;
       const readBody = mayBeAbsent && isTrifle ? emptyBody : (readJson ?? (mayBeAbsent ? emptyBody : noBody));
-      const asked = { query: new URLSearchParams(query.join('?')), parts, from, gone, readJson: readBody };
+      const asked = { query: new URLSearchParams(query.join('?')), parts, from, gone, accept, readJson: readBody };
       return route.does.answer(deps, asked);
     }
     const others = table.filter(({ pattern }) => partsOf(pattern.exec(path)) !== null);

@@ -9,13 +9,14 @@ export type ReadJson = (maxBytes: number) => Promise<{ readonly json: unknown } 
 
 /**
  * `parts`: of the path, by their names in the route. `from`: the caller's address. `gone`: aborted when nobody waits for the
- * answer any more.
+ * answer any more. `accept`: the field of that name, empty if there is none.
  */
 export type Asked = {
   readonly query: URLSearchParams;
   readonly parts: Readonly<Record<string, string>>;
   readonly from: string;
   readonly gone: AbortSignal;
+  readonly accept: string;
   readonly readJson: ReadJson;
 };
 
@@ -53,7 +54,7 @@ type Parts<Takes extends z.core.$ZodLooseShape, Gives extends z.ZodType | string
 };
 
 /** Who asks, and whether they still wait. */
-type Asking = Pick<Asked, 'from' | 'gone'>;
+type Asking = Pick<Asked, 'from' | 'gone' | 'accept'>;
 
 /** `answer` gets the parameters as its schema reads them. */
 export function useCase<Deps, Takes extends z.core.$ZodLooseShape, Gives extends z.ZodType | string>({

@@ -19,12 +19,15 @@ const dangling = new Set(['base', 'link']);
 const framing = new Set(['iframe', 'frame', 'object', 'embed', 'applet', 'portal', 'fencedframe']);
 const framed = new Set(['src', 'srcdoc', 'data', 'code', 'codebase', 'archive', 'classid']);
 
-/** The HTML with its links opening in new tabs, without `base` and `link` elements and pages in it. Takes time by the length alone. */
-export function linksInNewTabs(html: string): string {
+/** `ask`: to the page that says where a link leads, in a new tab. `new-tab`: there at once. `as-is`: as the sender wrote them. */
+export type LinkWay = 'ask' | 'new-tab' | 'as-is';
+
+/** The HTML with its links, without `base` and `link` elements and pages in it. Takes time by the length alone. */
+export function rewriteLinks(html: string, way: LinkWay): string {
   const pieces: string[] = [];
   let copied = 0;
   for (const { name, attributes, start, end } of markupOf(html)) {
-    const rewrite = rewritten(name);
+    const rewrite = rewritten(name, way);
     if (attributes === null || rewrite === null) continue;
     pieces.push(html.slice(copied, start), rewrite(attributes));
     copied = end;
@@ -33,10 +36,11 @@ export function linksInNewTabs(html: string): string {
 }
 
 /** What a tag of this name becomes; null if it stays as it is. */
-function rewritten(name: string): ((attributes: readonly Attribute[]) => string) | null {
+function rewritten(name: string, way: LinkWay): ((attributes: readonly Attribute[]) => string) | null {
   if (dangling.has(name)) return () => '';
   if (framing.has(name)) return (attributes) => `<${name}${frameAttributes(attributes)}>`;
-  return name === 'a' || name === 'area' ? (attributes) => `<${name}${linkAttributes(attributes)}>` : null;
+  if (way === 'as-is' || (name !== 'a' && name !== 'area')) return null;
+  return (attributes) => `<${name}${linkAttributes(attributes, way)}>`;
 }
 
 function frameAttributes(attributes: readonly Attribute[]): string {
@@ -46,7 +50,7 @@ function frameAttributes(attributes: readonly Attribute[]): string {
     .join('');
 }
 
-function linkAttributes(attributes: readonly Attribute[]): string {
+function linkAttributes(attributes: readonly Attribute[], way: LinkWay): string {
   const address = attributes.find(({ name }) => linkAddresses.has(name))?.value ?? '';
   const isWithin = within.test(address);
   const isKept = ({ name, value }: Attribute): boolean => {
@@ -54,7 +58,9 @@ function linkAttributes(attributes: readonly Attribute[]): string {
     return !dropped.has(name);
   };
   const kept = attributes.filter(isKept).map(({ name, value, source }) => {
-    return linkAddresses.has(name) && !within.test(value) ? ` ${name}="${asking(value)}"` : ` ${source}`;
+    return way === 'ask' && linkAddresses.has(name) && !within.test(value)
+      ? ` ${name}="${asking(value)}"`
+      : ` ${source}`;
   });
   return `${kept.join('')}${isWithin ? '' : ' target="_blank"'} rel="noopener noreferrer"`;
 }

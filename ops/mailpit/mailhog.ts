@@ -4,16 +4,19 @@ import { z } from 'zod';
 import { isAnswer, json, notFound } from '#ops/api/answer.ts';
 import { text } from '#ops/api/parameters.ts';
 import type { Route } from '#ops/api/route.ts';
-import { useCase } from '#ops/api/use-case.ts';
+import { bodyUseCase, useCase } from '#ops/api/use-case.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
 import {
   changeEach,
+  countMail,
+  eachOf,
   type ForeignDeps,
   findListed,
   findMessages,
   type Listed,
   pageParameters,
+  pathsOf,
   readCopies,
   textOf,
 } from './ask-api.ts';
@@ -31,7 +34,7 @@ const list = useCase({
   about: 'MailHog: messages, newest first',
   takes: pageParameters,
   gives: anyJson,
-  answer: (deps: ForeignDeps, given) => listAnswer(deps, { ...given, q: '' }),
+  answer: (deps: ForeignDeps, given) => listAnswer(deps, given),
 });
 
 const search = useCase({
@@ -59,8 +62,25 @@ const remove = useCase({
   about: 'MailHog: delete one message',
   takes: { ID: text() },
   gives: 'text/plain',
-  answer: ({ ask }: ForeignDeps, { ID: id }) =>
-    changeEach({ ask }, { method: 'DELETE', urls: [`/api/messages/${encodeURIComponent(id)}`], done: '' }),
+  answer: (deps: ForeignDeps, { ID: id }) => changeEach(deps, { method: 'DELETE', urls: pathsOf([id]), done: '' }),
+});
+
+/** By our own way out and to whom the configuration allows: which server it names for that does not matter. */
+const release = bodyUseCase({
+  about: 'MailHog: release a message to a real address',
+  takes: { ID: text() },
+  body: { schema: z.looseObject({ email: z.string() }), maxBytes: 65_536 },
+  gives: 'text/plain',
+  answer: async ({ ask }: ForeignDeps, { parameters: { ID: id }, body }, { from }) => {
+    const readJson = async () => ({ json: { to: [body.email] } });
+    const answer = await ask({
+      method: 'POST',
+      url: `/api/messages/${encodeURIComponent(id)}/release`,
+      from,
+      readJson,
+    });
+    return answer.status < 400 ? { status: 200, headers: { 'content-type': 'text/plain' }, body: '' } : answer;
+  },
 });
 
 /** Beside Mailpit's routes, which have `DELETE /api/v1/messages`. */
@@ -69,18 +89,19 @@ export const mailhogRoutes: readonly Route<ForeignDeps>[] = [
   { at: 'GET /api/v2/search', does: { ...search, about: null } },
   { at: 'GET /api/v1/messages/ID', does: { ...show, about: null } },
   { at: 'DELETE /api/v1/messages/ID', does: { ...remove, about: null } },
+  { at: 'POST /api/v1/messages/ID/release', does: { ...release, about: null } },
 ];
 
 async function listAnswer(
   deps: ForeignDeps,
-  query: { readonly q: string; readonly start: number; readonly limit: number },
+  query: { readonly q?: string; readonly start: number; readonly limit: number },
 ) {
   const found = await findMessages(deps, query);
   if (isAnswer(found)) return found;
-  const items = (await Promise.all(found.messages.map((listed) => itemOf(deps, listed)))).filter(
-    (item) => item !== null,
-  );
-  return json({ total: found.found, count: items.length, start: query.start, items });
+  const items = (await eachOf(found.messages, (listed) => itemOf(deps, listed))).filter((item) => item !== null);
+  const counts = query.q === undefined ? await countMail(deps) : null;
+  if (counts !== null && isAnswer(counts)) return counts;
+  return json({ total: counts?.messages ?? found.found, count: items.length, start: query.start, items });
 }
 
 /** Null if the message is not there any more. */

@@ -6,30 +6,52 @@ import { bodyUseCase, useCase } from '#ops/api/use-case.ts';
 import { deletedSome } from '#ops/messages/delete-messages.ts';
 import { markedSome } from '#ops/messages/mark-messages.ts';
 import { maxSentBytes } from '#ops/send/send-message.ts';
-import { askJson, changeEach, type ForeignDeps, findListed, findMessages, type Listed } from './ask-api.ts';
+import {
+  askJson,
+  changeEach,
+  type ForeignDeps,
+  findListed,
+  findMessages,
+  type Listed,
+  maxCounted,
+  pathsOf,
+} from './ask-api.ts';
 import { fromMailpitSearch } from './mailpit-search.ts';
 
 const maxListBytes = 4_194_304;
 const done = 'ok';
 const gives = 'text/plain; charset=utf-8';
-const ids = z.array(z.string().max(100)).default([]);
+const ids = z
+  .array(z.string().max(100))
+  .nullish()
+  .transform((given) => given ?? []);
 const maxTagged = 5_000;
+/** What no tag has there, which is left out of one. Letters are those of any language. */
+const notInTags = /[^\p{L}\p{M}\p{N} ._@-]/gu;
+const tags = z
+  .array(z.string())
+  .nullish()
+  .transform((given) => (given ?? []).map(cleanTag).filter((tag) => tag !== ''));
 
 export const mailpitSetRead = bodyUseCase({
   about: 'Mailpit: mark messages as read or unread: by id, by a search, or all',
   takes: { tz: text().optional() },
   body: {
-    schema: z.looseObject({ IDs: ids, Read: z.boolean().default(false), Search: z.string().default('') }),
+    schema: z.looseObject({ IDs: ids, Read: z.boolean().default(false), Search: z.string().nullish() }),
     maxBytes: maxListBytes,
     mayBeAbsent: true,
   },
   gives,
-  answer: async (deps: ForeignDeps, { body }) => {
+  answer: async (deps: ForeignDeps, { parameters: { tz }, body }) => {
     const mark = body.Read ? 'read' : 'unread';
-    const urls = body.IDs.map((id) => `/api/messages/${encodeURIComponent(id)}/${mark}`);
-    if (urls.length > 0) return changeEach(deps, { method: 'POST', urls, done });
-    const all = body.Search === '' ? 'all=true' : `q=${encodeURIComponent(fromMailpitSearch(body.Search))}`;
-    return markAll(deps, `/api/messages/${mark}?${all}`);
+    const markEach = (ids: readonly string[]) =>
+      changeEach(deps, { method: 'POST', urls: pathsOf(ids).map((path) => `${path}/${mark}`), done });
+    if (body.IDs.length > 0) return markEach(body.IDs);
+    if (!body.Search) return markAll(deps, `/api/messages/${mark}?all=true`);
+    const search = fromMailpitSearch(body.Search, tz);
+    if (search.keeps === null) return markAll(deps, `/api/messages/${mark}?q=${encodeURIComponent(search.q)}`);
+    const found = await findMessages(deps, { ...search, start: 0, limit: maxCounted });
+    return isAnswer(found) ? found : markEach(found.messages.map(({ id }) => id));
   },
 });
 
@@ -50,11 +72,10 @@ export const mailpitDelete = bodyUseCase({
   takes: {},
   body: { schema: z.looseObject({ IDs: ids }), maxBytes: maxListBytes, mayBeAbsent: true },
   gives,
-  answer: async (deps: ForeignDeps, { body }) => {
-    const urls = body.IDs.map((id) => `/api/messages/${encodeURIComponent(id)}`);
-    // MailHog has the same route, and its clients take a body for JSON.
-    if (urls.length === 0) return deleteAll(deps, { query: 'all=true', done: '' });
-    return changeEach(deps, { method: 'DELETE', urls, done });
+  answer: async (deps: ForeignDeps, { body }, { accept }) => {
+    if (body.IDs.length > 0) return changeEach(deps, { method: 'DELETE', urls: pathsOf(body.IDs), done });
+    // MailHog has the same route: its client, which names nothing that it accepts, takes a body for JSON.
+    return deleteAll(deps, { query: 'all=true', done: accept === '' ? '' : done });
   },
 });
 
@@ -62,8 +83,17 @@ export const mailpitDeleteFound = useCase({
   about: 'Mailpit: delete what a search finds',
   takes: { query: text().trim().min(1, 'a search'), tz: text().optional() },
   gives,
-  answer: (deps: ForeignDeps, { query }) =>
-    deleteAll(deps, { query: `q=${encodeURIComponent(fromMailpitSearch(query))}`, done }),
+  answer: async (deps: ForeignDeps, { query, tz }) => {
+    const search = fromMailpitSearch(query, tz);
+    if (search.keeps === null) return deleteAll(deps, { query: `q=${encodeURIComponent(search.q)}`, done });
+    for (;;) {
+      const found = await findMessages(deps, { ...search, start: 0, limit: maxCounted });
+      if (isAnswer(found)) return found;
+      const urls = pathsOf(found.messages.map(({ id }) => id));
+      const deleted = await changeEach(deps, { method: 'DELETE', urls, done });
+      if (urls.length < maxCounted || deleted.status >= 400) return deleted;
+    }
+  },
 });
 
 /** Until nothing is left, however many requests of our own API that takes. */
@@ -81,16 +111,24 @@ async function deleteAll(
 export const mailpitSetTags = bodyUseCase({
   about: 'Mailpit: set the tags of messages',
   takes: {},
-  body: { schema: z.looseObject({ IDs: ids, Tags: z.array(z.string()).default([]) }), maxBytes: maxListBytes },
+  body: { schema: z.looseObject({ IDs: ids, Tags: tags }), maxBytes: maxListBytes, mayBeAbsent: true },
   gives,
   answer: (deps: ForeignDeps, { body }) =>
-    changeEach(deps, { method: 'POST', urls: body.IDs.map((id) => tagging(id, body.Tags)), done }),
+    changeEach(deps, { method: 'POST', urls: pathsOf(body.IDs).map((path) => tagging(path, body.Tags)), done }),
 });
 
 export const mailpitRenameTag = bodyUseCase({
   about: 'Mailpit: give a tag another name',
   takes: { TAG: text() },
-  body: { schema: z.looseObject({ Name: z.string().min(1) }), maxBytes: maxListBytes },
+  body: {
+    schema: z.looseObject({
+      Name: z
+        .string()
+        .transform(cleanTag)
+        .refine((name) => name !== '', 'a name'),
+    }),
+    maxBytes: maxListBytes,
+  },
   gives,
   answer: (deps: ForeignDeps, { parameters, body }) => changeTag(deps, parameters.TAG, [body.Name]),
 });
@@ -105,7 +143,7 @@ export const mailpitDeleteTag = useCase({
 export const mailpitRelease = bodyUseCase({
   about: 'Mailpit: release a message to real addresses',
   takes: { ID: text() },
-  body: { schema: z.looseObject({ To: z.array(z.string()) }), maxBytes: maxListBytes },
+  body: { schema: z.looseObject({ To: z.array(z.string(), 'expected addresses') }), maxBytes: maxListBytes },
   gives,
   answer: async (deps: ForeignDeps, { parameters: { ID: id }, body }, { from }) => {
     const listed = await findListed(deps, id);
@@ -132,7 +170,7 @@ export const mailpitSend = bodyUseCase({
       Text: z.string().default(''),
       HTML: z.string().default(''),
       Headers: z.record(z.string(), z.string()).nullish(),
-      Tags: z.array(z.string()).nullish(),
+      Tags: tags,
       Attachments: z
         .array(
           z.looseObject({
@@ -176,17 +214,23 @@ export const mailpitSend = bodyUseCase({
     const { id } = answer.json;
     // There it is in the list at once. Mail to others, in a service that sends it on, is in no list.
     const { status } = await ask({ method: 'GET', url: `/api/messages/wait?q=id:${id}&timeout=5`, gone });
-    if (status === 200 && body.Tags && body.Tags.length > 0) await ask({ method: 'POST', url: tagging(id, body.Tags) });
+    if (status === 200 && body.Tags.length > 0) {
+      await ask({ method: 'POST', url: tagging(`/api/messages/${id}`, body.Tags) });
+    }
     return json({ ID: id });
   },
 });
+
+function cleanTag(tag: string): string {
+  return tag.replaceAll(notInTags, '').replaceAll(/ {2,}/g, ' ').trim();
+}
 
 function written({ Name, Email }: z.output<typeof person>): string {
   return Name === '' ? Email : `"${Name.replaceAll(/["\\]/g, '\\$&')}" <${Email}>`;
 }
 
-function tagging(id: string, tags: readonly string[]): string {
-  return `/api/messages/${encodeURIComponent(id)}/tags?tags=${encodeURIComponent(tags.join(','))}`;
+function tagging(path: string, wanted: readonly string[]): string {
+  return `${path}/tags?tags=${encodeURIComponent(wanted.join(','))}`;
 }
 
 async function changeTag(deps: ForeignDeps, tag: string, instead: readonly string[]): Promise<Answer> {
@@ -196,7 +240,7 @@ async function changeTag(deps: ForeignDeps, tag: string, instead: readonly strin
   const tagged = found.messages.filter((listed) => others(listed).length < listed.tags.length);
   return changeEach(deps, {
     method: 'POST',
-    urls: tagged.map((listed) => tagging(listed.id, [...others(listed), ...instead])),
+    urls: tagged.map((listed) => tagging(`/api/messages/${listed.id}`, [...others(listed), ...instead])),
     done,
   });
 }

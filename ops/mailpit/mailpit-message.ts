@@ -1,6 +1,7 @@
 // A message in the words of Mailpit's API: https://mailpit.axllent.org/docs/api-v1/.
 import { createHash } from 'node:crypto';
 import { isAnswer } from '#ops/api/answer.ts';
+import { htmlText } from '#ops/content/html-text.ts';
 import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
 import { type ForeignDeps, type Listed, readCopies, textOf } from './ask-api.ts';
@@ -37,7 +38,7 @@ export async function mailpitSummary(deps: ForeignDeps, listed: Listed) {
     ...commonParts(listed, [first, ...others]),
     Read: listed.read,
     Created: listed.receivedAt,
-    Attachments: first.attachments.length,
+    Attachments: first.attachments.filter(({ inline }) => !inline).length,
     Snippet: listed.preview,
   };
 }
@@ -50,6 +51,7 @@ export async function mailpitMessage(deps: ForeignDeps, listed: Listed) {
     first.attachments.map((attachment, n) => mailpitAttachment(deps, listed.id, { attachment, n })),
   );
   const unsubscribe = headerOf(first, 'List-Unsubscribe');
+  const html = await bodyOf(deps, listed.id, { kind: 'html', body: first.html });
   return {
     ...commonParts(listed, [first, ...others]),
     ReturnPath: first.envelope.reversePath,
@@ -60,8 +62,8 @@ export async function mailpitMessage(deps: ForeignDeps, listed: Listed) {
       Links: [...unsubscribe.matchAll(/<([^<>]+)>/g)].map(([, link]) => link),
       Errors: '',
     },
-    Text: await bodyOf(deps, listed.id, { kind: 'text', body: first.text }),
-    HTML: await bodyOf(deps, listed.id, { kind: 'html', body: first.html }),
+    Text: first.text === null ? linesOf(html) : await bodyOf(deps, listed.id, { kind: 'text', body: first.text }),
+    HTML: html,
     Attachments: parts.filter(({ isInline }) => !isInline).map(({ part }) => part),
     Inline: parts.filter(({ isInline }) => isInline).map(({ part }) => part),
   };
@@ -106,6 +108,13 @@ async function mailpitAttachment(
   return { part, isInline: attachment.inline };
 }
 
+/** Of a message that has HTML alone, what its lines say: it has a text there. */
+function linesOf(html: string): string {
+  return htmlText(html)
+    .replaceAll(/ *\n[ \n]*/g, '\n')
+    .trim();
+}
+
 /** A large body is an object of its own. */
 async function bodyOf(
   { ask }: ForeignDeps,
@@ -113,6 +122,7 @@ async function bodyOf(
   { kind, body }: { readonly kind: 'text' | 'html'; readonly body: InboxMessage['text'] },
 ): Promise<string> {
   if (body === null || typeof body === 'string') return body ?? '';
-  const answer = await ask({ method: 'GET', url: `/api/messages/${id}/${kind}` });
+  const url = `/api/messages/${id}/${kind}${kind === 'html' ? '?source=true' : ''}`;
+  const answer = await ask({ method: 'GET', url });
   return isAnswer(answer) && answer.status === 200 ? textOf(answer) : '';
 }

@@ -1,22 +1,25 @@
 // Mailpit's routes that read: lists, searches, one message and its parts.
 import { z } from 'zod';
-import { type Answer, isAnswer, json, notFound } from '#ops/api/answer.ts';
+import { type Answer, isAnswer, json, notFound, withHeaders } from '#ops/api/answer.ts';
 import { text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
 import { releaseRules } from '#ops/releases/release-message.ts';
 import {
   askJson,
   countMail,
+  eachOf,
   type ForeignDeps,
   findListed,
   findMessages,
   pageParameters,
   readCopies,
+  textOf,
 } from './ask-api.ts';
 import { mailpitHeaders, mailpitMessage, mailpitSummary } from './mailpit-message.ts';
-import { fromMailpitSearch } from './mailpit-search.ts';
+import { fromMailpitSearch, type MailpitSearch } from './mailpit-search.ts';
 
 const anyJson = z.looseObject({});
+const plainText = 'text/plain; charset=utf-8';
 /** A message id, or `latest`. */
 const ID = text();
 
@@ -24,15 +27,15 @@ export const mailpitList = useCase({
   about: 'Mailpit: messages, newest first',
   takes: pageParameters,
   gives: anyJson,
-  answer: (deps: ForeignDeps, given) => listAnswer(deps, { ...given, q: '' }),
+  answer: (deps: ForeignDeps, given) => listAnswer(deps, given),
 });
 
 export const mailpitSearch = useCase({
   about: 'Mailpit: messages that a search finds',
-  takes: { ...pageParameters, query: text(), tz: text().optional() },
+  takes: { ...pageParameters, query: text().trim().min(1, 'a search'), tz: text().optional() },
   gives: anyJson,
-  answer: (deps: ForeignDeps, { query, start, limit }) =>
-    listAnswer(deps, { start, limit, q: fromMailpitSearch(query) }),
+  answer: (deps: ForeignDeps, { query, tz, start, limit }) =>
+    listAnswer(deps, { start, limit, ...fromMailpitSearch(query, tz) }),
 });
 
 export const mailpitShow = useCase({
@@ -59,9 +62,37 @@ export const mailpitShowHeaders = useCase({
   },
 });
 
-export const mailpitRaw = passing('raw', 'the bytes of a message', 'text/plain; charset=utf-8');
-export const mailpitHtml = passing('html', 'the HTML of a message');
-export const mailpitText = passing('text', 'the text of a message');
+export const mailpitRaw = useCase({
+  about: 'Mailpit: the bytes of a message',
+  takes: { ID },
+  gives: plainText,
+  answer: async (deps: ForeignDeps, given) => {
+    const answer = await passOn(deps, given.ID, 'raw');
+    return answer.status === 200 ? withHeaders(answer, { 'content-type': plainText }) : answer;
+  },
+});
+
+/** For a test that looks at the page or clicks in it: links are as the sender wrote them. */
+export const mailpitHtml = useCase({
+  about: 'Mailpit: the HTML of a message; embed: links open in new tabs',
+  takes: { ID, embed: text().optional() },
+  gives: 'text/html; charset=utf-8',
+  answer: (deps: ForeignDeps, { embed, ...given }) =>
+    passOn(deps, given.ID, `html?links=${embed === '1' ? 'new-tab' : 'as-is'}`),
+});
+
+export const mailpitText = useCase({
+  about: 'Mailpit: the text of a message, or what its HTML says',
+  takes: { ID },
+  gives: plainText,
+  answer: async (deps: ForeignDeps, given) => {
+    const listed = await findListed(deps, given.ID);
+    const message = listed && (await mailpitMessage(deps, listed));
+    if (message === null) return notFound('message not found');
+    const headers = { 'content-type': plainText, 'content-security-policy': "sandbox; default-src 'none'" };
+    return { status: 200, headers, body: message.Text };
+  },
+});
 
 export const mailpitPart = useCase({
   about: 'Mailpit: an attachment',
@@ -88,26 +119,40 @@ export const mailpitInfo = useCase({
   answer: async (deps: ForeignDeps) => {
     const counts = await countMail(deps);
     if (isAnswer(counts)) return counts;
+    const running = healthFacts.parse(JSON.parse(await textOf(await deps.ask({ method: 'GET', url: '/health' }))));
+    const activity = activityFacts.parse(
+      JSON.parse(await textOf(await deps.ask({ method: 'GET', url: '/api/activity' }))),
+    );
+    const figures = await textOf(await deps.ask({ method: 'GET', url: '/metrics' }));
     return json({
       Version: 'Pillarbox',
       LatestVersion: 'Pillarbox',
-      Database: '',
+      Database: running.folder,
       DatabaseSize: 0,
       Messages: counts.messages,
       Unread: counts.unread,
       Tags: Object.fromEntries(counts.tags.map(({ name, messages }) => [name, messages])),
       RuntimeStats: {
-        Uptime: Math.floor(process.uptime()),
+        Uptime: running.uptimeSeconds,
         Memory: process.memoryUsage.rss(),
         MessagesDeleted: 0,
-        SMTPAccepted: 0,
-        SMTPAcceptedSize: 0,
-        SMTPRejected: 0,
+        SMTPAccepted: sumOf(figures, 'pillarbox_messages_accepted_total'),
+        SMTPAcceptedSize: sumOf(figures, 'pillarbox_message_bytes_sum'),
+        SMTPRejected: activity.hours.reduce((sum, { refused }) => sum + refused, 0),
         SMTPIgnored: 0,
       },
     });
   },
 });
+
+const healthFacts = z.looseObject({ folder: z.string().default(''), uptimeSeconds: z.number().default(0) });
+const activityFacts = z.looseObject({ hours: z.array(z.looseObject({ refused: z.number() })) });
+
+/** Of a metric with all its labels, in the text for Prometheus. */
+function sumOf(figures: string, name: string): number {
+  const lines = figures.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
 
 export const mailpitWebUi = useCase({
   about: 'Mailpit: what its page may do',
@@ -141,19 +186,6 @@ function asPattern(allowed: string): string {
   return allowed.replace(/[$()*+.?[\]\\^{|}/-]/g, '\\$&').replace(/^\\\*@/, '.*@');
 }
 
-function passing(kind: 'raw' | 'html' | 'text', about: string, contentType?: string) {
-  return useCase({
-    about: `Mailpit: ${about}`,
-    takes: { ID, embed: text().optional() },
-    gives: contentType ?? `text/${kind === 'html' ? 'html' : 'plain'}; charset=utf-8`,
-    answer: async (deps: ForeignDeps, given) => {
-      const answer = await passOn(deps, given.ID, kind);
-      if (contentType === undefined || answer.status !== 200) return answer;
-      return { ...answer, headers: { ...answer.headers, 'content-type': contentType } };
-    },
-  });
-}
-
 async function passOn({ ask }: ForeignDeps, id: string, what: string): Promise<Answer> {
   const listed = await findListed({ ask }, id);
   return listed === null
@@ -163,21 +195,21 @@ async function passOn({ ask }: ForeignDeps, id: string, what: string): Promise<A
 
 async function listAnswer(
   deps: ForeignDeps,
-  query: { readonly q: string; readonly start: number; readonly limit: number },
+  query: Partial<MailpitSearch> & { readonly start: number; readonly limit: number },
 ): Promise<Answer> {
   const counts = await countMail(deps);
   if (isAnswer(counts)) return counts;
   const found = await findMessages(deps, query);
   if (isAnswer(found)) return found;
-  const unread = query.q === '' ? counts.unread : found.messages.filter(({ read }) => !read).length;
-  const rows = await Promise.all(found.messages.map((listed) => mailpitSummary(deps, listed)));
+  const isAll = query.q === undefined;
+  const rows = await eachOf(found.messages, (listed) => mailpitSummary(deps, listed));
   const messages = rows.filter((row) => row !== null);
   return json({
     total: counts.messages,
     unread: counts.unread,
     count: messages.length,
-    messages_count: query.q === '' ? counts.messages : found.found,
-    messages_unread: unread,
+    messages_count: isAll ? counts.messages : found.found,
+    messages_unread: isAll ? counts.unread : found.unread,
     start: query.start,
     tags: counts.tags.map(({ name }) => name),
     messages,

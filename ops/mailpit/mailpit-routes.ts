@@ -14,6 +14,7 @@ import {
 } from './mailpit-changing.ts';
 import { mailpitChaos, mailpitSetChaos } from './mailpit-chaos.ts';
 import { mailpitHtmlCheck, mailpitLinkCheck, mailpitSpamCheck, mailpitThumbnail } from './mailpit-checks.ts';
+import { inMailpitsManner } from './mailpit-manner.ts';
 import {
   mailpitHtml,
   mailpitInfo,
@@ -57,7 +58,4 @@ const described: readonly Route<ForeignDeps>[] = [
 ];
 
 /** They are answered, and not listed among our own. */
-export const mailpitRoutes: readonly Route<ForeignDeps>[] = described.map(({ at, does }) => ({
-  at,
-  does: { ...does, about: null },
-}));
+export const mailpitRoutes: readonly Route<ForeignDeps>[] = described.map(inMailpitsManner);

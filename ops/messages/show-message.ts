@@ -1,11 +1,12 @@
 // One message: the inbox JSON, the stored bytes, an attachment, its HTML for a sandboxed frame. What a sender wrote is
 // served so that no browser runs it: nosniff, a sandboxing policy, and as a download.
+import { z } from 'zod';
 import { type MessageId, receivedAtOf } from '#mail/header/message-id.ts';
 import type { MailAdmin } from '#ops/admin.ts';
 import { type Answer, isAnswer, notFound, stream, withHeaders } from '#ops/api/answer.ts';
 import { flag, mailbox, messageId, text } from '#ops/api/parameters.ts';
 import { useCase } from '#ops/api/use-case.ts';
-import { linksInNewTabs } from '#ops/content/html-links.ts';
+import { type LinkWay, rewriteLinks } from '#ops/content/html-links.ts';
 import { domainPrefix, mailboxPrefix, mailFolders, rawKey } from '#pipeline/contract/keys.ts';
 import type { ObjectStore } from '#pipeline/contract/ports.ts';
 import { type InboxMessage, inboxMessageRecord, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
@@ -47,6 +48,7 @@ const pdfPolicy = "default-src 'none'; style-src 'unsafe-inline'; object-src 'se
 const pdfType = 'application/pdf';
 
 const takes = { ID: messageId, mailbox };
+const linkWays = ['ask', 'new-tab', 'as-is'] as const satisfies readonly LinkWay[];
 
 export const showMessage = useCase({
   about: 'one message as JSON; mailbox picks the copy',
@@ -106,22 +108,28 @@ export const showText = useCase({
   takes,
   gives: 'text/plain; charset=utf-8',
   refuses: ['not-in-a-mailbox', 'body-damaged'],
-  answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'text', remote: false, source: true }),
+  answer: (deps: Deps, wanted) =>
+    showBody(deps, { ...wanted, kind: 'text', remote: false, source: true, links: 'ask' }),
 });
 
 export const showHtml = useCase({
   about:
-    'its HTML in full, for a sandboxed frame; remote: with pictures and fonts from elsewhere; source: as the sender wrote it, as plain text',
-  takes: { ...takes, remote: flag, source: flag },
+    'its HTML in full, for a sandboxed frame; remote: with pictures and fonts from elsewhere; source: as the sender wrote it, as plain text; links: to the page that asks, in a new tab at once, or as they are',
+  takes: { ...takes, remote: flag, source: flag, links: z.enum(linkWays, linkWays.join(', ')).default('ask') },
   gives: 'text/html; charset=utf-8',
   refuses: ['not-in-a-mailbox', 'body-damaged'],
   answer: (deps: Deps, wanted) => showBody(deps, { ...wanted, kind: 'html' }),
 });
 
 /** `source`: as it is stored, as plain text. */
-type Shown = Wanted & { readonly kind: 'text' | 'html'; readonly remote: boolean; readonly source: boolean };
+type Shown = Wanted & {
+  readonly kind: 'text' | 'html';
+  readonly remote: boolean;
+  readonly source: boolean;
+  readonly links: LinkWay;
+};
 
-async function showBody(deps: Deps, { kind, remote, source, ...wanted }: Shown): Promise<Answer> {
+async function showBody(deps: Deps, { kind, remote, source, links, ...wanted }: Shown): Promise<Answer> {
   const message = await readMessage(deps, wanted);
   if (isAnswer(message)) return message;
   const part = message[kind];
@@ -134,7 +142,7 @@ async function showBody(deps: Deps, { kind, remote, source, ...wanted }: Shown):
   const content = isText ? object : (await readWhole(object)).toString('utf8');
   if (source) return { status: 200, headers, body: content };
   const html = await inlinePictures(deps.store, { html: content, attachments: message.attachments });
-  return { status: 200, headers, body: linksInNewTabs(html) };
+  return { status: 200, headers, body: rewriteLinks(html, links) };
 }
 
 /** From the inbox message; for mail that is in no mailbox, from the time in its id. */

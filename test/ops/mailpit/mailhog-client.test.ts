@@ -56,6 +56,13 @@ describe('mailhog', () => {
     assert.equal((await mailhog.search('nobody@x.test', 'to'))?.count, 0);
   });
 
+  test('releasing goes by what the configuration allows, and says so', async () => {
+    const { items = [] } = (await mailhog.messages(0, 1)) ?? {};
+    const config = { name: 'x', host: 'mail.example', port: '25', email: 'ann@a.test' };
+    const said: any = await mailhog.releaseMessage(items[0]?.ID ?? '', config as never);
+    assert.equal(said.error.code, 'release-not-allowed');
+  });
+
   test('one is deleted, then all', async () => {
     const { items = [] } = (await mailhog.messages()) ?? {};
     assert.equal((await mailhog.deleteMessage(items[0]?.ID ?? '')).statusCode, 200);
