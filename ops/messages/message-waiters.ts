@@ -1,8 +1,9 @@
 // Waits for a message: answers the moment it is in a mailbox. It looks once at what is there already, and is told of what comes
-// then: nothing is asked again and again. What comes is read once, however many wait.
+// then: nothing is asked again and again. What comes is read once, however many wait. A message that is there may begin to fit: when it is
+// tagged or read, or has left its quarantine.
 import { isProblem } from '#mail/problem.ts';
 import type { MessageQuery, OpsAdmin } from '#ops/admin.ts';
-import { isMailKey } from '#pipeline/contract/keys.ts';
+import { isMailKey, isMarksKey, messageIdOf } from '#pipeline/contract/keys.ts';
 import type { Log } from '#pipeline/contract/ports.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 import type { MarkedSummary } from './message-summary.ts';
@@ -32,10 +33,17 @@ export type MessageWaiters = {
   readonly wait: (wanted: Wanted, until: { readonly timeoutMs: number; readonly gone: AbortSignal }) => Promise<Waited>;
 };
 
-type Waiter = { readonly offer: (summary: MarkedSummary) => void };
+/** `reconsider`: is it wanted now? `hasSearch`: only then can it be, if it was not before. */
+type Waiter = {
+  readonly hasSearch: boolean;
+  readonly offer: (summary: MarkedSummary) => void;
+  readonly reconsider: (summary: MarkedSummary) => void;
+};
 
 const maxWaiters = 200;
 const maxArrived = 20;
+/** Of a message that is told of again. */
+const maxCopies = 20;
 const pageSize = 100;
 /** Of what the search finds, so many rows are looked at, newest first. */
 const maxLookedAt = 2_000;
@@ -45,23 +53,41 @@ export function createMessageWaiters({
   admin,
   log,
 }: {
-  readonly admin: Pick<OpsAdmin, 'messages' | 'summary' | 'watch'>;
+  readonly admin: Pick<OpsAdmin, 'messages' | 'summary' | 'findMessage' | 'watch' | 'watchDeleted'>;
   readonly log: Pick<Log, 'warn'>;
 }): MessageWaiters {
   const waiters = new Set<Waiter>();
   let stopWatching: (() => void) | null = null;
 
   const tell = async (key: string): Promise<void> => {
-    try {
-      const summary = isMailKey(key) ? await admin.summary(key) : null;
-      if (summary !== null) for (const waiter of waiters) waiter.offer(summary);
-    } catch (thrown) {
-      log.warn('ops-event-lost', { key, ...errorFields(thrown) });
+    const summary = await admin.summary(key);
+    if (summary !== null) for (const waiter of waiters) waiter.offer(summary);
+  };
+  /** Its marks changed, or it lost a copy. */
+  const tellAgain = async (key: string): Promise<void> => {
+    const searching = [...waiters].filter(({ hasSearch }) => hasSearch);
+    const id = searching.length === 0 ? null : messageIdOf(key);
+    for (const copy of id === null ? [] : (await admin.findMessage(id)).slice(0, maxCopies)) {
+      const summary = await admin.summary(copy);
+      if (summary !== null) for (const waiter of searching) waiter.reconsider(summary);
     }
+  };
+  const safely = (key: string, telling: Promise<void>): void => {
+    telling.catch((thrown: unknown) => log.warn('ops-event-lost', { key, ...errorFields(thrown) }));
   };
   const join = (waiter: Waiter): void => {
     waiters.add(waiter);
-    stopWatching ??= admin.watch((key) => void tell(key));
+    if (stopWatching !== null) return;
+    const stops = [
+      admin.watch((key) => {
+        if (isMailKey(key)) safely(key, tell(key));
+        else if (isMarksKey(key)) safely(key, tellAgain(key));
+      }),
+      admin.watchDeleted((key) => safely(key, tellAgain(key))),
+    ];
+    stopWatching = () => {
+      for (const stop of stops) stop();
+    };
   };
   const leave = (waiter: Waiter): void => {
     waiters.delete(waiter);
@@ -75,12 +101,17 @@ export function createMessageWaiters({
       if (gone.aborted) return Promise.resolve({ outcome: 'gone' });
       const { promise, resolve, reject } = Promise.withResolvers<Waited>();
       const arrived: MarkedSummary[] = [];
+      const reconsider = (summary: MarkedSummary): void => {
+        isWanted(admin, wanted, summary).then((is) => is && resolve({ outcome: 'found', summary }), reject);
+      };
       const waiter: Waiter = {
+        hasSearch: wanted.q !== null,
         offer: (summary) => {
           arrived.unshift(summary);
           if (arrived.length > maxArrived) arrived.pop();
-          isWanted(admin, wanted, summary).then((is) => is && resolve({ outcome: 'found', summary }), reject);
+          reconsider(summary);
         },
+        reconsider,
       };
       const leaving = (): void => resolve({ outcome: 'gone' });
       const timer = setTimeout(() => {

@@ -3,13 +3,18 @@ import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { after, beforeEach, describe, test } from 'node:test';
 import { startOpsApi } from '#local/http/start-ops-api.ts';
+import { receivedAtOf } from '#mail/header/message-id.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
 import { createOpsApp, type OpsApp } from '#ops/api/ops-app.ts';
 import { createMessageWaiters } from '#ops/messages/message-waiters.ts';
 import { waitForMessage } from '#ops/messages/wait-for-message.ts';
+import { messageKey } from '#pipeline/contract/keys.ts';
+import type { InboxMessage } from '#pipeline/contract/records/inbox-message.ts';
+import { marksRecord } from '#pipeline/contract/records/marks.ts';
 import { readBody } from '#pipeline/contract/stored-body.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
 import { type SampleWorld, sampleId, sampleMessage, sampleWorld } from '#test/support/samples/sample-message.ts';
+import { openTestWorld } from '#test/support/worlds/embedded-world.ts';
 import { opsDeps } from '#test/support/worlds/ops-deps.ts';
 
 let world: SampleWorld;
@@ -96,6 +101,42 @@ for (const [query, isFound] of [
     assert.equal((await wait(`${query}&timeout=0`)).status, isFound ? 200 : 408);
   });
 }
+
+test('a message that leaves its quarantine fits what it did not fit while it was there', async (t) => {
+  const { admin, store } = await openTestWorld({ t });
+  const waiters = createMessageWaiters({ admin, log: silentLog() });
+  const put = async (message: InboxMessage): Promise<string> => {
+    const { mailbox, receivedAt, disposition } = message;
+    const folder = disposition.action === 'accept' ? 'inbox' : 'quarantine';
+    const key = messageKey(folder, { ...mailbox, id: sampleId(1), receivedAt });
+    await store.put({ key, body: Buffer.from(JSON.stringify(message)), contentType: 'application/json' });
+    return key;
+  };
+  const withheld = await put(signUp(1, { disposition: { action: 'quarantine', reason: 'p=reject' } }));
+  const wanted = { to: null, from: null, subject: null, q: 'verdict:accept', after: null };
+  const waiting = waiters.wait(wanted, { timeoutMs: 20_000, gone: new AbortController().signal });
+  const released = await put(signUp(1)); // as stage parse does it: first there, then gone here
+  await admin.messages({ mailbox: null, q: 'verdict:accept', limit: 1, after: null });
+  await store.delete(withheld);
+  const waited = await waiting;
+  assert.equal(waited.outcome === 'found' ? waited.summary.key : waited.outcome, released);
+});
+
+test('a message that gets a tag fits a search for it; no other wait looks at it again', async () => {
+  world.addMessage(signUp(1));
+  const tagged = wait('q=tag:done&timeout=55');
+  const other = wait('subject=other&timeout=0.05');
+  await new Promise(setImmediate);
+  const id = sampleId(1);
+  await marksRecord.write(world.store, marksRecord.key({ id, receivedAt: receivedAtOf(id) }), {
+    schema: 'marks/1',
+    id,
+    read: false,
+    tags: ['Done'],
+  });
+  assert.equal((await tagged).body.id, id);
+  assert.deepEqual((await other).body.arrived, []);
+});
 
 test('408 after the timeout names what came instead, each message once', async () => {
   world.addMessage(signUp(1));
