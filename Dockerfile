@@ -23,7 +23,7 @@ COPY --from=libraries /app/node_modules node_modules/
 COPY --from=build /src/dist dist/
 COPY package.json LICENSE ./
 COPY cli/pillarbox.js cli/
-RUN mkdir /data && chown 1000:1000 /data
+RUN mkdir /data && chown 1000:1000 /data && ln -s /app/cli/pillarbox.js /usr/local/bin/pillarbox
 
 # `node` of the base image, by number: what runs it can check that it is not root.
 USER 1000:1000

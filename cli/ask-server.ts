@@ -49,14 +49,14 @@ export async function requestServer(
     })
     .catch((thrown: unknown) => {
       if (signal?.aborted) throw thrown;
-      throw noServer(base, thrown);
+      throw noServer(given, base, thrown);
     });
   return { response, who: base };
 }
 
 /** What a request, or the reading of its answer, failed with, as a sentence. */
-export function noServer(base: string, thrown: unknown): CliError {
-  const start = 'Start it with "npx pillarbox" (or "npm start"), or name another with --url.';
+export function noServer({ self }: Pick<CliArguments, 'self'>, base: string, thrown: unknown): CliError {
+  const start = `Start it with "${self}", or name another with --url.`;
   return cliError(`${whyNoAnswer(thrown)} at ${base}. ${start}`, 'no-server');
 }
 

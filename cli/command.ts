@@ -10,6 +10,8 @@ import { type ExitCode, exitCodes } from './exit-codes.ts';
 export type CliWorld = {
   /** Of Pillarbox. */
   readonly version: string;
+  /** How a person starts this program (ops/own-name.ts): every command to copy begins with it. */
+  readonly self: string;
   readonly write: (text: string | Uint8Array) => void;
   readonly writeError: (text: string) => void;
   /** How wide the terminal is that `write` writes to; null: it is none. */
@@ -62,6 +64,8 @@ export type CliArguments = {
   readonly switches: ReadonlySet<string>;
   /** Of the terminal; null: the output goes elsewhere. */
   readonly columns: number | null;
+  /** How a person starts this program. */
+  readonly self: string;
 };
 
 /** `run` prints, and answers the exit code. */

@@ -4,9 +4,11 @@ import { getServers } from 'node:dns';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { isPrivate } from '#mail/address/private-address.ts';
+import { ownName } from '#ops/own-name.ts';
 import { createResolver } from '#pipeline/dns/resolver.ts';
 import { createLog } from '#pipeline/observe/log.ts';
 import type { CliWorld } from './command.ts';
@@ -16,6 +18,7 @@ import { runCli } from './run-cli.ts';
 
 const world: CliWorld = {
   version: packageVersion(),
+  self: ownName({ environment: process.env, home: join(import.meta.dirname, '..'), directory: process.cwd() }),
   write: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
   columns: process.stdout.isTTY ? process.stdout.columns : null,

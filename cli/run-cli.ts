@@ -27,12 +27,13 @@ export async function runCli(argv: readonly string[], { commands, world }: Cli):
     if (first === '--version' || first === '-v')
       return say(world, asJson ? jsonText({ version: world.version }) : `pillarbox ${world.version}\n`);
     const isOverview = /^(?:--help|-h|help)$/.test(first) && argv.slice(1).every((word) => word === '--json');
-    if (isOverview) return say(world, asJson ? jsonText(described(commands)) : overview(commands, world.columns));
+    if (isOverview) return say(world, asJson ? jsonText(described(commands)) : overview(commands, world));
     const words = first === 'help' ? [...argv.slice(1), '--help'] : argv;
-    const { command, rest } = findCommand(commands, words);
+    const { command, rest } = findCommand(commands, words, world.self);
     if (rest.includes('--help') || rest.includes('-h'))
-      return say(world, asJson ? jsonText(described([command])) : help(command, world.columns));
-    return await command.run({ ...readArguments(command, rest), columns: world.columns }, world);
+      return say(world, asJson ? jsonText(described([command])) : help(command, world));
+    const { columns, self } = world;
+    return await command.run({ ...readArguments(command, rest, self), columns, self }, world);
   } catch (thrown) {
     return explain(thrown, argv.includes('--json'), world);
   }
@@ -56,7 +57,7 @@ function explain(thrown: unknown, asJson: boolean, world: CliWorld): ExitCode {
 }
 
 /** A command's name may be two words (`user add`). */
-function findCommand(commands: readonly Command[], argv: readonly string[]) {
+function findCommand(commands: readonly Command[], argv: readonly string[], self: string) {
   for (const length of [2, 1]) {
     const command = commands.find(({ name }) => name === argv.slice(0, length).join(' '));
     if (command !== undefined) return { command, rest: argv.slice(length) };
@@ -65,10 +66,14 @@ function findCommand(commands: readonly Command[], argv: readonly string[]) {
   const names = commands.map(({ name }) => name);
   const begun = names.filter((name) => name.startsWith(`${typed} `));
   if (begun.length > 0) throw usageError(`${typed} what? There is: ${begun.join(', ')}`);
-  throw usageError(`there is no command "${typed}".${meant(typed, names)} "pillarbox --help" lists all.`);
+  throw usageError(`there is no command "${typed}".${meant(typed, names)} "${self} --help" lists all.`);
 }
 
-function readArguments(command: Command, rest: readonly string[]): Omit<CliArguments, 'columns'> {
+function readArguments(
+  command: Command,
+  rest: readonly string[],
+  self: string,
+): Omit<CliArguments, 'columns' | 'self'> {
   const options: Command['options'] = { ...command.options, ...commonOptions };
   const { positionals, tokens } = parseTokens(options, rest);
   const values: Record<string, string[]> = {};
@@ -86,7 +91,7 @@ function readArguments(command: Command, rest: readonly string[]): Omit<CliArgum
   }
   const [least, most] = command.takes;
   if (positionals.length < least || positionals.length > most) {
-    throw usageError(`usage: pillarbox ${command.name} ${command.usage}`);
+    throw usageError(`usage: ${self} ${command.name} ${command.usage}`);
   }
   return { positionals, values, switches };
 }
@@ -110,29 +115,31 @@ function parseTokens(options: Readonly<Record<string, CliOption>>, args: readonl
   return { positionals, tokens: tokens.filter((token) => token.kind === 'option') };
 }
 
-function overview(commands: readonly Command[], columns: number | null): string {
+type Shows = Pick<CliWorld, 'columns' | 'self'>;
+
+function overview(commands: readonly Command[], { columns, self }: Shows): string {
   const width = Math.max(...commands.map(({ name, usage }) => `${name} ${usage}`.length), 0);
   const column = Math.min(width, 34);
   const lines = commands.map(({ name, usage, about }) => helpEntry(`${name} ${usage}`, about, { column, columns }));
   return [
-    ...wrapWords('Usage: pillarbox [start] [options]    start the server: a safe place to send to', columns),
-    '       pillarbox COMMAND [options]',
+    ...wrapWords(`Usage: ${self} [start] [options]    start the server: a safe place to send to`, columns),
+    `       ${self} COMMAND [options]`,
     '',
     ...lines,
     '',
-    ...wrapWords('Each has --help and --json. What the server takes says "pillarbox start --help".', columns),
+    ...wrapWords(`Each has --help and --json. What the server takes says "${self} start --help".`, columns),
     ...wrapWords(`Exit codes: ${exitCodeTable.map(({ code, about }) => `${code} ${about}`).join('; ')}.`, columns),
     '',
   ].join('\n');
 }
 
-function help(command: Command, columns: number | null): string {
+function help(command: Command, { columns, self }: Shows): string {
   const { name, usage, about, finds } = command;
   const lines = shownOptions(command).map(([option, { value, about: what }]) => {
     return helpEntry(`--${option}${value === null ? '' : ` ${value}`}`, what, { column: 26, columns });
   });
   const code = finds === undefined ? [] : ['', ...wrapWords(`Exit code ${exitCodes.foundProblems} ${finds}.`, columns)];
-  const head = [...wrapWords(`Usage: pillarbox ${name} ${usage}`.trimEnd(), columns), '', ...wrapWords(about, columns)];
+  const head = [...wrapWords(`Usage: ${self} ${name} ${usage}`.trimEnd(), columns), '', ...wrapWords(about, columns)];
   return [...head, '', ...lines, ...code, ''].join('\n');
 }
 

@@ -11,6 +11,7 @@ import { watchForStop } from '#local/terminal/stop-signals.ts';
 import { type LineWriter, writeLines } from '#local/terminal/write-lines.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { isProblem } from '#mail/problem.ts';
+import { ownName } from '#ops/own-name.ts';
 import { inUrl } from '#ops/programs/framework-settings.ts';
 import { announceServer, withdrawServer } from '#ops/running-server.ts';
 import { type Config, configSchema } from '#pipeline/config/config.ts';
@@ -33,12 +34,13 @@ const captureConfig = configSchema.parse({ mode: 'capture' });
 // The reader of the output may be gone (a closed terminal, `head`): the service goes on.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
+const self = ownName({ environment: process.env, home: join(import.meta.dirname, '..'), directory: process.cwd() });
 const parsed = parseArguments(process.argv.slice(2), process.env);
 if (isProblem(parsed)) {
   process.stderr.write(`pillarbox: ${parsed.problem}\n(--help says what there is)\n`);
   process.exitCode = 1;
 } else if (parsed.help) {
-  process.stdout.write(usage);
+  process.stdout.write(usage(self));
 } else {
   let planned: Plan | null = null;
   try {
@@ -124,7 +126,9 @@ async function start({ args, configPath, config, inForce, lines, log }: Plan): P
   const { listeners, ops } = service;
   const http = `http://${inUrl(ops.host)}:${ops.port}`;
   await announceServer(dataFolder, { pid: process.pid, mode: inForce.mode, listeners: [...listeners], http });
-  process.stderr.write(banner({ service, config: inForce, configPath, args, chaos: args.chaos ?? inForce.chaos }));
+  process.stderr.write(
+    banner({ service, config: inForce, configPath, args, chaos: args.chaos ?? inForce.chaos, self }),
+  );
   log.info('started', { mode: inForce.mode, world: args.world, folder: dataFolder });
 }
 
@@ -170,7 +174,7 @@ async function opsToken({ http }: Arguments, dataFolder: string): Promise<string
 /** How it was started, for what to type instead. */
 function startCommand(): StartCommand {
   const isNpm = process.env['npm_lifecycle_event'] === 'start';
-  return { program: isNpm ? 'npm start --' : 'npx pillarbox', given: process.argv.slice(2) };
+  return { program: isNpm ? 'npm start --' : self, given: process.argv.slice(2) };
 }
 
 function runUntilStopped({

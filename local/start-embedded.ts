@@ -100,7 +100,7 @@ function logDamaged({ files, damaged, orphans }: Found, log: Pick<Log, 'error'>)
     damaged: damaged.length,
     files,
     withoutObject: orphans,
-    advice: 'a copy made of a running service by other means than "pillarbox backup" is not whole',
+    advice: 'a copy made of a running service by other means than the command backup is not whole',
   });
 }
 

@@ -34,7 +34,7 @@ export const startOptions = {
   },
   settings: {
     value: 'NAME',
-    about: 'show the settings to copy for rails, django, … ("pillarbox settings" lists them)',
+    about: 'show the settings to copy for rails, django, … (the command "settings" lists them)',
   },
   chaos: {
     value: 'FAULTS',
@@ -61,7 +61,7 @@ export const startAbout =
 
 /** What stands behind the options in the help. */
 export const startEnvironment =
-  'Each can be given in the environment instead: --http-host is PILLARBOX_HTTP_HOST, and --any-login is PILLARBOX_ANY_LOGIN=1. What is typed holds before that, and both before the configuration. Several servers run side by side if each has a folder and ports of its own: pillarbox --data other --smtp 0 --http 0. The token of the API is PILLARBOX_TOKEN.';
+  'Each can be given in the environment instead: --http-host is PILLARBOX_HTTP_HOST, and --any-login is PILLARBOX_ANY_LOGIN=1. What is typed holds before that, and both before the configuration. Several servers run side by side if each has a folder and ports of its own: --data other --smtp 0 --http 0. The token of the API is PILLARBOX_TOKEN.';
 
 /** The lines of the options. */
 export function startHelp(): readonly string[] {

@@ -1,7 +1,7 @@
 // What a deploy says of the stored configuration: where it and the options of the deploy differ. It never fails a deploy, since the
 // file in the bucket is the operator's.
 import { errorMessage } from '#mail/problem.ts';
-import { deployedProblems, shownProblem } from '#pipeline/config/deployed-problems.ts';
+import { deployedProblems, shownToDeployer } from '#pipeline/config/deployed-problems.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { deployedOptionsSchema } from '#pipeline/contract/deployed-options.ts';
 
@@ -22,7 +22,7 @@ export async function compareConfig({ read, options, where }: Comparison): Promi
   try {
     const text = await read();
     const deployed = deployedOptionsSchema.parse(JSON.parse(options));
-    const problems = deployedProblems(text, parseConfig(text, where), deployed).map(shownProblem);
+    const problems = deployedProblems(text, parseConfig(text, where), deployed).map(shownToDeployer);
     if (problems.length === 0) return 'it does what the options say';
     return shortened(`${problems.length} to mend: ${problems.join(' | ')}`);
   } catch (thrown) {

@@ -4,7 +4,7 @@ import { Aws } from 'aws-cdk-lib';
 import { deployedOptions, type Options } from '#cdk/options.ts';
 import { smtpUserPlaceholder } from '#pipeline/config/aws-problems.ts';
 import type { Config, ConfigInput } from '#pipeline/config/config.ts';
-import { deployedProblems, shownProblem } from '#pipeline/config/deployed-problems.ts';
+import { deployedProblems, shownToDeployer } from '#pipeline/config/deployed-problems.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 
 /** Its text. Throws if the deployment could not do what it says: the message names each key. */
@@ -26,7 +26,7 @@ function faultsOf(text: string, options: Options): readonly string[] {
   // At SES there is no user before the first deploy.
   const isAwaited = config.delivery.smarthost?.user === smtpUserPlaceholder;
   return [
-    ...problems.filter(({ at }) => at !== 'delivery.smarthost.user' || !isAwaited).map(shownProblem),
+    ...problems.filter(({ at }) => at !== 'delivery.smarthost.user' || !isAwaited).map(shownToDeployer),
     ...config.users.flatMap(withoutHash),
   ];
 }

@@ -20,7 +20,7 @@ export type DomainCheck = {
   /** How its mail leaves. */
   readonly ways: readonly WayOut[];
   /** Where the configuration is. */
-  readonly place: Pick<ConfigPlace, 'stack' | 'flags'>;
+  readonly place: Pick<ConfigPlace, 'stack' | 'command'>;
 };
 
 export async function checkDomain(checked: DomainCheck): Promise<readonly Finding[]> {
@@ -92,7 +92,7 @@ function judgeDmarc(found: Finding, suggested: DnsRecord): Finding {
 async function checkDkim(checked: DomainCheck): Promise<readonly Finding[]> {
   const { config, domain, place } = checked;
   const keys = Object.entries(config.domains).find(([name]) => name === domain)?.[1].dkim ?? [];
-  const run = [`pillarbox dkim new ${domain}${place.flags}`];
+  const run = [place.command(`dkim new ${domain}`)];
   if (keys.length === 0) return [advice(`${domain}: mail is not signed (DKIM)`, { run })];
   // Of a key that no function can read there is a finding already.
   const readable = keys.filter(({ privateKey }) => place.stack === null || privateKey.startsWith('secret:'));
@@ -115,7 +115,7 @@ async function checkKey(
     const hint = 'In place of what is there.';
     return missing(`${what} is published, but is another key`, { records: [record], hint });
   } catch (thrown) {
-    const more = `"pillarbox dkim new ${domain}${place.flags}" makes others: then take this one out of the configuration`;
+    const more = `"${place.command(`dkim new ${domain}`)}" makes others: then take this one out of the configuration`;
     return unread(what, thrown, { hint: `Put the key back where ${privateKey} says, or: ${more}` });
   }
 }

@@ -123,7 +123,7 @@ function signingRecord(token: string, name: string): DnsRecord {
   };
 }
 
-const again = 'Then "pillarbox check" shows the records to publish.';
+const again = 'Then check again: it shows the records to publish.';
 
 /** SES puts its own return path on mail; one below the domain makes SPF hold for DMARC too. */
 function judgeMailFrom(

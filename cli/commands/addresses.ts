@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type Command, cliError, usageError } from '#cli/command.ts';
 import { addMailbox, mailboxOf } from '#cli/config/bounce-addresses.ts';
 import { checkedConfig } from '#cli/config/config-file.ts';
+import type { OwnCommand } from '#cli/config/config-place.ts';
 import { editing } from '#cli/config/edit-command.ts';
 import { domainOf, givenAddress, noCopy, shownAddress, targetAddress, targetsOf } from '#cli/config/our-addresses.ts';
 import { type EmailAddress, mailboxName, parseAddress } from '#mail/address/address.ts';
@@ -20,11 +21,11 @@ const mailboxAdd = editing({
   gives: { mailbox: z.string() },
   ready: ({ given, place, known }) => {
     const address = givenAddress(given.positionals[0] ?? '');
-    refuseIfTaken(domainOf(known, address, place.flags), address);
+    refuseIfTaken(domainOf(known, address, place.command), address);
     return { address };
   },
   change: (file, { address }, { place }) => {
-    refuseIfTaken(domainOf(file, address, place.flags), address);
+    refuseIfTaken(domainOf(file, address, place.command), address);
     return { text: addMailbox(file.text, address) };
   },
   tells: ({ ready: { address } }, { known: { path } }) => {
@@ -44,11 +45,11 @@ const aliasAdd = editing({
     const [first = '', ...targets] = given.positionals;
     const address = givenAddress(first);
     for (const target of targets) refuseUnlessTarget(target, address);
-    domainOf(known, address, place.flags);
+    domainOf(known, address, place.command);
     return { address, targets };
   },
   change: (file, { address, targets }, { place }) => {
-    const home = domainOf(file, address, place.flags);
+    const home = domainOf(file, address, place.command);
     const { mailboxes } = home;
     const known = targetsOf(home, mailboxOf(address));
     const keepsCopy = [...known, ...targets].some(
@@ -65,7 +66,7 @@ const aliasAdd = editing({
     refuseDeadEnds(
       checkedConfig(text, file.path),
       added.map((target) => targetAddress(target, address.domain)),
-      place.flags,
+      place.command,
     );
     return { text, targets: [...known, ...added] };
   },
@@ -90,11 +91,11 @@ function refuseUnlessTarget(target: string, { domain }: EmailAddress): void {
 }
 
 /** Mail to an address of ours that is nowhere would be refused. */
-function refuseDeadEnds(config: Config, targets: readonly string[], flags: string): void {
+function refuseDeadEnds(config: Config, targets: readonly string[], command: OwnCommand): void {
   for (const target of targets) {
     const routing = routeRecipient({ ...config, mode: 'serve' }, givenAddress(target), { mayRelay: true });
     if (routing.outcome === 'accepted') continue;
-    const mend = `make it with "pillarbox mailbox add ${target}${flags}" first`;
+    const mend = `make it with "${command(`mailbox add ${target}`)}" first`;
     throw cliError(`${target} is neither a mailbox nor an alias that leads anywhere: ${mend}`, 'no-mailbox');
   }
 }

@@ -72,7 +72,10 @@ export const restore: Command = {
       progress: progressLines(given, world),
     };
     const report = await orCliError(world.dataBackup.restore(request));
-    print(given, world, { json: { data: request.dataFolder, ...report }, text: restoreText(request, report) });
+    print(given, world, {
+      json: { data: request.dataFolder, ...report },
+      text: restoreText({ ...request, self: given.self }, report),
+    });
     return exitCodes.done;
   },
 };
@@ -116,23 +119,23 @@ function backupText(folder: string, { takenAt, files, bytes, config, leftOut, no
 }
 
 function restoreText(
-  { folder, dataFolder: data }: { readonly folder: string; readonly dataFolder: string },
+  { folder, dataFolder: data, self }: { readonly folder: string; readonly dataFolder: string; readonly self: string },
   { takenAt, files, bytes, held, replaced, leftOut, config }: RestoreReport,
 ): string {
   return [
     `Restored ${files} files, ${bytes} bytes, as of ${takenAt}, into ${data}.`,
     ...(replaced === null ? [] : [`What was there before is in ${replaced}: remove it once you are sure.`]),
-    ...(held === 0 ? [] : heldLines(held)),
+    ...(held === 0 ? [] : heldLines(held, self)),
     ...(config ? [`The configuration as it was is in ${folder}/config: it was not put anywhere.`] : []),
     ...leftOutLines(leftOut),
   ].join('\n');
 }
 
-function heldLines(held: number): readonly string[] {
+function heldLines(held: number, self: string): readonly string[] {
   return [
     `${held} jobs that send mail out are kept as dead letters, since it may have been sent after the backup was taken.`,
-    'Once the service runs: "pillarbox queues" says on which queues; "pillarbox redrive QUEUE" sends them,',
-    '"pillarbox purge QUEUE --yes" deletes them.',
+    `Once the service runs: "${self} queues" says on which queues; "${self} redrive QUEUE" sends them,`,
+    `"${self} purge QUEUE --yes" deletes them.`,
   ];
 }
 

@@ -22,7 +22,7 @@ import { relayOf, waysOutOf } from '#cli/dns/way-out.ts';
 import { type ExitCode, exitCodes } from '#cli/exit-codes.ts';
 import { awsProblems, type ConfigProblem, forwardProblems } from '#pipeline/config/aws-problems.ts';
 import type { Config } from '#pipeline/config/config.ts';
-import { deployedProblems } from '#pipeline/config/deployed-problems.ts';
+import { commandOf, deployedProblems } from '#pipeline/config/deployed-problems.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import { sesRegion } from '#pipeline/config/ses-endpoint.ts';
 import type { Resolve, Secrets } from '#pipeline/contract/ports.ts';
@@ -55,7 +55,7 @@ export const check: Command = {
         const found = dnsToldOnce(all, dns, { file, world });
         const target = optionValue(given, 'connect');
         const connected = target === null ? [] : [await checkPort25(target, relayOf(file.config.delivery))];
-        const findings = [...found, ...connected].map((one) => inRegion(one, place));
+        const findings = [...found, ...connected].map((one) => inRegion(one, place, world.self));
         print(given, world, { json: { findings }, text: findings.map(shownFinding).join('\n') });
         const hasProblems = findings.some(({ level }) => level === 'missing' || level === 'unknown');
         return hasProblems ? exitCodes.foundProblems : exitCodes.done;
@@ -77,7 +77,7 @@ type CheckedPlace = {
 
 async function findAll({ file, place, data, world, resolve }: CheckedPlace): Promise<readonly Finding[]> {
   const { config, path } = file;
-  const { stack, flags } = place;
+  const { stack } = place;
   const folder = resolvePath(world.directory, data, 'secrets');
   const secrets = stack?.deployed.secrets ?? localSecrets(folder, dirname(path), world);
   const nowMs = world.clock();
@@ -88,12 +88,12 @@ async function findAll({ file, place, data, world, resolve }: CheckedPlace): Pro
   const machine = world.publicAddresses();
   const findings: Finding[] = [
     ok(`${path} is a good configuration`),
-    ...(await checkRules(file, place)),
+    ...(await checkRules(file, place, world.self)),
     await checkCertificate({ config, secrets, nowMs, stack }),
-    ...(await checkUsers(config, secrets, flags)),
+    ...(await checkUsers(config, secrets, place)),
     ...(await checkSecrets(config, { secrets, isReadable, mend })),
-    ...checkBounceAddresses(config, flags),
-    ...(stack === null ? await checkMachine(file) : checkInlineHashes(config, flags)),
+    ...checkBounceAddresses(config, place),
+    ...(stack === null ? await checkMachine(file) : checkInlineHashes(config, place)),
     ...(await checkHost({ config, resolve, ways, stack, addresses, machine })),
     ...(await checkWayOut(config, place)),
   ];
@@ -130,9 +130,10 @@ function dnsToldOnce(
 }
 
 /** Commands for the region of the deployment, whatever the terminal's own is. */
-function inRegion(finding: Finding, { stack }: ConfigPlace): Finding {
+function inRegion(finding: Finding, { stack }: ConfigPlace, self: string): Finding {
   if (stack === null) return finding;
-  const isPlaced = (command: string): boolean => command.includes(' --region ') || !/^(?:aws|pillarbox) /.test(command);
+  const isPlaced = (command: string): boolean =>
+    command.includes(' --region ') || !['aws', self].some((name) => command.startsWith(`${name} `));
   return {
     ...finding,
     run: finding.run.map((command) => (isPlaced(command) ? command : `${command} --region ${stack.region}`)),
@@ -140,10 +141,15 @@ function inRegion(finding: Finding, { stack }: ConfigPlace): Finding {
 }
 
 /** What the schema allows and cannot work there, or was deployed otherwise. */
-async function checkRules({ config, text }: ConfigFile, { stack }: ConfigPlace): Promise<readonly Finding[]> {
+async function checkRules(
+  { config, text }: ConfigFile,
+  { stack }: ConfigPlace,
+  self: string,
+): Promise<readonly Finding[]> {
   const shown = (problems: readonly ConfigProblem[]) =>
-    problems.map(({ at, what, run, mend }) => {
-      return missing(`${at}: ${what}`, { run: run === undefined ? [] : [run], hint: mend });
+    problems.map((problem) => {
+      const run = commandOf(problem, self);
+      return missing(`${problem.at}: ${problem.what}`, { run: run === null ? [] : [run], hint: problem.mend });
     });
   if (stack === null) return shown(forwardProblems(config));
   const options = await stack.deployed.configStore.options();

@@ -12,7 +12,7 @@ export function completionCommand(commands: () => readonly Command[]): Command {
   return {
     name: 'completion',
     usage: 'bash|zsh|fish',
-    about: 'print the completion for a shell: source <(pillarbox completion bash)',
+    about: 'print the completion for a shell, which is to source it',
     takes: [1, 1],
     options: {},
     completes: Object.keys(shells),

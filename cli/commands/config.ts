@@ -85,7 +85,9 @@ const diff: Command = {
       const wanted = optionValue(given, 'version');
       if ((wanted === null) === (given.positionals[0] === undefined)) throw usageError('name a FILE, or a --version');
       const file =
-        wanted === null ? await readGiven(given, world) : { ...(await readVersion(configs, wanted)), name: wanted };
+        wanted === null
+          ? await readGiven(given, world)
+          : { ...(await readVersion(configs, wanted)), name: wanted, self: given.self };
       const judged = await judgeChange(configs, await configs.read(), file);
       print(given, world, { json: judged, text: shownChange(judged) });
     }),
@@ -109,11 +111,11 @@ const edit: Command = {
       try {
         await editFile(path);
         const { text, base } = unmarked(await readFile(path, 'utf8'));
-        const written = { text, name: 'what you wrote', isMarked: base !== null };
+        const written = { text, name: 'what you wrote', isMarked: base !== null, self: given.self };
         if (text === current.text) print(given, world, { json: unchanged(configs), text: 'Nothing was changed.' });
         else showWritten(given, world, configs, await change(configs, current, written));
       } catch (thrown) {
-        const rest = `Your edit is kept in ${path}: correct it, then "pillarbox config push ${path} --stack ${optionValue(given, 'stack')}".`;
+        const rest = `Your edit is kept in ${path}: correct it, then "${given.self} config push ${path} --stack ${optionValue(given, 'stack')}".`;
         throw cliError(`${errorMessage(thrown)}\n${rest}`, 'not-written');
       }
       await rm(dirname(path), { recursive: true });
@@ -147,7 +149,7 @@ const restore: Command = {
       const [name = ''] = given.positionals;
       const current = await configs.read();
       const { text } = await readVersion(configs, name);
-      showWritten(given, world, configs, await change(configs, current, { text, name }));
+      showWritten(given, world, configs, await change(configs, current, { text, name, self: given.self }));
     }),
 };
 
@@ -167,20 +169,20 @@ async function withConfigs(
 type Given = GivenConfig & Pick<ReturnType<typeof unmarked>, 'base'>;
 
 async function readGiven(
-  { positionals: [name = ''] }: CliArguments,
+  { positionals: [name = ''], self }: CliArguments,
   { directory, readInput }: CliWorld,
 ): Promise<Given> {
-  if (name === '-') return givenConfig((await readInput()).toString('utf8'), name);
+  if (name === '-') return givenConfig((await readInput()).toString('utf8'), name, self);
   const text = await readFile(resolve(directory, name), 'utf8').catch((thrown: unknown) => {
     const isAbsent = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
     throw cliError(isAbsent ? `there is no ${name}` : `${name} cannot be read: ${errorMessage(thrown)}`, 'no-file');
   });
-  return givenConfig(text, name);
+  return givenConfig(text, name, self);
 }
 
-function givenConfig(file: string, name: string): Given {
+function givenConfig(file: string, name: string, self: string): Given {
   const { text, base } = unmarked(file);
-  return { text, base, name, isMarked: base !== null };
+  return { text, base, name, self, isMarked: base !== null };
 }
 
 /** Throws a CliError if there is no such version. */

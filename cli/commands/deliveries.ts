@@ -41,7 +41,7 @@ const retry = asking({
   about: 'try a waiting delivery now',
   asks: retryOneDelivery,
   reads: z.looseObject({}),
-  shows: (_, { positionals: [id, domain] }) => `${id} for ${domain} is tried now; see "pillarbox trace ${id}"`,
+  shows: (_, { positionals: [id, domain], self }) => `${id} for ${domain} is tried now; see "${self} trace ${id}"`,
 });
 
 /** In the order of the help. */

@@ -56,7 +56,7 @@ export const dkimNew: Command = editing({
         records,
       },
       lines: [`Wrote ${kept.where}, and ${known.path}.`, 'Publish:', '', ...records.map(recordText), ''],
-      next: `Then: pillarbox check${place.flags}`,
+      next: `Then: ${place.command('check')}`,
     };
   },
 });

@@ -40,7 +40,7 @@ export const domainAdd: Command = editing({
         ...records.map(recordText),
         '',
       ],
-      next: `Next: pillarbox dkim new ${domain}${place.flags}, then: pillarbox check${place.flags}`,
+      next: `Next: ${place.command(`dkim new ${domain}`)}, then: ${place.command('check')}`,
     };
   },
 });

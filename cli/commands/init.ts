@@ -31,8 +31,8 @@ export const init: Command = {
     const text = `${JSON.stringify(startingConfig(given), null, 2)}\n`;
     check(text, path);
     if (!(await writeNew(path, text, 0o600))) throw cliError(`${path} is there already, and stays as it is`, 'exists');
-    const next =
-      'Next: "npx pillarbox user add NAME", "npx pillarbox dkim new DOMAIN", "npx pillarbox check", "npx pillarbox" (or "npm start").';
+    const commands = ['user add NAME', 'dkim new DOMAIN', 'check'].map((words) => `"${given.self} ${words}"`);
+    const next = `Next: ${commands.join(', ')}, and to start it "${given.self}".`;
     const known = given.values['domain'] ?? given.values['hostname'];
     const trial =
       'mx.example.org is a placeholder: set "hostname" and "domains" before others can reach this server.\n';

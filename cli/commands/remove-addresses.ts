@@ -24,13 +24,13 @@ const mailboxRemove = editing({
   options: {},
   gives: { mailbox: z.string(), goesTo },
   ready: ({ given }) => givenAddress(given.positionals[0] ?? ''),
-  change: (file, address, { place: { flags } }) => {
-    const { mailboxes } = domainOf(file, address, flags);
+  change: (file, address, { place: { command } }) => {
+    const { mailboxes } = domainOf(file, address, command);
     const [name, shown] = [mailboxOf(address), shownAddress(address)];
     if (!mailboxes.includes(name)) {
       throw cliError(`${shown} is no mailbox of ${file.path}.${didYouMean(name, mailboxes)}`, 'no-mailbox');
     }
-    refuseIfNamed(shown, addressNamedBy(file.config, { what: 'mailbox', address, flags }));
+    refuseIfNamed(shown, addressNamedBy(file.config, { what: 'mailbox', address, command }));
     const path = ['domains', writtenDomain(file.text, address.domain), 'mailboxes'];
     const text = mailboxes.reduceRight(
       (so, one, index) => (one === name ? removeFromArray(so, path, index) : so),
@@ -62,8 +62,8 @@ const aliasRemove = editing({
     const address = givenAddress(first);
     return { address, gone: targets.map((target) => targetAddress(target, address.domain)) };
   },
-  change: (file, { address, gone }, { place: { flags } }) => {
-    const home = domainOf(file, address, flags);
+  change: (file, { address, gone }, { place: { command } }) => {
+    const home = domainOf(file, address, command);
     const [name, alias] = [mailboxOf(address), shownAddress(address)];
     const targets = targetsOf(home, name);
     if (targets.length === 0) {
@@ -77,7 +77,7 @@ const aliasRemove = editing({
     const isGone = (index: number): boolean => gone.length === 0 || gone.includes(known[index] ?? '');
     const left = targets.filter((_, index) => !isGone(index));
     const keepsCopy = known.some((target, index) => target === alias && !isGone(index));
-    if (left.length === 0) refuseIfNamed(alias, addressNamedBy(file.config, { what: 'alias', address, flags }));
+    if (left.length === 0) refuseIfNamed(alias, addressNamedBy(file.config, { what: 'alias', address, command }));
     else if (home.mailboxes.includes(name) && !keepsCopy) throw cliError(noCopy(alias), 'no-copy');
     const path = ['domains', writtenDomain(file.text, address.domain), 'aliases'];
     const isMeant = (one: string): boolean => mailboxName(one) === name;
@@ -118,14 +118,14 @@ const domainRemove = editing({
     if (isProblem(domain)) throw usageError(domain.problem);
     return domain;
   },
-  change: (file, domain, { place: { flags } }) => {
+  change: (file, domain, { place: { command } }) => {
     const { domains } = file.config;
     const home = Object.entries(domains).find(([name]) => name === domain)?.[1];
     if (home === undefined) {
       const meant = didYouMean(domain, Object.keys(domains));
       throw cliError(`${domain} is not among the domains of ${file.path}.${meant}`, 'no-domain');
     }
-    refuseIfNamed(domain, domainNamedBy(file.config, domain, flags));
+    refuseIfNamed(domain, domainNamedBy(file.config, domain, command));
     const isLast = Object.keys(domains).length === 1;
     return {
       text: withoutMembers(file.text, ['domains'], (name) => parseDomain(name) === domain),
@@ -187,9 +187,12 @@ function mailTo(targets: readonly string[]): string {
 }
 
 /** `mailbox`: as `--mailbox` takes it. */
-function whatStays(mailbox: string, { place: { stack, flags } }: EditContext): string {
-  const rest = ` --mailbox ${shellWord(mailbox)}${stack === null ? '' : flags}`;
-  return `What it holds stays stored: "pillarbox list${rest}" lists it, "pillarbox delete${rest}" deletes it.`;
+function whatStays(mailbox: string, { place, given }: EditContext): string {
+  const ofMailbox = (name: string): string => {
+    const words = `${name} --mailbox ${shellWord(mailbox)}`;
+    return place.stack === null ? `${given.self} ${words}` : place.command(words);
+  };
+  return `What it holds stays stored: "${ofMailbox('list')}" lists it, "${ofMailbox('delete')}" deletes it.`;
 }
 
 function keysStay(domain: string, keys: readonly { readonly selector: string; readonly reference: string }[]): string {

@@ -63,7 +63,7 @@ export const send: Command = {
       print(given, world, { json: { id, response: sent.response, accepted: sent.accepted, rejected: refused }, text });
       return refused.length === 0 ? exitCodes.done : exitCodes.foundProblems;
     } catch (thrown) {
-      throw explained(thrown, optionValue(given, 'server') ?? 'this machine');
+      throw explained(thrown, optionValue(given, 'server') ?? 'this machine', given.self);
     } finally {
       transport.close();
     }
@@ -116,13 +116,13 @@ function missing(path: string): never {
   throw cliError(`${path} cannot be read`, 'no-file');
 }
 
-function explained(thrown: unknown, server: string): Error {
+function explained(thrown: unknown, server: string, self: string): Error {
   if (!(thrown instanceof Error)) return cliError(String(thrown), 'not-sent');
   const response = 'response' in thrown && typeof thrown.response === 'string' ? thrown.response : null;
   if (response !== null) return cliError(`the server refused it: ${response}`, 'refused');
   if (/ECONNREFUSED/.test(thrown.message)) {
     return cliError(
-      `no mail server is listening on ${server}. Start it with "npx pillarbox" (or "npm start"), or name another with --server.`,
+      `no mail server is listening on ${server}. Start it with "${self}", or name another with --server.`,
       'no-server',
     );
   }

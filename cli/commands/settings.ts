@@ -1,6 +1,6 @@
 // `pillarbox settings NAME`: what to write into an app so that its mail comes to the server that runs here.
 import { z } from 'zod';
-import { type Command, optionValue, print, table, usageError } from '#cli/command.ts';
+import { type CliArguments, type Command, optionValue, print, table, usageError } from '#cli/command.ts';
 import { exitCodes } from '#cli/exit-codes.ts';
 import { parseHostPort } from '#cli/host-port.ts';
 import { dataOption, runningServer } from '#cli/running-server.ts';
@@ -44,16 +44,18 @@ export const settings: Command = {
     const running = named === null ? await runningServer(given, world) : null;
     const found = running === null ? null : smtpOf(running);
     const server = named === null ? (found ?? usualServer) : parseHostPort(named, '--server');
-    if (running?.mode === 'serve') world.writeError(`${servesReal}\n`);
+    if (running?.mode === 'serve') world.writeError(`${servesReal(given.self)}\n`);
     else if (named === null && found === null) world.writeError(`${noServer}\n`);
-    print(given, world, framework === null ? overview(server, given.columns) : shown(framework, server));
+    print(given, world, framework === null ? overview(server, given) : shown(framework, server));
     return exitCodes.done;
   },
 };
 
 const noServer = 'No server runs in this folder: these are the settings for the usual port.';
-const servesReal =
-  'The server that runs here serves real mail: an app that sends by it needs its hostname, port 587 or 465 with TLS, and a user ("pillarbox user add").';
+
+function servesReal(self: string): string {
+  return `The server that runs here serves real mail: an app that sends by it needs its hostname, port 587 or 465 with TLS, and a user ("${self} user add").`;
+}
 
 function known(name: string): Framework {
   const names = frameworks.map((one) => one.name);
@@ -76,11 +78,11 @@ function described(framework: Framework, server: MailServer): z.output<typeof fr
   return { name, title, versions, file, language, needs, settings: framework.settings(server) };
 }
 
-function overview(server: MailServer, columns: number | null) {
+function overview(server: MailServer, { columns, self }: Pick<CliArguments, 'columns' | 'self'>) {
   const rows = frameworks.map(({ name, title, versions }) => [name, title, versions]);
   const plain = `SMTP server ${server.host}, port ${server.port}, no TLS, no login (any user and password will do)`;
   return {
     json: { ...server, frameworks: frameworks.map((one) => described(one, server)) },
-    text: `${plain}\n\n${table(['NAME', 'FRAMEWORK', 'VERSIONS'], rows, columns)}\nShow one: pillarbox settings rails`,
+    text: `${plain}\n\n${table(['NAME', 'FRAMEWORK', 'VERSIONS'], rows, columns)}\nShow one: ${self} settings rails`,
   };
 }

@@ -30,7 +30,7 @@ const list: Command = {
         password: shownHash(password),
       }));
       const rows = users.map(({ name, mayFrom, password }) => [name, mayFrom.join(', '), password]);
-      const none = `Nobody may submit mail: "pillarbox user add NAME" lets somebody.`;
+      const none = `Nobody may submit mail: "${place.command('user add NAME')}" lets somebody.`;
       const text = rows.length === 0 ? none : table(['NAME', 'MAY SEND AS', 'PASSWORD'], rows, given.columns);
       print(given, world, { json: { users, config: path }, text });
       return exitCodes.done;

@@ -24,7 +24,7 @@ export async function readConfigFile(given: CliArguments, world: CliWorld): Prom
   const text = await readFile(path, 'utf8').catch((thrown: unknown) => {
     const isAbsent = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
     if (!isAbsent) throw cliError(`${path} cannot be read: ${errorMessage(thrown)}`, 'no-config');
-    throw cliError(`there is no ${path}. Make one with "pillarbox init", or name it with --config.`, 'no-config');
+    throw cliError(`there is no ${path}. Make one with "${given.self} init", or name it with --config.`, 'no-config');
   });
   return { path, text, config: checkedConfig(text, path) };
 }

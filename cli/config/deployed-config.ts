@@ -14,7 +14,7 @@ const mark = /^\uFEFF?\/\/ Version (\S+) of (\S+?)[;:,]? .*(?:\r?\n|$)/;
 
 /** The text with its version in a first line that is a comment. */
 export function marked({ text, etag }: StoredConfig, where: string): string {
-  return `// Version ${bare(etag)} of ${where}; "pillarbox config push" puts this file in its place.\n${text}`;
+  return `// Version ${bare(etag)} of ${where}; "config push" puts this file in its place.\n${text}`;
 }
 
 /** The text without that line, and what the line says; null if there is none. */
@@ -32,20 +32,27 @@ export function unmarked(text: string): {
 /** `changes`: what is different, null if the one before cannot be read. `problems`: what was wrong before, and still is. */
 export type ConfigChange = { readonly changes: readonly string[] | null; readonly problems: readonly string[] };
 
-/** `isMarked`: its file has the line that `text` lacks; lines are counted with it. */
-export type GivenConfig = { readonly text: string; readonly name: string; readonly isMarked?: boolean };
+/** `isMarked`: its file has the line that `text` lacks; lines are counted with it. `self`: how a person starts this program. */
+export type GivenConfig = {
+  readonly text: string;
+  readonly name: string;
+  readonly isMarked?: boolean;
+  readonly self: string;
+};
 
 /** Throws a CliError if `text` is no good configuration, or if the deployment does not do something that it newly says. */
 export async function judgeChange(
   configs: ConfigStore,
   before: StoredConfig | null,
-  { text, name, isMarked = false }: GivenConfig,
+  { text, name, isMarked = false, self }: GivenConfig,
 ): Promise<ConfigChange> {
   const after = parsed(isMarked ? text.replace(/^\uFEFF?/, '\n') : text, name);
   if (after instanceof Error) throw cliError(errorMessage(after), 'bad-config');
   const options = await configs.options();
   const problemsOf = (of: string, config: Config) =>
-    (options === null ? awsProblems(config, configs.stack) : deployedProblems(of, config, options)).map(shownProblem);
+    (options === null ? awsProblems(config, configs.stack) : deployedProblems(of, config, options)).map((one) =>
+      shownProblem(one, self),
+    );
   const was = before === null ? null : parsed(before.text, configs.where);
   const isReadable = was !== null && !(was instanceof Error);
   const known = isReadable ? problemsOf(before?.text ?? '', was) : [];
@@ -54,7 +61,7 @@ export async function judgeChange(
   const newUsers = after.users.filter(({ password }) => !earlier.includes(password));
   const refused = [
     ...problems.filter((problem) => !known.includes(problem)),
-    ...(await withoutHash(configs, newUsers)),
+    ...(await withoutHash(configs, newUsers, self)),
   ];
   if (refused.length > 0) {
     throw cliError(
@@ -66,10 +73,14 @@ export async function judgeChange(
 }
 
 /** Those whose hash is kept elsewhere: the file may come from another deployment. */
-async function withoutHash({ hasHash, stack }: ConfigStore, users: Config['users']): Promise<readonly string[]> {
+async function withoutHash(
+  { hasHash, stack }: ConfigStore,
+  users: Config['users'],
+  self: string,
+): Promise<readonly string[]> {
   const sentences = users.map(async ({ name, password }) => {
     if (!password.startsWith('stored:') || (await hasHash(password))) return [];
-    const mend = `copy the hash from where it is (docs/two-regions.md), or give a password with "pillarbox user password ${name} --stack ${stack}"`;
+    const mend = `copy the hash from where it is (docs/two-regions.md), or give a password with "${self} user password ${name} --stack ${stack}"`;
     return [`users, ${name}: ${password} is not in this deployment, so ${name} could not log in; ${mend}`];
   });
   return (await Promise.all(sentences)).flat();

@@ -5,13 +5,14 @@ import { type EmailAddress, parseAddress } from '#mail/address/address.ts';
 import { isProblem } from '#mail/problem.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { mailboxOf } from './bounce-addresses.ts';
+import type { OwnCommand } from './config-place.ts';
 import { shownAddress, targetAddress } from './our-addresses.ts';
 
-/** `what`: the mailbox of this name, or the alias. `flags`: what leads a command to the configuration. */
-type Gone = { readonly what: 'mailbox' | 'alias'; readonly address: EmailAddress; readonly flags: string };
+/** `what`: the mailbox of this name, or the alias. `command`: writes those that take names away. */
+type Gone = { readonly what: 'mailbox' | 'alias'; readonly address: EmailAddress; readonly command: OwnCommand };
 
 /** Empty if it can go: a name that is a mailbox and an alias is there as long as one of them is. */
-export function addressNamedBy(config: Config, { what, address, flags }: Gone): readonly string[] {
+export function addressNamedBy(config: Config, { what, address, command }: Gone): readonly string[] {
   const { domain } = address;
   const [name, shown] = [mailboxOf(address), shownAddress(address)];
   const home = config.domains[domain];
@@ -25,19 +26,19 @@ export function addressNamedBy(config: Config, { what, address, flags }: Gone): 
   const aliases = aliasesTo(config, isMeant).filter(({ alias }) => (alias === shown ? isMailbox : !stays));
   return [
     ...(isMailbox && home?.catchAll === name ? [`the setting "catchAll" of ${domain}`] : []),
-    ...aliases.map((one) => aliasLine(one, flags)),
-    ...(stays ? [] : usersOf(config, flags, isMeant)),
+    ...aliases.map((one) => aliasLine(one, command)),
+    ...(stays ? [] : usersOf(config, command, isMeant)),
     ...(isMailbox ? hooksOf(config, { name, domain }) : []),
   ];
 }
 
 /** Empty if it can go. What the domain says itself goes with it. */
-export function domainNamedBy(config: Config, domain: string, flags: string): readonly string[] {
+export function domainNamedBy(config: Config, domain: string, command: OwnCommand): readonly string[] {
   const isIn = (text: string): boolean => text.slice(text.lastIndexOf('@') + 1).toLowerCase() === domain;
   const aliases = aliasesTo(config, isIn).filter(({ alias }) => !isIn(alias));
   return [
-    ...aliases.map((one) => aliasLine(one, flags)),
-    ...usersOf(config, flags, isIn),
+    ...aliases.map((one) => aliasLine(one, command)),
+    ...usersOf(config, command, isIn),
     ...hooksOf(config, { name: null, domain }),
   ];
 }
@@ -54,16 +55,16 @@ function aliasesTo({ domains }: Config, isMeant: (target: string) => boolean): r
   );
 }
 
-function aliasLine({ alias, targets }: Leading, flags: string): string {
-  return `the alias ${alias}: "pillarbox alias remove ${[alias, ...targets].map(shellWord).join(' ')}${flags}"`;
+function aliasLine({ alias, targets }: Leading, command: OwnCommand): string {
+  return `the alias ${alias}: "${command(`alias remove ${[alias, ...targets].map(shellWord).join(' ')}`)}"`;
 }
 
-function usersOf({ users }: Config, flags: string, isMeant: (address: string) => boolean): readonly string[] {
+function usersOf({ users }: Config, command: OwnCommand, isMeant: (address: string) => boolean): readonly string[] {
   return users.flatMap(({ name, mayFrom }) => {
     const named = mayFrom.filter(isMeant);
     if (named.length === 0 && !isMeant(name)) return [];
     const as = named.length === 0 ? '' : `, who may send as ${named.join(', ')}`;
-    return [`the user ${name}${as}: "pillarbox user remove ${shellWord(name)}${flags}"`];
+    return [`the user ${name}${as}: "${command(`user remove ${shellWord(name)}`)}"`];
   });
 }
 

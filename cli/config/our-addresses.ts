@@ -5,6 +5,7 @@ import { isProblem } from '#mail/problem.ts';
 import type { DomainConfig } from '#pipeline/config/config.ts';
 import { mailboxOf } from './bounce-addresses.ts';
 import type { ConfigFile } from './config-file.ts';
+import type { OwnCommand } from './config-place.ts';
 
 /** Throws a usage error if it is none. */
 export function givenAddress(text: string): EmailAddress {
@@ -18,11 +19,11 @@ export function shownAddress(address: EmailAddress): string {
   return `${mailboxOf(address)}@${address.domain}`;
 }
 
-/** Its domain in the configuration. Throws a CliError if that is not there; `flags`: what leads a command to the configuration. */
-export function domainOf({ config, path }: ConfigFile, { domain }: EmailAddress, flags: string): DomainConfig {
+/** Its domain in the configuration. Throws a CliError if that is not there; `command` writes the one that adds it. */
+export function domainOf({ config, path }: ConfigFile, { domain }: EmailAddress, command: OwnCommand): DomainConfig {
   const found = Object.entries(config.domains).find(([name]) => name === domain)?.[1];
   if (found !== undefined) return found;
-  const mend = `"pillarbox domain add ${domain}${flags}" adds it`;
+  const mend = `"${command(`domain add ${domain}`)}" adds it`;
   throw cliError(`${domain} is not among the domains of ${path}: ${mend}`, 'no-domain');
 }
 

@@ -15,6 +15,8 @@ export type MailRequest = {
 
 /** Both reject with a CliError: `no-server`, or the code of the refusal. */
 export type AskMail = {
+  /** How a person starts this program. */
+  readonly self: string;
   readonly json: <Shape extends z.ZodType>(reads: Shape, request: MailRequest) => Promise<z.output<Shape>>;
   /** `url`: the same for other programs. What is not read of the bytes is not sent. */
   readonly bytes: (
@@ -40,11 +42,12 @@ export function askMail(
       world,
       timeoutMs === undefined ? asked : { ...asked, timeoutMs },
     );
-    const pieces = piecesOf(response, who, signal);
+    const pieces = piecesOf(response, { given, who }, signal);
     if (response.status >= 400) throw refusedBy(who, response.status, await readAll(pieces));
     return { url: `${who}${url}`, pieces };
   };
   return {
+    self: given.self,
     json: async (reads, request) => {
       const { pieces } = await open(request);
       const read = reads.safeParse(parseJson(await readAll(pieces)));
@@ -61,12 +64,14 @@ function urlOf({ path, query = {} }: MailRequest): string {
   return given.size === 0 ? path : `${path}?${given}`;
 }
 
-async function* piecesOf({ body }: Response, who: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+type Asked = { readonly given: CliArguments; readonly who: string };
+
+async function* piecesOf({ body }: Response, { given, who }: Asked, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   if (body === null) return;
   try {
     yield* body;
   } catch (thrown) {
-    throw signal.aborted ? thrown : noServer(who, thrown);
+    throw signal.aborted ? thrown : noServer(given, who, thrown);
   }
 }
 

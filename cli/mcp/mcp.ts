@@ -49,5 +49,6 @@ function agentSettings(given: CliArguments) {
     const value = optionValue(given, name);
     return value === null ? [] : [`--${name}`, value];
   });
-  return { mcpServers: { pillarbox: { command: 'npx', args: ['pillarbox', 'mcp', ...options] } } };
+  const [command = '', ...words] = given.self.split(' ');
+  return { mcpServers: { pillarbox: { command, args: [...words, 'mcp', ...options] } } };
 }

@@ -144,7 +144,7 @@ function adviceFor(thrown: unknown): readonly string[] {
       'Once it runs (in the background: it does not end by itself), call this tool again; nothing else needs a restart.',
     ];
   if (code === 'token-needed')
-    return ['The token belongs into the environment of "pillarbox mcp", as PILLARBOX_TOKEN: ask the user for it.'];
+    return ['The token belongs into the environment of this MCP server, as PILLARBOX_TOKEN: ask the user for it.'];
   return [];
 }
 

@@ -94,7 +94,7 @@ export function openDatabase(path: string): DatabaseSync {
     return open(path);
   } catch (error) {
     if (!(error instanceof Error && /malformed|not a database/.test(error.message))) throw error;
-    throw new Error(`${path} is damaged (${error.message}): restore a backup ("pillarbox restore")`, { cause: error });
+    throw new Error(`${path} is damaged (${error.message}): restore a backup (the command restore)`, { cause: error });
   }
 }
 

@@ -21,7 +21,7 @@ if (lock === null) {
   port.postMessage({ opened: false, reason: `${folder} is in use by another Pillarbox` });
 } else if (existsSync(join(folder, unfinishedRestore))) {
   lock.close();
-  port.postMessage({ opened: false, reason: `a restore into ${folder} was cut off: run "pillarbox restore" again` });
+  port.postMessage({ opened: false, reason: `a restore into ${folder} was cut off: run the command restore again` });
 } else {
   const database = openDatabase(join(folder, 'pillarbox.sqlite'));
   if (maxPages !== null) database.exec(`PRAGMA max_page_count = ${maxPages}`);

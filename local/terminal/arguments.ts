@@ -36,18 +36,11 @@ export type Arguments = {
 type Given = Readonly<Record<string, string | boolean | undefined>>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What `--help` prints. */
-export const usage = [
-  'Usage: pillarbox [start] [options]',
-  '       npm start -- [options]',
-  '',
-  ...wrapWords(startAbout),
-  '',
-  ...startHelp(),
-  '',
-  ...wrapWords(startEnvironment),
-  '',
-].join('\n');
+/** What `--help` prints. `self`: how a person starts this program. */
+export function usage(self: string): string {
+  const lines = [...wrapWords(startAbout), '', ...startHelp(), '', ...wrapWords(startEnvironment), ''];
+  return [`Usage: ${self} [start] [options]`, '', ...lines].join('\n');
+}
 
 /** The options of the command line by the roles that their ports have. */
 const portOptions = { smtp: 'mx', submission: 'submission', submissions: 'submissions' } as const;

@@ -16,6 +16,7 @@ export function banner({
   configPath,
   args,
   chaos,
+  self,
 }: {
   readonly service: Pick<Service, 'listeners' | 'ops'>;
   readonly config: Pick<Config, 'mode' | 'hostname' | 'tls'>;
@@ -24,6 +25,8 @@ export function banner({
   readonly args: Pick<Arguments, 'dataFolder' | 'world' | 'framework' | 'anyLogin'>;
   /** Null while it is off. */
   readonly chaos: ChaosSettings | null;
+  /** How a person starts this program. */
+  readonly self: string;
 }): string {
   const isCapture = config.mode === 'capture';
   const { dataFolder, world, anyLogin } = args;
@@ -37,8 +40,8 @@ export function banner({
     row('Mail and API', `http://${inUrl(host)}:${port}/`),
     row('Kept in', `${resolve(dataFolder)}${world === 'embedded' ? '' : ` (${world})`}`),
     ...(chaos === null ? [] : [row('Chaos', `${formatChaos(chaos)} (it refuses and loses mail on purpose)`)]),
-    row('Configured by', configPath ?? 'nothing: `npx pillarbox init` writes a pillarbox.json to start from'),
-    ...(isCapture ? settingsLines(service, args) : []),
+    row('Configured by', configPath ?? `nothing: \`${self} init\` writes a pillarbox.json to start from`),
+    ...(isCapture ? settingsLines(service, { ...args, self }) : []),
     '',
     'Stop it with Ctrl-C.',
   ];
@@ -48,13 +51,13 @@ export function banner({
 /** Where the settings for an app are to be had, or those that were asked for. */
 function settingsLines(
   { listeners }: Pick<Service, 'listeners'>,
-  { framework, dataFolder }: Pick<Arguments, 'framework' | 'dataFolder'>,
+  { framework, dataFolder, self }: Pick<Arguments, 'framework' | 'dataFolder'> & { readonly self: string },
 ): readonly string[] {
   const smtp = smtpOf({ listeners: [...listeners] });
   if (smtp === null) return [];
   if (framework !== null) return ['', settingsHead(framework), '', ...framework.settings(smtp).split('\n')];
   const other = dataFolder === usualDataFolder ? '' : ` --data ${dataFolder}`;
-  return [row('Settings for your app', `npx pillarbox settings rails${other} (or django, laravel, spring, …)`)];
+  return [row('Settings for your app', `${self} settings rails${other} (or django, laravel, spring, …)`)];
 }
 
 const doors = {

@@ -4,7 +4,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Config } from '#pipeline/config/config.ts';
 import { polledConfigSource, type ReportingConfigSource } from '#pipeline/config/config-source.ts';
-import { deployedProblems, shownProblem } from '#pipeline/config/deployed-problems.ts';
+import { deployedProblems, shownToDeployer } from '#pipeline/config/deployed-problems.ts';
 import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import { storedHashes } from '#pipeline/config/stored-hashes.ts';
 import type { DeployedOptions } from '#pipeline/contract/deployed-options.ts';
@@ -124,7 +124,7 @@ export function createAwsParts({
 
 function reviewAgainst(options: DeployedOptions) {
   return (text: string, config: Config): string | null =>
-    deployedProblems(text, config, options).map(shownProblem).join('\n') || null;
+    deployedProblems(text, config, options).map(shownToDeployer).join('\n') || null;
 }
 
 function namedSecrets(environment: Environment) {

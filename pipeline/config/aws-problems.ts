@@ -10,10 +10,11 @@ import type { Config } from './config.ts';
 import { hostOf, isHttps } from './hook.ts';
 import { sesRegion } from './ses-endpoint.ts';
 
-/** What to do about it: a command, what to write instead, or both. */
+/** What to do about it: a command, what to write instead, or both. `own`: it is one of this program, without its name. */
 type ConfigMend =
-  | { readonly run?: undefined; readonly mend: string }
-  | { readonly run: string; readonly mend: string | null };
+  | { readonly own?: undefined; readonly run?: undefined; readonly mend: string }
+  | { readonly own?: undefined; readonly run: string; readonly mend: string | null }
+  | { readonly own: string; readonly run?: undefined; readonly mend: null };
 
 /** `at`: where in the file; `what`: why that cannot work, a sentence. */
 export type ConfigProblem = ConfigMend & { readonly at: string; readonly what: string };
@@ -62,13 +63,13 @@ function references({ tls, domains, users, delivery, srsSecret, hooks }: Config,
         at: `domains["${domain}"].dkim, selector ${selector}`,
         reference: privateKey,
         readers: deliver,
-        mend: { run: `pillarbox dkim new ${domain} --stack ${stack}`, mend: null },
+        mend: { own: `dkim new ${domain} --stack ${stack}`, mend: null },
       })),
     ),
     ...users.flatMap(({ name, password }) =>
       given(`users, ${name}`, /^(scrypt|stored):/.test(password) ? null : password, {
         readers: listener,
-        mend: { run: `pillarbox user password ${name} --stack ${stack}`, mend: null },
+        mend: { own: `user password ${name} --stack ${stack}`, mend: null },
       }),
     ),
     ...given('delivery.smarthost.password', delivery.smarthost?.password ?? null, {

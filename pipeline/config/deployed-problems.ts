@@ -28,9 +28,20 @@ export function deployedProblems(text: string, config: Config, options: Deployed
   ];
 }
 
-/** As one sentence for each. */
-export function shownProblem({ at, what, run, mend }: ConfigProblem): string {
-  return `${at}: ${what}; ${[run, mend].filter((one) => one).join(', and ')}`;
+/** As one sentence for each. `self`: how a person starts this program. */
+export function shownProblem(problem: ConfigProblem, self: string): string {
+  const { at, what, mend } = problem;
+  return `${at}: ${what}; ${[commandOf(problem, self), mend].filter((one) => one).join(', and ')}`;
+}
+
+/** Whoever deploys has this as a dependency of a project. */
+export function shownToDeployer(problem: ConfigProblem): string {
+  return shownProblem(problem, 'npx pillarbox');
+}
+
+/** The command that mends it; null if none does. */
+export function commandOf({ own, run }: ConfigProblem, self: string): string | null {
+  return own === undefined ? (run ?? null) : `${self} ${own}`;
 }
 
 function problemIf(isOne: boolean, at: string, what: string, mend: string): readonly ConfigProblem[] {

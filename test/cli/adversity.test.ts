@@ -105,7 +105,7 @@ const servers: readonly { title: string; fetch: CliWorld['fetch']; says: RegExp;
   {
     title: 'no server',
     fetch: fetchFailing(cause('ECONNREFUSED', 'connect ECONNREFUSED 127.0.0.1:8025')),
-    says: /^no server is running at http:\/\/127\.0\.0\.1:8025\. Start it with "npx pillarbox"/,
+    says: /^no server is running at http:\/\/127\.0\.0\.1:8025\. Start it with "pillarbox", or name/,
   },
   {
     title: 'a host that is not there',

@@ -32,6 +32,7 @@ async function run(
   let err = '';
   const world: CliWorld = {
     version: '1.2.3',
+    self: 'pillarbox',
     standardStreams: emptyStreams(),
     write: (text) => {
       out += typeof text === 'string' ? text : Buffer.from(text).toString('utf8');
@@ -119,7 +120,7 @@ describe('the command line', () => {
   });
 
   test('without a server it says how to start one, and with --json as JSON', async () => {
-    assert.match((await run(['list'])).err, /no server is running.*npm start/);
+    assert.match((await run(['list'])).err, /no server is running.* Start it with "pillarbox"/);
     assert.equal(JSON.parse((await run(['list', '--json'])).err).error.code, 'no-server');
     assert.equal((await run(['list'])).code, 1);
   });

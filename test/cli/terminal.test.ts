@@ -22,6 +22,7 @@ async function run(argv: readonly string[], answer: () => Response): Promise<str
   let shown = '';
   const world: CliWorld = {
     version: '1.2.3',
+    self: 'pillarbox',
     standardStreams: emptyStreams(),
     write: (text) => {
       shown += String(text);

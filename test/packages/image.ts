@@ -13,6 +13,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -59,7 +60,9 @@ describe('the image, by its list of files,', needs, () => {
       const place = stage === 'libraries' || stage === 'build' ? from[stage] : home;
       copy(place, join(root, 'app'), [rest.replace(/^\/(?:app|src)\//, '')]);
     }
+    const [, target = '', link = ''] = /\bln -s (\S+) (\S+)/.exec(last) ?? [];
     program(root, process.execPath, '/usr/local/bin/node');
+    symlinkSync(target, join(root, link));
     program(root, realpathSync(findPeer('bash') ?? ''), '/bin/bash');
     execFileSync('chown', ['1000:1000', join(root, 'data')]);
   });
@@ -136,9 +139,9 @@ touch ${root}/app/x 2>/dev/null || echo 'the root is read-only'
 inside=(env -i ${variables} ${findPeer('chroot')} --userspec=${user} ${root} /bin/bash -c 'cd ${workdir} && exec "$@"' -)
 "\${inside[@]}" ${quoted(command)} & server=$!
 for try in $(seq 200); do "\${inside[@]}" ${quoted(health)} 2>/dev/null && { echo healthy; break; }; sleep 0.1; done
-"\${inside[@]}" node /app/cli/pillarbox.js send --server 172.18.0.7:1025 --from app@sender.example --to bob@receiver.example --subject 'by an app' --text hello
+"\${inside[@]}" node /usr/local/bin/pillarbox send --server 172.18.0.7:1025 --from app@sender.example --to bob@receiver.example --subject 'by an app' --text hello
 for try in $(seq 50); do
-  listed=$("\${inside[@]}" /bin/bash -c 'PILLARBOX_TOKEN=$(</data/secrets/ops-token) node /app/cli/pillarbox.js list --url http://127.0.0.1:8025')
+  listed=$("\${inside[@]}" /bin/bash -c 'PILLARBOX_TOKEN=$(</data/secrets/ops-token) node /usr/local/bin/pillarbox list --url http://127.0.0.1:8025')
   [[ $listed == *'by an app'* ]] && break; sleep 0.1
 done
 echo "$listed"

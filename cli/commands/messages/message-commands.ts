@@ -68,9 +68,9 @@ const replay = asking({
   asks: replayOneMessage,
   options: { to: { value: 'MAILBOX', about: 'into this mailbox (local@domain) instead, as a new message' } },
   reads: z.object({ id: text, recipients: z.array(text), leftOut: z.array(text), kept: z.array(text) }),
-  shows: ({ id, recipients, leftOut, kept }) =>
+  shows: ({ id, recipients, leftOut, kept }, { self }) =>
     [
-      `${id} is on its way again for ${recipients.join(', ')}; see "pillarbox trace ${id}"`,
+      `${id} is on its way again for ${recipients.join(', ')}; see "${self} trace ${id}"`,
       ...leftOut.map((reason) => `left out: ${reason}`),
       ...(kept.length === 0 ? [] : ['already there, and stays as it is:']),
       ...kept.map((key) => `  ${key}`),
@@ -85,9 +85,9 @@ const release = asking({
   takes: [2, 1 + maxReleasedTo],
   body: ({ positionals }) => ({ to: positionals.slice(1) }),
   reads: z.object({ id: text, to: z.array(text), reversePath: text }),
-  shows: ({ id, to, reversePath }) =>
+  shows: ({ id, to, reversePath }, { self }) =>
     [
-      `on its way to ${to.map(plain).join(', ')} as message ${id}; see "pillarbox trace ${id}"`,
+      `on its way to ${to.map(plain).join(', ')} as message ${id}; see "${self} trace ${id}"`,
       `a report that it failed goes ${reversePath === '' ? 'to nobody: the trace tells' : `to ${plain(reversePath)}`}`,
     ].join('\n'),
 });
@@ -99,10 +99,10 @@ const accept = asking({
   asks: acceptMessage,
   options: { mailbox: { value: 'MAILBOX', about: 'only the copies in local@domain, or in @domain' } },
   reads: z.object({ id: text, outcome: text, mailboxes: z.array(text) }),
-  shows: ({ id, outcome, mailboxes }) => {
+  shows: ({ id, outcome, mailboxes }, { self }) => {
     const where = mailboxes.map(plain).join(', ');
     if (outcome === 'in-inbox') return `it is in the inbox of ${where} already`;
-    return `on its way to the inbox of ${where}; see "pillarbox trace ${id}"`;
+    return `on its way to the inbox of ${where}; see "${self} trace ${id}"`;
   },
 });
 

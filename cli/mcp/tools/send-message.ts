@@ -48,8 +48,9 @@ export const sendMessage = mailTool({
       .catch((thrown: unknown) => {
         if (!isCliError(thrown) || thrown.code !== 'not-capture') throw thrown;
         throw cliError(
-          'This server serves real mail, so nothing was sent: an agent sends to a capture server alone. "npx pillarbox" in a folder without ' +
-            'pillarbox.json starts one; its --smtp and --http choose other ports, and --url of "pillarbox mcp" names it.',
+          'This server serves real mail, so nothing was sent: an agent sends to a capture server alone. ' +
+            `"${ask.self}" in a folder without ` +
+            'pillarbox.json starts one; its --smtp and --http choose other ports, and --url of the command "mcp" names it.',
           'not-capture',
         );
       });

@@ -85,8 +85,7 @@ async function nothingCame(ask: AskMail, timeout: number): Promise<ToolAnswer<Wa
   const { messages } = await ask.json(listSchema, { path: '/api/messages', query: { limit: shownInstead } });
   const none = `No message that fits came within ${timeout} s.`;
   if (messages.length === 0) {
-    const why =
-      'There is no mail at all: does the app send to the SMTP port of this server ("npx pillarbox" prints it)?';
+    const why = `There is no mail at all: does the app send to the SMTP port of this server ("${ask.self}" prints it)?`;
     return { isError: true, head: [none, why], mail: [] };
   }
   return {

@@ -119,7 +119,7 @@ describe('a session', () => {
       assert.match(
         text,
         new RegExp(
-          `^no server is running at ${url}\\. Start it with "npx pillarbox"[^\n]*\n[^\n]*call this tool again`,
+          `^no server is running at ${url}\\. Start it with "(?:npx )?pillarbox"[^\n]*\n[^\n]*call this tool again`,
         ),
       );
     }
@@ -435,7 +435,13 @@ test('standard output has the protocol alone; the end of standard input ends it,
 });
 
 test('a request that the agent gave up is not told as a server that does not run', async () => {
-  const given = { positionals: [], values: { url: [url] }, switches: new Set<string>(), columns: null };
+  const given = {
+    positionals: [],
+    values: { url: [url] },
+    switches: new Set<string>(),
+    columns: null,
+    self: 'pillarbox',
+  };
   const ask = askMail(given, { directory: '/', environment: {}, fetch }, AbortSignal.abort());
   await assert.rejects(ask.bytes({ path: '/health' }), { name: 'AbortError' });
 });
@@ -443,14 +449,20 @@ test('a request that the agent gave up is not told as a server that does not run
 test('--json prints what goes into the mcp.json of an agent, without the token', async () => {
   const { out, code } = await runInProcess(['mcp', '--json', '--url', 'http://127.0.0.1:9025', '--token', 'secret']);
   assert.equal(code, 0);
-  const args = ['pillarbox', 'mcp', '--url', 'http://127.0.0.1:9025'];
-  assert.deepEqual(JSON.parse(out), { mcpServers: { pillarbox: { command: 'npx', args } } });
+  const args = ['mcp', '--url', 'http://127.0.0.1:9025'];
+  assert.deepEqual(JSON.parse(out), { mcpServers: { pillarbox: { command: 'pillarbox', args } } });
+  const ofProject = await runInProcess(['mcp', '--json'], { self: 'npx pillarbox' });
+  const { pillarbox } = JSON.parse(ofProject.out).mcpServers;
+  assert.deepEqual(pillarbox, { command: 'npx', args: ['pillarbox', 'mcp'] });
 });
 
 test('docs/mcp.md has what goes into an mcp.json, and every tool', async () => {
   const page = readFileSync(join(home, 'docs/mcp.md'), 'utf8');
   const [{ lines } = assert.fail('no example')] = blocksOf(page);
-  assert.deepEqual(JSON.parse(lines.join('\n')), JSON.parse((await runInProcess(['mcp', '--json'])).out));
+  assert.deepEqual(
+    JSON.parse(lines.join('\n')),
+    JSON.parse((await runInProcess(['mcp', '--json'], { self: 'npx pillarbox' })).out),
+  );
   const told = [...page.matchAll(/^\| `(\w+)` /gm)].map(([, name]) => name);
   assert.deepEqual(
     told,

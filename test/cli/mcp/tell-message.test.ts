@@ -19,6 +19,7 @@ const number = 'f00d'.repeat(4);
 function asking(body = ''): AskMail & { readonly asked: string[] } {
   const asked: string[] = [];
   return {
+    self: 'pillarbox',
     asked,
     json: async () => assert.fail('nothing is asked'),
     bytes: async ({ path, query }) => {

@@ -94,7 +94,7 @@ test('a start on a damaged database ends with what to do', async (t) => {
   mkdirSync(join(folder, 'data'));
   writeFileSync(join(folder, 'data', 'pillarbox.sqlite'), Buffer.alloc(100_000, 'x'));
   const starting = startLocalService(t, { folder, config });
-  await assert.rejects(starting, /pillarbox\.sqlite is damaged \(.+\): restore a backup \("pillarbox restore"\)/);
+  await assert.rejects(starting, /pillarbox\.sqlite is damaged \(.+\): restore a backup \(the command restore\)/);
 });
 
 test('a stage whose message is gone fails at once with the true reason, without a busy core', async (t) => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { awsProblems, forwardProblems } from '#pipeline/config/aws-problems.ts';
 import { type ConfigInput, configSchema } from '#pipeline/config/config.ts';
+import { commandOf } from '#pipeline/config/deployed-problems.ts';
 import { sesRegion } from '#pipeline/config/ses-endpoint.ts';
 
 const ses = { host: 'email-smtp.eu-west-1.amazonaws.com', user: 'AKIAEXAMPLE', password: 'secret:smarthost-password' };
@@ -96,8 +97,8 @@ for (const [title, given, says, mend] of refused) {
     const problems = awsProblems(configSchema.parse(given), 'mail');
     assert.equal(problems.length, 1, JSON.stringify(problems));
     assert.match(`${problems[0]!.at}: ${problems[0]!.what}`, says);
-    const { run, mend: written } = problems[0]!;
-    assert.match([run, written].filter((one) => one).join(', and '), mend);
+    const { mend: written } = problems[0]!;
+    assert.match([commandOf(problems[0]!, 'pillarbox'), written].filter((one) => one).join(', and '), mend);
   });
 }
 

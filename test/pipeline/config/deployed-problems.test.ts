@@ -28,7 +28,9 @@ const fitting = {
 
 function told(config: ConfigInput, over: Partial<DeployedOptions> = {}): readonly string[] {
   const text = JSON.stringify(config);
-  return deployedProblems(text, parseConfig(text, 'it'), { ...options, ...over }).map(shownProblem);
+  return deployedProblems(text, parseConfig(text, 'it'), { ...options, ...over }).map((one) =>
+    shownProblem(one, 'pillarbox'),
+  );
 }
 
 const rows: readonly {

@@ -49,6 +49,7 @@ export async function runInProcess(args: readonly string[], over: Partial<CliWor
   let [out, err] = ['', ''];
   const world: CliWorld = {
     version: '0',
+    self: 'pillarbox',
     write: (text) => {
       out += typeof text === 'string' ? text : Buffer.from(text).toString('utf8');
     },
