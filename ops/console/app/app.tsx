@@ -53,10 +53,30 @@ function Work({ view }: { readonly view: 'deliveries' | 'queues' | 'overview' | 
 function Overview() {
   const loaded = useSignal<ComponentType | null>(null);
   useEffect(() => {
-    void import('#ops/console/app/work/overview.tsx').then((module) => {
-      loaded.value = module.Overview;
-    });
+    void import('#ops/console/app/work/overview.tsx').then(
+      (module) => {
+        loaded.value = module.Overview;
+      },
+      () => {
+        loaded.value = NotLoaded;
+      },
+    );
   }, []);
   const { value: Loaded } = loaded;
   return Loaded === null ? <main class="work-view" aria-busy="true" /> : <Loaded />;
+}
+
+/** The server is away, or has the files of another version since this tab was opened. */
+function NotLoaded() {
+  return (
+    <main class="work-view">
+      <h1>Overview</h1>
+      <p class="bad">A file of this page could not be loaded.</p>
+      <p>
+        <button type="button" class="act" onClick={() => location.reload()}>
+          Load the page again
+        </button>
+      </p>
+    </main>
+  );
 }

@@ -356,6 +356,48 @@ describe('in the console', peerOptions('chromium'), () => {
     await tab.until(`document.querySelector('.toast.bad') !== null`);
   });
 
+  test('however many people a mail is from and to, its tabs are in sight, and everybody is shown on request', async () => {
+    const many = (count: number, name: string) =>
+      Array.from({ length: count }, (_, n) => ({
+        name: `${name} ${n}.`,
+        address: `${name}${n}@a.example`,
+        group: null,
+      }));
+    const to = many(500, 'Recipient');
+    const subject = 'Very long words '.repeat(100);
+    for (let n = 0; n < 60; n += 1) {
+      const mailbox = { localPart: `recipient${n}`, domain: 'a.example', tag: null };
+      world.addMessage(sampleMessage({ id: sampleId(9), subject, from: many(100, 'Author'), to, cc: to, mailbox }));
+    }
+    const isInSight = `document.querySelector('.tabs').getBoundingClientRect().bottom < innerHeight * 0.8`;
+    for (const [width, height, mobile] of [
+      [390, 844, true],
+      [1_440, 900, false],
+    ]) {
+      await tab.send('Emulation.setDeviceMetricsOverride', { width, height, mobile, deviceScaleFactor: 1 });
+      await go(`#/mail/${sampleId(9)}`, `document.querySelectorAll('.copies .chip').length === 4`);
+      assert.ok(await tab.run(isInSight), `${width} px`);
+      await click('and 497 others');
+      await click('and 56 others');
+      await tab.until(`document.querySelector('.line').textContent.includes('Recipient 499.')`);
+      await tab.until(`document.querySelectorAll('.copies .chip').length === 60`);
+      assert.ok(await tab.run(`document.querySelector('.tabs').getBoundingClientRect().bottom < innerHeight`));
+      await click('show fewer');
+      await tab.until(`!document.querySelector('.line').textContent.includes('Recipient 499.')`);
+    }
+  });
+
+  test('a view whose file cannot be loaded says so, and loads the page again on request', async () => {
+    await go('#/mail', listIs(3));
+    await tab.send('Network.enable');
+    await tab.send('Network.setBlockedURLs', { urls: ['*/overview-*'] });
+    await tab.run(`location.hash = '#/overview'`);
+    await tab.until(`document.querySelector('main').innerText.includes('could not be loaded')`);
+    await tab.send('Network.setBlockedURLs', { urls: [] });
+    await click('Load the page again');
+    await tab.until(`document.querySelector('.chart') !== null`);
+  });
+
   test('however many mailboxes there are, the views and the state of the connection are in sight', async () => {
     for (let n = 10; n < 40; n += 1) {
       world.addMessage(

@@ -8,7 +8,11 @@ import { size } from '#ops/console/app/text/figures.ts';
 import { Address, Person, Tag, Time, Words } from '#ops/console/app/text/words.tsx';
 import { headline, type Tone } from '#ops/content/verdict-words.ts';
 import { Actions, BackButton } from './actions.tsx';
+import { Few } from './few.tsx';
 import type { TabProps } from './message-state.ts';
+
+const mostPeople = 3;
+const mostCopies = 4;
 
 export function Head({ message, copy }: TabProps) {
   const { from, subject, id } = message;
@@ -25,12 +29,7 @@ export function Head({ message, copy }: TabProps) {
         </span>
         <span class="author">
           {from.length === 0 && '(nobody)'}
-          {from.map((one, n) => (
-            <span key={`${n} ${one.address}`}>
-              {n > 0 && ', '}
-              <Person {...one} />
-            </span>
-          ))}
+          <Few of={from} most={mostPeople} each={personInLine} />
         </span>
         <Verdict message={message} />
         <Envelope message={message} />
@@ -126,14 +125,16 @@ function People({ label, people }: PeopleProps) {
   if (people.length === 0) return null;
   return (
     <span class="people">
-      {label}{' '}
-      {people.slice(0, 20).map((one, n) => (
-        <span key={`${n} ${one.address}`}>
-          {n > 0 && ', '}
-          <Person {...one} />
-        </span>
-      ))}
-      {people.length > 20 && ` and ${people.length - 20} others`}
+      {label} <Few of={people} most={mostPeople} each={personInLine} />
+    </span>
+  );
+}
+
+function personInLine(one: InboxMessage['to'][number], n: number) {
+  return (
+    <span key={`${n} ${one.address}`}>
+      {n > 0 && ', '}
+      <Person {...one} />
     </span>
   );
 }
@@ -163,20 +164,21 @@ function VerdictIcon({ tone }: { readonly tone: Tone }) {
 /** Links to the copies of the other mailboxes. */
 function Copies({ id, message }: { readonly id: string; readonly message: InboxMessage }) {
   const mine = `${message.mailbox.localPart}@${message.mailbox.domain}`;
-  const others = list.value.messages.find((one) => one.id === id)?.mailboxes ?? [mine];
-  if (others.length < 2) return null;
+  const all = list.value.messages.find((one) => one.id === id)?.mailboxes ?? [mine];
+  if (all.length < 2) return null;
+  const each = (mailbox: string) => (
+    <a
+      key={mailbox}
+      class="chip"
+      aria-current={mailbox === mine ? 'true' : undefined}
+      href={messageAddress(id, mailbox)}
+    >
+      <Words>{mailbox}</Words>
+    </a>
+  );
   return (
     <p class="copies">
-      {others.map((mailbox) => (
-        <a
-          key={mailbox}
-          class="chip"
-          aria-current={mailbox === mine ? 'true' : undefined}
-          href={messageAddress(id, mailbox)}
-        >
-          <Words>{mailbox}</Words>
-        </a>
-      ))}
+      <Few of={[mine, ...all.filter((mailbox) => mailbox !== mine)]} most={mostCopies} each={each} />
     </p>
   );
 }

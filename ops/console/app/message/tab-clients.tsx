@@ -54,7 +54,9 @@ function Client({ client, supported }: ClientReport['clients'][number]) {
   return (
     <li>
       <span>{client.replace('Desktop Webmail', 'web').replace('Mobile Webmail', 'mobile web')}</span>
-      <meter class={tone} min={0} max={100} value={percent} aria-label={client} />
+      <span class={`meter ${tone}`} aria-hidden="true">
+        <i style={{ width: `${percent}%` }} />
+      </span>
       <b>{percent} %</b>
     </li>
   );
