@@ -1,6 +1,6 @@
 // Mailpit's routes that change something: read state, tags, delete, release, send.
 import { z } from 'zod';
-import { type Answer, isAnswer, json, notFound } from '#ops/api/answer.ts';
+import { type Answer, isAnswer, json, notFound, refusal } from '#ops/api/answer.ts';
 import { text } from '#ops/api/parameters.ts';
 import { bodyUseCase, useCase } from '#ops/api/use-case.ts';
 import { deletedSome } from '#ops/messages/delete-messages.ts';
@@ -25,6 +25,7 @@ const ids = z
   .array(z.string().max(100))
   .nullish()
   .transform((given) => given ?? []);
+const releasedSome = z.looseObject({ failed: z.array(z.object({ to: z.array(z.string()), reason: z.string() })) });
 const maxTagged = 5_000;
 /** What no tag has there, which is left out of one. Letters are those of any language. */
 const notInTags = /[^\p{L}\p{M}\p{N} ._@-]/gu;
@@ -149,8 +150,13 @@ export const mailpitRelease = bodyUseCase({
     const listed = await findListed(deps, id);
     if (listed === null) return notFound('message not found');
     const readJson = async () => ({ json: { to: body.To } });
-    const answer = await deps.ask({ method: 'POST', url: `/api/messages/${listed.id}/release`, from, readJson });
-    return answer.status < 400 ? { status: 200, headers: { 'content-type': gives }, body: done } : answer;
+    const url = `/api/messages/${listed.id}/release`;
+    const answer = await askJson(deps, releasedSome, { method: 'POST', url, from, readJson });
+    if (isAnswer(answer)) return answer;
+    const [failed] = answer.json.failed;
+    if (failed === undefined) return { status: 200, headers: { 'content-type': gives }, body: done };
+    const left = answer.json.failed.flatMap(({ to }) => to).join(', ');
+    return refusal(409, 'not-released', `not sent to ${left} (to the others it was): ${failed.reason}`);
   },
 });
 

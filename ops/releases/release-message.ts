@@ -14,8 +14,12 @@ import type { Config } from '#pipeline/config/config.ts';
 export const maxReleasedTo = 20;
 const maxBodyBytes = 65_536;
 
+const failedDomain = z.object({ domain: z.string(), to: z.array(z.string()), reason: z.string() });
+type FailedDomain = Readonly<z.output<typeof failedDomain>>;
+
 /**
- * `queued`: its copy `id` is stored, with a job for each of the `domains`; `reversePath` is where reports about it go, empty: nowhere.
+ * `queued`: its copy `id` is stored, with a job for each of the `domains`, which `to` are of; `reversePath` is where reports about it go,
+ * empty: nowhere. `failed`: domains whose job could not be queued, with their addresses: these get nothing unless it is asked again.
  * `not-allowed`: the configuration does not name all addresses. `refused`: it cannot be sent on. Nobody gets it then.
  */
 export type ReleaseOutcome =
@@ -25,6 +29,7 @@ export type ReleaseOutcome =
       readonly to: readonly string[];
       readonly domains: readonly string[];
       readonly reversePath: string;
+      readonly failed: readonly FailedDomain[];
     }
   | { readonly outcome: 'not-found' }
   | { readonly outcome: 'not-allowed' | 'refused'; readonly reason: string };
@@ -65,6 +70,7 @@ export const releaseMessage = bodyUseCase({
     to: z.array(z.string()),
     reversePath: z.string(),
     deliveries: z.array(z.object({ id: z.string(), domain: z.string() })),
+    failed: z.array(failedDomain),
   }),
   status: 202,
   refuses: ['release-not-allowed', 'not-released'],

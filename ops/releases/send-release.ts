@@ -73,7 +73,7 @@ async function readOriginal(store: ReleaseDeps['store'], id: MessageId): Promise
 type Release = ReleaseRequest & { readonly original: Original };
 type Sent = { readonly id: MessageId; readonly receivedAt: string; readonly envelope: RoutedEnvelope };
 
-/** The copy is durable before its jobs, and the release is noted with the message after them. */
+/** The copy is durable before its jobs, and the release is noted with the message after them: of those who get it. Throws if nobody does. */
 async function send(deps: ReleaseDeps, config: Config, release: Release): Promise<ReleaseOutcome> {
   const { store, jobs } = deps;
   const nowMs = deps.clock();
@@ -85,14 +85,26 @@ async function send(deps: ReleaseDeps, config: Config, release: Release): Promis
   const key = rawKey(copy);
   await storeCopy(store, copy, { ...release, body: await open() });
   const deliveries = jobsOf(config, { ...release, ...copy, raw: { key, ...digest }, nowMs });
-  await Promise.all(deliveries.map((job) => jobs.send('deliver', job, { group: deliverGroup(config, job.domain) })));
-  const to = [...new Set(release.to.map(formatAddress))];
+  const attempts = await Promise.allSettled(
+    deliveries.map((job) => jobs.send('deliver', job, { group: deliverGroup(config, job.domain) })),
+  );
+  const failed = deliveries.flatMap((job, n) => {
+    const attempt = attempts[n];
+    return attempt?.status === 'rejected' ? [{ ...addressesOf(job), reason: String(attempt.reason) }] : [];
+  });
+  const [first] = attempts.filter((attempt) => attempt.status === 'rejected');
+  if (first !== undefined && failed.length === deliveries.length) throw first.reason;
+  const domains = deliveries.map(({ domain }) => domain).filter((one) => failed.every(({ domain }) => domain !== one));
+  const to = deliveries.map(addressesOf).flatMap((one) => (domains.includes(one.domain) ? one.to : []));
   const marked = marksRecord.key({ id: release.id, receivedAt: receivedAtOf(release.id) });
   await marksRecord.change(store, marked, (found) =>
     withRelease(found ?? newMarks(release.id), { id, at: receivedAt, by: release.by, to }),
   );
-  const domains = deliveries.map(({ domain }) => domain);
-  return { outcome: 'queued', id, to, domains, reversePath: copy.envelope.reversePath };
+  return { outcome: 'queued', id, to, domains, reversePath: copy.envelope.reversePath, failed };
+}
+
+function addressesOf({ domain, envelope }: DeliverJob): { readonly domain: string; readonly to: string[] } {
+  return { domain, to: envelope.recipients.map(({ forwardPath }) => forwardPath) };
 }
 
 async function openCopy(

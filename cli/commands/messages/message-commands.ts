@@ -84,11 +84,19 @@ const release = asking({
   asks: releaseMessage,
   takes: [2, 1 + maxReleasedTo],
   body: ({ positionals }) => ({ to: positionals.slice(1) }),
-  reads: z.object({ id: text, to: z.array(text), reversePath: text }),
-  shows: ({ id, to, reversePath }, { self }) =>
+  reads: z.object({
+    id: text,
+    to: z.array(text),
+    reversePath: text,
+    failed: z.array(z.object({ to: z.array(text), reason: text })),
+  }),
+  shows: ({ id, to, reversePath, failed }, { self }) =>
     [
       `on its way to ${to.map(plain).join(', ')} as message ${id}; see "${self} trace ${id}"`,
       `a report that it failed goes ${reversePath === '' ? 'to nobody: the trace tells' : `to ${plain(reversePath)}`}`,
+      ...failed.map(
+        ({ to: left, reason }) => `not to ${left.map(plain).join(', ')}: ${plain(reason)}; release it to them again`,
+      ),
     ].join('\n'),
 });
 

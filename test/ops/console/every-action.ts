@@ -54,7 +54,14 @@ describe('in the console', peerOptions('chromium'), () => {
       const recipients = state.recipients.map((one) => ({ ...one, state: 'bounced', reason: '550 no such user' }));
       const key = deliveryKey({ id: sampleId(8), receivedAt: receivedAtOf(sampleId(8)), domain: 'far.example' });
       world.store.seed(key, JSON.stringify({ ...state, state: 'bounced', recipients }));
-      return { outcome: 'queued', id: sampleId(8), to: addresses, domains: ['far.example'], reversePath: '' };
+      return {
+        outcome: 'queued',
+        id: sampleId(8),
+        to: addresses,
+        domains: ['far.example'],
+        reversePath: '',
+        failed: [],
+      };
     },
   };
   let endQuarantine = async (): Promise<unknown> => null;

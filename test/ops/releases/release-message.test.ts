@@ -57,7 +57,7 @@ function queued(outcome: ReleaseOutcome) {
 test('a copy of its own goes to deliver, one job a domain, its bytes behind one trace field and without Bcc', async () => {
   const { id: of, store, jobs, key, release } = world(capture);
   const { id, domains, ...said } = queued(await release([...to, 'me@mail.example']));
-  assert.deepEqual(said, { outcome: 'queued', to, reversePath: '' });
+  assert.deepEqual(said, { outcome: 'queued', to, reversePath: '', failed: [] });
   assert.deepEqual(domains, ['mail.example', 'team.example']);
   const copy = rawKey({ id, receivedAt: at });
   const bytes = Buffer.from(store.bytes(copy)).toString();
@@ -84,6 +84,36 @@ test('a copy of its own goes to deliver, one job a domain, its bytes behind one 
   assert.equal((await readEnvelope(store, facts!))?.session?.role, 'internal');
   const marks = store.json(marksKey({ id: of, receivedAt: new Date(now - 1_000).toISOString() }));
   assert.deepEqual(marks.releases, [{ id, at, by: '127.0.0.1', to }]);
+});
+
+test('where the jobs of some domains cannot be queued, it is said who gets one and who does not; where none can, nothing was done', async () => {
+  const { id: of, store, jobs, config, newMessageId, clock } = world(capture);
+  const release = (isFull: (domain: string) => boolean) =>
+    createReleases({
+      store,
+      config,
+      newMessageId,
+      clock,
+      jobs: {
+        send: async (queue, job, options) => {
+          if (isFull('domain' in job ? String(job.domain) : '')) throw new Error('the queue is full');
+          await jobs.send(queue, job, options);
+        },
+      },
+    }).release({ id: of, to: to.map(parsed), by: '127.0.0.1' });
+  const { to: sent, domains, failed } = queued(await release((domain) => domain === 'mail.example'));
+  assert.deepEqual([sent, domains], [['Qa@team.example', 'two@team.example'], ['team.example']]);
+  assert.deepEqual(failed, [{ domain: 'mail.example', to: ['me@mail.example'], reason: 'Error: the queue is full' }]);
+  const marks = () => store.json(marksKey({ id: of, receivedAt: new Date(now - 1_000).toISOString() }));
+  assert.deepEqual(
+    marks().releases.map((one: any) => one.to),
+    [sent],
+  );
+  await assert.rejects(
+    release(() => true),
+    /the queue is full/,
+  );
+  assert.equal(marks().releases.length, 1);
 });
 
 describe('who may get one', () => {

@@ -23,7 +23,14 @@ export function opsDeps(world: SampleWorld, changes: Partial<OpsApiDeps> = {}): 
       release: async ({ to }) =>
         to.some(({ domain }) => domain !== 'far.example')
           ? { outcome: 'not-allowed', reason: 'release.to in the configuration does not allow it' }
-          : { outcome: 'queued', id: sampleId(8), to: ['ann@far.example'], domains: ['far.example'], reversePath: '' },
+          : {
+              outcome: 'queued',
+              id: sampleId(8),
+              to: ['ann@far.example'],
+              domains: ['far.example'],
+              reversePath: '',
+              failed: [],
+            },
     },
     acceptMessage: async ({ id }) =>
       id === sampleId(7) ? { outcome: 'gone' } : { outcome: 'queued', mailboxes: ['ann@a.example'] },

@@ -89,7 +89,7 @@ function NotAllowed() {
   );
 }
 
-function Outcome({ released: { id, to } }: { readonly released: ReleaseAnswer }) {
+function Outcome({ released: { id, to, failed } }: { readonly released: ReleaseAnswer }) {
   const deliveries = useSignal<readonly ShownDelivery[]>([]);
   useEffect(() => {
     const load = async (): Promise<void> => {
@@ -103,6 +103,11 @@ function Outcome({ released: { id, to } }: { readonly released: ReleaseAnswer })
       <p class="note">
         On its way to <Words>{to.join(', ')}</Words>: <a href={addressOf({ view: 'trace', id })}>what happens to it</a>
       </p>
+      {failed.map(({ domain, to: left, reason }) => (
+        <p key={domain} class="note" role="alert">
+          Not to <Words>{left.join(', ')}</Words>: <Words>{reason}</Words>. Release it to them again.
+        </p>
+      ))}
       {deliveries.value.map(({ domain, state, reason }) => (
         <p key={domain} class="note">
           <Words>{domain}</Words> <Tag tone={tones[state]}>{state}</Tag>{' '}
