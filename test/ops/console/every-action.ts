@@ -394,6 +394,32 @@ describe('in the console', peerOptions('chromium'), () => {
     }
   });
 
+  test('HTML scrolls in its frame alone, with files below it in one line; f gives it the pane, and Escape takes it back', async () => {
+    const file = { contentType: 'text/plain', sha256: '0'.repeat(64), contentId: null, inline: false, bytes: 3 };
+    const attachments = Array.from({ length: 8 }, (_, n) => ({
+      ...file,
+      filename: `${n}.txt`,
+      key: `attachments/x/${n}`,
+    }));
+    world.addMessage(sampleMessage({ id: sampleId(9), html: '<p>long</p>'.repeat(500), attachments }));
+    const scrolls = `(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight)(document.getElementById('stage'))`;
+    const frameHeight = `document.querySelector('.paper').clientHeight`;
+    for (const [width, height, mobile] of [
+      [390, 844, true],
+      [1_440, 900, false],
+    ]) {
+      await tab.send('Emulation.setDeviceMetricsOverride', { width, height, mobile, deviceScaleFactor: 1 });
+      await go(`#/mail/${sampleId(9)}`, `document.querySelector('.paper') !== null`);
+      assert.equal(await tab.run(scrolls), false, `${width} px`);
+      const before = Number(await tab.run(frameHeight));
+      await press('f');
+      await tab.until(`${frameHeight} > ${before + 100}`);
+      assert.equal(await tab.run(scrolls), false, `${width} px, alone`);
+      await press('Escape');
+      await tab.until(`${frameHeight} === ${before} && document.querySelector('.tabs') !== null`);
+    }
+  });
+
   test('a view whose file cannot be loaded says so, and loads the page again on request', async () => {
     await go('#/mail', listIs(3));
     await tab.send('Network.enable');

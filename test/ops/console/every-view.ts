@@ -118,6 +118,12 @@ describe('the console', peerOptions('chromium'), () => {
         act: '',
       })),
       {
+        hash: `${open}?tab=html&alone`,
+        ready: `document.querySelector('.paper') !== null`,
+        act: `document.querySelector('.alone').click()`,
+        shows: `document.querySelector('.html-alone') !== null`,
+      },
+      {
         hash: `${open}?tab=text&tags`,
         ready: `document.querySelector('.tabs') !== null`,
         act: `[...document.querySelectorAll('button')].find((one) => one.textContent.trim() === 'Tag').click()`,

@@ -27,6 +27,8 @@ export type TabProps = { readonly message: InboxMessage; readonly copy: string |
 export const opened = signal<OpenMessage>({ kind: 'none' });
 export const trace = signal<Trace | null>(null);
 export const facts = signal<HtmlFacts>({ links: [], remote: 0 });
+/** The HTML has the pane to itself: head and tabs are hidden. */
+export const isHtmlAlone = signal(false);
 
 const maxFactsBytes = 2_097_152;
 
@@ -34,6 +36,7 @@ const maxFactsBytes = 2_097_152;
 export async function openMessage({ id, copy, view }: Place): Promise<void> {
   trace.value = null;
   facts.value = { links: [], remote: 0 };
+  isHtmlAlone.value = false;
   if (id === null) {
     opened.value = { kind: 'none' };
     return;

@@ -9,7 +9,7 @@ import { whenNews } from '#ops/console/app/shell/live.ts';
 import { adjust, place } from '#ops/console/app/shell/router.ts';
 import { BackButton } from './actions.tsx';
 import { Head, PlainHead } from './head.tsx';
-import { facts, lookAgainAt, opened, openMessage, type TabProps } from './message-state.ts';
+import { facts, isHtmlAlone, lookAgainAt, opened, openMessage, type TabProps } from './message-state.ts';
 import { Attachments } from './tab-attachments.tsx';
 import { Checks } from './tab-checks.tsx';
 import { Clients } from './tab-clients.tsx';
@@ -128,7 +128,7 @@ function Opened(props: TabProps) {
   const chosen = there.find(({ name }) => name === wanted) ?? there[0];
   useTabInSight(chosen?.name);
   return (
-    <section aria-label="Message" class="msg">
+    <section aria-label="Message" class={isHtmlAlone.value && chosen?.name === 'html' ? 'msg html-alone' : 'msg'}>
       <Head {...props} />
       <div
         class="tabs"

@@ -1,13 +1,13 @@
 // The HTML of a message, in a frame in which nothing runs and, until it is asked for, nothing is loaded from elsewhere: at the
 // width of a phone, a tablet or the window, light or dark.
 import { useSignal } from '@preact/signals';
-import { ImageOff, Monitor, Moon, Smartphone, Sun, Tablet, TriangleAlert } from 'lucide-preact';
+import { ImageOff, Maximize2, Minimize2, Monitor, Moon, Smartphone, Sun, Tablet, TriangleAlert } from 'lucide-preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { messagePath } from '#ops/console/app/shell/api.ts';
 import { adjust } from '#ops/console/app/shell/router.ts';
 import { counted } from '#ops/console/app/text/figures.ts';
 import { FileStrip } from './file-strip.tsx';
-import { facts, type TabProps } from './message-state.ts';
+import { facts, isHtmlAlone, type TabProps } from './message-state.ts';
 
 const widths = [
   { name: 'Phone', width: '375px', Icon: Smartphone },
@@ -69,6 +69,18 @@ export function Html({ message, copy }: TabProps) {
             </button>
           ))}
         </fieldset>
+        <button
+          type="button"
+          class="icon alone"
+          aria-pressed={isHtmlAlone.value}
+          aria-label="HTML alone in the pane"
+          title="HTML alone in the pane (f)"
+          onClick={() => {
+            isHtmlAlone.value = !isHtmlAlone.value;
+          }}
+        >
+          {isHtmlAlone.value ? <Minimize2 aria-hidden="true" size={15} /> : <Maximize2 aria-hidden="true" size={15} />}
+        </button>
         {misleading > 0 && (
           <p class="notice bad">
             <TriangleAlert aria-hidden="true" size={15} />

@@ -3,6 +3,7 @@ import { signal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { backToList, openAgain, remove, step, toggleRead } from '#ops/console/app/mail/actions.ts';
 import { searchFieldId } from '#ops/console/app/mail/search.tsx';
+import { isHtmlAlone } from '#ops/console/app/message/message-state.ts';
 import { goTo, place } from './router.ts';
 import { changeScheme } from './scheme.ts';
 
@@ -14,7 +15,8 @@ const keys: readonly Key[] = [
   { keys: ['j', 'ArrowDown'], does: 'next message', run: () => step(1) },
   { keys: ['k', 'ArrowUp'], does: 'message before', run: () => step(-1) },
   { keys: ['o', 'Enter'], does: 'open the first or the last one, or move into the open one', run: openOrEnter },
-  { keys: ['u', 'Escape'], does: 'back to the list', run: backToList },
+  { keys: ['u', 'Escape'], does: 'back to the list', run: goBack },
+  { keys: ['f'], does: 'HTML alone in the pane, or as it was', run: changeHtmlAlone },
   { keys: ['U'], does: 'read, or unread again', run: () => withOpen(toggleRead) },
   { keys: ['#', 'Delete'], does: 'delete, with a way back', run: () => withOpen(remove) },
   { keys: ['/'], does: 'search', run: () => document.getElementById(searchFieldId)?.focus() },
@@ -93,6 +95,15 @@ const shown = new Map([
   ['Escape', 'Esc'],
   ['Delete', 'Del'],
 ]);
+
+function goBack(): void {
+  if (isHtmlAlone.value) isHtmlAlone.value = false;
+  else backToList();
+}
+
+function changeHtmlAlone(): void {
+  isHtmlAlone.value = !isHtmlAlone.value;
+}
 
 function withOpen(act: (id: string) => void): void {
   const { id } = place.value;
