@@ -87,7 +87,7 @@ async function plan(args: Arguments): Promise<Plan> {
   if (placeholder !== null) throw new Error(placeholder);
   if (args.anyLogin && inForce.mode !== 'capture')
     throw new Error('--any-login (PILLARBOX_ANY_LOGIN) is for capture mode: this configuration serves real mail');
-  if (args.chaos !== null && inForce.mode !== 'capture')
+  if (args.chaos !== null && args.chaos !== 'off' && inForce.mode !== 'capture')
     throw new Error('--chaos (PILLARBOX_CHAOS) is for capture mode: this configuration serves real mail');
   return { args, configPath, config, inForce, lines, log };
 }
@@ -126,8 +126,9 @@ async function start({ args, configPath, config, inForce, lines, log }: Plan): P
   const { listeners, ops } = service;
   const http = `http://${inUrl(ops.host)}:${ops.port}`;
   await announceServer(dataFolder, { pid: process.pid, mode: inForce.mode, listeners: [...listeners], http });
+  const chaos = args.chaos ?? inForce.chaos;
   process.stderr.write(
-    banner({ service, config: inForce, configPath, args, chaos: args.chaos ?? inForce.chaos, self }),
+    banner({ service, config: inForce, configPath, args, chaos: chaos === 'off' ? null : chaos, self }),
   );
   log.info('started', { mode: inForce.mode, world: args.world, folder: dataFolder });
 }

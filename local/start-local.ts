@@ -33,7 +33,7 @@ type Dns = {
 export type StartLocalDeps = Pick<ServiceDeps, 'listeners' | 'anyLogin' | 'http' | 'keep' | 'replaceHash'> & {
   readonly config: ReportingConfigSource;
   /** In place of the configuration's; null: as it says. */
-  readonly chaos: ChaosSettings | null;
+  readonly chaos: ChaosSettings | 'off' | null;
   readonly dataFolder: string;
   readonly filesFolder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -75,7 +75,7 @@ export async function startLocal(deps: StartLocalDeps): Promise<RunningService> 
   });
   const { listeners, anyLogin, http, keep, replaceHash } = deps;
   const chaos = createChaos({ ...shared, random: Math.random });
-  if (deps.chaos !== null) chaos.set(deps.chaos);
+  if (deps.chaos !== null) chaos.set(deps.chaos === 'off' ? null : deps.chaos);
   const service = await startService({
     ...shared,
     world,

@@ -5,7 +5,7 @@ import { isProblem } from '#mail/problem.ts';
 import { type Answer, json, refusal } from '#ops/api/answer.ts';
 import { limit } from '#ops/api/parameters.ts';
 import { bodyUseCase, useCase } from '#ops/api/use-case.ts';
-import { formatChaos, parseChaos } from '#pipeline/chaos/fault-words.ts';
+import { formatChaos, parseChaosWords } from '#pipeline/chaos/fault-words.ts';
 import { type ChaosOutcome, chaosOutcomeSchema } from '#pipeline/chaos/outcome.ts';
 import { type ChaosSettings, chaosSchema } from '#pipeline/chaos/settings.ts';
 
@@ -44,12 +44,17 @@ export const showChaos = useCase({
   answer: ({ chaos }: Deps, { limit: atMost }) => shown(chaos, atMost),
 });
 
-const wanted = z.union([
-  z.strictObject({ settings: chaosSchema.nullable() }),
-  z.strictObject({ words: z.string().max(2_000) }),
-]);
+const wanted = z.union(
+  [z.strictObject({ settings: chaosSchema.nullable() }), z.strictObject({ words: z.string().max(2_000) })],
+  { error: ({ input }) => (isOneOfBoth(input) ? undefined : 'expected either words or settings') },
+);
 
-/** `settings`: null for off; or `words`, as `rcpt-451-10% slow-5s-data`. 409 in mode `serve`. */
+/** Then zod says what is wrong with it. */
+function isOneOfBoth(input: unknown): boolean {
+  return typeof input === 'object' && input !== null && 'words' in input !== 'settings' in input;
+}
+
+/** `settings`: null for off; or `words`, as `rcpt-451-10% slow-5s-data`, `on` or `off`. 409 in mode `serve`. */
 export const putChaos = bodyUseCase({
   about: 'set the faults that a capture server makes on purpose, until it ends',
   takes: {},
@@ -57,7 +62,8 @@ export const putChaos = bodyUseCase({
   gives: chaosAnswer,
   refuses: ['not-capture'],
   answer: async ({ chaos }: Deps, { body }) => {
-    const settings = 'words' in body ? parseChaos(body.words) : body.settings;
+    const read = 'words' in body ? parseChaosWords(body.words) : body.settings;
+    const settings = read === 'off' ? null : read;
     if (isProblem(settings)) return refusal(400, 'bad-body', settings.problem, { field: 'words' });
     if (!(await chaos.now()).isPossible) return notCapture();
     chaos.set(settings);

@@ -1,7 +1,7 @@
 // The service of `startMail`, in a file of its own: it brings all of Pillarbox along, which is loaded when a server is started.
 import { startEmbedded } from '#local/start-embedded.ts';
 import { startLocal } from '#local/start-local.ts';
-import { parseChaos } from '#pipeline/chaos/fault-words.ts';
+import { parseChaosWords } from '#pipeline/chaos/fault-words.ts';
 import { configSchema } from '#pipeline/config/config.ts';
 import { fixedConfigSource } from '#pipeline/config/config-source.ts';
 import { createLog } from '#pipeline/observe/log.ts';
@@ -28,8 +28,8 @@ export type CaptureServer = {
 /** Takes mail for anybody and sends nothing on. Rejects where a port is taken, or where `chaos` is not understood. */
 export async function startCaptureServer(options: CaptureOptions): Promise<CaptureServer> {
   const { folder, host, smtpPort, httpPort, write } = options;
-  const chaos = options.chaos === null ? null : parseChaos(options.chaos);
-  if (chaos !== null && 'problem' in chaos) throw new Error(`chaos: ${chaos.problem}`);
+  const chaos = options.chaos === null ? null : parseChaosWords(options.chaos);
+  if (chaos !== null && chaos !== 'off' && 'problem' in chaos) throw new Error(`chaos: ${chaos.problem}`);
   const config = configSchema.parse({ mode: 'capture', listeners: [{ role: 'mx', host, port: smtpPort }] });
   const { service, close } = await startLocal({
     config: fixedConfigSource(config),

@@ -21,7 +21,8 @@ export function createDraw({ stages }: ChaosSettings, random: () => number): Dra
   const had = new LRUCache<string, number>({ ...boundedTable(countedAddresses), ttl: countedMs });
 
   /** How many faults the address has had with this one; null if it has had all. */
-  function count(address: string, times: number): number | null {
+  function count(written: string, times: number): number | null {
+    const address = written.toLowerCase(); // a sender may write it in another case when it tries again
     const before = had.get(address) ?? 0;
     if (before < times) had.set(address, before + 1);
     else had.delete(address);

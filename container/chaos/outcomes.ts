@@ -75,6 +75,7 @@ function isBefore(entry: Entry, session: object, transaction: SeenTransaction): 
   if (entry.transaction === transaction) return true;
   const { reversePath } = entry.outcome;
   if (reversePath === null) return entry.session === session;
-  const isSameRecipient = transaction.recipients.some(({ address }) => entry.recipients.includes(address));
+  const before = entry.recipients.map((recipient) => recipient.toLowerCase());
+  const isSameRecipient = transaction.recipients.some(({ address }) => before.includes(address.toLowerCase()));
   return reversePath === transaction.reversePath && isSameRecipient;
 }

@@ -5,7 +5,7 @@ import { wrapWords } from '#ops/help-text.ts';
 import { type Framework, findFramework, frameworks } from '#ops/programs/framework-settings.ts';
 import { usualDataFolder } from '#ops/running-server.ts';
 import { environmentName, startAbout, startEnvironment, startHelp, startOptions } from '#ops/start-options.ts';
-import { parseChaos } from '#pipeline/chaos/fault-words.ts';
+import { parseChaosWords } from '#pipeline/chaos/fault-words.ts';
 import type { ChaosSettings } from '#pipeline/chaos/settings.ts';
 import type { Config } from '#pipeline/config/config.ts';
 import { didYouMean } from '#pipeline/config/nearest-name.ts';
@@ -26,7 +26,7 @@ export type Arguments = {
   /** How many messages each mailbox keeps; null: as it is configured. */
   readonly keep: number | null;
   /** Faults to make on purpose instead of those of the configuration; null: none are named. */
-  readonly chaos: ChaosSettings | null;
+  readonly chaos: ChaosSettings | 'off' | null;
   /** Whose settings the banner shows; null: it names where they are. */
   readonly framework: Framework | null;
   readonly verbose: boolean;
@@ -125,9 +125,9 @@ function frameworkFrom({ from, value }: Text): Framework | null | Problem {
   return findFramework(value) ?? problem(`${from}: there is ${names.join(', ')}.${didYouMean(value, names)}`);
 }
 
-function chaosFrom({ from, value }: Text): ChaosSettings | null | Problem {
+function chaosFrom({ from, value }: Text): ChaosSettings | 'off' | null | Problem {
   if (value === null) return null;
-  const chaos = parseChaos(value);
+  const chaos = parseChaosWords(value);
   return isProblem(chaos) ? problem(`${from}: ${chaos.problem}`) : chaos;
 }
 

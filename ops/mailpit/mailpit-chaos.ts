@@ -68,7 +68,9 @@ async function shown(deps: ForeignDeps): Promise<Answer> {
 
 function triggerOf(chances: readonly ChaosChance[]): Trigger {
   const refusing = chances.find(({ reply }) => reply !== null);
-  return refusing === undefined ? off : { ErrorCode: refusing.reply ?? usualCode, Probability: refusing.percent };
+  return refusing === undefined
+    ? off
+    : { ErrorCode: refusing.reply ?? usualCode, Probability: Math.round(refusing.percent) };
 }
 
 async function settingsOf(deps: ForeignDeps): Promise<ChaosSettings | null | Answer> {

@@ -45,6 +45,11 @@ export function parseChaos(text: string): ChaosSettings | Problem {
   return problem(`${path.slice(1, 2).concat('').join(': ')}${message}`);
 }
 
+/** The same, or `off`: no chaos, whatever was set before. */
+export function parseChaosWords(text: string): ChaosSettings | 'off' | Problem {
+  return text.trim().toLowerCase() === 'off' ? 'off' : parseChaos(text);
+}
+
 /** The settings in words, `on` alone if there is no chance. {@link parseChaos} reads it. */
 export function formatChaos({ seed, stages }: ChaosSettings): string {
   const faults = chaosStages.flatMap((stage) => stages[stage].map((chance) => formatChance(stage, chance)));

@@ -150,8 +150,12 @@ test('the API and the command line set chances, and show what is in force and wh
   const { error } = await put(capture, { words: 'rcpt-250' });
   assert.equal(error.code, 'bad-body');
   assert.match(error.message, /"250" is none of/);
+  assert.match((await put(capture, {})).error.message, /expected either words or settings/);
+  assert.match((await put(capture, { settings: { seed: -1 } })).error.message, /^settings\.seed: /);
   assert.equal((await put(capture, { settings: null })).words, 'off');
   await send();
+  assert.equal(await pillarbox('chaos', 'set', 'on'), 'chaos: on (until the server ends)\n');
+  assert.equal((await put(capture, { words: 'off' })).words, 'off', 'what the answer has may be given');
 });
 
 test('a service that serves does not start with --chaos', async (t) => {

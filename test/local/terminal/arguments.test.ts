@@ -55,6 +55,10 @@ test('what is typed holds before the environment, an empty variable counts as no
   });
 });
 
+test('chaos that a file turns on is turned off', () => {
+  assert.equal(parsed(['--chaos', 'off'], { PILLARBOX_CHAOS: 'on' }).chaos, 'off');
+});
+
 test('the help names each option and fits a terminal of 80 columns', () => {
   const help = usage('npx pillarbox');
   assert.match(help, /^Usage: npx pillarbox \[start\]/);
