@@ -1,7 +1,7 @@
 // Requests to the ops API of a running server: the one that is named, or was started in this folder. Failures become sentences for the user.
 import { z } from 'zod';
 import { errorMessage } from '#mail/problem.ts';
-import { type CliArguments, type CliError, type CliWorld, cliError, optionValue } from './command.ts';
+import { type CliArguments, type CliError, type CliWorld, cliError, optionValue, refusalError } from './command.ts';
 import { dataOption, runningServer } from './running-server.ts';
 
 const defaultUrl = 'http://127.0.0.1:8025';
@@ -34,7 +34,7 @@ export async function requestServer(
 ): Promise<{ readonly response: Response; readonly who: string }> {
   const named = optionValue(given, 'url') ?? world.environment['PILLARBOX_URL'];
   const base = (named ?? (await runningServer(given, world))?.http ?? defaultUrl).replace(/\/+$/, '');
-  if (!URL.canParse(base) || !/^https?:/.test(base)) throw cliError(`not a URL: ${base}`, 'bad-url', 2);
+  if (!URL.canParse(base) || !/^https?:/.test(base)) throw cliError(`not a URL: ${base}`, 'bad-url');
   const token = optionValue(given, 'token') ?? world.environment['PILLARBOX_TOKEN'] ?? null;
   const timeout = AbortSignal.timeout(timeoutMs);
   const response = await world
@@ -78,8 +78,8 @@ const refusalSchema = z.object({ error: z.object({ code: z.string(), message: z.
 export function refusedBy(who: string, status: number, body: Uint8Array): CliError {
   const said = refusalSchema.safeParse(parseJson(body)).data?.error;
   if (said === undefined) return cliError(`${who} answered ${status}: is that a Pillarbox server?`, 'odd-server');
-  if (said.code !== 'token-needed') return cliError(said.message, said.code);
-  return cliError(`${who} wants its token, or another one: ${tokenPlace}`, said.code);
+  if (said.code !== 'token-needed') return refusalError(said.message, said.code);
+  return refusalError(`${who} wants its token, or another one: ${tokenPlace}`, said.code);
 }
 
 /** The value of JSON text; null if it is none. */

@@ -5,6 +5,7 @@ import type { Deployment, OpenedDeployment } from '#ops/aws/open-deployment.ts';
 import type { DataBackup } from '#ops/data-backup.ts';
 import type { DnsResolver, ResolverOptions } from '#pipeline/dns/resolver.ts';
 import { safeJson } from '#pipeline/observe/log.ts';
+import { type CliErrorCode, errorTable } from './error-codes.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
 export type CliWorld = {
@@ -86,18 +87,23 @@ export type Command = {
   readonly run: (given: CliArguments, world: CliWorld) => Promise<ExitCode>;
 };
 
-/** A failure that the user can act on. */
+/** A failure that the user can act on. `code`: a word of the table, or what a server refused it with. */
 export type CliError = Error & { readonly cliExitCode: FailedCode; readonly code: string };
 
 type FailedCode = typeof exitCodes.failed | typeof exitCodes.wrongUse;
 
-/** `code` is a stable word for `--json`. */
-export function cliError(message: string, code: string, exitCode: FailedCode = exitCodes.failed): CliError {
-  return Object.assign(new Error(message), { cliExitCode: exitCode, code });
+/** `code` is a stable word for `--json`, which has its exit code. */
+export function cliError(message: string, code: CliErrorCode): CliError {
+  return Object.assign(new Error(message), { cliExitCode: errorTable[code].exit, code });
+}
+
+/** What a server refused; `code`: its word for that, which may be one of another version. */
+export function refusalError(message: string, code: string): CliError {
+  return Object.assign(new Error(message), { cliExitCode: exitCodes.failed, code });
 }
 
 export function usageError(message: string): CliError {
-  return cliError(message, 'usage', exitCodes.wrongUse);
+  return cliError(message, 'usage');
 }
 
 export function isCliError(thrown: unknown): thrown is CliError {

@@ -10,6 +10,7 @@ import {
   type CliOption,
   type CliWorld,
   type Command,
+  cliError,
   commonOptions,
   isCliError,
   plain,
@@ -50,7 +51,7 @@ function jsonText(value: unknown): string {
 
 function explain(thrown: unknown, asJson: boolean, world: CliWorld): ExitCode {
   const message = errorMessage(thrown);
-  const { code, cliExitCode: exit } = isCliError(thrown) ? thrown : { code: 'failed', cliExitCode: exitCodes.failed };
+  const { code, cliExitCode: exit } = isCliError(thrown) ? thrown : cliError(message, 'failed');
   if (asJson) world.writeError(`${safeJson(JSON.stringify({ error: { code, message } }))}\n`);
   else world.writeError(`pillarbox: ${message.split('\n').map(plain).join('\n')}\n`); // it may quote a peer
   return exit;

@@ -38,7 +38,7 @@ const self = ownName({ environment: process.env, home: join(import.meta.dirname,
 const parsed = parseArguments(process.argv.slice(2), process.env);
 if (isProblem(parsed)) {
   process.stderr.write(`pillarbox: ${parsed.problem}\n(--help says what there is)\n`);
-  process.exitCode = 1;
+  process.exitCode = 2; // as of any command that is wrong (docs/cli.md)
 } else if (parsed.help) {
   process.stdout.write(usage(self));
 } else {

@@ -48,7 +48,7 @@ const purge = asking({
   options: { yes: { value: null, about: 'really do it' } },
   check: ({ positionals: [queue], switches }) => {
     if (switches.has('yes')) return;
-    throw cliError(`this deletes the dead letters of ${queue}: say --yes if that is meant`, 'not-confirmed', 2);
+    throw cliError(`this deletes the dead letters of ${queue}: say --yes if that is meant`, 'not-confirmed');
   },
   reads: changed,
   shows: ({ queue, jobs }) => `${jobs} dead letters of ${queue} were deleted`,

@@ -87,7 +87,7 @@ async function serverOf(given: CliArguments, world: CliWorld) {
   const base = { host, port, secure: port === 465 || port === 2465, tls, connectionTimeout: 10_000 };
   if (user === null) return { ...base, ignoreTLS: isHere };
   const pass = world.environment['PILLARBOX_PASSWORD'] ?? (await world.askSecretly?.('Password: '));
-  if (pass === undefined) throw cliError('set PILLARBOX_PASSWORD, or run it at a terminal', 'no-password', 2);
+  if (pass === undefined) throw cliError('set PILLARBOX_PASSWORD, or run it at a terminal', 'no-password');
   // A capture server on this machine has no TLS to offer.
   return { ...base, requireTLS: !isHere, auth: { user, pass } };
 }

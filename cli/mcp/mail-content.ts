@@ -2,7 +2,7 @@
 
 import { TextDecoder } from 'node:util';
 import { z } from 'zod';
-import { cliError } from '#cli/command.ts';
+import { refusalError } from '#cli/command.ts';
 import { htmlText } from '#ops/content/html-text.ts';
 import { type InboxMessage, inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
 import type { AskMail } from './ask-mail.ts';
@@ -42,7 +42,7 @@ export async function pageOf(
   { body, offset, limit }: { readonly body: BodyKind; readonly offset: number; readonly limit: number },
 ): Promise<Page> {
   const kind = body === 'text' ? 'text' : 'html';
-  if (mail[kind] === null) throw cliError(`the message has no ${kind}`, 'no-such-body');
+  if (mail[kind] === null) throw refusalError(`the message has no ${kind}`, 'not-found');
   if (body !== 'html_as_text') return readPage(bodyPieces(ask, mail, kind), { offset, limit });
   const { text: html, isCut } = await readBody(ask, mail, 'html');
   const end = isCut ? ['\n[the HTML goes on: read html_source]'] : [];

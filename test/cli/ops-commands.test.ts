@@ -22,7 +22,7 @@ for (const { name, takes, options } of asking) {
     const asked: string[] = [];
     const fetch = async (url: string | URL | Request, { method = 'GET' }: RequestInit = {}) => {
       asked.push(`${method} ${String(url).replace('http://127.0.0.1:1', '')}`);
-      return Response.json({ error: { code: 'seen', message: 'seen' } }, { status: 400 });
+      return Response.json({ error: { code: 'internal', message: 'seen' } }, { status: 400 });
     };
     const parts = Array.from({ length: takes[0] }, (_, n) => `part${n}`);
     const argv = [...name.split(' '), ...parts, ...values, ...switches, '--url', 'http://127.0.0.1:1', '--json'];

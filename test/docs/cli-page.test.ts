@@ -1,10 +1,11 @@
 // docs/cli.md is what the table of commands makes: `npm run docs:cli` writes it anew.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Command } from '#cli/command.ts';
 import { commands } from '#cli/commands.ts';
+import { errorTable } from '#cli/error-codes.ts';
 import { exitCodes, exitCodeTable } from '#cli/exit-codes.ts';
 import { shownOptions } from '#cli/run-cli.ts';
 import { inboxMessageSchema } from '#pipeline/contract/records/inbox-message.ts';
@@ -19,6 +20,14 @@ test('docs/cli.md has every command with its options, what --json prints and its
   const page = cliPage();
   if (process.env['UPDATE_DOCS'] === '1') writeFileSync(path, page);
   assert.equal(readFileSync(path, 'utf8'), page, 'npm run docs:cli writes it anew');
+});
+
+test('every error code of the table is that of a command', () => {
+  const source = globSync('cli/**/*.ts', { cwd: home })
+    .filter((file) => !file.endsWith('error-codes.ts'))
+    .map((file) => readFileSync(join(home, file), 'utf8'))
+    .join('\n');
+  for (const code of Object.keys(errorTable)) assert.ok(source.includes(`'${code}'`), `no command fails with ${code}`);
 });
 
 test('the help has the same table of exit codes, and that of a command what its exit code 3 says', async () => {
@@ -66,7 +75,16 @@ function cliPage(): string {
     '',
     'With `--json` standard output has one JSON value of the form that is shown for the command, if the exit code is 0 or 3. If it is 1 or 2,',
     'standard output is empty, and the last line of standard error is `{"error":{"code":"…","message":"…"}}`, whose `code` is a word that stays',
-    'the same. Names may be added to a form in a later version; none is taken away or given another meaning.',
+    'the same ([below](#error-codes)). Names may be added to a form in a later version; none is taken away or given another meaning.',
+    '',
+    '## Error codes',
+    '',
+    'The words that `error.code` may be. What the server refuses, it refuses with a word of [its API](api.md#refusals) instead; the exit code is 1 then.',
+    '',
+    markdownTable(
+      ['`code`', 'exit code', 'when', 'what to do'],
+      Object.entries(errorTable).map(([code, { exit, about, mend }]) => [`\`${code}\``, String(exit), about, mend]),
+    ),
     '',
     '## Commands',
     '',

@@ -10,7 +10,7 @@ import { temporaryFolder } from '#test/support/worlds/embedded-world.ts';
 import { eventually, spawnService, startLocalService } from '#test/support/worlds/local-service.ts';
 import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
 
-test('what cannot be started is refused with one clear line and exit code 1', async (t) => {
+test('what cannot be started is refused with one clear line and exit code 1, a wrong command line with 2', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   t.after(() => taken.close());
@@ -25,7 +25,7 @@ test('what cannot be started is refused with one clear line and exit code 1', as
   const listeners = [{ role: 'mx', port }] as const;
   const cases = [
     { title: 'port', config: { listeners: [...listeners] }, args: [], says: takenHere },
-    { title: 'unknown argument', args: ['--prot', '1'], says: /--prot/ },
+    { title: 'unknown argument', args: ['--prot', '1'], says: /--prot/, exit: 2 },
     { title: 'no such file', args: ['--config', 'none.json'], says: /none\.json/ },
     { title: 'folder that is a file', args: ['--data', 'file'], says: /file cannot be written|file/ },
     {
@@ -41,12 +41,12 @@ test('what cannot be started is refused with one clear line and exit code 1', as
       says: /hostname[\s\S]*limits\.recipients/,
     },
   ];
-  for (const { title, args, says, config } of cases) {
+  for (const { title, args, says, config, exit = 1 } of cases) {
     const sub = folder;
     if (config === undefined) rmSync(join(sub, 'pillarbox.json'), { force: true });
     const child = spawnService({ folder: sub, args, ...(config === undefined ? {} : { config: config as never }) });
     const [code] = await child.exited;
-    assert.equal(code, 1, title);
+    assert.equal(code, exit, title);
     assert.match(child.errors(), says, title);
     assert.match(child.errors(), /^pillarbox: /, title);
     assert.doesNotMatch(child.errors(), /\n\s+at /, `${title}: no stack trace`);

@@ -1,7 +1,7 @@
 // An attachment: as text if it is text, as a picture if it is a small one, else what it is and where other programs get it.
 import { TextDecoder } from 'node:util';
 import { z } from 'zod';
-import { cliError } from '#cli/command.ts';
+import { refusalError } from '#cli/command.ts';
 import type { MailPart } from '#cli/mcp/fence.ts';
 import { decoded, type Mail, mailboxOf, mailSchema } from '#cli/mcp/mail-content.ts';
 import { inputs, mailOutput, mailTool, outputs, type ToolAnswer } from '#cli/mcp/mail-tool.ts';
@@ -57,7 +57,7 @@ export const readAttachment = mailTool({
     const mail = await ask.json(mailSchema, { path: `/api/messages/${message}`, query: { mailbox: copy } });
     const attachment = mail.attachments[number - 1];
     if (attachment === undefined)
-      throw cliError(`message ${mail.id} has ${mail.attachments.length} attachments`, 'not-found');
+      throw refusalError(`message ${mail.id} has ${mail.attachments.length} attachments`, 'not-found');
     const { url, pieces } = await ask.bytes({
       path: `/api/messages/${mail.id}/attachments/${number}`,
       query: { mailbox: mailboxOf(mail) },

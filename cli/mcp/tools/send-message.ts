@@ -1,6 +1,6 @@
 // Sends a message to a capture server, which keeps it. The server itself refuses where the message could leave it.
 import { z } from 'zod';
-import { cliError, isCliError } from '#cli/command.ts';
+import { isCliError, refusalError } from '#cli/command.ts';
 import { mailTool, outputs } from '#cli/mcp/mail-tool.ts';
 
 const address = z.string().max(1_000);
@@ -47,7 +47,7 @@ export const sendMessage = mailTool({
       })
       .catch((thrown: unknown) => {
         if (!isCliError(thrown) || thrown.code !== 'not-capture') throw thrown;
-        throw cliError(
+        throw refusalError(
           'This server serves real mail, so nothing was sent: an agent sends to a capture server alone. ' +
             `"${ask.self}" in a folder without ` +
             'pillarbox.json starts one; its --smtp and --http choose other ports, and --url of the command "mcp" names it.',

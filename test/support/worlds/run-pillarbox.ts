@@ -7,10 +7,12 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { CliWorld } from '#cli/command.ts';
 import { commands } from '#cli/commands.ts';
+import { errorTable } from '#cli/error-codes.ts';
 import { exitCodes } from '#cli/exit-codes.ts';
 import { runCli } from '#cli/run-cli.ts';
 import { restoreBackup } from '#local/backup/restore-backup.ts';
 import { takeBackup } from '#local/backup/take-backup.ts';
+import { refusalTable } from '#ops/api/refusals.ts';
 import { openDeployment } from '#ops/aws/open-deployment.ts';
 import { createResolver } from '#pipeline/dns/resolver.ts';
 import { silentLog } from '#test/support/fakes/silent-log.ts';
@@ -78,13 +80,16 @@ export async function runInProcess(args: readonly string[], over: Partial<CliWor
   return { code, out, err };
 }
 
-const errorShape = z.strictObject({ error: z.strictObject({ code: z.string(), message: z.string() }) });
+/** A word of one of the two tables that the documentation has. */
+const errorCode = z.enum([...Object.keys(errorTable), ...Object.keys(refusalTable)]);
+const errorShape = z.strictObject({ error: z.strictObject({ code: errorCode, message: z.string() }) });
 
 /** Nothing is there that the shape does not name, unless it says that more may be. */
 function checkShape(args: readonly string[], { code, out, err }: RanPillarbox): void {
   if (code === exitCodes.failed || code === exitCodes.wrongUse) {
     assert.equal(out, '');
-    errorShape.parse(JSON.parse(err.trim().split('\n').at(-1) ?? ''));
+    const { error } = errorShape.parse(JSON.parse(err.trim().split('\n').at(-1) ?? ''));
+    assert.equal(code, Object.entries(errorTable).find(([word]) => word === error.code)?.[1].exit ?? exitCodes.failed);
     return;
   }
   const names = commands.map(({ name }) => name).sort((a, b) => b.length - a.length);
