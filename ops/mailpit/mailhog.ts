@@ -20,6 +20,8 @@ import {
   readCopies,
   textOf,
 } from './ask-api.ts';
+import { jimRoutes } from './jim.ts';
+import { tolerant } from './mailpit-manner.ts';
 
 type Part = {
   readonly Headers: Readonly<Record<string, readonly string[]>>;
@@ -83,14 +85,26 @@ const release = bodyUseCase({
   },
 });
 
-/** Beside Mailpit's routes, which have `DELETE /api/v1/messages`. */
-export const mailhogRoutes: readonly Route<ForeignDeps>[] = [
-  { at: 'GET /api/v2/messages', does: { ...list, about: null } },
-  { at: 'GET /api/v2/search', does: { ...search, about: null } },
-  { at: 'GET /api/v1/messages/ID', does: { ...show, about: null } },
-  { at: 'DELETE /api/v1/messages/ID', does: { ...remove, about: null } },
-  { at: 'POST /api/v1/messages/ID/release', does: { ...release, about: null } },
+const download = useCase({
+  about: 'MailHog: the bytes of a message',
+  takes: { ID: text() },
+  gives: 'message/rfc822',
+  answer: ({ ask }: ForeignDeps, { ID: id }) =>
+    ask({ method: 'GET', url: `/api/messages/${encodeURIComponent(id)}/raw` }),
+});
+
+const described: readonly Route<ForeignDeps>[] = [
+  { at: 'GET /api/v2/messages', does: list },
+  { at: 'GET /api/v2/search', does: search },
+  { at: 'GET /api/v1/messages/ID', does: show },
+  { at: 'GET /api/v1/messages/ID/download', does: download },
+  { at: 'DELETE /api/v1/messages/ID', does: remove },
+  { at: 'POST /api/v1/messages/ID/release', does: release },
+  ...jimRoutes,
 ];
+
+/** Beside Mailpit's routes, which have `DELETE /api/v1/messages`. */
+export const mailhogRoutes: readonly Route<ForeignDeps>[] = described.map(tolerant);
 
 async function listAnswer(
   deps: ForeignDeps,
@@ -127,7 +141,7 @@ function pathOf(path: string) {
   return { Relays: null, Mailbox: at < 0 ? path : path.slice(0, at), Domain: path.slice(at + 1), Params: '' };
 }
 
-/** One text is the content itself; more of them, and attachments, are its parts. Each is decoded, so that any client can read it. */
+/** One text is the content itself; more of them, and attachments, are its parts. Each is decoded, as header fields are, so that any client can read it. */
 async function contentOf(
   deps: ForeignDeps,
   message: InboxMessage,
@@ -141,9 +155,9 @@ async function contentOf(
   const [only, ...more] = parts;
   const isSingle = more.length === 0 && attachments.length === 0;
   const headers = Object.fromEntries(
-    [...Map.groupBy(message.headers, ({ name }) => name)].map(([name, fields]) => [
+    [...Map.groupBy(message.headers, ({ name }) => spelled(name))].map(([name, fields]) => [
       name,
-      fields.map(({ raw: value }) => value.trim().replaceAll(/\r?\n/g, '')),
+      fields.map(({ value }) => value),
     ]),
   );
   if (isSingle) {
@@ -152,6 +166,13 @@ async function contentOf(
   }
   const body = raw.slice(raw.indexOf('\r\n\r\n') + 4);
   return { content: { Headers: headers, Body: body, Size: raw.length, MIME: null }, parts };
+}
+
+const asked = ['From', 'To', 'Cc', 'Bcc', 'Reply-To', 'Subject', 'Date'];
+
+/** Clients look for these as MailHog's own documentation spells them. */
+function spelled(name: string): string {
+  return asked.find((one) => one.toLowerCase() === name.toLowerCase()) ?? name;
 }
 
 async function textPart({ ask }: ForeignDeps, message: InboxMessage, kind: 'plain' | 'html'): Promise<Part | null> {

@@ -56,6 +56,45 @@ describe('mailhog', () => {
     assert.equal((await mailhog.search('nobody@x.test', 'to'))?.count, 0);
   });
 
+  test('header fields are decoded, whatever their encoding, and found in any case of their name', async () => {
+    const raw =
+      'From: a@a.test\r\nTo: raw@r.test\r\nsubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe_aus?=\r\n =?utf-8?Q?_K=C3=B6ln?=\r\n\r\nx\r\n';
+    await createTransport(mail.smtp.url).sendMail({ envelope: { from: 'a@a.test', to: ['raw@r.test'] }, raw });
+    const { id } = await mail.waitFor({ to: 'raw@r.test' });
+    assert.equal((await mailhog.latestTo('raw@r.test'))?.subject, 'Grüße aus Köln');
+    const source = await fetch(`${mail.http}/api/v1/messages/${id}/download?x=1`);
+    assert.match(await source.text(), /\r\nsubject: =\?utf-8/);
+    await mailhog.deleteMessage(id);
+  });
+
+  test('Jim is our chaos', async () => {
+    const jim = async (method: string, body?: unknown) => {
+      const init = body === undefined ? {} : { body: JSON.stringify(body) };
+      const response = await fetch(`${mail.http}/api/v2/jim`, {
+        method,
+        ...init,
+        headers: { 'content-type': 'application/json' },
+      });
+      return { status: response.status, text: await response.text() };
+    };
+    assert.equal((await jim('GET')).status, 404);
+    assert.deepEqual(await jim('POST'), { status: 201, text: '' });
+    assert.equal(JSON.parse((await jim('GET')).text).RejectSenderChance, 0.05);
+    const chances = {
+      DisconnectChance: 0,
+      AcceptChance: 1,
+      RejectSenderChance: 0,
+      RejectRecipientChance: 1,
+      RejectAuthChance: 0,
+    };
+    assert.equal((await jim('PUT', chances)).status, 200);
+    assert.deepEqual(JSON.parse((await jim('GET')).text), chances);
+    await assert.rejects(send({ from: 'a@a.test', to: 'b@b.test' }), { responseCode: 550 });
+    assert.equal((await jim('PUT', { AcceptChance: 2 })).status, 400);
+    assert.equal((await jim('DELETE')).status, 200);
+    assert.equal((await jim('GET')).status, 404);
+  });
+
   test('releasing goes by what the configuration allows, and says so', async () => {
     const { items = [] } = (await mailhog.messages(0, 1)) ?? {};
     const config = { name: 'x', host: 'mail.example', port: '25', email: 'ann@a.test' };
