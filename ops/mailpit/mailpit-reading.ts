@@ -181,6 +181,30 @@ export const mailpitWebUi = useCase({
   },
 });
 
+/** For what starts a server and waits until it answers. */
+export const mailpitReady = useCase({
+  about: 'Mailpit: whether the server answers',
+  takes: {},
+  gives: plainText,
+  answer: async ({ ask }: ForeignDeps) => {
+    const { status } = await ask({ method: 'GET', url: '/health' });
+    return { status, headers: { 'content-type': plainText }, body: status === 200 ? 'ok' : 'failing' };
+  },
+});
+
+/** Where the page shows a message. */
+export const mailpitPage = useCase({
+  about: 'Mailpit: the page of a message',
+  takes: { ID },
+  gives: plainText,
+  status: 302,
+  answer: async (deps: ForeignDeps, given) => {
+    const listed = await findListed(deps, given.ID);
+    if (listed === null) return notFound('message not found');
+    return { status: 302, headers: { 'content-type': plainText, location: `/#/mail/${listed.id}` }, body: '' };
+  },
+});
+
 /** Mailpit says by a regular expression who may get a release. */
 function asPattern(allowed: string): string {
   return allowed.replace(/[$()*+.?[\]\\^{|}/-]/g, '\\$&').replace(/^\\\*@/, '.*@');

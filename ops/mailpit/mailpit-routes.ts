@@ -19,8 +19,10 @@ import {
   mailpitHtml,
   mailpitInfo,
   mailpitList,
+  mailpitPage,
   mailpitPart,
   mailpitRaw,
+  mailpitReady,
   mailpitSearch,
   mailpitShow,
   mailpitShowHeaders,
@@ -55,6 +57,9 @@ const described: readonly Route<ForeignDeps>[] = [
   { at: 'PUT /api/v1/chaos', does: mailpitSetChaos },
   { at: 'GET /view/ID.html', does: mailpitHtml },
   { at: 'GET /view/ID.txt', does: mailpitText },
+  { at: 'GET /view/ID', does: mailpitPage },
+  { at: 'GET /livez', does: mailpitReady },
+  { at: 'GET /readyz', does: mailpitReady },
 ];
 
 /** They are answered, and not listed among our own. */

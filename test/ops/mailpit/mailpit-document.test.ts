@@ -156,6 +156,15 @@ describe('with a message', () => {
     assert.match(blank, /^\/9j\//);
   });
 
+  test('what its users open besides: the page of the newest message, and whether the server is there', async () => {
+    const page = await fetch(`${mail.http}/view/latest`, { redirect: 'manual' });
+    assert.deepEqual([page.status, page.headers.get('location')], [302, `/#/mail/${id}`]);
+    for (const path of ['/livez', '/readyz']) {
+      const answer = await fetch(`${mail.http}${path}`);
+      assert.deepEqual([answer.status, await answer.text()], [200, 'ok']);
+    }
+  });
+
   test('what the server counts is what it did', async () => {
     const { Messages, Unread, RuntimeStats, Database } = await ask(['GET /api/v1/info', 200]);
     assert.deepEqual([Messages, Unread, RuntimeStats.SMTPAccepted], [1, 1, 1]);
