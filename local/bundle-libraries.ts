@@ -86,10 +86,7 @@ async function bundle(
     banner: { js: requireInEsm },
     chunkNames: 'parts/[hash]',
   });
-  const packages = new Set(
-    Object.keys(metafile.inputs).flatMap((file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []),
-  );
-  await writeFile(join(dist, folder, 'LICENSES.txt'), await licencesOf(home, [...packages].sort()));
+  await writeFile(join(dist, folder, 'LICENSES.txt'), await licencesOf(home, Object.keys(metafile.inputs)));
 }
 
 /** An entry exports what is wanted of a library, so that the rest is left out. */
@@ -107,9 +104,11 @@ function entriesOf(wanted: Wanted, home: string): Plugin {
   };
 }
 
-async function licencesOf(home: string, packages: readonly string[]): Promise<string> {
+/** The licences of the packages that these files are of, as a text. */
+export async function licencesOf(home: string, files: readonly string[]): Promise<string> {
+  const packages = new Set(files.flatMap((file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []));
   const texts = await Promise.all(
-    packages.map(async (path) => {
+    [...packages].sort().map(async (path) => {
       const { name, version, license } = JSON.parse(await readFile(join(home, path, 'package.json'), 'utf8'));
       const files: string[] = [];
       for await (const file of glob('{LICENSE,LICENCE,NOTICE}*', { cwd: join(home, path) })) files.push(file);

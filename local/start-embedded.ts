@@ -1,6 +1,4 @@
 // Starts the embedded world: opens the store, runs the stages over it, and deletes old mail.
-import { authenticate } from '#functions/authenticate/authenticate.ts';
-import { deliver } from '#functions/deliver/deliver.ts';
 import { createPolicyFetch } from '#functions/deliver/hosts/fetch-policy.ts';
 import { createConnectionPool } from '#functions/deliver/smtp/connection-pool.ts';
 import { createWorkerMemory } from '#functions/deliver/worker-memory.ts';
@@ -36,6 +34,13 @@ export type StartEmbeddedDeps = {
   readonly metrics: Metrics;
 };
 
+/**
+ * The stages with the most libraries are loaded for their first job: a server of a test is there in two thirds of the time, and never
+ * sends anything on.
+ */
+const judging = () => import('#functions/authenticate/authenticate.ts');
+const sendingOn = () => import('#functions/deliver/deliver.ts');
+
 /** Opens the folder and starts the stages. Rejects where the folder is in use, or cannot be written. */
 export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld> {
   const { folder, clock, log, metrics, config } = deps;
@@ -54,10 +59,11 @@ export async function startEmbedded(deps: StartEmbeddedDeps): Promise<LocalWorld
   const running = runStages({
     source,
     runs: {
-      received: (job, handout) => authenticate({ ...stageDeps, lane: 'fast' }, job, handout),
-      'received-slow': (job, handout) => authenticate({ ...stageDeps, lane: 'slow' }, job, handout),
+      received: async (job, handout) => (await judging()).authenticate({ ...stageDeps, lane: 'fast' }, job, handout),
+      'received-slow': async (job, handout) =>
+        (await judging()).authenticate({ ...stageDeps, lane: 'slow' }, job, handout),
       parse: (job, handout) => parse(stageDeps, job, handout),
-      deliver: (job, handout) => deliver(stageDeps, job, handout),
+      deliver: async (job, handout) => (await sendingOn()).deliver(stageDeps, job, handout),
       notify: (job, handout) => notify({ ...stageDeps, ...calling, programs }, job, handout),
     },
     config,

@@ -2,10 +2,12 @@
 // and synthesizes apps that hold the service.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { threads } from '#local/bundle-threads.ts';
 import { blocksOf } from '#test/docs/read-docs.ts';
 import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
 import { folderWith, linkInto, mustRun, pack, run } from '#test/support/packages/fresh-app.ts';
@@ -22,7 +24,7 @@ let app = '';
 describe('the package', peerOptions('npm', 'tar'), () => {
   before(async () => {
     const tarball = await pack(work, await sharedBundles());
-    assert.ok(statSync(tarball).size < 3_145_728, 'at most 3 MiB');
+    assert.ok(statSync(tarball).size < 3_670_016, 'at most 3.5 MiB');
     app = folderWith({ ...consumers, ...examples, ...testing, 'package.json': '{ "type": "module" }' }, work);
     await linkInto(app, tarball, ['@types/node']);
   });
@@ -111,11 +113,26 @@ describe('the package', peerOptions('npm', 'tar'), () => {
     assert.match(said, /^readMail needs @aws-sdk\/client-s3: install it/);
   });
 
+  test('a thread that the start waits for is one file: it loads nothing else of ours, and no library', () => {
+    for (const file of threads) {
+      const code = readFileSync(join(app, 'node_modules/pillarbox/dist', file), 'utf8');
+      const imported = [...code.matchAll(/\b(?:from|import) ?\(?"([#@.\w/:-]+)"/g)].map(([, name]) => name ?? '');
+      assert.deepEqual(
+        imported.filter((name) => !isBuiltin(name)),
+        [],
+        file,
+      );
+    }
+  });
+
   test('what it brings along asks AWS, and comes with its licences, none of them a copyleft', async () => {
     const { code, err } = await run(app, [process.execPath, 'node_modules/.bin/pillarbox', 'list', '--stack', 'none']);
     assert.equal(code, 1);
     assert.match(err, /no AWS credentials were found/);
-    const licences = readFileSync(join(app, 'node_modules/pillarbox/dist/bundled/LICENSES.txt'), 'utf8');
+    const [brought = '', inThreads = ''] = ['', '-threads'].map((of) =>
+      readFileSync(join(app, `node_modules/pillarbox/dist/bundled/LICENSES${of}.txt`), 'utf8'),
+    );
+    const licences = `${brought}\n${inThreads}`;
     assert.match(licences, /^@modelcontextprotocol\/sdk \S+ \(MIT\)$/m);
     assert.match(licences, /^@aws-sdk\/client-s3 \S+ \(Apache-2\.0\)$[\s\S]*Apache License/m);
     const kinds = new Set([...licences.matchAll(/^(?:@[\w.-]+\/)?[\w.-]+ \d\S* \((.*)\)$/gm)].map(([, kind]) => kind));
