@@ -21,6 +21,7 @@ import { readBlockedPort } from '#pipeline/contract/records/blocked-port.ts';
 import { suppressionLookup } from '#pipeline/contract/records/suppression-lookup.ts';
 import type { MetricsRegistry } from '#pipeline/observe/metrics.ts';
 import { startKeepingNewest } from './keep-newest.ts';
+import { startTaggingCaptured } from './tag-captured.ts';
 import type { LocalWorld } from './world.ts';
 
 export type ServiceDeps = {
@@ -65,6 +66,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   });
   const activity = watchActivity(metrics, clock);
   const stopKeeping = startKeepingNewest({ ...deps, admin, store });
+  const stopTagging = startTaggingCaptured({ ...deps, admin, store });
   const ops = await startOpsApi({
     ...http,
     admin,
@@ -83,6 +85,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     clock,
   }).catch(async (error: unknown) => {
     stopKeeping();
+    stopTagging();
     await listener.close(0);
     throw error;
   });
@@ -93,6 +96,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
       await listener.close(graceSeconds);
       activity.stop();
       stopKeeping();
+      stopTagging();
       await ops.close();
     },
   };

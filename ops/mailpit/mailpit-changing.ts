@@ -16,6 +16,7 @@ import {
   maxCounted,
   pathsOf,
 } from './ask-api.ts';
+import { cleanTag } from './clean-tag.ts';
 import { fromMailpitSearch } from './mailpit-search.ts';
 
 const maxListBytes = 4_194_304;
@@ -27,8 +28,6 @@ const ids = z
   .transform((given) => given ?? []);
 const releasedSome = z.looseObject({ failed: z.array(z.object({ to: z.array(z.string()), reason: z.string() })) });
 const maxTagged = 5_000;
-/** What no tag has there, which is left out of one. Letters are those of any language. */
-const notInTags = /[^\p{L}\p{M}\p{N} ._@-]/gu;
 const tags = z
   .array(z.string())
   .nullish()
@@ -226,10 +225,6 @@ export const mailpitSend = bodyUseCase({
     return json({ ID: id });
   },
 });
-
-function cleanTag(tag: string): string {
-  return tag.replaceAll(notInTags, '').replaceAll(/ {2,}/g, ' ').trim();
-}
 
 function written({ Name, Email }: z.output<typeof person>): string {
   return Name === '' ? Email : `"${Name.replaceAll(/["\\]/g, '\\$&')}" <${Email}>`;

@@ -1,5 +1,5 @@
 // What people say of a message and did with it (`marks/…`): that it is read, its tags, where they released it to. No stage writes or reads
-// it; the message itself stays as it is. A message without one is unread and has no tags.
+// it (a capture server begins it with the tags of X-Tags); the message itself stays as it is. A message without one is unread and has no tags.
 import { z } from 'zod';
 import { marksKey } from '#pipeline/contract/keys.ts';
 import { recordKind, timestamp } from './stored-record.ts';

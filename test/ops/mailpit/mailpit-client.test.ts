@@ -121,6 +121,20 @@ describe('mailpit-api', () => {
     assert.deepEqual((await mailpit.getInfo()).Tags, { play: 1 });
   });
 
+  test('a mail has the tags that its sender names in X-Tags, until they are taken off', async () => {
+    await createTransport(mail.smtp.url).sendMail({
+      from: 'app@a.test',
+      to: 'b@b.test',
+      subject: 'Tagged by its sender',
+      headers: { 'X-Tags': 'Sign-up, run 7!, "", run 7' },
+      text: 'x',
+    });
+    const { ID, Tags } = await mailpit.waitForMessage({ query: 'tag:"run 7"' }, { interval: 20 });
+    assert.deepEqual(Tags, ['Sign-up', 'run 7']);
+    await mailpit.setTags({ IDs: [ID], Tags: [] });
+    assert.deepEqual(await mailpit.getTags(), []);
+  });
+
   test('searches, and pages of what they find', async () => {
     for (const n of [1, 2, 3]) await send(`Report ${n}`, `r${n}@example.test`);
     await send('Invoice');
