@@ -12,21 +12,21 @@ const restsPerMerge = 4;
 const busyMs = 250;
 
 export type Indexing = {
-  /** Says that mail was stored. */
-  readonly written: () => void;
+  /** Says that mail was stored, or deleted: then what the index has of it is to go. */
+  readonly changed: () => void;
   readonly stop: () => void;
 };
 
 /** Starts with what an earlier process left. `now`: in milliseconds, of a clock that runs evenly. */
 export function startIndexing(client: Pick<Client, 'ask'>, now: () => number = () => performance.now()): Indexing {
   let timer: NodeJS.Timeout | null = null;
-  let [isStopped, cameAt] = [false, Number.NEGATIVE_INFINITY];
+  let [isStopped, changedAt] = [false, Number.NEGATIVE_INFINITY];
   /** Since when there may be mail that waits, or null. */
   let waitingSince: number | null = Number.NEGATIVE_INFINITY;
   const later = (ms: number): void => {
     if (!isStopped) timer ??= setTimeout(() => void step(), ms).unref();
   };
-  const isBusy = (): boolean => now() - cameAt < busyMs;
+  const isBusy = (): boolean => now() - changedAt < busyMs;
   let areMany = false;
   const step = async (): Promise<void> => {
     const isDue = waitingSince !== null && now() - waitingSince >= soonMs;
@@ -49,9 +49,9 @@ export function startIndexing(client: Pick<Client, 'ask'>, now: () => number = (
   };
   later(soonMs);
   return {
-    written: () => {
-      cameAt = now();
-      waitingSince ??= cameAt;
+    changed: () => {
+      changedAt = now();
+      waitingSince ??= changedAt;
       later(soonMs);
     },
     stop: () => {

@@ -46,9 +46,11 @@ export async function openEmbedded(options: ClientOptions): Promise<EmbeddedWorl
     for (const watcher of told) watcher(key);
   };
   const indexing = startIndexing(client);
-  watchers.written.add((key) => {
-    if (isMailKey(key)) indexing.written();
-  });
+  for (const told of [watchers.written, watchers.deleted]) {
+    told.add((key) => {
+      if (isMailKey(key)) indexing.changed();
+    });
+  }
   const changed = { written: tell(watchers.written), deleted: tell(watchers.deleted) };
   return {
     store: createObjectStore(client, bodies, changed),

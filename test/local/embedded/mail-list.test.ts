@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { ulid } from 'ulid';
 import { keepSince } from '#local/retention.ts';
@@ -205,6 +206,25 @@ test('an event names a deleted message once, whatever copies it had, and again i
     await until(() => isLast(events.join('')), 'the event of the last one');
     assert.equal(deletions(), round, events.join(''));
   }
+});
+
+test('what is deleted leaves the index of texts, though no mail comes', async (t) => {
+  const world = await openTestWorld({ t });
+  const ids: MessageId[] = [];
+  for (let n = 0; n < 40; n++) ids.push(await addMessage(world, now + n, { text: `${n} `.repeat(3_000) }));
+  const database = new DatabaseSync(join(world.folder, 'pillarbox.sqlite'), { readOnly: true });
+  t.after(() => database.close());
+  const size = (): number =>
+    Number(database.prepare('SELECT sum(length(block)) AS n FROM mail_text_data').get()?.['n']);
+  // It is in order once nobody but this asks for anything.
+  for (let [before, asked, left] = [0, 2, 1]; left > 0 || asked - before > 1; ) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    before = asked;
+    ({ operations: asked, mailToIndex: left } = await world.statistics());
+  }
+  const full = size();
+  await deleteEach(world, ids.slice(0, 30), null);
+  await until(() => size() < full / 2, 'a small index');
 });
 
 test('deliveries are listed newest first, or those of one message', async (t) => {

@@ -143,7 +143,7 @@ test('while mail comes the index takes it in once a second, and is put in order 
   t.after(indexing.stop);
   const pass = async (ms: number, doesMailCome: boolean): Promise<void> => {
     for (let passed = 0; passed < ms; passed += 50) {
-      if (doesMailCome) indexing.written();
+      if (doesMailCome) indexing.changed();
       now += 50;
       t.mock.timers.tick(50);
       await new Promise((resolve) => setImmediate(resolve));
