@@ -333,7 +333,7 @@ describe('a session', () => {
 
     test('what is asked wrongly is told in a way that can be mended', async () => {
       for (const [name, given, says] of [
-        ['list_messages', { q: 'frm:ann' }, /no field "frm": there are from, to, subject/],
+        ['list_messages', { q: 'frm:ann' }, /no field "frm": there are from, to, address, subject/],
         ['list_messages', { lmit: 3 }, /Unrecognized key: "lmit"/],
         ['read_message', { id: 'latest' }, /expected the id of a message: 26 letters and digits/],
         ['read_message', { id: '01KAJ5XQ000000000000000001' }, /^no message 01KAJ5XQ000000000000000001$/],
