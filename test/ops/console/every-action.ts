@@ -208,6 +208,42 @@ describe('in the console', peerOptions('chromium'), () => {
     assert.equal(world.store.keys('inbox/').length, 2);
   });
 
+  test('much mail is marked as read, and deleted, in several requests: the page asks first, says how far it is, and goes on when the server is back', async () => {
+    for (let n = 4; n <= 600; n += 1) world.addMessage(sampleMessage({ id: sampleId(n), subject: `Mail ${n}.` }));
+    await api.close();
+    let now = Date.now();
+    const clock = () => {
+      now += 6_000; // each look at it is later than a request may take
+      return now;
+    };
+    api = await startOpsApi(opsDeps(world, { chaos: chaosControl, clock, port: Number(new URL(url).port) }));
+    await go('#/mail', `document.querySelectorAll('.row.new').length === 50`);
+    await tab.run(`globalThis.told = []; new MutationObserver(() => told.push(document.querySelector('.notices').innerText))
+      .observe(document.querySelector('.notices'), { childList: true, subtree: true, characterData: true })`);
+    await tab.run(`{ const { fetch } = globalThis; let fails = 1; globalThis.fetch = (path, ...more) =>
+      String(path).includes('after=') && path.includes('/read') && fails-- > 0 ? Promise.reject(new TypeError('away')) : fetch(path, ...more); }`);
+    const button = (label: string) => `document.querySelector('[aria-label="${label}"]')`;
+    await tab.run(`${button('Mark all as read')}.click()`);
+    await tab.until(`document.querySelector('dialog[open]')?.innerText.includes('also what is not loaded here')`);
+    await click('Mark as read', `document.querySelector('dialog[open]')`);
+    await tab.until(`${button('Mark all as read')}.disabled`);
+    await tab.until(says('600 messages marked as read'), 30);
+    const marks = await Promise.all([1, 300, 600].map(marksOf));
+    assert.deepEqual(
+      marks.map((one) => one?.read),
+      [true, true, true],
+    );
+    await tab.until(`document.querySelector('.row.new') === null && document.title === 'Pillarbox'`);
+    await tab.run(`${button('Delete all shown')}.click()`);
+    await tab.until(`document.querySelector('dialog[open]') !== null`);
+    await click('Delete', `document.querySelector('dialog[open]')`);
+    await tab.until(`${says('600 messages deleted')} && ${listIs(0)} && !${button('Delete all shown')}.disabled`, 30);
+    const told = String(await tab.run(`told.join('\\n')`));
+    assert.match(told, /Marking as read: 250 messages so far, 350 left …/);
+    assert.match(told, /Marking as read: the server does not answer, trying again …/);
+    assert.match(told, /Deleting: 250 messages so far, 350 left …/);
+  });
+
   test('an opened message is read, and can be unread again; tags are set, and shown in the list', async () => {
     await go('#/mail', listIs(3));
     await tab.until(`document.querySelectorAll('.row.new').length === 3 && document.title === '(3) Pillarbox'`);

@@ -4,11 +4,7 @@ import { type Accepted, api, type InboxMessage, messagePath } from '#ops/console
 import { lookAgain, mailboxes } from '#ops/console/app/shell/live.ts';
 import { complain, confirm, tell, tellBefore } from '#ops/console/app/shell/notices.tsx';
 import { goTo, place, search } from '#ops/console/app/shell/router.ts';
-import { counted } from '#ops/console/app/text/figures.ts';
-import { searchParameters } from '#ops/console/app/text/search-words.ts';
 import { change, hide, list, neighbour, rowOf } from './list-state.ts';
-
-type DeletedSome = { readonly deleted: number; readonly left: number | null };
 
 /** The message that was left by `backToList`: from there the keys go on. */
 let left: string | null = null;
@@ -61,38 +57,6 @@ export function remove(id: string): void {
   });
 }
 
-/** All that the search finds, after a question. */
-export function removeFound(): void {
-  const q = search.value.trim();
-  const what = q === '' ? 'all mail' : `all mail that matches “${q}”`;
-  confirm({
-    title: q === '' ? 'Delete all mail?' : 'Delete what was found?',
-    text: `This deletes ${what}, with attachments and stored bytes. It cannot be undone.`,
-    action: 'Delete',
-    yes: () => {
-      const query = q === '' ? 'all=true' : searchParameters(q);
-      void deleteAll(query)
-        .then((deleted) => {
-          tell(`${counted(deleted, 'message')} deleted`);
-          backToList();
-        })
-        .catch(complain)
-        .finally(lookAgain);
-    },
-  });
-}
-
-/** Much mail takes several requests; the page says how far it is. */
-async function deleteAll(query: string | URLSearchParams): Promise<number> {
-  let sum = 0;
-  for (;;) {
-    const { deleted, left } = await api<DeletedSome>(`/api/messages?${query}`, 'DELETE');
-    sum += deleted;
-    if (left === 0) return sum;
-    tell(`Deleting: ${counted(sum, 'message')} so far${left === null ? '' : `, ${left.toLocaleString('en')} left`} …`);
-  }
-}
-
 /** `isTold`: with a notice that takes it back. */
 export function mark(id: string, read: boolean, isTold = true): void {
   const isKnown = list.value.messages.find((one) => one.id === id)?.read;
@@ -107,18 +71,6 @@ export function mark(id: string, read: boolean, isTold = true): void {
     .then(lookAgain)
     .catch(complain);
   if (isTold) tell(read ? 'Marked as read' : 'Marked as unread', () => mark(id, !read, false));
-}
-
-/** All that the search finds. */
-export function markFound(): void {
-  const q = search.value.trim();
-  const unread = list.value.messages.filter(({ read }) => !read).map(({ id }) => id);
-  change(unread, { read: true });
-  const query = q === '' ? 'all=true' : searchParameters(q);
-  void api(`/api/messages/read?${query}`, 'POST').then(lookAgain).catch(complain);
-  tell('All marked as read', () => {
-    for (const id of unread) mark(id, false, false);
-  });
 }
 
 /** The other of read and unread. */

@@ -1,5 +1,5 @@
 // The list of mail: what is loaded of it, and how it changes. New mail comes in above; what is read stays in its place.
-import { signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals';
 import { api, type Failure, failureOf, type Listed, type MailPage } from '#ops/console/app/shell/api.ts';
 import type { News } from '#ops/console/app/shell/events.ts';
 import { search } from '#ops/console/app/shell/router.ts';
@@ -75,10 +75,12 @@ export async function loadOlder(): Promise<void> {
 
 /** Applies what the events say; asks for the newest mail if there may be some. */
 export async function followNews(news: readonly News[]): Promise<void> {
-  for (const { event, data } of news) {
-    if (event === 'deleted') applyDeleted(data);
-    if (event === 'marked') applyMarked(data);
-  }
+  batch(() => {
+    for (const { event, data } of news) {
+      if (event === 'deleted') applyDeleted(data);
+      if (event === 'marked') applyMarked(data);
+    }
+  });
   const isAll = news.some(({ event, data }) => event === 'deleted' && isRecord(data) && data['all'] === true);
   const isNew = news.some(({ event }) => event === null || event === 'message' || event === 'changed');
   if (isAll && list.value.isBehind) await load(list.value.query ?? '');

@@ -6,7 +6,8 @@ import { opened } from '#ops/console/app/message/message-state.ts';
 import { chaosWords, connection, health, listenersOf, mailboxes, whenNews } from '#ops/console/app/shell/live.ts';
 import { place, search, searchAddress } from '#ops/console/app/shell/router.ts';
 import { terms, toggled } from '#ops/console/app/text/search-words.ts';
-import { markFound, removeFound, sendTrial } from './actions.ts';
+import { sendTrial } from './actions.ts';
+import { isAtWork, markFound, removeFound } from './all-found.ts';
 import {
   type Anchor,
   followNews,
@@ -68,10 +69,24 @@ function Bar() {
           {label}
         </a>
       ))}
-      <button type="button" class="icon" aria-label="Mark all as read" title="Mark all as read" onClick={markFound}>
+      <button
+        type="button"
+        class="icon"
+        aria-label="Mark all as read"
+        title="Mark all as read"
+        disabled={isAtWork.value}
+        onClick={markFound}
+      >
         <CheckCheck aria-hidden="true" size={16} />
       </button>
-      <button type="button" class="icon" aria-label="Delete all shown" title="Delete all shown" onClick={removeFound}>
+      <button
+        type="button"
+        class="icon"
+        aria-label="Delete all shown"
+        title="Delete all shown"
+        disabled={isAtWork.value}
+        onClick={removeFound}
+      >
         <Trash2 aria-hidden="true" size={16} />
       </button>
     </div>

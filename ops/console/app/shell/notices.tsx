@@ -7,6 +7,8 @@ type Notice = { readonly text: string; readonly tone: 'plain' | 'bad'; readonly 
 type Question = { readonly title: string; readonly text: string; readonly action: string; readonly yes: () => void };
 
 const notice = signal<Notice | null>(null);
+/** How far a long work is, until it is done. */
+const progress = signal<string | null>(null);
 const question = signal<Question | null>(null);
 const shownMs = 8_000;
 let fade: ReturnType<typeof setTimeout> | undefined;
@@ -15,6 +17,11 @@ let settle: (() => void) | null = null;
 /** `undo`: takes it back, for as long as the notice is shown. */
 export function tell(text: string, undo: (() => void) | null = null): void {
   show({ text, tone: 'plain', undo });
+}
+
+/** Stays beside other notices until it is null. */
+export function tellProgress(text: string | null): void {
+  progress.value = text;
 }
 
 export function complain(thrown: unknown): void {
@@ -88,6 +95,7 @@ export function Notices() {
           </button>
         </div>
       )}
+      {progress.value !== null && <div class="toast plain">{progress.value}</div>}
     </div>
   );
 }
