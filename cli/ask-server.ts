@@ -1,7 +1,16 @@
 // Requests to the ops API of a running server: the one that is named, or was started in this folder. Failures become sentences for the user.
 import { z } from 'zod';
 import { errorMessage } from '#mail/problem.ts';
-import { type CliArguments, type CliError, type CliWorld, cliError, optionValue, refusalError } from './command.ts';
+import { apiHeader, apiVersion } from '#ops/api/api-version.ts';
+import {
+  type CliArguments,
+  type CliError,
+  type CliWorld,
+  cliError,
+  optionValue,
+  plain,
+  refusalError,
+} from './command.ts';
 import { dataOption, runningServer } from './running-server.ts';
 
 const defaultUrl = 'http://127.0.0.1:8025';
@@ -26,7 +35,10 @@ export type ServerRequest = {
   readonly signal?: AbortSignal;
 };
 
-/** The server's response, whatever its status. `who`: its URL. Rejects with a CliError (`no-server`) if it does not answer. */
+/**
+ * The server's response, whatever its status. `who`: its URL. Rejects with a CliError if it does not answer (`no-server`), or is none of ours
+ * (`odd-server`).
+ */
 export async function requestServer(
   given: CliArguments,
   world: Pick<CliWorld, 'directory' | 'environment' | 'fetch'>,
@@ -51,7 +63,22 @@ export async function requestServer(
       if (signal?.aborted) throw thrown;
       throw noServer(given, base, thrown);
     });
+  await refuseOther(response, base);
   return { response, who: base };
+}
+
+/** Whatever answers there may say anything with any status: nothing of it is shown. */
+async function refuseOther({ headers, status, body }: Response, base: string): Promise<void> {
+  const spoken = headers.get(apiHeader);
+  if (spoken === apiVersion) return;
+  await body?.cancel();
+  if (spoken !== null) {
+    const versions = `it has version ${plain(spoken).slice(0, 20)} of the API, and this command line needs ${apiVersion}`;
+    throw cliError(`the Pillarbox server at ${base} is of another version: ${versions}`, 'odd-server');
+  }
+  const kind = plain(headers.get('content-type') ?? 'no content type').slice(0, 80);
+  const what = `what answers at ${base} is not Pillarbox, or too old a version of it (status ${status}, ${kind})`;
+  throw cliError(`${what}: name the server with --url`, 'odd-server');
 }
 
 /** What a request, or the reading of its answer, failed with, as a sentence. */

@@ -7,6 +7,7 @@ import { type ConnectionRoom, httpBacklog, httpDeadlines, keepRoom } from '#cont
 import { builtConsole } from '#local/console/console-files.ts';
 import { isLoopbackHost } from '#mail/address/loopback.ts';
 import { type Answer, closing, refusal } from '#ops/api/answer.ts';
+import { apiHeader, apiVersion } from '#ops/api/api-version.ts';
 import { createEventStream } from '#ops/api/event-stream.ts';
 import { createOpsApp, type OpsApp } from '#ops/api/ops-app.ts';
 import { serviceRoutes } from '#ops/api/routes.ts';
@@ -53,7 +54,8 @@ const maxConnections = 300;
 const maxPerAddress = 100;
 /** A connection over which nothing is sent or read for so long is closed. */
 const stillMs = 75_000;
-const securityHeaders = {
+const usualHeaders = {
+  [apiHeader]: apiVersion,
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
@@ -196,7 +198,7 @@ async function write({ room }: Context, { request, response, answer }: Exchange)
     response.shouldKeepAlive = false; // the connection was counted as a listener's: it ends with the stream
   }
   const length = typeof body === 'string' ? { 'content-length': Buffer.byteLength(body) } : {};
-  response.writeHead(status, { ...securityHeaders, ...headers, ...length });
+  response.writeHead(status, { ...usualHeaders, ...headers, ...length });
   if (request.method === 'HEAD') {
     if (typeof body !== 'string') await body[Symbol.asyncIterator]().return?.();
     response.end();

@@ -11,6 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { CliWorld } from '#cli/command.ts';
 import { commands } from '#cli/commands.ts';
+import { opsAnswer } from '#test/support/fakes/ops-answer.ts';
 import { sampleMessage } from '#test/support/samples/sample-message.ts';
 import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
 
@@ -119,22 +120,38 @@ const servers: readonly { title: string; fetch: CliWorld['fetch']; says: RegExp;
   },
   {
     title: 'a wrong token',
-    fetch: async () => Response.json({ error: { code: 'token-needed', message: 'send the token' } }, { status: 401 }),
+    fetch: async () => opsAnswer({ error: { code: 'token-needed', message: 'send the token' } }, 401),
     says: /^http:\S+ wants its token, or another one: set PILLARBOX_TOKEN to it; .* secrets\/ops-token of its data folder$/,
   },
   {
     title: 'another server',
     fetch: async () => new Response('<h1>502 Bad Gateway</h1>', { status: 502 }),
-    says: /^http:\S+ answered 502: is that a Pillarbox server\?$/,
+    says: /^what answers at http:\S+ is not Pillarbox, or too old a version of it \(status 502, text\/plain;charset=UTF-8\): name the server with --url$/,
+  },
+  {
+    title: 'another service that has a page for every path',
+    fetch: async () =>
+      new Response('<h1>From: Welcome</h1>', { headers: { 'content-type': 'text/html; charset=\u009butf-8' } }),
+    says: /^what answers at http:\S+ is not Pillarbox, .* \(status 200, text\/html; charset= utf-8\)/,
+  },
+  {
+    title: 'another service that answers JSON of the same form',
+    fetch: async () => Response.json({ messages: [], next: null }),
+    says: /^what answers at http:\S+ is not Pillarbox, .* \(status 200, application\/json\)/,
+  },
+  {
+    title: 'a Pillarbox of a later version',
+    fetch: async () => Response.json({}, { headers: { 'pillarbox-api': '7' } }),
+    says: /^the Pillarbox server at http:\S+ is of another version: it has version 7 of the API, and this command line needs 1$/,
   },
   {
     title: 'a server that breaks off',
-    fetch: async () => new Response(new ReadableStream({ start: (to) => to.error(new TypeError('terminated')) })),
+    fetch: async () => opsAnswer(new ReadableStream({ start: (to) => to.error(new TypeError('terminated')) })),
     says: /^the server at http:\S+ broke off its answer: is it still running\?$/,
   },
   {
     title: 'a server that answers something else',
-    fetch: async () => Response.json({ hello: 'world' }),
+    fetch: async () => opsAnswer({ hello: 'world' }),
     says: /^the server's answer is not understood: is it of another version\?$/,
   },
 ];
@@ -150,6 +167,13 @@ for (const { title, fetch, says } of servers) {
     }
   });
 }
+
+test('nothing that another service answers is taken for the bytes of a message', async () => {
+  const fetch = async () => new Response('<h1>Welcome</h1>', { headers: { 'content-type': 'text/html' } });
+  const { code, out, err } = await runInProcess(['show', sampleMessage({}).id, '--raw'], { fetch });
+  assert.deepEqual([code, out], [1, '']);
+  assert.match(err, /is not Pillarbox/);
+});
 
 for (const [file, says] of [
   ['none.json', /^there is no \S+none\.json\. Make one with "pillarbox init", or name it with --config\.$/],
@@ -235,7 +259,7 @@ describe('in a terminal', () => {
     disposition: 'accept',
   };
   const fetch = async (url: string | URL | Request) =>
-    Response.json(String(url).includes('?') ? { messages: [listed], next: null } : sampleMessage({ subject: hostile }));
+    opsAnswer(String(url).includes('?') ? { messages: [listed], next: null } : sampleMessage({ subject: hostile }));
 
   for (const columns of [40, 200]) {
     test(`of ${columns} columns the help fits, and a list shows each id whole`, async () => {

@@ -9,6 +9,7 @@ import { runCli } from '#cli/run-cli.ts';
 import { parseConfig } from '#pipeline/config/parse-config.ts';
 import { verifyPassword } from '#pipeline/config/password.ts';
 import { createResolver } from '#pipeline/dns/resolver.ts';
+import { opsAnswer } from '#test/support/fakes/ops-answer.ts';
 import { emptyStreams } from '#test/support/worlds/run-pillarbox.ts';
 
 let directory: string;
@@ -57,7 +58,7 @@ async function run(
       asked.push(`${options.method} ${path}`);
       const answer = answers[path];
       if (answer === undefined) throw new TypeError('fetch failed');
-      return answer instanceof Response ? answer : Response.json(answer);
+      return answer instanceof Response ? answer : opsAnswer(answer);
     }) as typeof fetch,
   };
   const code = await runCli(argv, { commands, world });
@@ -137,7 +138,7 @@ describe('the command line', () => {
     };
     const { out } = await run(['list'], { answers: { '/api/messages?limit=20': { messages: [message], next: null } } });
     assert.match(out, /a \[2Jb c$/m);
-    const refused = Response.json({ error: { code: 'not-found', message: 'no message Z' } }, { status: 404 });
+    const refused = opsAnswer({ error: { code: 'not-found', message: 'no message Z' } }, 404);
     const { code, err } = await run(['show', 'Z'], { answers: { '/api/messages/Z': refused } });
     assert.equal(code, 1);
     assert.equal(err, 'pillarbox: no message Z\n');

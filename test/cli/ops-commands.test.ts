@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { commands } from '#cli/commands.ts';
 import { serviceRoutes } from '#ops/api/routes.ts';
 import { isPart } from '#ops/api/use-case.ts';
+import { opsAnswer } from '#test/support/fakes/ops-answer.ts';
 import { runInProcess } from '#test/support/worlds/run-pillarbox.ts';
 
 const ofTheWay = new Set(['url', 'token', 'data', 'stack', 'region', 'endpoint']);
@@ -22,7 +23,7 @@ for (const { name, takes, options } of asking) {
     const asked: string[] = [];
     const fetch = async (url: string | URL | Request, { method = 'GET' }: RequestInit = {}) => {
       asked.push(`${method} ${String(url).replace('http://127.0.0.1:1', '')}`);
-      return Response.json({ error: { code: 'internal', message: 'seen' } }, { status: 400 });
+      return opsAnswer({ error: { code: 'internal', message: 'seen' } }, 400);
     };
     const parts = Array.from({ length: takes[0] }, (_, n) => `part${n}`);
     const argv = [...name.split(' '), ...parts, ...values, ...switches, '--url', 'http://127.0.0.1:1', '--json'];
@@ -60,7 +61,7 @@ test('delete asks again until nothing is left, says how far it is, and adds up',
     const left = [...answers];
     const fetch = async (url: string | URL | Request, { method = 'GET' }: RequestInit = {}) => {
       asked.push(`${method} ${String(url)}`);
-      return Response.json(left.shift());
+      return opsAnswer(left.shift());
     };
     return runInProcess(['delete', '--all', '--url', 'http://127.0.0.1:1', ...more], { fetch });
   };
@@ -83,7 +84,7 @@ test('mark goes on behind what was marked until the end, says how far it is, and
   const asked: string[] = [];
   const fetch = async (url: string | URL | Request, { method = 'GET' }: RequestInit = {}) => {
     asked.push(`${method} ${String(url)}`);
-    return Response.json(answers.shift());
+    return opsAnswer(answers.shift());
   };
   const { code, out, err } = await runInProcess(['mark', '--all', '--url', 'http://127.0.0.1:1'], { fetch });
   const url = 'POST http://127.0.0.1:1/api/messages/read?all=true';

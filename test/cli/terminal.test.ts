@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { CliWorld } from '#cli/command.ts';
 import { commands } from '#cli/commands.ts';
 import { runCli } from '#cli/run-cli.ts';
+import { opsAnswer } from '#test/support/fakes/ops-answer.ts';
 import { sampleMessage } from '#test/support/samples/sample-message.ts';
 import { emptyStreams } from '#test/support/worlds/run-pillarbox.ts';
 
@@ -48,7 +49,7 @@ async function run(argv: readonly string[], answer: () => Response): Promise<str
   return shown;
 }
 
-const list = () => Response.json({ messages: [message], next: null });
+const list = () => opsAnswer({ messages: [message], next: null });
 const id = message.id;
 const whole = sampleMessage({
   subject: hostile,
@@ -56,8 +57,8 @@ const whole = sampleMessage({
   headers: [{ name: 'Subject', raw: '', value: hostile }],
   text: `one ${hostile}`,
 });
-const show = () => Response.json(whole);
-const refusal = () => Response.json({ error: { code: 'odd', message: hostile } }, { status: 404 });
+const show = () => opsAnswer(whole);
+const refusal = () => opsAnswer({ error: { code: 'odd', message: hostile } }, 404);
 
 for (const { title, argv, answer } of [
   { title: 'the list', argv: ['list'], answer: list },

@@ -376,7 +376,13 @@ describe('a session', () => {
     const offered = async (): Promise<boolean> =>
       (await client.listTools()).tools.some(({ name }) => name === 'send_message');
     const toldOfChange = (): Promise<void> =>
-      new Promise((resolve) => client.setNotificationHandler(ToolListChangedNotificationSchema, () => resolve()));
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error('no word of a change')), 10_000);
+        client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
     const changed = toldOfChange();
     await call('list_messages');
     await changed;

@@ -19,7 +19,7 @@ export function apiPage(): string {
 
 At \`http://127.0.0.1:8025\` ([\`--http\`, \`--http-host\`](start.md)). On loopback nothing is needed; bound elsewhere, every request needs
 \`Authorization: Bearer TOKEN\`. What it is for, how to search, what waits and what is limited: [operations.md](operations.md#the-ops-api).
-The same as an OpenAPI 3.1 description: [openapi.json](schemas/openapi.json), and \`GET /api/openapi.json\` of a running server.
+Every answer has the header \`Pillarbox-API: 1\`, so that nobody takes another service for this one. The same as an OpenAPI 3.1 description: [openapi.json](schemas/openapi.json), and \`GET /api/openapi.json\` of a running server.
 
 Parameters that are unknown, or given twice, are refused. Those in capitals stand in the path. Bodies are JSON (\`content-type: application/json\`),
 and so are answers where nothing else is said. \`next\` is passed as \`after\` for the next page.

@@ -483,6 +483,12 @@ describe('ops API', () => {
     assert.equal(log.of('ops-api-failed').length, 1);
   });
 
+  test('every answer says that it is one of this API, refusals too', async () => {
+    for (const path of ['/health', '/api/messages', '/api/nothing', '/'])
+      assert.equal((await ask(api, path)).headers['pillarbox-api'], '1', path);
+    assert.equal((await ask(api, '/health', { headers: { host: 'evil.example' } })).headers['pillarbox-api'], '1');
+  });
+
   test('a client is told how long its connection may rest, so that it sends no request into one that is ending', async () => {
     const { headers } = await ask(api, '/health', { headers: { connection: 'keep-alive' } });
     assert.match(String(headers['keep-alive']), /timeout=30/);
