@@ -120,6 +120,11 @@ describe('the page in a browser', peerOptions('chromium'), () => {
     assert.equal(await tab.run('location.href'), `${url}#/mail/${sampleId()}`);
     assert.match(await tab.run('document.title'), /Pillarbox$/);
     await tab.close();
+    const view = await browser.open(`${url}view/latest.html`); // Mailpit's, for a test that clicks through
+    await view.until(`document.querySelector('a') !== null`);
+    await view.click(20, 15);
+    await view.until(`location.href === '${there}/plain'`);
+    assert.ok(!urls().includes('/picture'), 'a picture was loaded');
   });
 
   test('new mail, older mail, a message read and a reload leave the list where it was', async () => {
