@@ -1,12 +1,7 @@
 // A real browser (Debian's chromium, headless) driven over the DevTools protocol: tabs, clicks, scrolling, pictures of the
 // page. It talks to loopback alone and leaves nothing behind.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { findPeer } from './peers.ts';
+import { writeFileSync } from 'node:fs';
+import { conversation, type Send, startBrowser, untilOf } from './browser-process.ts';
 
 export type Tab = {
   readonly targetId: string;
@@ -44,19 +39,14 @@ const flags = [
   '--disable-dev-shm-usage',
   '--remote-debugging-port=0',
 ];
-const startMs = 60_000;
 
 /** Starts it in a folder of its own; `more` are flags of its command line. Rejects where it does not come up. */
 export async function startChromium(more: readonly string[] = []): Promise<Browser> {
-  const folder = mkdtempSync(join(tmpdir(), 'pillarbox-chromium-'));
-  const args = [...flags, ...more, `--user-data-dir=${folder}`, 'about:blank'];
-  const child = spawn(findPeer('chromium') ?? 'chromium', args, {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    detached: true,
+  const { socket, close } = await startBrowser({
+    command: 'chromium',
+    args: (folder) => [...flags, ...more, `--user-data-dir=${folder}`, 'about:blank'],
+    path: '',
   });
-  const gone = once(child, 'exit');
-  const socket = new WebSocket(await addressOf(child.stderr));
-  await once(socket, 'open', { signal: AbortSignal.timeout(startMs) });
   const send = conversation(socket);
   const attach = async (targetId: string): Promise<Tab> => {
     const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true });
@@ -69,42 +59,8 @@ export async function startChromium(more: readonly string[] = []): Promise<Brows
       const { targetInfos } = await send('Target.getTargets');
       return targetInfos.filter(({ type }: any) => type === 'page');
     },
-    close: async () => {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-      await gone;
-      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
-    },
+    close,
   };
-}
-
-async function addressOf(stderr: NodeJS.ReadableStream): Promise<string> {
-  const lines: string[] = [];
-  for await (const line of createInterface({ input: stderr, signal: AbortSignal.timeout(startMs) })) {
-    const address = /^DevTools listening on (ws:.*)$/.exec(line)?.[1];
-    if (address !== undefined) return address;
-    lines.push(line);
-  }
-  throw new Error(`chromium did not start:\n${lines.join('\n')}`);
-}
-
-type Send = (method: string, params?: object, sessionId?: string) => Promise<any>;
-
-function conversation(socket: WebSocket): Send {
-  const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
-  let last = 0;
-  socket.addEventListener('message', ({ data }) => {
-    const { id, result, error } = JSON.parse(String(data));
-    const asked = waiting.get(id);
-    waiting.delete(id);
-    if (error) asked?.reject(new Error(error.message));
-    else asked?.resolve(result);
-  });
-  return (method, params = {}, sessionId = undefined) =>
-    new Promise((resolve, reject) => {
-      last += 1;
-      waiting.set(last, { resolve, reject });
-      socket.send(JSON.stringify({ id: last, method, params, sessionId }));
-    });
 }
 
 function tabOf(targetId: string, send: (method: string, params?: object) => Promise<any>, toBrowser: Send): Tab {
@@ -121,13 +77,7 @@ function tabOf(targetId: string, send: (method: string, params?: object) => Prom
     targetId,
     run,
     send,
-    until: async (expression, seconds = 10) => {
-      const end = performance.now() + seconds * 1_000;
-      while (!(await run(expression).catch(() => false))) {
-        if (performance.now() < end) continue;
-        throw new Error(`not in ${seconds} s: ${expression}\n${await run('document.body.innerText.slice(0, 500)')}`);
-      }
-    },
+    until: untilOf(run),
     click: async (x, y) => {
       const mouse = { x, y, button: 'left', clickCount: 1 };
       await send('Input.dispatchMouseEvent', { ...mouse, type: 'mousePressed' });
