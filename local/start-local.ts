@@ -11,6 +11,7 @@ import { createSecrets, secretFiles } from '#pipeline/config/secrets.ts';
 import type { Log, Resolve } from '#pipeline/contract/ports.ts';
 import type { MetricsRegistry } from '#pipeline/observe/metrics.ts';
 import { certificateSource } from './certificate.ts';
+import { keepHookLines } from './hooks/hook-lines.ts';
 import type { StartEmbeddedDeps } from './start-embedded.ts';
 import { type Service, type ServiceDeps, startService } from './start-service.ts';
 import type { LocalWorld } from './world.ts';
@@ -54,8 +55,9 @@ const secretBytes = 32;
 
 /** Starts everything; rejects, and leaves nothing running, where a port is taken or the folder cannot be used. */
 export async function startLocal(deps: StartLocalDeps): Promise<RunningService> {
-  const { config, dataFolder, filesFolder, environment, dns, log, metrics } = deps;
+  const { config, dataFolder, filesFolder, environment, dns, metrics } = deps;
   const clock = Date.now;
+  const { log, of: hookLines } = keepHookLines(deps.log, clock);
   await ownSecret(dataFolder, 'srs');
   const secrets = createSecrets({
     named: secretFiles(join(dataFolder, 'secrets')),
@@ -80,6 +82,7 @@ export async function startLocal(deps: StartLocalDeps): Promise<RunningService> 
     ...shared,
     world,
     chaos,
+    hookLines,
     certificate: certificateSource({ config, secrets, folder: dataFolder, clock }),
     ...(replaceHash === undefined ? {} : { replaceHash }),
     reverseName: dns.reverseName,

@@ -7,6 +7,7 @@ import type { MessageId } from '#mail/header/message-id.ts';
 import { watchActivity } from '#ops/activity.ts';
 import type { QueueCounts } from '#ops/admin.ts';
 import type { ChaosControl } from '#ops/chaos.ts';
+import type { LogLine } from '#ops/deps.ts';
 import type { Health } from '#ops/health.ts';
 import { createReplayMessage } from '#ops/messages/replay-message.ts';
 import { createAcceptMessage } from '#ops/releases/accept-message.ts';
@@ -37,6 +38,8 @@ export type ServiceDeps = {
   readonly http: { readonly host: string; readonly port: number; readonly token: string | undefined };
   readonly newMessageId: (nowMs: number) => MessageId;
   readonly chaos: Chaos;
+  /** How hooks were called for a message. */
+  readonly hookLines: (id: MessageId) => readonly LogLine[];
   /** How many messages each mailbox keeps; null: as it is configured. */
   readonly keep: number | null;
   readonly clock: Clock;
@@ -81,6 +84,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     metrics,
     activity: activity.recent,
     chaos: chaosControl(deps),
+    hookLines: deps.hookLines,
     log,
     clock,
   }).catch(async (error: unknown) => {

@@ -33,6 +33,8 @@ export type MailDeps = {
   readonly acceptMessage: AcceptMessage;
   /** Where the log is kept, and can be searched: on AWS. */
   readonly findLogLines?: FindLogLines;
+  /** How hooks were called for a message, where the log cannot be searched: since the service started. */
+  readonly hookLines?: (id: MessageId) => readonly LogLine[];
   /** Faults on purpose, if the listener is in this process. */
   readonly chaos?: Pick<ChaosControl, 'of'>;
 };

@@ -2,9 +2,9 @@
 import { hookTriedMs } from '#pipeline/contract/retention.ts';
 import type { WebhookAnswer } from './call-webhook.ts';
 
-/** `said`: the beginning of what a program wrote. `gone`: it asks to be told no more (410). `failed`: it is told again; `afterMs`: not before, if it asks for that. */
+/** `answered`: the status of a webhook; null for a program, of which `said` is the beginning of what it wrote. `gone`: it asks to be told no more (410). `failed`: it is told again; `afterMs`: not before, if it asks for that. */
 export type Judged =
-  | { readonly outcome: 'told'; readonly said: string }
+  | { readonly outcome: 'told'; readonly said: string; readonly answered: number | null }
   | { readonly outcome: 'gone'; readonly reason: string }
   | { readonly outcome: 'failed'; readonly reason: string; readonly afterMs: number };
 
@@ -18,7 +18,7 @@ const maxTextChars = 200;
 export function judgeAnswer(answer: WebhookAnswer, nowMs: number): Judged {
   if (answer.kind === 'failed') return { outcome: 'failed', reason: answer.reason, afterMs: 0 };
   const { status, text, retryAfter } = answer;
-  if (status >= 200 && status < 300) return { outcome: 'told', said: '' };
+  if (status >= 200 && status < 300) return { outcome: 'told', said: '', answered: status };
   if (status === 410) return { outcome: 'gone', reason: 'it answered 410: it is to be told no more' };
   const redirect = status >= 300 && status < 400 ? ', and redirects are not followed' : '';
   const said = shown(text);

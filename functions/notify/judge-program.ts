@@ -37,7 +37,8 @@ export type Programs = {
 
 /** Exit code 0 is success; all else is tried again. */
 export function judgeCommand(answer: CommandAnswer): Judged {
-  if (answer.kind === 'ended' && answer.code === 0) return { outcome: 'told', said: shown(answer.output) };
+  if (answer.kind === 'ended' && answer.code === 0)
+    return { outcome: 'told', said: shown(answer.output), answered: null };
   return failed(answer.kind === 'ended' ? endOf(answer) : answer.reason);
 }
 
@@ -58,7 +59,7 @@ export function judgeModule(answer: ModuleAnswer): Judged {
       if (!read.success) return failed('its answer is neither nothing nor an object as {"batchItemFailures": […]}');
       // An identifier that is wrong fails the whole batch.
       if ((read.data?.batchItemFailures ?? []).length > 0) return failed('it answered that the record failed');
-      return { outcome: 'told', said: shown(answer.output) };
+      return { outcome: 'told', said: shown(answer.output), answered: null };
     }
   }
 }

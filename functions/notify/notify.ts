@@ -107,7 +107,7 @@ async function report(deps: NotifyDeps, job: NotifyJob, judged: Ended): Promise<
   metrics.count('hook-calls', { outcome: judged.outcome });
   switch (judged.outcome) {
     case 'told':
-      log.info('hook-told', judged.said === '' ? facts : { ...facts, output: judged.said });
+      log.info('hook-told', { ...facts, ...toldFacts(judged) });
       return { outcome: 'told' };
     case 'gone':
       log.warn('hook-gone', { ...facts, reason: judged.reason });
@@ -127,6 +127,10 @@ async function report(deps: NotifyDeps, job: NotifyJob, judged: Ended): Promise<
       return { outcome: 'told-later' };
     }
   }
+}
+
+function toldFacts({ said, answered }: Extract<Judged, { readonly outcome: 'told' }>) {
+  return { ...(answered === null ? {} : { status: answered }), ...(said === '' ? {} : { output: said }) };
 }
 
 function isOver({ clock }: NotifyDeps, { createdAt }: NotifyJob): boolean {

@@ -23,7 +23,7 @@ import { type TraceEvent, traceEvent } from './trace-event.ts';
 import { heldByLog, logEvent } from './trace-log.ts';
 import { acceptEvents, copyEvent, releaseEvents } from './trace-release.ts';
 
-type Deps = Pick<MailDeps, 'admin' | 'store' | 'clock' | 'findLogLines' | 'chaos'>;
+type Deps = Pick<MailDeps, 'admin' | 'store' | 'clock' | 'findLogLines' | 'hookLines' | 'chaos'>;
 
 /** One copy in a mailbox. `message`: what all copies have in common. */
 type StoredCopy = {
@@ -71,7 +71,7 @@ export const traceMessage = useCase({
       ...releases,
       ...deliveries.flatMap(deliveryEvents),
       ...dead,
-      ...lines.map(logEvent),
+      ...[...lines, ...(deps.hookLines?.(id) ?? [])].map(logEvent),
     ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
     const held = [...(await deps.admin.heldJobs(id)), ...heldByLog(lines)].map((job) => heldPlace(job, deps.clock()));
     const lost = stored?.lost ?? null;

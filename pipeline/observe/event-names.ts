@@ -60,7 +60,8 @@ export const eventTable = {
   'port-25-open-again': 'hosts answer at port 25 again',
   'receiver-in-trouble': 'a domain refuses so much that its addresses are not suppressed',
   // notify
-  'hook-told': 'a hook took a message; `output` is the beginning of what a program of this machine wrote',
+  'hook-told':
+    'a hook took a message; `status`: what a webhook answered, `output`: the beginning of what a program of this machine wrote',
   'hook-failed': 'a hook did not take a message; `reason` says why, `next` when it is tried again',
   'hook-mail-deleted':
     'the message was deleted before its hook was told, by a person or since its time was over: the hook is not told',

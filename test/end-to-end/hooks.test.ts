@@ -98,6 +98,10 @@ test('on one machine a hook that fails, or is killed amid the call, is told; one
     const { where } = await service.json(`/api/messages/${id}/trace`);
     return where.some((place: string) => waiting.test(place));
   });
+  const traced = async (from: typeof service): Promise<string[]> =>
+    (await from.json(`/api/messages/${id}/trace`)).events.map(({ text }: any) => text);
+  const failed = /^hook flaky was called and failed: it answered 503.*; called again at 20/;
+  assert.ok((await traced(service)).some((text) => failed.test(text)));
   await service.kill();
   const again = await start();
   await eventually('both are told', () => flaky.taken.length === 2 && held.taken.length === 2);
@@ -108,6 +112,9 @@ test('on one machine a hook that fails, or is killed amid the call, is told; one
   const isDone = /"hook-told".*"hook":"handler"/;
   await eventually('the handler that failed is called again', () => isDone.test(again.output()));
   [told.onOneMachine] = toldIn(folder);
+  const texts = await traced(again);
+  assert.ok(texts.includes('hook flaky was called (attempt 2): it answered 200'), texts.join('\n'));
+  assert.ok(texts.some((text) => /^hook handler was called \(attempt 2\): it took the message/.test(text)));
   const ids = new Set([...held.taken, ...flaky.taken].map(({ headers }) => headers['webhook-id']));
   assert.equal(ids.size, 2, 'each hook has one id, however often it is called');
   const isDeleted = /"hook-mail-deleted".*"hook":"withdrawn"/;

@@ -48,7 +48,7 @@ function answered(answer: unknown): ModuleAnswer {
 
 test('a module gets what Lambda gets from the queue of a MailRule: EventBridge’s event in the one record of an SQSEvent', async () => {
   const { judged, calls } = await callsOf({ module: 'ticket.js' });
-  assert.deepEqual(judged, { outcome: 'told', said: '' });
+  assert.deepEqual(judged, { outcome: 'told', said: '', answered: null });
   const event = JSON.parse(String(calls[0].input));
   const [record] = event.Records;
   assert.deepEqual([record.eventSource, record.attributes.ApproximateReceiveCount], ['aws:sqs', '3']);
@@ -82,7 +82,7 @@ test('the messageId of the record is the same for each attempt, and another for 
 
 test('a command gets the JSON of a webhook', async () => {
   const { judged, calls } = await callsOf({ command: ['cat'], timeoutSeconds: 5 });
-  assert.deepEqual(judged, { outcome: 'told', said: 'done' });
+  assert.deepEqual(judged, { outcome: 'told', said: 'done', answered: null });
   assert.deepEqual([calls[0].argv, calls[0].timeoutMs], [['cat'], 5_000]);
   assert.equal((await readMail(JSON.parse(String(calls[0].input))))[0]?.subject, message.subject);
 });

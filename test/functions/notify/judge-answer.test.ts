@@ -8,7 +8,8 @@ const answered = (status: number, text = '', retryAfter: string | null = null) =
   judgeAnswer({ kind: 'answered', status, retryAfter, text }, nowMs);
 
 for (const status of [200, 202, 204, 299]) {
-  test(`${status} is success`, () => assert.deepEqual(answered(status), { outcome: 'told', said: '' }));
+  test(`${status} is success`, () =>
+    assert.deepEqual(answered(status), { outcome: 'told', said: '', answered: status }));
 }
 
 for (const status of [100, 301, 307, 400, 401, 404, 409, 422, 429, 500, 503]) {

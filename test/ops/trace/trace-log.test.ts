@@ -5,6 +5,40 @@ import { logEvent } from '#ops/trace/trace-log.ts';
 
 const at = '2026-11-26T03:00:00.123Z';
 
+const call = { stage: 'notify', id: 'X', hook: 'tickets', key: 'inbox/a', attempt: 1 };
+for (const { title, fields, text } of [
+  {
+    title: 'a hook that took the message, with what it answered',
+    fields: { event: 'hook-told', ...call, status: 204 },
+    text: 'hook tickets was called: it answered 204',
+  },
+  {
+    title: 'a program that took it, with what it wrote',
+    fields: { event: 'hook-told', ...call, attempt: 2, output: 'filed' },
+    text: 'hook tickets was called (attempt 2): it took the message, and wrote: filed',
+  },
+  {
+    title: 'a hook that failed, and when it is called again',
+    fields: { event: 'hook-failed', level: 'warn', ...call, reason: 'it answered 503', next: at },
+    text: `hook tickets was called and failed: it answered 503; called again at ${at}`,
+  },
+  {
+    title: 'a hook that failed for the last time',
+    fields: { event: 'hook-failed', level: 'warn', ...call, attempt: 30, reason: 'it answered 503', next: null },
+    text: 'hook tickets was called (attempt 30) and failed: it answered 503; it is called no more',
+  },
+  {
+    title: 'a hook that wants no more',
+    fields: { event: 'hook-gone', ...call, reason: 'it answered 410: it is to be told no more' },
+    text: 'hook tickets is told no more of it: it answered 410: it is to be told no more',
+  },
+]) {
+  test(title, () => {
+    const event = logEvent({ at, message: JSON.stringify(fields) });
+    assert.deepEqual([event.event, event.at, event.text], ['hook', at, text]);
+  });
+}
+
 for (const { title, message, text, when = at } of [
   {
     title: 'a line of ours says who logged what, without the id',

@@ -1,5 +1,17 @@
 // What happened to a message, in order, and where it is now.
-import { CircleCheck, CircleX, Forward, Inbox, Mail, ScrollText, Send, ShieldCheck, Undo2, Zap } from 'lucide-preact';
+import {
+  CircleCheck,
+  CircleX,
+  Forward,
+  Inbox,
+  Mail,
+  ScrollText,
+  Send,
+  ShieldCheck,
+  Undo2,
+  Webhook,
+  Zap,
+} from 'lucide-preact';
 import type { Trace } from '#ops/console/app/shell/api.ts';
 import { longTime } from '#ops/console/app/text/figures.ts';
 import { Words } from '#ops/console/app/text/words.tsx';
@@ -15,6 +27,7 @@ const icons = {
   released: Forward,
   attempt: Send,
   bounce: Undo2,
+  hook: Webhook,
   'gave-up': CircleX,
   logged: ScrollText,
 } satisfies Record<Event['event'], unknown>;
