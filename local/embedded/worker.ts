@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import { checkBodies } from '#local/embedded/store/check-bodies.ts';
-import { lockFolder, openDatabase } from './database.ts';
+import { asNumber, lockFolder, openDatabase } from './database.ts';
 import { createDatabaseThread } from './database-thread.ts';
 import { takeCrashMark, unfinishedRestore } from './folder-marks.ts';
+import { checkpointWhenIdle } from './idle-checkpoint.ts';
 import type { Answer, Batch, OpenedBodies, ReplyBatch } from './requests.ts';
 
 const { folder, maxPages, now } = z
@@ -34,10 +35,17 @@ if (lock === null) {
   // belongs to the database, or not whole: nothing is thrown away then.
   if (damaged.length === 0) for (const file of orphans) remove(file);
 
+  const countChanges = database.prepare('SELECT total_changes() AS count');
+  const idle = checkpointWhenIdle({
+    checkpoint: () => database.exec('PRAGMA wal_checkpoint(PASSIVE)'),
+    changes: () => asNumber(countChanges.get()?.['count']),
+  });
   port.on('message', (batch: Batch) => {
     const replies = thread.run(batch);
     port.postMessage(replies, transferOf(replies));
+    idle.worked();
     if (batch.requests.some(({ request }) => request.kind === 'close')) {
+      idle.stop();
       port.close();
       database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       database.close();
