@@ -456,6 +456,32 @@ describe('in the console', peerOptions('chromium'), () => {
     }
   });
 
+  test('on a phone a notice has its words and its button in one line each, and a file that is chosen below a text is in sight', async () => {
+    const file = { contentType: 'text/plain', sha256: '0'.repeat(64), contentId: null, inline: false, bytes: 3 };
+    const attachments = Array.from({ length: 8 }, (_, n) => ({
+      ...file,
+      filename: `${n}.txt`,
+      key: `attachments/x/${n}`,
+    }));
+    world.addMessage(sampleMessage({ id: sampleId(9), attachments }));
+    const phone = { width: 390, height: 844, deviceScaleFactor: 1, mobile: true };
+    await tab.send('Emulation.setDeviceMetricsOverride', phone);
+    await go(`#/mail/${sampleId(9)}`, `document.querySelector('.files') !== null`);
+    await tab.run(`document.querySelectorAll('.files .file')[6].click()`);
+    await tab.until(`document.querySelector('.card.chosen')?.getBoundingClientRect().bottom <= innerHeight`);
+    await tab.until(`document.querySelector('.row[data-id="${sampleId(9)}"].new') === null`);
+    await press('U');
+    await tab.until(says('Marked as unread'));
+    const heights = `[...document.querySelectorAll('.toast > *')].map((one) => one.getBoundingClientRect().height)`;
+    assert.ok((await tab.run(heights)).every((height: number) => height < 36));
+    await tab.send('Emulation.setDeviceMetricsOverride', {
+      width: 1_440,
+      height: 900,
+      deviceScaleFactor: 1,
+      mobile: false,
+    });
+  });
+
   test('a view whose file cannot be loaded says so, and loads the page again on request', async () => {
     await go('#/mail', listIs(3));
     await tab.send('Network.enable');

@@ -1,6 +1,7 @@
 // The attachments: each with its facts, and a preview of what can be shown without running anything.
 import { useSignal } from '@preact/signals';
 import { Download, Eye, EyeOff } from 'lucide-preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { type InboxMessage, messagePath } from '#ops/console/app/shell/api.ts';
 import { place } from '#ops/console/app/shell/router.ts';
 import { readCalendar, timesOf } from '#ops/console/app/text/calendar.ts';
@@ -46,8 +47,12 @@ function Attachment({ file, path, isAskedFor }: AttachmentProps) {
   const kind = kindOf(file);
   const isShown = useSignal(kind === 'picture' || kind === 'calendar' || (isAskedFor && kind !== null));
   const { filename, contentType, bytes, sha256, inline } = file;
+  const card = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    if (isAskedFor) card.current?.scrollIntoView({ block: 'nearest' });
+  }, [isAskedFor]);
   return (
-    <li class={isAskedFor ? 'card chosen' : 'card'}>
+    <li ref={card} class={isAskedFor ? 'card chosen' : 'card'}>
       <div class="part">
         <FileBadge filename={filename} contentType={contentType} />
         <span>
