@@ -20,6 +20,9 @@ export function App() {
   const isMail = view === 'mail' || view === 'trace';
   return (
     <div class={`app ${isMail ? 'mail' : 'work'} ${id === null ? 'at-list' : 'at-message'}`}>
+      <button type="button" class="skip act" onClick={focusContent}>
+        Skip to the {isMail ? 'mail' : 'view'}
+      </button>
       <Rail />
       {isMail ? (
         <main class="panes">
@@ -34,6 +37,11 @@ export function App() {
       <Help />
     </div>
   );
+}
+
+/** Past the mailboxes, of which there may be hundreds (WCAG 2.2, 2.4.1). */
+function focusContent(): void {
+  document.querySelector<HTMLElement>('.row a, .work-view :is(a, button, input)')?.focus();
 }
 
 function Work({ view }: { readonly view: 'deliveries' | 'queues' | 'overview' | 'chaos' }): ComponentChildren {

@@ -482,6 +482,29 @@ describe('in the console', peerOptions('chromium'), () => {
     });
   });
 
+  test('with the keyboard alone one key leads past all mailboxes to the mail, and to a view', async () => {
+    await go('#/mail', listIs(3));
+    const skip = async () => {
+      await tab.run('document.activeElement.blur()');
+      const key = { key: 'Tab', code: 'Tab', windowsVirtualKeyCode: 9 };
+      await tab.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', ...key });
+      await tab.send('Input.dispatchKeyEvent', { type: 'keyUp', ...key });
+      await tab.until(`document.activeElement.innerText.startsWith('Skip to the')`);
+      await tab.send('Input.dispatchKeyEvent', {
+        type: 'keyDown',
+        key: 'Enter',
+        code: 'Enter',
+        text: '\r',
+        windowsVirtualKeyCode: 13,
+      });
+    };
+    await skip();
+    await tab.until(focusIs('Mail 3.'));
+    await go('#/queues', `document.querySelector('.dead') !== null`);
+    await skip();
+    await tab.until(`document.activeElement.innerText.trim() === 'Try again'`);
+  });
+
   test('a view whose file cannot be loaded says so, and loads the page again on request', async () => {
     await go('#/mail', listIs(3));
     await tab.send('Network.enable');
