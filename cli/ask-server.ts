@@ -11,7 +11,8 @@ import {
   plain,
   refusalError,
 } from './command.ts';
-import { dataOption, runningServer } from './running-server.ts';
+import { exitCodes } from './exit-codes.ts';
+import { dataOption, namedServer } from './running-server.ts';
 
 const defaultUrl = 'http://127.0.0.1:8025';
 const usualTimeoutMs = 30_000;
@@ -45,8 +46,9 @@ export async function requestServer(
   { method, url, json, timeoutMs = usualTimeoutMs, signal }: ServerRequest,
 ): Promise<{ readonly response: Response; readonly who: string }> {
   const named = optionValue(given, 'url') ?? world.environment['PILLARBOX_URL'];
-  const base = (named ?? (await runningServer(given, world))?.http ?? defaultUrl).replace(/\/+$/, '');
-  if (!URL.canParse(base) || !/^https?:/.test(base)) throw cliError(`not a URL: ${base}`, 'bad-url');
+  const base = (named ?? (await namedServer(given, world))?.http ?? defaultUrl).replace(/\/+$/, '');
+  if (!URL.canParse(base) || !/^https?:/.test(base))
+    throw cliError(`${plain(base)} is no URL of a server: expected http://HOST:PORT`, 'bad-url');
   const token = optionValue(given, 'token') ?? world.environment['PILLARBOX_TOKEN'] ?? null;
   const timeout = AbortSignal.timeout(timeoutMs);
   const response = await world
@@ -99,12 +101,28 @@ function whyNoAnswer(thrown: unknown): string {
 const tokenPlace =
   'set PILLARBOX_TOKEN to it; unless it was set there too, the server keeps it in secrets/ops-token of its data folder';
 
-const refusalSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+const refusalSchema = z.object({
+  error: z.object({ code: z.string(), message: z.string(), parameter: z.string().optional() }),
+});
+
+/** What a refusal says; null if it is none. */
+function saidIn(body: Uint8Array) {
+  return refusalSchema.safeParse(parseJson(body)).data?.error ?? null;
+}
+
+/** The same of a command line: its options are the parameters that the server finds wrong. */
+export function refusedTyped(who: string, status: number, body: Uint8Array): CliError {
+  const said = saidIn(body);
+  if (said?.code !== 'bad-parameter') return refusedBy(who, status, body);
+  const { code, message, parameter = '' } = said;
+  const isOption = /^[a-z-]+$/.test(parameter) && message.startsWith(`${parameter}:`);
+  return refusalError(isOption ? `--${message}` : message, code, exitCodes.wrongUse);
+}
 
 /** A refusal of the ops API, with its code. */
 export function refusedBy(who: string, status: number, body: Uint8Array): CliError {
-  const said = refusalSchema.safeParse(parseJson(body)).data?.error;
-  if (said === undefined) return cliError(`${who} answered ${status}: is that a Pillarbox server?`, 'odd-server');
+  const said = saidIn(body);
+  if (said === null) return cliError(`${who} answered ${status}: is that a Pillarbox server?`, 'odd-server');
   if (said.code !== 'token-needed') return refusalError(said.message, said.code);
   return refusalError(`${who} wants its token, or another one: ${tokenPlace}`, said.code);
 }

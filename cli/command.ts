@@ -98,8 +98,8 @@ export function cliError(message: string, code: CliErrorCode): CliError {
 }
 
 /** What a server refused; `code`: its word for that, which may be one of another version. */
-export function refusalError(message: string, code: string): CliError {
-  return Object.assign(new Error(message), { cliExitCode: exitCodes.failed, code });
+export function refusalError(message: string, code: string, exit: FailedCode = exitCodes.failed): CliError {
+  return Object.assign(new Error(message), { cliExitCode: exit, code });
 }
 
 export function usageError(message: string): CliError {

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { serviceRoutes } from '#ops/api/routes.ts';
 import { isPart, type UseCase } from '#ops/api/use-case.ts';
 import { type Answered, askDeployment } from './ask-deployment.ts';
-import { oddAnswer, parseJson, refusedBy, requestServer, type ServerRequest, serverOptions } from './ask-server.ts';
+import { oddAnswer, parseJson, refusedTyped, requestServer, type ServerRequest, serverOptions } from './ask-server.ts';
 import { type CliArguments, type CliWorld, type Command, cliError, optionValue, plain, print } from './command.ts';
 import { refuseStackOptions, stackOptions } from './deployment.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -120,7 +120,7 @@ export async function ask(
   const way = optionValue(given, 'stack') === null ? askServer : askDeployment;
   const { status, body, who } = await way(given, world, { method, url, json });
   if (status < 400) return body;
-  throw refusedBy(who, status, body);
+  throw refusedTyped(who, status, body);
 }
 
 async function askServer(

@@ -123,8 +123,10 @@ function overview(commands: readonly Command[], { columns, self }: Shows): strin
   const column = Math.min(width, 34);
   const lines = commands.map(({ name, usage, about }) => helpEntry(`${name} ${usage}`, about, { column, columns }));
   return [
-    ...wrapWords(`Usage: ${self} [start] [options]    start the server: a safe place to send to`, columns),
+    `Usage: ${self} [start] [options]`,
     `       ${self} COMMAND [options]`,
+    '',
+    ...wrapWords('Without a command it starts the server: a safe place to send mail to.', columns),
     '',
     ...lines,
     '',

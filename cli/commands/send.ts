@@ -16,7 +16,7 @@ import {
 } from '#cli/command.ts';
 import { exitCodes } from '#cli/exit-codes.ts';
 import { type HostPort, parseHostPort } from '#cli/host-port.ts';
-import { dataOption, runningServer } from '#cli/running-server.ts';
+import { dataOption, namedServer } from '#cli/running-server.ts';
 import { smtpOf } from '#ops/running-server.ts';
 
 export const send: Command = {
@@ -74,7 +74,7 @@ export const send: Command = {
 async function addressOf(given: CliArguments, world: CliWorld, role: 'mx' | 'submission'): Promise<HostPort> {
   const named = optionValue(given, 'server');
   if (named !== null) return parseHostPort(named, '--server');
-  const running = await runningServer(given, world);
+  const running = await namedServer(given, world);
   const found = running && smtpOf({ listeners: running.listeners.filter((one) => one.role === role) });
   return found ?? { host: '127.0.0.1', port: role === 'mx' ? 2525 : 2587 };
 }

@@ -168,6 +168,20 @@ for (const { title, fetch, says } of servers) {
   });
 }
 
+test('what the server finds wrong with an option is told by the name of the option, as a wrong command line (exit code 2)', async () => {
+  const message = 'limit: expected a whole number from 1 to 500';
+  const fetch = async () => opsAnswer({ error: { code: 'bad-parameter', message, parameter: 'limit' } }, 400);
+  assert.equal(await both(['list', '--limit', 'x'], { code: 2, over: { fetch } }), `--${message}`);
+});
+
+test('a data folder that is named and has no server leads to no other server', async () => {
+  const over = { fetch: async () => assert.fail('asked a server') };
+  const none =
+    /^no server is running on the data folder \/none here\. Start one with "pillarbox --data '\/none here'", or name another\.$/;
+  for (const line of [['list'], ['send', '--from', 'a@a.example', '--to', 'b@b.example']])
+    assert.match(await both([...line, '--data', '/none here'], { code: 1, over }), none);
+});
+
 test('nothing that another service answers is taken for the bytes of a message', async () => {
   const fetch = async () => new Response('<h1>Welcome</h1>', { headers: { 'content-type': 'text/html' } });
   const { code, out, err } = await runInProcess(['show', sampleMessage({}).id, '--raw'], { fetch });
@@ -219,7 +233,8 @@ test('a wrong command line: each command says what is wrong with it, and does no
     ['user', /^user what\? There is: user add,/],
     ['settings nope', /^nope: there is rails, /],
     ['completion tcsh', /^tcsh: there is bash, zsh, fish$/],
-    ['list --url nope', /^not a URL: nope$/],
+    ['list --url nope', /^nope is no URL of a server: expected http:\/\/HOST:PORT$/],
+    ['list --url localhost:8025', /^localhost:8025 is no URL of a server/],
     ['send --from a@a.example --to b@b.example --server here', /^--server here: expected HOST:PORT$/],
     ['send --from a@a.example --to b@b.example --server here:99999', /^--server here:99999: expected HOST:PORT$/],
     ['mark', /^say which: /],

@@ -79,7 +79,7 @@ function cliPage(): string {
     '',
     '## Error codes',
     '',
-    'The words that `error.code` may be. What the server refuses, it refuses with a word of [its API](api.md#refusals) instead; the exit code is 1 then.',
+    'The words that `error.code` may be. What the server refuses, it refuses with a word of [its API](api.md#refusals) instead; the exit code is 1 then, but 2 for `bad-parameter`.',
     '',
     markdownTable(
       ['`code`', 'exit code', 'when', 'what to do'],

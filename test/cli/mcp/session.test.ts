@@ -337,7 +337,7 @@ describe('a session', () => {
         ['list_messages', { lmit: 3 }, /Unrecognized key: "lmit"/],
         ['read_message', { id: 'latest' }, /expected the id of a message: 26 letters and digits/],
         ['read_message', { id: '01KAJ5XQ000000000000000001' }, /^no message 01KAJ5XQ000000000000000001$/],
-        ['wait_for_message', { after: 'yesterday' }, /after: expected a time \(ISO 8601/],
+        ['wait_for_message', { after: 'yesterday' }, /^after: expected a time \(ISO 8601/],
         ['send_message', { from: 'ann', to: ['b@b.example'] }, /^from: expected one address/],
         ['delete_message', {}, /^there is no tool delete_message$/],
       ] as const) {

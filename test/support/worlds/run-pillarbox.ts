@@ -89,7 +89,8 @@ function checkShape(args: readonly string[], { code, out, err }: RanPillarbox): 
   if (code === exitCodes.failed || code === exitCodes.wrongUse) {
     assert.equal(out, '');
     const { error } = errorShape.parse(JSON.parse(err.trim().split('\n').at(-1) ?? ''));
-    assert.equal(code, Object.entries(errorTable).find(([word]) => word === error.code)?.[1].exit ?? exitCodes.failed);
+    const refused = error.code === 'bad-parameter' ? exitCodes.wrongUse : exitCodes.failed;
+    assert.equal(code, Object.entries(errorTable).find(([word]) => word === error.code)?.[1].exit ?? refused);
     return;
   }
   const names = commands.map(({ name }) => name).sort((a, b) => b.length - a.length);
