@@ -112,9 +112,6 @@ function open(path: string): DatabaseSync {
   let steps = '';
   for (let change = changes[version]; change !== undefined; change = changes[change.to]) steps += change.sql;
   database.exec(`BEGIN IMMEDIATE; ${steps} ${tables} PRAGMA user_version = ${layoutVersion}; COMMIT;`);
-  // What a statement with triggers would take back is more than SQLite keeps in memory of itself: each insert of a message made a file
-  // for it, a tenth of the thread's work. Only now: what an older layout sorts may be large.
-  database.exec('PRAGMA temp_store = MEMORY');
   return database;
 }
 
