@@ -4,11 +4,11 @@ import { Download, ShieldAlert, ShieldCheck, ShieldQuestionMark } from 'lucide-p
 import { list } from '#ops/console/app/mail/list-state.ts';
 import { type InboxMessage, messagePath } from '#ops/console/app/shell/api.ts';
 import { messageAddress } from '#ops/console/app/shell/router.ts';
+import { Few } from '#ops/console/app/text/few.tsx';
 import { size } from '#ops/console/app/text/figures.ts';
 import { Address, Person, Tag, Time, Words } from '#ops/console/app/text/words.tsx';
 import { headline, type Tone } from '#ops/content/verdict-words.ts';
 import { Actions, BackButton } from './actions.tsx';
-import { Few } from './few.tsx';
 import type { TabProps } from './message-state.ts';
 
 const mostPeople = 3;
