@@ -1,4 +1,4 @@
-// What a deploy says of the stored configuration: the bundle that ships, called as CloudFormation calls it.
+// `npm run test:templates`: What a deploy says of the stored configuration: the bundle that ships, called as CloudFormation calls it.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';

@@ -1,4 +1,4 @@
-// What ships: small, quick to import, complete without node_modules; and sandboxes that survive what runs in them.
+// `npm run test:packages`: What ships: small, quick to import, complete without node_modules; and sandboxes that survive what runs in them.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
