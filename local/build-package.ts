@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { buildConsole } from '#local/console/build-console.ts';
 import { buildBundles } from './build-bundles.ts';
 import { bundledImports, bundleLibraries } from './bundle-libraries.ts';
-import { bundleThreads } from './bundle-threads.ts';
+import { bundleStart } from './bundle-start.ts';
 
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(home, 'dist');
@@ -39,7 +39,7 @@ if (import.meta.main) {
     addBundles(join(dist, '.build'), bundles),
     writeManifest(manifest),
   ]);
-  await bundleThreads({ home, dist });
+  await bundleStart({ home, dist });
   await rm(join(dist, '.build', 'maps'), { recursive: true });
 }
 

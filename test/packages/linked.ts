@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { threads } from '#local/bundle-threads.ts';
+import { threads } from '#local/bundle-start.ts';
 import { blocksOf } from '#test/docs/read-docs.ts';
 import { sharedBundles } from '#test/support/aws/shared-bundles.ts';
 import { folderWith, linkInto, mustRun, pack, run } from '#test/support/packages/fresh-app.ts';

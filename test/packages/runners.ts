@@ -22,15 +22,10 @@ export default { ...example, use: { ...example.use, launchOptions } };
 
 /** The best of five: others may use the machine meanwhile. */
 const timed = `import { startMail } from 'pillarbox/testing';
-await (await startMail()).stop();
-const times = [];
-for (let n = 0; n < 5; n += 1) {
-  const begun = performance.now();
-  const mail = await startMail();
-  times.push(performance.now() - begun);
-  await mail.stop();
-}
-console.log(Math.min(...times));
+const begun = performance.now();
+const mail = await startMail();
+console.log(performance.now() - begun);
+await mail.stop();
 `;
 
 before(async () => {
@@ -61,9 +56,11 @@ test('node:test', async () => {
   assert.match(await run('node', '--test', '--test-reporter=tap', 'test/sign-up.test.ts'), /^# pass 1$/m);
 });
 
-test('once it is loaded, startMail takes less than 300 ms', async () => {
-  const milliseconds = Number(await run('node', 'timed.mjs'));
-  assert.ok(milliseconds < 300, `${milliseconds} ms`);
+test('the first startMail of a process takes less than 300 ms', async (t) => {
+  const times: number[] = [];
+  while (times.length < 5) times.push(Number(await run('node', 'timed.mjs')));
+  t.diagnostic(`${times.map((ms) => ms.toFixed(0)).join(', ')} ms`);
+  assert.ok(Math.min(...times) < 300, `${Math.min(...times)} ms`);
 });
 
 test('a mail with attachments is sent and looked at in a run of less than 3 s', async (t) => {
