@@ -170,6 +170,19 @@ describe('in the console', peerOptions('chromium'), () => {
     await eventually('deleted as the tab is closed', () => world.store.keys('inbox/').length === 1);
   });
 
+  test('keys that follow each other at once are each about the message that the one before has opened', async () => {
+    await go('#/mail', listIs(3));
+    await press('j');
+    await tab.until(openIs('Mail 3.'));
+    await tab.run(`for (let n = 0; n < 2; n += 1) {
+      document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '#', bubbles: true }));
+    }`);
+    await tab.until(`${listIs(1)} && ${openIs('Mail 1.')}`);
+    await eventually('the first deleted', () => world.store.keys('inbox/').length === 2);
+    await click('Undo');
+    await tab.until(`${listIs(2)} && ${openIs('Mail 2.')}`);
+  });
+
   test('while the server is away nothing is lost, and what was asked for is there when it is back', async () => {
     await go('#/mail', listIs(3));
     await api.close();

@@ -3,14 +3,20 @@ import { computed, signal } from '@preact/signals';
 import { type Place, readPlace, writePlace } from '#ops/console/app/text/place.ts';
 
 export const place = signal<Place>(readPlace(location.hash));
+/** The address that it was read from. */
+let followed = location.hash;
 
 /** What is searched for in the list of mail. */
 export const search = computed(() => place.value.query['q'] ?? '');
 
 export function followAddress(): void {
-  window.addEventListener('hashchange', () => {
-    place.value = readPlace(location.hash);
-  });
+  window.addEventListener('hashchange', follow);
+}
+
+function follow(): void {
+  if (location.hash === followed) return;
+  followed = location.hash;
+  place.value = readPlace(followed);
 }
 
 const nowhere: Place = { view: 'mail', id: null, copy: null, state: null, query: {} };
@@ -20,16 +26,17 @@ export function addressOf(to: Partial<Place>): string {
   return writePlace({ ...nowhere, ...to });
 }
 
-/** Back leads to where it was before. */
+/** At once: the browser tells of it later, and the next key may come before. Back leads to where it was before. */
 export function goTo(to: Partial<Place>): void {
   location.hash = addressOf(to);
+  follow();
 }
 
 /** Changes a part of the query in the address; Back does not undo it. */
 export function adjust(query: Readonly<Record<string, string>>): void {
   const to = { ...place.value, query: { ...place.value.query, ...query } };
   history.replaceState(null, '', writePlace(to));
-  place.value = readPlace(location.hash);
+  follow();
 }
 
 /** The address of a message, within the search that is shown. */
