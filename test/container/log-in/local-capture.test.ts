@@ -210,7 +210,9 @@ for (const { title, steps, user } of exchanges) {
 
 test('no password and no digest is kept or logged', () => {
   const kept = JSON.stringify([capture.intake.messages.map(({ job, raw }) => [job, raw.toString()]), capture.log]);
-  for (const secret of ['any', base64('any'), digest, base64('\0app\0any')]) assert.ok(!kept.includes(secret), secret);
+  // As words: four letters of a message id may be those of a secret by chance.
+  const words = new Set(kept.split(/[^\w+/=]+/));
+  for (const secret of ['any', base64('any'), digest, base64('\0app\0any')]) assert.ok(!words.has(secret), secret);
 });
 
 test('users that are configured are held to their passwords in capture mode too', async (t) => {
