@@ -3,6 +3,7 @@
 import { receivedAtOf } from '#mail/header/message-id.ts';
 import type { OpsAdmin } from '#ops/admin.ts';
 import { cleanTag } from '#ops/mailpit/clean-tag.ts';
+import { maxTagLength, maxTags } from '#ops/messages/mark-messages.ts';
 import type { ConfigSource } from '#pipeline/config/config.ts';
 import { isMailKey, messageIdOf } from '#pipeline/contract/keys.ts';
 import type { Log, ObjectStore } from '#pipeline/contract/ports.ts';
@@ -10,8 +11,6 @@ import { type InboxMessage, inboxMessageRecord } from '#pipeline/contract/record
 import { marksRecord, newMarks } from '#pipeline/contract/records/marks.ts';
 import { errorFields } from '#pipeline/observe/log.ts';
 
-const maxTags = 20;
-const maxTagLength = 50;
 /** Mail beyond that, which comes faster than it is read, gets no tags. */
 const maxWaiting = 5_000;
 

@@ -34,6 +34,13 @@ const number = (usual: number, max: number) =>
 const maxRows = 5_000;
 export const pageParameters = { start: number(0, 1_000_000_000), limit: number(50, maxRows) };
 
+export const plainText = 'text/plain; charset=utf-8';
+
+/** A good answer in plain text. */
+export function said(body: string): Answer {
+  return { status: 200, headers: { 'content-type': plainText }, body };
+}
+
 /** The JSON of a good answer, as the schema reads it; what is refused is passed on as it is. */
 export async function askJson<Schema extends z.ZodType>(
   { ask }: ForeignDeps,
@@ -140,5 +147,5 @@ export async function changeEach(
     const answer = await ask({ method, url });
     if (answer.status >= 400 && answer.status !== 404) return answer;
   }
-  return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: done };
+  return said(done);
 }

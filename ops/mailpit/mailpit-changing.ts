@@ -15,13 +15,15 @@ import {
   type Listed,
   maxCounted,
   pathsOf,
+  plainText,
+  said,
 } from './ask-api.ts';
 import { cleanTag } from './clean-tag.ts';
 import { fromMailpitSearch } from './mailpit-search.ts';
 
 const maxListBytes = 4_194_304;
 const done = 'ok';
-const gives = 'text/plain; charset=utf-8';
+const gives = plainText;
 const ids = z
   .array(z.string().max(100))
   .nullish()
@@ -62,7 +64,7 @@ async function markAll(deps: ForeignDeps, url: string): Promise<Answer> {
     const answer = await askJson(deps, markedSome, { method: 'POST', url: `${url}${after}` });
     if (isAnswer(answer)) return answer;
     const { next } = answer.json;
-    if (next === null) return changeEach(deps, { method: 'POST', urls: [], done });
+    if (next === null) return said(done);
     after = `&after=${encodeURIComponent(next)}`;
   }
 }
@@ -104,7 +106,7 @@ async function deleteAll(
   for (;;) {
     const answer = await askJson(deps, deletedSome, { method: 'DELETE', url: `/api/messages?${query}` });
     if (isAnswer(answer)) return answer;
-    if (answer.json.left === 0) return changeEach(deps, { method: 'DELETE', urls: [], done: body });
+    if (answer.json.left === 0) return said(body);
   }
 }
 
@@ -153,7 +155,7 @@ export const mailpitRelease = bodyUseCase({
     const answer = await askJson(deps, releasedSome, { method: 'POST', url, from, readJson });
     if (isAnswer(answer)) return answer;
     const [failed] = answer.json.failed;
-    if (failed === undefined) return { status: 200, headers: { 'content-type': gives }, body: done };
+    if (failed === undefined) return said(done);
     const left = answer.json.failed.flatMap(({ to }) => to).join(', ');
     return refusal(409, 'not-released', `not sent to ${left} (to the others it was): ${failed.reason}`);
   },

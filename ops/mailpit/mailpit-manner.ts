@@ -2,7 +2,7 @@
 // pass over, and Mailpit says why in plain text (its API document, ErrorResponse and NotFoundResponse).
 import { type Answer, json } from '#ops/api/answer.ts';
 import type { Route } from '#ops/api/route.ts';
-import { type ForeignDeps, textOf } from './ask-api.ts';
+import { type ForeignDeps, plainText, textOf } from './ask-api.ts';
 
 /** The same route, in no list of ours, with parameters that it does not know left out. */
 export function tolerant({ at, does }: Route<ForeignDeps>): Route<ForeignDeps> {
@@ -45,5 +45,5 @@ async function refused(answer: Answer, isSend: boolean): Promise<Answer> {
   const isOurs = answer.status === 500 || answer.status === 503;
   const status = isOurs || answer.status === 404 ? answer.status : 400;
   if (isSend) return json({ Error: error.message }, status);
-  return { status, headers: { ...answer.headers, 'content-type': 'text/plain; charset=utf-8' }, body: error.message };
+  return { status, headers: { ...answer.headers, 'content-type': plainText }, body: error.message };
 }

@@ -12,6 +12,7 @@ import {
   findListed,
   findMessages,
   pageParameters,
+  plainText,
   readCopies,
   textOf,
 } from './ask-api.ts';
@@ -19,7 +20,6 @@ import { mailpitHeaders, mailpitMessage, mailpitSummary } from './mailpit-messag
 import { fromMailpitSearch, type MailpitSearch } from './mailpit-search.ts';
 
 const anyJson = z.looseObject({});
-const plainText = 'text/plain; charset=utf-8';
 /** A message id, or `latest`. */
 const ID = text();
 

@@ -17,8 +17,9 @@ type Deps = {
 };
 type CountingDeps = Deps & { readonly admin: Counts; readonly clock: Clock };
 
-const maxTags = 20;
-const maxTagLength = 50;
+/** Of one message; and in characters. */
+export const maxTags = 20;
+export const maxTagLength = 50;
 const givesOne = z.object({ id: z.string(), read: z.boolean(), tags: z.array(z.string()) });
 
 /**
